@@ -1,5 +1,5 @@
-// Package answers answers requests from a snapshot. It encodes each result in MessagePack, ready to be sent, and copies
-// packages from an index without decoding them.
+// Package answers computes the replies to requests from a snapshot. It encodes each result in MessagePack. Packages are
+// stored in this encoding in an index, so it copies them without decoding them.
 //
 // A result is split into chunks of at most MaxChunk bytes. The client joins the lists of all chunks (see package wire).
 package answers
@@ -18,22 +18,24 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Emit sends one chunk of a result; more means that another chunk follows. The function must not keep the slice.
+// Emit is a function that sends one chunk of a result. The parameter more is true if another chunk follows. The
+// function must not use the slice chunk after it has returned.
 type Emit func(chunk []byte, more bool) error
 
-// Encoder answers requests from a snapshot with encoded results.
+// Encoder computes and encodes the results of requests from one snapshot.
 type Encoder struct {
 	*snapshot.Snapshot
-	search encodedBasis // the basis of a search in all repositories, which most searches are
-	host   Host         // nil without a server
+	search encodedBasis // the encoded basis of a search in all repositories, computed once because most searches need it
+	host   Host         // nil if the encoder is not used in a server
 }
 
-// Host is the server for which an Encoder answers.
+// Host is the server that uses an Encoder.
 type Host interface {
-	// Keep reports how many bytes of memory a long result needs until its last chunk is emitted.
-	// It is not called for a short result.
+	// Keep is called before a long result is emitted. It tells the server how much memory, in bytes, the result needs
+	// until its last chunk is emitted.
 	Keep(bytes int)
-	// Pause is called again and again while a search computes, so that other requests can run. An error ends the search.
+	// Pause is called regularly during a search, so that other requests can run. If it returns an error, the search
+	// ends with that error.
 	Pause() error
 }
 
@@ -42,14 +44,14 @@ func New(s *snapshot.Snapshot) *Encoder {
 	return &Encoder{Snapshot: s, search: encodeBasis(s.SearchBasis())}
 }
 
-// For returns a copy of the encoder that answers one request for the host.
+// For returns a copy of the encoder that uses the given host, for one request.
 func (e *Encoder) For(h Host) *Encoder {
-	with := *e
-	with.host = h
-	return &with
+	copied := *e
+	copied.host = h
+	return &copied
 }
 
-// find searches in s, the encoder's snapshot or a part of it.
+// find searches in the snapshot s, which is the encoder's snapshot or a copy with other data of the AUR.
 func (e *Encoder) find(s *snapshot.Snapshot, r *wire.SearchRequest) (*snapshot.Matches, error) {
 	var pause func() error
 	if e.host != nil {
@@ -57,20 +59,21 @@ func (e *Encoder) find(s *snapshot.Snapshot, r *wire.SearchRequest) (*snapshot.M
 	}
 	found, err := s.SearchPausing(r, pause)
 	if err == nil {
-		e.kept(found.Hits)
+		e.reportMemory(found.Hits)
 	}
 	return found, err
 }
 
-// kept tells the host, if there is one, how much memory is needed to emit a long list of hits.
-func (e *Encoder) kept(hits []pkgindex.Hit) {
-	const few = 50 // packages, which usually fit into one chunk
-	if e.host != nil && len(hits) > few {
+// reportMemory tells the host how much memory a long list of hits needs until it is emitted. It does nothing if there
+// is no host.
+func (e *Encoder) reportMemory(hits []pkgindex.Hit) {
+	const shortList = 50 // so many packages usually fit into one chunk
+	if e.host != nil && len(hits) > shortList {
 		e.host.Keep(cap(hits)*int(unsafe.Sizeof(pkgindex.Hit{})) + MaxChunk)
 	}
 }
 
-// encodedBasis holds the encoded key-value pairs of a wire.Basis, and their number.
+// encodedBasis contains the encoded key-value pairs of a wire.Basis, and the number of pairs.
 type encodedBasis struct {
 	pairs int
 	bytes []byte
@@ -104,7 +107,7 @@ func encodeBasis(b wire.Basis) encodedBasis {
 	return e
 }
 
-// Search answers a SearchRequest without querying the AUR.
+// Search answers a SearchRequest. It sends no query to the AUR.
 func (e *Encoder) Search(r *wire.SearchRequest, emit Emit) error {
 	found, err := e.find(e.Snapshot, r)
 	if err != nil {
@@ -124,7 +127,7 @@ func (e *Encoder) Search(r *wire.SearchRequest, emit Emit) error {
 	return w.flush(false)
 }
 
-// Info answers an InfoRequest without querying the AUR.
+// Info answers an InfoRequest. It sends no query to the AUR.
 func (e *Encoder) Info(r *wire.InfoRequest, emit Emit) error {
 	found, err := e.Snapshot.Info(r)
 	if err != nil {
@@ -133,13 +136,13 @@ func (e *Encoder) Info(r *wire.InfoRequest, emit Emit) error {
 	return e.EncodeInfo(found, emit)
 }
 
-// EncodeInfo encodes the result of Snapshot.Info.
+// EncodeInfo encodes and emits the result of Snapshot.Info or Snapshot.Lookup.
 func (e *Encoder) EncodeInfo(found *snapshot.Matches, emit Emit) error {
 	missing, err := e.Missing(found.Unknown)
 	if err != nil {
 		return err
 	}
-	e.kept(found.Hits)
+	e.reportMemory(found.Hits)
 	w := newWriter(emit)
 	defer w.release()
 	w.begin(encodeBasis(found.Basis), 0, field{"missing", missing, len(missing) > 0})
@@ -176,9 +179,9 @@ func (e *Encoder) Outdated(emit Emit) error { return emitOne(e.Snapshot.Outdated
 // Runtimes answers OpRuntimes.
 func (e *Encoder) Runtimes(emit Emit) error { return emitOne(e.ActiveRuntimes, emit) }
 
-// emitOne calls the function answer and emits its result in one chunk.
-func emitOne[R any](answer func() (*R, error), emit Emit) error {
-	r, err := answer()
+// emitOne calls the function compute, and emits the encoded result in one chunk.
+func emitOne[R any](compute func() (*R, error), emit Emit) error {
+	r, err := compute()
 	if err != nil {
 		return err
 	}
@@ -208,11 +211,11 @@ func (e *Encoder) Security(r *wire.SecurityRequest, emit Emit) error {
 	return w.flush(false)
 }
 
-// vulnerable writes a package with its advisories. If the advisories do not fit into one chunk, the next chunk has another
-// element for the same package with the remaining advisories.
+// vulnerable writes a package with its advisories as an element of the list. If the advisories do not fit into one
+// element, it writes several elements for the same package, each with a part of the advisories.
 func (w *writer) vulnerable(p *advisories.PackageFindings) error {
 	for rest := p.Findings; len(rest) > 0; {
-		n := fitting(rest)
+		n := countFitting(rest)
 		if err := w.elementOf(snapshot.Vulnerable(p, rest[:n])); err != nil {
 			return err
 		}
@@ -221,9 +224,10 @@ func (w *writer) vulnerable(p *advisories.PackageFindings) error {
 	return nil
 }
 
-// fitting returns how many of the findings fit into one element of a list. The number is at least one.
-func fitting(findings []advisories.Finding) int {
-	const keys = 150 // bytes that the keys and the fixed strings of an advisory need
+// countFitting returns how many of the findings, from the first one, fit into one element of the list. It returns at
+// least 1.
+func countFitting(findings []advisories.Finding) int {
+	const keys = 150 // an upper bound for the size of the keys and fixed strings of one finding, in bytes
 	size := 0
 	for i, f := range findings {
 		size += keys + len(f.Name) + len(f.Status) + len(f.Type) + len(f.Affected) + len(f.FixedIn) + textLen(f.Issues) + textLen(f.Advisories)
@@ -234,7 +238,7 @@ func fitting(findings []advisories.Finding) int {
 	return len(findings)
 }
 
-// textLen returns an upper bound for the size of a list of strings in a result, in bytes.
+// textLen returns an upper bound for the encoded size of a list of strings, in bytes.
 func textLen(list []string) int {
 	n := 0
 	for _, s := range list {
@@ -243,7 +247,8 @@ func textLen(list []string) int {
 	return n
 }
 
-// packages writes the key "packages" and the list of packages for some hits, and begins new chunks where necessary.
+// packages writes the key "packages", and the list of the packages of the hits. It starts a new chunk whenever a chunk
+// is full.
 func (w *writer) packages(s *snapshot.Snapshot, hits []pkgindex.Hit, details bool) error {
 	w.list("packages")
 	var failed error
@@ -277,12 +282,13 @@ func (w *writer) packages(s *snapshot.Snapshot, hits []pkgindex.Hit, details boo
 	return err
 }
 
-// SearchLive answers a SearchRequest in two parts: first with the packages of the repositories, and then with the packages
-// of the AUR. For the second part, it calls the function ask, which queries the AUR. Each part is sorted separately and has
-// at most as many packages as the request's limit. The first chunk of the second part has the total. SearchLive returns an
-// error if the query fails, the snapshot has no data of the AUR, and nothing is found in the repositories although all of
-// them could be read.
-func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResult, emit Emit) error {
+// SearchLive answers a SearchRequest in two parts. The first part contains the packages of the repositories. Then
+// SearchLive calls the function queryAUR, which queries the AUR, and the second part contains the packages of the AUR.
+// The limit of the request applies to each part, and each part is sorted separately. The first chunk of the second part
+// contains the total number of matches. If the query fails, the data of the AUR in the snapshot is used. SearchLive
+// returns an error if the snapshot has no such data either, and the search of the repositories, all of which could be
+// read, finds nothing.
+func (e *Encoder) SearchLive(r *wire.SearchRequest, queryAUR func() snapshot.AURResult, emit Emit) error {
 	official, err := e.WithoutAUR()
 	if err != nil {
 		return err
@@ -300,7 +306,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 	if err := w.flush(true); err != nil {
 		return err
 	}
-	both, source, err := e.WithAUR(ask())
+	both, source, err := e.WithAUR(queryAUR())
 	if err != nil {
 		return err
 	}
@@ -332,15 +338,15 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, ask func() snapshot.AURResul
 	return w.flush(false)
 }
 
-// InfoLive answers an InfoRequest in two parts, like SearchLive: first with the packages that the snapshot has, and then
-// with packages of the AUR. For the second part, it calls the function ask, which queries the AUR for the names that the
-// snapshot does not have.
-func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapshot.AURResult, emit Emit) error {
+// InfoLive answers an InfoRequest in two parts, like SearchLive. The first part contains the packages that are in the
+// snapshot. The second part contains packages of the AUR: InfoLive calls the function queryAUR with the names that are
+// not in the snapshot.
+func (e *Encoder) InfoLive(r *wire.InfoRequest, queryAUR func(names []string) snapshot.AURResult, emit Emit) error {
 	found, err := e.Lookup(r)
 	if err != nil {
 		return err
 	}
-	e.kept(found.Hits)
+	e.reportMemory(found.Hits)
 	w := newWriter(emit)
 	defer w.release()
 	basis := found.Basis
@@ -358,7 +364,7 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 			names = append(names, name)
 		}
 	}
-	result := ask(names)
+	result := queryAUR(names)
 	both, source, err := e.WithAUR(result)
 	switch {
 	case err != nil:
@@ -394,9 +400,9 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, ask func(names []string) snapsho
 	return w.flush(false)
 }
 
-// inNoRepository returns the error for names that are in no repository, if the AUR could not be queried. why is the reason
-// why the query failed.
-func (e *Encoder) inNoRepository(names []string, why string) error {
+// inNoRepository returns the error for names that are in no repository, if the AUR could not be queried. The parameter
+// reason is the reason why the query of the AUR failed.
+func (e *Encoder) inNoRepository(names []string, reason string) error {
 	missing, err := e.Missing(names)
 	if err != nil {
 		return err
@@ -406,9 +412,9 @@ func (e *Encoder) inNoRepository(names []string, why string) error {
 		quoted = append(quoted, strconv.Quote(m.Name))
 		similar = append(similar, m.Suggestions...)
 	}
-	text := fmt.Sprintf("package %s is in no repository, and the AUR could not be queried: %s", strings.Join(quoted, ", "), why)
+	text := fmt.Sprintf("package %s is in no repository, and the AUR could not be queried: %s", strings.Join(quoted, ", "), reason)
 	if len(quoted) > 1 {
-		text = fmt.Sprintf("packages %s are in no repository, and the AUR could not be queried: %s", strings.Join(quoted, ", "), why)
+		text = fmt.Sprintf("packages %s are in no repository, and the AUR could not be queried: %s", strings.Join(quoted, ", "), reason)
 	}
 	if len(similar) > 0 {
 		text += "; did you mean: " + strings.Join(similar, " ")
@@ -416,7 +422,8 @@ func (e *Encoder) inNoRepository(names []string, why string) error {
 	return wire.Errorf(wire.CodeNetwork, "%s", text)
 }
 
-// repositories returns only the repositories among the sources. The AUR is added to the second part of a result.
+// repositories returns the sources that are repositories. The source AUR is left out, because the second part of a
+// reply contains it.
 func repositories(sources []wire.Source) (kept []wire.Source) {
 	for _, s := range sources {
 		if s.IsRepository() {
