@@ -9,19 +9,20 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// AUR sends queries to the AUR while a client waits. Its methods return within aur.live.timeout.
+// AUR sends live queries to the AUR: queries whose result a client waits for. Its methods return within the time of the
+// setting aur.live.timeout.
 type AUR interface {
 	Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURResult
 	Info(ctx context.Context, user uint32, names []string) snapshot.AURResult
 }
 
-// offline is the AUR's result for requests with Offline set.
+// offline is used as the result of the AUR for requests whose field Offline is true.
 var offline = snapshot.AURResult{Source: wire.Source{
 	Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "offline",
 }}
 
-// searchLive returns a Deferred that answers a search from the repositories and the AUR. An invalid search
-// fails before the AUR is asked.
+// searchLive returns a Deferred that searches in the repositories and, over the network, in the AUR. If the search is
+// invalid, searchLive returns an error and sends no query to the AUR.
 func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Deferred, error) {
 	official, err := st.WithoutAUR()
 	if err == nil {
@@ -36,16 +37,16 @@ func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Def
 			return err
 		}
 		defer release()
-		ask := func() snapshot.AURResult { return offline }
+		queryAUR := func() snapshot.AURResult { return offline }
 		if !r.Offline {
 			result := make(chan snapshot.AURResult, 1)
-			go func() { result <- s.AUR.Search(ctx, s.user(q), r) }() // the AUR searches while we search the repositories
-			ask = func() (got snapshot.AURResult) {
-				_ = w.Wait(func() { got = <-result }) // if Wait fails, the next chunk fails too
+			go func() { result <- s.AUR.Search(ctx, s.user(q), r) }() // the AUR searches while omgd searches the repositories
+			queryAUR = func() (got snapshot.AURResult) {
+				_ = w.Wait(func() { got = <-result }) // if Wait returns an error, the next call of w.Chunk returns one too
 				return got
 			}
 		}
-		return s.checked(st.For(w).SearchLive(r, ask, w.Chunk))
+		return s.checked(st.For(w).SearchLive(r, queryAUR, w.Chunk))
 	}, nil
 }
 
@@ -61,7 +62,7 @@ func (s *Service) infoLive(r *wire.InfoRequest) server.Deferred {
 			if r.Offline {
 				return offline
 			}
-			_ = w.Wait(func() { got = s.AUR.Info(ctx, s.user(q), names) }) // if Wait fails, the next chunk fails too
+			_ = w.Wait(func() { got = s.AUR.Info(ctx, s.user(q), names) }) // if Wait returns an error, the next call of w.Chunk returns one too
 			return got
 		}, w.Chunk))
 	}

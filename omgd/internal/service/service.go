@@ -1,5 +1,5 @@
-// Package service answers requests, with one handler for each operation. A handler acquires the snapshot when
-// it starts, and releases it when the reply is written.
+// Package service answers requests. It has one handler for each operation. A handler acquires the current snapshot when
+// it starts, and releases the snapshot after it has written the reply.
 package service
 
 import (
@@ -19,46 +19,47 @@ import (
 )
 
 const (
-	// refreshTimeout is how long a user's request for a refresh waits for the end of the refresh.
+	// refreshTimeout is the time that a refresh request waits for the end of the refresh.
 	refreshTimeout = 30 * time.Second
-	// buildWait is how long a request waits for an index that is being built.
+	// buildWait is the time that a request waits for an index that is being built.
 	buildWait = time.Second
 )
 
-// Config has the parts of the daemon that the handlers use.
+// Config contains the parts of the daemon that the handlers use.
 type Config struct {
 	Caches CacheLimits
 	State  *state.Holder
-	// Log is the daemon's log, whose level clients can change; nil means no log.
+	// Log is the daemon's log. Administrators can change its level. If Log is nil, nothing is logged.
 	Log *logging.Log
-	// Recheck is called when an index is found to be damaged.
+	// Recheck starts a check of the indexes. It is called when a handler has found that an index is damaged.
 	Recheck func()
-	// Refresh refreshes the snapshot now, and waits for the end of the refresh. If the last requested refresh
-	// is very recent, it returns false without another refresh.
+	// Refresh refreshes the snapshot, waits for the end of the refresh and returns true. If the previous refresh that
+	// was requested is very recent, it returns false and does nothing.
 	Refresh func(context.Context) (bool, error)
-	// LibAlpmSearch and LibAlpmInfo answer requests by asking libalpm while there is no index. They are
-	// slower than an index. Both are nil if there is no omg-alpm-worker.
+	// LibAlpmSearch and LibAlpmInfo answer requests with libalpm while there is no index. libalpm is slower than an
+	// index. Both are nil if omg-alpm-worker is not installed.
 	LibAlpmSearch func(context.Context, *wire.SearchRequest, answers.Emit) error
 	LibAlpmInfo   func(context.Context, *wire.InfoRequest, answers.Emit) error
-	// AUR sends live queries to the AUR; nil if the AUR is disabled.
+	// AUR sends live queries to the AUR. It is nil if the AUR is disabled.
 	AUR AUR
-	// Shared means that omgd has several users. No user gets a reply that another user's request has put into
-	// a cache: the speed of the reply would tell a user what other users request.
+	// Shared means that omgd has several users. A user then never gets a reply that was cached for another user.
+	// Otherwise a fast reply would reveal that another user has sent the same request.
 	Shared bool
-	// Problems returns the problems that are not part of the snapshot, for the status.
+	// Problems returns the problems of omgd that the snapshot does not contain. The reply to a status request lists
+	// them.
 	Problems func() []wire.Problem
-	// Metrics returns the metrics in Prometheus' text format.
+	// Metrics returns the metrics in the text format of Prometheus.
 	Metrics func() (string, error)
 	// Health returns the state of the daemon's components.
 	Health func() wire.HealthResult
-	// LastStatus returns the status that the previous omgd has stored, or nil if there is none. Its counts
-	// are used while the current counts are unknown.
+	// LastStatus returns the status that the previous omgd process has stored, or nil if none is stored. Its counts are
+	// used while the current counts are unknown.
 	LastStatus func() *wire.StatusResult
-	// History returns the last n changes of the counts, the oldest first.
+	// History returns the last n entries of the history, the oldest first. Each entry has the counts after a change.
 	History func(n int) []wire.HistoryEntry
 }
 
-// Service has the handlers and their caches.
+// Service contains the handlers of all operations and their caches.
 type Service struct {
 	Config
 	searches, infos, explicits *cache
@@ -70,7 +71,7 @@ func New(c Config) *Service {
 	return &Service{Config: c, searches: newCache(c.Caches, n), infos: newCache(c.Caches, n), explicits: newCache(c.Caches, n)}
 }
 
-// caches returns all caches by name.
+// caches returns all caches. The key of a cache in the map is its name.
 func (s *Service) caches() map[string]*cache {
 	return map[string]*cache{"search": s.searches, "info": s.infos, "explicit": s.explicits}
 }
@@ -82,7 +83,7 @@ func (s *Service) Close() {
 	}
 }
 
-// Ops returns the table of operations.
+// Ops returns the operations and their handlers.
 func (s *Service) Ops() map[string]server.Op {
 	return map[string]server.Op{
 		wire.OpSearch:     {Handle: s.search},
@@ -102,8 +103,8 @@ func (s *Service) Ops() map[string]server.Op {
 	}
 }
 
-// search caches small replies. A client that searches while its user types sends most of its requests
-// repeatedly.
+// search answers a search request. It caches small replies, because a client that searches while its user types sends
+// many requests more than once.
 func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
 	return cached(s, s.searches, r, w, (*Service).answerSearch)
 }
@@ -119,20 +120,20 @@ func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, w *serv
 	return nil, err
 }
 
-// byLibAlpm returns a Deferred that answers a request by asking libalpm. If that fails too, the error has two
-// reasons: the error that the parameter first has, and then libalpm's error.
-func (s *Service) byLibAlpm(first error, ask func(context.Context, answers.Emit) error) server.Deferred {
+// byLibAlpm returns a Deferred that answers a request with libalpm. It is used after an attempt without libalpm has
+// failed with the error indexErr. If libalpm fails too, the error contains both reasons.
+func (s *Service) byLibAlpm(indexErr error, answer func(context.Context, answers.Emit) error) server.Deferred {
 	return func(ctx context.Context, _ *server.Request, w *server.Writer) error {
-		err := ask(ctx, w.Chunk)
+		err := answer(ctx, w.Chunk)
 		if err != nil && wire.CodeOf(err) != wire.CodeInvalid {
-			err = wire.Errorf(wire.CodeNotReady, "%v; %v", first, err)
+			err = wire.Errorf(wire.CodeNotReady, "%v; %v", indexErr, err)
 		}
 		return s.checked(err)
 	}
 }
 
-// info caches replies: sending a cached reply takes half as long as looking up and encoding the packages
-// (BenchmarkInfo).
+// info answers an info request. It caches replies, because sending a cached reply takes only half as long as looking up
+// and encoding the packages (BenchmarkInfo).
 func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
 	return cached(s, s.infos, r, w, (*Service).answerInfo)
 }
@@ -204,41 +205,41 @@ func (s *Service) runtimes(_ context.Context, r *server.Request, w *server.Write
 // answerFunc is a function that answers a request from a snapshot.
 type answerFunc func(*state.State, *server.Request, *server.Writer) (server.Deferred, error)
 
-// answer answers a request from the current snapshot. If there is no snapshot yet, the request is held until
-// there is one. If the parameter repositories is set, the request is also held until each repository has its
-// first index.
-func (s *Service) answer(repositories bool, r *server.Request, w *server.Writer, answer answerFunc) (server.Deferred, error) {
-	st, release, err := s.ready(repositories)
+// answer calls the function reply with the current snapshot. If there is no snapshot yet, the request waits until there
+// is one. If needRepositories is true, the request also waits until each repository has its first index.
+func (s *Service) answer(needRepositories bool, r *server.Request, w *server.Writer, reply answerFunc) (server.Deferred, error) {
+	st, release, err := s.ready(needRepositories)
 	if err != nil {
 		return func(ctx context.Context, r *server.Request, w *server.Writer) error {
-			return s.answerLater(ctx, repositories, r, w, answer)
+			return s.answerLater(ctx, needRepositories, r, w, reply)
 		}, nil
 	}
 	defer release()
-	later, err := answer(st, r, w)
+	later, err := reply(st, r, w)
 	return later, s.checked(err)
 }
 
-// ready returns the current snapshot and the function that releases it. It returns an error if the request
-// has to wait.
-func (s *Service) ready(repositories bool) (*state.State, func(), error) {
+// ready returns the current snapshot, and a function that releases the snapshot. It returns an error if a request
+// cannot be answered yet: see answer.
+func (s *Service) ready(needRepositories bool) (*state.State, func(), error) {
 	st, release, err := s.State.Acquire()
-	if err == nil && repositories && st.Building() {
+	if err == nil && needRepositories && st.Building() {
 		release()
 		return nil, nil, wire.Errorf(wire.CodeNotReady, "the databases are being indexed")
 	}
 	return st, release, err
 }
 
-// answerLater waits up to buildWait for a snapshot that can answer the request.
-func (s *Service) answerLater(ctx context.Context, repositories bool, r *server.Request, w *server.Writer, answer answerFunc) error {
+// answerLater waits until a request can be answered: see answer. After buildWait, it returns the reason why that is not
+// yet possible.
+func (s *Service) answerLater(ctx context.Context, needRepositories bool, r *server.Request, w *server.Writer, reply answerFunc) error {
 	limit := time.NewTimer(buildWait)
 	defer limit.Stop()
 	for {
 		changed := s.State.Changed()
-		st, release, err := s.ready(repositories)
+		st, release, err := s.ready(needRepositories)
 		if err == nil {
-			later, err := answer(st, r, w)
+			later, err := reply(st, r, w)
 			release()
 			if later != nil && err == nil {
 				return later(ctx, r, w)
@@ -273,7 +274,7 @@ func (s *Service) health(_ context.Context, _ *server.Request, w *server.Writer)
 	return nil, w.Result(&r)
 }
 
-// maxHistory is the largest number of entries in a reply. So many entries fit in a frame.
+// maxHistory is the maximum number of history entries in a reply. This many entries fit into one frame.
 const maxHistory = 500
 
 func (s *Service) history(_ context.Context, r *server.Request, w *server.Writer) error {
@@ -288,8 +289,8 @@ func (s *Service) history(_ context.Context, r *server.Request, w *server.Writer
 	return w.Result(&wire.HistoryResult{Entries: s.History(n)})
 }
 
-// status never waits. Counts that the snapshot does not have yet come from the status of an earlier omgd, and
-// are marked as stale. Replies are not cached, because the snapshot already has the counts.
+// status answers a status request without waiting. While the snapshot lacks counts, it uses the counts of the previous
+// omgd process and marks the status as stale. Replies are not cached, because the snapshot already contains the counts.
 func (s *Service) status(_ context.Context, _ *server.Request, w *server.Writer) (server.Deferred, error) {
 	r, err := s.currentStatus()
 	if err != nil {
@@ -317,8 +318,8 @@ func (s *Service) currentStatus() (*wire.StatusResult, error) {
 	return r, s.checked(err)
 }
 
-// fillUnknown sets the counts of r that are unknown while an index is being built to the counts of last. If
-// it sets a count, it marks r as stale.
+// fillUnknown replaces unknown counts of r by the counts of last, the stored status. Counts are unknown while an index
+// is being built. If it replaces a count, it marks r as stale.
 func fillUnknown(r, last *wire.StatusResult) {
 	c, old := &r.Counts, &last.Counts
 	for _, count := range []struct {
@@ -339,7 +340,7 @@ func fillUnknown(r, last *wire.StatusResult) {
 		if slices.Contains(last.PartialCounts, count.name) {
 			r.PartialCounts = append(r.PartialCounts, count.name)
 		}
-		r.Stale, r.Why = true, "the databases are being indexed: counts that depend on them are from the last run of omgd"
+		r.Stale, r.Why = true, "the databases are being indexed: counts that depend on them are from the previous run of omgd"
 	}
 }
 
@@ -351,7 +352,7 @@ func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writ
 		return err
 	}
 	if err != nil {
-		return wire.Errorf(wire.CodeBusy, "the refresh takes too long: %v", err)
+		return wire.Errorf(wire.CodeBusy, "the refresh did not end in time: %v", err)
 	}
 	result := wire.RefreshResult{Refreshed: done}
 	if st, release, err := s.State.Acquire(); err == nil {
@@ -382,8 +383,9 @@ func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Wri
 	return nil, w.Result(&wire.CacheClearResult{Cleared: uint32(n)})
 }
 
-// cached answers a request from a cache. If the cache has no reply, it calls the function answer and caches
-// its reply. The key is the encoded request, because decoding the request would take longer than the lookup.
+// cached answers a request from the cache c. If the cache does not contain the reply, cached calls the function answer
+// and stores its reply in the cache. The key is the encoded request, because decoding it would take longer than the
+// lookup in the cache.
 func cached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
 	answer func(*Service, *state.State, *R, *server.Writer, answers.Emit) (server.Deferred, error),
 ) (server.Deferred, error) {
@@ -400,8 +402,8 @@ func cached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
 	})
 }
 
-// sendCached answers a request from a cache, and reports whether the cache has a reply. It does not use the
-// method answer, because a function that is passed to that method would be allocated for each request.
+// sendCached sends the reply from a cache, and reports whether the cache contains the reply. It does not call the
+// method Service.answer, which takes a function: the function would be allocated for each request.
 func (s *Service) sendCached(c *cache, r *server.Request, w *server.Writer) (sent bool, err error) {
 	st, release, err := s.ready(true)
 	if err != nil {
@@ -415,7 +417,7 @@ func (s *Service) sendCached(c *cache, r *server.Request, w *server.Writer) (sen
 	return true, w.Chunk(b, false)
 }
 
-// lookUp looks for a reply in a cache, and logs whether it was found.
+// lookUp returns the reply with the given key from a cache, and logs whether the cache contains the reply.
 func (s *Service) lookUp(c *cache, op string, key cacheKey) (reply []byte, ok bool) {
 	reply, ok = c.get(key)
 	if s.Log != nil && s.Log.Enabled(context.Background(), slog.LevelDebug) {
@@ -424,8 +426,8 @@ func (s *Service) lookUp(c *cache, op string, key cacheKey) (reply []byte, ok bo
 	return reply, ok
 }
 
-// caching returns an Emit that passes chunks on to emit. If the reply is a single chunk, it also puts the
-// reply into the cache.
+// caching returns an Emit that calls emit for each chunk. If the reply has only one chunk, it also stores the reply in
+// the cache.
 func (s *Service) caching(c *cache, key cacheKey, emit answers.Emit) answers.Emit {
 	first := true
 	return func(chunk []byte, more bool) error {
@@ -437,7 +439,7 @@ func (s *Service) caching(c *cache, key cacheKey, emit answers.Emit) answers.Emi
 	}
 }
 
-// checked returns err. If err is about a damaged index, it also requests a check of the indexes.
+// checked returns err. If err means that an index is damaged, checked also starts a check of the indexes.
 func (s *Service) checked(err error) error {
 	if errors.Is(err, pkgindex.ErrDamaged) {
 		s.Recheck()
