@@ -37,16 +37,16 @@ type client struct {
 	socket string
 }
 
-// withConn connects to the daemon and calls the function use with the connection. It closes the connection when use
+// withConn connects to the daemon and calls the function fn with the connection. It closes the connection when fn
 // returns or ctx ends.
-func (c *client) withConn(use func(net.Conn)) {
+func (c *client) withConn(fn func(net.Conn)) {
 	nc, err := connect(c.uid, c.socket)
 	if err != nil {
 		return
 	}
 	defer nc.Close()
 	defer context.AfterFunc(c.ctx, func() { _ = nc.Close() })()
-	use(nc)
+	fn(nc)
 }
 
 // wait waits for the time d, but not longer than until ctx ends.
@@ -135,10 +135,10 @@ func runAttacks(ctx context.Context, socket string, attacks []*attack) {
 	wg.Wait()
 }
 
-// modeVariable is an environment variable that makes the test program run as another program: as an echo server ("echo
-// SOCKET"), or as the attackers ("attack SOCKET SCALE NAME"; without a name, all attacks run). The attackers have their
-// own process, so that they do not delay the measured requests inside the test program. The echo server has its own
-// process, so that its replies wait for the kernel's scheduler like those of omgd.
+// modeVariable is an environment variable that makes the test program run as another program: its value "echo SOCKET"
+// means an echo server, and "attack SOCKET SCALE NAME" means the attackers. Without a name, all attacks run. The
+// attackers have their own process, so that they do not delay the measured requests inside the test program. The echo
+// server has its own process, so that its replies wait for the kernel's scheduler like those of omgd.
 const modeVariable = "OMG_TEST_USERS_MODE"
 
 // runMode runs the program that modeVariable selects.

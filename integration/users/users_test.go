@@ -50,7 +50,8 @@ const packages = 5_000
 // unlimited sets limits that a slow machine does not reach, and disables the AUR.
 var unlimited = []string{"OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h", "OMG_LIMITS_READ_TIMEOUT=1h", "OMG_LIMITS_USER_RATE=0", "OMG_AUR_ENABLED=false"}
 
-// serve starts a system-wide daemon with the settings in unlimited. The given environment variables override them.
+// serve starts a system-wide daemon with the settings in the variable unlimited. The given environment variables
+// override them.
 func serve(t *testing.T, variables ...string) *harness.Daemon {
 	t.Helper()
 	need.Root(t)

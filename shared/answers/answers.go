@@ -285,9 +285,9 @@ func (w *writer) packages(s *snapshot.Snapshot, hits []pkgindex.Hit, details boo
 // SearchLive answers a SearchRequest in two parts. The first part contains the packages of the repositories. Then
 // SearchLive calls the function queryAUR, which queries the AUR, and the second part contains the packages of the AUR.
 // The limit of the request applies to each part, and each part is sorted separately. The first chunk of the second part
-// contains the total number of matches. If the query fails, the data of the AUR in the snapshot is used. SearchLive
-// returns an error if the snapshot has no such data either, and the search of the repositories, all of which could be
-// read, finds nothing.
+// contains the total number of matches. If the query fails, the data of the AUR in the snapshot is used. If the
+// snapshot has no such data either, and no package is found although all repositories could be read, SearchLive returns
+// an error.
 func (e *Encoder) SearchLive(r *wire.SearchRequest, queryAUR func() snapshot.AURResult, emit Emit) error {
 	official, err := e.WithoutAUR()
 	if err != nil {

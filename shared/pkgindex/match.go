@@ -181,7 +181,7 @@ func (t *matchTerm) exprValues(values []byte, wholeTier Tier) (tier Tier, ok boo
 	return tier, ok
 }
 
-// spanTier returns the tier of an expression that matches name[start:end].
+// spanTier returns the tier of a match that covers name[start:end].
 func spanTier(name []byte, start, end int) Tier {
 	switch {
 	case start == 0 && end == len(name):

@@ -132,8 +132,8 @@ func (s *Set) HasRepo(name string) bool {
 	return slices.ContainsFunc(s.parts, func(p sourceRange) bool { return p.hasName(name) })
 }
 
-// Expressions converts the query into POSIX extended regular expressions, one for each word. In every package that
-// matches the query, each expression matches, ignoring case, the name, the description, a provided name or a group. The
+// Expressions converts each word of the query into a POSIX extended regular expression. A package that matches the
+// query also matches each expression, ignoring case, with its name, its description, a provided name or a group. The
 // bool is false if there are no such expressions: the query has no words, or a word searches another field.
 func (q *Query) Expressions() ([]string, bool) {
 	list := make([]string, len(q.terms))

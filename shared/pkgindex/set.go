@@ -131,9 +131,8 @@ func (s *Set) markInstalled(names []string) error {
 	return nil
 }
 
-// eachNamed calls the function visit for each package with exactly the given name. folded is the case-folded name. The
-// search begins at a position in the file's list of sorted names: the first position whose name is not less than
-// folded.
+// eachNamed calls the function visit for each package with exactly the given name. folded is the case-folded name.
+// position is the first position in the file's sorted names whose name is not less than folded.
 func (f *setFile) eachNamed(position int, folded, name string, visit func(doc uint32, p *sourceRange)) error {
 	for ; position < int(f.docs); position++ {
 		doc := f.nameDoc(position)
@@ -228,27 +227,27 @@ func (s *Set) PackagesOf(repo string) (int, bool) {
 	return 0, false
 }
 
-// Read calls the function use with the summary and the details of a package. The records are parts of the mapped file:
-// use must copy the bytes that it needs later. If withDetails is false, the details are empty.
-func (s *Set) Read(h Hit, withDetails bool, use func(summary, details Record)) error {
+// Read calls the function visit with the summary and the details of a package. The records are parts of the mapped file:
+// visit must copy the bytes that it needs later. If withDetails is false, the details are empty.
+func (s *Set) Read(h Hit, withDetails bool, visit func(summary, details Record)) error {
 	return guard(func() error {
 		summary, details, err := s.fileOf(h).record(h.doc, withDetails)
 		if err == nil {
-			use(summary, details)
+			visit(summary, details)
 		}
 		return err
 	})
 }
 
-// ReadAll calls the function use for each hit, with the same records as Read, until use returns false.
-func (s *Set) ReadAll(hits []Hit, withDetails bool, use func(h Hit, summary, details Record) bool) error {
+// ReadAll calls the function visit for each hit, with the same records as Read, until visit returns false.
+func (s *Set) ReadAll(hits []Hit, withDetails bool, visit func(h Hit, summary, details Record) bool) error {
 	return guard(func() error {
 		for _, h := range hits {
 			summary, details, err := s.fileOf(h).record(h.doc, withDetails)
 			if err != nil {
 				return err
 			}
-			if !use(h, summary, details) {
+			if !visit(h, summary, details) {
 				return nil
 			}
 		}

@@ -272,9 +272,9 @@ type Overlay struct {
 	Advisories []string
 }
 
-// Read calls the function use for each hit, until use returns false. It passes the summary, the details and the overlay
-// of the package. The records are parts of the mapped index: use must copy the bytes that it needs later.
-func (s *Snapshot) Read(hits []pkgindex.Hit, details bool, use func(summary, details pkgindex.Record, o Overlay) bool) error {
+// Read calls the function visit for each hit, until visit returns false. It passes the summary, the details and the
+// overlay of the package. The records are parts of the mapped index: visit must copy the bytes that it needs later.
+func (s *Snapshot) Read(hits []pkgindex.Hit, details bool, visit func(summary, details pkgindex.Record, o Overlay) bool) error {
 	var words map[string][]string
 	if details {
 		security, err := s.security()
@@ -294,19 +294,19 @@ func (s *Snapshot) Read(hits []pkgindex.Hit, details bool, use func(summary, det
 		} else {
 			o.Advisories = words[name]
 		}
-		return use(summary, rest, o)
+		return visit(summary, rest, o)
 	})
 }
 
-// Each calls the function use with the decoded package of each hit, until use returns an error. use must not keep the
-// pointer to the package.
-func (s *Snapshot) Each(hits []pkgindex.Hit, details bool, use func(*wire.Package) error) error {
+// Each calls the function visit with the decoded package of each hit, until visit returns an error. visit must not keep
+// the pointer to the package.
+func (s *Snapshot) Each(hits []pkgindex.Hit, details bool, visit func(*wire.Package) error) error {
 	var failed error
 	err := s.Read(hits, details, func(summary, rest pkgindex.Record, o Overlay) bool {
 		var p wire.Package
 		if p, failed = pkgindex.Decode(summary, rest); failed == nil {
 			p.Installed, p.Shadowed, p.Advisories = o.Installed, o.Shadowed, o.Advisories
-			failed = use(&p)
+			failed = visit(&p)
 		}
 		return failed == nil
 	})

@@ -381,8 +381,8 @@ func (c *conn) waitForUnsent() error {
 			return err
 		}
 	}
-	// When replies were read, all waiting requests see it. While this request waits for its turn, other requests may
-	// exceed the limit again, so the limit is checked again after the wait.
+	// When a peer reads its replies, all waiting requests notice it. While this request waits for its turn, other
+	// requests may exceed the limit again, so the limit is checked again after the wait.
 	for c.s.shares.unsent.Over(c.user) {
 		c.turn.release()
 		c.s.waitForUnsent(c.ctx, c.user)
@@ -510,8 +510,8 @@ func (c *conn) growOut(n int) {
 	}
 }
 
-// batches is a pool of buffers for the replies to pipelined requests. Into a buffer fit replies of flushAt bytes, and
-// one more reply of at most maxIdleBuffer bytes.
+// batches is a pool of buffers for the replies to pipelined requests. A buffer has space for replies of flushAt bytes
+// and for one more reply of at most maxIdleBuffer bytes.
 var batches = sync.Pool{New: func() any { return new([batchSize]byte) }}
 
 // write writes head and then body. If it has to wait for the peer, it releases the turn during the wait. If the peer

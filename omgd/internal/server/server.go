@@ -67,8 +67,7 @@ type Limits struct {
 	// IdleWhenShort replaces IdleTimeout while at most a quarter of MaxConnections is free. It does not apply to
 	// administrators (10 s).
 	IdleWhenShort time.Duration
-	// WriteTimeout is the time in which a peer must read a chunk. The server may wait for up to 1.5 times this long (30
-	// s).
+	// WriteTimeout is the time in which a peer must read a chunk. The actual wait can be 1.5 times as long (30 s).
 	WriteTimeout time.Duration
 	// UnreadTimeout replaces WriteTimeout for the connections of users who exceed their share of MaxUnsent, and for all
 	// connections during a shutdown (1 s).
@@ -152,7 +151,7 @@ type Observer interface {
 type Server struct {
 	cfg      Config
 	ops      map[string]*op
-	ctx      context.Context // parent of all handlers' contexts; ends when Shutdown times out
+	ctx      context.Context // the parent of all handlers' contexts; canceled when Shutdown times out
 	cancel   context.CancelFunc
 	draining atomic.Bool
 	active   atomic.Int64 // the number of running requests
@@ -347,8 +346,8 @@ func (s *Server) appendError(dst []byte, id uint64, e *wire.Error) []byte {
 var ErrShutdownTimeout = errors.New("requests still running after they were canceled")
 
 // Shutdown waits for the running requests, and answers new requests with an error. It closes all connections when no
-// request is running or ctx ends. Requests that have arrived before that are still answered, unless ctx ends. Shutdown
-// returns at most half a second after ctx ends. The listener must be closed before Shutdown is called.
+// request is running or ctx ends. A request that arrives before its connection is closed is still answered, unless ctx
+// ends. Shutdown returns at most half a second after ctx ends. The listener must be closed before Shutdown is called.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock() // startConn reads draining with mu locked
 	s.draining.Store(true)

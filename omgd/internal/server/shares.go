@@ -19,8 +19,8 @@ import (
 // may use them all.
 type shares struct {
 	connections *share.Pool
-	unsent      *share.Pool // bytes
-	received    *share.Pool // bytes
+	unsent      *share.Pool // bytes of unread replies
+	received    *share.Pool // bytes of large frames that are being received
 	slow        *share.Pool // running slow requests
 	refused     *share.Pool // refused connections that stay open until the peer has read the refusal
 	turns       *share.Turns

@@ -26,7 +26,7 @@ type queue struct {
 	running int
 	waiting []*waiter
 	used    time.Duration // by ended requests since the queue was last idle, plus the initial value that Turns.queue sets
-	debt    time.Duration // the used time minus what was subtracted from it since then; valid at the time debtAt
+	debt    time.Duration // the time that the user has used, reduced as described at debtDivisor; valid at the time debtAt
 	debtAt  time.Time
 }
 
