@@ -58,8 +58,8 @@ func (p *parser) bracket(at int) (*node, error) {
 	return set(s.normal()), nil
 }
 
-// element parses one character, class, equivalence class or collating symbol. Unless hyphen is set, a "-" is an error,
-// except as the last element.
+// element parses one character, class, equivalence class or collating symbol. If the parameter hyphen is false, a "-"
+// is an error, except as the last element.
 func (p *parser) element(at int, hyphen bool) (element, error) {
 	start := p.pos
 	if !p.more() {
@@ -92,7 +92,7 @@ func (p *parser) element(at int, hyphen bool) (element, error) {
 	return element{r: r, equiv: kind == '='}, nil
 }
 
-// name parses the text up to the two characters that close an element of this kind, such as ":]".
+// name parses the name in an element such as [:alpha:] and the closing ":]". The parameter kind is ':', '=' or '.'.
 func (p *parser) name(kind byte) (string, bool) {
 	rest := p.expr[p.pos:]
 	end := strings.Index(rest, string(kind)+"]")

@@ -39,7 +39,7 @@ func goSyntax(n *node, to target) (string, bool) {
 	return w.String(), !w.full
 }
 
-// node writes the node n and returns the largest product of nested counts in it.
+// node writes the node n. It returns the largest product of the counts of repetitions that are nested in each other.
 func (w *writer) node(n *node) int {
 	product := 1
 	if w.full {

@@ -5,11 +5,12 @@ import (
 )
 
 // Package regexp has no \< and \>, and its \b supports only ASCII. An expression with one of these anchors is therefore
-// matched against marked text: at each position before, between and after the characters, a mark is inserted that tells
-// what is on either side of the position. The mark is repeated as often as the expression can have anchors in a row. An
-// anchor consumes one copy of a matching mark; a character skips the remaining copies.
+// matched against marked text. Marked text has an extra character, a mark, before the first character, between any two
+// characters, and after the last character. A mark tells which kind of character is on its left and which is on its
+// right. The same mark is repeated as often as the expression can have anchors in a row: each anchor consumes one mark,
+// and the marks that are left are skipped before the next character.
 
-// maxCopies limits the copies of each mark, and with them the size of marked text.
+// maxCopies limits how often a mark is repeated, and with that the size of marked text.
 const maxCopies = 32
 
 // side is the kind of character on one side of a position.
@@ -33,8 +34,8 @@ const anyMarks = `[\x{FDD0}-\x{FDDF}]*`
 
 func markOf(before, after side) rune { return firstMark + rune(before*sides+after) }
 
-// marksOf returns the marks of all positions at which every anchor of the parameter a matches.
-func marksOf(a anchor) runeSet {
+// marksOf returns the marks of those positions at which all the given anchors match.
+func marksOf(anchors anchor) runeSet {
 	var s runeSet
 	for before := range sides {
 		for after := range sides {
@@ -43,7 +44,7 @@ func marksOf(a anchor) runeSet {
 				textStart*truth(before == edge) | textEnd*truth(after == edge) |
 				wordStart*truth(from) | wordEnd*truth(to) |
 				wordEdge*truth(from || to) | notWordEdge*truth(!from && !to)
-			if a&^holds == 0 {
+			if anchors&^holds == 0 {
 				s = append(s, markOf(before, after), markOf(before, after))
 			}
 		}
@@ -72,13 +73,13 @@ func sideOf(r rune, words runeSet) side {
 	return other
 }
 
-// mark returns the text with n copies of the mark of each position.
-func mark(text []byte, n int) []byte {
+// mark returns the marked text made from text, with the given number of copies of each mark.
+func mark(text []byte, copies int) []byte {
 	words := wordSet()
 	const markLen = 3
-	out := make([]byte, 0, len(text)*(n*markLen+1)+(n+1)*markLen)
+	out := make([]byte, 0, len(text)*(copies*markLen+1)+(copies+1)*markLen)
 	add := func(before, after side) {
-		for range n {
+		for range copies {
 			out = utf8.AppendRune(out, markOf(before, after))
 		}
 	}
@@ -112,13 +113,13 @@ func unmark(text, marked []byte, at int) int {
 	return from
 }
 
-// gaps holds the largest number of anchors that a match of a node can need at one position. The value none means that
-// no match has such a position.
+// gaps holds the largest numbers of anchors that a match of a node can need at a single position. Each field is about
+// one kind of position; its value is none if no match has a position of this kind.
 type gaps struct {
-	empty int // in a match of the empty string
-	first int // before the first character of a match
-	last  int // after the last character of a match
-	inner int // between two characters of a match
+	empty int // the only position of a match without characters
+	first int // the position before the first character of a match
+	last  int // the position after the last character of a match
+	inner int // a position between two characters of a match
 }
 
 const none = -1 << 20
@@ -158,8 +159,9 @@ func gapsOf(n *node) gaps {
 		}
 		return g
 	case opRepeat:
-		// An optional round that consumes no character need not be repeated, so two rounds have the same gaps as any
-		// larger number of optional rounds. The anchors of required rounds add up.
+		// Two repetitions can need as many anchors at one position as any larger number of optional repetitions,
+		// because an optional repetition that matches no character is left out. Required repetitions cannot be left
+		// out, so their anchors add up.
 		one := gapsOf(n.subs[0])
 		g := one.then(one)
 		if n.low > 2 && one.empty > 0 {

@@ -20,10 +20,10 @@ type node struct {
 	lit     []rune  // opLit: a sequence of characters
 	set     runeSet // opSet: the characters of which one matches, closed under case folding
 	anchors anchor  // opAnchor: the anchors, which must all match
-	subs    []*node // the operands of opConcat and opAlt; the one operand of opRepeat
-	low     int     // opRepeat: the smallest number of rounds
-	high    int     // opRepeat: the largest number of rounds; -1: no limit
-	size    int     // the number of characters and anchors after repetitions are multiplied out
+	subs    []*node // opConcat and opAlt: the operands; opRepeat: its only operand
+	low     int     // opRepeat: the operand is repeated at least this many times
+	high    int     // opRepeat: the operand is repeated at most this many times; -1 means no limit
+	size    int     // the number of characters and anchors, where a{3} counts as three characters
 }
 
 // anchor is a set of conditions on a position in the text.
@@ -45,10 +45,10 @@ const (
 
 var empty = &node{op: opEmpty}
 
-// has reports whether the node n or a node below it has one of the wanted anchors.
-func (n *node) has(wanted anchor) bool {
-	return n.anchors&wanted != 0 ||
-		slices.ContainsFunc(n.subs, func(sub *node) bool { return sub.has(wanted) })
+// has reports whether n, or a node below n, contains at least one of the given anchors.
+func (n *node) has(anchors anchor) bool {
+	return n.anchors&anchors != 0 ||
+		slices.ContainsFunc(n.subs, func(sub *node) bool { return sub.has(anchors) })
 }
 
 // concat joins the parts of a branch to one node, and merges neighbouring literals and neighbouring anchors.
@@ -65,7 +65,7 @@ func concat(parts []*node) *node {
 		case last >= 0 && p.op == opAnchor && subs[last].op == opAnchor:
 			subs[last].anchors |= p.anchors
 		case p.op == opLit || p.op == opAnchor:
-			c := *p // a copy, because later parts are merged into it and p may be in use elsewhere
+			c := *p // a copy: the following parts may be merged into c, and another node may contain p
 			subs = append(subs, &c)
 		default:
 			subs = append(subs, p)
@@ -91,22 +91,23 @@ func alternate(branches []*node) *node {
 	return n
 }
 
-// repeat returns the node for a repetition of sub; a high of -1 means no upper limit.
-func repeat(sub *node, low, high int) *node {
+// repeat returns a node that repeats operand at least low and at most high times. If high is -1, there is no upper
+// limit.
+func repeat(operand *node, low, high int) *node {
 	switch {
-	case sub.op == opEmpty || high == 0:
+	case operand.op == opEmpty || high == 0:
 		return empty
 	case low == 1 && high == 1:
-		return sub
-	case sub.op == opRepeat && simple(low, high) && simple(sub.low, sub.high):
-		if sub.high == -1 {
+		return operand
+	case operand.op == opRepeat && simple(low, high) && simple(operand.low, operand.high):
+		if operand.high == -1 {
 			high = -1
 		}
-		return repeat(sub.subs[0], low*sub.low, high)
+		return repeat(operand.subs[0], low*operand.low, high)
 	}
-	return &node{op: opRepeat, subs: []*node{sub}, low: low, high: high, size: sub.size * max(1, low, high)}
+	return &node{op: opRepeat, subs: []*node{operand}, low: low, high: high, size: operand.size * max(1, low, high)}
 }
 
-// simple reports whether a repetition is *, + or ?. Two of these in a row are equal to one of them: +? is *, and ++ is
-// +.
+// simple reports whether a repetition is *, + or ?. Two such repetitions in a row mean the same as a single one: +?
+// means *, and ++ means +.
 func simple(low, high int) bool { return low <= 1 && high == -1 || low == 0 && high == 1 }

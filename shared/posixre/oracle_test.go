@@ -161,14 +161,14 @@ func (q question) line() string {
 	return line
 }
 
-// match returns glibc's error, or a 0 or 1 for each text, whether it matches.
+// match returns glibc's error, or one digit for each text: 1 if the text matches, otherwise 0.
 func (g *glibc) match(expr string, texts ...string) string {
 	g.t.Helper()
 	return g.ask(question{expr, texts}.line())
 }
 
-// matchAll does for many questions what match does for one. It sends the next questions while glibc answers the earlier
-// ones.
+// matchAll returns the result of match for every question. It sends further questions while glibc is answering the
+// first ones.
 func (g *glibc) matchAll(all []question) (answers []string) {
 	g.t.Helper()
 	asked := make(chan error, 1)

@@ -10,8 +10,7 @@ const (
 	// maxDepth is how deep groups may be nested. Package regexp limits its tree to 1,000 levels, and a group can need
 	// four levels.
 	maxDepth = 200
-	// maxSize is the largest number of characters and anchors of an expression after its repetitions are multiplied
-	// out.
+	// maxSize is the largest number of characters and anchors of an expression, where a{3} counts as three characters.
 	maxSize = 40_000
 	// maxCount is glibc's RE_DUP_MAX, the largest count in braces.
 	maxCount = 32_767
@@ -97,10 +96,11 @@ func (p *parser) branch(depth int) (*node, error) {
 	return concat(parts), nil
 }
 
-// sized returns n, or an error if n is too large; the parameter at is the offset that the error reports.
-func (p *parser) sized(n *node, at int) (*node, error) {
+// sized returns n unchanged, or an error with the given offset if n is larger than maxSize.
+func (p *parser) sized(n *node, offset int) (*node, error) {
 	if n.size > maxSize {
-		return nil, &Error{p.expr, at, fmt.Sprintf("stands for more than %d characters", maxSize), ErrTooLarge}
+		why := fmt.Sprintf("more than %d characters with repetitions written out", maxSize)
+		return nil, &Error{p.expr, offset, why, ErrTooLarge}
 	}
 	return n, nil
 }
@@ -171,8 +171,8 @@ func (p *parser) escape(at int) (*node, error) {
 	return literal(r), nil
 }
 
-// repetition parses *, +, ? or a count and applies it to n.
-func (p *parser) repetition(n *node) (*node, error) {
+// repetition parses *, +, ? or a count, and returns a node that repeats operand accordingly.
+func (p *parser) repetition(operand *node) (*node, error) {
 	at := p.pos
 	low, high := 0, -1
 	switch p.next() {
@@ -186,7 +186,7 @@ func (p *parser) repetition(n *node) (*node, error) {
 			return nil, err
 		}
 	}
-	return p.sized(repeat(n, low, high), at)
+	return p.sized(repeat(operand, low, high), at)
 }
 
 // counts parses what follows a "{", which is n}, n,}, n,m}, ,m} or ,}. It returns the lower and the upper bound.
@@ -208,7 +208,7 @@ func (p *parser) counts(at int) (low, high int, err error) {
 	case low > maxCount || high > maxCount:
 		return 0, 0, p.fail(at, "a count above %d", maxCount)
 	case high >= 0 && low > high:
-		return 0, 0, p.fail(at, "counts in the wrong order")
+		return 0, 0, p.fail(at, "the minimum count is above the maximum")
 	}
 	return low, high, nil
 }

@@ -5,8 +5,9 @@
 //
 // Behaviour of glibc that may surprise, and that this package shares:
 //
-//   - A repetition after a repetition repeats the latter: "a+?" is (a+)?, never
-//     lazy. A repetition with nothing before it, or after an anchor, is an error.
+//   - Of two repetitions in a row, the second repeats the first: "a+?" means
+//     (a+)? and is never lazy. A repetition with nothing before it, or after an
+//     anchor, is an error.
 //   - "{" always opens a count; "{,3}" is "{0,3}"; ")" without "(" is an
 //     ordinary character.
 //   - ^ and $ are anchors anywhere in an expression and also match after and
@@ -15,8 +16,8 @@
 //     letters and digits of any script and "_".
 //   - Ranges are compared in upper case: [A-z] does not contain "_" and
 //     [Z-a] is an error. [:lower:] and [:upper:] are both [:alpha:].
-//   - A backslash and any other lower-case ASCII letter, such as \d, match
-//     nothing, because the letter is compared with text in upper case.
+//   - A backslash before any other lower-case ASCII letter, as in \d, matches
+//     nothing, because glibc compares this letter with text in upper case.
 //
 // Differences from glibc:
 //
@@ -26,14 +27,16 @@
 //     matched as U+FFFD, so "." matches that byte.
 //   - Case is ignored by Unicode's simple folding, as in omg's search for plain
 //     words: "k" matches U+212A (the Kelvin sign), and "ß" matches its capital.
-//     glibc compares upper case: there neither "k" nor "ß" matches these, but
-//     "i" matches the dotless "ı".
-//   - Ranges, [=x=] and [.x.] with characters outside ASCII compare code
-//     points, as other UTF-8 locales nearly do; in C.UTF-8 they are an error.
-//   - A counted group with a word anchor means the group written out that many
-//     times; in glibc (\<|x){2} differs from (\<|x)(\<|x).
+//     glibc compares characters in upper case: "k" and "ß" do not match these
+//     two characters, but "i" matches the dotless "ı".
+//   - Ranges, [=x=] and [.x.] may contain characters outside ASCII, which are
+//     compared by code point, almost as in glibc's other UTF-8 locales. In
+//     glibc's C.UTF-8, such ranges and elements are an error.
+//   - A group with a word anchor and a count means the same as the group
+//     written several times: (\<|x){2} means (\<|x)(\<|x). In glibc the two
+//     differ.
 //   - Groups are nested at most 200 deep, and an expression has at most 40,000
-//     characters after its counts are multiplied out; see [ErrTooLarge].
+//     characters, where "a{3}" counts as three; see [ErrTooLarge].
 package posixre
 
 import (
@@ -58,8 +61,8 @@ const maxLength = 64 << 10
 // Error describes an error in an expression and its position.
 type Error struct {
 	Expr   string
-	Offset int    // of the wrong character, in bytes; -1 if the whole expression is wrong
-	Why    string // such as `unmatched "["`
+	Offset int    // the byte offset of the wrong character; -1 if the whole expression is wrong
+	Why    string // the reason, such as `unmatched "["`
 	kind   error  // ErrBackReference, ErrTooLarge or nil
 }
 
@@ -92,10 +95,11 @@ type Expr struct {
 	expr     string
 	required []string
 
-	// re is the expression without word anchors, and line the same expression for text without a newline. If the
-	// expression has word anchors, marked must also match the marked text.
-	re, line, marked *regexp.Regexp
-	copies           int // of each mark in the marked text
+	// A text matches if re matches and, where marked is not nil, marked matches the marked text (see mark.go).
+	re     *regexp.Regexp // the expression without its word anchors
+	line   *regexp.Regexp // like re, but faster, and only for text without a newline
+	marked *regexp.Regexp // the expression for marked text; nil if the expression has no word anchors
+	copies int            // how often each mark is repeated in marked text
 }
 
 // Compile parses a POSIX extended regular expression. Its error is an *Error.
@@ -170,9 +174,9 @@ func (e *Expr) FindIndex(text []byte) []int {
 	return at
 }
 
-// Required returns strings of at least three bytes that occur, case-folded, in every case-folded text that matches; the
-// list may be empty. An index narrows a search with these strings. Folding replaces each letter by the smallest of the
-// letters that differ from it only in case, and an ASCII letter by its lower case.
+// Required returns case-folded strings of at least three bytes; the list may be empty. If the expression matches a
+// text, the case-folded text contains all these strings. An index narrows a search with them. Case folding replaces
+// each letter by the smallest of the letters that differ from it only in case, and an ASCII letter by its lower case.
 func (e *Expr) Required() []string { return e.required }
 
 // Quote returns an expression that matches the characters of text literally.

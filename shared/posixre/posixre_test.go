@@ -21,7 +21,7 @@ func TestCompile_Errors(t *testing.T) {
 		"a{":                           `regular expression "a{": unmatched "{" at character 2`,
 		"a{x}":                         `regular expression "a{x}": wrong count after "{" at character 2`,
 		"a{}":                          `regular expression "a{}": wrong count after "{" at character 2`,
-		"a{2,1}":                       `regular expression "a{2,1}": counts in the wrong order at character 2`,
+		"a{2,1}":                       `regular expression "a{2,1}": the minimum count is above the maximum at character 2`,
 		"a{32768}":                     `regular expression "a{32768}": a count above 32767 at character 2`,
 		"[Z-a]":                        `regular expression "[Z-a]": wrong range in brackets at character 2`,
 		"[a-z-9]":                      `regular expression "[a-z-9]": misplaced "-" in brackets at character 5`,
@@ -177,8 +177,8 @@ func foldText(text string) string {
 	return out.String()
 }
 
-// holds checks two properties on which a search relies: case does not matter, and a text that matches contains all
-// required strings.
+// holds checks two properties on which a search in an index relies: the expression matches a text if and only if it
+// matches the case-folded text, and a case-folded text that matches contains all required strings.
 func holds(t *testing.T, e *Expr, text string) {
 	folded := foldText(text)
 	matched := e.MatchString(text)

@@ -24,7 +24,7 @@ type literals struct {
 	found []string
 }
 
-// cut ends the current run, because the next character need not follow it directly.
+// cut ends the current sequence, because a match may contain other characters between this sequence and the next one.
 func (l *literals) cut() {
 	if l.run.Len() >= minRequired {
 		l.found = append(l.found, l.run.String())
@@ -56,7 +56,7 @@ func (l *literals) node(n *node) {
 
 func (l *literals) literal(runes []rune) {
 	for _, r := range runes {
-		// Folded text may contain other bytes in place of these two characters.
+		// Case-folded text may contain other bytes where the text has U+0000 or U+FFFD.
 		if r == 0 || r == utf8.RuneError {
 			l.cut()
 		} else {
@@ -65,8 +65,9 @@ func (l *literals) literal(runes []rune) {
 	}
 }
 
-// rounds handles a repetition of which at least one round is required. The first round follows the text before the
-// repetition, and the last round precedes the text after it: "libc++." requires "libc" and "c.".
+// rounds handles an operand that is repeated at least once. The first copy of the operand directly follows the text
+// before the repetition, and the last copy directly precedes the text after the repetition: "12(abc)+de" requires
+// "12abc" and "abcde".
 func (l *literals) rounds(n *node) {
 	const maxRounds = 16
 	sub, count := n.subs[0], min(n.low, maxRounds)

@@ -34,7 +34,7 @@ func (s byFirst) Swap(i, j int) {
 	s[2*i+1], s[2*j+1] = s[2*j+1], s[2*i+1]
 }
 
-// negate returns the characters that are not in the normal set s.
+// negate returns the characters that are not in s, which must be normal.
 func (s runeSet) negate() runeSet {
 	out := make(runeSet, 0, len(s)+2)
 	next := rune(0)
@@ -50,7 +50,7 @@ func (s runeSet) negate() runeSet {
 	return out
 }
 
-// has reports whether the normal set s contains r.
+// has reports whether s, which must be normal, contains r.
 func (s runeSet) has(r rune) bool {
 	i := sort.Search(len(s)/2, func(i int) bool { return s[2*i+1] >= r })
 	return 2*i < len(s) && s[2*i] <= r
@@ -84,7 +84,7 @@ func (s runeSet) addRange(lo, hi rune) runeSet {
 			s = s.addFolds(r)
 		}
 	}
-	// For a short range, testing each character is faster than the table.
+	// For a short range, testing each character is faster than a search in the table of cased characters.
 	if hi-lo < 256 {
 		for r := lo; r <= hi; r++ {
 			letter(r)
