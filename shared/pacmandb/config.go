@@ -117,7 +117,7 @@ func awaitText(f *os.File) error {
 	}
 	ready := 0
 	if e := raw.Control(func(fd uintptr) {
-		for { // repeated if a signal interrupts poll
+		for { // poll is called again if a signal interrupts it
 			left := max(time.Until(end), 0).Milliseconds()
 			ready, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(left))
 			if err != unix.EINTR {
@@ -236,7 +236,7 @@ func (r *configReader) section(name string) error {
 	}
 	repos := &r.config.Repos
 	if slices.ContainsFunc(*repos, func(repo Repo) bool { return repo.Name == name }) {
-		r.repo = &Repo{Name: name} // parsed only to report errors: libalpm uses the first section of a name
+		r.repo = &Repo{Name: name} // not used: libalpm uses only the first section of a repository, but errors are reported
 		return nil
 	}
 	*repos = append(*repos, Repo{Name: name})

@@ -8,8 +8,8 @@ import (
 
 // expand lists the files that match a pattern, sorted by bytes, as glob(3) does in the locale C: the characters * ? [
 // and \ are special, only a dot matches a leading dot, and a name may end in a slash. If no file matches, the result is
-// the pattern itself. ok is false if more than limit files match, or more than limit directories on the way to the
-// files.
+// the pattern itself. ok is false if the number of matching files, or of directories that match a part of the pattern,
+// is above the limit.
 func expand(pattern string, limit int) (files []string, ok bool) {
 	if !special(pattern) {
 		return []string{strings.TrimSuffix(pattern, "/")}, true

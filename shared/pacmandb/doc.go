@@ -2,6 +2,6 @@
 // database of installed packages (ReadLocal), and pacman.conf (ReadConfig). It compares versions as pacman does
 // (Compare), and computes from these files the results of pacman -Q.
 //
-// Damaged files are read as libalpm reads them, but with a warning or an error. libalpm gives none: it reads a damaged
-// database as a database with fewer packages.
+// Damaged files are read as libalpm reads them, but with a warning or an error. libalpm does not report such damage: it
+// only finds fewer packages.
 package pacmandb

@@ -10,18 +10,19 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// facts implements SyncFacts from the packages of the repositories. It keeps only facts about installed packages, some
+// facts implements SyncFacts from the packages of the repositories. It keeps only facts about installed packages: a few
 // KiB for a whole distribution.
 type facts struct {
 	installed map[string]struct{}
-	versions  []map[string]string // per repository: the version by package name
-	groups    map[string][]string // keyed by the repository's index and the package name together
+	versions  []map[string]string // for each repository, the versions of packages by name
+	groups    map[string][]string // the key is the position of the repository, followed by the name of the package
 	replacers [][]Replacer
 }
 
 var _ SyncFacts = (*facts)(nil)
 
-// newFacts returns facts, still empty, about the installed packages pkgs in a number of repositories.
+// newFacts returns an empty value for the installed packages pkgs and the given number of repositories. The method Add
+// fills it.
 func newFacts(pkgs []*Installed, repos int) *facts {
 	f := &facts{
 		installed: make(map[string]struct{}, len(pkgs)),

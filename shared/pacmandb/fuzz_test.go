@@ -29,7 +29,7 @@ func FuzzReadSync(f *testing.F) {
 		read := func(hold bool) error {
 			calls, out = 0, SyncFile{}
 			bounds := limits{bytes: 1 << 20, held: 1 << 18, desc: 1 << 16, packages: 1000}
-			r := syncReader{repo: "t", out: &out, limits: bounds, hold: hold, each: func(p *wire.Package) error {
+			r := syncReader{repo: "t", out: &out, limits: bounds, hold: hold, visit: func(p *wire.Package) error {
 				calls++
 				require.NotEmpty(t, p.Name)
 				require.Contains(t, p.Version, "-")
@@ -252,7 +252,7 @@ func FuzzExpand(f *testing.F) {
 	dir := included(f)
 	f.Fuzz(func(t *testing.T, pattern string) {
 		if strings.Contains(pattern, "..") {
-			return // would leave the directory
+			return // the pattern would match files outside dir
 		}
 		if files, ok := expand(dir+"/"+pattern, 100); ok {
 			require.NotEmpty(t, files)

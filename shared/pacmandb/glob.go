@@ -9,9 +9,9 @@ import (
 // globMatch reports whether the whole of s matches pattern, as fnmatch(3) does without flags in a UTF-8 locale. pacman
 // matches IgnorePkg and IgnoreGroup in this way, and Include one path element at a time. The characters '*' and '?'
 // also match a slash and a leading dot, and a backslash quotes the next character. Brackets contain a set of
-// characters, ranges and classes, which '!' or '^' negates; a bracket that is not closed is an ordinary character. Like
-// glibc, globMatch first compares UTF-8 characters and, if these do not match, bytes. Its time is bounded by the
-// product of the lengths.
+// characters, ranges and classes, and a '!' or '^' at the start negates the set; a bracket that is not closed is an
+// ordinary character. Like glibc, globMatch first compares UTF-8 characters and, if these do not match, bytes. Its time
+// is at most proportional to the length of pattern times the length of s.
 func globMatch(pattern, s string) bool {
 	if !special(pattern) {
 		return pattern == s
@@ -86,29 +86,29 @@ func (decode decodeFunc) matchElement(pattern, s string) (rest string, size int,
 	return pattern[length:], size, want == c
 }
 
-// set reports whether the character c is in the set, and whether the set is closed by a ']'. The parameter set is the
-// pattern after the set's '['; rest is the pattern after the set.
-func (decode decodeFunc) set(set string, c rune) (in bool, rest string, closed bool) {
-	negated := set != "" && (set[0] == '!' || set[0] == '^')
+// set parses a set of characters such as [a-z]. The parameter pattern starts after the '['. The result in reports
+// whether the set contains the character c, rest is the pattern after the ']', and closed is false if there is no ']'.
+func (decode decodeFunc) set(pattern string, c rune) (in bool, rest string, closed bool) {
+	negated := pattern != "" && (pattern[0] == '!' || pattern[0] == '^')
 	if negated {
-		set = set[1:]
+		pattern = pattern[1:]
 	}
-	for begin := true; set != ""; begin = false {
-		if set[0] == ']' && !begin {
-			return in != negated, set[1:], true
+	for begin := true; pattern != ""; begin = false {
+		if pattern[0] == ']' && !begin {
+			return in != negated, pattern[1:], true
 		}
-		if strings.HasPrefix(set, "[:") {
-			if name, after, ok := strings.Cut(set[2:], ":]"); ok {
+		if strings.HasPrefix(pattern, "[:") {
+			if name, after, ok := strings.Cut(pattern[2:], ":]"); ok {
 				in = in || globClass(name, c)
-				set = after
+				pattern = after
 				continue
 			}
 		}
 		var low, high rune
-		low, set = decode.setRune(set)
+		low, pattern = decode.setRune(pattern)
 		high = low
-		if len(set) > 1 && set[0] == '-' && set[1] != ']' {
-			high, set = decode.setRune(set[1:])
+		if len(pattern) > 1 && pattern[0] == '-' && pattern[1] != ']' {
+			high, pattern = decode.setRune(pattern[1:])
 		}
 		in = in || low <= c && c <= high
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Limits of a local database. The largest real databases have some thousands of packages, with desc files of a few KiB
-// and file lists of some MiB.
+// Limits of a local database. The largest real databases have several thousand packages, with desc files of a few KiB
+// and file lists of a few MiB.
 const (
 	maxLocalEntries  = 200_000
 	maxLocalDesc     = 64 << 20

@@ -33,15 +33,15 @@ func TestLocal_PacmanSystems(t *testing.T) {
 	}
 	run := func(t *testing.T, o *oracle, l *Local) {
 		for name, check := range checks {
-			t.Run(name, func(t *testing.T) { check(t, o.with(t), l) })
+			t.Run(name, func(t *testing.T) { check(t, o.forTest(t), l) })
 		}
 	}
 	t.Run("corpus", func(t *testing.T) {
 		o, l := corpusOracle(t)
 		run(t, o, l)
-		t.Run("counts", func(t *testing.T) { checkCorpusCounts(t, o.with(t), l) })
-		t.Run("search", func(t *testing.T) { checkSearch(t, o.with(t), l) })
-		t.Run("satisfiers", func(t *testing.T) { checkSatisfiers(t, o.with(t), l) })
+		t.Run("counts", func(t *testing.T) { checkCorpusCounts(t, o.forTest(t), l) })
+		t.Run("search", func(t *testing.T) { checkSearch(t, o.forTest(t), l) })
+		t.Run("satisfiers", func(t *testing.T) { checkSatisfiers(t, o.forTest(t), l) })
 	})
 	for _, options := range []fixture.Options{
 		{Packages: 2000, Installed: 300, Seed: 1, Duplicates: 60},

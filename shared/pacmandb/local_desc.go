@@ -12,7 +12,7 @@ const localLine = 1023
 // localLines splits a local desc into lines as libalpm does. A zero byte ends a line's text.
 type localLines struct {
 	rest, last string
-	zeros      bool // the text contains zero bytes
+	zeros      bool // the desc contains zero bytes
 }
 
 func (l *localLines) next() (line string, ok bool) {
@@ -49,8 +49,8 @@ func (l *localLines) value() string {
 
 // localParser parses local desc files. One parser is used for many files, to reuse its buffers.
 type localParser struct {
-	items []string // the entries of all lists of a file
-	marks []listMark
+	items []string   // the values of all lists in one desc
+	marks []listMark // which part of items belongs to which list
 }
 
 type listMark struct {
@@ -102,7 +102,7 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 		case "%INSTALLDATE%":
 			p.InstallDate = localInt(in.value())
 		case "%SIZE%":
-			p.ISize, _ = strconv.ParseUint(in.value(), 10, 63) // 0 if it is not a size
+			p.ISize, _ = strconv.ParseUint(in.value(), 10, 63) // 0 if the line is not a number
 		case "%REASON%":
 			p.Reason = localReason(in.value())
 		case "%GROUPS%":
@@ -128,8 +128,8 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 	d.assignLists()
 	p.Validation = localValidation(validation)
 	id.zeros = in.zeros
-	// libalpm has written %BASE% since version 4.2, and always writes the other fields after it. A desc without %BASE%
-	// is older, or was written by another program.
+	// Since version 4.2 libalpm always writes %BASE% and, after it, the architecture, the installation date and the
+	// validation. A desc without %BASE% is older, or was written by another program.
 	incomplete := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(validation) == 0)
 	id.complete = id.name != "" && id.version != "" && endsField(raw) && !incomplete
 	return id
@@ -138,12 +138,12 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 // endsField reports whether a desc ends with a complete field: libalpm writes an empty line after each value.
 func endsField(raw string) bool {
 	line, ended := strings.CutSuffix(raw, "\n\n")
-	line = line[strings.LastIndexByte(line, '\n')+1:] // empty if the value of the last field is empty
+	line = line[strings.LastIndexByte(line, '\n')+1:] // the last line of the last value; it may be empty
 	isKey := len(line) > 2 && line[0] == '%' && line[len(line)-1] == '%'
 	return ended && !isKey
 }
 
-// list appends the lines up to the next empty line to the entries of list.
+// list reads the lines up to the next empty line. They are stored in the list when assignLists is called.
 func (d *localParser) list(in *localLines, list *[]string) {
 	from := len(d.items)
 	for {
@@ -158,7 +158,7 @@ func (d *localParser) list(in *localLines, list *[]string) {
 	}
 }
 
-// assignLists sets all lists of a file to their entries. All entries are in one allocation.
+// assignLists stores in each list the values that the method list has read. All lists of a desc share one allocation.
 func (d *localParser) assignLists() {
 	if len(d.items) == 0 {
 		return
@@ -179,7 +179,7 @@ var localChecks = [...]string{"none", "md5", "sha256", "pgp"}
 // localValidation returns those values that libalpm knows, in libalpm's order. "none" excludes all other values.
 func localValidation(values []string) []string {
 	if len(values) == 1 && slices.Contains(localChecks[:], values[0]) {
-		return values // nearly every desc has one value
+		return values // the usual case needs no copy: a desc with one value
 	}
 	if slices.Contains(values, localChecks[0]) {
 		return []string{localChecks[0]}

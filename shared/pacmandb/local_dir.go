@@ -118,7 +118,7 @@ func (d *localDir) isDir(name string) bool {
 // appendEntries decodes the result of getdents64. Each record has an inode and an offset (8 bytes each), the length of
 // the record (2 bytes), the type (1 byte) and the name, which a zero byte ends.
 func appendEntries(into []entry, records []byte, isDir func(name string) bool) []entry {
-	names := string(records) // one copy for all names
+	names := string(records) // all names share this one copy
 	for at := 0; at+19 < len(records); {
 		size := int(binary.NativeEndian.Uint16(records[at+16:]))
 		if size < 20 || at+size > len(records) {
@@ -134,7 +134,7 @@ func appendEntries(into []entry, records []byte, isDir func(name string) bool) [
 	return into
 }
 
-// statAt returns the stamp of a file, or of a link itself: it does not follow links.
+// statAt returns the stamp of a file. It does not follow a link, but returns the stamp of the link itself.
 func statAt(dir int, name string) (sourcefile.Stamp, error) {
 	var st unix.Stat_t
 	if err := retryEINTR(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
@@ -148,10 +148,10 @@ var (
 	errTorn  = errors.New("changed while it was read")
 )
 
-// readRegular reads the regular file with the given name in the directory dir, of at most limit bytes, into buf or a
-// new, larger buffer. It never follows a link in the last element and never blocks on a pipe. It returns errTorn if the
-// number of bytes read differs from the file's size when opened; a read from a regular file is short only after a
-// signal or at the end of the file.
+// readRegular reads the regular file with the given name in the directory dir into buf, or into a new buffer if buf is
+// too small. It never follows a link in the last element of the name, and never blocks on a pipe. It returns errLarge
+// if the file has more bytes than the limit, and errTorn if the number of bytes read differs from the size that the
+// file had when it was opened. (A read from a regular file is short only after a signal or at the end of the file.)
 func readRegular(dir int, name string, buf []byte, limit int64) ([]byte, sourcefile.Stamp, error) {
 	fd := -1
 	err := retryEINTR(func() (err error) {

@@ -172,7 +172,7 @@ func (l *Local) Owners(ctx context.Context, dbpath string, paths []ResolvedPath)
 	}
 	defer d.close()
 	var next, failed atomic.Int64
-	owns := make([]bool, len(paths)*len(l.Packages)) // a row of paths for each package
+	owns := make([]bool, len(paths)*len(l.Packages)) // owns[i*len(paths)+k] reports whether package i owns path k
 	work := func() {
 		buf := make([]byte, 64<<10)
 		for ctx.Err() == nil {
@@ -209,7 +209,8 @@ func (l *Local) Owners(ctx context.Context, dbpath string, paths []ResolvedPath)
 	return owners, int(failed.Load()), nil
 }
 
-// markOwned sets owned[i] for each path i that is in the file list data. The map wanted maps a path to its indexes.
+// markOwned sets owned[i] to true if data, the file list of a package, contains path i. The map wanted gives the
+// indexes of each path.
 func markOwned(data []byte, wanted map[string][]int, owned []bool) {
 	data = filesSection(data)
 	for len(data) > 0 {

@@ -60,8 +60,8 @@ func (o *oracle) since(major, minor int) bool {
 	return m > major || m == major && n >= minor
 }
 
-// with returns the oracle for another test that uses the same databases.
-func (o *oracle) with(t testing.TB) *oracle {
+// forTest returns an oracle for another test that uses the same databases.
+func (o *oracle) forTest(t testing.TB) *oracle {
 	other := *o
 	other.t, other.root = t, t.TempDir()
 	return &other

@@ -42,7 +42,7 @@ func Reread(ctx context.Context, dbpath string, prev *Local) (*Local, error) {
 			return l, nil
 		}
 		if again == maxRereads {
-			return nil, fmt.Errorf("%w: %s was read %d times", ErrChanging, dbpath, again+1)
+			return nil, fmt.Errorf("%w: it changed during each of %d attempts to read %s", ErrChanging, again+1, dbpath)
 		}
 		prev = l // reuse the packages whose desc was read completely and has not changed
 		select {
@@ -136,7 +136,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	for i := range others {
 		f := &others[i]
 		if f.dir {
-			f.stamp, _ = statAt(d.local, f.entry.name+"/desc") // zero if the file does not exist
+			f.stamp, _ = statAt(d.local, f.entry.name+"/desc") // the zero Stamp if there is no desc
 		}
 		l.Stamp.add(f.entry, f.stamp, l.readAt)
 	}
@@ -194,7 +194,8 @@ func splitEntry(s string) (name, version string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
-// readAll reads every package of pkgs. Most of the time is spent in system calls, and two processors halve it.
+// readAll reads every package of pkgs in several goroutines. Most of the time is spent in system calls; two processors
+// need half as long as one.
 func (d *localDir) readAll(ctx context.Context, pkgs []readResult, prev *Local) error {
 	const share = 32
 	var next, total atomic.Int64
@@ -251,7 +252,7 @@ func (r *localReader) read(f *readResult) {
 	f.stamp = stamp
 	switch {
 	case err != nil:
-		f.stamp, _ = statAt(r.dir.local, path) // zero if the file does not exist
+		f.stamp, _ = statAt(r.dir.local, path) // the zero Stamp if there is no desc
 		f.problem, f.torn = descProblem(err), errors.Is(err, errTorn)
 		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) {
 			f.err = err
@@ -311,7 +312,7 @@ func (l *Local) warn(pkgs, others []readResult) {
 		for i := range list {
 			problem := list[i].problem
 			if problem == "" && !wire.PossibleName(list[i].name) {
-				problem = ProblemImpossible // the package itself was read completely
+				problem = ProblemImpossible // only a warning, because the desc was read completely
 			}
 			if problem != "" {
 				all = append(all, Warning{list[i].entry.name, problem})

@@ -42,8 +42,8 @@ func (s *DirStamp) add(e entry, f sourcefile.Stamp, now time.Time) {
 	s.Fresh = s.Fresh || f.Fresh(now)
 }
 
-// LocalStamp computes the stamp of the local database in dbpath with calls of stat, without reading a desc. Its errors
-// are those of ReadLocal.
+// LocalStamp computes the stamp of the local database in dbpath. It calls stat on every desc, but reads none of them.
+// It returns the same errors as ReadLocal.
 func LocalStamp(dbpath string) (DirStamp, error) {
 	d, err := openLocalDir(dbpath)
 	if err != nil {

@@ -280,7 +280,7 @@ func TestReadLocal_OddDescs(t *testing.T) {
 // tick waits until a newly written file gets a later time than the files that were written before.
 func tick(t *testing.T, dir string) {
 	t.Helper()
-	clock := filepath.Join(filepath.Dir(dir), "clock") // a file on the same file system
+	clock := filepath.Join(filepath.Dir(dir), "clock") // a file on the file system of dir
 	now := func() int64 {
 		require.NoError(t, os.WriteFile(clock, []byte("x"), 0o600))
 		fi, err := os.Stat(clock)
@@ -375,7 +375,7 @@ func TestReadLocal_OutOfFiles(t *testing.T) {
 	require.ErrorIs(t, err, unix.EMFILE)
 }
 
-// age pretends that the database was read when its stamps were no longer fresh.
+// age makes the stamps of l no longer fresh, as if the database had been read a minute later.
 func age(l *Local) *Local {
 	l.readAt = l.readAt.Add(time.Minute)
 	l.Stamp.Fresh = false
@@ -485,7 +485,7 @@ func FuzzLocalDesc(f *testing.F) {
 		if longLine(text) {
 			return // libalpm cuts long lines, and may then read the rest of a line as a key
 		}
-		// pacman writes no %BASE% without these fields.
+		// If pacman writes %BASE%, it also writes these three fields.
 		incomplete := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(p.Validation) == 0)
 		require.Equal(t, !incomplete, d.parse(text, &again).complete)
 		require.Equal(t, p, again)

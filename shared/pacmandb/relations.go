@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// Relations holds which installed packages need each other, by name, provides and version, as libalpm computes it:
-// every package that satisfies a dependency is regarded as required, even if other packages also satisfy the
-// dependency. It is immutable and safe for concurrent use.
+// Relations tells which installed packages need which others. As in libalpm, this depends on names, provides and
+// versions, and every package that satisfies a dependency is regarded as required, even if other packages also satisfy
+// the dependency. It is immutable and safe for concurrent use.
 type Relations struct {
 	pkgs []*Installed
-	// head maps a name to the index of the first satisfier of dependencies on that name. Each satisfier has the index
-	// of the next.
+	// satisfiers contains a linked list for each name on which packages can depend. head maps the name to the index of
+	// the first element of the list.
 	head       map[string]int32
 	satisfiers []satisfier
 
@@ -61,9 +61,9 @@ func (r *Relations) add(name string, s satisfier) {
 	r.satisfiers = append(r.satisfiers, s)
 }
 
-// each calls yield with every package that satisfies the dependency d, the last package first. A package that satisfies
-// d in two ways is passed twice.
-func (r *Relations) each(d Depend, yield func(pkg int32)) {
+// visitSatisfiers calls visit for every package that satisfies the dependency d, the last package first. For a package
+// that satisfies d in two ways, it calls visit twice.
+func (r *Relations) visitSatisfiers(d Depend, visit func(pkg int32)) {
 	at, ok := r.head[d.Name]
 	if !ok {
 		return
@@ -77,22 +77,22 @@ func (r *Relations) each(d Depend, yield func(pkg int32)) {
 			met = d.Allows(s.version)
 		}
 		if met {
-			yield(s.pkg)
+			visit(s.pkg)
 		}
 	}
 }
 
-// invert turns the packages' lists of dependencies into lists of dependants. The parameter of is a function that
-// returns the dependencies of a package.
-func (r *Relations) invert(of func(*Installed) []string) reverse {
+// invert turns the packages' lists of dependencies into lists of dependants. The function dependencies returns the
+// dependencies of a package.
+func (r *Relations) invert(dependencies func(*Installed) []string) reverse {
 	type edge struct{ to, from int32 }
 	edges := make([]edge, 0, 8*len(r.pkgs))
-	last := make([]int32, len(r.pkgs)) // per package: the last dependant added, plus one
+	last := make([]int32, len(r.pkgs)) // for each package: the index of the dependant added last, plus one
 	start := make([]int32, len(r.pkgs)+1)
 	for i, p := range r.pkgs {
 		from := int32(i)
-		for _, s := range of(p) {
-			r.each(ParseDepend(s), func(to int32) {
+		for _, s := range dependencies(p) {
+			r.visitSatisfiers(ParseDepend(s), func(to int32) {
 				if last[to] != from+1 {
 					last[to] = from + 1
 					start[to+1]++
@@ -106,7 +106,7 @@ func (r *Relations) invert(of func(*Installed) []string) reverse {
 	}
 	out := make([]int32, len(edges))
 	fill := slices.Clone(start)
-	for _, e := range edges { // in order of e.from, so each list is sorted
+	for _, e := range edges { // the edges are in order of e.from, so the list of each package is sorted
 		out[fill[e.to]] = e.from
 		fill[e.to]++
 	}
@@ -124,8 +124,8 @@ func (r *Relations) index(name string) int32 {
 	return int32(i)
 }
 
-// RequiredBy returns the names of the installed packages that depend on the installed package name, sorted: pacman's
-// "Required By".
+// RequiredBy returns the sorted names of the installed packages that depend on the installed package with the given
+// name: pacman's "Required By".
 func (r *Relations) RequiredBy(name string) []string { return r.names(r.required, name) }
 
 // OptionalFor is like RequiredBy, for optional dependencies: pacman's "Optional For".
@@ -145,8 +145,8 @@ func (r *Relations) names(of reverse, name string) []string {
 }
 
 // Orphans returns the packages that were installed as a dependency and that no package requires. Unless onlyRequired is
-// set, it leaves out packages that another package uses optionally. The result is that of pacman -Qdt, or of -Qdtt with
-// onlyRequired.
+// true, it leaves out packages that another package uses optionally. The result is that of pacman -Qdt or, with
+// onlyRequired, of pacman -Qdtt.
 func (r *Relations) Orphans(onlyRequired bool) []*Installed {
 	var out []*Installed
 	for i, p := range r.pkgs {
@@ -157,8 +157,8 @@ func (r *Relations) Orphans(onlyRequired bool) []*Installed {
 	return out
 }
 
-// Unneeded reports whether no package requires the package name and, unless onlyRequired is set, no package optionally
-// uses it: pacman -Qt, and -Qtt with onlyRequired.
+// Unneeded reports whether no package requires the package with the given name and, unless onlyRequired is true, no
+// package optionally uses it: pacman -Qt or, with onlyRequired, pacman -Qtt.
 func (r *Relations) Unneeded(name string, onlyRequired bool) bool {
 	i := r.index(name)
 	return i >= 0 && r.unneeded(i, onlyRequired)
@@ -176,7 +176,7 @@ func (r *Relations) Satisfier(target string) *Installed {
 		return r.pkgs[i]
 	}
 	first := int32(-1)
-	r.each(ParseDepend(target), func(i int32) {
+	r.visitSatisfiers(ParseDepend(target), func(i int32) {
 		if first < 0 || i < first {
 			first = i
 		}

@@ -5,19 +5,19 @@ import "slices"
 // Link is one package of a Chain.
 type Link struct {
 	Name string
-	// Depend is the dependency that the package of the next link satisfies, as written in the desc of the package Name;
-	// empty in the last link.
+	// Depend is the dependency that connects this package to the package of the next link, as written in the desc. It
+	// is empty in the last link.
 	Depend string
 }
 
 // Chain is a sequence of installed packages, in which each package needs the next.
 type Chain []Link
 
-// Why returns the reasons why the package name is installed. For each explicitly installed package that needs it
-// without another explicitly installed package in between, the result has the shortest chain from that package to name.
-// Shorter chains come first, and chains of equal length are in order of name. If the package name is itself explicitly
-// installed, one chain consists of that package alone. The result is empty if no explicitly installed package needs it,
-// or if it is not installed.
+// Why returns the reasons why the package with the given name, the target, is installed. Each reason is the shortest
+// chain from an explicitly installed package to the target, with no other explicitly installed package in between.
+// Shorter chains come first, and chains of equal length are in order of name. If the target is itself explicitly
+// installed, one chain consists of the target alone. The result is empty if no explicitly installed package needs the
+// target, or if the target is not installed.
 func (r *Relations) Why(name string) []Chain {
 	target := r.index(name)
 	if target < 0 {
@@ -33,13 +33,13 @@ func (r *Relations) Why(name string) []Chain {
 			chain = append(chain, r.link(i, toward[i]))
 		}
 		chains = append(chains, append(chain, Link{Name: r.pkgs[target].Name}))
-		return len(chain) == 0 // stop, except at the target itself
+		return len(chain) == 0 // the walk continues only from the target itself
 	}, r.required.to)
 	return chains
 }
 
-// DependencyChains is the opposite of Why: it returns the shortest chain from the package name to each package that it needs,
-// directly or through other packages. The chains are in the same order as in Why.
+// DependencyChains is the opposite of Why: it returns the shortest chain from the package with the given name to each
+// package that it needs, directly or through other packages. The chains are in the same order as in Why.
 func (r *Relations) DependencyChains(name string) []Chain {
 	source := r.index(name)
 	if source < 0 {
@@ -61,10 +61,11 @@ func (r *Relations) DependencyChains(name string) []Chain {
 	return chains
 }
 
-// walk visits the package start and all packages that can be reached from it, each package once: breadth first, level
-// by level, in order of name. The function edges returns the packages that can be reached in one step. The function
-// visit gets a package and a table with the package from which each visited package was reached, and reports whether
-// the walk continues from that package.
+// walk visits the package with the index start and every package that can be reached from there, once each and breadth
+// first; packages at the same distance are in order of name. The function edges returns the packages that can be
+// reached from a package in one step. The function visit is called with the index of a package and with the table from,
+// which has for each visited package the package from which it was reached. If visit returns false, the walk does not
+// continue from this package.
 func (r *Relations) walk(start int32, visit func(i int32, from []int32) bool, edges func(int32) []int32) {
 	from := make([]int32, len(r.pkgs))
 	for i := range from {
@@ -90,20 +91,20 @@ func (r *Relations) walk(start int32, visit func(i int32, from []int32) bool, ed
 	}
 }
 
-// needs lists the packages that satisfy a dependency of the package with index i.
+// needs returns the indexes of all packages that satisfy a dependency of the package with the index i.
 func (r *Relations) needs(i int32) []int32 {
 	var out []int32
 	for _, s := range r.pkgs[i].Depends {
-		r.each(ParseDepend(s), func(k int32) { out = append(out, k) })
+		r.visitSatisfiers(ParseDepend(s), func(k int32) { out = append(out, k) })
 	}
 	return out
 }
 
-// link returns the link for package i in a chain in which the package next follows.
+// link returns the link for the package with the index i. In the chain, the package with the index next follows it.
 func (r *Relations) link(i, next int32) Link {
 	for _, s := range r.pkgs[i].Depends {
 		met := false
-		r.each(ParseDepend(s), func(k int32) { met = met || k == next })
+		r.visitSatisfiers(ParseDepend(s), func(k int32) { met = met || k == next })
 		if met {
 			return Link{Name: r.pkgs[i].Name, Depend: s}
 		}

@@ -43,26 +43,27 @@ type SyncFile struct {
 	MoreWarnings int
 }
 
-// ReadSync reads the sync database at path and calls the function each for every package, in the order in which the
+// ReadSync reads the sync database at path and passes every package to the function visit, in the order in which the
 // packages' first files are in the archive. The parameter repo becomes the repository of the packages. The package and
-// its slices are valid only during the call; its strings stay valid.
+// its slices are valid only until visit returns; its strings stay valid.
 //
 // As in pacman, a package's name and version are those of its directory in the archive, whatever the desc contains. As
 // in libalpm, the files of a later directory with the same package name, even if its version differs, are added to the
 // first package. A problem of a single entry is a warning; at worst, that entry is left out.
 //
 // In nearly every database, the files of a package are next to each other; then ReadSync reads the database as a
-// stream. If it finds that they are not, it calls the callback `again`, which must discard the packages passed so far,
-// and then calls the function each for all packages from the start. If the callback is nil, ReadSync keeps all packages
-// in memory until the end of the database.
+// stream. If ReadSync finds a package whose files are not next to each other, it calls the function restart, which must
+// discard the packages passed so far. ReadSync then passes all packages once more, from the start. If restart is nil,
+// ReadSync keeps all packages in memory until the end of the database.
 //
-// After an error the caller must not use any package of the database, even if the function each was called. The errors
-// are those of sourcefile.Read, which may wrap ErrNotDatabase; an error of each or of ctx is returned unchanged.
-func ReadSync(ctx context.Context, path, repo string, each func(*wire.Package) error, again func()) (SyncFile, error) {
-	out, err := readSync(ctx, path, repo, each, again == nil)
+// After an error the caller must not use any package of the database, even if the function visit was called. The errors
+// are those of sourcefile.Read, which may wrap ErrNotDatabase; an error of the function visit or of ctx is returned
+// unchanged.
+func ReadSync(ctx context.Context, path, repo string, visit func(*wire.Package) error, restart func()) (SyncFile, error) {
+	out, err := readSync(ctx, path, repo, visit, restart == nil)
 	if errors.Is(err, errScattered) {
-		again()
-		out, err = readSync(ctx, path, repo, each, true)
+		restart()
+		out, err = readSync(ctx, path, repo, visit, true)
 	}
 	return out, err
 }
@@ -70,10 +71,10 @@ func ReadSync(ctx context.Context, path, repo string, each func(*wire.Package) e
 // errScattered means that the files of a package are not next to each other.
 var errScattered = errors.New("the files of a package are scattered")
 
-func readSync(ctx context.Context, path, repo string, each func(*wire.Package) error, hold bool) (SyncFile, error) {
+func readSync(ctx context.Context, path, repo string, visit func(*wire.Package) error, hold bool) (SyncFile, error) {
 	var out SyncFile
 	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error {
-		r := syncReader{repo: repo, out: &out, each: each, limits: syncLimits, hold: hold}
+		r := syncReader{repo: repo, out: &out, visit: visit, limits: syncLimits, hold: hold}
 		return r.read(ctx, in)
 	})
 	out.File = file

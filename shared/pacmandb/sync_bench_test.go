@@ -11,9 +11,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// BenchmarkReadSync reads the corpus' three databases at the same time. The metric gzip is this time divided by the
-// time that the command `gzip -dc` takes for the same files, one after the other and with a process for each file. With
-// two processors the metric is 0.4 to 0.5.
+// BenchmarkReadSync reads the three databases of the corpus concurrently. The metric gzip is the time for this, divided
+// by the time in which one process `gzip -dc` decompresses the same files one after the other. With two processors the
+// metric is 0.4 to 0.5.
 func BenchmarkReadSync(b *testing.B) {
 	repos := corpusDatabases(b)
 	args := []string{"-dc"}

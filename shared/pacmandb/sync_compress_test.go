@@ -137,7 +137,7 @@ func TestReadSync_OtherPrograms(t *testing.T) {
 			require.Equal(t, want, got)
 
 			if command[0] == "bsdtar" || command[0] == "compress" || slices.Contains(command, "--format=lzma") {
-				return // the program has written another archive, or its format allows only one stream
+				return // bsdtar has written another archive; the other two formats allow only one stream in a file
 			}
 			first := packedBy(t, plain[:half], command[0], command[1:]...)
 			second := packedBy(t, plain[half:], command[0], command[1:]...)
@@ -180,8 +180,8 @@ func TestReadSync_Padded(t *testing.T) {
 	}
 }
 
-// TestReadSync_Layers checks that a database that is compressed several times over is refused from the fifth
-// compression on.
+// TestReadSync_Layers checks that ReadSync reads a database that has been compressed up to four times over, and refuses
+// it after the fifth time.
 func TestReadSync_Layers(t *testing.T) {
 	b := database(t)
 	for layer := range maxLayers + 1 {
@@ -209,7 +209,7 @@ func TestLZMA_Dictionary(t *testing.T) {
 func TestXZ_Dictionary(t *testing.T) {
 	whole := compressions(t)["xz"]
 	require.EqualValues(t, 0x21, whole[12+2], "the first block's filter")
-	with := func(code byte) []byte { // with returns the file with another dictionary size in its first block
+	withDictionary := func(code byte) []byte { // returns the file with this dictionary size in its first block
 		b := bytes.Clone(whole)
 		h := b[12 : 12+(int(b[12])+1)*4]
 		h[4] = code
@@ -222,7 +222,7 @@ func TestXZ_Dictionary(t *testing.T) {
 		40: sourcefile.ErrOversize, // 4 GiB
 		41: sourcefile.ErrDamaged,
 	} {
-		_, _, err := readBytes(t, with(code), syncLimits)
+		_, _, err := readBytes(t, withDictionary(code), syncLimits)
 		require.ErrorIs(t, err, want, code)
 	}
 }

@@ -26,7 +26,7 @@ type descExtras struct {
 	truncated bool
 }
 
-// descValue is a value, as a range of descParser.text, and the string or list to which it belongs.
+// descValue is a value, and where to store it: in a string or in a list. The value is text[from:to] of the descParser.
 type descValue struct {
 	one      *string
 	list     *[]string
@@ -106,8 +106,8 @@ func (d *descParser) parse(b []byte) {
 	}
 }
 
-// destination returns where to store the value of a key: as one string or in a list of strings, and in a flag that says
-// that the key occurs. All three are nil if key is not a known key.
+// destination returns pointers to where the value of a key is stored: to a string, to a list, and to a flag that is set
+// because the key occurs. Pointers that do not apply are nil; all three are nil if the key is unknown.
 func (d *descParser) destination(key []byte) (one *string, list *[]string, present *bool) {
 	p, extras := &d.pkg, &d.extras
 	switch string(key) {
@@ -161,8 +161,9 @@ func (d *descParser) destination(key []byte) (one *string, list *[]string, prese
 	return one, list, present
 }
 
-// cutLine splits off the first line. rest is nil after the last line. For libalpm the last line is the empty line after
-// the last newline: a key at the end of a file has a value, an empty one, if a newline follows the key.
+// cutLine splits b into its first line and the rest, which is nil if b has no newline. If b ends with a newline, one
+// more line follows it, as in libalpm: an empty line. So a key at the end of a file has an empty value if a newline
+// follows the key.
 func cutLine(b []byte) (line, rest []byte) {
 	if i := bytes.IndexByte(b, '\n'); i >= 0 {
 		return b[:i], b[i+1:]

@@ -21,8 +21,8 @@ type lzipReader struct {
 
 var errLZIP = errors.New("lzip: invalid member header")
 
-// lzipCounter first returns the header that package lzma expects, and then the member's stream, of which it counts the
-// bytes. It never reads ahead, because the trailer follows the stream.
+// lzipCounter is the input of package lzma: first a header in the format that package lzma expects, and then the stream
+// of the member. It counts the bytes of the stream, and never reads ahead, because the trailer follows the stream.
 type lzipCounter struct {
 	header []byte
 	in     *bufio.Reader
@@ -67,7 +67,7 @@ func newLzipReader(in *bufio.Reader) (*lzipReader, error) {
 	}
 	_, _ = in.Discard(lzipHeader)
 	header := binary.LittleEndian.AppendUint32([]byte{0x5d}, dictionary)
-	header = binary.LittleEndian.AppendUint64(header, 1<<64-1) // all ones: the size is unknown, and the stream has an end mark
+	header = binary.LittleEndian.AppendUint64(header, 1<<64-1) // all bits of the size are set: it is unknown, and the stream has an end mark
 	l := &lzipReader{count: &lzipCounter{header: header, in: in}}
 	l.lzma, err = lzma.ReaderConfig{DictCap: maxWindow}.NewReader(l.count)
 	return l, err

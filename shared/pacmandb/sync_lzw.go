@@ -10,16 +10,16 @@ import (
 // most 16 bits. The codes are written in groups of eight; if the number of bits changes, the rest of the group is
 // padding. Package compress/lzw cannot read this format: it has another bit order and other rules.
 type lzwReader struct {
-	in     *bufio.Reader
-	most   uint // the largest number of bits of a code
-	blocks bool // code 256 means that the table is cleared
+	in       *bufio.Reader
+	maxWidth uint // the largest number of bits of a code
+	blocks   bool // code 256 means that the table is cleared
 
-	width       uint
-	next        int    // the next unused code
-	group       []byte // the bytes of a group of eight codes, or fewer at the end of the file
-	at          uint   // the position in group, in bits
+	width       uint   // the current number of bits of a code
+	next        int    // the code of the next entry of the table
+	group       []byte // a group of eight codes, or fewer at the end of the file
+	at          uint   // how many bits of group have been read
 	old         int    // the previous code; -1 if there is none
-	first       byte   // the first byte of the previous code's text
+	first       byte   // the first byte of the output of the previous code
 	prefix      [1 << 16]uint16
 	suffix      [1 << 16]byte
 	stack, rest []byte
@@ -37,8 +37,8 @@ func newLZWReader(in *bufio.Reader) (*lzwReader, error) {
 	if _, err := io.ReadFull(in, head[:]); err != nil {
 		return nil, unexpectedEnd(err)
 	}
-	l := &lzwReader{in: in, most: uint(head[2] & 0x1f), blocks: head[2]&0x80 != 0, width: lzwStart, next: lzwClear, old: -1}
-	if l.most < lzwStart || l.most > 16 || head[2]&0x60 != 0 {
+	l := &lzwReader{in: in, maxWidth: uint(head[2] & 0x1f), blocks: head[2]&0x80 != 0, width: lzwStart, next: lzwClear, old: -1}
+	if l.maxWidth < lzwStart || l.maxWidth > 16 || head[2]&0x60 != 0 {
 		return nil, errLZW
 	}
 	if l.blocks {
@@ -52,7 +52,7 @@ func newLZWReader(in *bufio.Reader) (*lzwReader, error) {
 
 // code reads the next code. It returns io.EOF if fewer bits are left than a code has.
 func (l *lzwReader) code() (int, error) {
-	if l.next > 1<<l.width-1 && l.width < l.most {
+	if l.next > 1<<l.width-1 && l.width < l.maxWidth {
 		l.width++
 		l.group = l.group[:0] // the rest of the group is padding
 	}
@@ -87,7 +87,7 @@ func (l *lzwReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// step reads a code and sets l.rest to the text of this code.
+// step reads the next code and sets l.rest to its output: the bytes for which the code stands.
 func (l *lzwReader) step() error {
 	code, err := l.code()
 	if err != nil {
@@ -106,7 +106,7 @@ func (l *lzwReader) step() error {
 		l.rest = l.stack
 		return nil
 	}
-	// The text of a code is built from its last byte to its first.
+	// The output of a code is built from its last byte to its first.
 	at := len(l.prefix)
 	if len(l.stack) < at+1 {
 		l.stack = make([]byte, at+1)
@@ -115,9 +115,9 @@ func (l *lzwReader) step() error {
 	push := func(b byte) { l.stack[at] = b; at-- }
 	c := code
 	switch {
-	case code > l.next, code == l.next && l.next == 1<<l.most:
+	case code > l.next, code == l.next && l.next == 1<<l.maxWidth:
 		return errLZW
-	case code == l.next: // the code of the entry that this step adds to the table
+	case code == l.next: // the code of the table entry that is added below
 		push(l.first)
 		c = l.old
 	}
@@ -131,7 +131,7 @@ func (l *lzwReader) step() error {
 	l.first = byte(c)
 	push(l.first)
 	l.rest = l.stack[at+1:]
-	if l.next < 1<<l.most {
+	if l.next < 1<<l.maxWidth {
 		l.prefix[l.next], l.suffix[l.next] = uint16(l.old), l.first
 		l.next++
 	}

@@ -14,7 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// good returns the files of a package without any problem, which is the last package in each test.
+// good returns the files of a package without any problem. Each test adds it after the odd entries, to check that
+// reading continues.
 func good() []file {
 	return []file{{"good-1-1/", ""}, {"good-1-1/desc", desc("good", "1-1", "%DESC%\nFine")}}
 }

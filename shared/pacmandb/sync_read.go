@@ -17,25 +17,25 @@ import (
 type syncReader struct {
 	repo   string
 	out    *SyncFile
-	each   func(*wire.Package) error
+	visit  func(*wire.Package) error
 	limits limits
 	desc   descParser
 
-	// If the database is read as a stream: dir is the directory in the archive of the package that desc holds, or empty
-	// if desc holds none. Of the packages that were passed on, only hashes of the names are kept.
-	dir  []byte
+	dir []byte // the directory, in the archive, of the current package; empty before the first package
+
+	// In a stream, the fields seed and seen contain a hash of the name of each package that was passed on.
 	seed maphash.Seed
 	seen map[uint64]struct{}
 
-	// If packages are kept until the end (hold): held has the packages by name, and order has them in order.
+	// If hold is true, all packages are kept in memory until the end of the database.
 	hold      bool
-	held      map[string]*heldPackage
-	order     []*heldPackage
-	at        *heldPackage // the current package
+	held      map[string]*heldPackage // finds a package by its name
+	order     []*heldPackage          // all packages, in the order in which they were found
+	at        *heldPackage            // the current package
 	heldBytes int64
 }
 
-// heldPackage is a package that is kept in memory, because further files of it may follow.
+// heldPackage is a package that is kept in memory, because more of its files may follow.
 type heldPackage struct {
 	dir   string
 	texts [][]byte
@@ -60,8 +60,8 @@ func (r *syncReader) read(ctx context.Context, in io.Reader) error {
 	return err
 }
 
-// packages passes on the packages of the archive. In a stream a package is complete when a file of another directory
-// follows: in databases from before pacman 5, each package has two files.
+// packages passes all packages of the archive to the function visit. In databases made before pacman 5, each package
+// has two files; so in a stream, a package is complete only when a file in another directory follows.
 func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 	for {
 		path, size, err := t.next()
@@ -143,7 +143,7 @@ func (r *syncReader) text(body []byte) error {
 		return nil
 	}
 	if r.heldBytes += int64(len(body)); r.heldBytes > r.limits.held {
-		return fmt.Errorf("%w: its packages are scattered over more than %d MiB", sourcefile.ErrOversize, r.limits.held>>20)
+		return fmt.Errorf("%w: the files of its packages are not in order and have more than %d MiB", sourcefile.ErrOversize, r.limits.held>>20)
 	}
 	r.at.texts = append(r.at.texts, bytes.Clone(body))
 	return nil
@@ -159,25 +159,25 @@ func splitPath(path []byte) (dir, file []byte) {
 	return dir, file
 }
 
-// flush passes on the current package or, if packages are kept in memory, all packages.
+// flush passes the current package to the function visit or, if packages are kept in memory, all packages.
 func (r *syncReader) flush(ctx context.Context) error {
 	for _, p := range r.order {
 		r.desc.begin(r.repo, []byte(p.dir))
 		for _, text := range p.texts {
 			r.desc.parse(text)
 		}
-		if err := r.handOut(ctx, p.dir); err != nil {
+		if err := r.passOn(ctx, p.dir); err != nil {
 			return err
 		}
 	}
 	if r.hold || len(r.dir) == 0 {
 		return nil
 	}
-	return r.handOut(ctx, string(r.dir))
+	return r.passOn(ctx, string(r.dir))
 }
 
-// handOut passes on the package that desc holds.
-func (r *syncReader) handOut(ctx context.Context, dir string) error {
+// passOn passes the package in r.desc to the function visit, unless the package has to be left out.
+func (r *syncReader) passOn(ctx context.Context, dir string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ func (r *syncReader) handOut(ctx context.Context, dir string) error {
 		return fmt.Errorf("%w: it has more than %d packages", sourcefile.ErrOversize, r.limits.packages)
 	}
 	r.out.Packages++
-	if err := r.each(p); err != nil {
+	if err := r.visit(p); err != nil {
 		return sourcefile.FromCaller(err)
 	}
 	return nil

@@ -7,8 +7,8 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// The decompressor may be up to pipeBlocks blocks ahead of the parser. A block and its parsed form fit into a
-// second-level cache.
+// The decompressor may be up to pipeBlocks blocks ahead of the parser. A block and its parsed form fit into the
+// second-level cache of a processor.
 const (
 	pipeBlock  = 128 << 10
 	pipeBlocks = 4
@@ -19,7 +19,7 @@ type pipe struct {
 	full chan []byte   // blocks of content; closed at the end, after err is set
 	free chan []byte   // blocks to reuse; nil for a block that is not yet allocated
 	quit chan struct{} // closed to stop the goroutine early
-	err  error         // the reason why full was closed: io.EOF or an error
+	err  error         // why the channel full was closed: io.EOF or an error
 
 	block  []byte // the current block
 	rest   []byte // the unread part of the current block
@@ -43,7 +43,7 @@ func startPipe(content io.Reader, limit int64) *pipe {
 // stop ends the goroutine and waits for it. The pipe must not be used afterwards.
 func (p *pipe) stop() {
 	close(p.quit)
-	for range p.full { // discard blocks until the goroutine closes full
+	for range p.full { // discard the blocks until the goroutine closes the channel
 	}
 }
 
@@ -75,7 +75,7 @@ func (p *pipe) fill(content io.Reader, limit int64) {
 			p.err = fmt.Errorf("%w: it expands to an implausible size", sourcefile.ErrOversize)
 			return
 		}
-		p.full <- block[:n] // never blocks, because full has room for all blocks
+		p.full <- block[:n] // never blocks, because the channel has room for all blocks
 	}
 	if p.err != io.EOF {
 		p.err = streamError(p.err)

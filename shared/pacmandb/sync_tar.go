@@ -65,7 +65,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 				return nil, 0, err
 			}
 			continue
-		case 'g', 'K': // global attributes, and a long target of a link
+		case 'g', 'K': // global attributes, or the long target of a link: not needed
 			t.pending = padded(size)
 			continue
 		case '0', 0, '7':
@@ -81,7 +81,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 				break // a directory in the old format
 			}
 			return t.name, size, nil
-		case '1', '2', '3', '4', '5', '6': // links, devices, directories, pipes
+		case '1', '2', '3', '4', '5', '6': // entries without content: links, devices, directories, pipes
 		default:
 			if longSize >= 0 {
 				size = longSize
@@ -103,7 +103,7 @@ func (t *tarReader) body(size int64) ([]byte, error) {
 	return b, err
 }
 
-// extra returns the body of an entry that describes the entry after it.
+// extra returns the content of an entry that only has the attributes or the long name of the next entry.
 func (t *tarReader) extra(size int64) ([]byte, error) {
 	if size > maxTarExtra {
 		return nil, fmt.Errorf("%w: an entry of the archive has %d bytes of attributes", sourcefile.ErrOversize, size)
@@ -182,7 +182,7 @@ func tarNumber(field []byte) (int64, bool) {
 		if c < '0' || c > '7' {
 			return 0, false
 		}
-		n = n<<3 | int64(c-'0') // at most 12 digits
+		n = n<<3 | int64(c-'0') // cannot overflow: a field has at most 12 digits
 	}
 	return n, true
 }

@@ -194,7 +194,7 @@ func readBytes(t testing.TB, b []byte, bounds limits) (SyncFile, []wire.Package,
 func readBytesAs(t testing.TB, b []byte, repo string, bounds limits) (SyncFile, []wire.Package, error) {
 	var out SyncFile
 	var all []wire.Package
-	r := syncReader{repo: repo, out: &out, limits: bounds, each: func(p *wire.Package) error {
+	r := syncReader{repo: repo, out: &out, limits: bounds, visit: func(p *wire.Package) error {
 		all = append(all, clonePackage(p))
 		return nil
 	}}
@@ -252,10 +252,10 @@ func flip(b []byte, at int) []byte {
 	return b
 }
 
-// resum corrects the checksum of the header at the offset at.
-func resum(b []byte, at int) []byte {
+// resum corrects the checksum of the tar header at the given offset.
+func resum(b []byte, offset int) []byte {
 	b = slices.Clone(b)
-	h := b[at : at+tarBlock]
+	h := b[offset : offset+tarBlock]
 	copy(h[148:156], "        ")
 	copy(h[148:156], strconv.FormatUint(tarSum(h)|1<<18, 8)[1:]+"\x00")
 	return b
@@ -298,7 +298,7 @@ func TestReadSync_CutAnywhere(t *testing.T) {
 	for kind, whole := range compressions(t) {
 		for n := range len(whole) {
 			_, got, err := readBytes(t, whole[:n], syncLimits)
-			if kind == "compress" && err == nil { // in this format, only the archive has an end mark
+			if kind == "compress" && err == nil { // this compression has no end mark, but the archive has one
 				require.Len(t, got, 2)
 				continue
 			}
@@ -319,7 +319,7 @@ func TestReadSync_DamagedAnywhere(t *testing.T) {
 	require.NoError(t, err)
 	for kind, whole := range compressions(t) {
 		if slices.Contains([]string{"none", "zstd", "gzip in zstd", "lzma", "compress"}, kind) {
-			continue // these have no checksum of the content, or none of their headers
+			continue // these formats have no checksum of the content, or no checksum of the headers
 		}
 		for at := range whole {
 			f, got, err := readBytes(t, flip(whole, at), syncLimits)

@@ -20,8 +20,9 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// maxWindow limits the window of compressed data, in bytes: how far back the data may refer, which the decompressor
-// must keep in memory. It is zstd's own limit without --long; at their usual levels, all programs use at most 8 MiB.
+// maxWindow limits the window of compressed data, in bytes. The window is the content to which compressed data may
+// refer back, and the decompressor keeps it in memory. maxWindow is zstd's own limit without --long; at their usual
+// levels, all programs use at most 8 MiB.
 const maxWindow = 128 << 20
 
 // maxLayers limits how many compressions may be nested in a file.
@@ -29,8 +30,8 @@ const maxLayers = 4
 
 // codec describes how to detect and read a compression.
 type codec struct {
-	// is reports whether a file that begins with the bytes start has this compression. start may be shorter than
-	// requested.
+	// is reports whether a file that begins with the bytes start has this compression. In a short file, the parameter
+	// start is the whole file.
 	is   func(start []byte) bool
 	open func(*bufio.Reader) (io.ReadCloser, error)
 	// unchecked means that the format has neither a checksum nor an end mark that shows whether the content is
@@ -186,8 +187,8 @@ func openGzip(in *bufio.Reader) (io.ReadCloser, error) {
 	})
 }
 
-// streams reads compressed streams that follow each other in a file. Zeros after the last stream are padding, as of a
-// tape or a pipe.
+// streams reads compressed streams that follow each other in a file. Zeros after the last stream are ignored: some
+// programs add them, for example to fill a block of a tape.
 type streams struct {
 	in   *bufio.Reader
 	open func() (io.Reader, error)

@@ -2,8 +2,8 @@ package pacmandb
 
 import "iter"
 
-// SyncFacts gives Updates and SplitForeign facts about the packages of the repositories, which come from the databases or
-// from an index. A repository is identified by its index in Config.Repos.
+// SyncFacts provides facts about the packages of the repositories for Updates and SplitForeign. The facts come from the
+// databases or from an index. The parameter repo is the position of a repository in Config.Repos.
 type SyncFacts interface {
 	// Lookup returns the version of a package in a repository. The name must be the name of an installed package.
 	Lookup(repo int, name string) (version string, ok bool)
@@ -54,10 +54,10 @@ type Outdated struct {
 
 // Updates compares the installed packages with the repositories of c.
 //
-// The first repository that has a package of the name decides, whatever other repositories have and whatever its Usage
-// is. A package is ignored if it matches IgnorePkg, if a group with which it was installed matches IgnoreGroup, or if
-// its repository is not used for upgrades. Replacements are the replacements that pacman -Su makes if each of its
-// questions is answered with yes.
+// An installed package is compared only with the first repository that has a package of the same name, whatever the
+// Usage of that repository is. A package is ignored if it matches IgnorePkg, if a group with which it was installed
+// matches IgnoreGroup, or if its repository is not used for upgrades. Replacements are the replacements that pacman -Su
+// makes if each of its questions is answered with yes.
 func Updates(pkgs []*Installed, c *Config, facts SyncFacts) Outdated {
 	var out Outdated
 	for _, p := range pkgs {
@@ -116,7 +116,7 @@ type candidate struct {
 // an update becomes a target. An installed package that is already a target is skipped, and a target comes from only
 // one repository.
 func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacement) {
-	candidates := map[string][]candidate{} // keyed by the name of the replaced package; in the order of the repositories
+	candidates := map[string][]candidate{} // for the name of a replaced package; in the order of the repositories
 	replacers := map[string]bool{}
 	for i := range c.Repos {
 		if !upgradable(c, i) {
@@ -134,7 +134,7 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 	for _, p := range pkgs {
 		mine := candidates[p.Name]
 		if _, is := targets[p.Name]; is || len(mine) == 0 && !replacers[p.Name] {
-			continue // p is already a target, or can neither be replaced nor affect a replacement
+			continue // the package is already a target, or it can neither be replaced nor affect a replacement
 		}
 		for i := range c.Repos {
 			if !upgradable(c, i) {
@@ -161,13 +161,13 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 	return out
 }
 
-// replace lists the packages of a repository that replace p, and the names of those that thereby become targets. A
-// package that is already a target is only listed.
+// replace returns, as out, the replacements of p by packages of a repository and, as chosen, the names of the packages
+// that now become targets. If a package already is a target, its replacement is in out, but its name is not in chosen.
 func replace(p *Installed, repo int, candidates []candidate, c *Config, targets map[string]int) (out []Replacement, chosen []string) {
 	last := ""
 	for _, k := range candidates {
 		if k.repo != repo || k.by.Name == last || !k.why.Allows(p.Version) {
-			continue // the name equals last if the package's %REPLACES% lists p twice
+			continue // k.by.Name == last means that the %REPLACES% of the same package lists p twice
 		}
 		last = k.by.Name
 		r := Replacement{
@@ -183,7 +183,7 @@ func replace(p *Installed, repo int, candidates []candidate, c *Config, targets 
 		case !is:
 			chosen = append(chosen, r.By)
 		}
-		if r.By != r.Name { // if a package replaces itself, that is an update
+		if r.By != r.Name { // a package that replaces itself is an update, not a replacement
 			out = append(out, r)
 		}
 	}

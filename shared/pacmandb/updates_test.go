@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// updateCases returns a database with at least one package for each rule of updates.
+// updateCases returns a database with at least one package for each update rule.
 func updateCases(t testing.TB) *testDB {
 	db := newTestDB(t)
 	for _, p := range [][]string{
@@ -25,7 +25,7 @@ func updateCases(t testing.TB) *testDB {
 		{"grouped-there", "1-1"}, // the package in the repository is in the group, the installed one is not
 		{"replaced", "1-1"},
 		{"replaced-version", "1-1"},
-		{"replaced-late", "1-1"}, // the first repository still has the package, a later one its replacement
+		{"replaced-late", "1-1"}, // the first repository still has this package, and the second has a replacement
 		{"replaced-ignored", "1-1"},
 		{"itself", "1-1"},
 		{"itself-same", "1-1"},
@@ -74,7 +74,7 @@ func updateCases(t testing.TB) *testDB {
 		{"one", "merger", "1-1", "REPLACES", "merged>=1"},
 		{"one", "twice-by", "1-1", "REPLACES", "twice\ntwice>0"},
 		{"one", "rival-by", "1-1", "REPLACES", "rival"},
-		// The update of b-target makes b-target a target from repository one.
+		// pacman updates b-target from repository one, so it cannot also install b-target from repository two.
 		{"one", "b-target", "2-1", "REPLACES", "c-of-target\na-before-target"},
 		{"two", "b-target", "3-1", "REPLACES", "c-elsewhere"},
 		{"two", "c-other", "1-1", "REPLACES", "c-of-target"},
@@ -161,7 +161,7 @@ func requireReplacementsEqual(t *testing.T, o *oracle, out Outdated) {
 				}
 			}
 			if _, err := fmt.Sscanf(line, "warning: cannot replace %s by %s", &old, &by); err == nil {
-				want = want[:len(want)-1] // the warning follows its question
+				want = want[:len(want)-1] // the warning is about the question before it
 			}
 		}
 	}

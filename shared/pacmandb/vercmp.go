@@ -64,7 +64,7 @@ func compareParts(a, b string) int {
 		endA, endB := segmentEnd(a, numeric), segmentEnd(b, numeric)
 		segmentA, segmentB := a[:endA], b[:endB]
 		a, b = a[endA:], b[endB:]
-		if segmentB == "" { // the segments are of different kinds, and digits are newer than letters
+		if segmentB == "" { // one segment has digits and the other has letters: digits are newer
 			if numeric {
 				return 1
 			}
@@ -80,8 +80,8 @@ func compareParts(a, b string) int {
 			return c
 		}
 	}
-	// At least one of the two has ended. The longer one is newer, unless its rest begins with a letter: 1.0rc1 is older
-	// than 1.0.
+	// At least one of the two parts has ended. If segments remain in the other part, it is newer, unless the first of
+	// them begins with a letter: 1.0rc1 is older than 1.0.
 	switch {
 	case a == "" && b == "":
 		return 0

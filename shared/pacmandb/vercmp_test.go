@@ -146,8 +146,8 @@ func TestCompare_AllocatesNothing(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(100, func() { Compare("1:2.30+r1+gabc-1", "1:2.30+r10+gabc-1") }))
 }
 
-// regular reports whether Compare is an order for this version: the version has a release, its parts begin and end with
-// a letter or digit, and one character separates two segments.
+// regular reports whether v has a release, its parts begin and end with a letter or digit, and one character separates
+// two segments. For such versions Compare is a consistent order.
 func regular(v string) bool {
 	_, version, release, ok := splitVersion(v)
 	for _, part := range []string{version, release} {
@@ -177,7 +177,7 @@ func FuzzCompare(f *testing.F) {
 		require.Equal(t, -ab, Compare(b, a))
 		require.Zero(t, Compare(a, a))
 		if bc := Compare(b, c); regular(a) && regular(b) && regular(c) && ab <= 0 && bc <= 0 {
-			want := min(ab, bc) // older if one of the two comparisons gives older
+			want := min(ab, bc) // a is older than c if a is older than b, or b is older than c
 			require.Equal(t, want, Compare(a, c), "%q %q %q: %d %d", a, b, c, ab, bc)
 		}
 	})
