@@ -65,7 +65,7 @@ func TestRun_BadUse(t *testing.T) {
 		"two directories":   {[]string{"a", "b"}, exit.Usage, "one directory is needed, not 2"},
 		"no packages":       {[]string{"--packages", "0", t.TempDir()}, exit.Usage, "0 packages, not between 1 and"},
 		"no such method":    {[]string{"--compress", "rar", t.TempDir()}, exit.Usage, `unknown compression "rar"`},
-		"too many":          {[]string{"--packages", "9", "--installed", "10", t.TempDir()}, exit.Usage, "10 installed of 9 packages"},
+		"too many":          {[]string{"--packages", "9", "--installed", "10", t.TempDir()}, exit.Usage, "10 installed packages, not between 0 and 9"},
 		"unknown flag":      {[]string{"--colour", t.TempDir()}, exit.Usage, "colour"},
 		"existing database": {[]string{taken}, exit.Failed, "name a directory that contains neither sync nor local"},
 		"AUR out of bounds": {[]string{"--aur", filepath.Join(t.TempDir(), "aur"), "--aur-packages", "-1", t.TempDir()}, exit.Usage, "-1 packages of the AUR"},
