@@ -51,15 +51,16 @@ type ReadResult struct {
 	MoreWarnings int
 }
 
-// Read reads the dump at path, compressed or not, and calls the function each for every package, in the dump's order.
-// The package and its slices are valid only during the call; its strings stay valid. Read leaves out, with a warning,
-// an entry that is not an object with a usable name and version, and an entry with the name of an earlier entry.
+// Read reads the dump at path, compressed or not, and passes every package to the function visit, in the dump's order.
+// The package and its slices are valid only until visit returns; its strings stay valid. Read leaves out, with a
+// warning, an entry that is not an object with a usable name and version, and an entry with the name of an earlier
+// entry.
 //
-// After an error the caller must not use any package of the dump, even if the function each was called. The errors are
-// those of sourcefile.Read, which may wrap ErrNotDump; an error of each or of ctx is returned unchanged.
-func Read(ctx context.Context, path string, each func(*wire.Package) error) (ReadResult, error) {
+// After an error the caller must not use any package of the dump, even if the function visit was called. The errors are
+// those of sourcefile.Read, which may wrap ErrNotDump; an error of the function visit or of ctx is returned unchanged.
+func Read(ctx context.Context, path string, visit func(*wire.Package) error) (ReadResult, error) {
 	var out ReadResult
-	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error { return out.read(ctx, in, realLimits, each) })
+	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error { return out.read(ctx, in, realLimits, visit) })
 	out.File = file
 	return out, err
 }
@@ -71,7 +72,7 @@ const (
 )
 
 // read reads a whole dump from the reader in, up to and including the last byte.
-func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, each func(*wire.Package) error) error {
+func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, visit func(*wire.Package) error) error {
 	file := bufio.NewReaderSize(in, 64<<10)
 	magic, err := file.Peek(2)
 	if len(magic) == 0 && errors.Is(err, io.EOF) {
@@ -90,17 +91,17 @@ func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, each
 		defer ahead.Close()
 		content = ahead
 	}
-	bounded := &boundedReader{ctx: ctx, r: content, all: limits.bytes, object: limits.object}
+	bounded := &boundedReader{ctx: ctx, r: content, totalLeft: limits.bytes, objectLeft: limits.object}
 	p := newParser(bounded, limits, f)
-	return streamError(p.packages(each))
+	return streamError(p.packages(visit))
 }
 
-// boundedReader limits how many bytes are read from r. The fields all and object are the numbers of bytes that may
-// still be read: in total, and until the parser sets object again for the next package.
+// boundedReader limits how many bytes are read from r.
 type boundedReader struct {
-	ctx         context.Context
-	r           io.Reader
-	all, object int64
+	ctx        context.Context
+	r          io.Reader
+	totalLeft  int64 // how many bytes may still be read in total
+	objectLeft int64 // how many bytes may still be read for the current object; the parser sets it for each object
 }
 
 func (b *boundedReader) Read(p []byte) (int, error) {
@@ -108,14 +109,14 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	switch {
-	case b.all < 0:
+	case b.totalLeft < 0:
 		return 0, fmt.Errorf("%w: it expands to an implausible size", sourcefile.ErrOversize)
-	case b.object <= 0:
+	case b.objectLeft <= 0:
 		return 0, fmt.Errorf("%w: the object of a package has more than %d MiB", sourcefile.ErrOversize, MaxObject>>20)
 	}
-	n, err := b.r.Read(p[:min(int64(len(p)), b.object)])
-	b.all -= int64(n)
-	b.object -= int64(n)
+	n, err := b.r.Read(p[:min(int64(len(p)), b.objectLeft)])
+	b.totalLeft -= int64(n)
+	b.objectLeft -= int64(n)
 	return n, err
 }
 

@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { await.Main(m) }
 
-// clone copies a package. The copy stays valid after the call that passed the package.
+// clone copies a package, because Read uses the memory of a package again for the next package.
 func clone(p *wire.Package) wire.Package {
 	out := *p
 	aur := *p.AUR
@@ -263,8 +263,8 @@ func TestRead_WarningsAreBounded(t *testing.T) {
 	require.Equal(t, 150, f.MoreWarnings)
 }
 
-// TestRead_RefusesABomb checks that Read stops at the limit if a gzip file of some megabytes expands to gigabytes. The
-// file has no gzip trailer: reading it to the end would give another error, ErrTruncated.
+// TestRead_RefusesABomb checks that Read stops at the limit if a small gzip file expands to 4 GiB. The file has no gzip
+// trailer: reading it to the end would give another error, ErrTruncated.
 func TestRead_RefusesABomb(t *testing.T) {
 	var buf bytes.Buffer
 	zw, err := gzip.NewWriterLevel(&buf, gzip.BestSpeed)

@@ -82,7 +82,7 @@ type reader struct {
 // seed is the seed of the hash that indexes reader.recent.
 var seed = maphash.MakeSeed()
 
-// keep returns raw as a string of valid UTF-8, without a copy if recent contains the same text.
+// keep converts bytes to a string of valid UTF-8. It allocates no memory if r.recent contains the same text.
 func (r *reader) keep(raw []byte) string {
 	const maxRecent = 64 // in bytes; longer texts are unlikely to occur again
 	if len(raw) > maxRecent {
@@ -274,8 +274,8 @@ func newParser(in *boundedReader, limits limits, out *ReadResult) *parser {
 	}
 }
 
-// packages calls the function each for the packages of the array, and reads to the end of the file.
-func (p *parser) packages(each func(*wire.Package) error) error {
+// packages passes the packages of the array to the function visit, and reads to the end of the file.
+func (p *parser) packages(visit func(*wire.Package) error) error {
 	if kind := p.dec.PeekKind(); kind != '[' {
 		_, err := p.dec.ReadToken()
 		syntax := new(jsontext.SyntacticError)
@@ -291,7 +291,7 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 		return err
 	}
 	for kind := p.dec.PeekKind(); kind != ']'; kind = p.dec.PeekKind() {
-		p.in.object = p.limits.object
+		p.in.objectLeft = p.limits.object
 		var err error
 		switch kind {
 		case 0: // the end of the file, or not JSON
@@ -300,7 +300,7 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 				err = io.ErrUnexpectedEOF
 			}
 		case '{':
-			err = p.nextPackage(each)
+			err = p.nextPackage(visit)
 		default:
 			p.leftOut("element %d is not an object", p.out.Packages+p.out.LeftOut+1)
 			err = p.dec.SkipValue()
@@ -325,8 +325,8 @@ func (p *parser) packages(each func(*wire.Package) error) error {
 	return sourcefile.ErrEmpty
 }
 
-// nextPackage decodes the next package and passes it to the function each, unless the package has to be left out.
-func (p *parser) nextPackage(each func(*wire.Package) error) error {
+// nextPackage decodes the next package and passes it to the function visit, unless the package has to be left out.
+func (p *parser) nextPackage(visit func(*wire.Package) error) error {
 	if err := p.read(p.dec); err != nil {
 		return err
 	}
@@ -348,7 +348,7 @@ func (p *parser) nextPackage(each func(*wire.Package) error) error {
 		return fmt.Errorf("%w: it has more than %d packages", sourcefile.ErrOversize, p.limits.packages)
 	}
 	p.out.Packages++
-	if err := each(p.convert()); err != nil {
+	if err := visit(p.convert()); err != nil {
 		return sourcefile.FromCaller(err)
 	}
 	return nil
