@@ -30,14 +30,15 @@ func Write(path string, content []byte, o Options) error {
 	})
 }
 
-// WriteTo replaces the file at path by what the function write writes. If write fails, the old file stays.
-func WriteTo(path string, o Options, write func(*File) error) error {
+// WriteTo replaces the file at path by a new file, whose content the function fill writes. If fill returns an error, the
+// old file stays.
+func WriteTo(path string, o Options, fill func(*File) error) error {
 	f, err := Begin(path, o)
 	if err != nil {
 		return err
 	}
 	defer f.Discard()
-	if err := write(f); err != nil {
+	if err := fill(f); err != nil {
 		return f.withPath(err)
 	}
 	return f.Commit()
@@ -52,11 +53,11 @@ type File struct {
 	ended   bool
 }
 
-// Begin creates a temporary file in the directory of path, and removes the temporary files of dead writers of path. A
-// process must not write the same path twice at the same time.
+// Begin creates a temporary file in the directory of path, and removes the temporary files of dead writers of path. Two
+// goroutines of a process must not replace the same path concurrently.
 func Begin(path string, o Options) (*File, error) {
 	if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
-		return nil, &fs.PathError{Op: "write", Path: path, Err: unix.EISDIR} // the error of rename would be misleading
+		return nil, &fs.PathError{Op: "write", Path: path, Err: unix.EISDIR} // rename would fail with a misleading error
 	}
 	removeLeftovers(path, true)
 	// O_EXCL does not follow a link that someone put there.
@@ -145,8 +146,8 @@ func tempPath(path string) string {
 	return filepath.Join(dir, fmt.Sprintf(".%s.%d.tmp", base, os.Getpid()))
 }
 
-// removeLeftovers removes the temporary files of dead writers. If includeOwn is set, it also removes a temporary file
-// with this process's number, which is left from an earlier process.
+// removeLeftovers removes the temporary files of dead writers. If includeOwn is true, it also removes a temporary file
+// with the number of this process; an earlier process with the same number has left it.
 func removeLeftovers(path string, includeOwn bool) {
 	dir, base := filepath.Split(path)
 	if dir == "" {
