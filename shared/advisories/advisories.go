@@ -20,8 +20,8 @@ import (
 const (
 	MaxBytes   = 16 << 20
 	maxRecords = 50_000
-	maxNames   = 200_000 // names of packages, issues and advisories, in all records together
-	maxText    = 256     // length of one string, in bytes
+	maxNames   = 200_000 // the number of package names, issues and advisories in all records together
+	maxText    = 256     // the length of one string, in bytes
 )
 
 // ErrFormat means that the input is not the tracker's JSON.

@@ -30,16 +30,16 @@ const (
 func (v Verdict) Counts() bool { return v == Fixable || v == InTesting || v == Affected }
 
 // Judge returns the record's verdict on one of its packages. The parameter installed is the package's installed
-// version. The function offered reports whether a repository has the version fixed, or a newer version. Versions are
+// version. The function isOffered reports whether a repository has the fixed version, or a newer version. Versions are
 // compared as in pacman.
-func (r *Record) Judge(installed string, offered func(fixed string) bool) Verdict {
+func (r *Record) Judge(installed string, isOffered func(fixed string) bool) Verdict {
 	belowFix := r.FixedIn != "" && pacmandb.Compare(installed, r.FixedIn) < 0
 	switch {
 	case r.Status == NotAffected, r.FixedIn != "" && !belowFix:
 		return Safe
 	case r.Status == Testing && belowFix:
 		return InTesting
-	case belowFix && offered(r.FixedIn):
+	case belowFix && isOffered(r.FixedIn):
 		return Fixable
 	case belowFix, pacmandb.Compare(installed, r.Affected) <= 0:
 		return Affected
