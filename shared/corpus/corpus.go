@@ -64,7 +64,7 @@ func Shared(t testing.TB) string {
 	if readable() || share(dir, path) == nil && readable() {
 		return dir
 	}
-	return DB(t) // for example, if the project's directory belongs to another user
+	return DB(t) // the shared directory cannot be created, for example because build/ belongs to another user
 }
 
 // share unpacks the archive into a temporary directory beside dir, and then renames the temporary directory to dir.
