@@ -79,7 +79,7 @@ const (
 	ProblemEmpty        EntryProblem = "has an empty desc"
 	ProblemCut          EntryProblem = "has a desc that ends too early"
 	ProblemZeros        EntryProblem = "has a desc with zero bytes"
-	ProblemMismatch     EntryProblem = "has a desc of another name or version"
+	ProblemMismatch     EntryProblem = "has a desc with another name or version"
 )
 
 // Warning is a problem of one entry.

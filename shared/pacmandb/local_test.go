@@ -352,7 +352,7 @@ func TestReadLocal_KeepsChanging(t *testing.T) {
 	m.meddle = func(ask int64) { db.install(fmt.Sprintf("new%d", ask), "1-1") }
 	_, err := ReadLocal(m, db.dir)
 	require.ErrorIs(t, err, ErrChanging)
-	require.ErrorContains(t, err, "4 times")
+	require.ErrorContains(t, err, "4 attempts")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

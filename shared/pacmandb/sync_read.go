@@ -76,7 +76,7 @@ func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 			continue // for example the file lists in a .files database
 		}
 		if len(dir) == 0 {
-			r.leftOut("%.200q is in no directory and was left out", path)
+			r.leftOut("%.200q is not in a directory and was left out", path)
 			continue
 		}
 		if err := r.begin(ctx, dir); err != nil {

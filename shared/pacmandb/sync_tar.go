@@ -18,8 +18,8 @@ const (
 )
 
 // tarReader reads the regular files of a tar archive, as archive/tar does, but in a tenth of the time. Half of the
-// headers of a database describe attributes that do not matter, and archive/tar makes a Header with a map for each
-// (measured for 3,000 packages: archive/tar needs 45 ms and tarReader 3.5 ms, while decompression takes 18 ms).
+// headers of a database describe attributes that do not matter, and archive/tar makes a Header with a map for each of
+// them (measured for 3,000 packages: archive/tar needs 45 ms and tarReader 3.5 ms, while decompression takes 18 ms).
 //
 // tarReader supports the old, ustar, pax and GNU formats, but not sparse files. It checks the checksum of each header.
 type tarReader struct {
@@ -33,8 +33,8 @@ type tarReader struct {
 	name    []byte // the name of the entry; the memory is reused
 }
 
-// next goes to the next regular file and returns its name and size. The name is valid until the following call. After
-// the last file the error is io.EOF.
+// next goes to the next regular file of the archive and returns its name and size. The name is valid until next is
+// called again. After the last file the error is io.EOF.
 func (t *tarReader) next() (name []byte, size int64, err error) {
 	var longName []byte
 	longSize := int64(-1)
@@ -145,8 +145,8 @@ func (t *tarReader) header() ([]byte, error) {
 	return nil, ErrNotDatabase
 }
 
-// tarSum adds the bytes of a header, eight at a time. It adds the even and the odd bytes of each eight to four sums of
-// 16 bits, which cannot overflow: 64 times 510 is less than 65,536.
+// tarSum returns the sum of the bytes of a header. It adds eight bytes at a time, two of them to each of four 16-bit
+// sums. These cannot overflow: a header has 64 times eight bytes, and 64 times 510 is less than 65,536.
 func tarSum(h []byte) uint64 {
 	const mask = 0x00ff00ff00ff00ff
 	var sums uint64

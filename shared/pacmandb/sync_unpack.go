@@ -90,9 +90,9 @@ func isLZMA(start []byte) bool {
 	return round && dictionary >= 1<<12 && (size == 1<<64-1 || size < 1<<40)
 }
 
-// decompress detects the compression of a file by the file's first bytes, and then that of the decompressed content,
-// which may be compressed again. plain means that no checksum or end mark of a compression shows whether the content is
-// complete.
+// decompress returns the decompressed content of a file. It detects the compression by the first bytes. If the content
+// is itself compressed, it is decompressed as well. plain means that no checksum or end mark of a compression shows
+// whether the content is complete.
 func decompress(file *bufio.Reader) (content io.ReadCloser, plain bool, err error) {
 	content, plain = io.NopCloser(file), true
 	in := file
