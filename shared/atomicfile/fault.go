@@ -61,7 +61,7 @@ func (f *File) WriteAt(b []byte, at int64) (int, error) {
 // WriteString writes to the temporary file.
 func (f *File) WriteString(s string) (int, error) { return f.Write([]byte(s)) }
 
-// ReadFrom copies r up to its end to the temporary file. If r is a file, the kernel copies.
+// ReadFrom copies r up to its end to the temporary file. If r is a file, the kernel copies the content.
 func (f *File) ReadFrom(r io.Reader) (int64, error) {
 	if Faults.Load() == nil {
 		return f.File.ReadFrom(r)
