@@ -25,6 +25,7 @@ func TestIndex_DiskFull(t *testing.T) {
 	}
 	s := harness.New(t)
 	require.NoError(t, syscall.Mount("tmpfs", s.Data, "tmpfs", 0, "size=320k,mode=0755"))
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(s.Data, 0)) }) // so that the home directory can be removed
 	s.Build()
 	old := indexes(s)
 	require.Greater(t, len(old["extra"]), 160<<10, "two would fit")
