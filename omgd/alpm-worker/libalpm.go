@@ -112,13 +112,14 @@ func checkLocal(path string) error {
 	for _, want := range []struct {
 		name string
 		kind fs.FileMode
-	}{{"local", fs.ModeDir}, {"local/ALPM_DB_VERSION", 0}} {
+		text string
+	}{{"local", fs.ModeDir, "a directory"}, {"local/ALPM_DB_VERSION", 0, "a regular file"}} {
 		fi, err := os.Stat(filepath.Join(path, want.name))
 		if err != nil {
 			return err
 		}
 		if fi.Mode().Type() != want.kind {
-			return fmt.Errorf("%s has the wrong file type", filepath.Join(path, want.name))
+			return fmt.Errorf("%s is not %s", filepath.Join(path, want.name), want.text)
 		}
 	}
 	return nil
@@ -160,7 +161,7 @@ func (s *session) load(d *database, path string) error {
 		return fmt.Errorf("%w: %s", err, s.logged)
 	case err != nil:
 		return err
-	case d.Packages > 0: // an error in the log concerns single entries only
+	case d.Packages > 0: // libalpm has read packages: an error in its log concerns a single entry
 		return nil
 	case s.logged != "":
 		return errors.New(s.logged)

@@ -59,7 +59,8 @@ func requirements(pkgs []localPackage) []alpmproto.Requirement {
 	return all
 }
 
-// metBy reports whether s, a satisfier with the name of d, has a version that d accepts.
+// metBy reports whether the version of s satisfies the dependency d. It does not compare names: s has the
+// name of d.
 func (d depend) metBy(s satisfier) bool {
 	if d.mod == alpm.DepModAny {
 		return true
