@@ -12,11 +12,11 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// The operations, each with the fields of a Reply that it sets besides LibAlpm.
+// The operations. Every reply also has the field LibAlpm.
 const (
-	OpFacts  = "facts"  // the reply has Databases and Installed
-	OpSearch = "search" // the reply has Databases, and Packages with only their summary fields
-	OpInfo   = "info"   // the reply has Databases, and Packages with all their fields
+	OpFacts  = "facts"  // the reply has the fields Databases and Installed
+	OpSearch = "search" // the reply has the fields Databases and Packages; a package has only its summary fields
+	OpInfo   = "info"   // the reply has the fields Databases and Packages; a package has all its fields
 )
 
 // The error codes of a reply, besides wire.CodeInvalid (the request, or an expression in it, is invalid)
