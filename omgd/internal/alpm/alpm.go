@@ -170,7 +170,7 @@ func explain(err error, stderr string) error {
 		}
 		return werr
 	case errors.Is(err, exec.ErrWaitDelay):
-		return fmt.Errorf("%s: %w: its output did not end", program, ErrInvalidReply)
+		return fmt.Errorf("%s: %w: its output stayed open after it had exited", program, ErrInvalidReply)
 	case errors.As(err, &exited):
 		// The dynamic linker exits with code 127, and prints the name of the missing library.
 		if exited.ExitCode() == 127 && slices.ContainsFunc([]string{"shared librar", "symbol lookup", "version `"}, func(s string) bool {

@@ -181,7 +181,7 @@ func offer(p *alpmproto.PackageFacts) string {
 	case p.Repo == "":
 		return "foreign"
 	case p.Order > 0 && p.Ignored:
-		return fmt.Sprintf("update to %s/%s ignored", p.Repo, p.Offered)
+		return fmt.Sprintf("ignored update to %s/%s", p.Repo, p.Offered)
 	case p.Order > 0:
 		return fmt.Sprintf("update to %s/%s", p.Repo, p.Offered)
 	case p.Order < 0:

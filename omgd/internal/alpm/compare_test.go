@@ -45,7 +45,7 @@ func TestCompare_Differences(t *testing.T) {
 		"a: libalpm says not required, omg says required":                                   func(f, _ *Facts) { f.Installed[0].Required = alpmproto.NotRequired },
 		"a: libalpm says foreign, omg says same as core/1-1":                                func(f, _ *Facts) { f.Installed[0].Repo = "" },
 		"d: libalpm says update to extra/2-1, omg says newer than extra/2-1":                func(f, _ *Facts) { f.Installed[3].Order = 1 },
-		"e: libalpm says update to extra/2-1, omg says update to extra/2-1 ignored":         func(f, _ *Facts) { f.Installed[4].Ignored = false },
+		"e: libalpm says update to extra/2-1, omg says ignored update to extra/2-1":         func(f, _ *Facts) { f.Installed[4].Ignored = false },
 		"core: libalpm says 2 packages, omg says 3":                                         func(f, _ *Facts) { f.Databases[0].Packages = 2 },
 		"libalpm read the databases core, omg read core extra":                              func(f, _ *Facts) { f.Databases = f.Databases[:1] },
 		"libalpm read the databases none, omg read core extra":                              func(f, _ *Facts) { f.Databases = nil },

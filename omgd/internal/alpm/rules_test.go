@@ -111,10 +111,10 @@ func rules(t *testing.T) *handmade {
 	h.install("needy", "1-1", "DEPENDS", "lib>=2\nvirtual=3\nbare-virtual\nnobody\nexact=1-1\nneedy",
 		"OPTDEPENDS", "nice: for looks\nnicer>=5: for more\nepochal>=1:1: colons")
 	h.install("lib", "1-1", with()...)                                          // too old for the dependency lib>=2
-	h.install("lib-new", "1-1", with("PROVIDES", "lib=2")...)                   // its provision lib=2 satisfies lib>=2
+	h.install("lib-new", "1-1", with("PROVIDES", "lib=2")...)                   // provides lib=2, which satisfies lib>=2
 	h.install("lib-bare", "1-1", with("PROVIDES", "lib")...)                    // a provision without a version does not satisfy lib>=2
 	h.install("lib-at-least", "1-1", with("PROVIDES", "lib>=2")...)             // a provision with ">=" does not satisfy lib>=2 either
-	h.install("virtual-three", "1-1", with("PROVIDES", "virtual=3-7")...)       // satisfies virtual=3, because that dependency has no release number
+	h.install("virtual-three", "1-1", with("PROVIDES", "virtual=3-7")...)       // provides virtual=3-7, which satisfies virtual=3: that dependency accepts any release
 	h.install("virtual-four", "1-1", with("PROVIDES", "virtual=4\nvirtual")...) // neither of the two provisions satisfies virtual=3
 	h.install("bare-one", "1-1", with("PROVIDES", "bare-virtual")...)
 	h.install("bare-two", "1-1", with("PROVIDES", "bare-virtual=9")...)

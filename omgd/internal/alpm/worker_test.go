@@ -74,7 +74,7 @@ func realWorker(t testing.TB) *Worker {
 	return w
 }
 
-// config returns a pacman configuration with these repositories and the databases in a directory.
+// config returns a pacman configuration with the database directory db and these repositories.
 func config(t testing.TB, db string, repos ...string) *pacmandb.Config {
 	t.Helper()
 	c := &pacmandb.Config{RootDir: "/", DBPath: db}
@@ -406,8 +406,8 @@ func BenchmarkFacts(b *testing.B) {
 	}
 }
 
-// BenchmarkFactsOfNothing measures the time of a request about empty databases, which is the minimum for
-// every request.
+// BenchmarkFactsOfNothing measures the time of a request about empty databases. No other request takes less
+// time.
 func BenchmarkFactsOfNothing(b *testing.B) {
 	w, d := realWorker(b), Databases{Path: emptyDatabases(b)}
 	b.ReportAllocs()
