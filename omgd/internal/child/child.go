@@ -21,8 +21,8 @@ import (
 const (
 	maxStderr = 64 << 10
 	// waitDelay is how long Run waits for the end of the output after the program has exited. The output may
-	// stay open because a process outside the program's group has the pipe open. Otherwise even a busy
-	// machine reads the rest of the output in less time.
+	// stay open because a process outside the program's group has the pipe open. If there is no such process,
+	// even a busy machine reads the rest of the output in less time.
 	waitDelay = 10 * time.Second
 )
 
