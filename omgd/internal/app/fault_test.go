@@ -28,7 +28,7 @@ type replaced struct {
 
 // TestServe_DiskFaults checks that omgd works if a step of replacing an index, its origin or the status file
 // fails, on a bad disk and on a full one. omgd answers from the new database, the file keeps its last
-// content, and the status has the problem until the file can be written again.
+// content, and the status reports the problem until the file can be written again.
 func TestServe_DiskFaults(t *testing.T) {
 	w := newTestSystem(t)
 	d := w.serve()
@@ -93,7 +93,7 @@ func (r *running) checkFault(w *testSystem, file *replaced, op atomicfile.Op, fa
 	require.Contains(r.t, st.Problems[i].Why, file.path)
 	require.Equal(r.t, wire.HealthDegraded, r.checkHealth().State)
 	require.NoError(r.t, file.usable(file.path), "the old file is complete")
-	if op != atomicfile.OpSyncDir { // at OpSyncDir the file was already renamed
+	if op != atomicfile.OpSyncDir { // OpSyncDir is the step after the rename: the file has its new content
 		after, err := os.ReadFile(file.path)
 		require.NoError(r.t, err)
 		require.Equal(r.t, before, after)

@@ -11,7 +11,7 @@ import (
 // runtime alone would take minutes for that, and would not return all of the unused memory.
 const (
 	scavengeInterval = 10 * time.Second
-	idleConnections  = 16      // a daemon with at most so many open connections is idle
+	idleConnections  = 16      // omgd is idle while no more connections than this are open
 	minReclaim       = 8 << 20 // bytes by which the heap must have grown since memory was last returned
 )
 
