@@ -400,7 +400,7 @@ func TestSearch_Panic(t *testing.T) {
 }
 
 // TestSearch_Share checks that a user who sends as many queries as possible gets half of the limit, and that
-// other users and root still get queries. A user does not notice that another user has sent the same query.
+// other users and root can still send queries. A user does not notice that another user has sent the same query.
 func TestSearch_Share(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
@@ -473,7 +473,7 @@ func TestRun_Week(t *testing.T) {
 		}()
 		for i := 0; ctx.Err() == nil; i++ {
 			a.Search(t.Context(), 0, words(fmt.Sprint("yay", i)))
-			time.Sleep(24 * time.Minute) // 60 queries a day, more than the limit
+			time.Sleep(24 * time.Minute) // 60 queries a day; the limit is 50
 		}
 		<-ended
 		require.LessOrEqual(t, s.count(dumpPath), 7)

@@ -22,9 +22,9 @@ func newBudget(daily, burst int) *budget {
 	return &budget{tokens: rate.NewLimiter(rate.Limit(perSecond), burst), used: make(map[uint32]float64), at: time.Now()}
 }
 
-// spend counts a query of a user. It returns an error if the user may not send another query now. The number
-// of used queries decreases with time: for each user as fast as the limit of all users refills. So the map of
-// used queries never has more users than the limit has queries.
+// spend counts a query of a user. It returns an error if the user may not send another query now. Used
+// queries expire with time. For each user, as many queries expire in an hour as all users together may send in
+// an hour. So the map of used queries never has more users than the limit has queries.
 func (b *budget) spend(user uint32) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -51,10 +51,10 @@ func (b *budget) spend(user uint32) error {
 // left returns how many queries are left at the given time.
 func (b *budget) left(now time.Time) float64 { return b.tokens.TokensAt(now) }
 
-// restore subtracts the queries that an earlier daemon has used. At the given time, that daemon had the given
-// number of queries left.
-func (b *budget) restore(left float64, at time.Time) {
-	if spent := b.tokens.Burst() - int(left); spent > 0 && spent <= b.tokens.Burst() {
-		b.tokens.AllowN(at, spent)
+// restore subtracts the queries that an earlier daemon has used. At the time savedAt, that daemon had this
+// number of queries left (remaining).
+func (b *budget) restore(remaining float64, savedAt time.Time) {
+	if spent := b.tokens.Burst() - int(remaining); spent > 0 && spent <= b.tokens.Burst() {
+		b.tokens.AllowN(savedAt, spent)
 	}
 }

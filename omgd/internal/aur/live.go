@@ -58,7 +58,7 @@ type live struct {
 	turns       *share.Turns // decides which user may send the next query
 	pausedUntil atomic.Int64 // no request is sent before this time, which comes from a Retry-After header; in Unix nanoseconds
 
-	mu    sync.Mutex // guards ended; also locked to add a request to running, so that none is added after ended is set
+	mu    sync.Mutex // guards ended; begin locks it until the request is counted, so that close waits for each counted request
 	ended bool
 }
 
@@ -193,8 +193,8 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 		}
 		q := searchQuery(by, value)
 		if by != "name" && by != "name-desc" {
-			// Of all fields except the name and the description, the AUR's search results contain only the
-			// maintainer.
+			// Of the fields in which one can search, the AUR's search results contain only the name, the
+			// description and the maintainer. So a search in any other field needs a query for this field.
 			if by != "maintainer" {
 				exact++
 			}
