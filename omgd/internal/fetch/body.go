@@ -36,7 +36,8 @@ func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.
 		})
 	}()
 
-	// The limit of the compressed body is the same, plus one byte that shows that the body is too long.
+	// The compressed body has the same limit as the decompressed body. One byte more is read, to notice that the
+	// compressed body is too long.
 	in := io.Reader(&io.LimitedReader{R: raw, N: maxBytes + 1})
 	switch encoding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding"))); {
 	case r.KeepEncoding, encoding == "", encoding == "identity":
