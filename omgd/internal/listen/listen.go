@@ -149,7 +149,7 @@ func (s *Socket) bind(access Permissions) error {
 		return err
 	}
 	s.UnixListener = l.(*net.UnixListener)
-	s.SetUnlinkOnClose(false) // Socket.remove removes the socket file, and only if the file is still ours
+	s.SetUnlinkOnClose(false) // Socket.remove removes the socket file instead, but only if no other file has replaced it
 	if s.created, err = os.Lstat(s.path); err != nil {
 		return err
 	}
