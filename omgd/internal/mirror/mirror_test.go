@@ -52,7 +52,7 @@ type web struct {
 	*httptest.Server
 	mu       sync.Mutex
 	files    map[string]served
-	answer   http.HandlerFunc // handles all requests; nil means that the server sends the files above
+	answer   http.HandlerFunc // answers all requests; nil means that the server sends the content of the field files
 	received []*http.Request
 }
 
@@ -262,7 +262,7 @@ func TestMirror_Servers(t *testing.T) {
 	require.NoError(t, w.round())
 	require.Equal(t, "1-1", w.version("core"), "an older database on a mirror is ignored")
 	require.Empty(t, a.requests()[0].Header.Get("If-None-Match"), "the ETag belongs to the other server")
-	a.respond(func(rw http.ResponseWriter, _ *http.Request) { // the server ignores the conditions of the request
+	a.respond(func(rw http.ResponseWriter, _ *http.Request) { // the server ignores If-Modified-Since and If-None-Match
 		rw.Header().Set("Last-Modified", day.Add(-time.Hour).Format(http.TimeFormat))
 		_, _ = rw.Write(database("0-1"))
 	})
