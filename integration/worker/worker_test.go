@@ -235,7 +235,7 @@ func TestWorker_Differs(t *testing.T) {
 	// either.
 	half := filepath.Join(s.DB, "local", "half-1-1")
 	require.NoError(t, os.MkdirAll(half, 0o755))
-	d.AwaitStatus(func(r *wire.StatusResult) bool { return strings.Contains(part(r), "omg's results are kept") }, "an answer that is kept")
+	d.AwaitStatus(func(r *wire.StatusResult) bool { return strings.Contains(part(r), "omg's own results are used") }, "an answer with omg's own results")
 	harness.Await(t, func() bool { return d.Omg("orphans", "-q", "--partial").Stdout == before[2] }, "omgd answers as before")
 	require.Equal(t, 3, d.Omg("orphans", "-q").Code, "nobody knows what the unread package requires")
 	require.NoError(t, os.RemoveAll(half))

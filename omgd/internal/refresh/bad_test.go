@@ -44,13 +44,13 @@ func overwrite(content string) func(*testing.T, string) {
 	return func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte(content), 0o644)) }
 }
 
-// requireNoIndex requires that the repository core has this state and no index, and that the reason contains
-// why. All other repositories must be up to date.
-func (w *testSystem) requireNoIndex(state wire.SourceState, why string) {
+// requireNoIndex requires that the repository core has this state and no index, and that its reason contains
+// the given text. All other repositories must be up to date.
+func (w *testSystem) requireNoIndex(state wire.SourceState, text string) {
 	w.t.Helper()
 	s := w.source("core")
 	require.Equal(w.t, state, s.State, s.Why)
-	require.Contains(w.t, s.Why, why)
+	require.Contains(w.t, s.Why, text)
 	require.Nil(w.t, s.Index)
 	require.False(w.t, s.Building, "the source has failed")
 	w.requireCurrent("extra", "multilib")
@@ -65,13 +65,13 @@ func (w *testSystem) requireNoIndex(state wire.SourceState, why string) {
 	require.False(w.t, w.config.Holder.Starting())
 }
 
-// requireOutdated requires that the repository core is answered from its last index and is stale, with a
-// reason that contains why. All other repositories must be up to date.
-func (w *testSystem) requireOutdated(why string, packages int) {
+// requireOutdated requires that the repository core is answered from its last index and is stale, and that its
+// reason contains the given text. All other repositories must be up to date.
+func (w *testSystem) requireOutdated(text string, packages int) {
 	w.t.Helper()
 	s := w.source("core")
 	require.Equal(w.t, wire.SourceStale, s.State, s.Why)
-	require.Contains(w.t, s.Why, why)
+	require.Contains(w.t, s.Why, text)
 	require.True(w.t, s.Outdated)
 	require.NotNil(w.t, s.Index)
 	require.EqualValues(w.t, packages, s.Index.Docs())

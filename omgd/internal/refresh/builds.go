@@ -168,7 +168,7 @@ func (b *builds) run(path string, repo sources.Repository, stamp sourcefile.Stam
 	<-b.slots
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.r.Kick() // while b.mu is locked, so that the kick comes before takeResult can return the result
+	b.r.Kick() // b.mu is still locked: takeResult cannot return the result before the refresh is requested
 	j.running, j.err, j.result = false, err, result
 	if err != nil {
 		b.r.config.Log.Warn("index not built", "database", repo.Database, "err", err)

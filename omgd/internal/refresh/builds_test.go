@@ -56,8 +56,8 @@ func TestBuild_OnlyChangedSource(t *testing.T) {
 }
 
 // TestBuild_BacksOff checks the pauses before a failed build is tried again: the first is 5 s, and they
-// double up to 5 min. Refreshes in between do not start the build. A change of the database starts a build at
-// once and resets the pause.
+// double up to 5 min. Refreshes in between do not start the build. A change of the database starts a build
+// immediately and resets the pause.
 func TestBuild_BacksOff(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
@@ -83,7 +83,7 @@ func TestBuild_BacksOff(t *testing.T) {
 
 		w.write("core", content(t, "core", 2))
 		w.settle()
-		require.Equal(t, map[string]int{"core": 1}, w.builder.built(), "an index of other content is built at once")
+		require.Equal(t, map[string]int{"core": 1}, w.builder.built(), "an index of other content is built immediately")
 		require.Equal(t, 5*time.Second, w.again, "the pauses start again")
 
 		w.builder.set(nil)

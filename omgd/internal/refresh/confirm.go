@@ -129,7 +129,7 @@ func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snap
 	}
 	problem := &wire.Problem{Name: "libalpm", State: "differs", Why: strings.Join(differ[:min(len(differ), 3)], "; ")}
 	if !s.Complete() {
-		problem.Why += "; omg's results are kept, because not everything could be read"
+		problem.Why += "; omg's own results are used, because omg could not read all of the databases"
 		return problem, nil, nil
 	}
 	problem.Why += "; libalpm's results are used"

@@ -58,7 +58,7 @@ func (f *files) get(path string) (*opened, error) {
 	return o, nil
 }
 
-// put stores o as the mapping of the index file at path, and drops the old mapping.
+// put stores o, the new mapping of the index file at path, and drops the old mapping.
 func (f *files) put(path string, o *opened) {
 	f.used[path] = true
 	f.drop(path)

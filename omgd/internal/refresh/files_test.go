@@ -83,7 +83,7 @@ func TestFiles_DamagedIndex(t *testing.T) {
 				damage(t, w.index("core"))
 
 				found, err := readAll(w, "core", names["core"])
-				if err != nil { // in omgd, a request that fails with this error calls Recheck, too
+				if err != nil { // omgd calls Recheck when a request fails with this error, so the test calls it, too
 					require.ErrorIs(t, err, pkgindex.ErrDamaged)
 					w.Recheck()
 				}
@@ -211,9 +211,9 @@ func TestFiles_AUR(t *testing.T) {
 	})
 }
 
-// TestFiles_NamedIndex checks that an index from --index is used as it is and never built, even if its database is
-// newer, bad or missing. If the index cannot be used, that is a problem, and indexes are built for the
-// repositories in it.
+// TestFiles_NamedIndex checks that omgd uses an index from --index as it is, and never builds it again, even if its
+// database is newer, bad or missing. If the file of that index is damaged, omgd reports a problem, and builds an index
+// of the same repository in its own directory.
 func TestFiles_NamedIndex(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		static := filepath.Join(t.TempDir(), "static.omgidx")

@@ -122,7 +122,7 @@ func systemRuntimes(local *pacmandb.Local) map[string]string {
 // openStatic opens the index files of Config.StaticIndexes.
 func (g *gathering) openStatic() {
 	failed := func(err error) {
-		g.config.Log.Error("index of --index not usable", "err", err)
+		g.config.Log.Error("cannot use an index that --index names", "err", err)
 		g.in.Problems = append(g.in.Problems, wire.Problem{Name: "index", State: "failed", Why: err.Error()})
 	}
 	for _, name := range g.config.StaticIndexes {

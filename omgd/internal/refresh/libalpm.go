@@ -80,8 +80,8 @@ func (r *Refresher) askLibAlpm(ctx context.Context, find func(alpm.Databases) (*
 			continue
 		}
 		src.Index = file
-		if src.State != wire.SourceStale { // a source stays stale if its database is too old
-			src.State, src.Why = wire.SourceOK, "read by libalpm: there is no index"
+		if src.State != wire.SourceStale { // a source whose database is too old stays stale, whoever reads the database
+			src.State, src.Why = wire.SourceOK, "read by libalpm, because there is no index"
 		}
 	}
 	if st, release, err := r.config.Holder.Acquire(); err == nil {

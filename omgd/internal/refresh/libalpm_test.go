@@ -46,8 +46,8 @@ func (f *fakeWorker) reply(a *alpmproto.Reply) {
 	require.NoError(f.t, os.WriteFile(f.answer, b, 0o644))
 }
 
-// crashes makes the fake omg-alpm-worker fail.
-func (f *fakeWorker) crashes() {
+// makeFail makes the fake omg-alpm-worker fail, by removing the reply.
+func (f *fakeWorker) makeFail() {
 	f.t.Helper()
 	require.NoError(f.t, os.RemoveAll(f.answer))
 }
@@ -208,8 +208,8 @@ func TestConfirm_Fails(t *testing.T) {
 	}
 }
 
-// TestConfirm_Beside checks that the comparison with libalpm runs beside the refreshes, but not while an
-// index is being built.
+// TestConfirm_Beside checks that the comparison with libalpm does not delay the refreshes, and does
+// not run while an index is being built.
 func TestConfirm_Beside(t *testing.T) {
 	worker := newFakeWorker(t)
 	w := newTestSystem(t, nil)
@@ -274,7 +274,7 @@ func TestLibAlpmSearch_WithoutIndex(t *testing.T) {
 		require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
 		_, err = search("sort:")
 		require.NoError(t, err, "sort: has no special meaning in a search")
-		worker.crashes()
+		worker.makeFail()
 		_, err = search("lib32")
 		require.ErrorIs(t, err, alpm.ErrCrashed)
 	})
@@ -306,7 +306,7 @@ func TestLibAlpmInfo_WithoutIndex(t *testing.T) {
 			require.Contains(t, s.Why, "read by libalpm")
 		}
 
-		worker.crashes()
+		worker.makeFail()
 		_, err = decoded[wire.InfoResult](t, func(emit func([]byte, bool) error) error {
 			return w.LibAlpmInfo(t.Context(), &wire.InfoRequest{Names: []string{p.Name}}, emit)
 		})

@@ -204,8 +204,8 @@ func TestRefresh_Fails(t *testing.T) {
 	})
 }
 
-// TestRefresh_NothingAtStart checks that omgd has a reason and no snapshot while there is no pacman.conf. As
-// soon as the file exists, there is a snapshot.
+// TestRefresh_NothingAtStart checks that omgd has no snapshot while there is no pacman.conf, and says why. As
+// soon as pacman.conf exists, there is a snapshot.
 func TestRefresh_NothingAtStart(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)

@@ -65,7 +65,7 @@ func (b *builder) set(before func(ctx context.Context, repo string) error) {
 	b.before = before
 }
 
-// built returns how many builds of each repository have begun since its previous call.
+// built returns how many builds of each repository have begun since the last call of built().
 func (b *builder) built() map[string]int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -161,8 +161,8 @@ func (w *testSystem) elapse() (waited time.Duration) {
 	return waited
 }
 
-// inVirtualTime runs a test in virtual time, one hour in the future. So files that the test writes are
-// neither fresh nor stale.
+// inVirtualTime runs a test in virtual time, which begins one hour in the future. So the files that the test
+// writes look an hour old: they have not changed just now, and they are not stale.
 func inVirtualTime(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	later := time.Now().Add(time.Hour)

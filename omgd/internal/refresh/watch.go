@@ -143,7 +143,7 @@ func (w *watcher) watchAll() (changed bool) {
 			}
 		}
 	}
-	if why == nil { // a missing directory is not a problem: it will appear in a directory that is watched
+	if why == nil { // a missing directory is not a problem: another watch reports its creation
 		w.setProblem(nil)
 		w.seen = nil
 		return false
