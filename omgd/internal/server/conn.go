@@ -45,14 +45,14 @@ type conn struct {
 	raw    syscall.RawConn
 	peer   Peer
 	user   share.User
-	ctx    context.Context // of the handlers of its requests
+	ctx    context.Context // the context that the handlers of this connection get
 	cancel context.CancelFunc
 	r      *bufio.Reader
-	big    []byte  // the buffer of a frame that does not fit into r
+	big    []byte  // the buffer of a frame that is larger than the buffer of the reader r
 	out    []byte  // the collected replies to fast requests, which are not yet written
-	spare  []byte  // the smaller buffer that out uses again when its large buffer goes back to batches
+	spare  []byte  // the small buffer that out gets back after out has used a large buffer from the pool batches
 	fast   Request // the running fast request
-	key    []byte  // the buffer for the key of fast
+	key    []byte  // the buffer that fast.Key() writes to
 	writer Writer
 	turn   turn // for fast requests
 	// greeted is true after the first greeting. refused is the number of consecutive requests that were refused because
@@ -60,7 +60,7 @@ type conn struct {
 	greeted bool
 	refused int
 
-	wait    sync.WaitGroup // for the goroutines of slow requests
+	wait    sync.WaitGroup // waits for the goroutines of slow requests
 	slowN   atomic.Int32   // the number of running slow requests
 	unsent  atomic.Int64   // bytes of replies that are being written or wait to be written
 	blocked atomic.Int64   // when the current write began (Unix nanoseconds); 0 if no write is in progress
@@ -102,7 +102,7 @@ func (c *conn) serve() {
 	}
 	c.turn.release()
 	c.wait.Wait()
-	_ = c.turn.reacquire() // if it returns an error, flush will fail too
+	_ = c.turn.reacquire() // an error can be ignored here: flush then fails, too
 	_ = c.flush()
 	if werr := new(wire.Error); errors.As(err, &werr) {
 		waitForPeerClose(c.nc, c.r)
@@ -202,7 +202,7 @@ func (c *conn) reportReadError(err error) error {
 	var werr *wire.Error
 	unframed := errors.Is(err, wire.ErrTooLarge) || errors.Is(err, wire.ErrEmpty)
 	if unframed && c.s.cfg.AllowRequest != nil {
-		c.s.cfg.AllowRequest(c.peer) // such a frame also counts against the rate limit
+		c.s.cfg.AllowRequest(c.peer) // a frame that is too large or empty also counts against the rate limit
 	}
 	switch {
 	case errors.Is(err, wire.ErrTooLarge):
@@ -381,7 +381,7 @@ func (c *conn) waitForUnsent() error {
 			return err
 		}
 	}
-	// When a peer reads its replies, all waiting requests notice it. While this request waits for its turn, other
+	// When a peer reads its replies, all waiting requests wake up. While this request waits for its turn, the other
 	// requests may exceed the limit again, so the limit is checked again after the wait.
 	for c.s.shares.unsent.Over(c.user) {
 		c.turn.release()
@@ -495,9 +495,9 @@ func (c *conn) flushWith(tail []byte) error {
 	return err
 }
 
-// growOut ensures that n more bytes fit into out. If out would exceed maxIdleBuffer, growOut replaces it by a buffer
-// from batches until the replies are written. Otherwise each batch of pipelined requests would cause a large
-// allocation.
+// growOut ensures that the buffer c.out has space for n more bytes. If c.out would become larger than maxIdleBuffer,
+// growOut replaces it by a buffer from the pool batches until the replies are written. Otherwise each batch of pipelined
+// requests would cause a large allocation.
 func (c *conn) growOut(n int) {
 	n += len(c.out)
 	switch {

@@ -27,7 +27,7 @@ func TestPeer_Groups(t *testing.T) {
 		require.NoError(t, err)
 		done := make(chan error)
 		go func() {
-			runtime.LockOSThread() // it is never unlocked, so the thread with the changed groups ends with this goroutine
+			runtime.LockOSThread() // the thread is never unlocked: it ends with this goroutine, because its groups are changed
 			groups := append(want, 0)
 			if _, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(n), uintptr(unsafe.Pointer(&groups[0])), 0); errno != 0 {
 				done <- errno

@@ -168,14 +168,14 @@ func TestUnsent_ReadingPeer(t *testing.T) {
 }
 
 // TestUnsent_WaitingRequests checks that MaxUnsent still holds after unread replies have been dropped. Then many
-// waiting requests see at the same time that the limit is not exceeded. Only as many of them may start as reach the
-// limit again.
+// waiting requests see at the same time that the limit is not exceeded. Requests may start only until the limit is
+// reached again: all others continue to wait.
 func TestUnsent_WaitingRequests(t *testing.T) {
 	const kept = 400_000
 	var replies, maxReplies atomic.Int64
 	cfg := handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {
 		w.Keep(kept)
-		maxReplies.Store(max(maxReplies.Load(), replies.Add(1))) // a lost update can only hide an error
+		maxReplies.Store(max(maxReplies.Load(), replies.Add(1))) // a race may store a number that is too small, which can only hide an error
 		defer replies.Add(-1)
 		for {
 			if err := w.Chunk(make([]byte, 60_000), true); err != nil {
@@ -215,7 +215,7 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 	nc := dial()
 	await.Condition(t, func() bool { return s.Connections() == 1 }, "the connection")
 	c := connections(s)[0]
-	require.NoError(t, c.nc.SetWriteBuffer(64<<10)) // smaller than two replies on every machine
+	require.NoError(t, c.nc.SetWriteBuffer(64<<10)) // on every machine, this buffer is too small for two replies
 	const requests = 200
 	var rest []byte
 	for id := range uint64(requests) {
@@ -242,8 +242,8 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 	require.EqualValues(t, requests, ran.Load())
 }
 
-// TestReceived_IsBoundedForAll checks the limit for all large frames together that are being received. A large frame
-// that exceeds the limit is received after another large frame has ended. After ReadTimeout it is refused.
+// TestReceived_IsBoundedForAll checks the limit of the total size of all large frames that are being received. A large
+// frame that would exceed the limit waits until another large frame has ended. After ReadTimeout it is refused.
 func TestReceived_IsBoundedForAll(t *testing.T) {
 	cfg := handlerConfig(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) })
 	cfg.Limits = Limits{MaxReceiveBuffers: 1 << 20}
@@ -251,7 +251,7 @@ func TestReceived_IsBoundedForAll(t *testing.T) {
 	whole := request(t, 1, "op", map[string]string{"text": strings.Repeat("x", 1_000_000)})
 	half := dial()
 	send(t, half, whole[:100])
-	await.Condition(t, func() bool { // until the limit leaves no room for a second large frame
+	await.Condition(t, func() bool { // wait until the limit has no space for a second large frame
 		free := s.received.TryAcquire(100_000)
 		if free {
 			s.received.Release(100_000)
@@ -454,7 +454,7 @@ func TestIdle_ClosedWhenShort(t *testing.T) {
 			c.idle.Store(1) // idle since 1970
 		}
 	})
-	open = append(open, dial()) // the sixth connection: only a quarter of the limit is left
+	open = append(open, dial()) // with this sixth connection, only a quarter of the limit of eight is free
 	n, err := idle.Read(make([]byte, 1))
 	require.Zero(t, n)
 	require.ErrorIs(t, err, io.EOF)
@@ -481,7 +481,7 @@ func TestCloseUnread_SlowLog(t *testing.T) {
 		s.closeUnread(0, everyone)
 	}()
 	first := make([]byte, 1)
-	_, err := reader.Read(first) // the log waits for the other bytes of its line to be read
+	_, err := reader.Read(first) // one byte of a log line: the write to the log blocks until the rest is read
 	require.NoError(t, err)
 	nc := dial()
 	send(t, nc, request(t, 1, wire.OpPing, nil))

@@ -53,7 +53,7 @@ type Writer struct {
 	c        *conn
 	id       uint64
 	slow     bool // the request has its own goroutine
-	deferred bool // a Deferred answers the request, with another Writer
+	deferred bool // the handler has returned a Deferred, which answers the request with its own Writer
 	started  bool // a first chunk or an error was written
 	ended    bool // the last chunk or an error was written
 	turn     *turn
@@ -145,7 +145,7 @@ func (c *conn) runHandler(h Handler, r *Request, w *Writer) error {
 	later, err := c.callHandler(h, r, w)
 	w.release()
 	if later != nil && err == nil && !w.started {
-		c.s.active.Add(1) // for the new goroutine; dispatch subtracts the 1 that it has added
+		c.s.active.Add(1) // counts the request a second time, because dispatch and the new goroutine each subtract 1
 		w.deferred = true
 		return c.startSlow(later, c.s.ops[r.Op], r.ID, r.frame)
 	}

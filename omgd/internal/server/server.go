@@ -55,7 +55,7 @@ type Limits struct {
 	MaxUnsentPerConnection int64
 	// MaxUnsent is the maximum size of the unread replies of all peers together, in bytes. It includes the memory that
 	// handlers need until a reply is read completely. If a user exceeds the user's share of MaxUnsent, further requests
-	// of the user wait, and those of the user's connections that do not read replies are closed (64 MiB).
+	// of the user wait, and connections of the user are closed if their peer does not read replies (64 MiB).
 	MaxUnsent int64
 	// MaxReceiveBuffers is the maximum total size of the frames that are being received, in bytes. Only frames of more
 	// than 64 KiB count (64 MiB).

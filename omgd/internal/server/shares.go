@@ -175,7 +175,7 @@ type turn struct {
 	c     *conn
 	held  bool
 	since time.Time
-	used  time.Duration // by the request, in turns that have ended
+	used  time.Duration // the total length of the request's earlier turns
 	bytes int           // the size of the frames that the request has read and written
 }
 
@@ -202,7 +202,7 @@ func (t *turn) acquireWith(acquire func(context.Context, share.User) error) erro
 
 // release releases the turn, and reports whether it was held.
 func (t *turn) release() bool {
-	if t == nil || !t.held { // t is nil if its Writer has no connection
+	if t == nil || !t.held { // a Writer without a connection has no turn
 		return false
 	}
 	took := time.Since(t.since)

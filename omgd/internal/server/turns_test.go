@@ -36,7 +36,7 @@ func TestTurns_WaitingConnections(t *testing.T) {
 		deaf := dial()
 		require.NoError(t, deaf.SetWriteDeadline(time.Now().Add(20*time.Millisecond)))
 		ping, err := bytes.Repeat(request(t, 1, wire.OpPing, nil), 1000), error(nil)
-		for err == nil { // until the socket's buffer is full
+		for err == nil { // write until the socket's buffer is full
 			_, err = deaf.Write(ping)
 		}
 	}
