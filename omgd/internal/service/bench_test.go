@@ -62,8 +62,9 @@ func queries(b *testing.B, n int) [][]string {
 	return out
 }
 
-// ask sends requests, 32 at a time, and reads the replies. If uncached is not 0, it is the limit of results
-// in the requests: ask replaces it by a different limit in each request, so that no reply comes from a cache.
+// ask sends requests, 32 at a time, and reads the replies. If uncached is 0, replies may come
+// from a cache. Otherwise uncached is the limit of results in each of the requests: ask replaces this limit by a
+// different one in each request that it sends, so that no reply comes from a cache.
 func ask(b *testing.B, requests [][]byte, uncached uint32) {
 	const depth = 32
 	nc := dial(b)

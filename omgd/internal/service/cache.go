@@ -44,8 +44,8 @@ type cacheKey struct {
 	request    string
 }
 
-// keyOf returns the key of a request. The key shares the request's memory and is valid until the handler
-// returns, because copying the request would take as long as the lookup.
+// keyOf returns the key of a request. The key is only valid until the handler returns. It shares the request's
+// memory, because copying the request would take as long as the lookup.
 func (s *Service) keyOf(st *state.State, r *server.Request) cacheKey {
 	b := r.Key()
 	return cacheKey{s.user(r), st.Generation(), unsafe.String(unsafe.SliceData(b), len(b))}

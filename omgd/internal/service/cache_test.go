@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCache_Bounds checks that a cache holds no more replies and bytes than its limits.
+// TestCache_Bounds checks that a cache never has more replies or more bytes than its limits allow.
 func TestCache_Bounds(t *testing.T) {
 	for _, c := range []struct {
 		caches  CacheLimits

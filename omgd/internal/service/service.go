@@ -33,8 +33,8 @@ type Config struct {
 	Log *logging.Log
 	// Recheck starts a check of the indexes. It is called when a handler has found that an index is damaged.
 	Recheck func()
-	// Refresh refreshes the snapshot, waits for the end of the refresh and returns true. If the previous refresh that
-	// was requested is very recent, it returns false and does nothing.
+	// Refresh refreshes the snapshot, waits for the end of the refresh and returns true. If another
+	// requested refresh has only just ended, it returns false and does nothing.
 	Refresh func(context.Context) (bool, error)
 	// LibAlpmSearch and LibAlpmInfo answer requests with libalpm while there is no index. libalpm is slower than an
 	// index. Both are nil if omg-alpm-worker is not installed.
@@ -205,7 +205,7 @@ func (s *Service) runtimes(_ context.Context, r *server.Request, w *server.Write
 // answerFunc is a function that answers a request from a snapshot.
 type answerFunc func(*state.State, *server.Request, *server.Writer) (server.Deferred, error)
 
-// answer calls the function reply with the current snapshot. If there is no snapshot yet, the request waits until there
+// answer calls reply() with the current snapshot. If there is no snapshot yet, the request waits until there
 // is one. If needRepositories is true, the request also waits until each repository has its first index.
 func (s *Service) answer(needRepositories bool, r *server.Request, w *server.Writer, reply answerFunc) (server.Deferred, error) {
 	st, release, err := s.ready(needRepositories)
@@ -230,8 +230,8 @@ func (s *Service) ready(needRepositories bool) (*state.State, func(), error) {
 	return st, release, err
 }
 
-// answerLater waits until a request can be answered: see answer. After buildWait, it returns the reason why that is not
-// yet possible.
+// answerLater waits until the request can be answered, and then calls reply(). See answer for what it waits for. If
+// buildWait is too short for that, answerLater returns the reason.
 func (s *Service) answerLater(ctx context.Context, needRepositories bool, r *server.Request, w *server.Writer, reply answerFunc) error {
 	limit := time.NewTimer(buildWait)
 	defer limit.Stop()
@@ -383,9 +383,9 @@ func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Wri
 	return nil, w.Result(&wire.CacheClearResult{Cleared: uint32(n)})
 }
 
-// cached answers a request from the cache c. If the cache does not contain the reply, cached calls the function answer
-// and stores its reply in the cache. The key is the encoded request, because decoding it would take longer than the
-// lookup in the cache.
+// cached sends the reply to a request from the cache c. If c does not contain the reply, cached calls answer(), and
+// stores the reply that answer() has sent. The key in the cache is the encoded request, because decoding the request
+// would take longer than the lookup.
 func cached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
 	answer func(*Service, *state.State, *R, *server.Writer, answers.Emit) (server.Deferred, error),
 ) (server.Deferred, error) {

@@ -127,7 +127,7 @@ func TestStatus_LastPartial(t *testing.T) {
 	require.Equal(t, []string{"updates"}, r.PartialCounts)
 }
 
-// TestStatus_LastUnknown checks that a count stays unknown if the last status does not have it either.
+// TestStatus_LastUnknown checks that a count stays unknown if it is unknown in the last status, too.
 func TestStatus_LastUnknown(t *testing.T) {
 	h := state.NewHolder()
 	h.Swap(stateOf(t, snapshot.Inputs{Local: snapshot.LocalInput{Packages: local(t)}}, building(repositories(t, hundredPackages))))

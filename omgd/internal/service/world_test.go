@@ -51,7 +51,8 @@ func repositories(t testing.TB, o fixture.Options) (list []snapshot.IndexedSourc
 	return list
 }
 
-// building returns the same repositories in the state before their first indexes are built.
+// building returns a copy of a list of repositories, in which the first index of each repository is still being
+// built.
 func building(list []snapshot.IndexedSource) []snapshot.IndexedSource {
 	list = slices.Clone(list)
 	for i := range list {
