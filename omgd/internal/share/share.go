@@ -58,7 +58,7 @@ func (p *Pool) Add(u User, n int64) {
 
 // Over reports whether a user has more than allowed, which is possible after Add.
 func (p *Pool) Over(u User) bool {
-	if 2*p.used.Load() <= p.limit-p.reserve { // all users together have no more than is free
+	if 2*p.used.Load() <= p.limit-p.reserve { // what all users have together is no more than what is free
 		return false
 	}
 	p.mu.Lock()

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// acquireAll acquires units of a pool for a user until no more is allowed. It returns the number of acquired units.
+// acquireAll acquires units of a pool for a user until the user may have no more units. It returns how many units it has
+// acquired.
 func acquireAll(p *Pool, u User) (n int) {
 	for p.TryAcquire(u, 1) {
 		n++

@@ -25,7 +25,7 @@ type Turns struct {
 type queue struct {
 	running int
 	waiting []*waiter
-	used    time.Duration // by ended requests since the queue was last idle, plus the initial value that Turns.queue sets
+	used    time.Duration // the time that ended requests have used since the queue was last idle, plus the initial value that Turns.queue sets
 	debt    time.Duration // the time that the user has used, reduced as described at debtDivisor; valid at the time debtAt
 	debtAt  time.Time
 }
@@ -105,8 +105,9 @@ func (t *Turns) Schedule(u User, start func()) {
 	q.waiting = append(q.waiting, &waiter{start})
 }
 
-// Yield lets other requests run during a long request. It releases the request's turn, in which the given time was
-// used, and waits for another turn. If no user who has used less time is waiting, it returns immediately with the turn.
+// Yield lets other requests run during a long request. It releases the request's turn and waits for another turn. The
+// parameter used is how long the released turn was. If no user who has used less time is waiting, Yield returns
+// immediately, and the request has a turn again.
 // A request that yields gets its next turn before the other requests of its user. Therefore a user never has more
 // started requests than can run concurrently. If Yield returns an error, the request has no turn, and Release must not
 // be called.
@@ -140,13 +141,13 @@ func (t *Turns) wait(ctx context.Context, u User, w *waiter, started <-chan stru
 	q := t.queues[u.UID]
 	if i := slices.Index(q.waiting, w); i >= 0 {
 		q.waiting = slices.Delete(q.waiting, i, i+1)
-	} else { // w got its turn when ctx ended
+	} else { // ctx ended, but w got its turn before t.mu was locked
 		t.release(q, 0)
 	}
 	return ctx.Err()
 }
 
-// Release ends a turn, in which the given time was used.
+// Release ends a turn. The parameter used is how long the turn was.
 func (t *Turns) Release(u User, used time.Duration) {
 	if u.Trusted {
 		return
@@ -170,9 +171,9 @@ func (t *Turns) release(q *queue, used time.Duration) {
 	}
 }
 
-// queue returns the user's queue, for a new request. If the user has no other request, the used time of the queue is
-// set to the least used time of all users who have requests. The function also removes queues that have neither
-// requests nor a debt.
+// queue returns the user's queue, for a new request. If the user has no other request, the field used of the queue is
+// set to the smallest value that this field has for a user with requests. The function also removes queues that have
+// neither requests nor a debt.
 func (t *Turns) queue(uid uint32, now time.Time) *queue {
 	q := t.queues[uid]
 	if q != nil && !q.idle() {
