@@ -40,7 +40,7 @@ type State struct {
 	*answers.Encoder
 	indexes []*MappedIndex
 	refs    atomic.Int64
-	release func() // calls drop; made once for each State, so that Acquire allocates nothing
+	release func() // the method drop as a function value, made only once so that Acquire allocates nothing
 }
 
 // New returns a State with the snapshot s and the indexes that s reads. The State adds a reference to each
@@ -58,8 +58,7 @@ func New(s *snapshot.Snapshot, indexes []*MappedIndex) *State {
 // Indexes returns the files that the snapshot reads.
 func (s *State) Indexes() []*MappedIndex { return s.indexes }
 
-// tryRetain adds a reference, unless the last one was dropped before. It reports whether it has added a
-// reference.
+// tryRetain adds a reference, unless no reference is left. It reports whether it has added a reference.
 func (s *State) tryRetain() bool {
 	for {
 		n := s.refs.Load()

@@ -44,14 +44,14 @@ func core(f *pkgindex.File, building bool) snapshot.IndexedSource {
 	return snapshot.IndexedSource{Source: wire.Source{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}, Index: f, Building: building}
 }
 
-// requireNone requires that the Holder has no state, and that why is the reason.
-func requireNone(t *testing.T, h *Holder, why string) {
+// requireNone requires that the Holder has no state, and that the reason contains the given text.
+func requireNone(t *testing.T, h *Holder, text string) {
 	t.Helper()
 	s, release, err := h.Acquire()
 	require.Nil(t, s)
 	require.Nil(t, release)
 	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
-	require.ErrorContains(t, err, why)
+	require.ErrorContains(t, err, text)
 }
 
 func TestHolder_NoState(t *testing.T) {
@@ -156,7 +156,7 @@ func TestIndex_LivesAsLongAsItsReaders(t *testing.T) {
 		})
 	}
 	for g := range uint64(2000) {
-		if g%3 == 0 { // two of three states have the same index as the state before
+		if g%3 == 0 { // the other two of each three states have the index of the state before them
 			x = index(t, data)
 		} else {
 			x.Retain()
