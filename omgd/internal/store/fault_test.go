@@ -84,7 +84,7 @@ func TestStore_Faults(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(2, 2))
 	for at := 0; at < total; at++ {
-		if at > 30 && (at+rng.IntN(step))%step != 0 { // test all operations of Open, and a sample of the operations after Open
+		if at > 30 && (at+rng.IntN(step))%step != 0 { // test each disk operation during Open, and a sample of those after Open
 			continue
 		}
 		faulty(t, at, at+1, syscall.EIO)

@@ -174,7 +174,7 @@ func pruneAside(dir string, log *slog.Logger) {
 	if err != nil {
 		return
 	}
-	var names []string // in order of time
+	var names []string // sorted below: the oldest store is the first
 	for _, e := range entries {
 		if at, ok := strings.CutPrefix(e.Name(), filepath.Base(dir)+"."); ok {
 			if _, err := time.Parse(asideFmt, at); err == nil {
@@ -196,7 +196,7 @@ func (s *Store) toMemory(why error) {
 	s.log.Warn("store in memory only", "err", oneLine(why))
 	e, err := openMemory(s.limits, s.log)
 	if err != nil {
-		s.log.Warn("no store in memory either", "err", err)
+		s.log.Warn("cannot open a store in memory", "err", err)
 	}
 	s.index = index{}
 	s.mu.Lock()
