@@ -259,7 +259,7 @@ func Project(t testing.TB) string {
 		}
 		up := filepath.Dir(dir)
 		if up == dir {
-			t.Skip("needs the project's root directory: no directory above the test's contains go.work")
+			t.Skip("needs the project's root directory, but no directory above the test's directory contains go.work")
 		}
 		dir = up
 	}
