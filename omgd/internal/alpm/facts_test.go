@@ -21,8 +21,8 @@ func (f *Facts) Explicit() []string {
 	return f.names(func(p *alpmproto.PackageFacts) bool { return p.Reason == int32(pacmandb.ReasonExplicit) })
 }
 
-// Orphans returns the names that pacman -Qdtq lists. If onlyRequired is set, it returns those that pacman
-// -Qdttq lists.
+// Orphans returns the names that pacman -Qdtq lists. With onlyRequired, it returns the names that pacman -Qdttq
+// lists: they include packages that are needed only as an optional dependency.
 func (f *Facts) Orphans(onlyRequired bool) []string {
 	most := alpmproto.NotRequired
 	if onlyRequired {
