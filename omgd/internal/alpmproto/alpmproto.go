@@ -1,5 +1,5 @@
 // Package alpmproto defines the messages between omgd and omg-alpm-worker. A request is one frame, and its
-// reply is one or more frames. The frames are those of package wire.
+// reply is one or more frames. Package wire defines what a frame is.
 package alpmproto
 
 import (
