@@ -150,7 +150,7 @@ func TestServe_MemoryOnly(t *testing.T) {
 	}
 }
 
-// TestServe_TruncatedIndex checks that omgd gives errors and never wrong results if an index is truncated
+// TestServe_TruncatedIndex checks that omgd replies with errors, and never with wrong results, if an index is truncated
 // while requests and omgd's goroutines read it. omgd builds the index again, and meanwhile still answers from
 // the indexes of the other repositories.
 func TestServe_TruncatedIndex(t *testing.T) {
@@ -213,8 +213,8 @@ func TestServe_TruncatedIndex(t *testing.T) {
 
 // TestServe_HoldsRequests checks that omgd holds and then refuses requests about repositories while the first
 // indexes are built. omgd never answers such a request without an index. It answers all other requests
-// immediately. Counts that depend on repositories are unknown, or they are those of the last run and marked
-// as stale.
+// immediately. Counts that depend on repositories are unknown, or they are the counts of the last run of omgd,
+// marked as stale.
 func TestServe_HoldsRequests(t *testing.T) {
 	w := newTestSystem(t)
 	require.NoError(t, unix.Mkfifo(pipeOf(w.dbpath), 0o600))

@@ -103,8 +103,8 @@ func TestOpen_Twice(t *testing.T) {
 	require.NoError(t, nc.Close())
 }
 
-// TestOpen_RemovesOldIndexes checks that the start removes the index files of earlier versions, and those of
-// repositories that are no longer configured.
+// TestOpen_RemovesOldIndexes checks that omgd removes index files when it starts: those of earlier versions
+// of omgd, and those of repositories that are no longer configured.
 func TestOpen_RemovesOldIndexes(t *testing.T) {
 	w := newTestSystem(t)
 	d := w.serve()

@@ -22,7 +22,7 @@ type statusKeeper struct {
 	store *store.Store
 	// last is the status that the previous omgd has stored; nil if it has stored none.
 	last   *wire.StatusResult
-	counts string // the counts of the last complete status, encoded; each change of them is an entry in the history
+	counts string // the counts of the last complete status, encoded; each change of these counts adds an entry to the history
 	path   string // the path of the status file
 	write  func(string, statusfile.Status) error
 	// interval returns the time between two refreshes, which is written to the status file.
