@@ -10,7 +10,7 @@ import (
 
 // entries is a slog.Handler for journald and syslog, which record the time, level and sender of an entry
 // themselves. The text of an entry is a line that ends with the attributes, as in a text log. The attributes
-// are sent as fields as well.
+// are also sent as fields.
 type entries struct {
 	level slog.Leveler
 	send  func(level slog.Level, text string, fields map[string]string) error
