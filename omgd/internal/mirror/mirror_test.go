@@ -99,7 +99,7 @@ func (s *web) respond(h http.HandlerFunc) {
 	s.answer = h
 }
 
-// requests returns all requests that have arrived since its previous call.
+// requests returns all requests that have arrived since the last call of requests().
 func (s *web) requests() []*http.Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
