@@ -70,8 +70,8 @@ func (w *testSystem) namesOf(repo string) (names []string) {
 	return names
 }
 
-// TestFiles_DamagedIndex checks that an index that is damaged while it is mapped gives errors and never wrong
-// packages. As soon as the damage is found, the index is built again. Other repositories are not affected.
+// TestFiles_DamagedIndex checks an index that is damaged while it is mapped: requests get errors from it, and
+// never wrong packages. As soon as the damage is found, the index is built again. Other repositories are not affected.
 func TestFiles_DamagedIndex(t *testing.T) {
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {

@@ -163,7 +163,7 @@ func TestConfirm_Incomplete(t *testing.T) {
 		worker.reply(otherReason(t, w.ours())) // facts about the repositories that omg could read
 		w.ask()
 		require.Equal(t, []string{"libalpm: differs"}, problemNames(w.Problems()))
-		require.Contains(t, w.Problems()[0].Why, "not everything could be read")
+		require.Contains(t, w.Problems()[0].Why, "omg could not read all of the databases")
 		w.settle()
 		require.Nil(t, w.state().Inputs().Correction)
 		require.Equal(t, explicit, w.explicit())

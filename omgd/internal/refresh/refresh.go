@@ -252,8 +252,8 @@ func (r *Refresher) Run(ctx context.Context) {
 // watched lists the watched directories. In some of them only certain files matter.
 type watched struct {
 	dirs   []string
-	partly map[string]bool // the directories in which only single paths matter
-	files  map[string]bool // the paths that matter in those directories
+	partly map[string]bool // the directories in which only the paths in the field files matter
+	files  map[string]bool // the paths that matter in the directories of the field partly
 }
 
 // irrelevant reports whether a changed path does not matter, although its directory is watched. An example is
