@@ -403,7 +403,7 @@ func cached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
 }
 
 // sendCached sends the reply from a cache, and reports whether the cache contains the reply. It does not call the
-// method Service.answer, which takes a function: the function would be allocated for each request.
+// method Service.answer, because the function that is passed to answer would be allocated for each request.
 func (s *Service) sendCached(c *cache, r *server.Request, w *server.Writer) (sent bool, err error) {
 	st, release, err := s.ready(true)
 	if err != nil {

@@ -66,8 +66,8 @@ func TestStatus_BeforeFirstSnapshot(t *testing.T) {
 }
 
 // TestStatus_WhileIndexing checks the counts that depend on repositories while the repositories are being
-// indexed: they are those of the last omgd, marked as stale, or they are unknown. They are never 0. All other
-// counts are current.
+// indexed. These counts are unknown, or they are the counts that the previous omgd has stored, marked as stale.
+// They are never 0. All other counts are current.
 func TestStatus_WhileIndexing(t *testing.T) {
 	h := state.NewHolder()
 	h.Swap(stateOf(t, snapshot.Inputs{Generation: 1, Local: snapshot.LocalInput{Packages: local(t)}}, building(repositories(t, hundredPackages))))
