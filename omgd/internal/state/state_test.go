@@ -175,8 +175,8 @@ func TestIndex_LivesAsLongAsItsReaders(t *testing.T) {
 	require.False(t, alive(last))
 }
 
-// TestState_SharesIndexes checks that an index that two states read stays open after the first of them is
-// dropped.
+// TestState_SharesIndexes checks that an index that two states read stays open when one of the two states
+// is dropped.
 func TestState_SharesIndexes(t *testing.T) {
 	h := NewHolder()
 	x, y := index(t, file(t)), index(t, file(t))
