@@ -190,7 +190,7 @@ func pruneAside(dir string, log *slog.Logger) {
 	}
 }
 
-// toMemory replaces the engine by one in memory. The caller holds s.op, or no other goroutine uses the store
+// toMemory replaces the engine by an engine in memory. The caller holds s.op, or no other goroutine uses the store
 // yet.
 func (s *Store) toMemory(why error) {
 	s.log.Warn("store in memory only", "err", oneLine(why))
