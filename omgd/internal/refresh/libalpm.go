@@ -80,7 +80,7 @@ func (r *Refresher) askLibAlpm(ctx context.Context, find func(alpm.Databases) (*
 			continue
 		}
 		src.Index = file
-		if src.State != wire.SourceStale { // a source whose database is too old stays stale, whoever reads the database
+		if src.State != wire.SourceStale { // a source whose database is too old stays stale
 			src.State, src.Why = wire.SourceOK, "read by libalpm, because there is no index"
 		}
 	}
