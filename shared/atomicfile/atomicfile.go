@@ -57,7 +57,8 @@ type File struct {
 // goroutines of a process must not replace the same path concurrently.
 func Begin(path string, o Options) (*File, error) {
 	if fi, err := os.Lstat(path); err == nil && fi.IsDir() {
-		return nil, &fs.PathError{Op: "write", Path: path, Err: unix.EISDIR} // rename would fail with a misleading error
+		// A directory cannot be replaced, but the error of the system call rename would be misleading.
+		return nil, &fs.PathError{Op: "write", Path: path, Err: unix.EISDIR}
 	}
 	removeLeftovers(path, true)
 	// O_EXCL does not follow a link that someone put there.
