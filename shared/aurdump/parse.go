@@ -84,7 +84,7 @@ var seed = maphash.MakeSeed()
 
 // keep converts bytes to a string of valid UTF-8. It allocates no memory if r.recent contains the same text.
 func (r *reader) keep(raw []byte) string {
-	const maxRecent = 64 // in bytes; longer texts are unlikely to occur again
+	const maxRecent = 64 // in bytes; do not remember a longer text, because it is unlikely to occur again in the dump
 	if len(raw) > maxRecent {
 		return strings.ToValidUTF8(string(raw), "\uFFFD")
 	}
@@ -250,8 +250,8 @@ func Package(object []byte) (*wire.Package, error) {
 	return r.convert(), nil
 }
 
-// decoding holds the options for the AUR's JSON: repeated keys are not checked for, because the AUR never writes them,
-// and invalid UTF-8 is replaced, so that it does not make the whole dump unusable.
+// decoding holds the options for the AUR's JSON. The decoder does not check for repeated keys, because the AUR never
+// writes them. It replaces invalid UTF-8, so that one invalid byte does not make the whole dump unusable.
 var decoding = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 // parser decodes packages from JSON.
