@@ -10,7 +10,7 @@ var stamped string
 // otherwise "devel" with the commit if the toolchain recorded a commit. The version is never empty.
 func String() string {
 	if stamped != "" {
-		return stamped // reading the build information takes time
+		return stamped // do not read the build information, because that takes time
 	}
 	info, _ := debug.ReadBuildInfo()
 	return pick(stamped, info)
