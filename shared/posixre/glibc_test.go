@@ -83,8 +83,8 @@ func TestBracket_EqualsGlibcRandom(t *testing.T) {
 	}, []string{"a", "B", "c", "y", "Z", "_", "0", "5", "9", "@", "{", "!", "~", "-", "^", "]", "[", "\\", "é", "É"})
 }
 
-// compareRandom compares this package with glibc: each round joins random tokens to an expression and random letters to
-// the texts to match. It skips expressions on which the two are known to differ.
+// compareRandom compares this package with glibc: each round joins random tokens into an expression, and random letters
+// into the texts to match. It skips expressions for which this package and glibc are known to differ.
 func compareRandom(t *testing.T, rounds int, tokens, letters []string) {
 	t.Helper()
 	g := startGlibc(t)

@@ -113,10 +113,10 @@ func unmark(text, marked []byte, at int) int {
 	return from
 }
 
-// gaps holds the largest numbers of anchors that a match of a node can need at a single position. Each field is about
-// one kind of position; its value is none if no match has a position of this kind.
+// gaps describes the matches of a node. For each of four kinds of positions in a match, it holds the largest number of
+// anchors that a match can need at one such position. A field is none if no match has such a position.
 type gaps struct {
-	empty int // the only position of a match without characters
+	empty int // the only position in an empty match
 	first int // the position before the first character of a match
 	last  int // the position after the last character of a match
 	inner int // a position between two characters of a match
@@ -159,9 +159,9 @@ func gapsOf(n *node) gaps {
 		}
 		return g
 	case opRepeat:
-		// Two repetitions can need as many anchors at one position as any larger number of optional repetitions,
-		// because an optional repetition that matches no character is left out. Required repetitions cannot be left
-		// out, so their anchors add up.
+		// Two copies of the operand represent any number of optional copies: more copies never need more anchors at
+		// one position, because an optional copy that matches no character is left out. A required copy is never left
+		// out, so the anchors of all required copies add up.
 		one := gapsOf(n.subs[0])
 		g := one.then(one)
 		if n.low > 2 && one.empty > 0 {

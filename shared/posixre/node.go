@@ -5,7 +5,7 @@ import "slices"
 type op uint8
 
 const (
-	opEmpty op = iota // matches the empty string
+	opEmpty op = iota // the empty expression, which matches the empty string
 	opLit
 	opSet
 	opAnchor

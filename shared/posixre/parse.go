@@ -213,8 +213,8 @@ func (p *parser) counts(at int) (low, high int, err error) {
 	return low, high, nil
 }
 
-// count parses a number (-1 if there is none) and the "," or "}" after the number. Like glibc, it accepts a "," or "0"
-// after a backslash.
+// count parses a number and the "," or "}" after the number. If there is no number, n is -1. Like glibc, it reads "\,"
+// as "," and "\0" as "0".
 func (p *parser) count(at int) (n int, comma bool, err error) {
 	n = -1
 	for p.more() {

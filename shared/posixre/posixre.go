@@ -87,7 +87,7 @@ func quote(s string, maxRunes int) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// whole is the Offset of an Error about the whole expression.
+// whole is the value of Error.Offset if the error concerns the whole expression, not one position.
 const whole = -1
 
 // Expr is a compiled expression. It is safe for concurrent use.

@@ -177,9 +177,9 @@ func foldText(text string) string {
 	return out.String()
 }
 
-// holds checks two properties on which a search in an index relies: the expression matches a text if and only if it
-// matches the case-folded text, and a case-folded text that matches contains all required strings.
-func holds(t *testing.T, e *Expr, text string) {
+// requireSearchable checks two properties on which a search in an index relies: the expression matches a text if and
+// only if it matches the case-folded text, and a case-folded text that matches contains all required strings.
+func requireSearchable(t *testing.T, e *Expr, text string) {
 	folded := foldText(text)
 	matched := e.MatchString(text)
 	require.Equal(t, matched, e.MatchString(folded), "%q on %q", e, text)
@@ -213,7 +213,7 @@ func TestRequired_InEveryMatch(t *testing.T) {
 			for range r.IntN(8) {
 				text += choose(r, letters)
 			}
-			holds(t, e, text)
+			requireSearchable(t, e, text)
 			if e.MatchString(text) {
 				matches++
 			}
@@ -239,6 +239,6 @@ func FuzzCompile(f *testing.F) {
 			require.NotContains(t, err.Error(), "\n")
 			return
 		}
-		holds(t, e, text)
+		requireSearchable(t, e, text)
 	})
 }

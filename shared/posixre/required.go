@@ -50,7 +50,7 @@ func (l *literals) node(n *node) {
 			l.cut()
 			return
 		}
-		l.rounds(n)
+		l.repeated(n)
 	}
 }
 
@@ -65,12 +65,12 @@ func (l *literals) literal(runes []rune) {
 	}
 }
 
-// rounds handles an operand that is repeated at least once. The first copy of the operand directly follows the text
-// before the repetition, and the last copy directly precedes the text after the repetition: "12(abc)+de" requires
-// "12abc" and "abcde".
-func (l *literals) rounds(n *node) {
-	const maxRounds = 16
-	sub, count := n.subs[0], min(n.low, maxRounds)
+// repeated adds the literals of a repetition whose operand occurs at least once. The first copy of the operand directly
+// follows the text before the repetition, and the last copy directly precedes the text after the repetition:
+// "12(abc)+de" requires "12abc" and "abcde".
+func (l *literals) repeated(n *node) {
+	const maxRepeated = 16
+	sub, count := n.subs[0], min(n.low, maxRepeated)
 	if sub.op != opLit {
 		l.node(sub)
 		l.cut()

@@ -34,7 +34,7 @@ func (s byFirst) Swap(i, j int) {
 	s[2*i+1], s[2*j+1] = s[2*j+1], s[2*i+1]
 }
 
-// negate returns the characters that are not in s, which must be normal.
+// negate returns the characters that are not in s. The ranges of s must be sorted and must not overlap.
 func (s runeSet) negate() runeSet {
 	out := make(runeSet, 0, len(s)+2)
 	next := rune(0)
@@ -50,7 +50,7 @@ func (s runeSet) negate() runeSet {
 	return out
 }
 
-// has reports whether s, which must be normal, contains r.
+// has reports whether s contains r. The ranges of s must be sorted and must not overlap.
 func (s runeSet) has(r rune) bool {
 	i := sort.Search(len(s)/2, func(i int) bool { return s[2*i+1] >= r })
 	return 2*i < len(s) && s[2*i] <= r
