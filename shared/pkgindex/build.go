@@ -20,7 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Builder collects packages and writes them into one index. Several goroutines may add packages at the same time, each
+// Builder collects packages and writes them into one index. Several goroutines may add packages concurrently, each
 // to a different source: the written bytes depend only on the packages and the facts.
 type Builder struct {
 	facts   BuildInfo
@@ -65,7 +65,7 @@ type SourceBuilder struct {
 type buildDoc struct {
 	record                piece
 	text                  uint32
-	name, provides, group uint32 // lengths of these fields in the text, in bytes
+	name, provides, group uint32 // how many bytes the name, the provides and the groups have in the text
 	textLen               uint32
 	votes                 uint32
 	added                 uint32 // how many packages of the source were added before this one
@@ -243,7 +243,7 @@ func (b *Builder) WriteFile(path string) error {
 	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *atomicfile.File) error { return b.writeFile(f) })
 }
 
-// WriteTo writes the index to an empty file, or to a pipe, which cannot seek.
+// WriteTo writes the index to f, which must be an empty file or a pipe.
 func (b *Builder) WriteTo(f *os.File) error {
 	if _, err := f.Seek(0, io.SeekCurrent); err == nil {
 		return b.writeFile(f)
@@ -256,7 +256,8 @@ func (b *Builder) WriteTo(f *os.File) error {
 	return err
 }
 
-// writeFile writes the index to an empty file that can seek.
+// writeFile writes the index to an empty file: first the sections, and then, at the start of the file, the header and the
+// section table.
 func (b *Builder) writeFile(f interface {
 	io.Writer
 	io.WriterAt

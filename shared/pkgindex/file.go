@@ -70,7 +70,7 @@ func mapFile(fd int, st *unix.Stat_t) (*File, error) {
 	if err := readFull(fd, head); err != nil {
 		return nil, err
 	}
-	// Check a copy of the header, which cannot change afterwards.
+	// Check a copy of the header: another process can change the file after the check, but not the copy.
 	if _, _, err := unmarshalHeader(head, st.Size); err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func mapFile(fd int, st *unix.Stat_t) (*File, error) {
 	return f, nil
 }
 
-// maxHoles is the number of holes after which checkHoles stops adding up what was written.
+// maxHoles is the number of holes after which checkHoles ignores the rest of the file.
 const maxHoles = 1024
 
 // checkHoles refuses a file if more than half of it was never written, since a tiny sparse file could make a reader spend
@@ -329,7 +329,7 @@ func (f *File) gram(key uint32) (posting, error) {
 func (f *File) posting(where, count uint32) (posting, error) {
 	p := posting{count: count, docs: f.docs, one: where}
 	if count > f.docs {
-		return p, fmt.Errorf("%w: a list of %d docs in an index of %d docs", ErrDamaged, count, f.docs)
+		return p, fmt.Errorf("%w: a list has %d docs, but the index has only %d", ErrDamaged, count, f.docs)
 	}
 	if count > 1 {
 		if uint64(where) > uint64(len(f.postings)) {
@@ -378,8 +378,8 @@ func (f *File) nameDoc(i int) uint32 { return binary.LittleEndian.Uint32(f.names
 // lowerBound returns the first position in the order of names whose name is not less than the folded name.
 func (f *File) lowerBound(name string) (int, error) { return f.lowerBoundIn(0, int(f.docs), name) }
 
-// lowerBoundIn is lowerBound for the positions from low up to, but without, high. It returns high if every name there is
-// less.
+// lowerBoundIn is lowerBound within the positions low to high-1. It returns high if the names at all these positions are
+// less than the folded name.
 func (f *File) lowerBoundIn(low, high int, name string) (int, error) {
 	var bad error
 	i := low + sort.Search(high-low, func(i int) bool {
@@ -393,20 +393,21 @@ func (f *File) lowerBoundIn(low, high int, name string) (int, error) {
 	return i, bad
 }
 
-// lowerBoundAfter is lowerBound for a name that is not before the position at. It is fast if the name is near at.
-func (f *File) lowerBoundAfter(at int, name string) (int, error) {
+// lowerBoundAfter returns the same as lowerBound for a name whose position is not before start. It is fast if the name's
+// position is close to start.
+func (f *File) lowerBoundAfter(start int, name string) (int, error) {
 	for step := 1; ; step *= 2 {
-		next := at + step - 1
+		next := start + step - 1
 		if next >= int(f.docs) {
-			return f.lowerBoundIn(at, int(f.docs), name)
+			return f.lowerBoundIn(start, int(f.docs), name)
 		}
 		t, err := f.docText(f.nameDoc(next))
 		if err != nil {
 			return 0, err
 		}
 		if string(t.name) >= name {
-			return f.lowerBoundIn(at, next, name)
+			return f.lowerBoundIn(start, next, name)
 		}
-		at = next + 1
+		start = next + 1
 	}
 }

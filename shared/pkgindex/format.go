@@ -9,7 +9,7 @@ import (
 
 // Version is the format version. History:
 //
-//	1  2026-11-23  the first
+//	1  2026-11-23  the first version
 const Version = 1
 
 const (
@@ -141,7 +141,7 @@ func unmarshalTable(b []byte, crc uint32, size int64) (map[string]section, error
 		end = s.offset + s.length
 	}
 	if end != uint64(size) {
-		return nil, fmt.Errorf("%w: the sections end at byte %d of %d", ErrDamaged, end, size)
+		return nil, fmt.Errorf("%w: the sections end at byte %d, but the file has %d bytes", ErrDamaged, end, size)
 	}
 	for _, name := range sectionOrder {
 		if _, ok := secs[name]; !ok {

@@ -54,7 +54,7 @@ var fieldNames = map[string]field{
 // term is one word of a query.
 type term struct {
 	field field
-	word  []byte        // raw in the case-folded form
+	word  []byte        // the case-folded form of raw
 	expr  *posixre.Expr // the compiled expression; nil if the term is a plain word
 	raw   string        // the word or the expression as the user typed it, without its prefix
 }

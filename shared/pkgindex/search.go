@@ -287,9 +287,9 @@ func (m *matcher) addGrams(word []byte, sc *scratch) error {
 	return nil
 }
 
-// intersectLists returns the packages that are in all sc.lists. It starts with the shortest list. It skips a list if
-// reading it would take longer than searching the texts of the remaining packages, which happens later anyway:
-// searching one text takes about as long as reading twenty entries of a list.
+// intersectLists intersects sc.lists, starting with the shortest list, and returns the packages that remain. The texts of
+// these packages are searched later anyway. So intersectLists skips a list if reading the list would take longer than
+// searching the texts: searching one text takes about as long as reading twenty entries of a list.
 func (m *matcher) intersectLists(sc *scratch) ([]uint32, error) {
 	if len(sc.lists) == 0 {
 		return nil, nil

@@ -50,7 +50,7 @@ type sourceRange struct {
 	first    uint32 // the first doc of the source
 	end      uint32 // the last doc of the source plus 1
 	noSearch bool
-	unnamed  bool // the source is the AUR, and its name means a repository: see SetOptions.AURTaken
+	unnamed  bool // the source is the AUR, but a repository is also called aur: see SetOptions.AURTaken
 }
 
 // hasName reports whether a name in a request means this source.

@@ -13,8 +13,8 @@ var sorts = []string{
 	wire.SortRelevance, wire.SortName, wire.SortRepo, wire.SortVotes, wire.SortPopularity, wire.SortModified,
 }
 
-// sortByAUR sorts the packages of the AUR by one of their numbers, such as their votes. The highest number comes first.
-// After them it puts the packages of repositories, which have no such number, in their previous order.
+// sortByAUR sorts the packages of the AUR by one of their numbers, such as their votes, the highest number first. The
+// packages of repositories have no such number. They come after the packages of the AUR, in their previous order.
 func (s *Set) sortByAUR(hits []Hit, by string) ([]Hit, error) {
 	values := make(map[Hit]float64, len(hits))
 	for _, h := range hits {

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	maxSuggestions = 5  // number of names that Suggest returns at most
-	maxDistance    = 2  // number of edits by which a suggested name may differ from the given name
-	maxSuggestLen  = 64 // length in bytes; Suggest returns nothing for longer names, because no package has such a name
+	maxSuggestions = 5  // the maximum number of names that Suggest returns
+	maxDistance    = 2  // the maximum number of edits between the given name and a suggested name
+	maxSuggestLen  = 64 // in bytes; Suggest returns nothing for a longer name, because no package has such a name
 )
 
 // Suggest returns up to five names that differ from name by at most two edits (insertions, deletions, replacements), the

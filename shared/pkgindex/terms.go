@@ -28,7 +28,7 @@ func (t *termTable) add(b *Builder, docs uint32) {
 	ids := make(map[termKey]uint32)
 	first := uint32(0)
 	for _, s := range b.sources {
-		// The source numbered docs in the order of Add, which is not the order of the file.
+		// The lists of s number docs in the order of the calls of Add. Convert these numbers to those of the file.
 		final := make([]uint32, len(s.docs))
 		for i, d := range s.docs {
 			final[d.added] = first + uint32(i)

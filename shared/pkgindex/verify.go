@@ -124,8 +124,8 @@ func (c *comparer) Write(b []byte) (int, error) {
 	return 0, c.fault(uint64(c.at + same))
 }
 
-// fault returns an error for a byte at which the file differs from the index that a Builder writes from its packages.
-// The error contains the section of the byte.
+// fault returns an error for a byte at which the file differs from the index that a Builder writes from the packages in
+// the file. The error contains the name of the section in which the byte is.
 func (c *comparer) fault(at uint64) error {
 	for _, name := range sectionOrder {
 		if s := c.file.table[name]; at < s.offset+s.length {

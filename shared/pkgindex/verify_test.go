@@ -22,7 +22,8 @@ type forged struct {
 	records  [][]byte
 }
 
-// verifiable returns an index with lists of one doc, of varints and of bitmaps, and with values of every kind.
+// verifiable returns an index that contains every encoding of a list (a single doc, varints, a bitmap) and values of
+// every kind.
 func verifiable(t testing.TB) []byte {
 	t.Helper()
 	b := NewBuilder("omg-index test", 1000)
@@ -108,12 +109,12 @@ func (o *forged) facts(change func(*BuildInfo)) {
 	require.NoError(o.t, err)
 }
 
-// entry returns the first entry of GRAM or TERM whose list has least to most docs. The parameter size is the size of an
-// entry.
-func (o *forged) entry(name string, size int, least, most uint32) []byte {
+// entry returns the first entry of the section with the given name, GRAM or TERM, whose list has at least minDocs and at
+// most maxDocs docs. The parameter size is the size of an entry.
+func (o *forged) entry(name string, size int, minDocs, maxDocs uint32) []byte {
 	o.t.Helper()
 	for b := o.sections[name]; len(b) > 0; b = b[size:] {
-		if n := binary.LittleEndian.Uint32(b[size-4:]); n >= least && n <= most {
+		if n := binary.LittleEndian.Uint32(b[size-4:]); n >= minDocs && n <= maxDocs {
 			return b[:size]
 		}
 	}
@@ -125,8 +126,8 @@ func increase(b []byte, by uint32) {
 	binary.LittleEndian.PutUint32(b, binary.LittleEndian.Uint32(b)+by)
 }
 
-// wrongs maps a name to a fault that the index of an incorrect or malicious builder could have, and to a part of the
-// error that Verify returns for the fault.
+// wrongs lists faults that an incorrect or malicious builder could put into an index. The key names the fault; want is a
+// part of the error that Verify must return for the fault.
 var wrongs = map[string]struct {
 	change func(o *forged)
 	want   string
@@ -278,8 +279,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// repairRecords recomputes the checksums of an index's records. It does nothing if OpenBytes refuses the index for
-// another reason than the checksums of its sections.
+// repairRecords recomputes the checksums of an index's records. It does nothing if OpenBytes would refuse the index even
+// with correct checksums of the header and the sections.
 func repairRecords(b []byte) {
 	c := bytes.Clone(b)
 	repair(c)
