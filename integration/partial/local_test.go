@@ -36,7 +36,7 @@ func unreadDescs() []fault {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o755))
 		}, "has a desc that is not a regular file"},
-		{"of another package", func(t *testing.T, path string) { harness.Write(t, path, harness.Desc("other", "1-1")) }, "has a desc with another name or version"},
+		{"of another package", func(t *testing.T, path string) { harness.Write(t, path, harness.Desc("other", "1-1")) }, "has a desc whose name or version is not that of the directory"},
 	}
 }
 

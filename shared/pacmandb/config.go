@@ -16,7 +16,7 @@ import (
 
 // Limits of a configuration. pacman itself allows files to include each other 10 levels deep.
 const (
-	maxConfigBytes  = 1 << 20 // size of one file
+	maxConfigBytes  = 1 << 20 // the size of one configuration file
 	maxConfigFiles  = 1024
 	maxConfigLevels = 16
 	// maxConfigLine is the length in bytes at which pacman cuts a line.
@@ -171,7 +171,7 @@ func (r *configReader) file(f *os.File, level int) error {
 func (r *configReader) lines(text string, level int) error {
 	for line := range strings.SplitSeq(text, "\n") {
 		r.line++
-		for len(line) > maxConfigLine { // pacman handles the rest as the next line
+		for len(line) > maxConfigLine { // pacman treats the rest of the line as another line
 			if err := r.oneLine(line[:maxConfigLine], level); err != nil {
 				return err
 			}
@@ -236,7 +236,8 @@ func (r *configReader) section(name string) error {
 	}
 	repos := &r.config.Repos
 	if slices.ContainsFunc(*repos, func(repo Repo) bool { return repo.Name == name }) {
-		r.repo = &Repo{Name: name} // not used: libalpm uses only the first section of a repository, but errors are reported
+		// libalpm uses only the first section of a repository. Read this section into an unused Repo, to find its errors.
+		r.repo = &Repo{Name: name}
 		return nil
 	}
 	*repos = append(*repos, Repo{Name: name})

@@ -168,8 +168,8 @@ func TestReadConfig_PacmanConf(t *testing.T) {
 	}
 }
 
-// knownLines returns those lines of pacman-conf's output that Config also has. If a repository has two sections, only
-// the first is returned. In paths, a double slash becomes one slash.
+// knownLines returns those lines of pacman-conf's output whose settings are in Config. If a repository has two sections,
+// only the first section is returned. In paths, a double slash becomes one slash.
 func knownLines(text string) string {
 	type section struct{ head, usage, rest string }
 	var sections []*section

@@ -70,8 +70,8 @@ type EntryProblem string
 const (
 	ProblemName         EntryProblem = "is not named name-version-release" // not listed
 	ProblemImpossible   EntryProblem = "has a name that no package can have"
-	ProblemDuplicate    EntryProblem = "is a second entry of its package" // not listed
-	ProblemNotDirectory EntryProblem = "is not a directory"               // not listed
+	ProblemDuplicate    EntryProblem = "has the same package name as another entry" // not listed
+	ProblemNotDirectory EntryProblem = "is not a directory"                         // not listed
 	ProblemMissing      EntryProblem = "has no desc"
 	ProblemUnreadable   EntryProblem = "has a desc that cannot be read"
 	ProblemNotRegular   EntryProblem = "has a desc that is not a regular file"
@@ -79,7 +79,7 @@ const (
 	ProblemEmpty        EntryProblem = "has an empty desc"
 	ProblemCut          EntryProblem = "has a desc that ends too early"
 	ProblemZeros        EntryProblem = "has a desc with zero bytes"
-	ProblemMismatch     EntryProblem = "has a desc with another name or version"
+	ProblemMismatch     EntryProblem = "has a desc whose name or version is not that of the directory"
 )
 
 // Warning is a problem of one entry.

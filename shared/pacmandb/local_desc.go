@@ -50,9 +50,10 @@ func (l *localLines) value() string {
 // localParser parses local desc files. One parser is used for many files, to reuse its buffers.
 type localParser struct {
 	items []string   // the values of all lists in one desc
-	marks []listMark // which part of items belongs to which list
+	marks []listMark // where the values of each list are in items
 }
 
+// listMark records that items[from:to] are the values of a list.
 type listMark struct {
 	list     *[]string
 	from, to int
@@ -138,7 +139,7 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 // endsField reports whether a desc ends with a complete field: libalpm writes an empty line after each value.
 func endsField(raw string) bool {
 	line, ended := strings.CutSuffix(raw, "\n\n")
-	line = line[strings.LastIndexByte(line, '\n')+1:] // the last line of the last value; it may be empty
+	line = line[strings.LastIndexByte(line, '\n')+1:] // the last line before the empty line
 	isKey := len(line) > 2 && line[0] == '%' && line[len(line)-1] == '%'
 	return ended && !isKey
 }

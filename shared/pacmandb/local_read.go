@@ -19,7 +19,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// maxRereads is how many times a database is read again because it changed while it was read.
+// maxRereads is how many times a database is read again at most, if it changes while it is read.
 const maxRereads = 3
 
 // ReadLocal reads all installed packages from the directory local/ in dbpath. Problems of single entries become
@@ -145,7 +145,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 }
 
 // sortEntries separates the entries into packages, in order of name, and other entries, which have a problem. If a
-// package has two entries, the first in the directory is the package, as in pacman.
+// package has several entries, the first entry in the directory counts, as in pacman.
 func sortEntries(entries []entry) (pkgs, others []readResult) {
 	pkgs = make([]readResult, 0, len(entries))
 	for i, e := range entries {

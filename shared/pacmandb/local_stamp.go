@@ -21,7 +21,8 @@ type DirStamp struct {
 	Fresh bool
 }
 
-// Same reports whether s and other are certainly stamps of the same state.
+// Same returns true only if s and other are certain to identify the same state of the database. In case of doubt it
+// returns false.
 func (s DirStamp) Same(other DirStamp) bool { return s == other && !s.Fresh }
 
 // add adds an entry of local/ and the stamp of the entry's desc. The order of calls does not matter.

@@ -141,8 +141,9 @@ func TestLocal_ImpossibleName(t *testing.T) {
 	require.Zero(t, unread)
 }
 
-// TestLocalDesc_Cut cuts a desc that pacman wrote, after each of its bytes. A cut is not noticed after the version and
-// between the optional lists at the end, because a package manager may write such a desc.
+// TestLocalDesc_Cut cuts off a desc that pacman wrote, after each of its bytes. The parser must report that the desc is
+// incomplete, except after the field VERSION and after each field from VALIDATION on: a package manager may write a
+// desc that ends there.
 func TestLocalDesc_Cut(t *testing.T) {
 	text := "%NAME%\nfoo\n\n%VERSION%\n1-1\n\n%BASE%\nfoo\n\n%DESC%\nwords\n\n%URL%\nhttps://foo\n\n%ARCH%\nany\n\n" +
 		"%BUILDDATE%\n1600000000\n\n%INSTALLDATE%\n1700000000\n\n%PACKAGER%\nsomebody\n\n%SIZE%\n12\n\n%REASON%\n1\n\n" +
@@ -280,7 +281,7 @@ func TestReadLocal_OddDescs(t *testing.T) {
 // tick waits until a newly written file gets a later time than the files that were written before.
 func tick(t *testing.T, dir string) {
 	t.Helper()
-	clock := filepath.Join(filepath.Dir(dir), "clock") // a file on the file system of dir
+	clock := filepath.Join(filepath.Dir(dir), "clock") // it must be on the same file system as dir
 	now := func() int64 {
 		require.NoError(t, os.WriteFile(clock, []byte("x"), 0o600))
 		fi, err := os.Stat(clock)

@@ -87,7 +87,7 @@ func (r *Relations) visitSatisfiers(d Depend, visit func(pkg int32)) {
 func (r *Relations) invert(dependencies func(*Installed) []string) reverse {
 	type edge struct{ to, from int32 }
 	edges := make([]edge, 0, 8*len(r.pkgs))
-	last := make([]int32, len(r.pkgs)) // for each package: the index of the dependant added last, plus one
+	last := make([]int32, len(r.pkgs)) // for each package: the index of the last dependant that was added, plus one
 	start := make([]int32, len(r.pkgs)+1)
 	for i, p := range r.pkgs {
 		from := int32(i)

@@ -136,8 +136,11 @@ func TestReadSync_OtherPrograms(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, want, got)
 
-			if command[0] == "bsdtar" || command[0] == "compress" || slices.Contains(command, "--format=lzma") {
-				return // bsdtar has written another archive; the other two formats allow only one stream in a file
+			if command[0] == "bsdtar" { // bsdtar reads and writes only whole archives
+				return
+			}
+			if command[0] == "compress" || slices.Contains(command, "--format=lzma") { // a file can contain only one stream
+				return
 			}
 			first := packedBy(t, plain[:half], command[0], command[1:]...)
 			second := packedBy(t, plain[half:], command[0], command[1:]...)
@@ -209,7 +212,8 @@ func TestLZMA_Dictionary(t *testing.T) {
 func TestXZ_Dictionary(t *testing.T) {
 	whole := compressions(t)["xz"]
 	require.EqualValues(t, 0x21, whole[12+2], "the first block's filter")
-	withDictionary := func(code byte) []byte { // returns the file with this dictionary size in its first block
+	// withDictionary returns a copy of the file whose first block claims the dictionary size with the given code.
+	withDictionary := func(code byte) []byte {
 		b := bytes.Clone(whole)
 		h := b[12 : 12+(int(b[12])+1)*4]
 		h[4] = code

@@ -23,7 +23,8 @@ type syncReader struct {
 
 	dir []byte // the directory, in the archive, of the current package; empty before the first package
 
-	// In a stream, the fields seed and seen contain a hash of the name of each package that was passed on.
+	// seen contains a hash, made with seed, of the name of each package that was passed on. It is used only if packages
+	// are not kept in memory.
 	seed maphash.Seed
 	seen map[uint64]struct{}
 
@@ -73,7 +74,7 @@ func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 		}
 		dir, file := splitPath(path)
 		if string(file) != "desc" && string(file) != "depends" {
-			continue // for example the file lists in a .files database
+			continue // skip other files, such as the file lists in a .files database
 		}
 		if len(dir) == 0 {
 			r.leftOut("%.200q is not in a directory and was left out", path)
@@ -113,8 +114,8 @@ func (r *syncReader) begin(ctx context.Context, dir []byte) error {
 	return nil
 }
 
-// beginHeld does the same as begin if packages are kept in memory. The package may already exist, because the directory
-// may have occurred before.
+// beginHeld is begin for the case that packages are kept in memory. If the archive has already had a directory of the
+// same package, that package becomes the current package again.
 func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -143,7 +144,7 @@ func (r *syncReader) text(body []byte) error {
 		return nil
 	}
 	if r.heldBytes += int64(len(body)); r.heldBytes > r.limits.held {
-		return fmt.Errorf("%w: the files of its packages are not in order and have more than %d MiB", sourcefile.ErrOversize, r.limits.held>>20)
+		return fmt.Errorf("%w: the files of a package are not next to each other, and all files together have more than %d MiB", sourcefile.ErrOversize, r.limits.held>>20)
 	}
 	r.at.texts = append(r.at.texts, bytes.Clone(body))
 	return nil

@@ -19,7 +19,7 @@ type pipe struct {
 	full chan []byte   // blocks of content; closed at the end, after err is set
 	free chan []byte   // blocks to reuse; nil for a block that is not yet allocated
 	quit chan struct{} // closed to stop the goroutine early
-	err  error         // why the channel full was closed: io.EOF or an error
+	err  error         // the reason why the goroutine closed p.full: io.EOF at the end of the content, or an error
 
 	block  []byte // the current block
 	rest   []byte // the unread part of the current block

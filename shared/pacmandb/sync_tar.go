@@ -24,13 +24,13 @@ const (
 // tarReader supports the old, ustar, pax and GNU formats, but not sparse files. It checks the checksum of each header.
 type tarReader struct {
 	in *pipe
-	// plain means that no checksum of a compression shows whether the archive is complete. Then the archive must have
-	// an end mark.
+	// plain means that the archive must have an end mark, because nothing else shows whether the archive is complete:
+	// see decompress.
 	plain bool
 
 	began   bool
 	pending int64  // the number of unread bytes of the last entry and its padding
-	name    []byte // the name of the entry; the memory is reused
+	name    []byte // the name of the current entry; the next entry overwrites it
 }
 
 // next goes to the next regular file of the archive and returns its name and size. The name is valid until next is
@@ -65,7 +65,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 				return nil, 0, err
 			}
 			continue
-		case 'g', 'K': // global attributes, or the long target of a link: not needed
+		case 'g', 'K': // skip global attributes and the long target of a link
 			t.pending = padded(size)
 			continue
 		case '0', 0, '7':
@@ -78,7 +78,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 				t.name = append(t.name[:0], longName...)
 			}
 			if bytes.HasSuffix(t.name, []byte("/")) && kind == 0 {
-				break // a directory in the old format
+				break // a directory: the old tar format marks it only by the slash
 			}
 			return t.name, size, nil
 		case '1', '2', '3', '4', '5', '6': // entries without content: links, devices, directories, pipes
@@ -145,8 +145,9 @@ func (t *tarReader) header() ([]byte, error) {
 	return nil, ErrNotDatabase
 }
 
-// tarSum returns the sum of the bytes of a header. It adds eight bytes at a time, two of them to each of four 16-bit
-// sums. These cannot overflow: a header has 64 times eight bytes, and 64 times 510 is less than 65,536.
+// tarSum returns the sum of the bytes of a header. It keeps four partial sums of 16 bits each. Each of its 64 steps adds
+// eight bytes, two to each partial sum. A partial sum cannot overflow: 64 steps add at most 64 times 510, which is less
+// than 65,536.
 func tarSum(h []byte) uint64 {
 	const mask = 0x00ff00ff00ff00ff
 	var sums uint64

@@ -302,7 +302,7 @@ func TestReadSync_CutAnywhere(t *testing.T) {
 				require.Len(t, got, 2)
 				continue
 			}
-			if kind == "none" && n >= len(whole)-tarBlock { // one block of the end mark is enough
+			if kind == "none" && n >= len(whole)-tarBlock { // an end mark has two blocks, but one is enough
 				require.NoError(t, err)
 				continue
 			}

@@ -91,8 +91,8 @@ func isLZMA(start []byte) bool {
 }
 
 // decompress returns the decompressed content of a file. It detects the compression by the first bytes. If the content
-// is itself compressed, it is decompressed as well. plain means that no checksum or end mark of a compression shows
-// whether the content is complete.
+// is itself compressed, it is decompressed as well. plain means that nothing shows whether the content is complete: the
+// file is uncompressed, or the innermost compression has neither a checksum nor an end mark.
 func decompress(file *bufio.Reader) (content io.ReadCloser, plain bool, err error) {
 	content, plain = io.NopCloser(file), true
 	in := file

@@ -7,7 +7,7 @@ import "iter"
 type SyncFacts interface {
 	// Lookup returns the version of a package in a repository. The name must be the name of an installed package.
 	Lookup(repo int, name string) (version string, ok bool)
-	// Groups returns the groups of a package that Lookup finds.
+	// Groups returns the groups of a package in a repository. Lookup must have found the package.
 	Groups(repo int, name string) []string
 	// Replacers yields, in order of name, the packages that have %REPLACES%. Packages that replace no installed package
 	// may be left out.
@@ -116,7 +116,7 @@ type candidate struct {
 // an update becomes a target. An installed package that is already a target is skipped, and a target comes from only
 // one repository.
 func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacement) {
-	candidates := map[string][]candidate{} // for the name of a replaced package; in the order of the repositories
+	candidates := map[string][]candidate{} // the key is the name of the package to replace
 	replacers := map[string]bool{}
 	for i := range c.Repos {
 		if !upgradable(c, i) {
@@ -130,11 +130,11 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 			}
 		}
 	}
-	targets := map[string]int{} // maps the name of a target to the index of its repository
+	targets := map[string]int{} // maps each target's name to the index of the target's repository
 	for _, p := range pkgs {
 		mine := candidates[p.Name]
 		if _, is := targets[p.Name]; is || len(mine) == 0 && !replacers[p.Name] {
-			continue // the package is already a target, or it can neither be replaced nor affect a replacement
+			continue // p is already a target, or no package replaces p and p replaces none
 		}
 		for i := range c.Repos {
 			if !upgradable(c, i) {
@@ -161,13 +161,13 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 	return out
 }
 
-// replace returns, as out, the replacements of p by packages of a repository and, as chosen, the names of the packages
-// that now become targets. If a package already is a target, its replacement is in out, but its name is not in chosen.
+// replace finds the packages in a repository that replace p. It returns the replacements (out), and the names of those
+// packages that become targets now (chosen). A package that already was a target can be in out, but not in chosen.
 func replace(p *Installed, repo int, candidates []candidate, c *Config, targets map[string]int) (out []Replacement, chosen []string) {
 	last := ""
 	for _, k := range candidates {
 		if k.repo != repo || k.by.Name == last || !k.why.Allows(p.Version) {
-			continue // k.by.Name == last means that the %REPLACES% of the same package lists p twice
+			continue // the %REPLACES% of k.by lists p twice
 		}
 		last = k.by.Name
 		r := Replacement{

@@ -161,7 +161,7 @@ func requireReplacementsEqual(t *testing.T, o *oracle, out Outdated) {
 				}
 			}
 			if _, err := fmt.Sscanf(line, "warning: cannot replace %s by %s", &old, &by); err == nil {
-				want = want[:len(want)-1] // the warning is about the question before it
+				want = want[:len(want)-1] // the warning cancels the replacement that pacman asked about before
 			}
 		}
 	}
