@@ -80,8 +80,8 @@ func BenchmarkSearch(b *testing.B) {
 	}
 }
 
-// BenchmarkShortWord searches for a word of one letter and for a word of two letters. Nearly every package contains
-// them.
+// BenchmarkShortWord searches for a word of one letter and for a word of two letters. Nearly every package contains both
+// words.
 func BenchmarkShortWord(b *testing.B) {
 	for _, n := range []int{15_000, 120_000} {
 		for _, w := range []string{"e", "th"} {

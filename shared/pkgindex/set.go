@@ -30,14 +30,14 @@ type SetOptions struct {
 // Set combines one or more indexes. The caller must close their files.
 type Set struct {
 	files    []setFile
-	parts    []sourceRange // the shown sources in order; the index of a source is its rank
+	parts    []sourceRange // the sources that the set shows, in order; the rank of a source is its index here
 	aurTaken bool
 }
 
 // setFile is an index file of a set, with the sources that the set shows and the installed packages.
 type setFile struct {
 	*File
-	parts     []*sourceRange // the shown sources of the file, in the order of their docs
+	parts     []*sourceRange // those sources of the file that the set shows, in the order of their docs
 	installed bitset         // the docs whose packages are installed
 }
 

@@ -99,7 +99,7 @@ func (f *File) packageIn(source *SourceInfo, doc uint32) (p wire.Package, err er
 	if err != nil {
 		return p, err
 	}
-	// Only the text distinguishes an empty description from an absent one. In the record, both look the same.
+	// A record does not show whether a description is empty or absent. Only the text shows this.
 	p.EmptyDesc = p.Desc == "" && text.desc != nil
 	return p, nil
 }
