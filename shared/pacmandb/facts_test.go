@@ -39,8 +39,8 @@ func newFacts(pkgs []*Installed, repos int) *facts {
 	return f
 }
 
-// Add adds a package of a repository. It keeps no part of p, because ReadSync reuses p. Of several packages of the same
-// name, the first applies.
+// Add adds a package of a repository. It keeps no part of p, because ReadSync reuses p. If it is called for
+// several packages of the same name, only the first counts.
 func (f *facts) Add(repo int, p *wire.Package) {
 	if _, ok := f.installed[p.Name]; ok {
 		if _, again := f.versions[repo][p.Name]; !again {

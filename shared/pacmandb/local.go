@@ -102,7 +102,7 @@ type Local struct {
 	Locked time.Time
 
 	stamps []sourcefile.Stamp // the stamps of the packages' desc files
-	readAt time.Time          // a time before the first desc was read
+	readAt time.Time          // the time just before the descs were read
 }
 
 // Unread returns the first package whose desc could not be read completely, and the number of such packages. The

@@ -180,7 +180,7 @@ var localChecks = [...]string{"none", "md5", "sha256", "pgp"}
 // localValidation returns those values that libalpm knows, in libalpm's order. "none" excludes all other values.
 func localValidation(values []string) []string {
 	if len(values) == 1 && slices.Contains(localChecks[:], values[0]) {
-		return values // the usual case needs no copy: a desc with one value
+		return values // in the usual case, with a single value, no copy is needed
 	}
 	if slices.Contains(values, localChecks[0]) {
 		return []string{localChecks[0]}

@@ -55,7 +55,7 @@ func openLocalDir(dbpath string) (*localDir, error) {
 func (d *localDir) close() {
 	for _, fd := range []int{d.local, d.db} {
 		if fd >= 0 {
-			_ = unix.Close(fd) // opened for reading: nothing can be lost
+			_ = unix.Close(fd) // an error does not matter, because fd was open only for reading
 		}
 	}
 }

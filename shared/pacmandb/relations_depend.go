@@ -83,7 +83,7 @@ func (d Depend) Allows(version string) bool {
 }
 
 // providedFor reports whether the provision p satisfies the dependency d. A dependency with a version is satisfied only
-// by a provision with "=".
+// by a provision with an exact version, such as "sh=5".
 func (d Depend) providedFor(p Depend) bool {
 	if p.Name != d.Name {
 		return false

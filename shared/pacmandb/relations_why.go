@@ -33,7 +33,7 @@ func (r *Relations) Why(name string) []Chain {
 			chain = append(chain, r.link(i, toward[i]))
 		}
 		chains = append(chains, append(chain, Link{Name: r.pkgs[target].Name}))
-		return len(chain) == 0 // the walk continues only from the target itself
+		return len(chain) == 0 // stop at this explicitly installed package, unless it is the target
 	}, r.required.to)
 	return chains
 }

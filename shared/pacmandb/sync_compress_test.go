@@ -34,7 +34,8 @@ func compressions(t testing.TB) map[string][]byte {
 
 	for name, check := range map[string]byte{"xz": xz.CRC64, "xz crc32": xz.CRC32, "xz sha256": xz.SHA256} {
 		var x bytes.Buffer
-		xw, err := xz.WriterConfig{CheckSum: check, BlockSize: 2000, DictCap: 1 << 16}.NewWriter(&x) // the block size is small, to get several blocks
+		// With this small block size, the output has several blocks.
+		xw, err := xz.WriterConfig{CheckSum: check, BlockSize: 2000, DictCap: 1 << 16}.NewWriter(&x)
 		require.NoError(t, err)
 		_, err = xw.Write(b)
 		require.NoError(t, err)

@@ -64,7 +64,7 @@ func compareParts(a, b string) int {
 		endA, endB := segmentEnd(a, numeric), segmentEnd(b, numeric)
 		segmentA, segmentB := a[:endA], b[:endB]
 		a, b = a[endA:], b[endB:]
-		if segmentB == "" { // one segment has digits and the other has letters: digits are newer
+		if segmentB == "" { // one part has a segment of digits here, the other has letters: the part with the digits is newer
 			if numeric {
 				return 1
 			}
