@@ -94,7 +94,8 @@ func (s *Snapshot) InAUR(target string) (name string, ok bool) {
 	return name, repo == wire.SourceAUR && s.namesAUR()
 }
 
-// LookupAUR returns the AUR's package with this name, or no hits if the AUR's data does not have the package.
+// LookupAUR returns a hit for the AUR's package with this name. If the AUR's data does not contain the package, it
+// returns no hit.
 func (s *Snapshot) LookupAUR(name string) ([]pkgindex.Hit, error) {
 	return s.set.LookupAUR(name)
 }

@@ -9,7 +9,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// uncorrected returns inputs without a correction. The function corrected returns a correction for these inputs.
+// uncorrected returns inputs whose field Correction is nil. The function corrected returns a correction that fits these
+// inputs.
 func uncorrected(t testing.TB) Inputs {
 	t.Helper()
 	replacer := wire.Package{Name: "d", Version: "1-1", Replaces: []string{"c"}}

@@ -117,8 +117,8 @@ func completeInputs(t testing.TB) Inputs {
 	}
 }
 
-// check makes all requests and compares their outcomes with the map expected. The result of a request that is not in the
-// map must not be partial, and it must not be empty. Only the search for d must be empty.
+// check makes all requests and compares their outcomes with the map expected. A request that is not in the map must
+// return a complete result. This result must contain elements, except that the search for d must find nothing.
 func check(t *testing.T, in Inputs, expected map[string]outcome) {
 	t.Helper()
 	for name := range expected {
@@ -257,8 +257,8 @@ func TestDegraded_AllRepositories(t *testing.T) {
 	}
 }
 
-// TestDegraded_AUR checks that missing data of the AUR makes no result of other sources partial, and that requests for the
-// AUR alone fail with a network error.
+// TestDegraded_AUR checks that if the AUR's data is missing, results about other sources are not partial, and requests
+// for the AUR alone fail with a network error.
 func TestDegraded_AUR(t *testing.T) {
 	for name, a := range map[string]*IndexedSource{
 		"none": nil, "missing": lostAUR(wire.SourceMissing, "not downloaded yet"), "failed": lostAUR(wire.SourceFailed, "damaged"),

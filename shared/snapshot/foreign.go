@@ -14,8 +14,8 @@ type foreign struct {
 	known    bool                  // whether any data of the AUR was available for the comparison
 }
 
-// compareForeign compares the foreign packages with the AUR's data: with the AUR's replies about the packages if they are
-// newer than the index of the AUR's dump, and otherwise with the index.
+// compareForeign compares the foreign packages with the AUR's data. It uses the AUR's replies about these packages if the
+// replies are newer than the index of the AUR's dump, and otherwise the index.
 func (s *Snapshot) compareForeign() (*foreign, error) {
 	c, err := s.comparison()
 	if c == nil || err != nil {

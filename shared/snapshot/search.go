@@ -197,7 +197,7 @@ func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 func (s *Snapshot) Info(r *wire.InfoRequest) (*Matches, error) {
 	found, err := s.Lookup(r)
 	if err == nil && s.onlyAURNames(r) && !s.HasAUR() {
-		return nil, s.aurUnknown() // the packages may or may not exist: the AUR's data is needed
+		return nil, s.aurUnknown() // without the AUR's data, it is unknown whether the packages exist
 	}
 	return found, err
 }
@@ -211,7 +211,7 @@ func (s *Snapshot) onlyAURNames(r *wire.InfoRequest) bool {
 // Lookup does not find may exist in the AUR.
 func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 	if len(r.Names) > maxNames {
-		return nil, invalid("%d names: at most %d per request", len(r.Names), maxNames)
+		return nil, invalid("%d names in one request: at most %d are allowed", len(r.Names), maxNames)
 	}
 	found := &Matches{}
 	var wanted []string // the repositories that the names contain; nil for all repositories, if a name contains no repository

@@ -53,8 +53,8 @@ func TestSearch_All(t *testing.T) {
 	require.Equal(t, f.Hits[:5], limited.Hits)
 }
 
-// TestSearch_Pauses checks that a search calls the function pause, and that an error of pause ends the search. It runs
-// a search for a word and a search for an expression.
+// TestSearch_Pauses checks that a search calls the function pause, and that an error of pause ends the search. The test
+// searches once for a word and once for a regular expression.
 func TestSearch_Pauses(t *testing.T) {
 	s := build(t, generated(t, fixture.Options{Packages: 1800, Installed: 100, Seed: 3}))
 	for _, r := range []*wire.SearchRequest{{Words: []string{"name:a"}}, {Words: []string{".*a"}, Regex: true}} {
@@ -71,8 +71,8 @@ func TestSearch_Pauses(t *testing.T) {
 	}
 }
 
-// TestSearch_TooLong checks that a search for an expression ends after expressionTimeout, and that the time in pause
-// does not count.
+// TestSearch_TooLong checks that a search for a regular expression is stopped after expressionTimeout, and that the time
+// spent in the function pause does not count.
 func TestSearch_TooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		pause := withTimeout(func() error { time.Sleep(time.Hour); return nil })

@@ -36,7 +36,7 @@ type security struct {
 	*TrackerData
 	packages []advisories.PackageFindings
 	counts   wire.SecurityCounts
-	words    map[string][]string // for each package's name, the lines about advisories in the package's details
+	words    map[string][]string // maps a package's name to the lines about advisories in the package's details
 }
 
 // source returns the description of the tracker for a reply at the present time, because the tracker may become stale
@@ -156,7 +156,7 @@ func (s *Snapshot) Security(r *wire.SecurityRequest) (*Assessment, error) {
 		return nil, wire.Errorf(wire.CodeNetwork, "no data of the security tracker: %s", tracker.Why)
 	}
 	if len(r.Packages) > maxNames {
-		return nil, invalid("%d names: at most %d per request", len(r.Packages), maxNames)
+		return nil, invalid("%d names in one request: at most %d are allowed", len(r.Packages), maxNames)
 	}
 	found := &Assessment{Basis: s.comparedBasis(), Skipped: security.Skipped}
 	found.Sources = append([]wire.Source{tracker}, found.Sources...)

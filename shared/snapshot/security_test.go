@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// about returns an advisory about packages.
+// about returns an advisory that concerns the given packages.
 func about(name, severity, affected, fixed string, status advisories.RecordStatus, packages ...string) advisories.Record {
 	s, _ := advisories.ParseSeverity(severity)
 	return advisories.Record{

@@ -15,8 +15,9 @@ import (
 type Snapshot struct {
 	in     Inputs
 	system *system // nil if the installed packages are unknown
-	// shown lists the repositories that searches use, and set combines their indexes with the AUR's. compared lists the
-	// repositories with which installed packages are compared, and comparedSet combines their indexes with the AUR's.
+	// shown lists the repositories that searches use. The field set combines the indexes of these repositories with the
+	// AUR's index. compared lists the repositories with which installed packages are compared. comparedSet combines the
+	// indexes of the compared repositories with the AUR's index.
 	shown, compared  []IndexedSource
 	set, comparedSet *pkgindex.Set
 
@@ -85,7 +86,7 @@ func (s *Snapshot) newSet(repositories []IndexedSource) (*pkgindex.Set, error) {
 
 // Prepare computes all results that are otherwise computed at their first use, so that no request waits for them.
 func (s *Snapshot) Prepare() error {
-	_, err := s.counted() // computes all other results too, because the counts depend on them
+	_, err := s.counted() // counted computes all other results too, because the counts depend on them
 	return err
 }
 
@@ -148,7 +149,7 @@ func (s *Snapshot) searchBasis(wanted []string) wire.Basis {
 // SearchBasis returns the basis of a search in all repositories.
 func (s *Snapshot) SearchBasis() wire.Basis { return s.searchBasis(nil) }
 
-// checked returns when the inputs were last found to be current, in Unix seconds, or 0 if never.
+// checked returns the time at which the inputs were last found to be current, in Unix seconds, or 0 if never.
 func (s *Snapshot) checked() int64 {
 	if s.in.CheckedAt.IsZero() {
 		return 0

@@ -48,7 +48,7 @@ func (s *Snapshot) incomplete() (list []wire.Problem) {
 		if facts.LeftOut > 1 {
 			why += fmt.Sprintf(", and %d more", facts.LeftOut-1)
 		}
-		name := "repository " + src.Name // without the prefix, a repository called libalpm could be confused with libalpm
+		name := "repository " + src.Name // the prefix distinguishes a repository called libalpm from the libalpm worker
 		if kind == pkgindex.KindAUR {
 			name = "AUR"
 		}
@@ -134,7 +134,7 @@ func (s *Snapshot) count(c *wire.Counts) error {
 	return err
 }
 
-// The JSON names of counts, which StatusResult.PartialCounts contains.
+// The JSON names of counts. StatusResult.PartialCounts lists those names whose counts may be wrong.
 const (
 	countInstalled       = "installed"
 	countExplicit        = "explicit"

@@ -16,7 +16,7 @@ type system struct {
 	local     *pacmandb.Local
 	versions  map[string]string // the version of each installed package, by name
 	relations func() *pacmandb.Relations
-	needs     map[string]Need // libalpm's Need of each installed package, by name; nil without a Correction
+	needs     map[string]Need // how strongly each installed package is needed according to libalpm, by name; nil without a Correction
 }
 
 func newSystem(local *pacmandb.Local, c *Correction) *system {
@@ -164,7 +164,7 @@ func (s *Snapshot) facts(repositories []IndexedSource, set *pkgindex.Set) (*pacm
 }
 
 // setFacts implements pacmandb.SyncFacts with a set of indexes. It caches the last look-up, because callers look up the
-// same package in one repository after the other.
+// same package in several repositories, one after the other.
 type setFacts struct {
 	set       *pkgindex.Set
 	repos     []string
