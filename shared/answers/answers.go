@@ -67,7 +67,7 @@ func (e *Encoder) find(s *snapshot.Snapshot, r *wire.SearchRequest) (*snapshot.M
 // reportMemory tells the host how much memory a long list of hits needs until it is emitted. It does nothing if there
 // is no host.
 func (e *Encoder) reportMemory(hits []pkgindex.Hit) {
-	const shortList = 50 // so many packages usually fit into one chunk
+	const shortList = 50 // a number of packages that usually fit into one chunk
 	if e.host != nil && len(hits) > shortList {
 		e.host.Keep(cap(hits)*int(unsafe.Sizeof(pkgindex.Hit{})) + MaxChunk)
 	}
@@ -247,8 +247,8 @@ func textLen(list []string) int {
 	return n
 }
 
-// packages writes the key "packages", and the list of the packages of the hits. It starts a new chunk whenever a chunk
-// is full.
+// packages writes the key "packages" and a list of the packages that the hits identify. Whenever a chunk is full,
+// packages starts a new chunk.
 func (w *writer) packages(s *snapshot.Snapshot, hits []pkgindex.Hit, details bool) error {
 	w.list("packages")
 	var failed error

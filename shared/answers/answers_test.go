@@ -260,7 +260,8 @@ func TestInstalled_RoundTrip(t *testing.T) {
 	}
 }
 
-// TestOneChunk checks that results without packages, such as those of Explicit and Outdated, are encoded in one chunk.
+// TestOneChunk checks that results that contain no package descriptions are encoded in one chunk. For example, Explicit
+// returns only names.
 func TestOneChunk(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 600, Installed: 200, Seed: 3})
 	in.Runtimes = []wire.Runtime{{Runtime: "go", Version: "1.30"}}

@@ -149,7 +149,8 @@ func TestSearchLive_Errors(t *testing.T) {
 	}
 }
 
-// TestSearchLive_Chunks checks a search in which each part has many chunks.
+// TestSearchLive_Chunks checks a live search whose reply has many chunks with packages of the repositories and many
+// chunks with packages of the AUR.
 func TestSearchLive_Chunks(t *testing.T) {
 	const n = 3000
 	var official, aurNames []string

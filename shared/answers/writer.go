@@ -69,8 +69,8 @@ type field struct {
 	set   bool
 }
 
-// begin begins a chunk, which is one map: it writes the header of the map, the basis, and the fields that are set. The
-// caller must then write further key-value pairs, as many as the parameter callersPairs says, and after them the list.
+// begin begins a chunk. A chunk is one MessagePack map: begin writes the header of the map, the basis, and the fields
+// that are set. The caller must then write callersPairs further key-value pairs, and after them the list.
 func (w *writer) begin(basis encodedBasis, callersPairs int, fields ...field) {
 	pairs := basis.pairs + callersPairs + 1
 	for _, f := range fields {
@@ -122,8 +122,8 @@ func (w *writer) full(n int) bool {
 	return w.count > 0 && w.buf.Len()+n+overlay > MaxChunk
 }
 
-// next emits the current chunk and begins a new one if an element of n bytes does not fit. The new chunk consists only of
-// the key "packages" and its list, which continues.
+// next emits the current chunk and begins a new chunk if an element of n bytes does not fit. The new chunk has only the
+// key "packages", whose list contains the next elements.
 func (w *writer) next(n int) error {
 	if !w.full(n) {
 		return nil
