@@ -25,7 +25,7 @@ type fault struct {
 	spoil func(t *testing.T, path string)
 	// onPackage is called after each package that is read from the database; it may be nil.
 	onPackage func(path string)
-	// missing is true if the database does not exist after spoil.
+	// missing is true if the database does not exist after spoil has been called.
 	missing bool
 	// directory is true if the fault is in the directory of the databases, and therefore affects all databases.
 	directory bool
@@ -75,7 +75,7 @@ func faults() []fault {
 		{name: "too large", spoil: replace("\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00"), why: "the file is too large"}, // a zstd header that requires a window of 256 MiB
 		{name: "changing while it is read", why: "the file changed while it was read", spoil: func(t *testing.T, path string) {
 			copyFile(t, generate(t, fixture.Options{Packages: 60, Seed: 9}).database("core"), path)
-			require.NoError(t, os.Chmod(path, 0o666)) // onPackage runs as an ordinary user, and needs write permission
+			require.NoError(t, os.Chmod(path, 0o666)) // onPackage writes to the file as an ordinary user
 		}, onPackage: func(path string) {
 			if f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0); err == nil {
 				_, _ = f.WriteString("x")
@@ -162,7 +162,7 @@ func asOther(t *testing.T, f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // not unlocked: the thread, whose user ID is changed, ends with the goroutine
+		runtime.LockOSThread() // never unlocked, so that the thread, whose user ID is changed, ends with the goroutine
 		if err = unix.Setfsuid(65534); err == nil {
 			f()
 		}
@@ -181,8 +181,8 @@ func readableByOthers(t *testing.T, dir string) {
 }
 
 // TestExamine_BadDatabase checks the state of a repository for each fault of its database. If omg has an index of this
-// database, or the user chose an index, the repository is stale and uses the index. Otherwise, also with an index of a
-// database in another directory, the repository is failed or missing. The other repositories stay ok.
+// database, or the user chose an index, the repository is stale and uses the index. Otherwise the repository is failed or
+// missing, even if there is an index of a database in another directory. The other repositories stay ok.
 func TestExamine_BadDatabase(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
 	for _, f := range faults() {
@@ -194,7 +194,7 @@ func TestExamine_BadDatabase(t *testing.T) {
 
 // test copies the system good and creates the fault in the database core of the copy. It checks the states of all
 // repositories, restores the database, and checks that the state of core is ok again. The parameter kind says which index
-// core has: an index "of another path" was built from the database core of the system other.
+// core has. The kind "of another path" means an index of the database core in the directory of the system other.
 func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	s := good.copy(t)
 	readableByOthers(t, filepath.Dir(s.db))

@@ -81,7 +81,7 @@ func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snaps
 	}}
 	if age := time.Since(time.Unix(s.Changed, 0)); age > d.StaleAfter {
 		s.State = wire.SourceStale
-		s.Why = strings.TrimSuffix("no mirror has confirmed the database for "+formatAge(age)+": "+why, ": ")
+		s.Why = strings.TrimSuffix("not confirmed by a mirror for "+formatAge(age)+": "+why, ": ")
 	}
 	return s, why
 }

@@ -95,11 +95,13 @@ func TestReplace(t *testing.T) {
 		require.Empty(t, got["multilib"].Why)
 		require.NotNil(t, got["multilib"].Index)
 
-		time.Sleep(2*time.Hour + time.Minute) // a minute longer, because the files have real times, which are later than the virtual time
+		// Without the additional minute, less than two hours could have passed: the files have real times, which are later
+		// than the virtual time.
+		time.Sleep(2*time.Hour + time.Minute)
 		got = d.replaced(t, time.Hour, refused)
 		require.Equal(t, wire.SourceStale, got["core"].State)
-		require.Equal(t, "no mirror has confirmed the database for 2 hours: refused", got["core"].Why)
-		require.Equal(t, "no mirror has confirmed the database for 2 hours", d.replaced(t, time.Hour, nil)["core"].Why)
+		require.Equal(t, "not confirmed by a mirror for 2 hours: refused", got["core"].Why)
+		require.Equal(t, "not confirmed by a mirror for 2 hours", d.replaced(t, time.Hour, nil)["core"].Why)
 		require.NotNil(t, got["core"].Index)
 	})
 }

@@ -18,7 +18,7 @@ const staleLockAge = 60 * time.Second
 // Lock is the state of pacman's lock, for programs that read the databases.
 type Lock struct {
 	Wait    time.Duration // the time until the lock is stale; 0 if it is stale or does not exist
-	Problem *wire.Problem // the lock as a problem in the status; nil if no lock exists
+	Problem *wire.Problem // the lock as a problem that the status lists; nil if no lock exists
 }
 
 // ReadLock examines pacman's lock in its database directory.

@@ -82,7 +82,7 @@ func (c Config) Read() (*Pacman, error) {
 	if p.DBPath, err = filepath.Abs(cmp.Or(c.DBPath, configured)); err != nil {
 		return nil, err
 	}
-	if filepath.Clean(configured) == p.DBPath { // the log is only about the databases in the configured directory
+	if filepath.Clean(configured) == p.DBPath { // pacman's log says nothing about databases in another directory
 		p.Synced = synced(cmp.Or(conf.LogFile, DefaultLog))
 	}
 	files, err := pacmandb.SyncRepos(p.DBPath, conf)
@@ -170,10 +170,11 @@ func (p *Pacman) WatchPaths() (dirs, files []string) {
 	return dirs, slices.Compact(files)
 }
 
-// trail resolves a path. It returns the paths of the symbolic links that were followed, except for the path itself, and then
-// the resolved path. It returns nil if the path contains no links.
+// trail resolves the symbolic links in a path. It returns the paths of the links in the order in which it followed them,
+// and after them the resolved path. The parameter path itself is never in the list. trail returns nil if the path contains
+// no links.
 func trail(path string) (list []string) {
-	const maxLinks = 40 // as in the kernel
+	const maxLinks = 40 // the number of links that the kernel follows
 	at, rest := "/", strings.Split(strings.Trim(path, "/"), "/")
 	for links := 0; len(rest) > 0 && links <= maxLinks; {
 		next := filepath.Join(at, rest[0])

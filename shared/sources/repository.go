@@ -134,8 +134,8 @@ func (e *Examined) SetBuilt(f *pkgindex.File) {
 	e.Index, e.Outdated, e.NeedsBuild = f, false, false
 }
 
-// SetFailed sets the state after no index of the database could be built. If an earlier index exists, the source uses it
-// and is stale.
+// SetFailed must be called if building an index of the database has failed. If an earlier index exists, the source uses
+// this index and its state is stale. Otherwise its state is failed.
 func (e *Examined) SetFailed(err error) {
 	e.NeedsBuild = false
 	e.State, e.Why = wire.SourceFailed, err.Error()
@@ -145,8 +145,8 @@ func (e *Examined) SetFailed(err error) {
 	}
 }
 
-// SetPending sets the state while an index of the database is being built. If an earlier index exists, the source uses it
-// meanwhile and is stale.
+// SetPending must be called while an index of the database is being built. If an earlier index exists, the source uses
+// this index and its state is stale. Otherwise its state is failed until the index is built, and Building is set.
 func (e *Examined) SetPending() {
 	e.NeedsBuild = false
 	if e.Index != nil {
@@ -157,7 +157,7 @@ func (e *Examined) SetPending() {
 	e.State, e.Why, e.Building = wire.SourceFailed, "the database is being indexed", true
 }
 
-// withRemedy adds to an error about a database what the user can do to fix it, if that is known.
+// withRemedy appends to a database error what the user can do to fix the problem, if that is known.
 func withRemedy(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%w: run chmod a+r on it", err)

@@ -14,8 +14,8 @@ import (
 // lines, which usually cover several years.
 const maxLog = 1 << 20
 
-// logs caches the time that was found in a log. Every refresh needs this time, but only a transaction of pacman changes the
-// log.
+// logs caches the time of the last synchronization according to pacman's log. With the cache, a refresh reads the log
+// only if the log has changed.
 var logs struct {
 	sync.Mutex
 	path  string
@@ -23,8 +23,8 @@ var logs struct {
 	at    int64
 }
 
-// synced returns when pacman last synchronized its databases according to its log, in Unix seconds, or 0 if that is
-// unknown.
+// synced returns the time at which pacman last synchronized its databases according to its log, in Unix seconds. It
+// returns 0 if this time is unknown.
 func synced(log string) int64 {
 	f, stamp, err := sourcefile.Open(log)
 	if err != nil {
@@ -58,7 +58,7 @@ func lastSynced(f io.ReaderAt, size int64) (int64, error) {
 		if i < 0 {
 			return 0, nil
 		}
-		// [2026-01-02T03:04:05+0000] [PACMAN] synchronizing package lists
+		// An example of a line: [2026-01-02T03:04:05+0000] [PACMAN] synchronizing package lists
 		line := log[bytes.LastIndexByte(log[:i], '\n')+1 : i]
 		if stamp, rest, ok := bytes.Cut(line, []byte("] ")); ok && bytes.HasPrefix(stamp, []byte("[")) && string(rest) == "[PACMAN] " {
 			if at, ok := logTime(string(stamp[1:])); ok {
