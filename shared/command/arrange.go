@@ -70,7 +70,7 @@ func find(commands []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// flagNames maps all names of each flag to whether the flag needs a value.
+// flagNames maps each name of each flag to true if the flag needs a value.
 func flagNames(flags []cli.Flag) map[string]bool {
 	names := make(map[string]bool, 2*len(flags))
 	for _, f := range flags {
