@@ -31,7 +31,7 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// With gives err an exit code, unless it has one already.
+// With adds an exit code to err, unless err already has one.
 func With(code int, err error) error {
 	var e *Error
 	if err == nil || errors.As(err, &e) {
