@@ -63,6 +63,8 @@ func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 	return &backend.Checks{Checks: d.checks}, nil
 }
 
+const badDatabaseHint = "until this is fixed, omg uses the repository's last index, or finds none of its packages if no index exists"
+
 func (d *doctor) databases(ctx context.Context, pacman *sources.Pacman) {
 	if len(pacman.Repositories) == 0 {
 		d.problem("databases", "no package databases in "+pacman.DBPath+"/sync", "upgrade the system: sudo pacman -Syu")
@@ -76,12 +78,12 @@ func (d *doctor) databases(ctx context.Context, pacman *sources.Pacman) {
 		case s.State == wire.SourceMissing:
 			d.problem("databases", s.Name+": "+s.Why, "upgrade the system with sudo pacman -Syu, or remove the repository from pacman.conf")
 		case s.State == wire.SourceFailed:
-			d.problem("databases", s.Name+": "+s.Why, "until this is fixed, omg uses the last index of the repository, or knows none of its packages")
+			d.problem("databases", s.Name+": "+s.Why, badDatabaseHint)
 		case s.State == wire.SourceStale:
 			d.problem("databases", s.Name+": "+s.Why, "upgrade the system: sudo pacman -Syu; or: "+show.DownloadHint)
 		default:
 			if _, err := repo.BuildInMemory(ctx); err != nil {
-				d.problem("databases", s.Name+": "+err.Error(), "until this is fixed, omg uses the last index of the repository, or knows none of its packages")
+				d.problem("databases", s.Name+": "+err.Error(), badDatabaseHint)
 				continue
 			}
 			d.ok("databases", s.Name+", "+show.TimeAndAge(s.AsOf, time.Now()))
@@ -89,9 +91,9 @@ func (d *doctor) databases(ctx context.Context, pacman *sources.Pacman) {
 		future = future || time.Until(time.Unix(s.Changed, 0)) > time.Minute || time.Until(time.Unix(s.AsOf, 0)) > 24*time.Hour
 	}
 	if future {
-		d.problem("clock", "a database has a time in the future", "set the clock: timedatectl set-ntp true")
+		d.problem("clock", "a database has a timestamp in the future", "set the clock: timedatectl set-ntp true")
 	} else {
-		d.ok("clock", "no database has a time in the future")
+		d.ok("clock", "no database has a timestamp in the future")
 	}
 }
 
@@ -290,13 +292,13 @@ func (d *doctor) daemon(ctx context.Context) {
 	}
 	todo := map[string]string{
 		"libalpm":              "rebuild or update omg: its libalpm worker was built for an older libalpm",
-		"store":                "free space on the disk, then: omg daemon restart",
-		"watch":                "sudo sysctl -w fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288; until then omgd finds changes a second later",
+		"store":                "free up disk space, then run omg daemon restart",
+		"watch":                "sudo sysctl -w fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288; until then, omgd finds changes up to a second later",
 		"local":                "reinstall this package",
-		"status file":          "free space in the directory of the status file: until then, prompts show no numbers",
+		"status file":          "free up space in the directory of the status file: until then, prompts show no numbers",
 		"data":                 "make the data directory writable: until then, omgd keeps everything in memory",
-		"aur":                  "check the network, or switch it off: aur.enabled = false",
-		"tracker":              "check the network, or switch it off: tracker.enabled = false",
+		"aur":                  "check the network, or disable the AUR: aur.enabled = false",
+		"tracker":              "check the network, or disable the security tracker: tracker.enabled = false",
 		"downloaded databases": "check the network, and the servers in pacman.conf",
 		"refresh":              "try omg refresh; omg daemon logs shows the details",
 	}

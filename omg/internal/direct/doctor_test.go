@@ -67,7 +67,7 @@ func TestDoctor_Databases(t *testing.T) {
 	}
 	later := time.Now().Add(72 * time.Hour)
 	require.NoError(t, os.Chtimes(w.database("core"), later, later))
-	require.Equal(t, "a database has a time in the future", w.problem("clock"))
+	require.Equal(t, "a database has a timestamp in the future", w.problem("clock"))
 	require.NoError(t, os.RemoveAll(w.path("db/sync")))
 	w.write("pacman.conf", "[options]\nDBPath = "+w.path("db")+"\n")
 	require.Equal(t, "no package databases in "+w.path("db")+"/sync", w.problem("databases"))

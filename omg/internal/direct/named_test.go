@@ -34,7 +34,7 @@ func TestNamedIndex(t *testing.T) {
 	w.env["XDG_DATA_HOME"] = w.path("share")
 	w.env["OMG_INDEX"] = w.index("core")
 	w.found("core", "extra", "multilib")
-	require.Equal(t, []string{"omg read the databases directly (slower): no named index has extra; no named index has multilib"}, w.notes)
+	require.Equal(t, []string{"omg read the databases directly (slower): none of the given indexes contains extra; none of the given indexes contains multilib"}, w.notes)
 	require.Equal(t, []string{w.index("core")}, ask(w, (*Backend).Status).Index.Files)
 
 	// If a database has changed since its index was built, the database is read instead of the index.

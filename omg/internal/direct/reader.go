@@ -168,7 +168,7 @@ func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []sna
 	return list
 }
 
-// noIndex is the reason for reading a database that has no index.
+// noIndex is the text that explains why omg reads a database directly: the database has no index.
 const noIndex = "no index"
 
 // slower returns the note that databases were read, which takes longer. The parameter why holds the reasons.
@@ -183,9 +183,10 @@ func (r *reader) slower(why []string) string {
 	return "no daemon and no index, so " + read + ": omg daemon start speeds this up"
 }
 
-// examine returns a repository as a source, in the result e: with the index that matches the repository's database, or
-// with the state of the database if no index matches. If e.NeedsBuild is set, the caller must read the database, for the
-// reason in the result why. If the caller cannot read the database, it must use the result earlier instead of e.
+// examine returns a repository as a source, in the result e. If an index matches the repository's database, e contains
+// this index; otherwise e contains the state of the database. If e.NeedsBuild is set, the caller must read the database,
+// and the result why explains to the user why this is necessary. If the database cannot be read, the caller must use the
+// result earlier instead of e: the state with the last index.
 func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earlier sources.Examined, why string) {
 	indexes, why := r.indexes(repo)
 	e = repo.Examine(ctx, nil)
@@ -222,7 +223,7 @@ func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why s
 		if r.bad != nil {
 			return list, r.bad.Error()
 		}
-		return list, "no named index has " + repo.Name
+		return list, "none of the given indexes contains " + repo.Name
 	}
 	why = noIndex
 	for _, dir := range r.env.DataDirs(r.o.DataDir) {

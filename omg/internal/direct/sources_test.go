@@ -148,7 +148,7 @@ func earlierExtra(t *testing.T, w *testSystem, b bad, counts *wire.Counts) {
 	} else {
 		require.Contains(t, extra.Why, b.says)
 	}
-	// A named index of a database that does not exist is not outdated.
+	// If the database does not exist, an index that the user named is not considered outdated.
 	require.Equal(t, !missing || w.o.Index == nil, extra.Outdated)
 	require.EqualValues(t, 2022, year(extra.AsOf), "the time of the database that was indexed")
 	st := ask(w, (*Backend).Status)

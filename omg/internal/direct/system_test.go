@@ -202,11 +202,12 @@ func content(damage func(good []byte) []byte) func(*testing.T, string) {
 	}
 }
 
-// instead returns a function that replaces a database by something other than a file.
-func instead(put func(path string) error) func(*testing.T, string) {
+// instead returns a function that removes a database, and then calls the function create, which creates something else at
+// the same path, such as a directory or a pipe.
+func instead(create func(path string) error) func(*testing.T, string) {
 	return func(t *testing.T, path string) {
 		require.NoError(t, os.Remove(path))
-		require.NoError(t, put(path))
+		require.NoError(t, create(path))
 	}
 }
 
