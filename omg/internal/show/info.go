@@ -43,7 +43,7 @@ func (p printer) repoInfo(pkg *wire.Package) {
 	p.lines("Optional Deps", pkg.OptDepends)
 	p.list("Conflicts With", pkg.Conflicts)
 	p.list("Replaces", pkg.Replaces)
-	// pacman prints both sizes in the unit of the first.
+	// pacman prints the installed size in the unit of the download size.
 	u := unit(pkg.CSize)
 	p.line("Download Size", size(pkg.CSize, u))
 	p.line("Installed Size", size(pkg.ISize, u))

@@ -134,7 +134,7 @@ Index           : 15000 packages, built 2 hours ago
                   /d/core.omgidx
                   /d/aur.omgidx
 Sources         : core  stale  not synchronized for 2 days, 2 days old, downloaded just now
-Hint            : with sync.enabled = true in config.toml, omgd counts updates by its own copy of the databases
+Hint            : set sync.enabled = true in config.toml: omgd then downloads databases itself and counts updates with them
 `, show())
 	st.Compared = []wire.Source{
 		{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: now.Unix() - 86400, Changed: now.Unix() - 120, Downloaded: true},

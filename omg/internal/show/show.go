@@ -73,7 +73,7 @@ const (
 	colorFailed  = "\x1b[1;31m"
 )
 
-// printer prints in a style. Only the method raw writes text unchanged, and it is used only for omg's own text; all
+// printer prints text with the colours and the width of its Style. Only the method raw writes text unchanged, and it is used only for omg's own text; all
 // other methods clean their text first. The methods ignore write errors, because the final flush returns the first one.
 type printer struct {
 	Style
@@ -138,7 +138,8 @@ func (p printer) lines(name string, texts []string) {
 	p.raw("\n")
 }
 
-// row is a line of a field: a name and a coloured state in columns, and a text that is wrapped after them.
+// row is one line of a field. It consists of a name, a coloured state, and a text that is wrapped in the columns after
+// the state. The name and the state are padded to the width of their columns.
 type row struct{ name, state, color, rest string }
 
 // rows prints a field with each row on its own line, or with None if there is no row.
@@ -180,7 +181,7 @@ func (p printer) list(name string, texts []string) {
 		case p.Width > value && at+w+2 >= p.Width:
 			p.newline(value)
 			at = value
-		case at != value: // no separator after an empty text at the beginning of a line
+		case at != value: // no separator if the line contains only empty texts so far
 			p.raw("  ")
 			at += 2
 		}

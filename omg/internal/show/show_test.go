@@ -227,7 +227,8 @@ func requireHarmless(t *testing.T, s string, columns int) {
 			}
 		}
 		require.Equal(t, map[bool]int{true: 20, false: 24}[pkg.AUR == nil], own, "%q", info)
-		if columns == 0 { // three more lines: second lines of two fields, and the blank line after the block
+		// The variable own does not count three lines: the second lines of two fields, and the blank line after the block.
+		if columns == 0 {
 			require.Equal(t, own+3, strings.Count(info, "\n"), "%q", info)
 		}
 		codes := strings.NewReplacer(colorNone, "", colorTitle, "", colorRepo, "", colorVersion, "", colorGroups, "", colorMeta, "")

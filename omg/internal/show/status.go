@@ -52,7 +52,7 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 }
 
 // DownloadHint explains how updates can be found although pacman -Sy is not run.
-const DownloadHint = "with sync.enabled = true in config.toml, omgd counts updates by its own copy of the databases"
+const DownloadHint = "set sync.enabled = true in config.toml: omgd then downloads databases itself and counts updates with them"
 
 // suggestOwn reports whether to suggest that omgd downloads its own databases, because a repository's database is old.
 func suggestOwn(sources []wire.Source) bool {
@@ -249,8 +249,8 @@ func indexLines(x *wire.IndexStatus, now time.Time) []string {
 	return append([]string{line}, x.Files...)
 }
 
-// MissingSources returns why a result is partial: the repositories that could not be read, each with the reason, and the
-// reason why a part of the local database is unread.
+// MissingSources returns a text that says why a result is partial. It lists the repositories that could not be read, each
+// with the reason, and says why a part of the local database could not be read.
 func MissingSources(b *wire.Basis) string { return missingSources(b, true) }
 
 func missingSources(b *wire.Basis, reasons bool) string {

@@ -15,8 +15,8 @@ func (p printer) newline(column int) {
 	p.raw(strings.Repeat(" ", column))
 }
 
-// wrap prints text from a column on, and indents further lines to that column. Like pacman, it merges spaces where it
-// wraps, and lets a word that is too long exceed the line.
+// wrap prints a text that begins at the column start, and indents its further lines to this column. Like pacman, wrap
+// merges the spaces at a line break, and does not break a word that is too long for a line.
 func (p printer) wrap(s string, start int) {
 	s = termtext.Clean(s)
 	if p.Width == 0 || start > p.Width {
