@@ -28,7 +28,8 @@ func encoded(t testing.TB, v any) []byte {
 	return b
 }
 
-// reply returns the frames that the fake daemon sends for a request, and whether it then closes the connection.
+// reply returns the frames that the fake daemon sends for a request. The result end is true if the daemon then closes the
+// connection.
 type reply func(id uint64) (frames []byte, end bool)
 
 func breaks(uint64) ([]byte, bool) { return nil, true }
@@ -149,7 +150,7 @@ func (s *standIn) questions() []string {
 	return slices.Clone(s.asked)
 }
 
-// errBecame is the error of the test's execDirect, which records its arguments and does not replace the process.
+// errBecame is returned by the tests' version of execDirect, which records its arguments instead of replacing the process.
 var errBecame = errors.New("became omg-direct")
 
 // testUser is the environment of a user, and records what the backend did.

@@ -130,7 +130,7 @@ func (b *Backend) fallBack(err error) error {
 		}
 		reason = refused.Message
 		if refused.Code == wire.CodeNotReady {
-			reason, _, _ = strings.Cut(reason, ": ") // omg-direct prints the details if it cannot answer either
+			reason, _, _ = strings.Cut(reason, ": ") // omg-direct prints the details itself if it cannot answer the request
 		}
 	}
 	if b.served == nil && (b.o.DBPath == "" || b.o.PacmanConfig == "") && !b.countsAsNone(err) {

@@ -156,7 +156,7 @@ func TestRefusal_Kept(t *testing.T) {
 }
 
 // TestBreak checks that if the daemon ends during a request, omg-direct answers from the databases that the daemon
-// reads. If these are unknown, the request fails.
+// reads. If the paths of these databases are unknown, the request fails.
 func TestBreak(t *testing.T) {
 	for _, question := range kinds["data"] {
 		for name, c := range map[string]struct {
@@ -302,7 +302,7 @@ func TestNamed(t *testing.T) {
 }
 
 // TestFiles checks that omg-direct answers requests that need files, and security with a file of advisories, from the
-// databases that the daemon reads. If these are unknown, the requests fail.
+// databases that the daemon reads. If the paths of these databases are unknown, the requests fail.
 func TestFiles(t *testing.T) {
 	advisories := backend.Options{Advisories: "/avg.json"}
 	for _, question := range append(slices.Clone(kinds["files"]), "security") {
