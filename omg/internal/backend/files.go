@@ -117,7 +117,7 @@ type Check struct {
 // ActiveVersions holds the versions of runtimes that are active in the working directory.
 type ActiveVersions struct {
 	Runtimes []wire.Runtime `json:"runtimes"`
-	// Notes list the declarations that were ignored, with reasons.
+	// Notes lists the files and directories that were ignored, each with the reason.
 	Notes []string `json:"notes,omitempty"`
 }
 
@@ -133,7 +133,7 @@ type RuntimeVersion struct {
 	// Alias is another name of the version.
 	Alias   string `json:"alias,omitempty"`
 	Manager string `json:"manager"`
-	// Path is the version's directory, empty for a package.
+	// Path is the directory of the version; empty if the version is installed as a package.
 	Path string `json:"path,omitempty"`
 	// Active is set if the version is active in the working directory.
 	Active bool `json:"active,omitempty"`
