@@ -78,7 +78,7 @@ func (d *Daemon) journal(ctx context.Context, lines int, follow bool) (code int,
 // maxLine is the length of the longest log line that is read, in bytes.
 const maxLine = 1 << 20
 
-// lastLines returns the last n lines of a file that contain a text.
+// lastLines searches a file for lines that contain the given text, and returns the last n of these lines.
 func lastLines(path, text string, n int) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
