@@ -343,7 +343,7 @@ func TestHelp_ExitCodes(t *testing.T) {
 func TestUsage_UnknownCommand(t *testing.T) {
 	for line, hint := range map[string]string{
 		"serach firefox": "did you mean: search", "stauts": "did you mean: status",
-		// The hint is printed even if a later argument is the name of a command.
+		// "did you mean" is printed even if a later argument is the name of a command.
 		"serach info": "did you mean: search", "upgrade": "see --help",
 	} {
 		args := strings.Fields(line)

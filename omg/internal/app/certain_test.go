@@ -15,15 +15,15 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// withBasis returns a backend whose results have the basis b. If the parameter some is set, each list in a result has one
-// element; otherwise the lists are empty.
-func withBasis(b wire.Basis, some bool) fake {
+// withBasis returns a backend whose results have the basis b. If filled is set, each list in a result has one element;
+// otherwise the lists are empty.
+func withBasis(b wire.Basis, filled bool) fake {
 	f := fake{
 		search: &wire.SearchResult{Basis: b}, info: &wire.InfoResult{Basis: b}, installed: &wire.InstalledResult{Basis: b},
 		explicit: &wire.ExplicitResult{Basis: b}, outdated: &wire.OutdatedResult{Basis: b}, security: &wire.SecurityResult{Basis: b},
 		status: &wire.StatusResult{Basis: b},
 	}
-	if !some {
+	if !filled {
 		f.info.Missing = []wire.Missing{{Name: "core/a"}}
 		return f
 	}
@@ -88,10 +88,10 @@ func TestCertain(t *testing.T) {
 	for _, s := range []struct {
 		name  string
 		basis wire.Basis
-		local bool   // whether the local database is uncertain; otherwise a repository is uncertain
-		sure  bool   // whether the result counts as certain, because pacman would use the same databases
+		local bool   // if set, the local database is the uncertain source; otherwise a repository is
+		sure  bool   // whether omg treats the result as certain, because pacman would use the same databases
 		empty bool   // whether an empty result is a failure, because data that could have filled it is missing
-		note  string // the note that every command prints; empty if some commands print no note
+		note  string // a part of the note that every command prints; empty if not every command prints a note
 	}{
 		{name: "ok", basis: wire.Basis{Sources: core(wire.SourceOK, false)}, sure: true},
 		{name: "an old database", basis: wire.Basis{Sources: core(wire.SourceStale, false)}, sure: true},
@@ -107,34 +107,34 @@ func TestCertain(t *testing.T) {
 			if s.local && !c.local || !s.local && !c.repos {
 				continue
 			}
-			for _, some := range []bool{true, false} {
-				t.Run(fmt.Sprintf("%s/%s/%t", s.name, c.line, some), func(t *testing.T) {
-					checkCertain(t, withBasis(s.basis, some), c, s.sure, s.empty, some, s.note)
+			for _, filled := range []bool{true, false} {
+				t.Run(fmt.Sprintf("%s/%s/%t", s.name, c.line, filled), func(t *testing.T) {
+					checkCertain(t, withBasis(s.basis, filled), c, s.sure, s.empty, filled, s.note)
 				})
 			}
 		}
 	}
 }
 
-func checkCertain(t *testing.T, f fake, c commandCase, sure, empty, some bool, note string) {
+func checkCertain(t *testing.T, f fake, c commandCase, sure, empty, filled bool, note string) {
 	args := strings.Fields(c.line)
 	code, out, stderr := f.run(t, args...)
 	want := exit.OK
 	switch {
-	case (!some || c.limit) && empty:
+	case (!filled || c.limit) && empty:
 		want = exit.Failed
-	case !some:
+	case !filled:
 		want = c.none
 	}
 	if c.forRemoval && !sure {
 		require.Equal(t, exit.Failed, code)
 		require.Empty(t, out)
 		require.Contains(t, stderr, "omg: error: the result is partial: "+strings.TrimPrefix(note, "partial: "))
-		require.Contains(t, stderr, "omg: hint: with --partial, omg prints it\n")
+		require.Contains(t, stderr, "omg: hint: with --partial, omg prints the result\n")
 		code, out, stderr = f.run(t, append(args, "--partial")...)
 	}
 	require.Equal(t, want, code, stderr)
-	require.Equal(t, some || c.alwaysPrint, out != "", out)
+	require.Equal(t, filled || c.alwaysPrint, out != "", out)
 	if note != "" {
 		require.Contains(t, stderr, note)
 	}
@@ -154,7 +154,7 @@ func checkCertain(t *testing.T, f fake, c commandCase, sure, empty, some bool, n
 	require.Equal(t, exit.Failed, code)
 	require.Empty(t, out)
 	require.Contains(t, stderr, "omg: error: the result is partial: "+strings.TrimPrefix(note, "partial: "))
-	require.Contains(t, stderr, "omg: hint: without --strict, omg prints it\n")
+	require.Contains(t, stderr, "omg: hint: without --strict, omg prints the result\n")
 	require.Equal(t, 2, strings.Count(stderr, "\n"), stderr)
 }
 
@@ -327,7 +327,7 @@ func TestCertain_Info(t *testing.T) {
 	require.Empty(t, stderr)
 }
 
-// TestCertain_Which checks that commands that do not use sources are not affected.
+// TestCertain_Which checks that --strict does not affect commands that use no sources.
 func TestCertain_Which(t *testing.T) {
 	code, out, _ := fullBackend().run(t, "--strict", "list", "-q")
 	require.Equal(t, exit.OK, code)

@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestCommands_ByName checks that only the commands whose names are among the arguments are made, and all commands for
-// the help.
+// TestCommands_ByName checks that a command is created only if its name is among the arguments, and that the help
+// creates all commands.
 func TestCommands_ByName(t *testing.T) {
 	a := &app{}
 	for _, c := range all {

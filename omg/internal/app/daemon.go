@@ -97,14 +97,14 @@ func (a *app) daemon() *manage.Daemon {
 	return d
 }
 
-// daemonAction returns the action of a command that manages the daemon. If the function do runs a program, such as
-// systemctl, the command ends with the exit code of that program.
-func (a *app) daemonAction(do func(*manage.Daemon, *cli.Context) (int, error)) cli.ActionFunc {
+// daemonAction returns the action of a command that manages the daemon. If the function manageDaemon runs a
+// program, such as systemctl, the command ends with the exit code of that program.
+func (a *app) daemonAction(manageDaemon func(*manage.Daemon, *cli.Context) (int, error)) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if err := noArguments(c); err != nil {
 			return err
 		}
-		code, err := do(a.daemon(), c)
+		code, err := manageDaemon(a.daemon(), c)
 		switch {
 		case errors.Is(err, manage.ErrNotRunning):
 			return exit.With(exit.NotFound, err)

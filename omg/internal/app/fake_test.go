@@ -50,7 +50,7 @@ type fake struct {
 
 	// errs holds errors to return instead of results, by the name of the method.
 	errs map[string]error
-	// waits makes Search and Info call the function beforeWait after the first package.
+	// If waits is set, Search and Info call the function beforeWait after the first package.
 	waits bool
 	// onWait is called after beforeWait, with the output that omg has printed so far. It may be nil.
 	onWait func(printed string)
@@ -82,8 +82,8 @@ func (f fake) runBackend(t *testing.T, args ...string) (code int, stdout, stderr
 	return code, out.String(), errs.String(), &f
 }
 
-// give records the request, and returns a copy of the result r or the error in errs. It copies r because commands change
-// the results that they receive.
+// give is called by the methods of fake. It records the request, and returns either a copy of the result r or the error
+// in errs. r is copied because commands change the results that they receive.
 func give[R any](f *fake, question string, r *R) (*R, error) {
 	f.questions = append(f.questions, question)
 	if err := f.errs[question]; err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// jsonFields returns the fields of a struct by their JSON names, with texts that are cleaned for a terminal. Fields
-// that JSON omits are empty strings, because an unknown number is not zero.
+// jsonFields returns a map from the JSON name of each field of a struct to its value. Texts are cleaned for a terminal.
+// If JSON omits a field, the map contains an empty string, because an unknown number is not zero.
 func jsonFields(element any) (map[string]any, error) {
 	b, err := json.Marshal(element)
 	if err != nil {

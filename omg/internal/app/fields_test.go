@@ -66,17 +66,17 @@ func fullBackend() fake {
 	return f
 }
 
-// fieldPaths adds the names of all fields in a JSON document to the map into.
-func fieldPaths(prefix string, v any, into map[string]bool) {
+// fieldPaths adds the names of all fields in a JSON document to the map names.
+func fieldPaths(prefix string, v any, names map[string]bool) {
 	switch v := v.(type) {
 	case map[string]any:
 		for key, inner := range v {
-			into[prefix+key] = true
-			fieldPaths(prefix+key+".", inner, into)
+			names[prefix+key] = true
+			fieldPaths(prefix+key+".", inner, names)
 		}
 	case []any:
 		for _, inner := range v {
-			fieldPaths(strings.TrimSuffix(prefix, ".")+"[].", inner, into)
+			fieldPaths(strings.TrimSuffix(prefix, ".")+"[].", inner, names)
 		}
 	}
 }
@@ -108,7 +108,7 @@ func TestFields_Stay(t *testing.T) {
 		args := append(strings.Fields(command), arguments[command]...)
 		if way == "format" {
 			f := fullBackend()
-			f.outdated.Foreign, f.info.Missing = nil, nil // their elements do not have the fields of the other lists
+			f.outdated.Foreign, f.info.Missing = nil, nil // the elements of these two lists lack fields that the template uses
 			code, out, stderr := f.run(t, append(args, "--format", "{{."+strings.Join(fields, "}}{{.")+"}}")...)
 			require.NotEqual(t, exit.Usage, code, "%s: %s", command, stderr)
 			require.NotEmpty(t, strings.TrimSpace(out), command)

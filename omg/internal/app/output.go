@@ -56,11 +56,11 @@ type output struct {
 	outputOptions
 	app   *app
 	w     *bufio.Writer
-	held  *bytes.Buffer // the output, until the result is known to be certain; nil if uncertain results may be printed
+	held  *bytes.Buffer // buffers the output until the result is known to be certain; nil if uncertain results may be printed
 	style show.Style
 	tmpl  *template.Template
 
-	odd []string // names of packages that are not printed, because the names could be taken for something else
+	odd []string // package names that are not printed, because a program could take the names for an option or a command
 }
 
 func (a *app) output(c *cli.Context, o outputOptions) (*output, error) {
@@ -220,17 +220,17 @@ func (o *output) end() error {
 		_, err = o.held.WriteTo(o.app.stdout)
 	}
 	if n := len(o.odd); n > 0 {
-		what := "1 package whose name"
+		note := "left out 1 package whose name could be taken for something else on a command line"
 		if n > 1 {
-			what = fmt.Sprintf("%d packages whose names", n)
+			note = fmt.Sprintf("left out %d packages whose names could be taken for something else on a command line", n)
 		}
-		o.app.printNote(fmt.Sprintf("left out %s could be taken for something else on a command line: %s", what, quoted(o.odd)))
+		o.app.printNote(note + ": " + quoted(o.odd))
 	}
 	return err
 }
 
-// endOn ends the output of a result that depends on sources. It prints notes about missing and stale sources. If only
-// certain results may be printed, as with --strict, an uncertain result is an error.
+// endOn ends the output of a result that depends on sources. It prints notes about missing and stale sources. If
+// uncertain results must not be printed, as with --strict, endOn returns an error for an uncertain result.
 func (o *output) endOn(b *wire.Basis) error {
 	if why := uncertain(b); o.certainOnly && why != "" {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", why), Hint: o.hint()}
@@ -245,9 +245,9 @@ func (o *output) endOn(b *wire.Basis) error {
 // hint returns a hint at the option with which omg prints an uncertain result.
 func (o *output) hint() string {
 	if o.app.strict {
-		return "without --strict, omg prints it"
+		return "without --strict, omg prints the result"
 	}
-	return "with --partial, omg prints it"
+	return "with --partial, omg prints the result"
 }
 
 // uncertain returns the reason why a result is uncertain, or "". An old database is not a reason: pacman would use the

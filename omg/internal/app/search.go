@@ -66,12 +66,12 @@ func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequ
 	case o.aur && o.noAUR:
 		return nil, command.Usagef("--aur and --no-aur exclude each other")
 	case o.aur && len(r.Repos) > 0:
-		return nil, command.Usagef("--aur and --repo exclude each other: --repo aur adds the AUR")
+		return nil, command.Usagef("--aur and --repo exclude each other: to search the AUR too, add --repo aur")
 	case o.live && o.offline:
 		return nil, command.Usagef("--live and --offline exclude each other")
 	case o.aur:
 		r.OnlyAUR = true
-		r.Repos = []string{wire.SourceAUR} // has the same effect in earlier versions of omgd, which ignore OnlyAUR
+		r.Repos = []string{wire.SourceAUR} // for earlier versions of omgd, which ignore OnlyAUR
 	}
 	if len(r.Words) == 0 && len(r.Repos) == 0 {
 		return nil, command.Usagef("search needs at least one word, e.g. omg search firefox")
@@ -156,7 +156,7 @@ func (o *output) pkg(p *wire.Package, found *[]wire.Package, human func(*bufio.W
 	return o.element(p, o.repositoryName(p), func(w *bufio.Writer) { human(w, p) })
 }
 
-// quoted returns the words joined in quotation marks, shortened to fit on a line.
+// quoted joins the words, shortens the text to fit on a line, and puts it in quotation marks.
 func quoted(words []string) string {
 	const most = 60
 	s := strings.Join(words, " ")

@@ -114,7 +114,7 @@ func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
 	}
 	if len(all.Missing) > 0 {
 		// The names of all installed packages are known, even of packages whose descriptions could not be read. Therefore
-		// the missing packages are not installed, even if the result is partial.
+		// the packages in Missing are not installed, even if the result is partial.
 		return a.notInstalled(all.Missing, &wire.Basis{})
 	}
 	found := len(all.Packages)
@@ -122,7 +122,8 @@ func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
 		return nil
 	}
 	if o.fail >= 0 {
-		found = 0 // no advisory has this severity, but the result is uncertain: emptyListError returns a failure
+		// No known advisory has this severity, but one may be missing: with found = 0, emptyListError returns a failure.
+		found = 0
 	}
 	return emptyListError(&all.Basis, found)
 }
