@@ -122,8 +122,8 @@ func TestDump(t *testing.T) {
 	require.Len(t, w.run("dump", filepath.Join(w.indexes(), "core.omgidx")).lines(), 24)
 }
 
-// TestVerify checks that verify finds every flipped bit, and that it reports each bad index and still checks the other
-// indexes.
+// TestVerify checks that verify detects every flipped bit. If an index is bad, verify must report this and still check the
+// other indexes.
 func TestVerify(t *testing.T) {
 	w := newTestSystem(t)
 	w.built()
@@ -193,7 +193,7 @@ func TestVerify_Sparse(t *testing.T) {
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(16<<20))
 }
 
-// TestInspect_NotWritten checks that a command reports only once that its output cannot be written.
+// TestInspect_NotWritten checks that if the output cannot be written, a command prints only one error.
 func TestInspect_NotWritten(t *testing.T) {
 	w := newTestSystem(t)
 	w.built()

@@ -21,8 +21,8 @@ func newProgress(w io.Writer) *progress {
 	return &progress{terminal: w}
 }
 
-// counter returns a function that must be called once for each package that was read. Without a terminal, counter returns
-// nil.
+// counter returns a function that counts packages: it must be called once for each package that was read. Without a
+// terminal, counter returns nil.
 func (p *progress) counter() func() {
 	if p.terminal == nil {
 		return nil

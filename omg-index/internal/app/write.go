@@ -92,7 +92,7 @@ func (b *build) toFile(out string) error {
 func (b *build) write(builder *pkgindex.Builder, out string, results []*result) (size int64, err error) {
 	if err := builder.WriteFile(out); err != nil {
 		wrong := &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write the index: %w", err)}
-		if errors.Is(err, fs.ErrNotExist) { // the directory does not exist
+		if errors.Is(err, fs.ErrNotExist) { // the directory of the output file does not exist
 			wrong.Hint = "make the directory " + filepath.Dir(out) + " first"
 		}
 		return 0, wrong
