@@ -8,7 +8,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// foreign holds the installed packages that are in no repository, compared with the AUR.
+// foreign holds the installed packages that are in no repository, and how they compare with the AUR's data.
 type foreign struct {
 	packages []wire.ForeignPackage // sorted by name
 	known    bool                  // whether any data of the AUR was available for the comparison

@@ -80,8 +80,8 @@ func TestForeign(t *testing.T) {
 	}
 }
 
-// TestForeign_Counts checks that ignored updates are counted separately, and that packages that are out of date or orphaned
-// are counted in any state.
+// TestForeign_Counts checks that ignored updates are counted separately, and that all packages that are flagged out of date
+// or orphaned are counted, whether they have an update or not.
 func TestForeign_Counts(t *testing.T) {
 	in := withForeign(t)
 	in.AUR, in.Replies = aur(t, "gone", "2-1", "later", "2-1", "other", "0-1"), replies(checked+1)

@@ -163,8 +163,8 @@ func TestSearch_Usage(t *testing.T) {
 	require.Equal(t, 1, f.Total)
 }
 
-// TestSearch_Suggestions checks that a search without results suggests similar names. A search for regular expressions
-// does not.
+// TestSearch_Suggestions checks that a search without results suggests similar names, unless it is a search for regular
+// expressions.
 func TestSearch_Suggestions(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "firefox", "1-1", "nano", "1-1")}})
 	suggestions := func(r *wire.SearchRequest) []string {

@@ -79,8 +79,8 @@ func TestStatus_Index(t *testing.T) {
 	require.Equal(t, wire.IndexStatus{Packages: 4, Built: 9, Files: []string{at("two"), at("multilib"), at("aur")}}, status.Index)
 }
 
-// TestStatus_Told checks that a status has the problems and runtimes of the inputs, and that adding problems to the result
-// does not change the inputs.
+// TestStatus_Told checks that a status contains the problems and runtimes of the inputs, and that adding problems to the
+// status does not change the inputs.
 func TestStatus_Told(t *testing.T) {
 	in := Inputs{
 		Problems: append(make([]wire.Problem, 0, 5), wire.Problem{Name: "db.lck", State: "busy"}), Runtimes: []wire.Runtime{{Runtime: "go", Version: "1.30"}},

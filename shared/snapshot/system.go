@@ -288,7 +288,7 @@ func (s *Snapshot) installed(name string) string {
 	return s.system.versions[name]
 }
 
-// unknown returns the error for a request that needs the installed packages while they are unknown.
+// unknown returns the error for a request that needs the installed packages, if it is unknown which packages are installed.
 func (s *Snapshot) unknown() error {
 	if s.in.Local.Why == "" {
 		return wire.Errorf(wire.CodeNotReady, "the installed packages are unknown")
