@@ -200,7 +200,7 @@ func trail(path string) (list []string) {
 	return append(list, at)
 }
 
-// LibAlpm returns the repository as the type that is passed to libalpm.
+// LibAlpm converts the repository into the type that is passed to libalpm.
 func (r *Repository) LibAlpm() pacmandb.Repo { return pacmandb.Repo{Name: r.Name, Usage: r.Usage} }
 
 // UnreadablePackages returns a text that lists the installed packages that could not be read, which is empty if all could

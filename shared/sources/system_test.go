@@ -75,7 +75,7 @@ func (s *system) repository(t testing.TB, name string) *Repository {
 	return nil
 }
 
-// names returns the names of the configured repositories in order.
+// names returns the names of p.Repositories, in the same order.
 func names(p *Pacman) (names []string) {
 	for _, r := range p.Repositories {
 		names = append(names, r.Name)
@@ -123,7 +123,7 @@ func copyFile(t testing.TB, source, target string) {
 	require.NoError(t, os.Chtimes(target, at, at))
 }
 
-// catchUp advances virtual time to the last change of some files, because the kernel's clock is not virtual.
+// catchUp advances virtual time to the last change of some files. The kernel sets a file's times by the real clock.
 func catchUp(t testing.TB, paths ...string) {
 	t.Helper()
 	for _, path := range paths {
