@@ -71,7 +71,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 		footer = "Global options: see " + app.Name + " --help"
 	}
 	prepare(app.Commands, footer)
-	// The framework ignores write errors when it prints the help or the version. Therefore printErr keeps the last error.
+	// The framework ignores write errors when it prints the help or the version. Therefore printErr keeps the last write error.
 	var printErr error
 	cli.HelpPrinterCustom = func(w io.Writer, templ string, data any, funcs map[string]any) {
 		var text bytes.Buffer
