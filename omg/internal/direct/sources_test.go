@@ -236,7 +236,8 @@ func TestOwnIndex(t *testing.T) {
 	require.NotEmpty(t, w.notes)
 }
 
-// TestOwnIndex_Earlier checks that of several databases with indexes, only a changed database is read.
+// TestOwnIndex_Earlier checks that if every database has an index and one database has changed, only this database is
+// read.
 func TestOwnIndex_Earlier(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
