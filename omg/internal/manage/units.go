@@ -56,7 +56,8 @@ func systemctl(ctx context.Context, verb string, units ...string) (code int, err
 // errNoTool means that a program is not installed.
 var errNoTool = errors.New("not in PATH")
 
-// tool finds a program in PATH. It does not use os/exec, which every call of omg would have to load.
+// tool finds a program in PATH. It does not use package os/exec, because every start of omg would have to load this
+// package.
 func tool(name string) (string, error) {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		path := filepath.Join(dir, name)
