@@ -22,7 +22,7 @@ type Options struct {
 	Advisories string
 	// Args holds the whole command line, for omg-direct.
 	Args []string
-	// Note prints a line about the source of the answer.
+	// Note prints a line that says from which data omg answers.
 	Note func(line string)
 }
 
