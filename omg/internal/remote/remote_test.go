@@ -264,7 +264,7 @@ func TestBreak_NothingPassed(t *testing.T) {
 			return nil
 		})[question]
 		err := ask(t.Context(), w.backend(backend.Options{}))
-		if len(names) > 0 { // the client passed on the first package before it noticed the end of the connection
+		if len(names) > 0 { // a package was printed before the client noticed that the connection had ended
 			require.ErrorIs(t, err, client.ErrBroken)
 			require.Empty(t, w.became)
 			continue
