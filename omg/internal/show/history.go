@@ -8,8 +8,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Change prints a line about the counts that differ from the counts before. For a count that was unknown before, the
-// line shows only the new value.
+// Change prints a line that lists the counts that have changed. For a count that was unknown before, the line shows only
+// the new value.
 func (s Style) Change(w *bufio.Writer, before *wire.Counts, e *wire.HistoryEntry) {
 	p := printer{s, w}
 	p.raw(time.Unix(e.At, 0).Format(time.DateTime))
