@@ -337,8 +337,8 @@ func TestCertain_Which(t *testing.T) {
 	require.Equal(t, "x\n", out)
 }
 
-// TestExitCodes_OfRefusals checks that all commands end with the same exit code for the same error code of the
-// protocol.
+// TestExitCodes_OfRefusals checks that the exit code of a refused request depends only on the protocol's error code, and
+// not on the command.
 func TestExitCodes_OfRefusals(t *testing.T) {
 	want := map[wire.Code]int{
 		wire.CodeNotFound: exit.Failed, wire.CodeInvalid: exit.Usage, wire.CodeInternal: exit.Failed, wire.CodeNetwork: exit.Network,

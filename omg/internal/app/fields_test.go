@@ -81,7 +81,7 @@ func fieldPaths(prefix string, v any, names map[string]bool) {
 	}
 }
 
-// arguments holds the arguments that a command needs.
+// arguments maps the name of a command to the arguments that the command needs.
 var arguments = map[string][]string{
 	"search": {"x"}, "info": {"x"}, "owns": {"/x"}, "files": {"x"}, "why": {"x"}, "use": {"node", "20"},
 }

@@ -35,14 +35,14 @@ type outputOptions struct {
 	certainOnly bool
 }
 
-// listFlags returns the flags of commands that print a list. The help shows the parameter example, a template for one
-// element.
+// listFlags returns the flags of commands that print a list. The parameter example is a template for one element, which
+// the help shows.
 func (o *outputOptions) listFlags(example string) []cli.Flag {
 	return append(o.flags(example), &cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Destination: &o.quiet, Usage: "print names only"})
 }
 
-// flags returns the flags of commands that print a single result. The help shows the parameter example, a template for
-// the result.
+// flags returns the flags of commands that print a single result. The parameter example is a template for the result,
+// which the help shows.
 func (o *outputOptions) flags(example string) []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "json", Destination: &o.json, Usage: "print JSON"},
