@@ -73,8 +73,9 @@ const (
 	colorFailed  = "\x1b[1;31m"
 )
 
-// printer prints text with the colours and the width of its Style. Only the method raw writes text unchanged, and it is used only for omg's own text; all
-// other methods clean their text first. The methods ignore write errors, because the final flush returns the first one.
+// printer prints text with the colours and the width of its Style. Only the method raw writes text unchanged, and it is
+// used only for omg's own text; all other methods clean their text first. The methods ignore write errors, because the
+// final flush returns the first write error.
 type printer struct {
 	Style
 	w *bufio.Writer

@@ -15,8 +15,9 @@ func (p printer) newline(column int) {
 	p.raw(strings.Repeat(" ", column))
 }
 
-// wrap prints a text that begins at the column start, and indents its further lines to this column. Like pacman, wrap
-// merges the spaces at a line break, and does not break a word that is too long for a line.
+// wrap prints a text and wraps it. The text begins in the column that start gives, and its further lines are indented to
+// the same column. Like pacman, wrap merges the spaces at a line break, and does not break a word that is too long for a
+// line.
 func (p printer) wrap(s string, start int) {
 	s = termtext.Clean(s)
 	if p.Width == 0 || start > p.Width {
