@@ -33,7 +33,7 @@ func (d *Daemon) managed() bool {
 	return false
 }
 
-// unitDirs returns the directories in whose subdirectory systemd/user systemd searches for a user's units
+// unitDirs returns a list of directories. In each directory DIR, systemd searches DIR/systemd/user for a user's units
 // (systemd.unit(5)).
 func unitDirs(get func(string) string) []string {
 	dirs := []string{"/etc", "/run", "/usr/local/lib", "/usr/lib"}
