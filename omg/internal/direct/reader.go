@@ -185,8 +185,8 @@ func (r *reader) slower(why []string) string {
 
 // examine returns a repository as a source, in the result e. If an index matches the repository's database, e contains
 // this index; otherwise e contains the state of the database. If e.NeedsBuild is set, the caller must read the database,
-// and the result why explains to the user why this is necessary. If the database cannot be read, the caller must use the
-// result earlier instead of e: the state with the last index.
+// and the result why is the reason, in words for the user. If the database cannot be read, the caller must use the result
+// earlier instead of e. This result contains the last index, if there is one.
 func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earlier sources.Examined, why string) {
 	indexes, why := r.indexes(repo)
 	e = repo.Examine(ctx, nil)
