@@ -70,7 +70,7 @@ func find(commands []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// flagNames maps each name of each flag to true if the flag needs a value.
+// flagNames returns a map whose keys are all names of the flags. The value is true if the flag needs a value.
 func flagNames(flags []cli.Flag) map[string]bool {
 	names := make(map[string]bool, 2*len(flags))
 	for _, f := range flags {
