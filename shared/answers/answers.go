@@ -67,7 +67,7 @@ func (e *Encoder) find(s *snapshot.Snapshot, r *wire.SearchRequest) (*snapshot.M
 // reportMemory tells the host how much memory a long list of hits needs until it is emitted. It does nothing if there
 // is no host.
 func (e *Encoder) reportMemory(hits []pkgindex.Hit) {
-	const shortList = 50 // a number of packages that usually fit into one chunk
+	const shortList = 50 // this many packages usually fit into one chunk
 	if e.host != nil && len(hits) > shortList {
 		e.host.Keep(cap(hits)*int(unsafe.Sizeof(pkgindex.Hit{})) + MaxChunk)
 	}
