@@ -83,7 +83,7 @@ func (f fake) runBackend(t *testing.T, args ...string) (code int, stdout, stderr
 }
 
 // give is called by the methods of fake. It records the request, and returns either a copy of the result r or the error
-// in errs. r is copied because commands change the results that they receive.
+// in errs. It copies r because commands change the results that they receive.
 func give[R any](f *fake, question string, r *R) (*R, error) {
 	f.questions = append(f.questions, question)
 	if err := f.errs[question]; err != nil {
