@@ -206,7 +206,7 @@ func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earl
 		}
 	}
 	if e.Index != nil && e.NeedsBuild {
-		why = e.Index.Path() + ": its database has changed since"
+		why = e.Index.Path() + ": the database has changed since this index was built"
 	}
 	return e, e, why
 }

@@ -256,7 +256,7 @@ func TestOwnIndex_Earlier(t *testing.T) {
 	require.ElementsMatch(t, want, names)
 	require.Equal(t, wire.SourceOK, source(t, result.Sources, "extra").State)
 	require.False(t, source(t, result.Sources, "extra").Outdated)
-	require.Equal(t, []string{"omg read the databases directly (slower): " + w.index("extra") + ": its database has changed since"}, w.notes)
+	require.Equal(t, []string{"omg read the databases directly (slower): " + w.index("extra") + ": the database has changed since this index was built"}, w.notes)
 	require.Equal(t, []string{w.index("core"), w.index("multilib")}, ask(w, (*Backend).Status).Index.Files)
 }
 
