@@ -22,7 +22,7 @@ func run(t *testing.T, all []scenario) {
 		t.Run(c.name, func(t *testing.T) {
 			w := newMachine(t, c.lines...)
 			require.Equal(t, c.want, w.format(New(w.env()).Active(c.runtime)))
-			// A Prober for only this runtime returns the same result.
+			// A Prober that was made for this runtime only must return the same result as one for all runtimes.
 			require.Equal(t, c.want, w.format(New(w.env(), c.runtime).Active(c.runtime)))
 		})
 	}

@@ -57,10 +57,10 @@ func (w *dirChain) up() *level {
 	}
 	has, device, remote := p.readDir(dir, first || p.env.CrossBorders, real)
 	if device != 0 && w.device != 0 && device != w.device && !p.env.CrossBorders {
-		p.addNote(dir, "not on the same file system as the directory below")
+		p.addNote(dir, "on another file system than its subdirectory: not searched")
 		return nil
 	}
-	if device != 0 { // readDir returns 0 for a directory that it could not read
+	if device != 0 { // readDir returns the device 0 if it could not read the directory
 		w.device = device
 	}
 	if dir == w.home {
@@ -69,7 +69,7 @@ func (w *dirChain) up() *level {
 	switch {
 	case dir == w.top || dir == "/":
 	case remote && !p.env.Remote:
-		p.addNote(dir, "a network file system or FUSE: nothing above is searched")
+		p.addNote(dir, "on a network file system or FUSE: its parent directories are not searched")
 	default:
 		w.next = filepath.Dir(dir)
 	}

@@ -12,12 +12,12 @@ import (
 )
 
 const (
-	maxEntries     = 4096   // entries that are read from a directory; a directory with more entries is not listed
-	maxPackages    = 65_536 // packages that are read from pacman's local database
+	maxEntries     = 4096   // maximum number of entries of a directory; a larger directory is not listed
+	maxPackages    = 65_536 // maximum number of packages that are read from pacman's local database
 	maxFile        = 64 << 10
-	maxLevels      = 128 // directories from the working directory upwards
+	maxLevels      = 128 // maximum number of directories that are searched upwards
 	direntBuf      = 32 << 10
-	direntOverhead = 19 // bytes of struct linux_dirent64 before the name: getdents64(2)
+	direntOverhead = 19 // number of bytes before the name in struct linux_dirent64: getdents64(2)
 )
 
 // This file makes system calls directly: os.File would register each file with the poller, which takes three more
@@ -179,7 +179,7 @@ func (p *Prober) isPresent(path string) bool {
 	return yes
 }
 
-// accessible reports whether a file exists, with a system call each time.
+// accessible reports whether a file exists. Unlike isPresent, it stores no result: each call makes a system call.
 func accessible(path string) bool {
 	_, err := retryEINTR(func() (int, error) { return 0, unix.Access(path, unix.F_OK) })
 	return err == nil

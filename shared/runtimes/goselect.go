@@ -88,8 +88,8 @@ func (p *Prober) goRoot(local Installation) string {
 	return local.Path
 }
 
-// goDemands finds go.work and go.mod as the go command does: upwards along the working directory's name, not its
-// resolved path.
+// goDemands finds go.work and go.mod as the go command does: it searches upwards along the path in $PWD, whose symlinks
+// are not resolved.
 func (p *Prober) goDemands() goDemand {
 	if p.goDemanded != nil {
 		return *p.goDemanded
@@ -159,7 +159,7 @@ func (p *Prober) goDeclared() (Declaration, bool) {
 	return f.declaration(Directory, d.path), true
 }
 
-// goChoice is the toolchain that runs.
+// goChoice is the Go toolchain that the go command would run.
 type goChoice struct {
 	version  string // the toolchain's name without "go"; "" means the local toolchain
 	declared *Declaration
@@ -244,8 +244,8 @@ func (p *Prober) activeGo(local Active) Active {
 	d, demanded := p.goDeclared()
 	choice := p.chooseGo(Installation{Version: local.Version, Manager: local.Manager, Path: local.Path})
 	if choice.version == "" || choice.version == local.Version {
-		// The local version runs. It is shown as declared by go.work or go.mod, unless the environment or a directory
-		// declares it.
+		// The local version runs. Declared is set to the requirement in go.work or go.mod, unless an environment
+		// variable or a file in a directory already declares the version.
 		if demanded && local.Version != "" {
 			if local.Declared == nil || local.Declared.Scope > Directory {
 				local.Declared = &d

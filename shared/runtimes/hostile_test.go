@@ -147,7 +147,7 @@ func TestActive_OtherFileSystem(t *testing.T) {
 	dir := need.SharedMemory(t)
 	p := New(Env{Root: t.TempDir(), Dir: dir})
 	require.Empty(t, p.All())
-	require.Equal(t, []Note{{"/dev", "not on the same file system as the directory below"}}, p.Notes())
+	require.Equal(t, []Note{{"/dev", "on another file system than its subdirectory: not searched"}}, p.Notes())
 	p = New(Env{Root: t.TempDir(), Dir: dir, CrossBorders: true})
 	require.Empty(t, p.All())
 	require.Empty(t, p.Notes())
@@ -172,7 +172,7 @@ func TestDirectory_RemoteFileSystem(t *testing.T) {
 	p.remote = func(int) bool { return true }
 	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.format(p.Active(Node)))
 	require.Equal(t, "", w.format(p.Active(Ruby)))
-	require.Equal(t, []string{"~/src/project: a network file system or FUSE: nothing above is searched"}, w.notes(p))
+	require.Equal(t, []string{"~/src/project: on a network file system or FUSE: its parent directories are not searched"}, w.notes(p))
 
 	env := w.env()
 	env.Remote = true

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// vendorOf returns the name that mise and asdf use for the vendor in SDKMAN's suffix.
+// vendorOf returns the name that mise and asdf use for a vendor of Java. The parameter name is SDKMAN's name of the
+// vendor, such as tem in 21.0.1-tem.
 func vendorOf(name string) string {
 	switch name {
 	case "amzn":

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	maxConfD = 16 // files that are read in a directory conf.d
-	maxAlso  = 8  // alternatives that a declaration may have in addition to its first version
+	maxConfD = 16 // maximum number of files that are read in a directory named conf.d
+	maxAlso  = 8  // maximum number of versions that a declaration may have in addition to its first one
 )
 
 // lastFirst returns the paths of the named files in a directory, in reverse alphabetical order, at most maxConfD.

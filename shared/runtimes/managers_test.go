@@ -251,7 +251,8 @@ func TestActive_Path(t *testing.T) {
 	})
 }
 
-// TestActive_Bar checks that the variables of a status bar's environment declare no version, unlike those of a shell.
+// TestActive_Bar checks that environment variables such as $PATH and $VIRTUAL_ENV select no version in a status
+// bar, although they do in a shell.
 func TestActive_Bar(t *testing.T) {
 	w := newMachine(t, with(nodes, "~/e/pyvenv.cfg: version = 3.9.2", "$VIRTUAL_ENV=$HOME/e", "$MISE_NODE_VERSION=18", "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin", "$PATH=$HOME/.nvm/versions/node/v18.20.4/bin:/usr/bin", ".nvmrc: 20", "/var/lib/pacman/local/python-3.13.7-1/", "$GOTOOLCHAIN=go1.22.1", "/usr/local/go/VERSION: go1.26.0")...)
 	env := w.env()

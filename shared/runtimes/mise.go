@@ -13,12 +13,12 @@ type mise struct {
 	envs         []string        // the environments in MISE_ENV; later environments take precedence
 	envFragments bool            // the setting env_conf_d: conf.d/NAME.ENV.toml only applies to the environment ENV
 	toolVersions []string        // names of the files in asdf's format, by precedence; by default .tool-versions
-	ceilings     map[string]bool // directories at which the search upwards ends
+	ceilings     map[string]bool // the directories in mise's setting ceiling_paths, at which its search upwards ends
 	ignored      []string        // configuration files that must not be read, and directories of such files
 	files        map[string]*miseFile
 	locks        map[string]map[string][]string // the locked versions, by the lock file's path and the tool
 	settings     *miseSettings
-	blocked      map[string]bool // runtimes that are requested for other systems only, so that mise does not manage them
+	blocked      map[string]bool // runtimes that mise does not manage here, because the file requests them only for other systems
 }
 
 // miseSettings has the merged settings of all configuration files of mise.
@@ -191,8 +191,8 @@ func (p *Prober) miserc() table {
 
 func (p *Prober) miseSystem() string { return p.env.Root + "/etc/mise" }
 
-// miseEnds reports whether mise's search upwards from the working directory ends before it reaches dir. The search ends
-// before a ceiling: mise reads neither the files in the ceiling nor those in the directories above.
+// miseEnds reports whether mise's search upwards from the working directory ends before it reaches dir. It ends at the
+// directories in mise's setting ceiling_paths: mise reads no files in such a directory or above it.
 func (p *Prober) miseEnds(dir string) bool {
 	for ceiling := range p.mise().ceilings {
 		if inside(ceiling, dir) && inside(p.levelDir(), ceiling) {

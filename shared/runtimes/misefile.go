@@ -37,8 +37,8 @@ type miseRequest struct {
 	os   []string // nil: all systems
 }
 
-// requests returns what an entry of [tools] requests: a string or a number, a table with a version, prefix, path or ref
-// and options, or an array of these.
+// requests returns the versions that an entry of [tools] requests. The entry is a string, a number, a table (with a
+// version, prefix, path or Git reference, and options), or an array of strings, numbers and tables.
 func requests(entry any) []miseRequest {
 	switch v := entry.(type) {
 	case string:
@@ -122,8 +122,8 @@ func (p *Prober) miseLeaves(tool string) bool {
 	return p.mise().blocked[tool] || slices.Contains(s.disabled, tool)
 }
 
-// miseAllows removes the entries of a .tool-versions that mise ignores. It removes none if mise is not installed, or if
-// asdf is installed, which reads the file too.
+// miseAllows removes from all, the entries of a .tool-versions file in dir, those entries that mise ignores. If mise is
+// not installed, or if asdf is installed too, which reads all entries, miseAllows removes nothing.
 func (p *Prober) miseAllows(dir string, all []rawDeclaration) []rawDeclaration {
 	if !p.miseInstalled() || p.isPresent(p.asdfInstalls()) {
 		return all
@@ -134,8 +134,8 @@ func (p *Prober) miseAllows(dir string, all []rawDeclaration) []rawDeclaration {
 	return slices.DeleteFunc(all, func(f rawDeclaration) bool { return p.miseLeaves(f.runtime) })
 }
 
-// miseResolve applies mise's aliases and the lock file to want, which is a requested version. It returns the resulting
-// version or prefix in as. The result unknown means that only mise can resolve the requested version.
+// miseResolve applies mise's aliases and the lock file to want, which is a requested version. The result as is
+// the resulting version or prefix. The result unknown is true if only mise can resolve the requested version.
 func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown bool) {
 	if isTemplate(want) {
 		return want, true
@@ -165,8 +165,9 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 	return as, isTemplate(as)
 }
 
-// subtract subtracts the numbers in steps from the numbers of a version: 20 minus 2 is 18, and 1.3.1 minus 0.1 is 1.2. If
-// a difference is negative, the last earlier number that is not 0 is lowered by 1 and ends the version: 3.0 minus 0.1 is 2.
+// subtract subtracts each number in steps from the number at the same place of a version: 20 minus 2 is 18, and 1.3.1
+// minus 0.1 is 1.2. If one difference would be negative, as in 3.0 minus 0.1, subtract goes back to the closest number
+// before it that is not 0, lowers this number by 1 and drops the numbers after it: the result is 2.
 func subtract(from, steps string) (string, bool) {
 	nums, ok := parsePartial(from)
 	by, valid := parsePartial(steps)
@@ -219,8 +220,8 @@ func (p *Prober) miseLocked(f *miseFile, name, want string) string {
 }
 
 // lockOf returns the path of a configuration file's lock file. The lock file is in the same directory, in the directory
-// above a conf.d, or in the root of a monorepo. Its name contains the environment and the word local if the name of the
-// configuration file does.
+// above a conf.d, or in the root of a monorepo. For mise.test.local.toml, the lock file is
+// mise.test.local.lock: it has the same environment (test) and the same word local in its name.
 func (p *Prober) lockOf(f *miseFile) string {
 	dir, name := filepath.Split(f.path)
 	dir = filepath.Clean(dir)

@@ -14,11 +14,11 @@ import (
 // version 4, and each further name means a version that is higher by 2.
 var lts = [...]string{"argon", "boron", "carbon", "dubnium", "erbium", "fermium", "gallium", "hydrogen", "iron", "jod", "krypton"}
 
-// firstLTS is the major version that the first name in the list lts means.
+// firstLTS is the major version of Node.js whose name is the first element of lts.
 const firstLTS = 4
 
-// newestLTS is the major version that the last name in the list lts means. Later long-term releases are only found if nvm
-// is installed, because nvm stores their names.
+// newestLTS is the major version of Node.js whose name is the last element of lts. Names of later long-term releases are
+// known only if nvm is installed, because nvm stores them.
 const newestLTS = firstLTS + 2*(len(lts)-1)
 
 // maxExtends limits the length of a chain of files in which the key volta.extends of each file leads to the next file.

@@ -157,7 +157,8 @@ func linkTarget(path string) string {
 	return target
 }
 
-// isLinkOfManager reports whether a directory is a symlink to the version that a manager has switched to.
+// isLinkOfManager reports whether dir is the path of a symlink that a manager makes to the selected version, such as
+// nvm's symlink named current.
 func (p *Prober) isLinkOfManager(runtime, dir string) bool {
 	if runtime == Node && dir == p.variable("FNM_MULTISHELL_PATH") {
 		return true

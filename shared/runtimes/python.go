@@ -26,8 +26,8 @@ func isImplementation(want string) bool {
 	return want != "" && implementation == want
 }
 
-// pythonRequest converts a version in uv's notation: cpython@3.12, cp312, pypy-3.10.14-linux-x86_64-gnu. Any other text
-// is returned unchanged.
+// pythonRequest converts a version in uv's notation to a plain version: cpython@3.12 and cp312 become 3.12, and
+// pypy-3.10.14-linux-x86_64-gnu becomes pypy-3.10.14. Any other text is returned unchanged.
 func pythonRequest(want string) string {
 	i := 0
 	for i < len(want) && isLetter(want[i]) {

@@ -91,11 +91,11 @@ type Env struct {
 type DeclarationKind uint8
 
 const (
-	// Pin declares exactly one version.
+	// Pin means that the declaration allows exactly one version.
 	Pin DeclarationKind = iota
-	// Range declares any of several versions: 20, ^18, lts/*, stable.
+	// Range means that the declaration allows several versions: 20, ^18, lts/*, stable.
 	Range
-	// Floor declares a minimum version.
+	// Floor means that the declaration allows a minimum version and all later versions.
 	Floor
 )
 
@@ -128,9 +128,9 @@ type Declaration struct {
 	Scope   Scope
 	Source  string // the path of the file, or $ and the name of the variable
 
-	demands bool          // the declaration is a requirement and chooses no version
-	found   *Installation // the runtime in the declared directory, if a directory is declared and not a version
-	exact   bool          // a directory is declared, but it contains no runtime
+	demands bool          // the declaration is only a requirement: it chooses no version
+	found   *Installation // the runtime in the directory that is declared; nil if a version is declared, not a directory
+	exact   bool          // a directory is declared, not a version, and it contains no runtime
 	as      string        // the version that a lock file or an alias gives instead of Want; "" if neither does
 	unknown bool          // only the version manager can tell what Want means
 	manager string        // the manager to which the file Source belongs, if it is a global file; otherwise ""
@@ -155,7 +155,8 @@ type Active struct {
 	// Differs means that the shell runs Version although Declared selects another version, or a version that is not
 	// installed.
 	Differs bool
-	// Declared is the declaration that decided; nil if none did and the system's package runs.
+	// Declared is the declaration that determines which version should run. If there is none, Declared is nil and the
+	// system's package runs.
 	Declared *Declaration
 }
 
@@ -183,10 +184,10 @@ type Prober struct {
 	shell      map[string][]Declaration // the declarations in the environment, by runtime
 	existing   map[string]bool          // the results of isPresent, by path
 	listings   map[string]listing       // by directory
-	homeList   listing                  // of the home directory; nil until it is read
+	homeList   listing                  // the listing of the home directory; nil until the directory is read
 	dirents    []byte                   // the buffer into which the method list reads
 	versions   map[string][]Installation
-	dirs       map[string]string   // the directories that the method once has stored, by name
+	dirs       map[string]string   // the results of the method once: directories, by the name that was passed to once
 	managed    map[string][]string // the root directories of the managers that can install a runtime, by runtime
 	system     map[string]string
 	systems    map[string]maybeInstalled // by runtime

@@ -34,7 +34,7 @@ func parseTOML(text []byte) (table, error) {
 	root := table{}
 	at := root
 	var prefix []string
-	arrays := map[string]string{} // a text that identifies the current table of an array of tables, by the array's key
+	arrays := map[string]string{} // by the key of an array of tables: a text that identifies the last table of this array
 	seen := map[string]bool{}
 	twice := func(key []string) error { return fmt.Errorf("TOML: %q is there twice", strings.Join(key, ".")) }
 	once := func(key []string) bool {
@@ -82,7 +82,8 @@ func parseTOML(text []byte) (table, error) {
 	return root, nil
 }
 
-// subtable returns the table under a key and creates the table if necessary; false if the key has another value.
+// subtable returns the table under a key and creates the table if necessary; false if the key has a
+// value that is not a table.
 func subtable(t table, key []string) (table, bool) {
 	for _, name := range key {
 		switch v := t[name].(type) {

@@ -112,7 +112,7 @@ func (w *machine) notes(p *Prober) []string {
 	return all
 }
 
-// nodes contains arguments for newMachine: they create five versions of node that nvm has installed.
+// nodes contains arguments for newMachine. They make a machine on which nvm has installed five versions of node.
 var nodes = []string{
 	"~/.nvm/versions/node/v18.20.4/bin/node: x", "~/.nvm/versions/node/v20.11.0/bin/node: x", "~/.nvm/versions/node/v20.9.0/bin/node: x",
 	"~/.nvm/versions/node/v21.0.0/bin/node: x", "~/.nvm/versions/node/v22.0.0-rc.1/bin/node: x",

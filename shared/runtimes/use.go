@@ -79,7 +79,7 @@ func replaceLink(path, target string) (err error) {
 			return nil
 		}
 		if fi, statErr := os.Lstat(path); statErr == nil && fi.IsDir() {
-			err = fmt.Errorf("%s: a directory: move it away", path)
+			err = fmt.Errorf("%s is a directory and not a symlink: move it away", path)
 			break
 		}
 		if !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
