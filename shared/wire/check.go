@@ -9,10 +9,10 @@ import (
 // The limits of frames. The limit of a reply leaves room for the largest package. The limit of a request is small,
 // because anyone who can connect may send requests.
 const (
-	MaxDepth    = 16       // nesting depth of arrays and maps
-	MaxElements = 65_536   // values in one request, including keys of maps
-	MaxRequest  = 1 << 20  // bytes in the body of a request
-	MaxFrame    = 64 << 20 // bytes in the body of a reply
+	MaxDepth    = 16       // maximum nesting depth of arrays and maps
+	MaxElements = 65_536   // maximum number of values in one request, including keys of maps
+	MaxRequest  = 1 << 20  // maximum size of the body of a request, in bytes
+	MaxFrame    = 64 << 20 // maximum size of the body of a reply, in bytes
 )
 
 // ErrMalformed means that the bytes are not one MessagePack value within the limits.

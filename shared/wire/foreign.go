@@ -35,8 +35,8 @@ type AURCounts struct {
 	VCS     uint32 `msgpack:"vcs" json:"vcs"`
 	Gone    uint32 `msgpack:"gone" json:"gone"`
 	Unknown uint32 `msgpack:"unknown" json:"unknown"`
-	// OutOfDate counts the packages that are flagged out of date in the AUR, and Orphaned the packages without a
-	// maintainer, in any state.
+	// OutOfDate counts the packages that are flagged out of date in the AUR. Orphaned counts the packages without a
+	// maintainer. Both include the packages of all states.
 	OutOfDate uint32 `msgpack:"out_of_date" json:"out_of_date"`
 	Orphaned  uint32 `msgpack:"orphaned" json:"orphaned"`
 }

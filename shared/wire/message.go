@@ -14,7 +14,7 @@ type Header struct {
 	ID uint64
 	Op []byte // the operation's name: a slice of the frame, not a copy
 
-	before, behind []byte // the parts of the frame before and after the key and value of the id
+	before, behind []byte // the parts of the frame before and after the id, which is a key and its value
 }
 
 // AppendKey appends the request without its id. Requests that differ only in their ids result in equal bytes, which can
@@ -102,7 +102,7 @@ func DecodeReply(frame []byte) (r Reply, err error) {
 	case !hasID:
 		return r, ErrNoID
 	case r.Err == nil && r.Result == nil:
-		return r, fmt.Errorf("%w: a reply without result and error", ErrMalformed)
+		return r, fmt.Errorf("%w: a reply has neither a result nor an error", ErrMalformed)
 	}
 	return r, nil
 }

@@ -68,7 +68,7 @@ type IndexStatus struct {
 // Problem is a part of the system or of the daemon that does not work.
 type Problem struct {
 	Name  string `msgpack:"name" json:"name"`
-	State string `msgpack:"state" json:"state"` // "missing", "failed", "differs", "memory", "incomplete", "polling", "busy", "new"
+	State string `msgpack:"state" json:"state"` // one of "missing", "failed", "differs", "memory", "incomplete", "polling", "busy" and "new"
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
 
@@ -193,7 +193,7 @@ type CacheClearResult struct {
 	Cleared uint32 `msgpack:"cleared" json:"cleared"`
 }
 
-// HistoryRequest asks for earlier counts.
+// HistoryRequest asks for the counts that the status had earlier.
 type HistoryRequest struct {
 	// Limit is the maximum number of entries; 0 for all.
 	Limit uint32 `msgpack:"limit,omitempty"`

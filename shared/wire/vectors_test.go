@@ -57,8 +57,7 @@ func frame(body ...byte) []byte { return EndFrame(append(BeginFrame(nil), body..
 
 func count(n uint32) *uint32 { return &n }
 
-// good returns named frames that are valid: at least one request and one result for each operation, and errors. The key
-// of the map is the frame's name.
+// good returns valid frames, by name: at least one request and one result of each operation, and some error replies.
 func good() map[string][]byte {
 	source := Source{Name: "extra", Kind: KindRepository, State: SourceStale, Why: "older than 24 h", AsOf: 1_700_000_000, Changed: 1_700_000_100}
 	firefox := Package{Repo: "extra", Name: "firefox", Version: "120.0-1", Desc: "Fast, Private & Safe Web Browser", Groups: []string{"web"}}
