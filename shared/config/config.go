@@ -110,7 +110,8 @@ type Network struct {
 	Proxy string `toml:"proxy" format:"proxy"`
 	// User-Agent header; empty for the default, which contains omg, its version and the address of the project.
 	UserAgent string `toml:"user_agent" format:"line"`
-	// Time after which a request fails if less than 4 KiB of data arrived in this time.
+	// Time in which a server must begin its response. While the response continues, at least 4 KiB must arrive in each
+	// period of this length. Otherwise the request fails.
 	Timeout Duration `toml:"timeout" min:"100ms"`
 }
 

@@ -112,7 +112,7 @@ func keyNamed(name string) (key, bool) {
 	return keys()[i], true
 }
 
-// variable returns the name of a key's environment variable.
+// variable returns the name of the environment variable for the setting, such as OMG_LOG_LEVEL.
 func (k key) variable() string {
 	return "OMG_" + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
 }
@@ -122,7 +122,7 @@ func (k key) reloads() bool { return k.field.Tag.Get("reload") == "yes" }
 
 func (k key) in(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().FieldByIndex(k.index) }
 
-// set parses and checks the value v, and sets the setting in c to it.
+// set parses and checks the value v, and stores the result in the field of c that belongs to the setting.
 func (k key) set(c *Config, v value) error {
 	field := k.in(c)
 	switch field.Interface().(type) {
@@ -244,7 +244,7 @@ func address(s string, schemes ...string) error {
 	case schemes[0] == "https" && u.Scheme == "http" && !loopback(u.Hostname()):
 		return fmt.Errorf("%q is not encrypted: use https", s)
 	case u.RawQuery != "" || u.Fragment != "":
-		return fmt.Errorf("%q has more than a host and a path", s)
+		return fmt.Errorf("%q has a query or a fragment: remove everything from the ? or # on", s)
 	}
 	return nil
 }
@@ -254,7 +254,7 @@ func listen(s string) error {
 	if s == "" || filepath.IsAbs(s) {
 		return nil
 	}
-	// Package net could parse the address, but would make programs larger that otherwise do not use it.
+	// The address is parsed here without package net, which would make the programs larger.
 	at := strings.LastIndexByte(s, ':')
 	host, port := s[:max(0, at)], s[at+1:]
 	inner, six := strings.CutPrefix(host, "[")
