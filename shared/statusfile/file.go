@@ -54,8 +54,9 @@ func write(path string, s Status, mode fs.FileMode) error {
 func Remove(path string) error { return atomicfile.Remove(path) }
 
 // Read reads the file at path. The caller should then check with Fresh whether its numbers may still be shown. The error
-// wraps fs.ErrNotExist if the file does not exist, ErrFormat if it is not a status file, and paths.ErrUntrusted if it is a
-// symlink, its owner is not this user, root or the system user, or other users can write the file or its directory.
+// wraps fs.ErrNotExist if the file does not exist, and ErrFormat if it is not a status file. The error wraps
+// paths.ErrUntrusted if the file is a symlink, if it belongs to a user other than this user, root and the system user, or
+// if other users can write to the file or its directory.
 func Read(path string) (Status, error) {
 	env := paths.Process()
 	if err := env.CheckReadDir(filepath.Dir(path)); err != nil {

@@ -168,7 +168,7 @@ type Status struct {
 
 	At       time.Time     // time of the last successful refresh, in whole seconds
 	Interval time.Duration // time between two refreshes, in whole seconds, at least 1
-	Boot     BootID        // the boot in which the file was written; Write sets it if it is zero
+	Boot     BootID        // the id of the boot in which the file was written; Write sets it if it is zero
 	System   []Version     // the runtimes that are packages of the system; nil if there are none
 }
 
@@ -179,7 +179,7 @@ type Security struct {
 	Unconfirmed                           Number // unconfirmed advisories; no other number includes them
 }
 
-// numbers returns the counts in the order of the file.
+// numbers returns the counts in the order in which the status file stores them.
 func (s *Security) numbers() [securitySize / 4]*Number {
 	return [securitySize / 4]*Number{
 		&s.Critical, &s.High, &s.Medium, &s.Low, &s.Unjudged, &s.Fixable, &s.InTesting, &s.Affected, &s.Unconfirmed,
@@ -213,7 +213,7 @@ func (s *Status) Fresh(now time.Time, boot BootID) error {
 	return nil
 }
 
-// encode returns the content of the file.
+// encode returns s in the format of the status file.
 func (s *Status) encode() ([]byte, error) {
 	seconds := s.Interval / time.Second
 	switch {
@@ -325,7 +325,7 @@ func decode(b []byte) (Status, error) {
 	if len(b)-len(rest) > maxSize-securitySize-asOfSize {
 		return bad("too many versions")
 	}
-	if len(rest) >= securitySize { // an older omgd does not write these numbers, and ends the file here
+	if len(rest) >= securitySize { // a file that an older omgd wrote ends here, without these numbers
 		for i, number := range s.Security.numbers() {
 			if n := le.Uint32(rest[4*i:]); n != unknownNumber {
 				*number = Number{N: n, Known: true}
@@ -335,7 +335,7 @@ func decode(b []byte) (Status, error) {
 	} else {
 		rest = nil
 	}
-	if len(rest) >= asOfSize { // an older omgd does not write this time, and ends the file here
+	if len(rest) >= asOfSize { // a file that an older omgd wrote ends here, without this time
 		if at := le.Uint64(rest); at != 0 && at <= math.MaxInt64/uint64(time.Second) {
 			s.UpdatesAsOf = time.Unix(int64(at), 0).UTC()
 		}
