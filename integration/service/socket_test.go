@@ -196,10 +196,10 @@ func TestSocket_Occupied(t *testing.T) {
 		"another's living socket": {func(t *testing.T, s string) { listenOn(t, s) }, "omgd is already running"},
 		"a directory that others write": {func(t *testing.T, s string) {
 			require.NoError(t, os.Chmod(filepath.Dir(s), 0o777))
-		}, "others can replace files in it (mode 0777)"},
+		}, "other users can replace files in it (mode 0777)"},
 		"a directory that a group writes": {func(t *testing.T, s string) {
 			require.NoError(t, os.Chmod(filepath.Dir(s), 0o770))
-		}, "others can replace files in it (mode 0770)"},
+		}, "other users can replace files in it (mode 0770)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSystem(t)

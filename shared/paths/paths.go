@@ -176,9 +176,9 @@ func (e Env) DataDirs(flag string) []string {
 // systemDirs are the directories of the system-wide daemon, whose owner is the user that the daemon runs as.
 var systemDirs = []string{filepath.Dir(SystemSocket), SystemDir}
 
-// isSystemUser reports whether the system-wide daemon runs as a user. The user must own one of the directories dirs, in
-// which only root can create a directory of this name: so root has chosen the user, usually with User= in the daemon's unit.
-// A login user, whose ID is above the range for system users, is never accepted.
+// isSystemUser reports whether the system-wide daemon runs as the user uid. The user must own one of the directories dirs.
+// Only root can create these directories, so root has chosen the owner, usually with User= in the daemon's unit. A login
+// user, whose ID is above the range for system users, is never accepted.
 func isSystemUser(uid uint32, dirs []string) bool {
 	if uint64(uid) > maxSystemUID(loginDefs) {
 		return false
@@ -237,7 +237,7 @@ func Program(name string) (string, error) {
 			return p, nil
 		}
 	}
-	return "", fmt.Errorf("%s is %w beside %s", name, ErrNotInstalled, self)
+	return "", fmt.Errorf("%s is %w in %s or %s", name, ErrNotInstalled, dir, filepath.Join(dir, "..", "lib", "omg"))
 }
 
 // MakePrivateDir creates a directory that only this user can enter. If the directory exists, MakePrivateDir returns an error

@@ -16,7 +16,8 @@ import (
 )
 
 // TestMain sets the umask, so that other users cannot write the directories of the tests, which would not be trusted
-// otherwise. If the variable findProgram is set, TestMain runs Program instead of the tests.
+// otherwise. If the environment variable that the constant findProgram names is set, TestMain calls the function
+// Program instead of running the tests.
 func TestMain(m *testing.M) {
 	if name := os.Getenv(findProgram); name != "" {
 		path, err := Program(name)

@@ -108,7 +108,7 @@ func checkStep(path string, trust func(uid uint32) bool) (target string, err err
 	case kind == unix.S_IFLNK:
 		return os.Readlink(path)
 	case st.Mode&0o022 != 0 && st.Mode&unix.S_ISVTX == 0:
-		return "", fmt.Errorf("%s: %w: others can replace files in it (mode %04o)", path, ErrUntrusted, st.Mode&0o7777)
+		return "", fmt.Errorf("%s: %w: other users can replace files in it (mode %04o)", path, ErrUntrusted, st.Mode&0o7777)
 	}
 	return "", nil
 }

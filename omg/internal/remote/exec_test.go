@@ -61,7 +61,7 @@ func TestExecDirect(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		return string(out)
 	}
-	require.Equal(t, "omgd does not respond, and omg-direct, which answers without it, cannot run: omg-direct is not installed beside "+omg+"\n", run(execCall{}))
+	require.Equal(t, "omgd does not respond, and omg-direct, which answers without it, cannot run: omg-direct is not installed in "+dir+" or "+filepath.Join(dir, "../lib/omg")+"\n", run(execCall{}))
 
 	require.NoError(t, fixture.WriteProgram(direct, []byte("#!/bin/sh\nprintf '[%s]' \"$@\"\n")))
 	const rest = "[search][a word]"
