@@ -358,8 +358,8 @@ func passChunks(chunks [][]byte, handle func([]byte, bool) error) error {
 // pause is the time without a new chunk after which the client assumes that the server is waiting, usually for a network.
 const pause = 50 * time.Millisecond
 
-// longestPause is how long the server may wait for a network between two chunks, the maximum of the setting
-// aur.live.timeout. The timeout of the next frame begins after this time.
+// longestPause is how long the server may wait for a network between two chunks. It equals the largest allowed value of
+// the setting aur.live.timeout. The timeout of the next frame begins when this wait has ended.
 const longestPause = time.Minute
 
 // waitIdle waits until bytes arrive, at most for the time d, and reports whether none arrived.

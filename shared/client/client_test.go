@@ -128,7 +128,7 @@ func TestCall_ReadsAhead(t *testing.T) {
 		})(nc, 0)
 	})
 	c := dial(t, path, Options{})
-	c.pause = await.Hang // so long that the client does not mistake slow writes of the server for a pause
+	c.pause = await.Hang // a pause that is so long that the client does not mistake slow writes of the server for it
 	got := 0
 	require.NoError(t, c.Call(ctx, "op", nil, func(b []byte, more bool) error {
 		got++
@@ -238,7 +238,7 @@ func TestCall_ServerWaits(t *testing.T) {
 	require.Equal(t, []string{"first", "last"}, parts)
 }
 
-// TestDial_FullQueue checks that Dial returns an error after a time if the daemon does not accept connections.
+// TestDial_FullQueue checks that Dial returns an error after its timeout if the daemon does not accept connections.
 func TestDial_FullQueue(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "s")
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -276,7 +276,7 @@ func TestGet_Drip(t *testing.T) {
 			_, err = nc.Write([]byte{0x80})
 		}
 	}), Options{})
-	c.opt.Timeout = -1 // the deadline of a frame passes when its first byte arrives; the wait for this byte is unchanged
+	c.opt.Timeout = -1 // the deadline has already passed when a frame's first byte arrives; dial has set the time limit for this first byte
 	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
 }
 
@@ -301,7 +301,7 @@ func TestCall_Endless(t *testing.T) {
 func TestGet_BrokenOnce(t *testing.T) {
 	good := answering(func(h wire.Header, _ []byte) []byte { return wire.AppendResult(nil, h.ID, encode("yes"), false) })
 	for name, c := range map[string]struct {
-		breaks func(nc *net.UnixConn) // what the server does instead of replying
+		breaks func(nc *net.UnixConn) // breaks is what the server does to the connection instead of replying
 		times  int
 		ok     bool
 	}{

@@ -140,8 +140,8 @@ func named(names ...string) (list []wire.Package) {
 	return list
 }
 
-// TestSearch checks that Search joins all chunks of a reply, including a chunk with packages of the AUR, which has the total
-// and a further source.
+// TestSearch checks that Search joins all chunks of a reply, including the first chunk with packages of the AUR. This chunk
+// also has the total and one more source.
 func TestSearch(t *testing.T) {
 	core := wire.Source{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}
 	aur := wire.Source{Name: "aur", Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow"}
