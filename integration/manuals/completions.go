@@ -45,13 +45,13 @@ type place struct {
 	kind     string
 }
 
-// choice is a flag in one spelling.
+// choice is one spelling of a flag, such as -h or --help.
 type choice struct {
 	name, about string
 	value, file bool // whether the flag needs a value, and whether the value is a path
 }
 
-// places returns all places of a program.
+// places returns the places of a program: the program itself, and each of its commands.
 func places(h help) (all []place) {
 	p := place{kind: arguments[strings.Join(h.name, " ")]}
 	for _, word := range h.name[1:] {
@@ -93,9 +93,9 @@ func commandPatterns(all []place) string {
 	return strings.Join(patterns, "|")
 }
 
-// valueFlags lists the flags whose value is a path if the parameter file is true, otherwise the flags with any other
-// value. A flag that has no value in another command is left out.
-func valueFlags(all []place, file bool) string {
+// valueFlags lists the flags that need a value. If wantPaths is true, it lists only the flags whose value is a path,
+// otherwise only the flags whose value is not a path. It omits a flag if any command has the same flag without a value.
+func valueFlags(all []place, wantPaths bool) string {
 	var flags []string
 	plain := map[string]bool{}
 	for _, p := range all {
@@ -105,7 +105,7 @@ func valueFlags(all []place, file bool) string {
 	}
 	for _, p := range all {
 		for _, f := range p.flags {
-			if f.value && f.file == file && !plain[f.name] && !slices.Contains(flags, f.name) {
+			if f.value && f.file == wantPaths && !plain[f.name] && !slices.Contains(flags, f.name) {
 				flags = append(flags, f.name)
 			}
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// newUser returns a system whose user has the completions in his home directory, and where omg, omg-index and omg-probe
-// always use the test's databases.
+// newUser returns a test system with the generated completions. The programs omg, omg-index and omg-probe that come first
+// in PATH are scripts, which run the real programs with the test's databases.
 func newUser(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.Generated(fixture.Options{Packages: 100, Seed: 4, Installed: 30}), harness.Private())
