@@ -39,7 +39,7 @@ type options struct {
 	borders bool
 	remote  bool
 
-	words []string // the arguments without init and the shell's name; the shell's code repeats them
+	words []string // the arguments except init and the shell's name; the generated shell code runs omg-probe with these arguments
 }
 
 // isTemplate reports whether the format is a template, which may contain any runtime.
@@ -50,8 +50,8 @@ func (o *options) wantsRuntimes() bool {
 	return !o.status || o.everything || o.all || len(o.runtimes) > 0 || o.isTemplate()
 }
 
-// onlyDeclared reports whether the report omits the runtimes that neither the shell nor the project declares. It omits
-// them unless --all, the name of a runtime or a template requests runtimes.
+// onlyDeclared reports whether the report omits the runtimes that neither the shell nor the project declares. It
+// includes them if --all is set, if a runtime is named, or if the format is a template.
 func (o *options) onlyDeclared() bool { return len(o.runtimes) == 0 && !o.all && !o.isTemplate() }
 
 // isBar reports whether the report is for a status bar, whose environment is not that of a shell.

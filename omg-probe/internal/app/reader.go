@@ -116,7 +116,7 @@ func (r *reader) readUntil(deadline time.Duration, onDeadline func(render.Report
 		defer mu.Unlock()
 		store(&a)
 	})
-	mu.Lock() // never unlocked, so that onDeadline cannot be called after this
+	mu.Lock() // mu stays locked, so that onDeadline cannot be called any more
 	a.Complete = true
 	return a
 }
@@ -131,8 +131,8 @@ func (r *reader) names() []string {
 	return r.o.runtimes
 }
 
-// readAll reads all data of the report. After reading a part of the report, it calls the function add with a function
-// that stores this part in the report.
+// readAll reads all data of the report, but does not change the report itself. After it has read a part of the report, it
+// passes a function to add, and add calls this function to store the part in the report.
 func (r *reader) readAll(add func(func(*render.Report))) {
 	names := r.names()
 	status := r.readStatus()

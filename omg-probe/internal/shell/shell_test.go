@@ -9,7 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// TestCode_Quoting checks that each shell parses quoted words, with blanks and special characters, as the same words.
+// TestCode_Quoting checks that each shell reads every quoted word back unchanged, even with blanks and special characters.
 func TestCode_Quoting(t *testing.T) {
 	words := []string{"a b", "'", `\`, `\'`, "$(touch x)", "`x`", "a\nb", "!!", "*", "~", "", "é"}
 	for _, shell := range []string{"bash", "zsh", "fish"} {
