@@ -1,7 +1,7 @@
 package runtimes
 
-// Declared returns the declarations of a runtime by precedence: the first one that is not only a requirement decides.
-// Global files and omg's own symlink are left out if an earlier declaration decides.
+// Declared returns the declarations of a runtime by precedence. The first declaration that is more than a requirement
+// chooses the version. Global files and omg's own symlink are left out if an earlier declaration chooses the version.
 func (p *Prober) Declared(runtime string) []Declaration {
 	all := p.local(runtime)
 	if chooses(all) {

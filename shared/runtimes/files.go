@@ -43,8 +43,8 @@ func open(path string, flags int) (int, error) {
 func absent(err error) bool { return err == unix.ENOENT || err == unix.ENOTDIR }
 
 // read returns a file's text. ok is false if the file does not exist, is not a regular file, is larger than maxFile or
-// cannot be read. If the file exists, read then adds a note. A FIFO or a device is not even opened, because opening it
-// can have effects.
+// cannot be read. In each of these cases except a missing file, read adds a note. A FIFO or a device is not even opened,
+// because opening it can have effects.
 func (p *Prober) read(path string) (text []byte, ok bool) { return p.readUpTo(path, maxFile) }
 
 func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
@@ -112,8 +112,8 @@ type entry struct {
 
 var errTooMany = errors.New("too many entries")
 
-// list returns the entries of an open directory. If there are more than limit, it returns the first ones and
-// errTooMany.
+// list returns the entries of an open directory. It returns at most limit entries; if the directory has more, list also
+// returns errTooMany.
 func (p *Prober) list(fd, limit int) ([]entry, error) {
 	var all []entry
 	if p.dirents == nil {

@@ -217,8 +217,8 @@ func TestUse_Concurrent(t *testing.T) {
 	require.Contains(t, versions, New(w.env()).Active(Node).Version)
 }
 
-// TestInstalled_HomeListed checks that a Prober lists the home directory only once. A name in the list may be a symlink, which
-// is followed. A name that is not in the list counts as missing, without a further system call.
+// TestInstalled_HomeListed checks that a Prober lists the home directory only once. A name in the list may be a symlink,
+// which is followed. A name that is not in the list counts as missing, without a further system call.
 func TestInstalled_HomeListed(t *testing.T) {
 	w := newMachine(t, "~/.nvm -> $HOME/n", "~/n/versions/node/v20.11.0/bin/node: x", "~/.volta -> $HOME/gone", ".nvmrc: 20")
 	p := New(w.env())

@@ -308,7 +308,8 @@ func (p *Prober) toolVersionsNames() []string {
 	return append([]string{name}, p.mise().toolVersions...)
 }
 
-// miseSettings returns the settings in mise's configuration files of all directories upwards and in the global files.
+// miseSettings returns the settings in mise's configuration files: those in the working directory and the directories
+// above it, and the global ones.
 // Lists are not merged: each list comes from the file that takes precedence.
 func (p *Prober) miseSettings() *miseSettings {
 	m := p.mise()

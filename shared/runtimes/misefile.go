@@ -122,8 +122,8 @@ func (p *Prober) miseLeaves(tool string) bool {
 	return p.mise().blocked[tool] || slices.Contains(s.disabled, tool)
 }
 
-// miseAllows removes from all, the entries of a .tool-versions file in dir, those entries that mise ignores. If mise is
-// not installed, or if asdf is installed too, which reads all entries, miseAllows removes nothing.
+// miseAllows returns those entries of the .tool-versions file in dir that apply: it removes the entries that mise ignores.
+// It removes nothing if mise is not installed, or if asdf is also installed, because asdf reads all entries.
 func (p *Prober) miseAllows(dir string, all []rawDeclaration) []rawDeclaration {
 	if !p.miseInstalled() || p.isPresent(p.asdfInstalls()) {
 		return all
@@ -134,8 +134,8 @@ func (p *Prober) miseAllows(dir string, all []rawDeclaration) []rawDeclaration {
 	return slices.DeleteFunc(all, func(f rawDeclaration) bool { return p.miseLeaves(f.runtime) })
 }
 
-// miseResolve applies mise's aliases and the lock file to want, which is a requested version. The result as is
-// the resulting version or prefix. The result unknown is true if only mise can resolve the requested version.
+// miseResolve applies mise's aliases and the lock file to want, which is a requested version. It returns the
+// resulting version or prefix. The second result is true if only mise can resolve the requested version.
 func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown bool) {
 	if isTemplate(want) {
 		return want, true
@@ -220,8 +220,8 @@ func (p *Prober) miseLocked(f *miseFile, name, want string) string {
 }
 
 // lockOf returns the path of a configuration file's lock file. The lock file is in the same directory, in the directory
-// above a conf.d, or in the root of a monorepo. For mise.test.local.toml, the lock file is
-// mise.test.local.lock: it has the same environment (test) and the same word local in its name.
+// above a conf.d, or in the root of a monorepo. For mise.test.local.toml, the lock file is mise.test.local.lock: its name
+// contains the same environment (test) and the same word local.
 func (p *Prober) lockOf(f *miseFile) string {
 	dir, name := filepath.Split(f.path)
 	dir = filepath.Clean(dir)
@@ -296,8 +296,8 @@ func (p *Prober) hasOwnManager(runtime string) bool {
 	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.isPresent(p.rootOf(m)) })
 }
 
-// lockIdiomatic replaces the version that a language's own file declares: the version in mise's lock file applies
-// instead, if mise reads the file.
+// lockIdiomatic changes the declaration f, which is from a language's own file. If mise reads this file and has locked the
+// version, the version in mise's lock file applies instead.
 func (p *Prober) lockIdiomatic(path string, f *rawDeclaration) {
 	if f.demands || !p.miseInstalled() || !slices.Contains(p.miseSettings().idiomatic, f.runtime) {
 		return

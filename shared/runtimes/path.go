@@ -54,8 +54,8 @@ func (p *Prober) has(dir, runtime string) bool {
 	return slices.ContainsFunc(programs(runtime), func(name string) bool { return p.isPresent(filepath.Join(dir, name)) })
 }
 
-// shimOf returns the manager whose shims are in a directory: programs that select a version each time they run. It
-// returns "" if the directory contains no shims.
+// shimOf returns the manager whose shims are in a directory; "" if the directory contains no shims. A shim is a program
+// that selects a version each time it runs.
 func (p *Prober) shimOf(runtime string, in pathEntry) string {
 	root := in.above
 	switch {

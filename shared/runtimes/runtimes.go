@@ -130,7 +130,7 @@ type Declaration struct {
 
 	demands bool          // the declaration is only a requirement: it chooses no version
 	found   *Installation // the runtime in the directory that is declared; nil if a version is declared, not a directory
-	exact   bool          // a directory is declared, not a version, and it contains no runtime
+	exact   bool          // a directory is declared, not a version, and the directory contains no runtime
 	as      string        // the version that a lock file or an alias gives instead of Want; "" if neither does
 	unknown bool          // only the version manager can tell what Want means
 	manager string        // the manager to which the file Source belongs, if it is a global file; otherwise ""
@@ -187,7 +187,7 @@ type Prober struct {
 	homeList   listing                  // the listing of the home directory; nil until the directory is read
 	dirents    []byte                   // the buffer into which the method list reads
 	versions   map[string][]Installation
-	dirs       map[string]string   // the results of the method once: directories, by the name that was passed to once
+	dirs       map[string]string   // the results of once(), by name: each result is the path of a directory
 	managed    map[string][]string // the root directories of the managers that can install a runtime, by runtime
 	system     map[string]string
 	systems    map[string]maybeInstalled // by runtime

@@ -82,8 +82,8 @@ func parseTOML(text []byte) (table, error) {
 	return root, nil
 }
 
-// subtable returns the table under a key and creates the table if necessary; false if the key has a
-// value that is not a table.
+// subtable returns the table under a key and creates the table if necessary; false if the key has a value that is not a
+// table.
 func subtable(t table, key []string) (table, bool) {
 	for _, name := range key {
 		switch v := t[name].(type) {

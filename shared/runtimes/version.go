@@ -159,9 +159,9 @@ func digits(s string) int {
 	return i
 }
 
-// hasPrefix reports whether v matches a prefix such as 20 or 3.12 or temurin-21. For Java, a prefix
-// without a vendor matches the versions of all vendors. For any other runtime, such a prefix matches only the main
-// implementation, such as CPython.
+// hasPrefix reports whether v matches a prefix such as 20 or 3.12 or temurin-21. For Java, a prefix without a vendor
+// matches the versions of all vendors. For any other runtime, such a prefix matches only the main implementation, such as
+// CPython.
 func (v version) hasPrefix(runtime string, prefix version) bool {
 	if prefix.variant != v.variant {
 		return false
