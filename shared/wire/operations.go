@@ -183,8 +183,8 @@ type Source struct {
 	AsOf    int64 `msgpack:"as_of,omitempty" json:"as_of,omitempty"`
 	Changed int64 `msgpack:"changed,omitempty" json:"changed,omitempty"`
 	Synced  int64 `msgpack:"synced,omitempty" json:"synced,omitempty"`
-	// Downloaded means that omgd downloaded this database. Changed is then when omgd last found the database to be equal
-	// to the mirror's.
+	// Downloaded means that omgd downloaded this database. In this case, Changed is the last time at which omgd found
+	// that the mirror has the same database.
 	Downloaded bool `msgpack:"downloaded,omitempty" json:"own,omitempty"`
 	// Outdated means that results come from an earlier content of the database, because its present content could not be
 	// read or is still being indexed.

@@ -93,8 +93,8 @@ func PossibleName(name string) bool {
 }
 
 // PlainName reports whether a name is a PossibleName that does not begin with a hyphen or a dot. Makepkg does not allow
-// names that begin with one of these characters, but pacman lists packages that have such names. On a command line, a package called -Rdd would be
-// an option.
+// names that begin with one of these characters, but pacman lists packages that have such names. On a command line, a
+// package called -Rdd would be an option.
 func PlainName(name string) bool {
 	return PossibleName(name) && name[0] != '-' && name[0] != '.'
 }
