@@ -25,7 +25,7 @@ type Config struct {
 
 // Refresh is how often omgd checks the databases if the system has not reported that they changed.
 type Refresh struct {
-	// Time between two checks. If the system reports a change, omgd reads the changed databases immediately.
+	// Time between two checks of the databases. If the system reports a change, omgd reads the changed databases immediately.
 	Interval Duration `toml:"interval" min:"5s" max:"24h" reload:"yes"`
 }
 

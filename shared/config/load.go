@@ -47,10 +47,10 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// Load reads the configuration files and then the environment variables; a later value overrides an earlier one. The files
-// are the one for all users and, unless the parameter system is set, the user's. If OMG_CONFIG is set, Load reads only the
-// file at that path. A missing file is skipped, except for the file in OMG_CONFIG. The variable of a setting is
-// OMG_SECTION_KEY; lists in variables are comma-separated.
+// Load reads the configuration files and then the environment variables; a later value overrides an earlier one. The first
+// file is that of all users. The second is the user's; it is not read if the parameter system is set. If OMG_CONFIG is
+// set, Load reads only the file at that path. A missing file is skipped, except for the file in OMG_CONFIG. The variable
+// of a setting is OMG_SECTION_KEY; lists in variables are comma-separated.
 func Load(env paths.Env, system bool) (*Loaded, error) {
 	l := &Loaded{Config: Default(), Origins: map[string]string{}}
 	files, chosen := env.Configs(system)
