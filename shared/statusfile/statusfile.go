@@ -159,8 +159,8 @@ type Status struct {
 	Vulnerabilities Number
 	Security        Security
 
-	// UpdatesAsOf is the last time at which the databases from which Updates was counted were known to equal those of
-	// the mirrors, in whole seconds. It is zero if that is unknown.
+	// UpdatesAsOf tells how recent Updates is: at this time, the databases from which omgd counted the updates were
+	// last known to equal those of the mirrors. It is in whole seconds, and zero if unknown.
 	UpdatesAsOf time.Time
 
 	// Degraded is the set of parts that do not work as they should.
