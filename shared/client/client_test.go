@@ -280,7 +280,7 @@ func TestGet_Drip(t *testing.T) {
 	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
 }
 
-// TestCall_Endless checks that Call fails if the server sends empty chunks, or replies to other requests, without an end.
+// TestCall_Endless checks that Call fails if the server keeps sending empty chunks, or replies to other requests.
 func TestCall_Endless(t *testing.T) {
 	for name, other := range map[string]uint64{"empty chunks": 0, "replies to other requests": 1000} {
 		t.Run(name, func(t *testing.T) {
