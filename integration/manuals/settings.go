@@ -78,7 +78,7 @@ func settings(root string) ([]section, error) {
 			doc := words(f.Doc)
 			switch {
 			case !ok:
-				return fmt.Errorf("%s: field %s.%s has no setting with the name of its toml tag", path, typ, f.Names[0])
+				return fmt.Errorf("%s: the toml tag of field %s.%s is not the name of a setting", path, typ, f.Names[0])
 			case doc == "":
 				return fmt.Errorf("%s: %s.%s (%s) has no comment: describe its meaning and unit in a comment above the field, from which make docs copies the description",
 					path, typ, f.Names[0], name)
