@@ -165,8 +165,8 @@ func number(name string, s render.LoadedStatus) statusfile.Number {
 	return s.Updates
 }
 
-// why returns an explanation for people: which declarations decided, what is installed and what was skipped. It quotes
-// every text that is not shown without --why.
+// why returns an explanation for people: which declarations decided, what is installed and what was skipped. Text
+// with unsafe characters, which is only shown here, is quoted.
 func (r *reader) why() string {
 	var b strings.Builder
 	status := r.readStatus()
