@@ -125,7 +125,7 @@ func TestSettings_WithoutComment(t *testing.T) {
 	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 	for _, c := range []struct{ from, to, want string }{
 		{"\t// Time for which a reply is kept.\n", "", "config.go: Cache.TTL (cache.ttl) has no comment: describe its meaning and unit"},
-		{`toml:"ttl"`, `toml:"life"`, "Cache.TTL has no setting"},
+		{`toml:"ttl"`, `toml:"life"`, "field Cache.TTL is not the name of a setting"},
 		{"\tTTL Duration `toml:\"ttl\" min:\"1s\"`\n", "", "the setting cache.ttl is in no struct"},
 	} {
 		require.Equal(t, 1, strings.Count(string(source), c.from))
