@@ -53,7 +53,7 @@ type Memory struct {
 	Limit Size `toml:"limit" min:"0" reload:"yes"`
 	// Maximum total size of all cached replies; 0 to keep none.
 	MaxCaches Size `toml:"max_caches" min:"0"`
-	// Size of the write buffer and of the block cache of the store on disk.
+	// Total size of the write buffer and the block cache of the store on disk.
 	MaxStore Size `toml:"max_store" min:"1MiB" max:"1GiB"`
 }
 
@@ -66,7 +66,7 @@ type Limits struct {
 	// Maximum size of the replies that the client of one connection has not read yet. At this size, further requests of the
 	// connection wait.
 	MaxUnsentPerConnection Size `toml:"max_unsent_per_connection" min:"64KiB"`
-	// Maximum total size of the replies of all connections that clients have not read yet.
+	// Maximum total size, for all connections together, of the replies that clients have not read yet.
 	MaxUnsent Size `toml:"max_unsent" min:"1MiB"`
 	// Maximum total size of the requests larger than 64 KiB that are being received.
 	MaxReceiveBuffers Size `toml:"max_receive_buffers" min:"1MiB"`
@@ -147,9 +147,9 @@ type AUR struct {
 type Live struct {
 	// Query the AUR for packages that the metadata dump does not contain.
 	Enabled bool `toml:"enabled"`
-	// Time after which omgd replies without the packages of the AUR.
+	// Maximum time to wait for the AUR. After this time, omgd replies without the packages of the AUR.
 	Timeout Duration `toml:"timeout" min:"10ms" max:"1m"`
-	// Maximum number of queries per day.
+	// Maximum number of live queries per day.
 	MaxPerDay int `toml:"max_per_day" min:"0" max:"4000"`
 }
 
@@ -157,7 +157,7 @@ type Live struct {
 type Tracker struct {
 	// Use the security tracker.
 	Enabled bool `toml:"enabled"`
-	// Address of the tracker.
+	// Address of the security tracker.
 	URL string `toml:"url" format:"url"`
 	// Time between two downloads of the tracker's advisories.
 	Interval Duration `toml:"interval" min:"1s"`
