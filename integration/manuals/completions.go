@@ -125,7 +125,7 @@ func kinds(all []place) (names []string) {
 
 // header returns the first line of a completion, without the shell's name.
 func header(program string) string {
-	return "completion for " + program + ". Made by make docs from --help: change that instead.\n"
+	return "completion for " + program + ". Generated from --help by make docs: change the help instead.\n"
 }
 
 // bash returns the completion for bash.

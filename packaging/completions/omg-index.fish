@@ -1,4 +1,4 @@
-# fish completion for omg-index. Made by make docs from --help: change that instead.
+# fish completion for omg-index. Generated from --help by make docs: change the help instead.
 
 function __omg_index_at -a place
     set -l command ''

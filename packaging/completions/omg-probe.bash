@@ -1,4 +1,4 @@
-# bash completion for omg-probe. Made by make docs from --help: change that instead.
+# bash completion for omg-probe. Generated from --help by make docs: change the help instead.
 
 _omg_probe() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''

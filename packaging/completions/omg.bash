@@ -1,4 +1,4 @@
-# bash completion for omg. Made by make docs from --help: change that instead.
+# bash completion for omg. Generated from --help by make docs: change the help instead.
 
 _omg_packages() { omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg_installed() { omg installed -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }

@@ -1,4 +1,4 @@
-# fish completion for omg. Made by make docs from --help: change that instead.
+# fish completion for omg. Generated from --help by make docs: change the help instead.
 
 function __omg_packages
     omg search -q -n --offline --limit 0 -- (commandline -ct) 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'

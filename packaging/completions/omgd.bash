@@ -1,4 +1,4 @@
-# bash completion for omgd. Made by make docs from --help: change that instead.
+# bash completion for omgd. Generated from --help by make docs: change the help instead.
 
 _omgd() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''

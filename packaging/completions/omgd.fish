@@ -1,4 +1,4 @@
-# fish completion for omgd. Made by make docs from --help: change that instead.
+# fish completion for omgd. Generated from --help by make docs: change the help instead.
 
 function __omgd_at -a place
     set -l command ''
