@@ -1,4 +1,4 @@
-# fish completion for omg-probe. Made by make docs from --help: change that instead.
+# fish completion for omg-probe. Generated from --help by make docs: change the help instead.
 
 function __omg_probe_at -a place
     set -l command ''
@@ -15,7 +15,7 @@ complete -c omg-probe -n '__omg_probe_at ""' -s a -d 'also show versions that on
 complete -c omg-probe -n '__omg_probe_at ""' -l all -d 'also show versions that only a version manager\'s global file or the system\'s packages set'
 complete -c omg-probe -n '__omg_probe_at ""' -s w -d 'explain what selected each version, what else was found, and what was skipped; no deadline'
 complete -c omg-probe -n '__omg_probe_at ""' -l why -d 'explain what selected each version, what else was found, and what was skipped; no deadline'
-complete -c omg-probe -n '__omg_probe_at ""' -l deadline -x -d 'after TIME print what is known, or nothing, and exit with 0; 0 for no deadline'
+complete -c omg-probe -n '__omg_probe_at ""' -l deadline -x -d 'after TIME print what is known, or nothing, and exit with code 0'
 complete -c omg-probe -n '__omg_probe_at ""' -l no-env -d 'ignore VIRTUAL_ENV, PATH and similar variables, which in a bar are not those of a shell in DIR; the formats of bars imply it'
 complete -c omg-probe -n '__omg_probe_at ""' -l top -r -F -d 'search upwards to DIR'
 complete -c omg-probe -n '__omg_probe_at ""' -l cross-borders -d 'also search upwards across the borders of file systems'

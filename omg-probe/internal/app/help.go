@@ -22,7 +22,7 @@ Flags:
   -s, --status         show the numbers of omgd's last refresh
   -a, --all            also show versions that only a version manager's global file or the system's packages set
   -w, --why            explain what selected each version, what else was found, and what was skipped; no deadline
-  --deadline TIME      after TIME print what is known, or nothing, and exit with 0; 0 for no deadline (default 10ms)
+  --deadline TIME      after TIME print what is known, or nothing, and exit with code 0 (default 10ms; 0: no deadline)
   --no-env             ignore VIRTUAL_ENV, PATH and similar variables, which in a bar are not those of a shell in DIR;
                        the formats of bars imply it
   --top DIR            search upwards to DIR (default: the home directory)

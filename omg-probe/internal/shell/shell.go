@@ -1,7 +1,7 @@
 // Package shell generates the code with which a shell shows omg-probe's output in its prompt. The code runs omg-probe
 // before a prompt if the directory changed, a command ran, the status file changed, or some seconds have passed, and
-// stores the output in the variable OMG_PROMPT. The code adds only this variable to the prompt. A shell expands a
-// prompt once, so it shows the variable's content and runs nothing in it.
+// stores the output in the variable OMG_PROMPT. The code adds only this variable to the prompt. A shell shows the
+// content of the variable, but does not run commands in this content, because it expands a prompt only once.
 package shell
 
 import (
