@@ -57,7 +57,7 @@ type Conn struct {
 	r        *bufio.Reader
 	frame    []byte
 	deadline time.Time // the deadline of the frame that is being read; zero before the frame's first byte
-	out      []byte    // requests that are not written yet
+	out      []byte    // encoded requests that Receive has not sent yet
 	next     uint64
 	hello    uint64 // the id of the greeting; 0 after the reply to the greeting has arrived
 	// greeted is the encoded result of the last greeting. It stays set after a reconnect.

@@ -271,7 +271,7 @@ func TestGet_SilentServer(t *testing.T) {
 // TestGet_Drip checks that Get fails if a frame is not complete within the timeout, even if single bytes keep arriving.
 func TestGet_Drip(t *testing.T) {
 	c := dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
-		_, err := nc.Write([]byte{0, 0x10, 0, 0}) // more than the client reads at a time
+		_, err := nc.Write([]byte{0, 0x10, 0, 0}) // the frame's length, 1 MiB: more than the client reads in one call
 		for err == nil {
 			_, err = nc.Write([]byte{0x80})
 		}

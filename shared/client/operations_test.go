@@ -286,7 +286,7 @@ func TestGreeting(t *testing.T) {
 	old := &wire.HelloResult{Protocol: 1, Server: "0.1", Served: hello.Served}
 	greeting := func(id uint64) []byte { return wire.AppendResult(nil, id, encode(hello), false) }
 	for name, c := range map[string]struct {
-		greeting, request func(id uint64) []byte // nil closes the connection
+		greeting, request func(id uint64) []byte // the server's replies; with nil, the server closes the connection instead
 		fails             bool
 		want              *wire.HelloResult
 	}{
