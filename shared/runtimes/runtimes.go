@@ -107,7 +107,7 @@ type Scope uint8
 const (
 	// Environment declarations apply to one shell.
 	Environment Scope = iota
-	// Directory declarations apply to a directory and those below.
+	// Directory declarations apply to a directory and all directories below it.
 	Directory
 	// Global declarations apply to the user: they are in a manager's global file.
 	Global

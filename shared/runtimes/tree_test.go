@@ -122,5 +122,5 @@ func with(more []string, lines ...string) []string {
 	return append(append([]string{}, more...), lines...)
 }
 
-// platform returns the name of this system in the names of Go toolchains.
+// platform returns the last part of a Go toolchain's name for this system, such as linux-amd64.
 func platform() string { return runtime.GOOS + "-" + runtime.GOARCH }
