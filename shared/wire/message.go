@@ -218,7 +218,7 @@ func AppendResult(dst []byte, id uint64, result []byte, more bool) []byte {
 }
 
 // AppendResultHead appends to dst the part of a reply's frame before the encoded result. The caller must then append the
-// encoded result, which must have size bytes.
+// encoded result. The parameter size is the length of the encoded result in bytes.
 func AppendResultHead(dst []byte, id uint64, size int, more bool) []byte {
 	start := len(dst)
 	dst = BeginFrame(dst)
