@@ -16,7 +16,7 @@ func Await(t testing.TB, holds func() bool, text string, args ...any) {
 	await.Condition(t, holds, text, args...)
 }
 
-// Receive waits for a value of a channel, or for its end.
+// Receive waits until the channel delivers a value or is closed.
 func Receive[T any](t testing.TB, from <-chan T, text string, args ...any) T {
 	t.Helper()
 	return await.Receive(t, from, text, args...)

@@ -68,7 +68,7 @@ func (d *Daemon) AwaitAnswer() {
 			d.t.Fatalf("omgd ended: %s", d.Stderr())
 		}
 		return d.Ask(wire.OpPing, nil, &struct{}{}) == nil
-	}, "omgd answers; it printed: %s", d.Stderr)
+	}, "omgd answers; so far omgd has printed: %s", d.Stderr)
 }
 
 // AwaitReady waits until the daemon has read all databases of its System.
@@ -101,7 +101,7 @@ func (d *Daemon) AwaitStatus(such func(*wire.StatusResult) bool, what string) {
 		last = wire.StatusResult{}
 		err = d.Ask(wire.OpStatus, nil, &last)
 		return err == nil && such(&last)
-	}, "omgd's status has %s; it is %s; omgd printed: %s", what, func() string {
+	}, "omgd reports a status with %s; the last status was %s; so far omgd has printed: %s", what, func() string {
 		text, _ := json.Marshal(last)
 		return errors.Join(errors.New(string(text)), err).Error()
 	}, d.Stderr)

@@ -75,7 +75,7 @@ func Programs(t testing.TB) string {
 	t.Helper()
 	_ = os.Getenv("OMG_SOURCES")
 	if dir := os.Getenv("OMG_BIN"); dir != "" {
-		require.FileExists(t, filepath.Join(dir, "omgd"), "OMG_BIN names no directory of programs")
+		require.FileExists(t, filepath.Join(dir, "omgd"), "OMG_BIN must name a directory that contains the built programs")
 		return dir
 	}
 	root := Root(t)

@@ -13,7 +13,7 @@ import (
 // daemon, is hidden. The test must be an Isolated one.
 func (s *System) MountOverMachine() {
 	s.T.Helper()
-	require.Equal(s.T, s.T.Name(), os.Getenv(isolated), "the machine's own mounts are not for tests")
+	require.Equal(s.T, s.T.Name(), os.Getenv(isolated), "MountOverMachine was called outside the mount namespace of a test")
 	etc, lib := s.Path("machine", "etc"), s.Path("machine", "lib")
 	Write(s.T, filepath.Join(etc, "pacman.conf"), Read(s.T, s.Conf))
 	for _, name := range []string{"passwd", "group"} {

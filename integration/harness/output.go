@@ -10,8 +10,9 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// RequireError requires one line with the error, in which (or in the hint) all of the words occur, at most one hint and
-// one note besides, and no standard output.
+// RequireError requires that a program failed with this exit code and a single error, and printed nothing on standard
+// output. Standard error must have exactly one error line, and at most one hint and one note. Each of the words must
+// occur in the error line or in the hint.
 func RequireError(t testing.TB, r Result, program string, code int, words ...string) {
 	t.Helper()
 	RequireSafe(t, r)

@@ -82,16 +82,16 @@ func (p *Process) AwaitStderr(text string) {
 			return true
 		}
 		if ended {
-			p.t.Fatalf("%q ended and did not print %q; it printed: %s", p.Cmd.Args, text, p.Stderr())
+			p.t.Fatalf("the program %q ended without printing %q; it printed: %s", p.Cmd.Args, text, p.Stderr())
 		}
 		return false
-	}, "%q in what it printed: %s", text, p.Stderr)
+	}, "the program prints %q; so far it has printed: %s", text, p.Stderr)
 }
 
 // Wait waits until the program has ended by itself.
 func (p *Process) Wait() Result {
 	p.t.Helper()
-	Receive(p.t, p.Ended, "the end of %q; it printed: %s", p.Cmd.Args, &lateText{p.Stderr})
+	Receive(p.t, p.Ended, "the program %q ends; so far it has printed: %s", p.Cmd.Args, &lateText{p.Stderr})
 	return Result{Stdout: p.Stdout(), Stderr: p.Stderr(), Code: p.Cmd.ProcessState.ExitCode()}
 }
 

@@ -22,9 +22,9 @@ import (
 	"github.com/omg-arch/omg/shared/pidfile"
 )
 
-// Scripts runs the txtar scripts of a directory, with one file for each topic of a shell user. A script that has a line
-// "omgd" or "omg daemon", or that does not run omg, runs once. Any other runs three times, once for each Way to an
-// answer: omg's output must be the same.
+// Scripts runs the txtar scripts of a directory. Each script covers one topic, such as searching. A script with a line
+// that begins with "omgd" or "omg daemon" runs once, and so does a script that never runs omg. Any other script runs
+// three times, once for each Way in which omg can get an answer, and omg's output must be the same each time.
 //
 // Commands besides testscript's own:
 //
@@ -59,7 +59,7 @@ func Scripts(t *testing.T, dir string) {
 		ways := []string{"daemon", "index", "databases"}
 		text := Read(t, file)
 		if stops.Match(text) {
-			t.Fatalf("%s: stop ends the script: omgd-stop ends omgd", file)
+			t.Fatalf("%s: the command stop would end the script: to stop omgd, write omgd-stop", file)
 		}
 		if startsDaemon.Match(text) || !asks.Match(text) {
 			ways = []string{once}
@@ -206,8 +206,8 @@ func scriptCorpus(ts *testscript.TestScript, neg bool, args []string) {
 	x.changed()
 }
 
-// changed notes that the databases have changed. The next call of prepare then builds an index or starts a daemon
-// again.
+// changed must be called after each change of the databases. It stops the script's daemon and forgets the flags of omg.
+// The next call of prepare then starts a new daemon or builds a new index.
 func (x *script) changed() {
 	if x.way == "as it says" {
 		return
@@ -246,7 +246,8 @@ func (x *script) hasRepositories() bool {
 	return len(databases) > 0
 }
 
-// run runs a program and returns its exit code. omg gets the flags of the way unless exec precedes it.
+// run runs a program and returns its exit code. If the program is omg, run adds the flags that make omg answer in the
+// script's way. If the program is "exec", run runs the program in the next argument instead, without added flags.
 func (x *script) run(ts *testscript.TestScript, program string, args ...string) int {
 	switch {
 	case program == "omg":
@@ -322,7 +323,7 @@ func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
 	Await(x.T, func() bool {
 		x.run(ts, args[1], args[2:]...)
 		return pattern.MatchString(ts.ReadFile("stdout") + ts.ReadFile("stderr"))
-	}, "%q prints %s; it printed %s", args[1:], args[0], func() string { return ts.ReadFile("stdout") + ts.ReadFile("stderr") })
+	}, "the program %q prints %s; it printed %s", args[1:], args[0], func() string { return ts.ReadFile("stdout") + ts.ReadFile("stderr") })
 }
 
 func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {

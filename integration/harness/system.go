@@ -104,16 +104,17 @@ func New(t testing.TB, options ...Option) *System {
 	}
 	Write(t, s.Conf, config)
 	Write(t, s.Config, "")
-	Write(t, filepath.Join(home, ".config/go/telemetry/mode"), "off") // or go starts a process that writes here after its end
+	// Without this file, the go command starts a process that may still write to the home directory after the test.
+	Write(t, filepath.Join(home, ".config/go/telemetry/mode"), "off")
 	return s
 }
 
 // configName is the file in OMG_CONFIG: with it, no program reads the machine's /etc/omg.
 const configName = "omg.toml"
 
-// Environment returns the environment of programs in a home directory. With it, programs use nothing of the user who
-// runs the tests, no daemon or configuration of the machine and no network, and have time limits that a busy machine
-// does not reach.
+// Environment returns the environment of programs that run in a home directory. These programs use neither the network,
+// nor a daemon or configuration of the machine, nor files of the user who runs the tests. Their time limits are so long
+// that a busy machine does not reach them.
 func Environment(home string) []string {
 	return []string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + home,
@@ -259,7 +260,8 @@ func (s *System) Build(args ...string) Result {
 // Indexes returns the directory of the indexes in the data directory.
 func (s *System) Indexes() string { return sources.IndexDir(s.Data) }
 
-// Index returns the path of a repository's index in the data directory, or of the AUR's for "aur".
+// Index returns the path of a repository's index in the data directory. If source is "aur", it returns the path of the
+// AUR's index.
 func (s *System) Index(source string) string {
 	return filepath.Join(s.Indexes(), source+sources.IndexSuffix)
 }
