@@ -44,7 +44,7 @@ func buildCommand(s *harness.System) []string {
 	return append([]string{"build", "-o", wholeIndex(s)}, s.Databases()...)
 }
 
-// wholeIndex returns the path of buildCommand's output.
+// wholeIndex returns the path of the index that the arguments from buildCommand make omg-index write.
 func wholeIndex(s *harness.System) string { return filepath.Join(s.Data, "whole.omgidx") }
 
 // buildIndex builds one index of all databases. It may fail.

@@ -18,7 +18,7 @@ import (
 // bomb returns a database of a few megabytes that expands to 5 GiB of zeros: a gzip file may have many members.
 func bomb(t *testing.T) []byte { return bytes.Repeat(harness.Gzip(t, make([]byte, 64<<20)), 80) }
 
-// damages are ways to damage a database, with the word in omg's message for each way.
+// damages returns ways to damage a database. For each way, the field says is a word that omg's message must contain.
 func damages(t *testing.T, good []byte) []struct {
 	name string
 	db   []byte
@@ -142,7 +142,7 @@ func TestDatabase_Unreadable(t *testing.T) {
 	for _, c := range []struct {
 		path    string
 		says    string
-		partial bool // whether omg answers from the other databases
+		partial bool // whether omg still answers, from all databases except the unreadable one
 	}{
 		{s.Sync("extra"), s.Sync("extra"), true},
 		{filepath.Join(s.DB, "sync"), filepath.Join(s.DB, "sync"), false},

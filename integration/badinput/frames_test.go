@@ -31,8 +31,9 @@ func errorCode(t *testing.T, r wire.Reply, err error) wire.Code {
 	return r.Err.Code
 }
 
-// TestFrame_NotARequest checks that the reply is an error with id 0 and the end of the connection or, if the request
-// can be told apart from others, an error with its id.
+// TestFrame_NotARequest checks the reply to a frame that is not a valid request. If omgd can read the frame's id, the
+// reply is an error with this id, and the connection stays open. Otherwise the reply is an error with id 0, and omgd
+// closes the connection.
 func TestFrame_NotARequest(t *testing.T) {
 	t.Parallel()
 	d := harness.New(t, longLimits).Start()
@@ -163,7 +164,7 @@ func TestPeer_Misbehaves(t *testing.T) {
 		one, err := wire.AppendRequest(nil, 1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}})
 		require.NoError(t, err)
 		many := bytes.Repeat(one, 100_000) // several hundred MiB of replies
-		var sent atomic.Int32              // peers for which omgd has accepted all requests
+		var sent atomic.Int32              // number of peers whose requests omgd has accepted completely
 		var senders sync.WaitGroup
 		var peers []*peer
 		for range 8 {

@@ -46,7 +46,7 @@ func newer(index []byte) []byte {
 	return b
 }
 
-// badIndex is a file in the place of an index that omg cannot use.
+// badIndex describes how to make an unusable file in the place of an index.
 type badIndex struct {
 	name string
 	make func(t *testing.T, path string)
@@ -117,8 +117,8 @@ func TestIndex_Bad(t *testing.T) {
 	})
 }
 
-// requireFallback requires that omg gives the same answer from the databases as from the index, with the reason in one
-// line.
+// requireFallback runs a search with a bad index. omg must read the answer from the databases, the answer must equal
+// want, and omg must print one line with the reason why it did not use the index.
 func requireFallback(s *harness.System, index string, want harness.Result, reason string) {
 	s.T.Helper()
 	r := withIndex(s, index, "search", "lib")
@@ -129,7 +129,8 @@ func requireFallback(s *harness.System, index string, want harness.Result, reaso
 	require.Contains(s.T, r.Stderr, reason)
 }
 
-// TestIndex_FlippedBit changes one bit in each part of an index. verify finds each, and omg's answer is always right.
+// TestIndex_FlippedBit flips one bit in each part of an index. omg-index verify must detect each flipped bit, and omg's
+// answer must always be right.
 func TestIndex_FlippedBit(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
@@ -317,7 +318,7 @@ func TestIndex_ChangedUnderDaemon(t *testing.T) {
 			questions.awaitRound(t)
 			c.do(t)
 			questions.awaitRound(t)
-			if fi, err := os.Stat(path); err == nil && fi.IsDir() { // an index in memory answers
+			if fi, err := os.Stat(path); err == nil && fi.IsDir() { // omgd cannot write an index here, so it answers from an index in memory
 				awaitSearch(t, d, "all packages", isCurrent)
 				require.NoError(t, os.Remove(path))
 			} else {

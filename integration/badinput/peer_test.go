@@ -90,7 +90,7 @@ func (p *peer) receive() (r wire.Reply, err error) {
 	return wire.DecodeReply(p.buf)
 }
 
-// answer reads all chunks of a reply to a search. Its packages have only repository, name and version.
+// answer reads all chunks of a reply to a search. In the result, the packages have only repository, name and version.
 func (p *peer) answer() (s wire.SearchResult, err error) {
 	for {
 		r, err := p.receive()

@@ -35,7 +35,7 @@ func TestQuery_Hostile(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		args []string
-		code int // the expected exit code; -1 if answered, nothing and usage are all correct
+		code int // the expected exit code; -1 if the exit code may be any of answered, nothing and usage
 		says []string
 	}{
 		{"10,000 letters", []string{"search", strings.Repeat("q", 10_000)}, nothing, nil},
@@ -68,7 +68,9 @@ func TestQuery_Hostile(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := s.For(t)
-			cut := false // set if omg stopped the search at its time limit for expressions, as it does on a busy machine
+			// cut is set if omg stopped the search of an expression at its time limit, which can happen on a busy
+			// machine.
+			cut := false
 			ways := []harness.Result{s.Run("omg", append([]string{"--socket", d.Socket}, c.args...)...), s.Direct(c.args...)}
 			for _, r := range ways {
 				harness.RequireSafe(t, r)

@@ -107,7 +107,7 @@ func TestText_Hostile(t *testing.T) {
 	}
 }
 
-// withoutColour removes omg's own colours: select graphic rendition with numbers.
+// withoutColour removes the escape sequences with which omg sets colours, such as "\x1b[1;32m".
 func withoutColour(s string) string {
 	var b strings.Builder
 	for {
