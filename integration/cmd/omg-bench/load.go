@@ -77,7 +77,7 @@ type kind struct {
 	aim      float64 // the required share of the echo server's rate; 0 for no requirement
 }
 
-// requests sends each request once, to get its reply.
+// requests creates the requests of each kind. It sends each request once, because it needs the length of each reply.
 func (b *bench) requests(w *setup) ([]kind, error) {
 	nc, err := net.Dial("unix", w.socket)
 	if err != nil {
@@ -133,7 +133,7 @@ func (b *bench) requests(w *setup) ([]kind, error) {
 		if err := msgpack.Unmarshal(body, &reply); err != nil {
 			return nil, err
 		}
-		// The last of several chunks has no total.
+		// If a reply has several chunks, its last chunk does not contain the total number of results.
 		if reply.Result == nil || reply.Result.Total == 0 || reply.Result.Total > fewHits {
 			continue
 		}
@@ -257,7 +257,7 @@ func pipeline(nc net.Conn, requests []request, first, depth int, end time.Time) 
 				return nil, err
 			}
 			if want := requests[(at+i)%len(requests)].reply; n != want {
-				return nil, fmt.Errorf("a reply of %d bytes, not %d, to %q", n, want, requests[(at+i)%len(requests)].frame)
+				return nil, fmt.Errorf("got a reply of %d bytes instead of %d to the request %q", n, want, requests[(at+i)%len(requests)].frame)
 			}
 			times = append(times, float64(time.Since(start).Nanoseconds())/1e3)
 		}

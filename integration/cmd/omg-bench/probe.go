@@ -11,8 +11,8 @@ import (
 // misePackage is the npm package that contains mise as one program.
 const misePackage = "@jdxcode/mise-linux-x64"
 
-// project creates a directory that declares five runtimes by a file each, in a home directory where mise and pyenv have
-// installed them.
+// project creates a directory with five version files, each for another runtime. The directory is in a home directory
+// where mise and pyenv have installed these versions.
 func (b *bench) project() (home, dir string, err error) {
 	home = filepath.Join(b.dir, "home")
 	dir = filepath.Join(home, "src/project")

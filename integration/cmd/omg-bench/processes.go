@@ -18,7 +18,8 @@ import (
 // quiet is how long a new omgd takes to become idle: until libalpm has confirmed the result of the refresh.
 const quiet = 2 * time.Second
 
-// setup is a database directory, a data directory with its indexes, and an omgd that serves it.
+// setup has a database directory, a data directory with indexes of these databases, and an omgd that serves the
+// databases.
 type setup struct {
 	name    string
 	options fixture.Options // of generated databases
