@@ -28,7 +28,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "packages", Usage: "`NUMBER` of packages in the repositories", Value: 1000},
-			&cli.Uint64Flag{Name: "seed", Usage: "`NUMBER` from which all packages are generated", Value: 1},
+			&cli.Uint64Flag{Name: "seed", Usage: "`NUMBER` that determines the content of all packages", Value: 1},
 			&cli.IntFlag{Name: "installed", Usage: "`NUMBER` of packages in the local database"},
 			&cli.IntFlag{Name: "duplicates", Usage: "`NUMBER` of packages that are in two repositories"},
 			&cli.StringFlag{Name: "compress", Usage: "`HOW`: gzip, zstd, xz or none", Value: string(fixture.Gzip)},
@@ -52,7 +52,7 @@ func generate(c *cli.Context) error {
 		Duplicates: c.Int("duplicates"),
 	})
 	if errors.Is(err, fs.ErrExist) {
-		return &exit.Error{Code: exit.Failed, Err: err, Hint: "name a directory that contains neither sync nor local"}
+		return &exit.Error{Code: exit.Failed, Err: err, Hint: "choose a directory that does not contain sync or local yet"}
 	}
 	if path := c.String("config"); err == nil && path != "" {
 		err = os.WriteFile(path, []byte(fixture.Config), 0o644)

@@ -67,7 +67,7 @@ func TestRun_BadUse(t *testing.T) {
 		"no such method":    {[]string{"--compress", "rar", t.TempDir()}, exit.Usage, `unknown compression "rar"`},
 		"too many":          {[]string{"--packages", "9", "--installed", "10", t.TempDir()}, exit.Usage, "10 installed packages, not between 0 and 9"},
 		"unknown flag":      {[]string{"--colour", t.TempDir()}, exit.Usage, "colour"},
-		"existing database": {[]string{taken}, exit.Failed, "name a directory that contains neither sync nor local"},
+		"existing database": {[]string{taken}, exit.Failed, "choose a directory that does not contain sync or local yet"},
 		"AUR out of bounds": {[]string{"--aur", filepath.Join(t.TempDir(), "aur"), "--aur-packages", "-1", t.TempDir()}, exit.Usage, "-1 packages of the AUR"},
 	} {
 		t.Run(name, func(t *testing.T) {
