@@ -114,15 +114,15 @@ func identifiers(root string) (all []sample, err error) {
 			}
 		}
 		for _, d := range file.Decls {
-			declared(d, add)
+			addNames(d, add)
 		}
 	})
 	return all, err
 }
 
-// declared calls the function add for each name that a declaration declares. The parameter owner of add is the type to
-// which a method or field belongs, followed by a dot, or empty.
-func declared(d ast.Decl, add func(id *ast.Ident, owner string)) {
+// addNames calls add for each name that the declaration d introduces. For a method or field, owner is the name of its
+// type, followed by a dot; otherwise owner is empty.
+func addNames(d ast.Decl, add func(id *ast.Ident, owner string)) {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
 		owner := ""

@@ -13,7 +13,7 @@ import (
 
 // sample is one passage or name.
 type sample struct {
-	kind  string // comment, text, document, manual or name
+	kind  string // kind of passage: comment, text, document or manual; or "name" for an identifier
 	place string // file and line
 	text  string
 }
