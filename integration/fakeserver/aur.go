@@ -165,8 +165,8 @@ func failure(text string) reply {
 	return reply{Error: text, Results: []int{}, Type: "error", Version: 5}
 }
 
-// search searches as aurweb does: in parts of names and descriptions, and whole values of the other fields; a name also
-// matches values of provides.
+// search searches as aurweb does. Names and descriptions match if they contain arg. Every other field matches only if
+// one of its values, without a version, equals arg. A search in provides also finds the package whose name is arg.
 func (a *AUR) search(arg, by string) reply {
 	in := func(list func(*Package) []string) func(*Package) bool {
 		return func(p *Package) bool {

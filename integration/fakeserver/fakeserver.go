@@ -36,7 +36,8 @@ type Server struct {
 	ended   chan struct{} // closed when a fault ends; requests that hang then end
 }
 
-// Serve starts a server of a handler, which the end of the test stops: over TLS with certificates, otherwise over http.
+// Serve starts an HTTP server for the handler h and stops it at the end of the test. If certs is nil, the server uses
+// plain http, otherwise TLS.
 func Serve(t testing.TB, h http.Handler, certs *Certificates) *Server {
 	t.Helper()
 	port, err := reserve(t, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
@@ -160,7 +161,7 @@ func (s *Server) Count(kind string) int {
 // Await waits until n requests of a kind have arrived since Reset.
 func (s *Server) Await(t testing.TB, kind string, n int) {
 	t.Helper()
-	harness.Await(t, func() bool { return s.Count(kind) >= n }, "%d requests for %s; there were: %s", n, kind, func() string {
+	harness.Await(t, func() bool { return s.Count(kind) >= n }, "%d requests for %s arrive; these requests have arrived: %s", n, kind, func() string {
 		return strings.Join(s.Targets(), " ")
 	})
 }

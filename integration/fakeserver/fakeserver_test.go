@@ -129,7 +129,7 @@ func TestConditional(t *testing.T) {
 	require.Equal(t, 2, s.Count("dump"))
 }
 
-// TestCorpusDump checks that a dump that is read and written has the same content.
+// TestCorpusDump checks that the server reads a real dump and sends a dump with the same content.
 func TestCorpusDump(t *testing.T) {
 	path := corpus.AUR(t)
 	s := Serve(t, NewAUR(t, path), nil)
@@ -224,7 +224,8 @@ func TestServer_Late(t *testing.T) {
 	require.NoError(t, harness.Receive(t, came, "the late answer"))
 }
 
-// TestServer_Hold checks that requests of a kind wait until they are answered, and that others do not wait.
+// TestServer_Hold checks that a held request waits until the test lets the server answer it, and that requests of other
+// kinds are answered meanwhile.
 func TestServer_Hold(t *testing.T) {
 	s, client := serveTLS(t)
 	gate := s.Hold("search")

@@ -132,7 +132,8 @@ func Bomb(n int64) Fault {
 	}
 }
 
-// A bomb is written member by member, each of memberSize bytes: a gzip file may have any number of them.
+// A bomb is a gzip file with many members, each of which expands to memberSize bytes. A gzip file may have any number
+// of members.
 const (
 	memberSize = 1 << 20
 	members    = 16
