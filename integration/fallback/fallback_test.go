@@ -23,9 +23,8 @@ var questions = []string{
 	"owns /usr/share/app", "files app", "why app",
 }
 
-// system has one repository, whose name is the parameter word. The package "app" is in the repository and installed, in
-// the same version. Two more packages have names that begin with this word: one is only in the repository, and one,
-// whose name ends with -foreign, is only installed.
+// system creates a system with one repository, whose name is the parameter word. The package app is in the repository
+// and installed, in the same version. The package WORD-app is only in the repository, and WORD-foreign is only installed.
 func system(t *testing.T, word, version string) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases())
@@ -48,16 +47,16 @@ func machine(t *testing.T) *harness.System {
 	return s
 }
 
-// inBothWays runs omg with a question twice: with the socket that omg finds by itself, and with --socket. It passes
-// each result to the function check, and whether --socket named the socket.
+// inBothWays runs omg with a question twice: first omg finds the socket itself, then --socket names it. Each time it
+// calls check with the result; named is true the second time.
 func inBothWays(s *harness.System, question string, check func(r harness.Result, named bool)) {
 	s.T.Helper()
 	check(s.With("OMG_SOCKET_PATH=").Run("omg", strings.Fields(question)...), false)
 	check(s.Run("omg", append([]string{"--socket", s.Socket()}, strings.Fields(question)...)...), true)
 }
 
-// requireDaemonData requires that the output contains nothing from the databases that machine mounts over the machine's
-// own.
+// requireDaemonData requires that the output contains nothing from the databases in /var/lib/pacman. The daemon serves
+// other databases.
 func requireDaemonData(t *testing.T, r harness.Result, what string) {
 	t.Helper()
 	require.NotContains(t, r.Stdout+r.Stderr, "hosted", what)
@@ -216,7 +215,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 	}
 	t.Run("starting", func(t *testing.T) {
 		s := machine.SecondSystem(t, string(harness.Read(t, machine.Conf)))
-		s.Bin = s.Path("bin") // contains an omg-index that never finishes
+		s.Bin = s.Path("bin") // this directory gets an omg-index that never finishes
 		harness.CopyPrograms(t, s.Bin)
 		omgIndex := s.Program("omg-index")
 		require.NoError(t, os.Remove(omgIndex))
