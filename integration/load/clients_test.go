@@ -78,8 +78,8 @@ func newTruth(packages [2]map[string][]wire.Package, repos []string, second int)
 // requests, little processor time would be left for the changes.
 const maxAsking = 64
 
-// askUntilDone sends random requests until ctx ends, and at least minRequests of them. It requires that each answer
-// agrees with a content in the list truths. Before each request except the first, it waits until fewer than maxAsking
+// askUntilDone sends random requests until ctx ends, and at least minRequests of them. It requires that each answer is
+// right for at least one element of truths. Before each request except the first, it waits until fewer than maxAsking
 // clients are sending. It returns the number of requests.
 func askUntilDone(ctx context.Context, t *testing.T, socket string, seed uint64, truths []truth, turns chan struct{}, minRequests int) (asked int) {
 	rng := rand.New(rand.NewPCG(seed, 7))

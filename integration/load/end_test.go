@@ -82,7 +82,7 @@ func TestLoad_End(t *testing.T) {
 // counts has the number of requests by their outcome, and the number of clients.
 type counts struct {
 	answered, refused atomic.Int64
-	connected, told   atomic.Int64 // clients that have connected, and those that omgd has told that it stops
+	connected, told   atomic.Int64 // number of clients that have connected, and of clients that know that omgd is stopping
 }
 
 // window is how many requests of a client may be unanswered.

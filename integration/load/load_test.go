@@ -43,7 +43,7 @@ var longLimits = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREA
 type changing struct {
 	*harness.System
 	repos  [2]map[string][]byte // databases by repository
-	truths []truth              // the contents of set 0, of set 1, and of all mixtures of both, in this order
+	truths []truth              // first the content of set 0, then that of set 1, then every combination of repositories from both sets
 	told   string               // a package whose versions in the two sets differ
 
 	mu     sync.Mutex
@@ -75,7 +75,8 @@ func newChanging(t *testing.T, options ...harness.Option) *changing {
 	return c
 }
 
-// swap installs the databases of the other set as pacman does: each by a rename, all under its lock.
+// swap switches to the other set of databases. Like pacman, it replaces each database by a rename, while it holds
+// pacman's lock.
 func (c *changing) swap() {
 	lock := filepath.Join(c.DB, "db.lck")
 	harness.Write(c.T, lock, "")
@@ -126,7 +127,7 @@ func TestLoad_AnswersStayRight(t *testing.T) {
 	}
 	for n := range changes {
 		c.swap()
-		harness.Await(t, func() bool { return t.Failed() || c.isServed(d) }, "omgd takes change %d over; it printed: %s", n+1, d.Stderr)
+		harness.Await(t, func() bool { return t.Failed() || c.isServed(d) }, "omgd answers from the databases of change %d; so far omgd has printed: %s", n+1, d.Stderr)
 	}
 	end()
 	wait.Wait()

@@ -21,7 +21,7 @@ import (
 // memory.
 type usage struct{ objects, bytes, goroutines, resident int }
 
-// usageOf waits until a daemon has no connection except its debug socket's, and measures.
+// usageOf waits until the only connection to a daemon is the one to its debug socket, and then measures the daemon.
 func usageOf(t *testing.T, d *harness.Daemon, debug string) (u usage) {
 	t.Helper()
 	profile := func(query string) string {
