@@ -109,7 +109,8 @@ func TestDump_Faults(t *testing.T) {
 			w := newAURSystem(t)
 			w.startWithDump()
 			w.omgd.Stop()
-			// Remove the stored time of the next request, so that it is sent now.
+			// omgd has stored when it may send the next request. Remove the stored time, so that omgd sends a request
+			// immediately.
 			require.NoError(t, os.RemoveAll(w.Path("data", "cache.pebble")))
 			index := harness.Read(t, w.Index("aur"))
 			sw.On(w.server)

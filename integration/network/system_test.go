@@ -86,7 +86,7 @@ func (w *aurSystem) start(more ...string) {
 // answer is the result of a search.
 type answer struct {
 	names  []string
-	early  int // how many of names arrived before the last chunk of the reply
+	early  int // how many names had arrived before the last chunk of the reply
 	result wire.SearchResult
 	code   wire.Code
 }
