@@ -71,8 +71,8 @@ func casesSystem(t *testing.T) *harness.System {
 	return s
 }
 
-// TestUpdates_EachRule compares omg's lists with pacman's, for packages to which each rule for updates applies, and
-// with configurations that change the result of the rule.
+// TestUpdates_EachRule compares omg's lists with pacman's. For each rule by which pacman finds updates, the system has
+// at least one package to which the rule applies. The test also uses configurations that change the result of a rule.
 func TestUpdates_EachRule(t *testing.T) {
 	need.Program(t, "pacman")
 	s := casesSystem(t)
@@ -103,7 +103,7 @@ func TestUpdates_EachRule(t *testing.T) {
 			)
 			w.sameFiles(w.pacman("-Qq").Lines(), true)
 			for _, way := range w.ways {
-				// The packages that pacman would offer to replace, if the repository is used for upgrades.
+				// Replacements that pacman proposes only if the repository is used for upgrades.
 				require.Equal(t, c.one == "", strings.Contains(way.Omg("outdated", "--all", "--json").Stdout, `"by":"replacer"`), way.Name)
 			}
 		})

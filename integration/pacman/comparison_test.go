@@ -159,8 +159,8 @@ func (w *comparison) same(questions ...question) {
 	}
 }
 
-// requireSame compares omg's answer with pacman's, for one way to an answer. pacman has the same exit code for an
-// empty result and for every error.
+// requireSame runs omg in the given way, and compares its answer with pacman's. The exit codes only have to agree on
+// success or failure, because pacman has the same exit code for an empty result and for every error.
 func requireSame(t testing.TB, pacman harness.Result, way harness.Way, args ...string) {
 	t.Helper()
 	got := way.Omg(args...)

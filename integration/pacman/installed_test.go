@@ -78,7 +78,7 @@ func testInstalledWords(t *testing.T, w *comparison) {
 	}
 }
 
-// testInfo compares every package of the repositories, line by line.
+// testInfo compares omg info with pacman -Si for every package of the repositories, line by line.
 func testInfo(t *testing.T, w *comparison) {
 	var all []string
 	for _, p := range w.offered() {

@@ -31,7 +31,8 @@ func (q query) omg() []string {
 	return slices.Concat([]string{"--"}, q.words)
 }
 
-// literal returns a query of plain words; pacman gets them escaped.
+// literal returns a query for words that are not regular expressions. In pacman's arguments, the special characters of
+// the words are escaped.
 func literal(words ...string) query {
 	q := query{words: words, pacman: []string{"--"}}
 	for _, w := range words {

@@ -129,7 +129,7 @@ type randomSystem struct {
 	*harness.System
 	names    []string // of all packages
 	damaged  bool     // a repository's database is damaged
-	searches bool     // a repository is used for searches only
+	searches bool     // whether pacman searches at least one repository
 }
 
 // newRandomSystem generates the system that the dice determine.

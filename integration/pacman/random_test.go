@@ -44,8 +44,9 @@ func TestRandom(t *testing.T) {
 	require.GreaterOrEqual(t, int(compared.Load()), systems)
 }
 
-// compareRandom compares the answers about one system, and returns their number. Every tenth system is tested with
-// each way to an answer, and the others with one way.
+// compareRandom compares omg's answers about one random system with pacman's. It returns the number of compared
+// answers. On every tenth system, omg answers in all three ways: with a daemon, with an index, and from the databases.
+// On all other systems, omg answers only from the databases.
 func compareRandom(t *testing.T, number uint64) (n int) {
 	d := newDice(seed, number)
 	s := newRandomSystem(t, d)
@@ -76,7 +77,7 @@ func compareRandom(t *testing.T, number uint64) (n int) {
 				}
 				require.Equal(t, clean(want.Stdout), clean(got.Stdout), what)
 			}
-			if codes && !s.damaged && got.Code != 3 { // 3 means that something could not be read
+			if codes && !s.damaged && got.Code != 3 { // omg exits with 3 if it could not read something
 				require.Equal(t, want.Code != 0, got.Code != 0, what)
 			}
 		}
@@ -125,7 +126,8 @@ func compareReplacements(t *testing.T, s *randomSystem, number uint64) int {
 			cannot = append(cannot, m[3]+" "+m[4])
 		}
 	}
-	for _, c := range cannot { // pacman proposes a replacement on one stream, and withdraws it on the other
+	// For such a package, pacman proposes a replacement on one output stream, and withdraws the proposal on the other.
+	for _, c := range cannot {
 		name, by, _ := strings.Cut(c, " ")
 		i := slices.IndexFunc(want, func(w string) bool { return strings.HasPrefix(w, name+" ") && strings.HasSuffix(w, "/"+by) })
 		if i >= 0 {

@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// numbered returns n lines of a format.
+// numbered returns n lines. Each line is the number of the line, formatted with the format string form.
 func numbered(form string, n int) string {
 	lines := make([]string, n)
 	for i := range lines {

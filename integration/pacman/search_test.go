@@ -111,7 +111,7 @@ func onlyInFirst(first, second []string) (only []string) {
 	return only
 }
 
-// testSearchMarks compares how a search prints packages, including the mark of an installed one.
+// testSearchMarks compares how a search prints packages, including the mark [installed] of installed packages.
 func testSearchMarks(t *testing.T, w *comparison) {
 	for _, word := range []string{"lib32", "git", "gtk"} {
 		want := w.pacman("-Ss", word).Lines()
