@@ -15,11 +15,11 @@ type fault struct {
 	name string
 	// spoil damages the database at a path.
 	spoil func(t *testing.T, path string)
-	// The field says has a part of the reason that omg reports for the damage.
+	// says is a part of the reason that omg reports for the damage.
 	says string
 }
 
-// state returns the state of the source if no index answers in its place.
+// state returns the state that the source with this damage has if there is no earlier index to use.
 func (f *fault) state() string {
 	if f.name == "missing" {
 		return "missing"

@@ -104,13 +104,13 @@ func TestUnread(t *testing.T) {
 			why := "local/app-1-1 " + f.says
 			d.AwaitStatus(func(r *wire.StatusResult) bool { return r.Partial && r.Why == why }, why)
 			for _, omg := range []func(...string) harness.Result{s.Direct, d.Omg} {
-				c := &fixed{t: t, omg: omg}
+				c := &partialCase{t: t, omg: omg}
 				c.unread(why)
 			}
 			health := d.Omg("health", "--json")
 			require.Contains(t, health.Stdout, `"name":"local","state":"degraded","why":"incomplete: `+why+`"`)
 			require.Contains(t, s.Direct("doctor").Stdout, why)
-			c := &fixed{t: t}
+			c := &partialCase{t: t}
 			for number, want := range map[string]string{"ec": "1?\n", "oc": "3?\n", "tc": "4\n"} {
 				harness.Await(t, func() bool { return c.probe(s, number) == want }, "omg-probe %s prints %s", number, want)
 			}
@@ -119,7 +119,7 @@ func TestUnread(t *testing.T) {
 }
 
 // unread checks all answers of a system in which the desc of app is unreadable.
-func (c *fixed) unread(why string) {
+func (c *partialCase) unread(why string) {
 	c.t.Helper()
 	for line, code := range affected {
 		r := c.omg(strings.Fields(line)...)

@@ -18,9 +18,9 @@ var (
 	dashed     = []string{"-Rdd", "--noconfirm", ".hidden"}
 )
 
-// TestOddNames checks that lists for other programs contain no name that such a program would not read as a package's
-// name, that omg counts and names the packages that it leaves out, and that output for people is the same as
-// pacman's.
+// TestOddNames checks lists that are made for other programs, and output for people. The lists leave out each package
+// whose name another program would take for something else, such as an option. omg counts and names the packages that
+// it has left out. The output for people is the same as pacman's.
 func TestOddNames(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t, harness.NoDatabases())

@@ -22,7 +22,8 @@ const (
 	failed   = 3
 )
 
-// config names both repositories. The configuration of a system without the bad repository names one.
+// config is the part of pacman.conf that all tests share. It names only the repository good. newSystem adds the
+// repository bad; a system without the bad repository uses config alone.
 const config = "[options]\nArchitecture = x86_64\nSigLevel = Never\n[good]\nServer = file:///nowhere\n"
 
 // newSystem has three installed packages: one with an update in the repository good, one with an update in the
@@ -58,8 +59,8 @@ type question struct {
 	code int
 }
 
-// questions are commands that omg answers from the sources that it can read. Its output is the same as on a system
-// without the bad repository.
+// questions are commands that omg answers from the sources that it can read. The output of omg is the same as on a
+// system without the bad repository.
 var questions = []question{
 	{"search -q thing", true, answered},
 	{"search -q thing --repo good", false, answered},
@@ -148,7 +149,7 @@ func TestPartial(t *testing.T) {
 						awaitState(d, state)
 						omg = d.Omg
 					}
-					c := &fixed{t, h, f, omg, state}
+					c := &partialCase{t, h, f, omg, state}
 					c.questions()
 					c.refusals()
 					c.status()
@@ -189,7 +190,7 @@ func TestPartial_NoUpdate(t *testing.T) {
 				r := omg("status", "--format", "{{.counts.updates}} {{.counts.foreign}} {{.partial_counts}}")
 				require.Equal(t, "0 0 [foreign updates ignored replacements]\n", r.Stdout)
 			}
-			c := &fixed{t: t}
+			c := &partialCase{t: t}
 			harness.Await(t, func() bool { return c.probe(s, "uc") == "0?\n" }, "omg-probe prints 0?; it prints %s", func() string { return c.probe(s, "uc") })
 		})
 	}
@@ -214,8 +215,8 @@ func source(r *wire.StatusResult) wire.Source {
 	return wire.Source{}
 }
 
-// fixed is one case of the tests: a system with a bad database, and the way in which the test runs omg.
-type fixed struct {
+// partialCase is one case of the tests: a system with a bad database, and the way in which the test runs omg.
+type partialCase struct {
 	t     *testing.T
 	h     healthy
 	fault fault
@@ -223,18 +224,18 @@ type fixed struct {
 	state string // the state of the bad source
 }
 
-// indexed reports whether an index answers in the database's place.
-func (c *fixed) indexed() bool { return c.state == "stale" }
+// indexed reports whether omg answers from an earlier index of the bad database.
+func (c *partialCase) indexed() bool { return c.state == "stale" }
 
 // requireNamed requires that notes name the bad source with its state and the reason.
-func (c *fixed) requireNamed(text, what string) {
+func (c *partialCase) requireNamed(text, what string) {
 	c.t.Helper()
 	require.Contains(c.t, text, "bad", what)
 	require.Contains(c.t, text, c.state, what)
 	require.Contains(c.t, text, c.fault.says, what)
 }
 
-func (c *fixed) questions() {
+func (c *partialCase) questions() {
 	c.t.Helper()
 	for _, q := range questions {
 		r := c.omg(strings.Fields(q.line)...)
@@ -259,7 +260,7 @@ func (c *fixed) questions() {
 	}
 }
 
-func (c *fixed) refusals() {
+func (c *partialCase) refusals() {
 	c.t.Helper()
 	for _, line := range refused {
 		r := c.omg(strings.Fields(line)...)
@@ -277,7 +278,7 @@ func (c *fixed) refusals() {
 // partialCounts are the counts that depend on the content of the bad repository.
 var partialCounts = []string{"foreign", "updates", "ignored", "replacements"}
 
-func (c *fixed) status() {
+func (c *partialCase) status() {
 	c.t.Helper()
 	r := c.omg("status", "--json")
 	require.Equal(c.t, answered, r.Code, r.Stderr)
@@ -322,7 +323,7 @@ func (c *fixed) status() {
 }
 
 // probe runs omg-probe, as a prompt does.
-func (c *fixed) probe(s *harness.System, args ...string) string {
+func (c *partialCase) probe(s *harness.System, args ...string) string {
 	c.t.Helper()
 	r := s.Run("omg-probe", append([]string{"--deadline", "0", "--socket", s.Socket(), "--dbpath", s.DB}, args...)...)
 	require.Equal(c.t, answered, r.Code, r.Stderr)
@@ -331,7 +332,7 @@ func (c *fixed) probe(s *harness.System, args ...string) string {
 
 // statusFile checks the status file. It waits for the file's update, because omgd writes the file after the status has
 // changed.
-func (c *fixed) statusFile(s *harness.System) {
+func (c *partialCase) statusFile(s *harness.System) {
 	c.t.Helper()
 	want := "1?\n"
 	if c.indexed() {

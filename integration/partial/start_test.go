@@ -19,9 +19,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestStart_Asked sends requests from many clients while a daemon without stored data starts to read a large system.
-// Each client gets the right number in the end. Before that, no client gets a wrong number, such as 0, that is not
-// marked.
+// TestStart_Asked sends requests from many clients while a daemon without stored data starts to read a large system. In
+// the end, each client must get the right number. Before that, a client may get a wrong number, such as 0, only if the
+// reply marks it as uncertain.
 func TestStart_Asked(t *testing.T) {
 	t.Parallel()
 	const clients = 200
@@ -54,7 +54,7 @@ func TestStart_Asked(t *testing.T) {
 			}
 		})
 	}
-	// omg gets its answer from the daemon or without it.
+	// This request may be answered by the daemon, or by omg without the daemon.
 	all.Go(func() {
 		if r := s.Run("omg", append(s.Files(), "--socket", s.Socket(), "outdated", "-q", "--no-aur")...); r.Stdout != updates {
 			wrong <- fmt.Errorf("omg outdated: exit code %d, %d bytes, not %d: %s", r.Code, len(r.Stdout), len(updates), r.Stderr)
