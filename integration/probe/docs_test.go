@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// command is omg-probe and its arguments in a recipe, without surrounding quotes and comments.
+// command matches a call of omg-probe with its arguments in a recipe, without the quotes and comments around the call.
 var command = regexp.MustCompile(`omg-probe[^"#|)]*(#\{[^}]*\})?`)
 
 func readPage(t *testing.T) string {

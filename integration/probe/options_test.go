@@ -16,7 +16,8 @@ import (
 // endlessly writes more.
 const maxOutput = 256 << 10
 
-// session runs lines in a shell, with the hook's code in place of a line HOOK, and returns the output.
+// session runs lines in a shell and returns the output. In each line, the word HOOK is replaced by a command that loads
+// the hook's code.
 func session(s *harness.System, shell []string, lines ...string) string {
 	s.T.Helper()
 	r := s.Run("omg-probe", "init", shell[0], "--deadline", "0", "--dbpath", s.DB, "node")
@@ -105,8 +106,8 @@ func TestHook_FishPipestatus(t *testing.T) {
 	x.enter("true", "READY0> ")
 }
 
-// startTerminalWith starts a shell on a terminal. The shell reads a file that contains the line before, as a user could
-// have it, and then the hook.
+// startTerminalWith starts a shell on a terminal. The shell reads a file with the code in before, which stands for a
+// user's own configuration, and after it the hook.
 func startTerminalWith(s *harness.System, shell, before string) *terminal {
 	s.T.Helper()
 	path := need.Program(s.T, shell)

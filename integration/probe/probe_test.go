@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "6") }
 
-// newHome returns a system whose home directory has two versions of node by nvm and two directories that declare one
-// each. It has no databases.
+// newHome returns a system without databases. In its home directory, nvm has installed two versions of node, and two
+// directories have a version file for node.
 func newHome(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.NoDatabases(), harness.Private())

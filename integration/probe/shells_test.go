@@ -17,16 +17,15 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// shells has, for each shell: how to start it so that it reads ~/rc and no other startup file, how a user sets its
-// prompt, and its variable for the last exit code. The code clock replaces the shell's clock: SECONDS loses its special
-// meaning and is read from ~/seconds before each prompt. fish needs no such code, because its hook does not look at the
-// time.
+// shells lists the shells that the tests start.
 var shells = []struct {
 	name   string
-	args   []string
-	prompt string
-	status string
-	clock  string
+	args   []string // start the shell so that it reads ~/rc and no other startup file
+	prompt string   // code that sets the prompt
+	status string   // variable with the last exit code
+	// clock is code that makes the shell read the variable SECONDS from ~/seconds before each prompt. fish needs no such
+	// code, because its hook does not look at the time.
+	clock string
 }{
 	{"bash", []string{"--noprofile", "--rcfile", "rc", "-i"}, `PS1='READY> '`, "$?", "unset SECONDS; clock() { read -r SECONDS <~/seconds; }; PROMPT_COMMAND=clock"},
 	{"zsh", []string{"-d", "-i"}, `PROMPT='READY> '; unsetopt prompt_sp`, "$?", "unset SECONDS; clock() { read -r SECONDS <~/seconds; }; precmd_functions=(clock)"},
@@ -39,7 +38,7 @@ type terminal struct {
 	tty  *os.File
 	mu   sync.Mutex
 	seen strings.Builder
-	sent int // how much had been printed before the last line was sent
+	sent int // length of the output when the last line was sent
 }
 
 // startTerminal starts a program on a terminal, in the home directory.
