@@ -40,7 +40,7 @@ func asUser(t *testing.T, uid int, f func() error) {
 	require.NoError(t, <-done)
 }
 
-// shared returns a directory like /tmp.
+// shared creates a directory that every user may write to, with the sticky bit, like /tmp.
 func shared(s *harness.System) string {
 	s.T.Helper()
 	dir := outside(s, "tmp")
@@ -182,8 +182,8 @@ func TestSocket_SquattedTemporaryFile(t *testing.T) {
 	}
 }
 
-// TestSocket_SwappedParent has another user swap a parent directory with his own, back and forth, while daemons start.
-// None keeps running, and none leaves a file in his directory.
+// TestSocket_SwappedParent starts daemons while another user keeps swapping a parent directory of the socket with a
+// directory of that user. Every daemon must exit with an error, and must leave no file in either directory.
 func TestSocket_SwappedParent(t *testing.T) {
 	t.Parallel()
 	need.Root(t)

@@ -81,7 +81,9 @@ func TestConfig_Reload(t *testing.T) {
 		require.NoError(t, conn.Get(t.Context(), wire.OpPing, nil, &struct{}{}))
 	}
 	question()
-	question() // a request is logged before the next one of the connection
+	// omgd logs a request before it reads the next request of the same connection. The second request makes sure that
+	// the first one has been logged.
+	question()
 	require.NotContains(t, d.Stderr(), "level=DEBUG")
 
 	reload := func(lines ...string) {
@@ -148,7 +150,8 @@ func TestConfig_LogLevel(t *testing.T) {
 	require.NotContains(t, d.Stderr(), "words", "a query is not logged")
 }
 
-// TestConfig_Wrong checks that a wrong configuration prevents the start, with the place of the error.
+// TestConfig_Wrong checks that omgd refuses to start with an invalid configuration, and that its error names the
+// setting or the line of the file.
 func TestConfig_Wrong(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -170,8 +173,8 @@ func TestConfig_Wrong(t *testing.T) {
 	require.Contains(t, r.Stderr, "--log-level")
 }
 
-// TestLog_Destinations checks that in the background the log goes to the journal, in its own protocol and with fields;
-// without a journal to syslog; and in the foreground to standard error as text.
+// TestLog_Destinations checks where the log goes. In the background, it goes to the journal, in the journal's own
+// protocol and with fields, or to syslog if there is no journal. In the foreground, it goes to standard error as text.
 func TestLog_Destinations(t *testing.T) {
 	t.Parallel()
 	// The recorders replace the journal and syslog, and read datagrams all the time. After omgd has ended, the script

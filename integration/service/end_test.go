@@ -25,8 +25,8 @@ func TestEnd_Signals(t *testing.T) {
 	}
 }
 
-// TestEnd_DuringTheStart checks that a signal leaves no files, at any point of the start: it is sent as soon as each of
-// the files exists that a start creates.
+// TestEnd_DuringTheStart checks that omgd leaves no files if a signal arrives during its start. A start creates several
+// files. For each of these files, the test sends the signal as soon as that file exists.
 func TestEnd_DuringTheStart(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -34,7 +34,7 @@ func TestEnd_DuringTheStart(t *testing.T) {
 		for _, file := range []string{"", s.Data, s.Path("omg.lock"), s.Path("omgd.pid"), s.Socket(), s.Index("core"), s.Path("omg.status")} {
 			require.NoError(t, os.RemoveAll(s.Data))
 			p := harness.Start(t, foreground(s))
-			for p.Running() && file != "" { // loops without a pause, so that the signal follows as soon as possible
+			for p.Running() && file != "" { // without a pause, so that the signal is sent as soon as possible after the file appears
 				if _, err := os.Lstat(file); err == nil {
 					break
 				}
@@ -77,7 +77,8 @@ func TestEnd_UnreadAnswer(t *testing.T) {
 	require.Empty(t, remainingFiles(s))
 }
 
-// TestEnd_Timeout checks that at its timeout the stop disconnects all clients, and that no files are left.
+// TestEnd_Timeout checks that a stopping omgd disconnects all clients when the time limit of the stop is over, and that
+// it leaves no files.
 func TestEnd_Timeout(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

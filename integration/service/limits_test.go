@@ -27,7 +27,7 @@ func pingOn(t *testing.T, nc net.Conn) *wire.Error {
 	t.Helper()
 	b, err := wire.AppendRequest(nil, 1, wire.OpPing, nil)
 	require.NoError(t, err)
-	_, _ = nc.Write(b) // fails if omgd has refused the connection and closed it already
+	_, _ = nc.Write(b) // the write fails if omgd has already refused and closed the connection; the error is ignored
 	return readResponse(t, nc).Err
 }
 

@@ -196,8 +196,8 @@ func TestManage_AfterACrash(t *testing.T) {
 	require.Equal(t, running.PID(), daemonStatus(other, 0).PID)
 }
 
-// TestManage_SocketIsGone checks that a daemon whose socket was removed is found, and that a restart creates the socket
-// again.
+// TestManage_SocketIsGone checks a daemon whose socket was removed: omg daemon status still finds the daemon, and omg
+// daemon restart creates the socket again.
 func TestManage_SocketIsGone(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

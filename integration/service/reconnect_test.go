@@ -9,8 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// flaky is a proxy before a daemon that closes the first connections after it has read from them. It counts all
-// connections.
+// flaky starts a proxy that listens on path and passes connections on to the socket of a daemon. The proxy closes each
+// of the first connections, as many as the parameter breaks says, after it has read from the connection. flaky returns
+// a counter of all connections.
 func flaky(t *testing.T, path, daemon string, breaks int32) *atomic.Int32 {
 	t.Helper()
 	l := listenOn(t, path)

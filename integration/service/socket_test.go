@@ -43,7 +43,7 @@ func TestSocket_Modes(t *testing.T) {
 			for last := false; !last; {
 				select {
 				case <-stop:
-					last = true // look once more: the socket exists now
+					last = true // check one last time, now that the socket certainly exists
 				default:
 				}
 				if fi, err := os.Lstat(s.Socket()); err == nil {
@@ -177,7 +177,7 @@ func TestSocket_Stale(t *testing.T) {
 	require.Empty(t, remainingFiles(s))
 }
 
-// TestSocket_Occupied checks that any other file at the socket's path stays.
+// TestSocket_Occupied checks that omgd does not remove a file at the socket's path that is not a socket.
 func TestSocket_Occupied(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -12,7 +12,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// system has shell functions: the system-wide daemon, and commands of each user.
+// system is a shell script that defines functions: some start and stop the system-wide daemon, others run commands as
+// another user.
 const system = `
 as() { user=$1; shift; setpriv --reuid "$user" --regid "$user" --init-groups env -u XDG_RUNTIME_DIR HOME=/tmp "$@"; }
 says() { name=$1; shift; code=0; out=$("$@" 2>&1) || code=$?; echo "$name: $code: $(echo "$out" | head -n 1)"; }

@@ -41,7 +41,7 @@ func newManager(s *harness.System) *manager {
 	return m
 }
 
-// await returns the next message that contains a line with this beginning.
+// await discards messages until one has a line that begins with the parameter line, and returns that message.
 func (m *manager) await(line string) string {
 	m.t.Helper()
 	for {
@@ -52,7 +52,7 @@ func (m *manager) await(line string) string {
 	}
 }
 
-// mark sends a message to the socket itself, and returns the messages that omgd has sent before.
+// mark sends the message text to the manager's own socket. It returns the messages from omgd that arrived before text.
 func (m *manager) mark(text string) (before []string) {
 	m.t.Helper()
 	nc, err := net.Dial("unixgram", m.path)
@@ -158,8 +158,8 @@ func activated(t *testing.T, cmd *exec.Cmd, number string, files ...*os.File) *e
 	return throughShell(t, cmd, "LISTEN_FDS="+number+" LISTEN_PID=$$")
 }
 
-// TestActivation_Again checks that the service manager keeps the socket. A connection that is made between two daemons
-// waits for the second.
+// TestActivation_Again checks that the service manager keeps the socket while no daemon runs. A connection that is made
+// after one daemon has stopped waits until the next daemon starts.
 func TestActivation_Again(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

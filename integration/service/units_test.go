@@ -45,8 +45,8 @@ func files(t *testing.T, dir string) (all []string) {
 	return all
 }
 
-// TestUnits_Verified checks that systemd accepts the units without a warning, and rates those of the system as well
-// protected.
+// TestUnits_Verified checks that systemd accepts the units without a warning, and that systemd-analyze security gives
+// the units of the system-wide daemon good ratings.
 func TestUnits_Verified(t *testing.T) {
 	t.Parallel()
 	analyze := need.Program(t, "systemd-analyze")
