@@ -58,7 +58,7 @@ func built(t *testing.T, libalpm bool) []byte {
 	return harness.Read(t, path)
 }
 
-// install installs a worker beside omgd: a program's bytes, or a script.
+// install installs the content of a program file, or a script, as the worker beside omgd.
 func (s *system) install(worker []byte) {
 	s.T.Helper()
 	path := s.Program("omg-alpm-worker")
@@ -78,7 +78,8 @@ func (s *system) change() {
 	before, rest, ok := strings.Cut(string(harness.Read(s.T, descs[0])), "%DESC%\n")
 	require.True(s.T, ok)
 	_, after, _ := strings.Cut(rest, "\n")
-	lock := filepath.Join(s.DB, "db.lck") // like pacman -D, which changes a desc in place, and creates and removes the lock
+	// This change resembles pacman -D: it writes to a desc in place, and creates and removes the lock.
+	lock := filepath.Join(s.DB, "db.lck")
 	harness.Write(s.T, lock, "")
 	harness.Write(s.T, descs[0], fmt.Sprintf("%s%%DESC%%\nchanged %d times\n%s", before, s.changes, after))
 	require.NoError(s.T, os.Remove(lock))
@@ -212,7 +213,8 @@ func TestWorker_Differs(t *testing.T) {
 	s.install(script("sed 's|" + s.DB + "|" + other + "|' | " + s.Path("real")))
 	s.change()
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return strings.HasPrefix(part(r), "differs: ") }, "a difference")
-	// omgd uses libalpm's result: its answers must be pacman's answers for the copy.
+	// omgd uses what libalpm has read from the copy. Its answers must therefore equal the answers that pacman gives for
+	// the copy.
 	harness.Await(t, func() bool {
 		now := ask(d)
 		return now[0] != before[0] || now[4] != before[4]
