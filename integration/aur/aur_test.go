@@ -56,7 +56,7 @@ func source(list []wire.Source) wire.Source {
 // awaitInfo waits until the daemon finds a package.
 func awaitInfo(d *harness.Daemon, name string) {
 	d.System.T.Helper()
-	harness.Await(d.System.T, func() bool { return d.Omg("info", name).Code == 0 }, "omgd knows %s; it printed: %s", name, d.Stderr)
+	harness.Await(d.System.T, func() bool { return d.Omg("info", name).Code == 0 }, "omgd knows %s; so far omgd has printed: %s", name, d.Stderr)
 }
 
 // TestIndex_Corpus checks on the whole corpus that a search with --no-aur has the same result as one without the AUR's
