@@ -27,8 +27,8 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // does not match.
 var call = regexp.MustCompile(`^\d+ +([a-z_0-9]+)\(`)
 
-// scheduling are the system calls with which Go's runtime manages threads and their memory: their number depends on the
-// machine's processors and load.
+// scheduling lists the system calls that Go's runtime uses to manage threads and their memory. The number of these
+// calls depends on the machine's processors and load.
 var scheduling = map[string]bool{
 	"clone": true, "clone3": true, "exit": true, "futex": true, "gettid": true, "getpid": true, "madvise": true, "mmap": true,
 	"munmap": true, "mprotect": true, "nanosleep": true, "prctl": true, "restart_syscall": true, "rseq": true, "rt_sigprocmask": true, "rt_sigreturn": true,
