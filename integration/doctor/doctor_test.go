@@ -191,8 +191,8 @@ func TestDoctor_Daemon(t *testing.T) {
 	require.Equal(t, "ok", examine(s, "socket")[0].State)
 }
 
-// TestDoctor_DaemonsDatabases checks that the daemon's databases are examined, not the machine's, unless others are
-// named.
+// TestDoctor_DaemonsDatabases checks that without --dbpath omg doctor examines the databases that the daemon reads, not
+// those of the machine.
 func TestDoctor_DaemonsDatabases(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
