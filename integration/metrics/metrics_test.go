@@ -136,7 +136,8 @@ func TestMetrics_Scraped(t *testing.T) {
 		tsdb++
 		return harness.Start(t, s.Command(prometheus, "--config.file="+config, "--storage.tsdb.path="+s.Path(fmt.Sprint("tsdb", tsdb)),
 			"--web.listen-address="+web, "--log.level=error"))
-	}, func(web string) bool { // a reply with this configuration comes from this Prometheus, not from another server on the port
+	}, func(web string) bool {
+		// Another server may have got the port. Only the Prometheus that this test started replies with this configuration.
 		code, body := get(t, http.DefaultClient, "http://"+web+"/api/v1/status/config", web)
 		return code == http.StatusOK && strings.Contains(body, address)
 	})
@@ -252,7 +253,7 @@ func TestAdministration_OtherDatabases(t *testing.T) {
 		require.Zero(t, r.Code, "%s: %s", c.command, r.Stderr)
 		require.Contains(t, r.Stdout, c.want)
 	}
-	r := omg("health") // 0 or 6, depending on the machine's libalpm
+	r := omg("health") // the exit code is 0 or 6, depending on the machine's libalpm
 	require.Regexp(t, `(?m)^ok +socket `, r.Stdout, r.Stderr)
 	r = omg("explicit")
 	require.Equal(t, 3, r.Code, "omgd answered for databases that it does not have: %s", r.Stdout)
