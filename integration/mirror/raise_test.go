@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// raise returns a copy of the database at path. In the copy, the named packages have a much higher version. If no name
-// is given, all packages have it.
+// raise returns a copy of the database at path in which the named packages have a much higher version. If no name is
+// given, all packages get a much higher version.
 func raise(t *testing.T, path string, names ...string) []byte {
 	t.Helper()
 	f, err := os.Open(path)
