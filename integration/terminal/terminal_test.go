@@ -362,6 +362,6 @@ func TestOmg_Interrupted(t *testing.T) {
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	require.True(t, status.Signaled(), "a shell must see that it was interrupted")
 	require.Equal(t, syscall.SIGINT, status.Signal())
-	out, _ := io.ReadAll(screen.master) // returns an error when the last process that could write has ended
+	out, _ := io.ReadAll(screen.master) // when the last process with the terminal open has ended, ReadAll returns an error, which is ignored
 	require.Equal(t, "^C", string(out))
 }
