@@ -61,7 +61,7 @@ func (s *system) restart() (r wire.StatusResult) {
 	s.T.Helper()
 	p := harness.Start(s.T, s.Command("omgd", append(s.Files(), "--foreground", "--socket", s.Socket())...))
 	s.omgd = &harness.Daemon{Process: p, System: s.System, Socket: s.Socket()}
-	harness.Await(s.T, func() bool { return !p.Running() || s.omgd.Ask(wire.OpStatus, nil, &r) == nil }, "omgd answers; it printed: %s", p.Stderr)
+	harness.Await(s.T, func() bool { return !p.Running() || s.omgd.Ask(wire.OpStatus, nil, &r) == nil }, "omgd answers; so far omgd has printed: %s", p.Stderr)
 	require.True(s.T, p.Running(), p.Stderr())
 	s.conn = s.omgd.Dial()
 	return r
@@ -140,7 +140,7 @@ func (s *system) fileCounts() string {
 // too, and then waits for the status file, which omgd writes after it has begun to use a new snapshot.
 func (s *system) await(counts string, explicit ...string) {
 	s.T.Helper()
-	harness.Await(s.T, func() bool { return s.counts() == counts }, "omgd counts %s, not %s; it printed: %s", counts, s.counts, s.omgd.Stderr)
+	harness.Await(s.T, func() bool { return s.counts() == counts }, "omgd counts %s instead of %s; so far omgd has printed: %s", counts, s.counts, s.omgd.Stderr)
 	var r wire.ExplicitResult
 	require.NoError(s.T, s.conn.Get(s.T.Context(), wire.OpExplicit, nil, &r))
 	require.Equal(s.T, explicit, append([]string(nil), r.Names...))
@@ -174,7 +174,8 @@ func TestRefresh_Killed(t *testing.T) {
 	s.awaitFile(explicit[0])
 	span := time.Since(begin) / 2
 	for i := range times {
-		// The status file is written after the store: its content is stored.
+		// omgd writes the status to its store before it writes the status file. Once the file has these counts, the
+		// store has them too.
 		stored := explicit[i%2]
 		s.awaitFile(stored)
 		// Another file with the same content starts a refresh.
