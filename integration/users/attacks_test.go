@@ -26,7 +26,7 @@ import (
 type attack struct {
 	name     string
 	workers  int
-	attempt  func(c *client, n int) // attacks once; n is different for each call
+	attempt  func(c *client, n int) // makes one attempt; n differs between calls
 	attempts atomic.Int64           // the number of finished attempts
 }
 

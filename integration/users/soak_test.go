@@ -108,7 +108,7 @@ type attackTest struct {
 	table strings.Builder // the results, one line for each call of measure
 }
 
-// Values for measure in place of the name of an attack: no attack, or all attacks.
+// These values can be passed to measure instead of the name of an attack.
 const (
 	noAttack   = "none"
 	allAttacks = "all at the same time"
