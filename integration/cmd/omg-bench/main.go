@@ -36,7 +36,7 @@ func mainErr() error {
 	corpus := flag.String("corpus", "", "`DIR` of the corpus")
 	turns := flag.Int("turns", 40, "runs of each program")
 	out := flag.String("out", "", "also write the figures to `DIR`, as a table, as JSON and as benchmarks")
-	only := flag.String("only", "", "measure only these `PARTS`, with commas between: "+strings.Join(partNames(), ", "))
+	only := flag.String("only", "", "measure only these `PARTS`, separated by commas; the parts are "+strings.Join(partNames(), ", "))
 	echo := flag.String("echo", "", "measure nothing, but run the echo server, with which pings are compared, on `SOCKET`")
 	flag.Parse()
 	if *echo != "" {
@@ -110,7 +110,7 @@ func (b *bench) measure(only string) error {
 	}
 	for _, name := range wanted {
 		if !slices.Contains(partNames(), name) {
-			return fmt.Errorf("there is no part %q: there are %s", name, strings.Join(partNames(), ", "))
+			return fmt.Errorf("there is no part %q: the parts are %s", name, strings.Join(partNames(), ", "))
 		}
 	}
 	var failed []error

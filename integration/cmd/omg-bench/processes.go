@@ -209,7 +209,7 @@ func (b *bench) security(w *setup) error {
 	return nil
 }
 
-// indexSize compares the index with the text that it was built from.
+// indexSize compares the size of the indexes with the size of the desc files from which they were built.
 func (b *bench) indexSize(w *setup, dbs []string) error {
 	desc, err := descBytes(dbs)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// socket measures replies that need no data. It compares a ping with the round trip of a minimal echo server that reads
-// and writes as many bytes through the same buffers, alternately.
+// socket measures replies that need no data. It compares a ping of omgd with a round trip of a minimal echo server. Both
+// transfer equally many bytes, and are measured alternately.
 func (b *bench) socket() error {
 	w, err := b.generated(10)
 	if err != nil {
