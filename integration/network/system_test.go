@@ -101,9 +101,9 @@ func (w *aurSystem) search(r wire.SearchRequest) (a answer) {
 		}
 		return nil
 	})
-	var liveReasons *wire.Error
-	if errors.As(err, &liveReasons) {
-		a.code = liveReasons.Code
+	var refusal *wire.Error
+	if errors.As(err, &refusal) {
+		a.code = refusal.Code
 	} else {
 		require.NoError(w.T, err)
 	}
