@@ -222,8 +222,8 @@ func TestSocket_SwappedParent(t *testing.T) {
 	}
 }
 
-// TestClient_SquattedSocket checks that a client does not trust a socket on which another user listens; it prints this
-// and answers without it.
+// TestClient_SquattedSocket checks that omg does not trust a socket on which another user listens. omg prints a note that
+// says so, and answers without a daemon.
 func TestClient_SquattedSocket(t *testing.T) {
 	t.Parallel()
 	need.Root(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestConfig_Memory checks that with the narrowest limits omgd still answers, and caches nothing.
+// TestConfig_Memory checks that with the lowest memory limits omgd still answers, and caches nothing.
 func TestConfig_Memory(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)

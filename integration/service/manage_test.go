@@ -141,7 +141,8 @@ func (v *victim) requireAlive() {
 	require.Equal(v.t, 1, n)
 }
 
-// TestManage_WrongPIDFile checks that a PID file with another process, or of another user, ends no process.
+// TestManage_WrongPIDFile checks that omg ends no process if the PID file contains the ID of a process that is not omgd,
+// if it is invalid, or if other users may have written it.
 func TestManage_WrongPIDFile(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -256,8 +257,8 @@ case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program
 	require.NoFileExists(t, calls)
 }
 
-// TestManage_Logs checks that the journal is read if there is one, with a note if it has no messages of omgd, otherwise
-// syslog's files.
+// TestManage_Logs checks what omg daemon logs reads: the journal if there is one, otherwise syslog's files. If the
+// journal has no messages of omgd, omg prints a note.
 func TestManage_Logs(t *testing.T) {
 	t.Parallel()
 	r := machine(newSystem(t), `
