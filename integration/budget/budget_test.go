@@ -61,7 +61,7 @@ func TestSystemCalls_OfAQuestion(t *testing.T) {
 	}
 	t.Logf("%d system calls besides those of the scheduler: %v", total, calls)
 	require.NotZero(t, total)
-	const most = 180 // usually 150, of which Go's runtime makes 120 before main; more on a machine with control groups
+	const most = 180 // usually omg makes 150 system calls, 120 of them in Go's runtime before main; control groups add some
 	require.LessOrEqual(t, total, most)
 }
 
