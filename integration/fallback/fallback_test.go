@@ -167,7 +167,7 @@ func TestFallback_DaemonFails(t *testing.T) {
 					}
 				})
 			}
-			// With databases on the command line, omg answers from these, whatever the daemon does.
+			// If the command line names databases, omg answers from those databases and ignores the daemon.
 			r := s.Run("omg", append(s.Databases(), "--socket", s.Socket(), "installed", "-q")...)
 			require.Equal(t, "app\ntheirs-foreign\n", r.Stdout)
 		})
