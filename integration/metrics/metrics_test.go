@@ -91,7 +91,7 @@ func onPort(t *testing.T, start func(address string) *harness.Process, ready fun
 	}
 }
 
-// get sends an HTTP request, and returns 0 without a response.
+// get sends an HTTP request and returns the response. Without a response, code is 0 and body is the error.
 func get(t *testing.T, client *http.Client, url, host string) (code int, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -137,7 +137,7 @@ func TestMetrics_Scraped(t *testing.T) {
 		return harness.Start(t, s.Command(prometheus, "--config.file="+config, "--storage.tsdb.path="+s.Path(fmt.Sprint("tsdb", tsdb)),
 			"--web.listen-address="+web, "--log.level=error"))
 	}, func(web string) bool {
-		// Another server may have got the port. Only the Prometheus that this test started replies with this configuration.
+		// Another server may have got the port. Only the Prometheus of this test replies with this configuration.
 		code, body := get(t, http.DefaultClient, "http://"+web+"/api/v1/status/config", web)
 		return code == http.StatusOK && strings.Contains(body, address)
 	})
