@@ -245,8 +245,8 @@ func TestMirror_Faults(t *testing.T) {
 	}
 }
 
-// TestMirror_Requests checks that an unchanged file is requested once per interval, conditionally, and that omg's
-// queries cause no request.
+// TestMirror_Requests checks that omgd sends one conditional request per interval for an unchanged file, and that omg's
+// queries cause no request to the mirror.
 func TestMirror_Requests(t *testing.T) {
 	t.Parallel()
 	w := newMirrorSystem(t, small, all, "OMG_SYNC_INTERVAL=24h")
