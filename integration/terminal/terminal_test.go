@@ -215,7 +215,7 @@ func testSearchPiped(t *testing.T, all []way) {
 func testColor(t *testing.T, all []way) {
 	y := all[1].forTest(t)
 	s := newScreen(t, 80)
-	wide := y.with("COLUMNS=0") // does not wrap lines, like output to a pipe
+	wide := y.with("COLUMNS=0") // omg then does not wrap lines, as if the output went to a pipe
 	for _, command := range [][]string{{"search", "--limit", "20", "lib"}, {"info", "bash", "glibc"}, {"installed"}, {"explicit"}} {
 		plain := y.Omg(command...)
 		require.Zero(t, plain.Code, command)
