@@ -178,7 +178,7 @@ func TestRefresh_Killed(t *testing.T) {
 		// store has them too.
 		stored := explicit[i%2]
 		s.awaitFile(stored)
-		// Another file with the same content starts a refresh.
+		// Replacing a database by a file with the same content makes omgd refresh.
 		harness.Replace(t, s.Sync("test"), harness.Read(t, s.Sync("test")))
 		s.pacman("-D", []string{"--asexplicit", "--asdeps"}[i%2], "base-lib")
 		time.Sleep(time.Duration(rng.Int64N(int64(span)))) // a random moment
@@ -271,8 +271,8 @@ func (s *system) watchForMixtures(truths ...[]string) (stop func()) {
 	}
 }
 
-// TestStatus_LeftOverLock checks that a lock left by a dead pacman stops only transactions, and that status names it
-// after a while.
+// TestStatus_LeftOverLock checks that omgd still answers if a dead pacman has left its lock, and that after a while the
+// status reports the lock as a problem.
 func TestStatus_LeftOverLock(t *testing.T) {
 	s := newSystem(t)
 	s.pacman("-S", "tool")
