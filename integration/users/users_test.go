@@ -247,7 +247,7 @@ func TestConnections_Reserve(t *testing.T) {
 }
 
 // TestUnread_OneUser checks that unread replies of one user do not delay the requests of other users, and that the
-// daemon starts only a few of the unread replies.
+// daemon begins to send only a few of these replies.
 func TestUnread_OneUser(t *testing.T) {
 	d := serve(t, "OMG_LIMITS_MAX_UNSENT=2MiB")
 	before := memory(t, d, "VmRSS")
