@@ -260,7 +260,7 @@ func TestWorker_Recovers(t *testing.T) {
 	require.NotZero(t, before)
 	s.install(whole)
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
-		d.Omg("refresh") // omgd accepts one such request in five seconds
+		d.Omg("refresh") // omgd accepts one request for a refresh in five seconds
 		return part(r) == ""
 	}, "nothing of libalpm")
 	require.Equal(t, before, d.Status().Generation, "nothing has changed")
@@ -297,7 +297,7 @@ func TestWorker_SearchAndInfo(t *testing.T) {
 	// When omg-index is back, omgd has an index again and answers from it.
 	require.NoError(t, os.Rename(s.Path("omg-index"), index))
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
-		d.Omg("refresh") // omgd accepts one such request in five seconds
+		d.Omg("refresh") // omgd accepts one request for a refresh in five seconds
 		return r.Index.Packages == 300
 	}, "the index")
 	require.Contains(t, d.Omg("status").Stdout, "300 packages")
