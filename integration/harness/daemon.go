@@ -121,7 +121,7 @@ func (d *Daemon) Omg(args ...string) Result {
 	return d.System.Run("omg", append([]string{"--socket", d.Socket}, args...)...)
 }
 
-// Dial connects to the daemon until the test ends.
+// Dial connects to the daemon. The connection is closed when the test ends.
 func (d *Daemon) Dial() *client.Conn {
 	d.t.Helper()
 	conn, err := client.Dial(context.Background(), d.Socket, clientOptions)
@@ -130,8 +130,8 @@ func (d *Daemon) Dial() *client.Conn {
 	return conn
 }
 
-// clientOptions accept a daemon of any user, because some tests act as several users, and have the harness' time
-// limit.
+// clientOptions make the client accept a daemon of any user, because some tests act as several users. The time limit is
+// that of the harness.
 var clientOptions = client.Options{Name: "test", Timeout: Hang, Trust: func(uint32) bool { return true }}
 
 // Ask sends one request on a new connection and decodes the reply.

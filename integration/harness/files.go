@@ -83,7 +83,8 @@ func BuildDatabase(t testing.TB, entries ...Entry) []byte {
 	return Gzip(t, out.Bytes())
 }
 
-// Package returns an entry for BuildDatabase: a package with further fields, as pairs of a name and its lines.
+// Package returns the desc of a package as an entry for BuildDatabase. The parameter more adds fields: each pair of
+// elements is the name of a field and its lines.
 func Package(name, version string, more ...string) Entry {
 	return Entry{name + "-" + version + "/desc", Desc(name, version, more...)}
 }

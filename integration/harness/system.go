@@ -23,7 +23,7 @@ type System struct {
 	// Home is the home and runtime directory. Its path is short, because the path of a socket has to be short, and
 	// every user may enter it.
 	Home string
-	// DB is pacman's database directory, Conf pacman.conf, Data omg's data directory.
+	// DB is pacman's database directory, Conf is the path of pacman.conf, and Data is omg's data directory.
 	DB, Conf, Data string
 	// Config is omg's own configuration, an empty file.
 	Config string
@@ -208,7 +208,8 @@ func (s *System) Files() []string { return append(s.Databases(), "--data-dir", s
 // Program returns the path of one of the programs.
 func (s *System) Program(name string) string { return filepath.Join(s.Bin, name) }
 
-// Command prepares a program: one of ours by its name, any other by its path.
+// Command prepares a run of a program. If program contains no slash, it is the name of one of the project's programs,
+// otherwise it is a path.
 func (s *System) Command(program string, args ...string) *exec.Cmd {
 	s.T.Helper()
 	if !strings.Contains(program, "/") {
