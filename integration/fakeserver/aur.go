@@ -61,7 +61,7 @@ type Details struct {
 	Keywords      []string
 }
 
-// Package is a complete record.
+// Package is a record with all fields, as the dump and replies to info requests contain it.
 type Package struct {
 	Record
 	Details
@@ -120,7 +120,7 @@ func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == DumpPath:
 		a.serveDump(w, r)
 	case path == "/rpc", path == "/rpc/":
-		a.old(w, r, q)
+		a.oldAPI(w, r, q)
 	case strings.HasPrefix(path, "/rpc/v5/search/"):
 		a.answer(w, r, a.search(last(), q.Get("by")))
 	case path == "/rpc/v5/info":
@@ -132,8 +132,8 @@ func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// old answers requests to the AUR's older URL /rpc, which have all parameters in the query string.
-func (a *AUR) old(w http.ResponseWriter, r *http.Request, q url.Values) {
+// oldAPI answers requests to the AUR's older URL /rpc, which have all parameters in the query string.
+func (a *AUR) oldAPI(w http.ResponseWriter, r *http.Request, q url.Values) {
 	switch v := q.Get("v"); {
 	case v == "":
 		a.answer(w, r, failure("Please specify an API version."))

@@ -42,7 +42,8 @@ func Late() Fault {
 	}
 }
 
-// dripPause is the time between two bytes of Drip: several come within any time limit of a test.
+// dripPause is the time between two bytes that Drip sends. It is so short that several bytes arrive within any time limit
+// of a test.
 const dripPause = 20 * time.Millisecond
 
 // Drip sends the correct answer byte by byte, but never its last byte.
