@@ -157,7 +157,7 @@ func TestIndex_FlippedBit(t *testing.T) {
 	}
 }
 
-// awaitGoodIndex waits until the daemon has built indexes that omg-index verifies.
+// awaitGoodIndex waits until the daemon has built indexes that omg-index verify accepts.
 func awaitGoodIndex(t *testing.T, d *harness.Daemon) {
 	t.Helper()
 	s := d.System.For(t)

@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// longNames returns a system with one more repository, of packages with long names, on which a backtracking expression
-// would never finish.
+// longNames returns a system with an additional repository, whose packages have long names and descriptions. A regular
+// expression engine that backtracks would never finish some searches in them.
 func longNames(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, longLimits)
