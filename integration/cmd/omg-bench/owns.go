@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// owns compares omg owns, with and without omgd, with pacman -Qo.
+// owns compares the run times of `omg owns`, with and without omgd, with the run time of `pacman -Qo`.
 func (b *bench) owns() error {
 	w, err := b.generated(15_000)
 	if err != nil {

@@ -31,7 +31,7 @@ type figure struct {
 	// Low and High are the quartiles of the measured values.
 	Low  float64 `json:"low,omitempty"`
 	High float64 `json:"high,omitempty"`
-	// Aim is the promised value, in words, and Met is set if Measured keeps it.
+	// Aim is the promised value, in words. Met is set if Measured reaches it.
 	Aim string `json:"aim,omitempty"`
 	Met bool   `json:"met"`
 	// Note contains details, such as percentiles.
