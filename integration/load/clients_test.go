@@ -52,8 +52,8 @@ func newTruths(sets [2]fixture.Options) []truth {
 	return truths
 }
 
-// newTruth returns the content for one choice of repositories. If bit i of the parameter second is set, the i-th
-// repository is that of the second set, otherwise that of the first.
+// newTruth returns the content of databases that may come from different sets. If bit i of the parameter second is set,
+// the i-th repository comes from the second set, otherwise from the first set.
 func newTruth(packages [2]map[string][]wire.Package, repos []string, second int) truth {
 	v := truth{versions: map[string]string{}, with: map[string]string{}}
 	for i, repo := range repos {
