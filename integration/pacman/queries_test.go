@@ -76,7 +76,7 @@ func queries(t *testing.T, packages []wire.Package) []query {
 		}
 		groups = append(groups, p.Groups...)
 	}
-	// A word that begins like a field or an option would not be a plain one.
+	// A word with a colon could be read as the name of a field and its value.
 	words = slices.DeleteFunc(words, func(w string) bool { return strings.Contains(w, ":") })
 	pick := func(from []string) string { return from[rng.IntN(len(from))] }
 	piece := func(s string) string {
