@@ -58,7 +58,8 @@ func newLocal(t *testing.T) *harness.System {
 	return s
 }
 
-// affected are the commands whose answers an unread desc of app could change, with the exit code.
+// affected lists commands whose answers depend on the desc of the package app. It maps each command to the exit code that
+// the command has while this desc is unreadable.
 var affected = map[string]int{
 	"installed":                        answered,
 	"installed --deps":                 answered,
@@ -81,7 +82,7 @@ var affected = map[string]int{
 	"foreign":                          answered,
 }
 
-// unaffected are the commands whose answers an unread desc of app could not change.
+// unaffected lists commands whose answers do not depend on the desc of the package app.
 var unaffected = []string{"search app", "info app", "files app", "owns /usr/share/app"}
 
 // TestUnread checks answers about an installed package whose desc cannot be read. Like pacman, omg treats the package

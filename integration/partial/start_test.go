@@ -146,7 +146,7 @@ func refusal(err error) error {
 	return err
 }
 
-// status checks the counts of a status: each must be unknown, marked or right.
+// status checks the counts of a status. Each count must be unknown, marked as partial, or right.
 func status(r, want *wire.StatusResult) (certain bool, err error) {
 	right := counts(want)
 	certain = !r.Partial && !r.Stale
