@@ -1,5 +1,5 @@
-// Package scripts tests situations of a shell user with txtar scripts, one file for each topic. Package harness
-// documents the commands.
+// Package scripts tests omg as people use it in a shell. Each txtar script covers one topic. Package harness documents the
+// commands of the scripts.
 package scripts
 
 import (
