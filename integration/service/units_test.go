@@ -177,8 +177,8 @@ ls "$XDG_RUNTIME_DIR" | grep omg
 	require.True(t, strings.HasSuffix(r.Stdout, "inactive\n"), "nothing is left: %s", r.Stdout)
 }
 
-// TestHook checks that after a transaction of the real pacman the index that all users share is built, by the user omg,
-// or through systemd.
+// TestHook checks that the hook builds the index that all users share after a transaction of the real pacman. Without
+// systemd, the hook runs omg-index as the user omg; with systemd, it starts the service.
 func TestHook(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"pacman", "bsdtar", "runuser"} {
