@@ -40,7 +40,8 @@ type measurements struct {
 	errors    []string
 }
 
-// add calls the function request, and stores its duration and its error. The name is for the error.
+// add calls request(), and stores how long the call took and the error that it returned. The stored error begins with
+// name.
 func (a *measurements) add(name string, request func() error) {
 	start := time.Now()
 	err := request()
