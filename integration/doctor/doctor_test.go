@@ -191,7 +191,7 @@ func TestDoctor_Daemon(t *testing.T) {
 	require.Equal(t, "ok", examine(s, "socket")[0].State)
 }
 
-// TestDoctor_DaemonsDatabases checks that without --dbpath omg doctor examines the databases that the daemon reads, not
+// TestDoctor_DaemonsDatabases checks that omg doctor, without --dbpath, examines the databases that the daemon reads, not
 // those of the machine.
 func TestDoctor_DaemonsDatabases(t *testing.T) {
 	t.Parallel()
