@@ -59,6 +59,19 @@ type ReadResult struct {
 // After an error the caller must not use any package of the dump, even if the function visit was called. The errors are
 // those of sourcefile.Read, which may wrap ErrNotDump; an error of the function visit or of ctx is returned unchanged.
 func Read(ctx context.Context, path string, visit func(*wire.Package) error) (ReadResult, error) {
+	return ReadEntries(ctx, path, func(e Entry) error { return visit(e.Package) })
+}
+
+// Entry is a package of a dump, with what a dump has and an index has not.
+type Entry struct {
+	*wire.Package
+	// BaseID is the AUR's number of the package base; 0 if the dump does not contain it. A base that was deleted and
+	// submitted again has a new number.
+	BaseID uint64
+}
+
+// ReadEntries is like Read, and passes on the numbers of the package bases as well.
+func ReadEntries(ctx context.Context, path string, visit func(Entry) error) (ReadResult, error) {
 	var out ReadResult
 	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error { return out.read(ctx, in, realLimits, visit) })
 	out.File = file
@@ -72,7 +85,7 @@ const (
 )
 
 // read reads a whole dump from the reader in, up to and including the last byte.
-func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, visit func(*wire.Package) error) error {
+func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, visit func(Entry) error) error {
 	file := bufio.NewReaderSize(in, 64<<10)
 	magic, err := file.Peek(2)
 	if len(magic) == 0 && errors.Is(err, io.EOF) {

@@ -292,7 +292,7 @@ func TestRead_Limits(t *testing.T) {
 	err := f.read(t.Context(), strings.NewReader(many), limits{bytes: 20_000, object: 1000, packages: 10}, nil)
 	require.ErrorIs(t, err, sourcefile.ErrOversize)
 	three := `[{"Name":"a","Version":"1"},{"Name":"b","Version":"1"},{"Name":"c","Version":"1"}]`
-	nothing := func(*wire.Package) error { return nil }
+	nothing := func(Entry) error { return nil }
 	err = (&ReadResult{}).read(t.Context(), strings.NewReader(three), limits{bytes: 1000, object: 1000, packages: 2}, nothing)
 	require.ErrorIs(t, err, sourcefile.ErrOversize)
 	err = (&ReadResult{}).read(t.Context(), strings.NewReader(three), limits{bytes: 1000, object: 1000, packages: 3}, nothing)
@@ -326,6 +326,33 @@ func TestRead_ChangedFile(t *testing.T) {
 	require.ErrorIs(t, err, sourcefile.ErrChanged)
 }
 
+func TestReadEntries_BaseID(t *testing.T) {
+	for name, c := range map[string]struct {
+		value string
+		want  uint64
+	}{
+		"a number":            {"100001", 100001},
+		"a number as a text":  {`"100001"`, 100001},
+		"null":                {"null", 0},
+		"negative":            {"-1", 0},
+		"beyond every number": {"1e300", maxBaseID},
+		"the wrong type":      {"[1]", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "dump")
+			require.NoError(t, os.WriteFile(path, []byte(`[{"Name":"a","Version":"1","PackageBaseID":`+c.value+`}]`), 0o600))
+			var got []uint64
+			_, err := ReadEntries(t.Context(), path, func(e Entry) error {
+				require.Equal(t, "a", e.Name)
+				got = append(got, e.BaseID)
+				return nil
+			})
+			require.NoError(t, err)
+			require.Equal(t, []uint64{c.want}, got)
+		})
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	f.Add([]byte("[" + good + "]"))
 	f.Add(gzipped(f, "["+good+","+good+"]"))
@@ -334,7 +361,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		var file ReadResult
 		handed := 0
-		err := file.read(t.Context(), bytes.NewReader(content), limits{bytes: 1 << 20, object: 1 << 12, packages: 100}, func(p *wire.Package) error {
+		err := file.read(t.Context(), bytes.NewReader(content), limits{bytes: 1 << 20, object: 1 << 12, packages: 100}, func(p Entry) error {
 			handed++
 			if p.Name == "" || p.Version == "" || p.AUR == nil || strings.Contains(p.Name, "/") {
 				return fmt.Errorf("handed out %v", p)

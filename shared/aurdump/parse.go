@@ -21,6 +21,7 @@ import (
 // object is a package in the dump. Keys of the dump that have no field here are ignored.
 type object struct {
 	Name           string
+	PackageBaseID  float64
 	PackageBase    string
 	Version        string
 	Description    string
@@ -121,6 +122,8 @@ func (r *reader) value(d *jsontext.Decoder, key []byte) error {
 	switch string(key) {
 	case `"Name"`:
 		return r.text(d, &o.Name)
+	case `"PackageBaseID"`:
+		return r.number(d, &o.PackageBaseID)
 	case `"PackageBase"`:
 		return r.text(d, &o.PackageBase)
 	case `"Version"`:
@@ -250,6 +253,9 @@ func Package(object []byte) (*wire.Package, error) {
 	return r.convert(), nil
 }
 
+// maxBaseID is the largest number of a package base that Entry can hold: up to it, a float64 has all integers.
+const maxBaseID = 1 << 53
+
 // decoding holds the options for the AUR's JSON. The decoder does not check for repeated keys, because the AUR never
 // writes them. It replaces invalid UTF-8, so that one invalid byte does not make the whole dump unusable.
 var decoding = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
@@ -275,7 +281,7 @@ func newParser(in *boundedReader, limits limits, out *ReadResult) *parser {
 }
 
 // packages passes the packages of the array to the function visit, and reads to the end of the file.
-func (p *parser) packages(visit func(*wire.Package) error) error {
+func (p *parser) packages(visit func(Entry) error) error {
 	if kind := p.dec.PeekKind(); kind != '[' {
 		_, err := p.dec.ReadToken()
 		syntax := new(jsontext.SyntacticError)
@@ -326,7 +332,7 @@ func (p *parser) packages(visit func(*wire.Package) error) error {
 }
 
 // nextPackage decodes the next package and passes it to the function visit, unless the package has to be left out.
-func (p *parser) nextPackage(visit func(*wire.Package) error) error {
+func (p *parser) nextPackage(visit func(Entry) error) error {
 	if err := p.read(p.dec); err != nil {
 		return err
 	}
@@ -348,7 +354,8 @@ func (p *parser) nextPackage(visit func(*wire.Package) error) error {
 		return fmt.Errorf("%w: it has more than %d packages", sourcefile.ErrOversize, p.limits.packages)
 	}
 	p.out.Packages++
-	if err := visit(p.convert()); err != nil {
+	id := min(max(p.object.PackageBaseID, 0), maxBaseID)
+	if err := visit(Entry{Package: p.convert(), BaseID: uint64(id)}); err != nil {
 		return sourcefile.FromCaller(err)
 	}
 	return nil
