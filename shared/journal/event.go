@@ -1,0 +1,178 @@
+// Package journal records what happened to the package bases of the AUR: who maintains them, and what appeared, changed
+// and disappeared. The record is one append-only file with checksums, aur.omgjournal, beside the index files.
+//
+// An entry states what two observations of the AUR show, with the old and the new value. It never rates what it states,
+// and it has no time of its own: an event happened at some time between the two observations.
+package journal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Kind is what happened to a package base.
+type Kind uint8
+
+// The kinds of events. The comment says what the old and the new value are. The numbers are written to files: a number
+// never changes its meaning.
+const (
+	// MaintainerChanged: the old and the new maintainer.
+	MaintainerChanged Kind = 1
+	// Orphaned: the last maintainer; there is no new one.
+	Orphaned Kind = 2
+	// Adopted: there was no maintainer; the new one.
+	Adopted Kind = 3
+	// CoMaintainerAdded: no old value; the name of the co-maintainer.
+	CoMaintainerAdded Kind = 4
+	// CoMaintainerRemoved: the name of the co-maintainer; no new value.
+	CoMaintainerRemoved Kind = 5
+	// Deleted: the last version; no new value.
+	Deleted Kind = 6
+	// Recreated: the package base was deleted, and created again under the same name. The times of both submissions, or the
+	// AUR's numbers of both package bases if the times are equal.
+	Recreated Kind = 7
+	// FirstSeen: no old value; the first version.
+	FirstSeen Kind = 8
+	// UpdatedAfterDormancy: the time of the last update, and the time of an update at least a year later.
+	UpdatedAfterDormancy Kind = 9
+	// HostChanged: the old and the new hosts of the packages' URLs, with a space between two of them.
+	HostChanged Kind = 10
+	// YoungDependencyAdded: no old value; a package of the AUR that was submitted shortly before, and is now a dependency.
+	YoungDependencyAdded Kind = 11
+	// FlaggedOutOfDate: the time of the last flag, if any, and the time of the new flag.
+	FlaggedOutOfDate Kind = 12
+)
+
+// kindNames are the names of the kinds, at the index of their number.
+var kindNames = [...]string{
+	MaintainerChanged: "maintainer-changed", Orphaned: "orphaned", Adopted: "adopted",
+	CoMaintainerAdded: "comaintainer-added", CoMaintainerRemoved: "comaintainer-removed",
+	Deleted: "deleted", Recreated: "recreated", FirstSeen: "first-seen", UpdatedAfterDormancy: "updated-after-dormancy",
+	HostChanged: "host-changed", YoungDependencyAdded: "young-dependency-added", FlaggedOutOfDate: "flagged-out-of-date",
+}
+
+func (k Kind) String() string {
+	if !k.known() {
+		return fmt.Sprintf("event-%d", uint8(k))
+	}
+	return kindNames[k]
+}
+
+func (k Kind) known() bool { return k > 0 && int(k) < len(kindNames) }
+
+// errKind means that a text is not the name of a kind.
+var errKind = errors.New("not the name of an event")
+
+// parseKind returns the kind with a name.
+func parseKind(name string) (Kind, error) {
+	if at := slices.Index(kindNames[:], name); at > 0 {
+		return Kind(at), nil
+	}
+	return 0, fmt.Errorf("%.40q is %w", name, errKind)
+}
+
+// Interval is the time between two observations, in Unix seconds. What the second one shows and the first one does not
+// happened in between.
+type Interval struct{ From, To int64 }
+
+// MarshalJSON writes the interval as a list of two times in UTC.
+func (i Interval) MarshalJSON() ([]byte, error) {
+	return json.Marshal([2]string{Time(i.From), Time(i.To)})
+}
+
+// UnmarshalJSON reads a list of two times.
+func (i *Interval) UnmarshalJSON(text []byte) error {
+	var times [2]time.Time
+	if err := json.Unmarshal(text, &times); err != nil {
+		return err
+	}
+	*i = Interval{From: times[0].Unix(), To: times[1].Unix()}
+	return i.check()
+}
+
+// maxTime is the last second of the year 9999, the last year that a time in JSON can have.
+const maxTime = 253402300799
+
+// errInterval means that an interval ends before it begins, or has an impossible time.
+var errInterval = errors.New("not an interval of time")
+
+func (i Interval) check() error {
+	if i.From < 0 || i.To > maxTime || i.From > i.To {
+		return fmt.Errorf("%d to %d is %w", i.From, i.To, errInterval)
+	}
+	return nil
+}
+
+// Time returns Unix seconds as text, for values of events that are times.
+func Time(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
+
+// Event is one event of a package base. An empty value means that there is none.
+type Event struct {
+	Base     string
+	Kind     Kind
+	From, To string
+	Between  Interval
+}
+
+// eventJSON is an event in JSON. A value that does not exist is null.
+type eventJSON struct {
+	Base    string   `json:"pkgbase"`
+	Event   string   `json:"event"`
+	From    *string  `json:"from"`
+	To      *string  `json:"to"`
+	Between Interval `json:"between"`
+}
+
+// MarshalJSON writes the event with the keys pkgbase, event, from, to and between.
+func (e Event) MarshalJSON() ([]byte, error) {
+	out := eventJSON{Base: e.Base, Event: e.Kind.String(), Between: e.Between}
+	if e.From != "" {
+		out.From = &e.From
+	}
+	if e.To != "" {
+		out.To = &e.To
+	}
+	return json.Marshal(out)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes, and ignores other keys.
+func (e *Event) UnmarshalJSON(text []byte) error {
+	var in eventJSON
+	if err := json.Unmarshal(text, &in); err != nil {
+		return err
+	}
+	kind, err := parseKind(in.Event)
+	if err != nil {
+		return err
+	}
+	*e = Event{Base: in.Base, Kind: kind, Between: in.Between}
+	if in.From != nil {
+		e.From = *in.From
+	}
+	if in.To != nil {
+		e.To = *in.To
+	}
+	return e.check()
+}
+
+// MaxText limits the length of a name and of a value, in bytes.
+const MaxText = 255
+
+// errEvent means that an event cannot be written to a journal.
+var errEvent = errors.New("not an event of a package base")
+
+// check returns an error if the event cannot be written to a journal.
+func (e *Event) check() error {
+	switch {
+	case e.Base == "":
+		return fmt.Errorf("it has no name and is %w", errEvent)
+	case len(e.Base) > MaxText, len(e.From) > MaxText, len(e.To) > MaxText:
+		return fmt.Errorf("it has a text longer than %d bytes and is %w", MaxText, errEvent)
+	case !e.Kind.known():
+		return fmt.Errorf("%s is %w", e.Kind, errKind)
+	}
+	return nil
+}
