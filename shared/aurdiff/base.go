@@ -1,0 +1,97 @@
+package aurdiff
+
+import (
+	"bytes"
+	"slices"
+)
+
+// base is a package base with the fields of all its packages. Its byte slices are parts of the records.
+type base struct {
+	name, version, maintainer           []byte
+	id, submitted, modified, outOfDate  uint64
+	hosts, coMaintainers, depends, pkgs [][]byte // sorted, without repetition
+}
+
+// cursor walks over the package bases of an observation, in the order of their names.
+type cursor struct {
+	o       *Observation
+	next    int
+	name    []byte   // the current package base; nil after the last one
+	records []fields // the records of its packages
+	base    base
+}
+
+func newCursor(o *Observation) *cursor {
+	c := &cursor{o: o}
+	c.advance()
+	return c
+}
+
+// advance goes to the next package base.
+func (c *cursor) advance() {
+	c.name, c.records = nil, c.records[:0]
+	for ; c.next < len(c.o.entries); c.next++ {
+		record := c.o.record(c.o.entries[c.next])
+		rest := record
+		name := rest.text()
+		if c.name != nil && !bytes.Equal(c.name, name) {
+			return
+		}
+		c.name, c.records = name, append(c.records, record)
+	}
+}
+
+// same reports whether the current package bases of two cursors have the same records.
+func (c *cursor) same(other *cursor) bool {
+	return slices.EqualFunc(c.records, other.records, func(a, b fields) bool { return bytes.Equal(a, b) })
+}
+
+// read decodes the current package base. The result is valid until the next call of read. Fields of the package base
+// are those of its first package; a dump repeats them for each package.
+func (c *cursor) read() *base {
+	b := &c.base
+	*b = base{hosts: b.hosts[:0], coMaintainers: b.coMaintainers[:0], depends: b.depends[:0], pkgs: b.pkgs[:0]}
+	for i, f := range c.records {
+		b.name = f.text()
+		b.pkgs = append(b.pkgs, f.text())
+		version := f.text()
+		id, submitted, modified, outOfDate := f.number(), f.number(), f.number(), f.number()
+		maintainer := f.text()
+		if i == 0 {
+			b.version, b.maintainer = version, maintainer
+			b.id, b.submitted, b.modified, b.outOfDate = id, submitted, modified, outOfDate
+		}
+		if host := f.text(); len(host) > 0 {
+			b.hosts = append(b.hosts, host)
+		}
+		for range f.number() {
+			b.coMaintainers = append(b.coMaintainers, f.text())
+		}
+		for len(f) > 0 {
+			b.depends = append(b.depends, f.text())
+		}
+	}
+	for _, list := range [...]*[][]byte{&b.hosts, &b.coMaintainers, &b.depends, &b.pkgs} {
+		*list = sorted(*list)
+	}
+	return b
+}
+
+// sorted sorts a list and removes repetitions.
+func sorted(list [][]byte) [][]byte {
+	slices.SortFunc(list, bytes.Compare)
+	return slices.CompactFunc(list, bytes.Equal)
+}
+
+// contains reports whether a sorted list contains a text.
+func contains(list [][]byte, text []byte) bool {
+	_, found := slices.BinarySearchFunc(list, text, bytes.Compare)
+	return found
+}
+
+// recreated reports whether two observations of a name are of two package bases: the first was deleted, and the second
+// was created under its name. A field that an observation lacks shows nothing.
+func recreated(old, now *base) bool {
+	return old.id != now.id && old.id != 0 && now.id != 0 ||
+		old.submitted != now.submitted && old.submitted != 0 && now.submitted != 0
+}
