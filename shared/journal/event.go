@@ -164,15 +164,21 @@ const MaxText = 255
 // errEvent means that an event cannot be written to a journal.
 var errEvent = errors.New("not an event of a package base")
 
-// check returns an error if the event cannot be written to a journal.
+// check returns an error if the event is not one that this version knows.
 func (e *Event) check() error {
+	if !e.Kind.known() {
+		return fmt.Errorf("%s is %w", e.Kind, errKind)
+	}
+	return e.checkTexts()
+}
+
+// checkTexts returns an error if the texts of the event cannot be written to a journal.
+func (e *Event) checkTexts() error {
 	switch {
 	case e.Base == "":
 		return fmt.Errorf("it has no name and is %w", errEvent)
 	case len(e.Base) > MaxText, len(e.From) > MaxText, len(e.To) > MaxText:
 		return fmt.Errorf("it has a text longer than %d bytes and is %w", MaxText, errEvent)
-	case !e.Kind.known():
-		return fmt.Errorf("%s is %w", e.Kind, errKind)
 	}
 	return nil
 }

@@ -1,0 +1,179 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/atomicfile"
+)
+
+// ErrLocked means that another process writes the journal.
+var ErrLocked = errors.New("another process writes the journal")
+
+// DamagedSuffix is the end of the name of the copy of a damaged journal.
+const DamagedSuffix = ".damaged"
+
+// fileOptions are how a journal is created and rewritten.
+var fileOptions = atomicfile.Options{Mode: 0o644, Sync: true}
+
+// Writer writes a journal. It holds a lock until Close, so that no other process writes the same journal.
+type Writer struct {
+	path   string
+	dir    *os.File
+	limits limits
+	// State is what was found when the journal was opened. A torn end was cut off. Entries that could not be read were left
+	// out; the damaged file was kept under its name with DamagedSuffix.
+	State State
+	// Dropped is the number of the oldest entries that were dropped because the journal had become too large.
+	Dropped int
+
+	size int64 // 0 if the journal does not exist
+}
+
+// OpenWriter opens the journal at path, which need not exist, passes its entries to the function visit like Read, and
+// repairs its end. The caller must call Close.
+func OpenWriter(path string, visit func(*Entry) error) (*Writer, error) {
+	return openWriter(path, realLimits, visit)
+}
+
+func openWriter(path string, l limits, visit func(*Entry) error) (w *Writer, err error) {
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			_ = dir.Close()
+		}
+	}()
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = ErrLocked
+		}
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: err}
+	}
+	w = &Writer{path: path, dir: dir, limits: l}
+	f, size, err := open(path, unix.O_RDWR|unix.O_NOFOLLOW, nil)
+	if errors.Is(err, fs.ErrNotExist) {
+		return w, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if w.State, err = read(f, size, l, visit); err != nil {
+		return nil, withPath(path, err)
+	}
+	w.size = w.State.Good
+	switch {
+	case w.State.Damaged > 0 || w.State.Lost:
+		err = w.salvage()
+	case w.State.Torn > 0:
+		err = f.Truncate(w.State.Good)
+	}
+	return w, err
+}
+
+// Close ends the lock.
+func (w *Writer) Close() error { return w.dir.Close() }
+
+// salvage replaces a damaged journal by its entries that can be read, and keeps a copy of the damaged file.
+func (w *Writer) salvage() error {
+	damaged, err := os.Open(w.path)
+	if err != nil {
+		return err
+	}
+	defer damaged.Close()
+	err = atomicfile.WriteTo(w.path+DamagedSuffix, fileOptions, func(f *atomicfile.File) error {
+		_, err := f.ReadFrom(damaged)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return w.rewrite(func(int64) bool { return true }, nil)
+}
+
+// Append adds an entry. After an error, the journal has the entries that it had before.
+func (w *Writer) Append(e *Entry) error {
+	frame, err := e.frame(w.limits)
+	if err != nil {
+		return err
+	}
+	if w.size == 0 {
+		return w.create(frame)
+	}
+	if more := int64(len(frame)); w.size+more > w.limits.file {
+		// The entries after this position are kept.
+		from := w.size + more - w.limits.kept
+		return w.rewrite(func(end int64) bool { return end > from }, frame)
+	}
+	f, _, err := open(w.path, unix.O_WRONLY|unix.O_NOFOLLOW, nil)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err = f.WriteAt(frame, w.size); err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		return errors.Join(err, f.Truncate(w.size))
+	}
+	w.size += int64(len(frame))
+	return nil
+}
+
+// create writes a new journal with one entry.
+func (w *Writer) create(frame []byte) error {
+	content := append(header(), frame...)
+	if err := atomicfile.Write(w.path, content, fileOptions); err != nil {
+		return err
+	}
+	w.size = int64(len(content))
+	return nil
+}
+
+// rewrite replaces the journal by those of its entries for which the function keep returns true, given the position of
+// the entry's end, and the frame after.
+func (w *Writer) rewrite(keep func(end int64) bool, after []byte) error {
+	f, size, err := open(w.path, unix.O_RDONLY|unix.O_NOFOLLOW, nil)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	written, dropped, at := int64(headerSize), 0, int64(headerSize)
+	err = atomicfile.WriteTo(w.path, fileOptions, func(out *atomicfile.File) error {
+		if _, err := out.Write(header()); err != nil {
+			return err
+		}
+		_, err := read(f, size, w.limits, func(e *Entry) error {
+			frame, err := e.frame(w.limits)
+			if err != nil {
+				return err
+			}
+			if at += int64(len(frame)); !keep(at) {
+				dropped++
+				return nil
+			}
+			written += int64(len(frame))
+			_, err = out.Write(frame)
+			return err
+		})
+		if err == nil {
+			written += int64(len(after))
+			_, err = out.Write(after)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("the journal was not shortened: %w", withPath(w.path, err))
+	}
+	w.size = written
+	w.Dropped += dropped
+	return nil
+}

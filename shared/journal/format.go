@@ -1,0 +1,266 @@
+package journal
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"strings"
+)
+
+// Name is the name of the journal's file in the directory of the index files.
+const Name = "aur.omgjournal"
+
+// Errors of a journal as a whole.
+var (
+	// ErrNotJournal means that a file does not begin like a journal.
+	ErrNotJournal = errors.New("not a journal of the AUR")
+	// ErrVersion means that another version of omg wrote the journal.
+	ErrVersion = errors.New("a journal of another version of omg")
+	// ErrDamaged means that a checksum or the structure of an entry is wrong.
+	ErrDamaged = errors.New("the journal is damaged")
+	// ErrTooLarge means that an observation has more events than one entry can have.
+	ErrTooLarge = errors.New("too many events for an entry of the journal")
+)
+
+// The format of the file is described in docs/journal.md.
+const (
+	version    = 1
+	headerSize = 16
+	frameSize  = 12 // of the part of a frame before the payload
+)
+
+var (
+	magic  = [8]byte{'O', 'M', 'G', 'J', 'R', 'N', 'L', '\n'}
+	crcs   = crc32.MakeTable(crc32.Castagnoli)
+	little = binary.LittleEndian
+)
+
+func checksumOf(b []byte) uint32 { return crc32.Checksum(b, crcs) }
+
+// limits holds the limits of a journal in bytes; tests use lower values.
+type limits struct {
+	file int64 // of the file: beyond it, the oldest entries are dropped
+	kept int64 // of what is kept when entries are dropped
+	body int   // of the payload of one entry
+}
+
+// realLimits allow for several years: the AUR's daily events need about 30 KB.
+var realLimits = limits{file: 48 << 20, kept: 36 << 20, body: 8 << 20}
+
+// Outcome is what became of an observation.
+type Outcome uint8
+
+// The outcomes. The numbers are written to files: a number never changes its meaning.
+const (
+	// Baseline: the first observation, or the first one after a loss. It was compared with nothing.
+	Baseline Outcome = 1
+	// Compared: it was compared with the observation before.
+	Compared Outcome = 2
+	// Refused: it was not used, because it was probably incomplete.
+	Refused Outcome = 3
+)
+
+var outcomeNames = [...]string{Baseline: "baseline", Compared: "compared", Refused: "refused"}
+
+func (o Outcome) known() bool { return o > 0 && int(o) < len(outcomeNames) }
+
+// MarshalText returns the name of the outcome.
+func (o Outcome) MarshalText() ([]byte, error) {
+	if !o.known() {
+		return nil, fmt.Errorf("%d is not the outcome of an observation", o)
+	}
+	return []byte(outcomeNames[o]), nil
+}
+
+// UnmarshalText reads the name of an outcome.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	for i, name := range outcomeNames {
+		if i > 0 && name == string(text) {
+			*o = Outcome(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("%.40q is not the outcome of an observation", text)
+}
+
+// Digest is the SHA-256 of a dump. It is zero if the digest is unknown.
+type Digest [32]byte
+
+// MarshalText returns the digest in hexadecimal.
+func (d Digest) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, d[:]), nil }
+
+// UnmarshalText reads a digest in hexadecimal.
+func (d *Digest) UnmarshalText(text []byte) error {
+	if hex.DecodedLen(len(text)) != len(d) {
+		return fmt.Errorf("%.80q is not a SHA-256", text)
+	}
+	_, err := hex.Decode(d[:], text)
+	return err
+}
+
+// SourceDump is the source of observations that come from the AUR's dump.
+const SourceDump = "dump"
+
+// Observation is a look at the AUR.
+type Observation struct {
+	Outcome Outcome `json:"observation"`
+	Source  string  `json:"source"`
+	// Between is the interval from the observation before to this one. For a baseline, both times are its own.
+	Between Interval `json:"between"`
+	// Packages is the number of packages that were observed, and SHA256 the digest of the dump.
+	Packages uint64 `json:"packages"`
+	SHA256   Digest `json:"sha256"`
+}
+
+// Entry is an observation with the events that it shows. All of them have the interval of the observation.
+type Entry struct {
+	Observation
+	Events []Event `json:"-"`
+}
+
+// check returns an error if the observation cannot be written to a journal.
+func (o *Observation) check() error {
+	if !o.Outcome.known() || len(o.Source) > MaxText {
+		return fmt.Errorf("%w: an impossible outcome or source", ErrDamaged)
+	}
+	return o.Between.check()
+}
+
+// header returns the beginning of a file.
+func header() []byte {
+	b := append(make([]byte, 0, headerSize), magic[:]...)
+	b = little.AppendUint32(b, version)
+	return little.AppendUint32(b, checksumOf(b))
+}
+
+func checkHeader(b []byte) error {
+	switch {
+	case len(b) < headerSize || [8]byte(b) != magic:
+		return ErrNotJournal
+	case checksumOf(b[:12]) != little.Uint32(b[12:]):
+		return fmt.Errorf("%w: the checksum of its header is wrong", ErrDamaged)
+	case little.Uint32(b[8:]) != version:
+		return fmt.Errorf("%w: it has the format %d, this one reads %d", ErrVersion, little.Uint32(b[8:]), version)
+	}
+	return nil
+}
+
+// frame returns an entry as it is stored.
+func (e *Entry) frame(l limits) ([]byte, error) {
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	b := make([]byte, frameSize, frameSize+128+64*len(e.Events))
+	b = append(b, byte(e.Outcome))
+	b = appendText(b, e.Source)
+	b = binary.AppendUvarint(b, uint64(e.Between.From))
+	b = binary.AppendUvarint(b, uint64(e.Between.To))
+	b = binary.AppendUvarint(b, e.Packages)
+	b = append(b, e.SHA256[:]...)
+	b = binary.AppendUvarint(b, uint64(len(e.Events)))
+	for i := range e.Events {
+		event := &e.Events[i]
+		if err := event.checkTexts(); err != nil {
+			return nil, err
+		}
+		b = append(b, byte(event.Kind))
+		b = appendText(appendText(appendText(b, event.Base), event.From), event.To)
+		if len(b)-frameSize > l.body {
+			return nil, fmt.Errorf("%w: %d events", ErrTooLarge, len(e.Events))
+		}
+	}
+	little.PutUint32(b, uint32(len(b)-frameSize))
+	little.PutUint32(b[4:], checksumOf(b[:4]))
+	little.PutUint32(b[8:], checksumOf(b[frameSize:]))
+	return b, nil
+}
+
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// decoder reads the payload of a frame. After an error, it returns zero values.
+type decoder struct {
+	rest []byte
+	bad  bool
+}
+
+func (d *decoder) bytes(n uint64) []byte {
+	if n > uint64(len(d.rest)) {
+		d.bad, d.rest = true, nil
+		return nil
+	}
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
+	return b
+}
+
+func (d *decoder) byte() byte {
+	if b := d.bytes(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (d *decoder) number() uint64 {
+	n, used := binary.Uvarint(d.rest)
+	if used <= 0 {
+		d.bad, d.rest = true, nil
+		return 0
+	}
+	d.rest = d.rest[used:]
+	return n
+}
+
+func (d *decoder) time() int64 {
+	n := d.number()
+	d.bad = d.bad || n > maxTime
+	return int64(min(n, maxTime))
+}
+
+func (d *decoder) text() string {
+	n := d.number()
+	d.bad = d.bad || n > MaxText
+	return strings.ToValidUTF8(string(d.bytes(n)), "?")
+}
+
+// minEvent is the least number of bytes of an event.
+const minEvent = 4
+
+// decode decodes a payload. Kinds of events that this version does not know are kept.
+func (e *Entry) decode(payload []byte) error {
+	d := decoder{rest: payload}
+	e.Outcome = Outcome(d.byte())
+	e.Source = d.text()
+	e.Between = Interval{From: d.time(), To: d.time()}
+	e.Packages = d.number()
+	copy(e.SHA256[:], d.bytes(uint64(len(e.SHA256))))
+	n := d.number()
+	if d.bad || n > uint64(len(d.rest)/minEvent) {
+		return fmt.Errorf("%w: an entry ends early", ErrDamaged)
+	}
+	if err := e.check(); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	e.Events = e.Events[:0]
+	for range n {
+		event := Event{Kind: Kind(d.byte()), Base: d.text(), From: d.text(), To: d.text(), Between: e.Between}
+		if d.bad || event.Kind == 0 || event.Base == "" {
+			return fmt.Errorf("%w: an impossible event", ErrDamaged)
+		}
+		e.Events = append(e.Events, event)
+	}
+	if len(d.rest) > 0 {
+		return fmt.Errorf("%w: data after an entry", ErrDamaged)
+	}
+	return nil
+}
+
+// line returns a value as a line of JSON.
+func line(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	return append(b, '\n'), err
+}

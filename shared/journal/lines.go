@@ -1,0 +1,155 @@
+package journal
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/shared/termtext"
+)
+
+// maxLine is the limit of a line of JSON in bytes.
+const maxLine = 64 << 10
+
+// AppendLine appends an event or an observation as a line of JSON, in which characters that a terminal could interpret
+// are escaped.
+func AppendLine(dst []byte, v any) ([]byte, error) {
+	text, err := line(v)
+	if err != nil {
+		return dst, err
+	}
+	return termtext.AppendJSON(dst, text), nil
+}
+
+// Export writes the journal at path as lines of JSON: each observation, and after it its events.
+func Export(path string, w io.Writer) (State, error) {
+	out := bufio.NewWriterSize(w, 64<<10)
+	state, err := Read(path, nil, func(e *Entry) error {
+		text, err := AppendLine(out.AvailableBuffer(), e.Observation)
+		if err != nil {
+			return err
+		}
+		if _, err := out.Write(text); err != nil {
+			return err
+		}
+		for i := range e.Events {
+			if text, err = AppendLine(out.AvailableBuffer(), e.Events[i]); err != nil {
+				return err
+			}
+			if _, err := out.Write(text); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return state, errors.Join(err, out.Flush())
+}
+
+// Import creates a journal at path from lines of JSON, which Export wrote, or which are events only. Events that follow
+// each other and have the same interval become one entry. If path exists, or a line is wrong, no journal is created.
+func Import(path string, r io.Reader) (entries int, err error) {
+	return importLines(path, r, realLimits)
+}
+
+func importLines(path string, r io.Reader, l limits) (entries int, err error) {
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		if err == nil {
+			err = &fs.PathError{Op: "import", Path: path, Err: fs.ErrExist}
+		}
+		return 0, err
+	}
+	err = atomicfile.WriteTo(path, fileOptions, func(f *atomicfile.File) error {
+		out := bufio.NewWriterSize(f, 64<<10)
+		if _, err := out.Write(header()); err != nil {
+			return err
+		}
+		if entries, err = importEntries(out, r, l); err != nil {
+			return err
+		}
+		return out.Flush()
+	})
+	return entries, err
+}
+
+// importEntries reads lines and writes frames.
+func importEntries(out io.Writer, r io.Reader, l limits) (entries int, err error) {
+	var e Entry
+	size := int64(headerSize)
+	flush := func() error {
+		if e.Outcome == 0 {
+			return nil
+		}
+		frame, err := e.frame(l)
+		if err != nil {
+			return err
+		}
+		if size += int64(len(frame)); size > l.file {
+			return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, l.file)
+		}
+		entries++
+		_, err = out.Write(frame)
+		return err
+	}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 4096), maxLine)
+	n := 0
+	for lines.Scan() {
+		n++
+		text := lines.Bytes()
+		if len(bytes.TrimSpace(text)) == 0 {
+			continue
+		}
+		next, event, err := parseLine(text, &e)
+		if err == nil && next {
+			err = flush()
+		}
+		if err != nil {
+			return 0, fmt.Errorf("line %d: %w", n, err)
+		}
+		if next {
+			e = Entry{Observation: event.observation}
+		}
+		if event.Kind != 0 {
+			e.Events = append(e.Events, event.Event)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return 0, fmt.Errorf("line %d: %w", n+1, err)
+	}
+	err = flush()
+	return entries, err
+}
+
+// imported is a line that was read: an observation, an event, or an event with the observation that it needs.
+type imported struct {
+	Event
+	observation Observation
+}
+
+// parseLine reads a line. The result next reports whether the line begins a new entry after e.
+func parseLine(text []byte, e *Entry) (next bool, out imported, err error) {
+	var kind struct {
+		Observation *json.RawMessage `json:"observation"`
+	}
+	if err := json.Unmarshal(text, &kind); err != nil {
+		return false, out, err
+	}
+	if kind.Observation != nil {
+		if err := json.Unmarshal(text, &out.observation); err != nil {
+			return false, out, err
+		}
+		return true, out, out.observation.check()
+	}
+	if err := json.Unmarshal(text, &out.Event); err != nil {
+		return false, out, err
+	}
+	next = e.Outcome != Compared || e.Between != out.Between
+	out.observation = Observation{Outcome: Compared, Source: SourceDump, Between: out.Between}
+	return next, out, nil
+}

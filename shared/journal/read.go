@@ -1,0 +1,174 @@
+package journal
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/paths"
+)
+
+// State describes a journal that was read to its end.
+type State struct {
+	// Good is the number of bytes up to the end of the last entry.
+	Good int64
+	// Torn is the number of bytes after the last entry that are the beginning of one whose writer was interrupted.
+	Torn int64
+	// Damaged is the number of entries that could not be read. If Lost is set, the rest of the file after Good could not be
+	// read either.
+	Damaged int
+	Lost    bool
+}
+
+// Problem returns what is wrong with the journal, or "" if nothing is wrong. A torn end is what a crash leaves.
+func (s State) Problem() string {
+	switch {
+	case s.Lost:
+		return fmt.Sprintf("the journal is damaged: nothing after byte %d can be read", s.Good)
+	case s.Damaged == 1:
+		return "the journal is damaged: 1 entry cannot be read"
+	case s.Damaged > 0:
+		return fmt.Sprintf("the journal is damaged: %d entries cannot be read", s.Damaged)
+	case s.Torn > 0:
+		return fmt.Sprintf("the last entry of the journal is incomplete: %d bytes are left out", s.Torn)
+	}
+	return ""
+}
+
+// Read passes the entries of the journal at path to the function visit, in the order in which they were written. An entry
+// is only valid during the call; its texts stay valid. Entries that cannot be read are left out, and the result says so.
+// Read refuses a file that other users can write, and a file whose owner the function trust rejects. If trust is nil,
+// every owner is accepted. An error of the function visit is returned unchanged.
+func Read(path string, trust func(uid uint32) bool, visit func(*Entry) error) (State, error) {
+	f, size, err := open(path, unix.O_RDONLY, trust)
+	if err != nil {
+		return State{}, err
+	}
+	defer f.Close()
+	state, err := read(f, size, realLimits, visit)
+	return state, withPath(path, err)
+}
+
+// callerError is an error of the function visit.
+type callerError struct{ error }
+
+// withPath returns err with the path of the journal. An error of the caller is returned unchanged.
+func withPath(path string, err error) error {
+	caller, system := callerError{}, new(fs.PathError)
+	switch {
+	case err == nil, errors.As(err, &system):
+		return err
+	case errors.As(err, &caller):
+		return caller.error
+	}
+	return &fs.PathError{Op: "read", Path: path, Err: err}
+}
+
+// open opens a regular file and returns its size.
+func open(path string, flags int, trust func(uid uint32) bool) (*os.File, int64, error) {
+	f, err := os.OpenFile(path, flags|unix.O_CLOEXEC|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, 0, err
+	}
+	var st unix.Stat_t
+	err = unix.Fstat(int(f.Fd()), &st)
+	switch {
+	case err != nil:
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		err = fmt.Errorf("%w: not a regular file", ErrNotJournal)
+	case trust != nil:
+		err = paths.CheckFile(&st, trust)
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, 0, &fs.PathError{Op: "read", Path: path, Err: err}
+	}
+	return f, st.Size, nil
+}
+
+// read reads a journal of the given size.
+func read(in io.Reader, size int64, l limits, visit func(*Entry) error) (State, error) {
+	r := bufio.NewReaderSize(in, 64<<10)
+	var head [headerSize]byte
+	n, err := io.ReadFull(r, head[:])
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return State{}, err
+	}
+	if err := checkHeader(head[:n]); err != nil {
+		return State{}, err
+	}
+	state, at := State{Good: headerSize}, int64(headerSize)
+	var payload []byte
+	var entry Entry
+	for at < size {
+		var frame [frameSize]byte
+		n, err := io.ReadFull(r, frame[:])
+		if err == io.ErrUnexpectedEOF || err == io.EOF {
+			return state.torn(size), nil
+		}
+		if err != nil {
+			return state, err
+		}
+		length := int64(little.Uint32(frame[:]))
+		if checksumOf(frame[:4]) != little.Uint32(frame[4:]) || length == 0 || length > int64(l.body) {
+			return state.unreadable(r, size)
+		}
+		end := at + int64(n) + length
+		if end > size {
+			return state.torn(size), nil
+		}
+		payload = append(payload[:0], make([]byte, length)...)
+		if _, err := io.ReadFull(r, payload); err != nil {
+			if err == io.ErrUnexpectedEOF || err == io.EOF {
+				return state.torn(size), nil // the file became shorter
+			}
+			return state, err
+		}
+		at = end
+		wrong := checksumOf(payload) != little.Uint32(frame[8:])
+		if wrong && end == size {
+			return state.torn(size), nil // its bytes did not reach the disk
+		}
+		if wrong || entry.decode(payload) != nil {
+			state.Damaged++
+			continue
+		}
+		state.Good = end
+		if err := visit(&entry); err != nil {
+			return state, callerError{err}
+		}
+	}
+	return state, nil
+}
+
+// torn returns the state of a journal that ends in the middle of an entry.
+func (s State) torn(size int64) State {
+	s.Torn = size - s.Good
+	return s
+}
+
+// unreadable returns the state of a journal with an entry whose length is unknown. If only zeros follow, the file grew
+// but what was written did not reach the disk. No payload begins with a zero.
+func (s State) unreadable(r io.Reader, size int64) (State, error) {
+	zeros := true
+	var block [4096]byte
+	for zeros {
+		n, err := r.Read(block[:])
+		for _, b := range block[:n] {
+			zeros = zeros && b == 0
+		}
+		if err == io.EOF {
+			return s.torn(size), nil
+		}
+		if err != nil {
+			return s, err
+		}
+	}
+	s.Lost = true
+	return s, nil
+}
