@@ -4,7 +4,7 @@ function __omg_index_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command $word"
-            case ' build' ' info' ' verify' ' dump'
+            case ' build' ' info' ' verify' ' dump' ' journal'
                 set command "$command $word"
         end
     end
@@ -15,6 +15,7 @@ complete -c omg-index -n '__omg_index_at ""' -a build -d 'build an index from pa
 complete -c omg-index -n '__omg_index_at ""' -a info -d 'show what an index was built from'
 complete -c omg-index -n '__omg_index_at ""' -a verify -d 'check every byte of an index'
 complete -c omg-index -n '__omg_index_at ""' -a dump -d 'print every package of an index, one JSON object per line'
+complete -c omg-index -n '__omg_index_at ""' -a journal -d 'print what happened in the AUR between two of its dumps'
 complete -c omg-index -n '__omg_index_at ""' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at ""' -s h -d 'show help'
 complete -c omg-index -n '__omg_index_at ""' -l version -d 'print the version'
@@ -39,3 +40,8 @@ complete -c omg-index -n '__omg_index_at " verify"' -F
 complete -c omg-index -n '__omg_index_at " dump"' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at " dump"' -s h -d 'show help'
 complete -c omg-index -n '__omg_index_at " dump"' -F
+complete -c omg-index -n '__omg_index_at " journal"' -l to -r -F -d 'add the events to the journal FILE'
+complete -c omg-index -n '__omg_index_at " journal"' -l export -r -F -d 'print the journal FILE'
+complete -c omg-index -n '__omg_index_at " journal"' -l import -r -F -d 'read lines of JSON from FILE, or from standard input if it is -'
+complete -c omg-index -n '__omg_index_at " journal"' -l help -d 'show help'
+complete -c omg-index -n '__omg_index_at " journal"' -s h -d 'show help'

@@ -134,7 +134,7 @@ func (c *comparison) checkOrder() error {
 		}
 	}
 	if earlier > later || earlier == later && c.now.Stamp.MtimeNS < c.old.Stamp.MtimeNS {
-		return fmt.Errorf("%w: %d package bases have an earlier last update than before, %d a later one", ErrOlder, earlier, later)
+		return fmt.Errorf("%w: package bases with an earlier last update than before: %d, with a later one: %d", ErrOlder, earlier, later)
 	}
 	return nil
 }

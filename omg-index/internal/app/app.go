@@ -29,6 +29,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			infoCommand(),
 			verifyCommand(),
 			dumpCommand(),
+			journalCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
