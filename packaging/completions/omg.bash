@@ -8,16 +8,16 @@ _omg() {
 	COMPREPLY=()
 	case $prev in
 	--socket|-s|--index|--dbpath|--pacman-config|--data-dir|--source) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--limit|--repo|--sort|--format|--color|--severity|--fail-on|--lines) return ;;
+	--limit|--repo|--sort|--format|--color|--severity|--fail-on|--since|--lines) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' search'|' info'|' status'|' installed'|' explicit'|' orphans'|' foreign'|' outdated'|' security'|' owns'|' files'|' why'|' which'|' list'|' use'|' doctor'|' health'|' metrics'|' refresh'|' cache'|' cache clear'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' config') command+=" $word" ;;
+		' search'|' info'|' status'|' installed'|' explicit'|' orphans'|' foreign'|' outdated'|' security'|' aur'|' aur log'|' owns'|' files'|' why'|' which'|' list'|' use'|' doctor'|' health'|' metrics'|' refresh'|' cache'|' cache clear'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' config') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='search info status installed explicit orphans foreign outdated security owns files why which list use doctor health metrics refresh cache daemon config --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --strict --help -h --version -v'
+		words='search info status installed explicit orphans foreign outdated security aur owns files why which list use doctor health metrics refresh cache daemon config --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --strict --help -h --version -v'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --json --format --color --quiet -q --help -h'
@@ -47,6 +47,12 @@ _omg() {
 	' security')
 		words='--all -a --fixable --severity --cve --fail-on --source --json --format --color --quiet -q --help -h'
 		more=installed
+		;;
+	' aur')
+		words='log --help -h'
+		;;
+	' aur log')
+		words='--all -a --since --json --format --color --quiet -q --help -h'
 		;;
 	' owns')
 		words='--json --format --color --quiet -q --help -h'

@@ -34,11 +34,11 @@ const (
 
 var (
 	magic  = [8]byte{'O', 'M', 'G', 'J', 'R', 'N', 'L', '\n'}
-	crcs   = crc32.MakeTable(crc32.Castagnoli)
 	little = binary.LittleEndian
 )
 
-func checksumOf(b []byte) uint32 { return crc32.Checksum(b, crcs) }
+// checksumOf makes the table at its first use, not at the start of each program.
+func checksumOf(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // limits holds the limits of a journal in bytes; tests use lower values.
 type limits struct {

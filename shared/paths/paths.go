@@ -173,6 +173,9 @@ func (e Env) DataDirs(flag string) []string {
 	return []string{path, SystemDir}
 }
 
+// IndexDir returns the directory in a data directory in which omg keeps the index files and the journal of the AUR.
+func IndexDir(dataDir string) string { return filepath.Join(dataDir, "index") }
+
 // systemDirs are the directories of the system-wide daemon, whose owner is the user that the daemon runs as.
 var systemDirs = []string{filepath.Dir(SystemSocket), SystemDir}
 

@@ -138,6 +138,7 @@ var all = []struct {
 	{name: "foreign", make: foreignCommand},
 	{name: "outdated", make: outdatedCommand},
 	{name: "security", make: securityCommand, alias: "audit"},
+	{name: "aur", make: aurCommand},
 	{name: "owns", make: ownsCommand},
 	{name: "files", make: filesCommand},
 	{name: "why", make: whyCommand},

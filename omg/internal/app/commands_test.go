@@ -32,6 +32,7 @@ func TestCommands_ByName(t *testing.T) {
 
 // TestFormat_Examples checks that the example in each command's help works.
 func TestFormat_Examples(t *testing.T) {
+	writeJournal(t, aurHome(t))
 	some := []wire.InstalledPackage{pkg("a")}
 	f := fake{
 		search:    &wire.SearchResult{Total: 1, Packages: []wire.Package{some[0].Package}},
@@ -57,6 +58,8 @@ func TestFormat_Examples(t *testing.T) {
 		switch c.name {
 		case "search", "info", "files", "owns", "why":
 			line += " a"
+		case "aur":
+			line += " log other"
 		case "cache":
 			line += " clear"
 		case "use":

@@ -10,7 +10,7 @@ import (
 )
 
 // jsonFields returns a map from the JSON name of each field of a struct to its value. Texts are cleaned for a terminal.
-// If JSON omits a field, the map contains an empty string, because an unknown number is not zero.
+// If JSON omits a field or the field is null, the map contains an empty string, because an unknown number is not zero.
 func jsonFields(element any) (map[string]any, error) {
 	b, err := json.Marshal(element)
 	if err != nil {
@@ -53,6 +53,8 @@ func addAbsent(fields map[string]any, t reflect.Type) {
 
 func cleanValue(v any) any {
 	switch v := v.(type) {
+	case nil:
+		return ""
 	case string:
 		return termtext.Clean(v)
 	case []any:

@@ -1,0 +1,318 @@
+package app
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/journal"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func aurCommand(a *app) *cli.Command {
+	return &cli.Command{
+		Name:        "aur",
+		Usage:       "show what happened in the AUR",
+		Description: exitCodes(),
+		Subcommands: []*cli.Command{aurLogCommand(a)},
+		Action:      showSubcommands,
+	}
+}
+
+// aurLogOptions holds the flags of aur log.
+type aurLogOptions struct {
+	outputOptions
+	since string
+	all   bool
+}
+
+func aurLogCommand(a *app) *cli.Command {
+	o := &aurLogOptions{}
+	return &cli.Command{
+		Name:      "log",
+		Usage:     "list what happened to the AUR's packages: maintainers, deletions, hosts and more",
+		ArgsUsage: "[PKG...]",
+		Description: `Without PKG, the events of the installed packages that are in no repository are
+listed. Events belong to package bases: PKG may be one, or one of its packages. The
+oldest event comes first. The two times are those of the AUR's dumps between which it
+happened. An event is a fact, not a finding: packages change hands every day.
+
+The events come from the journal that omgd writes with each new dump of the AUR, and
+are read without omgd. The journal knows nothing from before its first dump. With
+--index, the journal beside the index is read.
+
+Events are: maintainer-changed, orphaned, adopted, comaintainer-added,
+comaintainer-removed, deleted, recreated, first-seen, updated-after-dormancy,
+host-changed, young-dependency-added and flagged-out-of-date.
+
+` + exitCodes(),
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "list the events of all packages"},
+			&cli.StringFlag{Name: "since", Destination: &o.since, Usage: "only events after a `TIME`: a date such as 2026-09-20, or an age such as 12h, 7d or 4w"},
+		}, o.listFlags("{{.pkgbase}} {{.event}} {{.from}} {{.to}}")...),
+		Action: func(c *cli.Context) error { return a.aurLog(c, o) },
+	}
+}
+
+// loggedEvent is an event in the output.
+type loggedEvent struct {
+	Base    string           `json:"pkgbase"`
+	Event   string           `json:"event"`
+	From    *string          `json:"from"`
+	To      *string          `json:"to"`
+	Between journal.Interval `json:"between"`
+	Source  string           `json:"source"`
+
+	event journal.Event
+}
+
+// aurLog is the result of aur log.
+type aurLog struct {
+	Journal string `json:"journal"`
+	// Observed is the interval from the first to the last observation in the journal.
+	Observed journal.Interval `json:"observed"`
+	Events   []loggedEvent    `json:"events"`
+
+	found   int // the number of events, also if they are not in Events
+	state   journal.State
+	refused bool // the last observation was refused
+}
+
+func (a *app) aurLog(c *cli.Context, o *aurLogOptions) error {
+	if o.all && c.Args().Present() {
+		return command.Usagef("--all excludes the names of packages")
+	}
+	since, err := sinceTime(o.since, time.Now())
+	if err != nil {
+		return err
+	}
+	out, err := a.output(c, o.outputOptions)
+	if err != nil {
+		return err
+	}
+	path, err := a.findJournal()
+	if err != nil {
+		return err
+	}
+	wanted, basis, err := a.wantedBases(c, o)
+	if err != nil {
+		return err
+	}
+	log := &aurLog{Journal: path, Events: []loggedEvent{}}
+	err = log.read(since, wanted, func(e *loggedEvent) error {
+		if out.json {
+			log.Events = append(log.Events, *e)
+			return nil
+		}
+		return out.element(e, out.packageName(e.Base), func(w *bufio.Writer) { out.style.Event(w, &e.event) })
+	})
+	if err == nil && out.json {
+		err = out.document(log)
+	}
+	if err == nil {
+		err = out.endOn(basis)
+	}
+	if err != nil {
+		return err
+	}
+	a.noteLog(log)
+	switch {
+	case log.found > 0:
+		return nil
+	case basis.Partial || basis.Stale || log.state.Damaged > 0 || log.state.Lost:
+		return exit.Quiet(exit.Failed)
+	}
+	after := max(since, log.Observed.From)
+	return exit.With(exit.NotFound, fmt.Errorf("no events after %s", time.Unix(after, 0).Format(time.DateTime)))
+}
+
+// sinceTime returns the value of --since as a time in Unix seconds; 0 if it is empty.
+func sinceTime(value string, now time.Time) (int64, error) {
+	if value == "" {
+		return 0, nil
+	}
+	for _, layout := range []string{time.DateOnly, time.RFC3339} {
+		if at, err := time.ParseInLocation(layout, value, time.Local); err == nil {
+			return at.Unix(), nil
+		}
+	}
+	const maxUnits = 100_000
+	units := map[byte]time.Duration{'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
+	n, err := strconv.ParseUint(value[:len(value)-1], 10, 32)
+	if unit := units[value[len(value)-1]]; err == nil && unit > 0 && n <= maxUnits {
+		return now.Unix() - int64(n)*int64(unit/time.Second), nil
+	}
+	return 0, command.Usagef("--since is a date such as 2026-09-20, or an age such as 12h, 7d or 4w, not %q", value)
+}
+
+// findJournal returns the path of the journal: beside the indexes that the user named, otherwise in the data directories.
+// If there are several journals, it returns the one that was written last.
+func (a *app) findJournal() (string, error) {
+	env := paths.Process()
+	var dirs []string
+	if named := env.UserIndexes(a.indexes.Value()); named != nil {
+		for _, path := range named {
+			if fi, err := os.Stat(path); err != nil || !fi.IsDir() {
+				path = filepath.Dir(path)
+			}
+			dirs = append(dirs, path)
+		}
+	} else {
+		for _, dir := range env.DataDirs(a.options.DataDir) {
+			dirs = append(dirs, paths.IndexDir(dir))
+		}
+	}
+	var found string
+	var written time.Time
+	var failed error
+	for _, dir := range dirs {
+		path := filepath.Join(dir, journal.Name)
+		fi, err := os.Stat(path)
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			failed = cmp.Or(failed, err)
+		case err == nil && (found == "" || fi.ModTime().After(written)):
+			found, written = path, fi.ModTime()
+		}
+	}
+	switch {
+	case found != "":
+		return found, nil
+	case failed != nil:
+		return "", failed
+	}
+	return "", &exit.Error{
+		Code: exit.Failed, Err: fmt.Errorf("no journal of the AUR in %s", strings.Join(dirs, " and ")),
+		Hint: "omgd begins one with its next dump of the AUR",
+	}
+}
+
+// wantedBases returns the package bases to list, or nil for all of them, and the basis of this selection.
+func (a *app) wantedBases(c *cli.Context, o *aurLogOptions) (map[string]bool, *wire.Basis, error) {
+	basis := &wire.Basis{}
+	if o.all {
+		return nil, basis, nil
+	}
+	wanted := map[string]bool{}
+	names := c.Args().Slice()
+	if len(names) == 0 {
+		all, err := a.backend().Installed(c.Context, &wire.InstalledRequest{Filter: wire.FilterForeign, Details: true})
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range all.Packages {
+			p := &all.Packages[i]
+			wanted[cmp.Or(p.Base, p.Name)] = true
+		}
+		return wanted, &all.Basis, nil
+	}
+	for i, name := range names {
+		names[i] = strings.TrimPrefix(name, wire.SourceAUR+"/")
+		if !wire.PossibleName(names[i]) {
+			return nil, nil, command.Usagef("%q is not the name of a package", name)
+		}
+		wanted[names[i]] = true
+	}
+	a.addBases(c.Context, names, wanted)
+	return wanted, basis, nil
+}
+
+// addBases adds the package bases of packages that are installed or in the AUR. A note says which ones are unknown.
+func (a *app) addBases(ctx context.Context, names []string, wanted map[string]bool) {
+	b := a.backend()
+	here, err := b.Installed(ctx, &wire.InstalledRequest{Names: names, Details: true})
+	if err == nil {
+		for i := range here.Packages {
+			p := &here.Packages[i]
+			wanted[cmp.Or(p.Base, p.Name)] = true
+			names = slices.DeleteFunc(names, func(name string) bool { return name == p.Name })
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	request := &wire.InfoRequest{Offline: true}
+	for _, name := range names {
+		request.Names = append(request.Names, wire.SourceAUR+"/"+name)
+	}
+	_, err = b.Info(ctx, request, func(p *wire.Package) error {
+		wanted[cmp.Or(p.Base, p.Name)] = true
+		return nil
+	}, func() {})
+	if err != nil {
+		a.printNote("the package bases of " + strings.Join(names, ", ") + " are unknown: " + err.Error())
+	}
+}
+
+// read reads the journal, and calls the function visit with the events of the wanted package bases that may have happened
+// at the time since or later. The event is only valid during the call.
+func (l *aurLog) read(since int64, wanted map[string]bool, visit func(*loggedEvent) error) (err error) {
+	first := true
+	l.state, err = journal.Read(l.Journal, paths.Process().Trusts, func(e *journal.Entry) error {
+		if l.refused = e.Outcome == journal.Refused; l.refused {
+			return nil
+		}
+		if first {
+			l.Observed.From, first = e.Between.From, false
+		}
+		l.Observed.To = e.Between.To
+		if e.Between.To < since {
+			return nil
+		}
+		for _, event := range e.Events {
+			if wanted != nil && !wanted[event.Base] {
+				continue
+			}
+			l.found++
+			err := visit(&loggedEvent{
+				Base: event.Base, Event: event.Kind.String(), From: optional(event.From), To: optional(event.To),
+				Between: event.Between, Source: e.Source, event: event,
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// optional returns a value for JSON, in which a missing value is null.
+func optional(value string) *string {
+	if value == "" {
+		return nil
+	}
+	return &value
+}
+
+// oldJournal is the age of the last observation from which a note says how old it is. omgd observes the AUR once a day.
+const oldJournal = 48 * time.Hour
+
+// noteLog prints notes about a journal that lacks something.
+func (a *app) noteLog(log *aurLog) {
+	if problem := log.state.Problem(); problem != "" {
+		a.printNote(log.Journal + ": " + problem)
+	}
+	if log.refused {
+		a.printNote("the last dump of the AUR was not used: it was probably incomplete")
+	}
+	now := time.Now()
+	if log.Observed.To > 0 && now.Sub(time.Unix(log.Observed.To, 0)) > oldJournal {
+		a.printNote("the journal's last look at the AUR was " + show.RelativeTime(log.Observed.To, now))
+	}
+}
