@@ -56,6 +56,10 @@ func Record(path string, old, now *Observation) (r Recorded, err error) {
 			return r, err
 		}
 	}
+	if e.Outcome == journal.Refused && h.latest.Outcome == journal.Refused && h.latest.SHA256 == now.SHA256 {
+		r.Known, r.Observation = true, h.latest
+		return r, nil
+	}
 	err = w.Append(e)
 	if errors.Is(err, journal.ErrTooLarge) {
 		r.Why, e.Outcome, e.Events = err, journal.Baseline, nil
@@ -97,7 +101,8 @@ func (h *history) compare(e *journal.Entry, old, now *Observation) (why, err err
 // history is what a journal has about earlier observations.
 type history struct {
 	since int64
-	last  journal.Observation // the last one that was not refused; its Outcome is 0 if there is none
+	// latest is the last one, and last the last one that was not refused; the Outcome is 0 if there is none.
+	latest, last journal.Observation
 	// refused is the first one after last that was refused; its Outcome is 0 if there is none.
 	refused journal.Observation
 	// seed and events hold hashes of the events after the earlier observation. Usually there are none: the earlier
@@ -116,6 +121,7 @@ func newHistory(old *Observation) *history {
 
 // read adds an entry of the journal.
 func (h *history) read(e *journal.Entry) error {
+	h.latest = e.Observation
 	if e.Outcome == journal.Refused {
 		if h.refused.Outcome == 0 {
 			h.refused = e.Observation

@@ -11,6 +11,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/indexer"
 	"github.com/omg-arch/omg/omgd/internal/mirror"
 	"github.com/omg-arch/omg/omgd/internal/tracker"
+	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sources"
@@ -53,9 +54,16 @@ func (d *daemon) initAUR() error {
 	}
 	a, err := aur.New(aur.Config{
 		AUR: c, Stale: time.Duration(d.config.Stale.AUR), Fetch: d.fetcher, Store: d.status.store, Log: d.log,
-		Dump:     filepath.Join(d.data, "aur.json.gz"),
-		Index:    sources.IndexPath(sources.IndexDir(d.data), pkgindex.KindAUR, wire.SourceAUR),
-		Build:    func(ctx context.Context, dump, index string) error { return build(ctx, index, "--aur", dump) },
+		Dump:  filepath.Join(d.data, "aur.json.gz"),
+		Index: sources.IndexPath(sources.IndexDir(d.data), pkgindex.KindAUR, wire.SourceAUR),
+		Build: func(ctx context.Context, dump, index string) error { return build(ctx, index, "--aur", dump) },
+		Journal: aur.Journal{
+			Path:     filepath.Join(sources.IndexDir(d.data), journal.Name),
+			Observed: filepath.Join(d.data, "aur.observed.json.gz"),
+			Record: func(ctx context.Context, path, old, now string) error {
+				return indexer.Record(ctx, d.log, path, old, now)
+			},
+		},
 		OnChange: d.kick, Installed: d.foreign,
 	})
 	if err != nil {

@@ -42,6 +42,8 @@ type Config struct {
 	Dump, Index string
 	// Build builds an index file from a dump. It fails if the dump is invalid.
 	Build func(ctx context.Context, dump, index string) error
+	// Journal configures the journal. Without a function Record there is none.
+	Journal Journal
 	// OnChange is called when there is new data or a new error.
 	OnChange func()
 	// Installed returns the names of the installed packages that are in no repository. It returns false while

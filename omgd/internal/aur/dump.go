@@ -84,6 +84,7 @@ func (a *AUR) saveDump(d dumpRecord) {
 func (a *AUR) runDump(ctx context.Context) {
 	atomicfile.RemoveLeftovers(a.Dump)
 	a.rebuild(ctx)
+	a.record(ctx)
 	var d dumpRecord
 	s := fetch.Schedule{Interval: time.Duration(a.Interval), FirstRetry: min(dumpFirst, time.Duration(a.Interval)), OnPlanned: func(next time.Time) {
 		d.Next = next.Unix()
@@ -93,6 +94,7 @@ func (a *AUR) runDump(ctx context.Context) {
 	s.Run(ctx, s.Until(a.dump.Load().Next), func(ctx context.Context) (err error) {
 		d, err = a.refreshDump(ctx)
 		a.rebuild(ctx)
+		a.record(ctx)
 		return err
 	})
 }
@@ -135,6 +137,7 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 		return d, err
 	case !got.NotModified:
 		d.ETag, d.LastModified = got.ETag, got.LastModified
+		a.dateDump(got.LastModified)
 		a.Log.Info("AUR dump downloaded", "bytes", got.Bytes)
 	}
 	d.Good, d.Why = now.Unix(), ""
