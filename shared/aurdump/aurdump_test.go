@@ -116,7 +116,7 @@ func requireStdlibEqual(t *testing.T, zipped, plain []byte) {
 				Votes: uint32(w.NumVotes), Popularity: w.Popularity, OutOfDate: int64(w.OutOfDate),
 				Maintainer: w.Maintainer, Submitter: w.Submitter, CoMaintainers: list(w.CoMaintainers),
 				Submitted: int64(w.FirstSubmitted), Modified: int64(w.LastModified),
-				Keywords: list(w.Keywords), URLPath: w.URLPath,
+				Keywords: list(w.Keywords), URLPath: strings.Replace(w.URLPath, "/"+w.Name+".", "/"+w.PackageBase+".", 1),
 			},
 		}, p)
 	}
@@ -349,6 +349,22 @@ func TestReadEntries_BaseID(t *testing.T) {
 			})
 			require.NoError(t, err)
 			require.Equal(t, []uint64{c.want}, got)
+		})
+	}
+}
+
+func TestPackage_SnapshotPath(t *testing.T) {
+	for name, c := range map[string]struct{ base, path, want string }{
+		"of the package":    {"base", "/cgit/aur.git/snapshot/part.tar.gz", "/cgit/aur.git/snapshot/base.tar.gz"},
+		"of its base":       {"base", "/cgit/aur.git/snapshot/base.tar.gz", "/cgit/aur.git/snapshot/base.tar.gz"},
+		"without a base":    {"", "/cgit/aur.git/snapshot/part.tar.gz", "/cgit/aur.git/snapshot/part.tar.gz"},
+		"of another format": {"base", "/archive/part.zip", "/archive/part.zip"},
+		"of a similar name": {"base", "/cgit/aur.git/snapshot/counterpart.tar.gz", "/cgit/aur.git/snapshot/counterpart.tar.gz"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := Package(fmt.Appendf(nil, `{"Name":"part","Version":"1","PackageBase":%q,"URLPath":%q}`, c.base, c.path))
+			require.NoError(t, err)
+			require.Equal(t, c.want, p.AUR.URLPath)
 		})
 	}
 }

@@ -389,7 +389,7 @@ func (r *reader) convert() *wire.Package {
 		Votes: uint32(min(max(o.NumVotes, 0), math.MaxUint32)), Popularity: max(o.Popularity, 0), OutOfDate: unixSeconds(o.OutOfDate),
 		Maintainer: o.Maintainer, Submitter: o.Submitter, CoMaintainers: o.CoMaintainers,
 		Submitted: unixSeconds(o.FirstSubmitted), Modified: unixSeconds(o.LastModified),
-		Keywords: o.Keywords, URLPath: o.URLPath,
+		Keywords: o.Keywords, URLPath: snapshotPath(o),
 	}
 	r.pkg = wire.Package{
 		Repo: Repo, Name: o.Name, Version: o.Version, Desc: o.Description, Base: o.PackageBase, URL: o.URL,
@@ -397,6 +397,17 @@ func (r *reader) convert() *wire.Package {
 		MakeDepends: o.MakeDepends, CheckDepends: o.CheckDepends, Conflicts: o.Conflicts, Replaces: o.Replaces, AUR: &r.aur,
 	}
 	return &r.pkg
+}
+
+// snapshotPath returns the path of a package's source archive. The AUR's dump writes the name of the package into the path,
+// but only archives of package bases exist.
+func snapshotPath(o *object) string {
+	const suffix = ".tar.gz"
+	dir, ok := strings.CutSuffix(o.URLPath, "/"+o.Name+suffix)
+	if !ok || o.PackageBase == "" {
+		return o.URLPath
+	}
+	return dir + "/" + o.PackageBase + suffix
 }
 
 // unixSeconds converts a time to Unix seconds. A time before 1970, or after the year 9999, becomes 0.
