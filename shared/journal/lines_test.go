@@ -103,3 +103,22 @@ func TestExport_Fails(t *testing.T) {
 type failing struct{ error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.error }
+
+// FuzzImport checks that any text is either refused or becomes a journal that can be read completely.
+func FuzzImport(f *testing.F) {
+	f.Add(`{"pkgbase":"a","event":"adopted","from":null,"to":"b","between":["2026-09-21T14:13:20Z","2026-09-22T14:13:20Z"]}`)
+	f.Add(`{"observation":"baseline","source":"dump","between":["2026-09-21T14:13:20Z","2026-09-21T14:13:20Z"],"packages":7,"sha256":"` +
+		strings.Repeat("00", 32) + `"}` + "\n" + `{"pkgbase":"a\u0000","event":"deleted","from":"1","to":null,"between":["0000-01-01T00:00:00Z","9999-12-31T23:59:59Z"]}`)
+	f.Fuzz(func(t *testing.T, lines string) {
+		content := bytes.NewBuffer(header())
+		entries, err := importEntries(content, strings.NewReader(lines), realLimits)
+		if err != nil {
+			return
+		}
+		count := 0
+		state, err := read(content, int64(content.Len()), realLimits, func(*Entry) error { count++; return nil })
+		if err != nil || count != entries || state.Problem() != "" {
+			t.Fatalf("%d of %d entries, %s, %v", count, entries, state.Problem(), err)
+		}
+	})
+}
