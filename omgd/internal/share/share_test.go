@@ -175,6 +175,36 @@ func TestTurns_DebtIsKept(t *testing.T) {
 	})
 }
 
+// TestTurns_OneAfterTheOther checks that a user who sends one request after the other gets as many turns as users whose
+// requests wait all the time, and not more.
+func TestTurns_OneAfterTheOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns := NewTurns(2)
+		ctx, end := context.WithTimeout(t.Context(), 90*time.Second+time.Second/2)
+		defer end()
+		var ended [4]atomic.Int64 // by user
+		for _, uid := range []uint32{1, 2, 3} {
+			waiting := 10
+			if uid == 1 {
+				waiting = 1
+			}
+			for range waiting {
+				go func() {
+					for u := (User{UID: uid}); ctx.Err() == nil && turns.Acquire(ctx, u) == nil; {
+						time.Sleep(time.Second)
+						ended[uid].Add(1)
+						turns.Release(u, time.Second)
+					}
+				}()
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		for _, uid := range []uint32{1, 2, 3} {
+			require.InDelta(t, 30, ended[uid].Load(), 3, "user %d", uid)
+		}
+	})
+}
+
 // TestTurns_Yield checks that a request of a user who has used little time runs when a long request of another user
 // yields. It does not wait for the end of the long request. Other requests of the same user start only after the long
 // request.
