@@ -1,0 +1,152 @@
+package server
+
+import (
+	"context"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omgd/internal/share"
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// self is the user as whom a test connects to a server that divides everything.
+func self() share.User { return share.User{UID: uint32(os.Getuid())} }
+
+// TestRefused_TooManyOpen: while as many refused connections are open as may be, a further
+// one is closed at once.
+func TestRefused_TooManyOpen(t *testing.T) {
+	s, dial, _ := serve(t, Config{Limits: Limits{MaxConnections: -1}})
+	s.shares.refused.Add(share.User{Trusted: true}, maxRefused)
+	nc := dial()
+	require.Equal(t, wire.CodeBusy, response(t, nc).Err.Code)
+	_, err := nc.Read(make([]byte, 1))
+	require.ErrorIs(t, err, io.EOF)
+	raw, err := nc.SyscallConn()
+	require.NoError(t, err)
+	require.True(t, peerClosed(raw), "not only its sending side is closed")
+}
+
+// TestReceived_Share: a user who sends parts of large requests gets no more than a share of
+// the memory for them. An administrator gets the rest.
+func TestReceived_Share(t *testing.T) {
+	var admin atomic.Bool
+	cfg := shared(handlerConfig(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) }), &admin)
+	cfg.Limits = Limits{MaxReceiveBuffers: 1 << 20}
+	s, dial, _ := serve(t, cfg)
+	whole := request(t, 1, "op", map[string]string{"text": strings.Repeat("x", 300_000)})
+	for n := range int64(2) {
+		send(t, dial(), whole[:100])
+		await.Condition(t, func() bool { return s.shares.received.Used() > (n+1)*300_000 }, "a large request that has begun")
+	}
+	third := dial()
+	send(t, third, whole[:100])
+	r := response(t, third)
+	require.Equal(t, wire.CodeBusy, r.Err.Code)
+	require.Contains(t, r.Err.Message, "large requests of user")
+	admin.Store(true)
+	nc := dial()
+	send(t, nc, whole)
+	require.Nil(t, response(t, nc).Err)
+}
+
+// TestSlow_Share: a user's slow requests beyond the user's share are refused, and an
+// administrator's are not.
+func TestSlow_Share(t *testing.T) {
+	var admin atomic.Bool
+	s, dial, _ := serve(t, shared(deferredConfig(chunks(1)), &admin))
+	s.shares.slow.Add(self(), maxSlow/2)
+	r := ask(t, dial(), 1)
+	require.NotNil(t, r.Err)
+	require.Equal(t, wire.CodeBusy, r.Err.Code)
+	require.Contains(t, r.Err.Message, "slow requests of user")
+	admin.Store(true)
+	require.Nil(t, ask(t, dial(), 1).Err)
+}
+
+// TestUnsent_ClosesOnlyOfThatUser: while a user has left too much unread, peers of others
+// that do not read stay connected.
+func TestUnsent_ClosesOnlyOfThatUser(t *testing.T) {
+	var admin atomic.Bool
+	cfg := shared(handlerConfig(chunks(1)), &admin)
+	cfg.Limits = Limits{MaxUnsent: 1 << 20}
+	s, dial, _ := serve(t, cfg)
+	admin.Store(true)
+	other := dial()
+	await.Condition(t, func() bool { return s.Connections() == 1 }, "a connection")
+	connections(s)[0].blocked.Store(1) // since 1970
+	admin.Store(false)
+	s.shares.unsent.Add(self(), 700_000)
+	nc := dial()
+	send(t, nc, request(t, 1, "op", nil))
+	for range 2 { // when the second one begins, the first has ended
+		last := s.swept.Load()
+		await.Condition(t, func() bool { return s.swept.Load() != last }, "connections that do not read are looked for")
+	}
+	require.Nil(t, ask(t, other, 1).Err)
+	s.shares.unsent.Add(self(), -700_000)
+	require.Nil(t, response(t, nc).Err)
+}
+
+// TestSpend_WholeRequest: the cost of requests is the time in which they had a turn, also
+// before a pause, and the bytes of their frames.
+func TestSpend_WholeRequest(t *testing.T) {
+	const requests = 3
+	answer := func(_ context.Context, _ *Request, w *Writer) error {
+		time.Sleep(longest)
+		if err := w.Pause(); err != nil {
+			return err
+		}
+		time.Sleep(longest)
+		return w.Result(strings.Repeat("x", 1000))
+	}
+	var mu sync.Mutex
+	var computed time.Duration
+	bytes := map[uint32]int{} // by user
+	cfg := shared(Config{Ops: map[string]Op{"fast": {Handle: immediate(answer)}, "slow": {Deferred: answer}}}, new(atomic.Bool))
+	cfg.Spend = func(p Peer, took time.Duration, n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		computed += took
+		bytes[p.UID] += n
+	}
+	s, dial, _ := serve(t, cfg)
+	want := 0
+	for _, op := range []string{"fast", "slow"} {
+		nc := dial()
+		for id := range uint64(requests) {
+			b := request(t, id+1, op, map[string]string{"text": strings.Repeat("x", 500)})
+			send(t, nc, b)
+			reply, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+			require.NoError(t, err)
+			want += len(b) - wire.HeaderSize // the size of the frame is not counted
+			want += wire.HeaderSize + len(reply)
+		}
+		require.NoError(t, nc.Close())
+		await.Condition(t, func() bool { return s.Connections() == 0 }, "the end of the connection")
+	}
+	require.Equal(t, map[uint32]int{self().UID: want}, bytes)
+	require.GreaterOrEqual(t, computed, 2*requests*2*longest)
+}
+
+// TestRate_RefusalsPause: after each request beyond the rate, the connection is read again
+// only after a longer pause.
+func TestRate_RefusalsPause(t *testing.T) {
+	cfg := shared(Config{AllowRequest: func(Peer) bool { return false }}, new(atomic.Bool))
+	_, dial, _ := serve(t, cfg)
+	nc := dial()
+	start := time.Now()
+	const refusals = 7
+	for id := range uint64(refusals) {
+		send(t, nc, request(t, id+1, wire.OpPing, nil))
+		require.Equal(t, wire.CodeBusy, response(t, nc).Err.Code)
+	}
+	require.GreaterOrEqual(t, time.Since(start), (1<<(refusals-1)-1)*time.Millisecond)
+}
