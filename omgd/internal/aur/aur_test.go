@@ -430,6 +430,26 @@ func TestSearch_Share(t *testing.T) {
 	})
 }
 
+// TestSearch_NotDelayed checks that a search does not wait for another user's searches, however many of them
+// wait for the AUR.
+func TestSearch_NotDelayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &server{late: time.Second}
+		c := settings(t, s, newDisk())
+		c.Live.MaxPerDay = 1000
+		a := open(t, c)
+		var wait sync.WaitGroup
+		defer wait.Wait()
+		for i := range 2 * maxConcurrent {
+			wait.Go(func() { a.Search(t.Context(), 1, words(fmt.Sprint("yay", i))) })
+		}
+		synctest.Wait()
+		start := time.Now()
+		require.Equal(t, wire.SourceOK, a.Search(t.Context(), 2, words("yay")).Source.State)
+		require.Equal(t, time.Second, time.Since(start))
+	})
+}
+
 // TestSearch_Budget checks that the daily limit of queries also holds across restarts.
 func TestSearch_Budget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

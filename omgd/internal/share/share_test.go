@@ -295,3 +295,22 @@ func TestTurns_Canceled(t *testing.T) {
 	require.ErrorIs(t, turns.Yield(ctx, u, 0), context.Canceled)
 	require.Zero(t, turns.running)
 }
+
+// TestTurns_CanceledWithTurn: a request that is canceled in the moment in which it gets its
+// turn gives the turn back.
+func TestTurns_CanceledWithTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		turns, u := NewTurns(2), User{UID: 1}
+		require.NoError(t, turns.Take(t.Context(), u))
+		ctx, cancel := context.WithCancel(t.Context())
+		failed := make(chan error)
+		go func() { failed <- turns.Take(ctx, u) }()
+		synctest.Wait()
+		turns.mu.Lock() // the request cannot leave the line
+		cancel()
+		turns.give(turns.lines[u.UID], 0)
+		turns.mu.Unlock()
+		require.ErrorIs(t, <-failed, context.Canceled)
+		require.Zero(t, turns.running)
+	})
+}
