@@ -150,3 +150,17 @@ func TestRate_RefusalsPause(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, time.Since(start), (1<<(refusals-1)-1)*time.Millisecond)
 }
+
+// TestRate_NotAFrame: what is not a frame counts as a request of its user.
+func TestRate_NotAFrame(t *testing.T) {
+	var counted atomic.Int64
+	cfg := shared(Config{AllowRequest: func(Peer) bool { counted.Add(1); return true }}, new(atomic.Bool))
+	_, dial, _ := serve(t, cfg)
+	for name, b := range map[string][]byte{"empty": {0, 0, 0, 0}, "too large": {0xff, 0xff, 0xff, 0xff}} {
+		counted.Store(0)
+		nc := dial()
+		send(t, nc, b)
+		require.NotNil(t, response(t, nc).Err, name)
+		require.EqualValues(t, 1, counted.Load(), name)
+	}
+}
