@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -320,6 +321,27 @@ func TestCost_RefusedRequestsCount(t *testing.T) {
 			require.NoError(t, err)
 		})
 	}
+}
+
+// TestCost_LargeReply checks that a large reply is counted as several requests of its user.
+func TestCost_LargeReply(t *testing.T) {
+	d := serve(t, "OMG_LIMITS_USER_RATE=2")
+	requests := append(frame(1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}}), frame(2, wire.OpPing, nil)...)
+	refused := func(uid int) bool {
+		nc := dial(t, uid, d)
+		_, err := nc.Write(requests)
+		require.NoError(t, err)
+		for {
+			r, err := reply(nc)
+			require.NoError(t, err)
+			if r.ID == 2 {
+				return r.Err != nil && r.Err.Code == wire.CodeBusy
+			}
+			require.Nil(t, r.Err)
+		}
+	}
+	// If a machine takes a second from one request to the next, the second one is answered.
+	require.True(t, slices.ContainsFunc([]int{alice, bob, mallory}, refused))
 }
 
 // expensive returns a search that takes long, a different search for each i.

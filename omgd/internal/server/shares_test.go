@@ -87,8 +87,8 @@ func TestUnsent_ClosesOnlyOfThatUser(t *testing.T) {
 	nc := dial()
 	send(t, nc, request(t, 1, "op", nil))
 	for range 2 { // when the second one begins, the first has ended
-		last := s.swept.Load()
-		await.Condition(t, func() bool { return s.swept.Load() != last }, "connections that do not read are looked for")
+		last := s.lastCloseUnread.Load()
+		await.Condition(t, func() bool { return s.lastCloseUnread.Load() != last }, "connections that do not read are looked for")
 	}
 	require.Nil(t, ask(t, other, 1).Err)
 	s.shares.unsent.Add(self(), -700_000)
@@ -100,11 +100,11 @@ func TestUnsent_ClosesOnlyOfThatUser(t *testing.T) {
 func TestSpend_WholeRequest(t *testing.T) {
 	const requests = 3
 	answer := func(_ context.Context, _ *Request, w *Writer) error {
-		time.Sleep(longest)
+		time.Sleep(maxTurn)
 		if err := w.Pause(); err != nil {
 			return err
 		}
-		time.Sleep(longest)
+		time.Sleep(maxTurn)
 		return w.Result(strings.Repeat("x", 1000))
 	}
 	var mu sync.Mutex
@@ -133,7 +133,7 @@ func TestSpend_WholeRequest(t *testing.T) {
 		await.Condition(t, func() bool { return s.Connections() == 0 }, "the end of the connection")
 	}
 	require.Equal(t, map[uint32]int{self().UID: want}, bytes)
-	require.GreaterOrEqual(t, computed, 2*requests*2*longest)
+	require.GreaterOrEqual(t, computed, 2*requests*2*maxTurn)
 }
 
 // TestRate_RefusalsPause: after each request beyond the rate, the connection is read again

@@ -301,14 +301,14 @@ func TestTurns_Canceled(t *testing.T) {
 func TestTurns_CanceledWithTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns, u := NewTurns(2), User{UID: 1}
-		require.NoError(t, turns.Take(t.Context(), u))
+		require.NoError(t, turns.Acquire(t.Context(), u))
 		ctx, cancel := context.WithCancel(t.Context())
 		failed := make(chan error)
-		go func() { failed <- turns.Take(ctx, u) }()
+		go func() { failed <- turns.Acquire(ctx, u) }()
 		synctest.Wait()
 		turns.mu.Lock() // the request cannot leave the line
 		cancel()
-		turns.give(turns.lines[u.UID], 0)
+		turns.release(turns.queues[u.UID], 0)
 		turns.mu.Unlock()
 		require.ErrorIs(t, <-failed, context.Canceled)
 		require.Zero(t, turns.running)
