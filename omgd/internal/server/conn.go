@@ -133,6 +133,9 @@ func (c *conn) requests() error {
 		}
 		c.turn.bytes += len(frame)
 		err = c.request(frame)
+		if err == nil && c.r.Buffered() < wire.HeaderSize {
+			err = c.flush() // in this turn, because the next turn may come only after all other requests of the user
+		}
 		c.turn.finish()
 		if err != nil {
 			return err

@@ -83,6 +83,37 @@ func TestTurns_TooManyWait(t *testing.T) {
 	}
 }
 
+// TestTurns_ReplyIsWritten checks that a reply is written before other requests of the same user run, which wait for a
+// turn.
+func TestTurns_ReplyIsWritten(t *testing.T) {
+	var begun atomic.Int64
+	first, others := make(chan struct{}), make(chan struct{})
+	s, dial, _ := serve(t, shared(handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {
+		if begun.Add(1) == 1 {
+			<-first
+		} else {
+			<-others
+		}
+		return w.Chunk(emptyMap, false)
+	}), new(atomic.Bool)))
+	nc := dial()
+	send(t, nc, request(t, 1, "op", nil))
+	await.Condition(t, func() bool { return begun.Load() == 1 }, "the first request")
+	var rest []net.Conn
+	for s.shares.turns.Waiting(self()) == 0 {
+		other := dial()
+		send(t, other, request(t, 1, "op", nil))
+		rest = append(rest, other)
+		await.Condition(t, func() bool { return s.Connections() == len(rest)+1 }, "a connection")
+	}
+	close(first)
+	require.Nil(t, response(t, nc).Err)
+	close(others)
+	for _, nc := range rest {
+		require.Nil(t, response(t, nc).Err)
+	}
+}
+
 // TestTurns_PeerClosed checks what happens to requests whose peer closes its socket. A running request ends when it
 // next calls Pause. A request that waits for a turn does not start. If a peer only shuts down its sending side, its
 // request is answered.
