@@ -220,6 +220,9 @@ func TestOddNames(t *testing.T) {
 		require.Equal(t, "a\n", out, line)
 		require.Contains(t, stderr, "note: left out ", line)
 	}
+	f.why.Chains = []backend.Chain{{Links: []backend.Link{{Name: "a"}, {Name: "-Rdd"}}}, {Links: []backend.Link{{Name: "a"}, {Name: "b"}}}}
+	_, out, _ := f.run(t, "why", "-q", "--reverse", "a")
+	require.Equal(t, "b\n", out)
 	_, out, stderr := f.run(t, "installed")
 	require.Contains(t, out, "-Rdd")
 	require.Empty(t, stderr)
