@@ -600,6 +600,9 @@ func peerClosed(raw syscall.RawConn) bool {
 	_ = raw.Control(func(fd uintptr) {
 		poll := []unix.PollFd{{Fd: int32(fd)}}
 		n, err := unix.Poll(poll, 0)
+		for err == unix.EINTR { // a signal interrupts poll even if poll does not wait
+			n, err = unix.Poll(poll, 0)
+		}
 		closed = err != nil || n > 0 && poll[0].Revents&(unix.POLLHUP|unix.POLLERR) != 0
 	})
 	return closed

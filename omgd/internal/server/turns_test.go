@@ -5,11 +5,14 @@ import (
 	"context"
 	"net"
 	"os"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/wire"
@@ -165,4 +168,38 @@ func TestAccept_PeerClosed(t *testing.T) {
 	s.mu.Unlock()
 	require.Nil(t, response(t, nc).Err)
 	require.EqualValues(t, 1, begun.Load())
+}
+
+// TestPeerClosed_Signals: a signal, such as those with which the runtime interrupts
+// goroutines that compute long, does not make a peer look gone.
+func TestPeerClosed_Signals(t *testing.T) {
+	s, dial, _ := serve(t, Config{})
+	dial()
+	await.Condition(t, func() bool { return s.Connections() == 1 }, "a connection")
+	raw := connections(s)[0].raw
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	thread, end := unix.Gettid(), make(chan struct{})
+	var signals sync.WaitGroup
+	var sent atomic.Int64
+	signals.Go(func() {
+		for {
+			select {
+			case <-end:
+				return
+			default:
+				_ = unix.Tgkill(os.Getpid(), thread, unix.SIGURG)
+				sent.Add(1)
+			}
+		}
+	})
+	gone := 0
+	for sent.Load() < 400_000 {
+		if peerClosed(raw) {
+			gone++
+		}
+	}
+	close(end)
+	signals.Wait()
+	require.Zero(t, gone)
 }
