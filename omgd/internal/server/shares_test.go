@@ -95,6 +95,24 @@ func TestUnsent_ClosesOnlyOfThatUser(t *testing.T) {
 	require.Nil(t, response(t, nc).Err)
 }
 
+// TestUnsent_NotCollected: a handler produces no more of a long reply than its peer takes.
+func TestUnsent_NotCollected(t *testing.T) {
+	const all = 1000
+	var produced atomic.Int64
+	s, dial, _ := serve(t, shared(handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {
+		for n := range all {
+			produced.Add(1)
+			if err := w.Chunk(make([]byte, 60_000), n+1 < all); err != nil {
+				return err
+			}
+		}
+		return nil
+	}), new(atomic.Bool)))
+	send(t, dial(), request(t, 1, "op", nil))
+	await.Condition(t, func() bool { return s.shares.unsent.Used() > 0 }, "a part that is not read")
+	require.Less(t, produced.Load(), int64(all/2))
+}
+
 // TestSpend_WholeRequest: the cost of requests is the time in which they had a turn, also
 // before a pause, and the bytes of their frames.
 func TestSpend_WholeRequest(t *testing.T) {
