@@ -213,7 +213,7 @@ func TestOddNames(t *testing.T) {
 	}
 	for _, line := range []string{
 		"installed -q", "installed --format {{.name}}", "orphans -q", "foreign -q", "explicit -q", "search -q a",
-		"outdated -q", "security -q", "why -q a", "owns -q /a/", "info -i -q",
+		"outdated -q", "outdated -q --all", "security -q", "why -q a", "owns -q /a/", "info -i -q",
 	} {
 		code, out, stderr := f.run(t, strings.Fields(line)...)
 		require.Equal(t, exit.OK, code, line)
