@@ -73,7 +73,7 @@ func TestEnd_UnreadAnswer(t *testing.T) {
 	d := s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h").Launch()
 	stuck(d)
 	d.Stop()
-	require.Contains(t, d.Stderr(), "peer closed: reply unread while others wait")
+	require.Contains(t, d.Stderr(), "connection closed: reply not read while other requests wait")
 	require.Empty(t, remainingFiles(s))
 }
 

@@ -95,6 +95,6 @@ func TestLimits_Write(t *testing.T) {
 	configure(s, "[limits]", `write_timeout = "500ms"`)
 	d := s.Launch()
 	stuck(d)
-	d.AwaitStderr("peer closed: reply unread")
+	d.AwaitStderr("connection closed: reply not read in time")
 	d.AwaitAnswer()
 }
