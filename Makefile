@@ -19,8 +19,10 @@ RACE      ?= -race
 # The value `required` makes `make lint` fail if the database of vulnerabilities cannot be reached.
 VULNERABILITIES ?=
 
-# A release tarball has no .git, but a file VERSION.
-VERSION ?= $(shell cat VERSION 2>/dev/null || git describe --tags --always --dirty 2>/dev/null)
+# A release tarball has a file VERSION, and no .git. It may be unpacked inside of another git repository, which has other versions.
+# With safe.directory, root gets the version of a clone of another user.
+GIT_VERSION = $(if $(wildcard .git),$(shell git -c safe.directory='$(CURDIR)' describe --tags --always --dirty 2>/dev/null))
+VERSION ?= $(or $(shell cat VERSION 2>/dev/null),$(GIT_VERSION))
 LDFLAGS := -s -w -X github.com/omg-arch/omg/shared/version.stamped=$(VERSION)
 
 # This tag leaves out the documentation generator of the command line library, for smaller programs that start faster.
@@ -66,7 +68,8 @@ deps: ## Install what building with libalpm and the tests need (Debian, Ubuntu, 
 	@scripts/deps.sh
 
 # Tests run the programs in OMG_BIN. OMG_SOURCES makes go test discard cached results when any source has changed.
-TEST = OMG_BIN='$(CURDIR)/bin' OMG_SOURCES=$$(git ls-files -z -co --exclude-standard | xargs -0 cat 2>/dev/null | sha256sum) go test -timeout 90m
+TEST = OMG_BIN='$(CURDIR)/bin' OMG_SOURCES=$$($(SOURCES) | xargs -0 cat 2>/dev/null | sha256sum) go test -timeout 90m
+SOURCES = $(if $(wildcard .git),git ls-files -z -co --exclude-standard,find . \( -path ./bin -o -path ./build -o -path ./dist \) -prune -o -type f -print0 | sort -z)
 
 .PHONY: test
 test: deps build ## Install what is missing, build, then run all tests with the race detector
@@ -166,9 +169,13 @@ install-units: ## Install systemd's units, users and directories, and pacman's h
 		install -d "$${to%/*}" && sed 's,@BINDIR@,$(PREFIX)/bin,g' "$$from" >"$$to" && chmod 644 "$$to" || exit 1; \
 	done
 
+.PHONY: dist
+dist: ## Write the last commit's reproducible tarball and its checksum into dist/; VENDOR=1 adds the modules
+	@VERSION='$(VERSION:%-dirty=%)' VENDOR='$(VENDOR)' scripts/dist.sh
+
 .PHONY: clean
 clean: ## Remove what was built
-	rm -rf bin build
+	rm -rf bin build dist
 
 .PHONY: help
 help: ## Show this list

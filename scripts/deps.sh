@@ -28,6 +28,7 @@ need() {
 find_missing() {
 	missing=() debian=() arch=()
 	need gcc 'gcc libc6-dev' gcc compiles
+	need git git git have git
 	need pkg-config pkg-config pkgconf have pkg-config
 	need 'libalpm headers' 'libalpm-dev libarchive-dev libcurl4-openssl-dev libgpgme-dev libssl-dev' pacman alpm
 	need pacman pacman-package-manager pacman have pacman

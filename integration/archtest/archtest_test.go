@@ -96,10 +96,10 @@ func list(t *testing.T, args ...string) []goPackage {
 	return packages
 }
 
-// files calls visit for every file of the tree that is not a build result, with its path relative to the root.
+// files calls visit for every file of the tree except build results and vendored modules, with its path relative to the root.
 func files(t *testing.T, visit func(path string)) {
 	t.Helper()
-	skip := map[string]bool{".git": true, "bin": true, "build": true, "dist": true}
+	skip := map[string]bool{".git": true, "bin": true, "build": true, "dist": true, "vendor": true}
 	seen := 0
 	dir := root(t)
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
