@@ -50,12 +50,23 @@ TOOLS := build/tools/$(shell go env GOVERSION)
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 
+# A digest of the version and of all files from which the programs are built. A build writes it to bin/.built.
+DIGEST = { echo '$(VERSION)'; find go.work go.work.sum $(wildcard vendor) omg omgd omg-index omg-probe shared Makefile \
+	-type f ! -name '*_test.go' -print0 | sort -z | xargs -0 sha256sum; } | sha256sum
+
 .PHONY: build
 build: ## Build all programs into bin/
 	@scripts/check-go.sh
+	@rm -f bin/.built bin/*.cdx.json
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(FIXED)
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false $(PIE) -tags $(TAGS) -ldflags '$(LDFLAGS)$(BOUND)' -o bin/ $(MOVED)
 	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false $(PIE) -tags $(ALL_TAGS) -ldflags '$(LDFLAGS)$(BOUND)' -o bin/omg-alpm-worker ./omgd/alpm-worker
+	@$(DIGEST) >bin/.built
+
+# Builds the programs again if their sources or the version have changed. Otherwise make install needs no Go, as under sudo.
+.PHONY: current
+current:
+	@test "$$($(DIGEST))" = "$$(cat bin/.built 2>/dev/null)" || $(MAKE) --no-print-directory build
 
 .PHONY: sbom
 sbom: build $(TOOLS)/built ## List the modules in each program, as CycloneDX in bin/NAME.cdx.json
@@ -137,37 +148,25 @@ demo: build ## Build, index, start a private omgd, search, show a package, stop
 docs: build ## Regenerate docs/config.md, manual pages and completions from --help and the settings' comments
 	go run -tags $(TAGS) ./integration/cmd/omg-docs -root . -bin bin
 
-# Where shells look for completions.
-COMPLETIONS = $(DESTDIR)$(PREFIX)/share
+# pacman looks for hooks only in these two directories.
+HOOKDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/share/libalpm/hooks,/etc/pacman.d/hooks)
+INSTALL = DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' HOOKDIR='$(HOOKDIR)' scripts/install.sh
 
 .PHONY: install
-install: install-units ## Install the programs under $(DESTDIR)$(PREFIX), with the lists of make sbom; build the programs only if bin/ is empty
-	@test -e bin/omg || $(MAKE) build
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/lib/omg' '$(DESTDIR)$(PREFIX)/share/licenses/omg'
-	install -m 755 $(PROGRAMS:%=bin/%) '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 bin/omg-direct '$(DESTDIR)$(PREFIX)/lib/omg'
-	install -m 755 bin/omg-alpm-worker '$(DESTDIR)$(PREFIX)/lib/omg'
-	install -m 644 LICENSE '$(DESTDIR)$(PREFIX)/share/licenses/omg'
-	for f in $(wildcard $(ALL_PROGRAMS:%=bin/%.cdx.json)); do \
-		install -d '$(DESTDIR)$(PREFIX)/share/doc/omg/sbom' && install -m 644 $$f '$(DESTDIR)$(PREFIX)/share/doc/omg/sbom' || exit 1; done
-	for n in 1 5 8; do install -d '$(DESTDIR)$(PREFIX)'/share/man/man$$n && \
-		install -m 644 packaging/man/*.$$n '$(DESTDIR)$(PREFIX)'/share/man/man$$n || exit 1; done
-	install -d '$(COMPLETIONS)/bash-completion/completions' '$(COMPLETIONS)/zsh/site-functions' '$(COMPLETIONS)/fish/vendor_completions.d'
-	for f in packaging/completions/*.bash; do n=$${f##*/} && install -m 644 $$f '$(COMPLETIONS)/bash-completion/completions'/$${n%.bash} || exit 1; done
-	install -m 644 packaging/completions/_* '$(COMPLETIONS)/zsh/site-functions'
-	install -m 644 packaging/completions/*.fish '$(COMPLETIONS)/fish/vendor_completions.d'
+install: current ## Install everything under $(DESTDIR)$(PREFIX), with the lists of make sbom; build first if bin/ is not current
+	@$(INSTALL) install
 
-# The files in packaging/, by their paths under $(PREFIX). In *.in, @BINDIR@ stands for the programs' directory.
-UNITS := $(patsubst packaging/%,%,$(wildcard packaging/systemd/*/* packaging/sysusers.d/* packaging/tmpfiles.d/*))
-HOOKS := $(notdir $(wildcard packaging/hooks/*))
+.PHONY: uninstall
+uninstall: ## Remove what make install has installed under $(DESTDIR)$(PREFIX), but no data
+	@$(INSTALL) uninstall
+
+.PHONY: install-omg install-worker
+install-omg install-worker: current ## Install all without the libalpm worker, or only the worker (for packagers)
+	@$(INSTALL) $(@:install-%=%)
 
 .PHONY: install-units
 install-units: ## Install systemd's units, users and directories, and pacman's hook, under $(DESTDIR)$(PREFIX)
-	@for f in $(UNITS:%=lib/%) $(HOOKS:%=share/libalpm/hooks/%); do \
-		case $$f in lib/*) from=packaging/$${f#lib/} ;; *) from=packaging/hooks/$${f##*/} ;; esac; \
-		to='$(DESTDIR)$(PREFIX)'/$${f%.in}; \
-		install -d "$${to%/*}" && sed 's,@BINDIR@,$(PREFIX)/bin,g' "$$from" >"$$to" && chmod 644 "$$to" || exit 1; \
-	done
+	@$(INSTALL) units
 
 .PHONY: dist
 dist: ## Write the last commit's reproducible tarball and its checksum into dist/; VENDOR=1 adds the modules
