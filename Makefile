@@ -145,7 +145,7 @@ demo: build ## Build, index, start a private omgd, search, show a package, stop
 	@scripts/demo.sh
 
 .PHONY: docs
-docs: build ## Regenerate docs/config.md, manual pages and completions from --help and the settings' comments
+docs: build ## Regenerate docs/config.md, packaging/config.toml, manual pages and completions from --help and the settings' comments
 	go run -tags $(TAGS) ./integration/cmd/omg-docs -root . -bin bin
 
 # pacman looks for hooks only in these two directories.

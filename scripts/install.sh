@@ -5,14 +5,17 @@
 #   scripts/install.sh uninstall     removes what the manifest lists
 #   scripts/install.sh omg|worker|units     some files without a manifest, for packagers
 #
-# The manifest $PREFIX/lib/omg/manifest lists the installed files ("f PATH") and the directories that were created for them
-# ("d PATH"). With it, the next installation removes files that no longer exist, and uninstall leaves other directories.
+# The manifest $PREFIX/lib/omg/manifest lists the installed files ("f PATH"), the directories that were created for them
+# ("d PATH") and the digest of the configuration file ("c SHA256 PATH"). With it, the next installation removes files that no
+# longer exist, a changed configuration file is kept, and uninstall leaves other directories.
 set -euo pipefail
 export LC_ALL=C
 
 programs=(omg omgd omg-index omg-probe)
 manifest=$PREFIX/lib/omg/manifest
-lines=()
+config=/etc/omg/config.toml
+lines=() # of the new manifest
+old=()   # of the previous manifest
 
 fail() {
 	echo "install: $1" >&2
@@ -49,6 +52,24 @@ put_all() {
 	done
 }
 
+digest() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+# put_config installs the configuration file, unless an administrator has changed the existing one.
+put_config() {
+	local line before=
+	for line in "${old[@]}"; do
+		[[ $line != c\ * ]] || before=$line
+	done
+	if [[ -e $DESTDIR$config && $before != "c $(digest "$DESTDIR$config") $config" ]]; then
+		echo "install: $DESTDIR$config is not replaced: packaging/config.toml has the current settings"
+		[[ -z $before ]] || lines+=("$before")
+		return
+	fi
+	make_directory "${config%/*}"
+	install -m 644 packaging/config.toml "$DESTDIR$config"
+	lines+=("c $(digest packaging/config.toml) $config")
+}
+
 put_units() {
 	put_all "$PREFIX/lib/systemd/system" packaging/systemd/system/*
 	put_all "$PREFIX/lib/systemd/user" packaging/systemd/user/*
@@ -77,6 +98,7 @@ put_omg() {
 		[[ ! -e bin/$name.cdx.json ]] || put_all "$share/doc/omg/sbom" "bin/$name.cdx.json"
 	done
 	put_units
+	put_config
 }
 
 put_worker() {
@@ -85,12 +107,23 @@ put_worker() {
 	[[ ! -e bin/omg-alpm-worker.cdx.json ]] || put_all "$PREFIX/share/doc/omg/sbom" bin/omg-alpm-worker.cdx.json
 }
 
+# remove_config LINE removes the configuration file if it is as installed.
+remove_config() {
+	[[ -e $DESTDIR$config ]] || return 0
+	if [[ $1 == "c $(digest "$DESTDIR$config") $config" ]]; then
+		rm -f -- "$DESTDIR$config"
+	else
+		echo "install: $DESTDIR$config has been changed, and is left"
+	fi
+}
+
 # remove LINE... removes the files of a manifest, and then its directories if they are empty.
 remove() {
 	local i
 	for ((i = $#; i > 0; i--)); do
 		case ${!i} in
 		f\ /*) rm -f -- "$DESTDIR${!i#f }" ;;
+		c\ *\ "$config") remove_config "${!i}" ;;
 		d\ /*) ;;
 		*) fail "$DESTDIR$manifest has a line that is neither a file nor a directory: ${!i}" ;;
 		esac
@@ -101,7 +134,7 @@ remove() {
 }
 
 install_all() {
-	local line old=() gone=() earlier=()
+	local line gone=() earlier=()
 	declare -A now=()
 	[[ ! -e $DESTDIR$manifest ]] || mapfile -t old <"$DESTDIR$manifest"
 	put_omg
@@ -111,7 +144,7 @@ install_all() {
 	for line in "${old[@]}"; do
 		if [[ -z ${now[$line]-} && $line == d\ * && -d $DESTDIR${line#d } ]]; then
 			earlier+=("$line") # a directory that an earlier installation has created
-		elif [[ -z ${now[$line]-} ]]; then
+		elif [[ -z ${now[$line]-} && $line == f\ * ]]; then
 			gone+=("$line")
 		fi
 	done
@@ -121,7 +154,6 @@ install_all() {
 }
 
 uninstall_all() {
-	local old
 	[[ -e $DESTDIR$manifest ]] ||
 		fail "there is no $DESTDIR$manifest: make install PREFIX=$PREFIX has not installed omg; if a package did, remove the package"
 	mapfile -t old <"$DESTDIR$manifest"

@@ -1,12 +1,11 @@
-// Package manuals generates the manual pages, the shell completions and docs/config.md from the programs' --help and
-// the comments of the configuration's structs. The directory pages contains the other sections of each page, such as
+// Package manuals generates the manual pages, the shell completions, docs/config.md and the configuration file of the
+// packages from the programs' --help and the comments of the configuration's structs. The directory pages contains the other sections of each page, such as
 // FILES and EXAMPLES.
 package manuals
 
 import (
 	"embed"
 	"fmt"
-	"path"
 	"strings"
 )
 
@@ -21,12 +20,13 @@ func Make(root, bin string) (map[string]string, error) {
 		return nil, err
 	}
 	files := map[string]string{}
-	for from, to := range map[string]string{"config.md": "docs/config.md", "omg-config.5": "packaging/man/omg-config.5", "omg-alpm-worker.8": "packaging/man/omg-alpm-worker.8"} {
-		made := settingsManual(all)
-		if path.Ext(to) == ".md" {
-			made = settingsMarkdown(all)
-		}
-		if files[to], err = fill(from, made); err != nil {
+	for _, page := range []struct{ from, to, made string }{
+		{"config.md", "docs/config.md", settingsMarkdown(all)},
+		{"config.toml", "packaging/config.toml", settingsFile(all)},
+		{"omg-config.5", "packaging/man/omg-config.5", settingsManual(all)},
+		{"omg-alpm-worker.8", "packaging/man/omg-alpm-worker.8", ""},
+	} {
+		if files[page.to], err = fill(page.from, page.made); err != nil {
 			return nil, err
 		}
 	}

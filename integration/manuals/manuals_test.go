@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/need"
+	env "github.com/omg-arch/omg/shared/paths"
 )
 
 func TestMain(m *testing.M) { harness.Main(m) }
@@ -52,6 +53,33 @@ func TestSettings_AllDocumented(t *testing.T) {
 		delete(documented, s.Variable)
 	}
 	require.Empty(t, documented, "rows without a setting")
+}
+
+// TestConfigFile_Defaults checks that the configuration file of the packages changes nothing, and that it sets each
+// setting to its default if every setting in it is uncommented.
+func TestConfigFile_Defaults(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "config.toml")
+	load := func(text string) *config.Loaded {
+		harness.Write(t, file, text)
+		loaded, err := config.Load(env.Env{Getenv: func(name string) string { return map[string]string{"OMG_CONFIG": file}[name] }, UID: os.Getuid()}, true)
+		require.NoError(t, err)
+		require.Equal(t, []string{file}, loaded.Files)
+		require.Empty(t, loaded.Warnings)
+		return loaded
+	}
+	text := generatedFiles(t)["packaging/config.toml"]
+	loaded := load(text)
+	require.Empty(t, loaded.Origins)
+	require.Equal(t, config.Default(), loaded.Config)
+
+	loaded = load(regexp.MustCompile(`(?m)^#([a-z])`).ReplaceAllString(text, "$1"))
+	require.Len(t, loaded.Origins, len(loaded.Settings()))
+	for _, s := range loaded.Settings() {
+		require.Equal(t, s.Default, s.Value, s.Key)
+	}
+	for line := range strings.Lines(text) {
+		require.LessOrEqual(t, len(strings.TrimSuffix(line, "\n")), 90, line)
+	}
 }
 
 // TestPages_HaveAllOfTheHelp checks that the manual page of a program describes each flag and command in the

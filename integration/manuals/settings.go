@@ -174,3 +174,31 @@ func settingsManual(all []section) string {
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
+
+// settingsFile returns the sections of a configuration file, in which each setting is a comment.
+func settingsFile(all []section) string {
+	var b strings.Builder
+	for _, s := range all {
+		fmt.Fprintf(&b, "%s[%s]\n", commented(s.doc), s.name)
+		for _, k := range s.keys {
+			fmt.Fprintf(&b, "\n%s#%s = %s\n", commented(k.doc+" May be: "+k.may+"."), k.last, value(k.Default))
+		}
+		b.WriteByte('\n')
+	}
+	return strings.TrimSuffix(b.String(), "\n\n")
+}
+
+// commented returns a text as lines of a comment.
+func commented(text string) string {
+	const width = 90
+	var b strings.Builder
+	line := "#"
+	for _, word := range strings.Fields(text) {
+		if len(line)+1+len(word) > width {
+			b.WriteString(line + "\n")
+			line = "#"
+		}
+		line += " " + word
+	}
+	return b.String() + line + "\n"
+}

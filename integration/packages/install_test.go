@@ -121,6 +121,38 @@ func TestInstall_Removed(t *testing.T) {
 	require.Contains(t, r.Stderr, "make install PREFIX=/usr/local has not installed omg")
 }
 
+// TestInstall_Config checks that make install does not replace a configuration file that an administrator has changed, and
+// that make uninstall leaves it.
+func TestInstall_Config(t *testing.T) {
+	p := newProject(t)
+	const config = "etc/omg/config.toml"
+	own, template := filepath.Join(p.dest, config), filepath.Join(p.dir, "packaging/config.toml")
+	p.mustMake("install")
+	require.Equal(t, string(harness.Read(t, template)), p.installed(config))
+
+	harness.Write(t, template, "# The next version.\n")
+	p.mustMake("install")
+	require.Equal(t, "# The next version.\n", p.installed(config), "nobody has changed it")
+
+	harness.Write(t, own, "[aur]\nenabled = false\n")
+	harness.Write(t, template, "# Another version.\n")
+	for range 2 {
+		r := p.make("install")
+		require.Zero(t, r.Code, r.Stderr)
+		require.Contains(t, r.Stdout, "/etc/omg/config.toml is not replaced")
+		require.Equal(t, "[aur]\nenabled = false\n", p.installed(config))
+	}
+	r := p.make("uninstall")
+	require.Zero(t, r.Code, r.Stderr)
+	require.Contains(t, r.Stdout, "/etc/omg/config.toml has been changed, and is left")
+	require.Len(t, p.tree(), 4, "DESTDIR, etc, omg and the file: %v", p.tree())
+
+	// A file that make install has not written is not its own.
+	p.mustMake("install")
+	p.mustMake("uninstall")
+	require.Equal(t, "[aur]\nenabled = false\n", p.installed(config))
+}
+
 // TestInstall_Stale checks that programs are built again if, and only if, they are older than their sources.
 func TestInstall_Stale(t *testing.T) {
 	p := newProject(t)
@@ -154,7 +186,7 @@ func TestInstall_Parts(t *testing.T) {
 	p := newProject(t)
 	p.mustMake("install", "PREFIX=/usr")
 	require.FileExists(t, filepath.Join(p.dest, "usr/share/libalpm/hooks/omg-index.hook"))
-	require.NoDirExists(t, filepath.Join(p.dest, "etc"))
+	require.NoDirExists(t, filepath.Join(p.dest, "etc/pacman.d"))
 	require.NoError(t, os.Remove(filepath.Join(p.dest, "usr/lib/omg/manifest")))
 	whole := p.tree()
 	require.NoError(t, os.RemoveAll(p.dest))
