@@ -23,7 +23,7 @@ VULNERABILITIES ?=
 # With safe.directory, root gets the version of a clone of another user.
 GIT_VERSION = $(if $(wildcard .git),$(shell git -c safe.directory='$(CURDIR)' describe --tags --always --dirty 2>/dev/null))
 VERSION ?= $(or $(shell cat VERSION 2>/dev/null),$(GIT_VERSION))
-LDFLAGS := -s -w -X github.com/omg-arch/omg/shared/version.stamped=$(VERSION)
+GO_LDFLAGS := -s -w -X github.com/omg-arch/omg/shared/version.stamped=$(VERSION)
 
 # This tag leaves out the documentation generator of the command line library, for smaller programs that start faster.
 TAGS := urfave_cli_no_docs
@@ -35,14 +35,21 @@ ALL_TAGS = $(TAGS)$(if $(ALPM),$(comma)libalpm)
 
 # go-alpm uses the names that two C structs have in libalpm 14 and later. These definitions rename the structs of libalpm 13
 # and have no effect on later versions. -O2 -g is Go's default, which the variable would otherwise replace.
-export CGO_CFLAGS ?= -O2 -g -D__alpm_list_t=_alpm_list_t -D__alpm_handle_t=_alpm_handle_t
+RENAMED := -D__alpm_list_t=_alpm_list_t -D__alpm_handle_t=_alpm_handle_t
+export CGO_CFLAGS := $(filter-out $(RENAMED),$(or $(CGO_CFLAGS),$(CFLAGS),-O2 -g)) $(RENAMED)
+export CGO_CPPFLAGS := $(or $(CGO_CPPFLAGS),$(CPPFLAGS))
+export CGO_LDFLAGS := $(or $(CGO_LDFLAGS),$(LDFLAGS))
 
 # Programs that the user does not wait for are position-independent, with all of their relocations done and made read-only at
 # their start. The other programs would take a third longer to start: docs/decisions/0011-position-independent-programs.md.
+# With GOFLAGS=-buildmode=pie, all programs are position-independent.
 PIE   ?= -buildmode=pie
 FIXED := ./omg ./omg/omg-direct ./omg-probe
 MOVED := ./omgd ./omg-index
-BOUND  = $(if $(PIE), -bindnow)
+bound  = $(if $(filter -buildmode=pie,$(GOFLAGS) $1), -bindnow)
+# The flags for Go's linker in GOFLAGS, which those of the command line replace. Programs without C code have no external linker.
+GIVEN_LDFLAGS := $(patsubst -ldflags=%,%,$(filter -ldflags=%,$(GOFLAGS)))
+PURE_LDFLAGS  := $(strip $(GO_LDFLAGS) $(filter-out -linkmode=%,$(GIVEN_LDFLAGS)))
 
 # Tools for `make lint` and `make sbom`, pinned in tools/go.mod, built once per Go version.
 TOOLS := build/tools/$(shell go env GOVERSION)
@@ -58,9 +65,9 @@ DIGEST = { echo '$(VERSION)'; find go.work go.work.sum $(wildcard vendor) omg om
 build: ## Build all programs into bin/
 	@scripts/check-go.sh
 	@rm -f bin/.built bin/*.cdx.json
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(LDFLAGS)' -o bin/ $(FIXED)
-	CGO_ENABLED=0 go build -trimpath -buildvcs=false $(PIE) -tags $(TAGS) -ldflags '$(LDFLAGS)$(BOUND)' -o bin/ $(MOVED)
-	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false $(PIE) -tags $(ALL_TAGS) -ldflags '$(LDFLAGS)$(BOUND)' -o bin/omg-alpm-worker ./omgd/alpm-worker
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(PURE_LDFLAGS)$(call bound)' -o bin/ $(FIXED)
+	CGO_ENABLED=0 go build -trimpath -buildvcs=false $(PIE) -tags $(TAGS) -ldflags '$(PURE_LDFLAGS)$(call bound,$(PIE))' -o bin/ $(MOVED)
+	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false $(PIE) -tags $(ALL_TAGS) -ldflags '$(if $(ALPM),$(strip $(GO_LDFLAGS) $(GIVEN_LDFLAGS)),$(PURE_LDFLAGS))$(call bound,$(PIE))' -o bin/omg-alpm-worker ./omgd/alpm-worker
 	@$(DIGEST) >bin/.built
 
 # Builds the programs again if their sources or the version have changed. Otherwise make install needs no Go, as under sudo.

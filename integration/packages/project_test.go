@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,12 +59,11 @@ func repository(t *testing.T, dir string) {
 // environment returns the variables of this process for another git or make: without the variables of the make that runs
 // the tests, and with a git configuration and a time of their own.
 func environment() []string {
-	var env []string
-	for _, v := range os.Environ() {
-		if !strings.HasPrefix(v, "MAKE") && !strings.HasPrefix(v, "MFLAGS=") && !strings.HasPrefix(v, "GIT_") && !strings.HasPrefix(v, "VERSION=") {
-			env = append(env, v)
-		}
-	}
+	env := slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		return slices.ContainsFunc([]string{"MAKE", "MFLAGS=", "GIT_", "VERSION=", "CGO_", "GOFLAGS=", "GOARCH="}, func(prefix string) bool {
+			return strings.HasPrefix(variable, prefix)
+		})
+	})
 	const date = "2026-01-02T03:04:05Z"
 	return append(env, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null", "GIT_AUTHOR_DATE="+date, "GIT_COMMITTER_DATE="+date,
 		"GIT_AUTHOR_NAME=test", "GIT_COMMITTER_NAME=test", "GIT_AUTHOR_EMAIL=test@localhost", "GIT_COMMITTER_EMAIL=test@localhost")
