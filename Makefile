@@ -179,6 +179,18 @@ install-units: ## Install systemd's units, users and directories, and pacman's h
 dist: ## Write the last commit's reproducible tarball and its checksum into dist/; VENDOR=1 adds the modules
 	@VERSION='$(VERSION:%-dirty=%)' VENDOR='$(VENDOR)' scripts/dist.sh
 
+.PHONY: dist-bin
+dist-bin: ## Write an archive of the programs for ARCH=aarch64 into dist/, from the tarball of make dist VENDOR=1
+	@VERSION='$(VERSION:%-dirty=%)' ARCH='$(or $(ARCH),$(shell uname -m))' scripts/dist-bin.sh
+
+.PHONY: srcinfo
+srcinfo: ## Write the .SRCINFO of the PKGBUILDs in packaging/arch, with makepkg
+	@scripts/arch.sh srcinfo
+
+.PHONY: arch
+arch: ## Write the packages for the AUR into dist/arch, with the checksums of the tarballs in dist/; KEY= is the PGP key of releases
+	@VERSION='$(VERSION:%-dirty=%)' KEY='$(KEY)' scripts/arch.sh release
+
 .PHONY: clean
 clean: ## Remove what was built
 	rm -rf bin build dist

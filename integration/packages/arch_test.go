@@ -1,0 +1,222 @@
+package packages
+
+import (
+	"debug/elf"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
+)
+
+// makepkgConf has the flags of Arch Linux for C, and a fast compression.
+const makepkgConf = `CARCH=%s
+CHOST=%[1]s-linux-gnu
+CFLAGS='-O2 -pipe -fno-plt -fexceptions -Wp,-D_FORTIFY_SOURCE=3 -Wformat -Werror=format-security -fstack-clash-protection'
+LDFLAGS='-Wl,-O1 -Wl,--sort-common -Wl,--as-needed -Wl,-z,relro -Wl,-z,now'
+BUILDENV=(!distcc color !ccache check !sign)
+OPTIONS=(strip docs !libtool !staticlibs emptydirs zipman purge !debug)
+INTEGRITY_CHECK=(sha256)
+STRIP_BINARIES=--strip-all
+STRIP_SHARED=--strip-unneeded
+STRIP_STATIC=--strip-debug
+MAN_DIRS=({usr{,/local}{,/share},opt/*}/{man,info})
+DOC_DIRS=(usr/{,local/}{,share/}{doc,gtk-doc} opt/*/{doc,gtk-doc})
+PURGE_TARGETS=(usr/{,share}/info/dir .packlist *.pod)
+COMPRESSGZ=(gzip -c -1 -n)
+PKGEXT=.pkg.tar.gz
+SRCEXT=.src.tar.gz
+PACKAGER='Test <test@localhost>'
+DLAGENTS=()
+VCSCLIENTS=()
+`
+
+// writeMakepkgConf writes the configuration of makepkg for this machine, and returns its path.
+func writeMakepkgConf(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "makepkg.conf")
+	harness.Write(t, path, fmt.Sprintf(makepkgConf, strings.TrimSpace(run(t, "/", "uname", "-m"))))
+	return path
+}
+
+// builder builds the packages of one release.
+type builder struct {
+	t            *testing.T
+	project      string // the clone from which the release is made
+	conf, output string
+}
+
+func newBuilder(t *testing.T) *builder {
+	t.Helper()
+	need.Root(t)
+	need.UserNamespace(t)
+	need.LibAlpm(t)
+	for _, name := range []string{"makepkg", "fakeroot", "bsdtar", "unshare", "git"} {
+		need.Program(t, name)
+	}
+	b := &builder{t: t, project: filepath.Join(t.TempDir(), "project"), conf: writeMakepkgConf(t), output: t.TempDir()}
+	repository(t, b.project)
+	b.long(b.project, "make", "dist", "arch", "VENDOR=1", "VERSION="+version)
+	return b
+}
+
+// long runs a program that may take longer than the harness waits.
+func (b *builder) long(dir, program string, args ...string) string {
+	b.t.Helper()
+	cmd := prepared(b.t, dir, program, args...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	require.NoError(b.t, err, "%s %q:\n%s", program, args, out)
+	return string(out)
+}
+
+// makepkg runs makepkg in a user namespace without a network. There, root has another number, because makepkg refuses root,
+// and still may use the build cache. The tests are left out, because this test is one of them.
+func (b *builder) makepkg(dir, output string) string {
+	b.t.Helper()
+	return b.long(dir, "unshare", "--map-user=1000", "--map-group=1000", "--net", "env", "PKGDEST="+output,
+		"makepkg", "--config", b.conf, "--nodeps", "--nocheck", "--nocolor", "--noconfirm")
+}
+
+// build builds the packages with makepkg in a directory of its own, and returns the files.
+func (b *builder) build(release string, change func(dir string)) []string {
+	b.t.Helper()
+	dir := filepath.Join(b.t.TempDir(), "build-"+release)
+	require.NoError(b.t, os.CopyFS(dir, os.DirFS(filepath.Join(b.project, "dist/arch/omg"))))
+	const tarball = "omg-1.2.3-vendored.tar.gz"
+	harness.Write(b.t, filepath.Join(dir, tarball), harness.Read(b.t, filepath.Join(b.project, "dist", tarball)))
+	replaceIn(b.t, filepath.Join(dir, "PKGBUILD"), "pkgrel=1", "pkgrel="+release)
+	if change != nil {
+		change(dir)
+	}
+	out := b.makepkg(dir, b.output)
+	require.Contains(b.t, out, tarball+" ... Passed", "the checksum is checked")
+	const noDependencies = "WARNING: Skipping dependency checks."
+	require.NotContains(b.t, strings.Replace(out, noDependencies, "", 1), "WARNING", "such as a reference to the directory of the build")
+	packages, err := filepath.Glob(filepath.Join(b.output, "omg*-1.2.3-"+release+"-*.pkg.tar.gz"))
+	require.NoError(b.t, err)
+	require.Len(b.t, packages, 2)
+	return packages
+}
+
+// replaceIn replaces a text that a file has once.
+func replaceIn(t *testing.T, path, from, to string) {
+	t.Helper()
+	text := string(harness.Read(t, path))
+	require.Equal(t, 1, strings.Count(text, from), "%q in %s", from, path)
+	harness.Write(t, path, strings.Replace(text, from, to, 1))
+}
+
+// unpacked returns a directory with the content of packages.
+func (b *builder) unpacked(packages []string) string {
+	b.t.Helper()
+	dir := b.t.TempDir()
+	for _, path := range packages {
+		run(b.t, dir, "bsdtar", "-xf", path)
+	}
+	return dir
+}
+
+// checkPrograms checks that all programs are position-independent, with relocations that are read-only from the start.
+func checkPrograms(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range []string{"bin/omg", "bin/omgd", "bin/omg-index", "bin/omg-probe", "lib/omg/omg-direct", "lib/omg/omg-alpm-worker"} {
+		f, err := elf.Open(filepath.Join(dir, "usr", name))
+		require.NoError(t, err)
+		defer f.Close()
+		require.Equal(t, elf.ET_DYN, f.Type, name)
+		kinds := map[elf.ProgType]bool{}
+		for _, p := range f.Progs {
+			kinds[p.Type] = true
+		}
+		require.True(t, kinds[elf.PT_GNU_RELRO] && kinds[elf.PT_GNU_STACK], name)
+		flags, err := f.DynValue(elf.DT_FLAGS_1)
+		require.NoError(t, err)
+		require.NotEmpty(t, flags, name)
+		require.NotZero(t, elf.DynFlag1(flags[0])&elf.DF_1_NOW, "%s binds symbols later", name)
+		libraries, err := f.ImportedLibraries()
+		require.NoError(t, err)
+		if name == "lib/omg/omg-alpm-worker" {
+			require.Contains(t, strings.Join(libraries, " "), "libalpm.so.")
+		} else {
+			require.NotContains(t, strings.Join(libraries, " "), "libalpm", name)
+		}
+	}
+}
+
+// checkFiles checks the places and the permissions of all files.
+func checkFiles(t *testing.T, dir string) {
+	t.Helper()
+	place := regexp.MustCompile(`^(?:usr/(?:bin|lib/(?:omg|systemd|sysusers\.d|tmpfiles\.d)|share/(?:bash-completion|doc/omg|fish|libalpm|licenses|man|zsh))/|etc/omg/config\.toml$|\.[A-Z]+$)`)
+	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		require.NoError(t, err)
+		rel, _ := filepath.Rel(dir, path)
+		fi, err := d.Info()
+		require.NoError(t, err)
+		require.Zero(t, fi.Mode()&0o022, "%s: others may write to it", rel)
+		if d.IsDir() {
+			require.NotEmpty(t, harness.Names(t, path), "%s is empty", rel)
+			return nil
+		}
+		require.Regexp(t, place, rel)
+		if strings.HasPrefix(rel, "usr/share/man/") {
+			require.Equal(t, ".gz", filepath.Ext(rel))
+		}
+		return nil
+	}))
+	for _, name := range []string{"omg", "omg-alpm-worker"} {
+		require.FileExists(t, filepath.Join(dir, "usr/share/licenses", name, "LICENSE"))
+	}
+}
+
+// info returns the fields of a package's .PKGINFO, as lines.
+func info(t *testing.T, path string) string {
+	t.Helper()
+	return run(t, t.TempDir(), "bsdtar", "-xOf", path, ".PKGINFO")
+}
+
+// TestPackages_Arch builds the packages with makepkg from the tarball of make dist, without a network, and installs,
+// upgrades and removes them with pacman in a root directory of their own.
+func TestPackages_Arch(t *testing.T) {
+	for _, name := range []string{"pacman", "systemd-analyze", "systemd-sysusers", "systemd-tmpfiles"} {
+		need.Program(t, name)
+	}
+	b := newBuilder(t)
+	first := b.build("1", nil)
+	dir := b.unpacked(first)
+	checkPrograms(t, dir)
+	checkFiles(t, dir)
+	omg, worker := info(t, first[0]), info(t, first[1])
+	require.Contains(t, omg, "\nbackup = etc/omg/config.toml\n")
+	require.NotContains(t, omg, "depend = libalpm")
+	require.Contains(t, worker, "\ndepend = omg=1.2.3-1\n")
+	library := regexp.MustCompile(`(?m)^depend = (libalpm\.so=\d+-64)$`).FindStringSubmatch(worker)
+	require.NotNil(t, library, worker)
+
+	// The second release has another configuration file and no document about prompts. Its programs are the same, although
+	// they are built in another directory.
+	second := b.build("2", func(dir string) {
+		harness.Write(t, filepath.Join(dir, "PKGBUILD"), string(harness.Read(t, filepath.Join(dir, "PKGBUILD")))+
+			"\nprepare() {\n\tcd \"omg-$pkgver\"\n\techo '# The second release.' >>packaging/config.toml\n\trm docs/probe.md\n}\n")
+	})
+	next := b.unpacked(second)
+	for _, dirs := range []string{"usr/bin", "usr/lib"} {
+		r := harness.Run(t, exec.Command("diff", "-r", filepath.Join(dir, dirs), filepath.Join(next, dirs)))
+		require.Zero(t, r.Code, "%s%s", r.Stdout, r.Stderr)
+	}
+
+	m := newMachine(t, dir, library[1])
+	m.testInstalled(first)
+	m.testUnits()
+	m.testUpgraded(second)
+	m.testRemoved()
+}

@@ -1,0 +1,131 @@
+package packages
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
+)
+
+// needMakepkg requires makepkg, and what it needs if root runs the test.
+func needMakepkg(t *testing.T) {
+	t.Helper()
+	need.Program(t, "makepkg")
+	if os.Getuid() == 0 {
+		need.UserNamespace(t)
+	}
+}
+
+// TestSrcinfo_Current checks that each committed .SRCINFO is the output of make srcinfo.
+func TestSrcinfo_Current(t *testing.T) {
+	needMakepkg(t)
+	dir := t.TempDir()
+	copyProject(t, dir)
+	want := map[string]string{}
+	for _, name := range []string{"packaging/arch/.SRCINFO", "packaging/arch/bin/.SRCINFO"} {
+		path := filepath.Join(dir, name)
+		want[path] = string(harness.Read(t, path))
+		require.NoError(t, os.Remove(path))
+	}
+	run(t, dir, "make", "srcinfo")
+	for path, text := range want {
+		require.Equal(t, text, string(harness.Read(t, path)), "run make srcinfo, and commit what it writes")
+	}
+}
+
+// TestArch_Filled checks that make arch fills in the version, the checksums and the key.
+func TestArch_Filled(t *testing.T) {
+	needMakepkg(t)
+	p := newProject(t)
+	sum := func(name, digit string) string {
+		digits := strings.Repeat(digit, 64)
+		harness.Write(t, filepath.Join(p.dir, "dist", name+".sha256"), digits+"  "+name+"\n")
+		return digits
+	}
+	r := p.make("arch")
+	require.NotZero(t, r.Code)
+	require.Contains(t, r.Stderr, "there is no dist/omg-1.2.3-vendored.tar.gz.sha256")
+
+	vendored := sum("omg-1.2.3-vendored.tar.gz", "a")
+	p.mustMake("arch")
+	info := func(name string) string {
+		return string(harness.Read(t, filepath.Join(p.dir, "dist/arch", name, ".SRCINFO")))
+	}
+	require.Contains(t, info("omg"), "\tpkgver = 1.2.3\n")
+	require.Contains(t, info("omg"), "\tsha256sums = "+vendored+"\n")
+	require.NotContains(t, info("omg"), ".asc")
+	require.NoDirExists(t, filepath.Join(p.dir, "dist/arch/omg-bin"), "there are no archives of programs")
+
+	x86, arm := sum("omg-1.2.3-linux-x86_64.tar.gz", "b"), sum("omg-1.2.3-linux-aarch64.tar.gz", "c")
+	key := strings.Repeat("0123456789", 3) + "ABCDEFABCD"
+	p.mustMake("arch", "KEY="+key)
+	const releases = "https://github.com/omg-arch/omg/releases/download/v1.2.3/"
+	require.Contains(t, info("omg"), "\tsource = "+releases+"omg-1.2.3-vendored.tar.gz\n\tsource = "+releases+"omg-1.2.3-vendored.tar.gz.asc\n")
+	require.Contains(t, info("omg"), "\tvalidpgpkeys = "+key+"\n\tsha256sums = "+vendored+"\n\tsha256sums = SKIP\n")
+	for arch, sum := range map[string]string{"x86_64": x86, "aarch64": arm} {
+		tarball := releases + "omg-1.2.3-linux-" + arch + ".tar.gz"
+		require.Contains(t, info("omg-bin"), "\tsource_"+arch+" = "+tarball+"\n\tsource_"+arch+" = "+tarball+".asc\n")
+		require.Contains(t, info("omg-bin"), "\tsha256sums_"+arch+" = "+sum+"\n\tsha256sums_"+arch+" = SKIP\n")
+	}
+	for _, name := range []string{"omg", "omg-bin"} {
+		require.Equal(t, []string{".SRCINFO", "PKGBUILD", "omg.install"}, harness.Names(t, filepath.Join(p.dir, "dist/arch", name)))
+	}
+
+	for args, want := range map[string]string{
+		"KEY=0123":          "KEY is not a fingerprint of 40 hexadecimal digits: 0123",
+		"VERSION=v1.2-rc.1": "is not a version that a package can have",
+	} {
+		r := p.make("arch", args)
+		require.NotZero(t, r.Code, args)
+		require.Contains(t, r.Stderr, want)
+	}
+}
+
+// TestDistBin checks the archive of programs for another architecture, and the package that makepkg makes of an archive.
+func TestDistBin(t *testing.T) {
+	needMakepkg(t)
+	need.UserNamespace(t)
+	p := newProject(t)
+	r := p.make("dist-bin", "ARCH=aarch64")
+	require.NotZero(t, r.Code)
+	require.Contains(t, r.Stderr, "run make dist VENDOR=1 first")
+	r = p.make("dist-bin", "ARCH=sparc")
+	require.NotZero(t, r.Code)
+	require.Contains(t, r.Stderr, "unknown architecture sparc: x86_64 or aarch64")
+
+	// A tarball without modules, because the fake go needs none.
+	clone := filepath.Join(t.TempDir(), "clone")
+	repository(t, clone)
+	run(t, clone, "make", "dist", "VERSION="+version)
+	harness.Write(t, filepath.Join(p.dir, "dist/omg-1.2.3-vendored.tar.gz"), harness.Read(t, filepath.Join(clone, "dist/omg-1.2.3.tar.gz")))
+	harness.Write(t, filepath.Join(p.dir, "dist/omg-1.2.3-vendored.tar.gz.sha256"), strings.Repeat("a", 64)+"  -\n")
+	archives := map[string]string{}
+	for _, arch := range []string{"x86_64", "aarch64"} {
+		p.mustMake("dist-bin", "ARCH="+arch)
+		archives[arch] = filepath.Join(p.dir, "dist/omg-1.2.3-linux-"+arch+".tar.gz")
+	}
+	before := harness.Read(t, archives["aarch64"])
+	p.mustMake("dist-bin", "ARCH=aarch64")
+	require.True(t, string(before) == string(harness.Read(t, archives["aarch64"])), "the same tarball gives the same archive")
+	list := run(t, p.dir, "tar", "-tzf", archives["aarch64"])
+	require.Contains(t, list, "\nomg-1.2.3-linux-aarch64/usr/bin/omgd\n")
+	require.Contains(t, list, "\nomg-1.2.3-linux-aarch64/etc/omg/config.toml\n")
+	require.NotContains(t, list, "alpm-worker")
+	require.Equal(t, "arm64 0\n", run(t, p.dir, "tar", "-xzOf", archives["aarch64"], "omg-1.2.3-linux-aarch64/usr/bin/omgd"))
+
+	p.mustMake("arch")
+	dir := filepath.Join(p.dir, "dist/arch/omg-bin")
+	machine := strings.TrimSpace(run(t, dir, "uname", "-m"))
+	harness.Write(t, filepath.Join(dir, filepath.Base(archives[machine])), harness.Read(t, archives[machine]))
+	b := &builder{t: t, conf: writeMakepkgConf(t)}
+	out := b.makepkg(dir, dir)
+	require.Contains(t, out, ".tar.gz ... Passed")
+	list = run(t, dir, "bsdtar", "-tf", filepath.Join(dir, "omg-bin-1.2.3-1-"+machine+".pkg.tar.gz"))
+	require.Contains(t, list, "\nusr/bin/omg\n")
+	require.Contains(t, list, "\netc/omg/config.toml\n")
+}
