@@ -91,7 +91,7 @@ put_omg() {
 		[[ $file == */omg-alpm-worker.8 ]] || put_all "$share/man/man${file##*.}" "$file"
 	done
 	put_all "$share/licenses/omg" LICENSE
-	put_all "$share/doc/omg" README.md docs/*.md shared/wire/PROTOCOL.md
+	put_all "$share/doc/omg" README.md CHANGELOG.md SECURITY.md docs/*.md shared/wire/PROTOCOL.md
 	put_all "$share/doc/omg/decisions" docs/decisions/*
 	put_all "$share/doc/omg/prometheus" packaging/prometheus/*
 	for name in "${programs[@]}" omg-direct; do
