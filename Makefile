@@ -13,8 +13,10 @@ FUZZ     ?=
 BENCH    ?=
 # Real databases to measure and compare with. Without them, the steps that need them are skipped.
 CORPUS   ?= $(or $(OMG_CORPUS),../shared/corpus)
-# Flags for go test, as in `make test TESTFLAGS=-v`, and the race detector, which RACE= disables.
+# Flags for go test, as in `make test TESTFLAGS=-v`, the tested packages, as in `make test TESTPACKAGES=./shared/...`, and the race
+# detector, which RACE= disables. With vendored modules, the pattern work would also match the packages of the modules.
 TESTFLAGS ?=
+TESTPACKAGES ?= $(if $(wildcard vendor),$(shell sed -n 's,^\t\(\./.*\),\1/...,p' go.work),work)
 RACE      ?= -race
 # The value `required` makes `make lint` fail if the database of vulnerabilities cannot be reached.
 VULNERABILITIES ?=
@@ -91,11 +93,11 @@ SOURCES = $(if $(wildcard .git),git ls-files -z -co --exclude-standard,find . \(
 
 .PHONY: test
 test: deps build ## Install what is missing, build, then run all tests with the race detector
-	OMG_REQUIRE=1 CGO_ENABLED=$(if $(RACE),1,$(if $(ALPM),1,0)) $(TEST) $(RACE) -tags $(ALL_TAGS) $(TESTFLAGS) work
+	OMG_REQUIRE=1 CGO_ENABLED=$(if $(RACE),1,$(if $(ALPM),1,0)) $(TEST) $(RACE) -tags $(ALL_TAGS) $(TESTFLAGS) $(TESTPACKAGES)
 
 .PHONY: check
 check: build ## Run the tests that need no package manager, network or root, without installing anything (for packagers)
-	CGO_ENABLED=0 $(TEST) -tags $(TAGS) $(TESTFLAGS) work
+	CGO_ENABLED=0 $(TEST) -tags $(TAGS) $(TESTFLAGS) $(TESTPACKAGES)
 
 .PHONY: lint
 lint: $(TOOLS)/built ## Check formatting, vet, staticcheck, tidy modules, known vulnerabilities, words, commit subjects

@@ -70,7 +70,8 @@ func (p goPackage) dir() string { return strings.TrimPrefix(p.ImportPath, module
 var lists = map[string][]goPackage{}
 
 // list returns the packages that `go list` prints for args, with the tags of the build and without tests. Packages
-// that do not compile are listed too, because another check compiles them.
+// that do not compile are listed too, because another check compiles them. The pattern work lists only the project's
+// packages, also if there are vendored modules.
 func list(t *testing.T, args ...string) []goPackage {
 	t.Helper()
 	key := strings.Join(args, " ")
@@ -89,7 +90,9 @@ func list(t *testing.T, args ...string) []goPackage {
 			break
 		}
 		require.NoError(t, err)
-		packages = append(packages, p)
+		if args[len(args)-1] != "work" || p.ours() {
+			packages = append(packages, p)
+		}
 	}
 	require.NotEmptyf(t, packages, "go list %v found nothing", args)
 	lists[key] = packages
