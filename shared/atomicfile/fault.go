@@ -10,7 +10,7 @@ import (
 // Op is an operation that is part of replacing a file.
 type Op string
 
-// The operations, in the order in which a file is replaced.
+// The operations of replacing a file, in the order in which they are done.
 const (
 	OpCreate  Op = "create"
 	OpWrite   Op = "write"
