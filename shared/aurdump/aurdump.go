@@ -32,7 +32,7 @@ const (
 	MaxObject = 64 << 20
 	// MaxPackages limits the number of packages in a dump.
 	MaxPackages = 1_000_000
-	// MaxWarnings limits the warnings that are kept as text.
+	// MaxWarnings is the maximum number of warnings that are kept as text. Further warnings are only counted.
 	MaxWarnings = 100
 )
 
@@ -62,7 +62,7 @@ func Read(ctx context.Context, path string, visit func(*wire.Package) error) (Re
 	return ReadEntries(ctx, path, func(e Entry) error { return visit(e.Package) })
 }
 
-// Entry is a package of a dump, with what a dump has and an index has not.
+// Entry is a package of a dump, with a value that dumps contain but indexes do not.
 type Entry struct {
 	*wire.Package
 	// BaseID is the AUR's number of the package base; 0 if the dump does not contain it. A base that was deleted and
@@ -84,9 +84,9 @@ const (
 	aheadBlocks = 4
 )
 
-// read reads a whole dump from the reader in, up to and including the last byte.
-func (f *ReadResult) read(ctx context.Context, in io.Reader, limits limits, visit func(Entry) error) error {
-	file := bufio.NewReaderSize(in, 64<<10)
+// read reads a whole dump from src, up to and including the last byte.
+func (f *ReadResult) read(ctx context.Context, src io.Reader, limits limits, visit func(Entry) error) error {
+	file := bufio.NewReaderSize(src, 64<<10)
 	magic, err := file.Peek(2)
 	if len(magic) == 0 && errors.Is(err, io.EOF) {
 		return sourcefile.ErrEmpty

@@ -253,7 +253,7 @@ func Package(object []byte) (*wire.Package, error) {
 	return r.convert(), nil
 }
 
-// maxBaseID is the largest number of a package base that Entry can hold: up to it, a float64 has all integers.
+// maxBaseID is the largest value of Entry.BaseID. A float64 represents every integer up to maxBaseID exactly.
 const maxBaseID = 1 << 53
 
 // decoding holds the options for the AUR's JSON. The decoder does not check for repeated keys, because the AUR never
@@ -320,7 +320,7 @@ func (p *parser) packages(visit func(Entry) error) error {
 	}
 	switch _, err := p.dec.ReadToken(); {
 	case err == nil:
-		return fmt.Errorf("%w: data after its end", sourcefile.ErrDamaged)
+		return fmt.Errorf("%w: data after the end of the array", sourcefile.ErrDamaged)
 	case err != io.EOF:
 		return err
 	case p.out.Packages > 0:
