@@ -236,7 +236,8 @@ func (r *configReader) section(name string) error {
 	}
 	repos := &r.config.Repos
 	if slices.ContainsFunc(*repos, func(repo Repo) bool { return repo.Name == name }) {
-		// libalpm uses only the first section of a repository. Read this section into an unused Repo, to find its errors.
+		// If a repository has several sections, libalpm uses only the first. Parse a later section into an unused
+		// Repo, only to find the errors in the section.
 		r.repo = &Repo{Name: name}
 		return nil
 	}

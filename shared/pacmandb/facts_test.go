@@ -21,8 +21,8 @@ type facts struct {
 
 var _ SyncFacts = (*facts)(nil)
 
-// newFacts returns an empty value for the installed packages pkgs and the given number of repositories. The method Add
-// fills it.
+// newFacts returns facts for the installed packages pkgs and the given number of repositories. The repositories have no
+// packages yet: the method Add adds them.
 func newFacts(pkgs []*Installed, repos int) *facts {
 	f := &facts{
 		installed: make(map[string]struct{}, len(pkgs)),

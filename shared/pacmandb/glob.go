@@ -86,8 +86,8 @@ func (decode decodeFunc) matchElement(pattern, s string) (rest string, size int,
 	return pattern[length:], size, want == c
 }
 
-// set parses a set of characters such as [a-z]. The parameter pattern starts after the '['. The result in reports
-// whether the set contains the character c, rest is the pattern after the ']', and closed is false if there is no ']'.
+// set parses a set of characters such as [a-z]. The parameter pattern starts after the '['. It returns whether the set
+// contains the character c, the pattern after the ']' (rest), and whether there is a ']' (closed).
 func (decode decodeFunc) set(pattern string, c rune) (in bool, rest string, closed bool) {
 	negated := pattern != "" && (pattern[0] == '!' || pattern[0] == '^')
 	if negated {

@@ -50,7 +50,7 @@ func (l *localLines) value() string {
 // localParser parses local desc files. One parser is used for many files, to reuse its buffers.
 type localParser struct {
 	items []string   // the values of all lists in one desc
-	marks []listMark // where the values of each list are in items
+	marks []listMark // for each list, the range of its values in the slice items
 }
 
 // listMark records that items[from:to] are the values of a list.
@@ -177,7 +177,8 @@ func (d *localParser) assignLists() {
 
 var localChecks = [...]string{"none", "md5", "sha256", "pgp"}
 
-// localValidation returns those values that libalpm knows, in libalpm's order. "none" excludes all other values.
+// localValidation returns those values of %VALIDATION% that libalpm knows, in libalpm's order. If one value is "none",
+// the result is only "none".
 func localValidation(values []string) []string {
 	if len(values) == 1 && slices.Contains(localChecks[:], values[0]) {
 		return values // in the usual case, with a single value, no copy is needed

@@ -118,7 +118,7 @@ func (d *localDir) isDir(name string) bool {
 // appendEntries decodes the result of getdents64. Each record has an inode and an offset (8 bytes each), the length of
 // the record (2 bytes), the type (1 byte) and the name, which a zero byte ends.
 func appendEntries(into []entry, records []byte, isDir func(name string) bool) []entry {
-	names := string(records) // one copy of all records: the names are parts of it
+	names := string(records) // one copy of all records; the names are substrings of this copy
 	for at := 0; at+19 < len(records); {
 		size := int(binary.NativeEndian.Uint16(records[at+16:]))
 		if size < 20 || at+size > len(records) {

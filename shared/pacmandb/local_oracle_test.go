@@ -114,7 +114,7 @@ func (o *oracle) lines(args ...string) []string {
 	return strings.Split(strings.TrimSuffix(o.run(args...), "\n"), "\n")
 }
 
-// facts reads the sync databases with ReadSync and returns facts about the packages of l.
+// facts reads the sync databases with ReadSync and returns facts about the packages in the local database l.
 func (o *oracle) facts(l *Local) *facts {
 	o.t.Helper()
 	f := newFacts(l.Packages, len(o.repos))

@@ -19,7 +19,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// maxRereads is how many times a database is read again at most, if it changes while it is read.
+// maxRereads limits how often a database is read again because it changed during the reading.
 const maxRereads = 3
 
 // ReadLocal reads all installed packages from the directory local/ in dbpath. Problems of single entries become
@@ -194,8 +194,8 @@ func splitEntry(s string) (name, version string, ok bool) {
 	return s[:i], s[i+1:], true
 }
 
-// readAll reads every package of pkgs in several goroutines. Most of the time is spent in system calls; two processors
-// need half as long as one.
+// readAll reads every package of pkgs in several goroutines. Most of the time is spent in system calls. On two
+// processors, readAll takes half as long as on one.
 func (d *localDir) readAll(ctx context.Context, pkgs []readResult, prev *Local) error {
 	const share = 32
 	var next, total atomic.Int64
@@ -279,8 +279,8 @@ func (r *localReader) read(f *readResult) {
 	f.pkg.problem = f.problem
 }
 
-// before returns the package with the same name and version from the previous reading, and the stamp of that package's
-// desc.
+// before returns the package that had the name and version of f at the previous reading, and the stamp that this
+// package's desc had then.
 func (r *localReader) before(f *readResult) (*Installed, sourcefile.Stamp) {
 	if r.prev == nil {
 		return nil, sourcefile.Stamp{}

@@ -281,7 +281,7 @@ func TestReadLocal_OddDescs(t *testing.T) {
 // tick waits until a newly written file gets a later time than the files that were written before.
 func tick(t *testing.T, dir string) {
 	t.Helper()
-	clock := filepath.Join(filepath.Dir(dir), "clock") // it must be on the same file system as dir
+	clock := filepath.Join(filepath.Dir(dir), "clock") // this file must be on the same file system as dir
 	now := func() int64 {
 		require.NoError(t, os.WriteFile(clock, []byte("x"), 0o600))
 		fi, err := os.Stat(clock)
@@ -376,7 +376,8 @@ func TestReadLocal_OutOfFiles(t *testing.T) {
 	require.ErrorIs(t, err, unix.EMFILE)
 }
 
-// age makes the stamps of l no longer fresh, as if the database had been read a minute later.
+// age changes l as if it had been read a minute later. The files' times are then old enough: equal stamps prove that the
+// files have not changed.
 func age(l *Local) *Local {
 	l.readAt = l.readAt.Add(time.Minute)
 	l.Stamp.Fresh = false
@@ -424,7 +425,8 @@ func TestReread_OnlyChanged(t *testing.T) {
 	plain := mustRead(t, db.dir)
 	require.Equal(t, plain.Packages, second.Packages)
 
-	third, err := Reread(t.Context(), db.dir, second) // the stamp is fresh, so the packages are read again, with the same result
+	// The files changed a moment ago, so equal stamps prove nothing: the packages are read again.
+	third, err := Reread(t.Context(), db.dir, second)
 	require.NoError(t, err)
 	require.True(t, third.SamePackages(second))
 }

@@ -46,13 +46,13 @@ func (r *Relations) DependencyChains(name string) []Chain {
 		return nil
 	}
 	var chains []Chain
-	r.walk(source, func(i int32, from []int32) bool {
+	r.walk(source, func(i int32, parents []int32) bool {
 		if i == source {
 			return true
 		}
 		chain := Chain{{Name: r.pkgs[i].Name}}
-		for ; i != source; i = from[i] {
-			chain = append(chain, r.link(from[i], i))
+		for ; i != source; i = parents[i] {
+			chain = append(chain, r.link(parents[i], i))
 		}
 		slices.Reverse(chain)
 		chains = append(chains, chain)
@@ -63,25 +63,24 @@ func (r *Relations) DependencyChains(name string) []Chain {
 
 // walk visits the package with the index start and every package that can be reached from there, once each and breadth
 // first; packages at the same distance are in order of name. The function edges returns the packages that can be
-// reached from a package in one step. The function visit is called with the index of a package and with the table from,
-// which has for each visited package the package from which it was reached. If visit returns false, the walk does not
-// continue from this package.
-func (r *Relations) walk(start int32, visit func(i int32, from []int32) bool, edges func(int32) []int32) {
-	from := make([]int32, len(r.pkgs))
-	for i := range from {
-		from[i] = -1
+// reached from a package in one step. For each package i, walk calls visit(i, parents). The element parents[k] is the
+// package from which package k was reached. If visit returns false, the walk does not continue from package i.
+func (r *Relations) walk(start int32, visit func(i int32, parents []int32) bool, edges func(int32) []int32) {
+	parents := make([]int32, len(r.pkgs))
+	for i := range parents {
+		parents[i] = -1
 	}
-	from[start] = start
+	parents[start] = start
 	level := []int32{start}
 	for len(level) > 0 {
 		var next []int32
 		for _, i := range level {
-			if !visit(i, from) {
+			if !visit(i, parents) {
 				continue
 			}
 			for _, k := range edges(i) {
-				if from[k] < 0 {
-					from[k] = i
+				if parents[k] < 0 {
+					parents[k] = i
 					next = append(next, k)
 				}
 			}

@@ -21,7 +21,7 @@ const (
 	MaxSyncHeld = 1 << 30
 	// MaxSyncPackages limits the number of packages in a database.
 	MaxSyncPackages = 4_000_000
-	// MaxSyncWarnings limits the warnings that are kept as text.
+	// MaxSyncWarnings is the maximum number of warnings that are kept as text. Further warnings are only counted.
 	MaxSyncWarnings = 100
 )
 
@@ -31,8 +31,8 @@ var ErrNotDatabase = errors.New("not a package database")
 // SyncFile describes a database that was read.
 type SyncFile struct {
 	sourcefile.File
-	// Packages is the number of packages that ReadSync passed on. LeftOut is the number of entries of which all or a
-	// part was skipped; FirstLeftOut is the reason for the first of these.
+	// Packages is the number of packages that ReadSync passed on. LeftOut is the number of entries that were skipped
+	// completely or in part; FirstLeftOut is the reason for the first of these.
 	Packages, LeftOut int
 	FirstLeftOut      string
 	// DescBytes is the total size of the desc files.

@@ -23,8 +23,8 @@ type syncReader struct {
 
 	dir []byte // the directory, in the archive, of the current package; empty before the first package
 
-	// seen contains a hash, made with seed, of the name of each package that was passed on. It is used only if packages
-	// are not kept in memory.
+	// seen contains the hashes, made with seed, of the names of all packages that were passed to the function visit. The
+	// field seen is used only if packages are not kept in memory.
 	seed maphash.Seed
 	seen map[uint64]struct{}
 
@@ -42,9 +42,9 @@ type heldPackage struct {
 	texts [][]byte
 }
 
-// read reads a whole database from the reader in, up to and including the last byte.
-func (r *syncReader) read(ctx context.Context, in io.Reader) error {
-	file := bufio.NewReaderSize(in, 64<<10)
+// read reads a whole database from src, up to and including the last byte.
+func (r *syncReader) read(ctx context.Context, src io.Reader) error {
+	file := bufio.NewReaderSize(src, 64<<10)
 	content, plain, err := decompress(file)
 	if err != nil {
 		return err
@@ -114,7 +114,7 @@ func (r *syncReader) begin(ctx context.Context, dir []byte) error {
 	return nil
 }
 
-// beginHeld is begin for the case that packages are kept in memory. If the archive has already had a directory of the
+// beginHeld does the work of begin when packages are kept in memory. If the archive has already had a directory of the
 // same package, that package becomes the current package again.
 func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 	if err := ctx.Err(); err != nil {
@@ -229,7 +229,7 @@ func (r *syncReader) examine(dir string, p *wire.Package) {
 	}
 }
 
-// leftOut counts an entry of which all or a part is left out, and stores the reason.
+// leftOut counts an entry that is left out completely or in part. It stores the reason for the first such entry.
 func (r *syncReader) leftOut(format string, args ...any) {
 	if r.out.LeftOut++; r.out.LeftOut == 1 {
 		r.out.FirstLeftOut = fmt.Sprintf(format, args...)

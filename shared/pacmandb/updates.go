@@ -46,7 +46,7 @@ type Replacement struct {
 type Outdated struct {
 	// Updates are the updates in the output of pacman -Qu.
 	Updates []Update
-	// Newer are the packages of which the installed version is newer than the version in the repository.
+	// Newer are the packages whose installed version is newer than the version in the repository.
 	Newer []Update
 	// Replacements are packages that pacman -Su would replace. They are not part of the output of pacman -Qu.
 	Replacements []Replacement
@@ -134,7 +134,7 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 	for _, p := range pkgs {
 		mine := candidates[p.Name]
 		if _, is := targets[p.Name]; is || len(mine) == 0 && !replacers[p.Name] {
-			continue // p is already a target, or no package replaces p and p replaces none
+			continue // p is already a target, or p neither replaces a package nor is replaced
 		}
 		for i := range c.Repos {
 			if !upgradable(c, i) {
@@ -166,8 +166,9 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 func replace(p *Installed, repo int, candidates []candidate, c *Config, targets map[string]int) (out []Replacement, chosen []string) {
 	last := ""
 	for _, k := range candidates {
+		// If k.by.Name == last, the package k.by lists p twice in %REPLACES%.
 		if k.repo != repo || k.by.Name == last || !k.why.Allows(p.Version) {
-			continue // the %REPLACES% of k.by lists p twice
+			continue
 		}
 		last = k.by.Name
 		r := Replacement{

@@ -38,7 +38,7 @@ func updateCases(t testing.TB) *testDB {
 		{"twice", "1-1"},
 		{"rival", "1-1"},
 		{"rival-too", "1-1"},
-		// The names of targets sort before or after the names of the packages that they replace.
+		// The names of some targets sort before the names of the packages that they replace, and others sort after them.
 		{"b-target", "1-1"},
 		{"c-of-target", "1-1"},
 		{"c-elsewhere", "1-1"},
@@ -81,8 +81,8 @@ func updateCases(t testing.TB) *testDB {
 		// An ignored update does not make a package a target.
 		{"one", "held-target", "2-1", "GROUPS", "held"},
 		{"two", "held-target", "2-1", "REPLACES", "i-of-held"},
-		// Repository one has two replacements. The replacement in repository two is not found, because the search ends
-		// before that repository.
+		// Two packages in the repository "one" replace j-twice. The search for replacements ends with that repository, so
+		// it does not find j-three in the repository "two".
 		{"one", "j-one", "1-1", "REPLACES", "j-twice"},
 		{"one", "j-two", "1-1", "REPLACES", "j-twice"},
 		{"two", "j-three", "1-1", "REPLACES", "j-twice"},
@@ -161,7 +161,7 @@ func requireReplacementsEqual(t *testing.T, o *oracle, out Outdated) {
 				}
 			}
 			if _, err := fmt.Sscanf(line, "warning: cannot replace %s by %s", &old, &by); err == nil {
-				want = want[:len(want)-1] // the warning cancels the replacement that pacman asked about before
+				want = want[:len(want)-1] // pacman does not make the replacement about which it has just asked
 			}
 		}
 	}

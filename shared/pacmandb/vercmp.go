@@ -8,7 +8,7 @@ import "strings"
 // A version has the form [epoch:]version[-release]; the default epoch is 0. The parts are compared in this order, and
 // the releases only if both versions have one. So "1" equals "1-1" and "1-2", which differ from each other: Compare is
 // not an order if only some of the versions have a release. It is not an order either if parts begin or end with
-// separators ("1a1" < "1a.b" < "1a." < "1a1"), but real versions do not. All this is as in pacman.
+// separators ("1a1" < "1a.b" < "1a." < "1a1"); real versions have no such parts. All this is as in pacman.
 func Compare(a, b string) int {
 	if a == b {
 		return 0

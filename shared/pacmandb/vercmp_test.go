@@ -177,8 +177,7 @@ func FuzzCompare(f *testing.F) {
 		require.Equal(t, -ab, Compare(b, a))
 		require.Zero(t, Compare(a, a))
 		if bc := Compare(b, c); regular(a) && regular(b) && regular(c) && ab <= 0 && bc <= 0 {
-			// Here a is not newer than b, and b is not newer than c. If a is older than b, or b is older than c, then a must
-			// be older than c. Otherwise all three must be equal.
+			// a <= b and b <= c. If a < b or b < c, then a < c must be true. Otherwise all three versions must be equal.
 			want := min(ab, bc)
 			require.Equal(t, want, Compare(a, c), "%q %q %q: %d %d", a, b, c, ab, bc)
 		}
