@@ -9,12 +9,12 @@ type arena struct {
 
 const arenaBlock = 1 << 20 // size of a block in bytes; larger than the largest slice
 
-// piece says where a slice is stored.
+// piece is the place of a slice in an arena: the number of the block, and the offset and size in bytes.
 type piece struct {
 	block, at, size uint32
 }
 
-// add stores a copy of b, and returns where it is stored.
+// add stores a copy of b, and returns the place of this copy.
 func (a *arena) add(b []byte) piece {
 	last := len(a.blocks) - 1
 	if last < 0 || len(a.blocks[last])+len(b) > cap(a.blocks[last]) {

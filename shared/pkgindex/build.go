@@ -100,8 +100,8 @@ func (s *SourceBuilder) Describe(sha256 string, size, asOf int64) {
 	s.facts.SHA256, s.facts.Size, s.facts.AsOf = sha256, size, asOf
 }
 
-// LeaveOut notes in the facts that n packages of the source file were not added, or not with all their data. why is the
-// reason for the first of them; the facts keep only the first reason of all calls.
+// LeaveOut records in the facts that n packages of the source file were not added, or were added without some of their
+// data. The parameter why is the reason for the first of these packages; only the reason of the first call is kept.
 func (s *SourceBuilder) LeaveOut(n int, why string) {
 	if n > 0 && s.facts.LeftOut == 0 {
 		s.facts.Why = fmt.Sprintf("%.300s", why)

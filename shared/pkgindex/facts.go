@@ -40,8 +40,8 @@ type SourceInfo struct {
 	// First is the number of the source's first doc, and Packages is the number of docs that the source has.
 	First    uint32 `msgpack:"first" json:"first"`
 	Packages uint32 `msgpack:"packages" json:"packages"`
-	// LeftOut is the number of packages in the source file that the index lacks or has without some of their data. Why
-	// is the reason for the first such package.
+	// LeftOut is the number of packages in the source file that are missing from the index, or that are in the index
+	// without some of their data. Why is the reason for the first such package.
 	LeftOut uint32 `msgpack:"left_out,omitempty" json:"left_out,omitempty"`
 	Why     string `msgpack:"why,omitempty" json:"why,omitempty"`
 }

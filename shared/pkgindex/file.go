@@ -340,7 +340,7 @@ func (f *File) posting(where, count uint32) (posting, error) {
 	return p, nil
 }
 
-// term returns the list of docs with exactly this value, which must be folded, in the field.
+// term returns the list of docs whose given field has exactly the given value. The value must be case-folded.
 func (f *File) term(field byte, value string) (posting, error) {
 	h := termHash(field, value)
 	n := len(f.terms) / termSize

@@ -59,7 +59,8 @@ func (b *Builder) eachText(f func(doc uint32, d *buildDoc, text []byte)) {
 // selects a place in the page. A page is allocated when its two bytes first occur in a text, so most pages are never
 // allocated.
 type trigrams struct {
-	pages [1 << 16]*[1 << 8]uint32 // for each substring, the index of its list in the slice all, plus 1; 0 for no list
+	// pages holds, for each substring, the position of its list in the field all, counted from 1; 0 means no list.
+	pages [1 << 16]*[1 << 8]uint32
 	all   []gramList
 }
 
@@ -90,9 +91,11 @@ func (t *trigrams) add(b *Builder) {
 
 // shortGrams collects the one- and two-byte substrings by tier.
 type shortGrams struct {
-	seen [shortPlaces]uint32           // for each substring, the last doc that contained it, plus 1; 0 for no doc
-	ids  [numTiers][shortPlaces]uint32 // for each tier and substring, the index of its list in the slice all, plus 1; 0 for no list
-	all  []gramList
+	seen [shortPlaces]uint32 // for each substring, the last doc that contained it, plus 1; 0 for no doc
+	// ids holds, for each tier and substring, the position of the list in the field all, counted from 1; 0 means no
+	// list.
+	ids [numTiers][shortPlaces]uint32
+	all []gramList
 }
 
 const shortPlaces = 1<<16 + 1<<8
@@ -112,7 +115,8 @@ func (s *shortGrams) add(b *Builder) {
 		groups := text[d.name+1+d.provides:][:d.group]
 		desc := text[d.name+1+d.provides+d.group : d.textLen-1]
 
-		// put adds a doc only to the first tier of a substring, so put the best tier first.
+		// For each substring of a doc, put uses only the tier of its first call. So the calls are in order of tier, the
+		// best tier first.
 		if len(name) <= 2 {
 			s.put(doc, name, TierExact)
 		}
@@ -198,7 +202,8 @@ func encodeGrams(lists []gramList, docs uint32) (grams, post []byte) {
 	return grams, post
 }
 
-// appendBitmap appends the list of docs that enc encodes as unsigned varints to dst, as a bitmap.
+// appendBitmap decodes the list of docs in enc, which consists of unsigned varints, and appends the list to dst as a
+// bitmap.
 func appendBitmap(dst, enc []byte, docs uint32) []byte {
 	start := len(dst)
 	dst = append(dst, make([]byte, (docs+7)/8)...)

@@ -160,8 +160,8 @@ func (p posting) appendBitmap(dst []uint32) ([]uint32, error) {
 	return dst, nil
 }
 
-// intersect returns the elements of the slice set that are also in the list. set must be in ascending order; its array is
-// overwritten with the result.
+// intersect returns those elements of the slice set that are also in the posting p. The slice set must be in ascending
+// order; its array is overwritten with the result.
 func (p posting) intersect(set []uint32) ([]uint32, error) {
 	if bm, ok := p.bitmap(); ok {
 		kept := set[:0]

@@ -113,8 +113,7 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	return q, nil
 }
 
-// Unknown returns the first repository of a query that the set does not have. If the set has all of them, it returns an
-// empty string.
+// Unknown returns the first repository in the query q that the set s lacks, or an empty string if s lacks none.
 func (s *Set) Unknown(q *Query) string {
 	if q.onlyAUR {
 		return ""

@@ -41,7 +41,7 @@ type setFile struct {
 	installed bitset         // the docs whose packages are installed
 }
 
-// sourceRange is one source of a file that a set shows.
+// sourceRange is a source that a set shows, and the range of the source's docs in one file of the set.
 type sourceRange struct {
 	file     int
 	rank     uint16

@@ -28,7 +28,8 @@ func (t *termTable) add(b *Builder, docs uint32) {
 	ids := make(map[termKey]uint32)
 	first := uint32(0)
 	for _, s := range b.sources {
-		// The lists of s number docs in the order of the calls of Add. Convert these numbers to those of the file.
+		// In the lists of the source s, a doc's number is its place in the order in which Add was called. Replace it with
+		// the doc's number in the file.
 		final := make([]uint32, len(s.docs))
 		for i, d := range s.docs {
 			final[d.added] = first + uint32(i)

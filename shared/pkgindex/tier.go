@@ -23,7 +23,8 @@ func wordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c >= 0x80
 }
 
-// nameTier returns the best tier that any occurrence of word in name has. i is the position of the first occurrence.
+// nameTier compares the tiers of all occurrences of a word in a package name, and returns the best tier. The first
+// occurrence is at name[i].
 func nameTier(name, word []byte, i int) Tier {
 	if i == 0 {
 		if len(name) == len(word) {

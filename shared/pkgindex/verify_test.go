@@ -302,8 +302,8 @@ func repairRecords(b []byte) {
 	}
 }
 
-// sparseIndex writes a sparse file, of a few KiB on disk, that is an index with size bytes of records and correct section
-// checksums.
+// sparseIndex writes an index with correct checksums of its sections. The section RECS has at least the given size in
+// bytes, but the file is sparse and uses only a few KiB on disk.
 func sparseIndex(t *testing.T, size uint64) string {
 	t.Helper()
 	good := takeApart(t, goldenIndex(t))
