@@ -21,13 +21,13 @@ type writer struct {
 	full bool // the expression has become longer than maxText
 }
 
-// target is the kind of text that an expression in Go's syntax is to match. Only an expression for marked text contains
-// the word anchors.
+// target is the kind of text that an expression in Go's syntax is to match. Only an expression for marked text can
+// contain word anchors, such as \<.
 type target uint8
 
 const (
 	anyText    target = iota
-	oneLine           // text without a newline: ^ and $ match only at its ends, which is much faster
+	oneLine           // text without a newline: ^ and $ match only at the ends of the text, so matching is much faster
 	markedText        // text with the marks that the function mark adds
 )
 
@@ -128,7 +128,7 @@ func (w *writer) anchor(a anchor) {
 		w.set(marksOf(a))
 		return
 	}
-	texts := [...]string{`(?m:^)`, `(?m:$)`, `\A`, `\z`} // in the order of the bits of anchor
+	texts := [...]string{`(?m:^)`, `(?m:$)`, `\A`, `\z`} // the Go syntax for each bit of an anchor, lowest bit first
 	if w.target == oneLine {
 		texts[0], texts[1] = texts[2], texts[3]
 	}

@@ -114,7 +114,7 @@ func unmark(text, marked []byte, at int) int {
 }
 
 // gaps describes the matches of a node. For each of four kinds of positions in a match, it holds the largest number of
-// anchors that a match can need at one such position. A field is none if no match has such a position.
+// anchors that a match can need at one such position. A field has the value none if no match has such a position.
 type gaps struct {
 	empty int // the only position in an empty match
 	first int // the position before the first character of a match

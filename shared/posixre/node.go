@@ -65,7 +65,7 @@ func concat(parts []*node) *node {
 		case last >= 0 && p.op == opAnchor && subs[last].op == opAnchor:
 			subs[last].anchors |= p.anchors
 		case p.op == opLit || p.op == opAnchor:
-			c := *p // a copy: the following parts may be merged into c, and another node may contain p
+			c := *p // copy p: parts that follow may be merged into the copy, and another node may contain p
 			subs = append(subs, &c)
 		default:
 			subs = append(subs, p)

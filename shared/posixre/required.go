@@ -56,7 +56,8 @@ func (l *literals) node(n *node) {
 
 func (l *literals) literal(runes []rune) {
 	for _, r := range runes {
-		// Case-folded text may contain other bytes where the text has U+0000 or U+FFFD.
+		// A literal cannot contain these two characters. Case folding replaces U+0000, and U+FFFD in an expression also
+		// matches bytes that are not UTF-8.
 		if r == 0 || r == utf8.RuneError {
 			l.cut()
 		} else {
