@@ -32,7 +32,7 @@ func TestJudge(t *testing.T) {
 		status          RecordStatus
 		affected, fixed string
 		installed       string
-		offered         string // empty if no repository has the package
+		offered         string // the version in the repository; empty if no repository has the package
 		want            Verdict
 	}{
 		"vulnerable, a fix in the repository":      {Vulnerable, "1-1", "2-1", "1-1", "2-1", Fixable},
