@@ -65,7 +65,7 @@ func TestFaults(t *testing.T) {
 					require.ErrorContains(t, err, path, op)
 					want := "one"
 					if op == OpSyncDir {
-						want = "two" // the new file had already been renamed
+						want = "two" // the new file was renamed before the fault
 					}
 					require.Equal(t, want, read(t, path), op)
 					require.Equal(t, []string{"file"}, names(t, dir), op)
