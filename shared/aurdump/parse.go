@@ -85,7 +85,7 @@ var seed = maphash.MakeSeed()
 
 // keep converts bytes to a string of valid UTF-8. It allocates no memory if r.recent contains the same text.
 func (r *reader) keep(raw []byte) string {
-	const maxRecent = 64 // in bytes; do not remember a longer text, because it is unlikely to occur again in the dump
+	const maxRecent = 64 // in bytes; r.recent does not store longer texts, which are unlikely to occur again
 	if len(raw) > maxRecent {
 		return strings.ToValidUTF8(string(raw), "\uFFFD")
 	}
