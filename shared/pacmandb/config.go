@@ -68,7 +68,7 @@ const (
 // ConfigError is an error in a configuration, with the file and line.
 type ConfigError struct {
 	File    string
-	Line    int // 0 if the error concerns the whole file
+	Line    int // counted from 1; 0 if the error concerns the whole file
 	Problem string
 }
 
@@ -146,7 +146,7 @@ type configReader struct {
 	repo      *Repo // the repository of the current section; nil in [options]
 
 	name string // the name of the current file
-	line int    // the current line of that file, counted from 1
+	line int    // the number of the current line in the current file, counted from 1
 }
 
 func (r *configReader) errorf(format string, args ...any) error {

@@ -139,7 +139,7 @@ func (d *localParser) parse(raw string, p *Installed) localIdent {
 // endsField reports whether a desc ends with a complete field: libalpm writes an empty line after each value.
 func endsField(raw string) bool {
 	line, ended := strings.CutSuffix(raw, "\n\n")
-	line = line[strings.LastIndexByte(line, '\n')+1:] // the last line before the empty line
+	line = line[strings.LastIndexByte(line, '\n')+1:] // the line before the empty line at the end
 	isKey := len(line) > 2 && line[0] == '%' && line[len(line)-1] == '%'
 	return ended && !isKey
 }
@@ -168,7 +168,7 @@ func (d *localParser) assignLists() {
 	for _, m := range d.marks {
 		if *m.list == nil {
 			*m.list = all[m.from:m.to:m.to]
-		} else { // a repeated key continues its list
+		} else { // if a key occurs again, its values are appended to its list
 			*m.list = append(*m.list, all[m.from:m.to]...)
 		}
 	}

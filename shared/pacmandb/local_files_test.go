@@ -17,7 +17,7 @@ func TestOwners_RealTreeEqualsPacman(t *testing.T) {
 	db.install("two", "1-1")
 	db.write("two-1-1/files", "%FILES%\nbin\nusr/\nusr/bin/\nusr/bin/gone\nusr/bin/tool\nusr/gone-dir/\nusr/bin/Γ \n\n")
 	db.install("three", "1-1")
-	db.write("three-1-1/files", "%BACKUP%\nusr/bin/alone\n\n%FILES%\nusr/bin/last") // without a final newline
+	db.write("three-1-1/files", "%BACKUP%\nusr/bin/alone\n\n%FILES%\nusr/bin/last") // this file has no newline at its end
 	db.install("four", "1-1")
 	db.write("four-1-1/files", "")
 	o := newOracle(t, db.dir)

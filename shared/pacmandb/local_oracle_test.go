@@ -95,7 +95,7 @@ func (o *oracle) try(args ...string) (stdout, stderr string) {
 	o.t.Helper()
 	args = append([]string{"pacman", "--config", o.writeConfig(), "-b", o.db, "-r", o.root}, args...)
 	if os.Geteuid() != 0 && (slices.Contains(args, "-Su") || slices.Contains(args, "-D")) {
-		args = append([]string{"fakeroot"}, args...) // these operations require root
+		args = append([]string{"fakeroot"}, args...) // pacman -Su and -D require root
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TZ=UTC")

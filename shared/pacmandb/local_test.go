@@ -209,7 +209,7 @@ func TestReadLocal_NotADesc(t *testing.T) {
 		{"link-1-1", ProblemNotRegular},
 		{"secret-1-1", ProblemUnreadable},
 	}
-	if os.Geteuid() == 0 { // root can read everything
+	if os.Geteuid() == 0 { // root can also read files without read permission
 		want[4].Problem = ProblemEmpty
 	}
 	l := mustRead(t, db.dir)
@@ -488,7 +488,7 @@ func FuzzLocalDesc(f *testing.F) {
 		if longLine(text) {
 			return // libalpm cuts long lines, and may then read the rest of a line as a key
 		}
-		// If pacman writes %BASE%, it also writes these three fields.
+		// If pacman writes %BASE%, it also writes %ARCH%, %INSTALLDATE% and %VALIDATION%.
 		incomplete := p.Base != "" && (p.Arch == "" || p.InstallDate == 0 || len(p.Validation) == 0)
 		require.Equal(t, !incomplete, d.parse(text, &again).complete)
 		require.Equal(t, p, again)

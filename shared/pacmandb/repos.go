@@ -33,7 +33,7 @@ func SyncRepos(dbpath string, c *Config) ([]RepoFile, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	for _, e := range entries { // in order of name
+	for _, e := range entries { // ReadDir sorts the entries by name
 		name, ok := strings.CutSuffix(e.Name(), ".db")
 		if ok && name != "" && name != "local" {
 			out = append(out, RepoFile{name, filepath.Join(dir, e.Name()), UsageAll})

@@ -140,7 +140,7 @@ func TestReadSync_OtherPrograms(t *testing.T) {
 			if command[0] == "bsdtar" { // bsdtar reads and writes only whole archives
 				return
 			}
-			if command[0] == "compress" || slices.Contains(command, "--format=lzma") { // a file can contain only one stream
+			if command[0] == "compress" || slices.Contains(command, "--format=lzma") { // files in these formats can contain only one stream
 				return
 			}
 			first := packedBy(t, plain[:half], command[0], command[1:]...)
@@ -213,7 +213,8 @@ func TestLZMA_Dictionary(t *testing.T) {
 func TestXZ_Dictionary(t *testing.T) {
 	whole := compressions(t)["xz"]
 	require.EqualValues(t, 0x21, whole[12+2], "the first block's filter")
-	// withDictionary returns a copy of the file whose first block claims the dictionary size with the given code.
+	// withDictionary returns a copy of the xz file. In the copy, the header of the first block has the given code for
+	// the size of the dictionary.
 	withDictionary := func(code byte) []byte {
 		b := bytes.Clone(whole)
 		h := b[12 : 12+(int(b[12])+1)*4]

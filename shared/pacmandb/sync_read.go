@@ -30,7 +30,7 @@ type syncReader struct {
 
 	// If hold is true, all packages are kept in memory until the end of the database.
 	hold      bool
-	held      map[string]*heldPackage // finds a package by its name
+	held      map[string]*heldPackage // the key is the name of the package
 	order     []*heldPackage          // all packages, in the order in which they were found
 	at        *heldPackage            // the current package
 	heldBytes int64

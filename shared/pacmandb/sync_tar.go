@@ -65,7 +65,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 				return nil, 0, err
 			}
 			continue
-		case 'g', 'K': // skip global attributes and the long target of a link
+		case 'g', 'K': // skip entries with global attributes or with the long target of a link
 			t.pending = padded(size)
 			continue
 		case '0', 0, '7':

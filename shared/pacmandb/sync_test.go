@@ -302,7 +302,7 @@ func TestReadSync_CutAnywhere(t *testing.T) {
 				require.Len(t, got, 2)
 				continue
 			}
-			if kind == "none" && n >= len(whole)-tarBlock { // an end mark has two blocks, but one is enough
+			if kind == "none" && n >= len(whole)-tarBlock { // an archive ends with two blocks of zeros, but ReadSync needs only one
 				require.NoError(t, err)
 				continue
 			}
@@ -319,7 +319,7 @@ func TestReadSync_DamagedAnywhere(t *testing.T) {
 	require.NoError(t, err)
 	for kind, whole := range compressions(t) {
 		if slices.Contains([]string{"none", "zstd", "gzip in zstd", "lzma", "compress"}, kind) {
-			continue // these formats have no checksum of the content, or no checksum of the headers
+			continue // files in these formats have no checksum of the content, or none of the headers
 		}
 		for at := range whole {
 			f, got, err := readBytes(t, flip(whole, at), syncLimits)

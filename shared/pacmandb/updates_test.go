@@ -22,10 +22,10 @@ func updateCases(t testing.TB) *testDB {
 		{"ignored", "1-1"},
 		{"glob-one", "1-1"},
 		{"grouped", "1-1", "GROUPS", "held"},
-		{"grouped-there", "1-1"}, // the package in the repository is in the group, the installed one is not
+		{"grouped-there", "1-1"}, // the repository's package is in the group "held", the installed package is not
 		{"replaced", "1-1"},
 		{"replaced-version", "1-1"},
-		{"replaced-late", "1-1"}, // the first repository still has this package, and the second has a replacement
+		{"replaced-late", "1-1"}, // the repository "one" still has this package, and "two" has a replacement
 		{"replaced-ignored", "1-1"},
 		{"itself", "1-1"},
 		{"itself-same", "1-1"},
@@ -74,7 +74,7 @@ func updateCases(t testing.TB) *testDB {
 		{"one", "merger", "1-1", "REPLACES", "merged>=1"},
 		{"one", "twice-by", "1-1", "REPLACES", "twice\ntwice>0"},
 		{"one", "rival-by", "1-1", "REPLACES", "rival"},
-		// pacman updates b-target from repository one, so it cannot also install b-target from repository two.
+		// pacman updates b-target from the repository "one", so it cannot also install b-target from "two".
 		{"one", "b-target", "2-1", "REPLACES", "c-of-target\na-before-target"},
 		{"two", "b-target", "3-1", "REPLACES", "c-elsewhere"},
 		{"two", "c-other", "1-1", "REPLACES", "c-of-target"},
