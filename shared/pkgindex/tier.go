@@ -8,12 +8,12 @@ type Tier uint8
 
 // The tiers. Each is the place in a package where the word was found.
 const (
-	TierExact    Tier = iota // the word is the package's name
-	TierProvides             // the word is a name that the package provides
+	TierExact    Tier = iota // the word equals the package's name
+	TierProvides             // the word equals a name that the package provides
 	TierPrefix               // the name starts with the word
 	TierWord                 // a part of the name starts with the word, such as b in a-b
-	TierName                 // the word is elsewhere in the name
-	TierOther                // the word is in a provided name or a group
+	TierName                 // the name contains the word, but no part of the name starts with it
+	TierOther                // a provided name or a group contains the word
 	TierDesc                 // the word is in the description, or in a field that results do not show
 	numTiers
 )
