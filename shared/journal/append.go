@@ -15,10 +15,10 @@ import (
 // ErrLocked means that another process writes the journal.
 var ErrLocked = errors.New("another process writes the journal")
 
-// DamagedSuffix is the end of the name of the copy of a damaged journal.
+// DamagedSuffix is appended to the name of a journal to get the name for a copy of the damaged file.
 const DamagedSuffix = ".damaged"
 
-// fileOptions are how a journal is created and rewritten.
+// fileOptions holds the options with which a journal is created or replaced.
 var fileOptions = atomicfile.Options{Mode: 0o644, Sync: true}
 
 // Writer writes a journal. It holds a lock until Close, so that no other process writes the same journal.
@@ -26,17 +26,17 @@ type Writer struct {
 	path   string
 	dir    *os.File
 	limits limits
-	// State is what was found when the journal was opened. A torn end was cut off. Entries that could not be read were left
-	// out; the damaged file was kept under its name with DamagedSuffix.
+	// State describes the journal before OpenWriter repaired it. OpenWriter cuts off an incomplete last entry. If entries
+	// cannot be read, it removes them, and keeps a copy of the damaged file under the same name with DamagedSuffix.
 	State State
-	// Dropped is the number of the oldest entries that were dropped because the journal had become too large.
+	// Dropped is the number of entries that were dropped because the journal had become too large: always the oldest ones.
 	Dropped int
 
 	size int64 // 0 if the journal does not exist
 }
 
-// OpenWriter opens the journal at path, which need not exist, passes its entries to the function visit like Read, and
-// repairs its end. The caller must call Close.
+// OpenWriter opens the journal at path, which need not exist. It passes the entries to the function visit like Read, and
+// repairs a damaged journal. The caller must call Close.
 func OpenWriter(path string, visit func(*Entry) error) (*Writer, error) {
 	return openWriter(path, realLimits, visit)
 }
@@ -79,10 +79,10 @@ func openWriter(path string, l limits, visit func(*Entry) error) (w *Writer, err
 	return w, err
 }
 
-// Close ends the lock.
+// Close releases the lock.
 func (w *Writer) Close() error { return w.dir.Close() }
 
-// salvage replaces a damaged journal by its entries that can be read, and keeps a copy of the damaged file.
+// salvage replaces a damaged journal by a journal with the entries that can be read, and keeps a copy of the damaged file.
 func (w *Writer) salvage() error {
 	damaged, err := os.Open(w.path)
 	if err != nil {
@@ -99,7 +99,7 @@ func (w *Writer) salvage() error {
 	return w.rewrite(func(int64) bool { return true }, nil)
 }
 
-// Append adds an entry. After an error, the journal has the entries that it had before.
+// Append adds an entry. If it returns an error, the journal still has the same entries as before.
 func (w *Writer) Append(e *Entry) error {
 	frame, err := e.frame(w.limits)
 	if err != nil {
@@ -109,7 +109,7 @@ func (w *Writer) Append(e *Entry) error {
 		return w.create(frame)
 	}
 	if more := int64(len(frame)); w.size+more > w.limits.file {
-		// The entries after this position are kept.
+		// Entries that end after this position of the file are kept.
 		from := w.size + more - w.limits.kept
 		return w.rewrite(func(end int64) bool { return end > from }, frame)
 	}
@@ -138,9 +138,9 @@ func (w *Writer) create(frame []byte) error {
 	return nil
 }
 
-// rewrite replaces the journal by those of its entries for which the function keep returns true, given the position of
-// the entry's end, and the frame after.
-func (w *Writer) rewrite(keep func(end int64) bool, after []byte) error {
+// rewrite replaces the journal by a new file. The new file has the entries for which the function keep returns true, and
+// after them the frame added, which may be nil. The argument of keep is the position at which the entry ends.
+func (w *Writer) rewrite(keep func(end int64) bool, added []byte) error {
 	f, size, err := open(w.path, unix.O_RDONLY|unix.O_NOFOLLOW, nil)
 	if err != nil {
 		return err
@@ -165,8 +165,8 @@ func (w *Writer) rewrite(keep func(end int64) bool, after []byte) error {
 			return err
 		})
 		if err == nil {
-			written += int64(len(after))
-			_, err = out.Write(after)
+			written += int64(len(added))
+			_, err = out.Write(added)
 		}
 		return err
 	})

@@ -1,8 +1,8 @@
 // Package journal records what happened to the package bases of the AUR: who maintains them, and what appeared, changed
 // and disappeared. The record is one append-only file with checksums, aur.omgjournal, beside the index files.
 //
-// An entry states what two observations of the AUR show, with the old and the new value. It never rates what it states,
-// and it has no time of its own: an event happened at some time between the two observations.
+// An entry has the events that follow from comparing two observations of the AUR. An event has the old and the new value,
+// and no judgement. Its exact time is unknown: it happened between the two observations.
 package journal
 
 import (
@@ -16,37 +16,39 @@ import (
 // Kind is what happened to a package base.
 type Kind uint8
 
-// The kinds of events. The comment says what the old and the new value are. The numbers are written to files: a number
-// never changes its meaning.
+// The kinds of events. The comment of each kind says what the fields From and To of the event contain. The numbers are
+// written to files: a number never changes its meaning.
 const (
-	// MaintainerChanged: the old and the new maintainer.
+	// MaintainerChanged: From is the old maintainer, and To is the new maintainer.
 	MaintainerChanged Kind = 1
-	// Orphaned: the last maintainer; there is no new one.
+	// Orphaned: From is the last maintainer, and To is empty.
 	Orphaned Kind = 2
-	// Adopted: there was no maintainer; the new one.
+	// Adopted: a package base without a maintainer got one. From is empty, and To is the new maintainer.
 	Adopted Kind = 3
-	// CoMaintainerAdded: no old value; the name of the co-maintainer.
+	// CoMaintainerAdded: From is empty, and To is the name of the new co-maintainer.
 	CoMaintainerAdded Kind = 4
-	// CoMaintainerRemoved: the name of the co-maintainer; no new value.
+	// CoMaintainerRemoved: From is the name of the removed co-maintainer, and To is empty.
 	CoMaintainerRemoved Kind = 5
-	// Deleted: the last version; no new value.
+	// Deleted: From is the last version of the deleted package base, and To is empty.
 	Deleted Kind = 6
-	// Recreated: the package base was deleted, and created again under the same name. The times of both submissions, or the
-	// AUR's numbers of both package bases if the times are equal.
+	// Recreated: the package base was deleted, and a new package base with the same name was created. From and To are the
+	// times at which the old and the new package base were submitted. If these times are equal, From and To are the numbers
+	// (IDs) of the two package bases in the AUR.
 	Recreated Kind = 7
-	// FirstSeen: no old value; the first version.
+	// FirstSeen: From is empty, and To is the first version of the new package base.
 	FirstSeen Kind = 8
-	// UpdatedAfterDormancy: the time of the last update, and the time of an update at least a year later.
+	// UpdatedAfterDormancy: From is the time of the previous update. To is the time of the new update, at least a year later.
 	UpdatedAfterDormancy Kind = 9
-	// HostChanged: the old and the new hosts of the packages' URLs, with a space between two of them.
+	// HostChanged: From lists the hosts of the packages' old URLs, and To those of the new URLs, separated by spaces.
 	HostChanged Kind = 10
-	// YoungDependencyAdded: no old value; a package of the AUR that was submitted shortly before, and is now a dependency.
+	// YoungDependencyAdded: From is empty, and To is the name of a new dependency: a package that was submitted to the AUR
+	// only shortly before.
 	YoungDependencyAdded Kind = 11
-	// FlaggedOutOfDate: the time of the last flag, if any, and the time of the new flag.
+	// FlaggedOutOfDate: From is the time of the previous out-of-date flag, or empty. To is the time of the new flag.
 	FlaggedOutOfDate Kind = 12
 )
 
-// kindNames are the names of the kinds, at the index of their number.
+// kindNames holds the name of each kind. The index is the number of the kind.
 var kindNames = [...]string{
 	MaintainerChanged: "maintainer-changed", Orphaned: "orphaned", Adopted: "adopted",
 	CoMaintainerAdded: "comaintainer-added", CoMaintainerRemoved: "comaintainer-removed",
@@ -63,10 +65,10 @@ func (k Kind) String() string {
 
 func (k Kind) known() bool { return k > 0 && int(k) < len(kindNames) }
 
-// errKind means that a text is not the name of a kind.
+// errKind means that a text is not the name of a kind of event.
 var errKind = errors.New("not the name of an event")
 
-// parseKind returns the kind with a name.
+// parseKind returns the kind with the given name.
 func parseKind(name string) (Kind, error) {
 	if at := slices.Index(kindNames[:], name); at > 0 {
 		return Kind(at), nil
@@ -74,8 +76,8 @@ func parseKind(name string) (Kind, error) {
 	return 0, fmt.Errorf("%.40q is %w", name, errKind)
 }
 
-// Interval is the time between two observations, in Unix seconds. What the second one shows and the first one does not
-// happened in between.
+// Interval is the time between two observations, in Unix seconds. A difference between the two observations arose at an
+// unknown moment of the interval.
 type Interval struct{ From, To int64 }
 
 // MarshalJSON writes the interval as a list of two times in UTC.
@@ -109,7 +111,7 @@ func (i Interval) check() error {
 // Time returns Unix seconds as text, for values of events that are times.
 func Time(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
 
-// Event is one event of a package base. An empty value means that there is none.
+// Event is one event of a package base. From is the old value and To the new value, or empty if there is no such value.
 type Event struct {
 	Base     string
 	Kind     Kind
@@ -164,7 +166,7 @@ const MaxText = 255
 // errEvent means that an event cannot be written to a journal.
 var errEvent = errors.New("not an event of a package base")
 
-// check returns an error if the event is not one that this version knows.
+// check returns an error if this version does not know the kind of the event, or if the texts of the event are invalid.
 func (e *Event) check() error {
 	if !e.Kind.known() {
 		return fmt.Errorf("%s is %w", e.Kind, errKind)
@@ -176,9 +178,9 @@ func (e *Event) check() error {
 func (e *Event) checkTexts() error {
 	switch {
 	case e.Base == "":
-		return fmt.Errorf("it has no name and is %w", errEvent)
+		return fmt.Errorf("%w: its name is empty", errEvent)
 	case len(e.Base) > MaxText, len(e.From) > MaxText, len(e.To) > MaxText:
-		return fmt.Errorf("it has a text longer than %d bytes and is %w", MaxText, errEvent)
+		return fmt.Errorf("%w: its name or a value is longer than %d bytes", errEvent, MaxText)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ const (
 	day    = 24 * 60 * 60
 )
 
-// entry returns the entry of a day, counted from monday, with a number of events.
+// entry returns an entry with the given number of events. Its interval begins n days after monday.
 func entry(n, events int) *Entry {
 	e := &Entry{Observation: Observation{
 		Outcome: Compared, Source: SourceDump, Between: Interval{int64(monday + n*day), int64(monday + (n+1)*day)},
@@ -99,8 +99,8 @@ func TestWriter_Append(t *testing.T) {
 	appendTo(t, path, realLimits)
 }
 
-// TestWriter_Torn cuts a journal off at each byte of its last entry, as a crash does. The entries before must still be
-// readable, and the next entry must follow them.
+// TestWriter_Torn cuts a journal off at each byte of its last entry, as a crash does. The earlier entries must stay
+// readable, and a new entry must be appended to them.
 func TestWriter_Torn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), Name)
 	appendTo(t, path, realLimits, entry(0, 3))
@@ -132,7 +132,8 @@ func TestWriter_Torn(t *testing.T) {
 	require.Equal(t, []string{Name}, files(t, filepath.Dir(path)))
 }
 
-// TestWriter_Zeros checks a file that grew without content.
+// TestWriter_Zeros checks that zeros at the end of a journal count as an incomplete entry: after a power failure, a file
+// can have grown without the written data.
 func TestWriter_Zeros(t *testing.T) {
 	path := filepath.Join(t.TempDir(), Name)
 	appendTo(t, path, realLimits, entry(0, 3))
@@ -143,8 +144,8 @@ func TestWriter_Zeros(t *testing.T) {
 	require.Equal(t, State{Good: fi.Size(), Torn: 10_000}, s)
 }
 
-// TestRead_Damaged changes each byte of a journal with three entries. A change must be found, and never lose entries
-// before it.
+// TestRead_Damaged changes each byte of a journal with three entries. Read must detect the change, and must still return
+// the entries before the changed one.
 func TestRead_Damaged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), Name)
 	entries := []*Entry{entry(0, 1), entry(1, 2), entry(2, 3)}
@@ -252,8 +253,8 @@ func TestRead_ErrorOfCaller(t *testing.T) {
 	require.Equal(t, 1, calls)
 }
 
-// TestWriter_Bounded appends many entries to a journal with a low limit: it stays below the limit and keeps the newest
-// entries.
+// TestWriter_Bounded appends many entries to a journal with a low limit. The journal must stay below the limit and keep
+// the newest entries.
 func TestWriter_Bounded(t *testing.T) {
 	path := filepath.Join(t.TempDir(), Name)
 	low := limits{file: 8000, kept: 6000, body: 1000}
@@ -281,8 +282,8 @@ func TestWriter_Bounded(t *testing.T) {
 	require.Empty(t, s.Problem())
 }
 
-// appendLimited adds the entry of a day to a journal while this process can write files up to a size only, as on a full
-// disk.
+// appendLimited adds an entry to a journal while the size of files that this process can write is limited. A write then
+// fails like a write to a full disk.
 func appendLimited(t *testing.T, path, size string) {
 	limit, err := strconv.ParseUint(size, 10, 64)
 	require.NoError(t, err)
@@ -294,8 +295,9 @@ func appendLimited(t *testing.T, path, size string) {
 	require.NoError(t, w.Close())
 }
 
-// TestWriter_WriteFails lets a write fail at several positions. The journal must have the entries that it had before, and
-// the next entry can be added later. The limit holds for a process, so each write has its own: go test writes files, too.
+// TestWriter_WriteFails lets a write fail at several positions. The journal must keep its earlier entries, and a new entry
+// can be added later. Each write is made by a separate process, because the limit applies to a whole process, and go test
+// writes files, too.
 func TestWriter_WriteFails(t *testing.T) {
 	const limited, sized = "JOURNAL_LIMITED", "JOURNAL_SIZE"
 	if path := os.Getenv(limited); path != "" {
@@ -322,7 +324,7 @@ func TestWriter_WriteFails(t *testing.T) {
 	require.Equal(t, []*Entry{entry(0, 3), entry(1, 20)}, got)
 }
 
-// TestWriter_ReplaceFails lets each step of creating and of shortening a journal fail.
+// TestWriter_ReplaceFails creates and shortens a journal, and lets each step of this fail once.
 func TestWriter_ReplaceFails(t *testing.T) {
 	low := limits{file: 3000, kept: 2000, body: 1000}
 	frame, err := entry(0, 10).frame(low)
@@ -371,7 +373,7 @@ func TestWriter_ReplaceFails(t *testing.T) {
 	}
 }
 
-// TestWriter_UnknownEvents checks that events of a later version are kept when the journal is rewritten.
+// TestWriter_UnknownEvents checks that a rewritten journal keeps events of a kind that only a later version of omg knows.
 func TestWriter_UnknownEvents(t *testing.T) {
 	path := filepath.Join(t.TempDir(), Name)
 	later := entry(0, 1)
@@ -394,7 +396,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(slices.Concat(header(), frame, frame[:20]))
 	f.Add(slices.Concat(header(), make([]byte, 50)))
 	f.Fuzz(func(t *testing.T, content []byte) {
-		// The fuzzer does not find checksums: make those of the first frame right.
+		// The fuzzer cannot guess checksums, so write the correct checksums into the first frame.
 		if at := headerSize; len(content) > at+frameSize {
 			copy(content, header())
 			body := content[at+frameSize:]

@@ -13,7 +13,7 @@ import (
 // Name is the name of the journal's file in the directory of the index files.
 const Name = "aur.omgjournal"
 
-// Errors of a journal as a whole.
+// Errors about a whole journal or one of its entries.
 var (
 	// ErrNotJournal means that a file does not begin like a journal.
 	ErrNotJournal = errors.New("not a journal of the AUR")
@@ -29,7 +29,7 @@ var (
 const (
 	version    = 1
 	headerSize = 16
-	frameSize  = 12 // of the part of a frame before the payload
+	frameSize  = 12 // the size of the header of a frame, which precedes the payload
 )
 
 var (
@@ -37,29 +37,29 @@ var (
 	little = binary.LittleEndian
 )
 
-// checksumOf makes the table at its first use, not at the start of each program.
+// checksumOf returns the CRC-32C of b. The table is made at its first use, not at the start of each program.
 func checksumOf(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // limits holds the limits of a journal in bytes; tests use lower values.
 type limits struct {
-	file int64 // of the file: beyond it, the oldest entries are dropped
-	kept int64 // of what is kept when entries are dropped
-	body int   // of the payload of one entry
+	file int64 // the maximum size of the file; if an entry would exceed it, the oldest entries are dropped
+	kept int64 // the maximum size of the file after entries were dropped
+	body int   // the maximum size of an entry's payload
 }
 
-// realLimits allow for several years: the AUR's daily events need about 30 KB.
+// realLimits allow a journal that covers several years: the events of one day need about 30 KB.
 var realLimits = limits{file: 48 << 20, kept: 36 << 20, body: 8 << 20}
 
-// Outcome is what became of an observation.
+// Outcome says whether an observation was compared with the previous one, and why not.
 type Outcome uint8
 
-// The outcomes. The numbers are written to files: a number never changes its meaning.
+// The outcomes of observations. The numbers are written to files: a number never changes its meaning.
 const (
-	// Baseline: the first observation, or the first one after a loss. It was compared with nothing.
+	// Baseline: the observation was not compared, because it is the first one of the journal or the first one after a loss.
 	Baseline Outcome = 1
-	// Compared: it was compared with the observation before.
+	// Compared: the observation was compared with the previous one.
 	Compared Outcome = 2
-	// Refused: it was not used, because it was probably incomplete.
+	// Refused: the observation was not used, because it was probably incomplete.
 	Refused Outcome = 3
 )
 
@@ -67,7 +67,7 @@ var outcomeNames = [...]string{Baseline: "baseline", Compared: "compared", Refus
 
 func (o Outcome) known() bool { return o > 0 && int(o) < len(outcomeNames) }
 
-// MarshalText returns the name of the outcome.
+// MarshalText returns the name of an observation's outcome.
 func (o Outcome) MarshalText() ([]byte, error) {
 	if !o.known() {
 		return nil, fmt.Errorf("%d is not the outcome of an observation", o)
@@ -75,7 +75,7 @@ func (o Outcome) MarshalText() ([]byte, error) {
 	return []byte(outcomeNames[o]), nil
 }
 
-// UnmarshalText reads the name of an outcome.
+// UnmarshalText reads the name of an observation's outcome.
 func (o *Outcome) UnmarshalText(text []byte) error {
 	for i, name := range outcomeNames {
 		if i > 0 && name == string(text) {
@@ -104,18 +104,19 @@ func (d *Digest) UnmarshalText(text []byte) error {
 // SourceDump is the source of observations that come from the AUR's dump.
 const SourceDump = "dump"
 
-// Observation is a look at the AUR.
+// Observation describes the state of the AUR that was observed at one time.
 type Observation struct {
 	Outcome Outcome `json:"observation"`
 	Source  string  `json:"source"`
-	// Between is the interval from the observation before to this one. For a baseline, both times are its own.
+	// Between is the interval from the previous observation to this observation. For a baseline, both ends of the interval
+	// are the time of this observation.
 	Between Interval `json:"between"`
-	// Packages is the number of packages that were observed, and SHA256 the digest of the dump.
+	// Packages is the number of packages that were observed. SHA256 is the digest of the dump.
 	Packages uint64 `json:"packages"`
 	SHA256   Digest `json:"sha256"`
 }
 
-// Entry is an observation with the events that it shows. All of them have the interval of the observation.
+// Entry is an observation with its events. Each event has the same interval as the observation.
 type Entry struct {
 	Observation
 	Events []Event `json:"-"`
@@ -129,7 +130,7 @@ func (o *Observation) check() error {
 	return o.Between.check()
 }
 
-// header returns the beginning of a file.
+// header returns the header of a journal's file.
 func header() []byte {
 	b := append(make([]byte, 0, headerSize), magic[:]...)
 	b = little.AppendUint32(b, version)
@@ -143,12 +144,12 @@ func checkHeader(b []byte) error {
 	case checksumOf(b[:12]) != little.Uint32(b[12:]):
 		return fmt.Errorf("%w: the checksum of its header is wrong", ErrDamaged)
 	case little.Uint32(b[8:]) != version:
-		return fmt.Errorf("%w: it has the format %d, this one reads %d", ErrVersion, little.Uint32(b[8:]), version)
+		return fmt.Errorf("%w: its format is %d, but this version reads format %d", ErrVersion, little.Uint32(b[8:]), version)
 	}
 	return nil
 }
 
-// frame returns an entry as it is stored.
+// frame returns the frame in which an entry is stored.
 func (e *Entry) frame(l limits) ([]byte, error) {
 	if err := e.check(); err != nil {
 		return nil, err
@@ -227,10 +228,10 @@ func (d *decoder) text() string {
 	return strings.ToValidUTF8(string(d.bytes(n)), "?")
 }
 
-// minEvent is the least number of bytes of an event.
+// minEvent is the size of the smallest encoded event, in bytes.
 const minEvent = 4
 
-// decode decodes a payload. Kinds of events that this version does not know are kept.
+// decode decodes the payload of a frame. It also accepts events of kinds that this version does not know.
 func (e *Entry) decode(payload []byte) error {
 	d := decoder{rest: payload}
 	e.Outcome = Outcome(d.byte())
@@ -259,7 +260,7 @@ func (e *Entry) decode(payload []byte) error {
 	return nil
 }
 
-// line returns a value as a line of JSON.
+// line encodes a value as a line of JSON.
 func line(v any) ([]byte, error) {
 	b, err := json.Marshal(v)
 	return append(b, '\n'), err

@@ -14,7 +14,7 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// maxLine is the limit of a line of JSON in bytes.
+// maxLine is the maximum length of a line of JSON, in bytes.
 const maxLine = 64 << 10
 
 // AppendLine appends an event or an observation as a line of JSON, in which characters that a terminal could interpret
@@ -27,7 +27,7 @@ func AppendLine(dst []byte, v any) ([]byte, error) {
 	return termtext.AppendJSON(dst, text), nil
 }
 
-// Export writes the journal at path as lines of JSON: each observation, and after it its events.
+// Export writes the journal at path as lines of JSON: a line for each observation, followed by a line for each of its events.
 func Export(path string, w io.Writer) (State, error) {
 	out := bufio.NewWriterSize(w, 64<<10)
 	state, err := Read(path, nil, func(e *Entry) error {
@@ -51,8 +51,9 @@ func Export(path string, w io.Writer) (State, error) {
 	return state, errors.Join(err, out.Flush())
 }
 
-// Import creates a journal at path from lines of JSON, which Export wrote, or which are events only. Events that follow
-// each other and have the same interval become one entry. If path exists, or a line is wrong, no journal is created.
+// Import creates a journal at path from lines of JSON. The lines are the output of Export, or only events. Successive
+// events without an observation become one entry if their intervals are equal. If path exists or a line is invalid,
+// Import creates no journal.
 func Import(path string, r io.Reader) (entries int, err error) {
 	return importLines(path, r, realLimits)
 }
@@ -77,7 +78,7 @@ func importLines(path string, r io.Reader, l limits) (entries int, err error) {
 	return entries, err
 }
 
-// importEntries reads lines and writes frames.
+// importEntries reads lines of JSON and writes the frames of a journal.
 func importEntries(out io.Writer, r io.Reader, l limits) (entries int, err error) {
 	var e Entry
 	size := int64(headerSize)
@@ -126,13 +127,15 @@ func importEntries(out io.Writer, r io.Reader, l limits) (entries int, err error
 	return entries, err
 }
 
-// imported is a line that was read: an observation, an event, or an event with the observation that it needs.
+// imported holds the content of a line: an observation, or an event. For an event, the field observation is the one that
+// is used if no observation precedes the event.
 type imported struct {
 	Event
 	observation Observation
 }
 
-// parseLine reads a line. The result next reports whether the line begins a new entry after e.
+// parseLine reads a line. The result next is false if the line is an event that belongs to the entry e; otherwise the line
+// begins a new entry.
 func parseLine(text []byte, e *Entry) (next bool, out imported, err error) {
 	var kind struct {
 		Observation *json.RawMessage `json:"observation"`

@@ -45,7 +45,8 @@ func TestImport_Exported(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// TestImport_EventsOnly imports what omg-index journal prints for two pairs of dumps.
+// TestImport_EventsOnly imports events without observations, as omg-index journal prints them. The events have two
+// different intervals and must become two entries.
 func TestImport_EventsOnly(t *testing.T) {
 	path := filepath.Join(t.TempDir(), Name)
 	var lines []byte

@@ -15,17 +15,17 @@ import (
 
 // State describes a journal that was read to its end.
 type State struct {
-	// Good is the number of bytes up to the end of the last entry.
+	// Good is the number of bytes up to the end of the last readable entry.
 	Good int64
-	// Torn is the number of bytes after the last entry that are the beginning of one whose writer was interrupted.
+	// Torn is the number of bytes of an incomplete entry at the end of the file. Its writer was interrupted.
 	Torn int64
-	// Damaged is the number of entries that could not be read. If Lost is set, the rest of the file after Good could not be
-	// read either.
+	// Damaged is the number of entries that could not be read. If Lost is true, nothing after the position Good could be
+	// read, and Damaged does not count the entries there.
 	Damaged int
 	Lost    bool
 }
 
-// Problem returns what is wrong with the journal, or "" if nothing is wrong. A torn end is what a crash leaves.
+// Problem returns what is wrong with the journal, or "" if nothing is wrong.
 func (s State) Problem() string {
 	switch {
 	case s.Lost:
@@ -41,7 +41,8 @@ func (s State) Problem() string {
 }
 
 // Read passes the entries of the journal at path to the function visit, in the order in which they were written. An entry
-// is only valid during the call; its texts stay valid. Entries that cannot be read are left out, and the result says so.
+// is only valid during the call of visit, but its strings stay valid. Read skips entries that cannot be read, and counts
+// them in the State.
 // Read refuses a file that other users can write, and a file whose owner the function trust rejects. If trust is nil,
 // every owner is accepted. An error of the function visit is returned unchanged.
 func Read(path string, trust func(uid uint32) bool, visit func(*Entry) error) (State, error) {
@@ -54,10 +55,10 @@ func Read(path string, trust func(uid uint32) bool, visit func(*Entry) error) (S
 	return state, withPath(path, err)
 }
 
-// callerError is an error of the function visit.
+// callerError wraps an error that the function visit returned.
 type callerError struct{ error }
 
-// withPath returns err with the path of the journal. An error of the caller is returned unchanged.
+// withPath adds the path of the journal to err. It removes the wrapper callerError and then adds no path.
 func withPath(path string, err error) error {
 	caller, system := callerError{}, new(fs.PathError)
 	switch {
@@ -91,7 +92,7 @@ func open(path string, flags int, trust func(uid uint32) bool) (*os.File, int64,
 	return f, st.Size, nil
 }
 
-// read reads a journal of the given size.
+// read reads a journal. The parameter size is the size of its file.
 func read(in io.Reader, size int64, l limits, visit func(*Entry) error) (State, error) {
 	r := bufio.NewReaderSize(in, 64<<10)
 	var head [headerSize]byte
@@ -125,14 +126,14 @@ func read(in io.Reader, size int64, l limits, visit func(*Entry) error) (State, 
 		payload = append(payload[:0], make([]byte, length)...)
 		if _, err := io.ReadFull(r, payload); err != nil {
 			if err == io.ErrUnexpectedEOF || err == io.EOF {
-				return state.torn(size), nil // the file became shorter
+				return state.torn(size), nil // the file was shortened during the read
 			}
 			return state, err
 		}
 		at = end
 		wrong := checksumOf(payload) != little.Uint32(frame[8:])
 		if wrong && end == size {
-			return state.torn(size), nil // its bytes did not reach the disk
+			return state.torn(size), nil // the last entry did not reach the disk completely
 		}
 		if wrong || entry.decode(payload) != nil {
 			state.Damaged++
@@ -146,14 +147,14 @@ func read(in io.Reader, size int64, l limits, visit func(*Entry) error) (State, 
 	return state, nil
 }
 
-// torn returns the state of a journal that ends in the middle of an entry.
+// torn returns the state of a journal whose last entry is incomplete.
 func (s State) torn(size int64) State {
 	s.Torn = size - s.Good
 	return s
 }
 
-// unreadable returns the state of a journal with an entry whose length is unknown. If only zeros follow, the file grew
-// but what was written did not reach the disk. No payload begins with a zero.
+// unreadable returns the state of a journal with an entry whose length is unknown. If only zeros follow, the journal is
+// torn: the file grew, but the entry did not reach the disk. The payload of a written entry never begins with a zero.
 func (s State) unreadable(r io.Reader, size int64) (State, error) {
 	zeros := true
 	var block [4096]byte
