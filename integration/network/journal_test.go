@@ -51,7 +51,7 @@ func TestJournal_Dumps(t *testing.T) {
 
 	w.nextDump(next[:len(next)-1])
 	harness.Await(t, func() bool { return strings.Contains(w.omgd.Stderr(), "AUR journal not written") }, "the dump is refused")
-	require.Contains(t, w.omgd.Stderr(), "the dump is probably incomplete: it has 5 packages, the dump before had 6")
+	require.Contains(t, w.omgd.Stderr(), "the dump is probably incomplete: it has 5 packages, the previous dump had 6")
 	require.Contains(t, exported()[3], `"refused"`)
 	w.omgd.Stop()
 	got = w.Run("omg", "--no-daemon", "--data-dir", w.Data, "aur", "log", "yay", "--json")

@@ -5,19 +5,19 @@ import (
 	"slices"
 )
 
-// base is a package base with the fields of all its packages. Its byte slices are parts of the records.
+// base is a package base with the fields of all its packages. Its byte slices refer to the records and are not copies.
 type base struct {
 	name, version, maintainer           []byte
 	id, submitted, modified, outOfDate  uint64
-	hosts, coMaintainers, depends, pkgs [][]byte // sorted, without repetition
+	hosts, coMaintainers, depends, pkgs [][]byte // sorted, without duplicates
 }
 
 // cursor walks over the package bases of an observation, in the order of their names.
 type cursor struct {
 	o       *Observation
 	next    int
-	name    []byte   // the current package base; nil after the last one
-	records []fields // the records of its packages
+	name    []byte   // the name of the current package base; nil at the end
+	records []fields // the records of the packages of the current package base
 	base    base
 }
 
@@ -27,7 +27,7 @@ func newCursor(o *Observation) *cursor {
 	return c
 }
 
-// advance goes to the next package base.
+// advance moves the cursor to the next package base.
 func (c *cursor) advance() {
 	c.name, c.records = nil, c.records[:0]
 	for ; c.next < len(c.o.entries); c.next++ {
@@ -46,8 +46,8 @@ func (c *cursor) same(other *cursor) bool {
 	return slices.EqualFunc(c.records, other.records, func(a, b fields) bool { return bytes.Equal(a, b) })
 }
 
-// read decodes the current package base. The result is valid until the next call of read. Fields of the package base
-// are those of its first package; a dump repeats them for each package.
+// read decodes the current package base. The result is valid until the next call of read. A dump repeats the fields of a
+// package base for each of its packages; read uses the fields of the first package.
 func (c *cursor) read() *base {
 	b := &c.base
 	*b = base{hosts: b.hosts[:0], coMaintainers: b.coMaintainers[:0], depends: b.depends[:0], pkgs: b.pkgs[:0]}
@@ -77,7 +77,7 @@ func (c *cursor) read() *base {
 	return b
 }
 
-// sorted sorts a list and removes repetitions.
+// sorted sorts a list and removes duplicates.
 func sorted(list [][]byte) [][]byte {
 	slices.SortFunc(list, bytes.Compare)
 	return slices.CompactFunc(list, bytes.Equal)
@@ -89,9 +89,9 @@ func contains(list [][]byte, text []byte) bool {
 	return found
 }
 
-// recreated reports whether two observations of a name are of two package bases: the first was deleted, and the second
-// was created under its name. A field that an observation lacks shows nothing.
-func recreated(old, now *base) bool {
-	return old.id != now.id && old.id != 0 && now.id != 0 ||
-		old.submitted != now.submitted && old.submitted != 0 && now.submitted != 0
+// recreated reports whether old and later are different package bases with the same name: old was deleted before later
+// was created. A number or time that is missing in one of the two is not compared.
+func recreated(old, later *base) bool {
+	return old.id != later.id && old.id != 0 && later.id != 0 ||
+		old.submitted != later.submitted && old.submitted != 0 && later.submitted != 0
 }

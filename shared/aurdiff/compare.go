@@ -15,17 +15,17 @@ const (
 	day = 24 * 60 * 60
 	// dormant is the time without an update, in seconds, after which an update is an event.
 	dormant = 365 * day
-	// young is the age of a package base, in seconds, up to which a dependency on it is an event.
+	// young is the maximum age of a package base, in seconds, at which a new dependency on this package base is an event.
 	young = 90 * day
 )
 
-// Errors of two dumps whose differences are not what happened in the AUR.
+// Errors for two dumps whose differences do not show what happened in the AUR.
 var (
 	// ErrPartial means that the later dump lacks at least a tenth of the packages of the earlier dump, or that one of the
 	// dumps lacks fields.
 	ErrPartial = errors.New("the dump is probably incomplete")
 	// ErrOlder means that the later dump is older than the earlier dump.
-	ErrOlder = errors.New("the dump is older than the dump before")
+	ErrOlder = errors.New("the dump is older than the previous dump")
 )
 
 // comparison compares two observations.
@@ -35,12 +35,12 @@ type comparison struct {
 	visit    func(journal.Event) error
 	young    [][]byte // the names of the packages that were submitted shortly before now, sorted
 	name     string   // the package base that is compared
-	err      error    // the error of the function visit, after which nothing more is passed to it
+	err      error    // the error that visit returned; afterwards visit is not called again
 }
 
-// Compare passes what happened between two observations to the function visit, in the order of the package bases. Nothing
-// happened between two observations of the same dump. If the dumps cannot be compared, the error wraps ErrPartial or
-// ErrOlder, and visit was not called. An error of the function visit is returned unchanged.
+// Compare calls the function visit with each event between two observations, sorted by package base. Two observations of
+// the same dump have no events. If the dumps cannot be compared, the error wraps ErrPartial or ErrOlder, and visit was not
+// called. An error of visit is returned unchanged.
 func Compare(old, now *Observation, visit func(journal.Event) error) error {
 	c := &comparison{old: old, now: now, visit: visit, between: Between(old, now)}
 	if old.SHA256 == now.SHA256 {
@@ -70,13 +70,14 @@ func Compare(old, now *Observation, visit func(journal.Event) error) error {
 	return c.err
 }
 
-// Between returns the interval between two observations. If the clock that dated them was wrong, and the second one
-// seems to be earlier, the interval still includes both times.
+// Between returns the interval between two observations. If the clock was wrong and the second observation has the earlier
+// time, the interval still includes both times.
 func Between(old, now *Observation) journal.Interval {
 	return journal.Interval{From: min(old.At, now.At), To: max(old.At, now.At)}
 }
 
-// orderOf returns the order of the current package bases of two cursors, of which not both have reached the end.
+// orderOf compares the names of the current package bases of two cursors. At most one cursor has reached its end; it counts
+// as the larger one.
 func orderOf(before, after *cursor) int {
 	switch {
 	case before.name == nil:
@@ -87,32 +88,33 @@ func orderOf(before, after *cursor) int {
 	return bytes.Compare(before.name, after.name)
 }
 
-// check returns an error if the differences of the dumps are not what happened in the AUR.
+// check returns an error if the differences between the dumps do not show what happened in the AUR.
 func (c *comparison) check() error {
 	old, now := c.old, c.now
 	switch lost := old.Packages - now.Packages; {
 	case lost > 0 && lost*10 >= old.Packages:
-		return fmt.Errorf("%w: it has %d packages, the dump before had %d", ErrPartial, now.Packages, old.Packages)
+		return fmt.Errorf("%w: it has %d packages, the previous dump had %d", ErrPartial, now.Packages, old.Packages)
 	case !similar(old.maintained, old.Packages, now.maintained, now.Packages):
-		return fmt.Errorf("%w: %d of %d packages have a maintainer, in the dump before %d of %d", ErrPartial,
+		return fmt.Errorf("%w: %d of %d packages have a maintainer, in the previous dump %d of %d", ErrPartial,
 			now.maintained, now.Packages, old.maintained, old.Packages)
 	case !similar(old.extended, old.Packages, now.extended, now.Packages):
-		return fmt.Errorf("%w: %d of %d packages have licenses, keywords or dependencies, in the dump before %d of %d: "+
+		return fmt.Errorf("%w: %d of %d packages have licenses, keywords or dependencies, in the previous dump %d of %d: "+
 			"compare two dumps named packages-meta-ext-v1.json", ErrPartial, now.extended, now.Packages, old.extended, old.Packages)
 	}
 	return c.checkOrder()
 }
 
-// similar reports whether the shares of two dumps that have a field, a of allA and b of allB, differ by less than half of
-// the packages.
+// similar compares how many packages have a certain field: a of the allA packages of one dump, and b of the allB packages
+// of the other dump. It reports whether the two percentages differ by less than 50.
 func similar(a, allA, b, allB int) bool {
 	return math.Abs(float64(a)/float64(allA)-float64(b)/float64(allB)) < 0.5
 }
 
 // checkOrder returns an error if the second dump is older than the first one.
 //
-// The order of the dumps follows from their content: a package base's time of the last update only increases. The times
-// of the files decide only if there was no update. So a wrong clock, or a copy with a new time, makes no difference.
+// The content of the dumps decides which one is older, because the time of a package base's last update never decreases.
+// Only if the content does not decide, the modification times of the files are compared. Therefore a wrong clock or a
+// copied file usually makes no difference.
 func (c *comparison) checkOrder() error {
 	later, earlier := 0, 0
 	for before, after := newCursor(c.old), newCursor(c.now); before.name != nil && after.name != nil; {
@@ -134,12 +136,12 @@ func (c *comparison) checkOrder() error {
 		}
 	}
 	if earlier > later || earlier == later && c.now.Stamp.MtimeNS < c.old.Stamp.MtimeNS {
-		return fmt.Errorf("%w: package bases with an earlier last update than before: %d, with a later one: %d", ErrOlder, earlier, later)
+		return fmt.Errorf("%w: compared with it, the last update is earlier for %d package bases and later for %d", ErrOlder, earlier, later)
 	}
 	return nil
 }
 
-// submittedSince returns the sorted names of the packages whose package bases were submitted at a time or later.
+// submittedSince returns the sorted names of the packages whose package bases were submitted at the time since or later.
 func (o *Observation) submittedSince(since int64) [][]byte {
 	var names [][]byte
 	for _, e := range o.entries {
@@ -156,15 +158,15 @@ func (o *Observation) submittedSince(since int64) [][]byte {
 	return names
 }
 
-// event passes an event of the current package base on.
+// event calls visit with an event of the current package base.
 func (c *comparison) event(kind journal.Kind, from, to string) {
 	if c.err == nil {
 		c.err = c.visit(journal.Event{Base: c.name, Kind: kind, From: from, To: to, Between: c.between})
 	}
 }
 
-// deleted passes on that a package base was deleted. If the later dump has more entries that could not be used, the
-// package base may be among these, and nothing is passed on.
+// deleted adds an event for a package base that only the earlier dump has. There is no event if the later dump has more
+// unusable entries than the earlier dump, because one of them may be this package base.
 func (c *comparison) deleted(old *base) {
 	c.name = string(old.name)
 	if c.now.LeftOut <= c.old.LeftOut {
@@ -172,8 +174,8 @@ func (c *comparison) deleted(old *base) {
 	}
 }
 
-// firstSeen passes on that a package base is new, unless it may have been among the entries of the earlier dump that
-// could not be used.
+// firstSeen adds an event for a package base that only the later dump has. There is no event if the earlier dump has more
+// unusable entries than the later dump, because one of them may be this package base.
 func (c *comparison) firstSeen(now *base) {
 	c.name = string(now.name)
 	if c.old.LeftOut <= c.now.LeftOut {
@@ -181,7 +183,7 @@ func (c *comparison) firstSeen(now *base) {
 	}
 }
 
-// compare passes on the differences of a package base that both dumps have.
+// compare adds events for the differences of a package base that both dumps have.
 func (c *comparison) compare(old, now *base) {
 	c.name = string(now.name)
 	again := recreated(old, now)
@@ -208,7 +210,7 @@ func (c *comparison) compare(old, now *base) {
 	}
 }
 
-// maintainers passes on the changes of the maintainer and the co-maintainers.
+// maintainers adds events for the changes of the maintainer and the co-maintainers.
 func (c *comparison) maintainers(old, now *base) {
 	switch {
 	case bytes.Equal(old.maintainer, now.maintainer):
@@ -231,10 +233,10 @@ func (c *comparison) maintainers(old, now *base) {
 	}
 }
 
-// hosts returns the hosts of a package base as the value of an event.
+// hosts returns the hosts of a package base in the form of an event's value.
 func hosts(b *base) string { return clipped(string(bytes.Join(b.hosts, []byte(" ")))) }
 
-// timeOf returns a time as the value of an event, or "" if there is none.
+// timeOf returns a time in the form of an event's value, or "" if there is no time.
 func timeOf(unix uint64) string {
 	if unix == 0 {
 		return ""

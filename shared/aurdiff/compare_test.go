@@ -29,14 +29,14 @@ func TestMain(m *testing.M) { await.Main(m) }
 // pkg is the object of a package in a dump.
 type pkg map[string]any
 
-// Times of the dumps and of events in them.
+// Times of dumps, and of updates of package bases in the dumps.
 const (
 	monday  = 1_790_000_000
 	tuesday = monday + day
 	january = monday - 400*day
 )
 
-// example returns a package with every field, with the changes applied.
+// example returns a package in which every field has a value. The parameter changes holds other values for some fields.
 func example(changes pkg) pkg {
 	p := pkg{
 		"Name": "demo", "PackageBase": "demo", "PackageBaseID": 7, "Version": "1-1", "URL": "https://demo.example/x",
@@ -47,7 +47,8 @@ func example(changes pkg) pkg {
 	return p
 }
 
-// others returns packages that are the same in both dumps: the AUR is never almost empty.
+// others returns packages that do not change between two dumps. Without them, one changed package would be a large part of
+// the dump.
 func others() (list []pkg) {
 	for i := range 30 {
 		name := fmt.Sprintf("other%02d", i)
@@ -56,7 +57,7 @@ func others() (list []pkg) {
 	return list
 }
 
-// write writes a dump with a time of modification, and returns its path.
+// write writes a dump, and returns its path. The parameter at is the modification time of the file.
 func write(t testing.TB, at int64, packages ...pkg) string {
 	t.Helper()
 	content, err := json.Marshal(packages)
@@ -72,7 +73,7 @@ func writeBytes(t testing.TB, at int64, content []byte) string {
 	return path
 }
 
-// observe reads a dump of the packages and of others.
+// observe writes and reads a dump with the given packages and the packages of the function others.
 func observe(t testing.TB, at int64, packages ...pkg) *Observation {
 	t.Helper()
 	o, err := Read(t.Context(), write(t, at, slices.Concat(packages, others())...))
@@ -89,7 +90,7 @@ func events(t testing.TB, old, now *Observation) (list []journal.Event) {
 	return list
 }
 
-// short writes events without the parts that are the same in all of them.
+// short formats events as text, without their intervals.
 func short(list []journal.Event) (lines []string) {
 	for _, e := range list {
 		lines = append(lines, fmt.Sprintf("%s %s %q %q", e.Base, e.Kind, e.From, e.To))
@@ -97,7 +98,7 @@ func short(list []journal.Event) (lines []string) {
 	return lines
 }
 
-// TestCompare_Event has each event, and changes that are no event.
+// TestCompare_Event checks the events for many changes of a package. Some changes cause no event.
 func TestCompare_Event(t *testing.T) {
 	for name, c := range map[string]struct {
 		old, now pkg
@@ -178,7 +179,7 @@ func TestCompare_Event(t *testing.T) {
 	}
 }
 
-// TestCompare_YoungUntil checks up to which age a dependency is young.
+// TestCompare_YoungUntil checks the maximum age at which a dependency counts as young.
 func TestCompare_YoungUntil(t *testing.T) {
 	for age, want := range map[int64]int{young: 1, young + 1: 0} {
 		dep := example(pkg{"Name": "dep", "PackageBase": "dep", "PackageBaseID": 8, "FirstSubmitted": tuesday - age})
@@ -198,8 +199,8 @@ func TestCompare_FirstSeenAndDeleted(t *testing.T) {
 		short(events(t, observe(t, monday, example(nil)), observe(t, tuesday, gone, last))))
 }
 
-// TestCompare_SplitPackages checks that the packages of a package base are one: events occur once, and a package that
-// moves between the positions of the dump, appears or disappears is no event.
+// TestCompare_SplitPackages checks that a package base with several packages has each event only once. There is no event if
+// one of the packages appears, disappears or has another position in the dump.
 func TestCompare_SplitPackages(t *testing.T) {
 	part := func(name string, changes pkg) pkg {
 		p := example(changes)
@@ -215,7 +216,7 @@ func TestCompare_SplitPackages(t *testing.T) {
 	}, short(events(t, old, now)))
 }
 
-// TestCompare_NoNews checks that dumps that cannot be compared give an error and no event.
+// TestCompare_NoNews checks that Compare returns an error and no event for two dumps that cannot be compared.
 func TestCompare_NoNews(t *testing.T) {
 	old := observe(t, tuesday, example(pkg{"LastModified": monday}), example(pkg{"Name": "b", "PackageBase": "b", "LastModified": monday + 9}))
 	read := func(at int64, packages ...pkg) *Observation {
@@ -251,8 +252,8 @@ func TestCompare_NoNews(t *testing.T) {
 	}
 }
 
-// TestCompare_Clock checks that the content of the dumps decides which one is earlier, and that a wrong clock only makes
-// the interval wider.
+// TestCompare_Clock checks that the content of the dumps decides which dump is older, and that a wrong clock only makes the
+// interval longer.
 func TestCompare_Clock(t *testing.T) {
 	updated := pkg{"LastModified": monday + 7, "Maintainer": "bob"}
 	for name, c := range map[string]struct {
@@ -283,7 +284,8 @@ func TestCompare_SameDump(t *testing.T) {
 	require.Empty(t, events(t, old, now))
 }
 
-// TestCompare_LeftOut checks that a package base is not called deleted or new if it may only be unreadable.
+// TestCompare_LeftOut checks that a package base is not reported as deleted or new if an unusable entry of a dump may be
+// this package base.
 func TestCompare_LeftOut(t *testing.T) {
 	bad := example(pkg{"Version": ""})
 	require.Empty(t, events(t, observe(t, monday, example(nil)), observe(t, tuesday, bad)))
@@ -293,7 +295,7 @@ func TestCompare_LeftOut(t *testing.T) {
 		"an entry that is bad in both dumps hides nothing")
 }
 
-// TestCompare_Hostile checks that no text of a dump makes an event that a journal cannot hold.
+// TestCompare_Hostile checks that every event can be written to a journal, whatever texts and numbers a dump contains.
 func TestCompare_Hostile(t *testing.T) {
 	long := strings.Repeat("é", 4000)
 	names := slices.Repeat([]string{long, "\x1b[31m\n"}, 3000)
@@ -342,8 +344,8 @@ func readJSON(t *testing.T, path string) (packages []pkg) {
 	return packages
 }
 
-// change changes a real dump: package bases disappear, appear, lose and change their maintainers, are submitted again,
-// move and are flagged. It returns the changed dump, and the events in any order.
+// change changes some package bases of a real dump: they disappear, appear, lose or change their maintainers, are submitted
+// again, or are flagged. It returns the changed dump and the expected events, which are unsorted.
 func change(packages []pkg) (now []pkg, want []string) {
 	position := map[string]int{}
 	for _, p := range packages {
@@ -396,14 +398,13 @@ func change(packages []pkg) (now []pkg, want []string) {
 	return now, want
 }
 
-// TestCompare_Corpus changes a real dump and checks that exactly the changes are found, in whatever order the later dump
-// has its packages.
+// TestCompare_Corpus changes a real dump and shuffles its packages. Compare must find exactly the changes.
 func TestCompare_Corpus(t *testing.T) {
 	path := corpus.AUR(t)
 	old, err := Read(t.Context(), path)
 	require.NoError(t, err)
 	packages := readJSON(t, path)
-	// Unlike the AUR, the corpus has different maintainers, numbers and times for the packages of one package base.
+	// In the AUR, all packages of a package base have the same maintainer, number and times. In the corpus they do not.
 	first := map[any]pkg{}
 	for _, p := range packages {
 		if known := first[p["PackageBase"]]; known == nil || p["Name"].(string) < known["Name"].(string) {
@@ -432,7 +433,7 @@ func TestCompare_Corpus(t *testing.T) {
 	require.Empty(t, events(t, old, &reversed), "the real dump compared with itself")
 }
 
-// BenchmarkCompare reads and compares two dumps of the AUR's size, of which one package in twenty differs.
+// BenchmarkCompare reads and compares two equal dumps that are as large as the AUR's dump.
 func BenchmarkCompare(b *testing.B) {
 	var plain bytes.Buffer
 	require.NoError(b, fixture.AUR(&plain, 100_000, 1))

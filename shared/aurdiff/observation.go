@@ -1,8 +1,8 @@
-// Package aurdiff compares two dumps of the AUR, and finds out what happened to each package base in between.
+// Package aurdiff compares two dumps of the AUR, and finds out what happened to each package base between them.
 //
-// Both dumps are read as streams. Of each package only a compact record is kept, which has the fields that events depend
-// on. The records of each dump are sorted by package base, and then both sequences are merged. Memory is proportional to
-// the records, about 200 bytes for each package, and limited.
+// Both dumps are read as streams. For each package, only a compact record is kept in memory: the fields on which events
+// depend, about 200 bytes. The records of each dump are sorted by package base. Then the two sorted lists are compared like
+// in a merge. The total size of the records is limited.
 package aurdiff
 
 import (
@@ -21,11 +21,11 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Limits of what is kept of a dump.
+// Limits for the records of a dump.
 const (
-	// maxRecords limits the bytes of all records. The AUR's dump needs about 20 MiB.
+	// maxRecords limits the total size of all records in bytes. The records of the AUR's dump need about 20 MiB.
 	maxRecords = 256 << 20
-	// chunkSize is the size of the pieces of memory that records are stored in.
+	// chunkSize is the size in bytes of the memory chunks in which records are stored.
 	chunkSize = 1 << 20
 	// maxCoMaintainers and maxDepends limit the lists of one package. The AUR's longest lists have 20 co-maintainers and
 	// 500 dependencies.
@@ -33,11 +33,11 @@ const (
 	maxDepends       = 4096
 )
 
-// Observation is what a dump shows about each package base.
+// Observation holds the data of a dump that is needed to compare it with another dump.
 type Observation struct {
 	sourcefile.File
-	// At is the time of the dump in Unix seconds: the modification time of the file, or the latest time in the dump if
-	// that is later.
+	// At is the time of the dump in Unix seconds: the modification time of the file or the latest time in its content,
+	// whichever is later.
 	At int64
 	// Packages is the number of packages in the dump. LeftOut is the number of entries that could not be used.
 	Packages, LeftOut int
@@ -52,14 +52,14 @@ type Observation struct {
 	scratch []byte
 }
 
-// entry is the place of a package's record. The prefix has the first bytes of the name of the package base, as a number
-// that is ordered like the name.
+// entry says where a package's record is stored: in which chunk, and at which offset. The prefix contains the first 8 bytes
+// of the package base's name as a big-endian number, so that comparing prefixes is like comparing names.
 type entry struct {
 	prefix    uint64
 	chunk, at uint32
 }
 
-// Read reads the dump at path. The errors are those of aurdump.Read.
+// Read reads the dump at path. It returns the same errors as aurdump.Read.
 func Read(ctx context.Context, path string) (*Observation, error) {
 	o := &Observation{}
 	got, err := aurdump.ReadEntries(ctx, path, o.add)
@@ -81,7 +81,7 @@ func Read(ctx context.Context, path string) (*Observation, error) {
 	return o, nil
 }
 
-// add adds a package.
+// add adds the record of a package to the observation.
 func (o *Observation) add(p aurdump.Entry) error {
 	base := cmp.Or(p.Base, p.Name)
 	if len(base) > journal.MaxText || !wire.PossibleName(base) {
@@ -112,8 +112,8 @@ func (o *Observation) add(p aurdump.Entry) error {
 	return nil
 }
 
-// appendRecord appends a package's record: its length, the package base and the package, the base's fields and then the
-// package's fields.
+// appendRecord appends the record of a package to dst: the length of the record, the names of the package base and of the
+// package, the fields of the package base, and then those of the package.
 func appendRecord(dst []byte, base string, p aurdump.Entry) []byte {
 	a := p.AUR
 	dst = append(dst, 0, 0, 0, 0)
@@ -146,7 +146,7 @@ func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// clipped returns s, cut off after at most journal.MaxText bytes.
+// clipped shortens s to at most journal.MaxText bytes.
 func clipped(s string) string {
 	if len(s) <= journal.MaxText {
 		return s
@@ -154,8 +154,7 @@ func clipped(s string) string {
 	return strings.ToValidUTF8(s[:journal.MaxText], "")
 }
 
-// nameOf returns the name of a package that a dependency names, without the version, or "" if no package can have the
-// name.
+// nameOf returns the package name in a dependency, without the version. It returns "" if this is not a valid package name.
 func nameOf(depend string) string {
 	name := depend
 	if at := strings.IndexAny(depend, "<>="); at >= 0 {
@@ -167,14 +166,14 @@ func nameOf(depend string) string {
 	return name
 }
 
-// hostOf returns the host of an address in lower case, without a leading "www." and without the port. It returns "" for
-// an address without a host.
+// hostOf returns the host of a URL in lower case, without a leading "www." and without the port. It returns "" for a URL
+// without a host.
 func hostOf(address string) string {
 	_, rest, ok := strings.Cut(address, "://")
 	if !ok {
 		return ""
 	}
-	// Most addresses have only letters here, and url.Parse takes longer.
+	// Most hosts consist only of these characters and need no url.Parse, which takes longer.
 	host := rest[:len(rest)-len(strings.TrimLeft(rest, "abcdefghijklmnopqrstuvwxyz0123456789.-"))]
 	if len(host) < len(rest) && rest[len(host)] != '/' {
 		u, err := url.Parse(address)
@@ -186,13 +185,14 @@ func hostOf(address string) string {
 	return strings.TrimPrefix(strings.TrimSuffix(host, "."), "www.")
 }
 
-// record returns the record of an entry, from the name of the package base on.
+// record returns the record of an entry without the length at its start.
 func (o *Observation) record(e entry) fields {
 	b := o.chunks[e.chunk][e.at:]
 	return fields(b[4:binary.LittleEndian.Uint32(b)])
 }
 
-// fields are the rest of a record that is still to be read. Records are only in memory, and therefore well-formed.
+// fields is the part of a record that has not been decoded yet. Decoding needs no checks, because records exist only in
+// memory and are therefore well-formed.
 type fields []byte
 
 func (f *fields) number() uint64 {

@@ -11,27 +11,28 @@ import (
 // maxEvents limits the events of one comparison, which are in memory until they are written.
 const maxEvents = 200_000
 
-// acceptAfter is the time in seconds after which a dump that lacks packages is believed, if an earlier one lacked the
-// same: the AUR has become smaller.
+// acceptAfter is the time in seconds after which a small dump becomes the new baseline. If a dump that was refused so long
+// ago had about as few packages, the AUR has really become smaller.
 const acceptAfter = 7 * day
 
 // Recorded describes what Record added to a journal.
 type Recorded struct {
 	journal.Observation
 	Events int
-	// Known is set if the journal already had the later dump, and nothing was added.
+	// Known is true if the journal already had the later dump. Record then added nothing.
 	Known bool
-	// Why is the reason why a dump was not compared: it wraps ErrPartial or journal.ErrTooLarge, or is nil.
+	// Why is the reason why the later dump was not compared; nil if it was compared. Why wraps ErrPartial or
+	// journal.ErrTooLarge.
 	Why error
-	// State is the state of the journal as it was found, and Dropped the number of its oldest entries that were dropped.
+	// State describes the journal before Record opened it. Dropped is the number of entries that Record dropped because the
+	// journal had become too large.
 	State   journal.State
 	Dropped int
 }
 
-// Record adds to the journal at path what happened between two observations. Without the observation old, the
-// observation now becomes a baseline, from which nothing follows. If the journal has an observation later than now, the
-// error wraps ErrOlder.
-func Record(path string, old, now *Observation) (r Recorded, err error) {
+// Record adds the events between two observations to the journal at path. If old is nil, the later observation is recorded
+// as a baseline without events. If the journal already has an observation of a more recent dump, the error wraps ErrOlder.
+func Record(path string, old, later *Observation) (r Recorded, err error) {
 	h := newHistory(old)
 	w, err := journal.OpenWriter(path, h.read)
 	if err != nil {
@@ -42,21 +43,21 @@ func Record(path string, old, now *Observation) (r Recorded, err error) {
 		err = errors.Join(err, w.Close())
 	}()
 	e := &journal.Entry{Observation: journal.Observation{
-		Outcome: journal.Baseline, Source: journal.SourceDump, Between: journal.Interval{From: now.At, To: now.At},
-		Packages: uint64(now.Packages), SHA256: now.SHA256,
+		Outcome: journal.Baseline, Source: journal.SourceDump, Between: journal.Interval{From: later.At, To: later.At},
+		Packages: uint64(later.Packages), SHA256: later.SHA256,
 	}}
 	switch {
-	case h.last.SHA256 == now.SHA256 && h.last.Outcome != 0:
+	case h.last.SHA256 == later.SHA256 && h.last.Outcome != 0:
 		r.Known, r.Observation = true, h.last
 		return r, nil
-	case h.last.Outcome != 0 && (old == nil || h.last.SHA256 != old.SHA256) && now.At <= h.last.Between.To:
-		return r, fmt.Errorf("%w: the journal has one of %s, and this one is of %s", ErrOlder, journal.Time(h.last.Between.To), journal.Time(now.At))
+	case h.last.Outcome != 0 && (old == nil || h.last.SHA256 != old.SHA256) && later.At <= h.last.Between.To:
+		return r, fmt.Errorf("%w: the last dump in the journal is from %s, this dump is from %s", ErrOlder, journal.Time(h.last.Between.To), journal.Time(later.At))
 	case old != nil:
-		if r.Why, err = h.compare(e, old, now); err != nil {
+		if r.Why, err = h.compare(e, old, later); err != nil {
 			return r, err
 		}
 	}
-	if e.Outcome == journal.Refused && h.latest.Outcome == journal.Refused && h.latest.SHA256 == now.SHA256 {
+	if e.Outcome == journal.Refused && h.latest.Outcome == journal.Refused && h.latest.SHA256 == later.SHA256 {
 		r.Known, r.Observation = true, h.latest
 		return r, nil
 	}
@@ -69,11 +70,11 @@ func Record(path string, old, now *Observation) (r Recorded, err error) {
 	return r, err
 }
 
-// compare fills an entry with what happened between two observations. The result why is the reason if they cannot be
-// compared, and the entry says so.
-func (h *history) compare(e *journal.Entry, old, now *Observation) (why, err error) {
-	between := Between(old, now)
-	err = Compare(old, now, func(event journal.Event) error {
+// compare compares two observations, and sets the outcome and the events of the entry. If the observations cannot be
+// compared, the result why is the reason, and the entry gets no events.
+func (h *history) compare(e *journal.Entry, old, later *Observation) (why, err error) {
+	between := Between(old, later)
+	err = Compare(old, later, func(event journal.Event) error {
 		if len(e.Events) == maxEvents {
 			return journal.ErrTooLarge
 		}
@@ -89,7 +90,7 @@ func (h *history) compare(e *journal.Entry, old, now *Observation) (why, err err
 	case errors.Is(err, journal.ErrTooLarge):
 		e.Events = nil
 		return err, nil
-	case errors.Is(err, ErrPartial) && h.confirms(now):
+	case errors.Is(err, ErrPartial) && h.confirms(later):
 		return err, nil
 	case errors.Is(err, ErrPartial):
 		e.Outcome, e.Between = journal.Refused, between
@@ -98,17 +99,21 @@ func (h *history) compare(e *journal.Entry, old, now *Observation) (why, err err
 	return nil, err
 }
 
-// history is what a journal has about earlier observations.
+// history holds what was read from a journal.
 type history struct {
+	// since is the time of the earlier observation that is compared, in Unix seconds; 0 without such an observation.
 	since int64
-	// latest is the last one, and last the last one that was not refused; the Outcome is 0 if there is none.
-	latest, last journal.Observation
-	// refused is the first one after last that was refused; its Outcome is 0 if there is none.
+	// latest is the last observation in the journal. The Outcome of this and the next two fields is 0 if the journal has no
+	// such observation.
+	latest journal.Observation
+	// last is the last observation that was not refused.
+	last journal.Observation
+	// refused is the first refused observation after last.
 	refused journal.Observation
-	// seed and events hold hashes of the events after the earlier observation. Usually there are none: the earlier
-	// observation is the last one of the journal.
-	seed   maphash.Seed
+	// events holds hashes, made with seed, of the events that the journal has after the time since. Usually it is empty,
+	// because the journal ends with the earlier observation.
 	events map[uint64]struct{}
+	seed   maphash.Seed
 }
 
 func newHistory(old *Observation) *history {
@@ -119,7 +124,7 @@ func newHistory(old *Observation) *history {
 	return h
 }
 
-// read adds an entry of the journal.
+// read adds an entry of the journal to the history.
 func (h *history) read(e *journal.Entry) error {
 	h.latest = e.Observation
 	if e.Outcome == journal.Refused {
@@ -137,7 +142,7 @@ func (h *history) read(e *journal.Entry) error {
 	return nil
 }
 
-// has reports whether the journal has an event, with whatever interval, after the earlier observation.
+// has reports whether the journal already has the same event after the time since. The intervals of the events may differ.
 func (h *history) has(e *journal.Event) bool {
 	if len(h.events) == 0 {
 		return false
@@ -154,11 +159,12 @@ func (h *history) hash(e *journal.Event) uint64 {
 	return maphash.Comparable(h.seed, identity{e.Base, e.From, e.To, e.Kind})
 }
 
-// confirms reports whether a dump that lacks packages confirms one that was refused some time before.
-func (h *history) confirms(now *Observation) bool {
-	if h.refused.Outcome == 0 || now.At < h.refused.Between.To+acceptAfter {
+// confirms reports whether a small dump confirms the first refused dump: it has about as many packages, and is at least
+// acceptAfter newer.
+func (h *history) confirms(later *Observation) bool {
+	if h.refused.Outcome == 0 || later.At < h.refused.Between.To+acceptAfter {
 		return false
 	}
-	before, packages := int64(h.refused.Packages), int64(now.Packages)
+	before, packages := int64(h.refused.Packages), int64(later.Packages)
 	return max(before, packages)-min(before, packages) < before/10+1
 }

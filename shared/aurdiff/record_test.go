@@ -22,7 +22,7 @@ func entries(t *testing.T, path string) (list []journal.Entry) {
 	return list
 }
 
-// held returns an observation with the maintainer of demo, and a time.
+// held returns an observation in which the package demo has the given maintainer. The parameter at is the time of the dump.
 func held(t *testing.T, at int64, maintainer any) *Observation {
 	t.Helper()
 	return observe(t, at, example(pkg{"Maintainer": maintainer, "LastModified": at}))
@@ -35,8 +35,8 @@ func record(t *testing.T, path string, old, now *Observation) Recorded {
 	return r
 }
 
-// TestRecord_Days records a baseline and three days, one of them twice, as after a crash between the journal and the
-// dump.
+// TestRecord_Days records a baseline and the dumps of the next three days. It records one dump twice, as omgd does after a
+// crash. The second time, nothing is added.
 func TestRecord_Days(t *testing.T) {
 	path := filepath.Join(t.TempDir(), journal.Name)
 	first, second := held(t, monday, "alice"), held(t, tuesday, nil)
@@ -67,8 +67,8 @@ func TestRecord_Days(t *testing.T) {
 	require.EqualValues(t, 31, list[2].Packages)
 }
 
-// TestRecord_OldDumpKept compares with an earlier dump than the journal's last one, as after a crash before the dump was
-// replaced. Events that the journal has are not added again.
+// TestRecord_OldDumpKept compares a new dump with a dump that is older than the last one in the journal, as omgd does after
+// a crash. Events that the journal already has must not be added again.
 func TestRecord_OldDumpKept(t *testing.T) {
 	path := filepath.Join(t.TempDir(), journal.Name)
 	first, second := held(t, monday, "alice"), held(t, tuesday, nil)
@@ -83,7 +83,7 @@ func TestRecord_OldDumpKept(t *testing.T) {
 	require.Equal(t, journal.Interval{From: monday, To: tuesday + day}, list[2].Between, "the interval is wider, not wrong")
 }
 
-// TestRecord_Older checks that a dump older than the journal's last one is not added.
+// TestRecord_Older checks that a dump is not added if it is older than the last dump in the journal.
 func TestRecord_Older(t *testing.T) {
 	path := filepath.Join(t.TempDir(), journal.Name)
 	first, second := held(t, monday, "alice"), held(t, tuesday, nil)
@@ -96,8 +96,9 @@ func TestRecord_Older(t *testing.T) {
 	require.Len(t, entries(t, path), 1)
 }
 
-// TestRecord_Partial checks that a dump without a tenth of the packages is recorded as refused, that the next whole dump
-// is compared with the last whole one, and that dumps that stay small for a week become the new baseline.
+// TestRecord_Partial checks that a dump is recorded as refused if more than a tenth of the packages are missing. The next
+// complete dump is compared with the last complete dump. If all dumps of a week are small, the last one becomes the new
+// baseline.
 func TestRecord_Partial(t *testing.T) {
 	path := filepath.Join(t.TempDir(), journal.Name)
 	first, whole := held(t, monday, "alice"), held(t, tuesday+day, nil)
@@ -113,7 +114,7 @@ func TestRecord_Partial(t *testing.T) {
 	require.Equal(t, journal.Refused, r.Outcome)
 	require.ErrorIs(t, r.Why, ErrPartial)
 	again := record(t, path, first, small(tuesday, 20))
-	require.True(t, again.Known, "it is recorded once")
+	require.True(t, again.Known, "the dump is recorded only once")
 	require.Equal(t, journal.Refused, again.Outcome)
 	require.ErrorIs(t, again.Why, ErrPartial)
 	require.Len(t, entries(t, path), 2)

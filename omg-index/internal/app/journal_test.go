@@ -55,7 +55,7 @@ func TestJournal(t *testing.T) {
 	r = w.run("journal", now, old)
 	require.Equal(t, exit.Failed, r.code)
 	require.Empty(t, r.stdout)
-	require.Contains(t, r.stderr, "omg-index: error: "+old+": the dump is older than the dump before: ")
+	require.Contains(t, r.stderr, "omg-index: error: "+old+": the dump is older than the previous dump: ")
 	require.Contains(t, r.stderr, "omg-index: hint: name the older dump first\n")
 }
 
