@@ -37,7 +37,8 @@ const (
 	Recreated Kind = 7
 	// FirstSeen: From is empty, and To is the first version of the new package base.
 	FirstSeen Kind = 8
-	// UpdatedAfterDormancy: From is the time of the previous update. To is the time of the new update, at least a year later.
+	// UpdatedAfterDormancy: From is the time of the previous update. To is the time of the new update, which came at least
+	// a year later.
 	UpdatedAfterDormancy Kind = 9
 	// HostChanged: From lists the hosts of the packages' old URLs, and To those of the new URLs, separated by spaces.
 	HostChanged Kind = 10

@@ -27,7 +27,7 @@ func AppendLine(dst []byte, v any) ([]byte, error) {
 	return termtext.AppendJSON(dst, text), nil
 }
 
-// Export writes the journal at path as lines of JSON: a line for each observation, followed by a line for each of its events.
+// Export writes the journal at path as lines of JSON. The line of each observation is followed by the lines of its events.
 func Export(path string, w io.Writer) (State, error) {
 	out := bufio.NewWriterSize(w, 64<<10)
 	state, err := Read(path, nil, func(e *Entry) error {

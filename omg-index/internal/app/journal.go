@@ -33,22 +33,26 @@ func journalCommand() *cli.Command {
 		Name:      "journal",
 		Usage:     "print what happened in the AUR between two of its dumps",
 		ArgsUsage: "[OLD] NEW",
-		Description: `Compares two dumps, packages-meta-ext-v1.json.gz, compressed or not, and prints an
-event per line as JSON, in the order of the package bases: pkgbase, event, from, to
-(null if there is no value) and between, the times of the two dumps. Events are: a
-maintainer changed, orphaned, adopted, co-maintainers added and removed, deleted,
-recreated, first seen, updated after a year, another host of the URL, a dependency on
-a package that is at most 90 days old, and flagged out of date.
+		Description: `Compares two dumps of the AUR (packages-meta-ext-v1.json.gz, compressed or not), and
+prints each event as a line of JSON. The lines are sorted by package base. The keys
+are pkgbase, event, from and to (the old and the new value, or null if there is no
+value), and between (the times of the two dumps). Events are: maintainer changed,
+orphaned, adopted, co-maintainer added, co-maintainer removed, deleted, recreated,
+first seen, updated after more than a year, host of the URL changed, new dependency
+on a package that is at most 90 days old, and flagged out of date.
 
-The time of a dump is the time of its file, which curl -R sets. If the second dump is
-older, lacks a tenth of the packages of the first one or lacks fields, nothing is
+The time of a dump is the modification time of its file, which curl -R sets. If NEW is
+older than OLD, lacks a tenth of the packages in OLD, or lacks fields, nothing is
 printed and the exit code is 3.
 
-With --to, the events are added to a journal instead, such as aur.omgjournal in the
-directory of the indexes. NEW alone begins the journal. A dump that the journal has
-is not added again. With --export, a journal is printed as lines of JSON, in which
-observations precede their events. With --import and --to, such lines become a
-journal; they may be events alone.
+With --to, the events are not printed but added to a journal. The journal of omgd is
+aur.omgjournal in the directory of the indexes. Without OLD, the dump NEW is recorded
+without events, to begin a journal. A dump that is already in the journal is not added
+again.
+
+With --export, a journal is printed as lines of JSON: the line of each observation is
+followed by the lines of its events. With --import and --to, a journal is created from
+such lines, or from lines of events only.
 
 ` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
@@ -69,12 +73,12 @@ func (o *journalOptions) run(c *cli.Context) error {
 	switch dumps := c.Args().Slice(); {
 	case o.exported != "":
 		if len(dumps) > 0 || o.to != "" || o.imported != "" {
-			return command.Usagef("--export takes no dumps, and excludes --to and --import")
+			return command.Usagef("--export cannot be combined with dumps, --to or --import")
 		}
 		return o.export(c)
 	case o.imported != "":
 		if len(dumps) > 0 || o.to == "" {
-			return command.Usagef("--import takes no dumps, and needs --to with the journal to create")
+			return command.Usagef("--import cannot be combined with dumps, and needs --to with the journal to create")
 		}
 		return o.importLines(c)
 	case len(dumps) == 2, len(dumps) == 1 && o.to != "":
@@ -84,7 +88,8 @@ func (o *journalOptions) run(c *cli.Context) error {
 	return command.Usagef("journal needs two dumps of the AUR, e.g. omg-index journal old.json.gz new.json.gz")
 }
 
-// observe reads dumps at the same time. The result has the later dump last; without an earlier one, the first is nil.
+// observe reads one or two dumps concurrently. The second element of the list is the later dump. The first element is the
+// earlier dump, or nil if only one dump is named.
 func observe(ctx context.Context, dumps []string) (list [2]*aurdiff.Observation, err error) {
 	var group errgroup.Group
 	for i, path := range dumps {
@@ -121,7 +126,8 @@ func (o *journalOptions) compare(c *cli.Context, dumps []string) error {
 	return flushed(w, exit.With(exit.Failed, explained(newest, err)))
 }
 
-// explained adds to the reason why a dump was not used its path, and what the user can do.
+// explained adds the path of the dump to an error that says why the dump was not used, and a hint that says what the user
+// can do.
 func explained(path string, err error) error {
 	switch {
 	case errors.Is(err, aurdiff.ErrPartial):
@@ -132,14 +138,15 @@ func explained(path string, err error) error {
 	return err
 }
 
-// checkJournal returns an error if the journal must not be written to the path.
+// checkJournal returns an error if the journal at path must not be written. This is so if this process runs as root and
+// another user controls the directory, or if the file is one of the dumps.
 func checkJournal(path string, dumps []string) error {
 	if err := paths.Process().CheckWritten(filepath.Dir(path)); err != nil {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write to %s as root: %w", path, err), Hint: "run omg-index as that user"}
 	}
 	there, err := os.Stat(path)
 	if err != nil {
-		return nil // the journal is created, or the error occurs again when it is opened
+		return nil // the file does not exist, or opening it later returns the error
 	}
 	for _, dump := range dumps {
 		if fi, err := os.Stat(dump); err == nil && os.SameFile(there, fi) {
@@ -149,7 +156,7 @@ func checkJournal(path string, dumps []string) error {
 	return nil
 }
 
-// record adds what happened between two dumps to the journal.
+// record adds the events between two dumps to the journal.
 func (o *journalOptions) record(c *cli.Context, old, now *aurdiff.Observation, path string) error {
 	r, err := aurdiff.Record(o.to, old, now)
 	warn := func(format string, args ...any) {

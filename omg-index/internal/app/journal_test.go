@@ -20,7 +20,8 @@ import (
 // sunday is the time of the first dump.
 var sunday = time.Date(2026, 9, 20, 12, 0, 0, 0, time.UTC)
 
-// writeDump writes a dump of 30 package bases, to the first of which changes are applied. It returns the dump's path.
+// writeDump writes a dump of 30 package bases, and returns its path. The time of the dump is day days after sunday. The map
+// changes holds fields to change in the first package base.
 func (w *testSystem) writeDump(day int, changes map[string]any) string {
 	w.t.Helper()
 	var packages []map[string]any
@@ -108,7 +109,7 @@ func TestJournal_To(t *testing.T) {
 	require.Equal(t, "omg-index: error: "+w.path("copy")+" exists\nomg-index: hint: name a new file\n", r.stderr)
 }
 
-// TestJournal_Repaired checks what is said about a journal that a crash or a disk damaged.
+// TestJournal_Repaired checks the warnings about a journal that is incomplete or damaged.
 func TestJournal_Repaired(t *testing.T) {
 	w := newTestSystem(t)
 	to := w.path("aur.omgjournal")
@@ -147,10 +148,10 @@ func TestJournal_Usage(t *testing.T) {
 		{[]string{"--to", "x"}, "journal needs two dumps"},
 		{[]string{"--to", "", dump}, "--to needs the path of a file"},
 		{[]string{"--to", dump, dump}, "is one of the dumps"},
-		{[]string{"--export", "x", dump}, "--export takes no dumps"},
-		{[]string{"--export", "x", "--to", "y"}, "--export takes no dumps"},
-		{[]string{"--import", "x"}, "--import takes no dumps, and needs --to"},
-		{[]string{"--import", "x", "--to", "y", dump}, "--import takes no dumps, and needs --to"},
+		{[]string{"--export", "x", dump}, "--export cannot be combined with dumps"},
+		{[]string{"--export", "x", "--to", "y"}, "--export cannot be combined with dumps"},
+		{[]string{"--import", "x"}, "--import cannot be combined with dumps, and needs --to"},
+		{[]string{"--import", "x", "--to", "y", dump}, "--import cannot be combined with dumps, and needs --to"},
 	} {
 		r := w.run(append([]string{"journal"}, c.args...)...)
 		require.Equal(t, exit.Usage, r.code, c.args)
@@ -171,7 +172,8 @@ func TestJournal_FullDisk(t *testing.T) {
 	require.Equal(t, "omg-index: error: no space left on device\n", errs.String())
 }
 
-// TestJournal_Corpus checks that a real dump has no events compared with itself, and begins a journal.
+// TestJournal_Corpus checks that a real dump that is compared with itself has no events, and that a journal can begin with
+// this dump.
 func TestJournal_Corpus(t *testing.T) {
 	w := newTestSystem(t)
 	path := corpus.AUR(t)

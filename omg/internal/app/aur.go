@@ -48,13 +48,15 @@ func aurLogCommand(a *app) *cli.Command {
 		Usage:     "list what happened to the AUR's packages: maintainers, deletions, hosts and more",
 		ArgsUsage: "[PKG...]",
 		Description: `Without PKG, the events of the installed packages that are in no repository are
-listed. Events belong to package bases: PKG may be one, or one of its packages. The
-oldest event comes first. The two times are those of the AUR's dumps between which it
-happened. An event is a fact, not a finding: packages change hands every day.
+listed. PKG is a package base, or one of its packages. The oldest event comes first.
+The two times of an event are the times of two dumps of the AUR: the event happened
+between these dumps. An event does not mean that something is wrong: packages change
+hands every day.
 
-The events come from the journal that omgd writes with each new dump of the AUR, and
-are read without omgd. The journal knows nothing from before its first dump. With
---index, the journal beside the index is read.
+The events come from the journal, to which omgd adds an entry for each new dump of the
+AUR. omg reads the journal itself, without asking omgd. Events before the first dump in
+the journal are unknown. With --index, omg reads the journal in the directory of the
+index.
 
 Events are: maintainer-changed, orphaned, adopted, comaintainer-added,
 comaintainer-removed, deleted, recreated, first-seen, updated-after-dormancy,
@@ -69,7 +71,7 @@ host-changed, young-dependency-added and flagged-out-of-date.
 	}
 }
 
-// loggedEvent is an event in the output.
+// loggedEvent is an event in the output of aur log.
 type loggedEvent struct {
 	Base    string           `json:"pkgbase"`
 	Event   string           `json:"event"`
@@ -88,7 +90,7 @@ type aurLog struct {
 	Observed journal.Interval `json:"observed"`
 	Events   []loggedEvent    `json:"events"`
 
-	found   int // the number of events, also if they are not in Events
+	found   int // the number of events that were found, whether they were printed or are in Events
 	state   journal.State
 	refused bool // the last observation was refused
 }
@@ -160,8 +162,8 @@ func sinceTime(value string, now time.Time) (int64, error) {
 	return 0, command.Usagef("--since is a date such as 2026-09-20, or an age such as 12h, 7d or 4w, not %q", value)
 }
 
-// findJournal returns the path of the journal: beside the indexes that the user named, otherwise in the data directories.
-// If there are several journals, it returns the one that was written last.
+// findJournal returns the path of the journal. It searches the directories of the indexes that the user named or, if the
+// user named none, the data directories. If it finds several journals, it returns the most recently written one.
 func (a *app) findJournal() (string, error) {
 	env := paths.Process()
 	var dirs []string
@@ -198,11 +200,12 @@ func (a *app) findJournal() (string, error) {
 	}
 	return "", &exit.Error{
 		Code: exit.Failed, Err: fmt.Errorf("no journal of the AUR in %s", strings.Join(dirs, " and ")),
-		Hint: "omgd begins one with its next dump of the AUR",
+		Hint: "omgd begins a journal when it downloads the next dump of the AUR",
 	}
 }
 
-// wantedBases returns the package bases to list, or nil for all of them, and the basis of this selection.
+// wantedBases returns the package bases whose events are wanted, or nil if the events of all package bases are wanted. It
+// also returns the basis of the result that names these package bases.
 func (a *app) wantedBases(c *cli.Context, o *aurLogOptions) (map[string]bool, *wire.Basis, error) {
 	basis := &wire.Basis{}
 	if o.all {
@@ -232,7 +235,8 @@ func (a *app) wantedBases(c *cli.Context, o *aurLogOptions) (map[string]bool, *w
 	return wanted, basis, nil
 }
 
-// addBases adds the package bases of packages that are installed or in the AUR. A note says which ones are unknown.
+// addBases adds the package bases of the named packages to the map wanted. It finds packages that are installed or in the
+// AUR. If the AUR's data cannot be read, a note lists the packages whose package bases are unknown.
 func (a *app) addBases(ctx context.Context, names []string, wanted map[string]bool) {
 	b := a.backend()
 	here, err := b.Installed(ctx, &wire.InstalledRequest{Names: names, Details: true})
@@ -259,8 +263,8 @@ func (a *app) addBases(ctx context.Context, names []string, wanted map[string]bo
 	}
 }
 
-// read reads the journal, and calls the function visit with the events of the wanted package bases that may have happened
-// at the time since or later. The event is only valid during the call.
+// read reads the journal, and calls the function visit for each event of a wanted package base. It leaves out events that
+// happened before the time since. The event is only valid during the call.
 func (l *aurLog) read(since int64, wanted map[string]bool, visit func(*loggedEvent) error) (err error) {
 	first := true
 	l.state, err = journal.Read(l.Journal, paths.Process().Trusts, func(e *journal.Entry) error {
@@ -300,10 +304,11 @@ func optional(value string) *string {
 	return &value
 }
 
-// oldJournal is the age of the last observation from which a note says how old it is. omgd observes the AUR once a day.
+// oldJournal is an age of the journal's last observation. If the observation is older, a note says how old it is. omgd
+// normally observes the AUR once a day.
 const oldJournal = 48 * time.Hour
 
-// noteLog prints notes about a journal that lacks something.
+// noteLog prints notes about a journal that is damaged or old, or whose last observation was refused.
 func (a *app) noteLog(log *aurLog) {
 	if problem := log.state.Problem(); problem != "" {
 		a.printNote(log.Journal + ": " + problem)
@@ -313,6 +318,6 @@ func (a *app) noteLog(log *aurLog) {
 	}
 	now := time.Now()
 	if log.Observed.To > 0 && now.Sub(time.Unix(log.Observed.To, 0)) > oldJournal {
-		a.printNote("the journal's last look at the AUR was " + show.RelativeTime(log.Observed.To, now))
+		a.printNote("the AUR was last observed for the journal " + show.RelativeTime(log.Observed.To, now))
 	}
 }

@@ -23,7 +23,8 @@ var monday = time.Date(2026, 9, 21, 12, 0, 0, 0, time.UTC).Unix()
 
 const dayLength = 24 * 60 * 60
 
-// writeJournal writes a journal with a baseline and two observations a day apart into a data directory.
+// writeJournal writes a journal into a data directory. The journal has three observations, one per day: a baseline and two
+// with events.
 func writeJournal(t *testing.T, data string, more ...*journal.Entry) (path string) {
 	t.Helper()
 	path = filepath.Join(paths.IndexDir(data), journal.Name)
@@ -66,7 +67,7 @@ func aurHome(t *testing.T) string {
 	return filepath.Join(home, ".local/share/omg")
 }
 
-// The lines of the events in the journal.
+// The lines that aur log prints for the events in the journal of writeJournal.
 const (
 	otherLine   = "2026-09-21 12:00 to 2026-09-22 12:00  other  maintainer changed: alice -> bob\uFFFD[31m\n"
 	yayLine     = "2026-09-21 12:00 to 2026-09-22 12:00  yay  orphaned: carol\n"
@@ -74,14 +75,14 @@ const (
 	adoptedLine = "2026-09-22 12:00 to 2026-09-23 12:00  yay  adopted: dave\n"
 )
 
-// foreignPackages is the reply about the installed foreign packages.
+// foreignPackages returns a list of installed foreign packages.
 func foreignPackages() *wire.InstalledResult {
 	return &wire.InstalledResult{Packages: []wire.InstalledPackage{
 		{Package: wire.Package{Name: "yay"}}, {Package: wire.Package{Name: "part", Base: "base"}}, {Package: wire.Package{Name: "own"}},
 	}}
 }
 
-// notInstalled is a backend that finds a package neither installed nor in the AUR.
+// notInstalled returns a backend that finds no package, neither among the installed packages nor in the AUR.
 func notInstalled() fake { return fake{installed: &wire.InstalledResult{}, info: &wire.InfoResult{}} }
 
 func TestAURLog(t *testing.T) {
@@ -114,7 +115,7 @@ func TestAURLog(t *testing.T) {
 			code, stdout, stderr := c.fake.run(t, append([]string{"aur", "log"}, c.args...)...)
 			require.Equal(t, exit.OK, code, stderr)
 			require.Equal(t, c.want, stdout)
-			require.Regexp(t, `^(omg: note: the journal's last look at the AUR was .* ago\n)?$`, stderr)
+			require.Regexp(t, `^(omg: note: the AUR was last observed for the journal .* ago\n)?$`, stderr)
 		})
 	}
 }
@@ -139,7 +140,7 @@ func TestAURLog_Nothing(t *testing.T) {
 	require.Equal(t, exit.Failed, code)
 	require.Empty(t, stdout)
 	require.Contains(t, stderr, "omg: error: no journal of the AUR in ")
-	require.Contains(t, stderr, "omg: hint: omgd begins one with its next dump of the AUR\n")
+	require.Contains(t, stderr, "omg: hint: omgd begins a journal when it downloads the next dump of the AUR\n")
 
 	writeJournal(t, data)
 	for _, c := range []struct {
@@ -174,7 +175,8 @@ func TestAURLog_NoDatabases(t *testing.T) {
 	require.Contains(t, stderr, "omg: note: the package bases of other are unknown: no databases\n")
 }
 
-// TestAURLog_Damaged checks that a journal with a fault is used as far as it can be read, and that the fault is shown.
+// TestAURLog_Damaged checks that the readable entries of a damaged journal are used, and that a note or an error describes
+// the damage.
 func TestAURLog_Damaged(t *testing.T) {
 	path := writeJournal(t, aurHome(t))
 	content, err := os.ReadFile(path)
@@ -213,7 +215,7 @@ func TestAURLog_Refused(t *testing.T) {
 	require.Contains(t, stderr, "omg: note: the last dump of the AUR was not used: it was probably incomplete\n")
 }
 
-// TestAURLog_Which checks which of several journals is read.
+// TestAURLog_Which checks which journal is read if several journals exist.
 func TestAURLog_Which(t *testing.T) {
 	home, named := aurHome(t), t.TempDir()
 	writeJournal(t, home)
@@ -236,7 +238,7 @@ func TestAURLog_Which(t *testing.T) {
 	older := filepath.Join(home, "index", journal.Name)
 	require.NoError(t, os.Chtimes(older, time.Time{}, time.Unix(monday, 0)))
 	t.Setenv("OMG_INDEX", fmt.Sprintf("%s:%s", filepath.Dir(older), filepath.Dir(there)))
-	require.Equal(t, there, read(), "the one that was written last")
+	require.Equal(t, there, read(), "the most recently written journal")
 	require.NoError(t, os.Chmod(there, 0o666))
 	code, _, stderr := fake{}.run(t, "aur", "log", "--all")
 	require.Equal(t, exit.Failed, code)

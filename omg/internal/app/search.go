@@ -50,7 +50,7 @@ package of the AUR that is also in a repository is marked as shadowed.
 			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only the repositories"},
 			&cli.BoolFlag{Name: "live", Destination: &o.live, Usage: "query the AUR's server instead of omgd's copy of its data"},
 			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not query the AUR's server"},
-			&cli.StringFlag{Name: "sort", Destination: &o.sort, Usage: "sort by `ORDER`: relevance, name, repo, or for the AUR votes, popularity, modified", Value: wire.SortRelevance},
+			&cli.StringFlag{Name: "sort", Destination: &o.sort, Usage: "sort by `ORDER`: relevance, name or repo; for the AUR also votes, popularity or modified", Value: wire.SortRelevance},
 		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error { return a.search(c, o) },
 	}
