@@ -288,7 +288,7 @@ says fails /mnt/omg daemon logs
 		"negative: 2: ", "many: 2: ",
 		"journal: 0: journalctl --quiet --lines 7 SYSLOG_IDENTIFIER=omgd _UID=0\n",
 		"follows: 0: journalctl --quiet --lines 50 --follow SYSLOG_IDENTIFIER=omgd _UID=0\n",
-		"empty: 0: omg: note: the journal has no messages of omgd: omg daemon status shows whether it is running\n",
+		"empty: 0: omg: note: systemd's journal has no messages of omgd: omg daemon status shows whether it is running\n",
 		"waits: 0: \n", "fails: 3: failed\n",
 	} {
 		require.Contains(t, r.Stdout, want)

@@ -1,5 +1,5 @@
-// Package answers computes the replies to requests from a snapshot. It encodes each result in MessagePack. Packages are
-// stored in this encoding in an index, so it copies them without decoding them.
+// Package answers computes the replies to requests from a snapshot. It encodes each result in MessagePack. An index stores
+// packages in the same encoding, so they are copied into a reply without decoding.
 //
 // A result is split into chunks of at most MaxChunk bytes. The client joins the lists of all chunks (see package wire).
 package answers

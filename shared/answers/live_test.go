@@ -27,7 +27,8 @@ func aurSource(state wire.SourceState, why string) wire.Source {
 	return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}
 }
 
-// halves holds the two parts of a live answer: the chunks that were emitted before and after the query to the AUR.
+// halves holds the two parts of a live answer: the chunks that were emitted before the query to the AUR, and the chunks that
+// were emitted after it.
 type halves struct {
 	queried       bool
 	names         []string // the names for which the AUR was queried
@@ -267,8 +268,8 @@ func TestInfoLive_Errors(t *testing.T) {
 	require.False(t, h.queried)
 }
 
-// TestLive_EmitFails checks that the AUR is not queried if the first part cannot be emitted because the client has
-// disconnected.
+// TestLive_EmitFails checks that the AUR is not queried if the first part of the answer cannot be emitted because the client
+// has disconnected.
 func TestLive_EmitFails(t *testing.T) {
 	e := encoder(t, snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named("bash")...)}})
 	gone := errors.New("gone")

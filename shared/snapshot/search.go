@@ -214,7 +214,7 @@ func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 		return nil, invalid("%d names in one request: at most %d are allowed", len(r.Names), maxNames)
 	}
 	found := &Matches{}
-	var wanted []string // the repositories that the names contain; nil for all repositories, if a name contains no repository
+	var wanted []string // the repositories to search: those in names like core/bash, or nil (all) if a name has no repository
 	all := len(r.Names) == 0
 	for _, target := range r.Names {
 		repo, name, ok := strings.Cut(target, "/")

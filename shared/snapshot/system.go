@@ -61,7 +61,7 @@ func (s *system) orphans(optional bool) []*pacmandb.Installed {
 	return out
 }
 
-// apply returns the local database as libalpm reads it, and the Need of each package by name.
+// apply returns the local database as libalpm reads it. It also returns how strongly each package is needed, by name.
 func (c *Correction) apply(local *pacmandb.Local) (*pacmandb.Local, map[string]Need) {
 	next, needs := *local, make(map[string]Need, len(c.Packages))
 	next.Packages = make([]*pacmandb.Installed, len(c.Packages))

@@ -9,9 +9,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// AUR returns the AUR as a source with the index f of its dump, for an index that omgd does not maintain. It returns nil if
-// the index does not contain the AUR. The source is stale if its dump is older than staleAfter, or than a day if staleAfter
-// is 0.
+// AUR returns the AUR as a source that uses the index f, which omgd does not maintain. It returns nil if the index does not
+// contain the AUR. The source is stale if the dump from which the index was built is older than staleAfter; 0 means a day.
 func AUR(f *pkgindex.File, staleAfter time.Duration) *snapshot.IndexedSource {
 	facts, ok := f.BuildInfo().Source(pkgindex.KindAUR, wire.SourceAUR)
 	if !ok {

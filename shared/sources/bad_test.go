@@ -192,9 +192,9 @@ func TestExamine_BadDatabase(t *testing.T) {
 	}
 }
 
-// test copies the system good and creates the fault in the database core of the copy. It checks the states of all
-// repositories, restores the database, and checks that the state of core is ok again. The parameter kind says which index
-// core has. The kind "of another path" means an index of the database core in the directory of the system other.
+// test creates the fault in the database core of a copy of the system good. It checks the states of all repositories,
+// restores the database, and checks that the state of core is ok again. The parameter kind says which index of core exists.
+// With the kind "of another path", the index was built from the database core of the system other.
 func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	s := good.copy(t)
 	readableByOthers(t, filepath.Dir(s.db))

@@ -23,7 +23,7 @@ type downloads struct {
 	at  time.Time // the modification time of pacman's databases
 }
 
-// download adds a downloaded database and its index. The modification time of the database is d.at minus age.
+// download adds a downloaded database and its index. The downloaded database is older than pacman's database by age.
 func (d *downloads) download(t testing.TB, repo string, age time.Duration) {
 	t.Helper()
 	path := filepath.Join(d.dir, repo+".db")
@@ -95,8 +95,8 @@ func TestReplace(t *testing.T) {
 		require.Empty(t, got["multilib"].Why)
 		require.NotNil(t, got["multilib"].Index)
 
-		// Without the additional minute, less than two hours could have passed: the files have real times, which are later
-		// than the virtual time.
+		// The files have times of the real clock, which are later than the virtual time. Without the additional minute, their
+		// age could therefore be less than two hours.
 		time.Sleep(2*time.Hour + time.Minute)
 		got = d.replaced(t, time.Hour, refused)
 		require.Equal(t, wire.SourceStale, got["core"].State)

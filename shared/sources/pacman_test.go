@@ -181,7 +181,7 @@ func TestWatched(t *testing.T) {
 	require.ElementsMatch(t, []string{s.conf, included, second, end, target, filepath.Join(parts, "a.conf")}, files)
 }
 
-// TestDatabaseFile checks that the name of a repository from a database file is the name of the file.
+// TestDatabaseFile checks that a repository that is read from a single database file is named after this file.
 func TestDatabaseFile(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
 	t.Chdir(filepath.Join(s.db, "sync"))
@@ -217,7 +217,7 @@ func TestUnread(t *testing.T) {
 	require.Equal(t, "local/x-1-1 has no desc, and 6 more", p.Why)
 }
 
-// TestUnread_Packages checks that the local database still lists packages whose file desc is damaged, by their names.
+// TestUnread_Packages checks that the local database still contains a package whose file desc is damaged, at least its name.
 func TestUnread_Packages(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Installed: 10, Seed: 1})
 	local, err := pacmandb.ReadLocal(t.Context(), s.db)

@@ -101,8 +101,8 @@ func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
 	return e
 }
 
-// linked reports whether a path is a symbolic link. If opening the path fails because a file does not exist, this shows
-// whether the path is a broken link or is missing itself.
+// linked reports whether a path is a symbolic link. If the path cannot be opened because a file does not exist, linked tells
+// a broken link from a missing path.
 func linked(path string) bool {
 	fi, err := os.Lstat(path)
 	return err == nil && fi.Mode()&fs.ModeSymlink != 0
@@ -129,7 +129,7 @@ func (e *Examined) failed(r *Repository, x *Index, err error) {
 	e.SetFailed(withRemedy(err))
 }
 
-// SetBuilt sets the new index of the database.
+// SetBuilt must be called when an index of the current database has been built. The source then uses the new index f.
 func (e *Examined) SetBuilt(f *pkgindex.File) {
 	e.Index, e.Outdated, e.NeedsBuild = f, false, false
 }

@@ -60,7 +60,7 @@ func info(c *cli.Context) error {
 	}))
 }
 
-// flushed flushes w. It returns err or, if err is nil, the error of the flush.
+// flushed flushes w. It returns err if err is not nil, and otherwise the error that Flush returned.
 func flushed(w *bufio.Writer, err error) error {
 	if failed := w.Flush(); err == nil {
 		err = exit.With(exit.Failed, failed)

@@ -213,8 +213,8 @@ func TestInfo_InstalledUnknown(t *testing.T) {
 	}
 }
 
-// TestPartsInTurn checks that packages of the repositories are printed before the AUR has answered. JSON is printed at the
-// end, as one document.
+// TestPartsInTurn checks that packages of the repositories are printed before the AUR has answered. With --json, all
+// packages are printed at the end, as one document.
 func TestPartsInTurn(t *testing.T) {
 	f := fake{
 		waits:  true,

@@ -318,6 +318,6 @@ func (a *app) noteLog(log *aurLog) {
 	}
 	now := time.Now()
 	if log.Observed.To > 0 && now.Sub(time.Unix(log.Observed.To, 0)) > oldJournal {
-		a.printNote("the AUR was last observed for the journal " + show.RelativeTime(log.Observed.To, now))
+		a.printNote("the journal's last observation of the AUR was " + show.RelativeTime(log.Observed.To, now))
 	}
 }

@@ -115,7 +115,7 @@ func TestAURLog(t *testing.T) {
 			code, stdout, stderr := c.fake.run(t, append([]string{"aur", "log"}, c.args...)...)
 			require.Equal(t, exit.OK, code, stderr)
 			require.Equal(t, c.want, stdout)
-			require.Regexp(t, `^(omg: note: the AUR was last observed for the journal .* ago\n)?$`, stderr)
+			require.Regexp(t, `^(omg: note: the journal's last observation of the AUR was .* ago\n)?$`, stderr)
 		})
 	}
 }

@@ -89,9 +89,9 @@ func TestCertain(t *testing.T) {
 		name  string
 		basis wire.Basis
 		local bool   // if set, the local database is the uncertain source; otherwise a repository is
-		sure  bool   // whether omg treats the result as certain, because pacman would use the same databases
+		sure  bool   // whether omg treats the result as certain
 		empty bool   // whether an empty result is a failure, because data that could have filled it is missing
-		note  string // a part of the note that every command prints; empty if not every command prints a note
+		note  string // text that the notes of every command must contain
 	}{
 		{name: "ok", basis: wire.Basis{Sources: core(wire.SourceOK, false)}, sure: true},
 		{name: "an old database", basis: wire.Basis{Sources: core(wire.SourceStale, false)}, sure: true},

@@ -71,7 +71,7 @@ func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequ
 		return nil, command.Usagef("--live and --offline exclude each other")
 	case o.aur:
 		r.OnlyAUR = true
-		r.Repos = []string{wire.SourceAUR} // for earlier versions of omgd, which ignore OnlyAUR
+		r.Repos = []string{wire.SourceAUR} // needed by earlier versions of omgd, which do not know OnlyAUR
 	}
 	if len(r.Words) == 0 && len(r.Repos) == 0 {
 		return nil, command.Usagef("search needs at least one word, e.g. omg search firefox")

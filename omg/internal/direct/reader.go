@@ -183,10 +183,10 @@ func (r *reader) slower(why []string) string {
 	return "no daemon and no index, so " + read + ": omg daemon start speeds this up"
 }
 
-// examine returns a repository as a source, in the result e. If an index matches the repository's database, e contains
-// this index; otherwise e contains the state of the database. If e.NeedsBuild is set, the caller must read the database,
-// and the result why is the reason, in words for the user. If the database cannot be read, the caller must use the result
-// earlier instead of e. This result contains the last index, if there is one.
+// examine returns a repository as a source. The first result contains the index that matches the repository's database, or
+// the state of the database if no index matches. If NeedsBuild is true in this result, the caller must read the database;
+// why is the reason for this, in words for the user. If reading the database fails, the caller must use the second result
+// instead of the first one. The second result contains the last index, if there is one.
 func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earlier sources.Examined, why string) {
 	indexes, why := r.indexes(repo)
 	e = repo.Examine(ctx, nil)

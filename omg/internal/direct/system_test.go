@@ -193,7 +193,8 @@ type bad struct {
 	make  func(t *testing.T, path string)
 }
 
-// content returns a function that changes the content of a database file. The function damage returns the new content.
+// content returns a function that replaces the content of a database file by the result of the function damage, which gets
+// the good content.
 func content(damage func(good []byte) []byte) func(*testing.T, string) {
 	return func(t *testing.T, path string) {
 		good, err := os.ReadFile(path)

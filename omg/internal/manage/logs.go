@@ -13,21 +13,22 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// journals lists the directories of the journal's files.
+// journals lists the directories in which systemd's journal stores its files.
 var journals = []string{"/run/log/journal", "/var/log/journal"}
 
 // syslogs lists the files to which syslog daemons write.
 var syslogs = []string{"/var/log/daemon.log", "/var/log/syslog", "/var/log/messages", "/var/log/everything.log"}
 
 var (
-	// ErrNoLog means that no log has messages of omgd.
+	// ErrNoLog means that omg found no log that contains messages of omgd.
 	ErrNoLog = errors.New("no log of omgd found")
-	// ErrNoEntries means that the journal has no messages of omgd.
-	ErrNoEntries = errors.New("the journal has no messages of omgd: omg daemon status shows whether it is running")
+	// ErrNoEntries means that systemd's journal contains no messages of omgd.
+	ErrNoEntries = errors.New("systemd's journal has no messages of omgd: omg daemon status shows whether it is running")
 )
 
-// Logs prints the last lines that the user's daemons have logged. It reads the journal or, if there is no journal, the
-// files of syslog. If follow is true, Logs also prints new lines until it is interrupted, which needs the journal.
+// Logs prints the last lines that the user's daemons have logged. It reads systemd's journal or, if there is no such
+// journal, the files of syslog. If follow is true, Logs also prints new lines until it is interrupted. Only systemd's
+// journal allows this.
 func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) (code int, err error) {
 	for _, dir := range journals {
 		if _, err := os.Stat(dir); err != nil {
@@ -56,7 +57,7 @@ func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) 
 	return 0, fmt.Errorf("%w: run omgd --foreground to see its messages", ErrNoLog)
 }
 
-// journal prints the last lines from the journal.
+// journal prints the last lines that omgd has written to systemd's journal.
 func (d *Daemon) journal(ctx context.Context, lines int, follow bool) (code int, err error) {
 	journalctl := func(lines int, more ...string) []string {
 		args := append([]string{"journalctl", "--quiet", "--lines", strconv.Itoa(lines)}, more...)

@@ -95,7 +95,7 @@ func connected[R any](ctx context.Context, b *Backend, question func(*client.Con
 	return r, err
 }
 
-// dial connects to the first daemon that runs: the user's own, then the system's.
+// dial connects to the user's own daemon or, if it does not run, to the system-wide daemon.
 func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 	for i, socket := range b.env.Sockets(b.o.Socket) {
 		next, failed := client.Dial(ctx, socket, client.Options{Trust: b.env.Trusts, Name: "omg " + version.String()})
@@ -130,7 +130,8 @@ func (b *Backend) fallBack(err error) error {
 		}
 		reason = refused.Message
 		if refused.Code == wire.CodeNotReady {
-			reason, _, _ = strings.Cut(reason, ": ") // omg-direct prints the details itself if it cannot answer the request
+			// Leave out the details of the error: if omg-direct cannot answer either, its own error contains them.
+			reason, _, _ = strings.Cut(reason, ": ")
 		}
 	}
 	if b.served == nil && (b.o.DBPath == "" || b.o.PacmanConfig == "") && !b.countsAsNone(err) {

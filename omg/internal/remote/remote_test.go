@@ -194,8 +194,8 @@ func TestBreak(t *testing.T) {
 	}
 }
 
-// TestBreak_Gone checks what happens if the daemon ends before omg repeats a request. Without the daemon's greeting, it
-// is not known which databases the daemon reads.
+// TestBreak_Gone checks what happens if the daemon ends during a request and omg cannot connect again. If the daemon's
+// greeting has named the databases that the daemon reads, omg-direct answers from them. Otherwise the request fails.
 func TestBreak_Gone(t *testing.T) {
 	for _, known := range []bool{true, false} {
 		w := newTestUser(t)

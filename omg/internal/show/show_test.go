@@ -227,7 +227,7 @@ func requireHarmless(t *testing.T, s string, columns int) {
 			}
 		}
 		require.Equal(t, map[bool]int{true: 20, false: 24}[pkg.AUR == nil], own, "%q", info)
-		// The variable own does not count three lines: the second lines of two fields, and the blank line after the block.
+		// The block has three lines that own does not count: two fields have a second line, and a blank line ends the block.
 		if columns == 0 {
 			require.Equal(t, own+3, strings.Count(info, "\n"), "%q", info)
 		}

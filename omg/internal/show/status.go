@@ -175,7 +175,7 @@ type numbered struct {
 	what string
 }
 
-// join lists the counts in a line. It leaves out a count of zero unless it is marked with a question mark.
+// join lists the counts in a line. A count of zero is left out, unless the count has a question mark.
 func join(counts []numbered) string {
 	var parts []string
 	for _, c := range counts {
