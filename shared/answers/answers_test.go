@@ -143,7 +143,7 @@ func lookedUp(t testing.TB, chunks [][]byte) (r wire.InfoResult) {
 	return r
 }
 
-// packages returns the decoded packages of some hits.
+// packages returns the decoded packages of the given hits.
 func packages(t testing.TB, s *snapshot.Snapshot, hits []pkgindex.Hit, details bool) (list []wire.Package) {
 	t.Helper()
 	require.NoError(t, s.Each(hits, details, func(p *wire.Package) error {

@@ -17,8 +17,8 @@ type writer struct {
 	emit  Emit
 	buf   bytes.Buffer
 	enc   *msgpack.Encoder
-	count uint32 // the number of elements in the open list
-	at    int    // where the length of the open list is stored, as an offset in buf
+	count uint32 // the number of elements in the list that is being written
+	at    int    // the offset in buf at which the length of this list is stored
 }
 
 var writers = sync.Pool{New: func() any {
@@ -95,14 +95,14 @@ func (w *writer) list(key string) {
 	w.at, w.count = w.buf.Len()-4, 0
 }
 
-// element begins a new element of the open list. The element is a map, and the caller must write the given number of
-// key-value pairs.
+// element begins a new element of the list that is being written. The element is a map, and the caller must write the given
+// number of key-value pairs.
 func (w *writer) element(pairs int) {
 	w.count++
 	w.mapLen(pairs)
 }
 
-// elementOf encodes the value v and adds it to the open list.
+// elementOf encodes the value v and adds it to the list that is being written.
 func (w *writer) elementOf(v any) error {
 	b, err := msgpack.Marshal(v)
 	if err != nil {
@@ -136,7 +136,7 @@ func (w *writer) next(n int) error {
 	return nil
 }
 
-// flush fills in the length of the open list and emits the current chunk.
+// flush fills in the length of the current list and emits the current chunk.
 func (w *writer) flush(more bool) error {
 	binary.BigEndian.PutUint32(w.buf.Bytes()[w.at:], w.count)
 	err := w.emit(w.buf.Bytes(), more)

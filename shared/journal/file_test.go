@@ -174,7 +174,7 @@ func TestRead_Damaged(t *testing.T) {
 		in-- // the damaged entry
 		got, s := all(t, path)
 		require.NotEmpty(t, s.Problem())
-		lost := at-ends[in] < 8 // the length, or its checksum
+		lost := at-ends[in] < 8 // the changed byte is in the length of the payload, or in the checksum of this length
 		var want []*Entry
 		if lost {
 			want = slices.Clone(entries[:in])

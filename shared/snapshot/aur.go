@@ -47,8 +47,8 @@ func (s *Snapshot) namesAUR() bool {
 	return !slices.ContainsFunc(s.in.Repositories, func(src IndexedSource) bool { return src.Name == wire.SourceAUR })
 }
 
-// WithoutAUR returns a copy of the snapshot whose AUR has no packages and is not in the sources of results. The name aur
-// stays valid in requests.
+// WithoutAUR returns a copy of the snapshot without the AUR: no package is from the AUR, and results do not list the AUR as
+// a source. A request may still name the source aur.
 func (s *Snapshot) WithoutAUR() (*Snapshot, error) {
 	none, err := emptyAUR()
 	if err != nil {

@@ -152,8 +152,8 @@ func partialCounts(t *testing.T, in Inputs) (partial string, counts wire.Counts)
 	return strings.Join(status.PartialCounts, " "), status.Counts
 }
 
-// TestDegraded_Repository checks that no result is partial while every repository has an index. If one has none, each
-// result that this repository could change must be partial, and a request for this repository alone must fail.
+// TestDegraded_Repository checks that no result is partial while every repository has an index. If a repository has no index,
+// each result that this repository could change must be partial, and a request for this repository alone must fail.
 func TestDegraded_Repository(t *testing.T) {
 	for name, c := range map[string]struct {
 		state    wire.SourceState

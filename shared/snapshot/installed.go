@@ -69,8 +69,8 @@ func (s *Snapshot) filter(kind string) ([]*pacmandb.Installed, error) {
 	return nil, invalid("no filter %q", kind)
 }
 
-// named looks up names in a list of installed packages. Like pacman, it finds the package with a name or, if no package has
-// this name, a package that provides it. It also returns the names for which it found no package.
+// named looks up names in a list of installed packages. Like pacman, it finds the package that has a name or, if there is no
+// such package, a package that provides the name. The result missing lists the names for which no package was found.
 func (s *Snapshot) named(packages []*pacmandb.Installed, names []string) (kept []*pacmandb.Installed, missing []string) {
 	in := make(map[*pacmandb.Installed]bool, len(packages))
 	for _, p := range packages {

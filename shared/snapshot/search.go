@@ -51,7 +51,7 @@ func fromQuery(err error) error {
 	return err
 }
 
-// Check reports whether Search could run a request. It returns an error if the request is invalid, or if the requested
+// Check returns an error if Search could not run the request, because the request is invalid or because the requested
 // repositories cannot be searched.
 func (s *Snapshot) Check(r *wire.SearchRequest) error {
 	_, err := s.parse(r)

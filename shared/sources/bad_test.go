@@ -162,7 +162,7 @@ func asOther(t *testing.T, f func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		runtime.LockOSThread() // never unlocked, so that the thread, whose user ID is changed, ends with the goroutine
+		runtime.LockOSThread() // Without an unlock, the thread ends with the goroutine. No other code runs with its user ID.
 		if err = unix.Setfsuid(65534); err == nil {
 			f()
 		}

@@ -149,7 +149,7 @@ func TestReplace_Bad(t *testing.T) {
 }
 
 // TestReplace_BadSystem checks which database is used if pacman's database is unreadable and the downloaded database is
-// older. Pacman's database is used only if it has an index newer than the downloaded database, or if it is being indexed.
+// older. Pacman's database is used only if its index is newer than the downloaded database, or if it is being indexed.
 func TestReplace_BadSystem(t *testing.T) {
 	d := &downloads{system: generate(t, fixture.Options{Packages: 20, Seed: 1}), dir: t.TempDir(), at: time.Now()}
 	core := d.repository(t, "core")

@@ -165,8 +165,8 @@ func RemoveOldIndexes(dataDir string) {
 	}
 }
 
-// current reports whether the file at path still has the content from which an index was built. It compares the file's
-// stamp with the origin's or, if the stamps differ, the file's digest with the index's.
+// current reports whether the file at path still has the content from which an index was built. It compares the stamp of the
+// file with the stamp in the origin. If these differ, it compares the digest of the file with the digest in the index.
 func (o Origins) current(ctx context.Context, path string, now sourcefile.Stamp, built pkgindex.SourceInfo) (bool, error) {
 	if now.Size != built.Size {
 		return false, nil

@@ -136,8 +136,8 @@ func (p *Pacman) Root() string {
 }
 
 // WatchPaths returns the paths that must be watched, because a change at one of them can change results. The slice dirs
-// lists directories in which every file matters. The slice files lists single files: configuration files, symbolic links in
-// the paths of configuration files, databases and directories, and the targets of these links.
+// lists directories in which every file matters. The slice files lists single files: the configuration files, the databases
+// outside the usual directory, and the symbolic links in the paths of all these files and directories with their targets.
 func (p *Pacman) WatchPaths() (dirs, files []string) {
 	dirs = []string{p.DBPath, filepath.Join(p.DBPath, "local"), filepath.Join(p.DBPath, "sync")}
 	for _, dir := range p.Config.Dirs {

@@ -201,8 +201,8 @@ func TestDatabaseFile(t *testing.T) {
 	}
 }
 
-// TestUnread checks that UnreadablePackages returns a text, which makes results partial, only for a package that could not
-// be read, and a problem for every warning.
+// TestUnread checks that UnreadablePackages returns a text only for a package that could not be read, but a problem for every
+// warning. The text makes results partial.
 func TestUnread(t *testing.T) {
 	unread, p := UnreadablePackages(nil)
 	require.Empty(t, unread)

@@ -16,7 +16,7 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// schema is the version of the JSON output; see schema in omg/internal/app.
+// schema is the version of omg-index's JSON output. It changes by the same rules as the schema of omg's JSON output.
 const schema = 1
 
 // defaultIndex is the paragraph of the help that describes the argument FILE and its default.

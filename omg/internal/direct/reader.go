@@ -27,8 +27,8 @@ type reader struct {
 	*Backend
 	config config.Config
 	named  bool             // the user named indexes; omg's own indexes are not used
-	static []*sources.Index // those indexes named by the user that are usable
-	bad    error            // why the other indexes named by the user are unusable
+	static []*sources.Index // the usable indexes among the indexes that the user named
+	bad    error            // the errors of unusable indexes that the user named
 	opened []*pkgindex.File
 }
 

@@ -64,8 +64,8 @@ func reason(r string) string {
 	return "Unknown"
 }
 
-// installedValidation returns how a package was validated. Unlike for a repository's package, an empty list means
-// unknown, and "none" is possible.
+// installedValidation returns how an installed package was validated. An empty list means unknown; for a package of a
+// repository, it would mean that the package is not validated.
 func installedValidation(names []string) []string {
 	switch {
 	case len(names) == 0:

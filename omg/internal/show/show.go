@@ -182,7 +182,7 @@ func (p printer) list(name string, texts []string) {
 		case p.Width > value && at+w+2 >= p.Width:
 			p.newline(value)
 			at = value
-		case at != value: // no separator if the line contains only empty texts so far
+		case at != value: // no separator if the line is still empty or contains only empty strings
 			p.raw("  ")
 			at += 2
 		}
