@@ -50,7 +50,7 @@ type limits struct {
 // realLimits allow a journal that covers several years: the events of one day need about 30 KB.
 var realLimits = limits{file: 48 << 20, kept: 36 << 20, body: 8 << 20}
 
-// Outcome says whether an observation was compared with the previous one, and why not.
+// Outcome says whether an observation was compared with the previous one, or why it was not.
 type Outcome uint8
 
 // The outcomes of observations. The numbers are written to files: a number never changes its meaning.

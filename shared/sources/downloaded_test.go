@@ -23,7 +23,8 @@ type downloads struct {
 	at  time.Time // the modification time of pacman's databases
 }
 
-// download adds a downloaded database and its index. The downloaded database is older than pacman's database by age.
+// download adds a downloaded database and its index. The parameter age says how much older the downloaded database is than
+// pacman's database.
 func (d *downloads) download(t testing.TB, repo string, age time.Duration) {
 	t.Helper()
 	path := filepath.Join(d.dir, repo+".db")

@@ -38,7 +38,7 @@ prints each event as a line of JSON. The lines are sorted by package base. The k
 are pkgbase, event, from and to (the old and the new value, or null if there is no
 value), and between (the times of the two dumps). Events are: maintainer changed,
 orphaned, adopted, co-maintainer added, co-maintainer removed, deleted, recreated,
-first seen, updated after more than a year, host of the URL changed, new dependency
+first seen, updated after at least a year, host of the URL changed, new dependency
 on a package that is at most 90 days old, and flagged out of date.
 
 The time of a dump is the modification time of its file, which curl -R sets. If NEW is

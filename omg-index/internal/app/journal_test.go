@@ -20,8 +20,8 @@ import (
 // sunday is the time of the first dump.
 var sunday = time.Date(2026, 9, 20, 12, 0, 0, 0, time.UTC)
 
-// writeDump writes a dump of 30 package bases, and returns its path. The time of the dump is day days after sunday. The map
-// changes holds fields to change in the first package base.
+// writeDump writes a dump of 30 package bases, and returns its path. The parameter day is the number of days from sunday to
+// the time of the dump. The map changes holds fields to change in the first package base.
 func (w *testSystem) writeDump(day int, changes map[string]any) string {
 	w.t.Helper()
 	var packages []map[string]any
