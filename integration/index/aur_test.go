@@ -36,7 +36,7 @@ func TestAUR_Alone(t *testing.T) {
 	dir := s.Path(".local/share/omg/index")
 	own := filepath.Join(dir, "aur.omgidx")
 	require.Equal(t, "aur: 400 packages", r.Lines()[0])
-	require.Regexp(t, "^"+dir+`: 400 packages, \d+ bytes, \d+ms$`, r.Lines()[1])
+	require.Regexp(t, "^"+dir+`: 400 packages, \d+ bytes, \S+s$`, r.Lines()[1])
 	require.Equal(t, []string{"aur.omgidx", "aur.omgidx.origin"}, harness.Names(t, dir))
 	require.Equal(t, own+": 400 packages, ok\n", s.Run("omg-index", "verify", own).Stdout)
 	info := s.Run("omg-index", "info", own).Stdout

@@ -25,7 +25,7 @@ func TestBuild_Directory(t *testing.T) {
 	w := newTestSystem(t)
 	r := w.built()
 	require.Equal(t, []string{"core: 24 packages", "extra: 252 packages", "multilib: 24 packages"}, r.lines()[:3])
-	require.Regexp(t, "^"+w.indexes()+`: 300 packages, \d+ bytes, \d+ms$`, r.lines()[3])
+	require.Regexp(t, "^"+w.indexes()+`: 300 packages, \d+ bytes, \S+s$`, r.lines()[3])
 	require.Equal(t, []string{
 		"core.omgidx", "core.omgidx.origin", "extra.omgidx", "extra.omgidx.origin", "multilib.omgidx", "multilib.omgidx.origin",
 	}, w.files(w.indexes()))
@@ -166,7 +166,7 @@ func TestBuild_File(t *testing.T) {
 	out := w.path("one.omgidx")
 	r := w.built("--repo", "multilib", "--repo", "core", "-o", out)
 	require.Equal(t, []string{"core: 24 packages", "multilib: 24 packages"}, r.lines()[:2], "in the order of the configuration")
-	require.Regexp(t, "^"+out+`: 48 packages, \d+ bytes, \d+ms$`, r.lines()[2])
+	require.Regexp(t, "^"+out+`: 48 packages, \d+ bytes, \S+s$`, r.lines()[2])
 	require.Len(t, sources.ReadOrigins(out, func(uint32) bool { return true }), 2)
 	require.NoDirExists(t, w.indexes())
 
