@@ -28,10 +28,10 @@ var quiet = log.New(io.Discard, "", 0)
 // signed both.
 type Certificates struct {
 	// File contains the authority's certificate: a program with SSL_CERT_FILE set to it accepts the server.
-	File    string
-	good    tls.Certificate
-	old     tls.Certificate
-	expired atomic.Bool
+	File       string
+	valid      tls.Certificate
+	expired    tls.Certificate
+	useExpired atomic.Bool
 }
 
 // NewCertificates creates an authority and its certificates.
@@ -61,15 +61,15 @@ func NewCertificates(t testing.TB) *Certificates {
 		require.NoError(t, err)
 		return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 	}
-	c.good, c.old = issue(2, now.AddDate(0, 1, 0)), issue(3, now.AddDate(0, 0, -1))
+	c.valid, c.expired = issue(2, now.AddDate(0, 1, 0)), issue(3, now.AddDate(0, 0, -1))
 	return c
 }
 
 func (c *Certificates) config() *tls.Config {
 	return &tls.Config{GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) {
-		cert := c.good
-		if c.expired.Load() {
-			cert = c.old
+		cert := c.valid
+		if c.useExpired.Load() {
+			cert = c.expired
 		}
 		// Without session tickets, each connection gets the current certificate.
 		return &tls.Config{

@@ -134,7 +134,7 @@ func (s *Server) Accept(t testing.TB) {
 func (s *Server) StopFaults(t testing.TB) {
 	t.Helper()
 	s.Set(nil)
-	if s.certs != nil && s.certs.expired.Load() {
+	if s.certs != nil && s.certs.useExpired.Load() {
 		s.Expire(false)
 	}
 	s.Accept(t)
@@ -143,7 +143,7 @@ func (s *Server) StopFaults(t testing.TB) {
 // Expire makes the server use the expired certificate or, if expired is false, the valid one. It closes all open
 // connections, because they use the previous certificate.
 func (s *Server) Expire(expired bool) {
-	s.certs.expired.Store(expired)
+	s.certs.useExpired.Store(expired)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.serving != nil {

@@ -27,7 +27,7 @@ import (
 //     or change libalpm's lists.
 //   - A log callback is a named function: cgo must not be given a closure.
 
-// answer answers a request that check() has accepted.
+// answer answers a request that checkRequest() has accepted.
 func answer(op string, req *alpmproto.Request) (*alpmproto.Reply, error) {
 	a := &alpmproto.Reply{LibAlpm: alpm.Version()}
 	s, err := open(req)

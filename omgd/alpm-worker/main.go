@@ -62,7 +62,7 @@ func reply(in io.Reader) (frames []byte, err error) {
 		return nil, wire.Errorf(wire.CodeInvalid, "invalid request: %v", err)
 	}
 	op := string(head.Op)
-	if err := check(op, &req); err != nil {
+	if err := checkRequest(op, &req); err != nil {
 		return nil, err
 	}
 	a, err := answer(op, &req)
@@ -76,8 +76,8 @@ func reply(in io.Reader) (frames []byte, err error) {
 	return frames, nil
 }
 
-// check returns an error unless the request is valid for its operation.
-func check(op string, req *alpmproto.Request) error {
+// checkRequest returns an error unless the request is valid for its operation.
+func checkRequest(op string, req *alpmproto.Request) error {
 	switch op {
 	case alpmproto.OpFacts:
 	case alpmproto.OpSearch:

@@ -122,7 +122,7 @@ func setFlags(flags []cli.Flag) {
 		case *cli.StringSliceFlag:
 			f.Action = func(_ *cli.Context, values []string) error {
 				if slices.Contains(values, "") {
-					return Usagef("%s must not be empty", dashed(f.Name))
+					return Usagef("%s must not be empty", withDashes(f.Name))
 				}
 				return nil
 			}
@@ -140,19 +140,19 @@ func rewriteFlagError(message string) string {
 		return fmt.Sprintf("unknown flag %q", name) // package flag does not report whether one dash or two were typed
 	}
 	if name, ok := strings.CutPrefix(message, "flag needs an argument: -"); ok {
-		return dashed(name) + " needs a value"
+		return withDashes(name) + " needs a value"
 	}
 	for _, how := range [][2]string{{"invalid value ", " for flag -"}, {"invalid boolean value ", " for -"}} {
 		rest, ok := strings.CutPrefix(message, how[0])
 		if at := strings.LastIndex(rest, how[1]); ok && at >= 0 {
 			name, _, _ := strings.Cut(rest[at+len(how[1]):], ":")
-			return "invalid value " + rest[:at] + " for " + dashed(name)
+			return "invalid value " + rest[:at] + " for " + withDashes(name)
 		}
 	}
 	return message
 }
 
-func dashed(flag string) string {
+func withDashes(flag string) string {
 	if len(flag) == 1 {
 		return "-" + flag
 	}

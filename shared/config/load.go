@@ -250,15 +250,15 @@ func (l *Loaded) Settings() []Setting {
 			origin = "default"
 		}
 		out[i] = Setting{
-			Key: k.name, Value: formatted(k.in(&l.Config).Interface()), Origin: origin,
-			Default: formatted(k.in(&defaults).Interface()), Variable: k.variable(), Reloads: k.reloads(),
+			Key: k.name, Value: settingValue(k.in(&l.Config).Interface()), Origin: origin,
+			Default: settingValue(k.in(&defaults).Interface()), Variable: k.variable(), Reloads: k.reloads(),
 		}
 	}
 	return out
 }
 
-// formatted returns the value of a field of Config in the form that Setting.Value has: times and sizes become strings.
-func formatted(v any) any {
+// settingValue returns the value of a field of Config in the form that Setting.Value has: times and sizes become strings.
+func settingValue(v any) any {
 	switch v := v.(type) {
 	case fmt.Stringer:
 		return v.String()

@@ -49,7 +49,7 @@ func TestDefault(t *testing.T) {
 	for _, k := range keys() {
 		require.Regexp(t, `^[a-z_]+(\.[a-z_]+)+$`, k.name)
 		c := Default()
-		v := value{text: fmt.Sprint(formatted(k.in(&c).Interface()))}
+		v := value{text: fmt.Sprint(settingValue(k.in(&c).Interface()))}
 		if k.field.Type.Kind() == reflect.Slice {
 			continue
 		}

@@ -42,23 +42,23 @@ func (b *Builder) AddSource(name string, kind Kind) *SourceBuilder {
 
 func newSource(name string, kind Kind) *SourceBuilder {
 	return &SourceBuilder{
-		facts:  SourceInfo{Name: name, Kind: kind},
-		enc:    newRecordEncoder(),
-		values: make(map[termKey]uint32),
+		facts:         SourceInfo{Name: name, Kind: kind},
+		recordEncoder: newRecordEncoder(),
+		values:        make(map[termKey]uint32),
 	}
 }
 
 // SourceBuilder is a repository or the AUR in an index that is being built.
 type SourceBuilder struct {
-	facts   SourceInfo
-	enc     *recordEncoder
-	docs    []buildDoc
-	records arena
-	record  []byte // the record of the package that Add is adding
-	text    []byte
-	values  map[termKey]uint32
-	keys    []termKey
-	terms   []termUse
+	facts         SourceInfo
+	recordEncoder *recordEncoder
+	docs          []buildDoc
+	records       arena
+	record        []byte // the record of the package that Add is adding
+	text          []byte
+	values        map[termKey]uint32
+	keys          []termKey
+	terms         []termUse
 }
 
 // buildDoc is a package that was added.
@@ -120,7 +120,7 @@ func (s *SourceBuilder) Add(p *wire.Package) error {
 	if s.records.size > maxSectionLen-wire.MaxFrame || len(s.text) > maxSectionLen-wire.MaxFrame {
 		return fmt.Errorf("%w: %s", ErrTooLarge, s.facts.Name)
 	}
-	s.record = s.enc.append(s.record[:0], p)
+	s.record = s.recordEncoder.append(s.record[:0], p)
 	if err := checkRecord(s.record); err != nil {
 		return fmt.Errorf("%s/%s: %w", s.facts.Name, p.Name, err)
 	}
@@ -312,7 +312,7 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 		for _, d := range s.docs {
 			out.write(s.records.get(d.record))
 		}
-		s.records, s.enc, s.record = arena{}, nil, nil // free the records: they use most of the memory, and the next steps do not need them
+		s.records, s.recordEncoder, s.record = arena{}, nil, nil // free the records: they use most of the memory, and the next steps do not need them
 	}
 	out.end()
 	out.begin(secText)

@@ -14,7 +14,7 @@ type Query struct {
 	repos   []string // the repositories to search; if empty, the query searches all repositories
 	noAUR   bool     // the AUR is not searched
 	onlyAUR bool     // only the AUR is searched
-	sort    string
+	sortBy  string
 
 	// Pause, if not nil, is called regularly during a search. If Pause returns an error, the search ends with that
 	// error.
@@ -72,7 +72,7 @@ const (
 
 // ParseQuery parses the words of a request. Its error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
-	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, onlyAUR: r.OnlyAUR, sort: r.Sort}
+	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, onlyAUR: r.OnlyAUR, sortBy: r.Sort}
 	if r.Sort != "" && !slices.Contains(sorts, r.Sort) {
 		last := len(sorts) - 1
 		return nil, invalidQuery("cannot sort by %q: use %s or %s", r.Sort, strings.Join(sorts[:last], ", "), sorts[last])

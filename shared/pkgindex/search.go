@@ -47,7 +47,7 @@ func (s *Set) Search(q *Query, limit int) (r Result, err error) {
 		r.Total = len(sc.keys)
 		sc.sortKeys(len(s.parts))
 		r.Hits = make([]Hit, 0, min(limit, r.Total))
-		if by := q.sort; by == wire.SortName || by == wire.SortRepo {
+		if by := q.sortBy; by == wire.SortName || by == wire.SortRepo {
 			r.Hits, err = s.sortByName(appendHits(r.Hits, sc.sorted), by == wire.SortRepo)
 			r.Hits = r.Hits[:min(limit, r.Total)]
 			return err

@@ -68,7 +68,7 @@ func (w *dirChain) up() *level {
 	}
 	switch {
 	case dir == w.top || dir == "/":
-	case remote && !p.env.Remote:
+	case remote && !p.env.CrossRemote:
 		p.addNote(dir, "on a network file system or FUSE: its parent directories are not searched")
 	default:
 		w.next = filepath.Dir(dir)

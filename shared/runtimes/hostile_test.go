@@ -175,7 +175,7 @@ func TestDirectory_RemoteFileSystem(t *testing.T) {
 	require.Equal(t, []string{"~/src/project: on a network file system or FUSE: its parent directories are not searched"}, w.notes(p))
 
 	env := w.env()
-	env.Remote = true
+	env.CrossRemote = true
 	p = New(env)
 	p.remote = func(int) bool { return true }
 	require.Equal(t, "3.3.0 missing pin 3.3.0 ~/src/.ruby-version", w.format(p.Active(Ruby)))

@@ -9,16 +9,16 @@ import (
 
 // mise contains the settings that decide which configuration files of mise are read, and the files that have been read.
 type mise struct {
-	names        []string        // names of the configuration files in a directory, by precedence
-	envs         []string        // the environments in MISE_ENV; later environments take precedence
-	envFragments bool            // the setting env_conf_d: conf.d/NAME.ENV.toml only applies to the environment ENV
-	toolVersions []string        // names of the files in asdf's format, by precedence; by default .tool-versions
-	ceilings     map[string]bool // the directories in mise's setting ceiling_paths, at which its search upwards ends
-	ignored      []string        // configuration files that must not be read, and directories of such files
-	files        map[string]*miseFile
-	locks        map[string]map[string][]string // the locked versions, by the lock file's path and the tool
-	settings     *miseSettings
-	blocked      map[string]bool // runtimes that mise does not manage here, because the file requests them only for other systems
+	names          []string        // names of the configuration files in a directory, by precedence
+	envs           []string        // the environments in MISE_ENV; later environments take precedence
+	envFragments   bool            // the setting env_conf_d: conf.d/NAME.ENV.toml only applies to the environment ENV
+	toolVersions   []string        // names of the files in asdf's format, by precedence; by default .tool-versions
+	ceilings       map[string]bool // the directories in mise's setting ceiling_paths, at which its search upwards ends
+	ignored        []string        // configuration files that must not be read, and directories of such files
+	files          map[string]*miseFile
+	lockedVersions map[string]map[string][]string // the locked versions, by the lock file's path and the tool
+	settings       *miseSettings
+	blocked        map[string]bool // runtimes that mise does not manage here, because the file requests them only for other systems
 }
 
 // miseSettings has the merged settings of all configuration files of mise.
@@ -51,7 +51,7 @@ func (p *Prober) mise() *mise {
 		return p.miseState
 	}
 	m := &mise{
-		files: map[string]*miseFile{}, locks: map[string]map[string][]string{}, blocked: map[string]bool{}, ceilings: map[string]bool{},
+		files: map[string]*miseFile{}, lockedVersions: map[string]map[string][]string{}, blocked: map[string]bool{}, ceilings: map[string]bool{},
 	}
 	p.miseState = m
 	rc := table{}

@@ -248,11 +248,11 @@ func (p *Prober) lockOf(f *miseFile) string {
 // miseLock returns the versions in a lock file, by runtime.
 func (p *Prober) miseLock(path string) map[string][]string {
 	m := p.mise()
-	if all, known := m.locks[path]; known {
+	if all, known := m.lockedVersions[path]; known {
 		return all
 	}
 	all := map[string][]string{}
-	m.locks[path] = all
+	m.lockedVersions[path] = all
 	text_, ok := p.readUpTo(path, maxLock)
 	if !ok {
 		return all

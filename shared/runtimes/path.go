@@ -114,7 +114,7 @@ func (p *Prober) onPath(runtime string) running {
 				return running{shim: shim}
 			}
 		case in.name == "bin":
-			i, ok := p.inDir(runtime, in)
+			i, ok := p.installationInPath(runtime, in)
 			if ok && i.Manager == "mise" { // after `mise activate`, PATH changes with the directory
 				return running{shim: "mise"}
 			}
@@ -129,8 +129,8 @@ func (p *Prober) onPath(runtime string) running {
 	return running{}
 }
 
-// inDir returns the version whose programs are in a directory of PATH.
-func (p *Prober) inDir(runtime string, in pathEntry) (Installation, bool) {
+// installationInPath returns the version whose programs are in a directory of PATH.
+func (p *Prober) installationInPath(runtime string, in pathEntry) (Installation, bool) {
 	dir, root := in.dir, in.above
 	if (runtime == Go || runtime == Java) && !inside(dir, p.env.Home) {
 		if i, ok := p.systemInstalled(runtime); ok && i.Path != "" && inside(dir, i.Path) {

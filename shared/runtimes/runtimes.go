@@ -83,8 +83,8 @@ type Env struct {
 	Top string
 	// CrossBorders continues the search upwards in directories on other file systems.
 	CrossBorders bool
-	// Remote continues the search above a directory on FUSE or a network file system, which may be slow.
-	Remote bool
+	// CrossRemote continues the search above a directory on FUSE or a network file system, which may be slow.
+	CrossRemote bool
 }
 
 // DeclarationKind is how specific a declaration is.

@@ -165,9 +165,9 @@ func RemoveOldIndexes(dataDir string) {
 	}
 }
 
-// current reports whether the file at path still has the content from which an index was built. It compares the stamp of the
+// isCurrent reports whether the file at path still has the content from which an index was built. It compares the stamp of the
 // file with the stamp in the origin. If these differ, it compares the digest of the file with the digest in the index.
-func (o Origins) current(ctx context.Context, path string, now sourcefile.Stamp, built pkgindex.SourceInfo) (bool, error) {
+func (o Origins) isCurrent(ctx context.Context, path string, now sourcefile.Stamp, built pkgindex.SourceInfo) (bool, error) {
 	if now.Size != built.Size {
 		return false, nil
 	}

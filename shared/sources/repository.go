@@ -86,7 +86,7 @@ func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
 		e.NeedsBuild = true
 		return e
 	}
-	current, err := x.Origins.current(ctx, r.Database, e.Stamp, facts)
+	current, err := x.Origins.isCurrent(ctx, r.Database, e.Stamp, facts)
 	switch {
 	case err != nil:
 		e.failed(r, x, err)

@@ -61,7 +61,7 @@ func passages(root string) (all []sample, err error) {
 			case *ast.ImportSpec, *ast.Field: // paths and tags
 				return false
 			case *ast.BasicLit:
-				if text, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING && isProse(text) {
+				if text, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING && isProseText(text) {
 					all = append(all, sample{"text", position(root, set, n.Pos()), strings.TrimSpace(text)})
 				}
 			}
@@ -86,8 +86,8 @@ func position(root string, set *token.FileSet, pos token.Pos) string {
 
 func words(text string) int { return len(strings.Fields(text)) }
 
-// isProse reports whether a string literal is written for people.
-func isProse(text string) bool {
+// isProseText reports whether a string literal is written for people.
+func isProseText(text string) bool {
 	if words(text) < minWords || strings.ContainsAny(text, "\x00\x1b") {
 		return false
 	}

@@ -61,7 +61,7 @@ func (o *options) prepare() (*reader, error) {
 	}
 	r.env = runtimes.Env{
 		Getenv: os.Getenv, Home: os.Getenv("HOME"), Dir: dir, Real: real, Data: r.paths.DataDir(o.data), DBPath: o.dbPath,
-		Top: top, CrossBorders: o.borders, Remote: o.remote, Bar: o.isBar(),
+		Top: top, CrossBorders: o.borders, CrossRemote: o.remote, Bar: o.isBar(),
 	}
 	return r, nil
 }

@@ -103,7 +103,7 @@ func (a *app) aurLog(c *cli.Context, o *aurLogOptions) error {
 	if err != nil {
 		return err
 	}
-	out, err := a.output(c, o.outputOptions)
+	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}

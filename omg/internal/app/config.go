@@ -38,7 +38,7 @@ file.
 }
 
 func (a *app) config(c *cli.Context, o *configOptions) error {
-	out, err := a.output(c, o.outputOptions)
+	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}

@@ -121,7 +121,7 @@ func (a *app) daemonStatus(c *cli.Context, o *outputOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	out, err := a.output(c, *o)
+	out, err := a.newOutput(c, *o)
 	if err != nil {
 		return err
 	}
@@ -157,7 +157,7 @@ func (a *app) logLevel(c *cli.Context, o *outputOptions) error {
 	if c.NArg() > 1 {
 		return command.Usagef("log-level takes one level, got %d", c.NArg())
 	}
-	out, err := a.output(c, *o)
+	out, err := a.newOutput(c, *o)
 	if err != nil {
 		return err
 	}

@@ -195,7 +195,7 @@ func (f *fake) Config(context.Context, bool) (*backend.Configuration, error) {
 
 func (f *fake) Doctor(context.Context) (*backend.Checks, error) { return give(f, "doctor", f.doctor) }
 
-func (f *fake) Which(context.Context, []string) (*backend.ActiveVersions, error) {
+func (f *fake) ActiveVersions(context.Context, []string) (*backend.ActiveVersions, error) {
 	return give(f, "which", f.which)
 }
 

@@ -31,7 +31,7 @@ func (a *app) files(c *cli.Context, o *outputOptions) error {
 	if len(names) == 0 {
 		return command.Usagef("files needs the name of a package, e.g. omg files bash")
 	}
-	out, err := a.output(c, *o)
+	out, err := a.newOutput(c, *o)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (a *app) owns(c *cli.Context, o *outputOptions) error {
 	if len(paths) == 0 || slices.Contains(paths, "") {
 		return command.Usagef("owns needs the path of a file, e.g. omg owns /usr/bin/vim")
 	}
-	out, err := a.output(c, *o)
+	out, err := a.newOutput(c, *o)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func (a *app) why(c *cli.Context, o *whyOptions) error {
 	if c.NArg() != 1 {
 		return command.Usagef("why needs the name of one package, e.g. omg why bash")
 	}
-	out, err := a.output(c, o.outputOptions)
+	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}

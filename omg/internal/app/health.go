@@ -30,7 +30,7 @@ func (a *app) health(c *cli.Context, o *outputOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	out, err := a.output(c, *o)
+	out, err := a.newOutput(c, *o)
 	if err != nil {
 		return err
 	}

@@ -48,7 +48,7 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 	if len(req.Names) == 0 && !o.installed {
 		return command.Usagef("info needs the name of a package, e.g. omg info bash")
 	}
-	out, err := a.output(c, o.outputOptions)
+	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
@@ -91,7 +91,7 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 		return unknown
 	}
 	var aur wire.SourceState
-	if fromAUR || slices.ContainsFunc(all.Missing, inAUR(all.Sources)) {
+	if fromAUR || slices.ContainsFunc(all.Missing, mayBeInAUR(all.Sources)) {
 		aur = a.noteAUR(all.Sources)
 	}
 	code := exit.NotFound
@@ -104,9 +104,9 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 	return a.missing(all.Missing, code)
 }
 
-// inAUR returns a function that reports whether a missing name could be in the AUR. The prefix aur/ means the AUR,
+// mayBeInAUR returns a function that reports whether a missing name could be in the AUR. The prefix aur/ means the AUR,
 // unless a repository is called aur.
-func inAUR(sources []wire.Source) func(wire.Missing) bool {
+func mayBeInAUR(sources []wire.Source) func(wire.Missing) bool {
 	taken := slices.ContainsFunc(sources, func(s wire.Source) bool { return s.IsRepository() && s.Name == wire.SourceAUR })
 	return func(m wire.Missing) bool {
 		repo, _, ok := strings.Cut(m.Name, "/")

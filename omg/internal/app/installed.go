@@ -110,7 +110,7 @@ func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
 	if !o.count && !o.quiet {
 		return a.installed(c, o.outputOptions, &wire.InstalledRequest{Filter: wire.FilterExplicit}, nameVersion)
 	}
-	out, err := a.output(c, o.outputOptions)
+	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
@@ -188,7 +188,7 @@ func nameVersion(s show.Style, w *bufio.Writer, p *wire.Package) { s.Line(w, p.N
 
 // installed lists installed packages.
 func (a *app) installed(c *cli.Context, o outputOptions, req *wire.InstalledRequest, human func(show.Style, *bufio.Writer, *wire.Package)) error {
-	out, err := a.output(c, o)
+	out, err := a.newOutput(c, o)
 	if err != nil {
 		return err
 	}

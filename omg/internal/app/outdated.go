@@ -55,7 +55,7 @@ func (a *app) outdated(c *cli.Context, o *outdatedOptions) error {
 	if o.aur && o.noAUR {
 		return command.Usagef("--aur and --no-aur exclude each other")
 	}
-	out, err := a.output(c, o.outputOptions)
+	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}

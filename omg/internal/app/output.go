@@ -63,7 +63,7 @@ type output struct {
 	odd []string // package names that are not printed, because a program could take the names for an option or a command
 }
 
-func (a *app) output(c *cli.Context, o outputOptions) (*output, error) {
+func (a *app) newOutput(c *cli.Context, o outputOptions) (*output, error) {
 	out := &output{outputOptions: o, app: a}
 	ways := 0
 	for _, set := range []bool{o.json, o.quiet, c.IsSet("format")} {

@@ -32,11 +32,11 @@ An active version that differs from the declared version is marked as well.
 }
 
 func (a *app) which(c *cli.Context, o *outputOptions) error {
-	out, err := a.output(c, *o)
+	out, err := a.newOutput(c, *o)
 	if err != nil {
 		return err
 	}
-	all, err := a.backend().Which(c.Context, c.Args().Slice())
+	all, err := a.backend().ActiveVersions(c.Context, c.Args().Slice())
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func listCommand(a *app) *cli.Command {
 		Description: "The version that is active in this directory is marked with an asterisk.\n\n" + exitCodes(),
 		Flags:       o.listFlags("{{.runtime}} {{.version}} {{.manager}}"),
 		Action: func(c *cli.Context) error {
-			out, err := a.output(c, *o)
+			out, err := a.newOutput(c, *o)
 			if err != nil {
 				return err
 			}
@@ -104,7 +104,7 @@ changed.
 			if c.NArg() != 2 {
 				return command.Usagef("use needs a runtime and a version, e.g. omg use node 22")
 			}
-			out, err := a.output(c, *o)
+			out, err := a.newOutput(c, *o)
 			if err != nil {
 				return err
 			}

@@ -93,7 +93,7 @@ func (a *app) search(c *cli.Context, o *searchOptions) error {
 	if err != nil {
 		return err
 	}
-	out, err := a.output(c, o.outputOptions)
+	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}

@@ -85,7 +85,7 @@ func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
 	if o.fail, err = severityFlag(c, "fail-on", o.failOn); err != nil {
 		return err
 	}
-	out, err := a.output(c, o.outputOptions)
+	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ With --history, the changes of the counts while omgd ran are shown, one per line
 }
 
 func (a *app) status(c *cli.Context, o *statusOptions) error {
-	out, err := a.output(c, o.outputOptions)
+	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (a *app) history(c *cli.Context, o *statusOptions) error {
 	if o.limit < 0 || o.limit > 1<<31-1 {
 		return command.Usagef("--limit must be 0 or more, not %d", o.limit)
 	}
-	out, err := a.output(c, o.outputOptions)
+	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func action[R any](a *app, c *cli.Context, o *outputOptions, do func(context.Con
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	out, err := a.output(c, *o)
+	out, err := a.newOutput(c, *o)
 	if err != nil {
 		return err
 	}

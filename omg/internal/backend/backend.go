@@ -63,7 +63,7 @@ type Backend interface {
 	Doctor(ctx context.Context) (*Checks, error)
 
 	// The following methods depend on the working directory and the environment of the caller.
-	Which(ctx context.Context, runtimes []string) (*ActiveVersions, error)
+	ActiveVersions(ctx context.Context, runtimes []string) (*ActiveVersions, error)
 	List(ctx context.Context, runtimes []string) (*Versions, error)
 	UseRuntime(ctx context.Context, runtime, version string) (*UseResult, error)
 }

@@ -154,7 +154,7 @@ func TestRuntimes(t *testing.T) {
 	w.write(".nvm/versions/node/v20.1.0/bin/node", "")
 	w.write(".node-version", "20.1.0\n")
 	b := w.backend()
-	active, err := b.Which(t.Context(), []string{"nodejs"})
+	active, err := b.ActiveVersions(t.Context(), []string{"nodejs"})
 	require.NoError(t, err)
 	require.Len(t, active.Runtimes, 1)
 	require.Equal(t, "20.1.0", active.Runtimes[0].Version)
@@ -167,7 +167,7 @@ func TestRuntimes(t *testing.T) {
 	require.Equal(t, "20.1.0", chosen.Version)
 	require.Equal(t, "20.1.0", chosen.Now.Version)
 	for _, err := range []error{
-		func() error { _, err := b.Which(t.Context(), []string{"perl"}); return err }(),
+		func() error { _, err := b.ActiveVersions(t.Context(), []string{"perl"}); return err }(),
 		func() error { _, err := b.List(t.Context(), []string{"perl"}); return err }(),
 		func() error { _, err := b.UseRuntime(t.Context(), "perl", "5"); return err }(),
 	} {

@@ -54,8 +54,8 @@ func (b *Backend) prober(names []string) (*runtimes.Prober, error) {
 	return runtimes.New(env, canonical...), nil
 }
 
-// Which implements backend.Backend.
-func (b *Backend) Which(_ context.Context, names []string) (*backend.ActiveVersions, error) {
+// ActiveVersions implements backend.Backend.
+func (b *Backend) ActiveVersions(_ context.Context, names []string) (*backend.ActiveVersions, error) {
 	p, err := b.prober(names)
 	if err != nil {
 		return nil, err

@@ -228,7 +228,7 @@ func requests(visit func(*wire.Package) error) map[string]func(context.Context, 
 		"why":         func(ctx context.Context, b backend.Backend) error { _, err := b.Why(ctx, "", false); return err },
 		"config":      func(ctx context.Context, b backend.Backend) error { _, err := b.Config(ctx, false); return err },
 		"doctor":      func(ctx context.Context, b backend.Backend) error { _, err := b.Doctor(ctx); return err },
-		"which":       func(ctx context.Context, b backend.Backend) error { _, err := b.Which(ctx, nil); return err },
+		"which":       func(ctx context.Context, b backend.Backend) error { _, err := b.ActiveVersions(ctx, nil); return err },
 		"list":        func(ctx context.Context, b backend.Backend) error { _, err := b.List(ctx, nil); return err },
 		"use":         func(ctx context.Context, b backend.Backend) error { _, err := b.UseRuntime(ctx, "", ""); return err },
 	}

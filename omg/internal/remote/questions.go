@@ -128,8 +128,8 @@ func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 	return nil, b.direct()
 }
 
-// Which implements backend.Backend.
-func (b *Backend) Which(context.Context, []string) (*backend.ActiveVersions, error) {
+// ActiveVersions implements backend.Backend.
+func (b *Backend) ActiveVersions(context.Context, []string) (*backend.ActiveVersions, error) {
 	return nil, b.direct()
 }
 

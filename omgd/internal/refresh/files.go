@@ -16,12 +16,12 @@ import (
 
 // files holds the mapped index files. Only the goroutine that refreshes uses it.
 type files struct {
-	trust   func(uid uint32) bool
-	log     *slog.Logger
-	recheck func() // called when a background check finds a damaged file
-	open    map[string]*opened
-	used    map[string]bool // paths used since the last sweep
-	checks  sync.WaitGroup
+	trustedOwner func(uid uint32) bool
+	log          *slog.Logger
+	recheck      func() // called when a background check finds a damaged file
+	open         map[string]*opened
+	used         map[string]bool // paths used since the last sweep
+	checks       sync.WaitGroup
 }
 
 // opened is a mapped index file.
@@ -32,8 +32,8 @@ type opened struct {
 	bad     error
 }
 
-func newFiles(trust func(uint32) bool, log *slog.Logger, recheck func()) *files {
-	return &files{trust: trust, log: log, recheck: recheck, open: map[string]*opened{}, used: map[string]bool{}}
+func newFiles(trustedOwner func(uint32) bool, log *slog.Logger, recheck func()) *files {
+	return &files{trustedOwner: trustedOwner, log: log, recheck: recheck, open: map[string]*opened{}, used: map[string]bool{}}
 }
 
 // get returns the mapping of an index file. It maps the file if it is new or has changed. A newly mapped file
@@ -48,11 +48,11 @@ func (f *files) get(path string) (*opened, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := pkgindex.Open(path, f.trust)
+	file, err := pkgindex.Open(path, f.trustedOwner)
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{index: state.NewMappedIndex(file), stamp: sourcefile.StampOf(fi), origins: sources.ReadOrigins(path, f.trust)}
+	o := &opened{index: state.NewMappedIndex(file), stamp: sourcefile.StampOf(fi), origins: sources.ReadOrigins(path, f.trustedOwner)}
 	f.put(path, o)
 	f.checkLater(o.index)
 	return o, nil

@@ -20,7 +20,7 @@ func (r *Refresher) publish(in *snapshot.Inputs, files []*state.MappedIndex) err
 		in.CheckedAt = time.Time{}
 	}
 	if r.last != nil && same(r.last, in) {
-		r.recheck(in)
+		r.setCheckTime(in)
 	} else if err := r.replace(in, files); err != nil {
 		r.Recheck()
 		return err
@@ -32,8 +32,8 @@ func (r *Refresher) publish(in *snapshot.Inputs, files []*state.MappedIndex) err
 	return nil
 }
 
-// recheck gives the current snapshot the time of a refresh that has found no changes.
-func (r *Refresher) recheck(in *snapshot.Inputs) {
+// setCheckTime gives the current snapshot the time of a refresh that has found no changes.
+func (r *Refresher) setCheckTime(in *snapshot.Inputs) {
 	current, release, err := r.config.Holder.Acquire()
 	if err != nil {
 		return
