@@ -134,7 +134,7 @@ func (c *conn) requests() error {
 		c.turn.bytes += len(frame)
 		err = c.request(frame)
 		if err == nil && c.r.Buffered() < wire.HeaderSize {
-			err = c.flush() // in this turn, because the next turn may come only after all other requests of the user
+			err = c.flush() // now, because this connection may get its next turn only after all other requests of the user
 		}
 		c.turn.finish()
 		if err != nil {

@@ -251,7 +251,7 @@ func TestReceived_IsBoundedForAll(t *testing.T) {
 	whole := request(t, 1, "op", map[string]string{"text": strings.Repeat("x", 1_000_000)})
 	half := dial()
 	send(t, half, whole[:100])
-	await.Condition(t, func() bool { // wait until the limit has no space for a second large frame
+	await.Condition(t, func() bool { // wait until a second large frame would exceed the limit
 		free := s.received.TryAcquire(100_000)
 		if free {
 			s.received.Release(100_000)

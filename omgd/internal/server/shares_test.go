@@ -17,11 +17,11 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// self is the user as whom a test connects to a server that divides everything.
+// self is the user that runs the test. All connections of a test belong to this user.
 func self() share.User { return share.User{UID: uint32(os.Getuid())} }
 
-// TestRefused_TooManyOpen: while as many refused connections are open as may be, a further
-// one is closed at once.
+// TestRefused_TooManyOpen checks that the server closes a refused connection immediately if maxRefused refused
+// connections are already open.
 func TestRefused_TooManyOpen(t *testing.T) {
 	s, dial, _ := serve(t, Config{Limits: Limits{MaxConnections: -1}})
 	s.shares.refused.Add(share.User{Trusted: true}, maxRefused)
@@ -34,8 +34,8 @@ func TestRefused_TooManyOpen(t *testing.T) {
 	require.True(t, peerClosed(raw), "not only its sending side is closed")
 }
 
-// TestReceived_Share: a user who sends parts of large requests gets no more than a share of
-// the memory for them. An administrator gets the rest.
+// TestReceived_Share checks that a user whose large requests are being received can use only a share of
+// MaxReceiveBuffers. An administrator can use the remaining memory.
 func TestReceived_Share(t *testing.T) {
 	var admin atomic.Bool
 	cfg := shared(handlerConfig(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) }), &admin)
@@ -57,8 +57,8 @@ func TestReceived_Share(t *testing.T) {
 	require.Nil(t, response(t, nc).Err)
 }
 
-// TestSlow_Share: a user's slow requests beyond the user's share are refused, and an
-// administrator's are not.
+// TestSlow_Share checks that a slow request is refused if its user has used up the user's share of slow requests. A slow
+// request of an administrator is not refused.
 func TestSlow_Share(t *testing.T) {
 	var admin atomic.Bool
 	s, dial, _ := serve(t, shared(deferredConfig(chunks(1)), &admin))
@@ -71,8 +71,8 @@ func TestSlow_Share(t *testing.T) {
 	require.Nil(t, ask(t, dial(), 1).Err)
 }
 
-// TestUnsent_ClosesOnlyOfThatUser: while a user has left too much unread, peers of others
-// that do not read stay connected.
+// TestUnsent_ClosesOnlyOfThatUser checks which connections are closed when the unread replies of a user exceed the
+// user's share. The connections of other users stay open, even if their peers do not read.
 func TestUnsent_ClosesOnlyOfThatUser(t *testing.T) {
 	var admin atomic.Bool
 	cfg := shared(handlerConfig(chunks(1)), &admin)
@@ -81,12 +81,12 @@ func TestUnsent_ClosesOnlyOfThatUser(t *testing.T) {
 	admin.Store(true)
 	other := dial()
 	await.Condition(t, func() bool { return s.Connections() == 1 }, "a connection")
-	connections(s)[0].blocked.Store(1) // since 1970
+	connections(s)[0].blocked.Store(1) // the write has been waiting since 1970
 	admin.Store(false)
 	s.shares.unsent.Add(self(), 700_000)
 	nc := dial()
 	send(t, nc, request(t, 1, "op", nil))
-	for range 2 { // when the second one begins, the first has ended
+	for range 2 { // when the second search for such connections begins, the first has ended
 		last := s.lastCloseUnread.Load()
 		await.Condition(t, func() bool { return s.lastCloseUnread.Load() != last }, "connections that do not read are looked for")
 	}
@@ -95,7 +95,8 @@ func TestUnsent_ClosesOnlyOfThatUser(t *testing.T) {
 	require.Nil(t, response(t, nc).Err)
 }
 
-// TestUnsent_NotCollected: a handler produces no more of a long reply than its peer takes.
+// TestUnsent_NotCollected checks that a handler of a long reply waits while its peer does not read: the reply is not
+// collected in memory first.
 func TestUnsent_NotCollected(t *testing.T) {
 	const all = 1000
 	var produced atomic.Int64
@@ -113,8 +114,8 @@ func TestUnsent_NotCollected(t *testing.T) {
 	require.Less(t, produced.Load(), int64(all/2))
 }
 
-// TestSpend_WholeRequest: the cost of requests is the time in which they had a turn, also
-// before a pause, and the bytes of their frames.
+// TestSpend_WholeRequest checks the cost of a request: the time in which the request had a turn, and the bytes in the
+// frames of the request and its reply. The time before a call of Pause counts, too.
 func TestSpend_WholeRequest(t *testing.T) {
 	const requests = 3
 	answer := func(_ context.Context, _ *Request, w *Writer) error {
@@ -144,7 +145,7 @@ func TestSpend_WholeRequest(t *testing.T) {
 			send(t, nc, b)
 			reply, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
 			require.NoError(t, err)
-			want += len(b) - wire.HeaderSize // the size of the frame is not counted
+			want += len(b) - wire.HeaderSize // the length field of a request is not counted
 			want += wire.HeaderSize + len(reply)
 		}
 		require.NoError(t, nc.Close())
@@ -154,8 +155,8 @@ func TestSpend_WholeRequest(t *testing.T) {
 	require.GreaterOrEqual(t, computed, 2*requests*2*maxTurn)
 }
 
-// TestRate_RefusalsPause: after each request beyond the rate, the connection is read again
-// only after a longer pause.
+// TestRate_RefusalsPause checks the pauses of a connection whose requests exceed the rate limit. After each refused
+// request, the server waits longer than before until it reads the next request.
 func TestRate_RefusalsPause(t *testing.T) {
 	cfg := shared(Config{AllowRequest: func(Peer) bool { return false }}, new(atomic.Bool))
 	_, dial, _ := serve(t, cfg)
@@ -169,7 +170,7 @@ func TestRate_RefusalsPause(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(start), (1<<(refusals-1)-1)*time.Millisecond)
 }
 
-// TestRate_NotAFrame: what is not a frame counts as a request of its user.
+// TestRate_NotAFrame checks that data that is not a valid frame counts as a request against the user's rate limit.
 func TestRate_NotAFrame(t *testing.T) {
 	var counted atomic.Int64
 	cfg := shared(Config{AllowRequest: func(Peer) bool { counted.Add(1); return true }}, new(atomic.Bool))

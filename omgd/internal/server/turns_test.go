@@ -170,8 +170,8 @@ func TestAccept_PeerClosed(t *testing.T) {
 	require.EqualValues(t, 1, begun.Load())
 }
 
-// TestPeerClosed_Signals: a signal, such as those with which the runtime interrupts
-// goroutines that compute long, does not make a peer look gone.
+// TestPeerClosed_Signals checks that peerClosed does not report an open socket as closed when a signal arrives. The Go
+// runtime sends such signals to interrupt goroutines that compute for a long time.
 func TestPeerClosed_Signals(t *testing.T) {
 	s, dial, _ := serve(t, Config{})
 	dial()
