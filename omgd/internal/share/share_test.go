@@ -296,8 +296,8 @@ func TestTurns_Canceled(t *testing.T) {
 	require.Zero(t, turns.running)
 }
 
-// TestTurns_CanceledWithTurn: a request that is canceled in the moment in which it gets its
-// turn gives the turn back.
+// TestTurns_CanceledWithTurn checks that a request that is canceled at the moment when it gets its turn
+// gives the turn back.
 func TestTurns_CanceledWithTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns, u := NewTurns(2), User{UID: 1}
@@ -306,7 +306,7 @@ func TestTurns_CanceledWithTurn(t *testing.T) {
 		failed := make(chan error)
 		go func() { failed <- turns.Acquire(ctx, u) }()
 		synctest.Wait()
-		turns.mu.Lock() // the request cannot leave the line
+		turns.mu.Lock() // Acquire needs this lock to remove the request from the queue
 		cancel()
 		turns.release(turns.queues[u.UID], 0)
 		turns.mu.Unlock()
