@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// recorder stands for omg-index: it notes which dumps it has to compare.
+// recorder is a fake omg-index. It records the contents of the dumps that it is asked to compare.
 type recorder struct {
 	t  *testing.T
 	mu sync.Mutex
@@ -65,8 +65,8 @@ func dumps() (first, second []byte) {
 	return gzipped(`[{"Name":"yay"}]`), gzipped(`[{"Name":"yay"},{"Name":"paru"}]`)
 }
 
-// TestJournal_Days runs for several days: each new dump is compared with the one before, and a dump that has not changed
-// or a restart causes nothing.
+// TestJournal_Days runs for several days. It checks that each new dump is compared with the dump before it. If a dump has
+// not changed, or omgd is restarted, nothing is compared.
 func TestJournal_Days(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second := dumps()
