@@ -50,7 +50,7 @@ func faulty(t *testing.T, first, last int, fault error) int {
 		}
 		require.NoError(t, s.Put("b", fmt.Sprint(n%7), value, time.Now()))
 		if _, _, ok := s.Get("b", fmt.Sprint(n%7)); !ok {
-			requireState(t, s, "memory") // a value is missing only if reading it has failed
+			requireState(t, s, "memory") // the value was just stored: Get finds none only after a read error
 		}
 		if n%20 == 0 {
 			if len(s.History(3)) == 0 {

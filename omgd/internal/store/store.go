@@ -174,7 +174,7 @@ func pruneAside(dir string, log *slog.Logger) {
 	if err != nil {
 		return
 	}
-	var names []string // sorted below: the oldest store is the first
+	var names []string // sorted below, oldest first
 	for _, e := range entries {
 		if at, ok := strings.CutPrefix(e.Name(), filepath.Base(dir)+"."); ok {
 			if _, err := time.Parse(asideFmt, at); err == nil {
