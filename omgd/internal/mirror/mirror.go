@@ -262,8 +262,9 @@ func (m *Downloader) confirm(repo string) error {
 	return os.Chtimes(path, fi.ModTime(), fi.ModTime())
 }
 
-// older reports whether a server's database is older than the local one: some mirrors are hours behind
-// others. If the local time is in the future, it is wrong, and older returns false.
+// older reports whether a server's database is older than the local database: some mirrors are hours behind
+// others. The parameters are the times at which the databases were last modified. If the time of the local
+// database is in the future, it is wrong, and older returns false.
 func older(server, local string) bool {
 	t, terr := http.ParseTime(server)
 	o, oerr := http.ParseTime(local)
