@@ -17,7 +17,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// awaitFile waits until the status file marks the number of updates as partial (true) or as complete (false).
+// awaitFile waits until the status file has a number of updates, and marks this number as partial if the parameter
+// partial is true, or as complete if it is false.
 func (r *running) awaitFile(partial bool) {
 	r.t.Helper()
 	await.Condition(r.t, func() bool {

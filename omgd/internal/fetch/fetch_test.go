@@ -137,7 +137,7 @@ func TestGet_Request(t *testing.T) {
 // TestGet_Bodies checks the result for each reply of a broken or hostile server.
 func TestGet_Bodies(t *testing.T) {
 	const maxBytes, stallTimeout = 1 << 20, 300 * time.Millisecond
-	// The number of stall timeouts that pass in each case. It is 0 for cases that are not listed.
+	// waits says for how many stall timeouts Get waits in each case. Get does not wait in cases that are not listed.
 	waits := map[string]time.Duration{"dripping": 1, "silent": 1, "silent in the middle": 2}
 	zip := func(w io.Writer, n int64) {
 		z := gzip.NewWriter(w)

@@ -51,7 +51,7 @@ var Private = Permissions{Mode: 0o600, Group: -1}
 const maxPath = 107
 
 // Open acquires the lock beside the socket, removes the socket of a daemon that died, and listens. Whatever
-// the umask is, the socket never has a wider mode than the parameter access allows.
+// the umask is, the socket never has a wider mode than access allows.
 func Open(path string, env paths.Env, access Permissions) (*Socket, error) {
 	if len(path) > maxPath {
 		return nil, fmt.Errorf("%s: a socket's path has at most %d bytes, not %d: choose another with --socket", path, maxPath, len(path))

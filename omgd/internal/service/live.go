@@ -16,7 +16,7 @@ type AUR interface {
 	Info(ctx context.Context, user uint32, names []string) snapshot.AURResult
 }
 
-// offline is used as the result of the AUR for requests whose field Offline is true.
+// offline replaces the AUR's result in the replies to requests whose field Offline is true.
 var offline = snapshot.AURResult{Source: wire.Source{
 	Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "offline",
 }}

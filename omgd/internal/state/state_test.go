@@ -156,7 +156,7 @@ func TestIndex_LivesAsLongAsItsReaders(t *testing.T) {
 		})
 	}
 	for g := range uint64(2000) {
-		if g%3 == 0 { // the other two of each three states have the index of the state before them
+		if g%3 == 0 { // three consecutive states share an index
 			x = index(t, data)
 		} else {
 			x.Retain()

@@ -12,6 +12,5 @@ static int utf8(void) {
 */
 import "C"
 
-// UTF8 sets a UTF-8 locale for characters (LC_CTYPE) in the whole process, and reports whether the system has
-// such a locale.
+// UTF8 sets LC_CTYPE to a UTF-8 locale in the whole process, and reports whether the system has such a locale.
 func UTF8() bool { return C.utf8() != 0 }
