@@ -223,7 +223,7 @@ func Terminal(t testing.TB) {
 	_ = f.Close()
 }
 
-// IPv6 requires the address ::1.
+// IPv6 requires that this machine has the loopback address of IPv6, ::1.
 func IPv6(t testing.TB) {
 	t.Helper()
 	list, err := os.ReadFile("/proc/net/if_inet6")
