@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// everywhere are programs that exist on every machine that can build the project.
+// everywhere lists the programs that exist on every machine that can build the project.
 var everywhere = []string{"bash", "cc", "go", "make"}
 
 // TestNeed_Deps checks that `make deps` installs every program that tests need. With OMG_REQUIRE=1 a test fails if

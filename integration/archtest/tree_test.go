@@ -73,9 +73,9 @@ func TestFiles_Short(t *testing.T) {
 	require.NotZero(t, checked)
 }
 
-// mentions returns an expression that finds a directory of this machine in a text: the whole path, not a part of a
-// longer one or of a longer name. A directory directly under / is also an ordinary word, and is found only if the path
-// continues below it.
+// mentions returns an expression that finds the path of a directory of this machine in a text, also if the path
+// continues below the directory. It finds neither a longer name nor the end of another path. The name of a directory
+// directly under / is also an ordinary word, and is found only if the path continues below it.
 func mentions(dir string) *regexp.Regexp {
 	after := `(?:[^A-Za-z0-9_.-]|$)`
 	if strings.Count(dir, "/") == 1 {

@@ -32,7 +32,7 @@ func TestWords_Predicates(t *testing.T) {
 	})
 }
 
-// maxThing and maxCase are the numbers of words in the two parts of a test's name.
+// maxThing and maxCase are the maximum numbers of words before and after the underscore in the name of a test.
 const (
 	maxThing = 4
 	maxCase  = 6
