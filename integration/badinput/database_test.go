@@ -18,7 +18,7 @@ import (
 // bomb returns a database of a few megabytes that expands to 5 GiB of zeros: a gzip file may have many members.
 func bomb(t *testing.T) []byte { return bytes.Repeat(harness.Gzip(t, make([]byte, 64<<20)), 80) }
 
-// damages returns ways to damage a database. For each way, the field says is a word that omg's message must contain.
+// damages returns ways to damage a database. omg's message about the damage must contain the text in the field says.
 func damages(t *testing.T, good []byte) []struct {
 	name string
 	db   []byte

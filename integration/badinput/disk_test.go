@@ -90,7 +90,7 @@ func awaitNothingElse(t *testing.T, s *harness.System) {
 	harness.Await(t, func() bool { return len(others(t, s)) == 0 }, "no temporary file stays in %s", s.Data)
 }
 
-// others returns the files of a data directory except indexes, their origins and omgd's own files.
+// others returns the files of a data directory, except the indexes, the origins beside them and the store of omgd.
 func others(t *testing.T, s *harness.System) (names []string) {
 	t.Helper()
 	known := []string{"index", "cache.pebble", filepath.Base(wholeIndex(s)), filepath.Base(wholeIndex(s)) + ".origin"}

@@ -137,7 +137,7 @@ func TestPeer_HalfFrame(t *testing.T) {
 	p := dial(t, d)
 	defer p.close()
 	p.send(append(binary.BigEndian.AppendUint32(nil, wire.MaxRequest), make([]byte, 1000)...))
-	_, err := io.Copy(io.Discard, p.nc) // returns when omgd closes the connection
+	_, err := io.Copy(io.Discard, p.nc) // until omgd closes the connection
 	require.NoError(t, err)
 	requireHealthy(t, d)
 }
@@ -178,8 +178,8 @@ func TestPeer_Misbehaves(t *testing.T) {
 			harness.Await(t, func() bool { return unread(t, p) > 0 }, "an answer to a peer that does not read")
 			requireHealthy(t, d)
 		}
-		// Before later peers connect, omgd writes replies to these peers until their sockets are full, and then
-		// waits.
+		// These peers do not read. omgd writes replies to them until their sockets are full, and then waits.
+		// Meanwhile it must answer other clients.
 		for range 100 {
 			requireHealthy(t, d)
 		}

@@ -291,8 +291,8 @@ func TestIndex_ChangedUnderDaemon(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		do   func(t *testing.T)
-		// inPlace means that another program overwrites the mapped bytes: a search may miss packages until the file is
-		// checked.
+		// inPlace is set if another program overwrites the mapped bytes. A search may then miss packages until omgd
+		// has checked the file.
 		inPlace bool
 	}{
 		{"removed", func(t *testing.T) { require.NoError(t, os.Remove(path)) }, false},

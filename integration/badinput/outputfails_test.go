@@ -52,7 +52,7 @@ func TestOutput_Fails(t *testing.T) {
 	}
 }
 
-// runShell runs a command line in bash, as "$@".
+// runShell runs a script in bash. In the script, "$@" is the command line in the parameter line.
 func runShell(s *harness.System, script string, line []string) harness.Result {
 	s.T.Helper()
 	return s.Run(need.Program(s.T, "bash"), append([]string{"-c", script, "bash"}, line...)...)

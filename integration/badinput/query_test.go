@@ -68,7 +68,7 @@ func TestQuery_Hostile(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := s.For(t)
-			// cut is set if omg stopped the search of an expression at its time limit, which can happen on a busy
+			// cut is set if omg stopped a search for an expression at the time limit. This can happen on a busy
 			// machine.
 			cut := false
 			ways := []harness.Result{s.Run("omg", append([]string{"--socket", d.Socket}, c.args...)...), s.Direct(c.args...)}

@@ -75,7 +75,7 @@ func TestText_Hostile(t *testing.T) {
 			require.Contains(t, []int{answered, nothing}, r.Code, r.Stderr)
 			if r.Code == answered {
 				require.Contains(t, r.Stdout, "evil")
-				if r.Stderr != "" { // only lists for other programs leave a package out
+				if r.Stderr != "" { // only lists that are made for other programs leave out a package
 					require.Contains(t, r.Stderr, "omg: note: left out 1 package ")
 				}
 			}
