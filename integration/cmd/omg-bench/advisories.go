@@ -16,8 +16,8 @@ const (
 	trackerSystem  = 1200
 )
 
-// trackerAnswer returns a reply of the same length as the security tracker's. The share of its advisories that
-// concern a generated system is that of a real system.
+// trackerAnswer returns a reply that is as long as a real reply of the security tracker. The share of its advisories
+// that concern packages of a generated system is as large as on a real system.
 func trackerAnswer() string {
 	var b strings.Builder
 	b.WriteString("[")

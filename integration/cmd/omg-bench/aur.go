@@ -102,8 +102,9 @@ func (b *bench) aurBuild(w *setup, dump string) error {
 	return nil
 }
 
-// watchPeak returns a function that returns the last peak memory of a process, in MiB. The kernel's value for an ended
-// process (ru_maxrss) starts with the memory of its parent: here, a million packages.
+// watchPeak watches the peak memory of a process. The function peak returns the last value, in MiB. The value that
+// the kernel returns for an ended process (ru_maxrss) cannot be used: it includes the memory of the parent, and this
+// parent has a million packages in memory.
 func watchPeak(pid int) (peak func() float64) {
 	stop, result := make(chan struct{}), make(chan float64)
 	go func() {

@@ -52,8 +52,8 @@ func mainErr() error {
 	if err != nil {
 		return err
 	}
-	// Measure a copy, like installed programs: pages of a file that the linker has just written are mapped one by one,
-	// which makes each start a tenth slower.
+	// Measure a copy, because installed programs are copies too. The kernel maps a file that the linker has just
+	// written page by page, which makes each start a tenth slower.
 	b := &bench{bin: filepath.Join(dir, "bin"), dir: dir, turns: *turns}
 	if err := os.CopyFS(b.bin, os.DirFS(abs)); err != nil {
 		return err

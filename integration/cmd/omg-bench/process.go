@@ -40,7 +40,7 @@ func run(env []string, args ...string) (time.Duration, error) {
 	return took, err
 }
 
-// sample holds the times of one program, in milliseconds.
+// sample contains the run times of one program, in milliseconds.
 type sample []float64
 
 func (s sample) quantile(q float64) float64 {

@@ -18,7 +18,7 @@ import (
 // figure is one line of the table.
 type figure struct {
 	Name string `json:"name"`
-	// On says what was measured: the corpus, or a number of generated packages.
+	// The field On names what was measured: the corpus, or a number of generated packages.
 	On string `json:"on"`
 	// Measured is omg's value, and Peer is the value to compare it with. Both are in Unit.
 	Measured float64 `json:"measured"`
@@ -67,7 +67,7 @@ func number(v float64) string {
 	}
 }
 
-// report holds the figures of a whole run.
+// report contains the figures of a whole run.
 type report struct {
 	Machine string   `json:"machine"`
 	Figures []figure `json:"figures"`
