@@ -173,13 +173,14 @@ func Redirect(to string) Fault {
 type Switch struct {
 	Name string
 	On   func(*Server)
-	// Hangs is set if only a time limit of the client ends the request. Without it, the request fails immediately.
+	// Hangs is set if a request ends only because of a time limit of the client. If Hangs is not set, a request fails
+	// immediately.
 	Hangs bool
 	// TLS is set if this misbehaviour needs a server with certificates.
 	TLS bool
 }
 
-// Switches returns all kinds of misbehaviour.
+// Switches returns a Switch for each kind of misbehaviour.
 func Switches() []Switch {
 	set := func(name string, f Fault) Switch { return Switch{Name: name, On: func(s *Server) { s.Set(f) }} }
 	hang := func(name string, f Fault) Switch {

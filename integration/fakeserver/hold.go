@@ -57,7 +57,7 @@ func (h *Held) Answer() {
 	})
 }
 
-// With makes the server answer the held request as the fault f does, instead of correctly.
+// With answers the held request as the fault f does, instead of correctly.
 func (h *Held) With(f Fault) { h.answer <- f }
 
 // Release answers all held requests and stops holding further ones.

@@ -50,7 +50,7 @@ func open(t testing.TB, address unix.Sockaddr) (fd int, err error) {
 	return fd, unix.Bind(fd, address)
 }
 
-// IPv6 says what happens to connections to a server's port over IPv6.
+// IPv6 determines what happens to an IPv6 connection to a server's port.
 type IPv6 int
 
 const (
