@@ -47,8 +47,8 @@ func machine(t *testing.T) *harness.System {
 	return s
 }
 
-// inBothWays runs omg with a question twice: first omg finds the socket itself, then --socket names it. Each time it
-// calls check with the result; named is true the second time.
+// inBothWays runs omg with a question twice, and calls check with each result. In the first run, omg finds the socket
+// itself. In the second run, --socket names the socket, and the argument named is true.
 func inBothWays(s *harness.System, question string, check func(r harness.Result, named bool)) {
 	s.T.Helper()
 	check(s.With("OMG_SOCKET_PATH=").Run("omg", strings.Fields(question)...), false)
@@ -231,7 +231,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 		s := machine.SecondSystem(t, string(harness.Read(t, machine.Conf))).With("OMG_LIMITS_MAX_CONNECTIONS=1")
 		d := s.Start()
 		var conn *client.Conn
-		harness.Await(t, func() bool { // connections that are still open from the start use up the limit at first
+		harness.Await(t, func() bool { // at first, connections that Start opened may still use up the limit
 			conn = d.Dial()
 			_, err := conn.Hello(t.Context())
 			return err == nil
