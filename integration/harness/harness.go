@@ -58,7 +58,7 @@ func MainParallel(m *testing.M, tests string) {
 	Main(m)
 }
 
-// built is where this test binary has built the programs.
+// built contains the directory in which this test binary has built the programs.
 var built struct {
 	once sync.Once
 	dir  string // directory of the built programs; empty until it is created

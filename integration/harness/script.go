@@ -121,7 +121,7 @@ type script struct {
 	packages  map[string][]Entry // by repository
 	ownConfig bool
 	daemon    *Daemon  // nil if no daemon runs
-	asking    []string // flags of omg for the way to the answer; nil until the way is prepared
+	asking    []string // omg's flags that select the way to its answer; nil until the way is prepared
 }
 
 // end ends an omgd that a script has started in the background.
@@ -240,7 +240,7 @@ func (x *script) prepare() []string {
 	return x.asking
 }
 
-// hasRepositories reports whether there is a repository's database to index.
+// hasRepositories reports whether at least one repository has a database, so that an index can be built.
 func (x *script) hasRepositories() bool {
 	databases, _ := filepath.Glob(x.Sync("*"))
 	return len(databases) > 0

@@ -44,7 +44,7 @@ func (w Way) For(t testing.TB) Way {
 	return w
 }
 
-// Omg runs omg and makes it get its answer in the way w.
+// Omg runs omg, which gets its answer in the way w.
 func (w Way) Omg(args ...string) Result {
 	w.s.T.Helper()
 	return Run(w.s.T, w.Command(args...))
