@@ -61,7 +61,7 @@ func TestAUR_Alone(t *testing.T) {
 	}
 }
 
-// TestAUR_WithRepositories checks that one file can hold the repositories and, after them, the AUR, and that each
+// TestAUR_WithRepositories checks that one file can contain the repositories and, after them, the AUR, and that each
 // build writes the same bytes.
 func TestAUR_WithRepositories(t *testing.T) {
 	t.Parallel()
