@@ -32,9 +32,9 @@ type truth struct {
 // words are the words that clients search for in names.
 var words = []string{"lib", "python", "perl", "kde", "font", "x"}
 
-// newTruths returns all contents that the databases can have while they change. Each repository is that of the first or
-// of the second set, because each changes at its own time. The result starts with the two contents whose repositories
-// are all from one set.
+// newTruths returns every content that the databases can have while they change. Each repository changes at its own
+// time, so each can come from either set. The first content in the result has all repositories from the first set,
+// and the second content has all repositories from the second set.
 func newTruths(sets [2]fixture.Options) []truth {
 	var packages [2]map[string][]wire.Package // by repository
 	for i, set := range sets {

@@ -143,9 +143,9 @@ func request(rng *rand.Rand, id uint64) []byte {
 	return b
 }
 
-// responses reads replies until the connection ends. For each reply, it takes one value from room, which lets pipeline
-// send a further request. It returns the IDs of the requests that were answered completely, and in refused whether the
-// server refused the connection.
+// responses reads replies until the connection ends. For each reply, it takes one value from room, which lets
+// pipeline send a further request. The result answered contains the IDs of the requests that were answered
+// completely. The result refused is set if the server refused the connection.
 func responses(nc net.Conn, room <-chan struct{}, all *counts) (answered map[uint64]bool, refused bool, err error) {
 	answered = map[uint64]bool{}
 	told := false

@@ -43,7 +43,7 @@ var longLimits = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREA
 type changing struct {
 	*harness.System
 	repos  [2]map[string][]byte // databases by repository
-	truths []truth              // first the content of set 0, then that of set 1, then every combination of repositories from both sets
+	truths []truth              // contents: all repositories from set 0, all repositories from set 1, then every mixture of both sets
 	told   string               // a package whose versions in the two sets differ
 
 	mu     sync.Mutex
