@@ -92,9 +92,9 @@ func TestDump_LiveBeside(t *testing.T) {
 	require.ElementsMatch(t, []string{"yay 1-1", "yay-new 9-1"}, got.Lines())
 }
 
-// dumpReasons maps a fault to the reason that omg prints if the download of a dump has this fault. Only faults whose
-// reason differs from liveReasons are in the map: omgd stores a dump as it is sent, and refuses it later, when it reads
-// the dump.
+// dumpReasons maps a fault to the reason that omg prints if the download of a dump has this fault. It contains only
+// faults for which liveReasons has another reason. The reasons differ because omgd first stores a dump unchecked, and
+// refuses it only when it reads the stored dump.
 var dumpReasons = map[string]string{
 	"truncated JSON": `dump was rejected: .*truncated`,
 	"gzip of 10 GiB": `too large`,

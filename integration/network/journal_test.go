@@ -14,7 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// nextDump starts omgd again with another dump, without the time of the last download, so that omgd downloads it at once.
+// nextDump starts omgd again with another dump. It first removes the store of omgd, and with it the time of the last
+// download, so that omgd downloads the dump immediately.
 func (w *aurSystem) nextDump(list []fakeserver.Package) {
 	w.T.Helper()
 	w.omgd.Stop()
@@ -24,8 +25,8 @@ func (w *aurSystem) nextDump(list []fakeserver.Package) {
 	w.start(long)
 }
 
-// TestJournal_Dumps checks that omgd begins a journal with its first dump, adds what happened up to the next one, and
-// does not add a dump that lost most of its packages. omg reads the journal while omgd runs, and without omgd.
+// TestJournal_Dumps checks that omgd begins a journal with its first dump, adds the events up to the next dump, and
+// refuses a dump that lacks a sixth of the packages. omg reads the journal while omgd runs, and without omgd.
 func TestJournal_Dumps(t *testing.T) {
 	t.Parallel()
 	w := newAURSystem(t)
