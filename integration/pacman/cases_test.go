@@ -103,7 +103,7 @@ func TestUpdates_EachRule(t *testing.T) {
 			)
 			w.sameFiles(w.pacman("-Qq").Lines(), true)
 			for _, way := range w.ways {
-				// Replacements that pacman proposes only if the repository is used for upgrades.
+				// Like pacman, omg lists these replacements only if the repository is used for upgrades.
 				require.Equal(t, c.one == "", strings.Contains(way.Omg("outdated", "--all", "--json").Stdout, `"by":"replacer"`), way.Name)
 			}
 		})

@@ -45,7 +45,7 @@ func literal(words ...string) query {
 	return q
 }
 
-// escape finds the special characters of a POSIX extended regular expression.
+// escape matches the characters that have to be escaped in a POSIX extended regular expression.
 var escape = regexp.MustCompile(`[][(){}.*+?^$|\\]`)
 
 // expression returns a query of regular expressions in pacman's syntax.

@@ -184,7 +184,7 @@ func (s *randomSystem) publish(d dice, repo string) {
 		}
 		p := harness.Package(name, pick(d, someVersions), d.describe(s.names, false)...)
 		files = append(files, p)
-		if d.oneIn(8) { // sometimes the file depends is elsewhere in the archive than the desc
+		if d.oneIn(8) { // sometimes a package also has a depends file, which need not follow its desc in the archive
 			text := "%PROVIDES%\n" + pick(d, someVirtual) + "\n\n"
 			later = append(later, harness.Entry{Path: strings.TrimSuffix(p.Path, "desc") + "depends", Text: text})
 		}
