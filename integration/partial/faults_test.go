@@ -15,7 +15,7 @@ type fault struct {
 	name string
 	// spoil damages the database at a path.
 	spoil func(t *testing.T, path string)
-	// says is a part of the reason that omg reports for the damage.
+	// omg reports the damage with a reason that contains the text in says.
 	says string
 }
 

@@ -50,7 +50,7 @@ func newSystem(t *testing.T, bin string) *harness.System {
 	return s
 }
 
-// question is a command for a system with a bad database.
+// question is a command of omg that a test runs while a database is bad.
 type question struct {
 	line string
 	// dependsOnBad is set if the answer depends on the bad repository. Other answers must stay the same.
@@ -84,7 +84,7 @@ var questions = []question{
 // refused are the commands that omg answers only if all sources can be read.
 var refused = []string{"search -q --repo bad thing", "info bad/gear", "foreign -q", "installed --foreign -q", "--strict search thing", "--strict outdated", "--strict status"}
 
-// healthy holds the answers that omg gave before a database was damaged.
+// healthy contains the answers that omg gave before a database was damaged.
 type healthy struct {
 	all, without map[string]harness.Result // the answers with both repositories, and with the good repository alone
 	bin          string
