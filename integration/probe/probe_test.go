@@ -45,7 +45,7 @@ func probe(s *harness.System, args ...string) harness.Result {
 	return s.Run("omg-probe", append([]string{"--deadline", "0", "--dbpath", s.DB}, args...)...)
 }
 
-// hostile are versions that would run or draw something if they were printed.
+// hostile lists versions that would run a command or draw something if they were printed unchanged.
 var hostile = []string{
 	"$(touch x)", "`touch x`", "%{A1:touch x:}", "#[fg=red]", "#(touch x)", "<span>", "\x1b[31mred\x1b]0;owned\x07", "'; touch x; '",
 	`\$(touch x)`, "%F{red}", "$PATH", "!!", "\u202e1", "(touch x)", "1.0;touch x",

@@ -110,9 +110,9 @@ func (x *terminal) enter(line string, texts ...string) {
 	x.await(texts...)
 }
 
-// newSession starts a shell whose prompt shows omg-probe's answer, and waits for the first prompt. The function runs
-// returns how often omg-probe has been run. To make omg-probe hang, a test creates ~/hold. omg-probe then creates ~/held
-// when it starts to hang.
+// newSession starts a shell whose prompt shows omg-probe's answer, and waits for the first prompt. The result runs is
+// a function that returns how often omg-probe has been run. To make omg-probe hang, a test creates ~/hold. omg-probe
+// then creates ~/held when it starts to hang.
 func newSession(s *harness.System, n int) (x *terminal, runs func() int) {
 	s.T.Helper()
 	shell := shells[n]

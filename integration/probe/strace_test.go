@@ -15,11 +15,11 @@ import (
 // maxFileOperations limits the system calls that open, inspect or read a file.
 const maxFileOperations = 115
 
-// call is a system call in strace's log, with the thread before it and the file after each descriptor.
+// call matches a line of strace's log: a thread ID and a system call.
 var call = regexp.MustCompile(`^\d+ +([a-z_0-9]+)\((.*)$`)
 
-// uncounted are the files that Go's runtime reads before main, whose number depends on the machine's control groups,
-// and the files of the machine's Java and Go.
+// uncounted matches the files that are not counted: the files of the machine's Java and Go, and the files that Go's
+// runtime reads before main. The number of the latter files depends on the machine's control groups.
 var uncounted = regexp.MustCompile(`"/sys/|<(/sys|/proc/\d+)/|"/proc/self/|["<]/usr/(lib/jvm|local/go)`)
 
 func trace(s *harness.System, args ...string) (calls [][2]string, stdout string) {
