@@ -74,7 +74,7 @@ func TestSocket_Attacked(t *testing.T) {
 	need.Root(t)
 	own := func(t *testing.T, path string, uid int) { require.NoError(t, os.Lchown(path, uid, uid)) }
 	for name, c := range map[string]struct {
-		// prepare is mallory's part; it returns the socket that alice uses.
+		// prepare does what mallory does in this case. It returns the path of the socket that alice uses.
 		prepare func(t *testing.T, tmp, precious string) string
 		says    string
 	}{

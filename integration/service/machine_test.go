@@ -19,9 +19,10 @@ await() {
 }
 `
 
-// machine runs a script where /tmp, /run and /var/lib are empty, /etc is a copy without files of packages, the programs
-// are in /mnt, the databases in /media, and the users omg, alice, bob and carol exist. It is a namespace: everything in
-// it ends with the script. "await COMMAND" waits until the command succeeds.
+// machine runs a script in its own namespaces: everything in them ends with the script. There, /tmp, /run and
+// /var/lib are empty, and /etc is a copy of the machine's without the files of omg, pacman and systemd. The programs
+// are in /mnt, and the databases are in /media. The users omg, alice, bob and carol exist. The function await of the
+// script repeats a command until it succeeds.
 func machine(s *harness.System, script string) harness.Result {
 	s.T.Helper()
 	need.Root(s.T)

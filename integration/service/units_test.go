@@ -72,8 +72,9 @@ func TestUnits_Verified(t *testing.T) {
 		require.Zero(t, r.Code, r.Stderr)
 		require.NotContains(t, r.Stderr, "omg", "not even a warning")
 	}
-	// The restrictions of the system's units leave what omgd needs: the network, other users and /proc. For a user's
-	// units, systemd can add no more restrictions without a user namespace, in which all other users are nobody.
+	// The restrictions in the system's units still allow what omgd needs: the network, other users and /proc. For a
+	// user's units, systemd could add further restrictions only in a user namespace. There, every other user appears
+	// as nobody.
 	for unit, most := range map[string]string{"system/omgd.service": "15", "system/omg-index.service": "7", "user/omgd.service": "63"} {
 		r := s.Run(analyze, "security", "--offline=yes", "--no-pager", "--threshold="+most, filepath.Join(prefix, "lib/systemd", unit))
 		require.Zero(t, r.Code, "%s is exposed by more than %s tenths\n%s%s", unit, most, r.Stdout, r.Stderr)
