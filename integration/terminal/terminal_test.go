@@ -25,7 +25,7 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-// shown is how many results a terminal gets by default.
+// shown is the default number of results on a terminal.
 const shown = 50
 
 // way is one way in which omg gets an answer.
@@ -235,7 +235,7 @@ func testColor(t *testing.T, all []way) {
 			{"NO_COLOR=1", "auto", stdout, false},
 			{"NO_COLOR=1", "always", 0, true},
 			{"NO_COLOR=1", "always", stdout, true},
-			{"NO_COLOR=", "", stdout, true}, // no-color.org: set and not empty
+			{"NO_COLOR=", "", stdout, true}, // by no-color.org, an empty NO_COLOR has no effect
 		} {
 			here, args := wide, command
 			if c.env != "" {
@@ -362,6 +362,6 @@ func TestOmg_Interrupted(t *testing.T) {
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	require.True(t, status.Signaled(), "a shell must see that it was interrupted")
 	require.Equal(t, syscall.SIGINT, status.Signal())
-	out, _ := io.ReadAll(screen.master) // when the last process with the terminal open has ended, ReadAll returns an error, which is ignored
+	out, _ := io.ReadAll(screen.master) // ReadAll returns an error once no process has the terminal open; the error is ignored
 	require.Equal(t, "^C", string(out))
 }
