@@ -116,7 +116,7 @@ func (s *system) counts() string {
 	return inWords(r.Counts)
 }
 
-// inWords returns four of the counts as "installed explicit orphans updates".
+// inWords returns four counts as "installed explicit orphans updates", with "?" for an unknown count.
 func inWords(c wire.Counts) string {
 	text := func(n *uint32) string {
 		if n == nil {
@@ -154,8 +154,8 @@ func (s *system) awaitFile(counts string) {
 	harness.Await(s.T, func() bool { return s.fileCounts() == counts }, "the status file has %s, not %s; omgd printed: %s", counts, s.fileCounts, s.omgd.Stderr)
 }
 
-// TestRefresh_Killed kills omgd while databases change. Each time it starts again, it has the last status that it
-// reported as stored, or a newer one, and leaves no temporary files.
+// TestRefresh_Killed kills omgd while databases change. After each restart, omgd must have the last status that it
+// had reported as stored, or a newer one. It must leave no temporary files.
 func TestRefresh_Killed(t *testing.T) {
 	times := 10
 	if os.Getenv("OMG_SOAK") != "" {
