@@ -26,7 +26,7 @@ import (
 type attack struct {
 	name     string
 	workers  int
-	attempt  func(c *client, n int) // makes one attempt; n differs between calls
+	attempt  func(c *client, n int) // called for each attempt, each time with another n
 	attempts atomic.Int64           // the number of finished attempts
 }
 

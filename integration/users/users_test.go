@@ -257,7 +257,7 @@ func TestUnread_OneUser(t *testing.T) {
 	for i := range attempts {
 		nc := dial(t, mallory, d)
 		require.NoError(t, nc.SetReadBuffer(4<<10))
-		_, err := nc.Write(frame(1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}, Limit: uint32(packages + i)})) // the limit makes each search different
+		_, err := nc.Write(frame(1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}, Limit: uint32(packages + i)})) // a different limit in each search, so that no two searches are equal
 		require.NoError(t, err)
 		deaf = append(deaf, nc)
 	}
@@ -287,8 +287,8 @@ func unread(t *testing.T, nc *net.UnixConn) (n int) {
 	return n
 }
 
-// strangers are users of whom a test requires at least one to be refused. The next request of the others may be answered if
-// the machine takes a second for it.
+// strangers are users who exceed the rate limit. A test requires only that omgd refuses one of them: if the requests
+// of a user take a second on a busy machine, omgd answers the next request of this user.
 var strangers = []int{mallory, mallory + 1, mallory + 2, mallory + 3}
 
 // TestCost_RefusedRequestsCount checks that requests with an unknown operation and undecodable requests count against
@@ -411,11 +411,11 @@ func endless(i int) *wire.SearchRequest {
 	return r
 }
 
-// processorTime returns the time that a daemon has computed.
+// processorTime returns the processor time that a daemon has used.
 func processorTime(t *testing.T, d *harness.Daemon) time.Duration {
 	t.Helper()
 	stat := string(harness.Read(t, filepath.Join("/proc", fmt.Sprint(d.PID()), "stat")))
-	fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:]) // from the third one, which follows the program's name
+	fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:]) // the fields after the program's name, beginning with the third field
 	ticks, err := strconv.Atoi(fields[14-3])
 	require.NoError(t, err)
 	return time.Duration(ticks) * time.Second / 100
@@ -456,7 +456,7 @@ func TestCache_IsNotShared(t *testing.T) {
 }
 
 // TestRoot_FollowsNoUser checks that root builds no index in a directory that another user owns, and follows no link
-// there.
+// in such a directory.
 func TestRoot_FollowsNoUser(t *testing.T) {
 	need.Root(t)
 	s := harness.New(t)
