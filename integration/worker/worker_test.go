@@ -85,7 +85,7 @@ func (s *system) change() {
 	require.NoError(s.T, os.Remove(lock))
 }
 
-// part returns the problem with libalpm in a status, or "".
+// part returns the problem that a status reports about libalpm, or "" if it reports none.
 func part(r *wire.StatusResult) string {
 	for _, p := range r.Problems {
 		if p.Name == "libalpm" {
@@ -118,9 +118,9 @@ func ask(d *harness.Daemon) (answers []string) {
 	return answers
 }
 
-// requireNamed installs a faulty worker, or none if worker is nil. It waits until the status contains text, and
-// requires that all answers stay the same. It then installs the working worker whole, and requires that the status
-// reports no problem.
+// requireNamed installs a faulty worker, or removes the worker if the parameter worker is nil. It waits until the
+// status contains text, and requires that all answers stay the same. It then installs a working worker, whose content
+// is in the parameter whole, and requires that the status reports no problem.
 func (s *system) requireNamed(t *testing.T, d *harness.Daemon, worker, whole []byte, text string) {
 	t.Helper()
 	before := ask(d)
