@@ -28,7 +28,7 @@ func main() {
 func run() error {
 	root := flag.String("root", ".", "the project's `DIR`")
 	seed := flag.Uint64("seed", 1, "`NUMBER` that the choice follows from")
-	n := flag.Int("n", 60, "how many to draw")
+	n := flag.Int("n", 60, "how many passages or identifiers to draw")
 	names := flag.Bool("names", false, "draw identifiers instead of passages")
 	blind := flag.Bool("blind", false, "leave out the file and line of each passage")
 	flag.Parse()
