@@ -45,7 +45,7 @@ func ways(t *testing.T) []way {
 	for i, y := range s.Ways() {
 		all[i] = way{Way: y}
 	}
-	all[2].note = "omg: note: no index, so omg read the databases directly (slower): omg-index build creates one\n"
+	all[2].note = "omg: note: no index, so omg read the databases themselves (slower): omg-index build creates one\n"
 	return all
 }
 

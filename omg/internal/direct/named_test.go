@@ -34,7 +34,7 @@ func TestNamedIndex(t *testing.T) {
 	w.env["XDG_DATA_HOME"] = w.path("share")
 	w.env["OMG_INDEX"] = w.index("core")
 	w.found("core", "extra", "multilib")
-	require.Equal(t, []string{"omg read the databases directly (slower): none of the given indexes contains extra; none of the given indexes contains multilib"}, w.notes)
+	require.Equal(t, []string{"omg read the databases themselves (slower): none of the given indexes contains extra; none of the given indexes contains multilib"}, w.notes)
 	require.Equal(t, []string{w.index("core")}, ask(w, (*Backend).Status).Index.Files)
 
 	// If a database has changed since its index was built, the database is read instead of the index.
@@ -46,7 +46,7 @@ func TestNamedIndex(t *testing.T) {
 	result, _, err := w.info("core/glibc")
 	require.NoError(t, err)
 	require.Empty(t, result, "the package was only in the earlier database")
-	require.Equal(t, []string{"omg read the databases directly (slower): the database is newer than the index " + all}, w.notes)
+	require.Equal(t, []string{"omg read the databases themselves (slower): the database is newer than the index " + all}, w.notes)
 }
 
 // TestNamedIndex_NoDatabases checks that an index that the user named is used if there are no databases.
@@ -127,7 +127,7 @@ func TestNamedIndex_Bad(t *testing.T) {
 			w.o.Index = []string{named}
 			require.False(t, w.found("core", "extra", "multilib").Partial)
 			require.Len(t, w.notes, 1)
-			require.Contains(t, w.notes[0], "omg read the databases directly (slower): ")
+			require.Contains(t, w.notes[0], "omg read the databases themselves (slower): ")
 			require.Contains(t, w.notes[0], c.says)
 
 			// Of two indexes, the good one is used.

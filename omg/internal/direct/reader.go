@@ -173,7 +173,7 @@ const noIndex = "no index"
 
 // slower returns the note that databases were read, which takes longer. The parameter why holds the reasons.
 func (r *reader) slower(why []string) string {
-	const read = "omg read the databases directly (slower)"
+	const read = "omg read the databases themselves (slower)"
 	switch {
 	case !slices.Equal(why, []string{noIndex}):
 		return read + ": " + strings.Join(why, "; ")

@@ -206,7 +206,7 @@ func TestOwnIndex(t *testing.T) {
 	w := newTestSystem(t)
 	result := w.found("core", "extra", "multilib")
 	require.False(t, result.Partial)
-	require.Equal(t, []string{"no index, so omg read the databases directly (slower): omg-index build creates one"}, w.notes)
+	require.Equal(t, []string{"no index, so omg read the databases themselves (slower): omg-index build creates one"}, w.notes)
 	require.Empty(t, ask(w, (*Backend).Status).Index.Files)
 
 	w.buildOwn()
@@ -256,7 +256,7 @@ func TestOwnIndex_Earlier(t *testing.T) {
 	require.ElementsMatch(t, want, names)
 	require.Equal(t, wire.SourceOK, source(t, result.Sources, "extra").State)
 	require.False(t, source(t, result.Sources, "extra").Outdated)
-	require.Equal(t, []string{"omg read the databases directly (slower): " + w.index("extra") + ": the database has changed since this index was built"}, w.notes)
+	require.Equal(t, []string{"omg read the databases themselves (slower): " + w.index("extra") + ": the database has changed since this index was built"}, w.notes)
 	require.Equal(t, []string{w.index("core"), w.index("multilib")}, ask(w, (*Backend).Status).Index.Files)
 }
 
@@ -281,7 +281,7 @@ func TestIndex_FlippedBit(t *testing.T) {
 		require.NoError(t, os.WriteFile(w.index("core"), b, 0o644))
 		require.False(t, w.found("core", "extra", "multilib").Partial)
 		require.Len(t, w.notes, 1)
-		require.Contains(t, w.notes[0], "omg read the databases directly (slower): "+w.index("core")+": ")
+		require.Contains(t, w.notes[0], "omg read the databases themselves (slower): "+w.index("core")+": ")
 	}
 	require.NoError(t, os.WriteFile(w.index("core"), good, 0o644))
 	w.found("core", "extra", "multilib")
@@ -296,7 +296,7 @@ func TestIndex_FlippedBit(t *testing.T) {
 		require.NoError(t, os.WriteFile(named, b, 0o644))
 		w.found("core", "extra", "multilib")
 		require.Len(t, w.notes, 1)
-		require.Contains(t, w.notes[0], "omg read the databases directly (slower): "+named+": ")
+		require.Contains(t, w.notes[0], "omg read the databases themselves (slower): "+named+": ")
 	}
 }
 
