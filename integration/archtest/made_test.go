@@ -11,8 +11,8 @@ import (
 	"github.com/omg-arch/omg/integration/manuals"
 )
 
-// TestDocs_Current checks that the committed documents equal the output of `make docs`. A package can then be built
-// without running programs.
+// TestDocs_Current checks that the committed documents equal the output of `make docs`. So the build of a package for
+// a distribution can install the committed documents, and need not run the built programs to generate them.
 func TestDocs_Current(t *testing.T) {
 	files, err := manuals.Make(root(t), harness.Programs(t))
 	require.NoError(t, err)

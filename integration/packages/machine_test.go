@@ -156,7 +156,8 @@ func (m *machine) run(program string, args ...string) string {
 	return r.Stdout
 }
 
-// testInstalled installs the packages and runs their programs: alone, and with a daemon whose data libalpm confirms.
+// testInstalled installs the packages and runs their programs, first without a daemon and then with one. The
+// installed omg-alpm-worker must confirm the data of this daemon.
 func (m *machine) testInstalled(packages []string) {
 	m.t.Helper()
 	out := m.pacman(append([]string{"-U"}, packages...)...)

@@ -404,7 +404,7 @@ func TestCompare_Corpus(t *testing.T) {
 	old, err := Read(t.Context(), path)
 	require.NoError(t, err)
 	packages := readJSON(t, path)
-	// In the AUR, all packages of a package base have the same maintainer, number and times. In the corpus they do not.
+	// In the AUR, all packages of a package base have the same maintainer, package base ID and times. In the corpus they do not.
 	first := map[any]pkg{}
 	for _, p := range packages {
 		if known := first[p["PackageBase"]]; known == nil || p["Name"].(string) < known["Name"].(string) {

@@ -276,7 +276,7 @@ func TestGet_Drip(t *testing.T) {
 			_, err = nc.Write([]byte{0x80})
 		}
 	}), Options{})
-	c.opt.Timeout = -1 // the deadline has already passed when a frame's first byte arrives; dial has set the time limit for this first byte
+	c.opt.Timeout = -1 // reading the rest of a frame times out immediately; the first byte has another time limit, which dial has set
 	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
 }
 

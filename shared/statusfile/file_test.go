@@ -22,8 +22,8 @@ func dir(t testing.TB) string {
 	return t.TempDir()
 }
 
-// TestMain sets the umask, so that other users cannot write the files and directories of the tests. Package paths would not
-// trust them otherwise.
+// TestMain sets the umask, so that other users cannot write the files and directories of the tests. Otherwise
+// statusfile would refuse these files as untrusted.
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	os.Exit(m.Run())

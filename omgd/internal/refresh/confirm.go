@@ -46,7 +46,7 @@ func (c *confirmation) correction(in *snapshot.Inputs) *snapshot.Correction {
 	return nil
 }
 
-// ask requests a comparison of the current snapshot, and does not wait for it.
+// ask requests that the current snapshot is compared with the data of libalpm, and does not wait for the comparison.
 func (c *confirmation) ask() {
 	select {
 	case c.pending <- struct{}{}:
