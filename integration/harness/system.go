@@ -14,6 +14,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/sources"
 )
 
@@ -259,7 +260,7 @@ func (s *System) Build(args ...string) Result {
 }
 
 // Indexes returns the directory of the indexes in the data directory.
-func (s *System) Indexes() string { return sources.IndexDir(s.Data) }
+func (s *System) Indexes() string { return paths.IndexDir(s.Data) }
 
 // Index returns the path of a repository's index in the data directory. If source is "aur", it returns the path of the
 // AUR's index.

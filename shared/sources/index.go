@@ -15,7 +15,6 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/shared/atomicfile"
-	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/wire"
@@ -23,9 +22,6 @@ import (
 
 // IndexSuffix is the suffix of index files.
 const IndexSuffix = ".omgidx"
-
-// IndexDir returns the directory in omg's data directory in which omg keeps the index files, one for each source.
-func IndexDir(dataDir string) string { return paths.IndexDir(dataDir) }
 
 // IndexPath returns the path of a source's index file in a directory. The index of the AUR is called aur. In the name of a
 // repository, special characters are escaped, so that no two sources have the same index file.

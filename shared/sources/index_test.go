@@ -13,6 +13,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
@@ -40,7 +41,7 @@ func TestIndexPath(t *testing.T) {
 	}
 	require.Equal(t, filepath.Join(dir, "core.omgidx"), IndexPath(dir, pkgindex.KindRepo, "core"))
 	require.Equal(t, filepath.Join(dir, "aur.omgidx"), IndexPath(dir, pkgindex.KindAUR, "anything"))
-	require.Equal(t, filepath.Join("/data", "index"), IndexDir("/data"))
+	require.Equal(t, filepath.Join("/data", "index"), paths.IndexDir("/data"))
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, entries, len(repositories))
@@ -142,13 +143,13 @@ func TestRemoveUnused(t *testing.T) {
 // TestRemoveOldIndexes checks that only the index files of earlier versions are removed.
 func TestRemoveOldIndexes(t *testing.T) {
 	dir := t.TempDir()
-	require.NoError(t, os.Mkdir(IndexDir(dir), 0o755))
+	require.NoError(t, os.Mkdir(paths.IndexDir(dir), 0o755))
 	for _, name := range []string{"repos.omgidx", "repos.omgidx.stamps", "aur.omgidx", "aur.omgidx.stamps", "store", "index/aur.omgidx"} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), nil, 0o644))
 	}
 	RemoveOldIndexes(dir)
 	require.Equal(t, []string{"index", "store"}, list(t, dir))
-	require.Equal(t, []string{"aur.omgidx"}, list(t, IndexDir(dir)))
+	require.Equal(t, []string{"aur.omgidx"}, list(t, paths.IndexDir(dir)))
 	RemoveOldIndexes(filepath.Join(dir, "none"))
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
@@ -135,7 +136,7 @@ func watchPeak(pid int) (peak func() float64) {
 
 // aurSearch measures, in this process, opening the AUR's index and searching all indexes as omgd does.
 func (b *bench) aurSearch(w *setup) error {
-	dir := sources.IndexDir(w.data)
+	dir := paths.IndexDir(w.data)
 	index := sources.IndexPath(dir, pkgindex.KindAUR, wire.SourceAUR)
 	var opens sample
 	for range 50 {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/sources"
 )
 
@@ -215,7 +216,7 @@ func (b *bench) indexSize(w *setup, dbs []string) error {
 	if err != nil {
 		return err
 	}
-	indexes, err := sources.IndexFiles(sources.IndexDir(w.data))
+	indexes, err := sources.IndexFiles(paths.IndexDir(w.data))
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func eachIndex(c *cli.Context, show func(*pkgindex.File) error) error {
 // Without arguments, indexes returns the index files in the data directory.
 func indexes(args []string) (list []string, err error) {
 	if len(args) == 0 {
-		dir := sources.IndexDir(paths.Process().DataDir(""))
+		dir := paths.IndexDir(paths.Process().DataDir(""))
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 			return nil, noIndex(dir)
 		}

@@ -83,7 +83,7 @@ func (o *buildOptions) run(c *cli.Context) error {
 	if c.IsSet("o") {
 		return b.toFile(o.output)
 	}
-	return b.toDirectory(sources.IndexDir(paths.Process().DataDir(o.dataDir)))
+	return b.toDirectory(paths.IndexDir(paths.Process().DataDir(o.dataDir)))
 }
 
 // buildTime returns the time of the build in Unix seconds. The parameter epoch is the value of SOURCE_DATE_EPOCH

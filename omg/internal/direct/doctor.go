@@ -18,6 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sourcefile"
@@ -142,14 +143,14 @@ func (d *doctor) indexes(ctx context.Context, pacman *sources.Pacman) {
 		d.index(ctx, path, pacman, false)
 	}
 	if found == 0 {
-		d.problem("index", "no index in "+sources.IndexDir(d.env.DataDir(d.o.DataDir)), "searches take longer without an index: start omgd, or run omg-index build")
+		d.problem("index", "no index in "+paths.IndexDir(d.env.DataDir(d.o.DataDir)), "searches take longer without an index: start omgd, or run omg-index build")
 	}
 }
 
 // first returns the path of a source's index in the first data directory that has one, or "".
 func (d *doctor) first(kind pkgindex.Kind, name string) string {
 	for _, data := range d.env.DataDirs(d.o.DataDir) {
-		path := sources.IndexPath(sources.IndexDir(data), kind, name)
+		path := sources.IndexPath(paths.IndexDir(data), kind, name)
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			return path
 		}

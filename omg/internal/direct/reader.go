@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/advisories"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sourcefile"
@@ -227,7 +228,7 @@ func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why s
 	}
 	why = noIndex
 	for _, dir := range r.env.DataDirs(r.o.DataDir) {
-		path := sources.IndexPath(sources.IndexDir(dir), pkgindex.KindRepo, repo.Name)
+		path := sources.IndexPath(paths.IndexDir(dir), pkgindex.KindRepo, repo.Name)
 		f, err := r.open(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -252,7 +253,7 @@ func (r *reader) aur() *snapshot.IndexedSource {
 	var failed *snapshot.IndexedSource
 	if !r.named {
 		for _, dir := range r.env.DataDirs(r.o.DataDir) {
-			f, err := r.open(sources.IndexPath(sources.IndexDir(dir), pkgindex.KindAUR, wire.SourceAUR))
+			f, err := r.open(sources.IndexPath(paths.IndexDir(dir), pkgindex.KindAUR, wire.SourceAUR))
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 			case err != nil:

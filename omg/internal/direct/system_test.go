@@ -67,7 +67,7 @@ func (w *testSystem) index(name string) string {
 	if name == wire.SourceAUR {
 		kind = pkgindex.KindAUR
 	}
-	return sources.IndexPath(sources.IndexDir(w.path("share/omg")), kind, name)
+	return sources.IndexPath(paths.IndexDir(w.path("share/omg")), kind, name)
 }
 
 func (w *testSystem) write(name, text string) {

@@ -173,10 +173,10 @@ func (d *daemon) initRefresh() error {
 	c := d.sources
 	c.Interval = time.Duration(d.config.Refresh.Interval)
 	c.Pacman = sources.Config{DBPath: d.dbpath, PacmanConfig: d.pacmanConfig, StaleAfter: time.Duration(d.config.Stale.Repos)}
-	c.StaticIndexes, c.IndexDir = d.indexes, sources.IndexDir(d.data)
+	c.StaticIndexes, c.IndexDir = d.indexes, paths.IndexDir(d.data)
 	for _, dir := range d.env.DataDirs(d.data) {
 		if dir != d.data {
-			c.SharedIndexDir = sources.IndexDir(dir)
+			c.SharedIndexDir = paths.IndexDir(dir)
 		}
 	}
 	c.Trust, c.Holder, c.Log, c.Alpm = d.env.Trusts, d.holder, d.log, alpm.New()

@@ -12,7 +12,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/need"
-	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/statusfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -60,7 +60,7 @@ func TestServe_BadDatabase(t *testing.T) {
 	require.False(t, result.Partial)
 	d.awaitFile(false)
 
-	before := tree(t, sources.IndexDir(w.data))
+	before := tree(t, paths.IndexDir(w.data))
 	for _, when := range []string{"while it runs", "at the start"} {
 		w.write("core", bad)
 		if when == "at the start" {
@@ -74,13 +74,13 @@ func TestServe_BadDatabase(t *testing.T) {
 		require.Equal(t, all, n, when)
 		require.False(t, result.Partial, "%s: its last index answers", when)
 		d.awaitFile(false)
-		require.Equal(t, before, tree(t, sources.IndexDir(w.data)), "%s: no index was written", when)
+		require.Equal(t, before, tree(t, paths.IndexDir(w.data)), "%s: no index was written", when)
 
 		w.write("core", good)
 		d.awaitCurrent()
 		n, _ = d.found()
 		require.Equal(t, all, n, when)
-		require.Equal(t, before, tree(t, sources.IndexDir(w.data)), "%s: the index is of this content", when)
+		require.Equal(t, before, tree(t, paths.IndexDir(w.data)), "%s: the index is of this content", when)
 	}
 }
 
@@ -221,7 +221,7 @@ func TestServe_HoldsRequests(t *testing.T) {
 	require.NoError(t, unix.Mkfifo(pipeOf(w.dbpath), 0o600))
 	var last *wire.StatusResult
 	for _, run := range []string{"first", "second"} {
-		require.NoError(t, os.RemoveAll(sources.IndexDir(w.data)))
+		require.NoError(t, os.RemoveAll(paths.IndexDir(w.data)))
 		d := w.serve()
 		await.Condition(t, func() bool { return d.states()["core"].State == "building" }, "the first snapshot, without indexes")
 		explicit, err := d.dial().Explicit(t.Context())

@@ -13,6 +13,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/tracker"
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/version"
@@ -55,10 +56,10 @@ func (d *daemon) initAUR() error {
 	a, err := aur.New(aur.Config{
 		AUR: c, Stale: time.Duration(d.config.Stale.AUR), Fetch: d.fetcher, Store: d.status.store, Log: d.log,
 		Dump:  filepath.Join(d.data, "aur.json.gz"),
-		Index: sources.IndexPath(sources.IndexDir(d.data), pkgindex.KindAUR, wire.SourceAUR),
+		Index: sources.IndexPath(paths.IndexDir(d.data), pkgindex.KindAUR, wire.SourceAUR),
 		Build: func(ctx context.Context, dump, index string) error { return build(ctx, index, "--aur", dump) },
 		Journal: aur.Journal{
-			Path:     filepath.Join(sources.IndexDir(d.data), journal.Name),
+			Path:     filepath.Join(paths.IndexDir(d.data), journal.Name),
 			Observed: filepath.Join(d.data, "aur.observed.json.gz"),
 			Record: func(ctx context.Context, path, old, now string) error {
 				return indexer.Record(ctx, d.log, path, old, now)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/sources"
 )
 
@@ -121,7 +122,7 @@ func TestOpen_RemovesOldIndexes(t *testing.T) {
 	for _, name := range old {
 		require.NoFileExists(t, filepath.Join(w.data, name))
 	}
-	files, err := sources.IndexFiles(sources.IndexDir(w.data))
+	files, err := sources.IndexFiles(paths.IndexDir(w.data))
 	require.NoError(t, err)
 	require.Equal(t, []string{w.index("core"), w.index("extra")}, files)
 }

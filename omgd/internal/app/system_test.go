@@ -107,7 +107,7 @@ func quiet(t *testing.T) *logging.Log {
 func (w *testSystem) database(repo string) string { return filepath.Join(w.dbpath, "sync", repo+".db") }
 
 func (w *testSystem) index(repo string) string {
-	return sources.IndexPath(sources.IndexDir(w.data), pkgindex.KindRepo, repo)
+	return sources.IndexPath(paths.IndexDir(w.data), pkgindex.KindRepo, repo)
 }
 
 // write replaces a repository's database by a new file, as pacman does.
