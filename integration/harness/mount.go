@@ -6,6 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/paths"
 )
 
 // MountOverMachine mounts the system's databases and pacman.conf over those of the machine, in /var/lib/pacman and
@@ -28,8 +30,8 @@ func (s *System) MountOverMachine() {
 	mount(s.DB, filepath.Join(lib, "pacman"))
 	mount(etc, "/etc")
 	mount(lib, "/var/lib")
-	if _, err := os.Stat("/run/omg"); err == nil {
+	if _, err := os.Stat(paths.SystemRuntimeDir); err == nil {
 		require.NoError(s.T, os.Mkdir(s.Path("machine", "run"), 0o755))
-		mount(s.Path("machine", "run"), "/run/omg")
+		mount(s.Path("machine", "run"), paths.SystemRuntimeDir)
 	}
 }

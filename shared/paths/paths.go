@@ -13,10 +13,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SystemDir is the data directory that all users share, and SystemSocket is the socket of the system-wide daemon.
+// SystemDir is the data directory that all users share. SystemRuntimeDir is the runtime directory of the system-wide daemon,
+// and SystemSocket is its socket.
 const (
-	SystemDir    = "/var/lib/omg"
-	SystemSocket = "/run/omg/omg.sock"
+	SystemDir        = "/var/lib/omg"
+	SystemRuntimeDir = "/run/omg"
+	SystemSocket     = SystemRuntimeDir + "/omg.sock"
 )
 
 // Env holds the environment variables and the user ID on which paths and trust depend. The zero value of Env has no
@@ -177,20 +179,18 @@ func (e Env) DataDirs(flag string) []string {
 func IndexDir(dataDir string) string { return filepath.Join(dataDir, "index") }
 
 // systemDirs are the directories of the system-wide daemon, whose owner is the user that the daemon runs as.
-var systemDirs = []string{filepath.Dir(SystemSocket), SystemDir}
+var systemDirs = []string{SystemRuntimeDir, SystemDir}
 
 // isSystemUser reports whether the system-wide daemon runs as the user uid. The user must own one of the directories dirs.
 // Only root can create these directories, so root has chosen the owner, usually with User= in the daemon's unit. A login
 // user, whose ID is above the range for system users, is never accepted.
 func isSystemUser(uid uint32, dirs []string) bool {
-	if uint64(uid) > maxSystemUID(loginDefs) {
-		return false
-	}
-	return slices.ContainsFunc(dirs, func(dir string) bool {
+	owns := func(dir string) bool {
 		var st unix.Stat_t
 		return unix.Lstat(dir, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Uid == uid &&
 			checkWay(filepath.Dir(dir), func(uid uint32) bool { return uid == 0 }) == nil
-	})
+	}
+	return slices.ContainsFunc(dirs, owns) && uint64(uid) <= maxSystemUID(loginDefs)
 }
 
 // loginDefs is the file with the ranges of user IDs: see login.defs(5).
