@@ -2,6 +2,7 @@ package aurdiff
 
 import (
 	"bytes"
+	"iter"
 	"slices"
 )
 
@@ -39,6 +40,44 @@ func (c *cursor) advance() {
 		}
 		c.name, c.records = name, append(c.records, record)
 	}
+}
+
+// bases walks over the package bases of two observations, in the order of their names. If only one of the observations has a
+// package base, the cursor of the other one is nil.
+func bases(old, now *Observation) iter.Seq2[*cursor, *cursor] {
+	return func(yield func(before, after *cursor) bool) {
+		inOld, inNow := newCursor(old), newCursor(now)
+		for inOld.name != nil || inNow.name != nil {
+			before, after := inOld, inNow
+			switch order := orderOf(inOld, inNow); {
+			case order < 0:
+				after = nil
+			case order > 0:
+				before = nil
+			}
+			if !yield(before, after) {
+				return
+			}
+			if before != nil {
+				before.advance()
+			}
+			if after != nil {
+				after.advance()
+			}
+		}
+	}
+}
+
+// orderOf compares the names of the current package bases of two cursors. At most one cursor has reached its end; it counts
+// as the larger one.
+func orderOf(before, after *cursor) int {
+	switch {
+	case before.name == nil:
+		return 1
+	case after.name == nil:
+		return -1
+	}
+	return bytes.Compare(before.name, after.name)
 }
 
 // same reports whether the current package bases of two cursors have the same records.

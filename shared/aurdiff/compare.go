@@ -50,42 +50,26 @@ func Compare(old, now *Observation, visit func(journal.Event) error) error {
 		return err
 	}
 	c.young = c.now.submittedSince(c.now.At - young)
-	for before, after := newCursor(old), newCursor(now); c.err == nil && (before.name != nil || after.name != nil); {
-		order := orderOf(before, after)
+	for before, after := range bases(old, now) {
 		switch {
-		case order < 0:
+		case after == nil:
 			c.deleted(before.read())
-		case order > 0:
+		case before == nil:
 			c.firstSeen(after.read())
 		case !before.same(after):
 			c.compare(before.read(), after.read())
 		}
-		if order <= 0 {
-			before.advance()
-		}
-		if order >= 0 {
-			after.advance()
+		if c.err != nil {
+			return c.err
 		}
 	}
-	return c.err
+	return nil
 }
 
 // Between returns the interval between two observations. If the clock was wrong and the second observation has the earlier
 // time, the interval still includes both times.
 func Between(old, now *Observation) journal.Interval {
 	return journal.Interval{From: min(old.At, now.At), To: max(old.At, now.At)}
-}
-
-// orderOf compares the names of the current package bases of two cursors. At most one cursor has reached its end; it counts
-// as the larger one.
-func orderOf(before, after *cursor) int {
-	switch {
-	case before.name == nil:
-		return 1
-	case after.name == nil:
-		return -1
-	}
-	return bytes.Compare(before.name, after.name)
 }
 
 // check returns an error if the differences between the dumps do not show what happened in the AUR.
@@ -117,22 +101,16 @@ func similar(a, allA, b, allB int) bool {
 // copied file usually makes no difference.
 func (c *comparison) checkOrder() error {
 	later, earlier := 0, 0
-	for before, after := newCursor(c.old), newCursor(c.now); before.name != nil && after.name != nil; {
-		order := orderOf(before, after)
-		if order == 0 && !before.same(after) {
-			old, now := before.read(), after.read()
-			switch {
-			case now.modified > old.modified:
-				later++
-			case now.modified < old.modified && now.modified > 0 && !recreated(old, now):
-				earlier++
-			}
+	for before, after := range bases(c.old, c.now) {
+		if before == nil || after == nil || before.same(after) {
+			continue
 		}
-		if order <= 0 {
-			before.advance()
-		}
-		if order >= 0 {
-			after.advance()
+		old, now := before.read(), after.read()
+		switch {
+		case now.modified > old.modified:
+			later++
+		case now.modified < old.modified && now.modified > 0 && !recreated(old, now):
+			earlier++
 		}
 	}
 	if earlier > later || earlier == later && c.now.Stamp.MtimeNS < c.old.Stamp.MtimeNS {
