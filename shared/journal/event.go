@@ -120,8 +120,8 @@ type Event struct {
 	Between  Interval
 }
 
-// eventJSON is an event in JSON. A value that does not exist is null.
-type eventJSON struct {
+// EventJSON is an event in JSON. A value that does not exist is null.
+type EventJSON struct {
 	Base    string   `json:"pkgbase"`
 	Event   string   `json:"event"`
 	From    *string  `json:"from"`
@@ -129,21 +129,24 @@ type eventJSON struct {
 	Between Interval `json:"between"`
 }
 
-// MarshalJSON writes the event with the keys pkgbase, event, from, to and between.
-func (e Event) MarshalJSON() ([]byte, error) {
-	out := eventJSON{Base: e.Base, Event: e.Kind.String(), Between: e.Between}
+// JSON returns the event in the form that it has in JSON.
+func (e Event) JSON() EventJSON {
+	out := EventJSON{Base: e.Base, Event: e.Kind.String(), Between: e.Between}
 	if e.From != "" {
 		out.From = &e.From
 	}
 	if e.To != "" {
 		out.To = &e.To
 	}
-	return json.Marshal(out)
+	return out
 }
+
+// MarshalJSON writes the event with the keys pkgbase, event, from, to and between.
+func (e Event) MarshalJSON() ([]byte, error) { return json.Marshal(e.JSON()) }
 
 // UnmarshalJSON reads what MarshalJSON writes, and ignores other keys.
 func (e *Event) UnmarshalJSON(text []byte) error {
-	var in eventJSON
+	var in EventJSON
 	if err := json.Unmarshal(text, &in); err != nil {
 		return err
 	}

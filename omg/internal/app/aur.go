@@ -73,12 +73,8 @@ host-changed, young-dependency-added and flagged-out-of-date.
 
 // loggedEvent is an event in the output of aur log.
 type loggedEvent struct {
-	Base    string           `json:"pkgbase"`
-	Event   string           `json:"event"`
-	From    *string          `json:"from"`
-	To      *string          `json:"to"`
-	Between journal.Interval `json:"between"`
-	Source  string           `json:"source"`
+	journal.EventJSON
+	Source string `json:"source"`
 
 	event journal.Event
 }
@@ -283,25 +279,13 @@ func (l *aurLog) read(since int64, wanted map[string]bool, visit func(*loggedEve
 				continue
 			}
 			l.found++
-			err := visit(&loggedEvent{
-				Base: event.Base, Event: event.Kind.String(), From: optional(event.From), To: optional(event.To),
-				Between: event.Between, Source: e.Source, event: event,
-			})
-			if err != nil {
+			if err := visit(&loggedEvent{event.JSON(), e.Source, event}); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	return err
-}
-
-// optional returns a value for JSON, in which a missing value is null.
-func optional(value string) *string {
-	if value == "" {
-		return nil
-	}
-	return &value
 }
 
 // oldJournal is an age of the journal's last observation. If the observation is older, a note says how old it is. omgd
