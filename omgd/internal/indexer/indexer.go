@@ -21,7 +21,7 @@ import (
 	"github.com/omg-arch/omg/shared/pkgindex"
 )
 
-const buildTimeout = 10 * time.Minute // a build with a million packages takes seconds
+const timeout = 10 * time.Minute // a build with a million packages takes seconds
 
 // Image is an index in memory.
 type Image struct{ memory *os.File }
@@ -29,29 +29,43 @@ type Image struct{ memory *os.File }
 // Build builds an index. The parameter source has the arguments that select the source of the index, such as
 // --db and a path. They are passed to the command `omg-index build`.
 func Build(ctx context.Context, source ...string) (*Image, error) {
-	program, err := paths.Program("omg-index")
-	if err != nil {
-		return nil, err
-	}
 	fd, err := unix.MemfdCreate("omg-index", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
 	image := &Image{os.NewFile(uintptr(fd), "index")}
-	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
+	if _, err := run(ctx, image.memory, append([]string{"build", "-o", "-"}, source...)...); err != nil {
+		image.Close()
+		return nil, err
+	}
+	return image, nil
+}
+
+// run runs omg-index, and returns the warnings that it printed. If omg-index fails, the error is the one that it printed.
+func run(ctx context.Context, stdout *os.File, args ...string) (warnings []string, err error) {
+	program, err := paths.Program("omg-index")
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	stderr, err := child.Run(ctx, child.Spec{
-		Path: program, Args: append([]string{"build", "-o", "-"}, source...), StdoutFile: image.memory,
-	})
-	if err == nil {
-		return image, nil
+	stderr, err := child.Run(ctx, child.Spec{Path: program, Args: args, StdoutFile: stdout})
+	printed := ""
+	for line := range strings.Lines(stderr) {
+		line = strings.TrimSpace(line)
+		if warning, ok := strings.CutPrefix(line, "omg-index: warning: "); ok {
+			warnings = append(warnings, warning)
+		} else if printed == "" {
+			printed = strings.TrimPrefix(line, "omg-index: error: ")
+		}
 	}
-	image.Close()
-	if stderr != "" {
-		first, _, _ := strings.Cut(stderr, "\n")
-		return nil, errors.New(strings.TrimPrefix(first, "omg-index: error: "))
+	switch {
+	case err == nil:
+		return warnings, nil
+	case printed != "":
+		return warnings, errors.New(printed)
 	}
-	return nil, fmt.Errorf("omg-index: %w", err)
+	return warnings, fmt.Errorf("omg-index: %w", err)
 }
 
 // Open maps the image as an index file. The mapping stays valid after the image is closed.
