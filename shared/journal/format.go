@@ -3,7 +3,6 @@ package journal
 import (
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -258,10 +257,4 @@ func (e *Entry) decode(payload []byte) error {
 		return fmt.Errorf("%w: data after an entry", ErrDamaged)
 	}
 	return nil
-}
-
-// line encodes a value as a line of JSON.
-func line(v any) ([]byte, error) {
-	b, err := json.Marshal(v)
-	return append(b, '\n'), err
 }

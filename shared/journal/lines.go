@@ -20,11 +20,11 @@ const maxLine = 64 << 10
 // AppendLine appends an event or an observation as a line of JSON, in which characters that a terminal could interpret
 // are escaped.
 func AppendLine(dst []byte, v any) ([]byte, error) {
-	text, err := line(v)
+	text, err := json.Marshal(v)
 	if err != nil {
 		return dst, err
 	}
-	return termtext.AppendJSON(dst, text), nil
+	return termtext.AppendJSON(dst, append(text, '\n')), nil
 }
 
 // Export writes the journal at path as lines of JSON. The line of each observation is followed by the lines of its events.
