@@ -31,7 +31,22 @@ type queue struct {
 }
 
 // waiter is a request that waits for a turn. When the request gets the turn, start is called once, with mu locked.
-type waiter struct{ start func() }
+type waiter struct {
+	start   func()
+	started chan struct{} // closed by start, if enqueue made the waiter
+}
+
+// enqueue adds a request to the queue, before all others if first is true.
+func (q *queue) enqueue(first bool) *waiter {
+	w := &waiter{started: make(chan struct{})}
+	w.start = func() { close(w.started) }
+	at := len(q.waiting)
+	if first {
+		at = 0
+	}
+	q.waiting = slices.Insert(q.waiting, at, w)
+	return w
+}
 
 const (
 	// smallDebt is the largest debt with which a user may get the last free turn.
@@ -66,15 +81,9 @@ func (t *Turns) acquire(ctx context.Context, u User, first bool) error {
 		t.mu.Unlock()
 		return nil
 	}
-	started := make(chan struct{})
-	w := &waiter{func() { close(started) }}
-	if first {
-		q.waiting = slices.Insert(q.waiting, 0, w)
-	} else {
-		q.waiting = append(q.waiting, w)
-	}
+	w := q.enqueue(first)
 	t.mu.Unlock()
-	return t.wait(ctx, u, w, started)
+	return t.wait(ctx, u, w)
 }
 
 // Waiting returns how many requests of a user wait for a turn.
@@ -102,7 +111,7 @@ func (t *Turns) Schedule(u User, start func()) {
 		start()
 		return
 	}
-	q.waiting = append(q.waiting, &waiter{start})
+	q.waiting = append(q.waiting, &waiter{start: start})
 }
 
 // Yield lets other requests run during a long request. It releases the request's turn and waits for another turn. The
@@ -121,18 +130,16 @@ func (t *Turns) Yield(ctx context.Context, u User, used time.Duration) error {
 	}
 	t.mu.Lock()
 	q := t.queues[u.UID]
-	started := make(chan struct{})
-	w := &waiter{func() { close(started) }}
-	q.waiting = slices.Insert(q.waiting, 0, w)
+	w := q.enqueue(true)
 	t.release(q, used)
 	t.mu.Unlock()
-	return t.wait(ctx, u, w, started)
+	return t.wait(ctx, u, w)
 }
 
 // wait waits until the waiter w, which is in the user's queue, gets its turn. If ctx ends first, it removes w.
-func (t *Turns) wait(ctx context.Context, u User, w *waiter, started <-chan struct{}) error {
+func (t *Turns) wait(ctx context.Context, u User, w *waiter) error {
 	select {
-	case <-started:
+	case <-w.started:
 		return nil
 	case <-ctx.Done():
 	}
