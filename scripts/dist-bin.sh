@@ -27,8 +27,4 @@ trap 'rm -rf "$stage"' EXIT
 tar -x -C "$stage" -f "dist/$source-vendored.tar.gz"
 # Without libalpm, no program has C code, and any machine can build for any architecture.
 GOARCH=$goarch make --no-print-directory -C "$stage/$source" install-omg ALPM= DESTDIR="$stage/$name" PREFIX=/usr
-tar -c -C "$stage" --format=gnu --sort=name --mtime="@$(stat -c %Y "$stage/$source/VERSION")" --mode=u=rwX,go=rX \
-	--owner=0 --group=0 --numeric-owner "$name" | gzip -9 -n >"$stage/$name.tar.gz"
-(cd "$stage" && sha256sum "$name.tar.gz" >"$name.tar.gz.sha256")
-mv "$stage/$name.tar.gz" "$stage/$name.tar.gz.sha256" dist/
-echo "dist/$name.tar.gz"
+scripts/archive.sh "$stage" "$name" "$(stat -c %Y "$stage/$source/VERSION")" "$name.tar.gz"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Writes the release tarball of the last commit and its checksum into dist/. The same commit and version give the same bytes
-# in every directory: all times are the commit's, and names are sorted. The tarball has a file VERSION. VENDOR=1 adds the
+# in every directory: all times are the commit's. The tarball has a file VERSION. VENDOR=1 adds the
 # source code of all modules, so that make build and make check need no network. Called by `make dist`, which sets VERSION.
 set -euo pipefail
 export LC_ALL=C TZ=UTC
@@ -17,16 +17,11 @@ fail() {
 [[ -z $(git status --porcelain) ]] || echo 'dist: note: the tarball has only committed changes' >&2
 
 name=omg-${VERSION#v}
-file=$name${VENDOR:+-vendored}.tar.gz
-mkdir -p build dist
+mkdir -p build
 stage=$(mktemp -d "$PWD/build/dist.XXXXXX")
 trap 'rm -rf "$stage"' EXIT
 
 git -c core.autocrlf=false archive --prefix="$name/" HEAD | tar -x -C "$stage"
 printf '%s\n' "$VERSION" >"$stage/$name/VERSION"
 [[ -z $VENDOR ]] || GOFLAGS='' GOWORK='' go -C "$stage/$name" work vendor
-tar -c -C "$stage" --format=gnu --sort=name --mtime="@$(git show -s --format=%ct HEAD)" --mode=u=rwX,go=rX \
-	--owner=0 --group=0 --numeric-owner "$name" | gzip -9 -n >"$stage/$file"
-(cd "$stage" && sha256sum "$file" >"$file.sha256")
-mv "$stage/$file" "$stage/$file.sha256" dist/
-echo "dist/$file"
+scripts/archive.sh "$stage" "$name" "$(git show -s --format=%ct HEAD)" "$name${VENDOR:+-vendored}.tar.gz"
