@@ -70,8 +70,8 @@ func run(args []string, stdout io.Writer) error {
 	}))
 }
 
-// printShell prints the code for a shell. The code runs this program by its path, so that PATH does not matter, with
-// the arguments after the shell's name.
+// printShell prints the code for a shell. The code runs this program with the arguments that follow the shell's name. It
+// contains the program's path, so the shell does not search PATH.
 func (o *options) printShell(stdout io.Writer) error {
 	if _, err := render.Parse(o.format); err != nil {
 		return exit.With(exit.Usage, err)

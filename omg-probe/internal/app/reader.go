@@ -131,23 +131,23 @@ func (r *reader) names() []string {
 	return r.o.runtimes
 }
 
-// readAll reads all data of the report, but does not change the report itself. After it has read a part of the report, it
-// passes a function to add, and add calls this function to store the part in the report.
-func (r *reader) readAll(add func(func(*render.Report))) {
+// readAll reads all data of the report. It changes the report only through the parameter update: after each part that
+// it has read, it calls update with a function that stores this part in a report.
+func (r *reader) readAll(update func(func(*render.Report))) {
 	names := r.names()
 	status := r.readStatus()
-	add(func(a *render.Report) { a.Status = status })
+	update(func(a *render.Report) { a.Status = status })
 	if len(names) == 0 {
 		return
 	}
-	add(func(a *render.Report) { a.Runtimes = make([]runtimes.Active, 0, len(names)) })
+	update(func(a *render.Report) { a.Runtimes = make([]runtimes.Active, 0, len(names)) })
 	p := runtimes.New(r.env, names...)
 	for _, name := range names {
 		if r.o.onlyDeclared() && !p.DeclaredHere(name) {
 			continue
 		}
 		if active := p.Active(name); active.Version != "" {
-			add(func(a *render.Report) { a.Runtimes = append(a.Runtimes, active) })
+			update(func(a *render.Report) { a.Runtimes = append(a.Runtimes, active) })
 		}
 	}
 }
