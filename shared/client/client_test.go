@@ -128,7 +128,7 @@ func TestCall_ReadsAhead(t *testing.T) {
 		})(nc, 0)
 	})
 	c := dial(t, path, Options{})
-	c.pause = await.Hang // a pause that is so long that the client does not mistake slow writes of the server for it
+	c.pause = await.Hang // so long that the client does not mistake a slow write of the server for a pause
 	got := 0
 	require.NoError(t, c.Call(ctx, "op", nil, func(b []byte, more bool) error {
 		got++
@@ -301,7 +301,7 @@ func TestCall_Endless(t *testing.T) {
 func TestGet_BrokenOnce(t *testing.T) {
 	good := answering(func(h wire.Header, _ []byte) []byte { return wire.AppendResult(nil, h.ID, encode("yes"), false) })
 	for name, c := range map[string]struct {
-		breaks func(nc *net.UnixConn) // breaks is what the server does to the connection instead of replying
+		breaks func(nc *net.UnixConn) // how the server breaks the connection instead of replying
 		times  int
 		ok     bool
 	}{

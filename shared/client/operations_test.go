@@ -13,17 +13,17 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// replying returns a connection to a test server that knows one operation. The server compares the fields of a request with
-// those of the parameter request, and replies with the chunks.
-func replying(t *testing.T, op string, request any, chunks ...any) *Conn {
+// replying returns a connection to a test server that knows one operation. The server checks that a request has the
+// fields of the parameter expected, and replies with the chunks.
+func replying(t *testing.T, op string, expected any, chunks ...any) *Conn {
 	t.Helper()
 	return dial(t, startServer(t, answering(func(h wire.Header, frame []byte) (b []byte) {
 		if string(h.Op) != op {
 			return wire.AppendError(nil, h.ID, wire.Errorf(wire.CodeInvalid, "%s instead of %s", h.Op, op))
 		}
 		var got, want map[string]any
-		fields, err := msgpack.Marshal(request)
-		if request == nil {
+		fields, err := msgpack.Marshal(expected)
+		if expected == nil {
 			fields, err = []byte{0x80}, nil
 		}
 		if err == nil {
@@ -199,8 +199,8 @@ func TestInstalled(t *testing.T) {
 	require.Equal(t, &wire.InstalledResult{Basis: wire.Basis{Generation: 7, Stale: true}, Packages: list("a", "b", "c", "d"), Missing: []string{"none"}}, got)
 }
 
-// TestSecurity checks that Security joins the chunks of a reply, and the elements of a package whose advisories do not fit
-// into one chunk.
+// TestSecurity checks that Security joins the chunks of a reply. If the advisories of a package are spread over several
+// chunks, Security also joins the package's elements into one element.
 func TestSecurity(t *testing.T) {
 	vulnerable := func(name string, advisories ...string) wire.VulnerablePackage {
 		p := wire.VulnerablePackage{Name: name, Installed: "1-1", Severity: "High", Verdict: "affected"}
