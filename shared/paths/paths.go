@@ -214,8 +214,8 @@ func maxSystemUID(path string) uint64 {
 	return usual
 }
 
-// Trusts reports whether the files and sockets of a user are trusted. They are if the user is this user, root, or the user
-// that the system-wide daemon runs as.
+// Trusts reports whether the files and sockets of the user uid are trusted. Three users are trusted: the user of this
+// process, root, and the user that the system-wide daemon runs as.
 func (e Env) Trusts(uid uint32) bool {
 	return uid == 0 || int(uid) == e.UID || isSystemUser(uid, systemDirs)
 }
