@@ -102,7 +102,7 @@ func head(b []byte) (size, inside uint64, err error) {
 		return 1 + uint64(c&0x1f), 0, nil
 	case c == 0xc0, c == 0xc2, c == 0xc3: // nil, false, true
 		return 1, 0, nil
-	case c == 0xc4, c == 0xd9: // bin 8, str 8: bytes or a string with a length of 8 bits
+	case c == 0xc4, c == 0xd9: // bin 8, str 8: bytes or a string, whose length is encoded in 8 bits
 		return 2 + number(1), 0, err
 	case c == 0xc5, c == 0xda:
 		return 3 + number(2), 0, err
@@ -116,11 +116,11 @@ func head(b []byte) (size, inside uint64, err error) {
 		return 5, 0, nil
 	case c == 0xcb, c == 0xcf, c == 0xd3:
 		return 9, 0, nil
-	case c == 0xdc: // array 16: the number of elements has 16 bits
+	case c == 0xdc: // array 16: the number of elements is encoded in 16 bits
 		return 3, number(2), err
 	case c == 0xdd:
 		return 5, number(4), err
-	case c == 0xde: // map 16: the number of pairs has 16 bits
+	case c == 0xde: // map 16: the number of pairs is encoded in 16 bits
 		return 3, 2 * number(2), err
 	case c == 0xdf:
 		return 5, 2 * number(4), err

@@ -71,8 +71,8 @@ type text struct {
 	cap int // the capacity of the frame's slice
 }
 
-// of returns the text of the slice b, as a substring of t.all. The slice b must be a part of the frame: its offset in the
-// frame is the difference between the two capacities.
+// of(b) returns the bytes of b as a substring of t.all. The slice b must be a subslice of the frame: the offset of b in
+// the frame is the difference between the capacities of the two slices.
 func (t text) of(b []byte) string {
 	at := t.cap - cap(b)
 	return t.all[at : at+len(b)]

@@ -9,12 +9,12 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Header holds the fields that every request has, in any order of the keys.
+// Header holds the fields that every request has. A request may have its keys in any order.
 type Header struct {
 	ID uint64
 	Op []byte // the operation's name: a slice of the frame, not a copy
 
-	before, behind []byte // the parts of the frame before and after the id, which is a key and its value
+	before, behind []byte // the bytes of the frame before and after the id: both its key and its value are left out
 }
 
 // AppendKey appends the request without its id. Requests that differ only in their ids result in equal bytes, which can
@@ -78,7 +78,7 @@ type Reply struct {
 	More bool
 }
 
-// DecodeReply decodes a reply that passed Check. The Result is a part of the slice frame, not a copy.
+// DecodeReply decodes a reply that passed Check. The field Result is a subslice of the parameter frame, not a copy.
 func DecodeReply(frame []byte) (r Reply, err error) {
 	hasID := false
 	err = eachPair(frame, func(key, value []byte) bool {
@@ -152,7 +152,8 @@ func valueSize(b []byte) int {
 	return at
 }
 
-// CutString decodes the string at the start of b, and returns the string and the bytes after it as parts of b.
+// CutString decodes the string at the start of b. It returns the string and the bytes after the string. Both are
+// subslices of b, not copies.
 func CutString(b []byte) (s, rest []byte, ok bool) {
 	if len(b) == 0 || b[0]&0xe0 != 0xa0 && (b[0] < 0xd9 || b[0] > 0xdb) {
 		return nil, nil, false

@@ -95,7 +95,7 @@ const (
 	FilterExplicit = "explicit"
 	FilterDeps     = "deps"
 	FilterOrphans  = "orphans"
-	FilterRequired = "required" // orphans, and packages that are only optionally required
+	FilterRequired = "required" // the orphans, and the packages that are required only optionally
 	FilterForeign  = "foreign"
 )
 
