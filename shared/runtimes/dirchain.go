@@ -13,7 +13,7 @@ type level struct {
 	dir  string
 	has  func(name string) bool // reports whether the directory contains a file with this name
 	mise []*miseFile            // mise's configuration files in the directory; miseAt reads them
-	read bool                   // miseAt has read the files
+	read bool                   // whether miseAt has read the files into the field mise
 }
 
 // dirChain is the sequence of directories from the working directory upwards. Each directory is read once, when it is
@@ -28,7 +28,7 @@ type dirChain struct {
 	real      string // the path of the working directory with all symlinks resolved; "" if unknown
 }
 
-// at returns the directory that is i levels above the first one; nil if the search ends below that level.
+// at(i) returns the directory that is i levels above the first directory; nil if the search ends before this level.
 func (w *dirChain) at(i int) *level {
 	for len(w.levels) <= i {
 		l := w.up()

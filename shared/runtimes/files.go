@@ -257,7 +257,8 @@ func remoteFS(fd int) bool {
 	return unix.Fstatfs(fd, &fs) == nil && isRemote(uint32(fs.Type))
 }
 
-// isRemote reports whether kind, a file system type of statfs(2), is that of FUSE or of a network file system.
+// isRemote reports whether a file system is FUSE or a network file system. The parameter kind is the type that statfs(2)
+// returns.
 func isRemote(kind uint32) bool {
 	switch kind {
 	case unix.FUSE_SUPER_MAGIC, unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC,

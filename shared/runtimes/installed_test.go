@@ -187,7 +187,7 @@ func TestUse_OneSymlink(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, all, 1)
 
-	// Use does not replace a directory at the symlink's path.
+	// The function Use does not replace a directory at the symlink's path.
 	w.add(t, "~/.local/share/omg/versions/bun/current/x/", "~/.asdf/installs/bun/1.1.0/")
 	_, err = Use(w.env(), Bun, "1")
 	require.Error(t, err)

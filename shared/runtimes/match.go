@@ -55,7 +55,7 @@ func kindOf(runtime, want string) DeclarationKind {
 	v := parseVersion(runtime, want)
 	switch {
 	case len(v.nums) == 0:
-		return Range // a name: lts/iron, latest, system
+		return Range // want is a name such as lts/iron, latest or system
 	case len(v.nums) >= 3, v.rest != "":
 		return Pin
 	}
@@ -190,7 +190,7 @@ func (p *Prober) atPath(runtime, path string) (Installation, bool) {
 	return Installation{Runtime: runtime, Version: filepath.Base(path), Manager: "path", Path: path}, true
 }
 
-// containing returns the installed version whose directory is path or contains path.
+// containing returns the installed version in whose directory the path is. The path may also be this directory itself.
 func (p *Prober) containing(runtime, path string) (Installation, bool) {
 	return p.first(runtime, func(i Installation) bool { return i.Path != "" && inside(path, i.Path) })
 }

@@ -247,7 +247,8 @@ func (p *Prober) miseGlobalFiles() []*miseFile {
 	return all
 }
 
-// miseRead reads a configuration file of mise, or all files in a conf.d, of which the last file takes precedence.
+// miseRead reads a configuration file of mise, or all files in a directory named conf.d. In such a directory, the last
+// file takes precedence.
 func (p *Prober) miseRead(path, root string) []*miseFile {
 	m := p.mise()
 	for _, not := range m.ignored {

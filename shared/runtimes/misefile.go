@@ -291,13 +291,13 @@ func (p *Prober) idiomatic(path string, all []rawDeclaration) []rawDeclaration {
 	return all
 }
 
-// hasOwnManager reports whether a manager of only this runtime is installed.
+// hasOwnManager reports whether a version manager is installed that manages only this runtime.
 func (p *Prober) hasOwnManager(runtime string) bool {
 	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.isPresent(p.rootOf(m)) })
 }
 
-// lockIdiomatic changes the declaration f, which is from a language's own file. If mise reads this file and has locked the
-// version, the version in mise's lock file applies instead.
+// lockIdiomatic applies mise's lock file to the declaration f, which comes from a language's own file. If mise reads this
+// file, and the lock file contains a matching version, this version replaces the declared version.
 func (p *Prober) lockIdiomatic(path string, f *rawDeclaration) {
 	if f.demands || !p.miseInstalled() || !slices.Contains(p.miseSettings().idiomatic, f.runtime) {
 		return

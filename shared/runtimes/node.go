@@ -14,11 +14,11 @@ import (
 // version 4, and each further name means a version that is higher by 2.
 var lts = [...]string{"argon", "boron", "carbon", "dubnium", "erbium", "fermium", "gallium", "hydrogen", "iron", "jod", "krypton"}
 
-// firstLTS is the major version of Node.js whose name is the first element of lts.
+// firstLTS is the major version of the Node.js release with the first name in the array lts.
 const firstLTS = 4
 
-// newestLTS is the major version of Node.js whose name is the last element of lts. Names of later long-term releases are
-// known only if nvm is installed, because nvm stores them.
+// newestLTS is the major version of the Node.js release with the last name in the array lts. The names of later long-term
+// releases are known only if nvm is installed, because nvm stores these names.
 const newestLTS = firstLTS + 2*(len(lts)-1)
 
 // maxExtends limits the length of a chain of files in which the key volta.extends of each file leads to the next file.
@@ -85,7 +85,7 @@ func packageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) 
 		if v, ok := engines[runtime].(string); ok && v != "" {
 			f := rawDeclaration{runtime: runtime, want: cut(v), demands: true}
 			if f.kind = kindOf(runtime, f.want); f.kind == Pin {
-				f.kind = Range // an exact version in engines is only a requirement
+				f.kind = Range // the key engines states a requirement, even if its version is exact
 			}
 			f.fixed = true
 			all = append(all, f)
@@ -134,7 +134,7 @@ func inside(path, dir string) bool {
 	return dir == "/" || ok && (below == "" || below[0] == '/')
 }
 
-// levelDir returns the resolved working directory.
+// levelDir returns the path of the working directory with all symlinks resolved.
 func (p *Prober) levelDir() string {
 	if _, dirs := p.dirChains(); len(dirs.levels) > 0 {
 		return dirs.levels[0].dir
@@ -240,7 +240,7 @@ func (p *Prober) nvmAlias(name string) string {
 // aliased follows nvm's aliases to a version or to a name that is not an alias; "" if the name itself is not an alias.
 func (p *Prober) aliased(name string) string {
 	last := ""
-	for range 5 { // lts/* -> lts/iron -> v20.1.0; a longer chain is a loop
+	for range 5 { // nvm's chains are short, such as lts/* -> lts/iron -> v20.1.0: five aliases mean a loop
 		path := p.nvmAlias(name)
 		if path == "" || name == "lts" || !p.isPresent(p.nvmDir()) || !p.isPresent(path) {
 			return last

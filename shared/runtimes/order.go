@@ -7,7 +7,7 @@ type rawDeclaration struct {
 	as      string // the version that a lock file or an alias gives instead of want; "" if neither does
 	also    []string
 	kind    DeclarationKind
-	fixed   bool // the field kind is valid; if fixed is false, kindOf determines the kind from the form of want
+	fixed   bool // whether the field kind is already correct; if not, kindOf determines the kind from the form of want
 	demands bool
 	unknown bool // want contains a template, which only the version manager can expand
 }

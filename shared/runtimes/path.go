@@ -79,7 +79,7 @@ func (p *Prober) shimOf(runtime string, in pathEntry) string {
 	return ""
 }
 
-// running is what the shell runs according to PATH, regardless of declarations.
+// running describes the version that the shell runs according to PATH, regardless of declarations.
 type running struct {
 	version *Installation // the version that a manager has put into PATH, or the system's version; nil if neither
 	source  string        // the name of the environment variable that leads to this version, such as $PATH
@@ -97,7 +97,7 @@ func (p *Prober) runs(runtime string) running {
 	return r
 }
 
-// fromPath returns what runs if PATH leads to an installed version.
+// fromPath returns the result for an installed version to which PATH leads.
 func fromPath(i Installation) running { return running{version: &i, source: "$PATH"} }
 
 func (p *Prober) onPath(runtime string) running {
@@ -197,8 +197,8 @@ func (p *Prober) isManagers(runtime, path string) bool {
 	return slices.ContainsFunc(roots, func(root string) bool { return inside(path, root) })
 }
 
-// switched returns the node that nvm or fnm has selected for this shell, according to their variables. It is used if
-// PATH leads to no known version.
+// switched returns the version of Node.js that nvm or fnm has selected for this shell, according to the variables of nvm
+// and fnm. It is called if PATH leads to no known version.
 func (p *Prober) switched() running {
 	for _, variable := range []string{"NVM_BIN", "FNM_MULTISHELL_PATH"} {
 		dir := p.variable(variable)

@@ -26,8 +26,8 @@ func variables(runtime string) []string {
 	return []string{"MISE_BUN_VERSION", "ASDF_BUN_VERSION"}
 }
 
-// inShell reports whether the environment is that of a shell in the directory Dir. Only then do its declarations and
-// its PATH apply.
+// inShell reports whether the environment is that of a shell in the directory Dir. If not, the variables that declare
+// versions do not apply, and PATH does not apply either.
 func (p *Prober) inShell() bool { return p.env.Dir != "" && !p.env.Bar }
 
 // environment returns the declarations in the shell's environment, by precedence.

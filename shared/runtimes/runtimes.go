@@ -187,7 +187,7 @@ type Prober struct {
 	homeList   listing                  // the listing of the home directory; nil until the directory is read
 	dirents    []byte                   // the buffer into which the method list reads
 	versions   map[string][]Installation
-	dirs       map[string]string   // the results of once(), by name: each result is the path of a directory
+	dirs       map[string]string   // the paths of directories that the method once has stored, by the name passed to once
 	managed    map[string][]string // the root directories of the managers that can install a runtime, by runtime
 	system     map[string]string
 	systems    map[string]maybeInstalled // by runtime
@@ -195,7 +195,7 @@ type Prober struct {
 	readGlobal bool
 	rustup     *rustupSettings
 	miseState  *mise
-	voltaAsked bool // the key volta was looked up in the nearest package.json
+	voltaAsked bool // whether the key volta was looked up in the nearest package.json
 	entries    []pathEntry
 	splitPath  bool
 	running    map[string]running // by runtime
@@ -203,7 +203,7 @@ type Prober struct {
 	goTexts    map[string]map[string]string // the settings in the go command's files, by the file's path
 }
 
-// maybeInstalled is an installed version. If ok is false, no version is installed.
+// maybeInstalled is an installed version, or no version if ok is false.
 type maybeInstalled struct {
 	Installation
 	ok bool

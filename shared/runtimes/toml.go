@@ -34,7 +34,7 @@ func parseTOML(text []byte) (table, error) {
 	root := table{}
 	at := root
 	var prefix []string
-	arrays := map[string]string{} // by the key of an array of tables: a text that identifies the last table of this array
+	arrays := map[string]string{} // maps the key of an array of tables to a text that identifies the last table in the array
 	seen := map[string]bool{}
 	twice := func(key []string) error { return fmt.Errorf("TOML: %q is there twice", strings.Join(key, ".")) }
 	once := func(key []string) bool {
@@ -93,7 +93,7 @@ func subtable(t table, key []string) (table, bool) {
 			t = inner
 		case table:
 			t = v
-		case []any: // the key of an array of tables means the last table of the array
+		case []any: // if the key names an array of tables, take the last table in the array
 			last, ok := table(nil), len(v) > 0
 			if ok {
 				last, ok = v[len(v)-1].(table)
