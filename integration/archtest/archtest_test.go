@@ -26,7 +26,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // root returns the directory that contains go.work.
 func root(t *testing.T) string {
 	t.Helper()
-	return harness.Root(t)
+	return harness.ProjectRoot(t)
 }
 
 func read(t *testing.T, path ...string) string {

@@ -16,7 +16,7 @@ import (
 // at the start, that the programs for which a user waits are static, and that no program has memory that can be both
 // written and executed. A distribution can make all programs position-independent with GOFLAGS.
 func TestPrograms_Hardened(t *testing.T) {
-	bin := harness.Programs(t)
+	bin := harness.ProgramsDir(t)
 	moved := map[string]bool{"omgd": true, "omg-index": true, "omg-alpm-worker": true, "omg": false, "omg-direct": false, "omg-probe": false}
 	for name, moved := range moved {
 		path := filepath.Join(bin, name)

@@ -14,7 +14,7 @@ import (
 // TestDocs_Current checks that the committed documents equal the output of `make docs`. So the build of a package for
 // a distribution can install the committed documents, and need not run the built programs to generate them.
 func TestDocs_Current(t *testing.T) {
-	files, err := manuals.Make(root(t), harness.Programs(t))
+	files, err := manuals.Make(root(t), harness.ProgramsDir(t))
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
 	for path, want := range files {

@@ -18,8 +18,8 @@ import (
 // TestDemo_BuildsFirst checks that `make demo` builds the programs before it runs the script. All other tests start
 // with programs that are built.
 func TestDemo_BuildsFirst(t *testing.T) {
-	s := harness.New(t, harness.NoDatabases())
-	s.Dir = root(t)
+	s := harness.New(t, harness.WithoutDatabases())
+	s.WorkDir = root(t)
 	r := s.Run(need.Program(t, "make"), "--dry-run", "demo")
 	require.Zero(t, r.Code, r.Stderr)
 	require.Regexp(t, `(?s)go build .* \./omgd .*\nscripts/demo\.sh\n$`, r.Stdout)
@@ -28,12 +28,12 @@ func TestDemo_BuildsFirst(t *testing.T) {
 // runDemo runs the script of make demo as an ordinary shell would, and returns its output.
 func runDemo(t *testing.T, s *harness.System) string {
 	t.Helper()
-	s.Dir = root(t)
+	s.WorkDir = root(t)
 	// The command `go run` needs the caches of the user who runs the test, and may read the machine's configuration.
 	s.Env = append(os.Environ(), "OMG_BIN="+s.Bin, "TMPDIR="+s.Home, "LC_ALL=C.UTF-8")
 	before, err := os.ReadDir(s.Home)
 	require.NoError(t, err)
-	r := s.Run(filepath.Join(s.Dir, "scripts", "demo.sh"))
+	r := s.Run(filepath.Join(s.WorkDir, "scripts", "demo.sh"))
 	require.Zero(t, r.Code, "%s%s", r.Stdout, r.Stderr)
 	for _, want := range []string{"$ omg-index build ", "$ omgd --foreground ", "$ omg search ", "$ omg info ", "\nName ", "demo: done"} {
 		require.Contains(t, r.Stdout, want)
@@ -46,13 +46,13 @@ func runDemo(t *testing.T, s *harness.System) string {
 
 // TestDemo_NoPacman checks that the demo shows generated databases on a machine without pacman's.
 func TestDemo_NoPacman(t *testing.T) {
-	if !harness.Isolated(t) {
+	if !harness.RunIsolated(t) {
 		return
 	}
-	s := harness.New(t, harness.NoDatabases())
+	s := harness.New(t, harness.WithoutDatabases())
 	if _, err := os.Stat("/etc/pacman.conf"); err == nil {
-		harness.Write(t, s.Conf, "[options]\n")
-		require.NoError(t, syscall.Mount(s.Conf, "/etc/pacman.conf", "", syscall.MS_BIND, ""))
+		harness.WriteFile(t, s.PacmanConf, "[options]\n")
+		require.NoError(t, syscall.Mount(s.PacmanConf, "/etc/pacman.conf", "", syscall.MS_BIND, ""))
 	}
 	if _, err := os.Stat("/var/lib/pacman"); err == nil {
 		require.NoError(t, syscall.Mount(s.DB, "/var/lib/pacman", "", syscall.MS_BIND, ""))
@@ -65,7 +65,7 @@ func TestDemo_NoPacman(t *testing.T) {
 
 // TestDemo_OwnPacman checks that `make demo` shows the machine's own databases if the machine has some.
 func TestDemo_OwnPacman(t *testing.T) {
-	if !harness.Isolated(t) {
+	if !harness.RunIsolated(t) {
 		return
 	}
 	s := harness.New(t)
@@ -80,7 +80,7 @@ func TestDemo_OwnPacman(t *testing.T) {
 // TestDemo_ThisMachine runs the demo as an ordinary user, on this machine as it is.
 func TestDemo_ThisMachine(t *testing.T) {
 	need.NotRoot(t)
-	runDemo(t, harness.New(t, harness.NoDatabases()))
+	runDemo(t, harness.New(t, harness.WithoutDatabases()))
 }
 
 // wrappers are shell functions for the README's examples. They run the programs with the test's databases instead of
@@ -99,12 +99,12 @@ var (
 // TestReadme_ExamplesRun runs every line of the README's examples, in order, with databases as the README assumes them.
 func TestReadme_ExamplesRun(t *testing.T) {
 	bash := need.Program(t, "bash")
-	s := harness.New(t, harness.NoDatabases())
+	s := harness.New(t, harness.WithoutDatabases())
 	writeDatabases(s)
-	harness.Write(t, s.Path("all.json"),
+	harness.WriteFile(t, s.Path("all.json"),
 		`[{"name":"AVG-1","packages":["firefox"],"status":"Fixed","severity":"High","affected":"0.9-1","fixed":"1.0-1"}]`)
-	s = s.With("PATH="+s.Bin+":"+os.Getenv("PATH"), "DB="+s.DB, "CONF="+s.Conf)
-	s.Dir = s.Home
+	s = s.WithEnv("PATH="+s.Bin+":"+os.Getenv("PATH"), "DB="+s.DB, "CONF="+s.PacmanConf)
+	s.WorkDir = s.Home
 
 	ran := map[string]int{}
 	for _, line := range commands(t, read(t, "README.md")) {
@@ -120,7 +120,7 @@ func TestReadme_ExamplesRun(t *testing.T) {
 		text, background := strings.CutSuffix(comment.ReplaceAllString(line, ""), " &")
 		cmd := s.Command(bash, "-c", wrappers+text)
 		if background {
-			s.Serve(cmd, s.Socket()).AwaitReady()
+			s.StartDaemonCommand(cmd, s.Socket()).AwaitReady()
 			continue
 		}
 		r := harness.Run(t, cmd)
@@ -142,12 +142,12 @@ func writeDatabases(s *harness.System) {
 	more := func(desc string) []string {
 		return []string{"DESC", desc, "CSIZE", "1024", "ISIZE", "4096", "BUILDDATE", "1700000000"}
 	}
-	harness.Write(s.T, s.Conf, "[options]\nDBPath = "+s.DB+"\n"+
+	harness.WriteFile(s.T, s.PacmanConf, "[options]\nDBPath = "+s.DB+"\n"+
 		"[core]\nServer = https://mirror.invalid/core\n[extra]\nServer = https://mirror.invalid/extra\n")
-	harness.Write(s.T, s.Sync("core"), harness.BuildDatabase(s.T, harness.Package("libcap", "1.0-1", more("POSIX 1003.1e capabilities")...)))
-	harness.Write(s.T, s.Sync("extra"), harness.BuildDatabase(s.T,
-		harness.Package("firefox", "1.0-1", more("Fast, private and safe web browser")...),
-		harness.Package("libfoo", "1.0-1", more("A library")...)))
+	harness.WriteFile(s.T, s.SyncDBPath("core"), harness.BuildDatabase(s.T, harness.PackageEntry("libcap", "1.0-1", more("POSIX 1003.1e capabilities")...)))
+	harness.WriteFile(s.T, s.SyncDBPath("extra"), harness.BuildDatabase(s.T,
+		harness.PackageEntry("firefox", "1.0-1", more("Fast, private and safe web browser")...),
+		harness.PackageEntry("libfoo", "1.0-1", more("A library")...)))
 	s.Install("firefox", "0.9-1", "DESC", "Fast, private and safe web browser", "DEPENDS", "libfoo")
 	s.Install("libfoo", "1.0-1", "DESC", "A library", "REASON", "1")
 	s.Install("leftover", "1.0-1", "DESC", "Nobody needs it", "REASON", "1")

@@ -13,8 +13,8 @@ import (
 
 // TestMake_SBOM checks that `make sbom` writes a list of modules for every program that `make build` builds.
 func TestMake_SBOM(t *testing.T) {
-	s := harness.New(t, harness.NoDatabases())
-	s.Dir = root(t)
+	s := harness.New(t, harness.WithoutDatabases())
+	s.WorkDir = root(t)
 	r := s.Run(need.Program(t, "make"), "--dry-run", "sbom")
 	require.Zero(t, r.Code, r.Stderr)
 	list := regexp.MustCompile(`for p in ([a-z -]+); do`).FindStringSubmatch(r.Stdout)

@@ -12,7 +12,7 @@ import (
 
 // TestPrograms_NoSentry checks that omgd contains no code that reports errors to a server.
 func TestPrograms_NoSentry(t *testing.T) {
-	info, err := buildinfo.ReadFile(filepath.Join(harness.Programs(t), "omgd"))
+	info, err := buildinfo.ReadFile(filepath.Join(harness.ProgramsDir(t), "omgd"))
 	require.NoError(t, err)
 	found := false
 	for _, m := range info.Deps {

@@ -23,7 +23,7 @@ const twoPackages = `{"Name":"zebra-aur","Version":"3-1","Description":"Stripes"
 {"Name":"apple-aur","Version":"2-1","Description":"Fruit","NumVotes":50,"Popularity":9,"Maintainer":"m","LastModified":1650000000}`
 
 // index returns the path of the AUR's index.
-func index(s *harness.System) string { return s.Index(wire.SourceAUR) }
+func index(s *harness.System) string { return s.IndexPath(wire.SourceAUR) }
 
 // build builds an index of a dump.
 func build(s *harness.System, dump string) {
@@ -36,7 +36,7 @@ func build(s *harness.System, dump string) {
 func dump(t *testing.T, objects string, at ...time.Time) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "dump.json")
-	harness.Write(t, path, "["+objects+"]")
+	harness.WriteFile(t, path, "["+objects+"]")
 	for _, at := range at {
 		require.NoError(t, os.Chtimes(path, at, at))
 	}
@@ -63,8 +63,8 @@ func awaitInfo(d *harness.Daemon, name string) {
 // index.
 func TestIndex_Corpus(t *testing.T) {
 	t.Parallel()
-	s := harness.New(t, harness.Corpus())
-	d := s.Start()
+	s := harness.New(t, harness.WithCorpus())
+	d := s.StartDaemon()
 	queries := [][]string{{"firefox"}, {"lib"}, {"a"}, {"web", "browser"}, {"-x", "^lib.*gtk"}, {"-n", "git"}, {"desc:music"}}
 	search := func(query []string, flags ...string) []string {
 		r := d.Omg(slices.Concat([]string{"search"}, flags, query)...)
@@ -76,7 +76,7 @@ func TestIndex_Corpus(t *testing.T) {
 	for _, q := range queries {
 		before = append(before, search(q))
 	}
-	build(s, corpus.AUR(t))
+	build(s, corpus.AURDump(t))
 	awaitInfo(d, "aur/yay")
 	for i, q := range queries {
 		require.Equal(t, before[i], search(q, "--no-aur"), "%q", q)
@@ -88,8 +88,8 @@ func TestIndex_Corpus(t *testing.T) {
 func TestIndex_Takeover(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
-	d := s.Start()
-	before, err := os.Stat(s.Index("extra"))
+	d := s.StartDaemon()
+	before, err := os.Stat(s.IndexPath("extra"))
 	require.NoError(t, err)
 	require.Equal(t, 1, d.Omg("info", "zebra-aur").Code)
 
@@ -102,11 +102,11 @@ func TestIndex_Takeover(t *testing.T) {
 	require.Equal(t, wire.SourceOK, aur.State)
 	require.NotZero(t, aur.AsOf)
 
-	content := harness.Read(t, index(s))
+	content := harness.ReadFile(t, index(s))
 	for name, bad := range map[string][]byte{
 		"cut off": content[:len(content)/2], "another file": []byte("not an index"),
 	} {
-		harness.Replace(t, index(s), bad)
+		harness.ReplaceFile(t, index(s), bad)
 		d.AwaitStatus(func(r *wire.StatusResult) bool { return source(r.Sources).State == wire.SourceFailed }, "an index that is refused: "+name)
 		require.Contains(t, source(d.Status().Sources).Why, index(s))
 		for _, args := range [][]string{{"search", "--no-aur", "lib"}, {"info", "glibc"}} {
@@ -120,7 +120,7 @@ func TestIndex_Takeover(t *testing.T) {
 		build(s, dump(t, twoPackages))
 		awaitInfo(d, "zebra-aur")
 	}
-	after, err := os.Stat(s.Index("extra"))
+	after, err := os.Stat(s.IndexPath("extra"))
 	require.NoError(t, err)
 	require.True(t, os.SameFile(before, after), "a repository's index was built again: %s", d.Stderr())
 }
@@ -130,15 +130,15 @@ func TestIndex_DamagedWithoutDaemon(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	build(s, dump(t, twoPackages))
-	content := harness.Read(t, index(s))
+	content := harness.ReadFile(t, index(s))
 	content[len(content)-3] ^= 0x40
-	harness.Write(t, index(s), content)
-	r := s.Direct("search", "lib")
+	harness.WriteFile(t, index(s), content)
+	r := s.RunWithoutDaemon("search", "lib")
 	require.Zero(t, r.Code)
 	require.Contains(t, r.Stderr, index(s))
 	require.NotContains(t, r.Stdout, "aur/")
-	require.Equal(t, 4, s.Direct("search", "--aur", "zebra").Code)
-	require.Equal(t, 4, s.Direct("info", "aur/zebra-aur").Code, "what is not known is not missing")
+	require.Equal(t, 4, s.RunWithoutDaemon("search", "--aur", "zebra").Code)
+	require.Equal(t, 4, s.RunWithoutDaemon("info", "aur/zebra-aur").Code, "what is not known is not missing")
 }
 
 // TestIndex_Stale checks that an old dump is used and marked stale.
@@ -147,7 +147,7 @@ func TestIndex_Stale(t *testing.T) {
 	s := harness.New(t)
 	old := time.Now().Add(-72 * time.Hour)
 	build(s, dump(t, twoPackages, old))
-	r := s.Direct("search", "--json", "zebra-aur")
+	r := s.RunWithoutDaemon("search", "--json", "zebra-aur")
 	require.Zero(t, r.Code)
 	var got wire.SearchResult
 	require.NoError(t, json.Unmarshal([]byte(r.Stdout), &got))
@@ -165,17 +165,17 @@ func TestIndex_Named(t *testing.T) {
 	s := harness.New(t)
 	both, alone := s.Path("both"), s.Path("alone")
 	packages := dump(t, twoPackages)
-	r := s.Run("omg-index", slices.Concat([]string{"build"}, s.Databases(), []string{"--aur", packages, "-o", both})...)
+	r := s.Run("omg-index", slices.Concat([]string{"build"}, s.DatabaseFlags(), []string{"--aur", packages, "-o", both})...)
 	require.Zero(t, r.Code, r.Stderr)
 	r = s.Run("omg-index", "build", "--aur", packages, "-o", alone)
 	require.Zero(t, r.Code, r.Stderr)
 	for _, index := range []string{both, alone} {
 		for _, name := range []string{"zebra-aur", "glibc"} {
-			r := s.Direct("--index", index, "search", "-q", "-n", name)
+			r := s.RunWithoutDaemon("--index", index, "search", "-q", "-n", name)
 			require.Zero(t, r.Code, r.Stderr)
 			require.Contains(t, r.Lines(), name, index)
 		}
-		d := s.Start("--index", index)
+		d := s.StartDaemon("--index", index)
 		awaitInfo(d, "zebra-aur")
 		awaitInfo(d, "glibc")
 		for _, name := range []string{"zebra-aur", "glibc"} {
@@ -191,7 +191,7 @@ func TestIndex_StatusFile(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	s.Install("yay-bin", "12-1")
-	s.Start()
+	s.StartDaemon()
 	awaitNumber(s, "?")
 	build(s, dump(t, twoPackages))
 	awaitNumber(s, "0")

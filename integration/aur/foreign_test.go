@@ -26,9 +26,9 @@ func requireLines(t *testing.T, omg func(...string) harness.Result, args ...stri
 func TestForeign_Corpus(t *testing.T) {
 	t.Parallel()
 	vercmp := need.Program(t, "vercmp")
-	s := harness.New(t, harness.Corpus())
-	build(s, corpus.AUR(t))
-	for name, omg := range map[string]func(...string) harness.Result{"directly": s.Direct, "daemon": s.Start().Omg} {
+	s := harness.New(t, harness.WithCorpus())
+	build(s, corpus.AURDump(t))
+	for name, omg := range map[string]func(...string) harness.Result{"directly": s.RunWithoutDaemon, "daemon": s.StartDaemon().Omg} {
 		t.Run(name, func(t *testing.T) {
 			installed := map[string]string{}
 			for _, line := range requireLines(t, omg, "foreign") {
@@ -41,8 +41,8 @@ func TestForeign_Corpus(t *testing.T) {
 			for _, f := range all.Foreign {
 				names = append(names, f.Name)
 				require.Equal(t, installed[f.Name], f.Installed)
-				newer := strings.TrimSpace(s.Run(vercmp, f.Version, f.Installed).Stdout)
-				require.Equal(t, map[string]string{"1": wire.ForeignUpdate, "0": wire.ForeignCurrent, "-1": wire.ForeignNewer}[newer], f.State, f.Name)
+				newer := strings.TrimSpace(s.Run(vercmp, f.AURVersion, f.Installed).Stdout)
+				require.Equal(t, map[string]string{"1": wire.ForeignUpdate, "0": wire.ForeignCurrent, "-1": wire.ForeignInstalledNewer}[newer], f.State, f.Name)
 				if f.State == wire.ForeignUpdate {
 					updates = append(updates, f.Name)
 				}

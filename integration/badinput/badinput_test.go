@@ -41,7 +41,7 @@ const packages = 200
 
 // buildCommand returns the arguments that build one index of all databases.
 func buildCommand(s *harness.System) []string {
-	return append([]string{"build", "-o", wholeIndex(s)}, s.Databases()...)
+	return append([]string{"build", "-o", wholeIndex(s)}, s.DatabaseFlags()...)
 }
 
 // wholeIndex returns the path of the index that the arguments from buildCommand make omg-index write.
@@ -58,7 +58,7 @@ func goodIndex(s *harness.System) []byte {
 	s.T.Helper()
 	r := buildIndex(s)
 	require.Zero(s.T, r.Code, r.Stderr)
-	return harness.Read(s.T, wholeIndex(s))
+	return harness.ReadFile(s.T, wholeIndex(s))
 }
 
 // indexes returns the content of each of omg's own indexes, by name.
@@ -66,7 +66,7 @@ func indexes(s *harness.System) map[string][]byte {
 	s.T.Helper()
 	all := map[string][]byte{}
 	for _, repo := range repos {
-		all[repo] = harness.Read(s.T, s.Index(repo))
+		all[repo] = harness.ReadFile(s.T, s.IndexPath(repo))
 	}
 	return all
 }
@@ -77,9 +77,9 @@ func digests(s *harness.System) map[string]string {
 	s.T.Helper()
 	all := map[string]string{}
 	for _, repo := range repos {
-		f, err := pkgindex.Open(s.Index(repo), nil)
+		f, err := pkgindex.Open(s.IndexPath(repo), nil)
 		require.NoError(s.T, err)
-		source, ok := f.BuildInfo().Source(pkgindex.KindRepo, repo)
+		source, ok := f.IndexInfo().FindSource(pkgindex.KindRepo, repo)
 		require.True(s.T, ok, repo)
 		all[repo] = strings.Clone(source.SHA256)
 		require.NoError(s.T, f.Close())
@@ -90,7 +90,7 @@ func digests(s *harness.System) map[string]string {
 // withIndex runs omg without a daemon, with an index file for the databases.
 func withIndex(s *harness.System, index string, args ...string) harness.Result {
 	s.T.Helper()
-	return s.Run("omg", append(append([]string{"--no-daemon", "--index", index}, s.Databases()...), args...)...)
+	return s.Run("omg", append(append([]string{"--no-daemon", "--index", index}, s.DatabaseFlags()...), args...)...)
 }
 
 // awaitSearch waits until a condition holds for the daemon's search result with all generated packages.
@@ -181,10 +181,10 @@ func measure(s *harness.System, program string, args ...string) (r harness.Resul
 	file, err := os.CreateTemp(s.T.TempDir(), "peak")
 	require.NoError(s.T, err)
 	defer file.Close()
-	cmd := s.With(measuring+"=1").Command(self, append([]string{s.Program(program)}, args...)...)
+	cmd := s.WithEnv(measuring+"=1").Command(self, append([]string{s.Program(program)}, args...)...)
 	cmd.ExtraFiles = []*os.File{file}
 	r = harness.Run(s.T, cmd)
-	_, err = fmt.Sscan(string(harness.Read(s.T, file.Name())), &peak)
+	_, err = fmt.Sscan(string(harness.ReadFile(s.T, file.Name())), &peak)
 	require.NoError(s.T, err, r.Stderr)
 	return r, peak
 }
@@ -192,7 +192,7 @@ func measure(s *harness.System, program string, args ...string) (r harness.Resul
 // memory returns the peak resident memory of a running process, in bytes.
 func memory(t *testing.T, pid int) int64 {
 	t.Helper()
-	for line := range strings.Lines(string(harness.Read(t, fmt.Sprintf("/proc/%d/status", pid)))) {
+	for line := range strings.Lines(string(harness.ReadFile(t, fmt.Sprintf("/proc/%d/status", pid)))) {
 		var kib int64
 		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kib); n == 1 {
 			return kib << 10

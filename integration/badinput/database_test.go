@@ -49,30 +49,30 @@ func TestDatabase_Damaged(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	oldWhole := goodIndex(s)
-	s.Build()
+	s.BuildIndexes()
 	old := indexes(s)
-	path := s.Sync("extra")
-	good := harness.Read(t, path)
-	want := s.Direct("search", "lib")
+	path := s.SyncDBPath("extra")
+	good := harness.ReadFile(t, path)
+	want := s.RunWithoutDaemon("search", "lib")
 	require.Equal(t, answered, want.Code)
-	withoutExtra := s.Direct("search", "lib", "--repo", "core", "--repo", "multilib")
+	withoutExtra := s.RunWithoutDaemon("search", "lib", "--repo", "core", "--repo", "multilib")
 	require.Equal(t, answered, withoutExtra.Code)
 	for _, c := range damages(t, good) {
 		t.Run(c.name, func(t *testing.T) {
-			s := s.For(t)
-			harness.Replace(t, path, c.db)
-			defer harness.Replace(t, path, good)
+			s := s.ForSubtest(t)
+			harness.ReplaceFile(t, path, c.db)
+			defer harness.ReplaceFile(t, path, good)
 			r, peak := measure(s, "omg-index", buildCommand(s)...)
 			harness.RequireError(t, r, "omg-index", failed, path, c.says, "pacman -Syy")
 			require.Less(t, peak, int64(maxMemory))
-			require.Equal(t, oldWhole, harness.Read(t, wholeIndex(s)), "the old index was lost")
+			require.Equal(t, oldWhole, harness.ReadFile(t, wholeIndex(s)), "the old index was lost")
 
-			r, peak = measure(s, "omg-index", append([]string{"build"}, s.Files()...)...)
+			r, peak = measure(s, "omg-index", append([]string{"build"}, s.PathFlags()...)...)
 			require.Contains(t, r.Stdout, "core: 16 packages\nmultilib: 16 packages\n", "the others are built")
 			r.Stdout = ""
 			harness.RequireError(t, r, "omg-index", failed, path, c.says, "pacman -Syy")
 			require.Less(t, peak, int64(maxMemory))
-			require.Equal(t, old["extra"], harness.Read(t, s.Index("extra")), "the old index was lost")
+			require.Equal(t, old["extra"], harness.ReadFile(t, s.IndexPath("extra")), "the old index was lost")
 			requireNothingElse(t, s)
 
 			// omg uses the last index of the damaged database. If no index exists, omg answers from the other
@@ -82,9 +82,9 @@ func TestDatabase_Damaged(t *testing.T) {
 				want harness.Result
 				note string
 			}{{s.Data, want, ""}, {t.TempDir(), withoutExtra, "omg: note: partial: extra failed: "}} {
-				line := slices.Concat([]string{"--no-daemon", "--data-dir", c2.data}, s.Databases(), []string{"search", "lib"})
+				line := slices.Concat([]string{"--no-daemon", "--data-dir", c2.data}, s.DatabaseFlags(), []string{"search", "lib"})
 				r, peak = measure(s, "omg", line...)
-				harness.RequireSafe(t, r)
+				harness.RequireSafeOutput(t, r)
 				require.Equal(t, answered, r.Code, r.Stderr)
 				require.Equal(t, c2.want.Stdout, r.Stdout)
 				require.Contains(t, r.Stderr, path)
@@ -101,20 +101,20 @@ func TestDatabase_Damaged(t *testing.T) {
 func TestDatabase_DamagedUnderDaemon(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
-	d := s.Start()
+	d := s.StartDaemon()
 	awaitSearch(t, d, "all packages", isCurrent)
 	old := digests(s)
-	path := s.Sync("extra")
-	good := harness.Read(t, path)
+	path := s.SyncDBPath("extra")
+	good := harness.ReadFile(t, path)
 	for _, c := range damages(t, good) {
 		t.Run(c.name, func(t *testing.T) {
-			harness.Replace(t, path, c.db)
+			harness.ReplaceFile(t, path, c.db)
 			awaitSearch(t, d, "all packages and a stale extra", func(s wire.SearchResult) bool {
 				return s.Total == packages && stateOf(s, "extra") == wire.SourceStale
 			})
 			require.Equal(t, old, digests(s), "the old index was lost")
 			awaitNothingElse(t, s)
-			harness.Replace(t, path, good)
+			harness.ReplaceFile(t, path, good)
 			awaitSearch(t, d, "all packages again", isCurrent)
 		})
 	}
@@ -123,7 +123,7 @@ func TestDatabase_DamagedUnderDaemon(t *testing.T) {
 		awaitSearch(t, d, "all packages and a stale extra", func(s wire.SearchResult) bool {
 			return s.Total == packages && stateOf(s, "extra") == wire.SourceStale && stateOf(s, "core") == wire.SourceOK
 		})
-		harness.Replace(t, path, good)
+		harness.ReplaceFile(t, path, good)
 		awaitSearch(t, d, "all packages again", isCurrent)
 	})
 	requireHealthyOmg(t, d)
@@ -137,25 +137,25 @@ func TestDatabase_Unreadable(t *testing.T) {
 	s := harness.New(t)
 	require.NoError(t, os.Chown(s.Data, nobody, nobody))
 	build := buildCommand(s)
-	search := slices.Concat([]string{"--no-daemon"}, s.Files(), []string{"search", "lib"})
-	other := s.As(nobody)
+	search := slices.Concat([]string{"--no-daemon"}, s.PathFlags(), []string{"search", "lib"})
+	other := s.AsUser(nobody)
 	for _, c := range []struct {
 		path    string
 		says    string
 		partial bool // whether omg still answers, from all databases except the unreadable one
 	}{
-		{s.Sync("extra"), s.Sync("extra"), true},
+		{s.SyncDBPath("extra"), s.SyncDBPath("extra"), true},
 		{filepath.Join(s.DB, "sync"), filepath.Join(s.DB, "sync"), false},
 		{s.DB, filepath.Join(s.DB, "sync"), false},
-		{s.Conf, s.Conf, false},
+		{s.PacmanConf, s.PacmanConf, false},
 	} {
 		t.Run(filepath.Base(c.path), func(t *testing.T) {
 			fi, err := os.Stat(c.path)
 			require.NoError(t, err)
 			require.NoError(t, os.Chmod(c.path, 0))
 			defer func() { require.NoError(t, os.Chmod(c.path, fi.Mode())) }()
-			harness.RequireError(t, other.For(t).Run("omg-index", build...), "omg-index", failed, c.says, "permission denied")
-			r := other.For(t).Run("omg", search...)
+			harness.RequireError(t, other.ForSubtest(t).Run("omg-index", build...), "omg-index", failed, c.says, "permission denied")
+			r := other.ForSubtest(t).Run("omg", search...)
 			if c.partial {
 				require.Equal(t, answered, r.Code, r.Stderr)
 				require.Contains(t, r.Stderr, "omg: note: partial: extra failed: ")
@@ -167,7 +167,7 @@ func TestDatabase_Unreadable(t *testing.T) {
 	}
 	t.Run("no room for the index", func(t *testing.T) {
 		require.NoError(t, os.Chown(s.Data, 0, 0))
-		harness.RequireError(t, other.For(t).Run("omg-index", build...), "omg-index", failed, s.Data, "permission denied")
+		harness.RequireError(t, other.ForSubtest(t).Run("omg-index", build...), "omg-index", failed, s.Data, "permission denied")
 	})
 }
 
@@ -175,24 +175,24 @@ func TestDatabase_Unreadable(t *testing.T) {
 // directory. If a desc file lacks them, at most this package is left out, and this is reported.
 func TestDatabase_DescWithoutName(t *testing.T) {
 	t.Parallel()
-	s := harness.New(t, harness.NoDatabases())
-	harness.Write(t, s.Conf, "[core]\n")
-	harness.Write(t, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
-	harness.Write(t, s.Sync("core"), harness.BuildDatabase(t,
-		harness.Package("good", "1.0-1", "DESC", "all there"),
-		harness.Entry{Path: "nameless-1.0-1/desc", Text: "%VERSION%\n1.0-1\n\n%DESC%\nno name\n"},
-		harness.Entry{Path: "empty-1.0-1/desc", Text: ""},
-		harness.Entry{Path: "noversion/desc", Text: harness.Desc("noversion", "1.0-1", "DESC", "directory without a version")},
-		harness.Package("last", "1.0-1", "DESC", "all there"),
+	s := harness.New(t, harness.WithoutDatabases())
+	harness.WriteFile(t, s.PacmanConf, "[core]\n")
+	harness.WriteFile(t, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
+	harness.WriteFile(t, s.SyncDBPath("core"), harness.BuildDatabase(t,
+		harness.PackageEntry("good", "1.0-1", "DESC", "all there"),
+		harness.DatabaseEntry{Path: "nameless-1.0-1/desc", Text: "%VERSION%\n1.0-1\n\n%DESC%\nno name\n"},
+		harness.DatabaseEntry{Path: "empty-1.0-1/desc", Text: ""},
+		harness.DatabaseEntry{Path: "noversion/desc", Text: harness.Desc("noversion", "1.0-1", "DESC", "directory without a version")},
+		harness.PackageEntry("last", "1.0-1", "DESC", "all there"),
 	))
 	r := buildIndex(s)
-	harness.RequireSafe(t, r)
+	harness.RequireSafeOutput(t, r)
 	require.Equal(t, answered, r.Code, r.Stderr)
-	require.Contains(t, r.Stderr, "omg-index: warning: "+s.Sync("core"))
+	require.Contains(t, r.Stderr, "omg-index: warning: "+s.SyncDBPath("core"))
 	require.Contains(t, r.Stderr, "nameless")
 	require.Contains(t, r.Stderr, "noversion")
 	for _, name := range []string{"good", "last"} {
-		r := s.Direct("info", name)
+		r := s.RunWithoutDaemon("info", name)
 		require.Equal(t, answered, r.Code, r.Stderr)
 		require.Contains(t, r.Stdout, "all there")
 	}

@@ -20,35 +20,35 @@ import (
 // omgd keeps the replacement in memory.
 func TestIndex_DiskFull(t *testing.T) {
 	t.Parallel()
-	if !harness.Isolated(t) {
+	if !harness.RunIsolated(t) {
 		return
 	}
 	s := harness.New(t)
 	require.NoError(t, syscall.Mount("tmpfs", s.Data, "tmpfs", 0, "size=320k,mode=0755"))
 	t.Cleanup(func() { require.NoError(t, syscall.Unmount(s.Data, 0)) }) // so that the home directory can be removed
-	s.Build()
+	s.BuildIndexes()
 	old := indexes(s)
 	require.Greater(t, len(old["extra"]), 160<<10, "two would fit")
 	// The disk is full while omg-index writes the index of extra. Other indexes that it writes at that moment may fail
 	// too.
-	r := s.Run("omg-index", append([]string{"build"}, s.Files()...)...)
+	r := s.Run("omg-index", append([]string{"build"}, s.PathFlags()...)...)
 	require.Equal(t, failed, r.Code, r.Stderr)
-	require.Regexp(t, `(?m)^omg-index: error: .*`+s.Index("extra")+`.*no space left`, r.Stderr)
-	require.Equal(t, old["extra"], harness.Read(t, s.Index("extra")), "the old index was lost")
+	require.Regexp(t, `(?m)^omg-index: error: .*`+s.IndexPath("extra")+`.*no space left`, r.Stderr)
+	require.Equal(t, old["extra"], harness.ReadFile(t, s.IndexPath("extra")), "the old index was lost")
 	requireNothingElse(t, s)
 
 	// A daemon answers from an index in memory, reports this, and writes the next index when there is space.
-	d := s.Start()
+	d := s.StartDaemon()
 	old = indexes(s)
 	fill, err := os.Create(filepath.Join(s.Data, "fill"))
 	require.NoError(t, err)
 	_, err = io.Copy(fill, rand.Reader)
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.NoError(t, fill.Close())
-	harness.Replace(t, s.Sync("core"), harness.BuildDatabase(t, harness.Package("new", "1.0-1")))
+	harness.ReplaceFile(t, s.SyncDBPath("core"), harness.BuildDatabase(t, harness.PackageEntry("new", "1.0-1")))
 	memory := func(r *wire.StatusResult) bool {
 		return slices.ContainsFunc(r.Problems, func(p wire.Problem) bool {
-			return p.Name == "index" && p.State == "memory" && strings.Contains(p.Why, s.Index("core"))
+			return p.Name == "index" && p.State == "memory" && strings.Contains(p.Why, s.IndexPath("core"))
 		})
 	}
 	isNew := func(s wire.SearchResult) bool { return s.Total == 185 && stateOf(s, "core") == wire.SourceOK }
@@ -57,10 +57,10 @@ func TestIndex_DiskFull(t *testing.T) {
 	require.Equal(t, old, indexes(s), "the old index was lost")
 	require.NoError(t, os.Remove(fill.Name()))
 	awaitNothingElse(t, s)
-	harness.Replace(t, s.Sync("core"), harness.BuildDatabase(t, harness.Package("new", "2.0-1")))
+	harness.ReplaceFile(t, s.SyncDBPath("core"), harness.BuildDatabase(t, harness.PackageEntry("new", "2.0-1")))
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return !memory(r) }, "no index in memory")
 	awaitSearch(t, d, "the new core", isNew)
-	require.NotEqual(t, old["core"], harness.Read(t, s.Index("core")))
+	require.NotEqual(t, old["core"], harness.ReadFile(t, s.IndexPath("core")))
 	d.Stop()
 }
 
@@ -73,7 +73,7 @@ func TestIndex_FileTooLong(t *testing.T) {
 	line := append([]string{s.Program("omg-index")}, buildCommand(s)...)
 	r := runShell(s, "ulimit -f 64; \"$@\"", line) // KiB
 	harness.RequireError(t, r, "omg-index", failed, wholeIndex(s), "file too large")
-	require.Equal(t, old, harness.Read(t, wholeIndex(s)), "the old index was lost")
+	require.Equal(t, old, harness.ReadFile(t, wholeIndex(s)), "the old index was lost")
 	requireNothingElse(t, s)
 }
 
@@ -97,11 +97,11 @@ func others(t *testing.T, s *harness.System) (names []string) {
 	for _, repo := range repos {
 		known = append(known, repo+".omgidx", repo+".omgidx.origin")
 	}
-	for _, dir := range []string{s.Data, s.Indexes()} {
+	for _, dir := range []string{s.Data, s.IndexDir()} {
 		if _, err := os.Stat(dir); os.IsNotExist(err) {
 			continue
 		}
-		for _, name := range harness.Names(t, dir) {
+		for _, name := range harness.ListDir(t, dir) {
 			if !slices.Contains(known, name) {
 				names = append(names, name)
 			}

@@ -17,7 +17,7 @@ import (
 )
 
 // longLimits are limits of omgd that a client on a busy machine never reaches.
-var longLimits = harness.Env("OMG_LIMITS_READ_TIMEOUT=10m", "OMG_LIMITS_WRITE_TIMEOUT=10m")
+var longLimits = harness.WithEnv("OMG_LIMITS_READ_TIMEOUT=10m", "OMG_LIMITS_WRITE_TIMEOUT=10m")
 
 func frame(body []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
@@ -36,7 +36,7 @@ func errorCode(t *testing.T, r wire.Reply, err error) wire.Code {
 // closes the connection.
 func TestFrame_NotARequest(t *testing.T) {
 	t.Parallel()
-	d := harness.New(t, longLimits).Start()
+	d := harness.New(t, longLimits).StartDaemon()
 	ends := func(code wire.Code) func(*testing.T, *peer) {
 		return func(t *testing.T, p *peer) {
 			r, err := p.receive()
@@ -67,7 +67,7 @@ func TestFrame_NotARequest(t *testing.T) {
 	}{
 		{"length 0", []byte{0, 0, 0, 0}, ends(wire.CodeInvalid)},
 		{"4 GiB", []byte{0xff, 0xff, 0xff, 0xff}, ends(wire.CodeTooLarge)},
-		{"a byte too long", binary.BigEndian.AppendUint32(nil, wire.MaxRequest+1), ends(wire.CodeTooLarge)},
+		{"a byte too long", binary.BigEndian.AppendUint32(nil, wire.MaxRequestSize+1), ends(wire.CodeTooLarge)},
 		{"not MessagePack", frame(bytes.Repeat([]byte{0xc1}, 100)), ends(wire.CodeInvalid)},
 		{"a web request", []byte("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"), ends(wire.CodeTooLarge)},
 		{"text", frame([]byte("hello, is anybody there?")), ends(wire.CodeInvalid)},
@@ -133,10 +133,10 @@ func TestFrame_NotARequest(t *testing.T) {
 func TestPeer_HalfFrame(t *testing.T) {
 	t.Parallel()
 	// Only the frame of this test is sent in several pieces, so the short read timeout affects no other frame.
-	d := harness.New(t, harness.Env("OMG_LIMITS_READ_TIMEOUT=50ms")).Start()
+	d := harness.New(t, harness.WithEnv("OMG_LIMITS_READ_TIMEOUT=50ms")).StartDaemon()
 	p := dial(t, d)
 	defer p.close()
-	p.send(append(binary.BigEndian.AppendUint32(nil, wire.MaxRequest), make([]byte, 1000)...))
+	p.send(append(binary.BigEndian.AppendUint32(nil, wire.MaxRequestSize), make([]byte, 1000)...))
 	_, err := io.Copy(io.Discard, p.nc) // until omgd closes the connection
 	require.NoError(t, err)
 	requireHealthy(t, d)
@@ -145,7 +145,7 @@ func TestPeer_HalfFrame(t *testing.T) {
 // TestPeer_Misbehaves checks that misbehaving peers do not affect other clients.
 func TestPeer_Misbehaves(t *testing.T) {
 	t.Parallel()
-	d := harness.New(t, longLimits).Start()
+	d := harness.New(t, longLimits).StartDaemon()
 
 	silent := dial(t, d)
 	defer silent.close()

@@ -56,7 +56,7 @@ type badIndex struct {
 func badIndexes(good []byte) []badIndex {
 	content := func(b []byte) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
-			harness.Write(t, path, b)
+			harness.WriteFile(t, path, b)
 			require.NoError(t, os.Chmod(path, 0o644))
 		}
 	}
@@ -81,8 +81,8 @@ func TestIndex_Bad(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	good := goodIndex(s)
-	s.Build()
-	want := s.Direct("search", "lib")
+	s.BuildIndexes()
+	want := s.RunWithoutDaemon("search", "lib")
 	require.Equal(t, answered, want.Code)
 	require.Empty(t, want.Stderr, "a current index needs no note")
 	bad := s.Path("bad.omgidx")
@@ -95,7 +95,7 @@ func TestIndex_Bad(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			s := s.For(t)
+			s := s.ForSubtest(t)
 			require.NoError(t, os.RemoveAll(bad))
 			c.make(t, bad)
 			for _, command := range []string{"verify", "info", "dump"} {
@@ -110,7 +110,7 @@ func TestIndex_Bad(t *testing.T) {
 		})
 	}
 	t.Run("none", func(t *testing.T) {
-		s := s.For(t)
+		s := s.ForSubtest(t)
 		require.NoError(t, os.RemoveAll(bad))
 		harness.RequireError(t, s.Run("omg-index", "verify", bad), "omg-index", failed, bad, "no such file")
 		requireFallback(s, bad, want, "no such file")
@@ -122,7 +122,7 @@ func TestIndex_Bad(t *testing.T) {
 func requireFallback(s *harness.System, index string, want harness.Result, reason string) {
 	s.T.Helper()
 	r := withIndex(s, index, "search", "lib")
-	harness.RequireSafe(s.T, r)
+	harness.RequireSafeOutput(s.T, r)
 	require.Equal(s.T, answered, r.Code, r.Stderr)
 	require.Equal(s.T, want.Stdout, r.Stdout)
 	require.Regexp(s.T, `^omg: [^\n]+\n$`, r.Stderr)
@@ -135,12 +135,12 @@ func TestIndex_FlippedBit(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	good := goodIndex(s)
-	want := s.Direct("search", "lib")
-	require.Equal(t, nothing, s.Direct("info", "--json", "extra/nosuch").Code)
+	want := s.RunWithoutDaemon("search", "lib")
+	require.Equal(t, nothing, s.RunWithoutDaemon("info", "--json", "extra/nosuch").Code)
 	bad := s.Path("bad.omgidx")
 	for name, at := range sections(t, good) {
 		t.Run(name, func(t *testing.T) {
-			s := s.For(t)
+			s := s.ForSubtest(t)
 			require.Less(t, at[0], at[1])
 			for _, where := range []int{at[0], (at[0] + at[1]) / 2, at[1] - 1} {
 				b := bytes.Clone(good)
@@ -148,7 +148,7 @@ func TestIndex_FlippedBit(t *testing.T) {
 				require.NoError(t, os.WriteFile(bad, b, 0o644))
 				harness.RequireError(t, s.Run("omg-index", "verify", bad), "omg-index", failed, bad)
 				r := withIndex(s, bad, "search", "lib")
-				harness.RequireSafe(t, r)
+				harness.RequireSafeOutput(t, r)
 				require.Equal(t, answered, r.Code, "byte %d: %s", where, r.Stderr)
 				require.Equal(t, want.Stdout, r.Stdout, "byte %d: %s", where, r.Stderr)
 				require.LessOrEqual(t, strings.Count(r.Stderr, "\n"), 1, r.Stderr)
@@ -160,9 +160,9 @@ func TestIndex_FlippedBit(t *testing.T) {
 // awaitGoodIndex waits until the daemon has built indexes that omg-index verify accepts.
 func awaitGoodIndex(t *testing.T, d *harness.Daemon) {
 	t.Helper()
-	s := d.System.For(t)
+	s := d.System.ForSubtest(t)
 	harness.Await(t, func() bool {
-		return s.Run("omg-index", "verify", s.Index("core"), s.Index("extra"), s.Index("multilib")).Code == answered
+		return s.Run("omg-index", "verify", s.IndexPath("core"), s.IndexPath("extra"), s.IndexPath("multilib")).Code == answered
 	},
 		"there are good indexes; omgd printed: %s", d.Stderr)
 }
@@ -172,15 +172,15 @@ func awaitGoodIndex(t *testing.T, d *harness.Daemon) {
 func TestOwnIndex_Bad(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
-	s.Build()
-	path := s.Index("extra")
-	good := harness.Read(t, path)
+	s.BuildIndexes()
+	path := s.IndexPath("extra")
+	good := harness.ReadFile(t, path)
 	for _, c := range badIndexes(good) {
 		t.Run(c.name, func(t *testing.T) {
-			s := s.For(t)
+			s := s.ForSubtest(t)
 			require.NoError(t, os.RemoveAll(path))
 			c.make(t, path)
-			d := s.Start()
+			d := s.StartDaemon()
 			awaitSearch(t, d, "all packages", isCurrent)
 			requireHealthyOmg(t, d)
 			if c.name == "a directory" {
@@ -191,7 +191,7 @@ func TestOwnIndex_Bad(t *testing.T) {
 				}, "the directory in an index's place")
 				d.Stop()
 				require.NoError(t, os.Remove(path))
-				d = s.Start()
+				d = s.StartDaemon()
 			}
 			d.Stop()
 			require.Zero(t, s.Run("omg-index", "verify", path).Code)
@@ -199,11 +199,11 @@ func TestOwnIndex_Bad(t *testing.T) {
 	}
 	for name, at := range sections(t, good) {
 		t.Run("a flipped bit in "+name, func(t *testing.T) {
-			s := s.For(t)
+			s := s.ForSubtest(t)
 			b := bytes.Clone(good)
 			b[(at[0]+at[1])/2] ^= 0x10
 			require.NoError(t, os.WriteFile(path, b, 0o644))
-			d := s.Start()
+			d := s.StartDaemon()
 			awaitGoodIndex(t, d)
 			awaitSearch(t, d, "all packages", isCurrent)
 			requireHealthyOmg(t, d)
@@ -278,9 +278,9 @@ func (a *requestLoop) end() {
 func TestIndex_ChangedUnderDaemon(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
-	s.Build()
-	path := s.Index("extra")
-	good := harness.Read(t, path)
+	s.BuildIndexes()
+	path := s.IndexPath("extra")
+	good := harness.ReadFile(t, path)
 	overwrite := func(t *testing.T, b []byte, at int64) {
 		f, err := os.OpenFile(path, os.O_WRONLY, 0)
 		require.NoError(t, err)
@@ -307,10 +307,10 @@ func TestIndex_ChangedUnderDaemon(t *testing.T) {
 		}, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := s.For(t)
+			s := s.ForSubtest(t)
 			require.NoError(t, os.RemoveAll(path))
-			s.Build()
-			d := s.Start()
+			s.BuildIndexes()
+			d := s.StartDaemon()
 			awaitSearch(t, d, "all packages", isCurrent)
 			right := d.Omg("search", "lib")
 			require.Equal(t, answered, right.Code)
@@ -343,14 +343,14 @@ func TestNamedIndex_ChangedUnderDaemon(t *testing.T) {
 	s := harness.New(t)
 	good := goodIndex(s)
 	named := s.Path("named.omgidx")
-	harness.Write(t, named, good)
+	harness.WriteFile(t, named, good)
 	all := func(r wire.SearchResult) bool { return r.Total == packages }
-	d := s.Start("--index", named)
+	d := s.StartDaemon("--index", named)
 	awaitSearch(t, d, "all packages", all)
 	require.NoError(t, os.Truncate(named, 4096))
 	awaitSearch(t, d, "all packages of the databases", all)
-	require.Len(t, harness.Read(t, named), 4096)
-	harness.Replace(t, named, good)
+	require.Len(t, harness.ReadFile(t, named), 4096)
+	harness.ReplaceFile(t, named, good)
 	awaitSearch(t, d, "all packages of the index", all)
-	require.Equal(t, good, harness.Read(t, named))
+	require.Equal(t, good, harness.ReadFile(t, named))
 }

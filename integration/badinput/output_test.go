@@ -30,7 +30,7 @@ func TestIndexOutput_NotAFile(t *testing.T) {
 	for _, name := range odd {
 		before, err := os.Lstat(s.Path(name))
 		require.NoError(t, err)
-		r := s.Run("omg-index", append([]string{"build", "-o", s.Path(name)}, s.Databases()...)...)
+		r := s.Run("omg-index", append([]string{"build", "-o", s.Path(name)}, s.DatabaseFlags()...)...)
 		harness.RequireError(t, r, "omg-index", usage, s.Path(name))
 		after, err := os.Lstat(s.Path(name))
 		require.NoError(t, err)

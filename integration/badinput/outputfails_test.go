@@ -15,26 +15,26 @@ import (
 func TestOutput_Fails(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
-	s.Build()
-	d := s.Start()
+	s.BuildIndexes()
+	d := s.StartDaemon()
 	omg, index := s.Program("omg"), s.Program("omg-index")
-	direct := slices.Concat([]string{omg, "--no-daemon"}, s.Files())
+	direct := slices.Concat([]string{omg, "--no-daemon"}, s.PathFlags())
 	for name, line := range map[string][]string{
 		"search":        {omg, "--socket", d.Socket, "search", "a"},
 		"search json":   {omg, "--socket", d.Socket, "search", "a", "--json"},
 		"search direct": append(slices.Clone(direct), "search", "a"),
 		"info":          {omg, "--socket", d.Socket, "info", "glibc"},
-		"dump":          {index, "dump", s.Index("extra")},
-		"verify":        {index, "verify", s.Index("extra")},
-		"index info":    {index, "info", s.Index("extra")},
-		"index json":    {index, "info", "--json", s.Index("extra")},
-		"build":         append([]string{index, "build", "-o", s.Path("other")}, s.Databases()...),
+		"dump":          {index, "dump", s.IndexPath("extra")},
+		"verify":        {index, "verify", s.IndexPath("extra")},
+		"index info":    {index, "info", s.IndexPath("extra")},
+		"index json":    {index, "info", "--json", s.IndexPath("extra")},
+		"build":         append([]string{index, "build", "-o", s.Path("other")}, s.DatabaseFlags()...),
 		"help":          {omg, "--help"},
 		"search help":   {omg, "search", "--help"},
 		"version":       {omg, "--version"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := s.For(t)
+			s := s.ForSubtest(t)
 			r := runShell(s, "exec \"$@\" >/dev/full", line)
 			harness.RequireError(t, r, filepath.Base(line[0]), failed, "no space left")
 			r = runShell(s, "\"$@\" | true; exit ${PIPESTATUS[0]}", line)
@@ -46,7 +46,7 @@ func TestOutput_Fails(t *testing.T) {
 				require.Len(t, r.Lines(), 1)
 			}
 			r = runShell(s, "exec \"$@\" >&-", line)
-			harness.RequireSafe(t, r)
+			harness.RequireSafeOutput(t, r)
 			require.Contains(t, []int{answered, failed}, r.Code)
 		})
 	}

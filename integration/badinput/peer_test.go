@@ -38,7 +38,7 @@ func connect(d *harness.Daemon) (*peer, error) {
 	}
 	file := os.NewFile(uintptr(fd), d.Socket)
 	defer file.Close()
-	limit := unix.NsecToTimeval(harness.Hang.Nanoseconds())
+	limit := unix.NsecToTimeval(harness.HangTimeout.Nanoseconds())
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func connect(d *harness.Daemon) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &peer{nc: nc.(*net.UnixConn)}, nc.SetReadDeadline(time.Now().Add(harness.Hang))
+	return &peer{nc: nc.(*net.UnixConn)}, nc.SetReadDeadline(time.Now().Add(harness.HangTimeout))
 }
 
 func (p *peer) close() { _ = p.nc.Close() }
@@ -81,10 +81,10 @@ func (p *peer) ask(op string, request any) {
 
 // receive reads one response; an error means the end of the connection.
 func (p *peer) receive() (r wire.Reply, err error) {
-	if p.buf, err = wire.ReadFrame(p.nc, p.buf, wire.MaxFrame); err != nil {
+	if p.buf, err = wire.ReadFrame(p.nc, p.buf, wire.MaxFrameSize); err != nil {
 		return r, err
 	}
-	if err = wire.Check(p.buf); err != nil {
+	if err = wire.CheckMessagePack(p.buf); err != nil {
 		return r, err
 	}
 	return wire.DecodeReply(p.buf)
@@ -101,7 +101,7 @@ func (p *peer) answer() (s wire.SearchResult, err error) {
 			return s, r.Err
 		}
 		var all []wire.Package
-		err = wire.DecodeSearch(r.Result, &s, func(p *wire.Package) error {
+		err = wire.DecodeSearchResult(r.Result, &s, func(p *wire.Package) error {
 			all = append(all, wire.Package{Repo: p.Repo, Name: p.Name, Version: p.Version})
 			return nil
 		})

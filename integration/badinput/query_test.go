@@ -16,11 +16,11 @@ import (
 func longNames(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, longLimits)
-	harness.Write(t, s.Conf, append(harness.Read(t, s.Conf), "\n[long]\n"...))
+	harness.WriteFile(t, s.PacmanConf, append(harness.ReadFile(t, s.PacmanConf), "\n[long]\n"...))
 	as, xs := strings.Repeat("a", 200), strings.Repeat("x", 200)
-	harness.Write(t, s.Sync("long"), harness.BuildDatabase(t,
-		harness.Package(as, "1.0-1", "DESC", strings.Repeat("a", 3000)),
-		harness.Package(xs, "1.0-1", "DESC", strings.Repeat("x", 3000)),
+	harness.WriteFile(t, s.SyncDBPath("long"), harness.BuildDatabase(t,
+		harness.PackageEntry(as, "1.0-1", "DESC", strings.Repeat("a", 3000)),
+		harness.PackageEntry(xs, "1.0-1", "DESC", strings.Repeat("x", 3000)),
 	))
 	return s
 }
@@ -30,8 +30,8 @@ func longNames(t *testing.T) *harness.System {
 func TestQuery_Hostile(t *testing.T) {
 	t.Parallel()
 	s := longNames(t)
-	s.Build()
-	d := s.Start()
+	s.BuildIndexes()
+	d := s.StartDaemon()
 	for _, c := range []struct {
 		name string
 		args []string
@@ -67,13 +67,13 @@ func TestQuery_Hostile(t *testing.T) {
 		{"info of empty text", []string{"info", ""}, -1, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := s.For(t)
+			s := s.ForSubtest(t)
 			// cut is set if omg stopped a search for an expression at the time limit. This can happen on a busy
 			// machine.
 			cut := false
-			ways := []harness.Result{s.Run("omg", append([]string{"--socket", d.Socket}, c.args...)...), s.Direct(c.args...)}
+			ways := []harness.Result{s.Run("omg", append([]string{"--socket", d.Socket}, c.args...)...), s.RunWithoutDaemon(c.args...)}
 			for _, r := range ways {
-				harness.RequireSafe(t, r)
+				harness.RequireSafeOutput(t, r)
 				cut = cut || strings.Contains(r.Stderr, "takes too long")
 				if c.code < 0 {
 					require.Contains(t, []int{answered, nothing, usage}, r.Code, r.Stderr)
@@ -97,10 +97,10 @@ func TestQuery_Hostile(t *testing.T) {
 func TestArguments_TooLong(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
-	s.Build()
+	s.BuildIndexes()
 	long := strings.Repeat("9", 100_000)
 	for _, args := range [][]string{{long}, {"which", long}, {"use", "node", long}, {"config", long}, {"search", "--sort", long, "x"}, {"--dbpath", long, "owns", "/"}} {
-		r := s.Direct(args...)
+		r := s.RunWithoutDaemon(args...)
 		harness.RequireError(t, r, "omg", r.Code)
 		require.NotZero(t, r.Code)
 	}
@@ -109,7 +109,7 @@ func TestArguments_TooLong(t *testing.T) {
 // TestRequest_Hostile sends requests that a command line cannot express.
 func TestRequest_Hostile(t *testing.T) {
 	t.Parallel()
-	d := longNames(t).Start()
+	d := longNames(t).StartDaemon()
 	for _, c := range []struct {
 		name string
 		op   string

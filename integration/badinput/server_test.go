@@ -25,7 +25,7 @@ func pretend(t *testing.T, s *harness.System, serve func(nc net.Conn)) (socket s
 // askPretender runs omg with a socket on which another process listens.
 func askPretender(s *harness.System, socket string, args ...string) harness.Result {
 	s.T.Helper()
-	return s.Run("omg", append(append([]string{"--socket", socket}, s.Files()...), args...)...)
+	return s.Run("omg", append(append([]string{"--socket", socket}, s.PathFlags()...), args...)...)
 }
 
 // TestPretender checks the case that a process other than omgd listens on the socket: omg answers queries without the
@@ -41,10 +41,10 @@ func TestPretender(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := harness.New(t)
-			s.Build()
+			s.BuildIndexes()
 			socket := pretend(t, s, func(nc net.Conn) { _, _ = nc.Write(b) })
 			r := askPretender(s, socket, "search", "-q", "--name", "")
-			harness.RequireSafe(t, r)
+			harness.RequireSafeOutput(t, r)
 			require.Equal(t, answered, r.Code, r.Stderr)
 			require.Len(t, r.Lines(), packages)
 			require.Regexp(t, `^omg: note: answering without omgd: the connection to omgd failed: .*\n$`, r.Stderr)
@@ -60,7 +60,7 @@ func TestPretender(t *testing.T) {
 func TestPretender_EndlessFrame(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
-	s.Build()
+	s.BuildIndexes()
 	socket := pretend(t, s, func(nc net.Conn) {
 		_, err := nc.Write([]byte{0, 0, 0xff, 0xff})
 		tick := time.NewTicker(100 * time.Millisecond)

@@ -30,33 +30,33 @@ func hostileDatabase(t *testing.T) []byte {
 	}
 	return harness.BuildDatabase(t,
 		entry("evil-1.0-1", evil...),
-		harness.Package("evil"+hostile, "1.0-1", "DESC", "a hostile name"),
+		harness.PackageEntry("evil"+hostile, "1.0-1", "DESC", "a hostile name"),
 		entry("evil2-1\x1b[31m-1", "NAME", "evil2", "VERSION", "1\x1b[31m-1", "DESC", "a hostile version"),
-		harness.Package("../evil", "1.0-1", "DESC", "a name that climbs"),
+		harness.PackageEntry("../evil", "1.0-1", "DESC", "a name that climbs"),
 		entry("evil3-1.0-1", "NAME", "evil3", "VERSION", "1.0-1", "DESC", "fine", "ARCH", hostile, "CSIZE", "-5", "ISIZE", "99999999999999999999"),
 	)
 }
 
 // entry returns a package of a database that has exactly these fields.
-func entry(dir string, fields ...string) harness.Entry {
+func entry(dir string, fields ...string) harness.DatabaseEntry {
 	var text strings.Builder
 	for i := 0; i < len(fields); i += 2 {
 		text.WriteString("%" + fields[i] + "%\n" + fields[i+1] + "\n\n")
 	}
-	return harness.Entry{Path: dir + "/desc", Text: text.String()}
+	return harness.DatabaseEntry{Path: dir + "/desc", Text: text.String()}
 }
 
 // TestText_Hostile checks that no output for people contains a control character, for every program and format.
 func TestText_Hostile(t *testing.T) {
 	t.Parallel()
-	s := harness.New(t, harness.NoDatabases())
-	harness.Write(t, s.Conf, "[evil]\n")
-	harness.Write(t, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
-	harness.Write(t, s.Sync("evil"), hostileDatabase(t))
+	s := harness.New(t, harness.WithoutDatabases())
+	harness.WriteFile(t, s.PacmanConf, "[evil]\n")
+	harness.WriteFile(t, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
+	harness.WriteFile(t, s.SyncDBPath("evil"), hostileDatabase(t))
 	built := buildIndex(s)
-	harness.RequireSafe(t, built)
+	harness.RequireSafeOutput(t, built)
 	require.Equal(t, answered, built.Code, built.Stderr)
-	d := s.Start()
+	d := s.StartDaemon()
 	for _, args := range [][]string{
 		{"search", "evil"},
 		{"search", "evil", "--color", "always"},
@@ -71,7 +71,7 @@ func TestText_Hostile(t *testing.T) {
 		{"info", "evil3"},
 		{"info", "evul" + hostile},
 	} {
-		for _, r := range []harness.Result{d.Omg(args...), s.Direct(args...)} {
+		for _, r := range []harness.Result{d.Omg(args...), s.RunWithoutDaemon(args...)} {
 			require.Contains(t, []int{answered, nothing}, r.Code, r.Stderr)
 			if r.Code == answered {
 				require.Contains(t, r.Stdout, "evil")
@@ -83,7 +83,7 @@ func TestText_Hostile(t *testing.T) {
 				require.Contains(t, r.Stdout, "\x1b[", "no colour at all")
 				r.Stdout = withoutColour(r.Stdout)
 			}
-			harness.RequireSafe(t, r)
+			harness.RequireSafeOutput(t, r)
 			require.NotContains(t, "\n"+r.Stdout, "\nomg: error: fake", "a line of the package's own")
 			require.NotContains(t, r.Stdout, "\x1b")
 		}
@@ -91,7 +91,7 @@ func TestText_Hostile(t *testing.T) {
 	for _, args := range [][]string{{"search", "evil", "--json"}, {"info", "evil", "--json"}} {
 		r := d.Omg(args...)
 		require.Equal(t, answered, r.Code, r.Stderr)
-		harness.RequireSafe(t, r)
+		harness.RequireSafeOutput(t, r)
 		var found wire.SearchResult
 		require.NoError(t, json.Unmarshal([]byte(r.Stdout), &found))
 		require.Contains(t, found.Packages[0].Desc, "\x1b]0;owned\x07", "JSON escapes, and loses nothing")
@@ -99,7 +99,7 @@ func TestText_Hostile(t *testing.T) {
 	for _, args := range [][]string{{"info", wholeIndex(s)}, {"info", "--json", wholeIndex(s)}, {"verify", wholeIndex(s)}, {"dump", wholeIndex(s)}} {
 		r := s.Run("omg-index", args...)
 		require.Equal(t, answered, r.Code, r.Stderr)
-		harness.RequireSafe(t, r)
+		harness.RequireSafeOutput(t, r)
 		if args[0] == "dump" {
 			require.Len(t, r.Lines(), 4)
 			require.Contains(t, r.Stdout, `\u001b]0;owned\u0007`)
@@ -146,9 +146,9 @@ func TestText_HostilePath(t *testing.T) {
 	for _, args := range [][]string{{"--dbpath", path}, {"--pacman-config", path}} {
 		harness.RequireError(t, s.Run("omg", append(args, "--no-daemon", "search", "lib")...), "omg", failed)
 	}
-	r := s.Run("omg", slices.Concat([]string{"--socket", path}, s.Databases(), []string{"--index", path, "search", "lib"})...)
-	harness.RequireSafe(t, r)
+	r := s.Run("omg", slices.Concat([]string{"--socket", path}, s.DatabaseFlags(), []string{"--index", path, "search", "lib"})...)
+	harness.RequireSafeOutput(t, r)
 	require.Equal(t, answered, r.Code, r.Stderr)
-	require.False(t, strings.ContainsFunc(strings.ReplaceAll(r.Stderr, "\n", ""), termtext.Unsafe))
-	harness.RequireError(t, s.Run("omgd", "--foreground", "--socket", s.Conf+"/\x1b[31m"), "omgd", failed)
+	require.False(t, strings.ContainsFunc(strings.ReplaceAll(r.Stderr, "\n", ""), termtext.IsUnsafe))
+	harness.RequireError(t, s.Run("omgd", "--foreground", "--socket", s.PacmanConf+"/\x1b[31m"), "omgd", failed)
 }

@@ -40,14 +40,14 @@ var scheduling = map[string]bool{
 // missing file, or a signal handler increases this number, even if the additional time is too short to measure.
 func TestSystemCalls_OfAQuestion(t *testing.T) {
 	strace := need.Strace(t)
-	s := harness.New(t, harness.Generated(fixture.Options{Packages: 500, Seed: 1, Installed: 20}))
-	d := s.Start()
+	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: 500, Seed: 1, Installed: 20}))
+	d := s.StartDaemon()
 	log := s.Path("strace")
 	r := s.Run(strace, "-f", "-o", log, s.Program("omg"), "--socket", d.Socket, "search", "-q", "lib")
 	require.Zero(t, r.Code, r.Stderr)
 	require.NotEmpty(t, r.Stdout)
 	require.Empty(t, r.Stderr)
-	text := string(harness.Read(t, log))
+	text := string(harness.ReadFile(t, log))
 	require.NotContains(t, text, "epoll_create", "the poller is not needed for one question")
 	calls := map[string]int{}
 	total := 0
@@ -67,17 +67,17 @@ func TestSystemCalls_OfAQuestion(t *testing.T) {
 
 // TestIndex_SmallerThanItsSources compares the indexes with the text from which they were built.
 func TestIndex_SmallerThanItsSources(t *testing.T) {
-	s := harness.New(t, harness.Generated(fixture.Options{Packages: 5000, Seed: 1}))
-	s.Build()
-	databases, err := filepath.Glob(s.Sync("*"))
+	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: 5000, Seed: 1}))
+	s.BuildIndexes()
+	databases, err := filepath.Glob(s.SyncDBPath("*"))
 	require.NoError(t, err)
 	require.NotEmpty(t, databases)
 	indexes, sum := int64(0), int64(0)
 	for _, path := range databases {
-		fi, err := os.Stat(s.Index(strings.TrimSuffix(filepath.Base(path), ".db")))
+		fi, err := os.Stat(s.IndexPath(strings.TrimSuffix(filepath.Base(path), ".db")))
 		require.NoError(t, err)
 		indexes += fi.Size()
-		sum += descBytes(t, harness.Read(t, path))
+		sum += descBytes(t, harness.ReadFile(t, path))
 	}
 	t.Logf("%d bytes of indexes, %d of desc", indexes, sum)
 	require.Less(t, indexes, sum)

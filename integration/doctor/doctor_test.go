@@ -22,13 +22,13 @@ func TestMain(m *testing.M) { harness.MainParallel(m, "4") }
 func newSystem(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t)
-	s.Build()
+	s.BuildIndexes()
 	return s
 }
 
 // command returns the arguments that run omg doctor on a System.
 func command(s *harness.System, args ...string) []string {
-	return slices.Concat([]string{"doctor", "--json", "--socket", s.Socket()}, s.Files(), args)
+	return slices.Concat([]string{"doctor", "--json", "--socket", s.Socket()}, s.PathFlags(), args)
 }
 
 type check struct{ Name, State, Found, Todo string }
@@ -73,48 +73,48 @@ func TestDoctor_Problems(t *testing.T) {
 	}{
 		"no databases": {func(s *harness.System) { require.NoError(t, os.RemoveAll(filepath.Join(s.DB, "sync"))) }, "databases", "core: no database"},
 		"one database missing": {func(s *harness.System) {
-			require.NoError(t, os.Remove(s.Sync("extra")))
+			require.NoError(t, os.Remove(s.SyncDBPath("extra")))
 		}, "databases", "extra: no database"},
 		"a broken pacman.conf": {func(s *harness.System) {
-			harness.Write(t, s.Conf, "Include = /no/such/file\n[core]\nUsage = Nonsense\n[core")
+			harness.WriteFile(t, s.PacmanConf, "Include = /no/such/file\n[core]\nUsage = Nonsense\n[core")
 		}, "databases", ""},
 		"no index": {func(s *harness.System) {
-			require.NoError(t, os.RemoveAll(s.Indexes()))
+			require.NoError(t, os.RemoveAll(s.IndexDir()))
 		}, "index", "no index in "},
 		"no index that was named": {func(s *harness.System) {
 			s.Env = append(s.Env, "OMG_INDEX="+s.Path("nowhere.omgidx"))
 		}, "index", "nowhere.omgidx: no such file"},
 		"a damaged index": {func(s *harness.System) {
-			data := harness.Read(t, s.Index("core"))
+			data := harness.ReadFile(t, s.IndexPath("core"))
 			data[len(data)/2] ^= 1
-			harness.Write(t, s.Index("core"), data)
+			harness.WriteFile(t, s.IndexPath("core"), data)
 		}, "index", ""},
 		"an index older than the databases": {func(s *harness.System) {
-			data := harness.Read(t, s.Sync("core"))
-			harness.Write(t, s.Sync("core"), append(data, data...))
+			data := harness.ReadFile(t, s.SyncDBPath("core"))
+			harness.WriteFile(t, s.SyncDBPath("core"), append(data, data...))
 		}, "index", "older than the databases"},
 		"a lock left behind": {func(s *harness.System) {
 			lock := filepath.Join(s.DB, "db.lck")
-			harness.Write(t, lock, "")
+			harness.WriteFile(t, lock, "")
 			for _, p := range []string{lock, filepath.Join(s.DB, "local"), filepath.Join(s.DB, "sync")} {
 				require.NoError(t, os.Chtimes(p, time.Now().Add(-hour), time.Now().Add(-hour)))
 			}
 		}, "db.lck", "remove this lock"},
 		"a wrong clock": {func(s *harness.System) {
 			later := time.Now().Add(72 * hour)
-			require.NoError(t, os.Chtimes(s.Sync("core"), later, later))
+			require.NoError(t, os.Chtimes(s.SyncDBPath("core"), later, later))
 		}, "clock", "in the future"},
-		"something in the socket's place": {func(s *harness.System) { harness.Write(t, s.Socket(), "") }, "socket", "not a socket"},
+		"something in the socket's place": {func(s *harness.System) { harness.WriteFile(t, s.Socket(), "") }, "socket", "not a socket"},
 		"a dead socket": {func(s *harness.System) {
 			l, err := net.Listen("unix", s.Socket())
 			require.NoError(t, err)
 			l.(*net.UnixListener).SetUnlinkOnClose(false)
 			require.NoError(t, l.Close())
 		}, "daemon", "omgd is not running"},
-		"a broken status file": {func(s *harness.System) { harness.Write(t, s.Path("omg.status"), "nonsense") }, "status file", ""},
+		"a broken status file": {func(s *harness.System) { harness.WriteFile(t, s.Path("omg.status"), "nonsense") }, "status file", ""},
 		"a data directory that is none": {func(s *harness.System) {
 			require.NoError(t, os.RemoveAll(s.Data))
-			harness.Write(t, s.Data, "")
+			harness.WriteFile(t, s.Data, "")
 		}, "data directory", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -153,18 +153,18 @@ exec "$@"
 `
 	units := func() check {
 		t.Helper()
-		r := s.Tool(unshare[0], slices.Concat(unshare[1:], []string{"sh", "-c", hide, "sh", s.Program("omg")}, command(s))...)
+		r := s.RunTool(unshare[0], slices.Concat(unshare[1:], []string{"sh", "-c", hide, "sh", s.Program("omg")}, command(s))...)
 		found := read(s, r, "units")
 		require.Len(t, found, 1)
 		return found[0]
 	}
 	require.Equal(t, "unknown", units().State)
 	own := s.Path(".config", "systemd", "user")
-	harness.Write(t, filepath.Join(own, "omgd.socket"), "[Socket]\n")
+	harness.WriteFile(t, filepath.Join(own, "omgd.socket"), "[Socket]\n")
 	c := units()
 	require.Equal(t, "problem", c.State)
 	require.Contains(t, c.Found, "not enabled")
-	harness.Write(t, filepath.Join(own, "sockets.target.wants", "omgd.socket"), "")
+	harness.WriteFile(t, filepath.Join(own, "sockets.target.wants", "omgd.socket"), "")
 	require.Equal(t, "ok", units().State)
 }
 
@@ -178,7 +178,7 @@ func TestDoctor_Daemon(t *testing.T) {
 	found := examine(s, "daemon")
 	require.Len(t, found, 1)
 	require.Equal(t, "problem", found[0].State)
-	s.Start()
+	s.StartDaemon()
 	harness.Await(t, func() bool {
 		found = examine(s, "libalpm")
 		return len(found) == 1 && found[0].State == "problem"
@@ -196,7 +196,7 @@ func TestDoctor_Daemon(t *testing.T) {
 func TestDoctor_DaemonsDatabases(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	s.Start().AwaitReady()
+	s.StartDaemon().AwaitReady()
 	databases := func() []check {
 		t.Helper()
 		r := s.Run("omg", "doctor", "--json", "--socket", s.Socket(), "--data-dir", s.Data)
@@ -207,7 +207,7 @@ func TestDoctor_DaemonsDatabases(t *testing.T) {
 		require.Equal(t, "ok", databases()[i].State)
 		require.Contains(t, databases()[i].Found, repo+", ")
 	}
-	harness.Write(t, s.Sync("core"), "damaged")
+	harness.WriteFile(t, s.SyncDBPath("core"), "damaged")
 	require.Equal(t, "problem", databases()[0].State)
 	require.Contains(t, databases()[0].Found, "core: ")
 }
@@ -221,9 +221,9 @@ func TestDoctor_NoDataDirectory(t *testing.T) {
 	require.NoError(t, os.Chmod(s.Path("open"), 0o777))
 	state := func(dir string) check {
 		t.Helper()
-		user := s.For(t)
+		user := s.ForSubtest(t)
 		if user.UID == 0 { // root can write everywhere
-			user = user.As(65534)
+			user = user.AsUser(65534)
 		}
 		user.Data = dir
 		found := read(s, user.Run("omg", command(user, "--no-daemon")...), "data directory")
@@ -231,7 +231,7 @@ func TestDoctor_NoDataDirectory(t *testing.T) {
 		return found[0]
 	}
 	require.Equal(t, "ok", state(s.Path("open/a/b")).State)
-	r := s.Run("omg-index", append([]string{"build", "-o", s.Path("open/a/all.omgidx")}, s.Databases()...)...)
+	r := s.Run("omg-index", append([]string{"build", "-o", s.Path("open/a/all.omgidx")}, s.DatabaseFlags()...)...)
 	require.Equal(t, 3, r.Code, "nobody else makes it: %s", r.Stderr)
 	c := state(s.Path("closed/a/b"))
 	require.Equal(t, "problem", c.State)

@@ -120,35 +120,35 @@ func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case path == DumpPath:
 		a.serveDump(w, r)
 	case path == "/rpc", path == "/rpc/":
-		a.oldAPI(w, r, q)
+		a.serveOldAPI(w, r, q)
 	case strings.HasPrefix(path, "/rpc/v5/search/"):
-		a.answer(w, r, a.search(last(), q.Get("by")))
+		a.sendReply(w, r, a.search(last(), q.Get("by")))
 	case path == "/rpc/v5/info":
-		a.answer(w, r, a.info(append(q["arg[]"], q["arg"]...)))
+		a.sendReply(w, r, a.info(append(q["arg[]"], q["arg"]...)))
 	case strings.HasPrefix(path, "/rpc/v5/info/"):
-		a.answer(w, r, a.info([]string{last()}))
+		a.sendReply(w, r, a.info([]string{last()}))
 	default:
 		http.NotFound(w, r)
 	}
 }
 
-// oldAPI answers requests to the AUR's older URL /rpc, which have all parameters in the query string.
-func (a *AUR) oldAPI(w http.ResponseWriter, r *http.Request, q url.Values) {
+// serveOldAPI answers requests to the AUR's older URL /rpc, which have all parameters in the query string.
+func (a *AUR) serveOldAPI(w http.ResponseWriter, r *http.Request, q url.Values) {
 	switch v := q.Get("v"); {
 	case v == "":
-		a.answer(w, r, failure("Please specify an API version."))
+		a.sendReply(w, r, errorReply("Please specify an API version."))
 	case v != "5":
-		a.answer(w, r, failure("Invalid version specified."))
+		a.sendReply(w, r, errorReply("Invalid version specified."))
 	default:
 		switch q.Get("type") {
 		case "search":
-			a.answer(w, r, a.search(q.Get("arg"), q.Get("by")))
+			a.sendReply(w, r, a.search(q.Get("arg"), q.Get("by")))
 		case "info", "multiinfo":
-			a.answer(w, r, a.info(append(q["arg[]"], q["arg"]...)))
+			a.sendReply(w, r, a.info(append(q["arg[]"], q["arg"]...)))
 		case "":
-			a.answer(w, r, failure("No request type/data specified."))
+			a.sendReply(w, r, errorReply("No request type/data specified."))
 		default:
-			a.answer(w, r, failure("Incorrect request type specified."))
+			a.sendReply(w, r, errorReply("Incorrect request type specified."))
 		}
 	}
 }
@@ -161,7 +161,7 @@ type reply struct {
 	Version int    `json:"version"`
 }
 
-func failure(text string) reply {
+func errorReply(text string) reply {
 	return reply{Error: text, Results: []int{}, Type: "error", Version: 5}
 }
 
@@ -179,14 +179,14 @@ func (a *AUR) search(arg, by string) reply {
 		}
 	}
 	has := func(s, part string) bool { return strings.Contains(strings.ToLower(s), strings.ToLower(part)) }
-	is := func(s *string) bool { return strings.EqualFold(text(s), arg) }
+	is := func(s *string) bool { return strings.EqualFold(stringOrEmpty(s), arg) }
 	var match func(*Package) bool
 	switch by {
 	case "name":
 		match = func(p *Package) bool { return has(p.Name, arg) }
 	case "", "name-desc":
 		by = "name-desc"
-		match = func(p *Package) bool { return has(p.Name, arg) || has(text(p.Description), arg) }
+		match = func(p *Package) bool { return has(p.Name, arg) || has(stringOrEmpty(p.Description), arg) }
 	case "maintainer":
 		match = func(p *Package) bool { return is(p.Maintainer) }
 	case "submitter":
@@ -212,10 +212,10 @@ func (a *AUR) search(arg, by string) reply {
 	case "comaintainers":
 		match = in(func(p *Package) []string { return p.CoMaintainers })
 	default:
-		return failure("Incorrect by field specified.")
+		return errorReply("Incorrect by field specified.")
 	}
 	if len(arg) < minLetters && (by == "name" || by == "name-desc") {
-		return failure("Query arg too small.")
+		return errorReply("Query arg too small.")
 	}
 	found := []Record{}
 	for _, p := range a.Packages() {
@@ -224,12 +224,12 @@ func (a *AUR) search(arg, by string) reply {
 		}
 	}
 	if len(found) > maxResults {
-		return failure("Too many package results.")
+		return errorReply("Too many package results.")
 	}
 	return reply{Count: len(found), Results: found, Type: "search", Version: 5}
 }
 
-func text(s *string) string {
+func stringOrEmpty(s *string) string {
 	if s == nil {
 		return ""
 	}
@@ -238,7 +238,7 @@ func text(s *string) string {
 
 func (a *AUR) info(names []string) reply {
 	if len(names) == 0 {
-		return failure("No request type/data specified.")
+		return errorReply("No request type/data specified.")
 	}
 	found := []Package{}
 	for _, p := range a.Packages() {
@@ -249,9 +249,9 @@ func (a *AUR) info(names []string) reply {
 	return reply{Count: len(found), Results: found, Type: "multiinfo", Version: 5}
 }
 
-// answer sends a reply with its digest as ETag, compressed if the client accepts that. If the client already has the
+// sendReply sends a reply with its digest as ETag, compressed if the client accepts that. If the client already has the
 // reply, answer sends the status 304.
-func (a *AUR) answer(w http.ResponseWriter, r *http.Request, reply reply) {
+func (a *AUR) sendReply(w http.ResponseWriter, r *http.Request, reply reply) {
 	body, err := json.Marshal(reply)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

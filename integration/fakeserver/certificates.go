@@ -21,14 +21,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// quiet hides a server's log of broken connections from a test's output.
-var quiet = log.New(io.Discard, "", 0)
+// discardLog hides a server's log of broken connections from a test's output.
+var discardLog = log.New(io.Discard, "", 0)
 
 // Certificates are a valid and an expired certificate of a server for 127.0.0.1 and localhost, and the authority that
 // signed both.
 type Certificates struct {
-	// File contains the authority's certificate: a program with SSL_CERT_FILE set to it accepts the server.
-	File       string
+	// CAFile contains the authority's certificate: a program with SSL_CERT_FILE set to it accepts the server.
+	CAFile     string
 	valid      tls.Certificate
 	expired    tls.Certificate
 	useExpired atomic.Bool
@@ -49,8 +49,8 @@ func NewCertificates(t testing.TB) *Certificates {
 	require.NoError(t, err)
 	authority, err = x509.ParseCertificate(der)
 	require.NoError(t, err)
-	c := &Certificates{File: filepath.Join(t.TempDir(), "authority.pem")}
-	require.NoError(t, os.WriteFile(c.File, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
+	c := &Certificates{CAFile: filepath.Join(t.TempDir(), "authority.pem")}
+	require.NoError(t, os.WriteFile(c.CAFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
 	issue := func(serial int64, until time.Time) tls.Certificate {
 		der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
 			SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "stand-in"},

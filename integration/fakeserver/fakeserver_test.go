@@ -131,7 +131,7 @@ func TestConditional(t *testing.T) {
 
 // TestCorpusDump checks that the server reads a real dump and sends a dump with the same content.
 func TestCorpusDump(t *testing.T) {
-	path := corpus.AUR(t)
+	path := corpus.AURDump(t)
 	s := Serve(t, NewAUR(t, path), nil)
 	resp, err := http.Get(s.URL + DumpPath) // the transport decompresses
 	require.NoError(t, err)
@@ -160,7 +160,7 @@ func serveTLS(t *testing.T) (*Server, *http.Client) {
 	certs := NewCertificates(t)
 	a := &AUR{}
 	a.Replace(t, somePackages())
-	pem, err := os.ReadFile(certs.File)
+	pem, err := os.ReadFile(certs.CAFile)
 	require.NoError(t, err)
 	roots := x509.NewCertPool()
 	require.True(t, roots.AppendCertsFromPEM(pem))
@@ -195,9 +195,9 @@ func ask(ctx context.Context, client *http.Client, s *Server) error {
 func TestSwitches(t *testing.T) {
 	s, client := serveTLS(t)
 	require.NoError(t, ask(t.Context(), client, s))
-	for _, sw := range Switches() {
+	for _, sw := range Misbehaviours() {
 		t.Run(url.PathEscape(sw.Name), func(t *testing.T) {
-			sw.On(s)
+			sw.SwitchOn(s)
 			ctx, cancel := t.Context(), context.CancelFunc(func() {})
 			if sw.Hangs {
 				ctx, cancel = context.WithTimeout(ctx, 50*time.Millisecond)
@@ -215,10 +215,10 @@ func TestSwitches(t *testing.T) {
 // TestServer_Late checks that a delayed answer is sent when the fault ends.
 func TestServer_Late(t *testing.T) {
 	s, client := serveTLS(t)
-	s.Set(Late())
+	s.SetFault(LateAnswer())
 	came := make(chan error, 1)
 	go func() { came <- ask(t.Context(), client, s) }()
-	s.Await(t, "search", 1)
+	s.AwaitRequests(t, "search", 1)
 	require.Empty(t, came)
 	s.StopFaults(t)
 	require.NoError(t, harness.Receive(t, came, "the late answer"))
@@ -230,7 +230,7 @@ func TestServer_Hold(t *testing.T) {
 	s, client := serveTLS(t)
 	gate := s.Hold("search")
 	came := make([]chan error, 4)
-	var held []*Held
+	var held []*HeldRequest
 	for i := range came {
 		came[i] = make(chan error, 1)
 		go func() { came[i] <- ask(t.Context(), client, s) }()
@@ -243,7 +243,7 @@ func TestServer_Hold(t *testing.T) {
 	resp.Body.Close()
 	held[2].Answer()
 	require.NoError(t, harness.Receive(t, came[2], "the third answer"))
-	held[1].With(Status(http.StatusBadGateway))
+	held[1].AnswerWith(ErrorStatus(http.StatusBadGateway))
 	require.EqualError(t, harness.Receive(t, came[1], "the second answer"), "status 502")
 	require.Empty(t, came[0])
 	require.Empty(t, came[3])
@@ -257,7 +257,7 @@ func TestServer_Hold(t *testing.T) {
 func TestServer_KeepsItsPort(t *testing.T) {
 	_, s := serveSome(t)
 	for range 3 {
-		s.Refuse()
+		s.RefuseConnections()
 		_, err := net.Dial("tcp", s.address)
 		require.ErrorIs(t, err, syscall.ECONNREFUSED)
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
@@ -268,24 +268,24 @@ func TestServer_KeepsItsPort(t *testing.T) {
 		require.NoError(t, err)
 		require.ErrorIs(t, unix.Bind(fd, &unix.SockaddrInet4{Port: number, Addr: [4]byte{127, 0, 0, 1}}), unix.EADDRINUSE)
 		require.NoError(t, unix.Close(fd))
-		s.Accept(t)
+		s.AcceptConnections(t)
 		require.NotEmpty(t, get(t, s.URL+"/rpc/v5/info/water").Results)
 	}
 }
 
-// TestServeBeside checks that a connection over IPv6 is refused or hangs, as the test requests.
+// TestServeBeside checks that a connection over IPv6Failure is refused or hangs, as the test requests.
 func TestServeBeside(t *testing.T) {
 	a := &AUR{}
 	a.Replace(t, somePackages())
-	for six, limit := range map[IPv6]time.Duration{RefusedIPv6: harness.Hang, DeadIPv6: 50 * time.Millisecond} {
-		s := ServeBeside(t, six, a, nil)
+	for six, limit := range map[IPv6Failure]time.Duration{RefuseIPv6: harness.HangTimeout, HangIPv6: 50 * time.Millisecond} {
+		s := ServeWithBrokenIPv6(t, six, a, nil)
 		require.NotEmpty(t, get(t, s.URL+"/rpc/v5/info/water").Results)
 		_, port, err := net.SplitHostPort(s.address)
 		require.NoError(t, err)
 		_, err = (&net.Dialer{Timeout: limit}).Dial("tcp", net.JoinHostPort("::1", port))
 		var timeout net.Error
 		require.ErrorAs(t, err, &timeout)
-		require.Equal(t, six == DeadIPv6, timeout.Timeout())
-		require.Equal(t, six == RefusedIPv6, errors.Is(err, syscall.ECONNREFUSED))
+		require.Equal(t, six == HangIPv6, timeout.Timeout())
+		require.Equal(t, six == RefuseIPv6, errors.Is(err, syscall.ECONNREFUSED))
 	}
 }

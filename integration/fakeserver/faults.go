@@ -30,8 +30,8 @@ func Hang() Fault {
 	}
 }
 
-// Late delays the answer until the fault ends.
-func Late() Fault {
+// LateAnswer delays the answer until the fault ends.
+func LateAnswer() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
 		select {
 		case <-r.Context().Done():
@@ -49,7 +49,7 @@ const dripPause = 20 * time.Millisecond
 // Drip sends the correct answer byte by byte, but never its last byte.
 func Drip() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
-		body := record(r, next, w)
+		body := recordAnswer(r, next, w)
 		tick := time.NewTicker(dripPause)
 		defer tick.Stop()
 		for i := range len(body) - 1 {
@@ -69,8 +69,8 @@ func Drip() Fault {
 	}
 }
 
-// record calls the server's handler, copies the headers of the answer and returns its body.
-func record(r *http.Request, next http.Handler, w http.ResponseWriter) []byte {
+// recordAnswer calls the server's handler, copies the headers of the answer and returns its body.
+func recordAnswer(r *http.Request, next http.Handler, w http.ResponseWriter) []byte {
 	rec := httptest.NewRecorder()
 	next.ServeHTTP(rec, r)
 	for k, v := range rec.Header() {
@@ -79,9 +79,9 @@ func record(r *http.Request, next http.Handler, w http.ResponseWriter) []byte {
 	return rec.Body.Bytes()
 }
 
-// Status answers with an error page for people, like a proxy whose server is down. The header is a list of names and
+// ErrorStatus answers with an error page for people, like a proxy whose server is down. The header is a list of names and
 // values.
-func Status(code int, header ...string) Fault {
+func ErrorStatus(code int, header ...string) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 		w.Header().Set("Content-Type", "text/html")
 		for i := 0; i < len(header); i += 2 {
@@ -92,10 +92,10 @@ func Status(code int, header ...string) Fault {
 	}
 }
 
-// Truncated sends the first half of the answer as if it were complete.
-func Truncated() Fault {
+// TruncatedAnswer sends the first half of the answer as if it were complete.
+func TruncatedAnswer() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
-		body := record(r, next, w)
+		body := recordAnswer(r, next, w)
 		_, _ = w.Write(body[:len(body)/2])
 	}
 }
@@ -103,7 +103,7 @@ func Truncated() Fault {
 // WrongLength sends fewer bytes than its Content-Length, and closes the connection.
 func WrongLength() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
-		body := record(r, next, w)
+		body := recordAnswer(r, next, w)
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)+1000))
 		_, _ = w.Write(body)
 		w.(http.Flusher).Flush()
@@ -111,11 +111,11 @@ func WrongLength() Fault {
 	}
 }
 
-// Large sends an answer of n bytes.
-func Large(n int64) Fault {
+// LargeAnswer sends an answer of n bytes.
+func LargeAnswer(n int64) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = io.CopyN(w, spaces{}, n)
+		_, _ = io.CopyN(w, spaceReader{}, n)
 	}
 }
 
@@ -124,8 +124,8 @@ func Bomb(n int64) Fault {
 	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Header().Set("Content-Encoding", "gzip")
-		part := compressed()
-		for left := n; left > 0; left -= members * memberSize {
+		part := bombPart()
+		for left := n; left > 0; left -= gzipMemberCount * gzipMemberSize {
 			if _, err := w.Write(part); err != nil {
 				return
 			}
@@ -133,27 +133,27 @@ func Bomb(n int64) Fault {
 	}
 }
 
-// A bomb is a gzip file with many members, each of which expands to memberSize bytes. A gzip file may have any number
+// A bomb is a gzip file with many members, each of which expands to gzipMemberSize bytes. A gzip file may have any number
 // of members.
 const (
-	memberSize = 1 << 20
-	members    = 16
+	gzipMemberSize  = 1 << 20
+	gzipMemberCount = 16
 )
 
-var compressed = sync.OnceValue(func() []byte {
+var bombPart = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
-	_, _ = io.CopyN(z, spaces{}, memberSize)
+	_, _ = io.CopyN(z, spaceReader{}, gzipMemberSize)
 	_ = z.Close()
-	return bytes.Repeat(b.Bytes(), members)
+	return bytes.Repeat(b.Bytes(), gzipMemberCount)
 })
 
-// spaces is a reader of endless white space, which may precede the value of a JSON text.
-type spaces struct{}
+// spaceReader is a reader of endless white space, which may precede the value of a JSON text.
+type spaceReader struct{}
 
-var manySpaces = bytes.Repeat([]byte(" "), 64<<10)
+var spacesBlock = bytes.Repeat([]byte(" "), 64<<10)
 
-func (spaces) Read(p []byte) (int, error) { return copy(p, manySpaces), nil }
+func (spaceReader) Read(p []byte) (int, error) { return copy(p, spacesBlock), nil }
 
 // RedirectLoop redirects the client to the same URL.
 func RedirectLoop() Fault {
@@ -169,40 +169,42 @@ func Redirect(to string) Fault {
 	}
 }
 
-// Switch is one kind of misbehaviour.
-type Switch struct {
-	Name string
-	On   func(*Server)
+// Misbehaviour is one kind of misbehaviour.
+type Misbehaviour struct {
+	Name     string
+	SwitchOn func(*Server)
 	// Hangs is set if a request ends only because of a time limit of the client. If Hangs is not set, a request fails
 	// immediately.
 	Hangs bool
-	// TLS is set if this misbehaviour needs a server with certificates.
-	TLS bool
+	// NeedsTLS is set if this misbehaviour needs a server with certificates.
+	NeedsTLS bool
 }
 
-// Switches returns a Switch for each kind of misbehaviour.
-func Switches() []Switch {
-	set := func(name string, f Fault) Switch { return Switch{Name: name, On: func(s *Server) { s.Set(f) }} }
-	hang := func(name string, f Fault) Switch {
+// Misbehaviours returns each kind of misbehaviour.
+func Misbehaviours() []Misbehaviour {
+	set := func(name string, f Fault) Misbehaviour {
+		return Misbehaviour{Name: name, SwitchOn: func(s *Server) { s.SetFault(f) }}
+	}
+	hang := func(name string, f Fault) Misbehaviour {
 		sw := set(name, f)
 		sw.Hangs = true
 		return sw
 	}
-	return []Switch{
-		{Name: "connection refused", On: (*Server).Refuse},
+	return []Misbehaviour{
+		{Name: "connection refused", SwitchOn: (*Server).RefuseConnections},
 		hang("no answer", Hang()),
-		hang("an answer that is late", Late()),
+		hang("an answer that is late", LateAnswer()),
 		hang("a body that drips", Drip()),
-		set("429", Status(http.StatusTooManyRequests)),
-		set("429 with Retry-After", Status(http.StatusTooManyRequests, "Retry-After", "1")),
-		set("502", Status(http.StatusBadGateway)),
-		set("503", Status(http.StatusServiceUnavailable)),
-		set("truncated JSON", Truncated()),
-		set("a body of 1 GiB", Large(1<<30)),
+		set("429", ErrorStatus(http.StatusTooManyRequests)),
+		set("429 with Retry-After", ErrorStatus(http.StatusTooManyRequests, "Retry-After", "1")),
+		set("502", ErrorStatus(http.StatusBadGateway)),
+		set("503", ErrorStatus(http.StatusServiceUnavailable)),
+		set("truncated JSON", TruncatedAnswer()),
+		set("a body of 1 GiB", LargeAnswer(1<<30)),
 		set("gzip of 10 GiB", Bomb(10<<30)),
 		set("a wrong content length", WrongLength()),
 		set("a redirect loop", RedirectLoop()),
 		set("a redirect to http", Redirect("http://aur.example/")),
-		{Name: "an expired certificate", On: func(s *Server) { s.Expire(true) }, TLS: true},
+		{Name: "an expired certificate", SwitchOn: func(s *Server) { s.SetCertificateExpired(true) }, NeedsTLS: true},
 	}
 }

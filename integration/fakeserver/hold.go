@@ -10,11 +10,11 @@ import (
 // Gate holds requests until the test answers them.
 type Gate struct {
 	server *Server
-	held   chan *Held
+	held   chan *HeldRequest
 }
 
-// Held is a request that waits for its answer.
-type Held struct {
+// HeldRequest is a request that waits for its answer.
+type HeldRequest struct {
 	URI    string
 	answer chan Fault
 }
@@ -24,13 +24,13 @@ const maxHeld = 10_000
 
 // Hold holds each further request of a kind. Requests of other kinds are answered.
 func (s *Server) Hold(of string) *Gate {
-	g := &Gate{server: s, held: make(chan *Held, maxHeld)}
-	s.Set(func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
-		if kind(r) != of {
+	g := &Gate{server: s, held: make(chan *HeldRequest, maxHeld)}
+	s.SetFault(func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
+		if requestKind(r) != of {
 			next.ServeHTTP(w, r)
 			return
 		}
-		h := &Held{URI: r.URL.RequestURI(), answer: make(chan Fault, 1)}
+		h := &HeldRequest{URI: r.URL.RequestURI(), answer: make(chan Fault, 1)}
 		g.held <- h
 		select {
 		case fault := <-h.answer:
@@ -44,21 +44,21 @@ func (s *Server) Hold(of string) *Gate {
 	return g
 }
 
-// Next waits for a held request and returns it. The request stays held until Answer or With is called.
-func (g *Gate) Next(t testing.TB) *Held {
+// Next waits for a held request and returns it. The request stays held until Answer or AnswerWith is called.
+func (g *Gate) Next(t testing.TB) *HeldRequest {
 	t.Helper()
 	return harness.Receive(t, g.held, "a request")
 }
 
 // Answer lets the server answer the request as usual.
-func (h *Held) Answer() {
-	h.With(func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
+func (h *HeldRequest) Answer() {
+	h.AnswerWith(func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
 		next.ServeHTTP(w, r)
 	})
 }
 
-// With answers the held request as the fault f does, instead of correctly.
-func (h *Held) With(f Fault) { h.answer <- f }
+// AnswerWith answers the held request as the fault f does, instead of correctly.
+func (h *HeldRequest) AnswerWith(f Fault) { h.answer <- f }
 
 // Release answers all held requests and stops holding further ones.
-func (g *Gate) Release() { g.server.Set(nil) }
+func (g *Gate) Release() { g.server.SetFault(nil) }

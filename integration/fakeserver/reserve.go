@@ -12,12 +12,12 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// reserve binds a port of an address until the test ends, and returns the port. No other program can get the port.
+// reservePort binds a port of an address until the test ends, and returns the port. No other program can get the port.
 // Connections are refused while no server listens. A server of the test can listen on the port, close it and listen
 // again, because both sockets allow sharing the address.
-func reserve(t testing.TB, address unix.Sockaddr) (port string, err error) {
+func reservePort(t testing.TB, address unix.Sockaddr) (port string, err error) {
 	t.Helper()
-	fd, err := open(t, address)
+	fd, err := bindSocket(t, address)
 	if err != nil {
 		return "", err
 	}
@@ -33,8 +33,8 @@ func reserve(t testing.TB, address unix.Sockaddr) (port string, err error) {
 	return "", nil
 }
 
-// open returns a socket that is bound to an address until the test ends.
-func open(t testing.TB, address unix.Sockaddr) (fd int, err error) {
+// bindSocket returns a socket that is bound to an address until the test ends.
+func bindSocket(t testing.TB, address unix.Sockaddr) (fd int, err error) {
 	t.Helper()
 	family := unix.AF_INET
 	if _, six := address.(*unix.SockaddrInet6); six {
@@ -50,41 +50,41 @@ func open(t testing.TB, address unix.Sockaddr) (fd int, err error) {
 	return fd, unix.Bind(fd, address)
 }
 
-// IPv6 determines what happens to an IPv6 connection to a server's port.
-type IPv6 int
+// IPv6Failure determines what happens to an IPv6Failure connection to a server's port.
+type IPv6Failure int
 
 const (
-	// RefusedIPv6 refuses the connection.
-	RefusedIPv6 IPv6 = iota
-	// DeadIPv6 makes the connection hang, as on a machine that has an IPv6 address but no route.
-	DeadIPv6
+	// RefuseIPv6 refuses the connection.
+	RefuseIPv6 IPv6Failure = iota
+	// HangIPv6 makes the connection hang, as on a machine that has an IPv6Failure address but no route.
+	HangIPv6
 )
 
-// ServeBeside is like Serve, but connections to the server over IPv6 fail in the given way.
-func ServeBeside(t testing.TB, six IPv6, h http.Handler, certs *Certificates) *Server {
+// ServeWithBrokenIPv6 is like Serve, but connections to the server over IPv6Failure fail in the given way.
+func ServeWithBrokenIPv6(t testing.TB, six IPv6Failure, h http.Handler, certs *Certificates) *Server {
 	t.Helper()
 	need.IPv6(t)
 	there := &unix.SockaddrInet6{Addr: [16]byte{15: 1}}
 	for {
-		port, err := reserve(t, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+		port, err := reservePort(t, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
 		require.NoError(t, err)
 		there.Port, err = strconv.Atoi(port)
 		require.NoError(t, err)
-		fd, err := open(t, there)
+		fd, err := bindSocket(t, there)
 		if err == unix.EADDRINUSE {
-			continue // another program has this port over IPv6
+			continue // another program has this port over IPv6Failure
 		}
 		require.NoError(t, err)
-		if six == DeadIPv6 {
-			fill(t, fd, there)
+		if six == HangIPv6 {
+			fillAcceptQueue(t, fd, there)
 		}
-		return serve(t, h, certs, port)
+		return serveOnPort(t, h, certs, port)
 	}
 }
 
-// fill makes the socket fd listen, never accepts a connection, and fills the queue with one connection, which is all
+// fillAcceptQueue makes the socket fd listen, never accepts a connection, and fills the queue with one connection, which is all
 // that a queue of length 0 accepts. The kernel then drops further connections.
-func fill(t testing.TB, fd int, there *unix.SockaddrInet6) {
+func fillAcceptQueue(t testing.TB, fd int, there *unix.SockaddrInet6) {
 	t.Helper()
 	require.NoError(t, unix.Listen(fd, 0))
 	filler, err := unix.Socket(unix.AF_INET6, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)

@@ -27,9 +27,9 @@ var questions = []string{
 // and installed, in the same version. The package WORD-app is only in the repository, and WORD-foreign is only installed.
 func system(t *testing.T, word, version string) *harness.System {
 	t.Helper()
-	s := harness.New(t, harness.NoDatabases())
-	harness.Write(t, s.Sync(word), harness.BuildDatabase(t, harness.Package("app", version), harness.Package(word+"-app", "1-1")))
-	harness.Write(t, s.Conf, "[options]\nArchitecture = x86_64\n["+word+"]\nServer = file:///nowhere\n")
+	s := harness.New(t, harness.WithoutDatabases())
+	harness.WriteFile(t, s.SyncDBPath(word), harness.BuildDatabase(t, harness.PackageEntry("app", version), harness.PackageEntry(word+"-app", "1-1")))
+	harness.WriteFile(t, s.PacmanConf, "[options]\nArchitecture = x86_64\n["+word+"]\nServer = file:///nowhere\n")
 	s.Install("app", version)
 	s.Install(word+"-foreign", "1-1", "REASON", "1")
 	return s
@@ -51,7 +51,7 @@ func machine(t *testing.T) *harness.System {
 // itself. In the second run, --socket names the socket, and the argument named is true.
 func inBothWays(s *harness.System, question string, check func(r harness.Result, named bool)) {
 	s.T.Helper()
-	check(s.With("OMG_SOCKET_PATH=").Run("omg", strings.Fields(question)...), false)
+	check(s.WithEnv("OMG_SOCKET_PATH=").Run("omg", strings.Fields(question)...), false)
 	check(s.Run("omg", append([]string{"--socket", s.Socket()}, strings.Fields(question)...)...), true)
 }
 
@@ -66,12 +66,12 @@ func requireDaemonData(t *testing.T, r harness.Result, what string) {
 // TestFallback_UnreadableDatabase checks that omg fails if the daemon cannot read the local database, and does not
 // read another one.
 func TestFallback_UnreadableDatabase(t *testing.T) {
-	if !harness.Isolated(t) {
+	if !harness.RunIsolated(t) {
 		return
 	}
 	s := machine(t)
-	harness.Write(t, s.Path("db", "local", "ALPM_DB_VERSION"), "8\n")
-	d := s.Launch()
+	harness.WriteFile(t, s.Path("db", "local", "ALPM_DB_VERSION"), "8\n")
+	d := s.LaunchDaemon()
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return r.Generation > 0 && r.Index.Packages > 0 }, "the repository")
 	for _, question := range questions {
 		inBothWays(s, question, func(r harness.Result, _ bool) {
@@ -93,11 +93,11 @@ func standIn(s *harness.System, greeting *wire.HelloResult, refusal *wire.Error)
 	s.T.Helper()
 	harness.ServeUnix(s.T, s.Socket(), func(nc net.Conn) {
 		for {
-			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 			if err != nil {
 				return
 			}
-			h, err := wire.DecodeHeader(frame)
+			h, err := wire.DecodeRequestHeader(frame)
 			var reply []byte
 			switch {
 			case err != nil:
@@ -117,20 +117,20 @@ func standIn(s *harness.System, greeting *wire.HelloResult, refusal *wire.Error)
 // TestFallback_DaemonFails checks that, if a daemon fails, omg reads the databases that the daemon has named, and
 // otherwise reads none.
 func TestFallback_DaemonFails(t *testing.T) {
-	if !harness.Isolated(t) {
+	if !harness.RunIsolated(t) {
 		return
 	}
 	s := machine(t)
 	want := map[string]harness.Result{}
 	for _, question := range questions {
-		want[question] = s.Direct(strings.Fields(question)...)
+		want[question] = s.RunWithoutDaemon(strings.Fields(question)...)
 		require.Contains(t, []int{0, 1}, want[question].Code, want[question].Stderr)
 	}
-	require.Equal(t, "app\ntheirs-foreign\n", s.Direct("installed", "-q").Stdout)
-	paths := &wire.HelloResult{Protocol: wire.Protocol, Server: "a stand-in", Served: wire.Served{DBPath: s.DB, PacmanConfig: s.Conf}}
+	require.Equal(t, "app\ntheirs-foreign\n", s.RunWithoutDaemon("installed", "-q").Stdout)
+	paths := &wire.HelloResult{Protocol: wire.ProtocolVersion, Server: "a stand-in", ServedPaths: wire.ServedPaths{DBPath: s.DB, PacmanConfig: s.PacmanConf}}
 	served := func(code wire.Code, why string) *wire.Error {
 		err := wire.Errorf(code, "%s", why)
-		err.Served = &paths.Served
+		err.ServedPaths = &paths.ServedPaths
 		return err
 	}
 	for name, c := range map[string]struct {
@@ -150,7 +150,7 @@ func TestFallback_DaemonFails(t *testing.T) {
 		"breaks at once":          {nil, nil, "", "the connection to omgd failed: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := s.SecondSystem(t, string(harness.Read(t, s.Conf)))
+			s := s.SecondSystem(t, string(harness.ReadFile(t, s.PacmanConf)))
 			standIn(s, c.greeting, c.refusal)
 			for _, question := range questions {
 				inBothWays(s, question, func(r harness.Result, named bool) {
@@ -168,7 +168,7 @@ func TestFallback_DaemonFails(t *testing.T) {
 				})
 			}
 			// If the command line names databases, omg answers from those databases and ignores the daemon.
-			r := s.Run("omg", append(s.Databases(), "--socket", s.Socket(), "installed", "-q")...)
+			r := s.Run("omg", append(s.DatabaseFlags(), "--socket", s.Socket(), "installed", "-q")...)
 			require.Equal(t, "app\ntheirs-foreign\n", r.Stdout)
 		})
 	}
@@ -176,12 +176,12 @@ func TestFallback_DaemonFails(t *testing.T) {
 
 // TestFallback_SocketOfNobody checks that omg reads the machine's databases if no daemon listens on the socket.
 func TestFallback_SocketOfNobody(t *testing.T) {
-	if !harness.Isolated(t) {
+	if !harness.RunIsolated(t) {
 		return
 	}
 	s := machine(t)
-	require.Equal(t, "app\nhosted-foreign\nhosted-tool\n", s.With("OMG_SOCKET_PATH=").Run("omg", "installed", "-q").Stdout)
-	harness.Write(t, s.Socket(), "no socket\n")
+	require.Equal(t, "app\nhosted-foreign\nhosted-tool\n", s.WithEnv("OMG_SOCKET_PATH=").Run("omg", "installed", "-q").Stdout)
+	harness.WriteFile(t, s.Socket(), "no socket\n")
 	inBothWays(s, "installed -q", func(r harness.Result, named bool) {
 		if named {
 			harness.RequireError(t, r, "omg", 3, "not a socket")
@@ -195,13 +195,13 @@ func TestFallback_SocketOfNobody(t *testing.T) {
 // TestFallback_RealDaemon checks that if a daemon is starting or has too many connections, omg's answer comes from the
 // daemon's databases.
 func TestFallback_RealDaemon(t *testing.T) {
-	if !harness.Isolated(t) {
+	if !harness.RunIsolated(t) {
 		return
 	}
 	machine := machine(t)
 	want := map[string]harness.Result{}
 	for _, question := range questions {
-		want[question] = machine.Direct(strings.Fields(question)...)
+		want[question] = machine.RunWithoutDaemon(strings.Fields(question)...)
 	}
 	requireAnswers := func(t *testing.T, s *harness.System, questions ...string) {
 		t.Helper()
@@ -214,22 +214,22 @@ func TestFallback_RealDaemon(t *testing.T) {
 		}
 	}
 	t.Run("starting", func(t *testing.T) {
-		s := machine.SecondSystem(t, string(harness.Read(t, machine.Conf)))
+		s := machine.SecondSystem(t, string(harness.ReadFile(t, machine.PacmanConf)))
 		s.Bin = s.Path("bin") // this directory gets an omg-index that never finishes
 		harness.CopyPrograms(t, s.Bin)
 		omgIndex := s.Program("omg-index")
 		require.NoError(t, os.Remove(omgIndex))
 		harness.WriteProgram(t, omgIndex, "#!/bin/sh\nexec sleep 1000\n")
-		d := s.Launch()
-		r := s.With("OMG_SOCKET_PATH=").Run("omg", "outdated")
+		d := s.LaunchDaemon()
+		r := s.WithEnv("OMG_SOCKET_PATH=").Run("omg", "outdated")
 		requireDaemonData(t, r, "outdated")
 		require.Contains(t, r.Stderr, "omg: note: answering without omgd: the databases are being indexed")
 		requireAnswers(t, s, "search -q app", "installed", "info -i app", "foreign", "explicit")
 		require.True(t, d.Running())
 	})
 	t.Run("busy", func(t *testing.T) {
-		s := machine.SecondSystem(t, string(harness.Read(t, machine.Conf))).With("OMG_LIMITS_MAX_CONNECTIONS=1")
-		d := s.Start()
+		s := machine.SecondSystem(t, string(harness.ReadFile(t, machine.PacmanConf))).WithEnv("OMG_LIMITS_MAX_CONNECTIONS=1")
+		d := s.StartDaemon()
 		var conn *client.Conn
 		harness.Await(t, func() bool { // at first, connections that Start opened may still use up the limit
 			conn = d.Dial()

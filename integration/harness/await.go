@@ -6,8 +6,8 @@ import (
 	"github.com/omg-arch/omg/shared/await"
 )
 
-// Hang is the time after which a test stops waiting: so long that a busy machine does not reach it.
-const Hang = await.Hang
+// HangTimeout is the time after which a test stops waiting: so long that a busy machine does not reach it.
+const HangTimeout = await.Timeout
 
 // Await waits until a condition holds. The text describes the condition; its arguments are printed when the wait ends,
 // so that a pointer or a function (func() string) shows the last state.

@@ -25,23 +25,23 @@ type Daemon struct {
 	Socket string
 }
 
-// Start starts omgd and waits until it has read the databases.
-func (s *System) Start(args ...string) *Daemon {
+// StartDaemon starts omgd and waits until it has read the databases.
+func (s *System) StartDaemon(args ...string) *Daemon {
 	s.T.Helper()
-	d := s.Launch(args...)
+	d := s.LaunchDaemon(args...)
 	d.AwaitReady()
 	return d
 }
 
-// Launch starts omgd and waits until it answers. omgd may not have read the databases yet, or may be unable to read
+// LaunchDaemon starts omgd and waits until it answers. omgd may not have read the databases yet, or may be unable to read
 // them.
-func (s *System) Launch(args ...string) *Daemon {
+func (s *System) LaunchDaemon(args ...string) *Daemon {
 	s.T.Helper()
-	return s.Serve(s.Command("omgd", slices.Concat([]string{"--foreground", "--socket", s.Socket()}, s.Files(), args)...), s.Socket())
+	return s.StartDaemonCommand(s.Command("omgd", slices.Concat([]string{"--foreground", "--socket", s.Socket()}, s.PathFlags(), args)...), s.Socket())
 }
 
-// Serve starts a command that becomes an omgd on a socket, and waits until it answers.
-func (s *System) Serve(cmd *exec.Cmd, socket string) *Daemon {
+// StartDaemonCommand starts a command that becomes an omgd on a socket, and waits until it answers.
+func (s *System) StartDaemonCommand(cmd *exec.Cmd, socket string) *Daemon {
 	s.T.Helper()
 	d := &Daemon{Process: Start(s.T, cmd), System: s, Socket: socket}
 	d.AwaitAnswer()
@@ -53,11 +53,11 @@ func (s *System) Serve(cmd *exec.Cmd, socket string) *Daemon {
 	return d
 }
 
-// For returns the same daemon for a subtest. A failure of the daemon then fails the subtest.
-func (d *Daemon) For(t testing.TB) *Daemon {
+// ForSubtest returns the same daemon for a subtest. A failure of the daemon then fails the subtest.
+func (d *Daemon) ForSubtest(t testing.TB) *Daemon {
 	process := *d.Process
 	process.t = t
-	return &Daemon{Process: &process, System: d.System.For(t), Socket: d.Socket}
+	return &Daemon{Process: &process, System: d.System.ForSubtest(t), Socket: d.Socket}
 }
 
 // AwaitAnswer waits until the daemon answers on its socket.
@@ -77,14 +77,14 @@ func (d *Daemon) AwaitReady() {
 	_, err := os.Stat(filepath.Join(d.System.DB, "local", "ALPM_DB_VERSION"))
 	local := err == nil
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
-		return refreshed(r) && r.Index.Packages > 0 && (!local || r.Counts.Installed != nil && !r.Stale)
+		return isRefreshed(r) && r.Index.Packages > 0 && (!local || r.Counts.Installed != nil && !r.Stale)
 	}, "all databases")
 }
 
-// refreshed reports whether a status is the result of this daemon's own refresh of the current databases. Before its
+// isRefreshed reports whether a status is the result of this daemon's own refresh of the current databases. Before its
 // first refresh, a daemon repeats the last daemon's status. While it builds the index of a database, it uses an older
 // index or none.
-func refreshed(r *wire.StatusResult) bool {
+func isRefreshed(r *wire.StatusResult) bool {
 	building := func(s wire.Source) bool { return strings.Contains(s.Why, "being indexed") }
 	return r.Generation > 0 && !slices.ContainsFunc(r.Sources, building)
 }
@@ -132,7 +132,7 @@ func (d *Daemon) Dial() *client.Conn {
 
 // clientOptions make the client accept a daemon of any user, because some tests act as several users. The time limit is
 // that of the harness.
-var clientOptions = client.Options{Name: "test", Timeout: Hang, Trust: func(uint32) bool { return true }}
+var clientOptions = client.Options{ClientName: "test", Timeout: HangTimeout, IsTrustedUser: func(uint32) bool { return true }}
 
 // Ask sends one request on a new connection and decodes the reply.
 func (d *Daemon) Ask(op string, request, result any) error { return Ask(d.Socket, op, request, result) }
@@ -144,7 +144,7 @@ func Ask(socket, op string, request, result any) error {
 		return err
 	}
 	defer conn.Close()
-	return conn.Get(context.Background(), op, request, result)
+	return conn.CallForResult(context.Background(), op, request, result)
 }
 
 // Stop ends the daemon like a service manager; it must exit with 0.

@@ -14,16 +14,16 @@ import (
 	"github.com/omg-arch/omg/shared/fixture"
 )
 
-// Read returns a file's content.
-func Read(t testing.TB, path string) []byte {
+// ReadFile returns a file's content.
+func ReadFile(t testing.TB, path string) []byte {
 	t.Helper()
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
 	return b
 }
 
-// Names returns the names in a directory, sorted.
-func Names(t testing.TB, dir string) (names []string) {
+// ListDir returns the names in a directory, sorted.
+func ListDir(t testing.TB, dir string) (names []string) {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
@@ -33,8 +33,8 @@ func Names(t testing.TB, dir string) (names []string) {
 	return names
 }
 
-// Write writes a file, and creates its directories.
-func Write[T string | []byte](t testing.TB, path string, content T) {
+// WriteFile writes a file, and creates its directories.
+func WriteFile[T string | []byte](t testing.TB, path string, content T) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
@@ -44,14 +44,14 @@ func Write[T string | []byte](t testing.TB, path string, content T) {
 func WriteProgram[T string | []byte](t testing.TB, path string, content T) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-	require.NoError(t, fixture.WriteProgram(path, []byte(content)))
+	require.NoError(t, fixture.WriteExecutable(path, []byte(content)))
 }
 
-// Replace replaces a file by a rename, as pacman does.
-func Replace[T string | []byte](t testing.TB, path string, content T) {
+// ReplaceFile replaces a file by a rename, as pacman does.
+func ReplaceFile[T string | []byte](t testing.TB, path string, content T) {
 	t.Helper()
 	part := path + ".part"
-	Write(t, part, content)
+	WriteFile(t, part, content)
 	require.NoError(t, os.Rename(part, path))
 }
 
@@ -66,11 +66,11 @@ func Gzip(t testing.TB, b []byte) []byte {
 	return out.Bytes()
 }
 
-// Entry is a file in a repository's database: its path, such as "name-1.0-1/desc", and its text.
-type Entry struct{ Path, Text string }
+// DatabaseEntry is a file in a repository's database: its path, such as "name-1.0-1/desc", and its text.
+type DatabaseEntry struct{ Path, Text string }
 
 // BuildDatabase returns a repository's database with these files.
-func BuildDatabase(t testing.TB, entries ...Entry) []byte {
+func BuildDatabase(t testing.TB, entries ...DatabaseEntry) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	tape := tar.NewWriter(&out)
@@ -83,10 +83,10 @@ func BuildDatabase(t testing.TB, entries ...Entry) []byte {
 	return Gzip(t, out.Bytes())
 }
 
-// Package returns the desc of a package as an entry for BuildDatabase. The parameter more adds fields: each pair of
+// PackageEntry returns the desc of a package as an entry for BuildDatabase. The parameter more adds fields: each pair of
 // elements is the name of a field and its lines.
-func Package(name, version string, more ...string) Entry {
-	return Entry{name + "-" + version + "/desc", Desc(name, version, more...)}
+func PackageEntry(name, version string, more ...string) DatabaseEntry {
+	return DatabaseEntry{name + "-" + version + "/desc", Desc(name, version, more...)}
 }
 
 // Desc returns the desc of a package.
@@ -103,11 +103,11 @@ func Desc(name, version string, more ...string) string {
 func (s *System) Install(name, version string, more ...string) {
 	s.T.Helper()
 	if version, err := os.ReadFile(filepath.Join(s.DB, "local", "ALPM_DB_VERSION")); err != nil {
-		Write(s.T, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
+		WriteFile(s.T, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
 	} else {
 		require.Equal(s.T, "9\n", string(version))
 	}
 	dir := filepath.Join(s.DB, "local", name+"-"+version)
-	Write(s.T, filepath.Join(dir, "desc"), Desc(name, version, more...))
-	Write(s.T, filepath.Join(dir, "files"), "%FILES%\nusr/\nusr/share/\nusr/share/"+name+"\n\n")
+	WriteFile(s.T, filepath.Join(dir, "desc"), Desc(name, version, more...))
+	WriteFile(s.T, filepath.Join(dir, "files"), "%FILES%\nusr/\nusr/share/\nusr/share/"+name+"\n\n")
 }

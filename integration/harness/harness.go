@@ -4,7 +4,7 @@
 // machine's. The test runs programs in the System, or starts an omgd there and sends requests to it:
 //
 //	s := harness.New(t)
-//	d := s.Start()
+//	d := s.StartDaemon()
 //	r := d.Omg("search", "lib")
 //
 // No test depends on the speed of the machine. A test waits for a result with Await, whose time limit only guards
@@ -25,8 +25,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Root returns the project's root directory: the one with go.work.
-func Root(t testing.TB) string {
+// ProjectRoot returns the project's root directory: the one with go.work.
+func ProjectRoot(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
 	require.NoError(t, err)
@@ -43,8 +43,8 @@ func Root(t testing.TB) string {
 // Main runs a package's tests and removes the programs that they built.
 func Main(m *testing.M) {
 	code := m.Run()
-	if built.dir != "" {
-		_ = os.RemoveAll(built.dir)
+	if builtPrograms.dir != "" {
+		_ = os.RemoveAll(builtPrograms.dir)
 	}
 	os.Exit(code)
 }
@@ -58,38 +58,38 @@ func MainParallel(m *testing.M, tests string) {
 	Main(m)
 }
 
-// built contains the directory in which this test binary has built the programs.
-var built struct {
+// builtPrograms contains the directory in which this test binary has built the programs.
+var builtPrograms struct {
 	once sync.Once
 	dir  string // directory of the built programs; empty until it is created
 	err  error
 }
 
-// Programs returns the directory of the programs under test. OMG_BIN can name a directory in which make has built them.
-// Otherwise Programs builds them, once for each test binary.
+// ProgramsDir returns the directory of the programs under test. OMG_BIN can name a directory in which make has built them.
+// Otherwise ProgramsDir builds them, once for each test binary.
 //
 // If a test is repeated, go test prints the cached result unless a variable that the test has read has changed.
-// Therefore make test sets OMG_SOURCES to a digest of all sources, and Programs reads it: without this, go test would
+// Therefore make test sets OMG_SOURCES to a digest of all sources, and ProgramsDir reads it: without this, go test would
 // not notice a changed program.
-func Programs(t testing.TB) string {
+func ProgramsDir(t testing.TB) string {
 	t.Helper()
 	_ = os.Getenv("OMG_SOURCES")
 	if dir := os.Getenv("OMG_BIN"); dir != "" {
 		require.FileExists(t, filepath.Join(dir, "omgd"), "OMG_BIN must name a directory that contains the built programs")
 		return dir
 	}
-	root := Root(t)
-	built.once.Do(func() { built.err = build(root) })
-	require.NoError(t, built.err)
-	return built.dir
+	root := ProjectRoot(t)
+	builtPrograms.once.Do(func() { builtPrograms.err = buildPrograms(root) })
+	require.NoError(t, builtPrograms.err)
+	return builtPrograms.dir
 }
 
-func build(root string) error {
+func buildPrograms(root string) error {
 	dir, err := os.MkdirTemp("", "omg-programs-")
 	if err != nil {
 		return err
 	}
-	built.dir = dir
+	builtPrograms.dir = dir
 	if err := os.Chmod(dir, 0o755); err != nil { // some tests run the programs as other users
 		return err
 	}
@@ -113,7 +113,7 @@ func build(root string) error {
 func CopyPrograms(t testing.TB, dir string) {
 	t.Helper()
 	for _, name := range []string{"omg", "omg-direct", "omgd", "omg-index", "omg-probe"} {
-		WriteProgram(t, filepath.Join(dir, name), Read(t, filepath.Join(Programs(t), name)))
+		WriteProgram(t, filepath.Join(dir, name), ReadFile(t, filepath.Join(ProgramsDir(t), name)))
 	}
 }
 

@@ -12,14 +12,14 @@ import (
 
 // MountOverMachine mounts the system's databases and pacman.conf over those of the machine, in /var/lib/pacman and
 // /etc, for all programs that the test runs from then on. Everything else in the machine's /etc and /var/lib, and its
-// daemon, is hidden. The test must be an Isolated one.
+// daemon, is hidden. The test must have called RunIsolated.
 func (s *System) MountOverMachine() {
 	s.T.Helper()
-	require.Equal(s.T, s.T.Name(), os.Getenv(isolated), "MountOverMachine was called outside the mount namespace of a test")
+	require.Equal(s.T, s.T.Name(), os.Getenv(isolatedVariable), "MountOverMachine was called outside the mount namespace of a test")
 	etc, lib := s.Path("machine", "etc"), s.Path("machine", "lib")
-	Write(s.T, filepath.Join(etc, "pacman.conf"), Read(s.T, s.Conf))
+	WriteFile(s.T, filepath.Join(etc, "pacman.conf"), ReadFile(s.T, s.PacmanConf))
 	for _, name := range []string{"passwd", "group"} {
-		Write(s.T, filepath.Join(etc, name), Read(s.T, filepath.Join("/etc", name)))
+		WriteFile(s.T, filepath.Join(etc, name), ReadFile(s.T, filepath.Join("/etc", name)))
 	}
 	require.NoError(s.T, os.MkdirAll(filepath.Join(lib, "pacman"), 0o755))
 	mount := func(from, to string) {

@@ -11,21 +11,21 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-// isolated names the test that runs in its own mount namespace.
-const isolated = "OMG_TEST_ISOLATED"
+// isolatedVariable names the test that runs in its own mount namespace.
+const isolatedVariable = "OMG_TEST_ISOLATED"
 
-// Isolated runs a test a second time, in a mount namespace where it may mount over the system's files. It returns true
+// RunIsolated runs a test a second time, in a mount namespace where it may mount over the system's files. It returns true
 // in this second run. In the first run, it waits for the second one and returns false, and the test must return:
 //
-//	if !harness.Isolated(t) {
+//	if !harness.RunIsolated(t) {
 //		return
 //	}
 //
-// A test must check what it needs of the machine before it calls Isolated. It requires root: in a user namespace of
+// A test must check what it needs of the machine before it calls RunIsolated. It requires root: in a user namespace of
 // an ordinary user, / belongs to nobody, and omgd refuses to listen below it.
-func Isolated(t *testing.T) bool {
+func RunIsolated(t *testing.T) bool {
 	t.Helper()
-	if os.Getenv(isolated) == t.Name() {
+	if os.Getenv(isolatedVariable) == t.Name() {
 		return true
 	}
 	need.Root(t)
@@ -36,7 +36,7 @@ func Isolated(t *testing.T) bool {
 	}
 	line = append(slices.Clone(line), self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout=0")
 	cmd := exec.Command(line[0], line[1:]...)
-	cmd.Env = append(os.Environ(), isolated+"="+t.Name(), "OMG_BIN="+Programs(t))
+	cmd.Env = append(os.Environ(), isolatedVariable+"="+t.Name(), "OMG_BIN="+ProgramsDir(t))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.CombinedOutput()
 	text := string(out)

@@ -15,7 +15,7 @@ import (
 // occur in the error line or in the hint.
 func RequireError(t testing.TB, r Result, program string, code int, words ...string) {
 	t.Helper()
-	RequireSafe(t, r)
+	RequireSafeOutput(t, r)
 	require.Equal(t, code, r.Code, r.Stderr)
 	require.Empty(t, r.Stdout, r.Stderr)
 	var errs, hints, notes []string
@@ -41,15 +41,15 @@ func RequireError(t testing.TB, r Result, program string, code int, words ...str
 	}
 }
 
-// RequireSafe requires that the output contains no control character except line ends.
-func RequireSafe(t testing.TB, r Result) {
+// RequireSafeOutput requires that the output contains no control character except line ends.
+func RequireSafeOutput(t testing.TB, r Result) {
 	t.Helper()
 	require.NotContains(t, r.Stderr, "goroutine ")
 	require.NotContains(t, r.Stderr, "panic")
 	for _, text := range []string{r.Stdout, r.Stderr} {
 		require.True(t, utf8.ValidString(text), "%q", text)
 		for _, c := range text {
-			require.False(t, c != '\n' && termtext.Unsafe(c), "%q in %q", c, text)
+			require.False(t, c != '\n' && termtext.IsUnsafe(c), "%q in %q", c, text)
 		}
 	}
 }

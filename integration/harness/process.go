@@ -18,14 +18,14 @@ type Process struct {
 	Ended <-chan struct{}
 
 	t              testing.TB
-	stdout, stderr *output
+	stdout, stderr *syncBuffer
 }
 
 // Start starts a program. Its output is kept, unless the command has its own streams.
 func Start(t testing.TB, cmd *exec.Cmd) *Process {
 	t.Helper()
 	ended := make(chan struct{})
-	p := &Process{Cmd: cmd, Ended: ended, t: t, stdout: &output{}, stderr: &output{}}
+	p := &Process{Cmd: cmd, Ended: ended, t: t, stdout: &syncBuffer{}, stderr: &syncBuffer{}}
 	if cmd.Stdout == nil {
 		cmd.Stdout = p.stdout
 	}
@@ -91,7 +91,7 @@ func (p *Process) AwaitStderr(text string) {
 // Wait waits until the program has ended by itself.
 func (p *Process) Wait() Result {
 	p.t.Helper()
-	Receive(p.t, p.Ended, "the program %q ends; so far it has printed: %s", p.Cmd.Args, &lateText{p.Stderr})
+	Receive(p.t, p.Ended, "the program %q ends; so far it has printed: %s", p.Cmd.Args, &lazyText{p.Stderr})
 	return Result{Stdout: p.Stdout(), Stderr: p.Stderr(), Code: p.Cmd.ProcessState.ExitCode()}
 }
 
@@ -101,26 +101,26 @@ func (p *Process) Kill() {
 	<-p.Ended
 }
 
-// lateText is a text that is computed when it is printed.
-type lateText struct{ text func() string }
+// lazyText is a text that is computed when it is printed.
+type lazyText struct{ text func() string }
 
-func (l *lateText) String() string { return l.text() }
+func (l *lazyText) String() string { return l.text() }
 
-// output is a buffer that may be read while a program writes to it.
-type output struct {
+// syncBuffer is a buffer that may be read while a program writes to it.
+type syncBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
 }
 
-var _ io.Writer = (*output)(nil)
+var _ io.Writer = (*syncBuffer)(nil)
 
-func (o *output) Write(p []byte) (int, error) {
+func (o *syncBuffer) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.Write(p)
 }
 
-func (o *output) String() string {
+func (o *syncBuffer) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.buf.String()

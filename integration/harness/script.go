@@ -22,9 +22,9 @@ import (
 	"github.com/omg-arch/omg/shared/pidfile"
 )
 
-// Scripts runs the txtar scripts of a directory. Each script covers one topic, such as searching. A script with a line
+// RunScripts runs the txtar scripts of a directory. Each script covers one topic, such as searching. A script with a line
 // that begins with "omgd" or "omg daemon" runs once, and so does a script that never runs omg. Any other script runs
-// three times, once for each Way in which omg can get an answer, and omg's output must be the same each time.
+// three times, once for each AnswerWay in which omg can get an answer, and omg's output must be the same each time.
 //
 // Commands besides testscript's own:
 //
@@ -47,7 +47,7 @@ import (
 //
 // A pacman.conf among the script's files is used, otherwise one that has the repositories in the order in which they
 // were named. $DB, $CONF and $DATA are the paths of a System; HOME is the script's directory.
-func Scripts(t *testing.T, dir string) {
+func RunScripts(t *testing.T, dir string) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
 	if err != nil || len(files) == 0 {
@@ -57,11 +57,11 @@ func Scripts(t *testing.T, dir string) {
 	byWay := map[string][]string{}
 	for _, file := range files {
 		ways := []string{"daemon", "index", "databases"}
-		text := Read(t, file)
-		if stops.Match(text) {
+		text := ReadFile(t, file)
+		if stopCommandPattern.Match(text) {
 			t.Fatalf("%s: the command stop would end the script: to stop omgd, write omgd-stop", file)
 		}
-		if startsDaemon.Match(text) || !asks.Match(text) {
+		if daemonStartPattern.Match(text) || !omgLinePattern.Match(text) {
 			ways = []string{once}
 		}
 		for _, way := range ways {
@@ -76,24 +76,24 @@ func Scripts(t *testing.T, dir string) {
 }
 
 var (
-	startsDaemon = regexp.MustCompile(`(?m)^(omgd|omg daemon)\b`)
-	stops        = regexp.MustCompile(`(?m)^stop\b`)
-	asks         = regexp.MustCompile(`(?m)^!? *((exits|fails) [0-9]+ |await ('[^']*'|\S+) )?omg |^same `)
+	daemonStartPattern = regexp.MustCompile(`(?m)^(omgd|omg daemon)\b`)
+	stopCommandPattern = regexp.MustCompile(`(?m)^stop\b`)
+	omgLinePattern     = regexp.MustCompile(`(?m)^!? *((exits|fails) [0-9]+ |await ('[^']*'|\S+) )?omg |^same `)
 )
 
 func runScripts(t *testing.T, files []string, way string) {
 	testscript.Run(t, testscript.Params{
 		Files: files, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
-			x := &script{System: New(env.T().(testing.TB), NoDatabases()), way: way}
-			x.Dir = env.WorkDir
-			env.Defer(x.end)
+			x := &script{System: New(env.T().(testing.TB), WithoutDatabases()), way: way}
+			x.WorkDir = env.WorkDir
+			env.Defer(x.endBackgroundDaemon)
 			env.Values[scriptKey{}] = x
 			env.Vars = append(env.Vars, x.Env...)
-			env.Vars = append(env.Vars, "HOME="+env.WorkDir, "DB="+x.DB, "CONF="+x.Conf, "DATA="+x.Data, "PATH="+x.Bin+":"+os.Getenv("PATH"))
+			env.Vars = append(env.Vars, "HOME="+env.WorkDir, "DB="+x.DB, "CONF="+x.PacmanConf, "DATA="+x.Data, "PATH="+x.Bin+":"+os.Getenv("PATH"))
 			if config, err := os.ReadFile(filepath.Join(env.WorkDir, "pacman.conf")); err == nil {
-				x.ownConfig = true
-				return os.WriteFile(x.Conf, config, 0o644)
+				x.hasPacmanConf = true
+				return os.WriteFile(x.PacmanConf, config, 0o644)
 			}
 			return nil
 		},
@@ -104,9 +104,9 @@ func runScripts(t *testing.T, files []string, way string) {
 			return false, fmt.Errorf("no condition %q", condition)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"package": scriptPackage, "install": scriptInstall, "generate": scriptGenerate, "corpus": scriptCorpus,
-			"omg": scriptProgram("omg"), "omg-index": scriptProgram("omg-index"), "omg-probe": scriptProgram("omg-probe"),
-			"exits": scriptExits, "fails": scriptFails, "same": scriptSame, "await": scriptAwait, "omgd": scriptDaemon, "omgd-stop": scriptStop,
+			"package": scriptCmdPackage, "install": scriptCmdInstall, "generate": scriptCmdGenerate, "corpus": scriptCmdCorpus,
+			"omg": newScriptCmd("omg"), "omg-index": newScriptCmd("omg-index"), "omg-probe": newScriptCmd("omg-probe"),
+			"exits": scriptCmdExits, "fails": scriptCmdFails, "same": scriptCmdSame, "await": scriptCmdAwait, "omgd": scriptCmdDaemon, "omgd-stop": scriptCmdStop,
 		},
 	})
 }
@@ -116,25 +116,25 @@ type scriptKey struct{}
 // script is the state of a running script.
 type script struct {
 	*System
-	way       string
-	repos     []string           // the repositories, in the order of pacman.conf
-	packages  map[string][]Entry // by repository
-	ownConfig bool
-	daemon    *Daemon  // nil if no daemon runs
-	asking    []string // omg's flags that select the way to its answer; nil until the way is prepared
+	way           string
+	repos         []string                   // the repositories, in the order of pacman.conf
+	entriesByRepo map[string][]DatabaseEntry // by repository
+	hasPacmanConf bool
+	daemon        *Daemon  // nil if no daemon runs
+	omgFlags      []string // omg's flags that select the way to its answer; nil until the way is prepared
 }
 
-// end ends an omgd that a script has started in the background.
-func (x *script) end() {
-	if pid, err := pidfile.Read(x.Path("omgd.pid"), paths.Process()); err == nil && x.daemon == nil {
+// endBackgroundDaemon ends an omgd that a script has started in the background.
+func (x *script) endBackgroundDaemon() {
+	if pid, err := pidfile.Read(x.Path("omgd.pid"), paths.ProcessEnv()); err == nil && x.daemon == nil {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
 
-func of(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
+func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
 
-// fieldsOf parses FIELD=VALUE arguments; commas separate the values of a list.
-func fieldsOf(ts *testscript.TestScript, args []string) (fields []string) {
+// parseFields parses FIELD=VALUE arguments; commas separate the values of a list.
+func parseFields(ts *testscript.TestScript, args []string) (fields []string) {
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok {
@@ -145,104 +145,104 @@ func fieldsOf(ts *testscript.TestScript, args []string) (fields []string) {
 	return fields
 }
 
-func scriptPackage(ts *testscript.TestScript, neg bool, args []string) {
+func scriptCmdPackage(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: package REPO NAME VERSION [FIELD=VALUE,…]")
 	}
-	x, repo := of(ts), args[0]
+	x, repo := scriptOf(ts), args[0]
 	if !slices.Contains(x.repos, repo) {
 		x.repos = append(x.repos, repo)
 	}
-	if x.packages == nil {
-		x.packages = map[string][]Entry{}
+	if x.entriesByRepo == nil {
+		x.entriesByRepo = map[string][]DatabaseEntry{}
 	}
-	x.packages[repo] = append(x.packages[repo], Package(args[1], args[2], fieldsOf(ts, args[3:])...))
-	Replace(x.T, x.Sync(repo), BuildDatabase(x.T, x.packages[repo]...))
-	if !x.ownConfig {
+	x.entriesByRepo[repo] = append(x.entriesByRepo[repo], PackageEntry(args[1], args[2], parseFields(ts, args[3:])...))
+	ReplaceFile(x.T, x.SyncDBPath(repo), BuildDatabase(x.T, x.entriesByRepo[repo]...))
+	if !x.hasPacmanConf {
 		config := "[options]\nArchitecture = x86_64\nSigLevel = Never\n"
 		for _, r := range x.repos {
 			config += "[" + r + "]\nServer = file:///nowhere\n"
 		}
-		Write(x.T, x.Conf, config)
+		WriteFile(x.T, x.PacmanConf, config)
 	}
-	x.changed()
+	x.onDatabaseChange()
 }
 
-func scriptInstall(ts *testscript.TestScript, neg bool, args []string) {
+func scriptCmdInstall(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: install NAME VERSION [FIELD=VALUE,…]")
 	}
-	x := of(ts)
-	x.Install(args[0], args[1], fieldsOf(ts, args[2:])...)
-	x.changed()
+	x := scriptOf(ts)
+	x.Install(args[0], args[1], parseFields(ts, args[2:])...)
+	x.onDatabaseChange()
 }
 
-func scriptGenerate(ts *testscript.TestScript, neg bool, args []string) {
+func scriptCmdGenerate(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: generate PACKAGES INSTALLED")
 	}
-	x := of(ts)
+	x := scriptOf(ts)
 	packages, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	installed, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	ts.Check(fixture.Write(x.DB, fixture.Options{Packages: packages, Installed: installed, Seed: 1}))
-	if !x.ownConfig {
-		Write(x.T, x.Conf, fixture.Config)
+	ts.Check(fixture.WriteDatabases(x.DB, fixture.Options{Packages: packages, Installed: installed, Seed: 1}))
+	if !x.hasPacmanConf {
+		WriteFile(x.T, x.PacmanConf, fixture.PacmanConfig)
 	}
-	x.changed()
+	x.onDatabaseChange()
 }
 
-func scriptCorpus(ts *testscript.TestScript, neg bool, args []string) {
+func scriptCmdCorpus(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
 		ts.Fatalf("usage: corpus")
 	}
-	x := of(ts)
-	x.DB = corpus.DB(x.T)
+	x := scriptOf(ts)
+	x.DB = corpus.PrivateDBPath(x.T)
 	ts.Setenv("DB", x.DB)
-	if !x.ownConfig {
-		Write(x.T, x.Conf, CorpusConfig)
+	if !x.hasPacmanConf {
+		WriteFile(x.T, x.PacmanConf, CorpusPacmanConf)
 	}
-	x.changed()
+	x.onDatabaseChange()
 }
 
-// changed must be called after each change of the databases. It stops the script's daemon and forgets the flags of omg.
-// The next call of prepare then starts a new daemon or builds a new index.
-func (x *script) changed() {
+// onDatabaseChange must be called after each change of the databases. It stops the script's daemon and forgets the flags of omg.
+// The next call of prepareWay then starts a new daemon or builds a new index.
+func (x *script) onDatabaseChange() {
 	if x.way == "as it says" {
 		return
 	}
-	x.asking = nil
+	x.omgFlags = nil
 	if x.daemon != nil {
 		x.daemon.Stop()
 		x.daemon = nil
 	}
 }
 
-// prepare returns omg's flags for the way.
-func (x *script) prepare() []string {
-	if x.asking != nil {
-		return x.asking
+// prepareWay returns omg's flags for the way.
+func (x *script) prepareWay() []string {
+	if x.omgFlags != nil {
+		return x.omgFlags
 	}
 	switch {
 	case x.way == "daemon":
-		x.daemon = x.Launch()
-		x.daemon.AwaitStatus(refreshed, "the first refresh")
-		x.asking = []string{"--socket", x.daemon.Socket}
+		x.daemon = x.LaunchDaemon()
+		x.daemon.AwaitStatus(isRefreshed, "the first refresh")
+		x.omgFlags = []string{"--socket", x.daemon.Socket}
 	case x.way == "index" && x.hasRepositories():
-		x.Build()
-		x.asking = append([]string{"--no-daemon"}, x.Files()...)
+		x.BuildIndexes()
+		x.omgFlags = append([]string{"--no-daemon"}, x.PathFlags()...)
 	case x.daemon != nil:
 		return []string{"--socket", x.daemon.Socket}
 	default:
-		x.asking = append([]string{"--no-daemon"}, x.Files()...)
+		x.omgFlags = append([]string{"--no-daemon"}, x.PathFlags()...)
 	}
-	return x.asking
+	return x.omgFlags
 }
 
 // hasRepositories reports whether at least one repository has a database, so that an index can be built.
 func (x *script) hasRepositories() bool {
-	databases, _ := filepath.Glob(x.Sync("*"))
+	databases, _ := filepath.Glob(x.SyncDBPath("*"))
 	return len(databases) > 0
 }
 
@@ -251,7 +251,7 @@ func (x *script) hasRepositories() bool {
 func (x *script) run(ts *testscript.TestScript, program string, args ...string) int {
 	switch {
 	case program == "omg":
-		args = slices.Concat(x.prepare(), args)
+		args = slices.Concat(x.prepareWay(), args)
 	case program == "exec" && len(args) > 0:
 		program, args = args[0], args[1:]
 	}
@@ -267,45 +267,45 @@ func (x *script) run(ts *testscript.TestScript, program string, args ...string) 
 	return -1
 }
 
-func scriptProgram(name string) func(*testscript.TestScript, bool, []string) {
+func newScriptCmd(name string) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
-		if code := of(ts).run(ts, name, args...); (code == 0) == neg {
+		if code := scriptOf(ts).run(ts, name, args...); (code == 0) == neg {
 			ts.Fatalf("%s %q: exit code %d", name, args, code)
 		}
 	}
 }
 
-func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+func scriptCmdExits(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exits CODE PROGRAM ARG…")
 	}
-	if code := of(ts).run(ts, args[1], args[2:]...); strconv.Itoa(code) != args[0] {
+	if code := scriptOf(ts).run(ts, args[1], args[2:]...); strconv.Itoa(code) != args[0] {
 		ts.Fatalf("%q: exit code %d, not %s", args[1:], code, args[0])
 	}
 }
 
-func scriptFails(ts *testscript.TestScript, neg bool, args []string) {
+func scriptCmdFails(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: fails CODE PROGRAM ARG…")
 	}
 	code, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	got := of(ts).run(ts, args[1], args[2:]...)
+	got := scriptOf(ts).run(ts, args[1], args[2:]...)
 	program := args[1]
 	if program == "exec" {
 		program = args[2]
 	}
-	RequireError(of(ts).T, Result{Stdout: ts.ReadFile("stdout"), Stderr: ts.ReadFile("stderr"), Code: got}, program, code)
+	RequireError(scriptOf(ts).T, Result{Stdout: ts.ReadFile("stdout"), Stderr: ts.ReadFile("stderr"), Code: got}, program, code)
 }
 
-func scriptSame(ts *testscript.TestScript, neg bool, args []string) {
+func scriptCmdSame(ts *testscript.TestScript, neg bool, args []string) {
 	i := slices.Index(args, "--")
 	if neg || i < 1 || i == len(args)-1 {
 		ts.Fatalf("usage: same PACMAN-ARG… -- OMG-ARG…")
 	}
-	x := of(ts)
+	x := scriptOf(ts)
 	need.Program(x.T, "pacman")
-	pacmanCode := x.run(ts, "pacman", slices.Concat([]string{"--config", x.Conf, "-b", x.DB, "--color", "never"}, args[:i])...)
+	pacmanCode := x.run(ts, "pacman", slices.Concat([]string{"--config", x.PacmanConf, "-b", x.DB, "--color", "never"}, args[:i])...)
 	want := ts.ReadFile("stdout")
 	code := x.run(ts, "omg", args[i+1:]...)
 	if got := ts.ReadFile("stdout"); got != want || (code == 0) != (pacmanCode == 0) {
@@ -313,34 +313,34 @@ func scriptSame(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
+func scriptCmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: await REGEXP PROGRAM ARG…")
 	}
 	pattern, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	x := of(ts)
+	x := scriptOf(ts)
 	Await(x.T, func() bool {
 		x.run(ts, args[1], args[2:]...)
 		return pattern.MatchString(ts.ReadFile("stdout") + ts.ReadFile("stderr"))
 	}, "the program %q prints %s; it printed %s", args[1:], args[0], func() string { return ts.ReadFile("stdout") + ts.ReadFile("stderr") })
 }
 
-func scriptDaemon(ts *testscript.TestScript, neg bool, args []string) {
-	x := of(ts)
+func scriptCmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
+	x := scriptOf(ts)
 	if neg || x.daemon != nil {
 		ts.Fatalf("omgd is already running")
 	}
-	x.daemon = x.Launch(args...)
-	x.daemon.AwaitStatus(refreshed, "the first refresh")
-	x.asking = nil
+	x.daemon = x.LaunchDaemon(args...)
+	x.daemon.AwaitStatus(isRefreshed, "the first refresh")
+	x.omgFlags = nil
 }
 
-func scriptStop(ts *testscript.TestScript, neg bool, args []string) {
-	x := of(ts)
+func scriptCmdStop(ts *testscript.TestScript, neg bool, args []string) {
+	x := scriptOf(ts)
 	if neg || len(args) != 0 || x.daemon == nil {
 		ts.Fatalf("no omgd runs")
 	}
 	x.daemon.Stop()
-	x.daemon, x.asking = nil, nil
+	x.daemon, x.omgFlags = nil, nil
 }

@@ -12,16 +12,16 @@ func TestScript_Lines(t *testing.T) {
 		"omg search lib", "! omg search lib", "exits 1 omg search", "fails 2 omg search", "same -Qdt -- orphans",
 		"await '^a b$' omg installed", "await x omg installed",
 	} {
-		require.True(t, asks.MatchString("# A phase.\n"+line+"\n"), line)
+		require.True(t, omgLinePattern.MatchString("# A phase.\n"+line+"\n"), line)
 	}
 	for _, line := range []string{
 		"omg-index build", "omg-probe node", "exits 1 omg-index build", "fails 2 exec omg -Ss x", "exec omg which node",
 		"await '^omg x' omg-probe node", "stdout 'omg search'", "# omg search",
 	} {
-		require.False(t, asks.MatchString(line+"\n"), line)
+		require.False(t, omgLinePattern.MatchString(line+"\n"), line)
 	}
-	require.True(t, startsDaemon.MatchString("generate 1 1\nomgd --index x\n"))
-	require.False(t, startsDaemon.MatchString("exec omgd --version\nfails 3 exec omgd\n"))
-	require.True(t, stops.MatchString("omgd\nstop\n"))
-	require.False(t, stops.MatchString("omgd\nomgd-stop\n"))
+	require.True(t, daemonStartPattern.MatchString("generate 1 1\nomgd --index x\n"))
+	require.False(t, daemonStartPattern.MatchString("exec omgd --version\nfails 3 exec omgd\n"))
+	require.True(t, stopCommandPattern.MatchString("omgd\nstop\n"))
+	require.False(t, stopCommandPattern.MatchString("omgd\nomgd-stop\n"))
 }

@@ -24,48 +24,48 @@ type System struct {
 	// Home is the home and runtime directory. Its path is short, because the path of a socket has to be short, and
 	// every user may enter it.
 	Home string
-	// DB is pacman's database directory, Conf is the path of pacman.conf, and Data is omg's data directory.
-	DB, Conf, Data string
-	// Config is omg's own configuration, an empty file.
-	Config string
+	// DB is pacman's database directory, PacmanConf is the path of pacman.conf, and Data is omg's data directory.
+	DB, PacmanConf, Data string
+	// OmgConfig is omg's own configuration, an empty file.
+	OmgConfig string
 	// Env is the environment. If a variable is repeated, its last value is used.
 	Env []string
 	// Bin is the directory of the programs.
 	Bin string
-	// Dir is the working directory of programs.
-	Dir string
+	// WorkDir is the working directory of programs.
+	WorkDir string
 	// UID is the user that runs the programs.
 	UID int
 
-	packages fixture.Options // the databases to generate; none if the number of packages is 0
-	corpus   bool
+	fixtureOptions fixture.Options // the databases to generate; none if the number of packages is 0
+	useCorpus      bool
 }
 
 // Option changes a System before it is created.
 type Option func(*System)
 
-// Generated generates the databases with these options. The default is 200 packages, 20 of them installed.
-func Generated(o fixture.Options) Option { return func(s *System) { s.packages = o } }
+// WithGenerated generates the databases with these options. The default is 200 packages, 20 of them installed.
+func WithGenerated(o fixture.Options) Option { return func(s *System) { s.fixtureOptions = o } }
 
-// NoDatabases makes an empty database directory.
-func NoDatabases() Option { return Generated(fixture.Options{}) }
+// WithoutDatabases makes an empty database directory.
+func WithoutDatabases() Option { return WithGenerated(fixture.Options{}) }
 
-// Corpus uses the real databases. The test is skipped if they are missing.
-func Corpus() Option { return func(s *System) { s.corpus = true } }
+// WithCorpus uses the real databases. The test is skipped if they are missing.
+func WithCorpus() Option { return func(s *System) { s.useCorpus = true } }
 
-// Env adds variables to the environment.
-func Env(variables ...string) Option {
+// WithEnv adds variables to the environment.
+func WithEnv(variables ...string) Option {
 	return func(s *System) { s.Env = append(s.Env, variables...) }
 }
 
-// Private makes the home directory, which is also XDG_RUNTIME_DIR, accessible only to its user. Otherwise fish does not use
+// WithPrivateHome makes the home directory, which is also XDG_RUNTIME_DIR, accessible only to its user. Otherwise fish does not use
 // it, and leaves files in /tmp.
-func Private() Option {
+func WithPrivateHome() Option {
 	return func(s *System) { require.NoError(s.T, os.Chmod(s.Home, 0o700)) }
 }
 
-// CorpusConfig is a pacman.conf for the real databases.
-const CorpusConfig = `[options]
+// CorpusPacmanConf is a pacman.conf for the real databases.
+const CorpusPacmanConf = `[options]
 Architecture = x86_64
 SigLevel = Never
 [core]
@@ -86,37 +86,37 @@ func New(t testing.TB, options ...Option) *System {
 	})
 	require.NoError(t, os.Chmod(home, 0o755))
 	s := &System{
-		T: t, Home: home, DB: filepath.Join(home, "db"), Conf: filepath.Join(home, "pacman.conf"), Data: filepath.Join(home, "data"),
-		Config: filepath.Join(home, configName), Bin: Programs(t), Dir: "/", UID: os.Getuid(), Env: Environment(home),
-		packages: fixture.Options{Packages: 200, Installed: 20, Seed: 1},
+		T: t, Home: home, DB: filepath.Join(home, "db"), PacmanConf: filepath.Join(home, "pacman.conf"), Data: filepath.Join(home, "data"),
+		OmgConfig: filepath.Join(home, configName), Bin: ProgramsDir(t), WorkDir: "/", UID: os.Getuid(), Env: ProgramEnv(home),
+		fixtureOptions: fixture.Options{Packages: 200, Installed: 20, Seed: 1},
 	}
 	for _, option := range options {
 		option(s)
 	}
 	require.NoError(t, os.Mkdir(s.Data, 0o755))
-	config := fixture.Config
+	config := fixture.PacmanConfig
 	switch {
-	case s.corpus:
-		s.DB, config = corpus.DB(t), CorpusConfig
-	case s.packages.Packages == 0:
+	case s.useCorpus:
+		s.DB, config = corpus.PrivateDBPath(t), CorpusPacmanConf
+	case s.fixtureOptions.Packages == 0:
 		require.NoError(t, os.Mkdir(s.DB, 0o755))
 	default:
-		require.NoError(t, fixture.Write(s.DB, s.packages))
+		require.NoError(t, fixture.WriteDatabases(s.DB, s.fixtureOptions))
 	}
-	Write(t, s.Conf, config)
-	Write(t, s.Config, "")
+	WriteFile(t, s.PacmanConf, config)
+	WriteFile(t, s.OmgConfig, "")
 	// Without this file, the go command starts a process that may still write to the home directory after the test.
-	Write(t, filepath.Join(home, ".config/go/telemetry/mode"), "off")
+	WriteFile(t, filepath.Join(home, ".config/go/telemetry/mode"), "off")
 	return s
 }
 
 // configName is the file in OMG_CONFIG: with it, no program reads the machine's /etc/omg.
 const configName = "omg.toml"
 
-// Environment returns the environment of programs that run in a home directory. These programs use neither the network,
+// ProgramEnv returns the environment of programs that run in a home directory. These programs use neither the network,
 // nor a daemon or configuration of the machine, nor files of the user who runs the tests. Their time limits are so long
 // that a busy machine does not reach them.
-func Environment(home string) []string {
+func ProgramEnv(home string) []string {
 	return []string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + home,
 		"OMG_SOCKET_PATH=" + filepath.Join(home, socketName), "OMG_CONFIG=" + filepath.Join(home, configName),
@@ -124,8 +124,8 @@ func Environment(home string) []string {
 	}
 }
 
-// For returns the same system for a subtest. A failure of the system then fails the subtest.
-func (s *System) For(t testing.TB) *System {
+// ForSubtest returns the same system for a subtest. A failure of the system then fails the subtest.
+func (s *System) ForSubtest(t testing.TB) *System {
 	next := *s
 	next.T = t
 	return &next
@@ -134,25 +134,25 @@ func (s *System) For(t testing.TB) *System {
 // SecondSystem returns another system on the same databases, with its own home directory and pacman.conf.
 func (s *System) SecondSystem(t testing.TB, conf string) *System {
 	t.Helper()
-	next := New(t, NoDatabases())
-	Write(t, next.Conf, conf)
-	next.DB, next.Bin, next.Dir, next.UID, next.Env = s.DB, s.Bin, s.Dir, s.UID, nil
+	next := New(t, WithoutDatabases())
+	WriteFile(t, next.PacmanConf, conf)
+	next.DB, next.Bin, next.WorkDir, next.UID, next.Env = s.DB, s.Bin, s.WorkDir, s.UID, nil
 	for _, variable := range s.Env {
 		next.Env = append(next.Env, strings.ReplaceAll(variable, s.Home, next.Home))
 	}
 	return next
 }
 
-// With returns a copy of the system with additional environment variables.
-func (s *System) With(variables ...string) *System {
+// WithEnv returns a copy of the system with additional environment variables.
+func (s *System) WithEnv(variables ...string) *System {
 	next := *s
 	next.Env = slices.Concat(s.Env, variables)
 	return &next
 }
 
-// As returns a copy of the system for another user: the databases are the same, and the user's home and runtime
+// AsUser returns a copy of the system for another user: the databases are the same, and the user's home and runtime
 // directory is empty.
-func (s *System) As(uid int) *System {
+func (s *System) AsUser(uid int) *System {
 	s.T.Helper()
 	next := *s
 	next.UID, next.Home = uid, filepath.Join(s.Home, fmt.Sprint("user-", uid))
@@ -162,7 +162,7 @@ func (s *System) As(uid int) *System {
 			require.NoError(s.T, os.Chown(next.Home, uid, uid))
 		}
 	}
-	if !enterable(s.Bin) {
+	if !canEveryoneEnter(s.Bin) {
 		next.Bin = s.Path("bin")
 		if _, err := os.Stat(next.Bin); err != nil {
 			CopyPrograms(s.T, next.Bin)
@@ -173,9 +173,9 @@ func (s *System) As(uid int) *System {
 	return &next
 }
 
-// enterable reports whether every user may enter a directory: root's home, where root may have cloned the project, is
+// canEveryoneEnter reports whether every user may enter a directory: root's home, where root may have cloned the project, is
 // usually closed.
-func enterable(dir string) bool {
+func canEveryoneEnter(dir string) bool {
 	for ; ; dir = filepath.Dir(dir) {
 		fi, err := os.Stat(dir)
 		if err != nil || fi.Mode()&0o001 == 0 {
@@ -192,19 +192,21 @@ func (s *System) Path(elements ...string) string {
 	return filepath.Join(append([]string{s.Home}, elements...)...)
 }
 
-// Sync returns the path of a repository's database.
-func (s *System) Sync(repo string) string { return filepath.Join(s.DB, "sync", repo+".db") }
+// SyncDBPath returns the path of a repository's database.
+func (s *System) SyncDBPath(repo string) string { return filepath.Join(s.DB, "sync", repo+".db") }
 
 // Socket returns the path where omgd listens by default.
 func (s *System) Socket() string { return s.Path(socketName) }
 
 const socketName = "omg.sock"
 
-// Databases returns the flags for the databases and pacman.conf.
-func (s *System) Databases() []string { return []string{"--dbpath", s.DB, "--pacman-config", s.Conf} }
+// DatabaseFlags returns the flags for the databases and pacman.conf.
+func (s *System) DatabaseFlags() []string {
+	return []string{"--dbpath", s.DB, "--pacman-config", s.PacmanConf}
+}
 
-// Files returns the flags for the databases and the data directory.
-func (s *System) Files() []string { return append(s.Databases(), "--data-dir", s.Data) }
+// PathFlags returns the flags for the databases and the data directory.
+func (s *System) PathFlags() []string { return append(s.DatabaseFlags(), "--data-dir", s.Data) }
 
 // Program returns the path of one of the programs.
 func (s *System) Program(name string) string { return filepath.Join(s.Bin, name) }
@@ -217,7 +219,7 @@ func (s *System) Command(program string, args ...string) *exec.Cmd {
 		program = s.Program(program)
 	}
 	cmd := exec.Command(program, args...)
-	cmd.Env, cmd.Dir = s.Env, s.Dir
+	cmd.Env, cmd.Dir = s.Env, s.WorkDir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if s.UID != os.Getuid() {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(s.UID), Gid: uint32(s.UID)}
@@ -231,8 +233,8 @@ func (s *System) Run(program string, args ...string) Result {
 	return Run(s.T, s.Command(program, args...))
 }
 
-// Tool runs another program, which is searched in PATH.
-func (s *System) Tool(name string, args ...string) Result {
+// RunTool runs another program, which is searched in PATH.
+func (s *System) RunTool(name string, args ...string) Result {
 	s.T.Helper()
 	path, err := exec.LookPath(name)
 	require.NoError(s.T, err)
@@ -242,28 +244,28 @@ func (s *System) Tool(name string, args ...string) Result {
 // Pacman runs the real pacman on the system's databases.
 func (s *System) Pacman(args ...string) Result {
 	s.T.Helper()
-	return s.Tool("pacman", slices.Concat([]string{"--config", s.Conf, "-b", s.DB, "--color", "never"}, args)...)
+	return s.RunTool("pacman", slices.Concat([]string{"--config", s.PacmanConf, "-b", s.DB, "--color", "never"}, args)...)
 }
 
-// Direct runs omg without a daemon.
-func (s *System) Direct(args ...string) Result {
+// RunWithoutDaemon runs omg without a daemon.
+func (s *System) RunWithoutDaemon(args ...string) Result {
 	s.T.Helper()
-	return s.Run("omg", slices.Concat([]string{"--no-daemon"}, s.Files(), args)...)
+	return s.Run("omg", slices.Concat([]string{"--no-daemon"}, s.PathFlags(), args)...)
 }
 
-// Build builds an index of each database in the data directory with omg-index, which must succeed.
-func (s *System) Build(args ...string) Result {
+// BuildIndexes builds an index of each database in the data directory with omg-index, which must succeed.
+func (s *System) BuildIndexes(args ...string) Result {
 	s.T.Helper()
-	r := s.Run("omg-index", slices.Concat([]string{"build"}, s.Files(), args)...)
+	r := s.Run("omg-index", slices.Concat([]string{"build"}, s.PathFlags(), args)...)
 	require.Zero(s.T, r.Code, r.Stderr)
 	return r
 }
 
-// Indexes returns the directory of the indexes in the data directory.
-func (s *System) Indexes() string { return paths.IndexDir(s.Data) }
+// IndexDir returns the directory of the indexes in the data directory.
+func (s *System) IndexDir() string { return paths.IndexDir(s.Data) }
 
-// Index returns the path of a repository's index in the data directory. If source is "aur", it returns the path of the
+// IndexPath returns the path of a repository's index in the data directory. If source is "aur", it returns the path of the
 // AUR's index.
-func (s *System) Index(source string) string {
-	return filepath.Join(s.Indexes(), source+sources.IndexSuffix)
+func (s *System) IndexPath(source string) string {
+	return filepath.Join(s.IndexDir(), source+sources.IndexSuffix)
 }

@@ -19,9 +19,9 @@ import (
 func writeDump(s *harness.System) (path string) {
 	s.T.Helper()
 	var buf bytes.Buffer
-	require.NoError(s.T, fixture.AUR(&buf, 400, 1))
+	require.NoError(s.T, fixture.WriteAURDump(&buf, 400, 1))
 	path = s.Path("packages-meta-ext-v1.json.gz")
-	harness.Write(s.T, path, buf.Bytes())
+	harness.WriteFile(s.T, path, buf.Bytes())
 	return path
 }
 
@@ -37,7 +37,7 @@ func TestAUR_Alone(t *testing.T) {
 	own := filepath.Join(dir, "aur.omgidx")
 	require.Equal(t, "aur: 400 packages", r.Lines()[0])
 	require.Regexp(t, "^"+dir+`: 400 packages, \d+ bytes, \S+s$`, r.Lines()[1])
-	require.Equal(t, []string{"aur.omgidx", "aur.omgidx.origin"}, harness.Names(t, dir))
+	require.Equal(t, []string{"aur.omgidx", "aur.omgidx.origin"}, harness.ListDir(t, dir))
 	require.Equal(t, own+": 400 packages, ok\n", s.Run("omg-index", "verify", own).Stdout)
 	info := s.Run("omg-index", "info", own).Stdout
 	require.Contains(t, info, "Packages: 400\n")
@@ -65,14 +65,14 @@ func TestAUR_Alone(t *testing.T) {
 // build writes the same bytes.
 func TestAUR_WithRepositories(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t).With(epoch)
+	s := newSystem(t).WithEnv(epoch)
 	path := writeDump(s)
 	one, r := build(s, "1", "--aur", path)
 	require.Equal(t, []string{"core: 24 packages", "extra: 252 packages", "multilib: 24 packages", "aur: 400 packages"}, r.Lines()[:4])
 	two, _ := build(s, "2", "--aur", path)
-	require.Equal(t, harness.Read(t, one), harness.Read(t, two))
+	require.Equal(t, harness.ReadFile(t, one), harness.ReadFile(t, two))
 	require.Equal(t, one+": 700 packages, ok\n", s.Run("omg-index", "verify", one).Stdout)
-	r = s.Run("omg-index", "build", "--db", s.Sync("core"), "--aur", path, "-o", two)
+	r = s.Run("omg-index", "build", "--db", s.SyncDBPath("core"), "--aur", path, "-o", two)
 	require.Zero(t, r.Code, r.Stderr)
 	require.Equal(t, []string{"core: 24 packages", "aur: 400 packages"}, r.Lines()[:2])
 }
@@ -81,9 +81,9 @@ func TestAUR_WithRepositories(t *testing.T) {
 func TestAUR_BadDump(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	whole := harness.Read(t, writeDump(s))
+	whole := harness.ReadFile(t, writeDump(s))
 	out := s.Path("aur.omgidx")
-	harness.Write(t, out, "as it was")
+	harness.WriteFile(t, out, "as it was")
 	for name, c := range map[string]struct {
 		content []byte
 		says    string
@@ -97,11 +97,11 @@ func TestAUR_BadDump(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := s.Path("dump")
-			harness.Write(t, path, c.content)
-			r := s.For(t).Run("omg-index", "build", "--aur", path, "-o", out)
+			harness.WriteFile(t, path, c.content)
+			r := s.ForSubtest(t).Run("omg-index", "build", "--aur", path, "-o", out)
 			harness.RequireError(t, r, "omg-index", 3, path, c.says)
 			require.Equal(t, 1, strings.Count(r.Stderr, "\n"), r.Stderr)
-			require.Equal(t, "as it was", string(harness.Read(t, out)))
+			require.Equal(t, "as it was", string(harness.ReadFile(t, out)))
 		})
 	}
 	harness.RequireError(t, s.Run("omg-index", "build", "--aur", s.Path("nowhere"), "-o", out), "omg-index", 3, "no such file")
@@ -112,7 +112,7 @@ func TestAUR_OddPackages(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	path := s.Path("dump")
-	harness.Write(t, path, `[{"Name":"good","Version":"1-1"},{"Name":"evil\u001b[2J","Version":"1"},{"Name":"good","Version":"2-1"},
+	harness.WriteFile(t, path, `[{"Name":"good","Version":"1-1"},{"Name":"evil\u001b[2J","Version":"1"},{"Name":"good","Version":"2-1"},
 		{"Name":"huge","Version":"1","Description":"`+strings.Repeat("x", 33<<20)+`"}]`)
 	r := s.Run("omg-index", "build", "--aur", path, "-o", s.Path("x"))
 	require.Zero(t, r.Code, r.Stderr)

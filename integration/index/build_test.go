@@ -22,14 +22,14 @@ var generated = fixture.Options{Packages: 300, Seed: 1}
 
 func newSystem(t *testing.T) *harness.System {
 	t.Helper()
-	return harness.New(t, harness.Generated(generated))
+	return harness.New(t, harness.WithGenerated(generated))
 }
 
 // build builds an index in the home directory, which must succeed without a warning, and returns its path.
 func build(s *harness.System, name string, args ...string) (path string, r harness.Result) {
 	s.T.Helper()
 	path = s.Path(name)
-	r = s.Build(append([]string{"-o", path}, args...)...)
+	r = s.BuildIndexes(append([]string{"-o", path}, args...)...)
 	require.Empty(s.T, r.Stderr, "nothing but the summary when piped")
 	return path, r
 }
@@ -50,7 +50,7 @@ func dump(s *harness.System, path string) (all []wire.Package) {
 func TestInfo_JSON(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	path, _ := build(s.With(epoch), "x.omgidx")
+	path, _ := build(s.WithEnv(epoch), "x.omgidx")
 	var info struct {
 		Schema, Format, Packages int
 		Built                    int64
@@ -75,7 +75,7 @@ func TestDump_EveryPackage(t *testing.T) {
 	s := newSystem(t)
 	path, _ := build(s, "x.omgidx")
 	want := map[string]wire.Package{}
-	for p := range fixture.Packages(generated) {
+	for p := range fixture.GeneratePackages(generated) {
 		want[p.Repo+"/"+p.Name] = p
 	}
 	require.Len(t, want, 300)
@@ -89,10 +89,10 @@ func TestDump_EveryPackage(t *testing.T) {
 func TestBuild_EveryCompression(t *testing.T) {
 	t.Parallel()
 	var dumps []string
-	for _, c := range []fixture.Compression{fixture.Gzip, fixture.Zstd, fixture.XZ, fixture.None} {
+	for _, c := range []fixture.Compression{fixture.Gzip, fixture.Zstd, fixture.XZ, fixture.Uncompressed} {
 		options := generated
 		options.Compression = c
-		s := harness.New(t, harness.Generated(options))
+		s := harness.New(t, harness.WithGenerated(options))
 		path, _ := build(s, "x.omgidx")
 		lines := s.Run("omg-index", "dump", path).Lines()
 		require.Len(t, lines, 300)
@@ -107,9 +107,9 @@ func TestBuild_EveryCompression(t *testing.T) {
 func TestBuild_NoTemporaryFiles(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	s.Build()
-	require.Equal(t, []string{"index"}, harness.Names(t, s.Data))
+	s.BuildIndexes()
+	require.Equal(t, []string{"index"}, harness.ListDir(t, s.Data))
 	require.Equal(t, []string{
 		"core.omgidx", "core.omgidx.origin", "extra.omgidx", "extra.omgidx.origin", "multilib.omgidx", "multilib.omgidx.origin",
-	}, harness.Names(t, s.Indexes()))
+	}, harness.ListDir(t, s.IndexDir()))
 }

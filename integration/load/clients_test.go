@@ -39,7 +39,7 @@ func newTruths(sets [2]fixture.Options) []truth {
 	var packages [2]map[string][]wire.Package // by repository
 	for i, set := range sets {
 		packages[i] = map[string][]wire.Package{}
-		for p := range fixture.Packages(set) {
+		for p := range fixture.GeneratePackages(set) {
 			packages[i][p.Repo] = append(packages[i][p.Repo], p)
 		}
 	}
@@ -83,7 +83,7 @@ const maxAsking = 64
 // clients are sending. It returns the number of requests.
 func askUntilDone(ctx context.Context, t *testing.T, socket string, seed uint64, truths []truth, turns chan struct{}, minRequests int) (asked int) {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	c, err := client.Dial(context.Background(), socket, client.Options{Timeout: harness.Hang})
+	c, err := client.Dial(context.Background(), socket, client.Options{Timeout: harness.HangTimeout})
 	if err != nil {
 		t.Error(err)
 		return 0
@@ -113,7 +113,7 @@ func sendOne(c *client.Conn, rng *rand.Rand, truths []truth) error {
 	case n < 60:
 		name := any.names[rng.IntN(len(any.names))]
 		var r wire.InfoResult
-		if err := c.Get(background, wire.OpInfo, &wire.InfoRequest{Names: []string{name}}, &r); err != nil {
+		if err := c.CallForResult(background, wire.OpInfo, &wire.InfoRequest{Names: []string{name}}, &r); err != nil {
 			return err
 		}
 		return oneOf(truths, fmt.Sprintf("info %s: %+v", name, r), func(v truth) bool {
@@ -128,7 +128,7 @@ func sendOne(c *client.Conn, rng *rand.Rand, truths []truth) error {
 		var r wire.SearchResult
 		var names []string
 		err := c.Call(background, wire.OpSearch, &wire.SearchRequest{Words: []string{word}, NameOnly: true, Sort: wire.SortName}, func(b []byte, _ bool) error {
-			return wire.DecodeSearch(b, &r, func(p *wire.Package) error {
+			return wire.DecodeSearchResult(b, &r, func(p *wire.Package) error {
 				names = append(names, strings.Clone(p.Name))
 				return nil
 			})
@@ -141,7 +141,7 @@ func sendOne(c *client.Conn, rng *rand.Rand, truths []truth) error {
 		return oneOf(truths, fmt.Sprintf("search %s: %s", word, got), func(v truth) bool { return got == v.with[word] })
 	case n < 88:
 		var r wire.StatusResult
-		if err := c.Get(background, wire.OpStatus, nil, &r); err != nil {
+		if err := c.CallForResult(background, wire.OpStatus, nil, &r); err != nil {
 			return err
 		}
 		if r.Counts.Installed == nil || *r.Counts.Installed != installed {
@@ -149,7 +149,7 @@ func sendOne(c *client.Conn, rng *rand.Rand, truths []truth) error {
 		}
 	case n < 94:
 		var r wire.InstalledResult
-		if err := c.Get(background, wire.OpInstalled, &wire.InstalledRequest{}, &r); err != nil {
+		if err := c.CallForResult(background, wire.OpInstalled, &wire.InstalledRequest{}, &r); err != nil {
 			return err
 		}
 		if len(r.Packages) != installed {
@@ -158,19 +158,19 @@ func sendOne(c *client.Conn, rng *rand.Rand, truths []truth) error {
 	case n < 98:
 		var e wire.ExplicitResult
 		var o wire.OutdatedResult
-		if err := c.Get(background, wire.OpExplicit, nil, &e); err != nil {
+		if err := c.CallForResult(background, wire.OpExplicit, nil, &e); err != nil {
 			return err
 		}
-		if err := c.Get(background, wire.OpOutdated, nil, &o); err != nil {
+		if err := c.CallForResult(background, wire.OpOutdated, nil, &o); err != nil {
 			return err
 		}
 		if len(e.Names) == 0 || len(e.Names) > installed {
 			return fmt.Errorf("%d packages are explicitly installed", len(e.Names))
 		}
 	case n < 99:
-		return c.Get(background, wire.OpCacheClear, nil, &wire.CacheClearResult{})
+		return c.CallForResult(background, wire.OpCacheClear, nil, &wire.CacheClearResult{})
 	default:
-		return c.Get(background, wire.OpRefresh, nil, &wire.RefreshResult{})
+		return c.CallForResult(background, wire.OpRefresh, nil, &wire.RefreshResult{})
 	}
 	return nil
 }

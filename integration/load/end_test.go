@@ -30,7 +30,7 @@ func TestLoad_End(t *testing.T) {
 	ends := long(3, 200)
 	var all counts
 	for n := range ends {
-		d := c.Start()
+		d := c.StartDaemon()
 		ctx, letGo := context.WithCancel(t.Context())
 		var wait, changer sync.WaitGroup
 		var now counts
@@ -70,7 +70,7 @@ func TestLoad_End(t *testing.T) {
 		for _, pattern := range []string{"omg.*", "omgd.*", "data/.*.tmp"} {
 			there, err := filepath.Glob(c.Path(pattern))
 			require.NoError(t, err)
-			require.Subset(t, []string{c.Config}, there)
+			require.Subset(t, []string{c.OmgConfig}, there)
 		}
 		all.answered.Add(now.answered.Load())
 		all.refused.Add(now.refused.Load())
@@ -157,7 +157,7 @@ func responses(nc net.Conn, room <-chan struct{}, all *counts) (answered map[uin
 	r := bufio.NewReader(nc)
 	var frame []byte
 	for {
-		if frame, err = wire.ReadFrame(r, frame, wire.MaxFrame); err != nil {
+		if frame, err = wire.ReadFrame(r, frame, wire.MaxFrameSize); err != nil {
 			if errors.Is(err, io.EOF) {
 				err = nil
 			}

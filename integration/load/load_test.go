@@ -37,7 +37,7 @@ const (
 
 // longLimits are settings with which omgd does not disconnect a slow client. Only the time limit for an incomplete
 // frame is short, because the clients send complete frames.
-var longLimits = harness.Env("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h", "OMG_LIMITS_READ_TIMEOUT=1s")
+var longLimits = harness.WithEnv("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h", "OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h", "OMG_LIMITS_READ_TIMEOUT=1s")
 
 // changing is a system whose repositories alternate between two sets.
 type changing struct {
@@ -56,14 +56,14 @@ func newChanging(t *testing.T, options ...harness.Option) *changing {
 	set := func(i int) fixture.Options {
 		return fixture.Options{Packages: 2000, Installed: installed, Seed: uint64(i) + 1}
 	}
-	c := &changing{System: harness.New(t, append(options, harness.Generated(set(0)))...), change: make(chan struct{})}
+	c := &changing{System: harness.New(t, append(options, harness.WithGenerated(set(0)))...), change: make(chan struct{})}
 	other := c.Path("other")
-	require.NoError(t, fixture.Write(other, set(1)))
+	require.NoError(t, fixture.WriteDatabases(other, set(1)))
 	c.truths = newTruths([2]fixture.Options{set(0), set(1)})
 	for i, dir := range []string{c.DB, other} {
 		c.repos[i] = map[string][]byte{}
 		for _, repo := range []string{"core", "extra", "multilib"} {
-			c.repos[i][repo] = harness.Read(t, filepath.Join(dir, "sync", repo+".db"))
+			c.repos[i][repo] = harness.ReadFile(t, filepath.Join(dir, "sync", repo+".db"))
 		}
 	}
 	for name, version := range c.truths[0].versions {
@@ -79,10 +79,10 @@ func newChanging(t *testing.T, options ...harness.Option) *changing {
 // pacman's lock.
 func (c *changing) swap() {
 	lock := filepath.Join(c.DB, "db.lck")
-	harness.Write(c.T, lock, "")
+	harness.WriteFile(c.T, lock, "")
 	c.now = 1 - c.now
 	for repo, db := range c.repos[c.now] {
-		harness.Replace(c.T, c.Sync(repo), db)
+		harness.ReplaceFile(c.T, c.SyncDBPath(repo), db)
 	}
 	require.NoError(c.T, os.Remove(lock))
 	c.mu.Lock()
@@ -112,8 +112,8 @@ func TestLoad_AnswersStayRight(t *testing.T) {
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	changes, questions := long(3, 500), long(10, 2000)
 	debug := filepath.Join(t.TempDir(), "pprof")
-	c := newChanging(t, longLimits, harness.Env("OMG_DEBUG_PPROF="+debug))
-	d := c.Start()
+	c := newChanging(t, longLimits, harness.WithEnv("OMG_DEBUG_PPROF="+debug))
+	d := c.StartDaemon()
 	before := usageOf(t, d, debug)
 
 	ctx, end := context.WithCancel(t.Context())

@@ -63,7 +63,7 @@ var goroutine = regexp.MustCompile(`(?m)^goroutine \d+ `)
 // resident returns a process' anonymous memory in kB.
 func resident(t *testing.T, pid int) int {
 	t.Helper()
-	_, rest, ok := strings.Cut(string(harness.Read(t, fmt.Sprintf("/proc/%d/status", pid))), "RssAnon:")
+	_, rest, ok := strings.Cut(string(harness.ReadFile(t, fmt.Sprintf("/proc/%d/status", pid))), "RssAnon:")
 	require.True(t, ok)
 	kb, err := strconv.Atoi(strings.Fields(rest)[0])
 	require.NoError(t, err)

@@ -9,75 +9,75 @@ import (
 
 // The kinds of arguments that a command accepts.
 const (
-	packages  = "packages"  // names of the repositories' packages
-	installed = "installed" // names of installed packages
-	keys      = "settings"  // names of settings, such as cache.ttl
-	paths     = "paths"     // files and directories
+	packageArgs   = "packages"  // names of the repositories' packages
+	installedArgs = "installed" // names of installed packages
+	settingArgs   = "settings"  // names of settings, such as cache.ttl
+	pathArgs      = "paths"     // files and directories
 )
 
-// arguments maps each command to the kind of its arguments, or to a list of the words that it accepts. Commands that
+// argKindByCommand maps each command to the kind of its arguments, or to a list of the words that it accepts. Commands that
 // are not in the map accept any text, or no argument.
-var arguments = map[string]string{
-	"omg info": packages, "omg why": installed, "omg files": installed, "omg security": installed, "omg config": keys, "omg owns": paths,
+var argKindByCommand = map[string]string{
+	"omg info": packageArgs, "omg why": installedArgs, "omg files": installedArgs, "omg security": installedArgs, "omg config": settingArgs, "omg owns": pathArgs,
 	"omg which": runtimes, "omg list": runtimes, "omg use": runtimes,
 	"omg-probe":      runtimes + " all ec tc oc uc init",
-	"omg-index info": paths, "omg-index verify": paths, "omg-index dump": paths,
+	"omg-index info": pathArgs, "omg-index verify": pathArgs, "omg-index dump": pathArgs,
 }
 
 const runtimes = "node python go rust ruby java bun"
 
-// sources maps a kind of arguments to the shell command that prints all arguments of this kind. Package names may come
+// listingCommandByKind maps a kind of arguments to the shell command that prints all arguments of this kind. Package names may come
 // from a hostile repository, and a completion inserts them into a command line. Therefore only harmless names are
 // offered.
-var sources = map[string]string{
-	packages:  `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmless,
-	installed: `omg installed -q 2>/dev/null | ` + harmless,
-	keys:      `omg config -q 2>/dev/null | ` + harmless,
+var listingCommandByKind = map[string]string{
+	packageArgs:   `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmlessNameFilter,
+	installedArgs: `omg installed -q 2>/dev/null | ` + harmlessNameFilter,
+	settingArgs:   `omg config -q 2>/dev/null | ` + harmlessNameFilter,
 }
 
-const harmless = `LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'`
+const harmlessNameFilter = `LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'`
 
-// place is a program or one of its commands, with the words that may follow it.
-type place struct {
-	path     string // " cache clear"
-	commands []item
-	flags    []choice
-	kind     string
+// completedCommand is a program or one of its commands, with the words that may follow it.
+type completedCommand struct {
+	commandPath string // " cache clear"
+	subcommands []helpRow
+	flags       []flagSpelling
+	argKind     string
 }
 
-// choice is one spelling of a flag, such as -h or --help.
-type choice struct {
-	name, about string
-	value, file bool // whether the flag needs a value, and whether the value is a path
+// flagSpelling is one spelling of a flag, such as -h or --help.
+type flagSpelling struct {
+	name, about           string
+	takesValue, takesPath bool // whether the flag needs a value, and whether the value is a path
 }
 
-// places returns the places of a program: the program itself, and each of its commands.
-func places(h help) (all []place) {
-	p := place{kind: arguments[strings.Join(h.name, " ")]}
+// completedCommands returns the places of a program: the program itself, and each of its commands.
+func completedCommands(h commandHelp) (all []completedCommand) {
+	p := completedCommand{argKind: argKindByCommand[strings.Join(h.name, " ")]}
 	for _, word := range h.name[1:] {
-		p.path += " " + word
+		p.commandPath += " " + word
 	}
 	for _, f := range h.flags {
-		for one := range strings.SplitSeq(f.head, ", ") {
+		for one := range strings.SplitSeq(f.term, ", ") {
 			name, value, _ := strings.Cut(one, " ")
-			p.flags = append(p.flags, choice{name, short(f.text), value != "", value == "FILE" || value == "DIR" || value == "PATH"})
+			p.flags = append(p.flags, flagSpelling{name, shortenDescription(f.text), value != "", value == "FILE" || value == "DIR" || value == "PATH"})
 		}
 	}
 	for _, c := range h.commands {
-		p.commands = append(p.commands, item{c.name[len(c.name)-1], short(c.about)})
+		p.subcommands = append(p.subcommands, helpRow{c.name[len(c.name)-1], shortenDescription(c.about)})
 	}
 	all = append(all, p)
 	for _, c := range h.commands {
-		all = append(all, places(c)...)
+		all = append(all, completedCommands(c)...)
 	}
 	return all
 }
 
-var remark = regexp.MustCompile(`\s*\(.*\)`)
+var remarkPattern = regexp.MustCompile(`\s*\(.*\)`)
 
-// short shortens a description for a list of choices.
-func short(about string) string {
-	about, _, _ = strings.Cut(remark.ReplaceAllString(about, ""), ". ")
+// shortenDescription shortens a description for a list of choices.
+func shortenDescription(about string) string {
+	about, _, _ = strings.Cut(remarkPattern.ReplaceAllString(about, ""), ". ")
 	return about
 }
 
@@ -85,27 +85,27 @@ func short(about string) string {
 func quote(s string) string { return `'` + strings.ReplaceAll(s, `'`, `'\''`) + `'` }
 
 // commandPatterns lists the commands as patterns: ' cache'|' cache clear'.
-func commandPatterns(all []place) string {
+func commandPatterns(all []completedCommand) string {
 	var patterns []string
 	for _, p := range all[1:] {
-		patterns = append(patterns, quote(p.path))
+		patterns = append(patterns, quote(p.commandPath))
 	}
 	return strings.Join(patterns, "|")
 }
 
 // valueFlags lists the flags that need a value. If wantPaths is true, it lists only the flags whose value is a path,
 // otherwise only the flags whose value is not a path. It omits a flag if any command has the same flag without a value.
-func valueFlags(all []place, wantPaths bool) string {
+func valueFlags(all []completedCommand, wantPaths bool) string {
 	var flags []string
 	plain := map[string]bool{}
 	for _, p := range all {
 		for _, f := range p.flags {
-			plain[f.name] = plain[f.name] || !f.value
+			plain[f.name] = plain[f.name] || !f.takesValue
 		}
 	}
 	for _, p := range all {
 		for _, f := range p.flags {
-			if f.value && f.file == wantPaths && !plain[f.name] && !slices.Contains(flags, f.name) {
+			if f.takesValue && f.takesPath == wantPaths && !plain[f.name] && !slices.Contains(flags, f.name) {
 				flags = append(flags, f.name)
 			}
 		}
@@ -113,28 +113,28 @@ func valueFlags(all []place, wantPaths bool) string {
 	return strings.Join(flags, "|")
 }
 
-// kinds returns the kinds of arguments that the commands of a program accept.
-func kinds(all []place) (names []string) {
-	for _, kind := range []string{packages, installed, keys} {
-		if slices.ContainsFunc(all, func(p place) bool { return p.kind == kind }) {
+// usedArgKinds returns the kinds of arguments that the commands of a program accept.
+func usedArgKinds(all []completedCommand) (names []string) {
+	for _, kind := range []string{packageArgs, installedArgs, settingArgs} {
+		if slices.ContainsFunc(all, func(p completedCommand) bool { return p.argKind == kind }) {
 			names = append(names, kind)
 		}
 	}
 	return names
 }
 
-// header returns the first line of a completion, without the shell's name.
-func header(program string) string {
+// completionHeader returns the first line of a completion, without the shell's name.
+func completionHeader(program string) string {
 	return "completion for " + program + ". Generated from --help by make docs: change the help instead.\n"
 }
 
-// bash returns the completion for bash.
-func bash(program string, all []place) string {
+// bashCompletion returns the completion for bash.
+func bashCompletion(program string, all []completedCommand) string {
 	var b strings.Builder
 	function := "_" + strings.ReplaceAll(program, "-", "_")
-	fmt.Fprintf(&b, "# bash %s\n", header(program))
-	for _, kind := range kinds(all) {
-		fmt.Fprintf(&b, "%s_%s() { %s; }\n", function, kind, sources[kind])
+	fmt.Fprintf(&b, "# bash %s\n", completionHeader(program))
+	for _, kind := range usedArgKinds(all) {
+		fmt.Fprintf(&b, "%s_%s() { %s; }\n", function, kind, listingCommandByKind[kind])
 	}
 	fmt.Fprintf(&b, "%s() {\n\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''\n\tCOMPREPLY=()\n", function)
 	b.WriteString("\tcase $prev in\n")
@@ -151,38 +151,38 @@ func bash(program string, all []place) string {
 	b.WriteString("\tcase $command in\n")
 	for _, p := range all {
 		var words []string
-		for _, c := range p.commands {
-			words = append(words, c.head)
+		for _, c := range p.subcommands {
+			words = append(words, c.term)
 		}
 		for _, f := range p.flags {
 			words = append(words, f.name)
 		}
-		more := p.kind
-		if sources[more] == "" && more != paths {
+		more := p.argKind
+		if listingCommandByKind[more] == "" && more != pathArgs {
 			words, more = append(strings.Fields(more), words...), ""
 		}
-		fmt.Fprintf(&b, "\t%s)\n\t\twords=%s\n", quote(p.path), quote(strings.Join(words, " ")))
+		fmt.Fprintf(&b, "\t%s)\n\t\twords=%s\n", quote(p.commandPath), quote(strings.Join(words, " ")))
 		if more != "" {
 			fmt.Fprintf(&b, "\t\tmore=%s\n", more)
 		}
 		b.WriteString("\t\t;;\n")
 	}
 	b.WriteString("\tesac\n\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n\t[[ $cur == -* ]] && return\n\tcase $more in\n")
-	fmt.Fprintf(&b, "\t%s) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") && compopt -o filenames ;;\n", paths)
-	if k := kinds(all); len(k) > 0 {
+	fmt.Fprintf(&b, "\t%s) mapfile -t COMPREPLY < <(compgen -f -- \"$cur\") && compopt -o filenames ;;\n", pathArgs)
+	if k := usedArgKinds(all); len(k) > 0 {
 		fmt.Fprintf(&b, "\t%s)\n\t\twhile IFS= read -r word; do\n\t\t\t[[ $word == \"$cur\"* ]] && COMPREPLY+=(\"$word\")\n\t\tdone < <(%s_\"$more\" \"$cur\")\n\t\t;;\n", strings.Join(k, "|"), function)
 	}
 	fmt.Fprintf(&b, "\tesac\n}\ncomplete -F %s %s\n", function, program)
 	return b.String()
 }
 
-// zsh returns the completion for zsh, in whose descriptions colons are escaped.
-func zsh(program string, all []place) string {
+// zshCompletion returns the completion for zsh, in whose descriptions colons are escaped.
+func zshCompletion(program string, all []completedCommand) string {
 	var b strings.Builder
 	function := "_" + program
-	fmt.Fprintf(&b, "#compdef %s\n# zsh %s\n", program, header(program))
-	for _, kind := range kinds(all) {
-		fmt.Fprintf(&b, "%s_%s() { %s }\n", function, kind, sources[kind])
+	fmt.Fprintf(&b, "#compdef %s\n# zsh %s\n", program, completionHeader(program))
+	for _, kind := range usedArgKinds(all) {
+		fmt.Fprintf(&b, "%s_%s() { %s }\n", function, kind, listingCommandByKind[kind])
 	}
 	fmt.Fprintf(&b, "%s() {\n\tlocal command='' word more=''\n\tlocal -a commands flags plain\n", function)
 	b.WriteString("\tcase $words[CURRENT-1] in\n")
@@ -198,11 +198,11 @@ func zsh(program string, all []place) string {
 	}
 	b.WriteString("\tcase $command in\n")
 	for _, p := range all {
-		fmt.Fprintf(&b, "\t(%s)\n", quote(p.path))
-		if len(p.commands) > 0 {
+		fmt.Fprintf(&b, "\t(%s)\n", quote(p.commandPath))
+		if len(p.subcommands) > 0 {
 			b.WriteString("\t\tcommands=(\n")
-			for _, c := range p.commands {
-				fmt.Fprintf(&b, "\t\t\t%s\n", quote(c.head+":"+strings.ReplaceAll(c.text, ":", `\:`)))
+			for _, c := range p.subcommands {
+				fmt.Fprintf(&b, "\t\t\t%s\n", quote(c.term+":"+strings.ReplaceAll(c.text, ":", `\:`)))
 			}
 			b.WriteString("\t\t)\n")
 		}
@@ -211,29 +211,29 @@ func zsh(program string, all []place) string {
 			fmt.Fprintf(&b, "\t\t\t%s\n", quote(f.name+":"+strings.ReplaceAll(f.about, ":", `\:`)))
 		}
 		b.WriteString("\t\t)\n")
-		if sources[p.kind] != "" || p.kind == paths {
-			fmt.Fprintf(&b, "\t\tmore=%s\n", p.kind)
-		} else if p.kind != "" {
-			fmt.Fprintf(&b, "\t\tplain=(%s)\n", p.kind)
+		if listingCommandByKind[p.argKind] != "" || p.argKind == pathArgs {
+			fmt.Fprintf(&b, "\t\tmore=%s\n", p.argKind)
+		} else if p.argKind != "" {
+			fmt.Fprintf(&b, "\t\tplain=(%s)\n", p.argKind)
 		}
 		b.WriteString("\t\t;;\n")
 	}
 	b.WriteString("\tesac\n\tif [[ $PREFIX == -* ]]; then\n\t\t_describe -o flag flags\n\t\treturn\n\tfi\n\tcase $more in\n")
-	fmt.Fprintf(&b, "\t(%s) _files ;;\n", paths)
-	if k := kinds(all); len(k) > 0 {
+	fmt.Fprintf(&b, "\t(%s) _files ;;\n", pathArgs)
+	if k := usedArgKinds(all); len(k) > 0 {
 		fmt.Fprintf(&b, "\t(%s) plain=(${(f)\"$(%s_$more $PREFIX)\"}) ;;\n", strings.Join(k, "|"), function)
 	}
 	fmt.Fprintf(&b, "\tesac\n\t((${#commands})) && _describe command commands\n\t((${#plain})) && compadd -a plain\n}\n%s \"$@\"\n", function)
 	return b.String()
 }
 
-// fish returns the completion for fish.
-func fish(program string, all []place) string {
+// fishCompletion returns the completion for fish.
+func fishCompletion(program string, all []completedCommand) string {
 	var b strings.Builder
 	function := "__" + strings.ReplaceAll(program, "-", "_")
-	fmt.Fprintf(&b, "# fish %s\n", header(program))
-	for _, kind := range kinds(all) {
-		fmt.Fprintf(&b, "function %s_%s\n    %s\nend\n", function, kind, strings.ReplaceAll(sources[kind], `"$1"`, "(commandline -ct)"))
+	fmt.Fprintf(&b, "# fish %s\n", completionHeader(program))
+	for _, kind := range usedArgKinds(all) {
+		fmt.Fprintf(&b, "function %s_%s\n    %s\nend\n", function, kind, strings.ReplaceAll(listingCommandByKind[kind], `"$1"`, "(commandline -ct)"))
 	}
 	fmt.Fprintf(&b, "function %s_at -a place\n    set -l command ''\n", function)
 	if len(all) > 1 {
@@ -242,9 +242,9 @@ func fish(program string, all []place) string {
 	}
 	fmt.Fprintf(&b, "    test \"$command\" = \"$place\"\nend\ncomplete -c %s -f\n", program)
 	for _, p := range all {
-		at := fmt.Sprintf("complete -c %s -n '%s_at \"%s\"'", program, function, p.path)
-		for _, c := range p.commands {
-			fmt.Fprintf(&b, "%s -a %s -d %s\n", at, c.head, fishQuote(c.text))
+		at := fmt.Sprintf("complete -c %s -n '%s_at \"%s\"'", program, function, p.commandPath)
+		for _, c := range p.subcommands {
+			fmt.Fprintf(&b, "%s -a %s -d %s\n", at, c.term, fishQuote(c.text))
 		}
 		for _, f := range p.flags {
 			name, kind := strings.CutPrefix(f.name, "--")
@@ -253,20 +253,20 @@ func fish(program string, all []place) string {
 				how = "-s " + strings.TrimPrefix(name, "-")
 			}
 			switch {
-			case f.file:
+			case f.takesPath:
 				how += " -r -F"
-			case f.value:
+			case f.takesValue:
 				how += " -x"
 			}
 			fmt.Fprintf(&b, "%s %s -d %s\n", at, how, fishQuote(f.about))
 		}
 		switch {
-		case p.kind == paths:
+		case p.argKind == pathArgs:
 			fmt.Fprintf(&b, "%s -F\n", at)
-		case sources[p.kind] != "":
-			fmt.Fprintf(&b, "%s -a '(%s_%s)'\n", at, function, p.kind)
-		case p.kind != "":
-			fmt.Fprintf(&b, "%s -a %s\n", at, quote(p.kind))
+		case listingCommandByKind[p.argKind] != "":
+			fmt.Fprintf(&b, "%s -a '(%s_%s)'\n", at, function, p.argKind)
+		case p.argKind != "":
+			fmt.Fprintf(&b, "%s -a %s\n", at, quote(p.argKind))
 		}
 	}
 	return b.String()

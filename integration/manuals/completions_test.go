@@ -20,18 +20,18 @@ import (
 // in PATH are scripts, which run the real programs with the test's databases.
 func newUser(t *testing.T) *harness.System {
 	t.Helper()
-	s := harness.New(t, harness.Generated(fixture.Options{Packages: 100, Seed: 4, Installed: 30}), harness.Private())
+	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: 100, Seed: 4, Installed: 30}), harness.WithPrivateHome())
 	for path, text := range generatedFiles(t) {
 		if strings.HasPrefix(path, "packaging/completions/") {
-			harness.Write(t, s.Path(filepath.Base(path)), text)
+			harness.WriteFile(t, s.Path(filepath.Base(path)), text)
 		}
 	}
-	databases := " '" + strings.Join(s.Databases(), "' '") + "' "
+	databases := " '" + strings.Join(s.DatabaseFlags(), "' '") + "' "
 	writeProgram(s, "omg", "exec '"+s.Program("omg")+"'"+databases+`"$@"`)
 	writeProgram(s, "omg-index", `if [ "$1" = build ]; then shift; set -- build`+databases+`"$@"; fi; exec '`+s.Program("omg-index")+`' "$@"`)
 	writeProgram(s, "omg-probe", "exec '"+s.Program("omg-probe")+`' "$@" --dbpath '`+s.DB+"'")
-	s.Dir = s.Home
-	return s.With("PATH="+s.Path("bin")+":"+s.Bin+":"+os.Getenv("PATH"), "TERM=dumb")
+	s.WorkDir = s.Home
+	return s.WithEnv("PATH="+s.Path("bin")+":"+s.Bin+":"+os.Getenv("PATH"), "TERM=dumb")
 }
 
 // writeProgram writes a script to a directory that comes first in PATH.
@@ -115,7 +115,7 @@ func TestCompletion_Zsh(t *testing.T) {
 	zsh := need.Program(t, "zsh")
 	need.Terminal(t)
 	s := newUser(t)
-	harness.Write(t, s.Path(".zshrc"), `
+	harness.WriteFile(t, s.Path(".zshrc"), `
 PS1='ready> ' fpath=($HOME $fpath) LISTMAX=1000
 zstyle ':completion:*' list-packed no
 autoload -Uz compinit && compinit -u -d $HOME/dump

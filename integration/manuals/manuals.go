@@ -10,45 +10,45 @@ import (
 )
 
 //go:embed pages
-var pages embed.FS
+var pageTemplates embed.FS
 
 // Make returns the content of each generated file, by path. The paths are relative to root, the directory of the project.
 // The parameter bin is the directory of the built programs.
 func Make(root, bin string) (map[string]string, error) {
-	all, err := settings(root)
+	all, err := readSettings(root)
 	if err != nil {
 		return nil, err
 	}
 	files := map[string]string{}
 	for _, page := range []struct{ from, to, made string }{
 		{"config.md", "docs/config.md", settingsMarkdown(all)},
-		{"config.toml", "packaging/config.toml", settingsFile(all)},
+		{"config.toml", "packaging/config.toml", settingsTOML(all)},
 		{"omg-config.5", "packaging/man/omg-config.5", settingsManual(all)},
 		{"omg-alpm-worker.8", "packaging/man/omg-alpm-worker.8", ""},
 	} {
-		if files[page.to], err = fill(page.from, page.made); err != nil {
+		if files[page.to], err = fillTemplate(page.from, page.made); err != nil {
 			return nil, err
 		}
 	}
 	for program, page := range map[string]string{"omg": "omg.1", "omg-index": "omg-index.1", "omg-probe": "omg-probe.1", "omgd": "omgd.8"} {
-		h, err := ask(bin, program)
+		h, err := readHelp(bin, program)
 		if err != nil {
 			return nil, err
 		}
-		if files["packaging/man/"+page], err = fill(page, manual(h)); err != nil {
+		if files["packaging/man/"+page], err = fillTemplate(page, programManual(h)); err != nil {
 			return nil, err
 		}
-		all := places(h)
-		files["packaging/completions/"+program+".bash"] = bash(program, all)
-		files["packaging/completions/_"+program] = zsh(program, all)
-		files["packaging/completions/"+program+".fish"] = fish(program, all)
+		all := completedCommands(h)
+		files["packaging/completions/"+program+".bash"] = bashCompletion(program, all)
+		files["packaging/completions/_"+program] = zshCompletion(program, all)
+		files["packaging/completions/"+program+".fish"] = fishCompletion(program, all)
 	}
 	return files, nil
 }
 
-// fill inserts generated text into a page at the line @MADE@.
-func fill(name, made string) (string, error) {
-	text, err := pages.ReadFile("pages/" + name)
+// fillTemplate inserts generated text into a page at the line @MADE@.
+func fillTemplate(name, made string) (string, error) {
+	text, err := pageTemplates.ReadFile("pages/" + name)
 	if err != nil {
 		return "", fmt.Errorf("cannot read the template of a page: %w", err)
 	}

@@ -29,7 +29,7 @@ var files struct {
 // generatedFiles returns the content of all generated files, by path.
 func generatedFiles(t *testing.T) map[string]string {
 	t.Helper()
-	root, bin := harness.Root(t), harness.Programs(t)
+	root, bin := harness.ProjectRoot(t), harness.ProgramsDir(t)
 	files.once.Do(func() { files.made, files.err = Make(root, bin) })
 	require.NoError(t, files.err)
 	require.NotEmpty(t, files.made)
@@ -60,7 +60,7 @@ func TestSettings_AllDocumented(t *testing.T) {
 func TestConfigFile_Defaults(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "config.toml")
 	load := func(text string) *config.Loaded {
-		harness.Write(t, file, text)
+		harness.WriteFile(t, file, text)
 		loaded, err := config.Load(env.Env{Getenv: func(name string) string { return map[string]string{"OMG_CONFIG": file}[name] }, UID: os.Getuid()}, true)
 		require.NoError(t, err)
 		require.Equal(t, []string{file}, loaded.Files)
@@ -89,7 +89,7 @@ func TestPages_HaveAllOfTheHelp(t *testing.T) {
 	command := regexp.MustCompile(`(?m)^ {3}([a-z][a-z-]*)[ ,]`)
 	var look func(page string, name ...string) int
 	look = func(page string, name ...string) int {
-		out, err := exec.Command(filepath.Join(harness.Programs(t), name[0]), append(name[1:], "--help")...).Output()
+		out, err := exec.Command(filepath.Join(harness.ProgramsDir(t), name[0]), append(name[1:], "--help")...).Output()
 		require.NoError(t, err, name)
 		text := string(out)
 		checked := 0
@@ -146,7 +146,7 @@ func TestPages_Mandoc(t *testing.T) {
 // TestSettings_WithoutComment checks that a setting without a comment is an error, and that the error says where to write
 // the comment.
 func TestSettings_WithoutComment(t *testing.T) {
-	source, err := os.ReadFile(filepath.Join(harness.Root(t), "shared", "config", "config.go"))
+	source, err := os.ReadFile(filepath.Join(harness.ProjectRoot(t), "shared", "config", "config.go"))
 	require.NoError(t, err)
 	root := t.TempDir()
 	file := filepath.Join(root, "shared", "config", "config.go")
@@ -158,22 +158,22 @@ func TestSettings_WithoutComment(t *testing.T) {
 	} {
 		require.Equal(t, 1, strings.Count(string(source), c.from))
 		require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(source), c.from, c.to, 1)), 0o644))
-		_, err := settings(root)
+		_, err := readSettings(root)
 		require.ErrorContains(t, err, c.want)
 	}
 }
 
 func TestRoff_PlainText(t *testing.T) {
-	require.Equal(t, "\\&.Sh x\n\\&'y \\ez \\-\\-flag a-b", roff(".Sh x\n'y \\z --flag a-b"))
-	require.Equal(t, `Fl \-no\-aur , Fl n Ar X`, flagHead("--no-aur, -n X"))
-	_, err := parse("no help at all\n", "omg")
+	require.Equal(t, "\\&.Sh x\n\\&'y \\ez \\-\\-flag a-b", escapeRoff(".Sh x\n'y \\z --flag a-b"))
+	require.Equal(t, `Fl \-no\-aur , Fl n Ar X`, mdocFlagHead("--no-aur, -n X"))
+	_, err := parseHelp("no help at all\n", "omg")
 	require.Error(t, err)
 }
 
 // TestExamples_Accepted checks that programs accept each example in a manual page, and each command in a document.
 func TestExamples_Accepted(t *testing.T) {
 	s := newUser(t)
-	harness.Write(t, s.Path("all.omgidx"), "")
+	harness.WriteFile(t, s.Path("all.omgidx"), "")
 	var lines []string
 	for _, text := range generatedFiles(t) {
 		for line := range strings.Lines(text) {
@@ -183,7 +183,7 @@ func TestExamples_Accepted(t *testing.T) {
 		}
 	}
 	require.NotEmpty(t, lines)
-	documents, err := filepath.Glob(filepath.Join(harness.Root(t), "docs", "*.md"))
+	documents, err := filepath.Glob(filepath.Join(harness.ProjectRoot(t), "docs", "*.md"))
 	require.NoError(t, err)
 	for _, path := range documents {
 		text, err := os.ReadFile(path)

@@ -13,25 +13,25 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 )
 
-// section is a table of the configuration file.
-type section struct {
+// settingsSection is a table of the configuration file.
+type settingsSection struct {
 	name string // "aur.live"
 	doc  string
-	keys []key
+	keys []settingDoc
 }
 
-// key is one setting with its description.
-type key struct {
+// settingDoc is one setting with its description.
+type settingDoc struct {
 	config.Setting
-	last string // the last part of the name: ttl for cache.ttl
-	doc  string
-	may  string // the allowed values
+	lastPart      string // the last part of the name: ttl for cache.ttl
+	doc           string
+	allowedValues string // the allowed values
 }
 
-// settings returns all settings with their descriptions. The descriptions are the comments in the source code of
+// readSettings returns all settings with their descriptions. The descriptions are the comments in the source code of
 // shared/config. Everything else, such as the default, is requested from package config. Source code and package must
 // have the same settings.
-func settings(root string) ([]section, error) {
+func readSettings(root string) ([]settingsSection, error) {
 	path := filepath.Join("shared", "config", "config.go")
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, path), nil, parser.ParseComments)
 	if err != nil {
@@ -46,7 +46,7 @@ func settings(root string) ([]section, error) {
 		}
 		spec := g.Specs[0].(*ast.TypeSpec)
 		if s, ok := spec.Type.(*ast.StructType); ok {
-			structs[spec.Name.Name], docs[spec.Name.Name] = s, words(g.Doc)
+			structs[spec.Name.Name], docs[spec.Name.Name] = s, commentText(g.Doc)
 		}
 	}
 	known := map[string]config.Setting{}
@@ -55,10 +55,10 @@ func settings(root string) ([]section, error) {
 		known[s.Key] = s
 	}
 
-	var all []section
+	var all []settingsSection
 	var walk func(typ, prefix string) error
 	walk = func(typ, prefix string) error {
-		s := section{name: prefix, doc: sentence(docs[typ], typ)}
+		s := settingsSection{name: prefix, doc: dropTypeName(docs[typ], typ)}
 		at := len(all)
 		all = append(all, s)
 		for _, f := range structs[typ].Fields.List {
@@ -75,7 +75,7 @@ func settings(root string) ([]section, error) {
 			}
 			setting, ok := known[name]
 			delete(known, name)
-			doc := words(f.Doc)
+			doc := commentText(f.Doc)
 			switch {
 			case !ok:
 				return fmt.Errorf("%s: the toml tag of field %s.%s is not the name of a setting", path, typ, f.Names[0])
@@ -83,7 +83,7 @@ func settings(root string) ([]section, error) {
 				return fmt.Errorf("%s: %s.%s (%s) has no comment: describe its meaning and unit in a comment above the field, from which make docs copies the description",
 					path, typ, f.Names[0], name)
 			}
-			all[at].keys = append(all[at].keys, key{setting, last, doc, allowedValues(f.Type, tag)})
+			all[at].keys = append(all[at].keys, settingDoc{setting, last, doc, allowedValues(f.Type, tag)})
 		}
 		return nil
 	}
@@ -96,11 +96,11 @@ func settings(root string) ([]section, error) {
 	return all[1:], nil
 }
 
-// words returns the text of a comment as one line.
-func words(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
+// commentText returns the text of a comment as one line.
+func commentText(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
 
-// sentence removes the type's name from its comment: "Refresh is when …" becomes "When …".
-func sentence(doc, name string) string {
+// dropTypeName removes the type's name from its comment: "Refresh is when …" becomes "When …".
+func dropTypeName(doc, name string) string {
 	for _, verb := range []string{" is ", " are ", " "} {
 		if rest, ok := strings.CutPrefix(doc, name+verb); ok {
 			return strings.ToUpper(rest[:1]) + rest[1:]
@@ -129,8 +129,8 @@ func allowedValues(typ ast.Expr, tag reflect.StructTag) string {
 	return what
 }
 
-// value returns a setting's value as in a configuration file.
-func value(v any) string {
+// tomlValue returns a setting's value as in a configuration file.
+func tomlValue(v any) string {
 	switch v := v.(type) {
 	case string:
 		return strconv.Quote(v)
@@ -140,8 +140,8 @@ func value(v any) string {
 	return fmt.Sprint(v)
 }
 
-// takesEffect returns what a changed setting needs to take effect.
-func takesEffect(k key) string {
+// effectiveAfter returns what a changed setting needs to take effect.
+func effectiveAfter(k settingDoc) string {
 	if k.Reloads {
 		return "SIGHUP"
 	}
@@ -149,12 +149,12 @@ func takesEffect(k key) string {
 }
 
 // settingsMarkdown returns the tables of docs/config.md.
-func settingsMarkdown(all []section) string {
+func settingsMarkdown(all []settingsSection) string {
 	var b strings.Builder
 	for _, s := range all {
 		fmt.Fprintf(&b, "## [%s]\n\n%s\n\n| key | means | may be | default | variable | takes effect after |\n| --- | --- | --- | --- | --- | --- |\n", s.name, s.doc)
 		for _, k := range s.keys {
-			fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` | `%s` | %s |\n", k.last, k.doc, k.may, value(k.Default), k.Variable, takesEffect(k))
+			fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` | `%s` | %s |\n", k.lastPart, k.doc, k.allowedValues, tomlValue(k.Default), k.Variable, effectiveAfter(k))
 		}
 		b.WriteByte('\n')
 	}
@@ -162,34 +162,34 @@ func settingsMarkdown(all []section) string {
 }
 
 // settingsManual returns the part of omg-config(5) about the keys.
-func settingsManual(all []section) string {
+func settingsManual(all []settingsSection) string {
 	var b strings.Builder
 	for _, s := range all {
-		fmt.Fprintf(&b, ".Ss [%s]\n%s\n.Bl -tag -width Ds\n", s.name, roff(s.doc))
+		fmt.Fprintf(&b, ".Ss [%s]\n%s\n.Bl -tag -width Ds\n", s.name, escapeRoff(s.doc))
 		for _, k := range s.keys {
 			fmt.Fprintf(&b, ".It Ic %s\n%s\n.br\nMay be: %s; default: %s; takes effect after: %s.\n.br\n.Ev %s\n",
-				k.last, roff(k.doc), roff(k.may), roff(value(k.Default)), takesEffect(k), k.Variable)
+				k.lastPart, escapeRoff(k.doc), escapeRoff(k.allowedValues), escapeRoff(tomlValue(k.Default)), effectiveAfter(k), k.Variable)
 		}
 		b.WriteString(".El\n")
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// settingsFile returns the sections of a configuration file, in which each setting is a comment.
-func settingsFile(all []section) string {
+// settingsTOML returns the sections of a configuration file, in which each setting is a comment.
+func settingsTOML(all []settingsSection) string {
 	var b strings.Builder
 	for _, s := range all {
-		fmt.Fprintf(&b, "%s[%s]\n", commented(s.doc), s.name)
+		fmt.Fprintf(&b, "%s[%s]\n", commentLines(s.doc), s.name)
 		for _, k := range s.keys {
-			fmt.Fprintf(&b, "\n%s#%s = %s\n", commented(k.doc+" May be: "+k.may+"."), k.last, value(k.Default))
+			fmt.Fprintf(&b, "\n%s#%s = %s\n", commentLines(k.doc+" May be: "+k.allowedValues+"."), k.lastPart, tomlValue(k.Default))
 		}
 		b.WriteByte('\n')
 	}
 	return strings.TrimSuffix(b.String(), "\n\n")
 }
 
-// commented returns a text as lines of a comment.
-func commented(text string) string {
+// commentLines returns a text as lines of a comment.
+func commentLines(text string) string {
 	const width = 90
 	var b strings.Builder
 	line := "#"

@@ -28,7 +28,7 @@ func TestMetrics(t *testing.T) {
 	t.Parallel()
 	promtool := need.Program(t, "promtool")
 	s := harness.New(t)
-	d := s.Start()
+	d := s.StartDaemon()
 	d.Omg("search", "lib")
 	d.Omg("search", "lib")
 	d.Omg("search", "repo:nope", "zebra")
@@ -53,7 +53,7 @@ func TestMetrics(t *testing.T) {
 	require.Regexp(t, `omg_build_info\{version="[^"]+"\} 1`, r.Stdout)
 	require.NotContains(t, r.Stdout, "zebra", "no query is named")
 
-	rules := filepath.Join(harness.Root(t), "packaging", "prometheus", "omg.rules.yml")
+	rules := filepath.Join(harness.ProjectRoot(t), "packaging", "prometheus", "omg.rules.yml")
 	says, err = exec.Command(promtool, "check", "rules", rules).CombinedOutput()
 	require.NoError(t, err, string(says))
 
@@ -65,7 +65,7 @@ func TestMetrics(t *testing.T) {
 	}
 	asked := 0
 	for _, file := range []string{rules, filepath.Join(filepath.Dir(rules), "omg-dashboard.json")} {
-		for _, n := range names.FindAllString(string(harness.Read(t, file)), -1) {
+		for _, n := range names.FindAllString(string(harness.ReadFile(t, file)), -1) {
 			require.True(t, known[n], "%s asks for %s", file, n)
 			asked++
 		}
@@ -115,8 +115,8 @@ func TestMetrics_Scraped(t *testing.T) {
 	prometheus := need.Program(t, "prometheus")
 	s := harness.New(t)
 	address := onPort(t, func(address string) *harness.Process {
-		next := s.With("OMG_METRICS_ADDRESS=" + address)
-		return harness.Start(t, next.Command("omgd", append(next.Files(), "--foreground")...))
+		next := s.WithEnv("OMG_METRICS_ADDRESS=" + address)
+		return harness.Start(t, next.Command("omgd", append(next.PathFlags(), "--foreground")...))
 	}, func(address string) bool {
 		_, body := get(t, http.DefaultClient, "http://"+address+"/metrics", address)
 		return strings.Contains(body, "omg_index_packages 200\n")
@@ -129,7 +129,7 @@ func TestMetrics_Scraped(t *testing.T) {
 	require.NotContains(t, body, "omg_")
 
 	config := s.Path("prometheus.yml")
-	harness.Write(t, config, fmt.Sprintf(
+	harness.WriteFile(t, config, fmt.Sprintf(
 		"global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs: [{job_name: omg, static_configs: [{targets: ['%s']}]}]\n", address))
 	tsdb := 0
 	web := onPort(t, func(web string) *harness.Process {
@@ -169,7 +169,7 @@ func TestMetrics_Socket(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	path := s.Path("m.sock")
-	s.With("OMG_METRICS_ADDRESS=" + path).Launch()
+	s.WithEnv("OMG_METRICS_ADDRESS=" + path).LaunchDaemon()
 	code, body := get(t, socketClient(t, path), "http://omg/metrics", "omg")
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, body, "omg_build_info")
@@ -180,7 +180,7 @@ func TestProfiles(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	path := s.Path("p.sock")
-	d := s.With("OMG_DEBUG_PPROF=" + path).Launch()
+	d := s.WithEnv("OMG_DEBUG_PPROF=" + path).LaunchDaemon()
 	code, body := get(t, socketClient(t, path), "http://omg/debug/pprof/goroutine?debug=1", "omg")
 	require.Equal(t, http.StatusOK, code)
 	require.Contains(t, body, "goroutine profile")
@@ -197,7 +197,7 @@ func TestHealth(t *testing.T) {
 	r := s.Run("omg", "--socket", s.Path("none"), "health")
 	require.Equal(t, 3, r.Code, "nobody answers")
 
-	d := s.Start()
+	d := s.StartDaemon()
 	component := func(name string) (state, why string) {
 		t.Helper()
 		var all struct {
@@ -225,13 +225,13 @@ func TestHealth(t *testing.T) {
 	require.Equal(t, 6, d.Omg("health").Code)
 	require.Equal(t, []string{"socket", "index", "refresh", "libalpm", "store", "watch"}, d.Omg("health", "-q").Lines())
 
-	whole := harness.Read(t, s.Sync("extra"))
-	harness.Write(t, s.Sync("extra"), whole[:len(whole)/2])
+	whole := harness.ReadFile(t, s.SyncDBPath("extra"))
+	harness.WriteFile(t, s.SyncDBPath("extra"), whole[:len(whole)/2])
 	harness.Await(t, func() bool {
 		state, why = component("index")
 		return state == "degraded" && strings.Contains(why, "extra")
 	}, "a damaged database is named, not %s", func() string { return state + " " + why })
-	harness.Write(t, s.Sync("extra"), whole)
+	harness.WriteFile(t, s.SyncDBPath("extra"), whole)
 	harness.Await(t, func() bool { state, why = component("index"); return state == "ok" }, "the index is ok again, not %s", func() string { return why })
 }
 
@@ -240,11 +240,11 @@ func TestHealth(t *testing.T) {
 func TestAdministration_OtherDatabases(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
-	d := s.Start()
+	d := s.StartDaemon()
 	other := t.TempDir()
 	omg := func(args ...string) harness.Result {
 		t.Helper()
-		return s.With("OMG_SOCKET_PATH="+d.Socket).Run("omg", slices.Concat([]string{"--dbpath", other, "--pacman-config", s.Conf}, args)...)
+		return s.WithEnv("OMG_SOCKET_PATH="+d.Socket).Run("omg", slices.Concat([]string{"--dbpath", other, "--pacman-config", s.PacmanConf}, args)...)
 	}
 	for _, c := range []struct{ command, want string }{
 		{"metrics", "omg_build_info"}, {"refresh", "refreshed"}, {"cache clear", "cleared"}, {"daemon log-level", "info"},

@@ -33,7 +33,7 @@ var (
 const everySecond = "OMG_SYNC_INTERVAL=1s"
 
 // small are the options for small generated databases, for tests that need no real databases.
-var small = harness.Generated(fixture.Options{Packages: 60, Installed: 30, Seed: 1})
+var small = harness.WithGenerated(fixture.Options{Packages: 60, Installed: 30, Seed: 1})
 
 // mirrorSystem is a system and its mirror, from which omgd downloads databases.
 type mirrorSystem struct {
@@ -50,19 +50,19 @@ func newMirrorSystem(t *testing.T, databases harness.Option, repos []string, mor
 	t.Helper()
 	certs := fakeserver.NewCertificates(t)
 	w := &mirrorSystem{repos: repos, files: t.TempDir()}
-	w.System = harness.New(t, databases, harness.Env("SSL_CERT_FILE="+certs.File, "OMG_SYNC_ENABLED=true", "OMG_NETWORK_TIMEOUT=2m"), harness.Env(more...))
+	w.System = harness.New(t, databases, harness.WithEnv("SSL_CERT_FILE="+certs.CAFile, "OMG_SYNC_ENABLED=true", "OMG_NETWORK_TIMEOUT=2m"), harness.WithEnv(more...))
 	for _, repo := range w.repos {
-		require.NoError(t, os.Chtimes(w.Sync(repo), localTime, localTime))
-		w.put(repo, harness.Read(t, w.Sync(repo)), localTime)
+		require.NoError(t, os.Chtimes(w.SyncDBPath(repo), localTime, localTime))
+		w.put(repo, harness.ReadFile(t, w.SyncDBPath(repo)), localTime)
 	}
 	w.mirror = fakeserver.Serve(t, fakeserver.Mirror{Dir: w.files}, certs)
 	list := w.Path("mirrorlist")
-	harness.Write(t, list, "Server = "+w.mirror.URL+"/$repo/os/$arch\n")
+	harness.WriteFile(t, list, "Server = "+w.mirror.URL+"/$repo/os/$arch\n")
 	conf := "[options]\nArchitecture = x86_64\nSigLevel = Never\nDBPath = " + w.DB + "\n"
 	for _, repo := range w.repos {
 		conf += "[" + repo + "]\nInclude = " + list + "\n"
 	}
-	harness.Write(t, w.Conf, conf)
+	harness.WriteFile(t, w.PacmanConf, conf)
 	return w
 }
 
@@ -76,7 +76,7 @@ func (w *mirrorSystem) put(repo string, b []byte, at time.Time) {
 func put(t testing.TB, path string, b []byte, at time.Time) {
 	t.Helper()
 	tmp := path + ".tmp"
-	harness.Write(t, tmp, b)
+	harness.WriteFile(t, tmp, b)
 	require.NoError(t, os.Chtimes(tmp, at, at))
 	require.NoError(t, os.Rename(tmp, path))
 }
@@ -84,13 +84,13 @@ func put(t testing.TB, path string, b []byte, at time.Time) {
 // start starts omgd with additional environment variables.
 func (w *mirrorSystem) start(more ...string) {
 	w.T.Helper()
-	w.omgd = w.With(more...).Start()
+	w.omgd = w.WithEnv(more...).StartDaemon()
 }
 
 // alone runs omg without a daemon, on databases that pacman.conf names.
 func (w *mirrorSystem) alone(args ...string) harness.Result {
 	w.T.Helper()
-	return w.Run("omg", append([]string{"--no-daemon", "--pacman-config", w.Conf, "--data-dir", w.Data}, args...)...)
+	return w.Run("omg", append([]string{"--no-daemon", "--pacman-config", w.PacmanConf, "--data-dir", w.Data}, args...)...)
 }
 
 // outdated returns the updates that the daemon lists.
@@ -104,7 +104,7 @@ func (w *mirrorSystem) outdated() []string {
 func (w *mirrorSystem) awaitOwn(at time.Time) {
 	w.T.Helper()
 	w.omgd.AwaitStatus(func(st *wire.StatusResult) bool {
-		list := st.Compared
+		list := st.ComparedSources
 		if list == nil {
 			list = st.Sources[:min(len(st.Sources), len(w.repos))]
 		}
@@ -116,7 +116,9 @@ func (w *mirrorSystem) awaitOwn(at time.Time) {
 // awaitWhy waits until the status reports a failure of the mirror or, if fails is false, no failure.
 func (w *mirrorSystem) awaitWhy(fails bool) {
 	w.T.Helper()
-	w.omgd.AwaitStatus(func(st *wire.StatusResult) bool { return len(st.Compared) > 0 && (st.Compared[0].Why != "") == fails },
+	w.omgd.AwaitStatus(func(st *wire.StatusResult) bool {
+		return len(st.ComparedSources) > 0 && (st.ComparedSources[0].Why != "") == fails
+	},
 		fmt.Sprintf("a mirror that fails: %v", fails))
 }
 
@@ -127,9 +129,9 @@ func (w *mirrorSystem) pacman(sync string) []string {
 	dir := w.T.TempDir()
 	require.NoError(w.T, os.Symlink(filepath.Join(w.DB, "local"), filepath.Join(dir, "local")))
 	for _, repo := range w.repos {
-		harness.Write(w.T, filepath.Join(dir, "sync", repo+".db"), harness.Read(w.T, filepath.Join(sync, repo+".db")))
+		harness.WriteFile(w.T, filepath.Join(dir, "sync", repo+".db"), harness.ReadFile(w.T, filepath.Join(sync, repo+".db")))
 	}
-	return w.Tool("pacman", "--config", w.Conf, "-b", dir, "--color", "never", "-Qu").Lines()
+	return w.RunTool("pacman", "--config", w.PacmanConf, "-b", dir, "--color", "never", "-Qu").Lines()
 }
 
 // TestMirror_Corpus checks that newer databases of a mirror change the list of updates, but not the results of a
@@ -138,7 +140,7 @@ func (w *mirrorSystem) pacman(sync string) []string {
 func TestMirror_Corpus(t *testing.T) {
 	t.Parallel()
 	begin := time.Now().Truncate(time.Second)
-	w := newMirrorSystem(t, harness.Corpus(), all, everySecond)
+	w := newMirrorSystem(t, harness.WithCorpus(), all, everySecond)
 	own := filepath.Join(w.Data, "sync")
 	w.start()
 	w.awaitOwn(localTime)
@@ -148,7 +150,7 @@ func TestMirror_Corpus(t *testing.T) {
 	search, info := w.omgd.Omg("search", "shell"), w.omgd.Omg("info", "bash", "firefox")
 
 	for _, repo := range w.repos {
-		w.put(repo, raise(t, w.Sync(repo), "bash", "zlib", "firefox", "glibc", "lib32-glibc"), mirrorTime)
+		w.put(repo, raise(t, w.SyncDBPath(repo), "bash", "zlib", "firefox", "glibc", "lib32-glibc"), mirrorTime)
 	}
 	w.awaitOwn(mirrorTime)
 	outdated := w.omgd.Omg("outdated", "--no-aur")
@@ -171,7 +173,7 @@ func TestMirror_Corpus(t *testing.T) {
 	harness.Await(t, func() (ok bool) {
 		var err error
 		file, err = statusfile.Read(w.Path("omg.status"))
-		return err == nil && file.Updates == statusfile.Count(len(after))
+		return err == nil && file.Updates == statusfile.NewNumber(len(after))
 	}, "the status file has %d updates", len(after))
 	require.False(t, file.UpdatesAsOf.Before(begin), "%s", file.UpdatesAsOf)
 	require.False(t, file.UpdatesAsOf.After(time.Now()), "%s", file.UpdatesAsOf)
@@ -189,7 +191,7 @@ func TestMirror_Corpus(t *testing.T) {
 	require.Equal(t, after, w.outdated())
 	require.Contains(t, w.omgd.Omg("info", "bash").Stdout, "999:")
 	w.omgd.Stop()
-	w.System = w.With(show)
+	w.System = w.WithEnv(show)
 	require.Contains(t, w.alone("info", "bash").Stdout, "999:")
 }
 
@@ -201,21 +203,21 @@ func TestMirror_PacmanIsNewer(t *testing.T) {
 	w.start()
 	w.awaitOwn(localTime)
 	before := w.outdated()
-	put(t, w.Sync("core"), raise(t, w.Sync("core")), mirrorTime)
+	put(t, w.SyncDBPath("core"), raise(t, w.SyncDBPath("core")), mirrorTime)
 	harness.Await(t, func() bool { return strings.Contains(w.omgd.Omg("info", "glibc").Stdout, "999:") }, "omgd has read the new database")
 	after := w.outdated()
 	require.Equal(t, w.pacman(filepath.Join(w.DB, "sync")), after)
 	require.NotEqual(t, before, after)
 	st := w.omgd.Status()
-	require.False(t, st.Compared[0].Downloaded)
-	require.True(t, st.Compared[1].Downloaded)
+	require.False(t, st.ComparedSources[0].Downloaded)
+	require.True(t, st.ComparedSources[1].Downloaded)
 }
 
 // TestMirror_Faults checks that with a misbehaving mirror the old databases stay and the failure is reported, and that
 // newer databases are used when the mirror is back.
 func TestMirror_Faults(t *testing.T) {
 	t.Parallel()
-	for _, sw := range fakeserver.Switches() {
+	for _, sw := range fakeserver.Misbehaviours() {
 		t.Run(url.PathEscape(sw.Name), func(t *testing.T) {
 			t.Parallel()
 			w := newMirrorSystem(t, small, []string{"extra"}, everySecond)
@@ -227,12 +229,12 @@ func TestMirror_Faults(t *testing.T) {
 			w.awaitOwn(localTime)
 			before := w.outdated()
 			require.NotEmpty(t, before)
-			sw.On(w.mirror)
+			sw.SwitchOn(w.mirror)
 			for _, repo := range w.repos {
-				w.put(repo, harness.Read(t, w.Sync(repo)), mirrorTime)
+				w.put(repo, harness.ReadFile(t, w.SyncDBPath(repo)), mirrorTime)
 			}
 			w.awaitWhy(true)
-			require.Contains(t, w.omgd.Status().Compared[0].Why, w.mirror.URL)
+			require.Contains(t, w.omgd.Status().ComparedSources[0].Why, w.mirror.URL)
 			require.Equal(t, before, w.outdated())
 			require.Zero(t, w.omgd.Omg("search", "lib").Code)
 			w.mirror.StopFaults(t)
@@ -252,8 +254,8 @@ func TestMirror_Requests(t *testing.T) {
 	w := newMirrorSystem(t, small, all, "OMG_SYNC_INTERVAL=24h")
 	w.start()
 	w.awaitOwn(localTime)
-	require.Len(t, w.mirror.Targets(), len(w.repos))
-	require.Equal(t, "/core/os/x86_64/core.db", w.mirror.Targets()[0])
+	require.Len(t, w.mirror.RequestTargets(), len(w.repos))
+	require.Equal(t, "/core/os/x86_64/core.db", w.mirror.RequestTargets()[0])
 	for range 20 {
 		require.NoError(t, w.omgd.Ask(wire.OpOutdated, nil, &wire.OutdatedResult{}))
 		require.Zero(t, w.omgd.Omg("refresh").Code)
@@ -262,7 +264,7 @@ func TestMirror_Requests(t *testing.T) {
 	w.start()
 	w.awaitOwn(localTime)
 	w.omgd.Stop()
-	require.Len(t, w.mirror.Targets(), len(w.repos))
+	require.Len(t, w.mirror.RequestTargets(), len(w.repos))
 }
 
 // TestMirror_Alone checks that omgd has the same data after a restart without a network, and that omgd counts updates
@@ -275,7 +277,7 @@ func TestMirror_Alone(t *testing.T) {
 	before := w.outdated()
 	require.NotEmpty(t, before)
 	w.omgd.Stop()
-	w.mirror.Refuse()
+	w.mirror.RefuseConnections()
 	w.start(everySecond)
 	w.awaitOwn(localTime)
 	w.awaitWhy(true)
@@ -283,7 +285,7 @@ func TestMirror_Alone(t *testing.T) {
 	require.NoError(t, os.RemoveAll(filepath.Join(w.DB, "sync")))
 	w.omgd.AwaitStatus(func(st *wire.StatusResult) bool { return st.Sources[0].Outdated }, "no databases of pacman's, but their last indexes")
 	require.Equal(t, before, w.outdated())
-	require.NoError(t, os.RemoveAll(w.Indexes()))
+	require.NoError(t, os.RemoveAll(w.IndexDir()))
 	w.omgd.AwaitStatus(func(st *wire.StatusResult) bool { return st.Sources[0].State == wire.SourceMissing }, "no databases of pacman's")
 	require.Equal(t, before, w.outdated())
 	w.omgd.Stop()

@@ -61,7 +61,7 @@ func TestDump_ThenNoNetwork(t *testing.T) {
 	w := newAURSystem(t)
 	w.startWithDump()
 	w.omgd.Stop()
-	w.server.Refuse()
+	w.server.RefuseConnections()
 	w.start(long)
 	w.awaitDump()
 	for _, args := range [][]string{{"search", "-q", "--repo", "aur", "yay"}, {"search", "-q", "--repo", "aur", "--live", "yay"}} {
@@ -103,7 +103,7 @@ var dumpReasons = map[string]string{
 // TestDump_Faults checks that omgd uses the last good dump after a failed download, also after a restart.
 func TestDump_Faults(t *testing.T) {
 	t.Parallel()
-	for _, sw := range fakeserver.Switches() {
+	for _, sw := range fakeserver.Misbehaviours() {
 		t.Run(url.PathEscape(sw.Name), func(t *testing.T) {
 			t.Parallel()
 			w := newAURSystem(t)
@@ -112,8 +112,8 @@ func TestDump_Faults(t *testing.T) {
 			// omgd has stored when it may send the next request. Remove the stored time, so that omgd sends a request
 			// immediately.
 			require.NoError(t, os.RemoveAll(w.Path("data", "cache.pebble")))
-			index := harness.Read(t, w.Index("aur"))
-			sw.On(w.server)
+			index := harness.ReadFile(t, w.IndexPath("aur"))
+			sw.SwitchOn(w.server)
 			if sw.Hangs {
 				w.start(long, "OMG_NETWORK_TIMEOUT=200ms")
 			} else {
@@ -125,8 +125,8 @@ func TestDump_Faults(t *testing.T) {
 				return len(got.names) == 1 && got.source().State == wire.SourceStale && got.source().Why != "the age of the dump is unknown"
 			}, "the dump is stale; omgd printed: %s", w.omgd.Stderr)
 			require.Regexp(t, cmp.Or(dumpReasons[sw.Name], liveReasons[sw.Name]), got.source().Why)
-			require.Equal(t, index, harness.Read(t, w.Index("aur")))
-			for _, dir := range []string{w.Data, w.Indexes()} {
+			require.Equal(t, index, harness.ReadFile(t, w.IndexPath("aur")))
+			for _, dir := range []string{w.Data, w.IndexDir()} {
 				left, err := filepath.Glob(filepath.Join(dir, ".*.tmp"))
 				require.NoError(t, err)
 				require.Empty(t, left)

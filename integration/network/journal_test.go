@@ -30,13 +30,13 @@ func (w *aurSystem) nextDump(list []fakeserver.Package) {
 func TestJournal_Dumps(t *testing.T) {
 	t.Parallel()
 	w := newAURSystem(t)
-	path := filepath.Join(paths.IndexDir(w.Data), journal.Name)
+	path := filepath.Join(paths.IndexDir(w.Data), journal.FileName)
 	w.startWithDump()
 	exported := func() []string { return w.Run("omg-index", "journal", "--export", path).Lines() }
 	harness.Await(t, func() bool { return len(exported()) == 1 && strings.Contains(exported()[0], `"baseline"`) },
 		"the journal begins; omgd printed: %s", w.omgd.Stderr)
-	observed := harness.Read(t, filepath.Join(w.Data, "aur.observed.json.gz"))
-	require.Equal(t, harness.Read(t, filepath.Join(w.Data, "aur.json.gz")), observed)
+	observed := harness.ReadFile(t, filepath.Join(w.Data, "aur.observed.json.gz"))
+	require.Equal(t, harness.ReadFile(t, filepath.Join(w.Data, "aur.json.gz")), observed)
 	none := w.omgd.Omg("--data-dir", w.Data, "aur", "log", "--all")
 	require.Equal(t, 1, none.Code, none.Stderr)
 	require.Contains(t, none.Stderr, "omg: error: no events after ")

@@ -47,7 +47,7 @@ var liveReasons = map[string]string{
 // test causes only two failures before the AUR comes back.
 func TestLive_Faults(t *testing.T) {
 	t.Parallel()
-	for _, sw := range fakeserver.Switches() {
+	for _, sw := range fakeserver.Misbehaviours() {
 		t.Run(url.PathEscape(sw.Name), func(t *testing.T) {
 			t.Parallel()
 			w := newAURSystem(t)
@@ -63,7 +63,7 @@ func TestLive_Faults(t *testing.T) {
 			require.Equal(t, wire.SourceMissing, usual.source().State)
 			files := openFiles(t, w.omgd.PID())
 
-			sw.On(w.server)
+			sw.SwitchOn(w.server)
 			got := w.search(words("lib"))
 			require.Equal(t, usual.names, got.names)
 			require.Equal(t, usual.result.Total, got.result.Total)
@@ -82,7 +82,7 @@ func TestLive_Faults(t *testing.T) {
 			require.Equal(t, wire.SourceOK, back.source().State)
 			harness.Await(t, func() bool { return w.omgd.Omg("info", "yay").Code == 0 }, "the AUR answers the command line")
 
-			sw.On(w.server)
+			sw.SwitchOn(w.server)
 			info := w.omgd.Omg("info", "zoom")
 			require.Equal(t, 4, info.Code, info.Stderr)
 			require.Regexp(t, `^omg: error: .*"zoom" is in no repository, and the AUR could not be queried: the (request to the )?(AUR )?`+liveReasons[sw.Name], info.Stderr)
@@ -155,7 +155,7 @@ func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, r.Err)
 	require.True(t, r.More)
-	require.NoError(t, wire.DecodeInfo(r.Result, &info, take))
+	require.NoError(t, wire.DecodeInfoResult(r.Result, &info, take))
 	require.Equal(t, []string{"core/glibc"}, names)
 	for held = gate.Next(t); !strings.HasSuffix(held.URI, "=yay"); held = gate.Next(t) {
 		held.Answer() // omgd's own request about the installed yay-bin
@@ -165,7 +165,7 @@ func TestLive_NobodyWaitsForTheAUR(t *testing.T) {
 	require.NoError(t, err)
 	require.Nil(t, r.Err)
 	require.False(t, r.More)
-	require.NoError(t, wire.DecodeInfo(r.Result, &info, take))
+	require.NoError(t, wire.DecodeInfoResult(r.Result, &info, take))
 	require.Equal(t, []string{"core/glibc", "aur/yay"}, names)
 	require.Empty(t, info.Missing)
 }
@@ -176,11 +176,11 @@ func TestLive_Breaker(t *testing.T) {
 	t.Parallel()
 	w := newAURSystem(t)
 	w.start(long) // the pause after failures is five times this deadline
-	w.server.Set(fakeserver.Status(http.StatusServiceUnavailable))
+	w.server.SetFault(fakeserver.ErrorStatus(http.StatusServiceUnavailable))
 	for i := range 3 {
 		require.Equal(t, wire.CodeNetwork, w.search(words(fmt.Sprint("question", i))).code)
 	}
-	w.server.Set(nil)
+	w.server.SetFault(nil)
 	for range 10 {
 		got := w.search(words("lib"))
 		require.Equal(t, "the last request failed; omgd tries again soon", got.source().Why)
@@ -189,12 +189,12 @@ func TestLive_Breaker(t *testing.T) {
 	w.omgd.Stop()
 
 	w.start(short)
-	w.server.Set(fakeserver.Status(http.StatusServiceUnavailable))
+	w.server.SetFault(fakeserver.ErrorStatus(http.StatusServiceUnavailable))
 	harness.Await(t, func() bool {
 		got := w.search(words("lib"))
 		return strings.Contains(got.source().Why, "tries again soon")
 	}, "omgd asks no more")
-	w.server.Set(nil)
+	w.server.SetFault(nil)
 	harness.Await(t, func() bool { return w.search(words("spotify")).code == 0 }, "the AUR is asked again")
 }
 
@@ -205,17 +205,17 @@ func TestLive_IPv6Fails(t *testing.T) {
 	need.IPv6(t)
 	need.Root(t) // in another user namespace omgd does not trust root's directories
 	need.MountPoint(t, "/etc/hosts")
-	if !harness.Isolated(t) {
+	if !harness.RunIsolated(t) {
 		return
 	}
 	hosts := filepath.Join(t.TempDir(), "hosts")
-	harness.Write(t, hosts, "::1 localhost\n127.0.0.1 localhost\n")
+	harness.WriteFile(t, hosts, "::1 localhost\n127.0.0.1 localhost\n")
 	require.NoError(t, unix.Mount(hosts, "/etc/hosts", "", unix.MS_BIND, ""))
-	for name, six := range map[string]fakeserver.IPv6{"refuses": fakeserver.RefusedIPv6, "says nothing": fakeserver.DeadIPv6} {
+	for name, six := range map[string]fakeserver.IPv6Failure{"refuses": fakeserver.RefuseIPv6, "says nothing": fakeserver.HangIPv6} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newAURSystemOf(t, func(h http.Handler, c *fakeserver.Certificates) *fakeserver.Server {
-				return fakeserver.ServeBeside(t, six, h, c)
+				return fakeserver.ServeWithBrokenIPv6(t, six, h, c)
 			})
 			w.start(long, "OMG_AUR_URL="+strings.Replace(w.server.URL, "127.0.0.1", "localhost", 1))
 			offline := words("lib")
@@ -289,17 +289,17 @@ func TestLive_RestartWithoutNetwork(t *testing.T) {
 	require.Equal(t, []string{"aur/spotify"}, w.search(words("spotify")).names)
 	require.Zero(t, w.omgd.Omg("info", "spotify").Code)
 	w.omgd.Stop()
-	w.server.Refuse()
+	w.server.RefuseConnections()
 	w.start(long)
 	got := w.search(words("spotify"))
 	require.Equal(t, []string{"aur/spotify"}, got.names)
 	require.Equal(t, wire.SourceStale, got.source().State)
 	require.Regexp(t, `connection refused; its last reply is (less than a minute|[0-9]+ minutes) old`, got.source().Why)
 	require.Equal(t, 4, w.omgd.Omg("info", "paru").Code)
-	w.server.Accept(t)
+	w.server.AcceptConnections(t)
 	paru := w.omgd.Omg("info", "paru")
 	require.Zero(t, paru.Code, paru.Stderr)
-	w.server.Refuse()
+	w.server.RefuseConnections()
 	info := w.omgd.Omg("info", "spotify")
 	require.Zero(t, info.Code)
 	require.Contains(t, info.Stderr, "AUR: old data")
@@ -365,6 +365,6 @@ func TestLive_Disabled(t *testing.T) {
 	require.Empty(t, got.source())
 	require.Equal(t, 1, w.omgd.Omg("info", "yay").Code)
 	w.omgd.Stop()
-	require.Empty(t, w.server.Targets())
+	require.Empty(t, w.server.RequestTargets())
 	require.NoFileExists(t, w.Path("data", "aur.json.gz"))
 }

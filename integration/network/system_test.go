@@ -71,7 +71,7 @@ func newAURSystemOf(t *testing.T, serve func(http.Handler, *fakeserver.Certifica
 		}
 		w.aur.ServeHTTP(rw, r)
 	}), certs)
-	w.System = harness.New(t, harness.Env("SSL_CERT_FILE="+certs.File, "OMG_AUR_ENABLED=true", "OMG_AUR_URL="+w.server.URL,
+	w.System = harness.New(t, harness.WithEnv("SSL_CERT_FILE="+certs.CAFile, "OMG_AUR_ENABLED=true", "OMG_AUR_URL="+w.server.URL,
 		"OMG_AUR_LIVE_MAX_PER_DAY=4000", "OMG_NETWORK_TIMEOUT=2m"))
 	return w
 }
@@ -79,7 +79,7 @@ func newAURSystemOf(t *testing.T, serve func(http.Handler, *fakeserver.Certifica
 // start starts omgd with additional environment variables.
 func (w *aurSystem) start(more ...string) {
 	w.T.Helper()
-	w.omgd = w.With(more...).Start()
+	w.omgd = w.WithEnv(more...).StartDaemon()
 	w.conn = w.omgd.Dial()
 }
 
@@ -113,7 +113,7 @@ func (w *aurSystem) search(r wire.SearchRequest) (a answer) {
 // addChunk adds a chunk to an answer.
 func (a *answer) addChunk(t testing.TB, part []byte) {
 	t.Helper()
-	require.NoError(t, wire.DecodeSearch(part, &a.result, func(p *wire.Package) error {
+	require.NoError(t, wire.DecodeSearchResult(part, &a.result, func(p *wire.Package) error {
 		a.names = append(a.names, p.Repo+"/"+p.Name)
 		return nil
 	}))

@@ -44,7 +44,7 @@ VCSCLIENTS=()
 func writeMakepkgConf(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "makepkg.conf")
-	harness.Write(t, path, fmt.Sprintf(makepkgConf, strings.TrimSpace(run(t, "/", "uname", "-m"))))
+	harness.WriteFile(t, path, fmt.Sprintf(makepkgConf, strings.TrimSpace(run(t, "/", "uname", "-m"))))
 	return path
 }
 
@@ -74,7 +74,7 @@ func newBuilder(t *testing.T) *builder {
 	run(t, b.project, "git", "clone", "-q", ".", clone)
 	b.long(clone, "make", "dist", "VENDOR=1", "VERSION="+version)
 	for _, name := range []string{tarball, tarball + ".sha256"} {
-		require.True(t, string(harness.Read(t, filepath.Join(b.project, "dist", name))) == string(harness.Read(t, filepath.Join(clone, "dist", name))), name)
+		require.True(t, string(harness.ReadFile(t, filepath.Join(b.project, "dist", name))) == string(harness.ReadFile(t, filepath.Join(clone, "dist", name))), name)
 	}
 	return b
 }
@@ -108,7 +108,7 @@ func (b *builder) build(release string, change func(dir string), flags ...string
 	b.t.Helper()
 	dir := filepath.Join(b.t.TempDir(), "build-"+release)
 	require.NoError(b.t, os.CopyFS(dir, os.DirFS(filepath.Join(b.project, "dist/arch/omg"))))
-	harness.Write(b.t, filepath.Join(dir, tarball), harness.Read(b.t, filepath.Join(b.project, "dist", tarball)))
+	harness.WriteFile(b.t, filepath.Join(dir, tarball), harness.ReadFile(b.t, filepath.Join(b.project, "dist", tarball)))
 	replaceIn(b.t, filepath.Join(dir, "PKGBUILD"), "pkgrel=1", "pkgrel="+release)
 	if change != nil {
 		change(dir)
@@ -131,9 +131,9 @@ func (b *builder) build(release string, change func(dir string), flags ...string
 // replaceIn replaces a text that a file has once.
 func replaceIn(t *testing.T, path, from, to string) {
 	t.Helper()
-	text := string(harness.Read(t, path))
+	text := string(harness.ReadFile(t, path))
 	require.Equal(t, 1, strings.Count(text, from), "%q in %s", from, path)
-	harness.Write(t, path, strings.Replace(text, from, to, 1))
+	harness.WriteFile(t, path, strings.Replace(text, from, to, 1))
 }
 
 // unpacked returns a directory with the content of packages.
@@ -184,7 +184,7 @@ func checkFiles(t *testing.T, dir string) {
 		require.NoError(t, err)
 		require.Zero(t, fi.Mode()&0o022, "%s: others may write to it", rel)
 		if d.IsDir() {
-			require.NotEmpty(t, harness.Names(t, path), "%s is empty", rel)
+			require.NotEmpty(t, harness.ListDir(t, path), "%s is empty", rel)
 			return nil
 		}
 		require.Regexp(t, place, rel)
@@ -225,7 +225,7 @@ func TestPackages_Arch(t *testing.T) {
 	// The second release has another configuration file and no document about prompts. Its programs are the same, although
 	// they are built in another directory.
 	second := b.build("2", func(dir string) {
-		harness.Write(t, filepath.Join(dir, "PKGBUILD"), string(harness.Read(t, filepath.Join(dir, "PKGBUILD")))+
+		harness.WriteFile(t, filepath.Join(dir, "PKGBUILD"), string(harness.ReadFile(t, filepath.Join(dir, "PKGBUILD")))+
 			"\nprepare() {\n\tcd \"omg-$pkgver\"\n\techo '# The second release.' >>packaging/config.toml\n\trm docs/probe.md\n}\n")
 	}, "--nocheck")
 	next := b.unpacked(second)

@@ -16,15 +16,15 @@ func TestDist_Reproducible(t *testing.T) {
 	first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "the", "second")
 	repository(t, first)
 	run(t, first, "bash", "-c", `umask 077 && git clone -q . "$1"`, "bash", second)
-	harness.Write(t, filepath.Join(second, "untracked"), "not a part of the commit")
+	harness.WriteFile(t, filepath.Join(second, "untracked"), "not a part of the commit")
 	run(t, first, "make", "dist", "VERSION="+version)
 	run(t, second, "bash", "-c", "umask 077 && TZ=Asia/Tokyo GZIP=-1 make dist VERSION="+version)
 
 	for _, name := range []string{"omg-1.2.3.tar.gz", "omg-1.2.3.tar.gz.sha256"} {
-		require.True(t, string(harness.Read(t, filepath.Join(first, "dist", name))) == string(harness.Read(t, filepath.Join(second, "dist", name))), name)
+		require.True(t, string(harness.ReadFile(t, filepath.Join(first, "dist", name))) == string(harness.ReadFile(t, filepath.Join(second, "dist", name))), name)
 	}
-	require.Len(t, harness.Names(t, filepath.Join(first, "dist")), 2)
-	require.Empty(t, harness.Names(t, filepath.Join(first, "build")), "the directory of the stage is removed")
+	require.Len(t, harness.ListDir(t, filepath.Join(first, "dist")), 2)
+	require.Empty(t, harness.ListDir(t, filepath.Join(first, "build")), "the directory of the stage is removed")
 	require.Equal(t, "omg-1.2.3.tar.gz: OK\n", run(t, filepath.Join(first, "dist"), "sha256sum", "--check", "omg-1.2.3.tar.gz.sha256"))
 }
 
@@ -41,7 +41,7 @@ func TestDist_OwnVersion(t *testing.T) {
 	run(t, other, "git", "tag", "v9.9.9")
 	run(t, other, "tar", "-xf", filepath.Join(project, "dist", "omg-1.2.3.tar.gz"))
 	unpacked := filepath.Join(other, "omg-1.2.3")
-	require.Equal(t, version+"\n", string(harness.Read(t, filepath.Join(unpacked, "VERSION"))))
+	require.Equal(t, version+"\n", string(harness.ReadFile(t, filepath.Join(unpacked, "VERSION"))))
 	require.Contains(t, run(t, unpacked, "make", "--dry-run", "build"), "version.stamped="+version+"'")
 	require.NoFileExists(t, filepath.Join(unpacked, "vendor", "modules.txt"))
 

@@ -10,7 +10,7 @@ import (
 
 // TestBuild_DistributionFlags checks that make passes the flags of a distribution to Go and to the C compiler.
 func TestBuild_DistributionFlags(t *testing.T) {
-	root := harness.Root(t)
+	root := harness.ProjectRoot(t)
 	plan := func(variables ...string) string {
 		cmd := prepared(t, root, "make", "--dry-run", "build", "ALPM=yes", "VERSION="+version)
 		cmd.Env = append(cmd.Env, variables...)

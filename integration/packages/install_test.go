@@ -39,7 +39,7 @@ func newProject(t *testing.T) *project {
 	t.Helper()
 	p := &project{t: t, dir: filepath.Join(t.TempDir(), "omg"), dest: filepath.Join(t.TempDir(), "dest")}
 	copyProject(t, p.dir)
-	harness.Write(t, filepath.Join(p.dir, "VERSION"), version+"\n")
+	harness.WriteFile(t, filepath.Join(p.dir, "VERSION"), version+"\n")
 	harness.WriteProgram(t, filepath.Join(p.dir, "build", "go"), []byte(fakeGo))
 	return p
 }
@@ -62,7 +62,7 @@ func (p *project) mustMake(args ...string) {
 // installed returns the content of an installed file.
 func (p *project) installed(path string) string {
 	p.t.Helper()
-	return string(harness.Read(p.t, filepath.Join(p.dest, path)))
+	return string(harness.ReadFile(p.t, filepath.Join(p.dest, path)))
 }
 
 // tree returns all files and directories in DESTDIR with their permissions.
@@ -83,7 +83,7 @@ func (p *project) tree() (all []string) {
 // else.
 func TestInstall_Removed(t *testing.T) {
 	p := newProject(t)
-	harness.Write(t, filepath.Join(p.dest, "usr/local/bin/other"), "another program")
+	harness.WriteFile(t, filepath.Join(p.dest, "usr/local/bin/other"), "another program")
 	for _, dir := range []string{"usr/local/share/man/man1", "etc/pacman.d"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(p.dest, dir), 0o755))
 	}
@@ -130,14 +130,14 @@ func TestInstall_Config(t *testing.T) {
 	const config = "etc/omg/config.toml"
 	own, template := filepath.Join(p.dest, config), filepath.Join(p.dir, "packaging/config.toml")
 	p.mustMake("install")
-	require.Equal(t, string(harness.Read(t, template)), p.installed(config))
+	require.Equal(t, string(harness.ReadFile(t, template)), p.installed(config))
 
-	harness.Write(t, template, "# The next version.\n")
+	harness.WriteFile(t, template, "# The next version.\n")
 	p.mustMake("install")
 	require.Equal(t, "# The next version.\n", p.installed(config), "nobody has changed it")
 
-	harness.Write(t, own, "[aur]\nenabled = false\n")
-	harness.Write(t, template, "# Another version.\n")
+	harness.WriteFile(t, own, "[aur]\nenabled = false\n")
+	harness.WriteFile(t, template, "# Another version.\n")
 	for range 2 {
 		r := p.make("install")
 		require.Zero(t, r.Code, r.Stderr)
@@ -164,21 +164,21 @@ func TestInstall_Stale(t *testing.T) {
 	}
 	require.Equal(t, "build 1\n", omg())
 	require.Equal(t, "build 1\n", omg())
-	harness.Write(t, filepath.Join(p.dir, "omg/main_test.go"), "package main\n")
+	harness.WriteFile(t, filepath.Join(p.dir, "omg/main_test.go"), "package main\n")
 	require.Equal(t, "build 1\n", omg(), "a test is not a part of the programs")
-	harness.Write(t, filepath.Join(p.dir, "shared/wire/more.go"), "package wire\n")
+	harness.WriteFile(t, filepath.Join(p.dir, "shared/wire/more.go"), "package wire\n")
 	require.Equal(t, "build 2\n", omg())
-	harness.Write(t, filepath.Join(p.dir, "VERSION"), "v1.2.4\n")
+	harness.WriteFile(t, filepath.Join(p.dir, "VERSION"), "v1.2.4\n")
 	require.Equal(t, "build 3\n", omg())
 	require.NoError(t, os.RemoveAll(filepath.Join(p.dir, "bin/.built")))
 	require.Equal(t, "build 4\n", omg())
 
 	// A list of modules from an earlier build is not installed.
 	list := filepath.Join(p.dir, "bin/omg.cdx.json")
-	harness.Write(t, list, "{}\n")
+	harness.WriteFile(t, list, "{}\n")
 	require.Equal(t, "build 4\n", omg())
 	require.FileExists(t, filepath.Join(p.dest, "usr/local/share/doc/omg/sbom/omg.cdx.json"))
-	harness.Write(t, filepath.Join(p.dir, "VERSION"), "v1.2.5\n")
+	harness.WriteFile(t, filepath.Join(p.dir, "VERSION"), "v1.2.5\n")
 	require.Equal(t, "build 5\n", omg())
 	require.NoFileExists(t, filepath.Join(p.dest, "usr/local/share/doc/omg/sbom/omg.cdx.json"))
 }

@@ -43,16 +43,16 @@ func newMachine(t *testing.T, content, library string) *machine {
 		units, err := filepath.Glob(filepath.Join("/usr/lib/systemd", kind, "*.target"))
 		require.NoError(t, err)
 		for _, path := range units {
-			harness.Write(t, filepath.Join(m.root, path), harness.Read(t, path))
+			harness.WriteFile(t, filepath.Join(m.root, path), harness.ReadFile(t, path))
 		}
 	}
 	m.provideLibraries(filepath.Join(content, "usr/lib/omg/omg-alpm-worker")) // the other programs need only the loader
-	harness.Write(t, filepath.Join(m.root, "dev/null"), "")
-	harness.Write(t, filepath.Join(m.root, "etc/passwd"), "root:x:0:0::/root:/bin/sh\n")
-	harness.Write(t, filepath.Join(m.root, "etc/group"), "root:x:0:\n")
-	harness.Write(t, filepath.Join(m.root, "etc/pacman.conf"), "[options]\nArchitecture = auto\n[core]\nServer = https://mirror.invalid\n")
-	harness.Write(t, m.conf, "[options]\nArchitecture = auto\nSigLevel = Never\nLocalFileSigLevel = Never\n")
-	harness.Write(t, filepath.Join(m.root, "var/lib/pacman/sync/core.db"), harness.BuildDatabase(t, harness.Package("glibc", "1-1", "DESC", "x")))
+	harness.WriteFile(t, filepath.Join(m.root, "dev/null"), "")
+	harness.WriteFile(t, filepath.Join(m.root, "etc/passwd"), "root:x:0:0::/root:/bin/sh\n")
+	harness.WriteFile(t, filepath.Join(m.root, "etc/group"), "root:x:0:\n")
+	harness.WriteFile(t, filepath.Join(m.root, "etc/pacman.conf"), "[options]\nArchitecture = auto\n[core]\nServer = https://mirror.invalid\n")
+	harness.WriteFile(t, m.conf, "[options]\nArchitecture = auto\nSigLevel = Never\nLocalFileSigLevel = Never\n")
+	harness.WriteFile(t, filepath.Join(m.root, "var/lib/pacman/sync/core.db"), harness.BuildDatabase(t, harness.PackageEntry("glibc", "1-1", "DESC", "x")))
 	m.pacman("-U", m.emptyPackage("glibc", ""), m.emptyPackage("pacman", library))
 	m.before = m.files()
 	return m
@@ -62,7 +62,7 @@ func newMachine(t *testing.T, content, library string) *machine {
 func (m *machine) provide(path string) {
 	m.t.Helper()
 	if to := filepath.Join(m.root, path); !exists(to) {
-		harness.WriteProgram(m.t, to, harness.Read(m.t, path))
+		harness.WriteProgram(m.t, to, harness.ReadFile(m.t, path))
 	}
 }
 
@@ -95,7 +95,7 @@ func (m *machine) emptyPackage(name, provides string) string {
 	require.NoError(m.t, err)
 	require.NoError(m.t, w.Close())
 	path := filepath.Join(m.t.TempDir(), name+".pkg.tar.gz")
-	harness.Write(m.t, path, harness.Gzip(m.t, archive.Bytes()))
+	harness.WriteFile(m.t, path, harness.Gzip(m.t, archive.Bytes()))
 	return path
 }
 
@@ -188,7 +188,7 @@ func (m *machine) testUnits() {
 	for _, kind := range []string{"system", "user"} {
 		dir := filepath.Join("/usr/lib/systemd", kind)
 		args := []string{"--" + kind, "--man=no", "verify"}
-		for _, name := range harness.Names(m.t, filepath.Join(m.root, dir)) {
+		for _, name := range harness.ListDir(m.t, filepath.Join(m.root, dir)) {
 			if strings.HasPrefix(name, "omg") {
 				args = append(args, filepath.Join(dir, name))
 			}
@@ -211,13 +211,13 @@ func (m *machine) testUpgraded(packages []string) {
 	m.t.Helper()
 	const own = "[aur]\nenabled = false\n"
 	config, document := filepath.Join(m.root, "etc/omg/config.toml"), filepath.Join(m.root, "usr/share/doc/omg/probe.md")
-	harness.Write(m.t, config, own)
+	harness.WriteFile(m.t, config, own)
 	require.FileExists(m.t, document)
 	require.NoError(m.t, os.Mkdir(filepath.Join(m.root, "var/lib/omg/index"), 0o755))
 	out := m.pacman(append([]string{"-U"}, packages...)...)
 	require.Contains(m.t, out, "omg daemon restart")
 	require.Contains(m.t, out, "runuser", "the machine has no such program, for which the hook calls")
-	require.Equal(m.t, own, string(harness.Read(m.t, config)))
+	require.Equal(m.t, own, string(harness.ReadFile(m.t, config)))
 	require.FileExists(m.t, config+".pacnew")
 	require.NoFileExists(m.t, document)
 	require.Contains(m.t, m.run("/usr/bin/omg", "info", "--installed", "omg"), "1.2.3-2")

@@ -23,7 +23,7 @@ const version = "v1.2.3"
 // copyProject copies the project without build results and vendored modules.
 func copyProject(t *testing.T, to string) {
 	t.Helper()
-	root := harness.Root(t)
+	root := harness.ProjectRoot(t)
 	require.NoError(t, filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -43,7 +43,7 @@ func copyProject(t *testing.T, to string) {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(to, rel), harness.Read(t, path), fi.Mode().Perm())
+		return os.WriteFile(filepath.Join(to, rel), harness.ReadFile(t, path), fi.Mode().Perm())
 	}))
 }
 

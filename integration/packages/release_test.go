@@ -29,12 +29,12 @@ func TestSrcinfo_Current(t *testing.T) {
 	want := map[string]string{}
 	for _, name := range []string{"packaging/arch/.SRCINFO", "packaging/arch/bin/.SRCINFO"} {
 		path := filepath.Join(dir, name)
-		want[path] = string(harness.Read(t, path))
+		want[path] = string(harness.ReadFile(t, path))
 		require.NoError(t, os.Remove(path))
 	}
 	run(t, dir, "make", "srcinfo")
 	for path, text := range want {
-		require.Equal(t, text, string(harness.Read(t, path)), "run make srcinfo, and commit what it writes")
+		require.Equal(t, text, string(harness.ReadFile(t, path)), "run make srcinfo, and commit what it writes")
 	}
 }
 
@@ -44,7 +44,7 @@ func TestArch_Filled(t *testing.T) {
 	p := newProject(t)
 	sum := func(name, digit string) string {
 		digits := strings.Repeat(digit, 64)
-		harness.Write(t, filepath.Join(p.dir, "dist", name+".sha256"), digits+"  "+name+"\n")
+		harness.WriteFile(t, filepath.Join(p.dir, "dist", name+".sha256"), digits+"  "+name+"\n")
 		return digits
 	}
 	r := p.make("arch")
@@ -54,7 +54,7 @@ func TestArch_Filled(t *testing.T) {
 	vendored := sum("omg-1.2.3-vendored.tar.gz", "a")
 	p.mustMake("arch")
 	info := func(name string) string {
-		return string(harness.Read(t, filepath.Join(p.dir, "dist/arch", name, ".SRCINFO")))
+		return string(harness.ReadFile(t, filepath.Join(p.dir, "dist/arch", name, ".SRCINFO")))
 	}
 	require.Contains(t, info("omg"), "\tpkgver = 1.2.3\n")
 	require.Contains(t, info("omg"), "\tsha256sums = "+vendored+"\n")
@@ -73,7 +73,7 @@ func TestArch_Filled(t *testing.T) {
 		require.Contains(t, info("omg-bin"), "\tsha256sums_"+arch+" = "+sum+"\n\tsha256sums_"+arch+" = SKIP\n")
 	}
 	for _, name := range []string{"omg", "omg-bin"} {
-		require.Equal(t, []string{".SRCINFO", "PKGBUILD", "omg.install"}, harness.Names(t, filepath.Join(p.dir, "dist/arch", name)))
+		require.Equal(t, []string{".SRCINFO", "PKGBUILD", "omg.install"}, harness.ListDir(t, filepath.Join(p.dir, "dist/arch", name)))
 	}
 
 	for args, want := range map[string]string{
@@ -102,16 +102,16 @@ func TestDistBin(t *testing.T) {
 	clone := filepath.Join(t.TempDir(), "clone")
 	repository(t, clone)
 	run(t, clone, "make", "dist", "VERSION="+version)
-	harness.Write(t, filepath.Join(p.dir, "dist/omg-1.2.3-vendored.tar.gz"), harness.Read(t, filepath.Join(clone, "dist/omg-1.2.3.tar.gz")))
-	harness.Write(t, filepath.Join(p.dir, "dist/omg-1.2.3-vendored.tar.gz.sha256"), strings.Repeat("a", 64)+"  -\n")
+	harness.WriteFile(t, filepath.Join(p.dir, "dist/omg-1.2.3-vendored.tar.gz"), harness.ReadFile(t, filepath.Join(clone, "dist/omg-1.2.3.tar.gz")))
+	harness.WriteFile(t, filepath.Join(p.dir, "dist/omg-1.2.3-vendored.tar.gz.sha256"), strings.Repeat("a", 64)+"  -\n")
 	archives := map[string]string{}
 	for _, arch := range []string{"x86_64", "aarch64"} {
 		p.mustMake("dist-bin", "ARCH="+arch)
 		archives[arch] = filepath.Join(p.dir, "dist/omg-1.2.3-linux-"+arch+".tar.gz")
 	}
-	before := harness.Read(t, archives["aarch64"])
+	before := harness.ReadFile(t, archives["aarch64"])
 	p.mustMake("dist-bin", "ARCH=aarch64")
-	require.True(t, string(before) == string(harness.Read(t, archives["aarch64"])), "the same tarball gives the same archive")
+	require.True(t, string(before) == string(harness.ReadFile(t, archives["aarch64"])), "the same tarball gives the same archive")
 	list := run(t, p.dir, "tar", "-tzf", archives["aarch64"])
 	require.Contains(t, list, "\nomg-1.2.3-linux-aarch64/usr/bin/omgd\n")
 	require.Contains(t, list, "\nomg-1.2.3-linux-aarch64/etc/omg/config.toml\n")
@@ -121,7 +121,7 @@ func TestDistBin(t *testing.T) {
 	p.mustMake("arch")
 	dir := filepath.Join(p.dir, "dist/arch/omg-bin")
 	machine := strings.TrimSpace(run(t, dir, "uname", "-m"))
-	harness.Write(t, filepath.Join(dir, filepath.Base(archives[machine])), harness.Read(t, archives[machine]))
+	harness.WriteFile(t, filepath.Join(dir, filepath.Base(archives[machine])), harness.ReadFile(t, archives[machine]))
 	b := &builder{t: t, conf: writeMakepkgConf(t)}
 	out := b.makepkg(dir, dir)
 	require.Contains(t, out, ".tar.gz ... Passed")

@@ -16,7 +16,7 @@ import (
 // casesSystem returns a system with a package for each rule by which pacman finds updates.
 func casesSystem(t *testing.T) *harness.System {
 	t.Helper()
-	s := harness.New(t, harness.NoDatabases())
+	s := harness.New(t, harness.WithoutDatabases())
 	for _, p := range [][]string{
 		{"plain", "1-1"},
 		{"newer-in-the-second", "1-1"},
@@ -37,7 +37,7 @@ func casesSystem(t *testing.T) *harness.System {
 	} {
 		s.Install(p[0], p[1], p[2:]...)
 	}
-	local := func(path, text string) { harness.Write(t, filepath.Join(s.DB, "local", path), text) }
+	local := func(path, text string) { harness.WriteFile(t, filepath.Join(s.DB, "local", path), text) }
 	local("nodesc-1-1/files", "%FILES%\nusr/\n\n")
 	local("nofiles-1-1/desc", harness.Desc("nofiles", "1-1"))
 	local("empty-1-1/desc", "")
@@ -62,11 +62,11 @@ func casesSystem(t *testing.T) *harness.System {
 		"two":   {{"newer-in-the-second", "2-1"}, {"only-second", "2-1"}, {"plain", "3-1"}},
 		"three": {{"only-third", "2-1"}},
 	} {
-		var entries []harness.Entry
+		var entries []harness.DatabaseEntry
 		for _, p := range packages {
-			entries = append(entries, harness.Package(p[0], p[1], p[2:]...))
+			entries = append(entries, harness.PackageEntry(p[0], p[1], p[2:]...))
 		}
-		harness.Write(t, s.Sync(repo), harness.BuildDatabase(t, entries...))
+		harness.WriteFile(t, s.SyncDBPath(repo), harness.BuildDatabase(t, entries...))
 	}
 	return s
 }
@@ -140,9 +140,9 @@ func TestLists_Generated(t *testing.T) {
 	for name, faults := range map[string]map[string]string{"as it is": nil, "faults": faults()} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := harness.New(t, harness.Generated(fixture.Options{Packages: 1500, Installed: 400, Duplicates: 60, Seed: 11}))
+			s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: 1500, Installed: 400, DuplicatePackages: 60, Seed: 11}))
 			for path, text := range faults {
-				harness.Write(t, filepath.Join(s.DB, "local", path), text)
+				harness.WriteFile(t, filepath.Join(s.DB, "local", path), text)
 			}
 			w := newComparison(t, s)
 			all := w.pacman("-Qq").Lines()

@@ -30,7 +30,7 @@ type comparison struct {
 	// oracle is the database directory for pacman: the system's, or one with the same content.
 	oracle string
 	daemon *harness.Daemon
-	ways   []harness.Way
+	ways   []harness.AnswerWay
 }
 
 // newComparison prepares the three ways to an answer from a system's databases. The databases must not change
@@ -49,11 +49,11 @@ func plainDatabases(t testing.TB, s *harness.System) string {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.Symlink(filepath.Join(s.DB, "local"), filepath.Join(dir, "local")))
-	databases, err := filepath.Glob(s.Sync("*"))
+	databases, err := filepath.Glob(s.SyncDBPath("*"))
 	require.NoError(t, err)
 	require.Len(t, databases, 3)
 	for _, path := range databases {
-		z, err := gzip.NewReader(bytes.NewReader(harness.Read(t, path)))
+		z, err := gzip.NewReader(bytes.NewReader(harness.ReadFile(t, path)))
 		require.NoError(t, err)
 		var out bytes.Buffer
 		from, to := tar.NewReader(z), tar.NewWriter(&out)
@@ -71,7 +71,7 @@ func plainDatabases(t testing.TB, s *harness.System) string {
 			require.NoError(t, err)
 		}
 		require.NoError(t, to.Close())
-		harness.Write(t, filepath.Join(dir, "sync", filepath.Base(path)), out.Bytes())
+		harness.WriteFile(t, filepath.Join(dir, "sync", filepath.Base(path)), out.Bytes())
 	}
 	return dir
 }
@@ -79,8 +79,8 @@ func plainDatabases(t testing.TB, s *harness.System) string {
 // start starts the daemon and builds the index.
 func (w *comparison) start() *comparison {
 	index := w.IndexWay()
-	w.daemon = w.Start()
-	w.ways = []harness.Way{w.daemon.Way("daemon"), index, w.DatabasesWay()}
+	w.daemon = w.StartDaemon()
+	w.ways = []harness.AnswerWay{w.daemon.AnswerWay("daemon"), index, w.DatabasesWay()}
 	return w
 }
 
@@ -93,9 +93,9 @@ func (w *comparison) configured(t testing.TB, conf string) *comparison {
 
 // forSubtest returns a copy of the comparison for a subtest.
 func (w *comparison) forSubtest(t testing.TB) *comparison {
-	next := &comparison{System: w.For(t), oracle: w.oracle, daemon: w.daemon.For(t)}
+	next := &comparison{System: w.ForSubtest(t), oracle: w.oracle, daemon: w.daemon.ForSubtest(t)}
 	for _, way := range w.ways {
-		next.ways = append(next.ways, way.For(t))
+		next.ways = append(next.ways, way.ForSubtest(t))
 	}
 	return next
 }
@@ -103,7 +103,7 @@ func (w *comparison) forSubtest(t testing.TB) *comparison {
 // pacman runs the real pacman.
 func (w *comparison) pacman(args ...string) harness.Result {
 	w.T.Helper()
-	return w.Tool("pacman", slices.Concat([]string{"--config", w.Conf, "-b", w.oracle, "--color", "never"}, args)...)
+	return w.RunTool("pacman", slices.Concat([]string{"--config", w.PacmanConf, "-b", w.oracle, "--color", "never"}, args)...)
 }
 
 // installed returns the packages of the local database.
@@ -119,7 +119,7 @@ func (w *comparison) installed() []*pacmandb.Installed {
 func (w *comparison) offered() (all []wire.Package) {
 	w.T.Helper()
 	for _, repo := range []string{"core", "extra", "multilib"} {
-		_, err := pacmandb.ReadSync(w.T.Context(), w.Sync(repo), repo, func(p *wire.Package) error {
+		_, err := pacmandb.ReadSync(w.T.Context(), w.SyncDBPath(repo), repo, func(p *wire.Package) error {
 			q := *p
 			q.Provides, q.Groups = slices.Clone(p.Provides), slices.Clone(p.Groups)
 			all = append(all, q)
@@ -161,7 +161,7 @@ func (w *comparison) same(questions ...question) {
 
 // requireSame runs omg in the given way, and compares its answer with pacman's. The exit codes only have to agree on
 // success or failure, because pacman has the same exit code for an empty result and for every error.
-func requireSame(t testing.TB, pacman harness.Result, way harness.Way, args ...string) {
+func requireSame(t testing.TB, pacman harness.Result, way harness.AnswerWay, args ...string) {
 	t.Helper()
 	got := way.Omg(args...)
 	what := fmt.Sprintf("%s: omg %.300q\n%s", way.Name, args, got.Stderr)

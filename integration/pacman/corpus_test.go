@@ -11,7 +11,7 @@ import (
 // because pacman takes long to read the databases.
 func TestCorpus(t *testing.T) {
 	need.Program(t, "pacman")
-	s := harness.New(t, harness.Corpus())
+	s := harness.New(t, harness.WithCorpus())
 	w := &comparison{System: s, oracle: plainDatabases(t, s)}
 	w.start()
 	for name, test := range map[string]func(*testing.T, *comparison){

@@ -20,7 +20,7 @@ import (
 func TestInstalled_VersionGone(t *testing.T) {
 	need.Program(t, "pacman")
 	s := harness.New(t)
-	d := s.Start()
+	d := s.StartDaemon()
 	before := d.Omg("explicit", "-q").Stdout
 	require.NotEmpty(t, before)
 	name, _, _ := strings.Cut(before, "\n")
@@ -29,7 +29,7 @@ func TestInstalled_VersionGone(t *testing.T) {
 	for _, text := range []string{"8\n", "99\n", "abc\n", "", "missing"} {
 		require.NoError(t, os.RemoveAll(version))
 		if text != "missing" {
-			harness.Write(t, version, text)
+			harness.WriteFile(t, version, text)
 		}
 		require.NotZero(t, s.Pacman("-Q").Code)
 		d.AwaitStatus(stale, "a local database that cannot be read")
@@ -55,7 +55,7 @@ func TestInstalled_VersionGone(t *testing.T) {
 	require.Contains(t, refreshed.Stderr, "local database")
 	require.Equal(t, since, d.Status().At)
 
-	harness.Write(t, version, "9\n")
+	harness.WriteFile(t, version, "9\n")
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return !r.Stale && r.Why == "" }, "all databases again")
-	requireSame(t, s.Pacman("-Qe"), d.Way("daemon"), "explicit")
+	requireSame(t, s.Pacman("-Qe"), d.AnswerWay("daemon"), "explicit")
 }

@@ -29,7 +29,7 @@ func testLists(t *testing.T, w *comparison) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := w.forSubtest(t)
-			if conf := edit.Replace(harness.CorpusConfig); conf != harness.CorpusConfig {
+			if conf := edit.Replace(harness.CorpusPacmanConf); conf != harness.CorpusPacmanConf {
 				w = w.configured(t, conf)
 			}
 			w.same(
@@ -132,21 +132,21 @@ func (w *comparison) rooted() (*comparison, []string) {
 		if i%20 != 0 {
 			continue
 		}
-		files, err := pacmandb.Files(w.DB, p)
+		files, err := pacmandb.PackageFiles(w.DB, p)
 		require.NoError(w.T, err)
 		for j, f := range files {
 			path := filepath.Join(root, f)
 			if strings.HasSuffix(f, "/") {
 				require.NoError(w.T, os.MkdirAll(path, 0o755))
 			} else {
-				harness.Write(w.T, path, "")
+				harness.WriteFile(w.T, path, "")
 			}
 			if j%3 == 0 || j == len(files)-1 {
 				made = append(made, path, path+"/")
 			}
 		}
 	}
-	conf := strings.Replace(harness.CorpusConfig, "[options]", "[options]\nRootDir = "+root, 1)
+	conf := strings.Replace(harness.CorpusPacmanConf, "[options]", "[options]\nRootDir = "+root, 1)
 	return w.configured(w.T, conf), append(made, root+"/usr/", root+"/nosuch", root+"/usr/nosuch/", "/elsewhere", root)
 }
 
@@ -205,7 +205,7 @@ func testWhy(t *testing.T, w *comparison) {
 	for _, way := range w.ways {
 		links := 0
 		for _, name := range []string{"glibc", "cairo", "bash", "zlib", "openssl", "libx11"} {
-			for _, line := range way.OK("why", name) {
+			for _, line := range way.RunOK("why", name) {
 				chain := strings.Split(strings.TrimSuffix(dependency.ReplaceAllString(line, ""), " [explicit]"), " -> ")
 				require.Contains(t, explicit, chain[0], line)
 				require.Equal(t, name, chain[len(chain)-1], line)
@@ -214,8 +214,8 @@ func testWhy(t *testing.T, w *comparison) {
 					links++
 				}
 			}
-			far := way.OK("why", "-q", name)
-			require.Contains(t, way.OK("why", "--reverse", "-q", far[len(far)-1]), name)
+			far := way.RunOK("why", "-q", name)
+			require.Contains(t, way.RunOK("why", "--reverse", "-q", far[len(far)-1]), name)
 		}
 		require.Greater(t, links, 100, way.Name)
 		got := way.Omg("why", orphans[0])

@@ -134,7 +134,7 @@ type randomSystem struct {
 
 // newRandomSystem generates the system that the dice determine.
 func newRandomSystem(t testing.TB, d dice) *randomSystem {
-	s := &randomSystem{System: harness.New(t, harness.NoDatabases())}
+	s := &randomSystem{System: harness.New(t, harness.WithoutDatabases())}
 	names := d.subset(someNames, len(someNames))
 	if len(names) == 0 {
 		names = someNames[:1]
@@ -149,7 +149,7 @@ func newRandomSystem(t testing.TB, d dice) *randomSystem {
 	s.faults(d)
 	conf := "[options]\nArchitecture = x86_64\nSigLevel = Never\nRootDir = " + s.Path("root") + "\n"
 	conf += "CacheDir = " + s.Path("cache") + "\nLogFile = " + s.Path("log") + "\nHookDir = " + s.Path("hooks") + "\n"
-	harness.Write(t, s.Path("root", "usr", "share", "always"), "")
+	harness.WriteFile(t, s.Path("root", "usr", "share", "always"), "")
 	if d.oneIn(3) {
 		conf += "IgnorePkg = " + pick(d, []string{"a", "app*", "lib?2-* R", "[a-c]", "[[:lower:]]", "*"}) + "\n"
 	}
@@ -171,28 +171,28 @@ func newRandomSystem(t testing.TB, d dice) *randomSystem {
 	if d.oneIn(5) { // sometimes a repository has a second section, which has no effect
 		conf += "[" + repos[0] + "]\nServer = file:///nowhere\nUsage = " + pick(d, []string{"Sync", "Search", "All"}) + "\n"
 	}
-	harness.Write(t, s.Conf, conf)
+	harness.WriteFile(t, s.PacmanConf, conf)
 	return s
 }
 
 // publish writes the database of a repository.
 func (s *randomSystem) publish(d dice, repo string) {
-	var files, later []harness.Entry
+	var files, later []harness.DatabaseEntry
 	for _, name := range s.names {
 		if d.oneIn(2) {
 			continue
 		}
-		p := harness.Package(name, pick(d, someVersions), d.describe(s.names, false)...)
+		p := harness.PackageEntry(name, pick(d, someVersions), d.describe(s.names, false)...)
 		files = append(files, p)
 		if d.oneIn(8) { // sometimes a package also has a depends file, which need not follow its desc in the archive
 			text := "%PROVIDES%\n" + pick(d, someVirtual) + "\n\n"
-			later = append(later, harness.Entry{Path: strings.TrimSuffix(p.Path, "desc") + "depends", Text: text})
+			later = append(later, harness.DatabaseEntry{Path: strings.TrimSuffix(p.Path, "desc") + "depends", Text: text})
 		}
 		if d.oneIn(12) { // sometimes the database also has another version of the package
-			later = append(later, harness.Package(name, pick(d, someVersions), d.describe(s.names, false)...))
+			later = append(later, harness.PackageEntry(name, pick(d, someVersions), d.describe(s.names, false)...))
 		}
 	}
-	files = append(files, harness.Package("in-"+repo, "1-1", d.describe(s.names, false)...))
+	files = append(files, harness.PackageEntry("in-"+repo, "1-1", d.describe(s.names, false)...))
 	d.Shuffle(len(files), func(i, k int) { files[i], files[k] = files[k], files[i] })
 	db := harness.BuildDatabase(s.T, append(files, later...)...)
 	switch {
@@ -201,7 +201,7 @@ func (s *randomSystem) publish(d dice, repo string) {
 	case d.oneIn(25):
 		db, s.damaged = db[:len(db)/2], true
 	}
-	harness.Write(s.T, s.Sync(repo), db)
+	harness.WriteFile(s.T, s.SyncDBPath(repo), db)
 }
 
 // faults damages the local database at random; most systems stay undamaged.
@@ -211,19 +211,19 @@ func (s *randomSystem) faults(d dice) {
 		dirs, _ := filepath.Glob(filepath.Join(local, "*", "desc"))
 		slices.Sort(dirs)
 		path := pick(d, dirs)
-		text := harness.Read(s.T, path)
+		text := harness.ReadFile(s.T, path)
 		text = text[:d.IntN(len(text)+1)]
 		if d.oneIn(4) && len(text) > 0 {
 			text = slices.Clone(text)
 			text[d.IntN(len(text))] = 0
 		}
-		harness.Write(s.T, path, text)
+		harness.WriteFile(s.T, path, text)
 	}
 	if d.oneIn(8) {
-		harness.Write(s.T, filepath.Join(local, "-1-1", "x"), "") // a name with fewer than two dashes would make libalpm read out of bounds
+		harness.WriteFile(s.T, filepath.Join(local, "-1-1", "x"), "") // a name with fewer than two dashes would make libalpm read out of bounds
 	}
 	if d.oneIn(8) {
-		harness.Write(s.T, filepath.Join(local, "listed-1-1", "files"), "%FILES%\nusr/\n")
+		harness.WriteFile(s.T, filepath.Join(local, "listed-1-1", "files"), "%FILES%\nusr/\n")
 	}
 }
 

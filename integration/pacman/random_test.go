@@ -50,9 +50,9 @@ func TestRandom(t *testing.T) {
 func compareRandom(t *testing.T, number uint64) (n int) {
 	d := newDice(seed, number)
 	s := newRandomSystem(t, d)
-	ways := []harness.Way{s.DatabasesWay()}
+	ways := []harness.AnswerWay{s.DatabasesWay()}
 	if number%10 == 0 && !s.damaged {
-		ways = s.Ways()
+		ways = s.AnswerWays()
 	}
 	for range questionsEach {
 		q, codes := s.question(d)

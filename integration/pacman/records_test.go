@@ -25,21 +25,21 @@ func numbered(form string, n int) string {
 // versions of one package, descriptions that are empty or absent, and lists and texts larger than a request may be.
 func TestRecords(t *testing.T) {
 	need.Program(t, "pacman")
-	s := harness.New(t, harness.NoDatabases())
+	s := harness.New(t, harness.WithoutDatabases())
 	const many = 60_000
 	long := strings.Repeat("many words ", 40_000) + "at last"
-	harness.Write(t, s.Sync("one"), harness.BuildDatabase(t,
-		harness.Package("apart", "1-1", "DESC", "in two files"),
-		harness.Package("twice", "1-1", "DESC", "the old one", "DEPENDS", "x"),
-		harness.Package("none", "1-1"),
-		harness.Package("blank", "1-1", "DESC", ""),
-		harness.Entry{Path: "apart-1-1/depends", Text: "%PROVIDES%\nvirtual=2\n\n%REPLACES%\nold\n\n"},
-		harness.Package("twice", "2-1", "DESC", "the new one", "DEPENDS", "y", "CSIZE", "2048"),
+	harness.WriteFile(t, s.SyncDBPath("one"), harness.BuildDatabase(t,
+		harness.PackageEntry("apart", "1-1", "DESC", "in two files"),
+		harness.PackageEntry("twice", "1-1", "DESC", "the old one", "DEPENDS", "x"),
+		harness.PackageEntry("none", "1-1"),
+		harness.PackageEntry("blank", "1-1", "DESC", ""),
+		harness.DatabaseEntry{Path: "apart-1-1/depends", Text: "%PROVIDES%\nvirtual=2\n\n%REPLACES%\nold\n\n"},
+		harness.PackageEntry("twice", "2-1", "DESC", "the new one", "DEPENDS", "y", "CSIZE", "2048"),
 	))
-	harness.Write(t, s.Sync("two"), harness.BuildDatabase(t,
-		harness.Package("long", "1-1", "DESC", long),
-		harness.Package("provider", "1-1", "PROVIDES", numbered("virtual-library-%d=1", many), "DEPENDS", numbered("dep-%d>=1", 3000)),
-		harness.Package("last", "2-1", "DESC", "after them"),
+	harness.WriteFile(t, s.SyncDBPath("two"), harness.BuildDatabase(t,
+		harness.PackageEntry("long", "1-1", "DESC", long),
+		harness.PackageEntry("provider", "1-1", "PROVIDES", numbered("virtual-library-%d=1", many), "DEPENDS", numbered("dep-%d>=1", 3000)),
+		harness.PackageEntry("last", "2-1", "DESC", "after them"),
 	))
 	s.Install("blank", "1-1", "DESC", "")
 	s.Install("none", "1-1")
@@ -85,9 +85,9 @@ func TestRecords(t *testing.T) {
 
 // TestRecords_LeftOut checks that status counts and names what an index lacks.
 func TestRecords_LeftOut(t *testing.T) {
-	s := harness.New(t, harness.NoDatabases())
-	harness.Write(t, s.Sync("one"), harness.BuildDatabase(t,
-		harness.Package("good", "1-1"), harness.Entry{Path: "bad/desc", Text: "x"}, harness.Entry{Path: "worse/desc", Text: "x"},
+	s := harness.New(t, harness.WithoutDatabases())
+	harness.WriteFile(t, s.SyncDBPath("one"), harness.BuildDatabase(t,
+		harness.PackageEntry("good", "1-1"), harness.DatabaseEntry{Path: "bad/desc", Text: "x"}, harness.DatabaseEntry{Path: "worse/desc", Text: "x"},
 	))
 	s.Install("good", "1-1")
 	w := &comparison{System: s.SecondSystem(t, "[options]\nSigLevel = Never\n[one]\nServer = file:///nowhere\n")}

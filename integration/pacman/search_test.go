@@ -64,7 +64,7 @@ func searchBy(t testing.TB, conn *client.Conn, q query) (r harness.Result) {
 	t.Helper()
 	var found wire.SearchResult
 	err := conn.Call(t.Context(), wire.OpSearch, &wire.SearchRequest{Words: q.words, Regex: q.regex}, func(part []byte, _ bool) error {
-		return wire.DecodeSearch(part, &found, func(p *wire.Package) error {
+		return wire.DecodeSearchResult(part, &found, func(p *wire.Package) error {
 			r.Stdout += p.Name + "\n"
 			return nil
 		})

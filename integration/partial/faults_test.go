@@ -28,7 +28,7 @@ func (f *fault) state() string {
 }
 
 func content[T string | []byte](c T) func(*testing.T, string) {
-	return func(t *testing.T, path string) { harness.Replace(t, path, c) }
+	return func(t *testing.T, path string) { harness.ReplaceFile(t, path, c) }
 }
 
 func faults() []fault {
@@ -36,12 +36,12 @@ func faults() []fault {
 	return []fault{
 		{"empty", content(""), "the file is empty: download it again with pacman -Syy"},
 		{"cut off", func(t *testing.T, path string) {
-			whole := harness.Read(t, path)
-			harness.Replace(t, path, whole[:len(whole)/2])
+			whole := harness.ReadFile(t, path)
+			harness.ReplaceFile(t, path, whole[:len(whole)/2])
 		}, "the file is truncated: download it again with pacman -Syy"},
 		{"a login page", content(page), "not a package database: download it again with pacman -Syy"},
 		{"not a tar archive", func(t *testing.T, path string) {
-			harness.Replace(t, path, harness.Gzip(t, []byte(strings.Repeat("some text\n", 1000))))
+			harness.ReplaceFile(t, path, harness.Gzip(t, []byte(strings.Repeat("some text\n", 1000))))
 		}, "not a package database: download it again with pacman -Syy"},
 		{"unreadable", func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }, "permission denied: run chmod a+r on it"},
 		{"a directory", func(t *testing.T, path string) {

@@ -18,15 +18,15 @@ import (
 func unreadDescs() []fault {
 	cut := func(after string) func(*testing.T, string) {
 		return func(t *testing.T, path string) {
-			text := string(harness.Read(t, path))
+			text := string(harness.ReadFile(t, path))
 			at := strings.Index(text, after)
 			require.Positive(t, at)
-			harness.Write(t, path, text[:at+len(after)])
+			harness.WriteFile(t, path, text[:at+len(after)])
 		}
 	}
 	return []fault{
-		{"empty", func(t *testing.T, path string) { harness.Write(t, path, "") }, "has an empty desc"},
-		{"zeros", func(t *testing.T, path string) { harness.Write(t, path, strings.Repeat("\x00", 4096)) }, "has a desc with zero bytes"},
+		{"empty", func(t *testing.T, path string) { harness.WriteFile(t, path, "") }, "has an empty desc"},
+		{"zeros", func(t *testing.T, path string) { harness.WriteFile(t, path, strings.Repeat("\x00", 4096)) }, "has a desc with zero bytes"},
 		{"cut in a line", cut("%DEPENDS%\nnee"), "has a desc that ends too early"},
 		{"cut after a line", cut("%VALIDATION%\nnone\n"), "has a desc that ends too early"},
 		{"cut after a field", cut("%BASE%\napp\n\n"), "has a desc that ends too early"},
@@ -36,7 +36,7 @@ func unreadDescs() []fault {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o755))
 		}, "has a desc that is not a regular file"},
-		{"of another package", func(t *testing.T, path string) { harness.Write(t, path, harness.Desc("other", "1-1")) }, "has a desc whose name or version is not that of the directory"},
+		{"of another package", func(t *testing.T, path string) { harness.WriteFile(t, path, harness.Desc("other", "1-1")) }, "has a desc whose name or version is not that of the directory"},
 	}
 }
 
@@ -44,16 +44,16 @@ func unreadDescs() []fault {
 // depends on (one of them through provides), and an orphan.
 func newLocal(t *testing.T) *harness.System {
 	t.Helper()
-	s := harness.New(t, harness.NoDatabases())
-	harness.Write(t, s.Conf, config)
-	harness.Write(t, s.Sync("good"), harness.BuildDatabase(t, harness.Package("app", "2-1", "DESC", "a good thing")))
+	s := harness.New(t, harness.WithoutDatabases())
+	harness.WriteFile(t, s.PacmanConf, config)
+	harness.WriteFile(t, s.SyncDBPath("good"), harness.BuildDatabase(t, harness.PackageEntry("app", "2-1", "DESC", "a good thing")))
 	s.Install("app", "1-1", "BASE", "app", "INSTALLDATE", "1700000000", "VALIDATION", "none", "DEPENDS", "needed\nservice", "PROVIDES", "application")
 	s.Install("needed", "1-1", "REASON", "1")
 	s.Install("server", "1-1", "REASON", "1", "PROVIDES", "service")
 	s.Install("orphan", "1-1", "REASON", "1")
 	if os.Getuid() == 0 {
 		const nobody = 65534
-		return s.As(nobody)
+		return s.AsUser(nobody)
 	}
 	return s
 }
@@ -95,22 +95,22 @@ func TestUnread(t *testing.T) {
 			t.Parallel()
 			s := newLocal(t)
 			for _, line := range []string{"orphans -q", "why application", "info -i application", "files application"} {
-				r := s.Direct(strings.Fields(line)...)
+				r := s.RunWithoutDaemon(strings.Fields(line)...)
 				require.Equal(t, answered, r.Code, "%s: %s", line, r.Stderr)
 				require.NotContains(t, r.Stderr, "partial", line)
 			}
-			d := s.Start()
+			d := s.StartDaemon()
 			f.spoil(t, filepath.Join(s.DB, "local", "app-1-1", "desc"))
 			require.Equal(t, answered, d.Omg("refresh").Code, "pacman itself always changes the directory local")
 			why := "local/app-1-1 " + f.says
 			d.AwaitStatus(func(r *wire.StatusResult) bool { return r.Partial && r.Why == why }, why)
-			for _, omg := range []func(...string) harness.Result{s.Direct, d.Omg} {
+			for _, omg := range []func(...string) harness.Result{s.RunWithoutDaemon, d.Omg} {
 				c := &partialCase{t: t, omg: omg}
 				c.unread(why)
 			}
 			health := d.Omg("health", "--json")
 			require.Contains(t, health.Stdout, `"name":"local","state":"degraded","why":"incomplete: `+why+`"`)
-			require.Contains(t, s.Direct("doctor").Stdout, why)
+			require.Contains(t, s.RunWithoutDaemon("doctor").Stdout, why)
 			c := &partialCase{t: t}
 			for number, want := range map[string]string{"ec": "1?\n", "oc": "3?\n", "tc": "4\n"} {
 				harness.Await(t, func() bool { return c.probe(s, number) == want }, "omg-probe %s prints %s", number, want)
@@ -124,7 +124,7 @@ func (c *partialCase) unread(why string) {
 	c.t.Helper()
 	for line, code := range affected {
 		r := c.omg(strings.Fields(line)...)
-		harness.RequireSafe(c.t, r)
+		harness.RequireSafeOutput(c.t, r)
 		require.Equal(c.t, code, r.Code, "%s: %s", line, r.Stderr)
 		require.Contains(c.t, r.Stderr, "omg: note: partial: "+why+"\n", line)
 		if strings.Contains(line, "-q") || strings.Contains(line, "--count") || line == "why application" {
@@ -160,7 +160,7 @@ func TestUnread_Pacman(t *testing.T) {
 			s := newLocal(t)
 			f.spoil(t, filepath.Join(s.DB, "local", "app-1-1", "desc"))
 			for flags, line := range map[string]string{"-Q": "installed", "-Qe": "explicit", "-Qdt": "orphans", "-Qdtt": "orphans --required"} {
-				require.Equal(t, s.Pacman(flags).Stdout, s.Direct(strings.Fields(line)...).Stdout, flags)
+				require.Equal(t, s.Pacman(flags).Stdout, s.RunWithoutDaemon(strings.Fields(line)...).Stdout, flags)
 			}
 		})
 	}

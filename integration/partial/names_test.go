@@ -23,11 +23,11 @@ var (
 // it has left out. The output for people is the same as pacman's.
 func TestOddNames(t *testing.T) {
 	t.Parallel()
-	s := harness.New(t, harness.NoDatabases())
-	harness.Write(t, s.Conf, config)
-	entries := []harness.Entry{harness.Package("tool", "2-1", "DESC", "a thing"), harness.Package("lonely", "1-1", "DESC", "a thing")}
+	s := harness.New(t, harness.WithoutDatabases())
+	harness.WriteFile(t, s.PacmanConf, config)
+	entries := []harness.DatabaseEntry{harness.PackageEntry("tool", "2-1", "DESC", "a thing"), harness.PackageEntry("lonely", "1-1", "DESC", "a thing")}
 	for _, name := range slices.Concat(impossible, dashed) {
-		entries = append(entries, harness.Package(name, "2-1", "DESC", "a thing"))
+		entries = append(entries, harness.PackageEntry(name, "2-1", "DESC", "a thing"))
 		s.Install(name, "1-1", "REASON", "1", "DEPENDS", "needed")
 	}
 	s.Install("explicit-x", "1-1", "DESC", "a thing")
@@ -35,9 +35,9 @@ func TestOddNames(t *testing.T) {
 	s.Install("tool", "1-1", "DESC", "a thing")
 	s.Install("needed", "1-1", "REASON", "1")
 	s.Install("orphan", "1-1", "REASON", "1")
-	harness.Write(t, s.Sync("good"), harness.BuildDatabase(t, entries...))
-	d := s.Start()
-	for _, omg := range []func(...string) harness.Result{s.Direct, d.Omg} {
+	harness.WriteFile(t, s.SyncDBPath("good"), harness.BuildDatabase(t, entries...))
+	d := s.StartDaemon()
+	for _, omg := range []func(...string) harness.Result{s.RunWithoutDaemon, d.Omg} {
 		for line, want := range map[string]string{
 			"search -q thing":                          "good/--noconfirm good/-Rdd good/.hidden lonely tool",
 			"search --format {{.name}} thing":          "lonely tool",
@@ -76,7 +76,7 @@ func TestOddNames(t *testing.T) {
 	st := d.Status()
 	require.False(t, st.Partial, "all is known of these packages")
 	require.EqualValues(t, len(impossible)+len(dashed)+5, *st.Counts.Installed)
-	require.Contains(t, s.Run("omg-index", "build", "--output", s.Path("other"), "--dbpath", s.DB, "--pacman-config", s.Conf).Stderr, "has a name that no package can have")
+	require.Contains(t, s.Run("omg-index", "build", "--output", s.Path("other"), "--dbpath", s.DB, "--pacman-config", s.PacmanConf).Stderr, "has a name that no package can have")
 	r := s.Run("omg-probe", "--deadline", "0", "--status", "-f", "json")
 	require.Contains(t, r.Stdout, `"degraded":["local"]`)
 	require.Equal(t, wire.SourceOK, st.Sources[0].State)

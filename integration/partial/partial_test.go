@@ -31,12 +31,12 @@ const config = "[options]\nArchitecture = x86_64\nSigLevel = Never\n[good]\nServ
 // user, because root can read everything.
 func newSystem(t *testing.T, bin string) *harness.System {
 	t.Helper()
-	s := harness.New(t, harness.NoDatabases())
-	harness.Write(t, s.Conf, config+"[bad]\nServer = file:///nowhere\n")
-	harness.Write(t, s.Sync("good"), harness.BuildDatabase(t,
-		harness.Package("tool", "2-1", "DESC", "a good thing"), harness.Package("toolbox", "1-1", "DESC", "another good thing")))
-	harness.Write(t, s.Sync("bad"), harness.BuildDatabase(t,
-		harness.Package("gadget", "2-1", "DESC", "a thing"), harness.Package("gear", "1-1", "DESC", "another thing")))
+	s := harness.New(t, harness.WithoutDatabases())
+	harness.WriteFile(t, s.PacmanConf, config+"[bad]\nServer = file:///nowhere\n")
+	harness.WriteFile(t, s.SyncDBPath("good"), harness.BuildDatabase(t,
+		harness.PackageEntry("tool", "2-1", "DESC", "a good thing"), harness.PackageEntry("toolbox", "1-1", "DESC", "another good thing")))
+	harness.WriteFile(t, s.SyncDBPath("bad"), harness.BuildDatabase(t,
+		harness.PackageEntry("gadget", "2-1", "DESC", "a thing"), harness.PackageEntry("gear", "1-1", "DESC", "another thing")))
 	s.Install("tool", "1-1")
 	s.Install("gadget", "1-1")
 	s.Install("lonely", "1-1", "REASON", "1")
@@ -45,7 +45,7 @@ func newSystem(t *testing.T, bin string) *harness.System {
 	}
 	if os.Getuid() == 0 {
 		const nobody = 65534
-		return s.As(nobody)
+		return s.AsUser(nobody)
 	}
 	return s
 }
@@ -97,9 +97,9 @@ func answersBefore(t *testing.T) healthy {
 	h := healthy{map[string]harness.Result{}, map[string]harness.Result{}, s.Bin}
 	one := s.SecondSystem(t, config)
 	for _, q := range questions {
-		h.all[q.line] = s.Direct(strings.Fields(q.line)...)
+		h.all[q.line] = s.RunWithoutDaemon(strings.Fields(q.line)...)
 		require.NotContains(t, h.all[q.line].Stderr, "partial", q.line)
-		h.without[q.line] = one.Direct(strings.Fields(q.line)...)
+		h.without[q.line] = one.RunWithoutDaemon(strings.Fields(q.line)...)
 	}
 	require.Equal(t, "tool\ngadget\ntoolbox\ngear\n", h.all["search -q thing"].Stdout)
 	require.Equal(t, "tool\ntoolbox\n", h.without["search -q thing"].Stdout)
@@ -107,7 +107,7 @@ func answersBefore(t *testing.T) healthy {
 	require.Equal(t, "gadget 1-1\nlonely 1-1\n", h.without["foreign"].Stdout)
 	require.Equal(t, "tool 1-1 -> 2-1\n", h.without["outdated"].Stdout)
 	for _, line := range refused {
-		require.Equal(t, answered, s.Direct(strings.Fields(line)...).Code, line)
+		require.Equal(t, answered, s.RunWithoutDaemon(strings.Fields(line)...).Code, line)
 	}
 	return h
 }
@@ -123,17 +123,17 @@ func TestPartial(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s/index=%t", f.name, daemon, indexed), func(t *testing.T) {
 					t.Parallel()
 					s := newSystem(t, h.bin)
-					omg := s.Direct
+					omg := s.RunWithoutDaemon
 					if indexed && daemon != "running" {
-						s.Build()
+						s.BuildIndexes()
 					}
 					var d *harness.Daemon
 					if daemon == "running" {
-						d = s.Start()
+						d = s.StartDaemon()
 					}
-					f.spoil(t, s.Sync("bad"))
+					f.spoil(t, s.SyncDBPath("bad"))
 					if daemon == "started" {
-						d = s.Launch()
+						d = s.LaunchDaemon()
 					}
 					state := "stale"
 					if !indexed {
@@ -144,7 +144,7 @@ func TestPartial(t *testing.T) {
 							awaitState(d, "stale")
 						}
 						if !indexed {
-							_ = os.Remove(s.Index("bad"))
+							_ = os.Remove(s.IndexPath("bad"))
 						}
 						awaitState(d, state)
 						omg = d.Omg
@@ -177,10 +177,10 @@ func TestPartial_NoUpdate(t *testing.T) {
 				require.NoError(t, os.RemoveAll(filepath.Join(s.DB, "local", name)))
 			}
 			s.Install("tool", "2-1")
-			f.spoil(t, s.Sync("bad"))
-			d := s.Launch()
+			f.spoil(t, s.SyncDBPath("bad"))
+			d := s.LaunchDaemon()
 			awaitState(d, f.state())
-			for _, omg := range []func(...string) harness.Result{d.Omg, s.Direct} {
+			for _, omg := range []func(...string) harness.Result{d.Omg, s.RunWithoutDaemon} {
 				for _, line := range []string{"outdated", "outdated -q", "foreign", "foreign -q", "installed --foreign"} {
 					r := omg(strings.Fields(line)...)
 					require.Equal(t, failed, r.Code, "%s: %s", line, r.Stderr)
@@ -239,7 +239,7 @@ func (c *partialCase) questions() {
 	c.t.Helper()
 	for _, q := range questions {
 		r := c.omg(strings.Fields(q.line)...)
-		harness.RequireSafe(c.t, r)
+		harness.RequireSafeOutput(c.t, r)
 		want := c.h.all[q.line]
 		if q.dependsOnBad && !c.indexed() {
 			want = c.h.without[q.line]

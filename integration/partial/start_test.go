@@ -26,12 +26,12 @@ func TestStart_Asked(t *testing.T) {
 	t.Parallel()
 	const clients = 200
 	o := fixture.Options{Packages: 60_000, Installed: 1500, Seed: 1}
-	s := harness.New(t, harness.Generated(o))
-	indexed := s.For(t)
+	s := harness.New(t, harness.WithGenerated(o))
+	indexed := s.ForSubtest(t)
 	indexed.Data = s.Path("indexed") // the daemon has no index yet
-	indexed.Build()
+	indexed.BuildIndexes()
 	var want wire.StatusResult
-	r := indexed.Direct("status", "--json")
+	r := indexed.RunWithoutDaemon("status", "--json")
 	require.Zero(t, r.Code, r.Stderr)
 	require.NoError(t, json.Unmarshal([]byte(r.Stdout), &want))
 	require.EqualValues(t, o.Installed, *want.Counts.Installed)
@@ -39,14 +39,14 @@ func TestStart_Asked(t *testing.T) {
 		require.NotNil(t, n, name)
 		require.Equal(t, name != "ignored" && name != "replacements", *n > 0, "%s: a 0 has to be a wrong number", name)
 	}
-	found := len(indexed.Direct("search", "-q", "--limit", "0", "lib").Lines())
+	found := len(indexed.RunWithoutDaemon("search", "-q", "--limit", "0", "lib").Lines())
 	require.NotZero(t, found)
-	updates := indexed.Direct("outdated", "-q", "--no-aur").Stdout
+	updates := indexed.RunWithoutDaemon("outdated", "-q", "--no-aur").Stdout
 
 	var all sync.WaitGroup
 	var early atomic.Int64
 	wrong := make(chan error, clients+1)
-	p := harness.Start(t, s.Command("omgd", append(s.Files(), "--foreground", "--socket", s.Socket())...))
+	p := harness.Start(t, s.Command("omgd", append(s.PathFlags(), "--foreground", "--socket", s.Socket())...))
 	for i := range clients {
 		all.Go(func() {
 			if err := askUntilRight(s, i, &want, found, &early); err != nil {
@@ -56,7 +56,7 @@ func TestStart_Asked(t *testing.T) {
 	}
 	// This request may be answered by the daemon, or by omg without the daemon.
 	all.Go(func() {
-		if r := s.Run("omg", append(s.Files(), "--socket", s.Socket(), "outdated", "-q", "--no-aur")...); r.Stdout != updates {
+		if r := s.Run("omg", append(s.PathFlags(), "--socket", s.Socket(), "outdated", "-q", "--no-aur")...); r.Stdout != updates {
 			wrong <- fmt.Errorf("omg outdated: exit code %d, %d bytes, not %d: %s", r.Code, len(r.Stdout), len(updates), r.Stderr)
 		}
 	})
@@ -74,7 +74,7 @@ func TestStart_Asked(t *testing.T) {
 func counts(r *wire.StatusResult) map[string]*uint32 {
 	c := &r.Counts
 	return map[string]*uint32{
-		"installed": c.Installed, "explicit": c.Explicit, "orphans": c.Orphans, "orphans_required": c.OrphansRequired,
+		"installed": c.Installed, "explicit": c.Explicit, "orphans": c.Orphans, "orphans_required": c.OrphansOrOptional,
 		"foreign": c.Foreign, "updates": c.Updates, "ignored": c.Ignored, "replacements": c.Replacements,
 	}
 }
@@ -82,7 +82,7 @@ func counts(r *wire.StatusResult) map[string]*uint32 {
 // askUntilRight repeats a request until the answer is certain, and returns an error for a wrong answer that is not
 // marked as uncertain.
 func askUntilRight(s *harness.System, client int, want *wire.StatusResult, found int, early *atomic.Int64) error {
-	for end := time.Now().Add(harness.Hang); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(harness.HangTimeout); ; time.Sleep(20 * time.Millisecond) {
 		certain, err := ask(s, client, want, found)
 		if certain || err != nil {
 			return err
@@ -98,7 +98,7 @@ func askUntilRight(s *harness.System, client int, want *wire.StatusResult, found
 // the daemon cannot answer yet.
 func ask(s *harness.System, i int, want *wire.StatusResult, found int) (certain bool, err error) {
 	ctx := context.Background()
-	conn, err := client.Dial(ctx, s.Socket(), client.Options{Name: "test", Timeout: harness.Hang, Trust: func(uint32) bool { return true }})
+	conn, err := client.Dial(ctx, s.Socket(), client.Options{ClientName: "test", Timeout: harness.HangTimeout, IsTrustedUser: func(uint32) bool { return true }})
 	if err != nil {
 		return false, nil // the daemon does not listen yet
 	}

@@ -31,9 +31,9 @@ func TestWatch(t *testing.T) {
 		t.Run(limit, func(t *testing.T) {
 			t.Parallel()
 			limit := "/proc/sys/user/" + limit
-			s := harness.New(t).With("OMG_REFRESH_INTERVAL=24h")
-			line := append([]string{"-r", "sh", "-c", `echo 0 >"$0" && exec "$@"`, limit, s.Program("omgd"), "--foreground", "--socket", s.Socket()}, s.Files()...)
-			d := s.Serve(s.Command(unshare, line...), s.Socket())
+			s := harness.New(t).WithEnv("OMG_REFRESH_INTERVAL=24h")
+			line := append([]string{"-r", "sh", "-c", `echo 0 >"$0" && exec "$@"`, limit, s.Program("omgd"), "--foreground", "--socket", s.Socket()}, s.PathFlags()...)
+			d := s.StartDaemonCommand(s.Command(unshare, line...), s.Socket())
 			d.AwaitReady()
 
 			watch := func(r *wire.StatusResult) int {
@@ -58,7 +58,7 @@ func TestWatch(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, os.RemoveAll(filepath.Dir(entries[0])))
 			d.AwaitStatus(func(r *wire.StatusResult) bool { return *r.Counts.Installed == before-1 }, "one package less")
-			harness.Write(t, filepath.Join(s.DB, "local", "new-1-1", "desc"), harness.Desc("new", "1-1"))
+			harness.WriteFile(t, filepath.Join(s.DB, "local", "new-1-1", "desc"), harness.Desc("new", "1-1"))
 			d.AwaitStatus(func(r *wire.StatusResult) bool { return *r.Counts.Installed == before }, "one package more")
 
 			raise := exec.Command(nsenter, "--user", "--preserve-credentials", "--target", strconv.Itoa(d.PID()), "sh", "-c", "echo 100 >"+limit)

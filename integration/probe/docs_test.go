@@ -19,7 +19,7 @@ var command = regexp.MustCompile(`omg-probe[^"#|)]*(#\{[^}]*\})?`)
 
 func readPage(t *testing.T) string {
 	t.Helper()
-	return string(harness.Read(t, filepath.Join(harness.Root(t), "docs/probe.md")))
+	return string(harness.ReadFile(t, filepath.Join(harness.ProjectRoot(t), "docs/probe.md")))
 }
 
 // TestDocs_Commands runs every command of the page, with the databases of the test.
@@ -28,7 +28,7 @@ func TestDocs_Commands(t *testing.T) {
 	s := newHome(t)
 	script := "#!/bin/sh\nexec '" + s.Program("omg-probe") + "' \"$@\" --dbpath '" + s.DB + "'\n"
 	harness.WriteProgram(t, s.Path("bin/omg-probe"), script)
-	s = s.With("PATH=" + s.Path("bin") + ":" + os.Getenv("PATH"))
+	s = s.WithEnv("PATH=" + s.Path("bin") + ":" + os.Getenv("PATH"))
 	inside, ran := false, 0
 	for line := range strings.Lines(readPage(t)) {
 		if strings.HasPrefix(line, "```") {
@@ -56,10 +56,10 @@ func TestDocs_Tmux(t *testing.T) {
 	require.NotNil(t, recipe)
 	s := newHome(t)
 	bad := s.Path("$(touch x) `touch x`;touch x")
-	harness.Write(t, bad+"/.node-version", "20.1.0\n")
-	harness.Write(t, bad+"/mise.toml", "[tools]\nbun = '#[fg=red]#(touch x)'\n")
+	harness.WriteFile(t, bad+"/.node-version", "20.1.0\n")
+	harness.WriteFile(t, bad+"/mise.toml", "[tools]\nbun = '#[fg=red]#(touch x)'\n")
 	probe := s.Program("omg-probe") + " --deadline 0 --dbpath " + s.DB
-	harness.Write(t, s.Path("tmux.conf"), strings.Replace(recipe[1], "omg-probe", probe, 1)+"set -g status-right-length 200\n")
+	harness.WriteFile(t, s.Path("tmux.conf"), strings.Replace(recipe[1], "omg-probe", probe, 1)+"set -g status-right-length 200\n")
 	socket := s.Path("tmux.sock")
 	t.Cleanup(func() {
 		kill := exec.Command(tmux, "-S", socket, "kill-server")

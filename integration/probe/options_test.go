@@ -22,7 +22,7 @@ func session(s *harness.System, shell []string, lines ...string) string {
 	s.T.Helper()
 	r := s.Run("omg-probe", "init", shell[0], "--deadline", "0", "--dbpath", s.DB, "node")
 	require.Zero(s.T, r.Code, r.Stderr)
-	harness.Write(s.T, s.Path("hook"), r.Stdout)
+	harness.WriteFile(s.T, s.Path("hook"), r.Stdout)
 	cmd := exec.Command(need.Program(s.T, shell[0]), shell[1:]...)
 	cmd.Dir, cmd.Env = s.Path("twenty"), append(s.Env, "TERM=dumb", "PS1=> ")
 	cmd.Stdin = strings.NewReader(strings.ReplaceAll(strings.Join(lines, "\n"), "HOOK", "source ~/hook") + "\nexit 0\n")
@@ -113,6 +113,6 @@ func startTerminalWith(s *harness.System, shell, before string) *terminal {
 	path := need.Program(s.T, shell)
 	r := s.Run("omg-probe", "init", shell, "--deadline", "0", "--dbpath", s.DB, "node")
 	require.Zero(s.T, r.Code, r.Stderr)
-	harness.Write(s.T, s.Path("rc"), before+r.Stdout)
+	harness.WriteFile(s.T, s.Path("rc"), before+r.Stdout)
 	return startTerminal(s, "dumb", path, "--no-config", "--init-command", "source ~/rc", "-i")
 }

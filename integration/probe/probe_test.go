@@ -23,11 +23,11 @@ func TestMain(m *testing.M) { harness.MainParallel(m, "6") }
 // directories have a version file for node.
 func newHome(t *testing.T) *harness.System {
 	t.Helper()
-	s := harness.New(t, harness.NoDatabases(), harness.Private())
-	harness.Write(t, s.Path(".nvm/versions/node/v20.1.0/bin/node"), "")
-	harness.Write(t, s.Path(".nvm/versions/node/v18.2.0/bin/node"), "")
-	harness.Write(t, s.Path("twenty/.node-version"), "20.1.0\n")
-	harness.Write(t, s.Path("eighteen/.nvmrc"), "v18\n")
+	s := harness.New(t, harness.WithoutDatabases(), harness.WithPrivateHome())
+	harness.WriteFile(t, s.Path(".nvm/versions/node/v20.1.0/bin/node"), "")
+	harness.WriteFile(t, s.Path(".nvm/versions/node/v18.2.0/bin/node"), "")
+	harness.WriteFile(t, s.Path("twenty/.node-version"), "20.1.0\n")
+	harness.WriteFile(t, s.Path("eighteen/.nvmrc"), "v18\n")
 	return s
 }
 
@@ -35,7 +35,7 @@ func newHome(t *testing.T) *harness.System {
 func writeUpdates(s *harness.System, n int) {
 	s.T.Helper()
 	require.NoError(s.T, statusfile.Write(s.Path("omg.status"), statusfile.Status{
-		Updates: statusfile.Count(n), At: time.Now(), Interval: time.Hour,
+		Updates: statusfile.NewNumber(n), RefreshedAt: time.Now(), Interval: time.Hour,
 	}))
 }
 
@@ -61,7 +61,7 @@ func declare(t *testing.T, path, version string) {
 		require.NoError(t, err)
 		path, text = filepath.Join(filepath.Dir(path), "mise.toml"), "[tools]\nnode = "+string(quoted)+"\n"
 	}
-	harness.Write(t, path, text)
+	harness.WriteFile(t, path, text)
 }
 
 var safe = regexp.MustCompile(`^[ -~\n]*$`)
@@ -98,17 +98,17 @@ func TestVersionFile_SomethingElse(t *testing.T) {
 		"FIFO":      func(t *testing.T, path string) { require.NoError(t, unix.Mkfifo(path, 0o644)) },
 		"directory": func(t *testing.T, path string) { require.NoError(t, os.Mkdir(path, 0o755)) },
 		"1 GiB": func(t *testing.T, path string) {
-			harness.Write(t, path, "20.1.0\n")
+			harness.WriteFile(t, path, "20.1.0\n")
 			require.NoError(t, os.Truncate(path, 1<<30))
 		},
 		"symlink loop":        func(t *testing.T, path string) { require.NoError(t, os.Symlink(path, path)) },
 		"symlink to zeros":    func(t *testing.T, path string) { require.NoError(t, os.Symlink("/dev/zero", path)) },
 		"symlink to terminal": func(t *testing.T, path string) { require.NoError(t, os.Symlink("/dev/tty", path)) },
 		"device": func(t *testing.T, path string) {
-			need.Devices(t)
+			need.DeviceCreation(t)
 			require.NoError(t, unix.Mknod(path, unix.S_IFCHR|0o666, int(unix.Mkdev(1, 5))))
 		},
-		"nothing in it": func(t *testing.T, path string) { harness.Write(t, path, "") },
+		"nothing in it": func(t *testing.T, path string) { harness.WriteFile(t, path, "") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,7 +136,7 @@ func TestVersionFile_Unreadable(t *testing.T) {
 	require.NoError(t, os.Chmod(s.Path("twenty/.node-version"), 0))
 	reader := s
 	if os.Getuid() == 0 { // root reads everything
-		reader = s.As(65534)
+		reader = s.AsUser(65534)
 		require.NoError(t, os.Chmod(s.Home, 0o755))
 	}
 	r := probe(reader, "-C", s.Path("twenty"), "--why", "node")

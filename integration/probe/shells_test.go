@@ -124,13 +124,13 @@ func newSession(s *harness.System, n int) (x *terminal, runs func() int) {
 	harness.WriteProgram(s.T, counting, "#!/bin/sh\necho run >>'"+log+"'\n[ ! -e ~/hold ] || { echo >~/held; exec sleep infinity; }\nexec '"+real+"' \"$@\"\n")
 	code := strings.Replace(r.Stdout, "'"+real+"'", "'"+counting+"'", 1)
 	require.NotEqual(s.T, r.Stdout, code)
-	harness.Write(s.T, s.Path("probe-code"), code)
-	harness.Write(s.T, s.Path("seconds"), "0\n")
-	harness.Write(s.T, s.Path("rc"), shell.prompt+"\n"+shell.clock+"\nsource ~/probe-code\n")
-	harness.Write(s.T, s.Path(".zshrc"), "source ~/rc\n")
+	harness.WriteFile(s.T, s.Path("probe-code"), code)
+	harness.WriteFile(s.T, s.Path("seconds"), "0\n")
+	harness.WriteFile(s.T, s.Path("rc"), shell.prompt+"\n"+shell.clock+"\nsource ~/probe-code\n")
+	harness.WriteFile(s.T, s.Path(".zshrc"), "source ~/rc\n")
 	x = startTerminal(s, "dumb", path, shell.args...)
 	x.await("[|?] READY> ")
-	return x, func() int { return strings.Count(string(harness.Read(s.T, log)), "run") }
+	return x, func() int { return strings.Count(string(harness.ReadFile(s.T, log)), "run") }
 }
 
 func TestPrompt(t *testing.T) {
@@ -160,7 +160,7 @@ func TestPrompt(t *testing.T) {
 			require.Equal(t, 1, runs()-before)
 			if shell.clock != "" { // a prompt also runs omg-probe if the last run was several seconds ago
 				before = runs()
-				harness.Write(t, s.Path("seconds"), "7\n")
+				harness.WriteFile(t, s.Path("seconds"), "7\n")
 				x.enter("", "[20.9.9*|?] READY> ")
 				x.enter("", "[20.9.9*|?] READY> ")
 				x.enter("echo c''d", "cd", "[20.9.9*|?] READY> ")
@@ -189,7 +189,7 @@ func TestPrompt_Interrupted(t *testing.T) {
 			t.Parallel()
 			s := newHome(t)
 			x, _ := newSession(s, n)
-			harness.Write(t, s.Path("hold"), "")
+			harness.WriteFile(t, s.Path("hold"), "")
 			x.sent = len(x.all())
 			_, err := x.tty.WriteString("cd twenty\r")
 			require.NoError(t, err)
@@ -219,7 +219,7 @@ func TestPrompt_HostileDirectory(t *testing.T) {
 				require.NotContains(t, x.since(), "\x1b[31m", "%q", version)
 			}
 			// The hook also processes the name of the directory.
-			harness.Write(t, s.Path("$(touch x)`touch x`'\"", ".node-version"), "20.1.0\n")
+			harness.WriteFile(t, s.Path("$(touch x)`touch x`'\"", ".node-version"), "20.1.0\n")
 			x.enter("cd ~/*touch*", "[20.1.0|?] READY> ")
 			require.NoError(t, filepath.WalkDir(s.Home, func(path string, _ os.DirEntry, err error) error {
 				require.NotEqual(t, "x", filepath.Base(path))

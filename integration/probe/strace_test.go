@@ -27,7 +27,7 @@ func trace(s *harness.System, args ...string) (calls [][2]string, stdout string)
 	log := filepath.Join(s.T.TempDir(), "log")
 	r := s.Run(need.Strace(s.T), append([]string{"-f", "-y", "-qq", "-o", log, s.Program("omg-probe")}, args...)...)
 	require.Zero(s.T, r.Code, r.Stderr)
-	for line := range strings.Lines(string(harness.Read(s.T, log))) {
+	for line := range strings.Lines(string(harness.ReadFile(s.T, log))) {
 		if m := call.FindStringSubmatch(strings.TrimSuffix(line, "\n")); m != nil {
 			calls = append(calls, [2]string{m[1], m[2]})
 		}
@@ -49,7 +49,7 @@ func TestSystemCalls_ReadFilesOnly(t *testing.T) {
 		s.Path(".pyenv/versions/3.12.1/bin/python"): "",
 		s.Path(".rustup/settings.toml"):             "default_toolchain = 'stable'\n",
 	} {
-		harness.Write(t, path, text)
+		harness.WriteFile(t, path, text)
 	}
 	writeUpdates(s, 7)
 	for _, args := range [][]string{

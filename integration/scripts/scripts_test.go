@@ -10,4 +10,4 @@ import (
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
-func TestScripts(t *testing.T) { harness.Scripts(t, "testdata") }
+func TestScripts(t *testing.T) { harness.RunScripts(t, "testdata") }

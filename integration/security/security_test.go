@@ -54,7 +54,7 @@ func (s *tracker) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // answerText makes the tracker answer every request with this text.
 func answerText(text string) func(*fakeserver.Server) {
 	return func(s *fakeserver.Server) {
-		s.Set(func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
+		s.SetFault(func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 			_, _ = w.Write([]byte(text))
 		})
 	}
@@ -71,7 +71,7 @@ type trackerSystem struct {
 func newTrackerSystem(t *testing.T) *trackerSystem {
 	t.Helper()
 	w := &trackerSystem{tracker: newTracker(t)}
-	w.System = harness.New(t, harness.Generated(fixture.Options{Packages: 100, Seed: 2, Installed: 20}), harness.Env(
+	w.System = harness.New(t, harness.WithGenerated(fixture.Options{Packages: 100, Seed: 2, Installed: 20}), harness.WithEnv(
 		"OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+w.tracker.URL, "OMG_TRACKER_INTERVAL=24h", "OMG_NETWORK_TIMEOUT=2m", "OMG_NETWORK_PROXY=none"))
 	local, err := pacmandb.ReadLocal(t.Context(), w.DB)
 	require.NoError(t, err)
@@ -98,7 +98,7 @@ func (w *trackerSystem) serveRecords(records string) {
 // start starts omgd with additional environment variables.
 func (w *trackerSystem) start(more ...string) {
 	w.T.Helper()
-	w.omgd = w.With(more...).Start()
+	w.omgd = w.WithEnv(more...).StartDaemon()
 }
 
 // source returns the tracker in a status.
@@ -153,7 +153,7 @@ func TestTracker_Answers(t *testing.T) {
 	require.Contains(t, w.omgd.Omg("status").Stdout, "Security        : 1 (1 high)\n")
 	harness.Await(t, func() bool {
 		file, err := statusfile.Read(w.Path("omg.status"))
-		return err == nil && file.Vulnerabilities == statusfile.Count(1)
+		return err == nil && file.Vulnerabilities == statusfile.NewNumber(1)
 	}, "the status file has the vulnerability")
 }
 
@@ -161,12 +161,12 @@ func TestTracker_Answers(t *testing.T) {
 // last answer stays, with its age.
 func TestTracker_Faults(t *testing.T) {
 	t.Parallel()
-	faults := fakeserver.Switches()
+	faults := fakeserver.Misbehaviours()
 	for name, text := range map[string]string{"HTML": "<html>hello</html>", "wrong types throughout": `[{"name":1},{"packages":"x"}]`} {
-		faults = append(faults, fakeserver.Switch{Name: name, On: answerText(text)})
+		faults = append(faults, fakeserver.Misbehaviour{Name: name, SwitchOn: answerText(text)})
 	}
 	for _, fault := range faults {
-		if fault.TLS {
+		if fault.NeedsTLS {
 			continue // the fault needs TLS, and the tracker of this test uses plain http
 		}
 		t.Run(url.PathEscape(fault.Name), func(t *testing.T) {
@@ -179,7 +179,7 @@ func TestTracker_Faults(t *testing.T) {
 			}
 
 			// The tracker has never answered: the result is unknown. It is neither a finding nor an all-clear.
-			fault.On(w.tracker.Server)
+			fault.SwitchOn(w.tracker.Server)
 			w.start(failing...)
 			w.omgd.AwaitStatus(func(r *wire.StatusResult) bool {
 				s := source(r)
@@ -199,20 +199,20 @@ func TestTracker_Faults(t *testing.T) {
 			w.start()
 			w.awaitCounts(1, 0)
 			w.omgd.Stop()
-			asked := len(w.tracker.Targets())
+			asked := len(w.tracker.RequestTargets())
 			w.start()
 			w.awaitCounts(1, 0)
 			require.Equal(t, 5, w.omgd.Omg("security", "--fail-on", "high").Code)
 			w.omgd.Stop()
-			require.Len(t, w.tracker.Targets(), asked, "a young answer is not asked for again")
+			require.Len(t, w.tracker.RequestTargets(), asked, "a young answer is not asked for again")
 
 			// The tracker fails when omgd sends the next request.
-			fault.On(w.tracker.Server)
+			fault.SwitchOn(w.tracker.Server)
 			w.start(append(failing, "OMG_TRACKER_INTERVAL=1s")...)
 			w.omgd.AwaitStatus(func(r *wire.StatusResult) bool { return source(r).Why != "" }, "a tracker that fails")
 			st = w.omgd.Status()
 			require.EqualValues(t, 1, st.Counts.Security.Vulnerabilities, "old counts stay")
-			require.NotZero(t, source(&st).Changed, "with their age")
+			require.NotZero(t, source(&st).ChangedAt, "with their age")
 			require.Equal(t, 5, w.omgd.Omg("security", "--fail-on", "high").Code)
 		})
 	}
@@ -221,9 +221,9 @@ func TestTracker_Faults(t *testing.T) {
 // TestSecurity_AnotherTree checks the corpus against a file of real records, without a daemon.
 func TestSecurity_AnotherTree(t *testing.T) {
 	t.Parallel()
-	s := harness.New(t, harness.Corpus())
+	s := harness.New(t, harness.WithCorpus())
 	omg := func(args ...string) harness.Result {
-		return s.Run("omg", slices.Concat(s.Databases(), []string{"security", "--source", corpus.AVG(t)}, args)...)
+		return s.Run("omg", slices.Concat(s.DatabaseFlags(), []string{"security", "--source", corpus.Advisories(t)}, args)...)
 	}
 	var all struct {
 		Schema   int
@@ -260,7 +260,7 @@ func TestSecurity_NoRecords(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	bad := s.Path("bad.json")
-	harness.Write(t, bad, "<html>")
-	harness.RequireError(t, s.Direct("security", "--source", bad), "omg", 3, "bad.json: not a list of advisories")
-	require.Equal(t, 4, s.Direct("security").Code)
+	harness.WriteFile(t, bad, "<html>")
+	harness.RequireError(t, s.RunWithoutDaemon("security", "--source", bad), "omg", 3, "bad.json: not a list of advisories")
+	require.Equal(t, 4, s.RunWithoutDaemon("security").Code)
 }

@@ -135,7 +135,7 @@ func TestSocket_Attacked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := systemOf(t, alice)
 			tmp, precious := shared(s), s.Path("precious")
-			harness.Write(t, precious, "precious")
+			harness.WriteFile(t, precious, "precious")
 			own(t, precious, alice)
 			socket := c.prepare(t, tmp, precious)
 			before := listing(t, tmp)
@@ -143,7 +143,7 @@ func TestSocket_Attacked(t *testing.T) {
 			require.Equal(t, 3, r.Code, r.Stderr)
 			require.Contains(t, r.Stderr, c.says)
 			require.Equal(t, before, listing(t, tmp), "nothing is made or removed")
-			require.Equal(t, "precious", string(harness.Read(t, precious)))
+			require.Equal(t, "precious", string(harness.ReadFile(t, precious)))
 		})
 	}
 }
@@ -157,7 +157,7 @@ func TestSocket_SquattedTemporaryFile(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			s := systemOf(t, alice)
 			tmp, precious, begin := shared(s), s.Path("precious"), s.Path("begin")
-			harness.Write(t, precious, "precious")
+			harness.WriteFile(t, precious, "precious")
 			require.NoError(t, os.Chown(precious, alice, alice))
 			socket := filepath.Join(tmp, "omg.sock")
 			const script = `until [ -e "$0" ]; do sleep 0.01; done; exec "$@"`
@@ -165,7 +165,7 @@ func TestSocket_SquattedTemporaryFile(t *testing.T) {
 			squatted := filepath.Join(tmp, fmt.Sprintf(".%s.%d.tmp", file, p.PID()))
 			asUser(t, mallory, func() error { return os.Symlink(precious, squatted) })
 			before := listing(t, tmp)
-			harness.Write(t, begin, "")
+			harness.WriteFile(t, begin, "")
 			if file == "omgd.pid" {
 				r := p.Wait()
 				require.Equal(t, 3, r.Code, r.Stderr)
@@ -177,7 +177,7 @@ func TestSocket_SquattedTemporaryFile(t *testing.T) {
 				require.Zero(t, p.Wait().Code, p.Stderr())
 			}
 			require.Equal(t, before, listing(t, tmp), "nothing is made or removed")
-			require.Equal(t, "precious", string(harness.Read(t, precious)))
+			require.Equal(t, "precious", string(harness.ReadFile(t, precious)))
 		})
 	}
 }
@@ -230,7 +230,7 @@ func TestClient_SquattedSocket(t *testing.T) {
 	s := systemOf(t, alice)
 	socket := filepath.Join(shared(s), "omg.sock")
 	squat(t, mallory, socket)
-	r := s.Run("omg", slices.Concat(s.Files(), []string{"--socket", socket, "search", "--limit", "1", "lib"})...)
+	r := s.Run("omg", slices.Concat(s.PathFlags(), []string{"--socket", socket, "search", "--limit", "1", "lib"})...)
 	require.Zero(t, r.Code, r.Stderr)
 	require.Regexp(t, `answering without omgd: .*the socket belongs to another user \(user 41004\)`, r.Stderr)
 

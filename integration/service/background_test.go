@@ -18,7 +18,7 @@ import (
 // stat returns the fields of /proc/PID/stat after the name: state, parent, group, session, terminal.
 func stat(t *testing.T, pid int) []string {
 	t.Helper()
-	_, rest, ok := strings.Cut(string(harness.Read(t, fmt.Sprintf("/proc/%d/stat", pid))), ") ")
+	_, rest, ok := strings.Cut(string(harness.ReadFile(t, fmt.Sprintf("/proc/%d/stat", pid))), ") ")
 	require.True(t, ok)
 	return strings.Fields(rest)
 }
@@ -41,7 +41,7 @@ func TestBackground(t *testing.T) {
 	open, err := os.Open("/etc/passwd")
 	require.NoError(t, err)
 	defer open.Close()
-	cmd := s.Command("omgd", s.Files()...)
+	cmd := s.Command("omgd", s.PathFlags()...)
 	cmd.Stdin, cmd.Stdout = side, side
 	cmd.ExtraFiles = []*os.File{open}
 	cmd.SysProcAttr.Setsid, cmd.SysProcAttr.Setctty = true, true
@@ -74,7 +74,7 @@ func TestBackground(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "/", cwd)
 
-	second := s.Run("omgd", s.Files()...)
+	second := s.Run("omgd", s.PathFlags()...)
 	require.Equal(t, 1, second.Code)
 	require.Contains(t, second.Stderr, fmt.Sprintf("omgd is already running (process %d)", first))
 	require.Equal(t, 1, strings.Count(second.Stderr, "\n"), second.Stderr)
@@ -89,8 +89,8 @@ func TestBackground(t *testing.T) {
 func TestBackground_Fails(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	harness.Write(t, s.Socket(), "mine")
-	r := s.Run("omgd", s.Files()...)
+	harness.WriteFile(t, s.Socket(), "mine")
+	r := s.Run("omgd", s.PathFlags()...)
 	require.Equal(t, 1, r.Code)
 	require.Contains(t, r.Stderr, "omgd: error: "+s.Socket()+": the path of the socket is occupied")
 	require.Equal(t, 1, strings.Count(r.Stderr, "\n"), r.Stderr)
@@ -104,9 +104,9 @@ func TestBackground_Fails(t *testing.T) {
 func TestBackground_RelativePaths(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	s.Dir = outside(s, "")
+	s.WorkDir = outside(s, "")
 	home := filepath.Base(s.Home)
-	r := s.Run("omgd", append(s.Databases(), "--socket", home+"/other.sock", "--data-dir", home+"/data")...)
+	r := s.Run("omgd", append(s.DatabaseFlags(), "--socket", home+"/other.sock", "--data-dir", home+"/data")...)
 	require.Zero(t, r.Code, r.Stderr)
 	other := pidIn(t, s.Path("other.pid")) // the PID file of a socket that is not in the default place is beside the socket
 	killLater(t, other)

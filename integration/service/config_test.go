@@ -19,11 +19,11 @@ func TestConfig_Memory(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	configure(s, "[memory]", `limit = "24MiB"`, `max_caches = "0"`)
-	d := s.Start()
+	d := s.StartDaemon()
 	require.NoError(t, d.Ask(wire.OpSearch, &wire.SearchRequest{Words: []string{"lib"}, Limit: 1}, &map[string]any{}))
 	var cleared wire.CacheClearResult
 	require.NoError(t, d.Ask(wire.OpCacheClear, nil, &cleared))
-	require.Zero(t, cleared.Cleared, "there is no room for any answer")
+	require.Zero(t, cleared.ClearedCount, "there is no room for any answer")
 }
 
 // TestConfig_Shown checks that omg config prints a file that omgd accepts. For its other output see
@@ -33,7 +33,7 @@ func TestConfig_Shown(t *testing.T) {
 	s := newSystem(t)
 	show := func(args ...string) harness.Result {
 		t.Helper()
-		return s.With("OMG_CACHE_TTL=7m").Run("omg", append([]string{"config"}, args...)...)
+		return s.WithEnv("OMG_CACHE_TTL=7m").Run("omg", append([]string{"config"}, args...)...)
 	}
 	configure(s, "[limits]", "max_connections = 7", `write_timeout = "5s"`, "[access]", `users = ["alice", "bob"]`, "typo = 1")
 	var all struct {
@@ -49,7 +49,7 @@ func TestConfig_Shown(t *testing.T) {
 	require.Contains(t, whole.Stderr, `unknown setting "access.typo"`)
 
 	configure(s, whole.Stdout)
-	d := s.Launch()
+	d := s.LaunchDaemon()
 	d.Stop()
 	require.NotContains(t, d.Stderr(), "unknown setting")
 	configure(s, "[limits]", "max_connections = true")
@@ -73,12 +73,12 @@ func TestConfig_Reload(t *testing.T) {
 	s := newSystem(t)
 	m := newManager(s)
 	configure(s, "[log]", `level = "info"`)
-	d := s.With("NOTIFY_SOCKET=" + m.path).Start()
+	d := s.WithEnv("NOTIFY_SOCKET=" + m.path).StartDaemon()
 	m.await("READY=1")
 	conn := d.Dial()
 	question := func() {
 		t.Helper()
-		require.NoError(t, conn.Get(t.Context(), wire.OpPing, nil, &struct{}{}))
+		require.NoError(t, conn.CallForResult(t.Context(), wire.OpPing, nil, &struct{}{}))
 	}
 	question()
 	// omgd logs a request before it reads the next request of the same connection. The second request makes sure that
@@ -105,7 +105,7 @@ func TestConfig_Reload(t *testing.T) {
 
 	reload("[log]", `level = "loud"`)
 	d.AwaitStderr("configuration not reloaded")
-	d.AwaitStderr(s.Config + ":2: log.level")
+	d.AwaitStderr(s.OmgConfig + ":2: log.level")
 	reload("[log]", `level = "trace"`, "[limits]", "max_connections = 7", "user_rate = 9", "[refresh]", `interval = "1h"`, "[nonsense]", "x = 1")
 	d.AwaitStderr(`unknown setting \"nonsense.x\"`)
 	require.NoError(t, ping(d.Socket))
@@ -124,7 +124,7 @@ func TestConfig_LogLevel(t *testing.T) {
 	r := omg()
 	require.Equal(t, 3, r.Code)
 	require.Contains(t, r.Stderr, "log-level needs a running omgd")
-	d := s.Start("--log-level", "warn")
+	d := s.StartDaemon("--log-level", "warn")
 	level := func(args ...string) string {
 		t.Helper()
 		r := omg(args...)
@@ -158,12 +158,12 @@ func TestConfig_Wrong(t *testing.T) {
 	for line, says := range map[string]string{
 		`level = 7`:      "log.level",
 		`level = "loud"`: "log.level",
-		`level = `:       s.Config + ":2",
+		`level = `:       s.OmgConfig + ":2",
 	} {
 		configure(s, "[log]", line)
 		r := harness.Run(t, foreground(s))
 		require.Equal(t, 2, r.Code, r.Stderr)
-		require.Contains(t, r.Stderr, s.Config+":2")
+		require.Contains(t, r.Stderr, s.OmgConfig+":2")
 		require.Contains(t, r.Stderr, says)
 		require.Empty(t, remainingFiles(s))
 	}
@@ -207,7 +207,7 @@ start --foreground 2>/tmp/text & daemon=$!
 await runs; stop; wait $daemon
 for f in syslog journal text; do sed "s/^/$f: /" /tmp/$f; done
 `
-	r := machine(newSystem(t).With("PYTHON="+need.Python(t, "socket")), script)
+	r := machine(newSystem(t).WithEnv("PYTHON="+need.Python(t, "socket")), script)
 	require.Zero(t, r.Code, r.Stderr)
 	require.Empty(t, r.Stderr)
 	require.Regexp(t, `(?m)^syslog: <30>.* omgd\[\d+\]: listening socket=/run/own/omg.sock$`, strings.ReplaceAll(r.Stdout, "|\n", "\n"))

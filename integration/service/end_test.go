@@ -15,7 +15,7 @@ func TestEnd_Signals(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
 		s := newSystem(t)
-		d := s.Launch()
+		d := s.LaunchDaemon()
 		nc := dial(t, d.Socket)
 		require.Nil(t, pingOn(t, nc))
 		d.Signal(signal)
@@ -31,7 +31,7 @@ func TestEnd_DuringTheStart(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	for range 3 {
-		for _, file := range []string{"", s.Data, s.Path("omg.lock"), s.Path("omgd.pid"), s.Socket(), s.Index("core"), s.Path("omg.status")} {
+		for _, file := range []string{"", s.Data, s.Path("omg.lock"), s.Path("omgd.pid"), s.Socket(), s.IndexPath("core"), s.Path("omg.status")} {
 			require.NoError(t, os.RemoveAll(s.Data))
 			p := harness.Start(t, foreground(s))
 			for p.Running() && file != "" { // without a pause, so that the signal is sent as soon as possible after the file appears
@@ -52,7 +52,7 @@ func TestEnd_SecondSignal(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	configure(s, "[limits]", `unread_timeout = "1h"`, `write_timeout = "1h"`)
-	d := s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h").Launch()
+	d := s.WithEnv("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h").LaunchDaemon()
 	stuck(d)
 	d.Signal(syscall.SIGTERM)
 	harness.Await(t, func() bool { return mode(d.Socket) == 0 }, "the end has begun: %s", d.Stderr)
@@ -70,7 +70,7 @@ func TestEnd_UnreadAnswer(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	configure(s, "[limits]", `unread_timeout = "200ms"`, `write_timeout = "1h"`)
-	d := s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h").Launch()
+	d := s.WithEnv("OMG_LIMITS_SHUTDOWN_TIMEOUT=1h").LaunchDaemon()
 	stuck(d)
 	d.Stop()
 	require.Contains(t, d.Stderr(), "connection closed: reply not read while other requests wait")
@@ -83,7 +83,7 @@ func TestEnd_Timeout(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	configure(s, "[limits]", `unread_timeout = "1h"`, `write_timeout = "1h"`)
-	d := s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1s").Launch()
+	d := s.WithEnv("OMG_LIMITS_SHUTDOWN_TIMEOUT=1s").LaunchDaemon()
 	stuck(d)
 	d.Signal(syscall.SIGTERM)
 	r := d.Wait()
@@ -96,7 +96,7 @@ func TestEnd_Timeout(t *testing.T) {
 func TestEnd_OtherFiles(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	harness.Write(t, s.Path("other.sock"), "")
-	s.Launch().Stop()
+	harness.WriteFile(t, s.Path("other.sock"), "")
+	s.LaunchDaemon().Stop()
 	require.Equal(t, []string{"other.sock"}, remainingFiles(s))
 }

@@ -15,7 +15,7 @@ import (
 // readResponse reads a response.
 func readResponse(t *testing.T, nc net.Conn) wire.Reply {
 	t.Helper()
-	b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+	b, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 	require.NoError(t, err)
 	r, err := wire.DecodeReply(b)
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func TestLimits_Connections(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	configure(s, "[limits]", "max_connections = 3")
-	d := s.Launch()
+	d := s.LaunchDaemon()
 	var all []net.Conn
 	for range 3 {
 		harness.Await(t, func() bool { // omgd may not have noticed yet that an earlier connection is closed
@@ -65,7 +65,7 @@ func TestLimits_HalfFrame(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	configure(s, "[limits]", `read_timeout = "50ms"`)
-	d := s.Launch()
+	d := s.LaunchDaemon()
 	silent, half := dial(t, d.Socket), dial(t, d.Socket)
 	_, err := half.Write(binary.BigEndian.AppendUint32(nil, 100))
 	require.NoError(t, err)
@@ -82,7 +82,7 @@ func TestLimits_Idle(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	configure(s, "[limits]", `idle_timeout = "500ms"`)
-	d := s.Launch()
+	d := s.LaunchDaemon()
 	_, err := dial(t, d.Socket).Read(make([]byte, 1))
 	require.ErrorIs(t, err, io.EOF)
 	d.AwaitAnswer()
@@ -93,7 +93,7 @@ func TestLimits_Write(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	configure(s, "[limits]", `write_timeout = "500ms"`)
-	d := s.Launch()
+	d := s.LaunchDaemon()
 	stuck(d)
 	d.AwaitStderr("connection closed: reply not read in time")
 	d.AwaitAnswer()

@@ -55,7 +55,7 @@ for dir in /run /var/lib /usr/share/libalpm/hooks; do [ ! -d $dir ] || mount -t 
 mount -t tmpfs -o mode=1777 none /tmp
 trap 'kill -KILL $(jobs -p) 2>/dev/null || true' EXIT
 `
-	next := s.With("PROGRAMS="+s.Bin, "DATABASES="+outside(s, ""), "OMG_CONFIG=", "OMG_SOCKET_PATH=")
+	next := s.WithEnv("PROGRAMS="+s.Bin, "DATABASES="+outside(s, ""), "OMG_CONFIG=", "OMG_SOCKET_PATH=")
 	cmd := next.Command(unshare, "--mount", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", begin+script)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return harness.Run(s.T, cmd)

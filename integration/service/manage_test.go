@@ -20,7 +20,7 @@ import (
 // omgDaemon runs "omg daemon" with further arguments.
 func omgDaemon(s *harness.System, args ...string) harness.Result {
 	s.T.Helper()
-	return s.Run("omg", slices.Concat(s.Files(), []string{"daemon"}, args)...)
+	return s.Run("omg", slices.Concat(s.PathFlags(), []string{"daemon"}, args)...)
 }
 
 // status is the output of "omg daemon status".
@@ -100,9 +100,9 @@ func TestManage(t *testing.T) {
 func TestManage_NoEnd(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	d := s.Launch()
+	d := s.LaunchDaemon()
 	suspend(t, d.PID())
-	r := omgDaemon(s.With("OMG_LIMITS_SHUTDOWN_TIMEOUT=1s"), "stop")
+	r := omgDaemon(s.WithEnv("OMG_LIMITS_SHUTDOWN_TIMEOUT=1s"), "stop")
 	require.Equal(t, 3, r.Code, r.Stderr)
 	require.Contains(t, r.Stderr, fmt.Sprintf("omgd did not stop in time (process %d): kill it with kill -KILL %d", d.PID(), d.PID()))
 	d.Signal(syscall.SIGCONT)
@@ -186,9 +186,9 @@ func TestManage_WrongPIDFile(t *testing.T) {
 func TestManage_AfterACrash(t *testing.T) {
 	t.Parallel()
 	s, other := newSystem(t), newSystem(t)
-	s.Launch().Kill()
-	running := other.Launch()
-	harness.Write(t, s.Path("omgd.pid"), fmt.Sprintln(running.PID()))
+	s.LaunchDaemon().Kill()
+	running := other.LaunchDaemon()
+	harness.WriteFile(t, s.Path("omgd.pid"), fmt.Sprintln(running.PID()))
 	require.False(t, daemonStatus(s, 1).Running)
 	r := omgDaemon(s, "stop")
 	require.Equal(t, 1, r.Code, r.Stderr)
@@ -221,18 +221,18 @@ func TestManage_SocketIsGone(t *testing.T) {
 // systemd has started is ready.
 func TestManage_Units(t *testing.T) {
 	t.Parallel()
-	s := newSystem(t).With("OMG_SOCKET_PATH=")
+	s := newSystem(t).WithEnv("OMG_SOCKET_PATH=")
 	bin, calls := outside(s, "bin"), outside(s, "calls")
 	require.NoError(t, os.MkdirAll(s.Path("systemd"), 0o755))
 	listenOn(t, s.Path("systemd", "private"))
-	harness.Write(t, s.Path(".config", "systemd", "user", "omgd.socket"), "")
+	harness.WriteFile(t, s.Path(".config", "systemd", "user", "omgd.socket"), "")
 	harness.WriteProgram(t, filepath.Join(bin, "systemctl"), `#!/bin/sh
 echo "$(basename "$0") $*" >>`+calls+`
 [ "$CODE" = 0 ] || exit "$CODE"
-case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program("omgd")}, s.Files()), " ")+`; esac
+case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program("omgd")}, s.PathFlags()), " ")+`; esac
 `)
 	daemon := func(code string, args ...string) int {
-		return s.With("PATH="+bin+":"+os.Getenv("PATH"), "CODE="+code).Run("omg", append([]string{"daemon"}, args...)...).Code
+		return s.WithEnv("PATH="+bin+":"+os.Getenv("PATH"), "CODE="+code).Run("omg", append([]string{"daemon"}, args...)...).Code
 	}
 	for _, verb := range []string{"start", "stop", "restart"} {
 		require.Zero(t, daemon("0", verb))
@@ -249,11 +249,11 @@ case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program
 	const both = " omgd.socket omgd.service"
 	require.Equal(t, []string{
 		"systemctl --user start" + both, "systemctl --user stop" + both, "systemctl --user restart" + both, "systemctl --user start" + both,
-	}, strings.Split(strings.TrimSpace(string(harness.Read(t, calls))), "\n"))
+	}, strings.Split(strings.TrimSpace(string(harness.ReadFile(t, calls))), "\n"))
 
 	// omg does not call systemd for a daemon on another socket, because systemd has not started that daemon.
 	require.NoError(t, os.Remove(calls))
-	require.Equal(t, 1, s.With("PATH="+bin).Run("omg", "--socket", s.Path("other.sock"), "daemon", "stop").Code)
+	require.Equal(t, 1, s.WithEnv("PATH="+bin).Run("omg", "--socket", s.Path("other.sock"), "daemon", "stop").Code)
 	require.NoFileExists(t, calls)
 }
 

@@ -58,10 +58,10 @@ func TestClient_Reconnects(t *testing.T) {
 		{2, 2, "the connection to omgd failed"},
 	} {
 		s := newSystem(t)
-		d := s.Start()
+		d := s.StartDaemon()
 		socket := s.Path("flaky.sock")
 		n := flaky(t, socket, d.Socket, c.breaks)
-		r := s.Run("omg", append(s.Files(), "--socket", socket, "search", "--json", "--limit", "1", "lib")...)
+		r := s.Run("omg", append(s.PathFlags(), "--socket", socket, "search", "--json", "--limit", "1", "lib")...)
 		require.Zero(t, r.Code, r.Stderr)
 		require.Equal(t, c.connections, n.Load())
 		if c.says == "" {

@@ -34,7 +34,7 @@ const (
 // and the configuration are in the directory above.
 func systemOf(t testing.TB, uid int) *harness.System {
 	t.Helper()
-	return harness.New(t).As(uid)
+	return harness.New(t).AsUser(uid)
 }
 
 func newSystem(t testing.TB) *harness.System {
@@ -48,13 +48,13 @@ func outside(s *harness.System, name string) string { return filepath.Join(filep
 // foreground returns the command of an omgd in the foreground, on the usual socket.
 func foreground(s *harness.System, args ...string) *exec.Cmd {
 	s.T.Helper()
-	return s.Command("omgd", slices.Concat([]string{"--foreground"}, s.Files(), args)...)
+	return s.Command("omgd", slices.Concat([]string{"--foreground"}, s.PathFlags(), args)...)
 }
 
 // configure writes omg's configuration.
 func configure(s *harness.System, lines ...string) {
 	s.T.Helper()
-	harness.Write(s.T, s.Config, strings.Join(lines, "\n")+"\n")
+	harness.WriteFile(s.T, s.OmgConfig, strings.Join(lines, "\n")+"\n")
 }
 
 func ping(socket string) error { return harness.Ask(socket, wire.OpPing, nil, &struct{}{}) }
@@ -84,7 +84,7 @@ func mode(path string) os.FileMode {
 // pidIn returns the process ID in a PID file.
 func pidIn(t testing.TB, path string) int {
 	t.Helper()
-	pid, err := strconv.Atoi(strings.TrimSuffix(string(harness.Read(t, path)), "\n"))
+	pid, err := strconv.Atoi(strings.TrimSuffix(string(harness.ReadFile(t, path)), "\n"))
 	require.NoError(t, err)
 	require.Greater(t, pid, 1)
 	return pid
@@ -137,7 +137,7 @@ func dial(t testing.TB, socket string) net.Conn {
 	nc, err := net.Dial("unix", socket)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = nc.Close() })
-	require.NoError(t, nc.SetDeadline(time.Now().Add(harness.Hang)))
+	require.NoError(t, nc.SetDeadline(time.Now().Add(harness.HangTimeout)))
 	return nc
 }
 
@@ -148,7 +148,7 @@ func stuck(d *harness.Daemon) net.Conn {
 	t.Helper()
 	d.AwaitReady()
 	var name string
-	for p := range fixture.Packages(fixture.Options{Packages: 200, Seed: 1}) {
+	for p := range fixture.GeneratePackages(fixture.Options{Packages: 200, Seed: 1}) {
 		name = p.Name
 		break
 	}

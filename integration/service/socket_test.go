@@ -55,7 +55,7 @@ func TestSocket_Modes(t *testing.T) {
 				}
 			}
 		}()
-		d := s.Serve(withUmask(t, foreground(s), "000"), s.Socket())
+		d := s.StartDaemonCommand(withUmask(t, foreground(s), "000"), s.Socket())
 		d.AwaitReady()
 		harness.Await(t, func() bool { return mode(s.Path("omg.status")) != 0 }, "omgd writes its status file")
 		close(stop)
@@ -88,7 +88,7 @@ func TestSocket_Umasks(t *testing.T) {
 		t.Run(umask, func(t *testing.T) {
 			s := newSystem(t)
 			socket := s.Path("new", "x.sock")
-			d := s.Serve(withUmask(t, foreground(s, "--socket", socket), umask), socket)
+			d := s.StartDaemonCommand(withUmask(t, foreground(s, "--socket", socket), umask), socket)
 			require.Equal(t, fs.FileMode(0o600), mode(socket))
 			require.Equal(t, fs.FileMode(0o755), mode(filepath.Dir(socket)))
 			d.Stop()
@@ -112,12 +112,12 @@ func TestSocket_Places(t *testing.T) {
 		{"runtime directory", "", "", system.Path("omg.sock")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := system.For(t).With("OMG_SOCKET_PATH=" + c.env)
+			s := system.ForSubtest(t).WithEnv("OMG_SOCKET_PATH=" + c.env)
 			var flags []string
 			if c.flag != "" {
 				flags = []string{"--socket", c.flag}
 			}
-			d := s.Serve(foreground(s, flags...), c.want)
+			d := s.StartDaemonCommand(foreground(s, flags...), c.want)
 			d.AwaitReady()
 			r := s.Run("omg", append([]string{"search", "--json", "--limit", "1", "lib"}, flags...)...)
 			require.Zero(t, r.Code, r.Stderr)
@@ -161,7 +161,7 @@ func TestSocket_OneOfTwo(t *testing.T) {
 func TestSocket_Stale(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	d := s.Launch()
+	d := s.LaunchDaemon()
 	harness.Await(t, func() bool { return mode(s.Path("omg.status")) != 0 }, "omgd writes its status file")
 	d.Kill()
 	there := remainingFiles(s)
@@ -171,7 +171,7 @@ func TestSocket_Stale(t *testing.T) {
 	for _, name := range half {
 		require.NoError(t, os.WriteFile(s.Path(name), []byte("x"), 0o600))
 	}
-	d = s.Start()
+	d = s.StartDaemon()
 	require.Equal(t, d.PID(), pid(s))
 	d.Stop()
 	require.Empty(t, remainingFiles(s))

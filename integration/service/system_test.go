@@ -142,7 +142,7 @@ func TestSystem_Rate(t *testing.T) {
 	need.Root(t)
 	s := harness.New(t) // in a directory that all may enter
 	configure(s, "[limits]", "user_rate = 5")
-	d := s.Start("--system")
+	d := s.StartDaemon("--system")
 	refusals := func(uid, requests int) (refused int) {
 		t.Helper()
 		var nc net.Conn

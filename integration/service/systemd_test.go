@@ -74,7 +74,7 @@ func TestNotify(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	m := newManager(s)
-	d := s.Serve(foreground(s.With("NOTIFY_SOCKET="+m.path)), s.Socket())
+	d := s.StartDaemonCommand(foreground(s.WithEnv("NOTIFY_SOCKET="+m.path)), s.Socket())
 	m.await("READY=1")
 	require.NoError(t, ping(d.Socket), "ready means that it answers")
 	require.Contains(t, m.await("STATUS=200 packages"), "generation ")
@@ -90,7 +90,7 @@ func TestWatchdog(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	m := newManager(s)
-	d := s.With("NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=20000").Launch()
+	d := s.WithEnv("NOTIFY_SOCKET="+m.path, "WATCHDOG_USEC=20000").LaunchDaemon()
 	for range 5 {
 		m.await("WATCHDOG=1")
 	}
@@ -170,7 +170,7 @@ func TestActivation_Again(t *testing.T) {
 	before := listing(t, s.Home)
 	for range 3 {
 		early := dial(t, s.Socket()) // before there is a daemon
-		d := s.Serve(activated(t, foreground(s), "1", f), s.Socket())
+		d := s.StartDaemonCommand(activated(t, foreground(s), "1", f), s.Socket())
 		require.Nil(t, pingOn(t, early))
 		require.Equal(t, d.PID(), pid(s))
 		d.Stop()
@@ -205,7 +205,7 @@ func TestActivation_Refused(t *testing.T) {
 	require.Equal(t, 3, r.Code)
 	require.Equal(t, "omgd: error: expected one listening unix stream socket from the service manager, not 99999999999\n", r.Stderr)
 
-	r = s.With("LISTEN_FDS=1", "LISTEN_PID=1").Run("omgd", s.Files()...)
+	r = s.WithEnv("LISTEN_FDS=1", "LISTEN_PID=1").Run("omgd", s.PathFlags()...)
 	require.Equal(t, 2, r.Code)
 	require.Contains(t, r.Stderr, "needs --foreground")
 }

@@ -21,7 +21,7 @@ func TestSystemUnits(t *testing.T) {
 	prefix := installed(s)
 	var units strings.Builder
 	for _, name := range []string{"omgd.socket", "omgd.service", "omg-index.service"} {
-		text := harness.Read(t, filepath.Join(prefix, "lib/systemd/system", name))
+		text := harness.ReadFile(t, filepath.Join(prefix, "lib/systemd/system", name))
 		units.WriteString("cat >/run/units/" + name + " <<'END'\n" + strings.ReplaceAll(string(text), prefix+"/bin", "/mnt") + "END\n")
 	}
 	r := machine(s, `

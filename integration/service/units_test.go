@@ -21,7 +21,7 @@ func installed(s *harness.System) string {
 	require.NoError(s.T, os.Mkdir(prefix, 0o755))
 	require.NoError(s.T, os.Symlink(s.Bin, filepath.Join(prefix, "bin")))
 	cmd := exec.Command("make", "--no-print-directory", "-s", "install-units", "PREFIX="+prefix, "HOOKDIR="+prefix+"/share/libalpm/hooks")
-	cmd.Dir = harness.Root(s.T)
+	cmd.Dir = harness.ProjectRoot(s.T)
 	for _, v := range os.Environ() { // if make has started the tests, its variables would affect this run of make
 		if !strings.HasPrefix(v, "MAKE") && !strings.HasPrefix(v, "MFLAGS=") {
 			cmd.Env = append(cmd.Env, v)
@@ -59,10 +59,10 @@ func TestUnits_Verified(t *testing.T) {
 		"lib/sysusers.d/omg.conf", "lib/tmpfiles.d/omg.conf", "share/libalpm/hooks/omg-index.hook",
 	}, files(t, prefix))
 	for _, path := range files(t, prefix) {
-		require.NotContains(t, string(harness.Read(t, filepath.Join(prefix, path))), "@BINDIR@", path)
+		require.NotContains(t, string(harness.ReadFile(t, filepath.Join(prefix, path))), "@BINDIR@", path)
 		require.Equal(t, os.FileMode(0o644), mode(filepath.Join(prefix, path)))
 		if filepath.Ext(path) == ".service" {
-			require.Regexp(t, `(?m)^MemoryMax=.*\nTasksMax=`, string(harness.Read(t, filepath.Join(prefix, path))), path)
+			require.Regexp(t, `(?m)^MemoryMax=.*\nTasksMax=`, string(harness.ReadFile(t, filepath.Join(prefix, path))), path)
 		}
 	}
 	for _, kind := range []string{"system", "user"} {
@@ -80,7 +80,7 @@ func TestUnits_Verified(t *testing.T) {
 		require.Zero(t, r.Code, "%s is exposed by more than %s tenths\n%s%s", unit, most, r.Stdout, r.Stderr)
 	}
 	for _, option := range []string{"PrivateUsers", "DynamicUser"} {
-		require.NotContains(t, string(harness.Read(t, filepath.Join(prefix, "lib/systemd/user/omgd.service"))), option, "it would make peers nobody")
+		require.NotContains(t, string(harness.ReadFile(t, filepath.Join(prefix, "lib/systemd/user/omgd.service"))), option, "it would make peers nobody")
 	}
 }
 
@@ -101,7 +101,7 @@ func TestUnits_SystemUser(t *testing.T) {
 		r := s.Run(args[0], append(args[1:], "--root="+root)...)
 		require.Zero(t, r.Code, r.Stderr)
 	}
-	require.Regexp(t, `(?m)^omg:x?[^:]*:\d+:\d+:package daemon:/var/lib/omg:/usr/s?bin/nologin$`, string(harness.Read(t, filepath.Join(root, "etc/passwd"))))
+	require.Regexp(t, `(?m)^omg:x?[^:]*:\d+:\d+:package daemon:/var/lib/omg:/usr/s?bin/nologin$`, string(harness.ReadFile(t, filepath.Join(root, "etc/passwd"))))
 	for _, dir := range []string{"run/omg", "var/lib/omg"} {
 		fi, err := os.Stat(filepath.Join(root, dir))
 		require.NoError(t, err)
@@ -120,10 +120,10 @@ func TestUserUnits(t *testing.T) {
 	units := s.Path(".config/systemd/user")
 	require.NoError(t, os.CopyFS(units, os.DirFS(filepath.Join(prefix, "lib/systemd/user"))))
 	for _, target := range []string{"default", "basic", "sockets", "shutdown"} {
-		harness.Write(t, filepath.Join(units, target+".target"), "[Unit]\nDefaultDependencies=no\n")
+		harness.WriteFile(t, filepath.Join(units, target+".target"), "[Unit]\nDefaultDependencies=no\n")
 	}
-	harness.Write(t, filepath.Join(units, "omgd.service.d/test.conf"), "[Service]\nTimeoutStartSec=infinity\nTimeoutStopSec=infinity\nWatchdogSec=1h\nExecStart=\nExecStart="+
-		prefix+"/bin/omgd --foreground "+strings.Join(s.Files(), " ")+"\n")
+	harness.WriteFile(t, filepath.Join(units, "omgd.service.d/test.conf"), "[Service]\nTimeoutStartSec=infinity\nTimeoutStopSec=infinity\nWatchdogSec=1h\nExecStart=\nExecStart="+
+		prefix+"/bin/omgd --foreground "+strings.Join(s.PathFlags(), " ")+"\n")
 	const script = awaiting + `
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 none /run; mkdir -p /run/systemd/system
@@ -159,9 +159,9 @@ omg status --format '{{.generation}}' >/dev/null; echo "asked again: $?"; anothe
 omg daemon stop; echo "stopped: $?"; systemctl --user is-active omgd.socket omgd.service
 ls "$XDG_RUNTIME_DIR" | grep omg
 `
-	next := s.With("BIN="+prefix+"/bin", "SYSTEMD="+systemd, "UNITS="+units, "SYSTEMD_UNIT_PATH="+units, "OMG_SOCKET_PATH=",
+	next := s.WithEnv("BIN="+prefix+"/bin", "SYSTEMD="+systemd, "UNITS="+units, "SYSTEMD_UNIT_PATH="+units, "OMG_SOCKET_PATH=",
 		"SYSTEMD_LOG_TARGET=console", "SYSTEMD_LOG_LEVEL=warning")
-	r := next.Tool("unshare", "--mount", "--cgroup", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script)
+	r := next.RunTool("unshare", "--mount", "--cgroup", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script)
 	for _, want := range []string{
 		"listens: 0\nbefore: 0\n", "packages: 200\n", " is running (process ", "it says how it goes\n",
 		"after a kill: another\n", "after a hang: another\n", "restarted: another\n",
@@ -186,7 +186,7 @@ func TestHook(t *testing.T) {
 	for _, name := range []string{"pacman", "bsdtar", "runuser"} {
 		need.Program(t, name)
 	}
-	hook := harness.Read(t, filepath.Join(harness.Root(t), "packaging/hooks/omg-index.hook.in"))
+	hook := harness.ReadFile(t, filepath.Join(harness.ProjectRoot(t), "packaging/hooks/omg-index.hook.in"))
 	r := machine(newSystem(t), `
 mkdir -p /tmp/hooks /tmp/bin /tmp/cache /tmp/db/local
 cat >/tmp/hooks/omg-index.hook <<'END'

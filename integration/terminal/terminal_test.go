@@ -30,7 +30,7 @@ const shown = 50
 
 // way is one way in which omg gets an answer.
 type way struct {
-	harness.Way
+	harness.AnswerWay
 	// note is the note on standard error with which omg says that it uses this way.
 	note string
 }
@@ -40,20 +40,20 @@ type way struct {
 func ways(t *testing.T) []way {
 	t.Helper()
 	need.Terminal(t)
-	s := harness.New(t, harness.Env("TERM=xterm-256color"), harness.Generated(fixture.Options{Packages: 3000, Installed: 300, Seed: 1}))
+	s := harness.New(t, harness.WithEnv("TERM=xterm-256color"), harness.WithGenerated(fixture.Options{Packages: 3000, Installed: 300, Seed: 1}))
 	all := make([]way, 3)
-	for i, y := range s.Ways() {
-		all[i] = way{Way: y}
+	for i, y := range s.AnswerWays() {
+		all[i] = way{AnswerWay: y}
 	}
 	all[2].note = "omg: note: no index, so omg read the databases themselves (slower): omg-index build creates one\n"
 	return all
 }
 
 // forTest returns a copy of the way for a subtest.
-func (y way) forTest(t *testing.T) way { return way{y.For(t), y.note} }
+func (y way) forTest(t *testing.T) way { return way{y.ForSubtest(t), y.note} }
 
 // with returns a copy of the way with additional environment variables.
-func (y way) with(env ...string) way { return way{y.With(env...), y.note} }
+func (y way) with(env ...string) way { return way{y.WithEnv(env...), y.note} }
 
 // stream is a set of omg's output streams: those that are connected to the terminal.
 type stream int
@@ -341,7 +341,7 @@ func testReaderGoes(t *testing.T, all []way) {
 // TestOmg_Interrupted types Ctrl-C while omg waits for a daemon that does not answer.
 func TestOmg_Interrupted(t *testing.T) {
 	need.Terminal(t)
-	s := harness.New(t, harness.NoDatabases())
+	s := harness.New(t, harness.WithoutDatabases())
 	l, err := net.Listen("unix", s.Socket())
 	require.NoError(t, err)
 	defer l.Close()

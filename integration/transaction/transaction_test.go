@@ -41,17 +41,17 @@ func newSystem(t *testing.T) *system {
 	need.Program(t, "pacman")
 	need.Program(t, "repo-add")
 	need.Root(t)
-	s := &system{System: harness.New(t, harness.NoDatabases(), harness.Env("OMG_REFRESH_INTERVAL=24h"))}
+	s := &system{System: harness.New(t, harness.WithoutDatabases(), harness.WithEnv("OMG_REFRESH_INTERVAL=24h"))}
 	s.root, s.repo = s.Path("root"), s.Path("repo")
 	for _, dir := range []string{s.root, filepath.Join(s.DB, "sync"), s.repo} {
 		require.NoError(t, os.MkdirAll(dir, 0o755))
 	}
-	harness.Write(t, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
-	harness.Write(t, s.Conf, fmt.Sprintf("[options]\nArchitecture = x86_64\nSigLevel = Never\n"+
+	harness.WriteFile(t, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
+	harness.WriteFile(t, s.PacmanConf, fmt.Sprintf("[options]\nArchitecture = x86_64\nSigLevel = Never\n"+
 		"CacheDir = %[1]s/cache/\nLogFile = %[1]s/log\nHookDir = %[1]s/hooks/\nGPGDir = %[1]s/gpg/\n[test]\nServer = file://%[2]s\n", s.Home, s.repo))
 	s.publish(pkg{name: "base-lib", version: "1-1"}, pkg{name: "tool", version: "1-1", depends: []string{"base-lib"}})
 	s.pacman("-Sy")
-	s.omgd = s.Launch()
+	s.omgd = s.LaunchDaemon()
 	s.conn = s.omgd.Dial()
 	return s
 }
@@ -59,7 +59,7 @@ func newSystem(t *testing.T) *system {
 // restart starts omgd again and returns its first status.
 func (s *system) restart() (r wire.StatusResult) {
 	s.T.Helper()
-	p := harness.Start(s.T, s.Command("omgd", append(s.Files(), "--foreground", "--socket", s.Socket())...))
+	p := harness.Start(s.T, s.Command("omgd", append(s.PathFlags(), "--foreground", "--socket", s.Socket())...))
 	s.omgd = &harness.Daemon{Process: p, System: s.System, Socket: s.Socket()}
 	harness.Await(s.T, func() bool { return !p.Running() || s.omgd.Ask(wire.OpStatus, nil, &r) == nil }, "omgd answers; so far omgd has printed: %s", p.Stderr)
 	require.True(s.T, p.Running(), p.Stderr())
@@ -90,10 +90,10 @@ func (s *system) publish(packages ...pkg) {
 		}
 		require.NoError(s.T, tape.Close())
 		path := filepath.Join(s.repo, p.name+"-"+p.version+"-any.pkg.tar.gz")
-		harness.Write(s.T, path, harness.Gzip(s.T, archive.Bytes()))
+		harness.WriteFile(s.T, path, harness.Gzip(s.T, archive.Bytes()))
 		args = append(args, path)
 	}
-	got := s.Tool("repo-add", args...)
+	got := s.RunTool("repo-add", args...)
 	require.Zero(s.T, got.Code, got.Stderr)
 }
 
@@ -108,7 +108,7 @@ func (s *system) pacman(args ...string) {
 func (s *system) counts() string {
 	var r wire.StatusResult
 	var refused *wire.Error
-	if err := s.conn.Get(context.Background(), wire.OpStatus, nil, &r); errors.As(err, &refused) && refused.Code == wire.CodeNotReady {
+	if err := s.conn.CallForResult(context.Background(), wire.OpStatus, nil, &r); errors.As(err, &refused) && refused.Code == wire.CodeNotReady {
 		return refused.Message
 	} else if err != nil {
 		return err.Error()
@@ -142,7 +142,7 @@ func (s *system) await(counts string, explicit ...string) {
 	s.T.Helper()
 	harness.Await(s.T, func() bool { return s.counts() == counts }, "omgd counts %s instead of %s; so far omgd has printed: %s", counts, s.counts, s.omgd.Stderr)
 	var r wire.ExplicitResult
-	require.NoError(s.T, s.conn.Get(s.T.Context(), wire.OpExplicit, nil, &r))
+	require.NoError(s.T, s.conn.CallForResult(s.T.Context(), wire.OpExplicit, nil, &r))
 	require.Equal(s.T, explicit, append([]string(nil), r.Names...))
 	s.awaitFile(counts)
 	require.Equal(s.T, counts, s.counts())
@@ -179,7 +179,7 @@ func TestRefresh_Killed(t *testing.T) {
 		stored := explicit[i%2]
 		s.awaitFile(stored)
 		// Replacing a database by a file with the same content makes omgd refresh.
-		harness.Replace(t, s.Sync("test"), harness.Read(t, s.Sync("test")))
+		harness.ReplaceFile(t, s.SyncDBPath("test"), harness.ReadFile(t, s.SyncDBPath("test")))
 		s.pacman("-D", []string{"--asexplicit", "--asdeps"}[i%2], "base-lib")
 		time.Sleep(time.Duration(rng.Int64N(int64(span)))) // a random moment
 		s.omgd.Kill()
@@ -194,8 +194,8 @@ func TestRefresh_Killed(t *testing.T) {
 	}
 	t.Logf("%d kills; %d times the first answer was the stored status, else already a new one", times, fromStore)
 	s.omgd.Stop()
-	require.Equal(t, []string{"cache.pebble", "index"}, harness.Names(t, s.Data))
-	require.Equal(t, []string{"test.omgidx", "test.omgidx.origin"}, harness.Names(t, s.Indexes()))
+	require.Equal(t, []string{"cache.pebble", "index"}, harness.ListDir(t, s.Data))
+	require.Equal(t, []string{"test.omgidx", "test.omgidx.origin"}, harness.ListDir(t, s.IndexDir()))
 }
 
 // TestRefresh_Transactions makes pacman install, upgrade and remove packages.
@@ -233,9 +233,9 @@ func TestRefresh_Transactions(t *testing.T) {
 func (s *system) search(name string) string {
 	s.T.Helper()
 	var r wire.SearchResult
-	require.NoError(s.T, s.conn.Get(s.T.Context(), wire.OpSearch, &wire.SearchRequest{Words: []string{"name:" + name}}, &r))
+	require.NoError(s.T, s.conn.CallForResult(s.T.Context(), wire.OpSearch, &wire.SearchRequest{Words: []string{"name:" + name}}, &r))
 	require.Len(s.T, r.Packages, 1)
-	return r.Packages[0].Installed
+	return r.Packages[0].InstalledVersion
 }
 
 // watchForMixtures requests the list of installed packages all the time, and fails if an answer is not in the parameter
@@ -252,7 +252,7 @@ func (s *system) watchForMixtures(truths ...[]string) (stop func()) {
 			default:
 			}
 			var r wire.InstalledResult
-			if err := conn.Get(context.Background(), wire.OpInstalled, &wire.InstalledRequest{}, &r); err != nil {
+			if err := conn.CallForResult(context.Background(), wire.OpInstalled, &wire.InstalledRequest{}, &r); err != nil {
 				s.T.Error(err)
 				return
 			}
@@ -278,7 +278,7 @@ func TestStatus_LeftOverLock(t *testing.T) {
 	s.pacman("-S", "tool")
 	s.await("2 1 0 0", "tool")
 	lock := filepath.Join(s.DB, "db.lck")
-	harness.Write(t, lock, "")
+	harness.WriteFile(t, lock, "")
 	old := time.Now().Add(-2 * time.Minute)
 	for _, p := range []string{lock, filepath.Join(s.DB, "local"), filepath.Join(s.DB, "sync")} {
 		require.NoError(t, os.Chtimes(p, old, old))

@@ -58,7 +58,7 @@ func (a *measurements) request(uid int, socket, op string, request any) {
 			return err
 		}
 		defer nc.Close()
-		_ = nc.SetDeadline(time.Now().Add(harness.Hang))
+		_ = nc.SetDeadline(time.Now().Add(harness.HangTimeout))
 		_, err = ask(nc, op, request)
 		return err
 	})
@@ -168,8 +168,8 @@ func startAttackedDaemon(t *testing.T, soak bool) *attackTest {
 	}
 	limits = append(limits, "OMG_LIMITS_USER_RATE=1000", "OMG_LIMITS_UNREAD_TIMEOUT=1s", "OMG_AUR_ENABLED=true",
 		"OMG_AUR_URL="+w.aur.URL, fmt.Sprint("OMG_AUR_LIVE_MAX_PER_DAY=", maxLivePerDay), "OMG_AUR_INTERVAL=24h")
-	s := harness.New(t, harness.Generated(fixture.Options{Packages: count, Installed: 100, Seed: 1}), harness.Env(append(unlimited, limits...)...))
-	w.d = s.Start("--system")
+	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: count, Installed: 100, Seed: 1}), harness.WithEnv(append(unlimited, limits...)...))
+	w.d = s.StartDaemon("--system")
 	return w
 }
 

@@ -56,8 +56,8 @@ var unlimited = []string{"OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEO
 func serve(t *testing.T, variables ...string) *harness.Daemon {
 	t.Helper()
 	need.Root(t)
-	s := harness.New(t, harness.Generated(fixture.Options{Packages: packages, Installed: 100, Seed: 1}), harness.Env(append(unlimited, variables...)...))
-	return s.Start("--system")
+	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: packages, Installed: 100, Seed: 1}), harness.WithEnv(append(unlimited, variables...)...))
+	return s.StartDaemon("--system")
 }
 
 // asUser calls the function fn on a thread that has the effective user ID uid during the call.
@@ -107,7 +107,7 @@ func dial(t *testing.T, uid int, d *harness.Daemon) *net.UnixConn {
 	t.Helper()
 	nc, err := connect(uid, d.Socket)
 	require.NoError(t, err)
-	require.NoError(t, nc.SetDeadline(time.Now().Add(harness.Hang)))
+	require.NoError(t, nc.SetDeadline(time.Now().Add(harness.HangTimeout)))
 	t.Cleanup(func() { _ = nc.Close() })
 	return nc
 }
@@ -123,7 +123,7 @@ func frame(id uint64, op string, request any) []byte {
 
 // reply reads and decodes one chunk of a reply.
 func reply(nc net.Conn) (wire.Reply, error) {
-	b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+	b, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -166,7 +166,7 @@ func metric(t *testing.T, d *harness.Daemon, name string) int {
 // in MiB.
 func memory(t *testing.T, d *harness.Daemon, field string) int {
 	t.Helper()
-	for line := range strings.Lines(string(harness.Read(t, filepath.Join("/proc", fmt.Sprint(d.PID()), "status")))) {
+	for line := range strings.Lines(string(harness.ReadFile(t, filepath.Join("/proc", fmt.Sprint(d.PID()), "status")))) {
 		var kb int
 		if _, err := fmt.Sscanf(line, field+": %d kB", &kb); err == nil {
 			return kb >> 10
@@ -414,7 +414,7 @@ func endless(i int) *wire.SearchRequest {
 // processorTime returns the processor time that a daemon has used.
 func processorTime(t *testing.T, d *harness.Daemon) time.Duration {
 	t.Helper()
-	stat := string(harness.Read(t, filepath.Join("/proc", fmt.Sprint(d.PID()), "stat")))
+	stat := string(harness.ReadFile(t, filepath.Join("/proc", fmt.Sprint(d.PID()), "stat")))
 	fields := strings.Fields(stat[strings.LastIndex(stat, ")")+1:]) // the fields after the program's name, beginning with the third field
 	ticks, err := strconv.Atoi(fields[14-3])
 	require.NoError(t, err)
@@ -467,8 +467,8 @@ func TestRoot_FollowsNoUser(t *testing.T) {
 	require.NoError(t, os.Chown(data, mallory, mallory))
 	require.NoError(t, os.Lchown(filepath.Join(data, "index"), mallory, mallory))
 	for _, r := range []harness.Result{
-		s.Run("omg-index", append([]string{"build"}, append(s.Databases(), "--data-dir", data)...)...),
-		s.Run("omgd", append([]string{"--foreground", "--socket", s.Socket()}, append(s.Databases(), "--data-dir", data)...)...),
+		s.Run("omg-index", append([]string{"build"}, append(s.DatabaseFlags(), "--data-dir", data)...)...),
+		s.Run("omgd", append([]string{"--foreground", "--socket", s.Socket()}, append(s.DatabaseFlags(), "--data-dir", data)...)...),
 	} {
 		require.NotZero(t, r.Code)
 		require.Contains(t, r.Stderr, "belongs to user "+strconv.Itoa(mallory))

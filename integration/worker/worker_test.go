@@ -28,7 +28,7 @@ type system struct {
 
 func newSystem(t *testing.T) *system {
 	t.Helper()
-	s := &system{System: harness.New(t, harness.Generated(fixture.Options{Packages: 300, Seed: 3, Installed: 40}))}
+	s := &system{System: harness.New(t, harness.WithGenerated(fixture.Options{Packages: 300, Seed: 3, Installed: 40}))}
 	s.Bin = s.Path("bin")
 	harness.CopyPrograms(t, s.Bin)
 	return s
@@ -45,7 +45,7 @@ func build(t *testing.T, out string, libalpm bool) {
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=1", "CGO_CFLAGS=-O2 -g -D__alpm_list_t=_alpm_list_t -D__alpm_handle_t=_alpm_handle_t")
 	}
 	cmd.Args = append(cmd.Args, "./omgd/alpm-worker")
-	cmd.Dir = harness.Root(t)
+	cmd.Dir = harness.ProjectRoot(t)
 	printed, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(printed))
 }
@@ -55,7 +55,7 @@ func built(t *testing.T, libalpm bool) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "worker")
 	build(t, path, libalpm)
-	return harness.Read(t, path)
+	return harness.ReadFile(t, path)
 }
 
 // install installs the content of a program file, or a script, as the worker beside omgd.
@@ -75,13 +75,13 @@ func (s *system) change() {
 	require.NoError(s.T, err)
 	require.NotEmpty(s.T, descs)
 	s.changes++
-	before, rest, ok := strings.Cut(string(harness.Read(s.T, descs[0])), "%DESC%\n")
+	before, rest, ok := strings.Cut(string(harness.ReadFile(s.T, descs[0])), "%DESC%\n")
 	require.True(s.T, ok)
 	_, after, _ := strings.Cut(rest, "\n")
 	// This change resembles pacman -D: it writes to a desc in place, and creates and removes the lock.
 	lock := filepath.Join(s.DB, "db.lck")
-	harness.Write(s.T, lock, "")
-	harness.Write(s.T, descs[0], fmt.Sprintf("%s%%DESC%%\nchanged %d times\n%s", before, s.changes, after))
+	harness.WriteFile(s.T, lock, "")
+	harness.WriteFile(s.T, descs[0], fmt.Sprintf("%s%%DESC%%\nchanged %d times\n%s", before, s.changes, after))
 	require.NoError(s.T, os.Remove(lock))
 }
 
@@ -147,13 +147,13 @@ func TestWorker_Faults(t *testing.T) {
 	whole, stub := built(t, true), built(t, false)
 	s := newSystem(t)
 	nested, rubbish := s.Path("nested"), s.Path("rubbish")
-	harness.Write(t, nested, wire.EndFrame(append(wire.BeginFrame(nil), strings.Repeat("\x91", 100_000)...), 0))
+	harness.WriteFile(t, nested, wire.EndFrame(append(wire.BeginFrame(nil), strings.Repeat("\x91", 100_000)...), 0))
 	bytes := make([]byte, 100_000)
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(bytes)
-	harness.Write(t, rubbish, bytes)
+	harness.WriteFile(t, rubbish, bytes)
 
 	s.install(whole)
-	d := s.Start()
+	d := s.StartDaemon()
 	awaitHealthy(t, d)
 	version := regexp.MustCompile(`(?m)^ok +libalpm +[0-9]+\.[0-9.]+$`)
 	harness.Await(t, func() bool { return version.MatchString(d.Omg("doctor").Stdout) }, "doctor knows libalpm's version")
@@ -174,8 +174,8 @@ func TestWorker_Faults(t *testing.T) {
 		{"a gigabyte", script("printf '\\000\\017\\377\\377'; head -c 1073741824 /dev/zero"), "omg-alpm-worker"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := &system{System: s.For(t), changes: s.changes}
-			s.requireNamed(t, d.For(t), c.worker, whole, c.text)
+			s := &system{System: s.ForSubtest(t), changes: s.changes}
+			s.requireNamed(t, d.ForSubtest(t), c.worker, whole, c.text)
 		})
 		s.changes += 2
 	}
@@ -187,7 +187,7 @@ func TestWorker_Hangs(t *testing.T) {
 	s := newSystem(t)
 	whole := built(t, true)
 	s.install(whole)
-	d := s.Start()
+	d := s.StartDaemon()
 	awaitHealthy(t, d)
 	s.requireNamed(t, d, script("exec sleep 3600"), whole, "timed out")
 }
@@ -199,9 +199,9 @@ func TestWorker_Differs(t *testing.T) {
 	need.Program(t, "pacman")
 	s := newSystem(t)
 	build(t, s.Path("real"), true)
-	whole := harness.Read(t, s.Path("real"))
+	whole := harness.ReadFile(t, s.Path("real"))
 	s.install(whole)
-	d := s.Start()
+	d := s.StartDaemon()
 	awaitHealthy(t, d)
 	before := ask(d)
 
@@ -226,7 +226,7 @@ func TestWorker_Differs(t *testing.T) {
 		{"outdated --no-aur", "-Qu"},
 		{"installed -q", "-Qq"},
 	} {
-		want := s.Tool("pacman", "--config", s.Conf, "-b", other, q.pacman)
+		want := s.RunTool("pacman", "--config", s.PacmanConf, "-b", other, q.pacman)
 		require.Equal(t, want.Stdout, d.Omg(strings.Fields(q.omg)...).Stdout, q.omg)
 	}
 	status := d.Omg("status").Stdout
@@ -254,7 +254,7 @@ func TestWorker_Recovers(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
 	whole := built(t, true)
-	d := s.Start()
+	d := s.StartDaemon()
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return strings.Contains(part(r), "omg-alpm-worker is missing") }, "no worker")
 	before := d.Status().Generation
 	require.NotZero(t, before)
@@ -273,7 +273,7 @@ func TestWorker_SearchAndInfo(t *testing.T) {
 	s.install(built(t, true))
 	index := s.Program("omg-index")
 	require.NoError(t, os.Rename(index, s.Path("omg-index")))
-	d := s.Launch()
+	d := s.LaunchDaemon()
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return r.Counts.Installed != nil && !r.Stale }, "what is installed, which needs no index")
 	require.Zero(t, d.Omg("explicit", "-q").Code)
 
@@ -282,12 +282,12 @@ func TestWorker_SearchAndInfo(t *testing.T) {
 		require.NotContains(t, r.Stderr, "answering without", "omgd answers itself")
 		return r
 	}
-	name := s.Direct("search", "-q", "lib").Lines()[0]
+	name := s.RunWithoutDaemon("search", "-q", "lib").Lines()[0]
 	for _, q := range []string{
 		"search lib", "search -q lib", "search -x ^lib.*s$", "search name:lib desc:a", "search -q c++", "search repo:core lib",
 		"info " + name, "info core/" + name, "search --limit 3 lib",
 	} {
-		want, got := s.Direct(strings.Fields(q)...), ask(strings.Fields(q)...)
+		want, got := s.RunWithoutDaemon(strings.Fields(q)...), ask(strings.Fields(q)...)
 		require.Equal(t, want.Stdout, got.Stdout, "%q: %s", q, got.Stderr)
 		require.Equal(t, want.Code, got.Code, "%q", q)
 	}
@@ -301,5 +301,5 @@ func TestWorker_SearchAndInfo(t *testing.T) {
 		return r.Index.Packages == 300
 	}, "the index")
 	require.Contains(t, d.Omg("status").Stdout, "300 packages")
-	require.Equal(t, s.Direct("search", "lib").Stdout, ask("search", "lib").Stdout)
+	require.Equal(t, s.RunWithoutDaemon("search", "lib").Stdout, ask("search", "lib").Stdout)
 }

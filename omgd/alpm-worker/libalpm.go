@@ -30,7 +30,7 @@ import (
 // answer answers a request that checkRequest() has accepted.
 func answer(op string, req *alpmproto.Request) (*alpmproto.Reply, error) {
 	a := &alpmproto.Reply{LibAlpm: alpm.Version()}
-	s, err := open(req)
+	s, err := openSession(req)
 	if err != nil {
 		return nil, err
 	}
@@ -55,43 +55,43 @@ func answer(op string, req *alpmproto.Request) (*alpmproto.Reply, error) {
 // session has an open libalpm handle and the sync databases of one request.
 type session struct {
 	handle *alpm.Handle
-	dbs    []database
-	// logged is the first error that libalpm has logged since load last emptied this field.
-	logged string
+	dbs    []syncDatabase
+	// firstLoggedError is the first error that libalpm has logged since loadSyncDB last emptied this field.
+	firstLoggedError string
 }
 
-type database struct {
+type syncDatabase struct {
 	alpmproto.Database
 	usage alpm.Usage
 	db    alpm.IDB // nil if the database could not be read
 }
 
-// open opens the databases of a request. A sync database that cannot be read is not an error of open: its
+// openSession opens the databases of a request. A sync database that cannot be read is not an error of openSession: its
 // field Err has the reason.
-func open(req *alpmproto.Request) (*session, error) {
-	if err := checkLocal(req.Path); err != nil {
+func openSession(req *alpmproto.Request) (*session, error) {
+	if err := checkLocal(req.DBPath); err != nil {
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "%v", err)
 	}
-	locale.UTF8() // without a UTF-8 locale, libalpm fails on names beyond ASCII
-	handle, err := alpm.Initialize("/", req.Path)
+	locale.SetUTF8() // without a UTF-8 locale, libalpm fails on names beyond ASCII
+	handle, err := alpm.Initialize("/", req.DBPath)
 	if err != nil {
-		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot open %.200s: %v", req.Path, err)
+		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot open %.200s: %v", req.DBPath, err)
 	}
 	s := &session{handle: handle}
-	handle.SetLogCallback(logFirst, s)
+	handle.SetLogCallback(keepFirstError, s)
 	for _, pattern := range req.IgnorePkg {
-		err = firstOf(err, handle.AddIgnorePkg(pattern))
+		err = firstError(err, handle.AddIgnorePkg(pattern))
 	}
 	for _, pattern := range req.IgnoreGroup {
-		err = firstOf(err, handle.AddIgnoreGroup(pattern))
+		err = firstError(err, handle.AddIgnoreGroup(pattern))
 	}
 	if err != nil {
 		_ = handle.Release()
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm: %v", err)
 	}
 	for _, repo := range req.Repos {
-		d := database{Database: alpmproto.Database{Name: repo.Name}, usage: alpm.Usage(repo.Usage)}
-		if err := s.load(&d, req.Path); err != nil {
+		d := syncDatabase{Database: alpmproto.Database{Name: repo.Name}, usage: alpm.Usage(repo.Usage)}
+		if err := s.loadSyncDB(&d, req.DBPath); err != nil {
 			d.db, d.Packages, d.Err = nil, 0, fmt.Sprintf("%.200s", err.Error())
 		}
 		s.dbs = append(s.dbs, d)
@@ -99,7 +99,7 @@ func open(req *alpmproto.Request) (*session, error) {
 	return s, nil
 }
 
-func firstOf(a, b error) error {
+func firstError(a, b error) error {
 	if a != nil {
 		return a
 	}
@@ -125,17 +125,17 @@ func checkLocal(path string) error {
 	return nil
 }
 
-// logFirst keeps the first error that libalpm logs. It ignores messages of lower levels, of which libalpm
+// keepFirstError keeps the first error that libalpm logs. It ignores messages of lower levels, of which libalpm
 // logs one for each package.
-func logFirst(context any, level alpm.LogLevel, text string) {
-	if s := context.(*session); level <= alpm.LogError && s.logged == "" {
-		s.logged = strings.TrimSpace(text)
+func keepFirstError(context any, level alpm.LogLevel, text string) {
+	if s := context.(*session); level <= alpm.LogError && s.firstLoggedError == "" {
+		s.firstLoggedError = strings.TrimSpace(text)
 	}
 }
 
-// load reads a sync database. libalpm treats most damaged databases as empty. It reports the damage only in
+// loadSyncDB reads a sync database. libalpm treats most damaged databases as empty. It reports the damage only in
 // its last error or in its log, or not at all.
-func (s *session) load(d *database, path string) error {
+func (s *session) loadSyncDB(d *syncDatabase, path string) error {
 	file := filepath.Join(path, "sync", d.Name+".db")
 	fi, err := os.Stat(file)
 	switch {
@@ -148,7 +148,7 @@ func (s *session) load(d *database, path string) error {
 		return err
 	}
 	d.db.SetUsage(d.usage)
-	s.logged = ""
+	s.firstLoggedError = ""
 	err = d.db.PkgCache().ForEach(func(alpm.IPackage) error {
 		d.Packages++
 		return nil
@@ -157,14 +157,14 @@ func (s *session) load(d *database, path string) error {
 		err = s.handle.LastError()
 	}
 	switch {
-	case err != nil && s.logged != "":
-		return fmt.Errorf("%w: %s", err, s.logged)
+	case err != nil && s.firstLoggedError != "":
+		return fmt.Errorf("%w: %s", err, s.firstLoggedError)
 	case err != nil:
 		return err
 	case d.Packages > 0: // libalpm has read packages: an error in its log concerns a single entry
 		return nil
-	case s.logged != "":
-		return errors.New(s.logged)
+	case s.firstLoggedError != "":
+		return errors.New(s.firstLoggedError)
 	case fi.Size() == 0:
 		return fmt.Errorf("%s is empty", file)
 	}
@@ -184,9 +184,9 @@ func (s *session) installed() ([]alpmproto.PackageFacts, error) {
 			version:  p.Version(),
 			reason:   int32(p.Reason()),
 			ignored:  p.ShouldIgnore(),
-			depends:  depends(p.Depends()),
-			optional: depends(p.OptionalDepends()),
-			provides: depends(p.Provides()),
+			depends:  copyDepends(p.Depends()),
+			optional: copyDepends(p.OptionalDepends()),
+			provides: copyDepends(p.Provides()),
 		})
 		return nil
 	})
@@ -197,19 +197,19 @@ func (s *session) installed() ([]alpmproto.PackageFacts, error) {
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot read the local database: %v", err)
 	}
 	slices.SortFunc(pkgs, func(a, b localPackage) int { return strings.Compare(a.name, b.name) })
-	required := requirements(pkgs)
+	required := computeRequirements(pkgs)
 	out := make([]alpmproto.PackageFacts, len(pkgs))
 	for i := range pkgs {
 		p := &pkgs[i]
 		out[i] = alpmproto.PackageFacts{Name: p.name, Version: p.version, Reason: p.reason, Required: required[i]}
-		s.offer(&out[i], p.ignored)
+		s.setOffered(&out[i], p.ignored)
 	}
 	return out, nil
 }
 
-// offer finds the first repository that has the package p, and sets the fields of p about that repository and
+// setOffered finds the first repository that has the package p, and sets the fields of p about that repository and
 // its version.
-func (s *session) offer(p *alpmproto.PackageFacts, ignored bool) {
+func (s *session) setOffered(p *alpmproto.PackageFacts, ignored bool) {
 	for _, d := range s.dbs {
 		if d.db == nil {
 			continue
@@ -219,13 +219,13 @@ func (s *session) offer(p *alpmproto.PackageFacts, ignored bool) {
 			continue
 		}
 		p.Repo, p.Offered = d.Name, offered.Version()
-		p.Order = int8(min(1, max(-1, alpm.VerCmp(p.Offered, p.Version))))
-		p.Ignored = p.Order > 0 && (ignored || d.usage&alpm.UsageUpgrade == 0)
+		p.VersionOrder = int8(min(1, max(-1, alpm.VerCmp(p.Offered, p.Version))))
+		p.Ignored = p.VersionOrder > 0 && (ignored || d.usage&alpm.UsageUpgrade == 0)
 		return
 	}
 }
 
-func depends(list alpm.IDependList) []depend {
+func copyDepends(list alpm.IDependList) []depend {
 	var out []depend
 	_ = list.ForEach(func(d *alpm.Depend) error {
 		out = append(out, depend{name: d.Name, mod: d.Mod, version: d.Version})

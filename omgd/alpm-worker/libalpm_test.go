@@ -22,8 +22,8 @@ import (
 func TestWorker_EveryOperation(t *testing.T) {
 	o := fixture.Options{Packages: 1200, Installed: 300, Seed: 5}
 	dir := t.TempDir()
-	require.NoError(t, fixture.Write(dir, o))
-	req := alpmproto.Request{Path: dir}
+	require.NoError(t, fixture.WriteDatabases(dir, o))
+	req := alpmproto.Request{DBPath: dir}
 	for _, name := range []string{"core", "extra", "multilib"} {
 		req.Repos = append(req.Repos, alpmproto.Repo{Name: name, Usage: 15})
 	}
@@ -35,7 +35,7 @@ func TestWorker_EveryOperation(t *testing.T) {
 	require.Len(t, a.Installed, 300)
 	counts := map[string]int{}
 	byName := map[string]string{}
-	for p := range fixture.Packages(o) {
+	for p := range fixture.GeneratePackages(o) {
 		counts[p.Repo]++
 		byName[p.Name] = p.Repo + " " + p.Version
 	}
@@ -46,7 +46,7 @@ func TestWorker_EveryOperation(t *testing.T) {
 	required, updates := map[alpmproto.Requirement]int{}, 0
 	for _, p := range a.Installed {
 		required[p.Required]++
-		if p.Order > 0 {
+		if p.VersionOrder > 0 {
 			updates++
 		}
 		if p.Repo != "" {
@@ -60,14 +60,14 @@ func TestWorker_EveryOperation(t *testing.T) {
 
 	var names []string
 	req.Names = nil
-	for p := range fixture.Packages(o) {
+	for p := range fixture.GeneratePackages(o) {
 		req.Names = append(req.Names, p.Repo+"/"+p.Name)
 		names = append(names, p.Name)
 	}
 	a, err = ask(t, alpmproto.OpInfo, req)
 	require.NoError(t, err)
 	i := 0
-	for p := range fixture.Packages(o) {
+	for p := range fixture.GeneratePackages(o) {
 		require.Equal(t, p, a.Packages[i])
 		i++
 	}
@@ -100,7 +100,7 @@ func TestWorker_BeyondASCII(t *testing.T) {
 	}
 	require.NoError(t, w.Close())
 	write("sync/own.db", db.String())
-	a, err := ask(t, alpmproto.OpFacts, alpmproto.Request{Path: dir, Repos: []alpmproto.Repo{{Name: "own", Usage: 15}}})
+	a, err := ask(t, alpmproto.OpFacts, alpmproto.Request{DBPath: dir, Repos: []alpmproto.Repo{{Name: "own", Usage: 15}}})
 	require.NoError(t, err)
 	require.Equal(t, []alpmproto.Database{{Name: "own", Packages: 3}}, a.Databases)
 	require.Len(t, a.Installed, 1)

@@ -1,7 +1,7 @@
 // Command omg-alpm-worker asks libalpm once for omgd and exits. It reads the request as one frame
 // from standard input, and writes the reply to standard output; package alpmproto describes both. It is the
 // only program of omg that links libalpm. If it is built without the tag libalpm, it answers every request
-// with alpmproto.CodeStub.
+// with alpmproto.CodeWithoutLibalpm.
 package main
 
 import (
@@ -29,14 +29,14 @@ func main() {
 // run reads a request from in, writes the reply to out and returns the exit code.
 func run(in io.Reader, out io.Writer) int {
 	code := exit.OK
-	frames, err := reply(in)
+	frames, err := replyToRequest(in)
 	if err != nil {
 		code = exit.Failed
 		werr := &wire.Error{Code: wire.CodeInternal, Message: err.Error()}
 		if errors.As(err, &werr) && werr.Code == wire.CodeInvalid {
 			code = exit.Usage
 		}
-		frames = wire.AppendError(nil, alpmproto.ID, werr)
+		frames = wire.AppendError(nil, alpmproto.RequestID, werr)
 	}
 	if _, err := out.Write(frames); err != nil {
 		return exit.Failed
@@ -44,16 +44,16 @@ func run(in io.Reader, out io.Writer) int {
 	return code
 }
 
-// reply reads a request and returns the frames of the reply.
-func reply(in io.Reader) (frames []byte, err error) {
-	frame, err := wire.ReadFrame(in, nil, wire.MaxRequest)
+// replyToRequest reads a request and returns the frames of the reply.
+func replyToRequest(in io.Reader) (frames []byte, err error) {
+	frame, err := wire.ReadFrame(in, nil, wire.MaxRequestSize)
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeInvalid, "invalid request: %v", err)
 	}
 	if err := wire.CheckRequest(frame); err != nil {
 		return nil, wire.Errorf(wire.CodeInvalid, "invalid request: %v", err)
 	}
-	head, err := wire.DecodeHeader(frame)
+	head, err := wire.DecodeRequestHeader(frame)
 	if err != nil {
 		return nil, wire.Errorf(wire.CodeInvalid, "invalid request: %v", err)
 	}
@@ -91,8 +91,8 @@ func checkRequest(op string, req *alpmproto.Request) error {
 	default:
 		return wire.Errorf(wire.CodeInvalid, "unknown operation %.100q", op)
 	}
-	if !filepath.IsAbs(req.Path) {
-		return wire.Errorf(wire.CodeInvalid, "the database directory %.200q is not absolute", req.Path)
+	if !filepath.IsAbs(req.DBPath) {
+		return wire.Errorf(wire.CodeInvalid, "the database directory %.200q is not absolute", req.DBPath)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 // ask calls the worker's run() with a request, and returns the reply.
 func ask(t testing.TB, op string, req alpmproto.Request) (*alpmproto.Reply, error) {
 	t.Helper()
-	frame, err := wire.AppendRequest(nil, alpmproto.ID, op, &req)
+	frame, err := wire.AppendRequest(nil, alpmproto.RequestID, op, &req)
 	require.NoError(t, err)
 	var out bytes.Buffer
 	code := run(bytes.NewReader(frame), &out)
@@ -50,12 +50,12 @@ func TestWorker_BadRequests(t *testing.T) {
 		op  string
 		req alpmproto.Request
 	}{
-		"operation":    {"install", alpmproto.Request{Path: "/"}},
+		"operation":    {"install", alpmproto.Request{DBPath: "/"}},
 		"no path":      {alpmproto.OpFacts, alpmproto.Request{}},
-		"relative":     {alpmproto.OpFacts, alpmproto.Request{Path: "var/lib/pacman"}},
-		"no words":     {alpmproto.OpSearch, alpmproto.Request{Path: "/"}},
-		"no names":     {alpmproto.OpInfo, alpmproto.Request{Path: "/"}},
-		"empty search": {alpmproto.OpSearch, alpmproto.Request{Path: "/", Words: []string{}}},
+		"relative":     {alpmproto.OpFacts, alpmproto.Request{DBPath: "var/lib/pacman"}},
+		"no words":     {alpmproto.OpSearch, alpmproto.Request{DBPath: "/"}},
+		"no names":     {alpmproto.OpInfo, alpmproto.Request{DBPath: "/"}},
+		"empty search": {alpmproto.OpSearch, alpmproto.Request{DBPath: "/", Words: []string{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ask(t, c.op, c.req)
@@ -82,7 +82,7 @@ func TestWorker_BadRequests(t *testing.T) {
 }
 
 func FuzzQuestion(f *testing.F) {
-	good, err := wire.AppendRequest(nil, 1, alpmproto.OpFacts, &alpmproto.Request{Path: "/nowhere", Repos: []alpmproto.Repo{{Name: "core"}}})
+	good, err := wire.AppendRequest(nil, 1, alpmproto.OpFacts, &alpmproto.Request{DBPath: "/nowhere", Repos: []alpmproto.Repo{{Name: "core"}}})
 	require.NoError(f, err)
 	f.Add(good)
 	f.Add([]byte{0, 0, 0, 1, 0x80})

@@ -15,7 +15,7 @@ func summary(repo string, p alpm.IPackage) wire.Package {
 		Name:    p.Name(),
 		Version: p.Version(),
 		Desc:    p.Description(),
-		Groups:  list(p.Groups()),
+		Groups:  copyStrings(p.Groups()),
 
 		Provides: dependTexts(p.Provides()),
 	}
@@ -28,7 +28,7 @@ func details(repo string, p alpm.IPackage) wire.Package {
 	r.Filename = p.FileName()
 	r.Arch = p.Architecture()
 	r.URL = p.URL()
-	r.Licenses = list(p.Licenses())
+	r.Licenses = copyStrings(p.Licenses())
 	r.Depends = dependTexts(p.Depends())
 	r.OptDepends = dependTexts(p.OptionalDepends())
 	r.MakeDepends = dependTexts(p.MakeDepends())
@@ -55,8 +55,8 @@ func details(repo string, p alpm.IPackage) wire.Package {
 	return r
 }
 
-// list copies a list. An empty list becomes nil, like a field that is missing in the database.
-func list(l alpm.StringList) []string {
+// copyStrings copies a list. An empty list becomes nil, like a field that is missing in the database.
+func copyStrings(l alpm.StringList) []string {
 	if l.Empty() {
 		return nil
 	}

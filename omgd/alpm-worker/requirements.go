@@ -24,30 +24,30 @@ type depend struct {
 
 // satisfier is a package that is listed under its own name, or under a name that it provides.
 type satisfier struct {
-	pkg     int
-	version string
-	// bare is set for a provision without "=". Such a provision does not satisfy a dependency on a version.
-	bare bool
+	pkgIndex int
+	version  string
+	// unversioned is set for a provision without "=". Such a provision does not satisfy a dependency on a version.
+	unversioned bool
 }
 
-// requirements returns how strongly each installed package is required by the installed packages, including the
+// computeRequirements returns how strongly each installed package is required by the installed packages, including the
 // package itself. It computes what libalpm's compute_requiredby and compute_optionalfor return. It does not call
 // these two functions, because go-alpm's bindings of them use memory after freeing it.
-func requirements(pkgs []localPackage) []alpmproto.Requirement {
+func computeRequirements(pkgs []localPackage) []alpmproto.Requirement {
 	byName := make(map[string][]satisfier, 2*len(pkgs))
 	for i := range pkgs {
 		p := &pkgs[i]
-		byName[p.name] = append(byName[p.name], satisfier{pkg: i, version: p.version})
+		byName[p.name] = append(byName[p.name], satisfier{pkgIndex: i, version: p.version})
 		for _, v := range p.provides {
-			byName[v.name] = append(byName[v.name], satisfier{pkg: i, version: v.version, bare: v.mod != alpm.DepModEq})
+			byName[v.name] = append(byName[v.name], satisfier{pkgIndex: i, version: v.version, unversioned: v.mod != alpm.DepModEq})
 		}
 	}
 	all := make([]alpmproto.Requirement, len(pkgs))
 	mark := func(deps []depend, r alpmproto.Requirement) {
 		for _, d := range deps {
 			for _, s := range byName[d.name] {
-				if all[s.pkg] < r && d.metBy(s) {
-					all[s.pkg] = r
+				if all[s.pkgIndex] < r && d.isMetBy(s) {
+					all[s.pkgIndex] = r
 				}
 			}
 		}
@@ -59,13 +59,13 @@ func requirements(pkgs []localPackage) []alpmproto.Requirement {
 	return all
 }
 
-// metBy reports whether the version of s satisfies the dependency d. It does not compare names: s has the
+// isMetBy reports whether the version of s satisfies the dependency d. It does not compare names: s has the
 // name of d.
-func (d depend) metBy(s satisfier) bool {
+func (d depend) isMetBy(s satisfier) bool {
 	if d.mod == alpm.DepModAny {
 		return true
 	}
-	if s.bare {
+	if s.unversioned {
 		return false
 	}
 	order := alpm.VerCmp(s.version, d.version)

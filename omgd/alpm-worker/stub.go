@@ -8,5 +8,5 @@ import (
 )
 
 func answer(string, *alpmproto.Request) (*alpmproto.Reply, error) {
-	return nil, wire.Errorf(alpmproto.CodeStub, "omg-alpm-worker was built without libalpm")
+	return nil, wire.Errorf(alpmproto.CodeWithoutLibalpm, "omg-alpm-worker was built without libalpm")
 }

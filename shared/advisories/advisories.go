@@ -18,10 +18,10 @@ import (
 // Limits of the tracker's data, which also bound the memory for it. The real data has about 2,600 records in 1 MB; a
 // record about a kernel has more than a hundred issues.
 const (
-	MaxBytes   = 16 << 20
-	maxRecords = 50_000
-	maxNames   = 200_000 // the number of package names, issues and advisories in all records together
-	maxText    = 256     // the length of one string, in bytes
+	MaxBytes      = 16 << 20
+	maxRecords    = 50_000
+	maxTotalNames = 200_000 // the number of package names, issues and advisories in all records together
+	maxText       = 256     // the length of one string, in bytes
 )
 
 // ErrFormat means that the input is not the tracker's JSON.
@@ -30,39 +30,39 @@ var ErrFormat = errors.New("not a list of advisories")
 // Severity is the severity of a vulnerability; a larger one is worse.
 type Severity int
 
-// The values of Severity. Unknown means that the tracker has not rated a record, or that its rating is not in this
+// The values of Severity. SeverityUnknown means that the tracker has not rated a record, or that its rating is not in this
 // list.
 const (
-	Unknown Severity = iota
-	Low
-	Medium
-	High
-	Critical
+	SeverityUnknown Severity = iota
+	SeverityLow
+	SeverityMedium
+	SeverityHigh
+	SeverityCritical
 )
 
-var severities = []string{"Unknown", "Low", "Medium", "High", "Critical"}
+var severityNames = []string{"Unknown", "Low", "Medium", "High", "Critical"}
 
-func (s Severity) String() string { return severities[s] }
+func (s Severity) String() string { return severityNames[s] }
 
 // ParseSeverity parses the name of a severity, in upper or lower case.
 func ParseSeverity(name string) (Severity, bool) {
-	for i, s := range severities {
+	for i, s := range severityNames {
 		if strings.EqualFold(s, name) {
 			return Severity(i), true
 		}
 	}
-	return Unknown, false
+	return SeverityUnknown, false
 }
 
 // RecordStatus is the state of a record in the tracker.
 type RecordStatus string
 
-// Statuses of the tracker's records. Judge handles all statuses except Testing and NotAffected alike.
+// Statuses of the tracker's records. Judge handles all statuses except StatusTesting and StatusNotAffected alike.
 const (
-	Vulnerable  RecordStatus = "Vulnerable"
-	Testing     RecordStatus = "Testing"
-	Fixed       RecordStatus = "Fixed"
-	NotAffected RecordStatus = "Not affected"
+	StatusVulnerable  RecordStatus = "Vulnerable"
+	StatusTesting     RecordStatus = "Testing"
+	StatusFixed       RecordStatus = "Fixed"
+	StatusNotAffected RecordStatus = "Not affected"
 )
 
 // Record is one group of vulnerabilities (an AVG).
@@ -72,9 +72,9 @@ type Record struct {
 	Status   RecordStatus
 	Severity Severity
 	Type     string
-	// Affected is the version in which the vulnerability was found. FixedIn is the first version without the
+	// AffectedVersion is the version in which the vulnerability was found. FixedIn is the first version without the
 	// vulnerability, or empty if no such version exists yet.
-	Affected, FixedIn string
+	AffectedVersion, FixedIn string
 	// Ticket is the number of a report in Arch's bug tracker, or empty.
 	Ticket string
 	// Issues are CVE identifiers; Advisories are the identifiers of the tracker's announcements (ASA).
@@ -90,7 +90,7 @@ type limits struct {
 // Read reads the tracker's all.json. A record that is malformed, or that would take too much memory, is skipped and
 // counted.
 func Read(r io.Reader) (records []Record, skipped int, err error) {
-	return read(r, limits{MaxBytes, maxRecords, maxNames})
+	return read(r, limits{MaxBytes, maxRecords, maxTotalNames})
 }
 
 func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
@@ -114,7 +114,7 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 		if len(records)+skipped >= most.records {
 			return wrong(fmt.Errorf("more than %d records", most.records))
 		}
-		record, ok := decode(raw)
+		record, ok := decodeRecord(raw)
 		n := len(record.Packages) + len(record.Issues) + len(record.Advisories)
 		if !ok || names+n > most.names {
 			skipped++
@@ -134,8 +134,8 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 	return records, skipped, nil
 }
 
-// decode decodes one record, and reports whether the record is well-formed.
-func decode(raw []byte) (Record, bool) {
+// decodeRecord decodes one record, and reports whether the record is well-formed.
+func decodeRecord(raw []byte) (Record, bool) {
 	var in struct {
 		Name       string   `json:"name"`
 		Packages   []string `json:"packages"`
@@ -153,17 +153,17 @@ func decode(raw []byte) (Record, bool) {
 	}
 	r := Record{
 		Name: in.Name, Packages: in.Packages, Status: RecordStatus(in.Status), Type: in.Type,
-		Affected: in.Affected, Issues: in.Issues, Advisories: in.Advisories,
+		AffectedVersion: in.Affected, Issues: in.Issues, Advisories: in.Advisories,
 	}
 	r.Severity, _ = ParseSeverity(in.Severity)
 	if in.Fixed != nil {
 		r.FixedIn = strings.TrimSpace(*in.Fixed)
 	}
-	r.Ticket = ticket(in.Ticket)
-	if r.Name == "" || len(r.Packages) == 0 || r.Affected == "" && r.FixedIn == "" && r.Status != NotAffected {
+	r.Ticket = ticketNumber(in.Ticket)
+	if r.Name == "" || len(r.Packages) == 0 || r.AffectedVersion == "" && r.FixedIn == "" && r.Status != StatusNotAffected {
 		return r, false
 	}
-	for _, s := range []string{r.Name, string(r.Status), r.Type, r.Affected, r.FixedIn} {
+	for _, s := range []string{r.Name, string(r.Status), r.Type, r.AffectedVersion, r.FixedIn} {
 		if !isPrintable(s) {
 			return r, false
 		}
@@ -178,8 +178,8 @@ func decode(raw []byte) (Record, bool) {
 	return r, true
 }
 
-// ticket returns the number of a report in Arch's bug tracker, or "" if v is not such a number.
-func ticket(v any) string {
+// ticketNumber returns the number of a report in Arch's bug tracker, or "" if v is not such a number.
+func ticketNumber(v any) string {
 	var number string
 	switch v := v.(type) {
 	case string:

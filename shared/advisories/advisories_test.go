@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// system implements System with a map of the installed versions and a map of the versions in the repositories.
+// system implements PackageVersions with a map of the installed versions and a map of the versions in the repositories.
 type system struct {
 	installed map[string]string
 	offered   map[string][]string
@@ -35,34 +35,34 @@ func TestJudge(t *testing.T) {
 		offered         string // the version in the repository; empty if no repository has the package
 		want            Verdict
 	}{
-		"vulnerable, a fix in the repository":      {Vulnerable, "1-1", "2-1", "1-1", "2-1", Fixable},
-		"vulnerable, newer than the fix offered":   {Vulnerable, "1-1", "2-1", "1-1", "3-1", Fixable},
-		"vulnerable, the fix in no repository yet": {Vulnerable, "1-1", "2-1", "1-1", "1-1", Affected},
-		"vulnerable, in no repository":             {Vulnerable, "1-1", "2-1", "1-1", "", Affected},
-		"installed is the fix":                     {Vulnerable, "1-1", "2-1", "2-1", "2-1", Safe},
-		"installed is newer than the fix":          {Vulnerable, "1-1", "2-1", "2-2", "2-1", Safe},
-		"only the release differs":                 {Fixed, "2-1", "2-2", "2-1", "2-2", Fixable},
-		"the epoch decides":                        {Fixed, "9-1", "1:1-1", "10-1", "1:1-1", Fixable},
-		"installed has the epoch":                  {Fixed, "9-1", "10-1", "1:1-1", "1:1-1", Safe},
-		"10 is above 9":                            {Fixed, "1.8-1", "1.9-1", "1.10-1", "1.10-1", Safe},
-		"no fix, the affected version":             {Vulnerable, "2-1", "", "2-1", "2-1", Affected},
-		"no fix, an older version":                 {Vulnerable, "2-1", "", "1-1", "2-1", Affected},
-		"no fix, a newer version":                  {Vulnerable, "2-1", "", "3-1", "3-1", Unconfirmed},
-		"no fix, a newer release":                  {Vulnerable, "2-1", "", "2-2", "2-2", Unconfirmed},
-		"being tested":                             {Testing, "1-1", "2-1", "1-1", "1-1", InTesting},
-		"being tested, and offered already":        {Testing, "1-1", "2-1", "1-1", "2-1", InTesting},
-		"being tested, and installed":              {Testing, "1-1", "2-1", "2-1", "2-1", Safe},
-		"being tested without a version":           {Testing, "1-1", "", "1-1", "1-1", Affected},
-		"not affected":                             {NotAffected, "1-1", "", "1-1", "1-1", Safe},
-		"not affected, with a fix":                 {NotAffected, "1-1", "2-1", "1-1", "1-1", Safe},
-		"status Unknown":                           {"Unknown", "1-1", "2-1", "1-1", "2-1", Fixable},
-		"a status without a constant":              {"Exploited", "1-1", "", "1-1", "1-1", Affected},
-		"fixed, but in no version":                 {Fixed, "1-1", "", "1-1", "1-1", Affected},
-		"fixed in no version, a newer version":     {Fixed, "1-1", "", "2-1", "2-1", Unconfirmed},
-		"no affected version":                      {Vulnerable, "", "2-1", "1-1", "2-1", Fixable},
+		"vulnerable, a fix in the repository":      {StatusVulnerable, "1-1", "2-1", "1-1", "2-1", VerdictFixable},
+		"vulnerable, newer than the fix offered":   {StatusVulnerable, "1-1", "2-1", "1-1", "3-1", VerdictFixable},
+		"vulnerable, the fix in no repository yet": {StatusVulnerable, "1-1", "2-1", "1-1", "1-1", VerdictAffected},
+		"vulnerable, in no repository":             {StatusVulnerable, "1-1", "2-1", "1-1", "", VerdictAffected},
+		"installed is the fix":                     {StatusVulnerable, "1-1", "2-1", "2-1", "2-1", VerdictSafe},
+		"installed is newer than the fix":          {StatusVulnerable, "1-1", "2-1", "2-2", "2-1", VerdictSafe},
+		"only the release differs":                 {StatusFixed, "2-1", "2-2", "2-1", "2-2", VerdictFixable},
+		"the epoch decides":                        {StatusFixed, "9-1", "1:1-1", "10-1", "1:1-1", VerdictFixable},
+		"installed has the epoch":                  {StatusFixed, "9-1", "10-1", "1:1-1", "1:1-1", VerdictSafe},
+		"10 is above 9":                            {StatusFixed, "1.8-1", "1.9-1", "1.10-1", "1.10-1", VerdictSafe},
+		"no fix, the affected version":             {StatusVulnerable, "2-1", "", "2-1", "2-1", VerdictAffected},
+		"no fix, an older version":                 {StatusVulnerable, "2-1", "", "1-1", "2-1", VerdictAffected},
+		"no fix, a newer version":                  {StatusVulnerable, "2-1", "", "3-1", "3-1", VerdictUnconfirmed},
+		"no fix, a newer release":                  {StatusVulnerable, "2-1", "", "2-2", "2-2", VerdictUnconfirmed},
+		"being tested":                             {StatusTesting, "1-1", "2-1", "1-1", "1-1", VerdictInTesting},
+		"being tested, and offered already":        {StatusTesting, "1-1", "2-1", "1-1", "2-1", VerdictInTesting},
+		"being tested, and installed":              {StatusTesting, "1-1", "2-1", "2-1", "2-1", VerdictSafe},
+		"being tested without a version":           {StatusTesting, "1-1", "", "1-1", "1-1", VerdictAffected},
+		"not affected":                             {StatusNotAffected, "1-1", "", "1-1", "1-1", VerdictSafe},
+		"not affected, with a fix":                 {StatusNotAffected, "1-1", "2-1", "1-1", "1-1", VerdictSafe},
+		"status Unknown":                           {"Unknown", "1-1", "2-1", "1-1", "2-1", VerdictFixable},
+		"a status without a constant":              {"Exploited", "1-1", "", "1-1", "1-1", VerdictAffected},
+		"fixed, but in no version":                 {StatusFixed, "1-1", "", "1-1", "1-1", VerdictAffected},
+		"fixed in no version, a newer version":     {StatusFixed, "1-1", "", "2-1", "2-1", VerdictUnconfirmed},
+		"no affected version":                      {StatusVulnerable, "", "2-1", "1-1", "2-1", VerdictFixable},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := Record{Status: c.status, Affected: c.affected, FixedIn: c.fixed}
+			r := Record{Status: c.status, AffectedVersion: c.affected, FixedIn: c.fixed}
 			got := r.Judge(c.installed, func(fixed string) bool {
 				return c.offered != "" && pacmandb.Compare(c.offered, fixed) >= 0
 			})
@@ -73,12 +73,12 @@ func TestJudge(t *testing.T) {
 
 func TestAssess(t *testing.T) {
 	records := []Record{
-		{Name: "AVG-1", Packages: []string{"ssl", "lib32-ssl", "ssl"}, Status: Fixed, Severity: High, Affected: "1-1", FixedIn: "2-1"},
-		{Name: "AVG-2", Packages: []string{"ssl"}, Status: Vulnerable, Severity: Critical, Affected: "1-1"},
-		{Name: "AVG-3", Packages: []string{"old"}, Status: Vulnerable, Severity: Critical, Affected: "1-1"},
-		{Name: "AVG-4", Packages: []string{"gone"}, Status: Vulnerable, Severity: Critical, Affected: "9-1"},
-		{Name: "AVG-5", Packages: []string{"mine"}, Status: Vulnerable, Severity: Low, Affected: "9-1", FixedIn: "10-1"},
-		{Name: "AVG-6", Packages: []string{"fine"}, Status: Fixed, Severity: Critical, Affected: "1-1", FixedIn: "1-2"},
+		{Name: "AVG-1", Packages: []string{"ssl", "lib32-ssl", "ssl"}, Status: StatusFixed, Severity: SeverityHigh, AffectedVersion: "1-1", FixedIn: "2-1"},
+		{Name: "AVG-2", Packages: []string{"ssl"}, Status: StatusVulnerable, Severity: SeverityCritical, AffectedVersion: "1-1"},
+		{Name: "AVG-3", Packages: []string{"old"}, Status: StatusVulnerable, Severity: SeverityCritical, AffectedVersion: "1-1"},
+		{Name: "AVG-4", Packages: []string{"gone"}, Status: StatusVulnerable, Severity: SeverityCritical, AffectedVersion: "9-1"},
+		{Name: "AVG-5", Packages: []string{"mine"}, Status: StatusVulnerable, Severity: SeverityLow, AffectedVersion: "9-1", FixedIn: "10-1"},
+		{Name: "AVG-6", Packages: []string{"fine"}, Status: StatusFixed, Severity: SeverityCritical, AffectedVersion: "1-1", FixedIn: "1-2"},
 	}
 	found := Assess(records, system{
 		installed: map[string]string{"ssl": "1-1", "lib32-ssl": "2-1", "old": "3-1", "mine": "5-1", "fine": "1-2"},
@@ -86,9 +86,9 @@ func TestAssess(t *testing.T) {
 	})
 	require.Equal(t, []PackageFindings{
 		// A fix for one vulnerability must not hide the other vulnerability, which is worse and has no fix.
-		{Name: "ssl", Installed: "1-1", Update: "2-2", Findings: []Finding{{&records[1], Affected}, {&records[0], Fixable}}},
-		{Name: "mine", Installed: "5-1", Foreign: true, Findings: []Finding{{&records[4], Affected}}},
-		{Name: "old", Installed: "3-1", Findings: []Finding{{&records[2], Unconfirmed}}},
+		{Name: "ssl", InstalledVersion: "1-1", UpdateVersion: "2-2", Findings: []Finding{{&records[1], VerdictAffected}, {&records[0], VerdictFixable}}},
+		{Name: "mine", InstalledVersion: "5-1", Foreign: true, Findings: []Finding{{&records[4], VerdictAffected}}},
+		{Name: "old", InstalledVersion: "3-1", Findings: []Finding{{&records[2], VerdictUnconfirmed}}},
 	}, found)
 }
 
@@ -97,7 +97,7 @@ func TestRead(t *testing.T) {
 	records, skipped, err := Read(strings.NewReader("[" + good + "]"))
 	require.NoError(t, err)
 	require.Zero(t, skipped)
-	require.Equal(t, []Record{{"AVG-1", []string{"a"}, Fixed, High, "x", "1-1", "2-1", "7", []string{"CVE-1"}, []string{"ASA-1"}}}, records)
+	require.Equal(t, []Record{{"AVG-1", []string{"a"}, StatusFixed, SeverityHigh, "x", "1-1", "2-1", "7", []string{"CVE-1"}, []string{"ASA-1"}}}, records)
 
 	for _, bad := range []string{
 		`1`, `"x"`, `null`, `[]`, `{}`, strings.Replace(good, `"AVG-1"`, `5`, 1), strings.Replace(good, `["a"]`, `"a"`, 1),
@@ -128,7 +128,7 @@ func TestRead(t *testing.T) {
 	odd := strings.NewReplacer(`"High"`, `"Apocalyptic"`, `"Fixed"`, `"Exploited"`).Replace(good)
 	records, _, err = Read(strings.NewReader("[" + odd + "]"))
 	require.NoError(t, err)
-	require.Equal(t, Unknown, records[0].Severity)
+	require.Equal(t, SeverityUnknown, records[0].Severity)
 	require.Equal(t, RecordStatus("Exploited"), records[0].Status)
 
 	for _, broken := range []string{"", "{}", "<html>", "[" + good, "[" + good + ",", good, "[" + good + "] x", "[" + good + "][]", "[" + strings.Repeat("[", 100000)} {
@@ -164,8 +164,8 @@ func TestRead(t *testing.T) {
 // corpusSystem returns the packages of the corpus as a system, and the tracker's records of the corpus.
 func corpusSystem(t testing.TB) (system, []Record) {
 	t.Helper()
-	db := corpus.Shared(t)
-	f, err := os.Open(corpus.AVG(t))
+	db := corpus.SharedDBPath(t)
+	f, err := os.Open(corpus.Advisories(t))
 	require.NoError(t, err)
 	defer f.Close()
 	records, skipped, err := Read(f)
@@ -194,7 +194,7 @@ func corpusSystem(t testing.TB) (system, []Record) {
 func TestAssess_TrackersRule(t *testing.T) {
 	s, records := corpusSystem(t)
 	var all []map[string]any
-	data, err := os.ReadFile(corpus.AVG(t))
+	data, err := os.ReadFile(corpus.Advisories(t))
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(data, &all))
 	want := map[string]bool{}
@@ -211,7 +211,7 @@ func TestAssess_TrackersRule(t *testing.T) {
 	for _, p := range Assess(records, s) {
 		for _, f := range p.Findings {
 			got[f.Name+" "+p.Name] = true
-			if f.Verdict.Counts() {
+			if f.Verdict.IsVulnerable() {
 				counted++
 			} else {
 				unconfirmed++
@@ -233,7 +233,7 @@ func BenchmarkAssess(b *testing.B) {
 	for i := range 2600 {
 		records = append(records, Record{
 			Name: fmt.Sprintf("AVG-%d", i), Packages: []string{fmt.Sprintf("package-%d", i), fmt.Sprintf("lib32-%d", i)},
-			Status: Fixed, Severity: High, Affected: "1.2.2-1", FixedIn: fmt.Sprintf("1.2.%d-1", i%5),
+			Status: StatusFixed, Severity: SeverityHigh, AffectedVersion: "1.2.2-1", FixedIn: fmt.Sprintf("1.2.%d-1", i%5),
 		})
 	}
 	b.ReportAllocs()

@@ -12,22 +12,24 @@ type Verdict string
 
 // The verdicts, in the order in which Judge checks for them.
 const (
-	// Safe means that the tracker rates the package as not affected, or that the installed version has the fix.
-	Safe Verdict = "not-affected"
-	// InTesting means that the installed version lacks the fix, which is in testing.
-	InTesting Verdict = "fixed-in-testing"
-	// Fixable means that the installed version lacks the fix, and a repository has a version with the fix.
-	Fixable Verdict = "fixable"
-	// Affected means that the installed version lacks the fix and no repository has the fix yet; or that no fix exists,
+	// VerdictSafe means that the tracker rates the package as not affected, or that the installed version has the fix.
+	VerdictSafe Verdict = "not-affected"
+	// VerdictInTesting means that the installed version lacks the fix, which is in testing.
+	VerdictInTesting Verdict = "fixed-in-testing"
+	// VerdictFixable means that the installed version lacks the fix, and a repository has a version with the fix.
+	VerdictFixable Verdict = "fixable"
+	// VerdictAffected means that the installed version lacks the fix and no repository has the fix yet; or that no fix exists,
 	// and the installed version is not newer than the version in which the vulnerability was found.
-	Affected Verdict = "affected"
-	// Unconfirmed means that no fix exists, and the installed version is newer than the version in which the
+	VerdictAffected Verdict = "affected"
+	// VerdictUnconfirmed means that no fix exists, and the installed version is newer than the version in which the
 	// vulnerability was found. Most such records are outdated.
-	Unconfirmed Verdict = "unconfirmed"
+	VerdictUnconfirmed Verdict = "unconfirmed"
 )
 
-// Counts reports whether a verdict means that the package is vulnerable.
-func (v Verdict) Counts() bool { return v == Fixable || v == InTesting || v == Affected }
+// IsVulnerable reports whether a verdict means that the package is vulnerable.
+func (v Verdict) IsVulnerable() bool {
+	return v == VerdictFixable || v == VerdictInTesting || v == VerdictAffected
+}
 
 // Judge returns the record's verdict on one of its packages. The parameter installed is the package's installed
 // version. The function isOffered reports whether a repository has the fixed version, or a newer version. Versions are
@@ -35,16 +37,16 @@ func (v Verdict) Counts() bool { return v == Fixable || v == InTesting || v == A
 func (r *Record) Judge(installed string, isOffered func(fixed string) bool) Verdict {
 	belowFix := r.FixedIn != "" && pacmandb.Compare(installed, r.FixedIn) < 0
 	switch {
-	case r.Status == NotAffected, r.FixedIn != "" && !belowFix:
-		return Safe
-	case r.Status == Testing && belowFix:
-		return InTesting
+	case r.Status == StatusNotAffected, r.FixedIn != "" && !belowFix:
+		return VerdictSafe
+	case r.Status == StatusTesting && belowFix:
+		return VerdictInTesting
 	case belowFix && isOffered(r.FixedIn):
-		return Fixable
-	case belowFix, pacmandb.Compare(installed, r.Affected) <= 0:
-		return Affected
+		return VerdictFixable
+	case belowFix, pacmandb.Compare(installed, r.AffectedVersion) <= 0:
+		return VerdictAffected
 	}
-	return Unconfirmed
+	return VerdictUnconfirmed
 }
 
 // Finding is a record that concerns an installed package.
@@ -55,26 +57,26 @@ type Finding struct {
 
 // PackageFindings is an installed package with the tracker's records that concern it.
 type PackageFindings struct {
-	Name, Installed string
-	// Update is the version in a repository that fixes all Fixable findings; empty if no finding is Fixable.
-	Update string
+	Name, InstalledVersion string
+	// UpdateVersion is the version in a repository that fixes all findings with VerdictFixable; empty if there are none.
+	UpdateVersion string
 	// Foreign means that no repository has the package. The tracker identifies packages by name, so its record may be
 	// about another package of the same name.
 	Foreign bool
-	// Findings are the records that concern the package, the worst first, without records whose verdict is Safe.
+	// Findings are the records that concern the package, the worst first, without records whose verdict is VerdictSafe.
 	Findings []Finding
 }
 
-// System gives Assess the versions of the installed packages and of the packages in the repositories.
-type System interface {
+// PackageVersions gives Assess the versions of the installed packages and of the packages in the repositories.
+type PackageVersions interface {
 	// Installed returns the version of an installed package.
 	Installed(name string) (version string, ok bool)
 	// OfferedVersions returns the versions of a package in the repositories, in the order of the repositories.
 	OfferedVersions(name string) []string
 }
 
-// Assess returns the installed packages for which a record's verdict is not Safe, the worst first.
-func Assess(records []Record, system System) []PackageFindings {
+// Assess returns the installed packages for which a record's verdict is not VerdictSafe, the worst first.
+func Assess(records []Record, system PackageVersions) []PackageFindings {
 	at := make(map[string]int)
 	var found []PackageFindings
 	for i := range records {
@@ -94,19 +96,19 @@ func Assess(records []Record, system System) []PackageFindings {
 				}
 				return false
 			})
-			if verdict == Safe {
+			if verdict == VerdictSafe {
 				continue
 			}
 			place, ok := at[name]
 			if !ok {
 				place = len(found)
 				at[name] = place
-				found = append(found, PackageFindings{Name: name, Installed: installed, Foreign: len(system.OfferedVersions(name)) == 0})
+				found = append(found, PackageFindings{Name: name, InstalledVersion: installed, Foreign: len(system.OfferedVersions(name)) == 0})
 			}
 			p := &found[place]
 			p.Findings = append(p.Findings, Finding{r, verdict})
-			if verdict == Fixable && (p.Update == "" || pacmandb.Compare(update, p.Update) > 0) {
-				p.Update = update
+			if verdict == VerdictFixable && (p.UpdateVersion == "" || pacmandb.Compare(update, p.UpdateVersion) > 0) {
+				p.UpdateVersion = update
 			}
 		}
 	}
@@ -119,16 +121,16 @@ func Assess(records []Record, system System) []PackageFindings {
 	return found
 }
 
-// compareFindings orders findings: vulnerabilities (Verdict.Counts) first, then by severity, the most severe first,
-// then by verdict, Fixable first, then by name.
+// compareFindings orders findings: vulnerabilities (Verdict.IsVulnerable) first, then by severity, the most severe first,
+// then by verdict, VerdictFixable first, then by name.
 func compareFindings(a, b Finding) int {
 	counts := func(f Finding) int {
-		if f.Verdict.Counts() {
+		if f.Verdict.IsVulnerable() {
 			return 1
 		}
 		return 0
 	}
-	order := []Verdict{Fixable, InTesting, Affected, Unconfirmed}
+	order := []Verdict{VerdictFixable, VerdictInTesting, VerdictAffected, VerdictUnconfirmed}
 	return cmp.Or(
 		cmp.Compare(counts(b), counts(a)),
 		cmp.Compare(b.Severity, a.Severity),

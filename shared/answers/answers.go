@@ -25,27 +25,27 @@ type Emit func(chunk []byte, more bool) error
 // Encoder computes and encodes the results of requests from one snapshot.
 type Encoder struct {
 	*snapshot.Snapshot
-	search encodedBasis // the encoded basis of a search in all repositories, computed once because most searches need it
-	host   Host         // nil if the encoder is not used in a server
+	searchBasis encodedBasis // the encoded basis of a search in all repositories, computed once because most searches need it
+	host        Host         // nil if the encoder is not used in a server
 }
 
 // Host is the server that uses an Encoder.
 type Host interface {
-	// Keep is called before a long result is emitted. It tells the server how much memory, in bytes, the result needs
+	// CountMemory is called before a long result is emitted. It tells the server how much memory, in bytes, the result needs
 	// until its last chunk is emitted.
-	Keep(bytes int)
-	// Pause is called regularly during a search, so that other requests can run. If it returns an error, the search
+	CountMemory(bytes int)
+	// Yield is called regularly during a search, so that other requests can run. If it returns an error, the search
 	// ends with that error.
-	Pause() error
+	Yield() error
 }
 
 // New returns an encoder for a snapshot.
 func New(s *snapshot.Snapshot) *Encoder {
-	return &Encoder{Snapshot: s, search: encodeBasis(s.SearchBasis())}
+	return &Encoder{Snapshot: s, searchBasis: encodeBasis(s.SearchBasis())}
 }
 
-// For returns a copy of the encoder that uses the given host, for one request.
-func (e *Encoder) For(h Host) *Encoder {
+// WithHost returns a copy of the encoder that uses the given host, for one request.
+func (e *Encoder) WithHost(h Host) *Encoder {
 	copied := *e
 	copied.host = h
 	return &copied
@@ -55,9 +55,9 @@ func (e *Encoder) For(h Host) *Encoder {
 func (e *Encoder) find(s *snapshot.Snapshot, r *wire.SearchRequest) (*snapshot.Matches, error) {
 	var pause func() error
 	if e.host != nil {
-		pause = e.host.Pause
+		pause = e.host.Yield
 	}
-	found, err := s.SearchPausing(r, pause)
+	found, err := s.SearchWithPause(r, pause)
 	if err == nil {
 		e.reportMemory(found.Hits)
 	}
@@ -69,7 +69,7 @@ func (e *Encoder) find(s *snapshot.Snapshot, r *wire.SearchRequest) (*snapshot.M
 func (e *Encoder) reportMemory(hits []pkgindex.Hit) {
 	const shortList = 50 // this many packages usually fit into one chunk
 	if e.host != nil && len(hits) > shortList {
-		e.host.Keep(cap(hits)*int(unsafe.Sizeof(pkgindex.Hit{})) + MaxChunk)
+		e.host.CountMemory(cap(hits)*int(unsafe.Sizeof(pkgindex.Hit{})) + MaxChunk)
 	}
 }
 
@@ -84,23 +84,23 @@ func encodeBasis(b wire.Basis) encodedBasis {
 	defer w.release()
 	var e encodedBasis
 	w.buf.Reset()
-	w.uint("generation", b.Generation)
-	w.value("at", b.At)
+	w.writeUint("generation", b.Generation)
+	w.writeValue("at", b.At)
 	e.pairs = 2
 	if b.Stale {
-		w.value("stale", true)
+		w.writeValue("stale", true)
 		e.pairs++
 	}
 	if b.Why != "" {
-		w.str("why", b.Why)
+		w.writeString("why", b.Why)
 		e.pairs++
 	}
 	if b.Partial {
-		w.value("partial", true)
+		w.writeValue("partial", true)
 		e.pairs++
 	}
 	if len(b.Sources) > 0 {
-		w.value("sources", b.Sources)
+		w.writeValue("sources", b.Sources)
 		e.pairs++
 	}
 	e.bytes = append(e.bytes, w.buf.Bytes()...)
@@ -115,13 +115,13 @@ func (e *Encoder) Search(r *wire.SearchRequest, emit Emit) error {
 	}
 	w := newWriter(emit)
 	defer w.release()
-	basis := e.search
-	if asked, _ := snapshot.SplitRepositories(r); len(asked) > 0 || r.OnlyAUR {
+	basis := e.searchBasis
+	if asked, _ := snapshot.SplitReposFromWords(r); len(asked) > 0 || r.OnlyAUR {
 		basis = encodeBasis(found.Basis)
 	}
-	w.begin(basis, 1, field{"suggestions", found.Suggestions, len(found.Suggestions) > 0})
-	w.uint("total", uint64(found.Total))
-	if err := w.packages(e.Snapshot, found.Hits, false); err != nil {
+	w.beginChunk(basis, 1, field{"suggestions", found.Suggestions, len(found.Suggestions) > 0})
+	w.writeUint("total", uint64(found.Total))
+	if err := w.writePackages(e.Snapshot, found.Hits, false); err != nil {
 		return err
 	}
 	return w.flush(false)
@@ -138,15 +138,15 @@ func (e *Encoder) Info(r *wire.InfoRequest, emit Emit) error {
 
 // EncodeInfo encodes and emits the result of Snapshot.Info or Snapshot.Lookup.
 func (e *Encoder) EncodeInfo(found *snapshot.Matches, emit Emit) error {
-	missing, err := e.Missing(found.Unknown)
+	missing, err := e.SuggestForUnknown(found.UnknownNames)
 	if err != nil {
 		return err
 	}
 	e.reportMemory(found.Hits)
 	w := newWriter(emit)
 	defer w.release()
-	w.begin(encodeBasis(found.Basis), 0, field{"missing", missing, len(missing) > 0})
-	if err := w.packages(e.Snapshot, found.Hits, true); err != nil {
+	w.beginChunk(encodeBasis(found.Basis), 0, field{"missing", missing, len(missing) > 0})
+	if err := w.writePackages(e.Snapshot, found.Hits, true); err != nil {
 		return err
 	}
 	return w.flush(false)
@@ -160,10 +160,10 @@ func (e *Encoder) Installed(r *wire.InstalledRequest, emit Emit) error {
 	}
 	w := newWriter(emit)
 	defer w.release()
-	w.begin(encodeBasis(found.Basis), 0, field{"missing", found.Missing, len(found.Missing) > 0})
-	w.list("packages")
+	w.beginChunk(encodeBasis(found.Basis), 0, field{"missing", found.NotInstalled, len(found.NotInstalled) > 0})
+	w.beginList("packages")
 	for _, p := range found.Packages {
-		if err := w.elementOf(e.Describe(p, r.Details)); err != nil {
+		if err := w.writeElement(e.DescribeInstalled(p, r.Details)); err != nil {
 			return err
 		}
 	}
@@ -200,23 +200,23 @@ func (e *Encoder) Security(r *wire.SecurityRequest, emit Emit) error {
 	}
 	w := newWriter(emit)
 	defer w.release()
-	w.begin(encodeBasis(found.Basis), 1, field{"missing", found.Missing, len(found.Missing) > 0})
-	w.uint("skipped", uint64(found.Skipped))
-	w.list("packages")
+	w.beginChunk(encodeBasis(found.Basis), 1, field{"missing", found.NotInstalled, len(found.NotInstalled) > 0})
+	w.writeUint("skipped", uint64(found.SkippedCount))
+	w.beginList("packages")
 	for _, p := range found.Packages {
-		if err := w.vulnerable(p); err != nil {
+		if err := w.writeVulnerable(p); err != nil {
 			return err
 		}
 	}
 	return w.flush(false)
 }
 
-// vulnerable writes a package with its advisories as an element of the list. If the advisories do not fit into one
+// writeVulnerable writes a package with its advisories as an element of the list. If the advisories do not fit into one
 // element, it writes several elements for the same package, each with a part of the advisories.
-func (w *writer) vulnerable(p *advisories.PackageFindings) error {
+func (w *writer) writeVulnerable(p *advisories.PackageFindings) error {
 	for rest := p.Findings; len(rest) > 0; {
 		n := countFitting(rest)
-		if err := w.elementOf(snapshot.Vulnerable(p, rest[:n])); err != nil {
+		if err := w.writeElement(snapshot.ConvertVulnerable(p, rest[:n])); err != nil {
 			return err
 		}
 		rest = rest[n:]
@@ -230,7 +230,7 @@ func countFitting(findings []advisories.Finding) int {
 	const keys = 150 // an upper bound for the size of the keys and fixed strings of one finding, in bytes
 	size := 0
 	for i, f := range findings {
-		size += keys + len(f.Name) + len(f.Status) + len(f.Type) + len(f.Affected) + len(f.FixedIn) + textLen(f.Issues) + textLen(f.Advisories)
+		size += keys + len(f.Name) + len(f.Status) + len(f.Type) + len(f.AffectedVersion) + len(f.FixedIn) + maxEncodedLen(f.Issues) + maxEncodedLen(f.Advisories)
 		if i > 0 && size > MaxChunk/2 {
 			return i
 		}
@@ -238,8 +238,8 @@ func countFitting(findings []advisories.Finding) int {
 	return len(findings)
 }
 
-// textLen returns an upper bound for the encoded size of a list of strings, in bytes.
-func textLen(list []string) int {
+// maxEncodedLen returns an upper bound for the encoded size of a list of strings, in bytes.
+func maxEncodedLen(list []string) int {
 	n := 0
 	for _, s := range list {
 		n += len(s) + 8
@@ -247,32 +247,32 @@ func textLen(list []string) int {
 	return n
 }
 
-// packages writes the key "packages" and a list of the packages that the hits identify. Whenever a chunk is full,
+// writePackages writes the key "packages" and a list of the packages that the hits identify. Whenever a chunk is full,
 // packages starts a new chunk.
-func (w *writer) packages(s *snapshot.Snapshot, hits []pkgindex.Hit, details bool) error {
-	w.list("packages")
+func (w *writer) writePackages(s *snapshot.Snapshot, hits []pkgindex.Hit, details bool) error {
+	w.beginList("packages")
 	var failed error
-	err := s.Read(hits, details, func(summary, rest pkgindex.Record, o snapshot.Overlay) bool {
-		if failed = w.next(len(summary.Bytes) + len(rest.Bytes) + textLen(o.Advisories)); failed != nil {
+	err := s.ReadRecords(hits, details, func(summary, rest pkgindex.Record, o snapshot.UnindexedFields) bool {
+		if failed = w.makeRoomFor(len(summary.Bytes) + len(rest.Bytes) + maxEncodedLen(o.AdvisoryLines)); failed != nil {
 			return false
 		}
-		pairs := summary.Pairs + rest.Pairs
-		for _, has := range []bool{o.Installed != "", o.Shadowed, len(o.Advisories) > 0} {
+		pairs := summary.PairCount + rest.PairCount
+		for _, has := range []bool{o.InstalledVersion != "", o.Shadowed, len(o.AdvisoryLines) > 0} {
 			if has {
 				pairs++
 			}
 		}
-		w.element(pairs)
+		w.beginElement(pairs)
 		w.buf.Write(summary.Bytes)
 		w.buf.Write(rest.Bytes)
-		if o.Installed != "" {
-			w.str("installed", o.Installed)
+		if o.InstalledVersion != "" {
+			w.writeString("installed", o.InstalledVersion)
 		}
 		if o.Shadowed {
-			w.value("shadowed", true)
+			w.writeValue("shadowed", true)
 		}
-		if len(o.Advisories) > 0 {
-			w.value("advisories", o.Advisories)
+		if len(o.AdvisoryLines) > 0 {
+			w.writeValue("advisories", o.AdvisoryLines)
 		}
 		return true
 	})
@@ -299,8 +299,8 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, queryAUR func() snapshot.AUR
 	}
 	w := newWriter(emit)
 	defer w.release()
-	w.begin(encodeBasis(found.Basis), 0, field{"suggestions", found.Suggestions, len(found.Suggestions) > 0})
-	if err := w.packages(official, found.Hits, false); err != nil {
+	w.beginChunk(encodeBasis(found.Basis), 0, field{"suggestions", found.Suggestions, len(found.Suggestions) > 0})
+	if err := w.writePackages(official, found.Hits, false); err != nil {
 		return err
 	}
 	if err := w.flush(true); err != nil {
@@ -323,16 +323,16 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, queryAUR func() snapshot.AUR
 	} else {
 		only := *r
 		only.Repos, only.OnlyAUR = nil, true
-		_, only.Words = snapshot.SplitRepositories(r)
+		_, only.Words = snapshot.SplitReposFromWords(r)
 		if more, err = e.find(both, &only); err != nil {
 			return err
 		}
 		total += more.Total
 	}
-	w.mapLen(3)
-	w.uint("total", uint64(total))
-	w.value("sources", []wire.Source{source})
-	if err := w.packages(both, more.Hits, false); err != nil {
+	w.writeMapLen(3)
+	w.writeUint("total", uint64(total))
+	w.writeValue("sources", []wire.Source{source})
+	if err := w.writePackages(both, more.Hits, false); err != nil {
 		return err
 	}
 	return w.flush(false)
@@ -350,17 +350,17 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, queryAUR func(names []string) sn
 	w := newWriter(emit)
 	defer w.release()
 	basis := found.Basis
-	basis.Sources = repositories(basis.Sources)
-	w.begin(encodeBasis(basis), 0)
-	if err := w.packages(e.Snapshot, found.Hits, true); err != nil {
+	basis.Sources = filterRepositories(basis.Sources)
+	w.beginChunk(encodeBasis(basis), 0)
+	if err := w.writePackages(e.Snapshot, found.Hits, true); err != nil {
 		return err
 	}
 	if err := w.flush(true); err != nil {
 		return err
 	}
 	var names []string
-	for _, target := range found.Unknown {
-		if name, ok := e.InAUR(target); ok {
+	for _, target := range found.UnknownNames {
+		if name, ok := e.ParseAURTarget(target); ok {
 			names = append(names, name)
 		}
 	}
@@ -369,16 +369,16 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, queryAUR func(names []string) sn
 	switch {
 	case err != nil:
 		return err
-	case both == nil && len(found.Hits) == 0 && len(names) == len(found.Unknown) && !found.Partial:
-		return e.inNoRepository(found.Unknown, source.Why)
+	case both == nil && len(found.Hits) == 0 && len(names) == len(found.UnknownNames) && !found.Partial:
+		return e.notInRepositoriesError(found.UnknownNames, source.Why)
 	case both == nil:
 		both = e.Snapshot
 	}
 	var hits []pkgindex.Hit
 	var unknown []string
-	for _, target := range found.Unknown {
+	for _, target := range found.UnknownNames {
 		var aurHits []pkgindex.Hit
-		if name, ok := e.InAUR(target); ok && result.Packages != nil {
+		if name, ok := e.ParseAURTarget(target); ok && result.Packages != nil {
 			if aurHits, err = both.LookupAUR(name); err != nil {
 				return err
 			}
@@ -388,22 +388,22 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, queryAUR func(names []string) sn
 		}
 		hits = append(hits, aurHits...)
 	}
-	missing, err := e.Missing(unknown)
+	missing, err := e.SuggestForUnknown(unknown)
 	if err != nil {
 		return err
 	}
-	w.begin(encodedBasis{}, 1, field{"missing", missing, len(missing) > 0})
-	w.value("sources", []wire.Source{source})
-	if err := w.packages(both, hits, true); err != nil {
+	w.beginChunk(encodedBasis{}, 1, field{"missing", missing, len(missing) > 0})
+	w.writeValue("sources", []wire.Source{source})
+	if err := w.writePackages(both, hits, true); err != nil {
 		return err
 	}
 	return w.flush(false)
 }
 
-// inNoRepository returns the error for names that are in no repository, if the AUR could not be queried. The parameter
+// notInRepositoriesError returns the error for names that are in no repository, if the AUR could not be queried. The parameter
 // reason is the reason why the query of the AUR failed.
-func (e *Encoder) inNoRepository(names []string, reason string) error {
-	missing, err := e.Missing(names)
+func (e *Encoder) notInRepositoriesError(names []string, reason string) error {
+	missing, err := e.SuggestForUnknown(names)
 	if err != nil {
 		return err
 	}
@@ -422,9 +422,9 @@ func (e *Encoder) inNoRepository(names []string, reason string) error {
 	return wire.Errorf(wire.CodeNetwork, "%s", text)
 }
 
-// repositories returns the sources that are repositories. The source AUR is left out, because the second part of a
+// filterRepositories returns the sources that are repositories. The source AUR is left out, because the second part of a
 // reply contains it.
-func repositories(sources []wire.Source) (kept []wire.Source) {
+func filterRepositories(sources []wire.Source) (kept []wire.Source) {
 	for _, s := range sources {
 		if s.IsRepository() {
 			kept = append(kept, s)

@@ -28,12 +28,12 @@ func generated(t testing.TB, o fixture.Options) snapshot.Inputs {
 	t.Helper()
 	dir := t.TempDir()
 	db, conf := filepath.Join(dir, "db"), filepath.Join(dir, "pacman.conf")
-	require.NoError(t, fixture.Write(db, o))
-	require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
-	pacman, err := sources.Config{DBPath: db, PacmanConfig: conf}.Read()
+	require.NoError(t, fixture.WriteDatabases(db, o))
+	require.NoError(t, os.WriteFile(conf, []byte(fixture.PacmanConfig), 0o644))
+	pacman, err := sources.Config{DBPath: db, PacmanConfig: conf}.ReadPacmanSetup()
 	require.NoError(t, err)
 	require.Len(t, pacman.Repositories, 3)
-	in := snapshot.Inputs{Generation: 7, CheckedAt: time.Unix(1_700_000_000, 0), DBPath: db, Config: pacman.Config}
+	in := snapshot.Inputs{Generation: 7, CheckedAt: time.Unix(1_700_000_000, 0), DBPath: db, PacmanConfig: pacman.Config}
 	for i := range pacman.Repositories {
 		r := &pacman.Repositories[i]
 		e := r.Examine(t.Context(), nil)
@@ -51,13 +51,13 @@ func generated(t testing.TB, o fixture.Options) snapshot.Inputs {
 func repository(t testing.TB, name string, packages ...wire.Package) snapshot.IndexedSource {
 	t.Helper()
 	return snapshot.IndexedSource{
-		Source: wire.Source{Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 5, Changed: 6},
+		Source: wire.Source{Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 5, ChangedAt: 6},
 		Usage:  pacmandb.UsageAll, Index: index(t, pkgindex.KindRepo, name, packages...),
 	}
 }
 
 // index returns an index of one source with packages in the given order.
-func index(t testing.TB, kind pkgindex.Kind, name string, packages ...wire.Package) *pkgindex.File {
+func index(t testing.TB, kind pkgindex.SourceKind, name string, packages ...wire.Package) *pkgindex.File {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", 1)
 	into := b.AddSource(name, kind)
@@ -94,8 +94,8 @@ func chunks(t testing.TB, answer func(Emit) error) [][]byte {
 	more := true
 	require.NoError(t, answer(func(b []byte, next bool) error {
 		require.True(t, more, "nothing follows the last chunk")
-		require.NoError(t, wire.Check(b))
-		require.Less(t, len(b), wire.MaxFrame)
+		require.NoError(t, wire.CheckMessagePack(b))
+		require.Less(t, len(b), wire.MaxFrameSize)
 		out = append(out, slices.Clone(b))
 		more = next
 		return nil
@@ -123,7 +123,7 @@ func elements(t testing.TB, b []byte) int {
 func searched(t testing.TB, chunks [][]byte) (r wire.SearchResult) {
 	t.Helper()
 	for _, b := range chunks {
-		require.NoError(t, wire.DecodeSearch(b, &r, func(p *wire.Package) error {
+		require.NoError(t, wire.DecodeSearchResult(b, &r, func(p *wire.Package) error {
 			r.Packages = append(r.Packages, *p)
 			return nil
 		}))
@@ -135,7 +135,7 @@ func searched(t testing.TB, chunks [][]byte) (r wire.SearchResult) {
 func lookedUp(t testing.TB, chunks [][]byte) (r wire.InfoResult) {
 	t.Helper()
 	for _, b := range chunks {
-		require.NoError(t, wire.DecodeInfo(b, &r, func(p *wire.Package) error {
+		require.NoError(t, wire.DecodeInfoResult(b, &r, func(p *wire.Package) error {
 			r.Packages = append(r.Packages, *p)
 			return nil
 		}))
@@ -146,7 +146,7 @@ func lookedUp(t testing.TB, chunks [][]byte) (r wire.InfoResult) {
 // packages returns the decoded packages of the given hits.
 func packages(t testing.TB, s *snapshot.Snapshot, hits []pkgindex.Hit, details bool) (list []wire.Package) {
 	t.Helper()
-	require.NoError(t, s.Each(hits, details, func(p *wire.Package) error {
+	require.NoError(t, s.EachPackage(hits, details, func(p *wire.Package) error {
 		list = append(list, *p)
 		return nil
 	}))
@@ -173,7 +173,7 @@ func fails(t testing.TB, code wire.Code, answer func(Emit) error) error {
 
 // TestSearch_RoundTrip checks that the decoded chunks of a search equal the snapshot's result.
 func TestSearch_RoundTrip(t *testing.T) {
-	e := encoder(t, generated(t, fixture.Options{Packages: 1800, Installed: 100, Seed: 3, Duplicates: 5}))
+	e := encoder(t, generated(t, fixture.Options{Packages: 1800, Installed: 100, Seed: 3, DuplicatePackages: 5}))
 	for _, r := range []*wire.SearchRequest{
 		{Words: []string{""}},
 		{Words: []string{"lib"}, Limit: 3},
@@ -188,7 +188,7 @@ func TestSearch_RoundTrip(t *testing.T) {
 		require.Equal(t, wire.SearchResult{
 			Basis: found.Basis, Total: uint32(found.Total), Packages: packages(t, e.Snapshot, found.Hits, false), Suggestions: found.Suggestions,
 		}, searched(t, all), "%+v", r)
-		asked, _ := snapshot.SplitRepositories(r)
+		asked, _ := snapshot.SplitReposFromWords(r)
 		require.Len(t, found.Sources, cmp.Or(len(asked), 3), "the sources that were searched")
 		if r.Words[0] == "" {
 			require.Greater(t, len(all), 2)
@@ -199,10 +199,10 @@ func TestSearch_RoundTrip(t *testing.T) {
 
 // TestInfo_RoundTrip checks that the decoded chunks of a look-up equal the snapshot's result.
 func TestInfo_RoundTrip(t *testing.T) {
-	o := fixture.Options{Packages: 600, Installed: 100, Seed: 3, Duplicates: 5}
+	o := fixture.Options{Packages: 600, Installed: 100, Seed: 3, DuplicatePackages: 5}
 	e := encoder(t, generated(t, o))
 	r := &wire.InfoRequest{Names: []string{"firefxo", "core/nothing", "", "a/b/c"}}
-	for p := range fixture.Packages(o) {
+	for p := range fixture.GeneratePackages(o) {
 		r.Names = append(r.Names, p.Name, p.Repo+"/"+p.Name)
 	}
 	require.Len(t, r.Names, 4+2*605)
@@ -215,7 +215,7 @@ func TestInfo_RoundTrip(t *testing.T) {
 		Basis: found.Basis, Packages: packages(t, e.Snapshot, found.Hits, true), Missing: got.Missing,
 	}, got)
 	require.Len(t, got.Missing, 4)
-	require.Equal(t, wire.Missing{Name: "firefxo", Suggestions: []string{"firefox"}}, got.Missing[0])
+	require.Equal(t, wire.MissingName{Name: "firefxo", Suggestions: []string{"firefox"}}, got.Missing[0])
 	require.Greater(t, len(got.Packages), 2*605, "duplicates are found twice by name")
 }
 
@@ -223,7 +223,7 @@ func TestInfo_RoundTrip(t *testing.T) {
 // without details.
 func TestInstalled_RoundTrip(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 1600, Installed: 800, Seed: 3})
-	in.Local.Why = "permission denied"
+	in.Local.FailureReason = "permission denied"
 	e := encoder(t, in)
 	for _, r := range []*wire.InstalledRequest{
 		{Details: true},
@@ -246,9 +246,9 @@ func TestInstalled_RoundTrip(t *testing.T) {
 				got.Packages = append(got.Packages, chunk.Packages...)
 			}
 		}
-		want = wire.InstalledResult{Basis: found.Basis, Packages: []wire.InstalledPackage{}, Missing: found.Missing}
+		want = wire.InstalledResult{Basis: found.Basis, Packages: []wire.InstalledPackage{}, Missing: found.NotInstalled}
 		for _, p := range found.Packages {
-			want.Packages = append(want.Packages, e.Describe(p, r.Details))
+			want.Packages = append(want.Packages, e.DescribeInstalled(p, r.Details))
 		}
 		// An omitted empty list is decoded as nil.
 		require.Equal(t, string(encoded(t, &want)), string(encoded(t, &got)))
@@ -300,7 +300,7 @@ func TestEncoder_Errors(t *testing.T) {
 	fails(t, wire.CodeNetwork, func(emit Emit) error { return e.Security(&wire.SecurityRequest{}, emit) })
 	fails(t, wire.CodeNotReady, e.Runtimes)
 
-	in.Local = snapshot.LocalInput{Why: "local is on fire"}
+	in.Local = snapshot.LocalInput{FailureReason: "local is on fire"}
 	e = encoder(t, in)
 	for _, answer := range []func(Emit) error{
 		e.Explicit, e.Outdated,
@@ -344,8 +344,8 @@ func TestEncodeBasis(t *testing.T) {
 			b.Sources = list
 		}
 		encoded := encodeBasis(b)
-		whole := append(wire.AppendMap(nil, encoded.pairs), encoded.bytes...)
-		require.NoError(t, wire.Check(whole))
+		whole := append(wire.AppendMapHeader(nil, encoded.pairs), encoded.bytes...)
+		require.NoError(t, wire.CheckMessagePack(whole))
 		var got wire.Basis
 		require.NoError(t, msgpack.Unmarshal(whole, &got))
 		require.Equal(t, b, got)

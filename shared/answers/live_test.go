@@ -38,7 +38,7 @@ type halves struct {
 func (h *halves) answer(t testing.TB, answer func(Emit) error) error {
 	t.Helper()
 	return answer(func(b []byte, more bool) error {
-		require.NoError(t, wire.Check(b))
+		require.NoError(t, wire.CheckMessagePack(b))
 		b = append([]byte(nil), b...)
 		if h.queried {
 			h.second = append(h.second, b)
@@ -62,11 +62,11 @@ func list(packages []wire.Package) (names []string) {
 func TestSearchLive(t *testing.T) {
 	in := snapshot.Inputs{Generation: 7, Repositories: []snapshot.IndexedSource{repository(t, "core", named("yay-theme", "yay-docs", "other")...)}}
 	known := in
-	known.AUR = &snapshot.IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: 3, Changed: 4}, Index: aur(t, "yay-old")}
+	known.AUR = &snapshot.IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: 3, ChangedAt: 4}, Index: aur(t, "yay-old")}
 	unknown := in
 	unknown.AUR = &snapshot.IndexedSource{Source: aurSource(wire.SourceMissing, "not downloaded yet")}
 	core := in.Repositories[0].Source
-	stale := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: 3, Changed: 4}
+	stale := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: 3, ChangedAt: 4}
 	reply := snapshot.AURResult{Packages: aur(t, "yay", "yay-bin", "yay-theme"), Source: aurSource(wire.SourceOK, "")}
 	failed := snapshot.AURResult{Source: aurSource(wire.SourceFailed, "slow")}
 	official := []string{"core/yay-docs", "core/yay-theme"}
@@ -176,11 +176,11 @@ func TestSearchLive_Chunks(t *testing.T) {
 func TestInfoLive(t *testing.T) {
 	in := snapshot.Inputs{Generation: 7, Repositories: []snapshot.IndexedSource{repository(t, "core", named("bash")...)}}
 	known := in
-	known.AUR = &snapshot.IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: 3, Changed: 4}, Index: aur(t, "yay-old")}
+	known.AUR = &snapshot.IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: 3, ChangedAt: 4}, Index: aur(t, "yay-old")}
 	core := in.Repositories[0].Source
 	reply := snapshot.AURResult{Packages: aur(t, "yay"), Source: aurSource(wire.SourceOK, "")}
 	failed := snapshot.AURResult{Source: aurSource(wire.SourceFailed, "slow")}
-	stale := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: 3, Changed: 4}
+	stale := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: 3, ChangedAt: 4}
 	request := []string{"yay", "bash", "core/none", "aur/none", "basj", "yay-old"}
 	for name, c := range map[string]struct {
 		in            snapshot.Inputs

@@ -47,13 +47,13 @@ func vulnerable(t testing.TB, records ...advisories.Record) snapshot.Inputs {
 	for _, p := range named("a", "b", "c") {
 		in.Local.Packages.Packages = append(in.Local.Packages.Packages, &pacmandb.Installed{Package: p})
 	}
-	in.Tracker = &snapshot.TrackerData{Records: records, At: time.Now().Unix(), Skipped: 3}
+	in.Tracker = &snapshot.TrackerData{Records: records, RepliedAt: time.Now().Unix(), SkippedCount: 3}
 	return in
 }
 
 func record(i int, packages ...string) advisories.Record {
 	return advisories.Record{
-		Name: fmt.Sprintf("AVG-%04d", i), Packages: packages, Status: advisories.Vulnerable, Severity: advisories.Low, Affected: "1-1",
+		Name: fmt.Sprintf("AVG-%04d", i), Packages: packages, Status: advisories.StatusVulnerable, Severity: advisories.SeverityLow, AffectedVersion: "1-1",
 		Issues: []string{fmt.Sprintf("CVE-2026-%d", i)},
 	}
 }
@@ -67,9 +67,9 @@ func TestSecurity_RoundTrip(t *testing.T) {
 		got, _ := security(t, e, names...)
 		found, err := e.Snapshot.Security(&wire.SecurityRequest{Packages: names})
 		require.NoError(t, err)
-		want := wire.SecurityResult{Basis: found.Basis, Missing: found.Missing, Skipped: 3}
+		want := wire.SecurityResult{Basis: found.Basis, Missing: found.NotInstalled, Skipped: 3}
 		for _, p := range found.Packages {
-			want.Packages = append(want.Packages, *snapshot.Vulnerable(p, p.Findings))
+			want.Packages = append(want.Packages, *snapshot.ConvertVulnerable(p, p.Findings))
 		}
 		require.Equal(t, want, got)
 		require.True(t, got.Partial)

@@ -14,14 +14,14 @@ const MaxChunk = 60 << 10
 
 // writer builds the chunks of one result. It ignores errors of the encoder, which cannot fail because it writes to memory.
 type writer struct {
-	emit  Emit
-	buf   bytes.Buffer
-	enc   *msgpack.Encoder
-	count uint32 // the number of elements in the list that is being written
-	at    int    // the offset in buf at which the length of this list is stored
+	emit          Emit
+	buf           bytes.Buffer
+	enc           *msgpack.Encoder
+	count         uint32 // the number of elements in the list that is being written
+	listLenOffset int    // the offset in buf at which the length of this list is stored
 }
 
-var writers = sync.Pool{New: func() any {
+var writerPool = sync.Pool{New: func() any {
 	w := &writer{}
 	w.buf.Grow(4 << 10)
 	w.enc = msgpack.NewEncoder(&w.buf)
@@ -29,7 +29,7 @@ var writers = sync.Pool{New: func() any {
 }}
 
 func newWriter(emit Emit) *writer {
-	w := writers.Get().(*writer)
+	w := writerPool.Get().(*writer)
 	w.emit = emit
 	w.buf.Reset()
 	w.count = 0
@@ -40,25 +40,25 @@ func newWriter(emit Emit) *writer {
 func (w *writer) release() {
 	w.emit = nil
 	if w.buf.Cap() <= 2*MaxChunk {
-		writers.Put(w)
+		writerPool.Put(w)
 	}
 }
 
-func (w *writer) mapLen(n int)   { _ = w.enc.EncodeMapLen(n) }
-func (w *writer) key(key string) { _ = w.enc.EncodeString(key) }
+func (w *writer) writeMapLen(n int)   { _ = w.enc.EncodeMapLen(n) }
+func (w *writer) writeKey(key string) { _ = w.enc.EncodeString(key) }
 
-func (w *writer) uint(key string, v uint64) {
-	w.key(key)
+func (w *writer) writeUint(key string, v uint64) {
+	w.writeKey(key)
 	_ = w.enc.EncodeUint(v)
 }
 
-func (w *writer) str(key, v string) {
-	w.key(key)
+func (w *writer) writeString(key, v string) {
+	w.writeKey(key)
 	_ = w.enc.EncodeString(v)
 }
 
-func (w *writer) value(key string, v any) {
-	w.key(key)
+func (w *writer) writeValue(key string, v any) {
+	w.writeKey(key)
 	_ = w.enc.Encode(v)
 }
 
@@ -66,49 +66,49 @@ func (w *writer) value(key string, v any) {
 type field struct {
 	key   string
 	value any
-	set   bool
+	isSet bool
 }
 
-// begin begins a chunk. A chunk is one MessagePack map: begin writes the header of the map, the basis, and the fields
+// beginChunk begins a chunk. A chunk is one MessagePack map: beginChunk writes the header of the map, the basis, and the fields
 // that are set. The caller must then write callersPairs further key-value pairs, and after them the list.
-func (w *writer) begin(basis encodedBasis, callersPairs int, fields ...field) {
+func (w *writer) beginChunk(basis encodedBasis, callersPairs int, fields ...field) {
 	pairs := basis.pairs + callersPairs + 1
 	for _, f := range fields {
-		if f.set {
+		if f.isSet {
 			pairs++
 		}
 	}
-	w.mapLen(pairs)
+	w.writeMapLen(pairs)
 	w.buf.Write(basis.bytes)
 	for _, f := range fields {
-		if f.set {
-			w.value(f.key, f.value)
+		if f.isSet {
+			w.writeValue(f.key, f.value)
 		}
 	}
 }
 
-// list begins the list that is the last value of a chunk. The method flush fills in the length of the list.
-func (w *writer) list(key string) {
+// beginList begins the list that is the last value of a chunk. The method flush fills in the length of the list.
+func (w *writer) beginList(key string) {
 	const array32 = 0xdd
-	w.key(key)
+	w.writeKey(key)
 	w.buf.Write([]byte{array32, 0, 0, 0, 0})
-	w.at, w.count = w.buf.Len()-4, 0
+	w.listLenOffset, w.count = w.buf.Len()-4, 0
 }
 
-// element begins a new element of the list that is being written. The element is a map, and the caller must write the given
+// beginElement begins a new element of the list that is being written. The element is a map, and the caller must write the given
 // number of key-value pairs.
-func (w *writer) element(pairs int) {
+func (w *writer) beginElement(pairs int) {
 	w.count++
-	w.mapLen(pairs)
+	w.writeMapLen(pairs)
 }
 
-// elementOf encodes the value v and adds it to the list that is being written.
-func (w *writer) elementOf(v any) error {
+// writeElement encodes the value v and adds it to the list that is being written.
+func (w *writer) writeElement(v any) error {
 	b, err := msgpack.Marshal(v)
 	if err != nil {
 		return err
 	}
-	if err := w.next(len(b)); err != nil {
+	if err := w.makeRoomFor(len(b)); err != nil {
 		return err
 	}
 	w.count++
@@ -116,29 +116,29 @@ func (w *writer) elementOf(v any) error {
 	return nil
 }
 
-// full reports whether an element of n bytes does not fit into the current chunk.
-func (w *writer) full(n int) bool {
+// lacksRoomFor reports whether an element of n bytes does not fit into the current chunk.
+func (w *writer) lacksRoomFor(n int) bool {
 	const overlay = 64 // maximum size in bytes of the fields that are added to a stored package record in each reply
 	return w.count > 0 && w.buf.Len()+n+overlay > MaxChunk
 }
 
-// next emits the current chunk and begins a new chunk if an element of n bytes does not fit. The new chunk has only the
+// makeRoomFor emits the current chunk and begins a new chunk if an element of n bytes does not fit. The new chunk has only the
 // key "packages", whose list contains the next elements.
-func (w *writer) next(n int) error {
-	if !w.full(n) {
+func (w *writer) makeRoomFor(n int) error {
+	if !w.lacksRoomFor(n) {
 		return nil
 	}
 	if err := w.flush(true); err != nil {
 		return err
 	}
-	w.mapLen(1)
-	w.list("packages")
+	w.writeMapLen(1)
+	w.beginList("packages")
 	return nil
 }
 
 // flush fills in the length of the current list and emits the current chunk.
 func (w *writer) flush(more bool) error {
-	binary.BigEndian.PutUint32(w.buf.Bytes()[w.at:], w.count)
+	binary.BigEndian.PutUint32(w.buf.Bytes()[w.listLenOffset:], w.count)
 	err := w.emit(w.buf.Bytes(), more)
 	w.buf.Reset()
 	return err

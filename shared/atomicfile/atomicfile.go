@@ -63,7 +63,7 @@ func Begin(path string, o Options) (*File, error) {
 	removeLeftovers(path, true)
 	// O_EXCL does not follow a link that someone put there.
 	file := &File{path: path, options: o}
-	err := faultOf(OpCreate, path)
+	err := injectedError(OpCreate, path)
 	if err == nil {
 		file.File, err = os.OpenFile(tempPath(path), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	}
@@ -114,7 +114,7 @@ func (f *File) withPath(err error) error {
 
 // syncDir flushes the rename of a file to disk. Some file systems cannot sync a directory.
 func syncDir(path string) error {
-	if err := faultOf(OpSyncDir, path); err != nil {
+	if err := injectedError(OpSyncDir, path); err != nil {
 		return err
 	}
 	d, err := os.Open(filepath.Dir(path))

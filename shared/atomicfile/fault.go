@@ -25,12 +25,12 @@ const (
 // success. A write that fails has written half of its bytes.
 type Fault func(op Op, path string) error
 
-// Faults is the function that makes operations fail, or nil. Only tests set it.
-var Faults atomic.Pointer[Fault]
+// TestFault is the function that makes operations fail, or nil. Only tests set it.
+var TestFault atomic.Pointer[Fault]
 
-// faultOf returns the error with which an operation must fail, or nil.
-func faultOf(op Op, path string) error {
-	fault := Faults.Load()
+// injectedError returns the error with which an operation must fail, or nil.
+func injectedError(op Op, path string) error {
+	fault := TestFault.Load()
 	if fault == nil {
 		return nil
 	}
@@ -42,7 +42,7 @@ func faultOf(op Op, path string) error {
 
 // Write writes to the temporary file.
 func (f *File) Write(b []byte) (int, error) {
-	if err := faultOf(OpWrite, f.path); err != nil {
+	if err := injectedError(OpWrite, f.path); err != nil {
 		n, _ := f.File.Write(b[:len(b)/2])
 		return n, err
 	}
@@ -51,7 +51,7 @@ func (f *File) Write(b []byte) (int, error) {
 
 // WriteAt writes to the temporary file.
 func (f *File) WriteAt(b []byte, at int64) (int, error) {
-	if err := faultOf(OpWrite, f.path); err != nil {
+	if err := injectedError(OpWrite, f.path); err != nil {
 		n, _ := f.File.WriteAt(b[:len(b)/2], at)
 		return n, err
 	}
@@ -63,7 +63,7 @@ func (f *File) WriteString(s string) (int, error) { return f.Write([]byte(s)) }
 
 // ReadFrom copies r up to its end to the temporary file. If r is a file, the kernel copies the content.
 func (f *File) ReadFrom(r io.Reader) (int64, error) {
-	if Faults.Load() == nil {
+	if TestFault.Load() == nil {
 		return f.File.ReadFrom(r)
 	}
 	return io.Copy(struct{ io.Writer }{f}, r)
@@ -71,7 +71,7 @@ func (f *File) ReadFrom(r io.Reader) (int64, error) {
 
 // Chmod changes the mode of the temporary file.
 func (f *File) Chmod(mode fs.FileMode) error {
-	if err := faultOf(OpChmod, f.path); err != nil {
+	if err := injectedError(OpChmod, f.path); err != nil {
 		return err
 	}
 	return f.File.Chmod(mode)
@@ -79,7 +79,7 @@ func (f *File) Chmod(mode fs.FileMode) error {
 
 // Sync flushes the temporary file to disk.
 func (f *File) Sync() error {
-	if err := faultOf(OpSync, f.path); err != nil {
+	if err := injectedError(OpSync, f.path); err != nil {
 		return err
 	}
 	return f.File.Sync()
@@ -88,7 +88,7 @@ func (f *File) Sync() error {
 // Close closes the temporary file.
 func (f *File) Close() error {
 	err := f.File.Close()
-	if fault := faultOf(OpClose, f.path); fault != nil {
+	if fault := injectedError(OpClose, f.path); fault != nil {
 		return fault
 	}
 	return err
@@ -96,7 +96,7 @@ func (f *File) Close() error {
 
 // rename renames the temporary file to the path of the file that it replaces.
 func (f *File) rename() error {
-	if err := faultOf(OpRename, f.path); err != nil {
+	if err := injectedError(OpRename, f.path); err != nil {
 		return err
 	}
 	return os.Rename(f.Name(), f.path)

@@ -51,8 +51,8 @@ func TestFaults(t *testing.T) {
 						}
 						return nil
 					})
-					Faults.Store(&inject)
-					end := func() { Faults.Store(nil) }
+					TestFault.Store(&inject)
+					end := func() { TestFault.Store(nil) }
 					err := replace()
 					end()
 					if op == "" {

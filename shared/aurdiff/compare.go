@@ -13,10 +13,10 @@ import (
 
 const (
 	day = 24 * 60 * 60
-	// dormant is the time without an update, in seconds, after which an update is an event.
-	dormant = 365 * day
-	// young is the maximum age of a package base, in seconds, at which a new dependency on this package base is an event.
-	young = 90 * day
+	// minDormancy is the time without an update, in seconds, after which an update is an event.
+	minDormancy = 365 * day
+	// maxYoungAge is the maximum age of a package base, in seconds, at which a new dependency on this package base is an event.
+	maxYoungAge = 90 * day
 )
 
 // Errors for two dumps whose differences do not show what happened in the AUR.
@@ -30,34 +30,34 @@ var (
 
 // comparison compares two observations.
 type comparison struct {
-	old, now *Observation
-	between  journal.Interval
-	visit    func(journal.Event) error
-	young    [][]byte // the names of the packages that were submitted shortly before now, sorted
-	name     string   // the package base that is compared
-	err      error    // the error that visit returned; afterwards visit is not called again
+	old, later    *Observation
+	interval      journal.Interval
+	onEvent       func(journal.Event) error
+	youngPackages [][]byte // the names of the packages that were submitted shortly before the later observation, sorted
+	baseName      string   // the package base that is compared
+	err           error    // the error that onEvent returned; afterwards onEvent is not called again
 }
 
 // Compare calls the function visit with each event between two observations, sorted by package base. Two observations of
 // the same dump have no events. If the dumps cannot be compared, the error wraps ErrPartial or ErrOlder, and visit was not
 // called. An error of visit is returned unchanged.
 func Compare(old, now *Observation, visit func(journal.Event) error) error {
-	c := &comparison{old: old, now: now, visit: visit, between: Between(old, now)}
+	c := &comparison{old: old, later: now, onEvent: visit, interval: IntervalBetween(old, now)}
 	if old.SHA256 == now.SHA256 {
 		return nil
 	}
-	if err := c.check(); err != nil {
+	if err := c.checkComparable(); err != nil {
 		return err
 	}
-	c.young = c.now.submittedSince(c.now.At - young)
-	for before, after := range bases(old, now) {
+	c.youngPackages = c.later.submittedSince(c.later.At - maxYoungAge)
+	for before, after := range basePairs(old, now) {
 		switch {
 		case after == nil:
-			c.deleted(before.read())
+			c.emitDeleted(before.decodeBase())
 		case before == nil:
-			c.firstSeen(after.read())
-		case !before.same(after):
-			c.compare(before.read(), after.read())
+			c.emitFirstSeen(after.decodeBase())
+		case !before.hasSameRecords(after):
+			c.compareBase(before.decodeBase(), after.decodeBase())
 		}
 		if c.err != nil {
 			return c.err
@@ -66,54 +66,54 @@ func Compare(old, now *Observation, visit func(journal.Event) error) error {
 	return nil
 }
 
-// Between returns the interval between two observations. If the clock was wrong and the second observation has the earlier
+// IntervalBetween returns the interval between two observations. If the clock was wrong and the second observation has the earlier
 // time, the interval still includes both times.
-func Between(old, now *Observation) journal.Interval {
+func IntervalBetween(old, now *Observation) journal.Interval {
 	return journal.Interval{From: min(old.At, now.At), To: max(old.At, now.At)}
 }
 
-// check returns an error if the differences between the dumps do not show what happened in the AUR.
-func (c *comparison) check() error {
-	old, now := c.old, c.now
-	switch lost := old.Packages - now.Packages; {
-	case lost > 0 && lost*10 >= old.Packages:
-		return fmt.Errorf("%w: it has %d packages, the previous dump had %d", ErrPartial, now.Packages, old.Packages)
-	case !similar(old.maintained, old.Packages, now.maintained, now.Packages):
+// checkComparable returns an error if the differences between the dumps do not show what happened in the AUR.
+func (c *comparison) checkComparable() error {
+	old, now := c.old, c.later
+	switch lost := old.PackageCount - now.PackageCount; {
+	case lost > 0 && lost*10 >= old.PackageCount:
+		return fmt.Errorf("%w: it has %d packages, the previous dump had %d", ErrPartial, now.PackageCount, old.PackageCount)
+	case !isSimilarRatio(old.maintainedCount, old.PackageCount, now.maintainedCount, now.PackageCount):
 		return fmt.Errorf("%w: %d of %d packages have a maintainer, in the previous dump %d of %d", ErrPartial,
-			now.maintained, now.Packages, old.maintained, old.Packages)
-	case !similar(old.extended, old.Packages, now.extended, now.Packages):
+			now.maintainedCount, now.PackageCount, old.maintainedCount, old.PackageCount)
+	case !isSimilarRatio(old.extendedCount, old.PackageCount, now.extendedCount, now.PackageCount):
 		return fmt.Errorf("%w: %d of %d packages have licenses, keywords or dependencies, in the previous dump %d of %d: "+
-			"compare two dumps named packages-meta-ext-v1.json", ErrPartial, now.extended, now.Packages, old.extended, old.Packages)
+			"compare two dumps named packages-meta-ext-v1.json", ErrPartial, now.extendedCount, now.PackageCount, old.extendedCount, old.PackageCount)
 	}
-	return c.checkOrder()
+	return c.checkNotOlder()
 }
 
-// similar compares how many packages have a certain field: a of the allA packages of one dump, and b of the allB packages
+// isSimilarRatio compares how many packages have a certain field: a of the allA packages of one dump, and b of the allB packages
 // of the other dump. It reports whether the two percentages differ by less than 50.
-func similar(a, allA, b, allB int) bool {
+func isSimilarRatio(a, allA, b, allB int) bool {
 	return math.Abs(float64(a)/float64(allA)-float64(b)/float64(allB)) < 0.5
 }
 
-// checkOrder returns an error if the second dump is older than the first one.
+// checkNotOlder returns an error if the second dump is older than the first one.
 //
 // The content of the dumps decides which one is older, because the time of a package base's last update never decreases.
 // Only if the content does not decide, the modification times of the files are compared. Therefore a wrong clock or a
 // copied file usually makes no difference.
-func (c *comparison) checkOrder() error {
+func (c *comparison) checkNotOlder() error {
 	later, earlier := 0, 0
-	for before, after := range bases(c.old, c.now) {
-		if before == nil || after == nil || before.same(after) {
+	for before, after := range basePairs(c.old, c.later) {
+		if before == nil || after == nil || before.hasSameRecords(after) {
 			continue
 		}
-		old, now := before.read(), after.read()
+		old, now := before.decodeBase(), after.decodeBase()
 		switch {
 		case now.modified > old.modified:
 			later++
-		case now.modified < old.modified && now.modified > 0 && !recreated(old, now):
+		case now.modified < old.modified && now.modified > 0 && !isRecreated(old, now):
 			earlier++
 		}
 	}
-	if earlier > later || earlier == later && c.now.Stamp.MtimeNS < c.old.Stamp.MtimeNS {
+	if earlier > later || earlier == later && c.later.Stamp.MtimeNS < c.old.Stamp.MtimeNS {
 		return fmt.Errorf("%w: compared with it, the last update is earlier for %d package bases and later for %d", ErrOlder, earlier, later)
 	}
 	return nil
@@ -122,13 +122,13 @@ func (c *comparison) checkOrder() error {
 // submittedSince returns the sorted names of the packages whose package bases were submitted at the time since or later.
 func (o *Observation) submittedSince(since int64) [][]byte {
 	var names [][]byte
-	for _, e := range o.entries {
-		f := o.record(e)
-		f.text()
-		name := f.text()
-		f.text()
-		f.number()
-		if int64(f.number()) >= since {
+	for _, e := range o.recordRefs {
+		f := o.recordAt(e)
+		f.nextText()
+		name := f.nextText()
+		f.nextText()
+		f.nextNumber()
+		if int64(f.nextNumber()) >= since {
 			names = append(names, name)
 		}
 	}
@@ -136,88 +136,88 @@ func (o *Observation) submittedSince(since int64) [][]byte {
 	return names
 }
 
-// event calls visit with an event of the current package base.
-func (c *comparison) event(kind journal.Kind, from, to string) {
+// emitEvent calls onEvent with an event of the current package base.
+func (c *comparison) emitEvent(kind journal.EventKind, from, to string) {
 	if c.err == nil {
-		c.err = c.visit(journal.Event{Base: c.name, Kind: kind, From: from, To: to, Between: c.between})
+		c.err = c.onEvent(journal.Event{Base: c.baseName, Kind: kind, From: from, To: to, Between: c.interval})
 	}
 }
 
-// deleted adds an event for a package base that only the earlier dump has. There is no event if the later dump has more
+// emitDeleted adds an event for a package base that only the earlier dump has. There is no event if the later dump has more
 // unusable entries than the earlier dump, because one of them may be this package base.
-func (c *comparison) deleted(old *base) {
-	c.name = string(old.name)
-	if c.now.LeftOut <= c.old.LeftOut {
-		c.event(journal.Deleted, string(old.version), "")
+func (c *comparison) emitDeleted(old *base) {
+	c.baseName = string(old.name)
+	if c.later.LeftOutCount <= c.old.LeftOutCount {
+		c.emitEvent(journal.EventDeleted, string(old.version), "")
 	}
 }
 
-// firstSeen adds an event for a package base that only the later dump has. There is no event if the earlier dump has more
+// emitFirstSeen adds an event for a package base that only the later dump has. There is no event if the earlier dump has more
 // unusable entries than the later dump, because one of them may be this package base.
-func (c *comparison) firstSeen(now *base) {
-	c.name = string(now.name)
-	if c.old.LeftOut <= c.now.LeftOut {
-		c.event(journal.FirstSeen, "", string(now.version))
+func (c *comparison) emitFirstSeen(now *base) {
+	c.baseName = string(now.name)
+	if c.old.LeftOutCount <= c.later.LeftOutCount {
+		c.emitEvent(journal.EventFirstSeen, "", string(now.version))
 	}
 }
 
-// compare adds events for the differences of a package base that both dumps have.
-func (c *comparison) compare(old, now *base) {
-	c.name = string(now.name)
-	again := recreated(old, now)
+// compareBase adds events for the differences of a package base that both dumps have.
+func (c *comparison) compareBase(old, now *base) {
+	c.baseName = string(now.name)
+	again := isRecreated(old, now)
 	switch {
 	case again && old.submitted != now.submitted:
-		c.event(journal.Recreated, timeOf(old.submitted), timeOf(now.submitted))
+		c.emitEvent(journal.EventRecreated, formatTime(old.submitted), formatTime(now.submitted))
 	case again:
-		c.event(journal.Recreated, strconv.FormatUint(old.id, 10), strconv.FormatUint(now.id, 10))
+		c.emitEvent(journal.EventRecreated, strconv.FormatUint(old.id, 10), strconv.FormatUint(now.id, 10))
 	}
-	c.maintainers(old, now)
-	if !again && old.modified > 0 && now.modified >= old.modified+dormant {
-		c.event(journal.UpdatedAfterDormancy, timeOf(old.modified), timeOf(now.modified))
+	c.emitMaintainerChanges(old, now)
+	if !again && old.modified > 0 && now.modified >= old.modified+minDormancy {
+		c.emitEvent(journal.EventUpdatedAfterDormancy, formatTime(old.modified), formatTime(now.modified))
 	}
-	if before, after := hosts(old), hosts(now); before != after {
-		c.event(journal.HostChanged, before, after)
+	if before, after := joinHosts(old), joinHosts(now); before != after {
+		c.emitEvent(journal.EventHostChanged, before, after)
 	}
 	for _, name := range now.depends {
-		if !contains(old.depends, name) && contains(c.young, name) && !contains(now.pkgs, name) {
-			c.event(journal.YoungDependencyAdded, "", string(name))
+		if !contains(old.depends, name) && contains(c.youngPackages, name) && !contains(now.pkgs, name) {
+			c.emitEvent(journal.EventYoungDependencyAdded, "", string(name))
 		}
 	}
-	if now.outOfDate > 0 && now.outOfDate != old.outOfDate {
-		c.event(journal.FlaggedOutOfDate, timeOf(old.outOfDate), timeOf(now.outOfDate))
+	if now.outOfDateSince > 0 && now.outOfDateSince != old.outOfDateSince {
+		c.emitEvent(journal.EventFlaggedOutOfDate, formatTime(old.outOfDateSince), formatTime(now.outOfDateSince))
 	}
 }
 
-// maintainers adds events for the changes of the maintainer and the co-maintainers.
-func (c *comparison) maintainers(old, now *base) {
+// emitMaintainerChanges adds events for the changes of the maintainer and the co-maintainers.
+func (c *comparison) emitMaintainerChanges(old, now *base) {
 	switch {
 	case bytes.Equal(old.maintainer, now.maintainer):
 	case len(now.maintainer) == 0:
-		c.event(journal.Orphaned, string(old.maintainer), "")
+		c.emitEvent(journal.EventOrphaned, string(old.maintainer), "")
 	case len(old.maintainer) == 0:
-		c.event(journal.Adopted, "", string(now.maintainer))
+		c.emitEvent(journal.EventAdopted, "", string(now.maintainer))
 	default:
-		c.event(journal.MaintainerChanged, string(old.maintainer), string(now.maintainer))
+		c.emitEvent(journal.EventMaintainerChanged, string(old.maintainer), string(now.maintainer))
 	}
 	for _, name := range now.coMaintainers {
 		if !contains(old.coMaintainers, name) {
-			c.event(journal.CoMaintainerAdded, "", string(name))
+			c.emitEvent(journal.EventCoMaintainerAdded, "", string(name))
 		}
 	}
 	for _, name := range old.coMaintainers {
 		if !contains(now.coMaintainers, name) {
-			c.event(journal.CoMaintainerRemoved, string(name), "")
+			c.emitEvent(journal.EventCoMaintainerRemoved, string(name), "")
 		}
 	}
 }
 
-// hosts returns the hosts of a package base in the form of an event's value.
-func hosts(b *base) string { return clipped(string(bytes.Join(b.hosts, []byte(" ")))) }
+// joinHosts returns the hosts of a package base in the form of an event's value.
+func joinHosts(b *base) string { return clipText(string(bytes.Join(b.hosts, []byte(" ")))) }
 
-// timeOf returns a time in the form of an event's value, or "" if there is no time.
-func timeOf(unix uint64) string {
+// formatTime returns a time in the form of an event's value, or "" if there is no time.
+func formatTime(unix uint64) string {
 	if unix == 0 {
 		return ""
 	}
-	return journal.Time(int64(unix))
+	return journal.FormatTime(int64(unix))
 }

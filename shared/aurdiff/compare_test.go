@@ -24,7 +24,7 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-func TestMain(m *testing.M) { await.Main(m) }
+func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 // pkg is the object of a package in a dump.
 type pkg map[string]any
@@ -181,7 +181,7 @@ func TestCompare_Event(t *testing.T) {
 
 // TestCompare_YoungUntil checks the maximum age at which a dependency counts as young.
 func TestCompare_YoungUntil(t *testing.T) {
-	for age, want := range map[int64]int{young: 1, young + 1: 0} {
+	for age, want := range map[int64]int{maxYoungAge: 1, maxYoungAge + 1: 0} {
 		dep := example(pkg{"Name": "dep", "PackageBase": "dep", "PackageBaseID": 8, "FirstSubmitted": tuesday - age})
 		old := observe(t, monday, dep, example(nil))
 		now := observe(t, tuesday, dep, example(pkg{"Depends": []string{"dep"}}))
@@ -356,7 +356,7 @@ func change(packages []pkg) (now []pkg, want []string) {
 		}
 		at, first := position[base], !again
 		changed := maps.Clone(p)
-		event := func(kind journal.Kind, from, to any) {
+		event := func(kind journal.EventKind, from, to any) {
 			if first {
 				want = append(want, fmt.Sprintf("%s %s %q %q", base, kind, from, to))
 			}
@@ -365,31 +365,31 @@ func change(packages []pkg) (now []pkg, want []string) {
 		switch at % 40 {
 		case 1:
 			if first {
-				event(journal.Deleted, p["Version"], "")
-				event(journal.FirstSeen, "", "9-9")
+				event(journal.EventDeleted, p["Version"], "")
+				event(journal.EventFirstSeen, "", "9-9")
 				want[len(want)-1] = strings.Replace(want[len(want)-1], base, base+".new", 1)
 			}
 			changed["Name"], changed["PackageBase"], changed["Version"] = p["Name"].(string)+".new", base+".new", "9-9"
 		case 2:
 			if maintainer != "" {
-				event(journal.Orphaned, maintainer, "")
+				event(journal.EventOrphaned, maintainer, "")
 			}
 			changed["Maintainer"] = nil
 		case 3:
 			if maintainer == "" {
-				event(journal.Adopted, "", "mallory")
+				event(journal.EventAdopted, "", "mallory")
 			} else {
-				event(journal.MaintainerChanged, maintainer, "mallory")
+				event(journal.EventMaintainerChanged, maintainer, "mallory")
 			}
 			changed["Maintainer"] = "mallory"
 		case 4:
-			event(journal.Recreated, fmt.Sprintf("%.0f", p["PackageBaseID"]), "5")
+			event(journal.EventRecreated, fmt.Sprintf("%.0f", p["PackageBaseID"]), "5")
 			changed["PackageBaseID"] = 5
 		case 5:
-			event(journal.FlaggedOutOfDate, "", journal.Time(monday))
+			event(journal.EventFlaggedOutOfDate, "", journal.FormatTime(monday))
 			if p["OutOfDate"] != nil {
 				want[len(want)-1] = fmt.Sprintf("%s flagged-out-of-date %q %q", base,
-					journal.Time(int64(p["OutOfDate"].(float64))), journal.Time(monday))
+					journal.FormatTime(int64(p["OutOfDate"].(float64))), journal.FormatTime(monday))
 			}
 			changed["OutOfDate"] = monday
 		}
@@ -400,7 +400,7 @@ func change(packages []pkg) (now []pkg, want []string) {
 
 // TestCompare_Corpus changes a real dump and shuffles its packages. Compare must find exactly the changes.
 func TestCompare_Corpus(t *testing.T) {
-	path := corpus.AUR(t)
+	path := corpus.AURDump(t)
 	old, err := Read(t.Context(), path)
 	require.NoError(t, err)
 	packages := readJSON(t, path)
@@ -436,7 +436,7 @@ func TestCompare_Corpus(t *testing.T) {
 // BenchmarkCompare reads and compares two equal dumps that are as large as the AUR's dump.
 func BenchmarkCompare(b *testing.B) {
 	var plain bytes.Buffer
-	require.NoError(b, fixture.AUR(&plain, 100_000, 1))
+	require.NoError(b, fixture.WriteAURDump(&plain, 100_000, 1))
 	old := writeBytes(b, monday, plain.Bytes())
 	for b.Loop() {
 		first, err := Read(b.Context(), old)

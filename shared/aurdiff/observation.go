@@ -23,8 +23,8 @@ import (
 
 // Limits for the records of a dump.
 const (
-	// maxRecords limits the total size of all records in bytes. The records of the AUR's dump need about 20 MiB.
-	maxRecords = 256 << 20
+	// maxTotalBytes limits the total size of all records in bytes. The records of the AUR's dump need about 20 MiB.
+	maxTotalBytes = 256 << 20
 	// chunkSize is the size in bytes of the memory chunks in which records are stored.
 	chunkSize = 1 << 20
 	// maxCoMaintainers and maxDepends limit the lists of one package. The AUR's longest lists have 20 co-maintainers and
@@ -39,64 +39,64 @@ type Observation struct {
 	// At is the time of the dump in Unix seconds: the modification time of the file or the latest time in its content,
 	// whichever is later.
 	At int64
-	// Packages is the number of packages in the dump. LeftOut is the number of entries that could not be used.
-	Packages, LeftOut int
+	// PackageCount is the number of packages in the dump. LeftOutCount is the number of entries that could not be used.
+	PackageCount, LeftOutCount int
 
-	// maintained is the number of packages with a maintainer. extended is the number of packages with a license, a
+	// maintainedCount is the number of packages with a maintainer. extendedCount is the number of packages with a license, a
 	// keyword or a dependency, which only the AUR's extended dump has.
-	maintained, extended int
+	maintainedCount, extendedCount int
 
-	chunks  [][]byte
-	bytes   int
-	entries []entry // sorted by package base, then by package
-	scratch []byte
+	chunks     [][]byte
+	totalBytes int
+	recordRefs []recordRef // sorted by package base, then by package
+	scratch    []byte
 }
 
-// entry says where a package's record is stored: in which chunk, and at which offset. The prefix contains the first 8 bytes
+// recordRef says where a package's record is stored: in which chunk, and at which offset. The prefix contains the first 8 bytes
 // of the package base's name as a big-endian number, so that comparing prefixes is like comparing names.
-type entry struct {
-	prefix    uint64
-	chunk, at uint32
+type recordRef struct {
+	namePrefix    uint64
+	chunk, offset uint32
 }
 
 // Read reads the dump at path. It returns the same errors as aurdump.Read.
 func Read(ctx context.Context, path string) (*Observation, error) {
 	o := &Observation{}
-	got, err := aurdump.ReadEntries(ctx, path, o.add)
+	got, err := aurdump.ReadEntries(ctx, path, o.addPackage)
 	if err != nil {
 		return nil, err
 	}
-	o.File, o.Packages, o.LeftOut = got.File, got.Packages, got.LeftOut
-	o.At = max(o.At, got.Stamp.Modified(), 0)
-	slices.SortFunc(o.entries, func(a, b entry) int {
-		if a.prefix != b.prefix {
-			return cmp.Compare(a.prefix, b.prefix)
+	o.File, o.PackageCount, o.LeftOutCount = got.File, got.PackageCount, got.LeftOutCount
+	o.At = max(o.At, got.Stamp.MtimeSeconds(), 0)
+	slices.SortFunc(o.recordRefs, func(a, b recordRef) int {
+		if a.namePrefix != b.namePrefix {
+			return cmp.Compare(a.namePrefix, b.namePrefix)
 		}
-		x, y := o.record(a), o.record(b)
-		if order := bytes.Compare(x.text(), y.text()); order != 0 {
+		x, y := o.recordAt(a), o.recordAt(b)
+		if order := bytes.Compare(x.nextText(), y.nextText()); order != 0 {
 			return order
 		}
-		return bytes.Compare(x.text(), y.text())
+		return bytes.Compare(x.nextText(), y.nextText())
 	})
 	return o, nil
 }
 
-// add adds the record of a package to the observation.
-func (o *Observation) add(p aurdump.Entry) error {
+// addPackage adds the record of a package to the observation.
+func (o *Observation) addPackage(p aurdump.Entry) error {
 	base := cmp.Or(p.Base, p.Name)
-	if len(base) > journal.MaxText || !wire.PossibleName(base) {
+	if len(base) > journal.MaxText || !wire.IsPossibleName(base) {
 		base = p.Name
 	}
 	o.At = max(o.At, p.AUR.Submitted, p.AUR.Modified, p.AUR.OutOfDate)
 	if p.AUR.Maintainer != "" {
-		o.maintained++
+		o.maintainedCount++
 	}
 	if len(p.Licenses)+len(p.AUR.Keywords)+len(p.Depends)+len(p.MakeDepends) > 0 {
-		o.extended++
+		o.extendedCount++
 	}
 	o.scratch = appendRecord(o.scratch[:0], base, p)
-	if o.bytes += len(o.scratch); o.bytes > maxRecords {
-		return fmt.Errorf("%w: its packages need more than %d MiB", sourcefile.ErrOversize, maxRecords>>20)
+	if o.totalBytes += len(o.scratch); o.totalBytes > maxTotalBytes {
+		return fmt.Errorf("%w: its packages need more than %d MiB", sourcefile.ErrOversize, maxTotalBytes>>20)
 	}
 	last := len(o.chunks) - 1
 	if last < 0 || len(o.chunks[last])+len(o.scratch) > cap(o.chunks[last]) {
@@ -105,8 +105,8 @@ func (o *Observation) add(p aurdump.Entry) error {
 	}
 	var prefix [8]byte
 	copy(prefix[:], base)
-	o.entries = append(o.entries, entry{
-		prefix: binary.BigEndian.Uint64(prefix[:]), chunk: uint32(last), at: uint32(len(o.chunks[last])),
+	o.recordRefs = append(o.recordRefs, recordRef{
+		namePrefix: binary.BigEndian.Uint64(prefix[:]), chunk: uint32(last), offset: uint32(len(o.chunks[last])),
 	})
 	o.chunks[last] = append(o.chunks[last], o.scratch...)
 	return nil
@@ -123,16 +123,16 @@ func appendRecord(dst []byte, base string, p aurdump.Entry) []byte {
 	for _, n := range [...]uint64{p.BaseID, uint64(a.Submitted), uint64(a.Modified), uint64(a.OutOfDate)} {
 		dst = binary.AppendUvarint(dst, n)
 	}
-	dst = appendText(dst, clipped(a.Maintainer))
-	dst = appendText(dst, clipped(hostOf(p.URL)))
+	dst = appendText(dst, clipText(a.Maintainer))
+	dst = appendText(dst, clipText(hostOf(p.URL)))
 	dst = binary.AppendUvarint(dst, uint64(min(len(a.CoMaintainers), maxCoMaintainers)))
 	for _, name := range a.CoMaintainers[:min(len(a.CoMaintainers), maxCoMaintainers)] {
-		dst = appendText(dst, clipped(name))
+		dst = appendText(dst, clipText(name))
 	}
 	left := maxDepends
 	for _, list := range [...][]string{p.Depends, p.MakeDepends, p.CheckDepends} {
 		for _, depend := range list[:min(len(list), left)] {
-			if name := nameOf(depend); name != "" {
+			if name := dependencyName(depend); name != "" {
 				dst = appendText(dst, name)
 				left--
 			}
@@ -146,21 +146,21 @@ func appendText(dst []byte, s string) []byte {
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// clipped shortens s to at most journal.MaxText bytes.
-func clipped(s string) string {
+// clipText shortens s to at most journal.MaxText bytes.
+func clipText(s string) string {
 	if len(s) <= journal.MaxText {
 		return s
 	}
 	return strings.ToValidUTF8(s[:journal.MaxText], "")
 }
 
-// nameOf returns the package name in a dependency, without the version. It returns "" if this is not a valid package name.
-func nameOf(depend string) string {
+// dependencyName returns the package name in a dependency, without the version. It returns "" if this is not a valid package name.
+func dependencyName(depend string) string {
 	name := depend
 	if at := strings.IndexAny(depend, "<>="); at >= 0 {
 		name = depend[:at]
 	}
-	if len(name) > journal.MaxText || !wire.PossibleName(name) {
+	if len(name) > journal.MaxText || !wire.IsPossibleName(name) {
 		return ""
 	}
 	return name
@@ -185,24 +185,24 @@ func hostOf(address string) string {
 	return strings.TrimPrefix(strings.TrimSuffix(host, "."), "www.")
 }
 
-// record returns the record of an entry without the length at its start.
-func (o *Observation) record(e entry) fields {
-	b := o.chunks[e.chunk][e.at:]
-	return fields(b[4:binary.LittleEndian.Uint32(b)])
+// recordAt returns the record of an entry without the length at its start.
+func (o *Observation) recordAt(e recordRef) encodedFields {
+	b := o.chunks[e.chunk][e.offset:]
+	return encodedFields(b[4:binary.LittleEndian.Uint32(b)])
 }
 
-// fields is the part of a record that has not been decoded yet. Decoding needs no checks, because records exist only in
+// encodedFields is the part of a record that has not been decoded yet. Decoding needs no checks, because records exist only in
 // memory and are therefore well-formed.
-type fields []byte
+type encodedFields []byte
 
-func (f *fields) number() uint64 {
+func (f *encodedFields) nextNumber() uint64 {
 	n, used := binary.Uvarint(*f)
 	*f = (*f)[used:]
 	return n
 }
 
-func (f *fields) text() []byte {
-	n := f.number()
+func (f *encodedFields) nextText() []byte {
+	n := f.nextNumber()
 	text := (*f)[:n:n]
 	*f = (*f)[n:]
 	return text

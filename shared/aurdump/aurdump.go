@@ -42,13 +42,13 @@ var ErrNotDump = errors.New("not a dump of the AUR")
 // ReadResult describes a dump that was read.
 type ReadResult struct {
 	sourcefile.File
-	// Packages is the number of packages that Read passed on. LeftOut is the number of entries that were skipped;
-	// FirstLeftOut is the reason why the first of these was skipped.
-	Packages, LeftOut int
-	FirstLeftOut      string
-	// Warnings holds problems of single packages, at most MaxWarnings; MoreWarnings is the number of further problems.
-	Warnings     []string
-	MoreWarnings int
+	// PackageCount is the number of packages that Read passed on. LeftOutCount is the number of entries that were skipped;
+	// FirstLeftOutReason is the reason why the first of these was skipped.
+	PackageCount, LeftOutCount int
+	FirstLeftOutReason         string
+	// Warnings holds problems of single packages, at most MaxWarnings; OmittedWarningCount is the number of further problems.
+	Warnings            []string
+	OmittedWarningCount int
 }
 
 // Read reads the dump at path, compressed or not, and passes every package to the function visit, in the dump's order.
@@ -78,10 +78,10 @@ func ReadEntries(ctx context.Context, path string, visit func(Entry) error) (Rea
 	return out, err
 }
 
-// The decompressor may be up to aheadBlocks blocks of aheadBlock bytes ahead of the parser.
+// The decompressor may be up to aheadBlockCount blocks of aheadBlockSize bytes ahead of the parser.
 const (
-	aheadBlock  = 128 << 10
-	aheadBlocks = 4
+	aheadBlockSize  = 128 << 10
+	aheadBlockCount = 4
 )
 
 // read reads a whole dump from src, up to and including the last byte.
@@ -95,9 +95,9 @@ func (f *ReadResult) read(ctx context.Context, src io.Reader, limits limits, vis
 	if string(magic) == "\x1f\x8b" {
 		zr, err := gzip.NewReader(file)
 		if err != nil {
-			return streamError(err)
+			return convertStreamError(err)
 		}
-		ahead, err := readahead.NewReaderSize(zr, aheadBlocks, aheadBlock)
+		ahead, err := readahead.NewReaderSize(zr, aheadBlockCount, aheadBlockSize)
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (f *ReadResult) read(ctx context.Context, src io.Reader, limits limits, vis
 	}
 	bounded := &boundedReader{ctx: ctx, r: content, totalLeft: limits.bytes, objectLeft: limits.object}
 	p := newParser(bounded, limits, f)
-	return streamError(p.packages(visit))
+	return convertStreamError(p.visitPackages(visit))
 }
 
 // boundedReader limits how many bytes are read from r.
@@ -133,12 +133,12 @@ func (b *boundedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// streamError converts an error of the decompressor or the JSON decoder to an error of package sourcefile. Errors of
+// convertStreamError converts an error of the decompressor or the JSON decoder to an error of package sourcefile. Errors of
 // other origin are returned unchanged.
-func streamError(err error) error {
+func convertStreamError(err error) error {
 	var system *fs.PathError
 	switch {
-	case err == nil, sourcefile.IsFromCaller(err), errors.As(err, &system),
+	case err == nil, sourcefile.IsCallerError(err), errors.As(err, &system),
 		errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):

@@ -24,7 +24,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { await.Main(m) }
+func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 // clone copies a package, because Read uses the memory of a package again for the next package.
 func clone(p *wire.Package) wire.Package {
@@ -64,7 +64,7 @@ func gzipped(t testing.TB, s string) []byte {
 // TestRead_CorpusEqualsStandardLibrary compares each field of the packages in the corpus' dump with the result of
 // encoding/json.
 func TestRead_CorpusEqualsStandardLibrary(t *testing.T) {
-	path := corpus.AUR(t)
+	path := corpus.AURDump(t)
 	zipped, err := os.ReadFile(path)
 	require.NoError(t, err)
 	zr, err := gzip.NewReader(bytes.NewReader(zipped))
@@ -76,7 +76,7 @@ func TestRead_CorpusEqualsStandardLibrary(t *testing.T) {
 
 func TestRead_GeneratedEqualsStandardLibrary(t *testing.T) {
 	var buf bytes.Buffer
-	require.NoError(t, fixture.AUR(&buf, 2000, 7))
+	require.NoError(t, fixture.WriteAURDump(&buf, 2000, 7))
 	zr, err := gzip.NewReader(bytes.NewReader(buf.Bytes()))
 	require.NoError(t, err)
 	plain, err := io.ReadAll(zr)
@@ -100,7 +100,7 @@ func requireStdlibEqual(t *testing.T, zipped, plain []byte) {
 	require.NoError(t, err)
 	require.Empty(t, f.Warnings)
 	require.Len(t, got, len(want))
-	require.Equal(t, len(want), f.Packages)
+	require.Equal(t, len(want), f.PackageCount)
 	unzipped, _, err := readAll(t, plain)
 	require.NoError(t, err)
 	require.Equal(t, got, unzipped)
@@ -234,24 +234,24 @@ func TestRead_OddValues(t *testing.T) {
 		c.want(&want)
 		require.Equal(t, clone(&want), got, c.fields)
 		require.Equal(t, c.odd, len(f.Warnings) > 0, c.fields)
-		require.Zero(t, f.LeftOut)
+		require.Zero(t, f.LeftOutCount)
 	}
 	for _, odd := range []string{`null`, `7`, `"odd"`, `[{"Name":"odd","Version":"1"}]`, `{"Name":["odd"],"Version":"1"}`, `{"Name":"odd","Version":2}`} {
 		got, f := read(odd)
 		require.Empty(t, got.Name, odd)
-		require.Equal(t, 1, f.LeftOut, odd)
-		require.NotEmpty(t, f.FirstLeftOut, odd)
+		require.Equal(t, 1, f.LeftOutCount, odd)
+		require.NotEmpty(t, f.FirstLeftOutReason, odd)
 	}
 }
 
-// TestPackage checks that Package parses an object of an AUR reply like an object of the dump.
+// TestPackage checks that DecodePackage parses an object of an AUR reply like an object of the dump.
 func TestPackage(t *testing.T) {
-	p, err := Package([]byte(`{"Name":"yay","Version":"1-1","NumVotes":2.0,"Depends":[null,"go"]}`))
+	p, err := DecodePackage([]byte(`{"Name":"yay","Version":"1-1","NumVotes":2.0,"Depends":[null,"go"]}`))
 	require.NoError(t, err)
 	require.Equal(t, "yay", p.Name)
 	require.Equal(t, []string{"go"}, p.Depends)
 	for _, bad := range []string{`null`, ``, `[]`, `{"Name":"yay"}`, `{"Name":"a/b","Version":"1"}`, `{"Name":"yay","Version":"1"`} {
-		_, err := Package([]byte(bad))
+		_, err := DecodePackage([]byte(bad))
 		require.Error(t, err, bad)
 	}
 }
@@ -260,7 +260,7 @@ func TestRead_WarningsAreBounded(t *testing.T) {
 	_, f, err := readAll(t, []byte(`[`+strings.Repeat(`{"Name":""},`, 250)+good+`]`))
 	require.NoError(t, err)
 	require.Len(t, f.Warnings, MaxWarnings)
-	require.Equal(t, 150, f.MoreWarnings)
+	require.Equal(t, 150, f.OmittedWarningCount)
 }
 
 // TestRead_RefusesABomb checks that Read stops at the limit if a small gzip file expands to 4 GiB. The file has no gzip
@@ -362,7 +362,7 @@ func TestPackage_SnapshotPath(t *testing.T) {
 		"of a similar name": {"base", "/cgit/aur.git/snapshot/counterpart.tar.gz", "/cgit/aur.git/snapshot/counterpart.tar.gz"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := Package(fmt.Appendf(nil, `{"Name":"part","Version":"1","PackageBase":%q,"URLPath":%q}`, c.base, c.path))
+			p, err := DecodePackage(fmt.Appendf(nil, `{"Name":"part","Version":"1","PackageBase":%q,"URLPath":%q}`, c.base, c.path))
 			require.NoError(t, err)
 			require.Equal(t, c.want, p.AUR.URLPath)
 		})
@@ -384,10 +384,10 @@ func FuzzRead(f *testing.F) {
 			}
 			return nil
 		})
-		if handed != file.Packages {
-			t.Fatalf("%d packages, %d handed out", file.Packages, handed)
+		if handed != file.PackageCount {
+			t.Fatalf("%d packages, %d handed out", file.PackageCount, handed)
 		}
-		if sourcefile.IsFromCaller(err) {
+		if sourcefile.IsCallerError(err) {
 			t.Fatal(err)
 		}
 		if err == nil && handed == 0 {
@@ -401,12 +401,12 @@ func BenchmarkRead(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "dump")
 	f, err := os.Create(path)
 	require.NoError(b, err)
-	require.NoError(b, fixture.AUR(f, 100_000, 1))
+	require.NoError(b, fixture.WriteAURDump(f, 100_000, 1))
 	require.NoError(b, f.Close())
 	b.ReportAllocs()
 	for b.Loop() {
 		got, err := Read(b.Context(), path, func(*wire.Package) error { return nil })
 		require.NoError(b, err)
-		require.Equal(b, 100_000, got.Packages)
+		require.Equal(b, 100_000, got.PackageCount)
 	}
 }

@@ -65,46 +65,46 @@ func (o *object) reset() {
 	}
 }
 
-// reader decodes objects one after the other into the same memory. It treats a value of the wrong type as absent and
+// objectDecoder decodes objects one after the other into the same memory. It treats a value of the wrong type as absent and
 // uses the package's other values, because the AUR has been written in three languages, and other programs make similar
 // dumps.
-type reader struct {
-	object object
-	odd    int // number of values of the wrong type
-	pkg    wire.Package
-	aur    wire.AUR
+type objectDecoder struct {
+	object         object
+	wrongTypeCount int // number of values of the wrong type
+	pkg            wire.Package
+	pkgAUR         wire.AUR
 
 	scratch []byte
-	// recent holds texts that were decoded recently, indexed by a hash: the names of packages, licenses and maintainers
+	// recentTexts holds texts that were decoded recently, indexed by a hash: the names of packages, licenses and maintainers
 	// occur many times in a dump.
-	recent [1024]string
+	recentTexts [1024]string
 }
 
-// seed is the seed of the hash that indexes reader.recent.
-var seed = maphash.MakeSeed()
+// recentHashSeed is the seed of the hash that indexes objectDecoder.recentTextsTexts.
+var recentHashSeed = maphash.MakeSeed()
 
-// keep converts bytes to a string of valid UTF-8. It allocates no memory if r.recent contains the same text.
-func (r *reader) keep(raw []byte) string {
-	const maxRecent = 64 // in bytes; r.recent does not store longer texts, which are unlikely to occur again
+// intern converts bytes to a string of valid UTF-8. It allocates no memory if r.recentTexts contains the same text.
+func (r *objectDecoder) intern(raw []byte) string {
+	const maxRecent = 64 // in bytes; r.recentTexts does not store longer texts, which are unlikely to occur again
 	if len(raw) > maxRecent {
 		return strings.ToValidUTF8(string(raw), "\uFFFD")
 	}
-	recent := &r.recent[maphash.Bytes(seed, raw)%uint64(len(r.recent))]
+	recent := &r.recentTexts[maphash.Bytes(recentHashSeed, raw)%uint64(len(r.recentTexts))]
 	if *recent != string(raw) {
 		*recent = strings.ToValidUTF8(string(raw), "\uFFFD")
 	}
 	return *recent
 }
 
-// read reads the next JSON value, which must be an object, into r.object.
-func (r *reader) read(d *jsontext.Decoder) error {
+// readObject reads the next JSON value, which must be an object, into r.object.
+func (r *objectDecoder) readObject(d *jsontext.Decoder) error {
 	r.object.reset()
-	r.odd = 0
+	r.wrongTypeCount = 0
 	_, err := d.ReadToken()
 	for err == nil && d.PeekKind() != '}' {
 		var key jsontext.Value
 		if key, err = d.ReadValue(); err == nil {
-			err = r.value(d, key)
+			err = r.readValue(d, key)
 		}
 	}
 	if err == nil {
@@ -116,82 +116,82 @@ func (r *reader) read(d *jsontext.Decoder) error {
 	return err
 }
 
-// value decodes the value of a key; the parameter key includes the key's quotes.
-func (r *reader) value(d *jsontext.Decoder, key []byte) error {
+// readValue decodes the value of a key; the parameter key includes the key's quotes.
+func (r *objectDecoder) readValue(d *jsontext.Decoder, key []byte) error {
 	o := &r.object
 	switch string(key) {
 	case `"Name"`:
-		return r.text(d, &o.Name)
+		return r.readText(d, &o.Name)
 	case `"PackageBaseID"`:
-		return r.number(d, &o.PackageBaseID)
+		return r.readNumber(d, &o.PackageBaseID)
 	case `"PackageBase"`:
-		return r.text(d, &o.PackageBase)
+		return r.readText(d, &o.PackageBase)
 	case `"Version"`:
-		return r.text(d, &o.Version)
+		return r.readText(d, &o.Version)
 	case `"Description"`:
-		return r.text(d, &o.Description)
+		return r.readText(d, &o.Description)
 	case `"URL"`:
-		return r.text(d, &o.URL)
+		return r.readText(d, &o.URL)
 	case `"NumVotes"`:
-		return r.number(d, &o.NumVotes)
+		return r.readNumber(d, &o.NumVotes)
 	case `"Popularity"`:
-		return r.number(d, &o.Popularity)
+		return r.readNumber(d, &o.Popularity)
 	case `"OutOfDate"`:
-		return r.number(d, &o.OutOfDate)
+		return r.readNumber(d, &o.OutOfDate)
 	case `"Maintainer"`:
-		return r.text(d, &o.Maintainer)
+		return r.readText(d, &o.Maintainer)
 	case `"Submitter"`:
-		return r.text(d, &o.Submitter)
+		return r.readText(d, &o.Submitter)
 	case `"CoMaintainers"`:
-		return r.list(d, &o.CoMaintainers)
+		return r.readList(d, &o.CoMaintainers)
 	case `"FirstSubmitted"`:
-		return r.number(d, &o.FirstSubmitted)
+		return r.readNumber(d, &o.FirstSubmitted)
 	case `"LastModified"`:
-		return r.number(d, &o.LastModified)
+		return r.readNumber(d, &o.LastModified)
 	case `"URLPath"`:
-		return r.text(d, &o.URLPath)
+		return r.readText(d, &o.URLPath)
 	case `"Depends"`:
-		return r.list(d, &o.Depends)
+		return r.readList(d, &o.Depends)
 	case `"MakeDepends"`:
-		return r.list(d, &o.MakeDepends)
+		return r.readList(d, &o.MakeDepends)
 	case `"OptDepends"`:
-		return r.list(d, &o.OptDepends)
+		return r.readList(d, &o.OptDepends)
 	case `"CheckDepends"`:
-		return r.list(d, &o.CheckDepends)
+		return r.readList(d, &o.CheckDepends)
 	case `"Conflicts"`:
-		return r.list(d, &o.Conflicts)
+		return r.readList(d, &o.Conflicts)
 	case `"Provides"`:
-		return r.list(d, &o.Provides)
+		return r.readList(d, &o.Provides)
 	case `"Replaces"`:
-		return r.list(d, &o.Replaces)
+		return r.readList(d, &o.Replaces)
 	case `"Groups"`:
-		return r.list(d, &o.Groups)
+		return r.readList(d, &o.Groups)
 	case `"License"`:
-		return r.list(d, &o.License)
+		return r.readList(d, &o.License)
 	case `"Keywords"`:
-		return r.list(d, &o.Keywords)
+		return r.readList(d, &o.Keywords)
 	}
 	return d.SkipValue()
 }
 
-func (r *reader) text(d *jsontext.Decoder, v *string) error {
+func (r *objectDecoder) readText(d *jsontext.Decoder, v *string) error {
 	*v = ""
 	raw, err := d.ReadValue()
 	switch {
 	case err != nil || raw[0] == 'n':
 	case raw[0] != '"':
-		r.odd++
+		r.wrongTypeCount++
 	case bytes.IndexByte(raw, '\\') >= 0:
 		r.scratch, _ = jsontext.AppendUnquote(r.scratch[:0], raw)
-		*v = r.keep(r.scratch)
+		*v = r.intern(r.scratch)
 	default:
-		*v = r.keep(raw[1 : len(raw)-1])
+		*v = r.intern(raw[1 : len(raw)-1])
 	}
 	return err
 }
 
-// number decodes a number, or a string that contains a number.
-func (r *reader) number(d *jsontext.Decoder, v *float64) error {
+// readNumber decodes a number, or a string that contains a number.
+func (r *objectDecoder) readNumber(d *jsontext.Decoder, v *float64) error {
 	*v = 0
 	raw, err := d.ReadValue()
 	if err != nil || raw[0] == 'n' {
@@ -199,19 +199,19 @@ func (r *reader) number(d *jsontext.Decoder, v *float64) error {
 	}
 	n, wrong := strconv.ParseFloat(string(bytes.Trim(raw, `"`)), 64)
 	if wrong != nil || math.IsNaN(n) || math.IsInf(n, 0) {
-		r.odd++
+		r.wrongTypeCount++
 		return nil
 	}
 	*v = n
 	return nil
 }
 
-// list decodes a list of strings; a single string becomes a list with that string.
-func (r *reader) list(d *jsontext.Decoder, v *[]string) error {
+// readList decodes a list of strings; a single string becomes a list with that string.
+func (r *objectDecoder) readList(d *jsontext.Decoder, v *[]string) error {
 	*v = (*v)[:0]
 	element := func() error {
 		var s string
-		err := r.text(d, &s)
+		err := r.readText(d, &s)
 		*v = append(*v, s)
 		return err
 	}
@@ -221,7 +221,7 @@ func (r *reader) list(d *jsontext.Decoder, v *[]string) error {
 	case '[':
 	default:
 		if d.PeekKind() != 'n' {
-			r.odd++
+			r.wrongTypeCount++
 		}
 		return d.SkipValue()
 	}
@@ -237,17 +237,17 @@ func (r *reader) list(d *jsontext.Decoder, v *[]string) error {
 	return err
 }
 
-// Package decodes one object in the format of the dump, which the AUR's replies share. An error says why the object is
+// DecodePackage decodes one object in the format of the dump, which the AUR's replies share. An error says why the object is
 // not a package.
-func Package(object []byte) (*wire.Package, error) {
+func DecodePackage(object []byte) (*wire.Package, error) {
 	if jsontext.Value(object).Kind() != '{' {
 		return nil, errors.New("it is not an object")
 	}
-	r := &reader{}
-	if err := r.read(jsontext.NewDecoder(bytes.NewReader(object), decoding)); err != nil {
+	r := &objectDecoder{}
+	if err := r.readObject(jsontext.NewDecoder(bytes.NewReader(object), decodeOptions)); err != nil {
 		return nil, err
 	}
-	if why := defect(&r.object); why != "" {
+	if why := findDefect(&r.object); why != "" {
 		return nil, fmt.Errorf("%.100q %s", r.object.Name, why)
 	}
 	return r.convert(), nil
@@ -256,17 +256,17 @@ func Package(object []byte) (*wire.Package, error) {
 // maxBaseID is the largest value of Entry.BaseID. A float64 represents every integer up to maxBaseID exactly.
 const maxBaseID = 1 << 53
 
-// decoding holds the options for the AUR's JSON. The decoder does not check for repeated keys, because the AUR never
+// decodeOptions holds the options for the AUR's JSON. The decoder does not check for repeated keys, because the AUR never
 // writes them. It replaces invalid UTF-8, so that one invalid byte does not make the whole dump unusable.
-var decoding = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+var decodeOptions = json.JoinOptions(jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 
 // parser decodes packages from JSON.
 type parser struct {
-	*reader
+	*objectDecoder
 	in     *boundedReader
 	dec    *jsontext.Decoder
 	limits limits
-	out    *ReadResult
+	result *ReadResult
 
 	seed maphash.Seed
 	seen map[uint64]struct{} // hashes of the names so far, which need less memory than the names
@@ -274,14 +274,14 @@ type parser struct {
 
 func newParser(in *boundedReader, limits limits, out *ReadResult) *parser {
 	return &parser{
-		reader: &reader{}, in: in, limits: limits, out: out,
-		dec:  jsontext.NewDecoder(in, decoding),
+		objectDecoder: &objectDecoder{}, in: in, limits: limits, result: out,
+		dec:  jsontext.NewDecoder(in, decodeOptions),
 		seed: maphash.MakeSeed(), seen: map[uint64]struct{}{},
 	}
 }
 
-// packages passes the packages of the array to the function visit, and reads to the end of the file.
-func (p *parser) packages(visit func(Entry) error) error {
+// visitPackages passes the packages of the array to the function visit, and reads to the end of the file.
+func (p *parser) visitPackages(visit func(Entry) error) error {
 	if kind := p.dec.PeekKind(); kind != '[' {
 		_, err := p.dec.ReadToken()
 		syntax := new(jsontext.SyntacticError)
@@ -308,7 +308,7 @@ func (p *parser) packages(visit func(Entry) error) error {
 		case '{':
 			err = p.nextPackage(visit)
 		default:
-			p.leftOut("element %d is not an object", p.out.Packages+p.out.LeftOut+1)
+			p.leaveOut("element %d is not an object", p.result.PackageCount+p.result.LeftOutCount+1)
 			err = p.dec.SkipValue()
 		}
 		if err != nil {
@@ -323,53 +323,53 @@ func (p *parser) packages(visit func(Entry) error) error {
 		return fmt.Errorf("%w: data after the end of the array", sourcefile.ErrDamaged)
 	case err != io.EOF:
 		return err
-	case p.out.Packages > 0:
+	case p.result.PackageCount > 0:
 		return nil
-	case p.out.LeftOut > 0:
-		return fmt.Errorf("%w: none of the %d elements of the array is a package", ErrNotDump, p.out.LeftOut)
+	case p.result.LeftOutCount > 0:
+		return fmt.Errorf("%w: none of the %d elements of the array is a package", ErrNotDump, p.result.LeftOutCount)
 	}
 	return sourcefile.ErrEmpty
 }
 
 // nextPackage decodes the next package and passes it to the function visit, unless the package has to be left out.
 func (p *parser) nextPackage(visit func(Entry) error) error {
-	if err := p.read(p.dec); err != nil {
+	if err := p.readObject(p.dec); err != nil {
 		return err
 	}
 	o := &p.object
-	if why := defect(o); why != "" {
-		p.leftOut("package %.100q %s", o.Name, why)
+	if why := findDefect(o); why != "" {
+		p.leaveOut("package %.100q %s", o.Name, why)
 		return nil
 	}
 	key := maphash.String(p.seed, o.Name)
 	if _, again := p.seen[key]; again {
-		p.leftOut("package %.100q has the name of an earlier package", o.Name)
+		p.leaveOut("package %.100q has the name of an earlier package", o.Name)
 		return nil
 	}
 	p.seen[key] = struct{}{}
-	if p.odd > 0 {
-		p.warn("package %.100q has %d values of the wrong type, which were ignored", o.Name, p.odd)
+	if p.wrongTypeCount > 0 {
+		p.warn("package %.100q has %d values of the wrong type, which were ignored", o.Name, p.wrongTypeCount)
 	}
-	if p.out.Packages == p.limits.packages {
+	if p.result.PackageCount == p.limits.packages {
 		return fmt.Errorf("%w: it has more than %d packages", sourcefile.ErrOversize, p.limits.packages)
 	}
-	p.out.Packages++
+	p.result.PackageCount++
 	id := min(max(p.object.PackageBaseID, 0), maxBaseID)
 	if err := visit(Entry{Package: p.convert(), BaseID: uint64(id)}); err != nil {
-		return sourcefile.FromCaller(err)
+		return sourcefile.MarkCallerError(err)
 	}
 	return nil
 }
 
-// defect returns the reason why an object is not a package, or "" if it is a package.
-func defect(o *object) string {
+// findDefect returns the reason why an object is not a package, or "" if it is a package.
+func findDefect(o *object) string {
 	const maxName, maxVersion = 255, 255
 	switch {
 	case o.Name == "":
 		return "has no name"
 	case len(o.Name) > maxName:
 		return "has too long a name"
-	case !wire.PossibleName(o.Name):
+	case !wire.IsPossibleName(o.Name):
 		return "has a name that no package can have"
 	case o.Version == "":
 		return "has no version"
@@ -380,12 +380,12 @@ func defect(o *object) string {
 }
 
 // convert returns the object as a package.
-func (r *reader) convert() *wire.Package {
+func (r *objectDecoder) convert() *wire.Package {
 	o := &r.object
 	for _, list := range o.lists() {
 		*list = slices.DeleteFunc(*list, func(s string) bool { return s == "" }) // null was decoded as ""
 	}
-	r.aur = wire.AUR{
+	r.pkgAUR = wire.AUR{
 		Votes: uint32(min(max(o.NumVotes, 0), math.MaxUint32)), Popularity: max(o.Popularity, 0), OutOfDate: unixSeconds(o.OutOfDate),
 		Maintainer: o.Maintainer, Submitter: o.Submitter, CoMaintainers: o.CoMaintainers,
 		Submitted: unixSeconds(o.FirstSubmitted), Modified: unixSeconds(o.LastModified),
@@ -394,7 +394,7 @@ func (r *reader) convert() *wire.Package {
 	r.pkg = wire.Package{
 		Repo: Repo, Name: o.Name, Version: o.Version, Desc: o.Description, Base: o.PackageBase, URL: o.URL,
 		Groups: o.Groups, Licenses: o.License, Provides: o.Provides, Depends: o.Depends, OptDepends: o.OptDepends,
-		MakeDepends: o.MakeDepends, CheckDepends: o.CheckDepends, Conflicts: o.Conflicts, Replaces: o.Replaces, AUR: &r.aur,
+		MakeDepends: o.MakeDepends, CheckDepends: o.CheckDepends, Conflicts: o.Conflicts, Replaces: o.Replaces, AUR: &r.pkgAUR,
 	}
 	return &r.pkg
 }
@@ -419,19 +419,19 @@ func unixSeconds(unix float64) int64 {
 	return int64(unix)
 }
 
-// leftOut counts an entry that is left out, and stores the reason with the warnings.
-func (p *parser) leftOut(format string, args ...any) {
+// leaveOut counts an entry that is left out, and stores the reason with the warnings.
+func (p *parser) leaveOut(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
-	if p.out.LeftOut++; p.out.LeftOut == 1 {
-		p.out.FirstLeftOut = text
+	if p.result.LeftOutCount++; p.result.LeftOutCount == 1 {
+		p.result.FirstLeftOutReason = text
 	}
 	p.warn("%s and was left out", text)
 }
 
 func (p *parser) warn(format string, args ...any) {
-	if len(p.out.Warnings) == MaxWarnings {
-		p.out.MoreWarnings++
+	if len(p.result.Warnings) == MaxWarnings {
+		p.result.OmittedWarningCount++
 		return
 	}
-	p.out.Warnings = append(p.out.Warnings, fmt.Sprintf(format, args...))
+	p.result.Warnings = append(p.result.Warnings, fmt.Sprintf(format, args...))
 }

@@ -1,5 +1,5 @@
 // Package await lets tests wait for something that another goroutine, another process or the kernel does. Every wait
-// has the limit Hang. It is so long that even a slow machine never reaches it: it only guards against waits that would
+// has the limit Timeout. It is so long that even a slow machine never reaches it: it only guards against waits that would
 // never end.
 package await
 
@@ -12,9 +12,9 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Hang is the time after which a test gives up waiting. It is long enough for any busy machine. Tests also use it as
+// Timeout is the time after which a test gives up waiting. It is long enough for any busy machine. Tests also use it as
 // the value of time limits that must not be reached.
-const Hang = 3 * time.Minute
+const Timeout = 3 * time.Minute
 
 // Condition calls isMet() until it returns true. The text says what the test waits for. The arguments of the text are
 // formatted only if the wait times out, so an argument that is a pointer or a func() string shows the last state.
@@ -31,11 +31,11 @@ func Condition(t testing.TB, isMet func() bool, text string, args ...any) {
 	t.Fatalf("timed out while waiting for this: "+text, args...)
 }
 
-// until calls isMet() with growing pauses, until it returns true or the time Hang is over. It returns false if the time
+// until calls isMet() with growing pauses, until it returns true or the time Timeout is over. It returns false if the time
 // is over.
 func until(isMet func() bool) bool {
 	for begin, pause := time.Now(), time.Millisecond; !isMet(); time.Sleep(pause) {
-		if time.Since(begin) > Hang {
+		if time.Since(begin) > Timeout {
 			return false
 		}
 		pause = min(pause*3/2, 50*time.Millisecond)
@@ -46,7 +46,7 @@ func until(isMet func() bool) bool {
 // Receive waits until a channel delivers a value or is closed.
 func Receive[T any](t testing.TB, from <-chan T, text string, args ...any) T {
 	t.Helper()
-	timer := time.NewTimer(Hang)
+	timer := time.NewTimer(Timeout)
 	defer timer.Stop()
 	select {
 	case v := <-from:
@@ -61,12 +61,12 @@ func Receive[T any](t testing.TB, from <-chan T, text string, args ...any) T {
 // waits only a little more than a second.
 func NoGoroutines(t testing.TB, options ...goleak.Option) {
 	t.Helper()
-	if err := left(options...); err != nil {
+	if err := leakedGoroutines(options...); err != nil {
 		t.Error(err)
 	}
 }
 
-func left(options ...goleak.Option) (err error) {
+func leakedGoroutines(options ...goleak.Option) (err error) {
 	until(func() bool {
 		err = goleak.Find(options...)
 		return err == nil
@@ -74,11 +74,11 @@ func left(options ...goleak.Option) (err error) {
 	return err
 }
 
-// Main runs the tests of a package, and fails if goroutines are still running after them. It ends the process.
-func Main(m *testing.M) {
+// RunTestMain runs the tests of a package, and fails if goroutines are still running after them. It ends the process.
+func RunTestMain(m *testing.M) {
 	code := m.Run()
 	if code == 0 {
-		if err := left(); err != nil {
+		if err := leakedGoroutines(); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			code = 1
 		}

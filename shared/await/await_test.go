@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMain(m *testing.M) { Main(m) }
+func TestMain(m *testing.M) { RunTestMain(m) }
 
 // recorder is a testing.TB that stores its failure instead of failing a test.
 type recorder struct {
@@ -47,7 +47,7 @@ func TestThat_GivesUpAfterHang(t *testing.T) {
 			Condition(t, func() bool { tries++; return false }, "%d tries are enough, %s", &tries, func() string { return "at last" })
 		})
 		require.ErrorContains(t, err, "at last")
-		require.InDelta(t, Hang, time.Since(begin), float64(time.Second))
+		require.InDelta(t, Timeout, time.Since(begin), float64(time.Second))
 		require.Greater(t, tries, 1000)
 		require.NoError(t, record(func(t testing.TB) { Condition(t, func() bool { tries--; return tries == 0 }, "as often again") }))
 	})
@@ -57,7 +57,7 @@ func TestReceive_GivesUpAfterHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := make(chan int)
 		go func() {
-			time.Sleep(Hang / 2)
+			time.Sleep(Timeout / 2)
 			c <- 5
 		}()
 		require.Equal(t, 5, Receive(t, c, "a number"))

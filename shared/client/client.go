@@ -34,11 +34,11 @@ var (
 
 // Options holds the options of a connection. A zero field means the default.
 type Options struct {
-	// Trust reports whether the user of the listening process is trusted. If Trust is nil, two users are trusted: the user
+	// IsTrustedUser reports whether the user of the listening process is trusted. If IsTrustedUser is nil, two users are trusted: the user
 	// of this process, and root.
-	Trust func(uid uint32) bool
-	// Name is the client's name for the server's log.
-	Name string
+	IsTrustedUser func(uid uint32) bool
+	// ClientName is the client's name for the server's log.
+	ClientName string
 	// Timeout limits each wait for the server (to accept, to read or to write), and the time from the first to the last
 	// byte of a frame. The default is 10 s. Between two chunks, Call waits up to a minute longer, because the server may
 	// be waiting for a network.
@@ -49,19 +49,19 @@ type Options struct {
 
 // Conn is a connection to omgd. It is not safe for concurrent use. Send and Receive pipeline several requests on it.
 type Conn struct {
-	path     string
-	opt      Options
-	pause    time.Duration // normally the constant pause; tests change it
-	fd       int
-	pid      int // the id of the listening process
-	r        *bufio.Reader
-	frame    []byte
-	deadline time.Time // the deadline of the frame that is being read; zero before the frame's first byte
-	out      []byte    // encoded requests that Receive has not sent yet
-	next     uint64
-	hello    uint64 // the id of the greeting; 0 after the reply to the greeting has arrived
-	// greeted is the encoded result of the last greeting. It stays set after a reconnect.
-	greeted []byte
+	path           string
+	opt            Options
+	pauseThreshold time.Duration // normally the constant pauseThreshold; tests change it
+	fd             int
+	pid            int // the id of the listening process
+	r              *bufio.Reader
+	frame          []byte
+	frameDeadline  time.Time // the deadline of the frame that is being read; zero before the frame's first byte
+	out            []byte    // encoded requests that Receive has not sent yet
+	lastRequestID  uint64
+	helloID        uint64 // the id of the greeting; 0 after the reply to the greeting has arrived
+	// greetingResult is the encoded result of the last greeting. It stays set after a reconnect.
+	greetingResult []byte
 }
 
 // Dial connects to the socket at path and checks the user of the listening process. It does not send anything: the greeting
@@ -73,10 +73,10 @@ func Dial(ctx context.Context, path string, opt Options) (*Conn, error) {
 	if opt.MaxReply == 0 {
 		opt.MaxReply = 256 << 20
 	}
-	if opt.Trust == nil {
-		opt.Trust = func(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
+	if opt.IsTrustedUser == nil {
+		opt.IsTrustedUser = func(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
 	}
-	c := &Conn{path: path, opt: opt, pause: pause}
+	c := &Conn{path: path, opt: opt, pauseThreshold: pauseThreshold}
 	return c, c.connect(ctx)
 }
 
@@ -85,21 +85,21 @@ func (c *Conn) connect(ctx context.Context) error {
 	if err != nil {
 		return os.NewSyscallError("socket", err)
 	}
-	if err := c.open(ctx, fd); err != nil {
+	if err := c.connectSocket(ctx, fd); err != nil {
 		_ = unix.Close(fd)
 		return err
 	}
 	c.fd = fd
 	c.r = bufio.NewReaderSize(stream{c}, 16<<10)
 	c.out = c.out[:0]
-	c.hello = c.id()
-	c.out, err = wire.AppendRequest(c.out, c.hello, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol, Client: c.opt.Name})
+	c.helloID = c.nextRequestID()
+	c.out, err = wire.AppendRequest(c.out, c.helloID, wire.OpHello, &wire.HelloRequest{Protocol: wire.ProtocolVersion, Client: c.opt.ClientName})
 	return err
 }
 
-// open connects the socket and checks the user of the listening process. If the server's queue of connections is full,
+// connectSocket connects the socket and checks the user of the listening process. If the server's queue of connections is full,
 // open waits until the deadline.
-func (c *Conn) open(ctx context.Context, fd int) error {
+func (c *Conn) connectSocket(ctx context.Context, fd int) error {
 	wait := c.opt.Timeout
 	if d, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(d))
@@ -131,7 +131,7 @@ func (c *Conn) open(ctx context.Context, fd int) error {
 	if err != nil {
 		return os.NewSyscallError("getsockopt", err)
 	}
-	if !c.opt.Trust(cred.Uid) {
+	if !c.opt.IsTrustedUser(cred.Uid) {
 		return fmt.Errorf("%s: %w (user %d)", c.path, ErrUntrusted, cred.Uid)
 	}
 	c.pid = int(cred.Pid)
@@ -154,14 +154,14 @@ type stream struct{ *Conn }
 
 func (s stream) Read(p []byte) (int, error) {
 	for {
-		if !s.deadline.IsZero() && time.Now().After(s.deadline) {
+		if !s.frameDeadline.IsZero() && time.Now().After(s.frameDeadline) {
 			return 0, os.ErrDeadlineExceeded
 		}
 		n, err := unix.Read(s.fd, p)
 		switch {
 		case n > 0:
-			if s.deadline.IsZero() {
-				s.deadline = time.Now().Add(s.opt.Timeout)
+			if s.frameDeadline.IsZero() {
+				s.frameDeadline = time.Now().Add(s.opt.Timeout)
 			}
 			return n, nil
 		case err == unix.EINTR:
@@ -192,14 +192,14 @@ func (s stream) Write(p []byte) (done int, err error) {
 	return done, nil
 }
 
-func (c *Conn) id() uint64 {
-	c.next++
-	return c.next
+func (c *Conn) nextRequestID() uint64 {
+	c.lastRequestID++
+	return c.lastRequestID
 }
 
 // Send queues a request and returns its id. The next call of Receive sends all queued requests.
 func (c *Conn) Send(op string, req any) (id uint64, err error) {
-	id = c.id()
+	id = c.nextRequestID()
 	c.out, err = wire.AppendRequest(c.out, id, op, req)
 	return id, err
 }
@@ -209,7 +209,7 @@ func (c *Conn) Send(op string, req any) (id uint64, err error) {
 // the first byte of the frame, and then the time from the first to the last byte.
 func (c *Conn) Receive(ctx context.Context) (wire.Reply, error) {
 	if err := c.flush(); err != nil {
-		return wire.Reply{}, c.broken(err)
+		return wire.Reply{}, c.brokenError(err)
 	}
 	for {
 		if err := ctx.Err(); err != nil {
@@ -217,18 +217,18 @@ func (c *Conn) Receive(ctx context.Context) (wire.Reply, error) {
 		}
 		r, err := c.receive()
 		if err != nil {
-			return r, c.broken(err)
+			return r, c.brokenError(err)
 		}
-		if c.hello == 0 || r.ID != c.hello {
+		if c.helloID == 0 || r.ID != c.helloID {
 			return r, nil
 		}
-		c.hello = 0
+		c.helloID = 0
 		if r.Err != nil {
 			return r, r.Err
 		}
-		c.greeted = bytes.Clone(r.Result)
+		c.greetingResult = bytes.Clone(r.Result)
 		if hello := c.Greeting(); hello != nil && hello.Protocol != 0 && !wire.SupportsProtocol(hello.Protocol) {
-			return r, wire.Errorf(wire.CodeVersion, "protocol %d of omgd is not supported, this program has %d: update or restart the older of the two", hello.Protocol, wire.Protocol)
+			return r, wire.Errorf(wire.CodeVersion, "protocol %d of omgd is not supported, this program has %d: update or restart the older of the two", hello.Protocol, wire.ProtocolVersion)
 		}
 	}
 }
@@ -237,7 +237,7 @@ func (c *Conn) Receive(ctx context.Context) (wire.Reply, error) {
 // that the daemon reads. It stays available if the request after the greeting fails.
 func (c *Conn) Greeting() *wire.HelloResult {
 	hello := &wire.HelloResult{}
-	if c.greeted == nil || msgpack.Unmarshal(c.greeted, hello) != nil {
+	if c.greetingResult == nil || msgpack.Unmarshal(c.greetingResult, hello) != nil {
 		return nil
 	}
 	return hello
@@ -259,18 +259,18 @@ func (c *Conn) flush() error {
 
 // receive reads one frame.
 func (c *Conn) receive() (r wire.Reply, err error) {
-	c.deadline = time.Time{}
-	if c.frame, err = wire.ReadFrame(c.r, c.frame, wire.MaxFrame); err != nil {
+	c.frameDeadline = time.Time{}
+	if c.frame, err = wire.ReadFrame(c.r, c.frame, wire.MaxFrameSize); err != nil {
 		return r, err
 	}
-	if err = wire.Check(c.frame); err != nil {
+	if err = wire.CheckMessagePack(c.frame); err != nil {
 		return r, err
 	}
 	return wire.DecodeReply(c.frame)
 }
 
-// broken returns the error for a connection that cannot be used any more because of err.
-func (c *Conn) broken(err error) error {
+// brokenError returns the error for a connection that cannot be used any more because of err.
+func (c *Conn) brokenError(err error) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("omgd does not respond: %w", err)
 	}
@@ -284,21 +284,21 @@ func (c *Conn) broken(err error) error {
 // every operation can be repeated.
 func (c *Conn) Call(ctx context.Context, op string, req any, handle func(chunk []byte, more bool) error) error {
 	err := c.call(ctx, op, req, handle)
-	if retry := new(noChunk); errors.As(err, &retry) {
+	if retry := new(noChunkError); errors.As(err, &retry) {
 		_ = c.Close()
 		if err := c.connect(ctx); err != nil {
 			return err
 		}
 		err = c.call(ctx, op, req, handle)
 	}
-	if e := new(noChunk); errors.As(err, &e) {
+	if e := new(noChunkError); errors.As(err, &e) {
 		return e.error
 	}
 	return err
 }
 
-// noChunk is an error that occurred before the first chunk of a reply arrived.
-type noChunk struct{ error }
+// noChunkError is an error that occurred before the first chunk of a reply arrived.
+type noChunkError struct{ error }
 
 func (c *Conn) call(ctx context.Context, op string, req any, handle func([]byte, bool) error) error {
 	id, err := c.Send(op, req)
@@ -311,7 +311,7 @@ func (c *Conn) call(ctx context.Context, op string, req any, handle func([]byte,
 		r, err := c.Receive(ctx)
 		if err != nil {
 			if !received && errors.Is(err, ErrBroken) {
-				return &noChunk{err}
+				return &noChunkError{err}
 			}
 			return err
 		}
@@ -329,12 +329,12 @@ func (c *Conn) call(ctx context.Context, op string, req any, handle func([]byte,
 		}
 		if r.More {
 			unread = append(unread, bytes.Clone(r.Result))
-			if c.waitIdle(c.pause) {
+			if c.isIdleFor(c.pauseThreshold) {
 				if err := passChunks(unread, handle); err != nil {
 					return err
 				}
 				unread = unread[:0]
-				c.waitIdle(longestPause)
+				c.isIdleFor(maxServerPause)
 			}
 			continue
 		}
@@ -355,15 +355,15 @@ func passChunks(chunks [][]byte, handle func([]byte, bool) error) error {
 	return nil
 }
 
-// pause is the time without a new chunk after which the client assumes that the server is waiting, usually for a network.
-const pause = 50 * time.Millisecond
+// pauseThreshold is the time without a new chunk after which the client assumes that the server is waiting, usually for a network.
+const pauseThreshold = 50 * time.Millisecond
 
-// longestPause is how long the server may wait for a network between two chunks. It equals the largest allowed value of
+// maxServerPause is how long the server may wait for a network between two chunks. It equals the largest allowed value of
 // the setting aur.live.timeout. The timeout of the next frame begins when this wait has ended.
-const longestPause = time.Minute
+const maxServerPause = time.Minute
 
-// waitIdle waits until bytes arrive, at most for the time d, and reports whether none arrived.
-func (c *Conn) waitIdle(d time.Duration) bool {
+// isIdleFor waits until bytes arrive, at most for the time d, and reports whether none arrived.
+func (c *Conn) isIdleFor(d time.Duration) bool {
 	if c.r.Buffered() > 0 {
 		return false
 	}
@@ -371,8 +371,8 @@ func (c *Conn) waitIdle(d time.Duration) bool {
 	return n == 0 && err == nil
 }
 
-// Get sends a request whose reply has one chunk, and decodes it into result.
-func (c *Conn) Get(ctx context.Context, op string, req, result any) error {
+// CallForResult sends a request whose reply has one chunk, and decodes it into result.
+func (c *Conn) CallForResult(ctx context.Context, op string, req, result any) error {
 	return c.Call(ctx, op, req, func(b []byte, _ bool) error { return msgpack.Unmarshal(b, result) })
 }
 

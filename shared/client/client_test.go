@@ -20,7 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { await.Main(m) }
+func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 var ctx = context.Background()
 
@@ -52,14 +52,14 @@ func startServer(t testing.TB, serve func(nc *net.UnixConn, number int)) string 
 
 // answering returns a function that can be passed to startServer. This function replies to greetings. For any other
 // request, it calls the function answer and sends the bytes that answer returns.
-func answering(answer func(h wire.Header, frame []byte) []byte) func(*net.UnixConn, int) {
+func answering(answer func(h wire.RequestHeader, frame []byte) []byte) func(*net.UnixConn, int) {
 	return func(nc *net.UnixConn, _ int) {
 		for {
-			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 			if err != nil {
 				return
 			}
-			h, err := wire.DecodeHeader(frame)
+			h, err := wire.DecodeRequestHeader(frame)
 			if err != nil {
 				return
 			}
@@ -85,7 +85,7 @@ func encode(v any) []byte {
 func dial(t testing.TB, path string, opt Options) *Conn {
 	t.Helper()
 	if opt.Timeout == 0 {
-		opt.Timeout = await.Hang
+		opt.Timeout = await.Timeout
 	}
 	c, err := Dial(ctx, path, opt)
 	require.NoError(t, err)
@@ -94,7 +94,7 @@ func dial(t testing.TB, path string, opt Options) *Conn {
 }
 
 func TestGet(t *testing.T) {
-	c := dial(t, startServer(t, answering(func(h wire.Header, frame []byte) []byte {
+	c := dial(t, startServer(t, answering(func(h wire.RequestHeader, frame []byte) []byte {
 		var req wire.InfoRequest
 		if err := msgpack.Unmarshal(frame, &req); err != nil || len(req.Names) != 1 {
 			return nil
@@ -103,7 +103,7 @@ func TestGet(t *testing.T) {
 	})), Options{})
 	for _, name := range []string{"a", "b"} {
 		var r wire.InfoResult
-		require.NoError(t, c.Get(ctx, wire.OpInfo, &wire.InfoRequest{Names: []string{name}}, &r))
+		require.NoError(t, c.CallForResult(ctx, wire.OpInfo, &wire.InfoRequest{Names: []string{name}}, &r))
 		require.Equal(t, wire.InfoResult{Packages: []wire.Package{{Name: name}}}, r)
 	}
 }
@@ -114,7 +114,7 @@ func TestCall_ReadsAhead(t *testing.T) {
 	const chunks = 100
 	written := make(chan struct{})
 	path := startServer(t, func(nc *net.UnixConn, _ int) {
-		answering(func(h wire.Header, _ []byte) []byte {
+		answering(func(h wire.RequestHeader, _ []byte) []byte {
 			if h.ID > 2 {
 				return wire.AppendResult(nil, h.ID, encode("x"), false)
 			}
@@ -128,7 +128,7 @@ func TestCall_ReadsAhead(t *testing.T) {
 		})(nc, 0)
 	})
 	c := dial(t, path, Options{})
-	c.pause = await.Hang // so long that the client does not mistake a slow write of the server for a pause
+	c.pauseThreshold = await.Timeout // so long that the client does not mistake a slow write of the server for a pause
 	got := 0
 	require.NoError(t, c.Call(ctx, "op", nil, func(b []byte, more bool) error {
 		got++
@@ -147,7 +147,7 @@ func TestCall_ReadsAhead(t *testing.T) {
 func TestCall_GivesWhatCame(t *testing.T) {
 	received := make(chan struct{})
 	path := startServer(t, func(nc *net.UnixConn, _ int) {
-		answering(func(h wire.Header, _ []byte) []byte {
+		answering(func(h wire.RequestHeader, _ []byte) []byte {
 			_, _ = nc.Write(wire.AppendResult(nil, h.ID, encode("first"), true))
 			<-received
 			return wire.AppendResult(nil, h.ID, encode("last"), false)
@@ -188,7 +188,7 @@ func TestDial_Untrusted(t *testing.T) {
 		}
 	})
 	requests := 0
-	_, err := Dial(ctx, path, Options{Trust: func(uid uint32) bool {
+	_, err := Dial(ctx, path, Options{IsTrustedUser: func(uid uint32) bool {
 		requests++
 		require.EqualValues(t, os.Geteuid(), uid)
 		return false
@@ -213,7 +213,7 @@ func TestCall_ServerWaits(t *testing.T) {
 	const limit = 10 * time.Millisecond
 	came := make(chan struct{})
 	path := startServer(t, func(nc *net.UnixConn, _ int) {
-		answering(func(h wire.Header, _ []byte) []byte {
+		answering(func(h wire.RequestHeader, _ []byte) []byte {
 			if _, err := nc.Write(wire.AppendResult(nil, h.ID, encode("first"), true)); err != nil {
 				return nil
 			}
@@ -262,13 +262,13 @@ func TestGet_SilentServer(t *testing.T) {
 	path := startServer(t, func(*net.UnixConn, int) { <-gone })
 	defer close(gone)
 	c := dial(t, path, Options{Timeout: 30 * time.Millisecond})
-	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
+	require.ErrorIs(t, c.CallForResult(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
-	require.ErrorIs(t, c.Get(ended, "op", nil, nil), context.Canceled)
+	require.ErrorIs(t, c.CallForResult(ended, "op", nil, nil), context.Canceled)
 }
 
-// TestGet_Drip checks that Get fails if a frame is not complete within the timeout, even if single bytes keep arriving.
+// TestGet_Drip checks that CallForResult fails if a frame is not complete within the timeout, even if single bytes keep arriving.
 func TestGet_Drip(t *testing.T) {
 	c := dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
 		_, err := nc.Write([]byte{0, 0x10, 0, 0}) // the frame's length, 1 MiB: more than the client reads in one call
@@ -277,14 +277,14 @@ func TestGet_Drip(t *testing.T) {
 		}
 	}), Options{})
 	c.opt.Timeout = -1 // reading the rest of a frame times out immediately; the first byte has another time limit, which dial has set
-	require.ErrorIs(t, c.Get(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
+	require.ErrorIs(t, c.CallForResult(ctx, "op", nil, nil), os.ErrDeadlineExceeded)
 }
 
 // TestCall_Endless checks that Call fails if the server keeps sending empty chunks, or replies to other requests.
 func TestCall_Endless(t *testing.T) {
 	for name, other := range map[string]uint64{"empty chunks": 0, "replies to other requests": 1000} {
 		t.Run(name, func(t *testing.T) {
-			c := dial(t, startServer(t, answering(func(h wire.Header, _ []byte) []byte {
+			c := dial(t, startServer(t, answering(func(h wire.RequestHeader, _ []byte) []byte {
 				var b []byte
 				for range 1000 {
 					b = wire.AppendResult(b, h.ID+other, []byte{0xc0}, true)
@@ -299,7 +299,7 @@ func TestCall_Endless(t *testing.T) {
 // TestGet_BrokenOnce checks that the client connects once more if the connection breaks before the first chunk of a reply,
 // and returns an error if the connection breaks later.
 func TestGet_BrokenOnce(t *testing.T) {
-	good := answering(func(h wire.Header, _ []byte) []byte { return wire.AppendResult(nil, h.ID, encode("yes"), false) })
+	good := answering(func(h wire.RequestHeader, _ []byte) []byte { return wire.AppendResult(nil, h.ID, encode("yes"), false) })
 	for name, c := range map[string]struct {
 		breaks func(nc *net.UnixConn) // how the server breaks the connection instead of replying
 		times  int
@@ -321,7 +321,7 @@ func TestGet_BrokenOnce(t *testing.T) {
 				good(nc, number)
 			}), Options{})
 			var s string
-			err := conn.Get(ctx, "op", nil, &s)
+			err := conn.CallForResult(ctx, "op", nil, &s)
 			if c.ok {
 				require.NoError(t, err)
 				require.Equal(t, "yes", s)
@@ -332,7 +332,7 @@ func TestGet_BrokenOnce(t *testing.T) {
 	}
 }
 
-// TestGet_Rubbish checks that Get returns an error if the server sends bytes that violate the protocol.
+// TestGet_Rubbish checks that CallForResult returns an error if the server sends bytes that violate the protocol.
 func TestGet_Rubbish(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"text":           []byte("HTTP/1.1 400 Bad Request\r\n\r\n"),
@@ -350,13 +350,13 @@ func TestGet_Rubbish(t *testing.T) {
 				_, _ = nc.Write(b)
 				_, _ = io.Copy(io.Discard, nc)
 			}), Options{})
-			require.ErrorIs(t, c.Get(ctx, "op", nil, nil), ErrBroken)
+			require.ErrorIs(t, c.CallForResult(ctx, "op", nil, nil), ErrBroken)
 		})
 	}
 }
 
 func TestCall_TooLong(t *testing.T) {
-	c := dial(t, startServer(t, answering(func(h wire.Header, _ []byte) []byte {
+	c := dial(t, startServer(t, answering(func(h wire.RequestHeader, _ []byte) []byte {
 		var b []byte
 		for range 10 {
 			b = wire.AppendResult(b, h.ID, encode(strings.Repeat("x", 1000)), true)
@@ -369,7 +369,7 @@ func TestCall_TooLong(t *testing.T) {
 	}), ErrTooLong)
 }
 
-// TestGet_Errors checks that Get returns the server's errors about the request, the greeting and the connection, even if
+// TestGet_Errors checks that CallForResult returns the server's errors about the request, the greeting and the connection, even if
 // the server closed the connection before the client sent anything.
 func TestGet_Errors(t *testing.T) {
 	sent := wire.Errorf(wire.CodeNotReady, "not yet")
@@ -379,17 +379,17 @@ func TestGet_Errors(t *testing.T) {
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, code, e.Code)
 	}
-	c := dial(t, startServer(t, answering(func(h wire.Header, _ []byte) []byte { return wire.AppendError(nil, h.ID, sent) })), Options{})
-	is(c.Get(ctx, "op", nil, nil), wire.CodeNotReady)
-	is(c.Get(ctx, "op", nil, nil), wire.CodeNotReady)
+	c := dial(t, startServer(t, answering(func(h wire.RequestHeader, _ []byte) []byte { return wire.AppendError(nil, h.ID, sent) })), Options{})
+	is(c.CallForResult(ctx, "op", nil, nil), wire.CodeNotReady)
+	is(c.CallForResult(ctx, "op", nil, nil), wire.CodeNotReady)
 
 	c = dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
-		frame, _ := wire.ReadFrame(nc, nil, wire.MaxFrame)
-		h, _ := wire.DecodeHeader(frame)
+		frame, _ := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
+		h, _ := wire.DecodeRequestHeader(frame)
 		_, _ = nc.Write(wire.AppendError(nil, h.ID, wire.Errorf(wire.CodeVersion, "too new")))
 		_, _ = io.Copy(io.Discard, nc)
 	}), Options{})
-	is(c.Get(ctx, "op", nil, nil), wire.CodeVersion)
+	is(c.CallForResult(ctx, "op", nil, nil), wire.CodeVersion)
 
 	refused := make(chan struct{})
 	path := startServer(t, func(nc *net.UnixConn, _ int) {
@@ -399,7 +399,7 @@ func TestGet_Errors(t *testing.T) {
 	})
 	c = dial(t, path, Options{})
 	<-refused
-	is(c.Get(ctx, "op", nil, nil), wire.CodeBusy)
+	is(c.CallForResult(ctx, "op", nil, nil), wire.CodeBusy)
 }
 
 func TestReceive_Pipelining(t *testing.T) {
@@ -408,11 +408,11 @@ func TestReceive_Pipelining(t *testing.T) {
 		var b []byte
 		var ids []uint64
 		for range 11 {
-			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 			if err != nil {
 				return
 			}
-			h, _ := wire.DecodeHeader(frame)
+			h, _ := wire.DecodeRequestHeader(frame)
 			ids = append(ids, h.ID)
 		}
 		for _, more := range []bool{true, false} {
@@ -451,14 +451,14 @@ func FuzzReply(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		answer <- b
 		answer <- b // for the reconnect
-		c, err := Dial(ctx, path, Options{Timeout: await.Hang})
+		c, err := Dial(ctx, path, Options{Timeout: await.Timeout})
 		require.NoError(t, err)
 		var r wire.SearchResult
-		err = c.Get(ctx, wire.OpSearch, &wire.SearchRequest{}, &r)
+		err = c.CallForResult(ctx, wire.OpSearch, &wire.SearchRequest{}, &r)
 		_ = c.Close()
 		require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
 		for len(answer) > 0 {
-			if d, err := Dial(ctx, path, Options{Timeout: await.Hang}); err == nil {
+			if d, err := Dial(ctx, path, Options{Timeout: await.Timeout}); err == nil {
 				_, _ = d.Receive(ctx)
 				_ = d.Close()
 			}

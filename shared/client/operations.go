@@ -16,12 +16,12 @@ import (
 // get sends a request whose reply has one chunk.
 func get[R any](ctx context.Context, c *Conn, op string, req any) (*R, error) {
 	r := new(R)
-	return r, c.Get(ctx, op, req, r)
+	return r, c.CallForResult(ctx, op, req, r)
 }
 
 // Hello returns the daemon's version and the paths of the databases that the daemon reads.
 func (c *Conn) Hello(ctx context.Context) (*wire.HelloResult, error) {
-	return get[wire.HelloResult](ctx, c, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol, Client: c.opt.Name})
+	return get[wire.HelloResult](ctx, c, wire.OpHello, &wire.HelloRequest{Protocol: wire.ProtocolVersion, Client: c.opt.ClientName})
 }
 
 // Search sends a search. It passes every package to the function visit, which must not keep the pointer. After each chunk
@@ -29,7 +29,7 @@ func (c *Conn) Hello(ctx context.Context) (*wire.HelloResult, error) {
 func (c *Conn) Search(ctx context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, endChunk func()) (*wire.SearchResult, error) {
 	all := &wire.SearchResult{}
 	err := c.Call(ctx, wire.OpSearch, r, func(chunk []byte, more bool) error {
-		err := wire.DecodeSearch(chunk, all, visit)
+		err := wire.DecodeSearchResult(chunk, all, visit)
 		if err == nil && more {
 			endChunk()
 		}
@@ -42,7 +42,7 @@ func (c *Conn) Search(ctx context.Context, r *wire.SearchRequest, visit func(*wi
 func (c *Conn) Info(ctx context.Context, r *wire.InfoRequest, visit func(*wire.Package) error, endChunk func()) (*wire.InfoResult, error) {
 	all := &wire.InfoResult{}
 	err := c.Call(ctx, wire.OpInfo, r, func(chunk []byte, more bool) error {
-		err := wire.DecodeInfo(chunk, all, visit)
+		err := wire.DecodeInfoResult(chunk, all, visit)
 		if err == nil && more {
 			endChunk()
 		}
@@ -109,8 +109,8 @@ func (c *Conn) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.Sec
 	return all, err
 }
 
-// History returns earlier counts.
-func (c *Conn) History(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error) {
+// StatusHistory returns earlier counts.
+func (c *Conn) StatusHistory(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error) {
 	return get[wire.HistoryResult](ctx, c, wire.OpHistory, r)
 }
 
@@ -119,8 +119,8 @@ func (c *Conn) Health(ctx context.Context) (*wire.HealthResult, error) {
 	return get[wire.HealthResult](ctx, c, wire.OpHealth, nil)
 }
 
-// startPoll is the interval at which AwaitStarted requests the health of a starting daemon.
-const startPoll = 20 * time.Millisecond
+// startPollInterval is the interval at which AwaitStarted requests the health of a starting daemon.
+const startPollInterval = 20 * time.Millisecond
 
 // AwaitStarted waits until the daemon has read all its data for the first time, or has failed to read it.
 func (c *Conn) AwaitStarted(ctx context.Context) error {
@@ -136,7 +136,7 @@ func (c *Conn) AwaitStarted(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(startPoll):
+		case <-time.After(startPollInterval):
 		}
 	}
 }

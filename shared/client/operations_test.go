@@ -17,7 +17,7 @@ import (
 // fields of the parameter expected, and replies with the chunks.
 func replying(t *testing.T, op string, expected any, chunks ...any) *Conn {
 	t.Helper()
-	return dial(t, startServer(t, answering(func(h wire.Header, frame []byte) (b []byte) {
+	return dial(t, startServer(t, answering(func(h wire.RequestHeader, frame []byte) (b []byte) {
 		if string(h.Op) != op {
 			return wire.AppendError(nil, h.ID, wire.Errorf(wire.CodeInvalid, "%s instead of %s", h.Op, op))
 		}
@@ -38,7 +38,7 @@ func replying(t *testing.T, op string, expected any, chunks ...any) *Conn {
 			b = wire.AppendResult(b, h.ID, encode(chunk), i+1 < len(chunks))
 		}
 		return b
-	})), Options{Name: "test 1"})
+	})), Options{ClientName: "test 1"})
 }
 
 func same(a, b map[string]any) bool {
@@ -68,14 +68,14 @@ func TestOperations_OneChunk(t *testing.T) {
 			return c.Outdated(ctx)
 		}},
 		{wire.OpHistory, &wire.HistoryRequest{Limit: 2}, &wire.HistoryResult{Entries: []wire.HistoryEntry{{At: 5, Counts: wire.Counts{Installed: &n}}}}, func(c *Conn) (any, error) {
-			return c.History(ctx, &wire.HistoryRequest{Limit: 2})
+			return c.StatusHistory(ctx, &wire.HistoryRequest{Limit: 2})
 		}},
 		{wire.OpHealth, nil, &wire.HealthResult{State: wire.HealthOK, Components: []wire.Component{{Name: "store", State: wire.HealthOK, Since: 1}}}, func(c *Conn) (any, error) {
 			return c.Health(ctx)
 		}},
 		{wire.OpMetrics, nil, &wire.MetricsResult{Text: "a 1\n"}, func(c *Conn) (any, error) { return c.Metrics(ctx) }},
 		{wire.OpRefresh, nil, &wire.RefreshResult{Refreshed: true, Generation: 8, At: 9}, func(c *Conn) (any, error) { return c.Refresh(ctx) }},
-		{wire.OpCacheClear, nil, &wire.CacheClearResult{Cleared: 4}, func(c *Conn) (any, error) { return c.ClearCache(ctx) }},
+		{wire.OpCacheClear, nil, &wire.CacheClearResult{ClearedCount: 4}, func(c *Conn) (any, error) { return c.ClearCache(ctx) }},
 		{wire.OpLogLevel, &wire.LogLevelRequest{}, &wire.LogLevelResult{Level: "info"}, func(c *Conn) (any, error) { return c.LogLevel(ctx, "") }},
 		{wire.OpLogLevel, &wire.LogLevelRequest{Level: "debug"}, &wire.LogLevelResult{Level: "debug"}, func(c *Conn) (any, error) {
 			return c.LogLevel(ctx, "debug")
@@ -94,17 +94,17 @@ func TestOperations_OneChunk(t *testing.T) {
 
 // TestHello checks that a program may send hello in addition to the greeting that each connection sends.
 func TestHello(t *testing.T) {
-	want := &wire.HelloResult{Protocol: wire.Protocol, Server: "1.0", Served: wire.Served{DBPath: "/srv/pacman"}}
+	want := &wire.HelloResult{Protocol: wire.ProtocolVersion, Server: "1.0", ServedPaths: wire.ServedPaths{DBPath: "/srv/pacman"}}
 	var greetings atomic.Int32
 	c := dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
 		for {
-			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 			if err != nil {
 				return
 			}
-			h, _ := wire.DecodeHeader(frame)
+			h, _ := wire.DecodeRequestHeader(frame)
 			var r wire.HelloRequest
-			if err := msgpack.Unmarshal(frame, &r); err != nil || string(h.Op) != wire.OpHello || r != (wire.HelloRequest{Protocol: wire.Protocol, Client: "test 1"}) {
+			if err := msgpack.Unmarshal(frame, &r); err != nil || string(h.Op) != wire.OpHello || r != (wire.HelloRequest{Protocol: wire.ProtocolVersion, Client: "test 1"}) {
 				t.Errorf("%s %+v: %v", h.Op, r, err)
 			}
 			greetings.Add(1)
@@ -112,7 +112,7 @@ func TestHello(t *testing.T) {
 				return
 			}
 		}
-	}), Options{Name: "test 1"})
+	}), Options{ClientName: "test 1"})
 	got, err := c.Hello(ctx)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
@@ -168,7 +168,7 @@ func TestInfo(t *testing.T) {
 	request := &wire.InfoRequest{Names: []string{"a", "b", "c"}}
 	c := replying(t, wire.OpInfo, request,
 		&wire.InfoResult{Basis: wire.Basis{Generation: 7, Partial: true}, Packages: named("a")},
-		map[string]any{"packages": named("b"), "missing": []wire.Missing{{Name: "c", Suggestions: []string{"b"}}}, "sources": []wire.Source{{Name: "aur"}}},
+		map[string]any{"packages": named("b"), "missing": []wire.MissingName{{Name: "c", Suggestions: []string{"b"}}}, "sources": []wire.Source{{Name: "aur"}}},
 	)
 	var p packages
 	got, err := c.Info(ctx, request, p.add, p.countPause)
@@ -176,7 +176,7 @@ func TestInfo(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, p.names)
 	require.Equal(t, 1, p.pauses)
 	require.Equal(t, &wire.InfoResult{
-		Basis: wire.Basis{Generation: 7, Partial: true, Sources: []wire.Source{{Name: "aur"}}}, Missing: []wire.Missing{{Name: "c", Suggestions: []string{"b"}}},
+		Basis: wire.Basis{Generation: 7, Partial: true, Sources: []wire.Source{{Name: "aur"}}}, Missing: []wire.MissingName{{Name: "c", Suggestions: []string{"b"}}},
 	}, got)
 }
 
@@ -241,7 +241,7 @@ func TestOperations_Errors(t *testing.T) {
 		"explicit":  func(c *Conn) error { _, err := c.Explicit(ctx); return err },
 		"outdated":  func(c *Conn) error { _, err := c.Outdated(ctx); return err },
 		"security":  func(c *Conn) error { _, err := c.Security(ctx, &wire.SecurityRequest{}); return err },
-		"history":   func(c *Conn) error { _, err := c.History(ctx, &wire.HistoryRequest{}); return err },
+		"history":   func(c *Conn) error { _, err := c.StatusHistory(ctx, &wire.HistoryRequest{}); return err },
 		"health":    func(c *Conn) error { _, err := c.Health(ctx); return err },
 		"started":   func(c *Conn) error { return c.AwaitStarted(ctx) },
 		"metrics":   func(c *Conn) error { _, err := c.Metrics(ctx); return err },
@@ -251,16 +251,16 @@ func TestOperations_Errors(t *testing.T) {
 	}
 	for name, ask := range methods {
 		t.Run(name, func(t *testing.T) {
-			served := &wire.Served{DBPath: "/srv/pacman"}
-			sent := &wire.Error{Code: wire.CodeNotReady, Message: "not yet", Served: served}
+			served := &wire.ServedPaths{DBPath: "/srv/pacman"}
+			sent := &wire.Error{Code: wire.CodeNotReady, Message: "not yet", ServedPaths: served}
 			reply := func(result func(id uint64) []byte) *Conn {
 				return dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
 					for greeted := false; ; {
-						frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+						frame, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 						if err != nil {
 							return
 						}
-						h, _ := wire.DecodeHeader(frame)
+						h, _ := wire.DecodeRequestHeader(frame)
 						b := result(h.ID)
 						if !greeted {
 							b, greeted = wire.AppendResult(nil, h.ID, []byte{0x80}, false), true
@@ -282,8 +282,8 @@ func TestOperations_Errors(t *testing.T) {
 // TestGreeting checks that Greeting returns the paths of the daemon's databases after the reply to the greeting, even if the
 // request fails.
 func TestGreeting(t *testing.T) {
-	hello := &wire.HelloResult{Protocol: wire.Protocol, Server: "1.0", Served: wire.Served{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}}
-	old := &wire.HelloResult{Protocol: 1, Server: "0.1", Served: hello.Served}
+	hello := &wire.HelloResult{Protocol: wire.ProtocolVersion, Server: "1.0", ServedPaths: wire.ServedPaths{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}}
+	old := &wire.HelloResult{Protocol: 1, Server: "0.1", ServedPaths: hello.ServedPaths}
 	greeting := func(id uint64) []byte { return wire.AppendResult(nil, id, encode(hello), false) }
 	for name, c := range map[string]struct {
 		greeting, request func(id uint64) []byte // the server's replies; with nil, the server closes the connection instead
@@ -306,18 +306,18 @@ func TestGreeting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			conn := dial(t, startServer(t, func(nc *net.UnixConn, _ int) {
 				for _, reply := range []func(uint64) []byte{c.greeting, c.request} {
-					frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+					frame, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 					if err != nil || reply == nil {
 						return
 					}
-					h, _ := wire.DecodeHeader(frame)
+					h, _ := wire.DecodeRequestHeader(frame)
 					if _, err := nc.Write(reply(h.ID)); err != nil {
 						return
 					}
 				}
 			}), Options{})
 			require.Nil(t, conn.Greeting(), "no request was sent yet")
-			err := conn.Get(ctx, "op", nil, &struct{}{})
+			err := conn.CallForResult(ctx, "op", nil, &struct{}{})
 			require.Equal(t, c.fails, err != nil, "%v", err)
 			require.Equal(t, c.want, conn.Greeting())
 		})
@@ -332,7 +332,7 @@ func TestAwaitStarted(t *testing.T) {
 		{wire.HealthOK, wire.HealthDegraded, wire.HealthFailed},
 	}
 	var requests atomic.Int32
-	c := dial(t, startServer(t, answering(func(h wire.Header, _ []byte) []byte {
+	c := dial(t, startServer(t, answering(func(h wire.RequestHeader, _ []byte) []byte {
 		var r wire.HealthResult
 		for _, state := range states[min(int(requests.Add(1)), len(states))-1] {
 			r.Components = append(r.Components, wire.Component{Name: "x", State: state})
@@ -349,7 +349,7 @@ func TestAwaitStarted_Canceled(t *testing.T) {
 	canceled, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var requests atomic.Int32
-	c := dial(t, startServer(t, answering(func(h wire.Header, _ []byte) []byte {
+	c := dial(t, startServer(t, answering(func(h wire.RequestHeader, _ []byte) []byte {
 		if requests.Add(1) == 3 {
 			cancel()
 		}

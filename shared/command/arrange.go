@@ -6,10 +6,10 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// arrange reorders arguments for the flag parser, which needs the program's flags before the command, and the command's
+// moveFlagsFirst reorders arguments for the flag parser, which needs the program's flags before the command, and the command's
 // flags before the command's arguments. So users may write flags anywhere before "--".
-func arrange(app *cli.App, args []string) []string {
-	global := flagNames(app.Flags)
+func moveFlagsFirst(app *cli.App, args []string) []string {
+	global := takesValueByFlag(app.Flags)
 	commands := app.Commands
 	var front, path, flags, rest []string
 	local := map[string]bool{}
@@ -21,10 +21,10 @@ func arrange(app *cli.App, args []string) []string {
 			rest = append(rest, args[i+1:]...)
 			i = len(args)
 		case len(arg) < 2 || arg[0] != '-':
-			if c := find(commands, arg); c != nil && len(rest) == 0 {
+			if c := findCommand(commands, arg); c != nil && len(rest) == 0 {
 				path = append(append(path, flags...), arg)
 				flags = nil
-				commands, local = c.Subcommands, flagNames(c.Flags)
+				commands, local = c.Subcommands, takesValueByFlag(c.Flags)
 				continue
 			}
 			rest = append(rest, arg)
@@ -61,7 +61,7 @@ func arrange(app *cli.App, args []string) []string {
 	return out
 }
 
-func find(commands []*cli.Command, name string) *cli.Command {
+func findCommand(commands []*cli.Command, name string) *cli.Command {
 	for _, c := range commands {
 		if c.HasName(name) {
 			return c
@@ -70,30 +70,30 @@ func find(commands []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// flagNames returns a map whose keys are all names of the flags. The value is true if the flag needs a value.
-func flagNames(flags []cli.Flag) map[string]bool {
+// takesValueByFlag returns a map whose keys are all names of the flags. The value is true if the flag needs a value.
+func takesValueByFlag(flags []cli.Flag) map[string]bool {
 	names := make(map[string]bool, 2*len(flags))
 	for _, f := range flags {
 		// Do not call the framework's method Names, which runs a regular expression for each flag. For the flags of one
 		// command, this would take a tenth of the run time of a short process.
 		switch f := f.(type) {
 		case *cli.BoolFlag:
-			add(names, false, f.Name, f.Aliases)
+			addFlagNames(names, false, f.Name, f.Aliases)
 		case *cli.StringFlag:
-			add(names, true, f.Name, f.Aliases)
+			addFlagNames(names, true, f.Name, f.Aliases)
 		case *cli.StringSliceFlag:
-			add(names, true, f.Name, f.Aliases)
+			addFlagNames(names, true, f.Name, f.Aliases)
 		case *cli.IntFlag:
-			add(names, true, f.Name, f.Aliases)
+			addFlagNames(names, true, f.Name, f.Aliases)
 		default:
 			d, ok := f.(cli.DocGenerationFlag)
-			add(names, ok && d.TakesValue(), "", f.Names())
+			addFlagNames(names, ok && d.TakesValue(), "", f.Names())
 		}
 	}
 	return names
 }
 
-func add(names map[string]bool, takesValue bool, name string, aliases []string) {
+func addFlagNames(names map[string]bool, takesValue bool, name string, aliases []string) {
 	if name != "" {
 		names[name] = takesValue
 	}

@@ -24,16 +24,16 @@ import (
 	"github.com/omg-arch/omg/shared/version"
 )
 
-// ExitCodes returns the paragraph of a program's help that lists its exit codes.
-func ExitCodes(codes ...int) string {
+// ExitCodesHelp returns the paragraph of a program's help that lists its exit codes.
+func ExitCodesHelp(codes ...int) string {
 	text := map[int]string{
-		exit.OK:       "answered",
-		exit.NotFound: "nothing found",
-		exit.Usage:    "wrong usage",
-		exit.Failed:   "cannot answer",
-		exit.Network:  "no data from the network",
-		exit.Finding:  "something found (--fail-on)",
-		exit.Degraded: "problems found",
+		exit.OK:            "answered",
+		exit.NotFound:      "nothing found",
+		exit.Usage:         "wrong usage",
+		exit.Failed:        "cannot answer",
+		exit.Network:       "no data from the network",
+		exit.AdvisoryFound: "something found (--fail-on)",
+		exit.Degraded:      "problems found",
 	}
 	const width = 84
 	lines := "Exit codes:"
@@ -65,12 +65,12 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	app.CommandNotFound = nil
 	cli.OsExiter = func(int) {}
 	app.HideHelpCommand = len(app.Commands) == 0
-	setFlags(app.Flags)
+	adjustFlags(app.Flags)
 	footer := ""
 	if len(app.Flags) > 0 {
 		footer = "Global options: see " + app.Name + " --help"
 	}
-	prepare(app.Commands, footer)
+	prepareCommands(app.Commands, footer)
 	// The framework ignores write errors when it prints the help or the version. Therefore printErr keeps the last write error.
 	var printErr error
 	cli.HelpPrinterCustom = func(w io.Writer, templ string, data any, funcs map[string]any) {
@@ -81,7 +81,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	cli.VersionPrinter = func(c *cli.Context) {
 		_, printErr = fmt.Fprintf(c.App.Writer, "%s version %s\n", c.App.Name, c.App.Version)
 	}
-	err := app.RunContext(ctx, append(args[:1:1], arrange(app, args[1:])...))
+	err := app.RunContext(ctx, append(args[:1:1], moveFlagsFirst(app, args[1:])...))
 	var exitCoder cli.ExitCoder // the framework's error "No help topic for …", which is a usage error
 	if errors.As(err, &exitCoder) {
 		err = Usagef("%s", strings.ToLower(err.Error()))
@@ -90,7 +90,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 		err = printErr
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) { // a signal canceled ctx; the user need not know during which step
-		err = exit.With(exit.Failed, errors.New("interrupted"))
+		err = exit.WithCode(exit.Failed, errors.New("interrupted"))
 	}
 	if err != nil {
 		printError(stderr, app.Name, err)
@@ -98,23 +98,23 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	return exit.Code(err)
 }
 
-// prepare sets the options that all commands and their subcommands have in common, such as the handling of wrong flags. It
+// prepareCommands sets the options that all commands and their subcommands have in common, such as the handling of wrong flags. It
 // appends the paragraph footer to the help of each command. The footer is empty if the program has no global flags.
-func prepare(commands []*cli.Command, footer string) {
+func prepareCommands(commands []*cli.Command, footer string) {
 	for _, c := range commands {
 		c.HideHelpCommand = true
 		c.UseShortOptionHandling = true
 		c.OnUsageError = usageError
-		setFlags(c.Flags)
+		adjustFlags(c.Flags)
 		if footer != "" {
 			c.Description += "\n\n" + footer
 		}
-		prepare(c.Subcommands, footer)
+		prepareCommands(c.Subcommands, footer)
 	}
 }
 
-// setFlags removes "(default: false)" from the help of flags. It makes flags with a list of values refuse an empty value.
-func setFlags(flags []cli.Flag) {
+// adjustFlags removes "(default: false)" from the help of flags. It makes flags with a list of values refuse an empty value.
+func adjustFlags(flags []cli.Flag) {
 	for _, f := range flags {
 		switch f := f.(type) {
 		case *cli.BoolFlag:
@@ -164,7 +164,7 @@ func withDashes(flag string) string {
 func UnknownCommand(name string, commands []string) error {
 	var similar []string
 	for _, c := range commands {
-		if d := distance(name, c); d <= 2 && 2*d <= len(name) {
+		if d := editDistance(name, c); d <= 2 && 2*d <= len(name) {
 			similar = append(similar, c)
 		}
 	}
@@ -175,9 +175,9 @@ func UnknownCommand(name string, commands []string) error {
 	return e
 }
 
-// distance returns the Levenshtein distance of two strings: how many bytes must be inserted, deleted or replaced to
+// editDistance returns the Levenshtein distance of two strings: how many bytes must be inserted, deleted or replaced to
 // turn one into the other.
-func distance(a, b string) int {
+func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
 		row[j] = j
@@ -208,14 +208,14 @@ func printError(w io.Writer, program string, err error) {
 		return
 	}
 	line := strings.ReplaceAll(err.Error(), "\n", "; ")
-	fmt.Fprintf(w, "%s: error: %s\n", program, shortened(termtext.Clean(line)))
+	fmt.Fprintf(w, "%s: error: %s\n", program, shortenLine(termtext.Clean(line)))
 	if e != nil && e.Hint != "" {
 		fmt.Fprintf(w, "%s: hint: %s\n", program, termtext.Clean(e.Hint))
 	}
 }
 
-// shortened cuts the middle out of a very long line, because an error may contain long arguments or text from a file.
-func shortened(line string) string {
+// shortenLine cuts the middle out of a very long line, because an error may contain long arguments or text from a file.
+func shortenLine(line string) string {
 	const begin, end = 380, 180
 	if len(line) <= begin+end {
 		return line
@@ -223,14 +223,14 @@ func shortened(line string) string {
 	return strings.ToValidUTF8(line[:begin], "") + "…" + strings.ToValidUTF8(line[len(line)-end:], "")
 }
 
-// Note prints a note on standard error, in one line. The program goes on.
-func Note(w io.Writer, program, text string) { printLine(w, program, "note", text) }
+// PrintNote prints a note on standard error, in one line. The program goes on.
+func PrintNote(w io.Writer, program, text string) { printLine(w, program, "note", text) }
 
 // Warn prints a warning on standard error, in one line. The program goes on.
 func Warn(w io.Writer, program, text string) { printLine(w, program, "warning", text) }
 
-// Report prints an error on standard error, in one line. The program goes on, and may print further errors.
-func Report(w io.Writer, program, text string) { printLine(w, program, "error", text) }
+// ReportError prints an error on standard error, in one line. The program goes on, and may print further errors.
+func ReportError(w io.Writer, program, text string) { printLine(w, program, "error", text) }
 
 func printLine(w io.Writer, program, kind, text string) {
 	fmt.Fprintf(w, "%s: %s: %s\n", program, kind, termtext.Clean(strings.ReplaceAll(text, "\n", "; ")))

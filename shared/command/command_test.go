@@ -84,7 +84,7 @@ func TestRun_Errors(t *testing.T) {
 		stderr string
 	}{
 		{nil, 0, ""},
-		{exit.Quiet(exit.NotFound), 1, ""},
+		{exit.QuietError(exit.NotFound), 1, ""},
 		{errors.New("some\nthing\x1b[31m"), 3, "prog: error: some; thing\uFFFD[31m\n"},
 		{Usagef("bad %s", "word"), 2, "prog: error: bad word\nprog: hint: see --help\n"},
 		{&exit.Error{Code: exit.Network, Err: errors.New("no net"), Hint: "plug it in"}, 4, "prog: error: no net\nprog: hint: plug it in\n"},
@@ -166,7 +166,7 @@ func TestRun_HelpOnStdout(t *testing.T) {
 		require.Equal(t, exit.Failed, code, line)
 		require.Equal(t, "prog: error: no room\n", stderr.String(), line)
 	}
-	require.Equal(t, "Exit codes: 0 answered; 2 wrong usage.", ExitCodes(exit.OK, exit.Usage))
+	require.Equal(t, "Exit codes: 0 answered; 2 wrong usage.", ExitCodesHelp(exit.OK, exit.Usage))
 }
 
 func TestRun_FlagErrors(t *testing.T) {
@@ -205,8 +205,8 @@ func TestNoCommand(t *testing.T) {
 		require.Equal(t, hint, e.Hint, name)
 	}
 	require.EqualError(t, UnknownCommand("\n", commands), `unknown command "\n"`)
-	require.Equal(t, 3, distance("kitten", "sitting"))
-	require.Equal(t, 4, distance("", "info"))
+	require.Equal(t, 3, editDistance("kitten", "sitting"))
+	require.Equal(t, 4, editDistance("", "info"))
 }
 
 func TestHelp_NoNoise(t *testing.T) {

@@ -52,9 +52,9 @@ type Memory struct {
 	// Soft limit of the Go heap and stacks; 0 to use the variable GOMEMLIMIT, or no limit if GOMEMLIMIT is not set.
 	Limit Size `toml:"limit" min:"0" reload:"yes"`
 	// Maximum total size of all cached replies; 0 to keep none.
-	MaxCaches Size `toml:"max_caches" min:"0"`
+	MaxCacheBytes Size `toml:"max_caches" min:"0"`
 	// Total size of the write buffer and the block cache of the store on disk.
-	MaxStore Size `toml:"max_store" min:"1MiB" max:"1GiB"`
+	MaxStoreBytes Size `toml:"max_store" min:"1MiB" max:"1GiB"`
 }
 
 // Limits are the limits on the resources that clients may use.
@@ -69,7 +69,7 @@ type Limits struct {
 	// Maximum total size, for all connections together, of the replies that clients have not read yet.
 	MaxUnsent Size `toml:"max_unsent" min:"1MiB"`
 	// Maximum total size of the requests larger than 64 KiB that are being received.
-	MaxReceiveBuffers Size `toml:"max_receive_buffers" min:"1MiB"`
+	MaxReceiveBufferBytes Size `toml:"max_receive_buffers" min:"1MiB"`
 	// Maximum time to receive a request.
 	ReadTimeout Duration `toml:"read_timeout" min:"10ms"`
 	// Maximum time for a client to read one chunk of a reply.
@@ -123,12 +123,12 @@ type Sync struct {
 	// Time between two downloads of each database.
 	Interval Duration `toml:"interval" min:"1s"`
 	// Also use the downloaded databases for search and info.
-	Search bool `toml:"search"`
+	UseForSearch bool `toml:"search"`
 }
 
-// Stale returns the age from which a downloaded database is stale. The age is longer than the interval between downloads, so
+// StaleAfter returns the age from which a downloaded database is stale. The age is longer than the interval between downloads, so
 // that a download that is a little late does not make the database stale.
-func (s Sync) Stale(repos Duration) time.Duration {
+func (s Sync) StaleAfter(repos Duration) time.Duration {
 	return time.Duration(max(repos, s.Interval+s.Interval/4))
 }
 
@@ -139,12 +139,12 @@ type AUR struct {
 	// Address of the AUR.
 	URL string `toml:"url" format:"url"`
 	// Time between two downloads of the metadata dump.
-	Interval Duration `toml:"interval" min:"1m"`
-	Live     Live     `toml:"live"`
+	Interval    Duration    `toml:"interval" min:"1m"`
+	LiveQueries LiveQueries `toml:"live"`
 }
 
-// Live controls the queries that omgd sends to the AUR while a client waits for the reply.
-type Live struct {
+// LiveQueries controls the queries that omgd sends to the AUR while a client waits for the reply.
+type LiveQueries struct {
 	// Query the AUR for packages that the metadata dump does not contain.
 	Enabled bool `toml:"enabled"`
 	// Maximum time to wait for the AUR. After this time, omgd replies without the packages of the AUR.
@@ -172,7 +172,7 @@ type Metrics struct {
 // Debug is for debugging omgd.
 type Debug struct {
 	// Path of a socket that serves Go profiles; empty for none.
-	Pprof string `toml:"pprof" format:"socket"`
+	PprofSocket string `toml:"pprof" format:"socket"`
 }
 
 // Duration is a time.Duration that is written as "300s" or "24h".
@@ -192,9 +192,9 @@ func Default() Config {
 		Refresh: Refresh{Interval: 300 * second},
 		Stale:   Stale{Repos: 24 * hour, AUR: 24 * hour, Tracker: 24 * hour},
 		Cache:   Cache{MaxEntries: 1000, TTL: 300 * second},
-		Memory:  Memory{MaxCaches: 16 * mib, MaxStore: 2 * mib},
+		Memory:  Memory{MaxCacheBytes: 16 * mib, MaxStoreBytes: 2 * mib},
 		Limits: Limits{
-			MaxConnections: 4096, MaxInFlight: 64, MaxUnsentPerConnection: mib, MaxUnsent: 64 * mib, MaxReceiveBuffers: 64 * mib,
+			MaxConnections: 4096, MaxInFlight: 64, MaxUnsentPerConnection: mib, MaxUnsent: 64 * mib, MaxReceiveBufferBytes: 64 * mib,
 			ReadTimeout: 10 * second, WriteTimeout: 30 * second, UnreadTimeout: second, ShutdownTimeout: 5 * second, UserRate: 1000,
 		},
 		Log:     Log{Level: "info"},
@@ -202,7 +202,7 @@ func Default() Config {
 		Sync:    Sync{Interval: hour},
 		AUR: AUR{
 			Enabled: true, URL: "https://aur.archlinux.org", Interval: 24 * hour,
-			Live: Live{Enabled: true, Timeout: 2 * second, MaxPerDay: 1000},
+			LiveQueries: LiveQueries{Enabled: true, Timeout: 2 * second, MaxPerDay: 1000},
 		},
 		Tracker: Tracker{Enabled: true, URL: "https://security.archlinux.org", Interval: hour},
 	}

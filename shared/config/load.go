@@ -53,7 +53,7 @@ func (e *Error) Unwrap() error { return e.Err }
 // of a setting is OMG_SECTION_KEY; lists in variables are comma-separated.
 func Load(env paths.Env, system bool) (*Loaded, error) {
 	l := &Loaded{Config: Default(), Origins: map[string]string{}}
-	files, chosen := env.Configs(system)
+	files, chosen := env.ConfigFiles(system)
 	for _, path := range files {
 		data, err := read(path, env)
 		if !chosen && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)) { // ENOTDIR: some users have the home /dev/null
@@ -102,7 +102,7 @@ func read(path string, env paths.Env) ([]byte, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return nil, errors.New("not a regular file")
 	}
-	if err := paths.CheckFile(&st, env.Trusts); err != nil {
+	if err := paths.CheckFileTrust(&st, env.Trusts); err != nil {
 		return nil, err
 	}
 	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
@@ -128,12 +128,12 @@ func (l *Loaded) parse(path string, data []byte) error {
 	table := ""
 	for p.NextExpression() {
 		e := p.Expression()
-		name, line := keyName(&p, e.Key())
+		name, line := tomlKeyName(&p, e.Key())
 		switch e.Kind {
 		case unstable.Table, unstable.ArrayTable:
 			table = name + "."
 		case unstable.KeyValue:
-			if err := l.apply(&p, path, table+name, line, e.Value()); err != nil {
+			if err := l.applyTOMLNode(&p, path, table+name, line, e.Value()); err != nil {
 				return err
 			}
 		}
@@ -141,8 +141,8 @@ func (l *Loaded) parse(path string, data []byte) error {
 	return errors.Join(broken, p.Error())
 }
 
-// keyName joins the parts of a key in the file with dots, and returns the key and its line.
-func keyName(p *unstable.Parser, i unstable.Iterator) (name string, line int) {
+// tomlKeyName joins the parts of a key in the file with dots, and returns the key and its line.
+func tomlKeyName(p *unstable.Parser, i unstable.Iterator) (name string, line int) {
 	var parts []string
 	for i.Next() {
 		if line == 0 {
@@ -153,12 +153,12 @@ func keyName(p *unstable.Parser, i unstable.Iterator) (name string, line int) {
 	return strings.Join(parts, "."), line
 }
 
-// apply sets one setting, or each setting in an inline table.
-func (l *Loaded) apply(p *unstable.Parser, path, name string, line int, node *unstable.Node) error {
+// applyTOMLNode sets one setting, or each setting in an inline table.
+func (l *Loaded) applyTOMLNode(p *unstable.Parser, path, name string, line int, node *unstable.Node) error {
 	if node.Kind == unstable.InlineTable {
 		for i := node.Children(); i.Next(); {
-			inner, at := keyName(p, i.Node().Key())
-			if err := l.apply(p, path, name+"."+inner, at, i.Node().Value()); err != nil {
+			inner, at := tomlKeyName(p, i.Node().Key())
+			if err := l.applyTOMLNode(p, path, name+"."+inner, at, i.Node().Value()); err != nil {
 				return err
 			}
 		}
@@ -170,7 +170,7 @@ func (l *Loaded) apply(p *unstable.Parser, path, name string, line int, node *un
 		l.Warnings = append(l.Warnings, fmt.Sprintf("%s: unknown setting %q", where, name))
 		return nil
 	}
-	v, err := valueOf(node)
+	v, err := valueOfNode(node)
 	if before := l.Origins[name]; err == nil && strings.HasPrefix(before, path+":") {
 		err = fmt.Errorf("already set in %s", before)
 	}
@@ -184,8 +184,8 @@ func (l *Loaded) apply(p *unstable.Parser, path, name string, line int, node *un
 	return nil
 }
 
-// valueOf converts a TOML node into a value: the text as it is written in the file, the elements of a list, and the type.
-func valueOf(node *unstable.Node) (value, error) {
+// valueOfNode converts a TOML node into a value: the text as it is written in the file, the elements of a list, and the type.
+func valueOfNode(node *unstable.Node) (value, error) {
 	v := value{text: string(node.Data)}
 	switch node.Kind {
 	case unstable.String:
@@ -250,8 +250,8 @@ func (l *Loaded) Settings() []Setting {
 			origin = "default"
 		}
 		out[i] = Setting{
-			Key: k.name, Value: settingValue(k.in(&l.Config).Interface()), Origin: origin,
-			Default: settingValue(k.in(&defaults).Interface()), Variable: k.variable(), Reloads: k.reloads(),
+			Key: k.name, Value: settingValue(k.valueIn(&l.Config).Interface()), Origin: origin,
+			Default: settingValue(k.valueIn(&defaults).Interface()), Variable: k.variable(), Reloads: k.reloads(),
 		}
 	}
 	return out

@@ -49,7 +49,7 @@ func TestDefault(t *testing.T) {
 	for _, k := range keys() {
 		require.Regexp(t, `^[a-z_]+(\.[a-z_]+)+$`, k.name)
 		c := Default()
-		v := value{text: fmt.Sprint(settingValue(k.in(&c).Interface()))}
+		v := value{text: fmt.Sprint(settingValue(k.valueIn(&c).Interface()))}
 		if k.field.Type.Kind() == reflect.Slice {
 			continue
 		}
@@ -86,8 +86,8 @@ tracker = { enabled = false }
 	require.Equal(t, []string{file + `:20: unknown setting "limits.tracker.enabled"`}, l.Warnings)
 	require.NoError(t, l.SetFlag("log.level", "debug", "--log-level"))
 	want := Default()
-	want.AUR.Enabled, want.AUR.Interval, want.AUR.Live.Timeout = false, Duration(6*time.Hour), Duration(1500*time.Millisecond)
-	want.Memory.Limit, want.Memory.MaxCaches = 64<<20, 8<<20
+	want.AUR.Enabled, want.AUR.Interval, want.AUR.LiveQueries.Timeout = false, Duration(6*time.Hour), Duration(1500*time.Millisecond)
+	want.Memory.Limit, want.Memory.MaxCacheBytes = 64<<20, 8<<20
 	want.Access.Users, want.Access.Groups = []string{"alice", "1000"}, []string{"wheel", "100"}
 	want.Limits.MaxConnections = 16
 	want.Metrics.Address = "[::1]:9100"
@@ -220,12 +220,12 @@ func FuzzLoad(f *testing.F) {
 
 func TestListen_Addresses(t *testing.T) {
 	for _, good := range []string{"", "/run/x.sock", "127.0.0.1:9100", "[::1]:9100", "localhost:0", "127.9.9.9:65535"} {
-		require.NoError(t, listen(good), good)
+		require.NoError(t, checkListenAddress(good), good)
 	}
 	for _, bad := range []string{
 		"x", ":", ":9100", "9100", "127.0.0.1", "127.0.0.1:", "127.0.0.1:http", "127.0.0.1:65536", "::1:9100", "[::1:9100", "::1]:9100",
 		"[::1]", "[127.0.0.1]:9100", "[]:1", "192.168.0.1:9100", "[fe80::1]:9100", "relative/path", "host:9100",
 	} {
-		require.Error(t, listen(bad), bad)
+		require.Error(t, checkListenAddress(bad), bad)
 	}
 }

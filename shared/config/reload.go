@@ -7,7 +7,7 @@ import "reflect"
 // Otherwise it leaves c unchanged and returns the key in needRestart.
 func (c *Config) ApplyReloadable(next *Config) (applied, needRestart []string) {
 	for _, k := range keys() {
-		to, value := k.in(c), k.in(next)
+		to, value := k.valueIn(c), k.valueIn(next)
 		if reflect.DeepEqual(to.Interface(), value.Interface()) || to.Kind() == reflect.Slice && to.Len()+value.Len() == 0 {
 			continue
 		}

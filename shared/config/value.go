@@ -40,14 +40,14 @@ func parseDuration(s string) (Duration, error) {
 	return Duration(d), nil
 }
 
-var units = []struct {
+var sizeUnits = []struct {
 	name string
 	size int64
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}, {"", 1}}
 
 // String formats a size with the largest unit of which the size is a multiple.
 func (s Size) String() string {
-	for _, u := range units {
+	for _, u := range sizeUnits {
 		if s != 0 && int64(s)%u.size == 0 {
 			return strconv.FormatInt(int64(s)/u.size, 10) + u.name
 		}
@@ -59,7 +59,7 @@ func (s Size) String() string {
 func (s Size) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 func parseSize(text string) (Size, error) {
-	for _, u := range units {
+	for _, u := range sizeUnits {
 		digits, ok := strings.CutSuffix(text, u.name)
 		if !ok {
 			continue
@@ -120,11 +120,11 @@ func (k key) variable() string {
 // reloads reports whether a running daemon applies a change of the setting.
 func (k key) reloads() bool { return k.field.Tag.Get("reload") == "yes" }
 
-func (k key) in(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().FieldByIndex(k.index) }
+func (k key) valueIn(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().FieldByIndex(k.index) }
 
 // set parses and checks the value v, and stores the result in the field of c that belongs to the setting.
 func (k key) set(c *Config, v value) error {
-	field := k.in(c)
+	field := k.valueIn(c)
 	switch field.Interface().(type) {
 	case Duration:
 		if v.kind != "" && v.kind != "string" && v.text != "0" {
@@ -214,12 +214,12 @@ func (k key) checkString(s string) error {
 	}
 	switch k.field.Tag.Get("format") {
 	case "url":
-		return address(s, "https", "http")
+		return checkURL(s, "https", "http")
 	case "proxy":
 		if s == "" || s == "none" {
 			return nil
 		}
-		return address(s, "http", "https", "socks5", "socks5h")
+		return checkURL(s, "http", "https", "socks5", "socks5h")
 	case "line":
 		if strings.ContainsFunc(s, unicode.IsControl) {
 			return fmt.Errorf("%q has control characters", s)
@@ -229,14 +229,14 @@ func (k key) checkString(s string) error {
 			return fmt.Errorf("%q is not an absolute path", s)
 		}
 	case "listen":
-		return listen(s)
+		return checkListenAddress(s)
 	}
 	return nil
 }
 
-// address returns an error unless a string is a URL whose scheme is in the list schemes. If https is the first element of
+// checkURL returns an error unless a string is a URL whose scheme is in the list schemes. If https is the first element of
 // the list, a URL with http may only lead to this machine.
-func address(s string, schemes ...string) error {
+func checkURL(s string, schemes ...string) error {
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme):
@@ -249,8 +249,8 @@ func address(s string, schemes ...string) error {
 	return nil
 }
 
-// listen returns an error unless a string is empty, an absolute path, or a local address with a port.
-func listen(s string) error {
+// checkListenAddress returns an error unless a string is empty, an absolute path, or a local address with a port.
+func checkListenAddress(s string) error {
 	if s == "" || filepath.IsAbs(s) {
 		return nil
 	}

@@ -23,52 +23,52 @@ func Dir(t testing.TB) string {
 	return need.Corpus(t)
 }
 
-// AUR returns the path of the AUR's metadata dump.
-func AUR(t testing.TB) string {
+// AURDump returns the path of the AUR's metadata dump.
+func AURDump(t testing.TB) string {
 	t.Helper()
 	return filepath.Join(Dir(t), "packages-meta-ext-v1.json.gz")
 }
 
-// AVG returns the path of the security tracker's advisories.
-func AVG(t testing.TB) string {
+// Advisories returns the path of the security tracker's advisories.
+func Advisories(t testing.TB) string {
 	t.Helper()
 	return filepath.Join(Dir(t), "avg", "all.json")
 }
 
-// DB unpacks the corpus' pacman database directory into a directory for this test alone, and returns that directory.
-// Tests that only read the databases use Shared.
-func DB(t testing.TB) string {
+// PrivateDBPath unpacks the corpus' pacman database directory into a directory for this test alone, and returns that directory.
+// Tests that only read the databases use SharedDBPath.
+func PrivateDBPath(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := unpackInto(dir, archive(t), 0o644); err != nil {
+	if err := unpackArchive(dir, archive(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return dir
 }
 
-// Shared returns a pacman database directory that all tests share, because unpacking its 1,800 files takes more than a
+// SharedDBPath returns a pacman database directory that all tests share, because unpacking its 1,800 files takes more than a
 // second. Tests must not change it. The directory is in build/corpus of the project, which the command `make clean`
 // removes.
-func Shared(t testing.TB) string {
+func SharedDBPath(t testing.TB) string {
 	t.Helper()
 	path := archive(t)
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := filepath.Join(need.Project(t), "build", "corpus", fmt.Sprintf("%x", sha256.Sum256(content))[:16])
+	dir := filepath.Join(need.ProjectRoot(t), "build", "corpus", fmt.Sprintf("%x", sha256.Sum256(content))[:16])
 	readable := func() bool {
 		_, err := os.ReadDir(filepath.Join(dir, "local"))
 		return err == nil
 	}
-	if readable() || share(dir, path) == nil && readable() {
+	if readable() || unpackShared(dir, path) == nil && readable() {
 		return dir
 	}
-	return DB(t) // the shared directory cannot be created, for example because build/ belongs to another user
+	return PrivateDBPath(t) // the shared directory cannot be created, for example because build/ belongs to another user
 }
 
-// share unpacks the archive into a temporary directory beside dir, and then renames the temporary directory to dir.
-func share(dir, archive string) error {
+// unpackShared unpacks the archive into a temporary directory beside dir, and then renames the temporary directory to dir.
+func unpackShared(dir, archive string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func share(dir, archive string) error {
 		return err
 	}
 	defer os.RemoveAll(temporary)
-	if err := errors.Join(os.Chmod(temporary, 0o755), unpackInto(temporary, archive, 0o444)); err != nil {
+	if err := errors.Join(os.Chmod(temporary, 0o755), unpackArchive(temporary, archive, 0o444)); err != nil {
 		return err
 	}
 	if err := os.Rename(temporary, dir); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -91,8 +91,8 @@ func archive(t testing.TB) string {
 	return filepath.Join(Dir(t), "pacman-db.tar.gz")
 }
 
-// unpackInto unpacks an archive into a directory and gives all files the same mode.
-func unpackInto(dir, archive string, mode fs.FileMode) error {
+// unpackArchive unpacks an archive into a directory and gives all files the same mode.
+func unpackArchive(dir, archive string, mode fs.FileMode) error {
 	f, err := os.Open(archive)
 	if err != nil {
 		return err
@@ -116,13 +116,13 @@ func unpackInto(dir, archive string, mode fs.FileMode) error {
 		if err != nil {
 			return err
 		}
-		if err := unpack(root, h, tr, mode); err != nil {
+		if err := unpackEntry(root, h, tr, mode); err != nil {
 			return err
 		}
 	}
 }
 
-func unpack(root *os.Root, h *tar.Header, r io.Reader, mode fs.FileMode) error {
+func unpackEntry(root *os.Root, h *tar.Header, r io.Reader, mode fs.FileMode) error {
 	name := filepath.Clean(h.Name)
 	switch h.Typeflag {
 	case tar.TypeDir:

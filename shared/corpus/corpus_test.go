@@ -11,7 +11,7 @@ import (
 )
 
 func TestDB_HoldsRealDatabases(t *testing.T) {
-	own, shared := DB(t), Shared(t)
+	own, shared := PrivateDBPath(t), SharedDBPath(t)
 	for _, db := range []string{own, shared} {
 		for _, name := range []string{"core", "extra", "multilib"} {
 			st, err := os.Stat(filepath.Join(db, "sync", name+".db"))
@@ -22,13 +22,13 @@ func TestDB_HoldsRealDatabases(t *testing.T) {
 		require.NoError(t, err)
 		require.Greater(t, len(entries), 900)
 	}
-	require.FileExists(t, AUR(t))
-	require.FileExists(t, AVG(t))
+	require.FileExists(t, AURDump(t))
+	require.FileExists(t, Advisories(t))
 }
 
 // TestShared_IsUnchanged checks that no test has written to the shared databases.
 func TestShared_IsUnchanged(t *testing.T) {
-	own, shared := DB(t), Shared(t)
+	own, shared := PrivateDBPath(t), SharedDBPath(t)
 	same := func(dir, other string) (files int) {
 		require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() {

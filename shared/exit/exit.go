@@ -5,13 +5,13 @@ import "errors"
 
 // Exit codes. Scripts rely on them: a number never changes its meaning.
 const (
-	OK       = 0
-	NotFound = 1 // the command succeeded but found nothing
-	Usage    = 2 // the command line was wrong
-	Failed   = 3 // the command failed, for example because a database could not be read
-	Network  = 4 // the command failed because it needs data from the network
-	Finding  = 5 // omg security --fail-on found an advisory of at least the given severity
-	Degraded = 6 // omg health or omg doctor found a problem
+	OK            = 0
+	NotFound      = 1 // the command succeeded but found nothing
+	Usage         = 2 // the command line was wrong
+	Failed        = 3 // the command failed, for example because a database could not be read
+	Network       = 4 // the command failed because it needs data from the network
+	AdvisoryFound = 5 // omg security --fail-on found an advisory of at least the given severity
+	Degraded      = 6 // omg health or omg doctor found a problem
 )
 
 // Error ends a program with the exit code Code, and prints one line with Err and, if known, Hint, which says how to fix
@@ -31,8 +31,8 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// With adds an exit code to err, unless err already has one.
-func With(code int, err error) error {
+// WithCode adds an exit code to err, unless err already has one.
+func WithCode(code int, err error) error {
 	var e *Error
 	if err == nil || errors.As(err, &e) {
 		return err
@@ -40,8 +40,8 @@ func With(code int, err error) error {
 	return &Error{Code: code, Err: err}
 }
 
-// Quiet returns an error that sets the exit code and prints nothing.
-func Quiet(code int) error { return &Error{Code: code} }
+// QuietError returns an error that sets the exit code and prints nothing.
+func QuietError(code int) error { return &Error{Code: code} }
 
 // Code returns the exit code for an error: 0 for nil, Failed for an error without a code.
 func Code(err error) int {

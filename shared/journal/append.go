@@ -18,19 +18,19 @@ var ErrLocked = errors.New("another process writes the journal")
 // DamagedSuffix is appended to the name of a journal to get the name for a copy of the damaged file.
 const DamagedSuffix = ".damaged"
 
-// fileOptions holds the options with which a journal is created or replaced.
-var fileOptions = atomicfile.Options{Mode: 0o644, Sync: true}
+// atomicFileOptions holds the options with which a journal is created or replaced.
+var atomicFileOptions = atomicfile.Options{Mode: 0o644, Sync: true}
 
 // Writer writes a journal. It holds a lock until Close, so that no other process writes the same journal.
 type Writer struct {
 	path   string
 	dir    *os.File
 	limits limits
-	// State describes the journal before OpenWriter repaired it. OpenWriter cuts off an incomplete last entry. If entries
+	// InitialState describes the journal before OpenWriter repaired it. OpenWriter cuts off an incomplete last entry. If entries
 	// cannot be read, it removes them, and keeps a copy of the damaged file under the same name with DamagedSuffix.
-	State State
-	// Dropped is the number of entries that were dropped because the journal had become too large: always the oldest ones.
-	Dropped int
+	InitialState State
+	// DroppedEntries is the number of entries that were dropped because the journal had become too large: always the oldest ones.
+	DroppedEntries int
 
 	size int64 // 0 if the journal does not exist
 }
@@ -66,15 +66,15 @@ func openWriter(path string, l limits, visit func(*Entry) error) (w *Writer, err
 		return nil, err
 	}
 	defer f.Close()
-	if w.State, err = read(f, size, l, visit); err != nil {
+	if w.InitialState, err = read(f, size, l, visit); err != nil {
 		return nil, withPath(path, err)
 	}
-	w.size = w.State.Good
+	w.size = w.InitialState.ReadableSize
 	switch {
-	case w.State.Damaged > 0 || w.State.Lost:
+	case w.InitialState.DamagedEntries > 0 || w.InitialState.RestLost:
 		err = w.salvage()
-	case w.State.Torn > 0:
-		err = f.Truncate(w.State.Good)
+	case w.InitialState.TornBytes > 0:
+		err = f.Truncate(w.InitialState.ReadableSize)
 	}
 	return w, err
 }
@@ -89,7 +89,7 @@ func (w *Writer) salvage() error {
 		return err
 	}
 	defer damaged.Close()
-	err = atomicfile.WriteTo(w.path+DamagedSuffix, fileOptions, func(f *atomicfile.File) error {
+	err = atomicfile.WriteTo(w.path+DamagedSuffix, atomicFileOptions, func(f *atomicfile.File) error {
 		_, err := f.ReadFrom(damaged)
 		return err
 	})
@@ -101,16 +101,16 @@ func (w *Writer) salvage() error {
 
 // Append adds an entry. If it returns an error, the journal still has the same entries as before.
 func (w *Writer) Append(e *Entry) error {
-	frame, err := e.frame(w.limits)
+	frame, err := e.encodeFrame(w.limits)
 	if err != nil {
 		return err
 	}
 	if w.size == 0 {
 		return w.create(frame)
 	}
-	if more := int64(len(frame)); w.size+more > w.limits.file {
+	if more := int64(len(frame)); w.size+more > w.limits.fileSize {
 		// Entries that end after this position of the file are kept.
-		from := w.size + more - w.limits.kept
+		from := w.size + more - w.limits.shrunkFileSize
 		return w.rewrite(func(end int64) bool { return end > from }, frame)
 	}
 	f, _, err := open(w.path, unix.O_WRONLY|unix.O_NOFOLLOW, nil)
@@ -130,8 +130,8 @@ func (w *Writer) Append(e *Entry) error {
 
 // create writes a new journal with one entry.
 func (w *Writer) create(frame []byte) error {
-	content := append(header(), frame...)
-	if err := atomicfile.Write(w.path, content, fileOptions); err != nil {
+	content := append(newHeader(), frame...)
+	if err := atomicfile.Write(w.path, content, atomicFileOptions); err != nil {
 		return err
 	}
 	w.size = int64(len(content))
@@ -147,12 +147,12 @@ func (w *Writer) rewrite(keep func(end int64) bool, added []byte) error {
 	}
 	defer f.Close()
 	written, dropped, at := int64(headerSize), 0, int64(headerSize)
-	err = atomicfile.WriteTo(w.path, fileOptions, func(out *atomicfile.File) error {
-		if _, err := out.Write(header()); err != nil {
+	err = atomicfile.WriteTo(w.path, atomicFileOptions, func(out *atomicfile.File) error {
+		if _, err := out.Write(newHeader()); err != nil {
 			return err
 		}
 		_, err := read(f, size, w.limits, func(e *Entry) error {
-			frame, err := e.frame(w.limits)
+			frame, err := e.encodeFrame(w.limits)
 			if err != nil {
 				return err
 			}
@@ -174,6 +174,6 @@ func (w *Writer) rewrite(keep func(end int64) bool, added []byte) error {
 		return fmt.Errorf("the journal was not shortened: %w", withPath(w.path, err))
 	}
 	w.size = written
-	w.Dropped += dropped
+	w.DroppedEntries += dropped
 	return nil
 }

@@ -13,66 +13,66 @@ import (
 	"time"
 )
 
-// Kind is what happened to a package base.
-type Kind uint8
+// EventKind is what happened to a package base.
+type EventKind uint8
 
 // The kinds of events. The comment of each kind says what the fields From and To of the event contain. The numbers are
 // written to files: a number never changes its meaning.
 const (
-	// MaintainerChanged: From is the old maintainer, and To is the new maintainer.
-	MaintainerChanged Kind = 1
-	// Orphaned: From is the last maintainer, and To is empty.
-	Orphaned Kind = 2
-	// Adopted: a package base without a maintainer got one. From is empty, and To is the new maintainer.
-	Adopted Kind = 3
-	// CoMaintainerAdded: From is empty, and To is the name of the new co-maintainer.
-	CoMaintainerAdded Kind = 4
-	// CoMaintainerRemoved: From is the name of the removed co-maintainer, and To is empty.
-	CoMaintainerRemoved Kind = 5
-	// Deleted: From is the last version of the deleted package base, and To is empty.
-	Deleted Kind = 6
-	// Recreated: the package base was deleted, and a new package base with the same name was created. From and To are the
+	// EventMaintainerChanged: From is the old maintainer, and To is the new maintainer.
+	EventMaintainerChanged EventKind = 1
+	// EventOrphaned: From is the last maintainer, and To is empty.
+	EventOrphaned EventKind = 2
+	// EventAdopted: a package base without a maintainer got one. From is empty, and To is the new maintainer.
+	EventAdopted EventKind = 3
+	// EventCoMaintainerAdded: From is empty, and To is the name of the new co-maintainer.
+	EventCoMaintainerAdded EventKind = 4
+	// EventCoMaintainerRemoved: From is the name of the removed co-maintainer, and To is empty.
+	EventCoMaintainerRemoved EventKind = 5
+	// EventDeleted: From is the last version of the deleted package base, and To is empty.
+	EventDeleted EventKind = 6
+	// EventRecreated: the package base was deleted, and a new package base with the same name was created. From and To are the
 	// times at which the old and the new package base were submitted. If these times are equal, From and To are the numbers
 	// (IDs) of the two package bases in the AUR.
-	Recreated Kind = 7
-	// FirstSeen: From is empty, and To is the first version of the new package base.
-	FirstSeen Kind = 8
-	// UpdatedAfterDormancy: From is the time of the previous update. To is the time of the new update, which came at least
+	EventRecreated EventKind = 7
+	// EventFirstSeen: From is empty, and To is the first version of the new package base.
+	EventFirstSeen EventKind = 8
+	// EventUpdatedAfterDormancy: From is the time of the previous update. To is the time of the new update, which came at least
 	// a year later.
-	UpdatedAfterDormancy Kind = 9
-	// HostChanged: From lists the hosts of the packages' old URLs, and To those of the new URLs, separated by spaces.
-	HostChanged Kind = 10
-	// YoungDependencyAdded: From is empty, and To is the name of a new dependency: a package that was submitted to the AUR
+	EventUpdatedAfterDormancy EventKind = 9
+	// EventHostChanged: From lists the hosts of the packages' old URLs, and To those of the new URLs, separated by spaces.
+	EventHostChanged EventKind = 10
+	// EventYoungDependencyAdded: From is empty, and To is the name of a new dependency: a package that was submitted to the AUR
 	// only shortly before.
-	YoungDependencyAdded Kind = 11
-	// FlaggedOutOfDate: From is the time of the previous out-of-date flag, or empty. To is the time of the new flag.
-	FlaggedOutOfDate Kind = 12
+	EventYoungDependencyAdded EventKind = 11
+	// EventFlaggedOutOfDate: From is the time of the previous out-of-date flag, or empty. To is the time of the new flag.
+	EventFlaggedOutOfDate EventKind = 12
 )
 
 // kindNames holds the name of each kind. The index is the number of the kind.
 var kindNames = [...]string{
-	MaintainerChanged: "maintainer-changed", Orphaned: "orphaned", Adopted: "adopted",
-	CoMaintainerAdded: "comaintainer-added", CoMaintainerRemoved: "comaintainer-removed",
-	Deleted: "deleted", Recreated: "recreated", FirstSeen: "first-seen", UpdatedAfterDormancy: "updated-after-dormancy",
-	HostChanged: "host-changed", YoungDependencyAdded: "young-dependency-added", FlaggedOutOfDate: "flagged-out-of-date",
+	EventMaintainerChanged: "maintainer-changed", EventOrphaned: "orphaned", EventAdopted: "adopted",
+	EventCoMaintainerAdded: "comaintainer-added", EventCoMaintainerRemoved: "comaintainer-removed",
+	EventDeleted: "deleted", EventRecreated: "recreated", EventFirstSeen: "first-seen", EventUpdatedAfterDormancy: "updated-after-dormancy",
+	EventHostChanged: "host-changed", EventYoungDependencyAdded: "young-dependency-added", EventFlaggedOutOfDate: "flagged-out-of-date",
 }
 
-func (k Kind) String() string {
+func (k EventKind) String() string {
 	if !k.known() {
 		return fmt.Sprintf("event-%d", uint8(k))
 	}
 	return kindNames[k]
 }
 
-func (k Kind) known() bool { return k > 0 && int(k) < len(kindNames) }
+func (k EventKind) known() bool { return k > 0 && int(k) < len(kindNames) }
 
 // errKind means that a text is not the name of a kind of event.
 var errKind = errors.New("not the name of an event")
 
 // parseKind returns the kind with the given name.
-func parseKind(name string) (Kind, error) {
+func parseKind(name string) (EventKind, error) {
 	if at := slices.Index(kindNames[:], name); at > 0 {
-		return Kind(at), nil
+		return EventKind(at), nil
 	}
 	return 0, fmt.Errorf("%.40q is %w", name, errKind)
 }
@@ -83,7 +83,7 @@ type Interval struct{ From, To int64 }
 
 // MarshalJSON writes the interval as a list of two times in UTC.
 func (i Interval) MarshalJSON() ([]byte, error) {
-	return json.Marshal([2]string{Time(i.From), Time(i.To)})
+	return json.Marshal([2]string{FormatTime(i.From), FormatTime(i.To)})
 }
 
 // UnmarshalJSON reads a list of two times.
@@ -109,13 +109,13 @@ func (i Interval) check() error {
 	return nil
 }
 
-// Time returns Unix seconds as text, for values of events that are times.
-func Time(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
+// FormatTime returns Unix seconds as text, for values of events that are times.
+func FormatTime(unix int64) string { return time.Unix(unix, 0).UTC().Format(time.RFC3339) }
 
 // Event is one event of a package base. From is the old value and To the new value, or empty if there is no such value.
 type Event struct {
 	Base     string
-	Kind     Kind
+	Kind     EventKind
 	From, To string
 	Between  Interval
 }

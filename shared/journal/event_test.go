@@ -14,15 +14,15 @@ func TestEvent_JSON(t *testing.T) {
 		want  string
 	}{
 		"both values": {
-			Event{"demo", MaintainerChanged, "alice", "bob", Interval{1_790_000_000, 1_790_086_400}},
+			Event{"demo", EventMaintainerChanged, "alice", "bob", Interval{1_790_000_000, 1_790_086_400}},
 			`{"pkgbase":"demo","event":"maintainer-changed","from":"alice","to":"bob","between":["2026-09-21T14:13:20Z","2026-09-22T14:13:20Z"]}`,
 		},
 		"no old value": {
-			Event{"demo", Adopted, "", "bob", Interval{0, maxTime}},
+			Event{"demo", EventAdopted, "", "bob", Interval{0, maxTime}},
 			`{"pkgbase":"demo","event":"adopted","from":null,"to":"bob","between":["1970-01-01T00:00:00Z","9999-12-31T23:59:59Z"]}`,
 		},
 		"no new value": {
-			Event{"demo", Orphaned, "alice", "", Interval{5, 5}},
+			Event{"demo", EventOrphaned, "alice", "", Interval{5, 5}},
 			`{"pkgbase":"demo","event":"orphaned","from":"alice","to":null,"between":["1970-01-01T00:00:05Z","1970-01-01T00:00:05Z"]}`,
 		},
 	} {
@@ -74,8 +74,8 @@ func TestKind(t *testing.T) {
 	for i, name := range names {
 		kind, err := parseKind(name)
 		require.NoError(t, err)
-		require.Equal(t, Kind(i+1), kind)
+		require.Equal(t, EventKind(i+1), kind)
 		require.Equal(t, name, kind.String())
 	}
-	require.Equal(t, "event-99", Kind(99).String())
+	require.Equal(t, "event-99", EventKind(99).String())
 }

@@ -28,12 +28,12 @@ const (
 // entry returns an entry with the given number of events. Its interval begins n days after monday.
 func entry(n, events int) *Entry {
 	e := &Entry{Observation: Observation{
-		Outcome: Compared, Source: SourceDump, Between: Interval{int64(monday + n*day), int64(monday + (n+1)*day)},
-		Packages: uint64(100_000 + n), SHA256: Digest{byte(n), 1},
+		Outcome: OutcomeCompared, Source: SourceDump, Between: Interval{int64(monday + n*day), int64(monday + (n+1)*day)},
+		PackageCount: uint64(100_000 + n), SHA256: Digest{byte(n), 1},
 	}}
 	for i := range events {
 		e.Events = append(e.Events, Event{
-			Base: fmt.Sprintf("base-%d-%d", n, i), Kind: Kind(1 + i%12), From: strings.Repeat("f", i%3), To: "tö", Between: e.Between,
+			Base: fmt.Sprintf("base-%d-%d", n, i), Kind: EventKind(1 + i%12), From: strings.Repeat("f", i%3), To: "tö", Between: e.Between,
 		})
 	}
 	return e
@@ -77,9 +77,9 @@ func files(t *testing.T, dir string) (names []string) {
 }
 
 func TestWriter_Append(t *testing.T) {
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	want := []*Entry{entry(0, 0), entry(1, 30), entry(2, 1)}
-	want[0].Outcome, want[0].Events = Baseline, nil
+	want[0].Outcome, want[0].Events = OutcomeBaseline, nil
 	appendTo(t, path, realLimits, want[0], want[1])
 	w, err := OpenWriter(path, ignore)
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func TestWriter_Append(t *testing.T) {
 	require.Empty(t, s.Problem())
 	fi, err := os.Stat(path)
 	require.NoError(t, err)
-	require.Equal(t, State{Good: fi.Size()}, s)
+	require.Equal(t, State{ReadableSize: fi.Size()}, s)
 	require.EqualValues(t, 0o644, fi.Mode())
 
 	_, err = OpenWriter(path, ignore)
@@ -102,7 +102,7 @@ func TestWriter_Append(t *testing.T) {
 // TestWriter_Torn cuts a journal off at each byte of its last entry, as a crash does. The earlier entries must stay
 // readable, and a new entry must be appended to them.
 func TestWriter_Torn(t *testing.T) {
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	appendTo(t, path, realLimits, entry(0, 3))
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -118,36 +118,36 @@ func TestWriter_Torn(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, content, 0o644))
 			got, s := all(t, path)
 			require.Equal(t, []*Entry{entry(0, 3)}, got, "%s at %d", name, size)
-			require.Equal(t, State{Good: int64(len(before)), Torn: int64(len(content) - len(before))}, s, "%s at %d", name, size)
+			require.Equal(t, State{ReadableSize: int64(len(before)), TornBytes: int64(len(content) - len(before))}, s, "%s at %d", name, size)
 			require.Contains(t, s.Problem(), "incomplete")
 		}
 		fi, err := os.Stat(path)
 		require.NoError(t, err)
 		w := appendTo(t, path, realLimits, entry(2, 1))
-		require.EqualValues(t, fi.Size()-int64(len(before)), w.State.Torn)
+		require.EqualValues(t, fi.Size()-int64(len(before)), w.InitialState.TornBytes)
 		got, s := all(t, path)
 		require.Equal(t, []*Entry{entry(0, 3), entry(2, 1)}, got)
 		require.Empty(t, s.Problem())
 	}
-	require.Equal(t, []string{Name}, files(t, filepath.Dir(path)))
+	require.Equal(t, []string{FileName}, files(t, filepath.Dir(path)))
 }
 
 // TestWriter_Zeros checks that zeros at the end of a journal count as an incomplete entry: after a power failure, a file
 // can have grown without the written data.
 func TestWriter_Zeros(t *testing.T) {
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	appendTo(t, path, realLimits, entry(0, 3))
 	fi, err := os.Stat(path)
 	require.NoError(t, err)
 	require.NoError(t, os.Truncate(path, fi.Size()+10_000))
 	_, s := all(t, path)
-	require.Equal(t, State{Good: fi.Size(), Torn: 10_000}, s)
+	require.Equal(t, State{ReadableSize: fi.Size(), TornBytes: 10_000}, s)
 }
 
 // TestRead_Damaged changes each byte of a journal with three entries. Read must detect the change, and must still return
 // the entries before the changed one.
 func TestRead_Damaged(t *testing.T) {
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	entries := []*Entry{entry(0, 1), entry(1, 2), entry(2, 3)}
 	ends := []int{headerSize}
 	for _, e := range entries {
@@ -178,10 +178,10 @@ func TestRead_Damaged(t *testing.T) {
 		var want []*Entry
 		if lost {
 			want = slices.Clone(entries[:in])
-			require.True(t, s.Lost, at)
+			require.True(t, s.RestLost, at)
 		} else {
 			want = slices.Delete(slices.Clone(entries), in, in+1)
-			require.Equal(t, in == 2, s.Torn > 0, at)
+			require.Equal(t, in == 2, s.TornBytes > 0, at)
 		}
 		require.Len(t, got, len(want))
 		for i := range want {
@@ -208,9 +208,9 @@ func TestRead_Errors(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, content, 0o644))
 		return path
 	}
-	newer := header()
+	newer := newHeader()
 	newer[8] = version + 1
-	little.PutUint32(newer[12:], checksumOf(newer[:12]))
+	byteOrder.PutUint32(newer[12:], checksumOf(newer[:12]))
 	pipe := filepath.Join(dir, "pipe")
 	require.NoError(t, unix.Mkfifo(pipe, 0o600))
 	for name, c := range map[string]struct {
@@ -220,11 +220,11 @@ func TestRead_Errors(t *testing.T) {
 		"no file":           {filepath.Join(dir, "none"), fs.ErrNotExist},
 		"an empty file":     {write("empty", nil), ErrNotJournal},
 		"another file":      {write("other", []byte("OMGINDEX and more of it")), ErrNotJournal},
-		"half a header":     {write("half", header()[:9]), ErrNotJournal},
+		"half a header":     {write("half", newHeader()[:9]), ErrNotJournal},
 		"a newer version":   {write("newer", newer), ErrVersion},
 		"a directory":       {dir, ErrNotJournal},
 		"a pipe":            {pipe, ErrNotJournal},
-		"a damaged version": {write("damaged", slices.Concat(header()[:8], make([]byte, 8))), ErrDamaged},
+		"a damaged version": {write("damaged", slices.Concat(newHeader()[:8], make([]byte, 8))), ErrDamaged},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Read(c.path, nil, ignore)
@@ -235,7 +235,7 @@ func TestRead_Errors(t *testing.T) {
 }
 
 func TestRead_Trust(t *testing.T) {
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	appendTo(t, path, realLimits, entry(0, 1))
 	_, err := Read(path, func(uint32) bool { return false }, ignore)
 	require.ErrorContains(t, err, "belongs to")
@@ -245,7 +245,7 @@ func TestRead_Trust(t *testing.T) {
 }
 
 func TestRead_ErrorOfCaller(t *testing.T) {
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	appendTo(t, path, realLimits, entry(0, 1), entry(1, 1))
 	mine, calls := errors.New("mine"), 0
 	_, err := Read(path, nil, func(*Entry) error { calls++; return mine })
@@ -256,20 +256,20 @@ func TestRead_ErrorOfCaller(t *testing.T) {
 // TestWriter_Bounded appends many entries to a journal with a low limit. The journal must stay below the limit and keep
 // the newest entries.
 func TestWriter_Bounded(t *testing.T) {
-	path := filepath.Join(t.TempDir(), Name)
-	low := limits{file: 8000, kept: 6000, body: 1000}
+	path := filepath.Join(t.TempDir(), FileName)
+	low := limits{fileSize: 8000, shrunkFileSize: 6000, payloadSize: 1000}
 	dropped := 0
 	for n := range 100 {
-		dropped += appendTo(t, path, low, entry(n, 10)).Dropped
+		dropped += appendTo(t, path, low, entry(n, 10)).DroppedEntries
 		got, s := all(t, path)
 		require.Empty(t, s.Problem())
-		require.LessOrEqual(t, s.Good, low.file)
+		require.LessOrEqual(t, s.ReadableSize, low.fileSize)
 		require.Len(t, got, n+1-dropped)
 		for i, e := range got {
 			require.Equal(t, entry(dropped+i, 10), e)
 		}
 		if dropped > 0 {
-			require.Greater(t, s.Good, low.kept-low.kept/4)
+			require.Greater(t, s.ReadableSize, low.shrunkFileSize-low.shrunkFileSize/4)
 		}
 	}
 	require.Greater(t, dropped, 50)
@@ -304,11 +304,11 @@ func TestWriter_WriteFails(t *testing.T) {
 		appendLimited(t, path, os.Getenv(sized))
 		return
 	}
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	appendTo(t, path, realLimits, entry(0, 3))
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
-	frame, err := entry(1, 20).frame(realLimits)
+	frame, err := entry(1, 20).encodeFrame(realLimits)
 	require.NoError(t, err)
 	for fits := 0; fits < len(frame); fits += len(frame) / 4 {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
@@ -326,12 +326,12 @@ func TestWriter_WriteFails(t *testing.T) {
 
 // TestWriter_ReplaceFails creates and shortens a journal, and lets each step of this fail once.
 func TestWriter_ReplaceFails(t *testing.T) {
-	low := limits{file: 3000, kept: 2000, body: 1000}
-	frame, err := entry(0, 10).frame(low)
+	low := limits{fileSize: 3000, shrunkFileSize: 2000, payloadSize: 1000}
+	frame, err := entry(0, 10).encodeFrame(low)
 	require.NoError(t, err)
-	for name, first := range map[string]int{"create": 0, "shorten": int(low.file-headerSize) / len(frame)} {
+	for name, first := range map[string]int{"create": 0, "shorten": int(low.fileSize-headerSize) / len(frame)} {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), Name)
+			path := filepath.Join(t.TempDir(), FileName)
 			for n := range first {
 				appendTo(t, path, low, entry(n, 10))
 			}
@@ -347,13 +347,13 @@ func TestWriter_ReplaceFails(t *testing.T) {
 					}
 					return nil
 				})
-				atomicfile.Faults.Store(&inject)
+				atomicfile.TestFault.Store(&inject)
 				err = w.Append(entry(first, 10))
-				atomicfile.Faults.Store(nil)
+				atomicfile.TestFault.Store(nil)
 				require.NoError(t, w.Close())
 				if failed == "" {
 					require.NoError(t, err)
-					require.Equal(t, first > 0, w.Dropped > 0)
+					require.Equal(t, first > 0, w.DroppedEntries > 0)
 					break
 				}
 				require.ErrorIs(t, err, unix.EIO)
@@ -375,7 +375,7 @@ func TestWriter_ReplaceFails(t *testing.T) {
 
 // TestWriter_UnknownEvents checks that a rewritten journal keeps events of a kind that only a later version of omg knows.
 func TestWriter_UnknownEvents(t *testing.T) {
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	later := entry(0, 1)
 	later.Events[0].Kind = 200
 	appendTo(t, path, realLimits, later)
@@ -390,30 +390,30 @@ func TestWriter_UnknownEvents(t *testing.T) {
 // FuzzRead checks that the reader accepts any file without a panic or a large allocation, and that what it reads can be
 // written again.
 func FuzzRead(f *testing.F) {
-	frame, err := entry(1, 3).frame(realLimits)
+	frame, err := entry(1, 3).encodeFrame(realLimits)
 	require.NoError(f, err)
-	f.Add(slices.Concat(header(), frame, frame))
-	f.Add(slices.Concat(header(), frame, frame[:20]))
-	f.Add(slices.Concat(header(), make([]byte, 50)))
+	f.Add(slices.Concat(newHeader(), frame, frame))
+	f.Add(slices.Concat(newHeader(), frame, frame[:20]))
+	f.Add(slices.Concat(newHeader(), make([]byte, 50)))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		// The fuzzer cannot guess checksums, so write the correct checksums into the first frame.
-		if at := headerSize; len(content) > at+frameSize {
-			copy(content, header())
-			body := content[at+frameSize:]
-			if length := int(little.Uint32(content[at:])); length < len(body) {
+		if at := headerSize; len(content) > at+frameHeaderSize {
+			copy(content, newHeader())
+			body := content[at+frameHeaderSize:]
+			if length := int(byteOrder.Uint32(content[at:])); length < len(body) {
 				body = body[:length]
 			}
-			little.PutUint32(content[at:], uint32(len(body)))
-			little.PutUint32(content[at+4:], checksumOf(content[at:at+4]))
-			little.PutUint32(content[at+8:], checksumOf(body))
+			byteOrder.PutUint32(content[at:], uint32(len(body)))
+			byteOrder.PutUint32(content[at+4:], checksumOf(content[at:at+4]))
+			byteOrder.PutUint32(content[at+8:], checksumOf(body))
 		}
 		_, _ = read(bytes.NewReader(content), int64(len(content)), realLimits, func(e *Entry) error {
-			frame, err := e.frame(realLimits)
+			frame, err := e.encodeFrame(realLimits)
 			if err != nil {
 				t.Fatal(err)
 			}
 			var again Entry
-			if err := again.decode(frame[frameSize:]); err != nil {
+			if err := again.decode(frame[frameHeaderSize:]); err != nil {
 				t.Fatal(err)
 			}
 			return nil

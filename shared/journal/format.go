@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Name is the name of the journal's file in the directory of the index files.
-const Name = "aur.omgjournal"
+// FileName is the name of the journal's file in the directory of the index files.
+const FileName = "aur.omgjournal"
 
 // Errors about a whole journal or one of its entries.
 var (
@@ -26,14 +26,14 @@ var (
 
 // The format of the file is described in docs/journal.md.
 const (
-	version    = 1
-	headerSize = 16
-	frameSize  = 12 // the size of the header of a frame, which precedes the payload
+	version         = 1
+	headerSize      = 16
+	frameHeaderSize = 12 // the size of the header of a frame, which precedes the payload
 )
 
 var (
-	magic  = [8]byte{'O', 'M', 'G', 'J', 'R', 'N', 'L', '\n'}
-	little = binary.LittleEndian
+	magic     = [8]byte{'O', 'M', 'G', 'J', 'R', 'N', 'L', '\n'}
+	byteOrder = binary.LittleEndian
 )
 
 // checksumOf returns the CRC-32C of b. The table is made at its first use, not at the start of each program.
@@ -41,28 +41,28 @@ func checksumOf(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc3
 
 // limits holds the limits of a journal in bytes; tests use lower values.
 type limits struct {
-	file int64 // the maximum size of the file; if an entry would exceed it, the oldest entries are dropped
-	kept int64 // the maximum size of the file after entries were dropped
-	body int   // the maximum size of an entry's payload
+	fileSize       int64 // the maximum size of the file; if an entry would exceed it, the oldest entries are dropped
+	shrunkFileSize int64 // the maximum size of the file after entries were dropped
+	payloadSize    int   // the maximum size of an entry's payload
 }
 
 // realLimits allow a journal that covers several years: the events of one day need about 30 KB.
-var realLimits = limits{file: 48 << 20, kept: 36 << 20, body: 8 << 20}
+var realLimits = limits{fileSize: 48 << 20, shrunkFileSize: 36 << 20, payloadSize: 8 << 20}
 
 // Outcome says whether an observation was compared with the previous one, or why it was not.
 type Outcome uint8
 
 // The outcomes of observations. The numbers are written to files: a number never changes its meaning.
 const (
-	// Baseline: the observation was not compared, because it is the first one of the journal or the first one after a loss.
-	Baseline Outcome = 1
-	// Compared: the observation was compared with the previous one.
-	Compared Outcome = 2
-	// Refused: the observation was not used, because it was probably incomplete.
-	Refused Outcome = 3
+	// OutcomeBaseline: the observation was not compared, because it is the first one of the journal or the first one after a loss.
+	OutcomeBaseline Outcome = 1
+	// OutcomeCompared: the observation was compared with the previous one.
+	OutcomeCompared Outcome = 2
+	// OutcomeRefused: the observation was not used, because it was probably incomplete.
+	OutcomeRefused Outcome = 3
 )
 
-var outcomeNames = [...]string{Baseline: "baseline", Compared: "compared", Refused: "refused"}
+var outcomeNames = [...]string{OutcomeBaseline: "baseline", OutcomeCompared: "compared", OutcomeRefused: "refused"}
 
 func (o Outcome) known() bool { return o > 0 && int(o) < len(outcomeNames) }
 
@@ -110,9 +110,9 @@ type Observation struct {
 	// Between is the interval from the previous observation to this observation. For a baseline, both ends of the interval
 	// are the time of this observation.
 	Between Interval `json:"between"`
-	// Packages is the number of packages that were observed. SHA256 is the digest of the dump.
-	Packages uint64 `json:"packages"`
-	SHA256   Digest `json:"sha256"`
+	// PackageCount is the number of packages that were observed. SHA256 is the digest of the dump.
+	PackageCount uint64 `json:"packages"`
+	SHA256       Digest `json:"sha256"`
 }
 
 // Entry is an observation with its events. Each event has the same interval as the observation.
@@ -129,36 +129,36 @@ func (o *Observation) check() error {
 	return o.Between.check()
 }
 
-// header returns the header of a journal's file.
-func header() []byte {
+// newHeader returns the header of a journal's file.
+func newHeader() []byte {
 	b := append(make([]byte, 0, headerSize), magic[:]...)
-	b = little.AppendUint32(b, version)
-	return little.AppendUint32(b, checksumOf(b))
+	b = byteOrder.AppendUint32(b, version)
+	return byteOrder.AppendUint32(b, checksumOf(b))
 }
 
 func checkHeader(b []byte) error {
 	switch {
 	case len(b) < headerSize || [8]byte(b) != magic:
 		return ErrNotJournal
-	case checksumOf(b[:12]) != little.Uint32(b[12:]):
+	case checksumOf(b[:12]) != byteOrder.Uint32(b[12:]):
 		return fmt.Errorf("%w: the checksum of its header is wrong", ErrDamaged)
-	case little.Uint32(b[8:]) != version:
-		return fmt.Errorf("%w: its format is %d, but this version reads format %d", ErrVersion, little.Uint32(b[8:]), version)
+	case byteOrder.Uint32(b[8:]) != version:
+		return fmt.Errorf("%w: its format is %d, but this version reads format %d", ErrVersion, byteOrder.Uint32(b[8:]), version)
 	}
 	return nil
 }
 
-// frame returns the frame in which an entry is stored.
-func (e *Entry) frame(l limits) ([]byte, error) {
+// encodeFrame returns the frame in which an entry is stored.
+func (e *Entry) encodeFrame(l limits) ([]byte, error) {
 	if err := e.check(); err != nil {
 		return nil, err
 	}
-	b := make([]byte, frameSize, frameSize+128+64*len(e.Events))
+	b := make([]byte, frameHeaderSize, frameHeaderSize+128+64*len(e.Events))
 	b = append(b, byte(e.Outcome))
 	b = appendText(b, e.Source)
 	b = binary.AppendUvarint(b, uint64(e.Between.From))
 	b = binary.AppendUvarint(b, uint64(e.Between.To))
-	b = binary.AppendUvarint(b, e.Packages)
+	b = binary.AppendUvarint(b, e.PackageCount)
 	b = append(b, e.SHA256[:]...)
 	b = binary.AppendUvarint(b, uint64(len(e.Events)))
 	for i := range e.Events {
@@ -168,13 +168,13 @@ func (e *Entry) frame(l limits) ([]byte, error) {
 		}
 		b = append(b, byte(event.Kind))
 		b = appendText(appendText(appendText(b, event.Base), event.From), event.To)
-		if len(b)-frameSize > l.body {
+		if len(b)-frameHeaderSize > l.payloadSize {
 			return nil, fmt.Errorf("%w: %d events", ErrTooLarge, len(e.Events))
 		}
 	}
-	little.PutUint32(b, uint32(len(b)-frameSize))
-	little.PutUint32(b[4:], checksumOf(b[:4]))
-	little.PutUint32(b[8:], checksumOf(b[frameSize:]))
+	byteOrder.PutUint32(b, uint32(len(b)-frameHeaderSize))
+	byteOrder.PutUint32(b[4:], checksumOf(b[:4]))
+	byteOrder.PutUint32(b[8:], checksumOf(b[frameHeaderSize:]))
 	return b, nil
 }
 
@@ -184,13 +184,13 @@ func appendText(b []byte, s string) []byte {
 
 // decoder reads the payload of a frame. After an error, it returns zero values.
 type decoder struct {
-	rest []byte
-	bad  bool
+	rest      []byte
+	malformed bool
 }
 
 func (d *decoder) bytes(n uint64) []byte {
 	if n > uint64(len(d.rest)) {
-		d.bad, d.rest = true, nil
+		d.malformed, d.rest = true, nil
 		return nil
 	}
 	b := d.rest[:n]
@@ -208,7 +208,7 @@ func (d *decoder) byte() byte {
 func (d *decoder) number() uint64 {
 	n, used := binary.Uvarint(d.rest)
 	if used <= 0 {
-		d.bad, d.rest = true, nil
+		d.malformed, d.rest = true, nil
 		return 0
 	}
 	d.rest = d.rest[used:]
@@ -217,13 +217,13 @@ func (d *decoder) number() uint64 {
 
 func (d *decoder) time() int64 {
 	n := d.number()
-	d.bad = d.bad || n > maxTime
+	d.malformed = d.malformed || n > maxTime
 	return int64(min(n, maxTime))
 }
 
 func (d *decoder) text() string {
 	n := d.number()
-	d.bad = d.bad || n > MaxText
+	d.malformed = d.malformed || n > MaxText
 	return strings.ToValidUTF8(string(d.bytes(n)), "?")
 }
 
@@ -236,10 +236,10 @@ func (e *Entry) decode(payload []byte) error {
 	e.Outcome = Outcome(d.byte())
 	e.Source = d.text()
 	e.Between = Interval{From: d.time(), To: d.time()}
-	e.Packages = d.number()
+	e.PackageCount = d.number()
 	copy(e.SHA256[:], d.bytes(uint64(len(e.SHA256))))
 	n := d.number()
-	if d.bad || n > uint64(len(d.rest)/minEvent) {
+	if d.malformed || n > uint64(len(d.rest)/minEvent) {
 		return fmt.Errorf("%w: an entry ends early", ErrDamaged)
 	}
 	if err := e.check(); err != nil {
@@ -247,8 +247,8 @@ func (e *Entry) decode(payload []byte) error {
 	}
 	e.Events = e.Events[:0]
 	for range n {
-		event := Event{Kind: Kind(d.byte()), Base: d.text(), From: d.text(), To: d.text(), Between: e.Between}
-		if d.bad || event.Kind == 0 || event.Base == "" {
+		event := Event{Kind: EventKind(d.byte()), Base: d.text(), From: d.text(), To: d.text(), Between: e.Between}
+		if d.malformed || event.Kind == 0 || event.Base == "" {
 			return fmt.Errorf("%w: an impossible event", ErrDamaged)
 		}
 		e.Events = append(e.Events, event)

@@ -17,21 +17,21 @@ import (
 // maxLine is the maximum length of a line of JSON, in bytes.
 const maxLine = 64 << 10
 
-// AppendLine appends an event or an observation as a line of JSON, in which characters that a terminal could interpret
+// AppendJSONLine appends an event or an observation as a line of JSON, in which characters that a terminal could interpret
 // are escaped.
-func AppendLine(dst []byte, v any) ([]byte, error) {
+func AppendJSONLine(dst []byte, v any) ([]byte, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return dst, err
 	}
-	return termtext.AppendJSON(dst, append(text, '\n')), nil
+	return termtext.AppendSafeJSON(dst, append(text, '\n')), nil
 }
 
 // Export writes the journal at path as lines of JSON. The line of each observation is followed by the lines of its events.
 func Export(path string, w io.Writer) (State, error) {
 	out := bufio.NewWriterSize(w, 64<<10)
 	state, err := Read(path, nil, func(e *Entry) error {
-		text, err := AppendLine(out.AvailableBuffer(), e.Observation)
+		text, err := AppendJSONLine(out.AvailableBuffer(), e.Observation)
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func Export(path string, w io.Writer) (State, error) {
 			return err
 		}
 		for i := range e.Events {
-			if text, err = AppendLine(out.AvailableBuffer(), e.Events[i]); err != nil {
+			if text, err = AppendJSONLine(out.AvailableBuffer(), e.Events[i]); err != nil {
 				return err
 			}
 			if _, err := out.Write(text); err != nil {
@@ -65,9 +65,9 @@ func importLines(path string, r io.Reader, l limits) (entries int, err error) {
 		}
 		return 0, err
 	}
-	err = atomicfile.WriteTo(path, fileOptions, func(f *atomicfile.File) error {
+	err = atomicfile.WriteTo(path, atomicFileOptions, func(f *atomicfile.File) error {
 		out := bufio.NewWriterSize(f, 64<<10)
-		if _, err := out.Write(header()); err != nil {
+		if _, err := out.Write(newHeader()); err != nil {
 			return err
 		}
 		if entries, err = importEntries(out, r, l); err != nil {
@@ -86,12 +86,12 @@ func importEntries(out io.Writer, r io.Reader, l limits) (entries int, err error
 		if e.Outcome == 0 {
 			return nil
 		}
-		frame, err := e.frame(l)
+		frame, err := e.encodeFrame(l)
 		if err != nil {
 			return err
 		}
-		if size += int64(len(frame)); size > l.file {
-			return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, l.file)
+		if size += int64(len(frame)); size > l.fileSize {
+			return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, l.fileSize)
 		}
 		entries++
 		_, err = out.Write(frame)
@@ -127,16 +127,16 @@ func importEntries(out io.Writer, r io.Reader, l limits) (entries int, err error
 	return entries, err
 }
 
-// imported holds the content of a line: an observation, or an event. For an event, the field observation is the one that
+// importedLine holds the content of a line: an observation, or an event. For an event, the field observation is the one that
 // is used if no observation precedes the event.
-type imported struct {
+type importedLine struct {
 	Event
 	observation Observation
 }
 
 // parseLine reads a line. The result next is false if the line is an event that belongs to the entry e; otherwise the line
 // begins a new entry.
-func parseLine(text []byte, e *Entry) (next bool, out imported, err error) {
+func parseLine(text []byte, e *Entry) (next bool, out importedLine, err error) {
 	var kind struct {
 		Observation *json.RawMessage `json:"observation"`
 	}
@@ -152,7 +152,7 @@ func parseLine(text []byte, e *Entry) (next bool, out imported, err error) {
 	if err := json.Unmarshal(text, &out.Event); err != nil {
 		return false, out, err
 	}
-	next = e.Outcome != Compared || e.Between != out.Between
-	out.observation = Observation{Outcome: Compared, Source: SourceDump, Between: out.Between}
+	next = e.Outcome != OutcomeCompared || e.Between != out.Between
+	out.observation = Observation{Outcome: OutcomeCompared, Source: SourceDump, Between: out.Between}
 	return next, out, nil
 }

@@ -13,9 +13,9 @@ import (
 )
 
 func TestExport(t *testing.T) {
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	e := entry(0, 0)
-	e.Events = []Event{{Base: "demo", Kind: Adopted, To: "b\u202eob\x1b", Between: e.Between}}
+	e.Events = []Event{{Base: "demo", Kind: EventAdopted, To: "b\u202eob\x1b", Between: e.Between}}
 	appendTo(t, path, realLimits, e)
 	var out bytes.Buffer
 	_, err := Export(path, &out)
@@ -28,9 +28,9 @@ func TestExport(t *testing.T) {
 
 func TestImport_Exported(t *testing.T) {
 	dir := t.TempDir()
-	path, again := filepath.Join(dir, Name), filepath.Join(dir, "again")
+	path, again := filepath.Join(dir, FileName), filepath.Join(dir, "again")
 	baseline, refused := entry(0, 0), entry(4, 0)
-	baseline.Outcome, refused.Outcome = Baseline, Refused
+	baseline.Outcome, refused.Outcome = OutcomeBaseline, OutcomeRefused
 	appendTo(t, path, realLimits, baseline, entry(1, 40), entry(2, 0), entry(3, 5), refused)
 	var out bytes.Buffer
 	_, err := Export(path, &out)
@@ -48,12 +48,12 @@ func TestImport_Exported(t *testing.T) {
 // TestImport_EventsOnly imports events without observations, as omg-index journal prints them. The events have two
 // different intervals and must become two entries.
 func TestImport_EventsOnly(t *testing.T) {
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	var lines []byte
 	for _, e := range []*Entry{entry(1, 3), entry(2, 2)} {
 		for i := range e.Events {
 			var err error
-			lines, err = AppendLine(lines, e.Events[i])
+			lines, err = AppendJSONLine(lines, e.Events[i])
 			require.NoError(t, err)
 		}
 		lines = append(lines, '\n')
@@ -64,7 +64,7 @@ func TestImport_EventsOnly(t *testing.T) {
 	got, _ := all(t, path)
 	require.Len(t, got, 2)
 	for i, e := range []*Entry{entry(1, 3), entry(2, 2)} {
-		e.Packages, e.SHA256 = 0, Digest{}
+		e.PackageCount, e.SHA256 = 0, Digest{}
 		require.Equal(t, e, got[i])
 	}
 }
@@ -80,13 +80,13 @@ func TestImport_Errors(t *testing.T) {
 		"an entry that is large": {strings.Repeat(good, 50), "too many events"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), Name)
-			_, err := importLines(path, strings.NewReader(c.lines), limits{file: 10_000, kept: 5000, body: 400})
+			path := filepath.Join(t.TempDir(), FileName)
+			_, err := importLines(path, strings.NewReader(c.lines), limits{fileSize: 10_000, shrunkFileSize: 5000, payloadSize: 400})
 			require.ErrorContains(t, err, c.want)
 			require.NoFileExists(t, path)
 		})
 	}
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	_, err := Import(path, strings.NewReader(good))
 	require.NoError(t, err)
 	_, err = Import(path, strings.NewReader(good))
@@ -94,7 +94,7 @@ func TestImport_Errors(t *testing.T) {
 }
 
 func TestExport_Fails(t *testing.T) {
-	path := filepath.Join(t.TempDir(), Name)
+	path := filepath.Join(t.TempDir(), FileName)
 	appendTo(t, path, realLimits, entry(0, 5))
 	mine := errors.New("mine")
 	_, err := Export(path, failing{mine})
@@ -111,7 +111,7 @@ func FuzzImport(f *testing.F) {
 	f.Add(`{"observation":"baseline","source":"dump","between":["2026-09-21T14:13:20Z","2026-09-21T14:13:20Z"],"packages":7,"sha256":"` +
 		strings.Repeat("00", 32) + `"}` + "\n" + `{"pkgbase":"a\u0000","event":"deleted","from":"1","to":null,"between":["0000-01-01T00:00:00Z","9999-12-31T23:59:59Z"]}`)
 	f.Fuzz(func(t *testing.T, lines string) {
-		content := bytes.NewBuffer(header())
+		content := bytes.NewBuffer(newHeader())
 		entries, err := importEntries(content, strings.NewReader(lines), realLimits)
 		if err != nil {
 			return

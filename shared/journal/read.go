@@ -15,27 +15,27 @@ import (
 
 // State describes a journal that was read to its end.
 type State struct {
-	// Good is the number of bytes up to the end of the last readable entry.
-	Good int64
-	// Torn is the number of bytes of an incomplete entry at the end of the file. Its writer was interrupted.
-	Torn int64
-	// Damaged is the number of entries that could not be read. If Lost is true, nothing after the position Good could be
-	// read, and Damaged does not count the entries there.
-	Damaged int
-	Lost    bool
+	// ReadableSize is the number of bytes up to the end of the last readable entry.
+	ReadableSize int64
+	// TornBytes is the number of bytes of an incomplete entry at the end of the file. Its writer was interrupted.
+	TornBytes int64
+	// DamagedEntries is the number of entries that could not be read. If RestLost is true, nothing after the position ReadableSize could be
+	// read, and DamagedEntries does not count the entries there.
+	DamagedEntries int
+	RestLost       bool
 }
 
 // Problem returns what is wrong with the journal, or "" if nothing is wrong.
 func (s State) Problem() string {
 	switch {
-	case s.Lost:
-		return fmt.Sprintf("the journal is damaged: nothing after byte %d can be read", s.Good)
-	case s.Damaged == 1:
+	case s.RestLost:
+		return fmt.Sprintf("the journal is damaged: nothing after byte %d can be read", s.ReadableSize)
+	case s.DamagedEntries == 1:
 		return "the journal is damaged: 1 entry cannot be read"
-	case s.Damaged > 0:
-		return fmt.Sprintf("the journal is damaged: %d entries cannot be read", s.Damaged)
-	case s.Torn > 0:
-		return fmt.Sprintf("the last entry of the journal is incomplete: %d bytes are left out", s.Torn)
+	case s.DamagedEntries > 0:
+		return fmt.Sprintf("the journal is damaged: %d entries cannot be read", s.DamagedEntries)
+	case s.TornBytes > 0:
+		return fmt.Sprintf("the last entry of the journal is incomplete: %d bytes are left out", s.TornBytes)
 	}
 	return ""
 }
@@ -83,7 +83,7 @@ func open(path string, flags int, trust func(uid uint32) bool) (*os.File, int64,
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
 		err = fmt.Errorf("%w: not a regular file", ErrNotJournal)
 	case trust != nil:
-		err = paths.CheckFile(&st, trust)
+		err = paths.CheckFileTrust(&st, trust)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -103,43 +103,43 @@ func read(in io.Reader, size int64, l limits, visit func(*Entry) error) (State, 
 	if err := checkHeader(head[:n]); err != nil {
 		return State{}, err
 	}
-	state, at := State{Good: headerSize}, int64(headerSize)
+	state, at := State{ReadableSize: headerSize}, int64(headerSize)
 	var payload []byte
 	var entry Entry
 	for at < size {
-		var frame [frameSize]byte
+		var frame [frameHeaderSize]byte
 		n, err := io.ReadFull(r, frame[:])
 		if err == io.ErrUnexpectedEOF || err == io.EOF {
-			return state.torn(size), nil
+			return state.withTornEnd(size), nil
 		}
 		if err != nil {
 			return state, err
 		}
-		length := int64(little.Uint32(frame[:]))
-		if checksumOf(frame[:4]) != little.Uint32(frame[4:]) || length == 0 || length > int64(l.body) {
-			return state.unreadable(r, size)
+		length := int64(byteOrder.Uint32(frame[:]))
+		if checksumOf(frame[:4]) != byteOrder.Uint32(frame[4:]) || length == 0 || length > int64(l.payloadSize) {
+			return state.withUnreadableRest(r, size)
 		}
 		end := at + int64(n) + length
 		if end > size {
-			return state.torn(size), nil
+			return state.withTornEnd(size), nil
 		}
 		payload = append(payload[:0], make([]byte, length)...)
 		if _, err := io.ReadFull(r, payload); err != nil {
 			if err == io.ErrUnexpectedEOF || err == io.EOF {
-				return state.torn(size), nil // the file was shortened during the read
+				return state.withTornEnd(size), nil // the file was shortened during the read
 			}
 			return state, err
 		}
 		at = end
-		wrong := checksumOf(payload) != little.Uint32(frame[8:])
+		wrong := checksumOf(payload) != byteOrder.Uint32(frame[8:])
 		if wrong && end == size {
-			return state.torn(size), nil // the last entry did not reach the disk completely
+			return state.withTornEnd(size), nil // the last entry did not reach the disk completely
 		}
 		if wrong || entry.decode(payload) != nil {
-			state.Damaged++
+			state.DamagedEntries++
 			continue
 		}
-		state.Good = end
+		state.ReadableSize = end
 		if err := visit(&entry); err != nil {
 			return state, callerError{err}
 		}
@@ -147,15 +147,15 @@ func read(in io.Reader, size int64, l limits, visit func(*Entry) error) (State, 
 	return state, nil
 }
 
-// torn returns the state of a journal whose last entry is incomplete.
-func (s State) torn(size int64) State {
-	s.Torn = size - s.Good
+// withTornEnd returns the state of a journal whose last entry is incomplete.
+func (s State) withTornEnd(size int64) State {
+	s.TornBytes = size - s.ReadableSize
 	return s
 }
 
-// unreadable returns the state of a journal with an entry whose length is unknown. If only zeros follow, the journal is
+// withUnreadableRest returns the state of a journal with an entry whose length is unknown. If only zeros follow, the journal is
 // torn: the file grew, but the entry did not reach the disk. The payload of a written entry never begins with a zero.
-func (s State) unreadable(r io.Reader, size int64) (State, error) {
+func (s State) withUnreadableRest(r io.Reader, size int64) (State, error) {
 	zeros := true
 	var block [4096]byte
 	for zeros {
@@ -164,12 +164,12 @@ func (s State) unreadable(r io.Reader, size int64) (State, error) {
 			zeros = zeros && b == 0
 		}
 		if err == io.EOF {
-			return s.torn(size), nil
+			return s.withTornEnd(size), nil
 		}
 		if err != nil {
 			return s, err
 		}
 	}
-	s.Lost = true
+	s.RestLost = true
 	return s, nil
 }

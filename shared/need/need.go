@@ -22,7 +22,7 @@ func Program(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
-		missing(t, name+" is not installed")
+		failOrSkip(t, name+" is not installed")
 	}
 	return path
 }
@@ -32,7 +32,7 @@ func LibAlpm(t testing.TB) {
 	t.Helper()
 	Program(t, "pkg-config")
 	if exec.Command("pkg-config", "--cflags", "libalpm").Run() != nil {
-		missing(t, "the headers of libalpm are not installed")
+		failOrSkip(t, "the headers of libalpm are not installed")
 	}
 }
 
@@ -45,7 +45,7 @@ func Python(t testing.TB, module string) string {
 			return path
 		}
 	}
-	missing(t, "no Python has the module "+module)
+	failOrSkip(t, "no Python has the module "+module)
 	return ""
 }
 
@@ -75,8 +75,8 @@ func NotRoot(t testing.TB) {
 	}
 }
 
-// Devices requires the right to create device files, which root has, except in a user namespace.
-func Devices(t testing.TB) {
+// DeviceCreation requires the right to create device files, which root has, except in a user namespace.
+func DeviceCreation(t testing.TB) {
 	t.Helper()
 	const null = 1<<8 | 3
 	if err := syscall.Mknod(filepath.Join(t.TempDir(), "null"), syscall.S_IFCHR|0o600, null); err != nil {
@@ -84,9 +84,9 @@ func Devices(t testing.TB) {
 	}
 }
 
-// unshare returns the first words of a command line that runs a command in its own mount namespace, and an error if that is
+// unshareCommand returns the first words of a command line that runs a command in its own mount namespace, and an error if that is
 // not possible. For an ordinary user, the command runs as root of a new user namespace.
-var unshare = sync.OnceValues(func() ([]string, error) {
+var unshareCommand = sync.OnceValues(func() ([]string, error) {
 	line := []string{"unshare", "--mount"}
 	if os.Getuid() != 0 {
 		line = append(line, "--map-root-user")
@@ -100,21 +100,21 @@ var unshare = sync.OnceValues(func() ([]string, error) {
 func MountNamespace(t testing.TB) []string {
 	t.Helper()
 	Program(t, "unshare")
-	line, err := unshare()
+	line, err := unshareCommand()
 	if err != nil {
 		t.Skipf("needs a mount namespace, which this machine forbids: %v", err)
 	}
 	return line
 }
 
-// userNamespace makes a user namespace, which the kernel forbids for example in a chroot.
-var userNamespace = sync.OnceValue(exec.Command("unshare", "--map-root-user", "true").Run)
+// checkUserNamespace makes a user namespace, which the kernel forbids for example in a chroot.
+var checkUserNamespace = sync.OnceValue(exec.Command("unshare", "--map-root-user", "true").Run)
 
 // UserNamespace requires user namespaces.
 func UserNamespace(t testing.TB) {
 	t.Helper()
 	Program(t, "unshare")
-	if err := userNamespace(); err != nil {
+	if err := checkUserNamespace(); err != nil {
 		t.Skipf("needs a user namespace, which this machine forbids: %v", err)
 	}
 }
@@ -156,8 +156,8 @@ func SharedMemory(t testing.TB) string {
 	return dir
 }
 
-// Files returns how many files a test may open: the wanted number, or fewer if the limit of this process is lower.
-func Files(t testing.TB, wanted int) int {
+// OpenFileLimit returns how many files a test may open: the wanted number, or fewer if the limit of this process is lower.
+func OpenFileLimit(t testing.TB, wanted int) int {
 	t.Helper()
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -170,12 +170,12 @@ func Files(t testing.TB, wanted int) int {
 	return int(min(uint64(wanted), limit.Cur-others))
 }
 
-// systemd is the path of the program systemd, which is in no directory of PATH.
-const systemd = "/usr/lib/systemd/systemd"
+// systemdPath is the path of the program systemd, which is in no directory of PATH.
+const systemdPath = "/usr/lib/systemd/systemd"
 
-// runsSystemd returns an error if a second systemd cannot run on this machine. To find out, it starts systemd in the
+// checkSystemd returns an error if a second systemd cannot run on this machine. To find out, it starts systemd in the
 // same way as tests do: as the systemd of a user, with its own control group, in namespaces that end with the process.
-var runsSystemd = sync.OnceValue(func() error {
+var checkSystemd = sync.OnceValue(func() error {
 	const script = `
 mount --make-rprivate /
 mount -t tmpfs -o mode=755 none /run; mkdir -p /run/systemd/system /run/user
@@ -190,7 +190,7 @@ done 2>/dev/null
 [ $result = 0 ] || cat /run/log >&2
 exit $result
 `
-	cmd := exec.Command("unshare", "--mount", "--cgroup", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script, "sh", systemd)
+	cmd := exec.Command("unshare", "--mount", "--cgroup", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", script, "sh", systemdPath)
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=/run/user", "XDG_RUNTIME_DIR=/run/user", "SYSTEMD_UNIT_PATH=/usr/lib/systemd/user"}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -203,14 +203,14 @@ func Systemd(t testing.TB) string {
 	t.Helper()
 	Program(t, "systemctl")
 	Program(t, "unshare")
-	if _, err := os.Stat(systemd); err != nil {
-		missing(t, "systemd is not installed")
+	if _, err := os.Stat(systemdPath); err != nil {
+		failOrSkip(t, "systemd is not installed")
 	}
 	Root(t)
-	if err := runsSystemd(); err != nil {
+	if err := checkSystemd(); err != nil {
 		t.Skipf("needs a systemd with its own control group, which cannot run here: %v", err)
 	}
-	return systemd
+	return systemdPath
 }
 
 // Terminal requires pseudo-terminals.
@@ -238,7 +238,7 @@ func Corpus(t testing.TB) string {
 	t.Helper()
 	dir := os.Getenv("OMG_CORPUS")
 	if dir == "" {
-		dir = filepath.Join(filepath.Dir(Project(t)), "shared", "corpus")
+		dir = filepath.Join(filepath.Dir(ProjectRoot(t)), "shared", "corpus")
 	}
 	if _, err := os.Stat(filepath.Join(dir, "pacman-db.tar.gz")); err != nil {
 		t.Skipf("needs the corpus of real databases, which is not at %s: set OMG_CORPUS", dir)
@@ -246,8 +246,8 @@ func Corpus(t testing.TB) string {
 	return dir
 }
 
-// Project returns the project's root directory, which contains go.work. Tests keep build results in its subdirectory build.
-func Project(t testing.TB) string {
+// ProjectRoot returns the project's root directory, which contains go.work. Tests keep build results in its subdirectory build.
+func ProjectRoot(t testing.TB) string {
 	t.Helper()
 	dir, err := os.Getwd()
 	if err != nil {
@@ -265,9 +265,9 @@ func Project(t testing.TB) string {
 	}
 }
 
-// missing fails or skips a test, depending on OMG_REQUIRE, because something that the command `make deps` installs is
+// failOrSkip fails or skips a test, depending on OMG_REQUIRE, because something that the command `make deps` installs is
 // missing.
-func missing(t testing.TB, what string) {
+func failOrSkip(t testing.TB, what string) {
 	t.Helper()
 	if os.Getenv("OMG_REQUIRE") == "1" {
 		t.Fatalf("%s: run make deps to install it", what)

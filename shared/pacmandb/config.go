@@ -35,9 +35,9 @@ type Config struct {
 	SigLevel []string
 	// Repos are in order of preference; no two have the same name.
 	Repos []Repo
-	// Files are all files that were read, pacman.conf first. Dirs are the directories in which files were searched for
+	// ConfigFiles are all files that were read, pacman.conf first. IncludeDirs are the directories in which files were searched for
 	// the patterns of Include: a file that is added to one of these directories may belong to the configuration.
-	Files, Dirs []string
+	ConfigFiles, IncludeDirs []string
 }
 
 // Repo is a repository of the configuration.
@@ -49,8 +49,8 @@ type Repo struct {
 	Usage   Usage
 	// SigLevel holds the values of the repository's SigLevel, as written in the file and unchecked.
 	SigLevel []string
-	// Signature is what the SigLevel of [options] and of the repository together require for the database.
-	Signature Signature
+	// SignaturePolicy is what the SigLevel of [options] and of the repository together require for the database.
+	SignaturePolicy SignaturePolicy
 }
 
 // Usage is a set of the operations for which pacman uses a repository.
@@ -92,7 +92,7 @@ func ReadConfig(path string) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := r.file(f, 0); err != nil {
+	if err := r.readFile(f, 0); err != nil {
 		return nil, err
 	}
 	r.finish()
@@ -145,63 +145,63 @@ type configReader struct {
 	inSection bool
 	repo      *Repo // the repository of the current section; nil in [options]
 
-	name string // the name of the current file
-	line int    // the number of the current line in the current file, counted from 1
+	fileName   string // the name of the current file
+	lineNumber int    // the number of the current line in the current file, counted from 1
 }
 
 func (r *configReader) errorf(format string, args ...any) error {
-	return &ConfigError{File: r.name, Line: r.line, Problem: fmt.Sprintf(format, args...)}
+	return &ConfigError{File: r.fileName, Line: r.lineNumber, Problem: fmt.Sprintf(format, args...)}
 }
 
-// file reads the configuration in f and closes f. The parameter level is the number of files that include f: 0 for
+// readFile reads the configuration in f and closes f. The parameter level is the number of files that include f: 0 for
 // pacman.conf, 1 for a file that pacman.conf includes, and so on.
-func (r *configReader) file(f *os.File, level int) error {
+func (r *configReader) readFile(f *os.File, level int) error {
 	defer f.Close()
-	r.name, r.line = f.Name(), 0
-	if r.config.Files = append(r.config.Files, f.Name()); len(r.config.Files) > maxConfigFiles {
+	r.fileName, r.lineNumber = f.Name(), 0
+	if r.config.ConfigFiles = append(r.config.ConfigFiles, f.Name()); len(r.config.ConfigFiles) > maxConfigFiles {
 		return r.errorf("the configuration has more than %d files", maxConfigFiles)
 	}
-	text, err := r.text(f, level)
+	text, err := r.readText(f, level)
 	if err != nil {
 		return err
 	}
-	return r.lines(text, level)
+	return r.handleLines(text, level)
 }
 
-func (r *configReader) lines(text string, level int) error {
+func (r *configReader) handleLines(text string, level int) error {
 	for line := range strings.SplitSeq(text, "\n") {
-		r.line++
+		r.lineNumber++
 		for len(line) > maxConfigLine { // pacman treats the rest of the line as another line
-			if err := r.oneLine(line[:maxConfigLine], level); err != nil {
+			if err := r.handleLine(line[:maxConfigLine], level); err != nil {
 				return err
 			}
 			line = line[maxConfigLine:]
 		}
-		if err := r.oneLine(line, level); err != nil {
+		if err := r.handleLine(line, level); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *configReader) oneLine(line string, level int) error {
+func (r *configReader) handleLine(line string, level int) error {
 	line, _, _ = strings.Cut(line, "\x00") // a zero byte ends a string in C
 	line = trimSpace(line)
 	if line == "" || line[0] == '#' {
 		return nil
 	}
 	if line[0] == '[' && line[len(line)-1] == ']' {
-		return r.section(strings.TrimPrefix(line[:len(line)-1], "["))
+		return r.beginSection(strings.TrimPrefix(line[:len(line)-1], "["))
 	}
 	key, value, hasValue := strings.Cut(line, "=")
-	return r.directive(trimSpace(key), trimSpace(value), hasValue, level)
+	return r.handleDirective(trimSpace(key), trimSpace(value), hasValue, level)
 }
 
 // trimSpace removes the characters that C's isspace accepts from both ends of s.
 func trimSpace(s string) string { return strings.Trim(s, " \t\n\v\f\r") }
 
-// text reads the whole text of a file.
-func (r *configReader) text(f *os.File, level int) (string, error) {
+// readText reads the whole text of a file.
+func (r *configReader) readText(f *os.File, level int) (string, error) {
 	fi, err := f.Stat()
 	if err != nil {
 		return "", r.errorf("cannot be read: %v", err)
@@ -226,7 +226,7 @@ func (r *configReader) text(f *os.File, level int) (string, error) {
 	return string(text), nil
 }
 
-func (r *configReader) section(name string) error {
+func (r *configReader) beginSection(name string) error {
 	r.inSection, r.repo = true, nil
 	switch {
 	case name == "options":
@@ -246,8 +246,8 @@ func (r *configReader) section(name string) error {
 	return nil
 }
 
-// directive handles a line "key = value", or "key" if hasValue is false.
-func (r *configReader) directive(key, value string, hasValue bool, level int) error {
+// handleDirective handles a line "key = value", or "key" if hasValue is false.
+func (r *configReader) handleDirective(key, value string, hasValue bool, level int) error {
 	switch {
 	case key == "Include":
 		if !hasValue {
@@ -257,14 +257,14 @@ func (r *configReader) directive(key, value string, hasValue bool, level int) er
 	case !r.inSection:
 		return r.errorf("%.100q is before the first section", key)
 	case r.repo != nil:
-		return r.repoDirective(key, value, hasValue)
+		return r.setRepoOption(key, value, hasValue)
 	case hasValue:
-		r.option(key, value)
+		r.setOption(key, value)
 	}
 	return nil
 }
 
-func (r *configReader) option(key, value string) {
+func (r *configReader) setOption(key, value string) {
 	c := r.config
 	first := func(field *string) {
 		if *field == "" {
@@ -314,7 +314,7 @@ var usages = map[string]Usage{
 	"Sync": UsageSync, "Search": UsageSearch, "Install": UsageInstall, "Upgrade": UsageUpgrade, "All": UsageAll,
 }
 
-func (r *configReader) repoDirective(key, value string, hasValue bool) error {
+func (r *configReader) setRepoOption(key, value string, hasValue bool) error {
 	switch key {
 	case "Server", "Usage", "SigLevel":
 		if !hasValue {
@@ -344,23 +344,23 @@ func (r *configReader) include(pattern string, level int) error {
 	if level == maxConfigLevels {
 		return r.errorf("files include each other more than %d levels deep", maxConfigLevels)
 	}
-	paths, ok := expand(pattern, maxConfigFiles)
+	paths, ok := expandGlob(pattern, maxConfigFiles)
 	if !ok {
 		return r.errorf("Include matches more than %d files", maxConfigFiles)
 	}
 	if at := strings.IndexAny(pattern, specialInPattern); at >= 0 {
-		r.config.Dirs = append(r.config.Dirs, cmp.Or(pattern[:strings.LastIndexByte(pattern[:at], '/')+1], "."))
+		r.config.IncludeDirs = append(r.config.IncludeDirs, cmp.Or(pattern[:strings.LastIndexByte(pattern[:at], '/')+1], "."))
 	}
-	name, line := r.name, r.line
+	name, line := r.fileName, r.lineNumber
 	for _, path := range paths {
 		f, err := openConfig(path)
 		if err != nil {
 			return r.errorf("Include: %v", err)
 		}
-		if err := r.file(f, level+1); err != nil {
+		if err := r.readFile(f, level+1); err != nil {
 			return err
 		}
-		r.name, r.line = name, line
+		r.fileName, r.lineNumber = name, line
 	}
 	return nil
 }
@@ -389,7 +389,7 @@ func (r *configReader) finish() {
 		if repo.Usage == 0 {
 			repo.Usage = UsageAll
 		}
-		repo.Signature = signature(append(slices.Clone(c.SigLevel), repo.SigLevel...))
+		repo.SignaturePolicy = parseSignaturePolicy(append(slices.Clone(c.SigLevel), repo.SigLevel...))
 		for k, server := range repo.Servers {
 			server = strings.ReplaceAll(server, "$repo", repo.Name)
 			if len(c.Architectures) > 0 {

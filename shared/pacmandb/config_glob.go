@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// expand lists the files that match a pattern, sorted by bytes, as glob(3) does in the locale C: the characters * ? [
+// expandGlob lists the files that match a pattern, sorted by bytes, as glob(3) does in the locale C: the characters * ? [
 // and \ are special, only a dot matches a leading dot, and a name may end in a slash. If no file matches, the result is
 // the pattern itself. ok is false if the number of matching files, or of directories that match a part of the pattern,
 // is above the limit.
-func expand(pattern string, limit int) (files []string, ok bool) {
-	if !special(pattern) {
+func expandGlob(pattern string, limit int) (files []string, ok bool) {
+	if !hasGlobMeta(pattern) {
 		return []string{strings.TrimSuffix(pattern, "/")}, true
 	}
 	found := []string{""}
@@ -19,12 +19,12 @@ func expand(pattern string, limit int) (files []string, ok bool) {
 	for _, element := range elements {
 		var longer []string
 		for _, dir := range found {
-			if !special(element) {
+			if !hasGlobMeta(element) {
 				longer = append(longer, dir+element)
 				continue
 			}
 			name, isDir := strings.CutSuffix(element, "/")
-			for _, match := range matches(dir, name) {
+			for _, match := range matchingNames(dir, name) {
 				if isDir {
 					match += "/"
 				}
@@ -47,8 +47,8 @@ func expand(pattern string, limit int) (files []string, ok bool) {
 	return found, true
 }
 
-// matches lists the names in the directory dir that match pattern. The list is empty if dir cannot be read.
-func matches(dir, pattern string) []string {
+// matchingNames lists the names in the directory dir that match pattern. The list is empty if dir cannot be read.
+func matchingNames(dir, pattern string) []string {
 	if dir == "" {
 		dir = "."
 	}

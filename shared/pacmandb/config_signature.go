@@ -2,20 +2,20 @@ package pacmandb
 
 import "strings"
 
-// Signature says whether the database of a repository must, may or cannot have a signature file.
-type Signature uint8
+// SignaturePolicy says whether the database of a repository must, may or cannot have a signature file.
+type SignaturePolicy uint8
 
-// The values of Signature, named as in SigLevel of pacman.conf(5).
+// The values of SignaturePolicy, named as in SigLevel of pacman.conf(5).
 const (
 	// SignatureOptional is pacman's default.
-	SignatureOptional Signature = iota
+	SignatureOptional SignaturePolicy = iota
 	SignatureNever
 	SignatureRequired
 )
 
-// signature returns what the values of SigLevel require for databases; the last value that concerns databases applies.
+// parseSignaturePolicy returns what the values of SigLevel require for databases; the last value that concerns databases applies.
 // Values about trust, and values only about packages, have no effect.
-func signature(words []string) (s Signature) {
+func parseSignaturePolicy(words []string) (s SignaturePolicy) {
 	for _, word := range words {
 		if strings.HasPrefix(word, "Package") {
 			continue

@@ -163,7 +163,7 @@ func TestReadConfig_PacmanConf(t *testing.T) {
 			}
 			require.NoError(t, err)
 			require.Equal(t, knownLines(string(want)), shownConfig(got))
-			require.Equal(t, path, got.Files[0])
+			require.Equal(t, path, got.ConfigFiles[0])
 		})
 	}
 }
@@ -315,7 +315,7 @@ func TestReadConfig_IncludeLevels(t *testing.T) {
 	c, err := ReadConfig(path(0))
 	require.NoError(t, err)
 	require.Len(t, c.Repos, maxConfigLevels+1)
-	require.Len(t, c.Files, maxConfigLevels+1)
+	require.Len(t, c.ConfigFiles, maxConfigLevels+1)
 	require.Equal(t, "last", c.Repos[maxConfigLevels].Name)
 }
 
@@ -332,7 +332,7 @@ func TestReadConfig_Signatures(t *testing.T) {
 func TestSignature(t *testing.T) {
 	for _, c := range []struct {
 		options, repo string
-		want          Signature
+		want          SignaturePolicy
 	}{
 		{"", "", SignatureOptional},
 		{"Required DatabaseOptional", "", SignatureOptional}, // Arch's default
@@ -350,7 +350,7 @@ func TestSignature(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 		got, err := ReadConfig(path)
 		require.NoError(t, err)
-		require.Equal(t, c.want, got.Repos[0].Signature, text)
+		require.Equal(t, c.want, got.Repos[0].SignaturePolicy, text)
 	}
 }
 
@@ -374,7 +374,7 @@ func TestReadConfig_RefusedNames(t *testing.T) {
 func TestSyncRepos(t *testing.T) {
 	db := t.TempDir()
 	list := func(c *Config) (names []string) {
-		files, err := SyncRepos(db, c)
+		files, err := ListRepoFiles(db, c)
 		require.NoError(t, err)
 		for _, f := range files {
 			require.Equal(t, filepath.Join(db, "sync", f.Name+".db"), f.Path)
@@ -396,13 +396,13 @@ func TestSyncRepos(t *testing.T) {
 	require.Equal(t, want, list(&Config{}), "a configuration without repositories")
 	require.Equal(t, []string{"zz", "none", "core"}, list(&Config{Repos: []Repo{{Name: "zz"}, {Name: "none"}, {Name: "core"}}}))
 
-	files, err := SyncRepos(db, &Config{Repos: []Repo{{Name: "zz", Usage: UsageSync}}})
+	files, err := ListRepoFiles(db, &Config{Repos: []Repo{{Name: "zz", Usage: UsageSync}}})
 	require.NoError(t, err)
 	require.Equal(t, UsageSync, files[0].Usage)
 
 	require.NoError(t, os.RemoveAll(filepath.Join(db, "sync")))
 	require.NoError(t, os.WriteFile(filepath.Join(db, "sync"), nil, 0o644))
-	_, err = SyncRepos(db, nil)
+	_, err = ListRepoFiles(db, nil)
 	require.ErrorIs(t, err, unix.ENOTDIR)
 	require.ErrorContains(t, err, filepath.Join(db, "sync"))
 }

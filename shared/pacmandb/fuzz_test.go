@@ -29,7 +29,7 @@ func FuzzReadSync(f *testing.F) {
 		read := func(hold bool) error {
 			calls, out = 0, SyncFile{}
 			bounds := limits{bytes: 1 << 20, held: 1 << 18, desc: 1 << 16, packages: 1000}
-			r := syncReader{repo: "t", out: &out, limits: bounds, hold: hold, visit: func(p *wire.Package) error {
+			r := syncReader{repo: "t", out: &out, limits: bounds, holdAll: hold, onPackage: func(p *wire.Package) error {
 				calls++
 				require.NotEmpty(t, p.Name)
 				require.Contains(t, p.Version, "-")
@@ -41,7 +41,7 @@ func FuzzReadSync(f *testing.F) {
 		if errors.Is(err, errScattered) {
 			err = read(true)
 		}
-		require.Equal(t, out.Packages, calls)
+		require.Equal(t, out.PackageCount, calls)
 		require.LessOrEqual(t, out.DescBytes, int64(1<<20))
 		if err != nil {
 			known := false
@@ -124,7 +124,7 @@ func plainTar(b []byte) (files []file, ok bool) {
 func ownTar(b []byte) (files []file, err error) {
 	p := startPipe(bytes.NewReader(b), 1<<20)
 	defer p.stop()
-	r := tarReader{in: p, plain: true}
+	r := tarReader{in: p, needsEndMark: true}
 	for {
 		name, size, err := r.next()
 		if err == io.EOF {
@@ -224,8 +224,8 @@ func FuzzConfig(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		r := configReader{config: &Config{}, name: "fuzz"}
-		if err := r.lines(text, maxConfigLevels); err != nil {
+		r := configReader{config: &Config{}, fileName: "fuzz"}
+		if err := r.handleLines(text, maxConfigLevels); err != nil {
 			var where *ConfigError
 			require.ErrorAs(t, err, &where)
 			require.Positive(t, where.Line)
@@ -254,7 +254,7 @@ func FuzzExpand(f *testing.F) {
 		if strings.Contains(pattern, "..") {
 			return // the pattern would match files outside dir
 		}
-		if files, ok := expand(dir+"/"+pattern, 100); ok {
+		if files, ok := expandGlob(dir+"/"+pattern, 100); ok {
 			require.NotEmpty(t, files)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 // ordinary character. Like glibc, globMatch first compares UTF-8 characters and, if these do not match, bytes. Its time
 // is at most proportional to the length of pattern times the length of s.
 func globMatch(pattern, s string) bool {
-	if !special(pattern) {
+	if !hasGlobMeta(pattern) {
 		return pattern == s
 	}
 	return utf8.ValidString(pattern) && utf8.ValidString(s) && decodeFunc(utf8.DecodeRuneInString).match(pattern, s) ||
@@ -57,8 +57,8 @@ func (decode decodeFunc) match(pattern, s string) bool {
 	}
 }
 
-// special reports whether a pattern can match any text other than the pattern itself.
-func special(pattern string) bool { return strings.ContainsAny(pattern, specialInPattern) }
+// hasGlobMeta reports whether a pattern can match any text other than the pattern itself.
+func hasGlobMeta(pattern string) bool { return strings.ContainsAny(pattern, specialInPattern) }
 
 const specialInPattern = `*?[\`
 
@@ -73,7 +73,7 @@ func (decode decodeFunc) matchElement(pattern, s string) (rest string, size int,
 	case '?':
 		return pattern[1:], size, true
 	case '[':
-		if in, rest, closed := decode.set(pattern[1:], c); closed {
+		if in, rest, closed := decode.matchSet(pattern[1:], c); closed {
 			return rest, size, in
 		}
 	case '\\':
@@ -86,9 +86,9 @@ func (decode decodeFunc) matchElement(pattern, s string) (rest string, size int,
 	return pattern[length:], size, want == c
 }
 
-// set parses a set of characters such as [a-z]. The parameter pattern starts after the '['. It returns whether the set
+// matchSet parses a set of characters such as [a-z]. The parameter pattern starts after the '['. It returns whether the set
 // contains the character c, the pattern after the ']' (rest), and whether there is a ']' (closed).
-func (decode decodeFunc) set(pattern string, c rune) (in bool, rest string, closed bool) {
+func (decode decodeFunc) matchSet(pattern string, c rune) (in bool, rest string, closed bool) {
 	negated := pattern != "" && (pattern[0] == '!' || pattern[0] == '^')
 	if negated {
 		pattern = pattern[1:]
@@ -99,25 +99,25 @@ func (decode decodeFunc) set(pattern string, c rune) (in bool, rest string, clos
 		}
 		if strings.HasPrefix(pattern, "[:") {
 			if name, after, ok := strings.Cut(pattern[2:], ":]"); ok {
-				in = in || globClass(name, c)
+				in = in || inGlobClass(name, c)
 				pattern = after
 				continue
 			}
 		}
 		var low, high rune
-		low, pattern = decode.setRune(pattern)
+		low, pattern = decode.decodeSetRune(pattern)
 		high = low
 		if len(pattern) > 1 && pattern[0] == '-' && pattern[1] != ']' {
-			high, pattern = decode.setRune(pattern[1:])
+			high, pattern = decode.decodeSetRune(pattern[1:])
 		}
 		in = in || low <= c && c <= high
 	}
 	return false, "", false
 }
 
-// setRune decodes one character of a set, which is written as the character itself, after a backslash, or as [=c=] or
+// decodeSetRune decodes one character of a set, which is written as the character itself, after a backslash, or as [=c=] or
 // [.c.]. It returns the character and the remaining pattern.
-func (decode decodeFunc) setRune(set string) (rune, string) {
+func (decode decodeFunc) decodeSetRune(set string) (rune, string) {
 	for _, mark := range []string{"=", "."} {
 		if inner, ok := strings.CutPrefix(set, "["+mark); ok {
 			if inner == "" {
@@ -153,7 +153,7 @@ var globClasses = map[string]func(rune) bool{
 	"xdigit": func(c rune) bool { return unicode.Is(unicode.ASCII_Hex_Digit, c) },
 }
 
-func globClass(name string, c rune) bool {
+func inGlobClass(name string, c rune) bool {
 	in := globClasses[name]
 	return in != nil && in(c)
 }

@@ -16,7 +16,7 @@ const (
 	maxLocalEntries  = 200_000
 	maxLocalDesc     = 64 << 20
 	maxLocalTotal    = 256 << 20
-	maxLocalFiles    = 256 << 20
+	maxFileListBytes = 256 << 20
 	maxLocalWarnings = 100
 )
 
@@ -68,18 +68,18 @@ type EntryProblem string
 
 // The values of EntryProblem.
 const (
-	ProblemName         EntryProblem = "is not named name-version-release" // not listed
-	ProblemImpossible   EntryProblem = "has a name that no package can have"
-	ProblemDuplicate    EntryProblem = "has the same package name as another entry" // not listed
-	ProblemNotDirectory EntryProblem = "is not a directory"                         // not listed
-	ProblemMissing      EntryProblem = "has no desc"
-	ProblemUnreadable   EntryProblem = "has a desc that cannot be read"
-	ProblemNotRegular   EntryProblem = "has a desc that is not a regular file"
-	ProblemLarge        EntryProblem = "has a desc of more than 64 MiB"
-	ProblemEmpty        EntryProblem = "has an empty desc"
-	ProblemCut          EntryProblem = "has a desc that ends too early"
-	ProblemZeros        EntryProblem = "has a desc with zero bytes"
-	ProblemMismatch     EntryProblem = "has a desc whose name or version is not that of the directory"
+	ProblemMalformedName  EntryProblem = "is not named name-version-release" // not listed
+	ProblemImpossibleName EntryProblem = "has a name that no package can have"
+	ProblemDuplicate      EntryProblem = "has the same package name as another entry" // not listed
+	ProblemNotDirectory   EntryProblem = "is not a directory"                         // not listed
+	ProblemMissingDesc    EntryProblem = "has no desc"
+	ProblemUnreadable     EntryProblem = "has a desc that cannot be read"
+	ProblemNotRegular     EntryProblem = "has a desc that is not a regular file"
+	ProblemLarge          EntryProblem = "has a desc of more than 64 MiB"
+	ProblemEmpty          EntryProblem = "has an empty desc"
+	ProblemTruncated      EntryProblem = "has a desc that ends too early"
+	ProblemZeros          EntryProblem = "has a desc with zero bytes"
+	ProblemMismatch       EntryProblem = "has a desc whose name or version is not that of the directory"
 )
 
 // Warning is a problem of one entry.
@@ -96,10 +96,10 @@ type Local struct {
 	Warnings     []Warning
 	MoreWarnings int
 	// Stamp identifies this state of the database.
-	Stamp DirStamp
-	// Locked is the modification time of db.lck if that file existed during the whole reading, and otherwise zero. If
+	Stamp LocalDBStamp
+	// LockedAt is the modification time of db.lck if that file existed during the whole reading, and otherwise zero. If
 	// it is not zero, a transaction may be half done.
-	Locked time.Time
+	LockedAt time.Time
 
 	stamps []sourcefile.Stamp // the stamps of the packages' desc files
 	readAt time.Time          // the time just before the descs were read
@@ -122,13 +122,13 @@ func (l *Local) Unread() (first Warning, n int) {
 
 // Find returns the package with the given name, or nil.
 func (l *Local) Find(name string) *Installed {
-	if i := l.index(name); i >= 0 {
+	if i := l.indexOf(name); i >= 0 {
 		return l.Packages[i]
 	}
 	return nil
 }
 
-func (l *Local) index(name string) int {
+func (l *Local) indexOf(name string) int {
 	i, ok := slices.BinarySearchFunc(l.Packages, name, func(p *Installed, name string) int {
 		return strings.Compare(p.Name, name)
 	})
@@ -144,13 +144,13 @@ func (l *Local) SamePackages(other *Local) bool {
 	return other != nil && slices.Equal(l.Packages, other.Packages)
 }
 
-// Explicit returns the packages that the user asked for: pacman -Qe.
-func (l *Local) Explicit() []*Installed { return l.with(ReasonExplicit) }
+// ExplicitPackages returns the packages that the user asked for: pacman -Qe.
+func (l *Local) ExplicitPackages() []*Installed { return l.withReason(ReasonExplicit) }
 
-// Depends returns the packages that were installed as dependencies: pacman -Qd.
-func (l *Local) Depends() []*Installed { return l.with(ReasonDepend) }
+// DependPackages returns the packages that were installed as dependencies: pacman -Qd.
+func (l *Local) DependPackages() []*Installed { return l.withReason(ReasonDepend) }
 
-func (l *Local) with(reason Reason) []*Installed {
+func (l *Local) withReason(reason Reason) []*Installed {
 	var out []*Installed
 	for _, p := range l.Packages {
 		if p.Reason == reason {

@@ -14,10 +14,10 @@ import (
 // repositories and few files, and on a generated system, with 1,200 installed packages and 15,000 packages in the
 // repositories.
 func benchDBs(b *testing.B, run func(b *testing.B, dbpath string)) {
-	b.Run("924", func(b *testing.B) { run(b, corpus.DB(b)) })
+	b.Run("924", func(b *testing.B) { run(b, corpus.PrivateDBPath(b)) })
 	b.Run("1200", func(b *testing.B) {
 		db := b.TempDir()
-		require.NoError(b, fixture.Write(db, fixture.Options{Packages: 15000, Installed: 1200, Seed: 1}))
+		require.NoError(b, fixture.WriteDatabases(db, fixture.Options{Packages: 15000, Installed: 1200, Seed: 1}))
 		run(b, db)
 	})
 }
@@ -46,7 +46,7 @@ func BenchmarkLocalStamp(b *testing.B) {
 	benchDBs(b, func(b *testing.B, db string) {
 		b.ReportAllocs()
 		for b.Loop() {
-			_, err := LocalStamp(db)
+			_, err := ReadLocalStamp(db)
 			require.NoError(b, err)
 		}
 	})
@@ -76,7 +76,7 @@ func BenchmarkOwners(b *testing.B) {
 	})
 }
 
-// BenchmarkUpdates measures Updates with facts that are kept in maps.
+// BenchmarkUpdates measures FindOutdated with facts that are kept in maps.
 func BenchmarkUpdates(b *testing.B) {
 	benchDBs(b, func(b *testing.B, db string) {
 		l := mustRead(b, db)
@@ -84,7 +84,7 @@ func BenchmarkUpdates(b *testing.B) {
 		facts, c := o.facts(l), o.config()
 		b.ReportAllocs()
 		for b.Loop() {
-			Updates(l.Packages, c, facts)
+			FindOutdated(l.Packages, c, facts)
 		}
 	})
 }

@@ -18,7 +18,7 @@ import (
 )
 
 func corpusOracle(t testing.TB) (*oracle, *Local) {
-	o := newOracle(t, corpus.DB(t), "core", "extra", "multilib")
+	o := newOracle(t, corpus.PrivateDBPath(t), "core", "extra", "multilib")
 	l := mustRead(t, o.db)
 	require.Len(t, l.Packages, 924)
 	require.Empty(t, l.Warnings)
@@ -44,12 +44,12 @@ func TestLocal_PacmanSystems(t *testing.T) {
 		t.Run("satisfiers", func(t *testing.T) { checkSatisfiers(t, o.forTest(t), l) })
 	})
 	for _, options := range []fixture.Options{
-		{Packages: 2000, Installed: 300, Seed: 1, Duplicates: 60},
+		{Packages: 2000, Installed: 300, Seed: 1, DuplicatePackages: 60},
 		{Packages: 500, Installed: 120, Seed: 2},
 	} {
 		t.Run(fmt.Sprintf("generated %d", options.Installed), func(t *testing.T) {
 			o := newOracle(t, t.TempDir(), "core", "extra", "multilib")
-			require.NoError(t, fixture.Write(o.db, options))
+			require.NoError(t, fixture.WriteDatabases(o.db, options))
 			l := mustRead(t, o.db)
 			require.Len(t, l.Packages, options.Installed)
 			require.Empty(t, l.Warnings)
@@ -61,12 +61,12 @@ func TestLocal_PacmanSystems(t *testing.T) {
 func checkCorpusCounts(t *testing.T, o *oracle, l *Local) {
 	r := Relate(l.Packages)
 	native, foreign := SplitForeign(l.Packages, o.config(), o.facts(l))
-	require.Len(t, l.Explicit(), 99)
-	require.Len(t, l.Depends(), 825)
+	require.Len(t, l.ExplicitPackages(), 99)
+	require.Len(t, l.DependPackages(), 825)
 	require.Len(t, r.Orphans(false), 12)
 	require.Equal(t, []string{"google-chrome", "spotify", "visual-studio-code-bin", "yay-bin"}, names(foreign))
 	require.Len(t, native, 920)
-	require.Len(t, Updates(l.Packages, o.config(), o.facts(l)).Updates, 48)
+	require.Len(t, FindOutdated(l.Packages, o.config(), o.facts(l)).Updates, 48)
 }
 
 func checkLists(t *testing.T, o *oracle, l *Local) {
@@ -74,16 +74,16 @@ func checkLists(t *testing.T, o *oracle, l *Local) {
 	facts, c := o.facts(l), o.config()
 	native, foreign := SplitForeign(l.Packages, c, facts)
 	for flags, got := range map[string][]*Installed{
-		"-Qq": l.Packages, "-Qeq": l.Explicit(), "-Qdq": l.Depends(), "-Qdtq": r.Orphans(false), "-Qdttq": r.Orphans(true),
+		"-Qq": l.Packages, "-Qeq": l.ExplicitPackages(), "-Qdq": l.DependPackages(), "-Qdtq": r.Orphans(false), "-Qdttq": r.Orphans(true),
 		"-Qnq": native, "-Qmq": foreign,
 	} {
 		require.NotEmpty(t, got, flags)
 		require.Equal(t, o.lines(flags), names(got), flags)
 	}
 	for _, p := range l.Packages {
-		require.Equal(t, slices.Contains(r.Orphans(false), p), !p.Explicit() && r.Unneeded(p.Name, false))
+		require.Equal(t, slices.Contains(r.Orphans(false), p), !p.Explicit() && r.IsUnneeded(p.Name, false))
 	}
-	updates := updateLines(Updates(l.Packages, c, facts))
+	updates := updateLines(FindOutdated(l.Packages, c, facts))
 	require.NotEmpty(t, updates)
 	require.Equal(t, o.lines("-Qu"), updates)
 }
@@ -180,7 +180,7 @@ func shownSize(n uint64) string {
 func checkFiles(t *testing.T, o *oracle, l *Local) {
 	var got []string
 	for _, p := range l.Packages {
-		paths, err := Files(o.db, p)
+		paths, err := PackageFiles(o.db, p)
 		require.NoError(t, err)
 		for _, path := range paths {
 			got = append(got, p.Name+" "+o.root+"/"+path)
@@ -198,7 +198,7 @@ func checkOwners(t *testing.T, o *oracle, l *Local) {
 		".", "..", "usr", "/usr/share/licenses", "/usr/share/licenses/", "/etc/../usr/share", "/usr/bin/.", "/usr/bin/..", "relative/",
 	}
 	for range 400 {
-		files, err := Files(o.db, l.Packages[random.IntN(len(l.Packages))])
+		files, err := PackageFiles(o.db, l.Packages[random.IntN(len(l.Packages))])
 		require.NoError(t, err)
 		if len(files) > 0 {
 			paths = append(paths, "/"+files[random.IntN(len(files))])

@@ -26,17 +26,17 @@ func retryEINTR(call func() error) error {
 
 // localDir holds the open database directory and its open subdirectory local/.
 type localDir struct {
-	db, local int
-	path      string // the path of local/, for errors
+	dbFD, localFD int
+	path          string // the path of local/, for errors
 }
 
 // openLocalDir opens the directory local/ in dbpath and checks the version of the database.
 func openLocalDir(dbpath string) (*localDir, error) {
 	const flags = unix.O_RDONLY | unix.O_DIRECTORY | unix.O_CLOEXEC
-	d := &localDir{db: -1, local: -1, path: filepath.Join(dbpath, "local")}
-	err := retryEINTR(func() (err error) { d.db, err = unix.Open(dbpath, flags, 0); return err })
+	d := &localDir{dbFD: -1, localFD: -1, path: filepath.Join(dbpath, "local")}
+	err := retryEINTR(func() (err error) { d.dbFD, err = unix.Open(dbpath, flags, 0); return err })
 	if err == nil {
-		err = retryEINTR(func() (err error) { d.local, err = unix.Openat(d.db, "local", flags, 0); return err })
+		err = retryEINTR(func() (err error) { d.localFD, err = unix.Openat(d.dbFD, "local", flags, 0); return err })
 	}
 	if err != nil {
 		d.close()
@@ -53,7 +53,7 @@ func openLocalDir(dbpath string) (*localDir, error) {
 }
 
 func (d *localDir) close() {
-	for _, fd := range []int{d.local, d.db} {
+	for _, fd := range []int{d.localFD, d.dbFD} {
 		if fd >= 0 {
 			_ = unix.Close(fd) // an error does not matter, because fd was open only for reading
 		}
@@ -62,7 +62,7 @@ func (d *localDir) close() {
 
 // checkVersion checks the database's version as libalpm does, which ignores any text after the number.
 func (d *localDir) checkVersion() error {
-	data, _, err := readRegular(d.local, localVersionFile, make([]byte, 64), 4096)
+	data, _, err := readRegular(d.localFD, localVersionFile, make([]byte, 64), 4096)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: %s has no %s", ErrLocalVersion, d.path, localVersionFile)
 	}
@@ -80,20 +80,20 @@ func (d *localDir) checkVersion() error {
 
 // entry is a name in local/, except ".", ".." and the version file.
 type entry struct {
-	name string
-	dir  bool
+	name  string
+	isDir bool
 }
 
 // list reads the names in local/, in the order of the directory, which is also the order in which pacman finds them.
 func (d *localDir) list(into []entry) ([]entry, error) {
-	if _, err := unix.Seek(d.local, 0, unix.SEEK_SET); err != nil {
+	if _, err := unix.Seek(d.localFD, 0, unix.SEEK_SET); err != nil {
 		return nil, &fs.PathError{Op: "read", Path: d.path, Err: err}
 	}
 	into = into[:0]
 	buf := make([]byte, 32<<10)
 	for {
 		var n int
-		err := retryEINTR(func() (err error) { n, err = unix.Getdents(d.local, buf); return err })
+		err := retryEINTR(func() (err error) { n, err = unix.Getdents(d.localFD, buf); return err })
 		if err != nil {
 			return nil, &fs.PathError{Op: "read", Path: d.path, Err: err}
 		}
@@ -111,7 +111,7 @@ func (d *localDir) list(into []entry) ([]entry, error) {
 // because some file systems leave the type out of their listings.
 func (d *localDir) isDir(name string) bool {
 	var st unix.Stat_t
-	err := retryEINTR(func() error { return unix.Fstatat(d.local, name, &st, 0) })
+	err := retryEINTR(func() error { return unix.Fstatat(d.localFD, name, &st, 0) })
 	return err == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR
 }
 

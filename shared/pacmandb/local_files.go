@@ -19,14 +19,14 @@ import (
 // ErrNoFiles means that an installed package has no readable file list.
 var ErrNoFiles = errors.New("no file list")
 
-// Files returns the paths that the package p installed, relative to the root, in the order of pacman -Ql. The paths of
+// PackageFiles returns the paths that the package p installed, relative to the root, in the order of pacman -Ql. The paths of
 // directories end in a slash.
-func Files(dbpath string, p *Installed) ([]string, error) {
+func PackageFiles(dbpath string, p *Installed) ([]string, error) {
 	if strings.Contains(p.dir(), "/") {
 		return nil, fmt.Errorf("%w of %q", ErrNoFiles, p.Name)
 	}
 	path := filepath.Join(dbpath, "local", p.dir(), "files")
-	data, _, err := readRegular(unix.AT_FDCWD, path, nil, maxLocalFiles)
+	data, _, err := readRegular(unix.AT_FDCWD, path, nil, maxFileListBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w of %s: %s: %w", ErrNoFiles, p.Name, path, err)
 	}
@@ -45,11 +45,11 @@ func Files(dbpath string, p *Installed) ([]string, error) {
 	return paths, nil
 }
 
-// Script reports whether p has an install script. Like libalpm, it does not look for a script if the desc cannot be
+// HasScript reports whether p has an install script. Like libalpm, it does not look for a script if the desc cannot be
 // read.
-func (p *Installed) Script(dbpath string) bool {
+func (p *Installed) HasScript(dbpath string) bool {
 	switch p.problem {
-	case ProblemMissing, ProblemUnreadable, ProblemNotRegular:
+	case ProblemMissingDesc, ProblemUnreadable, ProblemNotRegular:
 		return false
 	}
 	_, err := os.Stat(filepath.Join(dbpath, "local", p.dir(), "install"))
@@ -88,8 +88,8 @@ type ResolvedPath struct {
 	// Exists reports whether the file exists. A package may own a file that does not exist.
 	Exists bool
 
-	rel string // Path relative to the root directory; "" for the root directory itself
-	dir bool
+	rel   string // Path relative to the root directory; "" for the root directory itself
+	isDir bool
 }
 
 // ErrOutside means that a path is not below the root directory, so that no package can own it.
@@ -106,9 +106,9 @@ func ResolveOwned(root, path string) (ResolvedPath, error) {
 	if trimmed == "" {
 		trimmed = "/"
 	}
-	o := ResolvedPath{dir: len(trimmed) < len(path)}
+	o := ResolvedPath{isDir: len(trimmed) < len(path)}
 	if st, err := os.Lstat(trimmed); err == nil {
-		o.Exists, o.dir = true, st.IsDir()
+		o.Exists, o.isDir = true, st.IsDir()
 	}
 	o.Path = trimmed
 	if resolved, err := resolveParent(trimmed); err == nil {
@@ -122,7 +122,7 @@ func ResolveOwned(root, path string) (ResolvedPath, error) {
 		return ResolvedPath{}, fmt.Errorf("%w: %s", ErrOutside, path)
 	}
 	o.rel = rel
-	if o.dir && rel != "" {
+	if o.isDir && rel != "" {
 		o.Path += "/"
 		o.rel += "/"
 	}
@@ -180,7 +180,7 @@ func (l *Local) Owners(ctx context.Context, dbpath string, paths []ResolvedPath)
 			if i >= len(l.Packages) {
 				return
 			}
-			data, _, err := readRegular(d.local, l.Packages[i].dir()+"/files", buf, maxLocalFiles)
+			data, _, err := readRegular(d.localFD, l.Packages[i].dir()+"/files", buf, maxFileListBytes)
 			if err != nil {
 				failed.Add(1)
 				continue
@@ -202,7 +202,7 @@ func (l *Local) Owners(ctx context.Context, dbpath string, paths []ResolvedPath)
 	}
 	owners = make([][]*Installed, len(paths))
 	for k := range owns {
-		if p := k % len(paths); owns[k] && (paths[p].dir || owners[p] == nil) {
+		if p := k % len(paths); owns[k] && (paths[p].isDir || owners[p] == nil) {
 			owners[p] = append(owners[p], l.Packages[k/len(paths)])
 		}
 	}

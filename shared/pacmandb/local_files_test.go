@@ -111,7 +111,7 @@ func TestScript_EqualsPacman(t *testing.T) {
 	shown := map[bool]string{false: "No", true: "Yes"}
 	var got []string
 	for _, p := range mustRead(t, db.dir).Packages {
-		got = append(got, p.Name+" "+shown[p.Script(db.dir)])
+		got = append(got, p.Name+" "+shown[p.HasScript(db.dir)])
 	}
 	fields := regexp.MustCompile(`(?m)^(?:Name|Install Script) +: (.*)$`).FindAllStringSubmatch(newOracle(t, db.dir).run("-Qi"), -1)
 	var want []string

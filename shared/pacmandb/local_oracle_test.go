@@ -124,7 +124,7 @@ func (o *oracle) facts(l *Local) *facts {
 			return nil
 		}, nil)
 		require.NoError(o.t, err)
-		require.Positive(o.t, read.Packages)
+		require.Positive(o.t, read.PackageCount)
 	}
 	return f
 }

@@ -61,13 +61,13 @@ type dirStamps struct{ lock, db, local sourcefile.Stamp }
 func (d *localDir) stamps() (dirStamps, error) {
 	var w dirStamps
 	var err error
-	if w.lock, err = statAt(d.db, "db.lck"); err != nil && !missing(err) {
+	if w.lock, err = statAt(d.dbFD, "db.lck"); err != nil && !isMissing(err) {
 		return w, err
 	}
-	if w.db, err = statAt(d.db, "."); err != nil {
+	if w.db, err = statAt(d.dbFD, "."); err != nil {
 		return w, err
 	}
-	w.local, err = statAt(d.local, ".")
+	w.local, err = statAt(d.localFD, ".")
 	return w, err
 }
 
@@ -100,7 +100,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	if err != nil {
 		return nil, false, err
 	}
-	pkgs, others := sortEntries(entries)
+	pkgs, others := classifyEntries(entries)
 	if err := d.readAll(ctx, pkgs, prev); err != nil {
 		return nil, false, err
 	}
@@ -115,14 +115,14 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	}
 	steady = before == after && slices.Equal(entries, again)
 	if before.lock != (sourcefile.Stamp{}) {
-		l.Locked = time.Unix(0, before.lock.MtimeNS)
+		l.LockedAt = time.Unix(0, before.lock.MtimeNS)
 	}
 	l.Packages = make([]*Installed, len(pkgs))
 	l.stamps = make([]sourcefile.Stamp, len(pkgs))
 	for i := range pkgs {
 		f := &pkgs[i]
-		if f.problem == ProblemMissing { // pacman may be creating the desc at this moment
-			if _, err := statAt(d.local, f.entry.name+"/desc"); err == nil {
+		if f.problem == ProblemMissingDesc { // pacman may be creating the desc at this moment
+			if _, err := statAt(d.localFD, f.entry.name+"/desc"); err == nil {
 				f.torn = true
 			}
 		}
@@ -135,8 +135,8 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	}
 	for i := range others {
 		f := &others[i]
-		if f.dir {
-			f.stamp, _ = statAt(d.local, f.entry.name+"/desc") // the zero Stamp if there is no desc
+		if f.isDir {
+			f.stamp, _ = statAt(d.localFD, f.entry.name+"/desc") // the zero Stamp if there is no desc
 		}
 		l.Stamp.add(f.entry, f.stamp, l.readAt)
 	}
@@ -144,20 +144,20 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 	return l, steady, nil
 }
 
-// sortEntries separates the entries into packages, in order of name, and other entries, which have a problem. If a
+// classifyEntries separates the entries into packages, in order of name, and other entries, which have a problem. If a
 // package has several entries, the first entry in the directory counts, as in pacman.
-func sortEntries(entries []entry) (pkgs, others []readResult) {
+func classifyEntries(entries []entry) (pkgs, others []readResult) {
 	pkgs = make([]readResult, 0, len(entries))
 	for i, e := range entries {
 		f := readResult{entry: e, order: i}
 		var ok bool
 		f.name, f.version, ok = splitEntry(e.name)
 		switch {
-		case !e.dir:
+		case !e.isDir:
 			f.problem = ProblemNotDirectory
 			others = append(others, f)
 		case !ok:
-			f.problem = ProblemName
+			f.problem = ProblemMalformedName
 			others = append(others, f)
 		default:
 			pkgs = append(pkgs, f)
@@ -238,22 +238,22 @@ type localReader struct {
 // read fills in the result f. It always sets f.pkg, if necessary with only a name and a version.
 func (r *localReader) read(f *readResult) {
 	path := f.entry.name + "/desc"
-	old, was := r.before(f)
-	if old != nil && old.raw != "" && !was.Fresh(r.prev.readAt) {
-		if now, err := statAt(r.dir.local, path); err == nil && now == was {
+	old, was := r.previousPackage(f)
+	if old != nil && old.raw != "" && !was.MayStillChange(r.prev.readAt) {
+		if now, err := statAt(r.dir.localFD, path); err == nil && now == was {
 			f.pkg, f.stamp, f.problem = old, was, old.problem
 			return
 		}
 	}
-	data, stamp, err := readRegular(r.dir.local, path, r.buf, maxLocalDesc)
+	data, stamp, err := readRegular(r.dir.localFD, path, r.buf, maxLocalDesc)
 	if cap(data) > cap(r.buf) {
 		r.buf = data
 	}
 	f.stamp = stamp
 	switch {
 	case err != nil:
-		f.stamp, _ = statAt(r.dir.local, path) // the zero Stamp if there is no desc
-		f.problem, f.torn = descProblem(err), errors.Is(err, errTorn)
+		f.stamp, _ = statAt(r.dir.localFD, path) // the zero Stamp if there is no desc
+		f.problem, f.torn = problemFromError(err), errors.Is(err, errTorn)
 		if errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) {
 			f.err = err
 		}
@@ -269,33 +269,33 @@ func (r *localReader) read(f *readResult) {
 	f.pkg.Name, f.pkg.Version = f.name, f.version
 	switch {
 	case f.problem != "":
-	case id.zeros:
+	case id.hasZeroBytes:
 		f.problem = ProblemZeros
 	case id.name != "" && id.name != f.name || id.version != "" && id.version != f.version:
 		f.problem = ProblemMismatch
 	case !id.complete:
-		f.problem = ProblemCut
+		f.problem = ProblemTruncated
 	}
 	f.pkg.problem = f.problem
 }
 
-// before returns the package that had the name and version of f at the previous reading, and the stamp that this
+// previousPackage returns the package that had the name and version of f at the previous reading, and the stamp that this
 // package's desc had then.
-func (r *localReader) before(f *readResult) (*Installed, sourcefile.Stamp) {
+func (r *localReader) previousPackage(f *readResult) (*Installed, sourcefile.Stamp) {
 	if r.prev == nil {
 		return nil, sourcefile.Stamp{}
 	}
-	i := r.prev.index(f.name)
+	i := r.prev.indexOf(f.name)
 	if i < 0 || r.prev.Packages[i].Version != f.version {
 		return nil, sourcefile.Stamp{}
 	}
 	return r.prev.Packages[i], r.prev.stamps[i]
 }
 
-func descProblem(err error) EntryProblem {
+func problemFromError(err error) EntryProblem {
 	switch {
-	case missing(err):
-		return ProblemMissing
+	case isMissing(err):
+		return ProblemMissingDesc
 	case errors.Is(err, sourcefile.ErrNotRegular):
 		return ProblemNotRegular
 	case errors.Is(err, errLarge):
@@ -311,8 +311,8 @@ func (l *Local) warn(pkgs, others []readResult) {
 	for _, list := range [][]readResult{pkgs, others} {
 		for i := range list {
 			problem := list[i].problem
-			if problem == "" && !wire.PossibleName(list[i].name) {
-				problem = ProblemImpossible // only a warning, because the desc was read completely
+			if problem == "" && !wire.IsPossibleName(list[i].name) {
+				problem = ProblemImpossibleName // only a warning, because the desc was read completely
 			}
 			if problem != "" {
 				all = append(all, Warning{list[i].entry.name, problem})

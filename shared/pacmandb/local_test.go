@@ -47,7 +47,7 @@ func TestReadLocal_NotADatabase(t *testing.T) {
 			require.ErrorIs(t, err, one.want)
 			require.ErrorContains(t, err, one.says)
 			require.ErrorContains(t, err, db.dir)
-			_, err = LocalStamp(db.dir)
+			_, err = ReadLocalStamp(db.dir)
 			require.ErrorIs(t, err, one.want)
 		})
 	}
@@ -103,22 +103,22 @@ func TestReadLocal_Damaged(t *testing.T) {
 		got = append(got, p.Name+" "+p.Version)
 	}
 	require.Equal(t, o.lines("-Q"), got)
-	require.Equal(t, o.lines("-Qeq"), names(l.Explicit()))
+	require.Equal(t, o.lines("-Qeq"), names(l.ExplicitPackages()))
 	requireFieldsEqual(t, o, l)
 	require.Equal(t, []Warning{
-		{"-1-1", ProblemName},
+		{"-1-1", ProblemMalformedName},
 		{"a-file-1-1", ProblemNotDirectory},
 		{"empty-1.5-1", ProblemEmpty},
-		{"half-1-1", ProblemCut},
-		{"half-field-1-1", ProblemCut},
-		{"half-key-1-1", ProblemCut},
-		{"half-line-1-1", ProblemCut},
+		{"half-1-1", ProblemTruncated},
+		{"half-field-1-1", ProblemTruncated},
+		{"half-key-1-1", ProblemTruncated},
+		{"half-line-1-1", ProblemTruncated},
 		{"half-name-1-1", ProblemMismatch},
 		{"mismatch-1-1", ProblemMismatch},
 		{"mismatch-version-1-1", ProblemMismatch},
-		{"none-1-1", ProblemMissing},
+		{"none-1-1", ProblemMissingDesc},
 		{"some-zeros-1-1", ProblemZeros},
-		{"stray", ProblemName},
+		{"stray", ProblemMalformedName},
 		{"zeros-1-1", ProblemZeros},
 	}, l.Warnings)
 
@@ -136,7 +136,7 @@ func TestLocal_ImpossibleName(t *testing.T) {
 	db.install("foo", "1-1")
 	l := mustRead(t, db.dir)
 	require.Equal(t, newOracle(t, db.dir).lines("-Qq"), names(l.Packages))
-	require.Equal(t, []Warning{{"$(id)-1-1", ProblemImpossible}}, l.Warnings)
+	require.Equal(t, []Warning{{"$(id)-1-1", ProblemImpossibleName}}, l.Warnings)
 	_, unread := l.Unread()
 	require.Zero(t, unread)
 }
@@ -184,7 +184,7 @@ func TestReadLocal_LinkedPackages(t *testing.T) {
 	require.Len(t, l.Packages, 1)
 	require.Equal(t, "elsewhere", l.Packages[0].Name)
 	require.NoError(t, os.Truncate(filepath.Join(moved, "desc"), 0))
-	stamp, err := LocalStamp(db.dir)
+	stamp, err := ReadLocalStamp(db.dir)
 	require.NoError(t, err)
 	require.NotEqual(t, l.Stamp.Sum, stamp.Sum, "a change of the link's target must be noticed")
 }
@@ -215,11 +215,11 @@ func TestReadLocal_NotADesc(t *testing.T) {
 	l := mustRead(t, db.dir)
 	require.Equal(t, want, l.Warnings)
 	require.Len(t, l.Packages, 5)
-	stamp, err := LocalStamp(db.dir)
+	stamp, err := ReadLocalStamp(db.dir)
 	require.NoError(t, err)
 	require.Equal(t, l.Stamp.Sum, stamp.Sum)
 	for _, name := range []string{"nothing", "../local/link"} {
-		_, err = Files(db.dir, &Installed{Package: wire.Package{Name: name, Version: "1-1"}})
+		_, err = PackageFiles(db.dir, &Installed{Package: wire.Package{Name: name, Version: "1-1"}})
 		require.ErrorIs(t, err, ErrNoFiles)
 	}
 }
@@ -338,10 +338,10 @@ func TestReadLocal_ChangedDatabase(t *testing.T) {
 			require.NoError(t, err)
 			want := mustRead(t, db.dir)
 			require.Equal(t, names(want.Packages), names(l.Packages))
-			require.Equal(t, names(want.Depends()), names(l.Depends()))
+			require.Equal(t, names(want.DependPackages()), names(l.DependPackages()))
 			require.Equal(t, want.Stamp.Sum, l.Stamp.Sum)
-			require.Equal(t, want.Locked, l.Locked)
-			require.Equal(t, name == "lock came", !l.Locked.IsZero())
+			require.Equal(t, want.LockedAt, l.LockedAt)
+			require.Equal(t, name == "lock came", !l.LockedAt.IsZero())
 		})
 	}
 }
@@ -380,7 +380,7 @@ func TestReadLocal_OutOfFiles(t *testing.T) {
 // files have not changed.
 func age(l *Local) *Local {
 	l.readAt = l.readAt.Add(time.Minute)
-	l.Stamp.Fresh = false
+	l.Stamp.RecentlyChanged = false
 	return l
 }
 
@@ -391,11 +391,11 @@ func TestReread_OnlyChanged(t *testing.T) {
 	}
 	first := age(mustRead(t, db.dir))
 	require.True(t, first.Stamp.Same(first.Stamp))
-	require.False(t, DirStamp{Fresh: true}.Same(DirStamp{Fresh: true}), "a fresh stamp proves nothing")
-	stamp, err := LocalStamp(db.dir)
+	require.False(t, LocalDBStamp{RecentlyChanged: true}.Same(LocalDBStamp{RecentlyChanged: true}), "a fresh stamp proves nothing")
+	stamp, err := ReadLocalStamp(db.dir)
 	require.NoError(t, err)
 	require.Equal(t, first.Stamp.Sum, stamp.Sum)
-	require.Equal(t, uint32(200), stamp.Entries)
+	require.Equal(t, uint32(200), stamp.EntryCount)
 
 	// Change a desc so that its size and modification time stay the same, and only the change time differs.
 	file := filepath.Join(db.dir, "local", "p007-1-1", "desc")
@@ -406,7 +406,7 @@ func TestReread_OnlyChanged(t *testing.T) {
 	require.NoError(t, os.Chtimes(file, st.ModTime(), st.ModTime()))
 	db.install("new", "1-1")
 	require.NoError(t, os.RemoveAll(filepath.Join(db.dir, "local", "p100-1-1")))
-	stamp, err = LocalStamp(db.dir)
+	stamp, err = ReadLocalStamp(db.dir)
 	require.NoError(t, err)
 	require.False(t, first.Stamp.Same(stamp))
 
@@ -433,18 +433,18 @@ func TestReread_OnlyChanged(t *testing.T) {
 
 func TestReread_AfterPacman(t *testing.T) {
 	o := newOracle(t, t.TempDir(), "core", "extra", "multilib")
-	require.NoError(t, fixture.Write(o.db, fixture.Options{Packages: 500, Installed: 120, Seed: 3}))
+	require.NoError(t, fixture.WriteDatabases(o.db, fixture.Options{Packages: 500, Installed: 120, Seed: 3}))
 	l := age(mustRead(t, o.db))
-	changed := l.Depends()[:2]
+	changed := l.DependPackages()[:2]
 	for _, reason := range []string{"--asexplicit", "--asdeps"} {
 		o.run("-D", reason, changed[0].Name, changed[1].Name)
-		stamp, err := LocalStamp(o.db)
+		stamp, err := ReadLocalStamp(o.db)
 		require.NoError(t, err)
 		require.False(t, l.Stamp.Same(stamp))
 		l, err = Reread(t.Context(), o.db, l)
 		require.NoError(t, err)
 		require.Equal(t, reason == "--asexplicit", l.Find(changed[1].Name).Explicit())
-		require.Equal(t, o.lines("-Qeq"), names(l.Explicit()))
+		require.Equal(t, o.lines("-Qeq"), names(l.ExplicitPackages()))
 		require.Equal(t, mustRead(t, o.db).Packages, l.Packages)
 		require.Empty(t, l.Warnings)
 	}
@@ -497,7 +497,7 @@ func FuzzLocalDesc(f *testing.F) {
 
 func longLine(text string) bool {
 	for line := range strings.SplitSeq(text, "\n") {
-		if len(line) >= localLine {
+		if len(line) >= maxLocalLine {
 			return true
 		}
 	}

@@ -10,69 +10,69 @@ import (
 // the dependency. It is immutable and safe for concurrent use.
 type Relations struct {
 	pkgs []*Installed
-	// satisfiers contains a linked list for each name on which packages can depend. head maps the name to the index of
+	// satisfiers contains a linked list for each name on which packages can depend. firstSatisfierByName maps the name to the index of
 	// the first element of the list.
-	head       map[string]int32
-	satisfiers []satisfier
+	firstSatisfierByName map[string]int32
+	satisfiers           []satisfier
 
-	required, optional reverse
+	dependants, optionalDependants dependantLists
 }
 
 // satisfier is a package that can satisfy a dependency on a name: the package of that name, or one that provides it.
 type satisfier struct {
 	pkg        int32
 	next       int32 // index of the next satisfier of the same name; -1 at the end
-	provides   bool
+	isProvide  bool
 	comparison Comparison
 	version    string
 }
 
-// reverse lists, for each package, the packages that depend on it. For package i the slice expression
-// `of[start[i]:start[i+1]]` gives their indexes.
-type reverse struct {
-	start, of []int32
+// dependantLists lists, for each package, the packages that depend on it. For package i the slice expression
+// `indexes[offsets[i]:offsets[i+1]]` gives their indexes.
+type dependantLists struct {
+	offsets, indexes []int32
 }
 
-func (r reverse) to(i int32) []int32 { return r.of[r.start[i]:r.start[i+1]] }
+func (r dependantLists) dependantsOf(i int32) []int32 { return r.indexes[r.offsets[i]:r.offsets[i+1]] }
 
 // Relate computes the relations of the packages pkgs, which must be in the order of Local.Packages and must not change
 // afterwards.
 func Relate(pkgs []*Installed) *Relations {
-	r := &Relations{pkgs: pkgs, head: make(map[string]int32, 2*len(pkgs))}
+	r := &Relations{pkgs: pkgs, firstSatisfierByName: make(map[string]int32, 2*len(pkgs))}
 	r.satisfiers = make([]satisfier, 0, 2*len(pkgs))
 	for i, p := range pkgs {
-		r.add(p.Name, satisfier{pkg: int32(i), version: p.Version})
+		r.addSatisfier(p.Name, satisfier{pkg: int32(i), version: p.Version})
 		for _, s := range p.Provides {
 			d := ParseDepend(s)
-			r.add(d.Name, satisfier{pkg: int32(i), provides: true, comparison: d.Comparison, version: d.Version})
+			r.addSatisfier(d.Name, satisfier{pkg: int32(i), isProvide: true, comparison: d.Comparison, version: d.Version})
 		}
 	}
-	r.required = r.invert(func(p *Installed) []string { return p.Depends })
-	r.optional = r.invert(func(p *Installed) []string { return p.OptDepends })
+	r.dependants = r.invert(func(p *Installed) []string { return p.Depends })
+	r.optionalDependants = r.invert(func(p *Installed) []string { return p.OptDepends })
 	return r
 }
 
-func (r *Relations) add(name string, s satisfier) {
+func (r *Relations) addSatisfier(name string, s satisfier) {
 	s.next = -1
-	if first, ok := r.head[name]; ok {
+	if first, ok := r.firstSatisfierByName[name]; ok {
 		s.next = first
 	}
-	r.head[name] = int32(len(r.satisfiers))
+	r.firstSatisfierByName[name] = int32(len(r.satisfiers))
 	r.satisfiers = append(r.satisfiers, s)
 }
 
 // visitSatisfiers calls visit for every package that satisfies the dependency d, the last package first. For a package
 // that satisfies d in two ways, it calls visit twice.
 func (r *Relations) visitSatisfiers(d Depend, visit func(pkg int32)) {
-	at, ok := r.head[d.Name]
+	at, ok := r.firstSatisfierByName[d.Name]
 	if !ok {
 		return
 	}
 	for ; at >= 0; at = r.satisfiers[at].next {
 		s := &r.satisfiers[at]
 		met := false
-		if s.provides {
-			met = d.providedFor(Depend{Name: d.Name, Comparison: s.comparison, Version: s.version})
+		if s.isProvide {
+			met = d.isSatisfiedBy(Depend{Name: d.Name, Comparison: s.comparison, Version: s.version})
 		} else {
 			met = d.Allows(s.version)
 		}
@@ -84,7 +84,7 @@ func (r *Relations) visitSatisfiers(d Depend, visit func(pkg int32)) {
 
 // invert turns the packages' lists of dependencies into lists of dependants. The function dependencies returns the
 // dependencies of a package.
-func (r *Relations) invert(dependencies func(*Installed) []string) reverse {
+func (r *Relations) invert(dependencies func(*Installed) []string) dependantLists {
 	type edge struct{ to, from int32 }
 	edges := make([]edge, 0, 8*len(r.pkgs))
 	last := make([]int32, len(r.pkgs)) // for each package: the index of the last dependant that was added, plus one
@@ -110,11 +110,11 @@ func (r *Relations) invert(dependencies func(*Installed) []string) reverse {
 		out[fill[e.to]] = e.from
 		fill[e.to]++
 	}
-	return reverse{start, out}
+	return dependantLists{start, out}
 }
 
-// index returns the index of the package with the given name, or -1.
-func (r *Relations) index(name string) int32 {
+// indexOf returns the index of the package with the given name, or -1.
+func (r *Relations) indexOf(name string) int32 {
 	i, ok := slices.BinarySearchFunc(r.pkgs, name, func(p *Installed, name string) int {
 		return strings.Compare(p.Name, name)
 	})
@@ -126,17 +126,19 @@ func (r *Relations) index(name string) int32 {
 
 // RequiredBy returns the sorted names of the installed packages that depend on the installed package with the given
 // name: pacman's "Required By".
-func (r *Relations) RequiredBy(name string) []string { return r.names(r.required, name) }
+func (r *Relations) RequiredBy(name string) []string { return r.dependantNames(r.dependants, name) }
 
 // OptionalFor is like RequiredBy, for optional dependencies: pacman's "Optional For".
-func (r *Relations) OptionalFor(name string) []string { return r.names(r.optional, name) }
+func (r *Relations) OptionalFor(name string) []string {
+	return r.dependantNames(r.optionalDependants, name)
+}
 
-func (r *Relations) names(of reverse, name string) []string {
-	i := r.index(name)
+func (r *Relations) dependantNames(of dependantLists, name string) []string {
+	i := r.indexOf(name)
 	if i < 0 {
 		return nil
 	}
-	list := of.to(i)
+	list := of.dependantsOf(i)
 	names := make([]string, len(list))
 	for k, from := range list {
 		names[k] = r.pkgs[from].Name
@@ -150,29 +152,29 @@ func (r *Relations) names(of reverse, name string) []string {
 func (r *Relations) Orphans(onlyRequired bool) []*Installed {
 	var out []*Installed
 	for i, p := range r.pkgs {
-		if p.Reason == ReasonDepend && r.unneeded(int32(i), onlyRequired) {
+		if p.Reason == ReasonDepend && r.isUnneeded(int32(i), onlyRequired) {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
-// Unneeded reports whether no package requires the package with the given name and, unless onlyRequired is true, no
+// IsUnneeded reports whether no package requires the package with the given name and, unless onlyRequired is true, no
 // package optionally uses it: pacman -Qt or, with onlyRequired, pacman -Qtt.
-func (r *Relations) Unneeded(name string, onlyRequired bool) bool {
-	i := r.index(name)
-	return i >= 0 && r.unneeded(i, onlyRequired)
+func (r *Relations) IsUnneeded(name string, onlyRequired bool) bool {
+	i := r.indexOf(name)
+	return i >= 0 && r.isUnneeded(i, onlyRequired)
 }
 
-func (r *Relations) unneeded(i int32, onlyRequired bool) bool {
-	return len(r.required.to(i)) == 0 && (onlyRequired || len(r.optional.to(i)) == 0)
+func (r *Relations) isUnneeded(i int32, onlyRequired bool) bool {
+	return len(r.dependants.dependantsOf(i)) == 0 && (onlyRequired || len(r.optionalDependants.dependantsOf(i)) == 0)
 }
 
 // Satisfier returns the package that a target of pacman -Q means: the package of that name, otherwise the first package
 // that satisfies the target as a dependency ("sh", "glibc>=2.30"), otherwise nil. A prefix "local/" is ignored.
 func (r *Relations) Satisfier(target string) *Installed {
 	target = strings.TrimPrefix(target, "local/")
-	if i := r.index(target); i >= 0 {
+	if i := r.indexOf(target); i >= 0 {
 		return r.pkgs[i]
 	}
 	first := int32(-1)

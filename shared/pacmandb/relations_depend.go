@@ -82,9 +82,9 @@ func (d Depend) Allows(version string) bool {
 	}
 }
 
-// providedFor reports whether the provision p satisfies the dependency d. A dependency with a version is satisfied only
+// isSatisfiedBy reports whether the provision p satisfies the dependency d. A dependency with a version is satisfied only
 // by a provision with an exact version, such as "sh=5".
-func (d Depend) providedFor(p Depend) bool {
+func (d Depend) isSatisfiedBy(p Depend) bool {
 	if p.Name != d.Name {
 		return false
 	}

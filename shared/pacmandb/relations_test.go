@@ -34,8 +34,8 @@ func TestRelations_Pacman(t *testing.T) {
 	require.Equal(t, o.lines("-Qdtq"), names(r.Orphans(false)))
 	require.Equal(t, o.lines("-Qdttq"), names(r.Orphans(true)))
 	require.NotEqual(t, r.Orphans(true), r.Orphans(false))
-	require.Equal(t, o.lines("-Qeq"), names(l.Explicit()))
-	require.Equal(t, o.lines("-Qdq"), names(l.Depends()))
+	require.Equal(t, o.lines("-Qeq"), names(l.ExplicitPackages()))
+	require.Equal(t, o.lines("-Qdq"), names(l.DependPackages()))
 	for _, target := range []string{"virtual", "virtual=1", "virtual>=2", "virtual>3", "bare", "bare=1", "low<2", "low>1", "app"} {
 		got := ""
 		if p := r.Satisfier(target); p != nil {
@@ -44,7 +44,7 @@ func TestRelations_Pacman(t *testing.T) {
 		require.Equal(t, o.run("-Qq", target), got, target)
 	}
 	require.Nil(t, r.RequiredBy("nope"))
-	require.False(t, r.Unneeded("nope", true))
+	require.False(t, r.IsUnneeded("nope", true))
 	require.Empty(t, Relate(nil).Orphans(false))
 
 	requireFieldsEqual(t, o, l)

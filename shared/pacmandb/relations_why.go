@@ -2,8 +2,8 @@ package pacmandb
 
 import "slices"
 
-// Link is one package of a Chain.
-type Link struct {
+// ChainLink is one package of a Chain.
+type ChainLink struct {
 	Name string
 	// Depend is the dependency that connects this package to the package of the next link, as written in the desc. It
 	// is empty in the last link.
@@ -11,7 +11,7 @@ type Link struct {
 }
 
 // Chain is a sequence of installed packages, in which each package needs the next.
-type Chain []Link
+type Chain []ChainLink
 
 // Why returns the reasons why the package with the given name, the target, is installed. Each reason is the shortest
 // chain from an explicitly installed package to the target, with no other explicitly installed package in between.
@@ -19,7 +19,7 @@ type Chain []Link
 // installed, one chain consists of the target alone. The result is empty if no explicitly installed package needs the
 // target, or if the target is not installed.
 func (r *Relations) Why(name string) []Chain {
-	target := r.index(name)
+	target := r.indexOf(name)
 	if target < 0 {
 		return nil
 	}
@@ -30,18 +30,18 @@ func (r *Relations) Why(name string) []Chain {
 		}
 		chain := Chain{}
 		for ; i != target; i = toward[i] {
-			chain = append(chain, r.link(i, toward[i]))
+			chain = append(chain, r.chainLink(i, toward[i]))
 		}
-		chains = append(chains, append(chain, Link{Name: r.pkgs[target].Name}))
+		chains = append(chains, append(chain, ChainLink{Name: r.pkgs[target].Name}))
 		return len(chain) == 0 // stop at this explicitly installed package, unless it is the target
-	}, r.required.to)
+	}, r.dependants.dependantsOf)
 	return chains
 }
 
 // DependencyChains is the opposite of Why: it returns the shortest chain from the package with the given name to each
 // package that it needs, directly or through other packages. The chains are in the same order as in Why.
 func (r *Relations) DependencyChains(name string) []Chain {
-	source := r.index(name)
+	source := r.indexOf(name)
 	if source < 0 {
 		return nil
 	}
@@ -52,12 +52,12 @@ func (r *Relations) DependencyChains(name string) []Chain {
 		}
 		chain := Chain{{Name: r.pkgs[i].Name}}
 		for ; i != source; i = parents[i] {
-			chain = append(chain, r.link(parents[i], i))
+			chain = append(chain, r.chainLink(parents[i], i))
 		}
 		slices.Reverse(chain)
 		chains = append(chains, chain)
 		return true
-	}, r.needs)
+	}, r.dependenciesOf)
 	return chains
 }
 
@@ -90,8 +90,8 @@ func (r *Relations) walk(start int32, visit func(i int32, parents []int32) bool,
 	}
 }
 
-// needs returns the indexes of all packages that satisfy a dependency of the package with the index i.
-func (r *Relations) needs(i int32) []int32 {
+// dependenciesOf returns the indexes of all packages that satisfy a dependency of the package with the index i.
+func (r *Relations) dependenciesOf(i int32) []int32 {
 	var out []int32
 	for _, s := range r.pkgs[i].Depends {
 		r.visitSatisfiers(ParseDepend(s), func(k int32) { out = append(out, k) })
@@ -99,14 +99,14 @@ func (r *Relations) needs(i int32) []int32 {
 	return out
 }
 
-// link returns the link for the package with the index i. In the chain, the package with the index next follows it.
-func (r *Relations) link(i, next int32) Link {
+// chainLink returns the link for the package with the index i. In the chain, the package with the index next follows it.
+func (r *Relations) chainLink(i, next int32) ChainLink {
 	for _, s := range r.pkgs[i].Depends {
 		met := false
 		r.visitSatisfiers(ParseDepend(s), func(k int32) { met = met || k == next })
 		if met {
-			return Link{Name: r.pkgs[i].Name, Depend: s}
+			return ChainLink{Name: r.pkgs[i].Name, Depend: s}
 		}
 	}
-	return Link{Name: r.pkgs[i].Name}
+	return ChainLink{Name: r.pkgs[i].Name}
 }

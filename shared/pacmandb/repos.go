@@ -16,11 +16,11 @@ type RepoFile struct {
 	Usage Usage
 }
 
-// SyncRepos lists the repositories in dbpath in order of preference. These are the repositories of the configuration c.
+// ListRepoFiles lists the repositories in dbpath in order of preference. These are the repositories of the configuration c.
 // If c is nil or has none, they are the repositories whose databases exist: first Arch's own in Arch's order, then the
 // others by name. In that case the list is empty if the directory sync does not exist; all other errors are the
 // system's.
-func SyncRepos(dbpath string, c *Config) ([]RepoFile, error) {
+func ListRepoFiles(dbpath string, c *Config) ([]RepoFile, error) {
 	dir := filepath.Join(dbpath, "sync")
 	var out []RepoFile
 	if c != nil && len(c.Repos) > 0 {
@@ -39,14 +39,14 @@ func SyncRepos(dbpath string, c *Config) ([]RepoFile, error) {
 			out = append(out, RepoFile{name, filepath.Join(dir, e.Name()), UsageAll})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b RepoFile) int { return archOrder(a.Name) - archOrder(b.Name) })
+	slices.SortStableFunc(out, func(a, b RepoFile) int { return archRepoRank(a.Name) - archRepoRank(b.Name) })
 	return out, nil
 }
 
 // archRepos are Arch Linux's repositories in the order of its pacman.conf.
 var archRepos = []string{"core-testing", "core", "extra-testing", "extra", "multilib-testing", "multilib"}
 
-func archOrder(name string) int {
+func archRepoRank(name string) int {
 	if i := slices.Index(archRepos, name); i >= 0 {
 		return i
 	}

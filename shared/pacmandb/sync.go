@@ -16,9 +16,9 @@ const (
 	MaxSyncBytes = 4 << 30
 	// MaxSyncDesc limits the length of one desc, and with it the memory that ReadSync uses.
 	MaxSyncDesc = 64 << 20
-	// MaxSyncHeld limits the bytes of packages that are kept in memory if the files of a package are not next to each
+	// MaxSyncHeldBytes limits the bytes of packages that are kept in memory if the files of a package are not next to each
 	// other.
-	MaxSyncHeld = 1 << 30
+	MaxSyncHeldBytes = 1 << 30
 	// MaxSyncPackages limits the number of packages in a database.
 	MaxSyncPackages = 4_000_000
 	// MaxSyncWarnings is the maximum number of warnings that are kept as text. Further warnings are only counted.
@@ -31,10 +31,10 @@ var ErrNotDatabase = errors.New("not a package database")
 // SyncFile describes a database that was read.
 type SyncFile struct {
 	sourcefile.File
-	// Packages is the number of packages that ReadSync passed on. LeftOut is the number of entries that were skipped
-	// completely or in part; FirstLeftOut is the reason for the first of these.
-	Packages, LeftOut int
-	FirstLeftOut      string
+	// PackageCount is the number of packages that ReadSync passed on. LeftOutCount is the number of entries that were skipped
+	// completely or in part; FirstLeftOutReason is the reason for the first of these.
+	PackageCount, LeftOutCount int
+	FirstLeftOutReason         string
 	// DescBytes is the total size of the desc files.
 	DescBytes int64
 	// Warnings holds problems of single entries, at most MaxSyncWarnings; MoreWarnings is the number of further
@@ -74,17 +74,17 @@ var errScattered = errors.New("the files of a package are scattered")
 func readSync(ctx context.Context, path, repo string, visit func(*wire.Package) error, hold bool) (SyncFile, error) {
 	var out SyncFile
 	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error {
-		r := syncReader{repo: repo, out: &out, visit: visit, limits: syncLimits, hold: hold}
+		r := syncReader{repo: repo, out: &out, onPackage: visit, limits: syncLimits, holdAll: hold}
 		return r.read(ctx, in)
 	})
 	out.File = file
 	return out, err
 }
 
-// limits holds the values of MaxSyncBytes, MaxSyncHeld, MaxSyncDesc and MaxSyncPackages; tests use lower values.
+// limits holds the values of MaxSyncBytes, MaxSyncHeldBytes, MaxSyncDesc and MaxSyncPackages; tests use lower values.
 type limits struct {
 	bytes, held    int64
 	desc, packages int
 }
 
-var syncLimits = limits{bytes: MaxSyncBytes, held: MaxSyncHeld, desc: MaxSyncDesc, packages: MaxSyncPackages}
+var syncLimits = limits{bytes: MaxSyncBytes, held: MaxSyncHeldBytes, desc: MaxSyncDesc, packages: MaxSyncPackages}

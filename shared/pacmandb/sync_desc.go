@@ -10,27 +10,27 @@ import (
 // descParser collects the values of one package from the package's files, and is then reused for the next package. A
 // package needs only one allocation: the string of all its values.
 type descParser struct {
-	text   []byte // the values, concatenated
-	values []descValue
-	pkg    wire.Package
-	extras descExtras
+	valueText []byte // the values, concatenated
+	values    []descValue
+	pkg       wire.Package
+	extras    descExtras
 }
 
 // descExtras holds the values in a package's files that are not fields of wire.Package.
 type descExtras struct {
-	dir, name, version      string
-	buildDate, csize, isize string
-	desc, md5, sha256, pgp  bool
-	// files is the number of files of the package; truncated means that one of these files ended within a field.
-	files     int
+	dir, name, version                 string
+	buildDate, csize, isize            string
+	hasDesc, hasMD5, hasSHA256, hasPGP bool
+	// fileCount is the number of files of the package; truncated means that one of these files ended within a field.
+	fileCount int
 	truncated bool
 }
 
 // descValue is a value, and where to store it: in a string or in a list. The value is text[from:to] of the descParser.
 type descValue struct {
-	one      *string
-	list     *[]string
-	from, to int
+	stringDest *string
+	listDest   *[]string
+	from, to   int
 }
 
 // begin starts a new package, whose files are in the directory dir of the archive.
@@ -49,20 +49,20 @@ func (d *descParser) begin(repo string, dir []byte) {
 		Replaces:     p.Replaces[:0],
 		Validation:   p.Validation[:0],
 	}
-	d.text, d.values, d.extras = d.text[:0], d.values[:0], descExtras{}
-	d.keep(&d.extras.dir, nil, dir)
+	d.valueText, d.values, d.extras = d.valueText[:0], d.values[:0], descExtras{}
+	d.addValue(&d.extras.dir, nil, dir)
 }
 
-func (d *descParser) keep(one *string, list *[]string, value []byte) {
-	from := len(d.text)
-	d.text = append(d.text, value...)
-	d.values = append(d.values, descValue{one, list, from, len(d.text)})
+func (d *descParser) addValue(one *string, list *[]string, value []byte) {
+	from := len(d.valueText)
+	d.valueText = append(d.valueText, value...)
+	d.values = append(d.values, descValue{one, list, from, len(d.valueText)})
 }
 
 // parse reads a desc, or a depends file of an old database. It never fails: like libalpm it skips unknown lines
 // anywhere, and uses the line after a key as the key's value, whatever this line contains.
 func (d *descParser) parse(b []byte) {
-	d.extras.files++
+	d.extras.fileCount++
 	zeros := bytes.IndexByte(b, 0) >= 0
 	cutLine := func(b []byte) (line, rest []byte) {
 		line, rest = cutLine(b)
@@ -89,7 +89,7 @@ func (d *descParser) parse(b []byte) {
 				*present = true
 			}
 			if one != nil {
-				d.keep(one, nil, line)
+				d.addValue(one, nil, line)
 			}
 		case list != nil:
 			for {
@@ -100,7 +100,7 @@ func (d *descParser) parse(b []byte) {
 				if line, b = cutLine(b); len(line) == 0 {
 					break
 				}
-				d.keep(nil, list, line)
+				d.addValue(nil, list, line)
 			}
 		}
 	}
@@ -120,7 +120,7 @@ func (d *descParser) destination(key []byte) (one *string, list *[]string, prese
 	case "%BASE%":
 		one = &p.Base
 	case "%DESC%":
-		one, present = &p.Desc, &extras.desc
+		one, present = &p.Desc, &extras.hasDesc
 	case "%URL%":
 		one = &p.URL
 	case "%ARCH%":
@@ -134,11 +134,11 @@ func (d *descParser) destination(key []byte) (one *string, list *[]string, prese
 	case "%ISIZE%":
 		one = &extras.isize
 	case "%MD5SUM%":
-		present = &extras.md5
+		present = &extras.hasMD5
 	case "%SHA256SUM%":
-		one, present = &p.SHA256, &extras.sha256
+		one, present = &p.SHA256, &extras.hasSHA256
 	case "%PGPSIG%":
-		present = &extras.pgp
+		present = &extras.hasPGP
 	case "%GROUPS%":
 		list = &p.Groups
 	case "%LICENSE%":
@@ -176,21 +176,21 @@ func cutLine(b []byte) (line, rest []byte) {
 func (d *descParser) finish() (p *wire.Package, ok bool) {
 	extras := &d.extras
 	p = &d.pkg
-	text := string(d.text)
+	text := string(d.valueText)
 	for _, v := range d.values {
-		if s := text[v.from:v.to]; v.one != nil {
-			*v.one = s
+		if s := text[v.from:v.to]; v.stringDest != nil {
+			*v.stringDest = s
 		} else {
-			*v.list = append(*v.list, s)
+			*v.listDest = append(*v.listDest, s)
 		}
 	}
 	p.Name, p.Version, ok = splitEntry(extras.dir)
-	p.EmptyDesc = extras.desc && p.Desc == ""
+	p.EmptyDesc = extras.hasDesc && p.Desc == ""
 	p.CSize, p.ISize, p.BuildDate = parseSize(extras.csize), parseSize(extras.isize), localInt(extras.buildDate)
 	for _, v := range [...]struct {
 		present bool
 		name    string
-	}{{extras.md5, "md5"}, {extras.sha256, "sha256"}, {extras.pgp, "pgp"}} {
+	}{{extras.hasMD5, "md5"}, {extras.hasSHA256, "sha256"}, {extras.hasPGP, "pgp"}} {
 		if v.present {
 			p.Validation = append(p.Validation, v.name)
 		}

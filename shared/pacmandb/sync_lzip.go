@@ -13,7 +13,7 @@ import (
 // lzipReader reads one member of an lzip file. A member has a header of six bytes, an LZMA stream with an end mark, and
 // a trailer with checksum and sizes (draft-diaz-lzip).
 type lzipReader struct {
-	count *lzipCounter
+	input *lzipCounter
 	lzma  io.Reader
 	sum   uint32
 	size  uint64
@@ -24,9 +24,9 @@ var errLZIP = errors.New("lzip: invalid member header")
 // lzipCounter is the input of package lzma: first a header in the format that package lzma expects, and then the stream
 // of the member. It counts the bytes of the stream, and never reads ahead, because the trailer follows the stream.
 type lzipCounter struct {
-	header []byte
-	in     *bufio.Reader
-	read   uint64
+	header    []byte
+	in        *bufio.Reader
+	bytesRead uint64
 }
 
 func (c *lzipCounter) ReadByte() (byte, error) {
@@ -37,7 +37,7 @@ func (c *lzipCounter) ReadByte() (byte, error) {
 	}
 	b, err := c.in.ReadByte()
 	if err == nil {
-		c.read++
+		c.bytesRead++
 	}
 	return b, err
 }
@@ -52,10 +52,10 @@ func (c *lzipCounter) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-const lzipHeader, lzipTrailer = 6, 20
+const lzipHeaderSize, lzipTrailerSize = 6, 20
 
 func newLzipReader(in *bufio.Reader) (*lzipReader, error) {
-	head, err := in.Peek(lzipHeader)
+	head, err := in.Peek(lzipHeaderSize)
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +65,11 @@ func newLzipReader(in *bufio.Reader) (*lzipReader, error) {
 	if string(head[:4]) != "LZIP" || head[4] != 1 || code&0x1f < 12 || code&0x1f > 29 {
 		return nil, errLZIP
 	}
-	_, _ = in.Discard(lzipHeader)
+	_, _ = in.Discard(lzipHeaderSize)
 	header := binary.LittleEndian.AppendUint32([]byte{0x5d}, dictionary)
 	header = binary.LittleEndian.AppendUint64(header, 1<<64-1) // all bits of the size are set: it is unknown, and the stream has an end mark
-	l := &lzipReader{count: &lzipCounter{header: header, in: in}}
-	l.lzma, err = lzma.ReaderConfig{DictCap: maxWindow}.NewReader(l.count)
+	l := &lzipReader{input: &lzipCounter{header: header, in: in}}
+	l.lzma, err = lzma.ReaderConfig{DictCap: maxWindow}.NewReader(l.input)
 	return l, err
 }
 
@@ -78,22 +78,22 @@ func (l *lzipReader) Read(p []byte) (int, error) {
 	l.sum = crc32.Update(l.sum, crc32.IEEETable, p[:n])
 	l.size += uint64(n)
 	if err == io.EOF {
-		err = l.end()
+		err = l.checkTrailer()
 	}
 	return n, err
 }
 
-// end checks the trailer. It returns io.EOF if the trailer is correct.
-func (l *lzipReader) end() error {
-	trailer, err := l.count.in.Peek(lzipTrailer)
+// checkTrailer checks the trailer. It returns io.EOF if the trailer is correct.
+func (l *lzipReader) checkTrailer() error {
+	trailer, err := l.input.in.Peek(lzipTrailerSize)
 	if err != nil {
 		return unexpectedEnd(err)
 	}
 	if binary.LittleEndian.Uint32(trailer) != l.sum || binary.LittleEndian.Uint64(trailer[4:]) != l.size ||
-		binary.LittleEndian.Uint64(trailer[12:]) != lzipHeader+l.count.read+lzipTrailer {
+		binary.LittleEndian.Uint64(trailer[12:]) != lzipHeaderSize+l.input.bytesRead+lzipTrailerSize {
 		return errors.New("lzip: wrong checksum or size")
 	}
-	_, _ = l.count.in.Discard(lzipTrailer)
+	_, _ = l.input.in.Discard(lzipTrailerSize)
 	return io.EOF
 }
 

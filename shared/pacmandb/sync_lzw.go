@@ -10,24 +10,24 @@ import (
 // most 16 bits. The codes are written in groups of eight; if the number of bits changes, the rest of the group is
 // padding. Package compress/lzw cannot read this format: it has another bit order and other rules.
 type lzwReader struct {
-	in       *bufio.Reader
-	maxWidth uint // the largest number of bits of a code
-	blocks   bool // code 256 means that the table is cleared
+	in           *bufio.Reader
+	maxWidth     uint // the largest number of bits of a code
+	hasClearCode bool // code 256 means that the table is cleared
 
-	width       uint   // the current number of bits of a code
-	next        int    // the code of the next entry of the table
-	group       []byte // a group of eight codes, or fewer at the end of the file
-	at          uint   // how many bits of group have been read
-	old         int    // the previous code; -1 if there is none
-	first       byte   // the first byte of the output of the previous code
-	prefix      [1 << 16]uint16
-	suffix      [1 << 16]byte
-	stack, rest []byte
+	width         uint   // the current number of bits of a code
+	next          int    // the code of the next entry of the table
+	group         []byte // a group of eight codes, or fewer at the end of the file
+	at            uint   // how many bits of group have been read
+	old           int    // the previous code; -1 if there is none
+	prevFirstByte byte   // the first byte of the output of the previous code
+	prefix        [1 << 16]uint16
+	suffix        [1 << 16]byte
+	stack, rest   []byte
 }
 
 const (
-	lzwClear = 256
-	lzwStart = 9 // the number of bits of the first codes
+	lzwClear      = 256
+	lzwStartWidth = 9 // the number of bits of the first codes
 )
 
 var errLZW = errors.New("not valid compress (.Z) data")
@@ -37,11 +37,11 @@ func newLZWReader(in *bufio.Reader) (*lzwReader, error) {
 	if _, err := io.ReadFull(in, head[:]); err != nil {
 		return nil, unexpectedEnd(err)
 	}
-	l := &lzwReader{in: in, maxWidth: uint(head[2] & 0x1f), blocks: head[2]&0x80 != 0, width: lzwStart, next: lzwClear, old: -1}
-	if l.maxWidth < lzwStart || l.maxWidth > 16 || head[2]&0x60 != 0 {
+	l := &lzwReader{in: in, maxWidth: uint(head[2] & 0x1f), hasClearCode: head[2]&0x80 != 0, width: lzwStartWidth, next: lzwClear, old: -1}
+	if l.maxWidth < lzwStartWidth || l.maxWidth > 16 || head[2]&0x60 != 0 {
 		return nil, errLZW
 	}
-	if l.blocks {
+	if l.hasClearCode {
 		l.next++
 	}
 	for i := range 256 {
@@ -50,8 +50,8 @@ func newLZWReader(in *bufio.Reader) (*lzwReader, error) {
 	return l, nil
 }
 
-// code reads the next code. It returns io.EOF if fewer bits are left than a code has.
-func (l *lzwReader) code() (int, error) {
+// readCode reads the next code. It returns io.EOF if fewer bits are left than a code has.
+func (l *lzwReader) readCode() (int, error) {
 	if l.next > 1<<l.width-1 && l.width < l.maxWidth {
 		l.width++
 		l.group = l.group[:0] // the rest of the group is padding
@@ -89,20 +89,20 @@ func (l *lzwReader) Read(p []byte) (int, error) {
 
 // step reads the next code and sets l.rest to its output: the bytes for which the code stands.
 func (l *lzwReader) step() error {
-	code, err := l.code()
+	code, err := l.readCode()
 	if err != nil {
 		return err
 	}
-	if code == lzwClear && l.blocks {
-		l.width, l.next, l.old, l.group = lzwStart, lzwClear+1, -1, l.group[:0]
+	if code == lzwClear && l.hasClearCode {
+		l.width, l.next, l.old, l.group = lzwStartWidth, lzwClear+1, -1, l.group[:0]
 		return nil
 	}
 	if l.old < 0 {
 		if code > 0xff {
 			return errLZW
 		}
-		l.old, l.first = code, byte(code)
-		l.stack = append(l.stack[:0], l.first)
+		l.old, l.prevFirstByte = code, byte(code)
+		l.stack = append(l.stack[:0], l.prevFirstByte)
 		l.rest = l.stack
 		return nil
 	}
@@ -118,7 +118,7 @@ func (l *lzwReader) step() error {
 	case code > l.next, code == l.next && l.next == 1<<l.maxWidth:
 		return errLZW
 	case code == l.next: // the code of the table entry that is added below
-		push(l.first)
+		push(l.prevFirstByte)
 		c = l.old
 	}
 	for c > 0xff {
@@ -128,11 +128,11 @@ func (l *lzwReader) step() error {
 		push(l.suffix[c])
 		c = int(l.prefix[c])
 	}
-	l.first = byte(c)
-	push(l.first)
+	l.prevFirstByte = byte(c)
+	push(l.prevFirstByte)
 	l.rest = l.stack[at+1:]
 	if l.next < 1<<l.maxWidth {
-		l.prefix[l.next], l.suffix[l.next] = uint16(l.old), l.first
+		l.prefix[l.next], l.suffix[l.next] = uint16(l.old), l.prevFirstByte
 		l.next++
 	}
 	l.old = code

@@ -135,7 +135,7 @@ func TestSync_ImpossibleName(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, gzipped(t, archive(t, slices.Concat(odd, dash, good())...)), 0o644))
 	f, got, err := read(t, path, "t")
 	require.NoError(t, err)
-	require.Zero(t, f.LeftOut)
+	require.Zero(t, f.LeftOutCount)
 	require.Len(t, f.Warnings, len(odd))
 	require.Equal(t, `entry "$(id)-1-1" has a name that no package can have`, f.Warnings[0])
 	require.Len(t, got, 1+len(odd)+len(dash))

@@ -15,24 +15,24 @@ import (
 
 // syncReader reads one database.
 type syncReader struct {
-	repo   string
-	out    *SyncFile
-	visit  func(*wire.Package) error
-	limits limits
-	desc   descParser
+	repo      string
+	out       *SyncFile
+	onPackage func(*wire.Package) error
+	limits    limits
+	parser    descParser
 
 	dir []byte // the directory, in the archive, of the current package; empty before the first package
 
-	// seen contains the hashes, made with seed, of the names of all packages that were passed to the function visit. The
+	// seen contains the hashes, made with seed, of the names of all packages that were passed to the callback onPackage. The
 	// field seen is used only if packages are not kept in memory.
 	seed maphash.Seed
 	seen map[uint64]struct{}
 
-	// If hold is true, all packages are kept in memory until the end of the database.
-	hold      bool
+	// If holdAll is true, all packages are kept in memory until the end of the database.
+	holdAll   bool
 	held      map[string]*heldPackage // the key is the name of the package
 	order     []*heldPackage          // all packages, in the order in which they were found
-	at        *heldPackage            // the current package
+	current   *heldPackage            // the current package
 	heldBytes int64
 }
 
@@ -53,7 +53,7 @@ func (r *syncReader) read(ctx context.Context, src io.Reader) error {
 	p := startPipe(content, r.limits.bytes)
 	defer p.stop()
 	r.seed, r.seen, r.held = maphash.MakeSeed(), map[uint64]struct{}{}, map[string]*heldPackage{}
-	if err := r.packages(ctx, &tarReader{in: p, plain: plain}); err != nil {
+	if err := r.readPackages(ctx, &tarReader{in: p, needsEndMark: plain}); err != nil {
 		return err
 	}
 	// A decompressor may leave bytes unread, but the digest covers the whole file.
@@ -61,9 +61,9 @@ func (r *syncReader) read(ctx context.Context, src io.Reader) error {
 	return err
 }
 
-// packages passes all packages of the archive to the function visit. In databases made before pacman 5, each package
+// readPackages passes all packages of the archive to the callback onPackage. In databases made before pacman 5, each package
 // has two files; so in a stream, a package is complete only when a file in another directory follows.
-func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
+func (r *syncReader) readPackages(ctx context.Context, t *tarReader) error {
 	for {
 		path, size, err := t.next()
 		if err == io.EOF {
@@ -77,19 +77,19 @@ func (r *syncReader) packages(ctx context.Context, t *tarReader) error {
 			continue // skip other files, such as the file lists in a .files database
 		}
 		if len(dir) == 0 {
-			r.leftOut("%.200q is not in a directory and was left out", path)
+			r.recordLeftOut("%.200q is not in a directory and was left out", path)
 			continue
 		}
 		if err := r.begin(ctx, dir); err != nil {
 			return err
 		}
 		if size > int64(r.limits.desc) {
-			r.leftOut("entry %.200q has a %s of %d bytes, which was not read", dir, file, size)
+			r.recordLeftOut("entry %.200q has a %s of %d bytes, which was not read", dir, file, size)
 			continue
 		}
 		body, err := t.body(size)
 		if err == nil {
-			err = r.text(body)
+			err = r.addText(body)
 		}
 		if err != nil {
 			return err
@@ -103,13 +103,13 @@ func (r *syncReader) begin(ctx context.Context, dir []byte) error {
 	if string(r.dir) == string(dir) {
 		return nil
 	}
-	if r.hold {
+	if r.holdAll {
 		return r.beginHeld(ctx, dir)
 	}
 	if err := r.flush(ctx); err != nil {
 		return err
 	}
-	r.desc.begin(r.repo, dir)
+	r.parser.begin(r.repo, dir)
 	r.dir = append(r.dir[:0], dir...)
 	return nil
 }
@@ -133,20 +133,20 @@ func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 	} else if p.dir != string(dir) {
 		r.warn("entry %.200q has the same package name as %.200q and was added to that package", dir, p.dir)
 	}
-	r.at = p
+	r.current = p
 	return nil
 }
 
-// text adds the content of a file to the current package.
-func (r *syncReader) text(body []byte) error {
-	if !r.hold {
-		r.desc.parse(body)
+// addText adds the content of a file to the current package.
+func (r *syncReader) addText(body []byte) error {
+	if !r.holdAll {
+		r.parser.parse(body)
 		return nil
 	}
 	if r.heldBytes += int64(len(body)); r.heldBytes > r.limits.held {
 		return fmt.Errorf("%w: the files of a package are not next to each other, and all files together have more than %d MiB", sourcefile.ErrOversize, r.limits.held>>20)
 	}
-	r.at.texts = append(r.at.texts, bytes.Clone(body))
+	r.current.texts = append(r.current.texts, bytes.Clone(body))
 	return nil
 }
 
@@ -160,34 +160,34 @@ func splitPath(path []byte) (dir, file []byte) {
 	return dir, file
 }
 
-// flush passes the current package to the function visit or, if packages are kept in memory, all packages.
+// flush passes the current package to the callback onPackage or, if packages are kept in memory, all packages.
 func (r *syncReader) flush(ctx context.Context) error {
 	for _, p := range r.order {
-		r.desc.begin(r.repo, []byte(p.dir))
+		r.parser.begin(r.repo, []byte(p.dir))
 		for _, text := range p.texts {
-			r.desc.parse(text)
+			r.parser.parse(text)
 		}
 		if err := r.passOn(ctx, p.dir); err != nil {
 			return err
 		}
 	}
-	if r.hold || len(r.dir) == 0 {
+	if r.holdAll || len(r.dir) == 0 {
 		return nil
 	}
 	return r.passOn(ctx, string(r.dir))
 }
 
-// passOn passes the package in r.desc to the function visit, unless the package has to be left out.
+// passOn passes the package in r.parser to the callback onPackage, unless the package has to be left out.
 func (r *syncReader) passOn(ctx context.Context, dir string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	p, ok := r.desc.finish()
+	p, ok := r.parser.finish()
 	if !ok {
-		r.leftOut("entry %.200q is not named name-version-release and was left out", dir)
+		r.recordLeftOut("entry %.200q is not named name-version-release and was left out", dir)
 		return nil
 	}
-	if !r.hold {
+	if !r.holdAll {
 		key := maphash.String(r.seed, p.Name)
 		if _, again := r.seen[key]; again {
 			return errScattered
@@ -195,12 +195,12 @@ func (r *syncReader) passOn(ctx context.Context, dir string) error {
 		r.seen[key] = struct{}{}
 	}
 	r.examine(dir, p)
-	if r.out.Packages == r.limits.packages {
+	if r.out.PackageCount == r.limits.packages {
 		return fmt.Errorf("%w: it has more than %d packages", sourcefile.ErrOversize, r.limits.packages)
 	}
-	r.out.Packages++
-	if err := r.visit(p); err != nil {
-		return sourcefile.FromCaller(err)
+	r.out.PackageCount++
+	if err := r.onPackage(p); err != nil {
+		return sourcefile.MarkCallerError(err)
 	}
 	return nil
 }
@@ -208,9 +208,9 @@ func (r *syncReader) passOn(ctx context.Context, dir string) error {
 // examine adds a warning for each problem for which pacman would print a warning, and for some that pacman does not
 // report.
 func (r *syncReader) examine(dir string, p *wire.Package) {
-	extras := &r.desc.extras
+	extras := &r.parser.extras
 	switch {
-	case extras.files == 0: // the desc was too large, which has already been reported
+	case extras.fileCount == 0: // the desc was too large, which has already been reported
 	case extras.truncated:
 		r.warn("entry %.200q has a desc that ends too early", dir)
 	case extras.name == "":
@@ -220,7 +220,7 @@ func (r *syncReader) examine(dir string, p *wire.Package) {
 	case extras.name != p.Name, extras.version != p.Version:
 		r.warn("entry %.200q has the desc of %.200q %.200q", dir, extras.name, extras.version)
 	}
-	if !wire.PossibleName(p.Name) {
+	if !wire.IsPossibleName(p.Name) {
 		r.warn("entry %.200q has a name that no package can have", dir)
 	}
 	if strings.HasPrefix(p.Filename, ".") || strings.Contains(p.Filename, "/") {
@@ -229,10 +229,10 @@ func (r *syncReader) examine(dir string, p *wire.Package) {
 	}
 }
 
-// leftOut counts an entry that is left out completely or in part. It stores the reason for the first such entry.
-func (r *syncReader) leftOut(format string, args ...any) {
-	if r.out.LeftOut++; r.out.LeftOut == 1 {
-		r.out.FirstLeftOut = fmt.Sprintf(format, args...)
+// recordLeftOut counts an entry that is left out completely or in part. It stores the reason for the first such entry.
+func (r *syncReader) recordLeftOut(format string, args ...any) {
+	if r.out.LeftOutCount++; r.out.LeftOutCount == 1 {
+		r.out.FirstLeftOutReason = fmt.Sprintf(format, args...)
 	}
 	r.warn(format, args...)
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// The decompressor may be up to pipeBlocks blocks ahead of the parser. A block and its parsed form fit into the
+// The decompressor may be up to pipeBlockCount blocks ahead of the parser. A block and its parsed form fit into the
 // second-level cache of a processor.
 const (
-	pipeBlock  = 128 << 10
-	pipeBlocks = 4
+	pipeBlockSize  = 128 << 10
+	pipeBlockCount = 4
 )
 
 // pipe passes decompressed content, which a goroutine produces, to the parser.
@@ -29,11 +29,11 @@ type pipe struct {
 // startPipe starts a goroutine that reads content. If content has more than limit bytes, the pipe ends with an error.
 func startPipe(content io.Reader, limit int64) *pipe {
 	p := &pipe{
-		full: make(chan []byte, pipeBlocks),
-		free: make(chan []byte, pipeBlocks),
+		full: make(chan []byte, pipeBlockCount),
+		free: make(chan []byte, pipeBlockCount),
 		quit: make(chan struct{}),
 	}
-	for range pipeBlocks {
+	for range pipeBlockCount {
 		p.free <- nil
 	}
 	go p.fill(content, limit)
@@ -63,7 +63,7 @@ func (p *pipe) fill(content io.Reader, limit int64) {
 		case block = <-p.free:
 		}
 		if block == nil {
-			block = make([]byte, pipeBlock)
+			block = make([]byte, pipeBlockSize)
 		}
 		n := 0
 		for n < len(block) && p.err == nil {
@@ -78,7 +78,7 @@ func (p *pipe) fill(content io.Reader, limit int64) {
 		p.full <- block[:n] // never blocks, because the channel has room for all blocks
 	}
 	if p.err != io.EOF {
-		p.err = streamError(p.err)
+		p.err = convertStreamError(p.err)
 	}
 }
 
@@ -86,7 +86,7 @@ func (p *pipe) fill(content io.Reader, limit int64) {
 func (p *pipe) next() error {
 	for len(p.rest) == 0 {
 		if p.block != nil {
-			p.free <- p.block[:pipeBlock]
+			p.free <- p.block[:pipeBlockSize]
 			p.block = nil
 		}
 		block, ok := <-p.full

@@ -24,13 +24,13 @@ const (
 // tarReader supports the old, ustar, pax and GNU formats, but not sparse files. It checks the checksum of each header.
 type tarReader struct {
 	in *pipe
-	// plain means that the archive must have an end mark, because nothing else shows whether the archive is complete:
+	// needsEndMark means that the archive must have an end mark, because nothing else shows whether the archive is complete:
 	// see decompress.
-	plain bool
+	needsEndMark bool
 
-	began   bool
-	pending int64  // the number of unread bytes of the last entry and its padding
-	name    []byte // the name of the current entry; the next entry overwrites it
+	sawHeader bool
+	pending   int64  // the number of unread bytes of the last entry and its padding
+	name      []byte // the name of the current entry; the next entry overwrites it
 }
 
 // next goes to the next regular file of the archive and returns its name and size. The name is valid until next is
@@ -55,7 +55,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 		switch kind {
 		case 'x', 'L':
 			t.pending = padded(size)
-			extra, err := t.extra(size)
+			extra, err := t.readExtra(size)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -103,8 +103,8 @@ func (t *tarReader) body(size int64) ([]byte, error) {
 	return b, err
 }
 
-// extra returns the content of an entry that only has the attributes or the long name of the next entry.
-func (t *tarReader) extra(size int64) ([]byte, error) {
+// readExtra returns the content of an entry that only has the attributes or the long name of the next entry.
+func (t *tarReader) readExtra(size int64) ([]byte, error) {
 	if size > maxTarExtra {
 		return nil, fmt.Errorf("%w: an entry of the archive has %d bytes of attributes", sourcefile.ErrOversize, size)
 	}
@@ -114,10 +114,10 @@ func (t *tarReader) extra(size int64) ([]byte, error) {
 // header returns the next header. At the end of the archive it reads the remaining bytes and returns io.EOF.
 func (t *tarReader) header() ([]byte, error) {
 	h, err := t.in.readBytes(tarBlock)
-	if err == io.EOF && (t.plain || !t.began) {
+	if err == io.EOF && (t.needsEndMark || !t.sawHeader) {
 		return nil, sourcefile.ErrTruncated
 	}
-	if err == sourcefile.ErrTruncated && t.plain && !t.began {
+	if err == sourcefile.ErrTruncated && t.needsEndMark && !t.sawHeader {
 		return nil, ErrNotDatabase // the file is too short for an archive
 	}
 	if err != nil {
@@ -137,9 +137,9 @@ func (t *tarReader) header() ([]byte, error) {
 	want, ok := tarNumber(h[148:156])
 	switch {
 	case ok && uint64(want) == sum:
-		t.began = true
+		t.sawHeader = true
 		return h, nil
-	case t.began:
+	case t.sawHeader:
 		return nil, fmt.Errorf("%w: an archive header has a wrong checksum", sourcefile.ErrDamaged)
 	}
 	return nil, ErrNotDatabase

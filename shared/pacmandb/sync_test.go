@@ -29,7 +29,7 @@ import (
 // corpusDatabases returns the corpus' databases in Arch's order.
 func corpusDatabases(t testing.TB) []RepoFile {
 	t.Helper()
-	files, err := SyncRepos(corpus.Shared(t), nil)
+	files, err := ListRepoFiles(corpus.SharedDBPath(t), nil)
 	require.NoError(t, err)
 	require.Len(t, files, 3)
 	return files
@@ -117,7 +117,7 @@ func TestReadSync_Corpus(t *testing.T) {
 		want, descBytes := plainSync(t, db.Path, db.Name)
 		require.Equal(t, want, got)
 		require.Empty(t, f.Warnings)
-		require.Equal(t, len(want), f.Packages)
+		require.Equal(t, len(want), f.PackageCount)
 		require.Equal(t, descBytes, f.DescBytes)
 		raw, err := os.ReadFile(db.Path)
 		require.NoError(t, err)
@@ -126,7 +126,7 @@ func TestReadSync_Corpus(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, sourcefile.StampOf(fi), f.Stamp)
 		require.Equal(t, fi.Size(), f.Stamp.Size)
-		total += f.Packages
+		total += f.PackageCount
 	}
 	require.Equal(t, 3568, total)
 }
@@ -194,7 +194,7 @@ func readBytes(t testing.TB, b []byte, bounds limits) (SyncFile, []wire.Package,
 func readBytesAs(t testing.TB, b []byte, repo string, bounds limits) (SyncFile, []wire.Package, error) {
 	var out SyncFile
 	var all []wire.Package
-	r := syncReader{repo: repo, out: &out, limits: bounds, visit: func(p *wire.Package) error {
+	r := syncReader{repo: repo, out: &out, limits: bounds, onPackage: func(p *wire.Package) error {
 		all = append(all, clonePackage(p))
 		return nil
 	}}
@@ -283,7 +283,7 @@ func TestReadSync_NotAFile(t *testing.T) {
 	require.NoError(t, os.Symlink(store(t, database(t)), link))
 	f, _, err := read(t, link, "t")
 	require.NoError(t, err, "pacman follows links")
-	require.Equal(t, 2, f.Packages)
+	require.Equal(t, 2, f.PackageCount)
 
 	if os.Geteuid() != 0 {
 		require.NoError(t, os.Chmod(link, 0))
@@ -350,8 +350,8 @@ func TestReadSync_Limits(t *testing.T) {
 	f, all, err := readBytes(t, big, bounds)
 	require.NoError(t, err)
 	require.Equal(t, []string{`entry "a-1-1" has a desc of 5034 bytes, which was not read`}, f.Warnings)
-	require.Equal(t, 1, f.LeftOut)
-	require.Equal(t, f.Warnings[0], f.FirstLeftOut)
+	require.Equal(t, 1, f.LeftOutCount)
+	require.Equal(t, f.Warnings[0], f.FirstLeftOutReason)
 	require.Equal(t, []wire.Package{{Repo: "t", Name: "a", Version: "1-1"}, {Repo: "t", Name: "b", Version: "1-1"}}, all)
 }
 
@@ -371,7 +371,7 @@ func TestReadSync_Held(t *testing.T) {
 	}
 	scattered := archive(t, file{"a-1-1/desc", desc("a", "1-1")}, file{"b-1-1/desc", desc("b", "1-1")}, file{"a-1-1/depends", "%DEPENDS%\nb\n\n"})
 	var out SyncFile
-	r := syncReader{repo: "t", out: &out, limits: syncLimits, hold: true}
+	r := syncReader{repo: "t", out: &out, limits: syncLimits, holdAll: true}
 	r.limits.held = 30
 	require.ErrorIs(t, r.read(t.Context(), bytes.NewReader(scattered)), sourcefile.ErrOversize)
 }
@@ -442,7 +442,7 @@ func TestReadSync_NoPackages(t *testing.T) {
 			f, all, err := read(t, store(t, b), "t")
 			require.NoError(t, err)
 			require.Empty(t, all)
-			require.Zero(t, f.Packages)
+			require.Zero(t, f.PackageCount)
 			require.NotZero(t, f.SHA256)
 		})
 	}

@@ -30,10 +30,10 @@ const maxLayers = 4
 
 // codec describes how to detect and read a compression.
 type codec struct {
-	// is reports whether a file that begins with the bytes start has this compression. In a short file, the parameter
+	// detect reports whether a file that begins with the bytes start has this compression. In a short file, the parameter
 	// start is the whole file.
-	is   func(start []byte) bool
-	open func(*bufio.Reader) (io.ReadCloser, error)
+	detect func(start []byte) bool
+	open   func(*bufio.Reader) (io.ReadCloser, error)
 	// unchecked means that the format has neither a checksum nor an end mark that shows whether the content is
 	// complete.
 	unchecked bool
@@ -41,33 +41,33 @@ type codec struct {
 
 // codecs are the compressions that repo-add writes and that libarchive reads without another program.
 var codecs = []codec{
-	{is: begins("\x1f\x8b"), open: openGzip},
-	{is: isZstd, open: openZstd},
-	{is: begins("\xfd7zXZ\x00"), open: func(in *bufio.Reader) (io.ReadCloser, error) {
+	{detect: magicMatcher("\x1f\x8b"), open: openGzip},
+	{detect: isZstd, open: openZstd},
+	{detect: magicMatcher("\xfd7zXZ\x00"), open: func(in *bufio.Reader) (io.ReadCloser, error) {
 		r, err := xz.NewReader(in, maxWindow)
 		return io.NopCloser(r), err
 	}},
-	{is: begins("BZh"), open: func(in *bufio.Reader) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(in)), nil }},
-	{is: isLZ4, open: openLZ4},
-	{is: begins("LZIP"), open: func(in *bufio.Reader) (io.ReadCloser, error) {
+	{detect: magicMatcher("BZh"), open: func(in *bufio.Reader) (io.ReadCloser, error) { return io.NopCloser(bzip2.NewReader(in)), nil }},
+	{detect: isLZ4, open: openLZ4},
+	{detect: magicMatcher("LZIP"), open: func(in *bufio.Reader) (io.ReadCloser, error) {
 		return newStreams(in, func() (io.Reader, error) { return newLzipReader(in) })
 	}},
-	{is: begins("\x1f\x9d"), unchecked: true, open: func(in *bufio.Reader) (io.ReadCloser, error) {
+	{detect: magicMatcher("\x1f\x9d"), unchecked: true, open: func(in *bufio.Reader) (io.ReadCloser, error) {
 		r, err := newLZWReader(in)
 		return io.NopCloser(r), err
 	}},
-	{is: isLZMA, open: func(in *bufio.Reader) (io.ReadCloser, error) {
+	{detect: isLZMA, open: func(in *bufio.Reader) (io.ReadCloser, error) {
 		r, err := lzma.ReaderConfig{DictCap: maxWindow}.NewReader(in)
 		return io.NopCloser(r), err
 	}},
 }
 
-func begins(magic string) func([]byte) bool {
+func magicMatcher(magic string) func([]byte) bool {
 	return func(start []byte) bool { return len(start) >= len(magic) && string(start[:len(magic)]) == magic }
 }
 
 func isZstd(start []byte) bool {
-	return begins("\x28\xb5\x2f\xfd")(start) ||
+	return magicMatcher("\x28\xb5\x2f\xfd")(start) ||
 		len(start) >= 4 && start[0]&0xf0 == 0x50 && string(start[1:4]) == "\x2a\x4d\x18" // the first frame that pzstd writes
 }
 
@@ -101,17 +101,17 @@ layers:
 		start, err := in.Peek(lzma.HeaderLen)
 		if err != nil && !errors.Is(err, io.EOF) {
 			_ = content.Close()
-			return nil, false, streamError(err)
+			return nil, false, convertStreamError(err)
 		}
 		for i := range codecs {
 			c := &codecs[i]
-			if !c.is(start) {
+			if !c.detect(start) {
 				continue
 			}
 			inner, err := c.open(in)
 			if err != nil {
 				_ = content.Close()
-				return nil, false, streamError(err)
+				return nil, false, convertStreamError(err)
 			}
 			content, plain = &layer{inner, content}, c.unchecked
 			in = bufio.NewReaderSize(content, 64<<10)
@@ -131,9 +131,9 @@ type layer struct {
 
 func (l *layer) Close() error { return errors.Join(l.ReadCloser.Close(), l.outer.Close()) }
 
-// streamError converts an error of a decompressor to an error of package sourcefile. Other errors are returned
+// convertStreamError converts an error of a decompressor to an error of package sourcefile. Other errors are returned
 // unchanged.
-func streamError(err error) error {
+func convertStreamError(err error) error {
 	var system *fs.PathError
 	var dictionary *lzma.ErrDictSize
 	switch {
@@ -151,7 +151,7 @@ func streamError(err error) error {
 
 // isLZ4 reports whether start is the start of an lz4 frame, in the present or the first (legacy) format.
 func isLZ4(start []byte) bool {
-	return begins("\x04\x22\x4d\x18")(start) || begins("\x02\x21\x4c\x18")(start)
+	return magicMatcher("\x04\x22\x4d\x18")(start) || magicMatcher("\x02\x21\x4c\x18")(start)
 }
 
 func openLZ4(in *bufio.Reader) (io.ReadCloser, error) {
@@ -190,9 +190,9 @@ func openGzip(in *bufio.Reader) (io.ReadCloser, error) {
 // streams reads compressed streams that follow each other in a file. Zeros after the last stream are ignored: some
 // programs add them, for example to fill a block of a tape.
 type streams struct {
-	in   *bufio.Reader
-	open func() (io.Reader, error)
-	one  io.Reader // the current stream; nil between two streams
+	in      *bufio.Reader
+	open    func() (io.Reader, error)
+	current io.Reader // the current stream; nil between two streams
 }
 
 func newStreams(in *bufio.Reader, open func() (io.Reader, error)) (io.ReadCloser, error) {
@@ -202,7 +202,7 @@ func newStreams(in *bufio.Reader, open func() (io.Reader, error)) (io.ReadCloser
 
 func (s *streams) Read(p []byte) (int, error) {
 	for {
-		if s.one == nil {
+		if s.current == nil {
 			next, err := s.in.Peek(1)
 			if err != nil {
 				return 0, err // io.EOF means that no stream follows
@@ -210,13 +210,13 @@ func (s *streams) Read(p []byte) (int, error) {
 			if next[0] == 0 {
 				return 0, io.EOF
 			}
-			if s.one, err = s.open(); err != nil {
+			if s.current, err = s.open(); err != nil {
 				return 0, unexpectedEnd(err)
 			}
 		}
-		n, err := s.one.Read(p)
+		n, err := s.current.Read(p)
 		if err == io.EOF {
-			s.one, err = nil, nil
+			s.current, err = nil, nil
 		}
 		if n > 0 || err != nil {
 			return n, err

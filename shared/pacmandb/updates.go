@@ -2,9 +2,9 @@ package pacmandb
 
 import "iter"
 
-// SyncFacts provides facts about the packages of the repositories for Updates and SplitForeign. The facts come from the
+// SyncLookup provides facts about the packages of the repositories for FindOutdated and SplitForeign. The facts come from the
 // databases or from an index. The parameter repo is the position of a repository in Config.Repos.
-type SyncFacts interface {
+type SyncLookup interface {
 	// Lookup returns the version of a package in a repository. The name must be the name of an installed package.
 	Lookup(repo int, name string) (version string, ok bool)
 	// Groups returns the groups of a package in a repository. Lookup must have found the package.
@@ -46,19 +46,19 @@ type Replacement struct {
 type Outdated struct {
 	// Updates are the updates in the output of pacman -Qu.
 	Updates []Update
-	// Newer are the packages whose installed version is newer than the version in the repository.
-	Newer []Update
+	// LocalNewer are the packages whose installed version is newer than the version in the repository.
+	LocalNewer []Update
 	// Replacements are packages that pacman -Su would replace. They are not part of the output of pacman -Qu.
 	Replacements []Replacement
 }
 
-// Updates compares the installed packages with the repositories of c.
+// FindOutdated compares the installed packages with the repositories of c.
 //
 // An installed package is compared only with the first repository that has a package of the same name, whatever the
 // Usage of that repository is. A package is ignored if it matches IgnorePkg, if a group with which it was installed
 // matches IgnoreGroup, or if its repository is not used for upgrades. Replacements are the replacements that pacman -Su
 // makes if each of its questions is answered with yes.
-func Updates(pkgs []*Installed, c *Config, facts SyncFacts) Outdated {
+func FindOutdated(pkgs []*Installed, c *Config, facts SyncLookup) Outdated {
 	var out Outdated
 	for _, p := range pkgs {
 		for i := range c.Repos {
@@ -67,12 +67,12 @@ func Updates(pkgs []*Installed, c *Config, facts SyncFacts) Outdated {
 				continue
 			}
 			u := Update{Name: p.Name, Installed: p.Version, Version: version, Repo: c.Repos[i].Name}
-			u.Ignored = !upgradable(c, i) || ignored(c, p.Name, p.Groups)
+			u.Ignored = !isUpgradeRepo(c, i) || isIgnored(c, p.Name, p.Groups)
 			switch order := Compare(version, p.Version); {
 			case order > 0:
 				out.Updates = append(out.Updates, u)
 			case order < 0:
-				out.Newer = append(out.Newer, u)
+				out.LocalNewer = append(out.LocalNewer, u)
 			}
 			break
 		}
@@ -81,13 +81,13 @@ func Updates(pkgs []*Installed, c *Config, facts SyncFacts) Outdated {
 	return out
 }
 
-func upgradable(c *Config, repo int) bool { return c.Repos[repo].Usage&UsageUpgrade != 0 }
+func isUpgradeRepo(c *Config, repo int) bool { return c.Repos[repo].Usage&UsageUpgrade != 0 }
 
-// Ignored reports whether an installed package matches IgnorePkg, or a group with which it was installed matches
+// IsIgnored reports whether an installed package matches IgnorePkg, or a group with which it was installed matches
 // IgnoreGroup.
-func Ignored(c *Config, p *Installed) bool { return ignored(c, p.Name, p.Groups) }
+func IsIgnored(c *Config, p *Installed) bool { return isIgnored(c, p.Name, p.Groups) }
 
-func ignored(c *Config, name string, groups []string) bool {
+func isIgnored(c *Config, name string, groups []string) bool {
 	for _, pattern := range c.IgnorePkg {
 		if globMatch(pattern, name) {
 			return true
@@ -103,11 +103,11 @@ func ignored(c *Config, name string, groups []string) bool {
 	return false
 }
 
-// candidate is a package with %REPLACES% that may replace another package.
-type candidate struct {
-	repo int
-	why  Depend
-	by   Replacer
+// replacementCandidate is a package with %REPLACES% that may replace another package.
+type replacementCandidate struct {
+	repo     int
+	replaces Depend
+	replacer Replacer
 }
 
 // replacements goes through the installed packages as alpm_sync_sysupgrade does. For each package it searches, in
@@ -115,17 +115,17 @@ type candidate struct {
 // name. Replacements are found by name and version, never by provides. A package that is chosen as a replacement or as
 // an update becomes a target. An installed package that is already a target is skipped, and a target comes from only
 // one repository.
-func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacement) {
-	candidates := map[string][]candidate{} // the key is the name of the package to replace
+func replacements(pkgs []*Installed, c *Config, facts SyncLookup) (out []Replacement) {
+	candidates := map[string][]replacementCandidate{} // the key is the name of the package to replace
 	replacers := map[string]bool{}
 	for i := range c.Repos {
-		if !upgradable(c, i) {
+		if !isUpgradeRepo(c, i) {
 			continue
 		}
 		for by := range facts.Replacers(i) {
 			for _, s := range by.Replaces {
 				d := ParseDepend(s)
-				candidates[d.Name] = append(candidates[d.Name], candidate{i, d, by})
+				candidates[d.Name] = append(candidates[d.Name], replacementCandidate{i, d, by})
 				replacers[by.Name] = true
 			}
 		}
@@ -137,10 +137,10 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 			continue // p is already a target, or p neither replaces a package nor is replaced
 		}
 		for i := range c.Repos {
-			if !upgradable(c, i) {
+			if !isUpgradeRepo(c, i) {
 				continue
 			}
-			found, chosen := replace(p, i, mine, c, targets)
+			found, chosen := repoReplacements(p, i, mine, c, targets)
 			out = append(out, found...)
 			for _, name := range chosen {
 				targets[name] = i
@@ -152,7 +152,7 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 			if !has {
 				continue
 			}
-			if Compare(version, p.Version) > 0 && !ignored(c, p.Name, p.Groups) && !ignored(c, p.Name, facts.Groups(i, p.Name)) {
+			if Compare(version, p.Version) > 0 && !isIgnored(c, p.Name, p.Groups) && !isIgnored(c, p.Name, facts.Groups(i, p.Name)) {
 				targets[p.Name] = i
 			}
 			break
@@ -161,20 +161,20 @@ func replacements(pkgs []*Installed, c *Config, facts SyncFacts) (out []Replacem
 	return out
 }
 
-// replace finds the packages in a repository that replace p. It returns the replacements (out), and the names of those
+// repoReplacements finds the packages in a repository that replace p. It returns the replacements (out), and the names of those
 // packages that become targets now (chosen). A package that already was a target can be in out, but not in chosen.
-func replace(p *Installed, repo int, candidates []candidate, c *Config, targets map[string]int) (out []Replacement, chosen []string) {
+func repoReplacements(p *Installed, repo int, candidates []replacementCandidate, c *Config, targets map[string]int) (out []Replacement, chosen []string) {
 	last := ""
 	for _, k := range candidates {
-		// If k.by.Name == last, the package k.by lists p twice in %REPLACES%.
-		if k.repo != repo || k.by.Name == last || !k.why.Allows(p.Version) {
+		// If k.replacer.Name == last, the package k.replacer lists p twice in %REPLACES%.
+		if k.repo != repo || k.replacer.Name == last || !k.replaces.Allows(p.Version) {
 			continue
 		}
-		last = k.by.Name
+		last = k.replacer.Name
 		r := Replacement{
 			Name: p.Name, Installed: p.Version,
-			By: k.by.Name, Version: k.by.Version, Repo: c.Repos[repo].Name,
-			Ignored: ignored(c, k.by.Name, k.by.Groups) || ignored(c, p.Name, p.Groups),
+			By: k.replacer.Name, Version: k.replacer.Version, Repo: c.Repos[repo].Name,
+			Ignored: isIgnored(c, k.replacer.Name, k.replacer.Groups) || isIgnored(c, p.Name, p.Groups),
 		}
 		from, is := targets[r.By]
 		switch {
@@ -193,7 +193,7 @@ func replace(p *Installed, repo int, candidates []candidate, c *Config, targets 
 
 // SplitForeign separates the packages that are in a repository of c, whatever the repository's Usage is, from all other
 // packages: pacman -Qn and -Qm.
-func SplitForeign(pkgs []*Installed, c *Config, facts SyncFacts) (native, foreign []*Installed) {
+func SplitForeign(pkgs []*Installed, c *Config, facts SyncLookup) (native, foreign []*Installed) {
 	for _, p := range pkgs {
 		found := false
 		for i := 0; i < len(c.Repos) && !found; i++ {

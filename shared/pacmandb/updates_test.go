@@ -120,7 +120,7 @@ func TestUpdates_Pacman(t *testing.T) {
 					o.repos[i].usage = strings.Fields(u)
 				}
 				l := mustRead(t, db.dir)
-				out := Updates(l.Packages, o.config(), o.facts(l))
+				out := FindOutdated(l.Packages, o.config(), o.facts(l))
 				require.Equal(t, o.run("-Qu"), joinLines(updateLines(out)))
 				native, foreign := SplitForeign(l.Packages, o.config(), o.facts(l))
 				require.Equal(t, o.lines("-Qnq"), names(native))
@@ -181,11 +181,11 @@ func TestUpdates_NewerHere(t *testing.T) {
 	db := updateCases(t)
 	o := newOracle(t, db.dir, "one", "two", "three")
 	l := mustRead(t, db.dir)
-	out := Updates(l.Packages, o.config(), o.facts(l))
+	out := FindOutdated(l.Packages, o.config(), o.facts(l))
 	require.Equal(t, []Update{
 		{Name: "epoch-here", Installed: "1:1-1", Version: "7-1", Repo: "one"},
 		{Name: "newer-here", Installed: "9-1", Version: "1-1", Repo: "one"},
-	}, out.Newer)
+	}, out.LocalNewer)
 }
 
 // TestGlobMatch_Pacman compares globMatch with the packages that pacman marks as ignored for a pattern in IgnorePkg.

@@ -13,10 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SystemDir is the data directory that all users share. SystemRuntimeDir is the runtime directory of the system-wide daemon,
+// SystemDataDir is the data directory that all users share. SystemRuntimeDir is the runtime directory of the system-wide daemon,
 // and SystemSocket is its socket.
 const (
-	SystemDir        = "/var/lib/omg"
+	SystemDataDir    = "/var/lib/omg"
 	SystemRuntimeDir = "/run/omg"
 	SystemSocket     = SystemRuntimeDir + "/omg.sock"
 )
@@ -28,12 +28,12 @@ type Env struct {
 	UID    int
 }
 
-// Process returns the environment of this process.
-func Process() Env { return Env{Getenv: os.Getenv, UID: os.Getuid()} }
+// ProcessEnv returns the environment of this process.
+func ProcessEnv() Env { return Env{Getenv: os.Getenv, UID: os.Getuid()} }
 
-// absolute returns the value of a variable if the value is an absolute path, and otherwise an empty string. According to the
+// absoluteVariable returns the value of a variable if the value is an absolute path, and otherwise an empty string. According to the
 // XDG base directory specification, relative paths must be ignored.
-func (e Env) absolute(name string) string {
+func (e Env) absoluteVariable(name string) string {
 	if v := e.Get(name); filepath.IsAbs(v) {
 		return v
 	}
@@ -49,28 +49,28 @@ func (e Env) Get(name string) string {
 }
 
 // DataDir returns the directory for omg's data: the value of a flag, otherwise $XDG_DATA_HOME/omg, otherwise
-// ~/.local/share/omg, otherwise (without HOME) SystemDir.
+// ~/.local/share/omg, otherwise (without HOME) SystemDataDir.
 func (e Env) DataDir(flag string) string {
 	if flag != "" {
 		return flag
 	}
-	if d := e.absolute("XDG_DATA_HOME"); d != "" {
+	if d := e.absoluteVariable("XDG_DATA_HOME"); d != "" {
 		return filepath.Join(d, "omg")
 	}
-	if d := e.absolute("HOME"); d != "" {
+	if d := e.absoluteVariable("HOME"); d != "" {
 		return filepath.Join(d, ".local", "share", "omg")
 	}
-	return SystemDir
+	return SystemDataDir
 }
 
 // SystemConfig is the configuration file for all users.
 const SystemConfig = "/etc/omg/config.toml"
 
-// Configs returns the paths of the configuration files in the order in which they must be read; a later file overrides an
+// ConfigFiles returns the paths of the configuration files in the order in which they must be read; a later file overrides an
 // earlier one. The first file is the one for all users. The second is the user's file in $XDG_CONFIG_HOME/omg or
-// ~/.config/omg; it is left out if the parameter system is set. If OMG_CONFIG is set, Configs returns only the path in
+// ~/.config/omg; it is left out if the parameter system is set. If OMG_CONFIG is set, ConfigFiles returns only the path in
 // OMG_CONFIG, and chosen is true.
-func (e Env) Configs(system bool) (files []string, chosen bool) {
+func (e Env) ConfigFiles(system bool) (files []string, chosen bool) {
 	if f := e.Get("OMG_CONFIG"); f != "" {
 		return []string{f}, true
 	}
@@ -78,10 +78,10 @@ func (e Env) Configs(system bool) (files []string, chosen bool) {
 	if system {
 		return files, false
 	}
-	if d := e.absolute("XDG_CONFIG_HOME"); d != "" {
+	if d := e.absoluteVariable("XDG_CONFIG_HOME"); d != "" {
 		return append(files, filepath.Join(d, "omg", "config.toml")), false
 	}
-	if d := e.absolute("HOME"); d != "" {
+	if d := e.absoluteVariable("HOME"); d != "" {
 		return append(files, filepath.Join(d, ".config", "omg", "config.toml")), false
 	}
 	return files, false
@@ -96,7 +96,7 @@ func (e Env) Socket(flag string) string {
 	if s := e.Get("OMG_SOCKET_PATH"); s != "" {
 		return s
 	}
-	if d := e.absolute("XDG_RUNTIME_DIR"); d != "" {
+	if d := e.absoluteVariable("XDG_RUNTIME_DIR"); d != "" {
 		return filepath.Join(d, "omg.sock")
 	}
 	return "/tmp/omg.sock"
@@ -113,32 +113,32 @@ func (e Env) Sockets(flag string) []string {
 	return []string{path, SystemSocket}
 }
 
-// Lock returns the path of the lock file that prevents a second daemon on the same socket. The file is in the directory of
+// LockFile returns the path of the lock file that prevents a second daemon on the same socket. The file is in the directory of
 // the socket, or in PrivateDir if the socket is directly in /tmp.
-func (e Env) Lock(socket string) string { return e.beside(socket, ".lock") }
+func (e Env) LockFile(socket string) string { return e.besideSocket(socket, ".lock") }
 
-// PID returns the path of the PID file of the daemon that listens on a socket. The file is in the same directory as the
+// PIDFile returns the path of the PIDFile file of the daemon that listens on a socket. The file is in the same directory as the
 // lock file.
-func (e Env) PID(socket string) string {
+func (e Env) PIDFile(socket string) string {
 	if filepath.Base(socket) == "omg.sock" {
-		return filepath.Join(e.besideDir(socket), "omgd.pid")
+		return filepath.Join(e.socketFilesDir(socket), "omgd.pid")
 	}
-	return e.beside(socket, ".pid")
+	return e.besideSocket(socket, ".pid")
 }
 
-// Status returns the path of the status file of the daemon that listens on a socket. Shell prompts read this file. It is
+// StatusFile returns the path of the status file of the daemon that listens on a socket. Shell prompts read this file. It is
 // in the same directory as the lock file.
-func (e Env) Status(socket string) string { return e.beside(socket, ".status") }
+func (e Env) StatusFile(socket string) string { return e.besideSocket(socket, ".status") }
 
-func (e Env) beside(socket, suffix string) string {
+func (e Env) besideSocket(socket, suffix string) string {
 	name := filepath.Base(socket)
 	if ext := filepath.Ext(name); ext == ".sock" {
 		name = name[:len(name)-len(ext)]
 	}
-	return filepath.Join(e.besideDir(socket), name+suffix)
+	return filepath.Join(e.socketFilesDir(socket), name+suffix)
 }
 
-func (e Env) besideDir(socket string) string {
+func (e Env) socketFilesDir(socket string) string {
 	dir := filepath.Dir(socket)
 	if abs, err := filepath.Abs(dir); err == nil {
 		dir = abs
@@ -153,9 +153,9 @@ func (e Env) besideDir(socket string) string {
 // must call MakePrivateDir before it writes to the directory.
 func (e Env) PrivateDir() string { return "/tmp/omg-" + strconv.Itoa(e.UID) }
 
-// UserIndexes returns the paths of index files, or of directories with index files, that the user chose with flags or, if
+// ChosenIndexPaths returns the paths of index files, or of directories with index files, that the user chose with flags or, if
 // there are no flags, with OMG_INDEX. It returns nil if the user chose none.
-func (e Env) UserIndexes(flags []string) []string {
+func (e Env) ChosenIndexPaths(flags []string) []string {
 	if len(flags) > 0 {
 		return flags
 	}
@@ -169,17 +169,17 @@ func (e Env) UserIndexes(flags []string) []string {
 // directory that all users share.
 func (e Env) DataDirs(flag string) []string {
 	path := e.DataDir(flag)
-	if path == SystemDir {
+	if path == SystemDataDir {
 		return []string{path}
 	}
-	return []string{path, SystemDir}
+	return []string{path, SystemDataDir}
 }
 
 // IndexDir returns the directory in a data directory in which omg keeps the index files and the journal of the AUR.
 func IndexDir(dataDir string) string { return filepath.Join(dataDir, "index") }
 
 // systemDirs are the directories of the system-wide daemon, whose owner is the user that the daemon runs as.
-var systemDirs = []string{SystemRuntimeDir, SystemDir}
+var systemDirs = []string{SystemRuntimeDir, SystemDataDir}
 
 // isSystemUser reports whether the system-wide daemon runs as the user uid. The user must own one of the directories dirs.
 // Only root can create these directories, so root has chosen the owner, usually with User= in the daemon's unit. A login
@@ -188,7 +188,7 @@ func isSystemUser(uid uint32, dirs []string) bool {
 	owns := func(dir string) bool {
 		var st unix.Stat_t
 		return unix.Lstat(dir, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Uid == uid &&
-			checkWay(filepath.Dir(dir), func(uid uint32) bool { return uid == 0 }) == nil
+			checkPathTrust(filepath.Dir(dir), func(uid uint32) bool { return uid == 0 }) == nil
 	}
 	return slices.ContainsFunc(dirs, owns) && uint64(uid) <= maxSystemUID(loginDefs)
 }
@@ -223,10 +223,10 @@ func (e Env) Trusts(uid uint32) bool {
 // ErrNotInstalled means that one of omg's programs is not installed in the expected directory.
 var ErrNotInstalled = errors.New("not installed")
 
-// Program returns the path of one of omg's programs. The program must be in the directory of the running program, or in
+// ProgramPath returns the path of one of omg's programs. The program must be in the directory of the running program, or in
 // lib/omg of the same prefix. Program ignores PATH and all other environment variables, because another user may control
 // the environment.
-func Program(name string) (string, error) {
+func ProgramPath(name string) (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", err

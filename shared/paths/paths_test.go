@@ -17,10 +17,10 @@ import (
 
 // TestMain sets the umask, so that other users cannot write the directories of the tests, which would not be trusted
 // otherwise. If the environment variable that the constant findProgram names is set, TestMain calls the function
-// Program instead of running the tests.
+// ProgramPath instead of running the tests.
 func TestMain(m *testing.M) {
 	if name := os.Getenv(findProgram); name != "" {
-		path, err := Program(name)
+		path, err := ProgramPath(name)
 		if err != nil {
 			os.Exit(1)
 		}
@@ -44,11 +44,11 @@ func TestDataDir(t *testing.T) {
 		"/x/omg":                {"", map[string]string{"XDG_DATA_HOME": "/x", "HOME": "/h"}},
 		"/h/.local/share/omg":   {"", map[string]string{"XDG_DATA_HOME": "relative", "HOME": "/h"}},
 		"/old/.local/share/omg": {"", map[string]string{"HOME": "/old"}},
-		SystemDir:               {"", map[string]string{"XDG_DATA_HOME": "x", "HOME": "y"}},
+		SystemDataDir:           {"", map[string]string{"XDG_DATA_HOME": "x", "HOME": "y"}},
 	} {
 		require.Equal(t, want, env(c.vars).DataDir(c.flag))
 	}
-	require.Equal(t, SystemDir, Env{}.DataDir(""))
+	require.Equal(t, SystemDataDir, Env{}.DataDir(""))
 }
 
 func TestSocket(t *testing.T) {
@@ -74,28 +74,28 @@ func TestBeside_Socket(t *testing.T) {
 		"/tmp/../tmp//x.sock":     {"/tmp/omg-1000/x.lock", "/tmp/omg-1000/x.pid", "/tmp/omg-1000/x.status"},
 		"/tmp/mine/x.sock":        {"/tmp/mine/x.lock", "/tmp/mine/x.pid", "/tmp/mine/x.status"},
 	} {
-		require.Equal(t, want, [3]string{e.Lock(socket), e.PID(socket), e.Status(socket)}, socket)
+		require.Equal(t, want, [3]string{e.LockFile(socket), e.PIDFile(socket), e.StatusFile(socket)}, socket)
 	}
 	t.Chdir("/tmp")
-	require.Equal(t, "/tmp/omg-1000/x.lock", e.Lock("x.sock"), "a relative path of the socket in /tmp")
+	require.Equal(t, "/tmp/omg-1000/x.lock", e.LockFile("x.sock"), "a relative path of the socket in /tmp")
 }
 
 func TestNamedIndexes(t *testing.T) {
 	e := env(map[string]string{"OMG_INDEX": "/a:/b", "HOME": "/h"})
-	require.Equal(t, []string{"f"}, e.UserIndexes([]string{"f"}), "the flag takes precedence over the variable")
-	require.Equal(t, []string{"/a", "/b"}, e.UserIndexes(nil))
-	require.Nil(t, env(map[string]string{"HOME": "/h"}).UserIndexes(nil), "omg's own")
-	require.Nil(t, env(map[string]string{"OMG_INDEX": ""}).UserIndexes(nil))
-	require.Nil(t, Env{}.UserIndexes(nil))
+	require.Equal(t, []string{"f"}, e.ChosenIndexPaths([]string{"f"}), "the flag takes precedence over the variable")
+	require.Equal(t, []string{"/a", "/b"}, e.ChosenIndexPaths(nil))
+	require.Nil(t, env(map[string]string{"HOME": "/h"}).ChosenIndexPaths(nil), "omg's own")
+	require.Nil(t, env(map[string]string{"OMG_INDEX": ""}).ChosenIndexPaths(nil))
+	require.Nil(t, Env{}.ChosenIndexPaths(nil))
 }
 
 // TestDataDirs checks that a program without a daemon also reads the indexes in the directory that all users share.
 func TestDataDirs(t *testing.T) {
 	e := env(map[string]string{"HOME": "/h"})
-	require.Equal(t, []string{"/h/.local/share/omg", SystemDir}, e.DataDirs(""))
-	require.Equal(t, []string{"d", SystemDir}, e.DataDirs("d"))
-	require.Equal(t, []string{SystemDir}, e.DataDirs(SystemDir))
-	require.Equal(t, []string{SystemDir}, Env{}.DataDirs(""))
+	require.Equal(t, []string{"/h/.local/share/omg", SystemDataDir}, e.DataDirs(""))
+	require.Equal(t, []string{"d", SystemDataDir}, e.DataDirs("d"))
+	require.Equal(t, []string{SystemDataDir}, e.DataDirs(SystemDataDir))
+	require.Equal(t, []string{SystemDataDir}, Env{}.DataDirs(""))
 }
 
 func TestConfigs(t *testing.T) {
@@ -114,7 +114,7 @@ func TestConfigs(t *testing.T) {
 		"of a relative home": {map[string]string{"HOME": "h"}, false, []string{SystemConfig}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			files, chosen := env(c.vars).Configs(c.system)
+			files, chosen := env(c.vars).ConfigFiles(c.system)
 			require.Equal(t, c.want, files)
 			require.Equal(t, c.chosen, chosen)
 		})
@@ -177,14 +177,14 @@ func TestMaxSystemUID(t *testing.T) {
 }
 
 func TestCheckParent(t *testing.T) {
-	self := Process()
+	self := ProcessEnv()
 	dir := t.TempDir()
 	for mode, ok := range map[fs.FileMode]bool{
 		0o700: true, 0o755: true, 0o777: false, 0o775: false, 0o757: false,
 		0o777 | fs.ModeSticky: true, 0o775 | fs.ModeSticky: true,
 	} {
 		require.NoError(t, os.Chmod(dir, mode))
-		err := self.CheckParent(dir)
+		err := self.CheckDirTrust(dir)
 		if ok {
 			require.NoError(t, err, "%v", mode)
 		} else {
@@ -192,44 +192,44 @@ func TestCheckParent(t *testing.T) {
 		}
 	}
 	require.NoError(t, os.Chmod(dir, 0o700))
-	require.NoError(t, self.CheckParent("/"), "root's")
+	require.NoError(t, self.CheckDirTrust("/"), "root's")
 	file := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	require.ErrorIs(t, self.CheckParent(file), unix.ENOTDIR)
-	require.ErrorIs(t, self.CheckParent(filepath.Join(dir, "none")), fs.ErrNotExist)
+	require.ErrorIs(t, self.CheckDirTrust(file), unix.ENOTDIR)
+	require.ErrorIs(t, self.CheckDirTrust(filepath.Join(dir, "none")), fs.ErrNotExist)
 }
 
 func TestCheckParent_OfAnotherUser(t *testing.T) {
 	need.Root(t)
-	self := Process()
+	self := ProcessEnv()
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o700))
 	require.NoError(t, os.Chown(dir, 12345, 12345))
-	require.ErrorIs(t, self.CheckParent(dir), ErrUntrusted)
-	require.NoError(t, Env{UID: 12345}.CheckParent(dir))
+	require.ErrorIs(t, self.CheckDirTrust(dir), ErrUntrusted)
+	require.NoError(t, Env{UID: 12345}.CheckDirTrust(dir))
 }
 
-// TestCheckWritten checks that CheckWritten, called by root, refuses a directory of another user and a path through a
+// TestCheckWritten checks that CheckRootWrites, called by root, refuses a directory of another user and a path through a
 // symlink of another user.
 func TestCheckWritten(t *testing.T) {
 	need.Root(t)
-	root, dir := Process(), t.TempDir()
-	require.NoError(t, root.CheckWritten(filepath.Join(dir, "new", "index")))
+	root, dir := ProcessEnv(), t.TempDir()
+	require.NoError(t, root.CheckRootWrites(filepath.Join(dir, "new", "index")))
 	userDir, link := filepath.Join(dir, "user"), filepath.Join(dir, "link")
 	require.NoError(t, os.Mkdir(userDir, 0o755))
 	require.NoError(t, os.Symlink("/etc", link))
-	require.NoError(t, root.CheckWritten(link), "the link belongs to root")
+	require.NoError(t, root.CheckRootWrites(link), "the link belongs to root")
 	for _, path := range []string{userDir, link} {
 		require.NoError(t, os.Lchown(path, 12345, 12345))
 	}
 	for _, path := range []string{userDir, filepath.Join(userDir, "new", "index"), link, filepath.Join(link, "new")} {
-		require.ErrorIs(t, root.CheckWritten(path), ErrUntrusted, path)
-		require.NoError(t, Env{UID: 12345}.CheckWritten(path))
+		require.ErrorIs(t, root.CheckRootWrites(path), ErrUntrusted, path)
+		require.NoError(t, Env{UID: 12345}.CheckRootWrites(path))
 	}
 }
 
 func TestMakePrivateDir(t *testing.T) {
-	self := Process()
+	self := ProcessEnv()
 	dir := filepath.Join(t.TempDir(), "omg-0")
 	for range 2 {
 		require.NoError(t, self.MakePrivateDir(dir))
@@ -252,11 +252,11 @@ func TestProgram_IsNotLookedForByPATH(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "omg-none"), nil, 0o755))
 	t.Setenv("PATH", dir)
-	_, err := Program("omg-none")
+	_, err := ProgramPath("omg-none")
 	require.ErrorIs(t, err, ErrNotInstalled)
 }
 
-// TestProgram_BesideTheRunningOne checks that Program finds programs in the directory of the running program and in lib/omg
+// TestProgram_BesideTheRunningOne checks that ProgramPath finds programs in the directory of the running program and in lib/omg
 // of the same prefix. The running program is a copy of the test binary.
 func TestProgram_BesideTheRunningOne(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
@@ -291,5 +291,5 @@ func TestProgram_BesideTheRunningOne(t *testing.T) {
 }
 
 // findProgram is the name of an environment variable. If the variable contains the name of a program, the test binary runs
-// no tests: it calls Program with this name and prints the path.
+// no tests: it calls ProgramPath with this name and prints the path.
 const findProgram = "OMG_TEST_FIND_PROGRAM"

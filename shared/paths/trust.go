@@ -14,9 +14,9 @@ import (
 // ErrUntrusted means that a user who is not trusted could have written or replaced a file.
 var ErrUntrusted = errors.New("not trusted")
 
-// CheckFile returns an error if a user who is not trusted could have written an open file: if the function trust rejects the
+// CheckFileTrust returns an error if a user who is not trusted could have written an open file: if the function trust rejects the
 // file's owner, or if the file's group or all users may write to the file.
-func CheckFile(st *unix.Stat_t, trust func(uid uint32) bool) error {
+func CheckFileTrust(st *unix.Stat_t, trust func(uid uint32) bool) error {
 	switch {
 	case !trust(st.Uid):
 		return fmt.Errorf("%w: it belongs to user %d", ErrUntrusted, st.Uid)
@@ -29,47 +29,47 @@ func CheckFile(st *unix.Stat_t, trust func(uid uint32) bool) error {
 // maxLinks is the number of symbolic links that the kernel follows in a path.
 const maxLinks = 40
 
-// CheckParent returns an error if a user other than this user and root could replace the directory dir or a file in it. All
+// CheckDirTrust returns an error if a user other than this user and root could replace the directory dir or a file in it. All
 // directories and symbolic links on the path from / to dir must belong to this user or root. The directories must not be
 // writable by their group or by all users, unless they are sticky.
-func (e Env) CheckParent(dir string) error {
-	return checkWay(dir, func(uid uint32) bool { return uid == 0 || int(uid) == e.UID })
+func (e Env) CheckDirTrust(dir string) error {
+	return checkPathTrust(dir, func(uid uint32) bool { return uid == 0 || int(uid) == e.UID })
 }
 
-// CheckReadDir is like CheckParent, for the directory of a file that is only read: directories and links on the path may
+// CheckReadDirTrust is like CheckDirTrust, for the directory of a file that is only read: directories and links on the path may
 // also belong to the system user.
-func (e Env) CheckReadDir(dir string) error { return checkWay(dir, e.Trusts) }
+func (e Env) CheckReadDirTrust(dir string) error { return checkPathTrust(dir, e.Trusts) }
 
-// CheckWritten returns an error if this process runs as root and would write into a directory that another user controls,
-// because that user could make root write to any file. If dir does not exist yet, CheckWritten checks the closest directory
-// above it that exists. If this process does not run as root, CheckWritten checks nothing.
-func (e Env) CheckWritten(dir string) error {
+// CheckRootWrites returns an error if this process runs as root and would write into a directory that another user controls,
+// because that user could make root write to any file. If dir does not exist yet, CheckRootWrites checks the closest directory
+// above it that exists. If this process does not run as root, CheckRootWrites checks nothing.
+func (e Env) CheckRootWrites(dir string) error {
 	if e.UID != 0 {
 		return nil
 	}
 	dir, err := filepath.Abs(dir)
 	for err == nil {
 		if _, missing := os.Lstat(dir); !errors.Is(missing, os.ErrNotExist) {
-			return e.CheckParent(dir)
+			return e.CheckDirTrust(dir)
 		}
 		dir = filepath.Dir(dir)
 	}
 	return err
 }
 
-func checkWay(dir string, trust func(uid uint32) bool) error {
+func checkPathTrust(dir string, trust func(uid uint32) bool) error {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return err
 	}
 	reached, links := "/", 0 // the path of the directory reached so far; no part of the path is a link
-	if _, err := checkStep(reached, trust); err != nil {
+	if _, err := checkPathElement(reached, trust); err != nil {
 		return err
 	}
-	for rest := parts(abs); len(rest) > 0; {
+	for rest := splitPath(abs); len(rest) > 0; {
 		next := filepath.Join(reached, rest[0]) // Join resolves "..", which is correct for a path without links
 		rest = rest[1:]
-		target, err := checkStep(next, trust)
+		target, err := checkPathElement(next, trust)
 		if err != nil {
 			return err
 		}
@@ -83,18 +83,18 @@ func checkWay(dir string, trust func(uid uint32) bool) error {
 		if filepath.IsAbs(target) {
 			reached = "/"
 		}
-		rest = slices.Concat(parts(target), rest)
+		rest = slices.Concat(splitPath(target), rest)
 	}
 	return nil
 }
 
-func parts(path string) []string {
+func splitPath(path string) []string {
 	return slices.DeleteFunc(strings.Split(path, "/"), func(p string) bool { return p == "" || p == "." })
 }
 
-// checkStep checks one directory or symbolic link on a path. It returns the target of a link, and an empty string for a
+// checkPathElement checks one directory or symbolic link on a path. It returns the target of a link, and an empty string for a
 // directory.
-func checkStep(path string, trust func(uid uint32) bool) (target string, err error) {
+func checkPathElement(path string, trust func(uid uint32) bool) (target string, err error) {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
 		return "", &os.PathError{Op: "stat", Path: path, Err: err}

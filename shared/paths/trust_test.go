@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestCheckParent_WholeWay checks that CheckParent examines each directory and each link on a path, not only the last
+// TestCheckParent_WholeWay checks that CheckDirTrust examines each directory and each link on a path, not only the last
 // directory.
 func TestCheckParent_WholeWay(t *testing.T) {
 	e := Env{UID: os.Getuid()}
@@ -28,30 +28,30 @@ func TestCheckParent_WholeWay(t *testing.T) {
 		require.NoError(t, os.Symlink(target, at(link)))
 	}
 	for _, dir := range []string{"safe/a/b", "sticky", "sticky/a", "safe/relative", "safe/absolute", "safe/again", "safe/a/../../sticky"} {
-		require.NoError(t, e.CheckParent(at(dir)), dir)
-		require.NoError(t, e.CheckReadDir(at(dir)), dir)
+		require.NoError(t, e.CheckDirTrust(at(dir)), dir)
+		require.NoError(t, e.CheckReadDirTrust(at(dir)), dir)
 	}
 	for dir, want := range map[string]error{
 		"open": ErrUntrusted, "open/a": ErrUntrusted, "safe/to-open": ErrUntrusted,
 		"loop": unix.ELOOP, "safe/dangling": unix.ENOENT, "file": unix.ENOTDIR, "safe/to-file": unix.ENOTDIR, "file/x": unix.ENOTDIR,
 	} {
-		require.ErrorIs(t, e.CheckParent(at(dir)), want, dir)
+		require.ErrorIs(t, e.CheckDirTrust(at(dir)), want, dir)
 	}
 	t.Chdir(at("safe"))
-	require.NoError(t, e.CheckParent("a"))
-	require.NoError(t, e.CheckParent("."))
-	require.ErrorIs(t, e.CheckParent("../open/a"), ErrUntrusted)
+	require.NoError(t, e.CheckDirTrust("a"))
+	require.NoError(t, e.CheckDirTrust("."))
+	require.ErrorIs(t, e.CheckDirTrust("../open/a"), ErrUntrusted)
 
 	other := Env{UID: os.Getuid() + 1}
 	if os.Getuid() != 0 {
-		require.ErrorIs(t, other.CheckParent(at("safe")), ErrUntrusted)
+		require.ErrorIs(t, other.CheckDirTrust(at("safe")), ErrUntrusted)
 		return
 	}
 	require.NoError(t, os.Lchown(at("safe", "relative"), 41004, 41004))
-	require.ErrorContains(t, e.CheckParent(at("safe", "again")), "it belongs to user 41004", "the owner of a link can replace it")
+	require.ErrorContains(t, e.CheckDirTrust(at("safe", "again")), "it belongs to user 41004", "the owner of a link can replace it")
 	require.NoError(t, os.Chown(at("sticky", "a"), 41004, 41004))
-	require.ErrorIs(t, e.CheckParent(at("safe", "absolute")), ErrUntrusted)
-	require.NoError(t, Env{UID: 41004}.CheckParent(at("safe", "absolute")), "links of root and of the user itself are safe")
+	require.ErrorIs(t, e.CheckDirTrust(at("safe", "absolute")), ErrUntrusted)
+	require.NoError(t, Env{UID: 41004}.CheckDirTrust(at("safe", "absolute")), "links of root and of the user itself are safe")
 }
 
 func TestSockets(t *testing.T) {
@@ -81,7 +81,7 @@ func TestCheckFile(t *testing.T) {
 		{1001, 0o600, "it belongs to user 1001"},
 		{0, 0o600, "it belongs to user 0"},
 	} {
-		err := CheckFile(&unix.Stat_t{Uid: c.uid, Mode: unix.S_IFREG | c.mode}, mine)
+		err := CheckFileTrust(&unix.Stat_t{Uid: c.uid, Mode: unix.S_IFREG | c.mode}, mine)
 		if c.why == "" {
 			require.NoError(t, err)
 			continue

@@ -33,7 +33,7 @@ func Remove(path string) error { return atomicfile.Remove(path) }
 // file is a symlink, belongs to a user other than this user, root and the system user, or is in a directory that other
 // users can write; and ErrFormat if the file does not contain a process ID.
 func Read(path string, env paths.Env) (int, error) {
-	if err := env.CheckReadDir(filepath.Dir(path)); err != nil {
+	if err := env.CheckReadDirTrust(filepath.Dir(path)); err != nil {
 		return 0, err
 	}
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
@@ -51,7 +51,7 @@ func Read(path string, env paths.Env) (int, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return 0, fmt.Errorf("%s: %w: not a regular file", path, ErrFormat)
 	}
-	if err := paths.CheckFile(&st, env.Trusts); err != nil {
+	if err := paths.CheckFileTrust(&st, env.Trusts); err != nil {
 		return 0, fmt.Errorf("%s: %w", path, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, 20))

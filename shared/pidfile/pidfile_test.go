@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestWrite_ReadRemove(t *testing.T) {
-	path, env := filepath.Join(t.TempDir(), "omgd.pid"), paths.Process()
+	path, env := filepath.Join(t.TempDir(), "omgd.pid"), paths.ProcessEnv()
 	_, err := Read(path, env)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	// A link at the path is replaced, not followed.
@@ -44,7 +44,7 @@ func TestWrite_ReadRemove(t *testing.T) {
 }
 
 func TestRead_Refuses(t *testing.T) {
-	dir, env := t.TempDir(), paths.Process()
+	dir, env := t.TempDir(), paths.ProcessEnv()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	write := func(name, text string, mode fs.FileMode) {
 		require.NoError(t, os.WriteFile(at(name), []byte(text), mode))

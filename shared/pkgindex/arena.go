@@ -7,24 +7,24 @@ type arena struct {
 	size   uint64 // total size of the stored slices in bytes
 }
 
-const arenaBlock = 1 << 20 // size of a block in bytes; larger than the largest slice
+const arenaBlockSize = 1 << 20 // size of a block in bytes; larger than the largest slice
 
-// piece is the place of a slice in an arena: the number of the block, and the offset and size in bytes.
-type piece struct {
-	block, at, size uint32
+// arenaRef is the place of a slice in an arena: the number of the block, and the offset and size in bytes.
+type arenaRef struct {
+	block, offset, size uint32
 }
 
 // add stores a copy of b, and returns the place of this copy.
-func (a *arena) add(b []byte) piece {
+func (a *arena) add(b []byte) arenaRef {
 	last := len(a.blocks) - 1
 	if last < 0 || len(a.blocks[last])+len(b) > cap(a.blocks[last]) {
-		a.blocks = append(a.blocks, make([]byte, 0, max(arenaBlock, len(b))))
+		a.blocks = append(a.blocks, make([]byte, 0, max(arenaBlockSize, len(b))))
 		last++
 	}
-	p := piece{uint32(last), uint32(len(a.blocks[last])), uint32(len(b))}
+	p := arenaRef{uint32(last), uint32(len(a.blocks[last])), uint32(len(b))}
 	a.blocks[last] = append(a.blocks[last], b...)
 	a.size += uint64(len(b))
 	return p
 }
 
-func (a *arena) get(p piece) []byte { return a.blocks[p.block][p.at:][:p.size] }
+func (a *arena) get(p arenaRef) []byte { return a.blocks[p.block][p.offset:][:p.size] }

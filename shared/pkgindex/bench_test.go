@@ -16,16 +16,16 @@ import (
 
 // generated returns an index of n generated packages, and search queries for it. All benchmarks share one index for
 // each n.
-func generated(b *testing.B, n int) (*Set, []string) {
+func generated(b *testing.B, n int) (*FileSet, []string) {
 	b.Helper()
 	type index struct {
-		set     *Set
+		set     *FileSet
 		queries []string
 	}
 	made, _ := indexes.LoadOrStore(n, sync.OnceValue(func() index {
 		o := fixture.Options{Packages: n, Seed: 1}
 		build, sources := NewBuilder("bench", 0), map[string]*SourceBuilder{}
-		for p := range fixture.Packages(o) {
+		for p := range fixture.GeneratePackages(o) {
 			if sources[p.Repo] == nil {
 				sources[p.Repo] = build.AddSource(p.Repo, KindRepo)
 			}
@@ -35,9 +35,9 @@ func generated(b *testing.B, n int) (*Set, []string) {
 		require.NoError(b, err)
 		f, err := OpenBytes(data)
 		require.NoError(b, err)
-		set, err := NewSet([]*File{f}, SetOptions{})
+		set, err := NewFileSet([]*File{f}, FileSetOptions{})
 		require.NoError(b, err)
-		return index{set, fixture.Queries(o, 4000)}
+		return index{set, fixture.GenerateQueries(o, 4000)}
 	}))
 	x := made.(func() index)()
 	return x.set, x.queries
@@ -122,7 +122,7 @@ func BenchmarkClose(b *testing.B) {
 }
 
 func BenchmarkBuild(b *testing.B) {
-	packages := slices.Collect(fixture.Packages(fixture.Options{Packages: 15_000, Seed: 1}))
+	packages := slices.Collect(fixture.GeneratePackages(fixture.Options{Packages: 15_000, Seed: 1}))
 	b.ReportAllocs()
 	for b.Loop() {
 		build := NewBuilder("bench", 0)

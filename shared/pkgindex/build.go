@@ -23,52 +23,52 @@ import (
 // Builder collects packages and writes them into one index. Several goroutines may add packages concurrently, each
 // to a different source: the written bytes depend only on the packages and the facts.
 type Builder struct {
-	facts   BuildInfo
+	info    IndexInfo
 	sources []*SourceBuilder
 }
 
 // NewBuilder returns an empty Builder. The parameters program and built (in Unix seconds) become the fields Builder and
 // Built of the index's BuildInfo.
 func NewBuilder(program string, built int64) *Builder {
-	return &Builder{facts: BuildInfo{Builder: program, Built: built}}
+	return &Builder{info: IndexInfo{Builder: program, BuiltAt: built}}
 }
 
 // AddSource begins the next source of the index, in the order of the file. It must not be called concurrently.
-func (b *Builder) AddSource(name string, kind Kind) *SourceBuilder {
-	s := newSource(name, kind)
+func (b *Builder) AddSource(name string, kind SourceKind) *SourceBuilder {
+	s := newSourceBuilder(name, kind)
 	b.sources = append(b.sources, s)
 	return s
 }
 
-func newSource(name string, kind Kind) *SourceBuilder {
+func newSourceBuilder(name string, kind SourceKind) *SourceBuilder {
 	return &SourceBuilder{
-		facts:         SourceInfo{Name: name, Kind: kind},
+		info:          SourceInfo{Name: name, Kind: kind},
 		recordEncoder: newRecordEncoder(),
-		values:        make(map[termKey]uint32),
+		termIDs:       make(map[termKey]uint32),
 	}
 }
 
 // SourceBuilder is a repository or the AUR in an index that is being built.
 type SourceBuilder struct {
-	facts         SourceInfo
+	info          SourceInfo
 	recordEncoder *recordEncoder
-	docs          []buildDoc
+	docs          []pendingDoc
 	records       arena
-	record        []byte // the record of the package that Add is adding
+	lastRecord    []byte // the record of the package that Add is adding
 	text          []byte
-	values        map[termKey]uint32
-	keys          []termKey
-	terms         []termUse
+	termIDs       map[termKey]uint32
+	termKeys      []termKey
+	termUses      []termUse
 }
 
-// buildDoc is a package that was added.
-type buildDoc struct {
-	record                piece
-	text                  uint32
-	name, provides, group uint32 // how many bytes the name, the provides and the groups have in the text
-	textLen               uint32
-	votes                 uint32
-	added                 uint32 // how many packages of the source were added before this one
+// pendingDoc is a package that was added.
+type pendingDoc struct {
+	record                          arenaRef
+	textStart                       uint32
+	nameLen, providesLen, groupsLen uint32 // how many bytes the name, the provides and the groups have in the text
+	textLen                         uint32
+	votes                           uint32
+	addOrder                        uint32 // how many packages of the source were added before this one
 }
 
 // The letters that identify the fields in the TERM dictionary.
@@ -89,81 +89,81 @@ type termKey struct {
 	value string
 }
 
-type termUse struct{ doc, value uint32 }
+type termUse struct{ doc, termID uint32 }
 
-// MaxRecord is the maximum size of one package's record in bytes: half a frame of a reply. It limits the memory that a
+// MaxRecordSize is the maximum size of one package's record in bytes: half a frame of a reply. It limits the memory that a
 // package needs.
-const MaxRecord = wire.MaxFrame / 2
+const MaxRecordSize = wire.MaxFrameSize / 2
 
-// Describe sets the facts about the file that the source's packages come from.
-func (s *SourceBuilder) Describe(sha256 string, size, asOf int64) {
-	s.facts.SHA256, s.facts.Size, s.facts.AsOf = sha256, size, asOf
+// SetFileInfo sets the facts about the file that the source's packages come from.
+func (s *SourceBuilder) SetFileInfo(sha256 string, size, asOf int64) {
+	s.info.SHA256, s.info.FileSize, s.info.AsOf = sha256, size, asOf
 }
 
-// LeaveOut records in the facts that n packages of the source file were not added, or were added without some of their
+// AddLeftOut records in the facts that n packages of the source file were not added, or were added without some of their
 // data. The parameter why is the reason for the first of these packages; only the reason of the first call is kept.
-func (s *SourceBuilder) LeaveOut(n int, why string) {
-	if n > 0 && s.facts.LeftOut == 0 {
-		s.facts.Why = fmt.Sprintf("%.300s", why)
+func (s *SourceBuilder) AddLeftOut(n int, why string) {
+	if n > 0 && s.info.LeftOutCount == 0 {
+		s.info.LeftOutReason = fmt.Sprintf("%.300s", why)
 	}
-	s.facts.LeftOut += uint32(n)
+	s.info.LeftOutCount += uint32(n)
 }
 
 // Reset removes all packages that were added, and the facts about their file, so that the source can be filled again.
-func (s *SourceBuilder) Reset() { *s = *newSource(s.facts.Name, s.facts.Kind) }
+func (s *SourceBuilder) Reset() { *s = *newSourceBuilder(s.info.Name, s.info.Kind) }
 
 // Add adds a package to the source. The caller may change or reuse p afterwards.
 func (s *SourceBuilder) Add(p *wire.Package) error {
 	if p.Name == "" || p.Version == "" {
 		return errors.New("a package must have a name and a version")
 	}
-	if s.records.size > maxSectionLen-wire.MaxFrame || len(s.text) > maxSectionLen-wire.MaxFrame {
-		return fmt.Errorf("%w: %s", ErrTooLarge, s.facts.Name)
+	if s.records.size > maxSectionLen-wire.MaxFrameSize || len(s.text) > maxSectionLen-wire.MaxFrameSize {
+		return fmt.Errorf("%w: %s", ErrTooLarge, s.info.Name)
 	}
-	s.record = s.recordEncoder.append(s.record[:0], p)
-	if err := checkRecord(s.record); err != nil {
-		return fmt.Errorf("%s/%s: %w", s.facts.Name, p.Name, err)
+	s.lastRecord = s.recordEncoder.appendRecord(s.lastRecord[:0], p)
+	if err := checkRecordSize(s.lastRecord); err != nil {
+		return fmt.Errorf("%s/%s: %w", s.info.Name, p.Name, err)
 	}
-	d := buildDoc{record: s.records.add(s.record), text: uint32(len(s.text)), added: uint32(len(s.docs))}
+	d := pendingDoc{record: s.records.add(s.lastRecord), textStart: uint32(len(s.text)), addOrder: uint32(len(s.docs))}
 	if p.AUR != nil {
 		d.votes = p.AUR.Votes
 	}
 
 	s.text = append(appendFold(s.text, p.Name), 0)
-	d.name = uint32(len(s.text)) - d.text - 1
+	d.nameLen = uint32(len(s.text)) - d.textStart - 1
 	mark := uint32(len(s.text))
 	for _, v := range p.Provides {
-		s.text = append(appendFold(s.text, relationName(v)), 0)
+		s.text = append(appendFold(s.text, stripVersion(v)), 0)
 	}
-	d.provides = uint32(len(s.text)) - mark
+	d.providesLen = uint32(len(s.text)) - mark
 	mark = uint32(len(s.text))
 	for _, v := range p.Groups {
 		s.text = append(appendFold(s.text, v), 0)
 	}
-	d.group = uint32(len(s.text)) - mark
+	d.groupsLen = uint32(len(s.text)) - mark
 	s.text = append(appendFold(s.text, p.Desc), 0)
 	if p.Desc == "" && p.EmptyDesc {
 		s.text = append(s.text, 0)
 	}
-	d.textLen = uint32(len(s.text)) - d.text
+	d.textLen = uint32(len(s.text)) - d.textStart
 
-	s.addTerms(d.added, p)
+	s.addTerms(d.addOrder, p)
 	s.docs = append(s.docs, d)
 	return nil
 }
 
-// checkRecord returns an error if a record would not fit into a frame of a reply.
-func checkRecord(r []byte) error {
+// checkRecordSize returns an error if a record would not fit into a frame of a reply.
+func checkRecordSize(r []byte) error {
 	const small = 32 << 10 // every element has at least one byte, so a record of this size cannot have too many elements
 	if len(r) <= small {
 		return nil
 	}
-	if len(r) > MaxRecord {
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrRecordTooLarge, len(r), MaxRecord)
+	if len(r) > MaxRecordSize {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrRecordTooLarge, len(r), MaxRecordSize)
 	}
-	body := r[recordHeader:]
+	body := r[recordHeaderSize:]
 	b := append([]byte{0xde, 0, r[12] + r[13]}, body...)
-	if err := wire.Check(b); err != nil {
+	if err := wire.CheckMessagePack(b); err != nil {
 		return fmt.Errorf("%w: %w", ErrRecordTooLarge, err)
 	}
 	return nil
@@ -182,55 +182,57 @@ func (s *SourceBuilder) addTerms(doc uint32, p *wire.Package) {
 		{termReplaces, p.Replaces},
 	} {
 		for _, v := range r.list {
-			s.term(doc, r.field, relationName(v))
+			s.addTerm(doc, r.field, stripVersion(v))
 		}
 	}
 	for _, v := range p.Groups {
-		s.term(doc, termGroup, v)
+		s.addTerm(doc, termGroup, v)
 	}
 	if p.AUR != nil {
 		if p.AUR.Maintainer != "" {
-			s.term(doc, termMaintainer, p.AUR.Maintainer)
+			s.addTerm(doc, termMaintainer, p.AUR.Maintainer)
 		}
 		for _, v := range p.AUR.CoMaintainers {
-			s.term(doc, termMaintainer, v)
+			s.addTerm(doc, termMaintainer, v)
 		}
 		for _, v := range p.AUR.Keywords {
-			s.term(doc, termKeyword, v)
+			s.addTerm(doc, termKeyword, v)
 		}
 	}
 }
 
-func (s *SourceBuilder) term(doc uint32, field byte, value string) {
+func (s *SourceBuilder) addTerm(doc uint32, field byte, value string) {
 	k := termKey{field, Fold(value)}
-	id, ok := s.values[k]
+	id, ok := s.termIDs[k]
 	if !ok {
-		id = uint32(len(s.keys))
-		s.values[k] = id
-		s.keys = append(s.keys, k)
+		id = uint32(len(s.termKeys))
+		s.termIDs[k] = id
+		s.termKeys = append(s.termKeys, k)
 	}
-	s.terms = append(s.terms, termUse{doc, id})
+	s.termUses = append(s.termUses, termUse{doc, id})
 }
 
-// sort sorts the docs into the order of the file.
-func (s *SourceBuilder) sort() {
-	slices.SortFunc(s.docs, func(a, b buildDoc) int {
+// sortDocs sorts the docs into the order of the file.
+func (s *SourceBuilder) sortDocs() {
+	slices.SortFunc(s.docs, func(a, b pendingDoc) int {
 		return cmp.Or(
 			cmp.Compare(b.votes, a.votes),
-			cmp.Compare(a.name, b.name),
-			bytes.Compare(s.name(a), s.name(b)),
-			cmp.Compare(a.added, b.added),
+			cmp.Compare(a.nameLen, b.nameLen),
+			bytes.Compare(s.foldedName(a), s.foldedName(b)),
+			cmp.Compare(a.addOrder, b.addOrder),
 		)
 	})
 }
 
-func (s *SourceBuilder) name(d buildDoc) []byte { return s.text[d.text : d.text+d.name] }
+func (s *SourceBuilder) foldedName(d pendingDoc) []byte {
+	return s.text[d.textStart : d.textStart+d.nameLen]
+}
 
 // Bytes returns the index as bytes.
 func (b *Builder) Bytes() ([]byte, error) {
 	var buf bytes.Buffer
-	buf.Write(make([]byte, headerSize+entrySize*len(sectionOrder)))
-	header, err := b.write(&buf)
+	buf.Write(make([]byte, headerSize+sectionEntrySize*len(sectionOrder)))
+	header, err := b.writeSections(&buf)
 	if err != nil {
 		return nil, err
 	}
@@ -240,13 +242,13 @@ func (b *Builder) Bytes() ([]byte, error) {
 
 // WriteFile atomically replaces the file at path with the index.
 func (b *Builder) WriteFile(path string) error {
-	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *atomicfile.File) error { return b.writeFile(f) })
+	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *atomicfile.File) error { return b.writeOpenFile(f) })
 }
 
 // WriteTo writes the index to f, which must be an empty file or a pipe.
 func (b *Builder) WriteTo(f *os.File) error {
 	if _, err := f.Seek(0, io.SeekCurrent); err == nil {
-		return b.writeFile(f)
+		return b.writeOpenFile(f)
 	}
 	data, err := b.Bytes()
 	if err != nil {
@@ -256,16 +258,16 @@ func (b *Builder) WriteTo(f *os.File) error {
 	return err
 }
 
-// writeFile writes the index to an empty file: first the sections, and then, at the start of the file, the header and the
+// writeOpenFile writes the index to an empty file: first the sections, and then, at the start of the file, the header and the
 // section table.
-func (b *Builder) writeFile(f interface {
+func (b *Builder) writeOpenFile(f interface {
 	io.Writer
 	io.WriterAt
 },
 ) (err error) {
 	w := bufio.NewWriterSize(f, 1<<20)
-	_, _ = w.Write(make([]byte, headerSize+entrySize*len(sectionOrder)))
-	header, err := b.write(w)
+	_, _ = w.Write(make([]byte, headerSize+sectionEntrySize*len(sectionOrder)))
+	header, err := b.writeSections(w)
 	if err != nil {
 		return err
 	}
@@ -276,49 +278,49 @@ func (b *Builder) writeFile(f interface {
 	return err
 }
 
-// write writes everything after the section table to w, and returns the header and the table.
-func (b *Builder) write(w io.Writer) (header []byte, err error) {
+// writeSections writes everything after the section table to w, and returns the header and the table.
+func (b *Builder) writeSections(w io.Writer) (header []byte, err error) {
 	docs := uint64(0)
 	for _, s := range b.sources {
 		docs += uint64(len(s.docs))
 	}
-	if docs > maxSectionLen/docSize-1 {
+	if docs > maxSectionLen/docEntrySize-1 {
 		return nil, fmt.Errorf("%w: %d packages", ErrTooLarge, docs)
 	}
 	n := uint32(docs)
 
 	var wait sync.WaitGroup
 	for _, s := range b.sources {
-		wait.Go(s.sort)
+		wait.Go(s.sortDocs)
 	}
 	wait.Wait()
-	b.facts.Sources = nil
+	b.info.Sources = nil
 	first := uint32(0)
 	for _, s := range b.sources {
-		s.facts.First, s.facts.Packages = first, uint32(len(s.docs))
-		b.facts.Sources = append(b.facts.Sources, s.facts)
-		first += s.facts.Packages
+		s.info.FirstDoc, s.info.PackageCount = first, uint32(len(s.docs))
+		b.info.Sources = append(b.info.Sources, s.info)
+		first += s.info.PackageCount
 	}
-	facts, err := msgpack.Marshal(&b.facts)
+	facts, err := msgpack.Marshal(&b.info)
 	if err != nil {
 		return nil, err
 	}
 
-	out := sectionWriter{w: w, at: uint64(headerSize + entrySize*len(sectionOrder))}
-	out.section(secFacts, facts)
-	out.section(secDocs, b.docEntries(n))
-	out.begin(secRecords)
+	out := sectionWriter{w: w, offset: uint64(headerSize + sectionEntrySize*len(sectionOrder))}
+	out.writeSection(factsSection, facts)
+	out.writeSection(docsSection, b.encodeDocs(n))
+	out.begin(recordsSection)
 	for _, s := range b.sources {
 		for _, d := range s.docs {
 			out.write(s.records.get(d.record))
 		}
-		s.records, s.recordEncoder, s.record = arena{}, nil, nil // free the records: they use most of the memory, and the next steps do not need them
+		s.records, s.recordEncoder, s.lastRecord = arena{}, nil, nil // free the records: they use most of the memory, and the next steps do not need them
 	}
 	out.end()
-	out.begin(secText)
+	out.begin(textSection)
 	for _, s := range b.sources {
 		for _, d := range s.docs {
-			out.write(s.text[d.text : d.text+d.textLen])
+			out.write(s.text[d.textStart : d.textStart+d.textLen])
 		}
 	}
 	out.end()
@@ -334,45 +336,45 @@ func (b *Builder) write(w io.Writer) (header []byte, err error) {
 		terms termTable
 		names []byte
 	)
-	wait.Go(func() { long.add(b) })
-	wait.Go(func() { short.add(b); terms.add(b, n); names = b.names(n) })
+	wait.Go(func() { long.collect(b) })
+	wait.Go(func() { short.collect(b); terms.collect(b, n); names = b.encodeNames(n) })
 	wait.Wait()
-	grams, post := encodeGrams(append(long.all, short.all...), n)
+	grams, post := encodeGrams(append(long.lists, short.lists...), n)
 	termEntries, values, post := terms.encode(post, n)
-	out.section(secNames, names)
-	out.section(secGrams, grams)
-	out.section(secTerms, termEntries)
-	out.section(secValues, values)
-	out.section(secPostings, post)
+	out.writeSection(namesSection, names)
+	out.writeSection(gramsSection, grams)
+	out.writeSection(termsSection, termEntries)
+	out.writeSection(valuesSection, values)
+	out.writeSection(postingsSection, post)
 	if out.err != nil {
 		return nil, out.err
 	}
-	return marshalHeader(out.done, out.at), nil
+	return marshalHeader(out.sections, out.offset), nil
 }
 
-// docEntries encodes the DOCS section.
-func (b *Builder) docEntries(n uint32) []byte {
-	out := make([]byte, 0, (int(n)+1)*docSize)
+// encodeDocs encodes the DOCS section.
+func (b *Builder) encodeDocs(n uint32) []byte {
+	out := make([]byte, 0, (int(n)+1)*docEntrySize)
 	var record, text uint32
 	for _, s := range b.sources {
 		for _, d := range s.docs {
 			out = binary.LittleEndian.AppendUint32(out, record)
 			out = binary.LittleEndian.AppendUint32(out, text)
-			out = binary.LittleEndian.AppendUint32(out, d.name)
-			out = binary.LittleEndian.AppendUint32(out, d.provides)
-			out = binary.LittleEndian.AppendUint32(out, d.group)
-			out = binary.LittleEndian.AppendUint32(out, letters(s.name(d)))
+			out = binary.LittleEndian.AppendUint32(out, d.nameLen)
+			out = binary.LittleEndian.AppendUint32(out, d.providesLen)
+			out = binary.LittleEndian.AppendUint32(out, d.groupsLen)
+			out = binary.LittleEndian.AppendUint32(out, letterMask(s.foldedName(d)))
 			record += d.record.size
 			text += d.textLen
 		}
 	}
 	out = binary.LittleEndian.AppendUint32(out, record)
 	out = binary.LittleEndian.AppendUint32(out, text)
-	return append(out, make([]byte, docSize-8)...)
+	return append(out, make([]byte, docEntrySize-8)...)
 }
 
-// names encodes the NAME section.
-func (b *Builder) names(n uint32) []byte {
+// encodeNames encodes the NAME section.
+func (b *Builder) encodeNames(n uint32) []byte {
 	type entry struct {
 		name []byte
 		doc  uint32
@@ -380,7 +382,7 @@ func (b *Builder) names(n uint32) []byte {
 	all := make([]entry, 0, n)
 	for _, s := range b.sources {
 		for _, d := range s.docs {
-			all = append(all, entry{s.name(d), uint32(len(all))})
+			all = append(all, entry{s.foldedName(d), uint32(len(all))})
 		}
 	}
 	slices.SortFunc(all, func(x, y entry) int {
@@ -396,26 +398,26 @@ func (b *Builder) names(n uint32) []byte {
 // sectionWriter writes sections one after the other, and keeps the offset, length and checksum of each for the section
 // table.
 type sectionWriter struct {
-	w    io.Writer
-	at   uint64
-	crc  hash.Hash32
-	done []section
-	err  error
+	w        io.Writer
+	offset   uint64
+	crc      hash.Hash32
+	sections []section
+	err      error
 }
 
-func (o *sectionWriter) section(name string, b []byte) {
+func (o *sectionWriter) writeSection(name string, b []byte) {
 	o.begin(name)
 	o.write(b)
 	o.end()
 }
 
 func (o *sectionWriter) begin(name string) {
-	if pad := -o.at & (sectionAlign - 1); pad > 0 && o.err == nil {
+	if pad := -o.offset & (sectionAlign - 1); pad > 0 && o.err == nil {
 		_, o.err = o.w.Write(make([]byte, pad))
-		o.at += pad
+		o.offset += pad
 	}
 	o.crc = crc32.New(castagnoli)
-	o.done = append(o.done, section{name: name, offset: o.at})
+	o.sections = append(o.sections, section{name: name, offset: o.offset})
 }
 
 func (o *sectionWriter) write(b []byte) {
@@ -424,12 +426,12 @@ func (o *sectionWriter) write(b []byte) {
 	}
 	_, o.err = o.w.Write(b)
 	_, _ = o.crc.Write(b)
-	o.at += uint64(len(b))
+	o.offset += uint64(len(b))
 }
 
 func (o *sectionWriter) end() {
-	s := &o.done[len(o.done)-1]
-	s.crc, s.length = o.crc.Sum32(), o.at-s.offset
+	s := &o.sections[len(o.sections)-1]
+	s.crc, s.length = o.crc.Sum32(), o.offset-s.offset
 	if s.length > maxSectionLen && o.err == nil {
 		o.err = fmt.Errorf("%w: section %s", ErrTooLarge, s.name)
 	}

@@ -12,11 +12,11 @@ import (
 // bounds of every list and value. It allocates memory for one record and one list at a time. The error wraps ErrDamaged
 // and describes the first fault. To find also a file that was built wrong, use Verify.
 func (f *File) Check() error {
-	if err := f.CheckSums(); err != nil {
+	if err := f.VerifyChecksums(); err != nil {
 		return err
 	}
-	return guard(func() error {
-		for doc := range f.docs {
+	return guardFaults(func() error {
+		for doc := range f.docCount {
 			if _, err := f.docText(doc); err != nil {
 				return err
 			}
@@ -24,23 +24,23 @@ func (f *File) Check() error {
 			if err != nil {
 				return err
 			}
-			if _, err := Decode(summary, details); err != nil {
+			if _, err := DecodePackage(summary, details); err != nil {
 				return fmt.Errorf("record %d: %w", doc, err)
 			}
-			if d := f.nameDoc(int(doc)); d >= f.docs {
-				return damagedDoc(d)
+			if d := f.docByNamePosition(int(doc)); d >= f.docCount {
+				return damagedDocError(d)
 			}
 		}
-		return f.checkLists()
+		return f.checkPostingLists()
 	})
 }
 
-// CheckSums verifies the checksum of every section, which is about as fast as reading the file from memory. It detects
+// VerifyChecksums verifies the checksum of every section, which is about as fast as reading the file from memory. It detects
 // damage, but not a file that was built wrong. The error wraps ErrDamaged.
-func (f *File) CheckSums() error {
-	return guard(func() error {
+func (f *File) VerifyChecksums() error {
+	return guardFaults(func() error {
 		for _, name := range sectionOrder {
-			s := f.table[name]
+			s := f.sectionTable[name]
 			if checksum(f.data[s.offset:s.offset+s.length]) != s.crc {
 				return fmt.Errorf("%w: wrong checksum of section %s", ErrDamaged, name)
 			}
@@ -49,28 +49,28 @@ func (f *File) CheckSums() error {
 	})
 }
 
-func (f *File) checkLists() error {
+func (f *File) checkPostingLists() error {
 	var docs []uint32
 	var err error
-	left := uint64(len(f.postings))
+	left := uint64(len(f.postingSection))
 	check := func(where, count []byte) error {
-		p, err := f.posting(binary.LittleEndian.Uint32(where), binary.LittleEndian.Uint32(count))
+		p, err := f.postingListAt(binary.LittleEndian.Uint32(where), binary.LittleEndian.Uint32(count))
 		if err != nil {
 			return err
 		}
 		// If lists could overlap, the time to read them all could grow with the square of the file's size.
-		n := p.minSize()
+		n := p.minEncodedSize()
 		if n > left {
-			return fmt.Errorf("%w: the lists together are longer than section %s", ErrDamaged, secPostings)
+			return fmt.Errorf("%w: the lists together are longer than section %s", ErrDamaged, postingsSection)
 		}
 		left -= n
 		docs, err = p.appendDocs(docs[:0])
 		return err
 	}
 	last := uint32(0)
-	for b := f.grams; len(b) >= gramSize; b = b[gramSize:] {
+	for b := f.gramSection; len(b) >= gramEntrySize; b = b[gramEntrySize:] {
 		if key := binary.LittleEndian.Uint32(b); key <= last {
-			return fmt.Errorf("%w: section %s is not sorted", ErrDamaged, secGrams)
+			return fmt.Errorf("%w: section %s is not sorted", ErrDamaged, gramsSection)
 		} else {
 			last = key
 		}
@@ -79,13 +79,13 @@ func (f *File) checkLists() error {
 		}
 	}
 	last = 0
-	for b := f.terms; len(b) >= termSize; b = b[termSize:] {
+	for b := f.termSection; len(b) >= termEntrySize; b = b[termEntrySize:] {
 		if hash := binary.LittleEndian.Uint32(b); hash < last {
-			return fmt.Errorf("%w: section %s is not sorted", ErrDamaged, secTerms)
+			return fmt.Errorf("%w: section %s is not sorted", ErrDamaged, termsSection)
 		} else {
 			last = hash
 		}
-		if _, _, err = f.value(binary.LittleEndian.Uint32(b[4:])); err != nil {
+		if _, _, err = f.valueAt(binary.LittleEndian.Uint32(b[4:])); err != nil {
 			return err
 		}
 		if err = check(b[8:], b[12:]); err != nil {
@@ -98,14 +98,14 @@ func (f *File) checkLists() error {
 // Packages yields every package, decoded, in the order of docs. It stops after an error.
 func (f *File) Packages() iter.Seq2[wire.Package, error] {
 	return func(yield func(wire.Package, error) bool) {
-		for doc := range f.docs {
+		for doc := range f.docCount {
 			var p wire.Package
-			err := guard(func() error {
+			err := guardFaults(func() error {
 				summary, details, err := f.record(doc, true)
 				if err != nil {
 					return err
 				}
-				p, err = Decode(summary, details)
+				p, err = DecodePackage(summary, details)
 				return err
 			})
 			if !yield(p, err) || err != nil {

@@ -30,7 +30,7 @@ var allKinds = sync.OnceValue(func() (all []*Query) {
 })
 
 // useAll opens an index and calls the methods of File and Set, which must not crash. It returns the error of OpenBytes,
-// Check or NewSet.
+// Check or NewFileSet.
 func useAll(t testing.TB, data []byte) error {
 	t.Helper()
 	f, err := OpenBytes(data)
@@ -38,19 +38,19 @@ func useAll(t testing.TB, data []byte) error {
 		return err
 	}
 	checked := f.Check()
-	s, err := NewSet([]*File{f}, SetOptions{Installed: []string{"sh"}})
+	s, err := NewFileSet([]*File{f}, FileSetOptions{Installed: []string{"sh"}})
 	if err != nil {
 		return err
 	}
 	for _, q := range allKinds() {
 		if r, err := s.Search(q, 0); err == nil {
-			_ = s.ReadAll(r.Hits, true, func(Hit, Record, Record) bool { return true })
+			_ = s.ReadRecords(r.Hits, true, func(Hit, Record, Record) bool { return true })
 		}
 	}
 	_, _ = s.Lookup("", "sh")
-	_, _ = s.Names("s", 10)
+	_, _ = s.NamesWithPrefix("s", 10)
 	_, _ = s.Suggest("shh")
-	_, _ = s.WithRelation(Depends, "glibc")
+	_, _ = s.LookupByRelation(RelationDepends, "glibc")
 	for _, err := range f.Packages() {
 		if err != nil {
 			break
@@ -67,10 +67,10 @@ func TestCheck_FlippedBits(t *testing.T) {
 	f, err := OpenBytes(good)
 	require.NoError(t, err)
 	covered := make([]bool, len(good))
-	for i := range headerSize + entrySize*len(sectionOrder) {
+	for i := range headerSize + sectionEntrySize*len(sectionOrder) {
 		covered[i] = i < 32 || i >= headerSize
 	}
-	for _, s := range f.table {
+	for _, s := range f.sectionTable {
 		for i := s.offset; i < s.offset+s.length; i++ {
 			covered[i] = true
 		}
@@ -120,17 +120,17 @@ func FuzzOpen(f *testing.F) {
 // repair recomputes the checksums of the header, the table and all sections.
 func repair(b []byte) {
 	copy(b, magic)
-	binary.LittleEndian.PutUint32(b[8:], Version)
+	binary.LittleEndian.PutUint32(b[8:], FormatVersion)
 	binary.LittleEndian.PutUint32(b[12:], uint32(len(sectionOrder)))
 	binary.LittleEndian.PutUint64(b[16:], uint64(len(b)))
 	for i := range sectionOrder {
-		e := b[headerSize+i*entrySize:][:entrySize]
+		e := b[headerSize+i*sectionEntrySize:][:sectionEntrySize]
 		off, n := binary.LittleEndian.Uint64(e[8:]), binary.LittleEndian.Uint64(e[16:])
 		if off <= uint64(len(b)) && n <= uint64(len(b))-off {
 			binary.LittleEndian.PutUint32(e[4:], checksum(b[off:off+n]))
 		}
 	}
-	binary.LittleEndian.PutUint32(b[24:], checksum(b[headerSize:headerSize+entrySize*len(sectionOrder)]))
+	binary.LittleEndian.PutUint32(b[24:], checksum(b[headerSize:headerSize+sectionEntrySize*len(sectionOrder)]))
 	binary.LittleEndian.PutUint32(b[28:], checksum(b[:28]))
 }
 
@@ -193,7 +193,7 @@ func TestFile_TruncatedWhileMapped(t *testing.T) {
 	f, err := Open(path, nil)
 	require.NoError(t, err)
 	defer f.Close()
-	s, err := NewSet([]*File{f}, SetOptions{})
+	s, err := NewFileSet([]*File{f}, FileSetOptions{})
 	require.NoError(t, err)
 	require.NoError(t, os.Truncate(path, 0))
 	_, err = s.Lookup("", "sh")
@@ -207,7 +207,7 @@ func TestFile_TruncatedWhileMapped(t *testing.T) {
 
 func TestAdd_Oversized(t *testing.T) {
 	s := NewBuilder("test", 1).AddSource("core", KindRepo)
-	big := wire.Package{Repo: "core", Name: "big", Version: "1-1", Desc: string(bytes.Repeat([]byte{'x'}, MaxRecord))}
+	big := wire.Package{Repo: "core", Name: "big", Version: "1-1", Desc: string(bytes.Repeat([]byte{'x'}, MaxRecordSize))}
 	require.ErrorIs(t, s.Add(&big), ErrRecordTooLarge)
 	many := wire.Package{Repo: "core", Name: "many", Version: "1-1", Provides: make([]string, 70_000)}
 	require.ErrorIs(t, s.Add(&many), ErrRecordTooLarge)

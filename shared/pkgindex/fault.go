@@ -6,9 +6,9 @@ import (
 	"runtime/debug"
 )
 
-// guard calls the function f, which reads a mapped file. If f causes a memory fault, because the file was truncated
+// guardFaults calls the function f, which reads a mapped file. If f causes a memory fault, because the file was truncated
 // meanwhile, guard returns an error that wraps ErrDamaged.
-func guard(f func() error) (err error) {
+func guardFaults(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer catchFault(&err)
 	return f()

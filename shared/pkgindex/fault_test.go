@@ -37,8 +37,8 @@ func TestWriteFile_Faults(t *testing.T) {
 				}
 				return nil
 			})
-			atomicfile.Faults.Store(&inject)
-			end := func() { atomicfile.Faults.Store(nil) }
+			atomicfile.TestFault.Store(&inject)
+			end := func() { atomicfile.TestFault.Store(nil) }
 			err = build("2").WriteFile(path)
 			end()
 			if op == "" {
@@ -49,7 +49,7 @@ func TestWriteFile_Faults(t *testing.T) {
 			require.ErrorIs(t, err, fault, op)
 			f, err := Open(path, func(uint32) bool { return true })
 			require.NoError(t, err, op)
-			require.NoError(t, f.CheckSums(), op)
+			require.NoError(t, f.VerifyChecksums(), op)
 			require.NoError(t, f.Close())
 			after, err := os.ReadFile(path)
 			require.NoError(t, err)

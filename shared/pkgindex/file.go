@@ -14,14 +14,14 @@ import (
 
 // File is an open index. Its methods are safe for concurrent use, but not after Close.
 type File struct {
-	path   string
-	facts  BuildInfo
-	data   []byte // the whole file
-	mapped bool
-	docs   uint32
-	table  map[string]section
+	path         string
+	info         IndexInfo
+	data         []byte // the whole file
+	mapped       bool
+	docCount     uint32
+	sectionTable map[string]section
 
-	docTable, records, text, names, grams, terms, values, postings []byte
+	docTable, recordSection, textSection, nameSection, gramSection, termSection, valueSection, postingSection []byte
 }
 
 // Open maps the index at path. It reads only the header, the section table and the facts. It refuses a file that the
@@ -45,7 +45,7 @@ func openFile(path string, trust func(uint32) bool) (*File, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, os.NewSyscallError("fstat", err)
 	}
-	if err := checkOwner(&st, trust); err != nil {
+	if err := checkFileStat(&st, trust); err != nil {
 		return nil, err
 	}
 	f, err := mapFile(fd, &st)
@@ -55,9 +55,9 @@ func openFile(path string, trust func(uint32) bool) (*File, error) {
 	return f, err
 }
 
-// OpenFile maps an index from an open file that cannot change, such as a sealed memory file. The returned File has an
+// OpenFromFile maps an index from an open file that cannot change, such as a sealed memory file. The returned File has an
 // empty path. The caller may close the os.File afterwards.
-func OpenFile(file *os.File) (*File, error) {
+func OpenFromFile(file *os.File) (*File, error) {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
 		return nil, os.NewSyscallError("fstat", err)
@@ -66,7 +66,7 @@ func OpenFile(file *os.File) (*File, error) {
 }
 
 func mapFile(fd int, st *unix.Stat_t) (*File, error) {
-	head := make([]byte, min(st.Size, headerSize+entrySize*maxSections))
+	head := make([]byte, min(st.Size, headerSize+sectionEntrySize*maxSections))
 	if err := readFull(fd, head); err != nil {
 		return nil, err
 	}
@@ -81,7 +81,7 @@ func mapFile(fd int, st *unix.Stat_t) (*File, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("mmap", err)
 	}
-	f, err := open(head, data)
+	f, err := openData(head, data)
 	if err != nil {
 		_ = unix.Munmap(data)
 		return nil, err
@@ -90,8 +90,8 @@ func mapFile(fd int, st *unix.Stat_t) (*File, error) {
 	return f, nil
 }
 
-// maxHoles is the number of holes after which checkHoles ignores the rest of the file.
-const maxHoles = 1024
+// maxHolesChecked is the number of holes after which checkHoles ignores the rest of the file.
+const maxHolesChecked = 1024
 
 // checkHoles refuses a file if more than half of it was never written, since a tiny sparse file could make a reader spend
 // memory and time on gigabytes of zeros. Small holes are allowed: a copy of an index may have holes where the index has
@@ -108,7 +108,7 @@ func checkHoles(fd int, st *unix.Stat_t) error {
 	}
 	defer func() { _, _ = unix.Seek(fd, at, unix.SEEK_SET) }()
 	written := int64(0)
-	for hole, n := int64(0), 0; hole < size && n <= maxHoles; n++ {
+	for hole, n := int64(0), 0; hole < size && n <= maxHolesChecked; n++ {
 		data, err := unix.Seek(fd, hole, unix.SEEK_DATA)
 		if err == unix.EINVAL && n == 0 {
 			return nil // the file system does not support SEEK_DATA
@@ -127,24 +127,24 @@ func checkHoles(fd int, st *unix.Stat_t) error {
 	return nil
 }
 
-// CheckOwner returns the error with which Open would refuse the file f: f is not a regular file, the group or all users
+// CheckFileOwner returns the error with which Open would refuse the file f: f is not a regular file, the group or all users
 // can write it, or the function trust rejects its owner.
-func CheckOwner(f *os.File, trust func(uid uint32) bool) error {
+func CheckFileOwner(f *os.File, trust func(uid uint32) bool) error {
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return os.NewSyscallError("fstat", err)
 	}
-	return checkOwner(&st, trust)
+	return checkFileStat(&st, trust)
 }
 
-func checkOwner(st *unix.Stat_t, trust func(uint32) bool) error {
+func checkFileStat(st *unix.Stat_t, trust func(uint32) bool) error {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return fmt.Errorf("%w: not a regular file", ErrNotIndex)
 	}
 	if trust == nil {
 		trust = func(uint32) bool { return true }
 	}
-	return paths.CheckFile(st, trust)
+	return paths.CheckFileTrust(st, trust)
 }
 
 func readFull(fd int, b []byte) error {
@@ -166,48 +166,48 @@ func readFull(fd int, b []byte) error {
 
 // OpenBytes opens an index in memory.
 func OpenBytes(data []byte) (*File, error) {
-	return open(data[:min(len(data), headerSize+entrySize*maxSections)], data)
+	return openData(data[:min(len(data), headerSize+sectionEntrySize*maxSections)], data)
 }
 
-// open reads an index. head is a copy of the start of data.
-func open(head, data []byte) (f *File, err error) {
+// openData reads an index. head is a copy of the start of data.
+func openData(head, data []byte) (f *File, err error) {
 	defer catchFault(&err)
 	n, crc, err := unmarshalHeader(head, int64(len(data)))
 	if err != nil {
 		return nil, err
 	}
-	if len(head) < headerSize+n*entrySize {
+	if len(head) < headerSize+n*sectionEntrySize {
 		return nil, fmt.Errorf("%w: section table truncated", ErrDamaged)
 	}
-	table, err := unmarshalTable(head[headerSize:headerSize+n*entrySize], crc, int64(len(data)))
+	table, err := unmarshalSectionTable(head[headerSize:headerSize+n*sectionEntrySize], crc, int64(len(data)))
 	if err != nil {
 		return nil, err
 	}
-	f = &File{data: data, table: table}
+	f = &File{data: data, sectionTable: table}
 	sec := func(name string) []byte {
 		s := table[name]
 		return data[s.offset : s.offset+s.length : s.offset+s.length]
 	}
-	f.docTable, f.records, f.text = sec(secDocs), sec(secRecords), sec(secText)
-	f.names, f.grams, f.terms = sec(secNames), sec(secGrams), sec(secTerms)
-	f.values, f.postings = sec(secValues), sec(secPostings)
-	if len(f.docTable) < docSize || len(f.docTable)%docSize != 0 {
-		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, secDocs)
+	f.docTable, f.recordSection, f.textSection = sec(docsSection), sec(recordsSection), sec(textSection)
+	f.nameSection, f.gramSection, f.termSection = sec(namesSection), sec(gramsSection), sec(termsSection)
+	f.valueSection, f.postingSection = sec(valuesSection), sec(postingsSection)
+	if len(f.docTable) < docEntrySize || len(f.docTable)%docEntrySize != 0 {
+		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, docsSection)
 	}
-	f.docs = uint32(len(f.docTable)/docSize - 1)
-	if uint64(len(f.names)) != uint64(f.docs)*4 {
-		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, secNames)
+	f.docCount = uint32(len(f.docTable)/docEntrySize - 1)
+	if uint64(len(f.nameSection)) != uint64(f.docCount)*4 {
+		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, namesSection)
 	}
-	facts := sec(secFacts)
-	if len(facts) > maxFacts {
-		return nil, fmt.Errorf("%w: the build facts have %d bytes, at most %d are allowed", ErrDamaged, len(facts), maxFacts)
+	facts := sec(factsSection)
+	if len(facts) > maxFactsSize {
+		return nil, fmt.Errorf("%w: the build facts have %d bytes, at most %d are allowed", ErrDamaged, len(facts), maxFactsSize)
 	}
-	f.facts, err = decodeFacts(bytes.Clone(facts), f.docs)
+	f.info, err = decodeIndexInfo(bytes.Clone(facts), f.docCount)
 	return f, err
 }
 
-// maxFacts is the maximum size of the FACT section in bytes. The facts about one source are a few hundred bytes.
-const maxFacts = 1 << 20
+// maxFactsSize is the maximum size of the FACT section in bytes. The facts about one source are a few hundred bytes.
+const maxFactsSize = 1 << 20
 
 // Close unmaps the file. All records that its methods returned become invalid.
 func (f *File) Close() error {
@@ -222,11 +222,11 @@ func (f *File) Close() error {
 // Path returns the path from which the index was opened, or an empty string for an index in memory.
 func (f *File) Path() string { return f.path }
 
-// BuildInfo returns the facts about the build: the program, the time and the sources.
-func (f *File) BuildInfo() *BuildInfo { return &f.facts }
+// IndexInfo returns the facts about the build: the program, the time and the sources.
+func (f *File) IndexInfo() *IndexInfo { return &f.info }
 
-// Docs returns the number of packages.
-func (f *File) Docs() uint32 { return f.docs }
+// DocCount returns the number of packages.
+func (f *File) DocCount() uint32 { return f.docCount }
 
 // Size returns the size of the file in bytes.
 func (f *File) Size() int64 { return int64(len(f.data)) }
@@ -239,19 +239,19 @@ type docText struct {
 
 // docText returns the text of a doc, after checking its bounds.
 func (f *File) docText(doc uint32) (docText, error) {
-	if doc >= f.docs {
-		return docText{}, damagedDoc(doc)
+	if doc >= f.docCount {
+		return docText{}, damagedDocError(doc)
 	}
-	e := f.docTable[int(doc)*docSize:][: 2*docSize : 2*docSize]
+	e := f.docTable[int(doc)*docEntrySize:][: 2*docEntrySize : 2*docEntrySize]
 	start := uint64(binary.LittleEndian.Uint32(e[4:]))
-	end := uint64(binary.LittleEndian.Uint32(e[docSize+4:]))
+	end := uint64(binary.LittleEndian.Uint32(e[docEntrySize+4:]))
 	name := uint64(binary.LittleEndian.Uint32(e[8:]))
 	provides := uint64(binary.LittleEndian.Uint32(e[12:]))
 	groups := uint64(binary.LittleEndian.Uint32(e[16:]))
-	if end > uint64(len(f.text)) || start > end || name+provides+groups+2 > end-start {
-		return docText{}, damagedDoc(doc)
+	if end > uint64(len(f.textSection)) || start > end || name+provides+groups+2 > end-start {
+		return docText{}, damagedDocError(doc)
 	}
-	t := f.text[start:end:end]
+	t := f.textSection[start:end:end]
 	desc := t[name+1+provides+groups : len(t)-1]
 	switch string(desc) {
 	case "":
@@ -268,12 +268,12 @@ func (f *File) docText(doc uint32) (docText, error) {
 	}, nil
 }
 
-func damagedDoc(doc uint32) error {
+func damagedDocError(doc uint32) error {
 	return fmt.Errorf("%w: doc %d", ErrDamaged, doc)
 }
 
-// Summary returns the summary of a doc. Its bytes are part of the mapped file.
-func (f *File) Summary(doc uint32) (Record, error) {
+// DocSummary returns the summary of a doc. Its bytes are part of the mapped file.
+func (f *File) DocSummary(doc uint32) (Record, error) {
 	s, _, err := f.record(doc, false)
 	return s, err
 }
@@ -284,27 +284,27 @@ func (f *File) Record(doc uint32) (summary, details Record, err error) {
 }
 
 func (f *File) record(doc uint32, withDetails bool) (summary, details Record, err error) {
-	if doc >= f.docs {
-		return summary, details, damagedDoc(doc)
+	if doc >= f.docCount {
+		return summary, details, damagedDocError(doc)
 	}
-	e := f.docTable[int(doc)*docSize:]
+	e := f.docTable[int(doc)*docEntrySize:]
 	start := uint64(binary.LittleEndian.Uint32(e))
-	end := uint64(binary.LittleEndian.Uint32(e[docSize:]))
-	if end > uint64(len(f.records)) || start > end || end-start < recordHeader {
-		return summary, details, damagedDoc(doc)
+	end := uint64(binary.LittleEndian.Uint32(e[docEntrySize:]))
+	if end > uint64(len(f.recordSection)) || start > end || end-start < recordHeaderSize {
+		return summary, details, damagedDocError(doc)
 	}
-	r := f.records[start:end]
-	h, body := r[:recordHeader], r[recordHeader:]
+	r := f.recordSection[start:end]
+	h, body := r[:recordHeaderSize], r[recordHeaderSize:]
 	n := uint64(binary.LittleEndian.Uint32(h[8:]))
 	if n > uint64(len(body)) {
-		return summary, details, damagedDoc(doc)
+		return summary, details, damagedDocError(doc)
 	}
-	summary = Record{Pairs: int(h[12]), Bytes: body[:n]}
+	summary = Record{PairCount: int(h[12]), Bytes: body[:n]}
 	if checksum(summary.Bytes) != binary.LittleEndian.Uint32(h[0:]) {
 		return summary, details, fmt.Errorf("%w: wrong checksum of record %d", ErrDamaged, doc)
 	}
 	if withDetails {
-		details = Record{Pairs: int(h[13]), Bytes: body[n:]}
+		details = Record{PairCount: int(h[13]), Bytes: body[n:]}
 		if checksum(details.Bytes) != binary.LittleEndian.Uint32(h[4:]) {
 			return summary, details, fmt.Errorf("%w: wrong checksum of record %d", ErrDamaged, doc)
 		}
@@ -312,78 +312,82 @@ func (f *File) record(doc uint32, withDetails bool) (summary, details Record, er
 	return summary, details, nil
 }
 
-// gram returns the list of a key in the GRAM dictionary, an empty list if the dictionary does not have the key.
-func (f *File) gram(key uint32) (posting, error) {
-	n := len(f.grams) / gramSize
-	i := sort.Search(n, func(i int) bool { return binary.LittleEndian.Uint32(f.grams[i*gramSize:]) >= key })
+// postingListOfGram returns the list of a key in the GRAM dictionary, an empty list if the dictionary does not have the key.
+func (f *File) postingListOfGram(key uint32) (postingList, error) {
+	n := len(f.gramSection) / gramEntrySize
+	i := sort.Search(n, func(i int) bool { return binary.LittleEndian.Uint32(f.gramSection[i*gramEntrySize:]) >= key })
 	if i == n {
-		return posting{}, nil
+		return postingList{}, nil
 	}
-	e := f.grams[i*gramSize:][:gramSize]
+	e := f.gramSection[i*gramEntrySize:][:gramEntrySize]
 	if binary.LittleEndian.Uint32(e) != key {
-		return posting{}, nil
+		return postingList{}, nil
 	}
-	return f.posting(binary.LittleEndian.Uint32(e[4:]), binary.LittleEndian.Uint32(e[8:]))
+	return f.postingListAt(binary.LittleEndian.Uint32(e[4:]), binary.LittleEndian.Uint32(e[8:]))
 }
 
-func (f *File) posting(where, count uint32) (posting, error) {
-	p := posting{count: count, docs: f.docs, one: where}
-	if count > f.docs {
-		return p, fmt.Errorf("%w: a list has %d docs, but the index has only %d", ErrDamaged, count, f.docs)
+func (f *File) postingListAt(where, count uint32) (postingList, error) {
+	p := postingList{count: count, indexDocCount: f.docCount, onlyDoc: where}
+	if count > f.docCount {
+		return p, fmt.Errorf("%w: a list has %d docs, but the index has only %d", ErrDamaged, count, f.docCount)
 	}
 	if count > 1 {
-		if uint64(where) > uint64(len(f.postings)) {
-			return p, fmt.Errorf("%w: a list begins after the end of section %s", ErrDamaged, secPostings)
+		if uint64(where) > uint64(len(f.postingSection)) {
+			return p, fmt.Errorf("%w: a list begins after the end of section %s", ErrDamaged, postingsSection)
 		}
-		p.bytes = f.postings[where:]
+		p.encoded = f.postingSection[where:]
 	}
 	return p, nil
 }
 
-// term returns the list of docs whose given field has exactly the given value. The value must be case-folded.
-func (f *File) term(field byte, value string) (posting, error) {
+// postingListOfTerm returns the list of docs whose given field has exactly the given value. The value must be case-folded.
+func (f *File) postingListOfTerm(field byte, value string) (postingList, error) {
 	h := termHash(field, value)
-	n := len(f.terms) / termSize
-	i := sort.Search(n, func(i int) bool { return binary.LittleEndian.Uint32(f.terms[i*termSize:]) >= h })
+	n := len(f.termSection) / termEntrySize
+	i := sort.Search(n, func(i int) bool { return binary.LittleEndian.Uint32(f.termSection[i*termEntrySize:]) >= h })
 	for ; i < n; i++ {
-		e := f.terms[i*termSize:][:termSize]
+		e := f.termSection[i*termEntrySize:][:termEntrySize]
 		if binary.LittleEndian.Uint32(e) != h {
 			break
 		}
-		fld, v, err := f.value(binary.LittleEndian.Uint32(e[4:]))
+		fld, v, err := f.valueAt(binary.LittleEndian.Uint32(e[4:]))
 		if err != nil {
-			return posting{}, err
+			return postingList{}, err
 		}
 		if fld == field && string(v) == value {
-			return f.posting(binary.LittleEndian.Uint32(e[8:]), binary.LittleEndian.Uint32(e[12:]))
+			return f.postingListAt(binary.LittleEndian.Uint32(e[8:]), binary.LittleEndian.Uint32(e[12:]))
 		}
 	}
-	return posting{}, nil
+	return postingList{}, nil
 }
 
-// value reads the entry of VALS at an offset.
-func (f *File) value(at uint32) (field byte, value []byte, err error) {
-	if uint64(at) < uint64(len(f.values)) {
-		b := f.values[at:]
+// valueAt reads the entry of VALS at an offset.
+func (f *File) valueAt(at uint32) (field byte, value []byte, err error) {
+	if uint64(at) < uint64(len(f.valueSection)) {
+		b := f.valueSection[at:]
 		if n, k := binary.Uvarint(b); k > 0 && n < uint64(len(b)-k) {
 			return b[k], b[k+1:][:n], nil
 		}
 	}
-	return 0, nil, fmt.Errorf("%w: a value is not inside section %s", ErrDamaged, secValues)
+	return 0, nil, fmt.Errorf("%w: a value is not inside section %s", ErrDamaged, valuesSection)
 }
 
-// nameDoc returns the doc whose name is the i-th in sorted order.
-func (f *File) nameDoc(i int) uint32 { return binary.LittleEndian.Uint32(f.names[i*4:]) }
+// docByNamePosition returns the doc whose name is the i-th in sorted order.
+func (f *File) docByNamePosition(i int) uint32 {
+	return binary.LittleEndian.Uint32(f.nameSection[i*4:])
+}
 
-// lowerBound returns the first position in the order of names whose name is not less than the folded name.
-func (f *File) lowerBound(name string) (int, error) { return f.lowerBoundIn(0, int(f.docs), name) }
+// nameLowerBound returns the first position in the order of names whose name is not less than the folded name.
+func (f *File) nameLowerBound(name string) (int, error) {
+	return f.nameLowerBoundIn(0, int(f.docCount), name)
+}
 
-// lowerBoundIn is lowerBound within the positions low to high-1. It returns high if the names at all these positions are
+// nameLowerBoundIn is nameLowerBound within the positions low to high-1. It returns high if the names at all these positions are
 // less than the folded name.
-func (f *File) lowerBoundIn(low, high int, name string) (int, error) {
+func (f *File) nameLowerBoundIn(low, high int, name string) (int, error) {
 	var bad error
 	i := low + sort.Search(high-low, func(i int) bool {
-		t, err := f.docText(f.nameDoc(low + i))
+		t, err := f.docText(f.docByNamePosition(low + i))
 		if err != nil {
 			bad = err
 			return true
@@ -393,20 +397,20 @@ func (f *File) lowerBoundIn(low, high int, name string) (int, error) {
 	return i, bad
 }
 
-// lowerBoundAfter returns the same as lowerBound for a name whose position is not before start. It is fast if the name's
+// nameLowerBoundAfter returns the same as nameLowerBound for a name whose position is not before start. It is fast if the name's
 // position is close to start.
-func (f *File) lowerBoundAfter(start int, name string) (int, error) {
+func (f *File) nameLowerBoundAfter(start int, name string) (int, error) {
 	for step := 1; ; step *= 2 {
 		next := start + step - 1
-		if next >= int(f.docs) {
-			return f.lowerBoundIn(start, int(f.docs), name)
+		if next >= int(f.docCount) {
+			return f.nameLowerBoundIn(start, int(f.docCount), name)
 		}
-		t, err := f.docText(f.nameDoc(next))
+		t, err := f.docText(f.docByNamePosition(next))
 		if err != nil {
 			return 0, err
 		}
 		if string(t.name) >= name {
-			return f.lowerBoundIn(start, next, name)
+			return f.nameLowerBoundIn(start, next, name)
 		}
 		start = next + 1
 	}

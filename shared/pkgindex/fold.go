@@ -60,8 +60,8 @@ func foldRune(r rune) rune {
 	return r
 }
 
-// relationName returns the name from "name>=1.2", "name=1:2-3" or "name: why". The name ends where libalpm ends it.
-func relationName(rel string) string {
+// stripVersion returns the name from "name>=1.2", "name=1:2-3" or "name: why". The name ends where libalpm ends it.
+func stripVersion(rel string) string {
 	rel, _, _ = strings.Cut(rel, ": ")
 	if i := strings.IndexAny(rel, "<>="); i >= 0 {
 		return rel[:i]
@@ -69,10 +69,10 @@ func relationName(rel string) string {
 	return rel
 }
 
-// letters returns the set of characters in a name as bits: 26 bits for letters, 4 for digits, and 2 for all other
+// letterMask returns the set of characters in a name as bits: 26 bits for letters, 4 for digits, and 2 for all other
 // characters. Two names at an edit distance of n differ in at most 2n bits, so that a search for similar names excludes
 // nearly all names without reading their text.
-func letters(name []byte) uint32 {
+func letterMask(name []byte) uint32 {
 	var set uint32
 	for _, c := range name {
 		switch {

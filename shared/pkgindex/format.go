@@ -7,39 +7,39 @@ import (
 	"hash/crc32"
 )
 
-// Version is the format version. History:
+// FormatVersion is the format version. History:
 //
 //	1  2026-11-23  the first version
-const Version = 1
+const FormatVersion = 1
 
 const (
-	magic         = "OMGINDEX"
-	headerSize    = 64
-	entrySize     = 32
-	maxSections   = 64
-	sectionAlign  = 8
-	docSize       = 24
-	recordHeader  = 14
-	gramSize      = 12
-	termSize      = 16
-	maxSectionLen = 1<<32 - 1
+	magic            = "OMGINDEX"
+	headerSize       = 64
+	sectionEntrySize = 32
+	maxSections      = 64
+	sectionAlign     = 8
+	docEntrySize     = 24
+	recordHeaderSize = 14
+	gramEntrySize    = 12
+	termEntrySize    = 16
+	maxSectionLen    = 1<<32 - 1
 )
 
 // The sections, in the order of the file.
 const (
-	secFacts    = "FACT"
-	secDocs     = "DOCS"
-	secRecords  = "RECS"
-	secText     = "TEXT"
-	secNames    = "NAME"
-	secGrams    = "GRAM"
-	secTerms    = "TERM"
-	secValues   = "VALS"
-	secPostings = "POST"
+	factsSection    = "FACT"
+	docsSection     = "DOCS"
+	recordsSection  = "RECS"
+	textSection     = "TEXT"
+	namesSection    = "NAME"
+	gramsSection    = "GRAM"
+	termsSection    = "TERM"
+	valuesSection   = "VALS"
+	postingsSection = "POST"
 )
 
 var sectionOrder = [...]string{
-	secFacts, secDocs, secRecords, secText, secNames, secGrams, secTerms, secValues, secPostings,
+	factsSection, docsSection, recordsSection, textSection, namesSection, gramsSection, termsSection, valuesSection, postingsSection,
 }
 
 // Errors for an index that cannot be used. Open adds the file's path.
@@ -70,7 +70,7 @@ type section struct {
 
 // marshalHeader encodes the header and the section table.
 func marshalHeader(secs []section, size uint64) []byte {
-	b := make([]byte, headerSize, headerSize+entrySize*len(secs))
+	b := make([]byte, headerSize, headerSize+sectionEntrySize*len(secs))
 	for _, s := range secs {
 		b = append(b, s.name...)
 		b = binary.LittleEndian.AppendUint32(b, s.crc)
@@ -79,7 +79,7 @@ func marshalHeader(secs []section, size uint64) []byte {
 		b = binary.LittleEndian.AppendUint64(b, 0)
 	}
 	copy(b, magic)
-	binary.LittleEndian.PutUint32(b[8:], Version)
+	binary.LittleEndian.PutUint32(b[8:], FormatVersion)
 	binary.LittleEndian.PutUint32(b[12:], uint32(len(secs)))
 	binary.LittleEndian.PutUint64(b[16:], size)
 	binary.LittleEndian.PutUint32(b[24:], checksum(b[headerSize:]))
@@ -96,8 +96,8 @@ func unmarshalHeader(b []byte, size int64) (sections int, tableCRC uint32, err e
 	if len(b) < headerSize {
 		return 0, 0, fmt.Errorf("%w: the file has only %d bytes", ErrDamaged, len(b))
 	}
-	if v := binary.LittleEndian.Uint32(b[8:]); v != Version {
-		return 0, 0, fmt.Errorf("%w: the file is version %d, this program reads version %d: rebuild it with omg-index build", ErrVersion, v, Version)
+	if v := binary.LittleEndian.Uint32(b[8:]); v != FormatVersion {
+		return 0, 0, fmt.Errorf("%w: the file is version %d, this program reads version %d: rebuild it with omg-index build", ErrVersion, v, FormatVersion)
 	}
 	if binary.LittleEndian.Uint32(b[28:]) != checksum(b[:28]) {
 		return 0, 0, fmt.Errorf("%w: wrong checksum of the header", ErrDamaged)
@@ -112,16 +112,16 @@ func unmarshalHeader(b []byte, size int64) (sections int, tableCRC uint32, err e
 	return int(n), binary.LittleEndian.Uint32(b[24:]), nil
 }
 
-// unmarshalTable decodes the section table of a file of the given size. Each section must start directly after the
+// unmarshalSectionTable decodes the section table of a file of the given size. Each section must start directly after the
 // previous section and its padding, and the last section must end where the file ends. So no two sections share a byte,
 // and only padding is outside the sections.
-func unmarshalTable(b []byte, crc uint32, size int64) (map[string]section, error) {
+func unmarshalSectionTable(b []byte, crc uint32, size int64) (map[string]section, error) {
 	if checksum(b) != crc {
 		return nil, fmt.Errorf("%w: wrong checksum of the section table", ErrDamaged)
 	}
-	secs := make(map[string]section, len(b)/entrySize)
+	secs := make(map[string]section, len(b)/sectionEntrySize)
 	end := uint64(headerSize + len(b))
-	for ; len(b) >= entrySize; b = b[entrySize:] {
+	for ; len(b) >= sectionEntrySize; b = b[sectionEntrySize:] {
 		s := section{
 			name:   string(b[:4]),
 			crc:    binary.LittleEndian.Uint32(b[4:]),

@@ -36,7 +36,7 @@ func goldenIndex(t testing.TB) []byte {
 	t.Helper()
 	b := NewBuilder("omg-index test", 1000)
 	core, aur := b.AddSource("core", KindRepo), b.AddSource("aur", KindAUR)
-	core.Describe("abcd", 12, 900)
+	core.SetFileInfo("abcd", 12, 900)
 	for _, p := range goldenPackages() {
 		if p.Repo == "core" {
 			require.NoError(t, core.Add(&p))
@@ -165,9 +165,9 @@ func TestPosting_Sizes(t *testing.T) {
 			for d := uint32(0); d < docs; d += step {
 				list = append(list, d)
 			}
-			p := posting{count: uint32(len(list)), docs: docs, one: list[0]}
+			p := postingList{count: uint32(len(list)), indexDocCount: docs, onlyDoc: list[0]}
 			if len(list) > 1 {
-				p.bytes = appendPosting(nil, list, docs)
+				p.encoded = appendPostingList(nil, list, docs)
 			}
 			got, err := p.appendDocs(nil)
 			require.NoError(t, err)
@@ -201,6 +201,6 @@ func TestRelationName(t *testing.T) {
 		"glibc": "glibc", "glibc>=2.36": "glibc", "a=1:2-3": "a", "a<2": "a", "sh: to run": "sh",
 		"libx.so=6-64": "libx.so", "python>=3: for x=y": "python", "perl(A::B)": "perl(A::B)", "": "",
 	} {
-		require.Equal(t, want, relationName(in), in)
+		require.Equal(t, want, stripVersion(in), in)
 	}
 }

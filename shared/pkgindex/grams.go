@@ -15,41 +15,41 @@ func gramKey(g string) uint32 {
 	return key
 }
 
-func tierKey(g string, t Tier) uint32 { return gramKey(g) | uint32(t)<<29 }
+func tierGramKey(g string, t Tier) uint32 { return gramKey(g) | uint32(t)<<29 }
 
 // gramList is a growing list of docs in encoded form: unsigned varints, the first doc and then the differences.
 type gramList struct {
-	key   uint32
-	count uint32
-	next  uint32 // the last doc plus 1, or 0 if the list is empty
-	first uint32
-	enc   []byte
+	key            uint32
+	count          uint32
+	lastDocPlusOne uint32 // the last doc plus 1, or 0 if the list is empty
+	firstDoc       uint32
+	encoded        []byte
 }
 
 // add appends a doc, which must not be smaller than the last doc of the list. If it equals the last doc, the list stays
 // as it is.
 func (l *gramList) add(doc uint32) {
-	if l.next == doc+1 {
+	if l.lastDocPlusOne == doc+1 {
 		return
 	}
 	delta := doc
 	if l.count > 0 {
-		delta = doc + 1 - l.next
+		delta = doc + 1 - l.lastDocPlusOne
 	} else {
-		l.first = doc
+		l.firstDoc = doc
 	}
-	l.enc = binary.AppendUvarint(l.enc, uint64(delta))
-	l.next = doc + 1
+	l.encoded = binary.AppendUvarint(l.encoded, uint64(delta))
+	l.lastDocPlusOne = doc + 1
 	l.count++
 }
 
 // eachText calls the function f for every doc in ascending order, with the doc's folded text.
-func (b *Builder) eachText(f func(doc uint32, d *buildDoc, text []byte)) {
+func (b *Builder) eachText(f func(doc uint32, d *pendingDoc, text []byte)) {
 	doc := uint32(0)
 	for _, s := range b.sources {
 		for i := range s.docs {
 			d := &s.docs[i]
-			f(doc, d, s.text[d.text:d.text+d.textLen])
+			f(doc, d, s.text[d.textStart:d.textStart+d.textLen])
 			doc++
 		}
 	}
@@ -61,11 +61,11 @@ func (b *Builder) eachText(f func(doc uint32, d *buildDoc, text []byte)) {
 type trigrams struct {
 	// pages holds, for each substring, the position of its list in the field all, counted from 1; 0 means no list.
 	pages [1 << 16]*[1 << 8]uint32
-	all   []gramList
+	lists []gramList
 }
 
-func (t *trigrams) add(b *Builder) {
-	b.eachText(func(doc uint32, _ *buildDoc, text []byte) {
+func (t *trigrams) collect(b *Builder) {
+	b.eachText(func(doc uint32, _ *pendingDoc, text []byte) {
 		for i := 0; i+3 <= len(text); i++ {
 			x, y, z := text[i], text[i+1], text[i+2]
 			if z == 0 {
@@ -81,62 +81,62 @@ func (t *trigrams) add(b *Builder) {
 				t.pages[uint16(x)<<8|uint16(y)] = page
 			}
 			if page[z] == 0 {
-				t.all = append(t.all, gramList{key: 3<<24 | uint32(x)<<16 | uint32(y)<<8 | uint32(z)})
-				page[z] = uint32(len(t.all))
+				t.lists = append(t.lists, gramList{key: 3<<24 | uint32(x)<<16 | uint32(y)<<8 | uint32(z)})
+				page[z] = uint32(len(t.lists))
 			}
-			t.all[page[z]-1].add(doc)
+			t.lists[page[z]-1].add(doc)
 		}
 	})
 }
 
 // shortGrams collects the one- and two-byte substrings by tier.
 type shortGrams struct {
-	seen [shortPlaces]uint32 // for each substring, the last doc that contained it, plus 1; 0 for no doc
-	// ids holds, for each tier and substring, the position of the list in the field all, counted from 1; 0 means no
+	lastDocs [shortGramCount]uint32 // for each substring, the last doc that contained it, plus 1; 0 for no doc
+	// listIDs holds, for each tier and substring, the position of the list in the field all, counted from 1; 0 means no
 	// list.
-	ids [numTiers][shortPlaces]uint32
-	all []gramList
+	listIDs [numTiers][shortGramCount]uint32
+	lists   []gramList
 }
 
-const shortPlaces = 1<<16 + 1<<8
+const shortGramCount = 1<<16 + 1<<8
 
-// gramIndex returns the position of a one- or two-byte substring in the arrays of shortGrams.
-func gramIndex(g []byte) int {
+// shortGramIndex returns the position of a one- or two-byte substring in the arrays of shortGrams.
+func shortGramIndex(g []byte) int {
 	if len(g) == 1 {
 		return 1<<16 + int(g[0])
 	}
 	return int(g[0])<<8 | int(g[1])
 }
 
-func (s *shortGrams) add(b *Builder) {
-	b.eachText(func(doc uint32, d *buildDoc, text []byte) {
-		name := text[:d.name]
-		provides := text[d.name+1 : d.name+1+d.provides]
-		groups := text[d.name+1+d.provides:][:d.group]
-		desc := text[d.name+1+d.provides+d.group : d.textLen-1]
+func (s *shortGrams) collect(b *Builder) {
+	b.eachText(func(doc uint32, d *pendingDoc, text []byte) {
+		name := text[:d.nameLen]
+		provides := text[d.nameLen+1 : d.nameLen+1+d.providesLen]
+		groups := text[d.nameLen+1+d.providesLen:][:d.groupsLen]
+		desc := text[d.nameLen+1+d.providesLen+d.groupsLen : d.textLen-1]
 
 		// For each substring of a doc, put uses only the tier of its first call. So the calls are in order of tier, the
 		// best tier first.
 		if len(name) <= 2 {
-			s.put(doc, name, TierExact)
+			s.addGram(doc, name, TierExact)
 		}
 		eachValue(provides, func(v []byte) {
 			if len(v) == 1 || len(v) == 2 {
-				s.put(doc, v, TierProvides)
+				s.addGram(doc, v, TierProvides)
 			}
 		})
 		for n := 1; n <= 2 && n <= len(name); n++ {
-			s.put(doc, name[:n], TierPrefix)
+			s.addGram(doc, name[:n], TierPrefix)
 		}
 		for i := 1; i < len(name); i++ {
-			if !wordByte(name[i-1]) {
-				s.putAt(doc, name, i, TierWord)
+			if !isWordByte(name[i-1]) {
+				s.addGramsAt(doc, name, i, TierWordStart)
 			}
 		}
-		s.putAll(doc, name, TierName)
-		eachValue(provides, func(v []byte) { s.putAll(doc, v, TierOther) })
-		eachValue(groups, func(v []byte) { s.putAll(doc, v, TierOther) })
-		s.putAll(doc, desc, TierDesc)
+		s.addAllGrams(doc, name, TierName)
+		eachValue(provides, func(v []byte) { s.addAllGrams(doc, v, TierProvidesOrGroup) })
+		eachValue(groups, func(v []byte) { s.addAllGrams(doc, v, TierProvidesOrGroup) })
+		s.addAllGrams(doc, desc, TierDesc)
 	})
 }
 
@@ -151,34 +151,34 @@ func eachValue(values []byte, f func([]byte)) {
 	}
 }
 
-func (s *shortGrams) putAll(doc uint32, field []byte, t Tier) {
+func (s *shortGrams) addAllGrams(doc uint32, field []byte, t Tier) {
 	for i := range field {
-		s.putAt(doc, field, i, t)
+		s.addGramsAt(doc, field, i, t)
 	}
 }
 
-func (s *shortGrams) putAt(doc uint32, field []byte, i int, t Tier) {
-	s.put(doc, field[i:i+1], t)
+func (s *shortGrams) addGramsAt(doc uint32, field []byte, i int, t Tier) {
+	s.addGram(doc, field[i:i+1], t)
 	if i+2 <= len(field) {
-		s.put(doc, field[i:i+2], t)
+		s.addGram(doc, field[i:i+2], t)
 	}
 }
 
-func (s *shortGrams) put(doc uint32, g []byte, t Tier) {
+func (s *shortGrams) addGram(doc uint32, g []byte, t Tier) {
 	if len(g) == 0 {
 		return
 	}
-	p := gramIndex(g)
-	if s.seen[p] == doc+1 {
+	p := shortGramIndex(g)
+	if s.lastDocs[p] == doc+1 {
 		return
 	}
-	s.seen[p] = doc + 1
-	id := &s.ids[t][p]
+	s.lastDocs[p] = doc + 1
+	id := &s.listIDs[t][p]
 	if *id == 0 {
-		s.all = append(s.all, gramList{key: tierKey(string(g), t)})
-		*id = uint32(len(s.all))
+		s.lists = append(s.lists, gramList{key: tierGramKey(string(g), t)})
+		*id = uint32(len(s.lists))
 	}
-	s.all[*id-1].add(doc)
+	s.lists[*id-1].add(doc)
 }
 
 // encodeGrams encodes the GRAM section and the lists that it refers to.
@@ -189,11 +189,11 @@ func encodeGrams(lists []gramList, docs uint32) (grams, post []byte) {
 		where := uint32(len(post))
 		switch {
 		case l.count == 1:
-			where = l.first
-		case dense(l.count, docs):
-			post = appendBitmap(post, l.enc, docs)
+			where = l.firstDoc
+		case isDense(l.count, docs):
+			post = appendAsBitmap(post, l.encoded, docs)
 		default:
-			post = append(post, l.enc...)
+			post = append(post, l.encoded...)
 		}
 		grams = binary.LittleEndian.AppendUint32(grams, l.key)
 		grams = binary.LittleEndian.AppendUint32(grams, where)
@@ -202,9 +202,9 @@ func encodeGrams(lists []gramList, docs uint32) (grams, post []byte) {
 	return grams, post
 }
 
-// appendBitmap decodes the list of docs in enc, which consists of unsigned varints, and appends the list to dst as a
+// appendAsBitmap decodes the list of docs in enc, which consists of unsigned varints, and appends the list to dst as a
 // bitmap.
-func appendBitmap(dst, enc []byte, docs uint32) []byte {
+func appendAsBitmap(dst, enc []byte, docs uint32) []byte {
 	start := len(dst)
 	dst = append(dst, make([]byte, (docs+7)/8)...)
 	doc := uint64(0)

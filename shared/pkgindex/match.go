@@ -11,21 +11,21 @@ import (
 
 // matcher decides whether the packages of one index file match a query, and how well: see Tier.
 type matcher struct {
-	file  *setFile
-	terms []matchTerm
+	file  *fileInSet
+	terms []matcherTerm
 }
 
-// matchTerm is a term of a query, with lists of the packages in one index file that match the term.
-type matchTerm struct {
+// matcherTerm is a term of a query, with lists of the packages in one index file that match the term.
+type matcherTerm struct {
 	*term
-	// exact lists the packages that provide a name equal to the word.
-	exact []uint32
-	// values lists the packages in which a value of the term's field equals the word.
-	values posting
+	// exactProviders lists the packages that provide a name equal to the word.
+	exactProviders []uint32
+	// valuePostings lists the packages in which a value of the term's field equals the word.
+	valuePostings postingList
 }
 
-func newMatcher(f *setFile, q *Query) (*matcher, error) {
-	m := &matcher{file: f, terms: make([]matchTerm, len(q.terms))}
+func newMatcher(f *fileInSet, q *Query) (*matcher, error) {
+	m := &matcher{file: f, terms: make([]matcherTerm, len(q.terms))}
 	for i := range q.terms {
 		t := &m.terms[i]
 		t.term = &q.terms[i]
@@ -33,18 +33,18 @@ func newMatcher(f *setFile, q *Query) (*matcher, error) {
 			continue
 		}
 		var err error
-		var p posting
+		var p postingList
 		switch t.field {
 		case fieldAny, fieldProvides:
-			if p, err = f.term(termProvides, string(t.word)); err == nil {
-				t.exact, err = p.appendDocs(nil)
+			if p, err = f.postingListOfTerm(termProvides, string(t.word)); err == nil {
+				t.exactProviders, err = p.appendDocs(nil)
 			}
 		case fieldDepends:
-			t.values, err = f.term(termDepends, string(t.word))
+			t.valuePostings, err = f.postingListOfTerm(termDepends, string(t.word))
 		case fieldMaint:
-			t.values, err = f.term(termMaintainer, string(t.word))
+			t.valuePostings, err = f.postingListOfTerm(termMaintainer, string(t.word))
 		case fieldKeyword:
-			t.values, err = f.term(termKeyword, string(t.word))
+			t.valuePostings, err = f.postingListOfTerm(termKeyword, string(t.word))
 		}
 		if err != nil {
 			return nil, err
@@ -68,7 +68,7 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 			tier, ok, err = m.exprTier(t, doc, text)
 		case t.expr != nil:
 			tier = TierDesc
-			ok, err = m.exprValue(t, doc)
+			ok, err = m.exprMatchesValue(t, doc)
 		case !t.searchesText():
 			// All candidates come from t.values, which lists only packages with this value. So the package matches.
 			tier, ok = TierDesc, true
@@ -86,7 +86,7 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 // textTier searches a package's text for the word. The text consists of the name, the provided names, the groups and
 // the description, separated by NUL bytes. The position of the first occurrence therefore shows which field contains
 // the word.
-func (t *matchTerm) textTier(doc uint32, text docText) (Tier, bool) {
+func (t *matcherTerm) textTier(doc uint32, text docText) (Tier, bool) {
 	switch t.field {
 	case fieldName:
 		i := bytes.Index(text.name, t.word)
@@ -97,12 +97,12 @@ func (t *matchTerm) textTier(doc uint32, text docText) (Tier, bool) {
 	case fieldDesc:
 		return TierDesc, bytes.Contains(text.desc, t.word)
 	case fieldGroup:
-		return TierOther, bytes.Contains(text.groups, t.word)
+		return TierProvidesOrGroup, bytes.Contains(text.groups, t.word)
 	case fieldProvides:
-		if t.provided(doc) {
+		if t.isProvidedBy(doc) {
 			return TierProvides, true
 		}
-		return TierOther, bytes.Contains(text.provides, t.word)
+		return TierProvidesOrGroup, bytes.Contains(text.provides, t.word)
 	}
 	i := bytes.Index(text.all, t.word)
 	if i < 0 {
@@ -112,29 +112,29 @@ func (t *matchTerm) textTier(doc uint32, text docText) (Tier, bool) {
 		if i == 0 && len(t.word) == len(text.name) {
 			return TierExact, true
 		}
-		if t.provided(doc) {
+		if t.isProvidedBy(doc) {
 			return TierProvides, true
 		}
 		return nameTier(text.name, t.word, i), true
 	}
 	switch {
-	case t.provided(doc):
+	case t.isProvidedBy(doc):
 		return TierProvides, true
 	case i < len(text.all)-1-len(text.desc):
-		return TierOther, true
+		return TierProvidesOrGroup, true
 	default:
 		return TierDesc, true
 	}
 }
 
-func (t *matchTerm) provided(doc uint32) bool {
-	_, ok := slices.BinarySearch(t.exact, doc)
+func (t *matcherTerm) isProvidedBy(doc uint32) bool {
+	_, ok := slices.BinarySearch(t.exactProviders, doc)
 	return ok
 }
 
 // exprTier matches a package's text against a regular expression. A package also matches if its name contains the
 // expression itself as plain text, as in pacman.
-func (m *matcher) exprTier(t *matchTerm, doc uint32, text docText) (Tier, bool, error) {
+func (m *matcher) exprTier(t *matcherTerm, doc uint32, text docText) (Tier, bool, error) {
 	if t.field == fieldAny || t.field == fieldName {
 		if at := t.expr.FindIndex(text.name); at != nil {
 			return spanTier(text.name, at[0], at[1]), true, nil
@@ -150,12 +150,12 @@ func (m *matcher) exprTier(t *matchTerm, doc uint32, text docText) (Tier, bool, 
 		}
 	}
 	if t.field == fieldAny || t.field == fieldProvides {
-		if tier, ok := t.exprValues(text.provides, TierProvides); ok {
+		if tier, ok := t.exprValuesTier(text.provides, TierProvides); ok {
 			return tier, true, nil
 		}
 	}
 	if t.field == fieldAny || t.field == fieldGroup {
-		if tier, ok := t.exprValues(text.groups, TierOther); ok {
+		if tier, ok := t.exprValuesTier(text.groups, TierProvidesOrGroup); ok {
 			return tier, true, nil
 		}
 	}
@@ -165,9 +165,9 @@ func (m *matcher) exprTier(t *matchTerm, doc uint32, text docText) (Tier, bool, 
 	return 0, false, nil
 }
 
-// exprValues matches an expression against NUL-terminated values. If the expression matches an entire value, the tier is
+// exprValuesTier matches an expression against NUL-terminated values. If the expression matches an entire value, the tier is
 // wholeTier.
-func (t *matchTerm) exprValues(values []byte, wholeTier Tier) (tier Tier, ok bool) {
+func (t *matcherTerm) exprValuesTier(values []byte, wholeTier Tier) (tier Tier, ok bool) {
 	eachValue(values, func(v []byte) {
 		at := t.expr.FindIndex(v)
 		switch {
@@ -175,7 +175,7 @@ func (t *matchTerm) exprValues(values []byte, wholeTier Tier) (tier Tier, ok boo
 		case at[0] == 0 && at[1] == len(v):
 			tier, ok = wholeTier, true
 		case !ok:
-			tier, ok = TierOther, true
+			tier, ok = TierProvidesOrGroup, true
 		}
 	})
 	return tier, ok
@@ -188,21 +188,21 @@ func spanTier(name []byte, start, end int) Tier {
 		return TierExact
 	case start == 0:
 		return TierPrefix
-	case !wordByte(name[start-1]):
-		return TierWord
+	case !isWordByte(name[start-1]):
+		return TierWordStart
 	default:
 		return TierName
 	}
 }
 
-// exprValue reports whether an expression matches a dependency, maintainer or keyword of a package. It decodes the
+// exprMatchesValue reports whether an expression matches a dependency, maintainer or keyword of a package. It decodes the
 // package's record, because the searchable text does not contain these values.
-func (m *matcher) exprValue(t *matchTerm, doc uint32) (bool, error) {
+func (m *matcher) exprMatchesValue(t *matcherTerm, doc uint32) (bool, error) {
 	summary, details, err := m.file.record(doc, true)
 	if err != nil {
 		return false, err
 	}
-	p, err := Decode(summary, details)
+	p, err := DecodePackage(summary, details)
 	if err != nil {
 		return false, err
 	}
@@ -210,7 +210,7 @@ func (m *matcher) exprValue(t *matchTerm, doc uint32) (bool, error) {
 	switch {
 	case t.field == fieldDepends:
 		for _, d := range p.Depends {
-			values = append(values, relationName(d))
+			values = append(values, stripVersion(d))
 		}
 	case p.AUR == nil:
 	case t.field == fieldMaint:
@@ -221,11 +221,11 @@ func (m *matcher) exprValue(t *matchTerm, doc uint32) (bool, error) {
 	return slices.ContainsFunc(values, func(v string) bool { return t.expr.FindIndex([]byte(Fold(v))) != nil }), nil
 }
 
-// Decode decodes a package from its summary and its details, which may be empty.
-func Decode(summary, details Record) (p wire.Package, err error) {
-	b := []byte{0xde, 0, byte(summary.Pairs + details.Pairs)}
+// DecodePackage decodes a package from its summary and its details, which may be empty.
+func DecodePackage(summary, details Record) (p wire.Package, err error) {
+	b := []byte{0xde, 0, byte(summary.PairCount + details.PairCount)}
 	b = append(append(b, summary.Bytes...), details.Bytes...)
-	if err := wire.Check(b); err != nil {
+	if err := wire.CheckMessagePack(b); err != nil {
 		return p, fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if err := wire.DecodePackage(b, &p); err != nil {

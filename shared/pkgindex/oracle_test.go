@@ -86,7 +86,7 @@ func (o *oracle) search(words ...string) []string {
 // oracleTier returns the tier of a package for a word, or numTiers if the package does not match.
 func oracleTier(p *wire.Package, w string) Tier {
 	field, word := "", w
-	if f, rest, ok := strings.Cut(w, ":"); ok && fieldNames[f] != fieldAny {
+	if f, rest, ok := strings.Cut(w, ":"); ok && fieldByPrefix[f] != fieldAny {
 		field, word = f, rest
 	}
 	word = Fold(word)
@@ -104,31 +104,31 @@ func oracleTier(p *wire.Package, w string) Tier {
 			at("name", TierExact)
 		case i == 0:
 			at("name", TierPrefix)
-		case !wordByte(name[i-1]):
-			at("name", TierWord)
+		case !isWordByte(name[i-1]):
+			at("name", TierWordStart)
 		default:
 			at("name", TierName)
 		}
 	}
 	for _, v := range p.Provides {
-		v = Fold(relationName(v))
+		v = Fold(stripVersion(v))
 		if v == word {
 			at("provides", TierProvides)
 		}
 		if strings.Contains(v, word) {
-			at("provides", TierOther)
+			at("provides", TierProvidesOrGroup)
 		}
 	}
 	for _, v := range p.Groups {
 		if strings.Contains(Fold(v), word) {
-			at("group", TierOther)
+			at("group", TierProvidesOrGroup)
 		}
 	}
 	if strings.Contains(Fold(p.Desc), word) {
 		at("desc", TierDesc)
 	}
 	for _, v := range p.Depends {
-		if field == "depends" && Fold(relationName(v)) == word {
+		if field == "depends" && Fold(stripVersion(v)) == word {
 			at("depends", TierDesc)
 		}
 	}

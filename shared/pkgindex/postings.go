@@ -6,22 +6,22 @@ import (
 	"math/bits"
 )
 
-// dense reports whether a list of count docs, in an index of n docs, is stored as a bitmap. A list of 1/32 of all docs is
+// isDense reports whether a list of count docs, in an index of n docs, is stored as a bitmap. A list of 1/32 of all docs is
 // four times as large as a bitmap, but a bitmap shows in one step whether it contains a doc. With this limit, an index is
 // 4 % larger than without bitmaps, and the slowest searches take two thirds of the time.
-func dense(count, n uint32) bool { return count > n/32 }
+func isDense(count, n uint32) bool { return count > n/32 }
 
-// posting is a list of docs in ascending order.
-type posting struct {
-	count uint32
-	docs  uint32 // the number of docs in the index, not in the list
-	one   uint32 // the only doc, if count is 1
-	bytes []byte // the encoded list, if count is more than 1
+// postingList is a list of docs in ascending order.
+type postingList struct {
+	count         uint32
+	indexDocCount uint32 // the number of docs in the index, not in the list
+	onlyDoc       uint32 // the only doc, if count is 1
+	encoded       []byte // the encoded list, if count is more than 1
 }
 
-// appendPosting encodes a list of at least two ascending docs.
-func appendPosting(dst []byte, list []uint32, docs uint32) []byte {
-	if dense(uint32(len(list)), docs) {
+// appendPostingList encodes a list of at least two ascending docs.
+func appendPostingList(dst []byte, list []uint32, docs uint32) []byte {
+	if isDense(uint32(len(list)), docs) {
 		start := len(dst)
 		dst = append(dst, make([]byte, (docs+7)/8)...)
 		for _, d := range list {
@@ -37,13 +37,13 @@ func appendPosting(dst []byte, list []uint32, docs uint32) []byte {
 	return dst
 }
 
-// minSize returns the minimum size of the encoded list in bytes.
-func (p posting) minSize() uint64 {
+// minEncodedSize returns the minimum size of the encoded list in bytes.
+func (p postingList) minEncodedSize() uint64 {
 	switch {
 	case p.count < 2:
 		return 0
-	case dense(p.count, p.docs):
-		return (uint64(p.docs) + 7) / 8
+	case isDense(p.count, p.indexDocCount):
+		return (uint64(p.indexDocCount) + 7) / 8
 	default:
 		return uint64(p.count)
 	}
@@ -51,35 +51,35 @@ func (p posting) minSize() uint64 {
 
 // bitmap returns the bitmap of a list that is stored as a bitmap. The bool is false for any other list, and if the bitmap
 // is truncated.
-func (p posting) bitmap() ([]byte, bool) {
-	if p.count < 2 || !dense(p.count, p.docs) {
+func (p postingList) bitmap() ([]byte, bool) {
+	if p.count < 2 || !isDense(p.count, p.indexDocCount) {
 		return nil, false
 	}
-	n := p.minSize()
-	if uint64(len(p.bytes)) < n {
+	n := p.minEncodedSize()
+	if uint64(len(p.encoded)) < n {
 		return nil, false
 	}
-	return p.bytes[:n], true
+	return p.encoded[:n], true
 }
 
 // appendDocs appends the decoded list to dst.
-func (p posting) appendDocs(dst []uint32) ([]uint32, error) {
+func (p postingList) appendDocs(dst []uint32) ([]uint32, error) {
 	if p.count == 0 {
 		return dst, nil
 	}
 	if p.count == 1 {
-		if p.one >= p.docs {
-			return dst, fmt.Errorf("%w: a list contains doc %d, but the index has only %d docs", ErrDamaged, p.one, p.docs)
+		if p.onlyDoc >= p.indexDocCount {
+			return dst, fmt.Errorf("%w: a list contains doc %d, but the index has only %d docs", ErrDamaged, p.onlyDoc, p.indexDocCount)
 		}
-		return append(dst, p.one), nil
+		return append(dst, p.onlyDoc), nil
 	}
-	if dense(p.count, p.docs) {
-		return p.appendBitmap(dst)
+	if isDense(p.count, p.indexDocCount) {
+		return p.appendBitmapDocs(dst)
 	}
 	d := p.decoder()
 	var batch [256]uint32
 	for {
-		n, err := d.next(&batch)
+		n, err := d.nextBatch(&batch)
 		if n == 0 || err != nil {
 			return dst, err
 		}
@@ -87,23 +87,23 @@ func (p posting) appendDocs(dst []uint32) ([]uint32, error) {
 	}
 }
 
-// decoder decodes a list of varints in batches.
-type decoder struct {
-	bytes []byte
-	left  uint32
-	docs  uint64
-	doc   uint64
+// postingDecoder decodes a list of varints in batches.
+type postingDecoder struct {
+	bytes         []byte
+	docsLeft      uint32
+	indexDocCount uint64
+	lastDoc       uint64
 }
 
-func (p posting) decoder() decoder {
-	return decoder{bytes: p.bytes, left: p.count, docs: uint64(p.docs)}
+func (p postingList) decoder() postingDecoder {
+	return postingDecoder{bytes: p.encoded, docsLeft: p.count, indexDocCount: uint64(p.indexDocCount)}
 }
 
-// next decodes up to 256 more docs of the list into batch. It returns how many docs it has decoded, or 0 at the end of
+// nextBatch decodes up to 256 more docs of the list into batch. It returns how many docs it has decoded, or 0 at the end of
 // the list. No doc is less than the doc before it, and each is less than the number of docs in the index.
-func (d *decoder) next(batch *[256]uint32) (int, error) {
-	n := int(min(d.left, uint32(len(batch))))
-	b, doc := d.bytes, d.doc
+func (d *postingDecoder) nextBatch(batch *[256]uint32) (int, error) {
+	n := int(min(d.docsLeft, uint32(len(batch))))
+	b, doc := d.bytes, d.lastDoc
 	for i := 0; i < n; {
 		// This fast loop decodes differences of one byte, because most differences have one byte.
 		run := min(n-i, len(b))
@@ -118,24 +118,24 @@ func (d *decoder) next(batch *[256]uint32) (int, error) {
 			break
 		}
 		delta, k := binary.Uvarint(b)
-		if k <= 0 || delta >= d.docs {
+		if k <= 0 || delta >= d.indexDocCount {
 			return 0, fmt.Errorf("%w: a list is truncated or invalid", ErrDamaged)
 		}
 		doc += delta
 		batch[i] = uint32(doc)
 		i, b = i+1, b[k:]
-		if doc >= d.docs {
+		if doc >= d.indexDocCount {
 			break
 		}
 	}
-	if doc >= d.docs {
-		return 0, fmt.Errorf("%w: a list contains doc %d, but the index has only %d docs", ErrDamaged, doc, d.docs)
+	if doc >= d.indexDocCount {
+		return 0, fmt.Errorf("%w: a list contains doc %d, but the index has only %d docs", ErrDamaged, doc, d.indexDocCount)
 	}
-	d.bytes, d.doc, d.left = b, doc, d.left-uint32(n)
+	d.bytes, d.lastDoc, d.docsLeft = b, doc, d.docsLeft-uint32(n)
 	return n, nil
 }
 
-func (p posting) appendBitmap(dst []uint32) ([]uint32, error) {
+func (p postingList) appendBitmapDocs(dst []uint32) ([]uint32, error) {
 	bm, ok := p.bitmap()
 	if !ok {
 		return dst, fmt.Errorf("%w: a bitmap is truncated", ErrDamaged)
@@ -151,8 +151,8 @@ func (p posting) appendBitmap(dst []uint32) ([]uint32, error) {
 		}
 		for ; w != 0; w &= w - 1 {
 			doc := uint32(i*8 + bits.TrailingZeros64(w))
-			if doc >= p.docs {
-				return dst, fmt.Errorf("%w: a bitmap contains doc %d, but the index has only %d docs", ErrDamaged, doc, p.docs)
+			if doc >= p.indexDocCount {
+				return dst, fmt.Errorf("%w: a bitmap contains doc %d, but the index has only %d docs", ErrDamaged, doc, p.indexDocCount)
 			}
 			dst = append(dst, doc)
 		}
@@ -162,7 +162,7 @@ func (p posting) appendBitmap(dst []uint32) ([]uint32, error) {
 
 // intersect returns those elements of the slice set that are also in the posting p. The slice set must be in ascending
 // order; its array is overwritten with the result.
-func (p posting) intersect(set []uint32) ([]uint32, error) {
+func (p postingList) intersect(set []uint32) ([]uint32, error) {
 	if bm, ok := p.bitmap(); ok {
 		kept := set[:0]
 		for _, d := range set {
@@ -180,7 +180,7 @@ func (p posting) intersect(set []uint32) ([]uint32, error) {
 	var batch [256]uint32
 	kept, rest := set[:0], set
 	for len(rest) > 0 {
-		n, err := d.next(&batch)
+		n, err := d.nextBatch(&batch)
 		if n == 0 || err != nil {
 			return kept, err
 		}

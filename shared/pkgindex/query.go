@@ -16,9 +16,9 @@ type Query struct {
 	onlyAUR bool     // only the AUR is searched
 	sortBy  string
 
-	// Pause, if not nil, is called regularly during a search. If Pause returns an error, the search ends with that
+	// PauseFunc, if not nil, is called regularly during a search. If Pause returns an error, the search ends with that
 	// error.
-	Pause func() error
+	PauseFunc func() error
 }
 
 // field is a field of a package, such as the name or the description. A term of a query searches one field.
@@ -39,9 +39,9 @@ const (
 	fieldKeyword
 )
 
-// fieldNames maps a word's prefix to the field that the word searches. The prefix repo: is not here, because it
+// fieldByPrefix maps a word's prefix to the field that the word searches. The prefix repo: is not here, because it
 // restricts the repositories of the query.
-var fieldNames = map[string]field{
+var fieldByPrefix = map[string]field{
 	"name":     fieldName,
 	"desc":     fieldDesc,
 	"provides": fieldProvides,
@@ -73,15 +73,15 @@ const (
 // ParseQuery parses the words of a request. Its error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, onlyAUR: r.OnlyAUR, sortBy: r.Sort}
-	if r.Sort != "" && !slices.Contains(sorts, r.Sort) {
-		last := len(sorts) - 1
-		return nil, invalidQuery("cannot sort by %q: use %s or %s", r.Sort, strings.Join(sorts[:last], ", "), sorts[last])
+	if r.Sort != "" && !slices.Contains(sortOrders, r.Sort) {
+		last := len(sortOrders) - 1
+		return nil, queryErrorf("cannot sort by %q: use %s or %s", r.Sort, strings.Join(sortOrders[:last], ", "), sortOrders[last])
 	}
 	if r.Regex && len(r.Words) > maxExpressions {
-		return nil, invalidQuery("%d expressions: at most %d per search", len(r.Words), maxExpressions)
+		return nil, queryErrorf("%d expressions: at most %d per search", len(r.Words), maxExpressions)
 	}
 	if len(r.Words) > maxWords {
-		return nil, invalidQuery("%d words: at most %d per search", len(r.Words), maxWords)
+		return nil, queryErrorf("%d words: at most %d per search", len(r.Words), maxWords)
 	}
 	for _, w := range r.Words {
 		t := term{raw: w}
@@ -90,7 +90,7 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 				q.repos = append(q.repos, rest)
 				continue
 			}
-			if f, ok := fieldNames[prefix]; ok && rest != "" {
+			if f, ok := fieldByPrefix[prefix]; ok && rest != "" {
 				t.field, t.raw = f, rest
 			}
 		}
@@ -101,20 +101,20 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 		if r.Regex {
 			expr, err := posixre.Compile(t.raw)
 			if err != nil {
-				return nil, invalidQuery("%w", err)
+				return nil, queryErrorf("%w", err)
 			}
 			t.expr = expr
 		}
 		q.terms = append(q.terms, t)
 	}
 	if len(q.terms) == 0 && len(q.repos) == 0 && !q.onlyAUR {
-		return nil, invalidQuery("no words to search for")
+		return nil, queryErrorf("no words to search for")
 	}
 	return q, nil
 }
 
-// Unknown returns the first repository in the query q that the set s lacks, or an empty string if s lacks none.
-func (s *Set) Unknown(q *Query) string {
+// UnknownRepo returns the first repository in the query q that the set s lacks, or an empty string if s lacks none.
+func (s *FileSet) UnknownRepo(q *Query) string {
 	if q.onlyAUR {
 		return ""
 	}
@@ -127,14 +127,14 @@ func (s *Set) Unknown(q *Query) string {
 }
 
 // HasRepo reports whether the set has a source with the given name. The source may have no packages.
-func (s *Set) HasRepo(name string) bool {
-	return slices.ContainsFunc(s.parts, func(p sourceRange) bool { return p.hasName(name) })
+func (s *FileSet) HasRepo(name string) bool {
+	return slices.ContainsFunc(s.sources, func(p sourceRange) bool { return p.hasName(name) })
 }
 
-// Expressions converts each word of the query into a POSIX extended regular expression. A package that matches the
+// AsRegexps converts each word of the query into a POSIX extended regular expression. A package that matches the
 // query also matches each expression, ignoring case, with its name, its description, a provided name or a group. The
 // bool is false if there are no such expressions: the query has no words, or a word searches another field.
-func (q *Query) Expressions() ([]string, bool) {
+func (q *Query) AsRegexps() ([]string, bool) {
 	list := make([]string, len(q.terms))
 	for i, t := range q.terms {
 		if !t.searchesText() {

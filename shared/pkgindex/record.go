@@ -11,9 +11,9 @@ import (
 
 // recordEncoder encodes packages as records (see the package comment).
 type recordEncoder struct {
-	buf   bytes.Buffer
-	enc   *msgpack.Encoder
-	pairs int
+	buf       bytes.Buffer
+	enc       *msgpack.Encoder
+	pairCount int
 }
 
 func newRecordEncoder() *recordEncoder {
@@ -22,96 +22,96 @@ func newRecordEncoder() *recordEncoder {
 	return e
 }
 
-// append appends p's record to dst. It ignores errors of the encoder, which cannot fail because it writes to memory.
-func (e *recordEncoder) append(dst []byte, p *wire.Package) []byte {
+// appendRecord appends p's record to dst. It ignores errors of the encoder, which cannot fail because it writes to memory.
+func (e *recordEncoder) appendRecord(dst []byte, p *wire.Package) []byte {
 	start := len(dst)
-	dst = append(dst, make([]byte, recordHeader)...)
+	dst = append(dst, make([]byte, recordHeaderSize)...)
 
 	e.reset()
-	e.summary(p)
-	summaryPairs, summaryLen := e.pairs, e.buf.Len()
+	e.encodeSummary(p)
+	summaryPairs, summaryLen := e.pairCount, e.buf.Len()
 	dst = append(dst, e.buf.Bytes()...)
 	h := dst[start:]
 	binary.LittleEndian.PutUint32(h[0:], checksum(e.buf.Bytes()))
 
 	e.reset()
-	e.details(p)
+	e.encodeDetails(p)
 	dst = append(dst, e.buf.Bytes()...)
 	h = dst[start:]
 	binary.LittleEndian.PutUint32(h[4:], checksum(e.buf.Bytes()))
 	binary.LittleEndian.PutUint32(h[8:], uint32(summaryLen))
-	h[12], h[13] = byte(summaryPairs), byte(e.pairs)
+	h[12], h[13] = byte(summaryPairs), byte(e.pairCount)
 	return dst
 }
 
 func (e *recordEncoder) reset() {
 	e.buf.Reset()
-	e.pairs = 0
+	e.pairCount = 0
 }
 
-func (e *recordEncoder) summary(p *wire.Package) {
-	e.key("repo")
+func (e *recordEncoder) encodeSummary(p *wire.Package) {
+	e.encodeKey("repo")
 	_ = e.enc.EncodeString(p.Repo)
-	e.key("name")
+	e.encodeKey("name")
 	_ = e.enc.EncodeString(p.Name)
-	e.key("version")
+	e.encodeKey("version")
 	_ = e.enc.EncodeString(p.Version)
-	e.str("desc", p.Desc)
-	e.list("groups", p.Groups)
+	e.encodeString("desc", p.Desc)
+	e.encodeList("groups", p.Groups)
 	if p.AUR != nil {
-		e.key("aur")
+		e.encodeKey("aur")
 		_ = e.enc.Encode(p.AUR)
 	}
 }
 
-func (e *recordEncoder) details(p *wire.Package) {
-	e.str("base", p.Base)
-	e.str("filename", p.Filename)
-	e.str("arch", p.Arch)
-	e.str("url", p.URL)
-	e.list("licenses", p.Licenses)
-	e.list("provides", p.Provides)
-	e.list("depends", p.Depends)
-	e.list("optdepends", p.OptDepends)
-	e.list("makedepends", p.MakeDepends)
-	e.list("checkdepends", p.CheckDepends)
-	e.list("conflicts", p.Conflicts)
-	e.list("replaces", p.Replaces)
-	e.uint("csize", p.CSize)
-	e.uint("isize", p.ISize)
-	e.str("packager", p.Packager)
+func (e *recordEncoder) encodeDetails(p *wire.Package) {
+	e.encodeString("base", p.Base)
+	e.encodeString("filename", p.Filename)
+	e.encodeString("arch", p.Arch)
+	e.encodeString("url", p.URL)
+	e.encodeList("licenses", p.Licenses)
+	e.encodeList("provides", p.Provides)
+	e.encodeList("depends", p.Depends)
+	e.encodeList("optdepends", p.OptDepends)
+	e.encodeList("makedepends", p.MakeDepends)
+	e.encodeList("checkdepends", p.CheckDepends)
+	e.encodeList("conflicts", p.Conflicts)
+	e.encodeList("replaces", p.Replaces)
+	e.encodeUint("csize", p.CSize)
+	e.encodeUint("isize", p.ISize)
+	e.encodeString("packager", p.Packager)
 	if p.BuildDate != 0 {
-		e.key("builddate")
+		e.encodeKey("builddate")
 		_ = e.enc.EncodeInt(p.BuildDate)
 	}
-	e.list("validation", p.Validation)
-	e.str("sha256", p.SHA256)
+	e.encodeList("validation", p.Validation)
+	e.encodeString("sha256", p.SHA256)
 }
 
-func (e *recordEncoder) key(k string) {
-	e.pairs++
+func (e *recordEncoder) encodeKey(k string) {
+	e.pairCount++
 	_ = e.enc.EncodeString(k)
 }
 
-func (e *recordEncoder) str(k, v string) {
+func (e *recordEncoder) encodeString(k, v string) {
 	if v != "" {
-		e.key(k)
+		e.encodeKey(k)
 		_ = e.enc.EncodeString(v)
 	}
 }
 
-func (e *recordEncoder) uint(k string, v uint64) {
+func (e *recordEncoder) encodeUint(k string, v uint64) {
 	if v != 0 {
-		e.key(k)
+		e.encodeKey(k)
 		_ = e.enc.EncodeUint(v)
 	}
 }
 
-func (e *recordEncoder) list(k string, v []string) {
+func (e *recordEncoder) encodeList(k string, v []string) {
 	if len(v) == 0 {
 		return
 	}
-	e.key(k)
+	e.encodeKey(k)
 	_ = e.enc.EncodeArrayLen(len(v))
 	for _, s := range v {
 		_ = e.enc.EncodeString(s)
@@ -121,19 +121,19 @@ func (e *recordEncoder) list(k string, v []string) {
 // Record is a sequence of MessagePack key-value pairs without a map header. A reply consists of a map header with the
 // number of pairs and a copy of their bytes.
 type Record struct {
-	Pairs int
-	Bytes []byte
+	PairCount int
+	Bytes     []byte
 }
 
-// stringAt returns the value of the n-th pair of a summary: 0 is the repository, 1 the name, 2 the version. The value
+// nthSummaryString returns the value of the n-th pair of a summary: 0 is the repository, 1 the name, 2 the version. The value
 // and all values before it must be strings.
-func stringAt(summary []byte, n int) ([]byte, bool) {
+func nthSummaryString(summary []byte, n int) ([]byte, bool) {
 	for i := 0; ; i++ {
-		_, rest, ok := wire.CutString(summary)
+		_, rest, ok := wire.CutLeadingString(summary)
 		if !ok {
 			return nil, false
 		}
-		v, rest, ok := wire.CutString(rest)
+		v, rest, ok := wire.CutLeadingString(rest)
 		if !ok || i == n {
 			return v, ok
 		}

@@ -16,55 +16,55 @@ type Result struct {
 	Total int // the number of all matching packages, including those beyond the limit
 }
 
-// maxGrams is the maximum number of three-byte substrings of a word that are looked up in the index. The lookups find
+// maxGramsPerWord is the maximum number of three-byte substrings of a word that are looked up in the index. The lookups find
 // the packages that may contain the word. The texts of these packages are then searched for the whole word.
-const maxGrams = 64
+const maxGramsPerWord = 64
 
-// scratch contains buffers. A search takes them from a pool and puts them back at its end.
-type scratch struct {
-	set          []uint32
-	lists        []posting
-	keys, sorted []uint64
-	counts       []int
+// searchBuffers contains buffers. A search takes them from a pool and puts them back at its end.
+type searchBuffers struct {
+	docs                []uint32
+	postingLists        []postingList
+	hitKeys, sortedKeys []uint64
+	bucketCounts        []int
 }
 
-var scratches = sync.Pool{New: func() any { return new(scratch) }}
+var searchBufferPool = sync.Pool{New: func() any { return new(searchBuffers) }}
 
 // Search runs a query. It returns at most limit hits, the best first. If limit is 0, it returns all hits.
-func (s *Set) Search(q *Query, limit int) (r Result, err error) {
+func (s *FileSet) Search(q *Query, limit int) (r Result, err error) {
 	if limit <= 0 {
 		limit = math.MaxInt
 	}
-	sc := scratches.Get().(*scratch)
-	defer scratches.Put(sc)
-	err = guard(func() error {
-		sc.keys = sc.keys[:0]
+	sc := searchBufferPool.Get().(*searchBuffers)
+	defer searchBufferPool.Put(sc)
+	err = guardFaults(func() error {
+		sc.hitKeys = sc.hitKeys[:0]
 		for i := range s.files {
 			if err := s.searchFile(i, q, sc); err != nil {
 				return err
 			}
 		}
-		r.Total = len(sc.keys)
-		sc.sortKeys(len(s.parts))
+		r.Total = len(sc.hitKeys)
+		sc.sortKeys(len(s.sources))
 		r.Hits = make([]Hit, 0, min(limit, r.Total))
 		if by := q.sortBy; by == wire.SortName || by == wire.SortRepo {
-			r.Hits, err = s.sortByName(appendHits(r.Hits, sc.sorted), by == wire.SortRepo)
+			r.Hits, err = s.sortByName(appendHits(r.Hits, sc.sortedKeys), by == wire.SortRepo)
 			r.Hits = r.Hits[:min(limit, r.Total)]
 			return err
 		} else if by != "" && by != wire.SortRelevance {
-			r.Hits, err = s.sortByAUR(appendHits(r.Hits, sc.sorted), by)
+			r.Hits, err = s.sortByAURField(appendHits(r.Hits, sc.sortedKeys), by)
 			r.Hits = r.Hits[:min(limit, r.Total)]
 			return err
 		}
-		r.Hits = appendHits(r.Hits, sc.sorted[:min(limit, r.Total)])
+		r.Hits = appendHits(r.Hits, sc.sortedKeys[:min(limit, r.Total)])
 		return nil
 	})
 	return r, err
 }
 
-// hitKey encodes a hit as a sort key: hits with smaller keys come first in the result. Hits are sorted by tier. Within
+// hitSortKey encodes a hit as a sort key: hits with smaller keys come first in the result. Hits are sorted by tier. Within
 // a tier, installed packages come first, and then hits are sorted by the rank of their repository and by doc.
-func hitKey(t Tier, installed bool, rank uint16, doc uint32) uint64 {
+func hitSortKey(t Tier, installed bool, rank uint16, doc uint32) uint64 {
 	k := uint64(t)<<60 | uint64(rank)<<32 | uint64(doc)
 	if !installed {
 		k |= 1 << 59
@@ -74,7 +74,7 @@ func hitKey(t Tier, installed bool, rank uint16, doc uint32) uint64 {
 
 func appendHits(hits []Hit, keys []uint64) []Hit {
 	for _, k := range keys {
-		hits = append(hits, Hit{rank: uint16(k >> 32), doc: uint32(k)})
+		hits = append(hits, Hit{sourceRank: uint16(k >> 32), doc: uint32(k)})
 	}
 	return hits
 }
@@ -82,28 +82,28 @@ func appendHits(hits []Hit, keys []uint64) []Hit {
 // sortKeys copies sc.keys to sc.sorted in ascending order. Keys with equal upper bits are already in ascending order of
 // their docs. Therefore a stable counting sort by the upper bits is enough: the first pass counts the keys, the second
 // places them.
-func (sc *scratch) sortKeys(parts int) {
+func (sc *searchBuffers) sortKeys(parts int) {
 	bucket := func(k uint64) int { return int(k>>59)*parts + int(k>>32&0xffff) }
 	buckets := int(numTiers) * 2 * parts
-	sc.counts = slices.Grow(sc.counts[:0], buckets)[:buckets]
-	clear(sc.counts)
-	for _, k := range sc.keys {
-		sc.counts[bucket(k)]++
+	sc.bucketCounts = slices.Grow(sc.bucketCounts[:0], buckets)[:buckets]
+	clear(sc.bucketCounts)
+	for _, k := range sc.hitKeys {
+		sc.bucketCounts[bucket(k)]++
 	}
 	total := 0
-	for i, n := range sc.counts {
-		sc.counts[i] = total
+	for i, n := range sc.bucketCounts {
+		sc.bucketCounts[i] = total
 		total += n
 	}
-	sc.sorted = slices.Grow(sc.sorted[:0], total)[:total]
-	for _, k := range sc.keys {
+	sc.sortedKeys = slices.Grow(sc.sortedKeys[:0], total)[:total]
+	for _, k := range sc.hitKeys {
 		b := bucket(k)
-		sc.sorted[sc.counts[b]] = k
-		sc.counts[b]++
+		sc.sortedKeys[sc.bucketCounts[b]] = k
+		sc.bucketCounts[b]++
 	}
 }
 
-func (s *Set) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
+func (s *FileSet) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
 	names := make(map[Hit][]byte, len(hits))
 	for _, h := range hits {
 		t, err := s.fileOf(h).docText(h.doc)
@@ -113,27 +113,27 @@ func (s *Set) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
 		names[h] = t.name
 	}
 	slices.SortFunc(hits, func(a, b Hit) int {
-		if byRepo && a.rank != b.rank {
-			return cmp.Compare(a.rank, b.rank)
+		if byRepo && a.sourceRank != b.sourceRank {
+			return cmp.Compare(a.sourceRank, b.sourceRank)
 		}
-		return cmp.Or(bytes.Compare(names[a], names[b]), cmp.Compare(a.rank, b.rank), cmp.Compare(a.doc, b.doc))
+		return cmp.Or(bytes.Compare(names[a], names[b]), cmp.Compare(a.sourceRank, b.sourceRank), cmp.Compare(a.doc, b.doc))
 	})
 	return hits, nil
 }
 
 // searchFile searches one file, and appends the keys of the hits to sc.keys.
-func (s *Set) searchFile(i int, q *Query, sc *scratch) error {
+func (s *FileSet) searchFile(i int, q *Query, sc *searchBuffers) error {
 	f := &s.files[i]
-	if !slices.ContainsFunc(f.parts, q.includes) {
+	if !slices.ContainsFunc(f.sources, q.includesSource) {
 		return nil // the query does not need this file: reading it would take time, and it may be damaged
 	}
 	m, err := newMatcher(f, q)
 	if err != nil {
 		return err
 	}
-	if tiers, ok, err := m.shortWord(sc); ok || err != nil {
+	if tiers, ok, err := m.searchShortWord(sc); ok || err != nil {
 		for t, docs := range tiers {
-			s.addDocs(f, q, sc, docs, func(uint32) (Tier, bool, error) { return Tier(t), true, nil })
+			s.matchDocs(f, q, sc, docs, func(uint32) (Tier, bool, error) { return Tier(t), true, nil })
 		}
 		return err
 	}
@@ -142,26 +142,26 @@ func (s *Set) searchFile(i int, q *Query, sc *scratch) error {
 		return err
 	}
 	if all {
-		docs = sc.set[:0]
-		for d := range f.docs {
+		docs = sc.docs[:0]
+		for d := range f.docCount {
 			docs = append(docs, d)
 		}
-		sc.set = docs
+		sc.docs = docs
 	}
-	return s.addDocs(f, q, sc, docs, m.tier)
+	return s.matchDocs(f, q, sc, docs, m.tier)
 }
 
-// includes reports whether the query searches the given source.
-func (q *Query) includes(p *sourceRange) bool {
+// includesSource reports whether the query searches the given source.
+func (q *Query) includesSource(p *sourceRange) bool {
 	if q.onlyAUR {
 		return p.kind == KindAUR
 	}
 	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.ContainsFunc(q.repos, p.hasName))
 }
 
-// pauseEvery returns how many packages are compared between two calls of Pause. For words, the comparison of 256
+// docsPerPause returns how many packages are compared between two calls of Pause. For words, the comparison of 256
 // packages takes only microseconds. For expressions it can take much longer, so Pause is called after fewer packages.
-func (q *Query) pauseEvery() int {
+func (q *Query) docsPerPause() int {
 	expressions := 0
 	for i := range q.terms {
 		if q.terms[i].expr != nil {
@@ -174,20 +174,20 @@ func (q *Query) pauseEvery() int {
 	return max(1, 16/expressions)
 }
 
-// addDocs checks the packages in the slice docs, which is in ascending order. It appends the keys of matching packages
+// matchDocs checks the packages in the slice docs, which is in ascending order. It appends the keys of matching packages
 // to sc.keys, but only for sources that the query searches. The function tier returns the tier of a package, and
 // reports whether the package matches.
-func (s *Set) addDocs(f *setFile, q *Query, sc *scratch, docs []uint32, tier func(uint32) (Tier, bool, error)) error {
-	every := q.pauseEvery()
-	for _, p := range f.parts {
-		from, _ := slices.BinarySearch(docs, p.first)
-		to, _ := slices.BinarySearch(docs, p.end)
-		if !q.includes(p) {
+func (s *FileSet) matchDocs(f *fileInSet, q *Query, sc *searchBuffers, docs []uint32, tier func(uint32) (Tier, bool, error)) error {
+	every := q.docsPerPause()
+	for _, p := range f.sources {
+		from, _ := slices.BinarySearch(docs, p.firstDoc)
+		to, _ := slices.BinarySearch(docs, p.endDoc)
+		if !q.includesSource(p) {
 			continue
 		}
 		for i, d := range docs[from:to] {
-			if i%every == 0 && q.Pause != nil {
-				if err := q.Pause(); err != nil {
+			if i%every == 0 && q.PauseFunc != nil {
+				if err := q.PauseFunc(); err != nil {
 					return err
 				}
 			}
@@ -196,16 +196,16 @@ func (s *Set) addDocs(f *setFile, q *Query, sc *scratch, docs []uint32, tier fun
 				return err
 			}
 			if ok {
-				sc.keys = append(sc.keys, hitKey(t, f.installed.has(d), p.rank, d))
+				sc.hitKeys = append(sc.hitKeys, hitSortKey(t, f.installedDocs.has(d), p.rank, d))
 			}
 		}
 	}
 	return nil
 }
 
-// shortWord runs a query that consists of one plain word of one or two bytes. For such a word, the index has a list of
+// searchShortWord runs a query that consists of one plain word of one or two bytes. For such a word, the index has a list of
 // the matching packages in each tier, so no text has to be searched. If the query is of another kind, ok is false.
-func (m *matcher) shortWord(sc *scratch) (tiers [numTiers][]uint32, ok bool, err error) {
+func (m *matcher) searchShortWord(sc *searchBuffers) (tiers [numTiers][]uint32, ok bool, err error) {
 	if len(m.terms) != 1 {
 		return tiers, false, nil
 	}
@@ -213,21 +213,21 @@ func (m *matcher) shortWord(sc *scratch) (tiers [numTiers][]uint32, ok bool, err
 	if t.expr != nil || t.field != fieldAny || len(t.word) == 0 || len(t.word) > 2 {
 		return tiers, false, nil
 	}
-	sc.set = sc.set[:0]
+	sc.docs = sc.docs[:0]
 	var ends [numTiers]int
 	for tier := range numTiers {
-		p, err := m.file.gram(tierKey(string(t.word), tier))
+		p, err := m.file.postingListOfGram(tierGramKey(string(t.word), tier))
 		if err != nil {
 			return tiers, true, err
 		}
-		if sc.set, err = p.appendDocs(sc.set); err != nil {
+		if sc.docs, err = p.appendDocs(sc.docs); err != nil {
 			return tiers, true, err
 		}
-		ends[tier] = len(sc.set)
+		ends[tier] = len(sc.docs)
 	}
 	start := 0
 	for tier, end := range ends {
-		tiers[tier] = sc.set[start:end]
+		tiers[tier] = sc.docs[start:end]
 		start = end
 	}
 	return tiers, true, nil
@@ -235,14 +235,14 @@ func (m *matcher) shortWord(sc *scratch) (tiers [numTiers][]uint32, ok bool, err
 
 // candidates returns a superset of the matching packages, which it finds by the lists of the index. If the lists do not
 // exclude any package, it returns all = true and no docs.
-func (m *matcher) candidates(sc *scratch) (docs []uint32, all bool, err error) {
-	sc.lists = sc.lists[:0]
+func (m *matcher) candidates(sc *searchBuffers) (docs []uint32, all bool, err error) {
+	sc.postingLists = sc.postingLists[:0]
 	var unions [][]uint32
 	for i := range m.terms {
 		t := &m.terms[i]
 		switch {
 		case !t.searchesText() && t.expr == nil:
-			sc.lists = append(sc.lists, t.values)
+			sc.postingLists = append(sc.postingLists, t.valuePostings)
 		case !t.searchesText():
 		case t.expr != nil:
 			u, narrow, err := m.exprCandidates(t, sc)
@@ -253,36 +253,36 @@ func (m *matcher) candidates(sc *scratch) (docs []uint32, all bool, err error) {
 				unions = append(unions, u)
 			}
 		default:
-			if err := m.addGrams(t.word, sc); err != nil {
+			if err := m.appendGramLists(t.word, sc); err != nil {
 				return nil, false, err
 			}
 		}
 	}
-	if len(sc.lists) == 0 && len(unions) == 0 {
+	if len(sc.postingLists) == 0 && len(unions) == 0 {
 		return m.shortCandidates(sc)
 	}
 	docs, err = m.intersectLists(sc)
-	if len(sc.lists) == 0 {
-		docs, unions = append(sc.set[:0], unions[0]...), unions[1:]
+	if len(sc.postingLists) == 0 {
+		docs, unions = append(sc.docs[:0], unions[0]...), unions[1:]
 	}
 	for _, u := range unions {
 		docs = intersectSorted(docs, u)
 	}
-	sc.set = docs
+	sc.docs = docs
 	return docs, false, err
 }
 
-// addGrams looks up the three-byte substrings of a word, and appends their lists of packages to sc.lists. If the word
+// appendGramLists looks up the three-byte substrings of a word, and appends their lists of packages to sc.lists. If the word
 // has fewer than three bytes, it appends nothing.
-func (m *matcher) addGrams(word []byte, sc *scratch) error {
+func (m *matcher) appendGramLists(word []byte, sc *searchBuffers) error {
 	n := len(word) - 2
-	step := 1 + (n-1)/maxGrams
+	step := 1 + (n-1)/maxGramsPerWord
 	for i := 0; i < n; i += step {
-		p, err := m.file.gram(gramKey(string(word[i : i+3])))
+		p, err := m.file.postingListOfGram(gramKey(string(word[i : i+3])))
 		if err != nil {
 			return err
 		}
-		sc.lists = append(sc.lists, p)
+		sc.postingLists = append(sc.postingLists, p)
 	}
 	return nil
 }
@@ -290,13 +290,13 @@ func (m *matcher) addGrams(word []byte, sc *scratch) error {
 // intersectLists intersects sc.lists, starting with the shortest list, and returns the packages that remain. The texts of
 // these packages are searched later anyway. So intersectLists skips a list if reading the list would take longer than
 // searching the texts: searching one text takes about as long as reading twenty entries of a list.
-func (m *matcher) intersectLists(sc *scratch) ([]uint32, error) {
-	if len(sc.lists) == 0 {
+func (m *matcher) intersectLists(sc *searchBuffers) ([]uint32, error) {
+	if len(sc.postingLists) == 0 {
 		return nil, nil
 	}
-	slices.SortFunc(sc.lists, func(a, b posting) int { return cmp.Compare(a.count, b.count) })
-	set, err := sc.lists[0].appendDocs(sc.set[:0])
-	for _, p := range sc.lists[1:] {
+	slices.SortFunc(sc.postingLists, func(a, b postingList) int { return cmp.Compare(a.count, b.count) })
+	set, err := sc.postingLists[0].appendDocs(sc.docs[:0])
+	for _, p := range sc.postingLists[1:] {
 		if err != nil {
 			return nil, err
 		}
@@ -311,16 +311,16 @@ func (m *matcher) intersectLists(sc *scratch) ([]uint32, error) {
 // exprCandidates returns a superset of the packages that match an expression. It consists of the packages with all
 // literals that the expression requires, and of the packages that contain the expression as plain text: see exprTier.
 // If the literals do not exclude any package, narrow is false.
-func (m *matcher) exprCandidates(t *matchTerm, sc *scratch) (docs []uint32, narrow bool, err error) {
-	saved := sc.lists
-	sc.lists = nil
-	defer func() { sc.lists = saved }()
-	for _, lit := range t.expr.Required() {
-		if err := m.addGrams([]byte(lit), sc); err != nil {
+func (m *matcher) exprCandidates(t *matcherTerm, sc *searchBuffers) (docs []uint32, narrow bool, err error) {
+	saved := sc.postingLists
+	sc.postingLists = nil
+	defer func() { sc.postingLists = saved }()
+	for _, lit := range t.expr.RequiredLiterals() {
+		if err := m.appendGramLists([]byte(lit), sc); err != nil {
 			return nil, false, err
 		}
 	}
-	if len(sc.lists) == 0 {
+	if len(sc.postingLists) == 0 {
 		return nil, false, nil
 	}
 	byExpr, err := m.intersectLists(sc)
@@ -328,33 +328,33 @@ func (m *matcher) exprCandidates(t *matchTerm, sc *scratch) (docs []uint32, narr
 		return nil, false, err
 	}
 	docs = slices.Clone(byExpr)
-	sc.set = byExpr[:0]
+	sc.docs = byExpr[:0]
 	if len(t.word) < 3 {
 		return docs, true, nil
 	}
-	sc.lists = sc.lists[:0]
-	if err := m.addGrams(t.word, sc); err != nil {
+	sc.postingLists = sc.postingLists[:0]
+	if err := m.appendGramLists(t.word, sc); err != nil {
 		return nil, false, err
 	}
 	plain, err := m.intersectLists(sc)
-	sc.set = plain[:0]
+	sc.docs = plain[:0]
 	return unionSorted(docs, plain), true, err
 }
 
 // shortCandidates returns the packages that contain the rarest plain word of a query. All plain words of the query have
 // fewer than three bytes. If the query has no plain word, shortCandidates returns all = true and no docs.
-func (m *matcher) shortCandidates(sc *scratch) (docs []uint32, all bool, err error) {
-	var best []posting
+func (m *matcher) shortCandidates(sc *searchBuffers) (docs []uint32, all bool, err error) {
+	var best []postingList
 	count := uint64(math.MaxUint64)
 	for i := range m.terms {
 		t := &m.terms[i]
 		if t.expr != nil || !t.searchesText() || len(t.word) == 0 {
 			continue
 		}
-		var lists []posting
+		var lists []postingList
 		n := uint64(0)
 		for tier := range numTiers {
-			p, err := m.file.gram(tierKey(string(t.word), tier))
+			p, err := m.file.postingListOfGram(tierGramKey(string(t.word), tier))
 			if err != nil {
 				return nil, false, err
 			}
@@ -368,12 +368,12 @@ func (m *matcher) shortCandidates(sc *scratch) (docs []uint32, all bool, err err
 	if best == nil {
 		return nil, true, nil
 	}
-	sc.set = sc.set[:0]
+	sc.docs = sc.docs[:0]
 	for _, p := range best {
-		if sc.set, err = p.appendDocs(sc.set); err != nil {
+		if sc.docs, err = p.appendDocs(sc.docs); err != nil {
 			return nil, false, err
 		}
 	}
-	slices.Sort(sc.set)
-	return sc.set, false, nil
+	slices.Sort(sc.docs)
+	return sc.docs, false, nil
 }

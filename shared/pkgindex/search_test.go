@@ -75,17 +75,17 @@ func build(t testing.TB, packages []wire.Package, repos ...string) *File {
 }
 
 // names returns the packages of the hits as strings of the form repository/name.
-func names(t testing.TB, s *Set, hits []Hit) []string {
+func names(t testing.TB, s *FileSet, hits []Hit) []string {
 	t.Helper()
 	out := []string{}
-	require.NoError(t, s.ReadAll(hits, false, func(h Hit, summary, _ Record) bool {
-		out = append(out, s.Repo(h)+"/"+summary.Name())
+	require.NoError(t, s.ReadRecords(hits, false, func(h Hit, summary, _ Record) bool {
+		out = append(out, s.RepoOf(h)+"/"+summary.Name())
 		return true
 	}))
 	return out
 }
 
-func find(t testing.TB, s *Set, limit int, r wire.SearchRequest) ([]string, int) {
+func find(t testing.TB, s *FileSet, limit int, r wire.SearchRequest) ([]string, int) {
 	t.Helper()
 	q, err := ParseQuery(&r)
 	require.NoError(t, err)
@@ -105,10 +105,10 @@ func TestSearch_EqualsOracle(t *testing.T) {
 		for i := range 20 {
 			o.installed = append(o.installed, packages[i*7].Name)
 		}
-		view := SetOptions{Repos: []string{"extra", "core"}, Installed: o.installed}
-		one, err := NewSet([]*File{build(t, packages, "core", "extra", "aur")}, view)
+		view := FileSetOptions{Repos: []string{"extra", "core"}, Installed: o.installed}
+		one, err := NewFileSet([]*File{build(t, packages, "core", "extra", "aur")}, view)
 		require.NoError(t, err)
-		several, err := NewSet([]*File{build(t, packages, "core", "extra"), build(t, packages, "aur")}, view)
+		several, err := NewFileSet([]*File{build(t, packages, "core", "extra"), build(t, packages, "aur")}, view)
 		require.NoError(t, err)
 		for _, a := range letters {
 			for _, b := range append([]string{"-"}, letters...) {
@@ -117,7 +117,7 @@ func TestSearch_EqualsOracle(t *testing.T) {
 					words = words[:1]
 				}
 				want := o.search(words...)
-				for _, s := range []*Set{one, several} {
+				for _, s := range []*FileSet{one, several} {
 					got, total := find(t, s, 0, wire.SearchRequest{Words: words})
 					require.Equal(t, want, got, "words %q, seed %d", words, seed)
 					require.Equal(t, len(want), total)

@@ -11,77 +11,77 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// SetOptions selects the sources that a Set shows, and their order.
-type SetOptions struct {
+// FileSetOptions selects the sources that a Set shows, and their order.
+type FileSetOptions struct {
 	// Repos lists the repositories to show, in order. If it is nil, the set shows all repositories in the order of the
 	// files. The AUR always comes last.
 	Repos []string
-	// NoSearch lists the repositories whose Usage in pacman.conf lacks Search. Their packages are found by name, but
+	// UnsearchedRepos lists the repositories whose Usage in pacman.conf lacks Search. Their packages are found by name, but
 	// not by a search.
-	NoSearch []string
+	UnsearchedRepos []string
 	// Installed lists the names of the installed packages. Among equally good matches, a search returns installed
 	// packages first.
 	Installed []string
-	// AURTaken means that a repository is called aur, like the AUR. In requests, the name aur then means this
+	// AURNameTaken means that a repository is called aur, like the AUR. In requests, the name aur then means this
 	// repository, even if the set does not show the repository.
-	AURTaken bool
+	AURNameTaken bool
 }
 
-// Set combines one or more indexes. The caller must close their files.
-type Set struct {
-	files    []setFile
-	parts    []sourceRange // the sources that the set shows, in order; the rank of a source is its index here
-	aurTaken bool
+// FileSet combines one or more indexes. The caller must close their files.
+type FileSet struct {
+	files        []fileInSet
+	sources      []sourceRange // the sources that the set shows, in order; the rank of a source is its index here
+	aurNameTaken bool
 }
 
-// setFile is an index file of a set, with the sources that the set shows and the installed packages.
-type setFile struct {
+// fileInSet is an index file of a set, with the sources that the set shows and the installed packages.
+type fileInSet struct {
 	*File
-	parts     []*sourceRange // those sources of the file that the set shows, in the order of their docs
-	installed bitset         // the docs whose packages are installed
+	sources       []*sourceRange // those sources of the file that the set shows, in the order of their docs
+	installedDocs bitset         // the docs whose packages are installed
 }
 
 // sourceRange is a source that a set shows, and the range of the source's docs in one file of the set.
 type sourceRange struct {
-	file     int
-	rank     uint16
-	name     string
-	kind     Kind
-	first    uint32 // the first doc of the source
-	end      uint32 // the last doc of the source plus 1
-	noSearch bool
-	unnamed  bool // the source is the AUR, but a repository is also called aur: see SetOptions.AURTaken
+	fileIndex    int
+	rank         uint16
+	name         string
+	kind         SourceKind
+	firstDoc     uint32 // the first doc of the source
+	endDoc       uint32 // the last doc of the source plus 1
+	noSearch     bool
+	aurNameTaken bool // the source is the AUR, but a repository is also called aur: see FileSetOptions.AURNameTaken
 }
 
 // hasName reports whether a name in a request means this source.
-func (p *sourceRange) hasName(name string) bool { return p.name == name && !p.unnamed }
+func (p *sourceRange) hasName(name string) bool { return p.name == name && !p.aurNameTaken }
 
 // Hit identifies a package that a Set has found. It is small, because a server keeps all hits of a search until it has
 // sent them.
 type Hit struct {
-	rank uint16 // the rank of the source that contains the package
-	doc  uint32
+	sourceRank uint16 // the rank of the source that contains the package
+	doc        uint32
 }
 
 // fileOf returns the index file that contains a hit.
-func (s *Set) fileOf(h Hit) *setFile { return &s.files[s.parts[h.rank].file] }
+func (s *FileSet) fileOf(h Hit) *fileInSet { return &s.files[s.sources[h.sourceRank].fileIndex] }
 
-// NewSet combines files. If two files have the same source, the set shows the source of the first file.
-func NewSet(files []*File, v SetOptions) (*Set, error) {
-	s := &Set{files: make([]setFile, len(files)), aurTaken: v.AURTaken}
+// NewFileSet combines files. If two files have the same source, the set shows the source of the first file.
+func NewFileSet(files []*File, v FileSetOptions) (*FileSet, error) {
+	s := &FileSet{files: make([]fileInSet, len(files)), aurNameTaken: v.AURNameTaken}
 	var found []sourceRange
 	for i, f := range files {
 		s.files[i].File = f
-		for _, src := range f.facts.Sources {
+		for _, src := range f.info.Sources {
 			known := slices.ContainsFunc(found, func(p sourceRange) bool { return p.name == src.Name && p.kind == src.Kind })
 			if known || src.Kind == KindRepo && v.Repos != nil && !slices.Contains(v.Repos, src.Name) {
 				continue
 			}
 			found = append(found, sourceRange{
-				file: i, name: src.Name, kind: src.Kind,
-				first: src.First, end: src.First + src.Packages,
-				noSearch: src.Kind == KindRepo && slices.Contains(v.NoSearch, src.Name),
-				unnamed:  src.Kind == KindAUR && v.AURTaken,
+				fileIndex: i, name: src.Name, kind: src.Kind,
+				firstDoc: src.FirstDoc, endDoc: src.FirstDoc + src.PackageCount,
+				noSearch:     src.Kind == KindRepo && slices.Contains(v.UnsearchedRepos, src.Name),
+				aurNameTaken: src.Kind == KindAUR && v.AURNameTaken,
 			})
 		}
 	}
@@ -91,25 +91,25 @@ func NewSet(files []*File, v SetOptions) (*Set, error) {
 			cmp.Compare(slices.Index(v.Repos, a.name), slices.Index(v.Repos, b.name)),
 		)
 	})
-	s.parts = found
-	for i := range s.parts {
-		p := &s.parts[i]
+	s.sources = found
+	for i := range s.sources {
+		p := &s.sources[i]
 		p.rank = uint16(i)
-		f := &s.files[p.file]
-		f.parts = append(f.parts, p)
+		f := &s.files[p.fileIndex]
+		f.sources = append(f.sources, p)
 	}
 	for i := range s.files {
 		f := &s.files[i]
-		slices.SortFunc(f.parts, func(a, b *sourceRange) int { return cmp.Compare(a.first, b.first) })
-		f.installed = make(bitset, (f.docs+63)/64)
+		slices.SortFunc(f.sources, func(a, b *sourceRange) int { return cmp.Compare(a.firstDoc, b.firstDoc) })
+		f.installedDocs = make(bitset, (f.docCount+63)/64)
 	}
-	return s, guard(func() error { return s.markInstalled(v.Installed) })
+	return s, guardFaults(func() error { return s.markInstalled(v.Installed) })
 }
 
 // markInstalled marks the packages with the given names as installed, in each file. It sorts the names and then passes
 // once through the sorted names of each file. A binary search for each name in each file would take much longer: about
 // as long as the start of a process.
-func (s *Set) markInstalled(names []string) error {
+func (s *FileSet) markInstalled(names []string) error {
 	type installed struct{ folded, name string }
 	sorted := make([]installed, len(names))
 	for i, name := range names {
@@ -120,8 +120,8 @@ func (s *Set) markInstalled(names []string) error {
 		f, position := &s.files[i], 0
 		for _, p := range sorted {
 			var err error
-			if position, err = f.lowerBoundAfter(position, p.folded); err == nil {
-				err = f.eachNamed(position, p.folded, p.name, func(doc uint32, _ *sourceRange) { f.installed.set(doc) })
+			if position, err = f.nameLowerBoundAfter(position, p.folded); err == nil {
+				err = f.eachDocNamed(position, p.folded, p.name, func(doc uint32, _ *sourceRange) { f.installedDocs.set(doc) })
 			}
 			if err != nil {
 				return err
@@ -131,11 +131,11 @@ func (s *Set) markInstalled(names []string) error {
 	return nil
 }
 
-// eachNamed calls the function visit for each package with exactly the given name. folded is the case-folded name.
+// eachDocNamed calls the function visit for each package with exactly the given name. folded is the case-folded name.
 // position is the first position in the file's sorted names whose name is not less than folded.
-func (f *setFile) eachNamed(position int, folded, name string, visit func(doc uint32, p *sourceRange)) error {
-	for ; position < int(f.docs); position++ {
-		doc := f.nameDoc(position)
+func (f *fileInSet) eachDocNamed(position int, folded, name string, visit func(doc uint32, p *sourceRange)) error {
+	for ; position < int(f.docCount); position++ {
+		doc := f.docByNamePosition(position)
 		t, err := f.docText(doc)
 		if err != nil {
 			return err
@@ -151,7 +151,7 @@ func (f *setFile) eachNamed(position int, folded, name string, visit func(doc ui
 		if err != nil {
 			return err
 		}
-		if real, ok := stringAt(summary.Bytes, 1); ok && string(real) == name {
+		if real, ok := nthSummaryString(summary.Bytes, 1); ok && string(real) == name {
 			visit(doc, p)
 		}
 	}
@@ -176,10 +176,10 @@ func (b bitset) set(doc uint32)      { b[doc/64] |= 1 << (doc % 64) }
 func (b bitset) has(doc uint32) bool { return b[doc/64]&(1<<(doc%64)) != 0 }
 
 // sourceOf returns the source of a doc, or nil if the set does not show that source.
-func (f *setFile) sourceOf(doc uint32) *sourceRange {
-	for _, p := range f.parts {
-		if doc < p.end {
-			if doc >= p.first {
+func (f *fileInSet) sourceOf(doc uint32) *sourceRange {
+	for _, p := range f.sources {
+		if doc < p.endDoc {
+			if doc >= p.firstDoc {
 				return p
 			}
 			return nil
@@ -188,49 +188,49 @@ func (f *setFile) sourceOf(doc uint32) *sourceRange {
 	return nil
 }
 
-// Repos returns the names of all sources of the set, in order. The AUR is the last.
-func (s *Set) Repos() []string {
-	names := make([]string, len(s.parts))
-	for i, p := range s.parts {
+// SourceNames returns the names of all sources of the set, in order. The AUR is the last.
+func (s *FileSet) SourceNames() []string {
+	names := make([]string, len(s.sources))
+	for i, p := range s.sources {
 		names[i] = p.name
 	}
 	return names
 }
 
-// Packages returns the number of packages in all sources of the set.
-func (s *Set) Packages() int {
+// PackageCount returns the number of packages in all sources of the set.
+func (s *FileSet) PackageCount() int {
 	n := 0
-	for _, p := range s.parts {
-		n += int(p.end - p.first)
+	for _, p := range s.sources {
+		n += int(p.endDoc - p.firstDoc)
 	}
 	return n
 }
 
-// RepoPackages returns the number of packages in all repositories of the set. It does not count packages of the AUR.
-func (s *Set) RepoPackages() int {
+// RepoPackageCount returns the number of packages in all repositories of the set. It does not count packages of the AUR.
+func (s *FileSet) RepoPackageCount() int {
 	n := 0
-	for _, p := range s.parts {
+	for _, p := range s.sources {
 		if p.kind == KindRepo {
-			n += int(p.end - p.first)
+			n += int(p.endDoc - p.firstDoc)
 		}
 	}
 	return n
 }
 
-// PackagesOf returns the number of packages in one repository, and reports whether the set has that repository.
-func (s *Set) PackagesOf(repo string) (int, bool) {
-	for _, p := range s.parts {
+// PackageCountIn returns the number of packages in one repository, and reports whether the set has that repository.
+func (s *FileSet) PackageCountIn(repo string) (int, bool) {
+	for _, p := range s.sources {
 		if p.name == repo && p.kind == KindRepo {
-			return int(p.end - p.first), true
+			return int(p.endDoc - p.firstDoc), true
 		}
 	}
 	return 0, false
 }
 
-// Read calls the function visit with the summary and the details of a package. The records are parts of the mapped file:
+// ReadRecord calls the function visit with the summary and the details of a package. The records are parts of the mapped file:
 // visit must copy the bytes that it needs later. If withDetails is false, the details are empty.
-func (s *Set) Read(h Hit, withDetails bool, visit func(summary, details Record)) error {
-	return guard(func() error {
+func (s *FileSet) ReadRecord(h Hit, withDetails bool, visit func(summary, details Record)) error {
+	return guardFaults(func() error {
 		summary, details, err := s.fileOf(h).record(h.doc, withDetails)
 		if err == nil {
 			visit(summary, details)
@@ -239,9 +239,9 @@ func (s *Set) Read(h Hit, withDetails bool, visit func(summary, details Record))
 	})
 }
 
-// ReadAll calls the function visit for each hit, with the same records as Read, until visit returns false.
-func (s *Set) ReadAll(hits []Hit, withDetails bool, visit func(h Hit, summary, details Record) bool) error {
-	return guard(func() error {
+// ReadRecords calls the function visit for each hit, with the same records as Read, until visit returns false.
+func (s *FileSet) ReadRecords(hits []Hit, withDetails bool, visit func(h Hit, summary, details Record) bool) error {
+	return guardFaults(func() error {
 		for _, h := range hits {
 			summary, details, err := s.fileOf(h).record(h.doc, withDetails)
 			if err != nil {
@@ -257,64 +257,64 @@ func (s *Set) ReadAll(hits []Hit, withDetails bool, visit func(h Hit, summary, d
 
 // Name returns the name of a package, from its summary r.
 func (r Record) Name() string {
-	name, _ := stringAt(r.Bytes, 1)
+	name, _ := nthSummaryString(r.Bytes, 1)
 	return string(name)
 }
 
 // Version returns the version of a package, from its summary r.
 func (r Record) Version() string {
-	version, _ := stringAt(r.Bytes, 2)
+	version, _ := nthSummaryString(r.Bytes, 2)
 	return string(version)
 }
 
-// Package reads and decodes the package of a hit.
-func (s *Set) Package(h Hit) (p wire.Package, err error) {
-	err = guard(func() error {
+// ReadPackage reads and decodes the package of a hit.
+func (s *FileSet) ReadPackage(h Hit) (p wire.Package, err error) {
+	err = guardFaults(func() error {
 		summary, details, err := s.fileOf(h).record(h.doc, true)
 		if err != nil {
 			return err
 		}
-		p, err = Decode(summary, details)
+		p, err = DecodePackage(summary, details)
 		return err
 	})
 	return p, err
 }
 
-// Kind returns the kind of a hit's source: a repository or the AUR.
-func (s *Set) Kind(h Hit) Kind { return s.parts[h.rank].kind }
+// SourceKindOf returns the kind of a hit's source: a repository or the AUR.
+func (s *FileSet) SourceKindOf(h Hit) SourceKind { return s.sources[h.sourceRank].kind }
 
-// Repo returns the name of a hit's source: of the repository, or of the AUR.
-func (s *Set) Repo(h Hit) string { return s.parts[h.rank].name }
+// RepoOf returns the name of a hit's source: of the repository, or of the AUR.
+func (s *FileSet) RepoOf(h Hit) string { return s.sources[h.sourceRank].name }
 
 // Lookup returns the packages with exactly the given name, in the order of the repositories. If repo is not empty,
 // Lookup searches only the source that is called repo.
-func (s *Set) Lookup(repo, name string) (hits []Hit, err error) {
+func (s *FileSet) Lookup(repo, name string) (hits []Hit, err error) {
 	return s.lookup(name, func(p *sourceRange) bool { return repo == "" || p.hasName(repo) })
 }
 
 // LookupAUR returns the AUR's package with exactly the given name, or no hits if the AUR has no such package.
-func (s *Set) LookupAUR(name string) (hits []Hit, err error) {
+func (s *FileSet) LookupAUR(name string) (hits []Hit, err error) {
 	return s.lookup(name, func(p *sourceRange) bool { return p.kind == KindAUR })
 }
 
-func (s *Set) lookup(name string, includes func(*sourceRange) bool) (hits []Hit, err error) {
-	err = guard(func() error {
-		hits, err = s.lookupIn(name, includes)
+func (s *FileSet) lookup(name string, includes func(*sourceRange) bool) (hits []Hit, err error) {
+	err = guardFaults(func() error {
+		hits, err = s.lookupUnguarded(name, includes)
 		return err
 	})
 	return hits, err
 }
 
-func (s *Set) lookupIn(name string, includes func(*sourceRange) bool) (hits []Hit, err error) {
+func (s *FileSet) lookupUnguarded(name string, includes func(*sourceRange) bool) (hits []Hit, err error) {
 	folded := Fold(name)
 	for i := range s.files {
 		f := &s.files[i]
-		if !slices.ContainsFunc(f.parts, includes) {
+		if !slices.ContainsFunc(f.sources, includes) {
 			continue
 		}
-		at, err := f.lowerBound(folded)
+		at, err := f.nameLowerBound(folded)
 		if err == nil {
-			err = f.eachNamed(at, folded, name, func(doc uint32, p *sourceRange) {
+			err = f.eachDocNamed(at, folded, name, func(doc uint32, p *sourceRange) {
 				if includes(p) {
 					hits = append(hits, Hit{p.rank, doc})
 				}
@@ -324,23 +324,23 @@ func (s *Set) lookupIn(name string, includes func(*sourceRange) bool) (hits []Hi
 			return nil, err
 		}
 	}
-	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Compare(a.rank, b.rank) })
+	slices.SortFunc(hits, func(a, b Hit) int { return cmp.Compare(a.sourceRank, b.sourceRank) })
 	return hits, nil
 }
 
-// InRepos reports whether any repository has a package with exactly the given name. It ignores the AUR, and does not
+// HasRepoPackage reports whether any repository has a package with exactly the given name. It ignores the AUR, and does not
 // read files that contain only the AUR.
-func (s *Set) InRepos(name string) (found bool, err error) {
+func (s *FileSet) HasRepoPackage(name string) (found bool, err error) {
 	folded := Fold(name)
-	err = guard(func() error {
+	err = guardFaults(func() error {
 		for i := range s.files {
 			f := &s.files[i]
-			if !slices.ContainsFunc(f.parts, func(p *sourceRange) bool { return p.kind == KindRepo }) {
+			if !slices.ContainsFunc(f.sources, func(p *sourceRange) bool { return p.kind == KindRepo }) {
 				continue
 			}
-			at, err := f.lowerBound(folded)
+			at, err := f.nameLowerBound(folded)
 			if err == nil {
-				err = f.eachNamed(at, folded, name, func(_ uint32, p *sourceRange) { found = found || p.kind == KindRepo })
+				err = f.eachDocNamed(at, folded, name, func(_ uint32, p *sourceRange) { found = found || p.kind == KindRepo })
 			}
 			if err != nil {
 				return err
@@ -351,19 +351,19 @@ func (s *Set) InRepos(name string) (found bool, err error) {
 	return found, err
 }
 
-// Names returns the package names that begin with prefix, ignoring case, in alphabetical order and without duplicates.
+// NamesWithPrefix returns the package names that begin with prefix, ignoring case, in alphabetical order and without duplicates.
 // It returns at most limit names.
-func (s *Set) Names(prefix string, limit int) (names []string, err error) {
+func (s *FileSet) NamesWithPrefix(prefix string, limit int) (names []string, err error) {
 	folded := []byte(Fold(prefix))
-	err = guard(func() error {
+	err = guardFaults(func() error {
 		for i := range s.files {
 			f := &s.files[i]
-			at, err := f.lowerBound(string(folded))
+			at, err := f.nameLowerBound(string(folded))
 			if err != nil {
 				return err
 			}
-			for n := 0; at < int(f.docs) && n < limit; at++ {
-				doc := f.nameDoc(at)
+			for n := 0; at < int(f.docCount) && n < limit; at++ {
+				doc := f.docByNamePosition(at)
 				t, err := f.docText(doc)
 				if err != nil {
 					return err
@@ -385,31 +385,31 @@ func (s *Set) Names(prefix string, limit int) (names []string, err error) {
 	return names[:min(len(names), limit)], err
 }
 
-// Relation is a relation between a package and a value, such as "the package depends on the value": see WithRelation.
+// Relation is a relation between a package and a value, such as "the package depends on the value": see LookupByRelation.
 type Relation byte
 
-// The relations that WithRelation supports.
+// The relations that LookupByRelation supports.
 const (
-	Provides     Relation = termProvides
-	Groups       Relation = termGroup
-	Depends      Relation = termDepends
-	OptDepends   Relation = termOptDepends
-	MakeDepends  Relation = termMakeDepends
-	CheckDepends Relation = termCheckDepends
-	Replaces     Relation = termReplaces
-	Maintainer   Relation = termMaintainer
-	Keyword      Relation = termKeyword
+	RelationProvides     Relation = termProvides
+	RelationGroups       Relation = termGroup
+	RelationDepends      Relation = termDepends
+	RelationOptDepends   Relation = termOptDepends
+	RelationMakeDepends  Relation = termMakeDepends
+	RelationCheckDepends Relation = termCheckDepends
+	RelationReplaces     Relation = termReplaces
+	RelationMaintainer   Relation = termMaintainer
+	RelationKeyword      Relation = termKeyword
 )
 
-// WithRelation returns the packages that have the given relation to a value, in the order of the repositories. It
+// LookupByRelation returns the packages that have the given relation to a value, in the order of the repositories. It
 // ignores case. For Provides, it returns the packages that provide the name; for Groups, the packages in the group; for
 // Depends, the packages that depend on any version of the name.
-func (s *Set) WithRelation(rel Relation, value string) (hits []Hit, err error) {
+func (s *FileSet) LookupByRelation(rel Relation, value string) (hits []Hit, err error) {
 	folded := Fold(value)
-	err = guard(func() error {
+	err = guardFaults(func() error {
 		for i := range s.files {
 			f := &s.files[i]
-			p, err := f.term(byte(rel), folded)
+			p, err := f.postingListOfTerm(byte(rel), folded)
 			if err != nil {
 				return err
 			}
@@ -426,7 +426,7 @@ func (s *Set) WithRelation(rel Relation, value string) (hits []Hit, err error) {
 		return nil
 	})
 	slices.SortFunc(hits, func(a, b Hit) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.doc, b.doc))
+		return cmp.Or(cmp.Compare(a.sourceRank, b.sourceRank), cmp.Compare(a.doc, b.doc))
 	})
 	return hits, err
 }
@@ -440,4 +440,4 @@ type queryError struct{ error }
 func (queryError) Is(target error) bool { return target == ErrQuery }
 func (e queryError) Unwrap() error      { return e.error }
 
-func invalidQuery(format string, args ...any) error { return queryError{fmt.Errorf(format, args...)} }
+func queryErrorf(format string, args ...any) error { return queryError{fmt.Errorf(format, args...)} }

@@ -8,24 +8,24 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// sorts lists the sort orders that a query may request. The first one is the default.
-var sorts = []string{
+// sortOrders lists the sort orders that a query may request. The first one is the default.
+var sortOrders = []string{
 	wire.SortRelevance, wire.SortName, wire.SortRepo, wire.SortVotes, wire.SortPopularity, wire.SortModified,
 }
 
-// sortByAUR sorts the packages of the AUR by one of their numbers, such as their votes, the highest number first. The
+// sortByAURField sorts the packages of the AUR by one of their numbers, such as their votes, the highest number first. The
 // packages of repositories have no such number. They come after the packages of the AUR, in their previous order.
-func (s *Set) sortByAUR(hits []Hit, by string) ([]Hit, error) {
+func (s *FileSet) sortByAURField(hits []Hit, by string) ([]Hit, error) {
 	values := make(map[Hit]float64, len(hits))
 	for _, h := range hits {
-		if s.Kind(h) != KindAUR {
+		if s.SourceKindOf(h) != KindAUR {
 			continue
 		}
 		summary, _, err := s.fileOf(h).record(h.doc, false)
 		if err != nil {
 			return hits, err
 		}
-		a, err := aurOf(summary)
+		a, err := decodeAURFields(summary)
 		if err != nil {
 			return hits, err
 		}
@@ -46,10 +46,10 @@ func (s *Set) sortByAUR(hits []Hit, by string) ([]Hit, error) {
 	return hits, nil
 }
 
-// aurOf decodes a summary of a package of the AUR. It returns the fields that only such packages have, for example the
+// decodeAURFields decodes a summary of a package of the AUR. It returns the fields that only such packages have, for example the
 // votes.
-func aurOf(summary Record) (a wire.AUR, err error) {
-	p, err := Decode(summary, Record{})
+func decodeAURFields(summary Record) (a wire.AUR, err error) {
+	p, err := DecodePackage(summary, Record{})
 	if err == nil && p.AUR == nil {
 		err = fmt.Errorf("%w: a package of the AUR has no AUR fields", ErrDamaged)
 	}

@@ -29,7 +29,7 @@ func TestSortByAUR(t *testing.T) {
 	require.NoError(t, err)
 	f, err := OpenBytes(data)
 	require.NoError(t, err)
-	set, err := NewSet([]*File{f}, SetOptions{})
+	set, err := NewFileSet([]*File{f}, FileSetOptions{})
 	require.NoError(t, err)
 	names := func(r wire.SearchRequest, limit int) (list []string) {
 		r.Words = []string{"tool"}
@@ -38,7 +38,7 @@ func TestSortByAUR(t *testing.T) {
 		found, err := set.Search(q, limit)
 		require.NoError(t, err)
 		for _, h := range found.Hits {
-			p, err := set.Package(h)
+			p, err := set.ReadPackage(h)
 			require.NoError(t, err)
 			list = append(list, p.Repo+"/"+p.Name)
 		}
@@ -49,13 +49,13 @@ func TestSortByAUR(t *testing.T) {
 	require.Equal(t, []string{"aur/tool", "aur/atool", "aur/tool-x", "core/tool", "core/tool-b"}, names(wire.SearchRequest{Sort: wire.SortPopularity}, 0))
 	require.Equal(t, []string{"aur/atool", "aur/tool"}, names(wire.SearchRequest{Sort: wire.SortModified}, 2))
 	require.Equal(t, []string{"core/tool", "core/tool-b"}, names(wire.SearchRequest{NoAUR: true}, 0))
-	require.Equal(t, 2, set.RepoPackages())
+	require.Equal(t, 2, set.RepoPackageCount())
 	for name, want := range map[string]bool{"tool": true, "tool-b": true, "tool-x": false, "Tool": false, "nothing": false} {
-		found, err := set.InRepos(name)
+		found, err := set.HasRepoPackage(name)
 		require.NoError(t, err)
 		require.Equal(t, want, found, name)
 	}
-	require.Equal(t, 5, set.Packages())
+	require.Equal(t, 5, set.PackageCount())
 	_, err = ParseQuery(&wire.SearchRequest{Words: []string{"tool"}, Sort: "colour"})
 	require.ErrorIs(t, err, ErrQuery)
 }

@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	maxSuggestions = 5  // the maximum number of names that Suggest returns
-	maxDistance    = 2  // the maximum number of edits between the given name and a suggested name
-	maxSuggestLen  = 64 // in bytes; Suggest returns nothing for a longer name, because no package has such a name
+	maxSuggestions  = 5  // the maximum number of names that Suggest returns
+	maxEditDistance = 2  // the maximum number of edits between the given name and a suggested name
+	maxSuggestLen   = 64 // in bytes; Suggest returns nothing for a longer name, because no package has such a name
 )
 
 // Suggest returns up to five names that differ from name by at most two edits (insertions, deletions, replacements), the
 // most similar first.
-func (s *Set) Suggest(name string) (names []string, err error) {
+func (s *FileSet) Suggest(name string) (names []string, err error) {
 	word := []byte(Fold(name))
 	if len(word) < 2 || len(word) > maxSuggestLen {
 		return nil, nil
@@ -25,14 +25,14 @@ func (s *Set) Suggest(name string) (names []string, err error) {
 		distance int
 	}
 	var found []near
-	set := letters(word)
+	set := letterMask(word)
 	// A word of two or three letters would be within two edits of too many names.
-	limit := min(maxDistance, len(word)/2)
-	err = guard(func() error {
+	limit := min(maxEditDistance, len(word)/2)
+	err = guardFaults(func() error {
 		for i := range s.files {
 			f := &s.files[i]
-			for doc := range f.docs {
-				e := f.docTable[int(doc)*docSize:][:docSize]
+			for doc := range f.docCount {
+				e := f.docTable[int(doc)*docEntrySize:][:docEntrySize]
 				if bits.OnesCount32(set^binary.LittleEndian.Uint32(e[20:])) > 2*limit {
 					continue
 				}
@@ -44,7 +44,7 @@ func (s *Set) Suggest(name string) (names []string, err error) {
 				if err != nil {
 					return err
 				}
-				if d := distance(word, t.name, limit); d <= limit {
+				if d := editDistance(word, t.name, limit); d <= limit {
 					found = append(found, near{string(t.name), d})
 				}
 			}
@@ -62,9 +62,9 @@ func (s *Set) Suggest(name string) (names []string, err error) {
 	return names, err
 }
 
-// distance returns the edit distance of a and b if it is at most limit, and otherwise any number above limit. a must not
+// editDistance returns the edit distance of a and b if it is at most limit, and otherwise any number above limit. a must not
 // be longer than maxSuggestLen bytes.
-func distance(a, b []byte, limit int) int {
+func editDistance(a, b []byte, limit int) int {
 	var rows [2][maxSuggestLen + 1]int
 	last, row := &rows[0], &rows[1]
 	for i := range len(a) + 1 {

@@ -20,11 +20,11 @@ func termHash(field byte, value string) uint32 {
 // termTable collects the complete values of all sources, such as provided names and keywords, and the docs that have
 // each value.
 type termTable struct {
-	keys  []termKey
-	lists [][]uint32
+	keys     []termKey
+	docLists [][]uint32
 }
 
-func (t *termTable) add(b *Builder, docs uint32) {
+func (t *termTable) collect(b *Builder, docs uint32) {
 	ids := make(map[termKey]uint32)
 	first := uint32(0)
 	for _, s := range b.sources {
@@ -32,28 +32,28 @@ func (t *termTable) add(b *Builder, docs uint32) {
 		// the doc's number in the file.
 		final := make([]uint32, len(s.docs))
 		for i, d := range s.docs {
-			final[d.added] = first + uint32(i)
+			final[d.addOrder] = first + uint32(i)
 		}
-		global := make([]uint32, len(s.keys))
-		for i, k := range s.keys {
+		global := make([]uint32, len(s.termKeys))
+		for i, k := range s.termKeys {
 			id, ok := ids[k]
 			if !ok {
 				id = uint32(len(t.keys))
 				ids[k] = id
 				t.keys = append(t.keys, k)
-				t.lists = append(t.lists, nil)
+				t.docLists = append(t.docLists, nil)
 			}
 			global[i] = id
 		}
-		for _, u := range s.terms {
-			id := global[u.value]
-			t.lists[id] = append(t.lists[id], final[u.doc])
+		for _, u := range s.termUses {
+			id := global[u.termID]
+			t.docLists[id] = append(t.docLists[id], final[u.doc])
 		}
 		first += uint32(len(s.docs))
 	}
-	for i, l := range t.lists {
+	for i, l := range t.docLists {
 		slices.Sort(l)
-		t.lists[i] = slices.Compact(l)
+		t.docLists[i] = slices.Compact(l)
 	}
 }
 
@@ -68,12 +68,12 @@ func (t *termTable) encode(post []byte, docs uint32) (entries, values, postings 
 		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.id, b.id))
 	})
 	for _, e := range order {
-		list := t.lists[e.id]
+		list := t.docLists[e.id]
 		where := uint32(len(post))
 		if len(list) == 1 {
 			where = list[0]
 		} else {
-			post = appendPosting(post, list, docs)
+			post = appendPostingList(post, list, docs)
 		}
 		entries = binary.LittleEndian.AppendUint32(entries, e.hash)
 		entries = binary.LittleEndian.AppendUint32(entries, uint32(len(values)))

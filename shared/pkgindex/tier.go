@@ -8,18 +8,18 @@ type Tier uint8
 
 // The tiers. Each is the place in a package where the word was found.
 const (
-	TierExact    Tier = iota // the word equals the package's name
-	TierProvides             // the word equals a name that the package provides
-	TierPrefix               // the name starts with the word
-	TierWord                 // a part of the name starts with the word, such as b in a-b
-	TierName                 // the name contains the word, but no part of the name starts with it
-	TierOther                // a provided name or a group contains the word
-	TierDesc                 // the word is in the description, or in a field that results do not show
+	TierExact           Tier = iota // the word equals the package's name
+	TierProvides                    // the word equals a name that the package provides
+	TierPrefix                      // the name starts with the word
+	TierWordStart                   // a part of the name starts with the word, such as b in a-b
+	TierName                        // the name contains the word, but no part of the name starts with it
+	TierProvidesOrGroup             // a provided name or a group contains the word
+	TierDesc                        // the word is in the description, or in a field that results do not show
 	numTiers
 )
 
-// wordByte reports whether a byte of folded text is part of a word: a letter, a digit, or any byte outside ASCII.
-func wordByte(c byte) bool {
+// isWordByte reports whether a byte of folded text is part of a word: a letter, a digit, or any byte outside ASCII.
+func isWordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c >= 0x80
 }
 
@@ -33,8 +33,8 @@ func nameTier(name, word []byte, i int) Tier {
 		return TierPrefix
 	}
 	for {
-		if !wordByte(name[i-1]) {
-			return TierWord
+		if !isWordByte(name[i-1]) {
+			return TierWordStart
 		}
 		next := bytes.Index(name[i+1:], word)
 		if next < 0 {

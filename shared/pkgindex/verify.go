@@ -18,20 +18,20 @@ func (f *File) Verify() error {
 	if err := f.Check(); err != nil {
 		return err
 	}
-	return guard(func() error {
-		b := NewBuilder(f.facts.Builder, f.facts.Built)
-		for i := range f.facts.Sources {
-			if err := f.rebuild(b, i); err != nil {
+	return guardFaults(func() error {
+		b := NewBuilder(f.info.Builder, f.info.BuiltAt)
+		for i := range f.info.Sources {
+			if err := f.rebuildSource(b, i); err != nil {
 				return err
 			}
 		}
-		w := &comparer{file: f, at: headerSize + entrySize*len(sectionOrder)}
-		header, err := b.write(w)
+		w := &compareWriter{file: f, offset: headerSize + sectionEntrySize*len(sectionOrder)}
+		header, err := b.writeSections(w)
 		if err != nil {
 			return err
 		}
-		if w.at != len(f.data) {
-			return fmt.Errorf("%w: %d bytes after the last section", ErrDamaged, len(f.data)-w.at)
+		if w.offset != len(f.data) {
+			return fmt.Errorf("%w: %d bytes after the last section", ErrDamaged, len(f.data)-w.offset)
 		}
 		if !bytes.Equal(header, f.data[:len(header)]) {
 			return fmt.Errorf("%w: the header or the section table does not match the sections", ErrDamaged)
@@ -40,22 +40,22 @@ func (f *File) Verify() error {
 	})
 }
 
-// rebuild adds the packages of the i-th source to b.
-func (f *File) rebuild(b *Builder, i int) error {
-	facts := &f.facts.Sources[i]
+// rebuildSource adds the packages of the i-th source to b.
+func (f *File) rebuildSource(b *Builder, i int) error {
+	facts := &f.info.Sources[i]
 	if facts.Kind != KindRepo && facts.Kind != KindAUR {
 		return fmt.Errorf("%w: source %q is of the unknown kind %q", ErrDamaged, facts.Name, facts.Kind)
 	}
-	for _, other := range f.facts.Sources[:i] {
+	for _, other := range f.info.Sources[:i] {
 		if other.Name == facts.Name && other.Kind == facts.Kind {
 			return fmt.Errorf("%w: two sources are called %q", ErrDamaged, facts.Name)
 		}
 	}
 	s := b.AddSource(facts.Name, facts.Kind)
-	s.Describe(facts.SHA256, facts.Size, facts.AsOf)
-	s.facts.LeftOut, s.facts.Why = facts.LeftOut, facts.Why
-	for doc := facts.First; doc < facts.First+facts.Packages; doc++ {
-		p, err := f.packageIn(facts, doc)
+	s.SetFileInfo(facts.SHA256, facts.FileSize, facts.AsOf)
+	s.info.LeftOutCount, s.info.LeftOutReason = facts.LeftOutCount, facts.LeftOutReason
+	for doc := facts.FirstDoc; doc < facts.FirstDoc+facts.PackageCount; doc++ {
+		p, err := f.packageOfSource(facts, doc)
 		if err != nil {
 			return err
 		}
@@ -66,27 +66,27 @@ func (f *File) rebuild(b *Builder, i int) error {
 		if err != nil {
 			return err
 		}
-		got := s.record[recordHeader:]
+		got := s.lastRecord[recordHeaderSize:]
 		if len(got) != len(summary.Bytes)+len(details.Bytes) || !bytes.HasPrefix(got, summary.Bytes) || !bytes.HasSuffix(got, details.Bytes) {
 			return fmt.Errorf("%w: record %d is not encoded as a builder encodes its package", ErrDamaged, doc)
 		}
 	}
-	s.sort()
+	s.sortDocs()
 	for i, d := range s.docs {
-		if d.added != uint32(i) {
-			return fmt.Errorf("%w: the packages of source %q are not sorted: doc %d is misplaced", ErrDamaged, facts.Name, facts.First+uint32(i))
+		if d.addOrder != uint32(i) {
+			return fmt.Errorf("%w: the packages of source %q are not sorted: doc %d is misplaced", ErrDamaged, facts.Name, facts.FirstDoc+uint32(i))
 		}
 	}
 	return nil
 }
 
-// packageIn returns the package of a doc, which must belong to the source.
-func (f *File) packageIn(source *SourceInfo, doc uint32) (p wire.Package, err error) {
+// packageOfSource returns the package of a doc, which must belong to the source.
+func (f *File) packageOfSource(source *SourceInfo, doc uint32) (p wire.Package, err error) {
 	summary, details, err := f.record(doc, true)
 	if err != nil {
 		return p, err
 	}
-	if p, err = Decode(summary, details); err != nil {
+	if p, err = DecodePackage(summary, details); err != nil {
 		return p, err
 	}
 	if p.Repo != source.Name {
@@ -104,31 +104,31 @@ func (f *File) packageIn(source *SourceInfo, doc uint32) (p wire.Package, err er
 	return p, nil
 }
 
-// comparer is a writer that compares the written bytes with the bytes of a file.
-type comparer struct {
-	file *File
-	at   int
+// compareWriter is a writer that compares the written bytes with the bytes of a file.
+type compareWriter struct {
+	file   *File
+	offset int
 }
 
-func (c *comparer) Write(b []byte) (int, error) {
-	have := c.file.data[c.at:]
+func (c *compareWriter) Write(b []byte) (int, error) {
+	have := c.file.data[c.offset:]
 	n := min(len(b), len(have))
 	if bytes.Equal(b[:n], have[:n]) && n == len(b) {
-		c.at += n
+		c.offset += n
 		return n, nil
 	}
 	same := 0
 	for same < n && b[same] == have[same] {
 		same++
 	}
-	return 0, c.fault(uint64(c.at + same))
+	return 0, c.mismatchError(uint64(c.offset + same))
 }
 
-// fault returns an error for a byte at which the file differs from the index that a Builder writes from the packages in
+// mismatchError returns an error for a byte at which the file differs from the index that a Builder writes from the packages in
 // the file. The error contains the name of the section in which the byte is.
-func (c *comparer) fault(at uint64) error {
+func (c *compareWriter) mismatchError(at uint64) error {
 	for _, name := range sectionOrder {
-		if s := c.file.table[name]; at < s.offset+s.length {
+		if s := c.file.sectionTable[name]; at < s.offset+s.length {
 			return fmt.Errorf("%w: section %s does not match the packages, at byte %d of the file", ErrDamaged, name, at)
 		}
 	}

@@ -51,12 +51,12 @@ func takeApart(t testing.TB, data []byte) *forged {
 	require.NoError(t, f.Verify())
 	o := &forged{t: t, sections: make(map[string][]byte)}
 	for _, name := range sectionOrder {
-		s := f.table[name]
+		s := f.sectionTable[name]
 		o.sections[name] = bytes.Clone(data[s.offset:][:s.length])
 	}
-	for doc := range int(f.docs) {
-		start, end := binary.LittleEndian.Uint32(f.docTable[doc*docSize:]), binary.LittleEndian.Uint32(f.docTable[(doc+1)*docSize:])
-		o.records = append(o.records, bytes.Clone(f.records[start:end]))
+	for doc := range int(f.docCount) {
+		start, end := binary.LittleEndian.Uint32(f.docTable[doc*docEntrySize:]), binary.LittleEndian.Uint32(f.docTable[(doc+1)*docEntrySize:])
+		o.records = append(o.records, bytes.Clone(f.recordSection[start:end]))
 	}
 	return o
 }
@@ -64,28 +64,28 @@ func takeApart(t testing.TB, data []byte) *forged {
 // bytes puts the index together, with correct offsets and checksums.
 func (o *forged) bytes() []byte {
 	var records []byte
-	docs := o.sections[secDocs]
+	docs := o.sections[docsSection]
 	for doc, r := range o.records {
-		binary.LittleEndian.PutUint32(docs[doc*docSize:], uint32(len(records)))
+		binary.LittleEndian.PutUint32(docs[doc*docEntrySize:], uint32(len(records)))
 		n := binary.LittleEndian.Uint32(r[8:])
-		binary.LittleEndian.PutUint32(r, checksum(r[recordHeader:][:n]))
-		binary.LittleEndian.PutUint32(r[4:], checksum(r[recordHeader+n:]))
+		binary.LittleEndian.PutUint32(r, checksum(r[recordHeaderSize:][:n]))
+		binary.LittleEndian.PutUint32(r[4:], checksum(r[recordHeaderSize+n:]))
 		records = append(records, r...)
 	}
-	binary.LittleEndian.PutUint32(docs[len(docs)-docSize:], uint32(len(records)))
-	o.sections[secRecords] = records
+	binary.LittleEndian.PutUint32(docs[len(docs)-docEntrySize:], uint32(len(records)))
+	o.sections[recordsSection] = records
 	order := sectionOrder[:]
 	if _, more := o.sections["MORE"]; more {
 		order = append(slices.Clone(order), "MORE")
 	}
-	head := headerSize + entrySize*len(order)
+	head := headerSize + sectionEntrySize*len(order)
 	buf := bytes.NewBuffer(make([]byte, head))
-	out := sectionWriter{w: buf, at: uint64(head)}
+	out := sectionWriter{w: buf, offset: uint64(head)}
 	for _, name := range order {
-		out.section(name, o.sections[name])
+		out.writeSection(name, o.sections[name])
 	}
 	require.NoError(o.t, out.err)
-	copy(buf.Bytes(), marshalHeader(out.done, out.at))
+	copy(buf.Bytes(), marshalHeader(out.sections, out.offset))
 	return buf.Bytes()
 }
 
@@ -99,13 +99,13 @@ func (o *forged) replace(in []byte, old, with string) {
 }
 
 // facts calls the function change with the build facts, and encodes the changed facts into section FACT.
-func (o *forged) facts(change func(*BuildInfo)) {
+func (o *forged) facts(change func(*IndexInfo)) {
 	o.t.Helper()
-	var f BuildInfo
-	require.NoError(o.t, msgpack.Unmarshal(o.sections[secFacts], &f))
+	var f IndexInfo
+	require.NoError(o.t, msgpack.Unmarshal(o.sections[factsSection], &f))
 	change(&f)
 	var err error
-	o.sections[secFacts], err = msgpack.Marshal(&f)
+	o.sections[factsSection], err = msgpack.Marshal(&f)
 	require.NoError(o.t, err)
 }
 
@@ -133,20 +133,20 @@ var wrongs = map[string]struct {
 	want   string
 }{
 	"names not sorted": {func(o *forged) {
-		n := o.sections[secNames]
+		n := o.sections[namesSection]
 		a, b := binary.LittleEndian.Uint32(n), binary.LittleEndian.Uint32(n[4:])
 		binary.LittleEndian.PutUint32(n, b)
 		binary.LittleEndian.PutUint32(n[4:], a)
 	}, "section NAME"},
-	"a name twice":      {func(o *forged) { n := o.sections[secNames]; copy(n[4:8], n[:4]) }, "section NAME"},
-	"letters of a name": {func(o *forged) { o.sections[secDocs][20] ^= 1 }, "section DOCS"},
-	"a field's length":  {func(o *forged) { increase(o.sections[secDocs][docSize+12:], 1) }, "section DOCS"},
+	"a name twice":      {func(o *forged) { n := o.sections[namesSection]; copy(n[4:8], n[:4]) }, "section NAME"},
+	"letters of a name": {func(o *forged) { o.sections[docsSection][20] ^= 1 }, "section DOCS"},
+	"a field's length":  {func(o *forged) { increase(o.sections[docsSection][docEntrySize+12:], 1) }, "section DOCS"},
 	"text without a record": {func(o *forged) {
-		o.sections[secText] = append(o.sections[secText], "more\x00"...)
-		increase(o.sections[secDocs][len(o.sections[secDocs])-docSize+4:], 5)
+		o.sections[textSection] = append(o.sections[textSection], "more\x00"...)
+		increase(o.sections[docsSection][len(o.sections[docsSection])-docEntrySize+4:], 5)
 	}, "section DOCS"},
-	"text of another package":     {func(o *forged) { o.replace(o.sections[secText], "shell", "shall") }, "section TEXT"},
-	"text that is not folded":     {func(o *forged) { o.replace(o.sections[secText], "shell", "SHELL") }, "section TEXT"},
+	"text of another package":     {func(o *forged) { o.replace(o.sections[textSection], "shell", "shall") }, "section TEXT"},
+	"text that is not folded":     {func(o *forged) { o.replace(o.sections[textSection], "shell", "SHELL") }, "section TEXT"},
 	"a name that the text lacks":  {func(o *forged) { o.replace(o.records[2], "pkgaa", "pkgzz") }, "section"},
 	"a package of another source": {func(o *forged) { o.replace(o.records[0], "core", "cora") }, `of "cora"`},
 	"a package without a version": {func(o *forged) { o.replace(o.records[0], "version", "virsion") }, "record 0"},
@@ -157,7 +157,7 @@ var wrongs = map[string]struct {
 		var one, two bytes.Buffer
 		_ = msgpack.NewEncoder(&one).EncodeMulti("repo", "core")
 		_ = msgpack.NewEncoder(&two).EncodeMulti("name", "a")
-		o.records[0] = append(append(append(append([]byte(nil), r[:recordHeader]...), two.Bytes()...), one.Bytes()...), r[recordHeader+one.Len()+two.Len():]...)
+		o.records[0] = append(append(append(append([]byte(nil), r[:recordHeaderSize]...), two.Bytes()...), one.Bytes()...), r[recordHeaderSize+one.Len()+two.Len():]...)
 		require.EqualValues(o.t, n, binary.LittleEndian.Uint32(o.records[0][8:]))
 	}, "record 0 is not encoded"},
 	"a pair too many":                        {func(o *forged) { o.records[0][12]++ }, "record"},
@@ -166,45 +166,49 @@ var wrongs = map[string]struct {
 		// The first package of the AUR has 100 votes, more than any other. Change this to 1 vote.
 		o.replace(o.records[2], "votes\xce\x00\x00\x00\x64", "votes\xce\x00\x00\x00\x01")
 	}, "not sorted"},
-	"a doc left out of a list":     {func(o *forged) { increase(o.entry(secGrams, gramSize, 2, 2)[8:], ^uint32(0)) }, "section GRAM"},
-	"another doc in a list of one": {func(o *forged) { increase(o.entry(secGrams, gramSize, 1, 1)[4:], 1) }, "section GRAM"},
+	"a doc left out of a list":     {func(o *forged) { increase(o.entry(gramsSection, gramEntrySize, 2, 2)[8:], ^uint32(0)) }, "section GRAM"},
+	"another doc in a list of one": {func(o *forged) { increase(o.entry(gramsSection, gramEntrySize, 1, 1)[4:], 1) }, "section GRAM"},
 	"another doc in a list of varints": {func(o *forged) {
-		e := o.entry(secGrams, gramSize, 2, 2)
-		o.sections[secPostings][binary.LittleEndian.Uint32(e[4:])]++
+		e := o.entry(gramsSection, gramEntrySize, 2, 2)
+		o.sections[postingsSection][binary.LittleEndian.Uint32(e[4:])]++
 	}, "section POST"},
 	"another doc in a bitmap": {func(o *forged) {
-		e := o.entry(secGrams, gramSize, 10, 72)
-		o.sections[secPostings][binary.LittleEndian.Uint32(e[4:])] ^= 2
+		e := o.entry(gramsSection, gramEntrySize, 10, 72)
+		o.sections[postingsSection][binary.LittleEndian.Uint32(e[4:])] ^= 2
 	}, "section POST"},
-	"a substring without a list": {func(o *forged) { o.sections[secGrams] = o.sections[secGrams][:len(o.sections[secGrams])-gramSize] }, "section"},
+	"a substring without a list": {func(o *forged) {
+		o.sections[gramsSection] = o.sections[gramsSection][:len(o.sections[gramsSection])-gramEntrySize]
+	}, "section"},
 	"a substring that no text has": {func(o *forged) {
-		last := bytes.Clone(o.sections[secGrams][len(o.sections[secGrams])-gramSize:])
+		last := bytes.Clone(o.sections[gramsSection][len(o.sections[gramsSection])-gramEntrySize:])
 		increase(last, 1)
-		o.sections[secGrams] = append(o.sections[secGrams], last...)
+		o.sections[gramsSection] = append(o.sections[gramsSection], last...)
 	}, "section GRAM"},
-	"a value of no package":      {func(o *forged) { o.replace(o.sections[secValues], "dglibc", "dglibd") }, "section VALS"},
-	"a value in another field":   {func(o *forged) { o.replace(o.sections[secValues], "dglibc", "mglibc") }, "section VALS"},
-	"a value under another hash": {func(o *forged) { increase(o.sections[secTerms][len(o.sections[secTerms])-termSize:], 1) }, "section TERM"},
-	"another doc of a value":     {func(o *forged) { increase(o.entry(secTerms, termSize, 1, 1)[8:], 1) }, "section TERM"},
-	"a value without an entry":   {func(o *forged) { o.sections[secValues] = append(o.sections[secValues], "\x01dx"...) }, "section"},
-	"a list without an entry":    {func(o *forged) { o.sections[secPostings] = append(o.sections[secPostings], 1, 1) }, ""},
+	"a value of no package":      {func(o *forged) { o.replace(o.sections[valuesSection], "dglibc", "dglibd") }, "section VALS"},
+	"a value in another field":   {func(o *forged) { o.replace(o.sections[valuesSection], "dglibc", "mglibc") }, "section VALS"},
+	"a value under another hash": {func(o *forged) { increase(o.sections[termsSection][len(o.sections[termsSection])-termEntrySize:], 1) }, "section TERM"},
+	"another doc of a value":     {func(o *forged) { increase(o.entry(termsSection, termEntrySize, 1, 1)[8:], 1) }, "section TERM"},
+	"a value without an entry":   {func(o *forged) { o.sections[valuesSection] = append(o.sections[valuesSection], "\x01dx"...) }, "section"},
+	"a list without an entry":    {func(o *forged) { o.sections[postingsSection] = append(o.sections[postingsSection], 1, 1) }, ""},
 	"lists that overlap": {func(o *forged) {
-		g := o.sections[secGrams]
-		for b := g; len(b) > 0; b = b[gramSize:] {
+		g := o.sections[gramsSection]
+		for b := g; len(b) > 0; b = b[gramEntrySize:] {
 			binary.LittleEndian.PutUint32(b[4:], 0)
 			binary.LittleEndian.PutUint32(b[8:], 60)
 		}
 	}, "the lists together are longer"},
 	"a package in another source": {func(o *forged) {
-		o.facts(func(f *BuildInfo) { f.Sources[0].Packages++; f.Sources[1].First++; f.Sources[1].Packages-- })
+		o.facts(func(f *IndexInfo) { f.Sources[0].PackageCount++; f.Sources[1].FirstDoc++; f.Sources[1].PackageCount-- })
 	}, `of "aur"`},
-	"a repository that is the AUR": {func(o *forged) { o.facts(func(f *BuildInfo) { f.Sources[0].Kind = KindAUR }) }, "does not have the fields"},
-	"an AUR that is a repository":  {func(o *forged) { o.facts(func(f *BuildInfo) { f.Sources[1].Kind = KindRepo }) }, "does not have the fields"},
-	"an unknown kind":              {func(o *forged) { o.facts(func(f *BuildInfo) { f.Sources[0].Kind = "deb" }) }, `unknown kind "deb"`},
+	"a repository that is the AUR": {func(o *forged) { o.facts(func(f *IndexInfo) { f.Sources[0].Kind = KindAUR }) }, "does not have the fields"},
+	"an AUR that is a repository":  {func(o *forged) { o.facts(func(f *IndexInfo) { f.Sources[1].Kind = KindRepo }) }, "does not have the fields"},
+	"an unknown kind":              {func(o *forged) { o.facts(func(f *IndexInfo) { f.Sources[0].Kind = "deb" }) }, `unknown kind "deb"`},
 	"a source twice": {func(o *forged) {
-		o.facts(func(f *BuildInfo) { f.Sources = append(f.Sources, SourceInfo{Name: "core", Kind: KindRepo, First: 72}) })
+		o.facts(func(f *IndexInfo) {
+			f.Sources = append(f.Sources, SourceInfo{Name: "core", Kind: KindRepo, FirstDoc: 72})
+		})
 	}, `two sources are called "core"`},
-	"facts with more": {func(o *forged) { o.sections[secFacts] = append(o.sections[secFacts], 0xc0) }, ""},
+	"facts with more": {func(o *forged) { o.sections[factsSection] = append(o.sections[factsSection], 0xc0) }, ""},
 	"a section more":  {func(o *forged) { o.sections["MORE"] = []byte("more") }, ""},
 }
 
@@ -221,7 +225,7 @@ func TestVerify_Wrong(t *testing.T) {
 			require.NotEqual(t, good, bad)
 			f, err := OpenBytes(bad)
 			if err == nil {
-				require.NoError(t, f.CheckSums(), "the checksums are right")
+				require.NoError(t, f.VerifyChecksums(), "the checksums are right")
 				err = f.Verify()
 			}
 			require.ErrorIs(t, err, ErrDamaged)
@@ -263,7 +267,7 @@ func FuzzVerify(f *testing.F) {
 			_ = useAll(t, bad)
 			return
 		}
-		s, err := NewSet([]*File{file}, SetOptions{})
+		s, err := NewFileSet([]*File{file}, FileSetOptions{})
 		require.NoError(t, err)
 		for p, err := range file.Packages() {
 			require.NoError(t, err)
@@ -271,7 +275,7 @@ func FuzzVerify(f *testing.F) {
 			require.NoError(t, err)
 			require.NotEmpty(t, found, p.Name)
 			for _, d := range p.Depends {
-				found, err := s.WithRelation(Depends, relationName(d))
+				found, err := s.LookupByRelation(RelationDepends, stripVersion(d))
 				require.NoError(t, err)
 				require.NotEmpty(t, found, d)
 			}
@@ -288,16 +292,16 @@ func repairRecords(b []byte) {
 	if err != nil {
 		return
 	}
-	at := f.table[secRecords].offset
-	for doc := range int(f.docs) {
-		start, end := uint64(binary.LittleEndian.Uint32(f.docTable[doc*docSize:])), uint64(binary.LittleEndian.Uint32(f.docTable[(doc+1)*docSize:]))
-		if end > uint64(len(f.records)) || start+recordHeader > end {
+	at := f.sectionTable[recordsSection].offset
+	for doc := range int(f.docCount) {
+		start, end := uint64(binary.LittleEndian.Uint32(f.docTable[doc*docEntrySize:])), uint64(binary.LittleEndian.Uint32(f.docTable[(doc+1)*docEntrySize:]))
+		if end > uint64(len(f.recordSection)) || start+recordHeaderSize > end {
 			continue
 		}
 		r := b[at+start : at+end]
-		if n := uint64(binary.LittleEndian.Uint32(r[8:])); n <= uint64(len(r)-recordHeader) {
-			binary.LittleEndian.PutUint32(r, checksum(r[recordHeader:][:n]))
-			binary.LittleEndian.PutUint32(r[4:], checksum(r[recordHeader+n:]))
+		if n := uint64(binary.LittleEndian.Uint32(r[8:])); n <= uint64(len(r)-recordHeaderSize) {
+			binary.LittleEndian.PutUint32(r, checksum(r[recordHeaderSize:][:n]))
+			binary.LittleEndian.PutUint32(r[4:], checksum(r[recordHeaderSize+n:]))
 		}
 	}
 }
@@ -307,7 +311,7 @@ func repairRecords(b []byte) {
 func sparseIndex(t *testing.T, size uint64) string {
 	t.Helper()
 	good := takeApart(t, goldenIndex(t))
-	head := headerSize + entrySize*len(sectionOrder)
+	head := headerSize + sectionEntrySize*len(sectionOrder)
 	path := filepath.Join(t.TempDir(), "sparse.omgidx")
 	file, err := os.Create(path)
 	require.NoError(t, err)
@@ -319,7 +323,7 @@ func sparseIndex(t *testing.T, size uint64) string {
 		s := section{name: name, offset: at, length: uint64(len(good.sections[name])), crc: checksum(good.sections[name])}
 		_, err := file.WriteAt(good.sections[name], int64(at))
 		require.NoError(t, err)
-		if name == secRecords {
+		if name == recordsSection {
 			zeros := make([]byte, 1<<20)
 			for ; s.length < size; s.length += uint64(len(zeros)) {
 				s.crc = crc32.Update(s.crc, castagnoli, zeros)
@@ -334,8 +338,8 @@ func sparseIndex(t *testing.T, size uint64) string {
 	return path
 }
 
-// TestOpen_Sparse checks that Open and OpenFile refuse a file that is nearly all holes before they map it, and that
-// OpenFile does not change the offset of the open file.
+// TestOpen_Sparse checks that Open and OpenFromFile refuse a file that is nearly all holes before they map it, and that
+// OpenFromFile does not change the offset of the open file.
 func TestOpen_Sparse(t *testing.T) {
 	path := sparseIndex(t, 256<<20)
 	_, err := Open(path, nil)
@@ -346,7 +350,7 @@ func TestOpen_Sparse(t *testing.T) {
 	defer file.Close()
 	_, err = file.Seek(7, 0)
 	require.NoError(t, err)
-	_, err = OpenFile(file)
+	_, err = OpenFromFile(file)
 	require.ErrorIs(t, err, ErrDamaged)
 	at, err := file.Seek(0, 1)
 	require.NoError(t, err)

@@ -5,44 +5,44 @@ import "slices"
 // WithAUR returns a copy of the set with another AUR: the AUR of the index f replaces that of the set. The function
 // installed, which may be nil, reports whether a package is installed. Among equally good matches, a search returns
 // installed packages first. The caller must still close the files of the set and f.
-func (s *Set) WithAUR(f *File, installed func(name string) bool) (*Set, error) {
-	next := &Set{aurTaken: s.aurTaken, files: append(slices.Clone(s.files), setFile{File: f, installed: make(bitset, (f.docs+63)/64)})}
-	for _, p := range s.parts {
+func (s *FileSet) WithAUR(f *File, installed func(name string) bool) (*FileSet, error) {
+	next := &FileSet{aurNameTaken: s.aurNameTaken, files: append(slices.Clone(s.files), fileInSet{File: f, installedDocs: make(bitset, (f.docCount+63)/64)})}
+	for _, p := range s.sources {
 		if p.kind != KindAUR {
-			next.parts = append(next.parts, p)
+			next.sources = append(next.sources, p)
 		}
 	}
-	for _, src := range f.facts.Sources {
+	for _, src := range f.info.Sources {
 		if src.Kind == KindAUR {
-			next.parts = append(next.parts, sourceRange{
-				file: len(s.files), name: src.Name, kind: src.Kind, first: src.First, end: src.First + src.Packages,
-				unnamed: s.aurTaken,
+			next.sources = append(next.sources, sourceRange{
+				fileIndex: len(s.files), name: src.Name, kind: src.Kind, firstDoc: src.FirstDoc, endDoc: src.FirstDoc + src.PackageCount,
+				aurNameTaken: s.aurNameTaken,
 			})
 		}
 	}
 	for i := range next.files {
-		next.files[i].parts = nil
+		next.files[i].sources = nil
 	}
-	for i := range next.parts {
-		p := &next.parts[i]
+	for i := range next.sources {
+		p := &next.sources[i]
 		p.rank = uint16(i)
-		file := &next.files[p.file]
-		file.parts = append(file.parts, p)
+		file := &next.files[p.fileIndex]
+		file.sources = append(file.sources, p)
 	}
 	for i := range next.files {
-		slices.SortFunc(next.files[i].parts, func(a, b *sourceRange) int { return int(a.first) - int(b.first) })
+		slices.SortFunc(next.files[i].sources, func(a, b *sourceRange) int { return int(a.firstDoc) - int(b.firstDoc) })
 	}
 	if installed == nil {
 		return next, nil
 	}
-	return next, guard(func() error {
-		for doc := range f.docs {
-			summary, err := f.Summary(doc)
+	return next, guardFaults(func() error {
+		for doc := range f.docCount {
+			summary, err := f.DocSummary(doc)
 			if err != nil {
 				return err
 			}
 			if installed(summary.Name()) {
-				next.files[len(s.files)].installed.set(doc)
+				next.files[len(s.files)].installedDocs.set(doc)
 			}
 		}
 		return nil

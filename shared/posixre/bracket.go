@@ -35,7 +35,7 @@ func (p *parser) bracket(at int) (*node, error) {
 		if from.equiv || p.peek() != '-' || strings.HasPrefix(p.expr[p.pos:], "-]") {
 			if first && !negated && p.peek() == ']' {
 				p.pos++
-				return literal(from.r), nil // such as [+]
+				return newLiteral(from.r), nil // such as [+]
 			}
 			s = s.addFolds(from.r)
 			continue
@@ -53,9 +53,9 @@ func (p *parser) bracket(at int) (*node, error) {
 	}
 	p.pos++
 	if negated {
-		return set(append(s, '\n', '\n').normal().negate()), nil
+		return newSet(append(s, '\n', '\n').normal().negate()), nil
 	}
-	return set(s.normal()), nil
+	return newSet(s.normal()), nil
 }
 
 // element parses one character, class, equivalence class or collating symbol. If the parameter hyphen is false, a "-"
@@ -81,13 +81,13 @@ func (p *parser) element(at int, hyphen bool) (element, error) {
 	if kind == ':' {
 		class, ok := classes[name]
 		if !ok {
-			return element{}, p.fail(start, "unknown class %s in brackets", quote(name, 20))
+			return element{}, p.fail(start, "unknown class %s in brackets", quoteShort(name, 20))
 		}
 		return element{class: class()}, nil
 	}
 	r, n := utf8.DecodeRuneInString(name)
 	if n == 0 || n < len(name) {
-		return element{}, p.fail(start, "unknown collating symbol %s in brackets", quote(name, 20))
+		return element{}, p.fail(start, "unknown collating symbol %s in brackets", quoteShort(name, 20))
 	}
 	return element{r: r, equiv: kind == '='}, nil
 }

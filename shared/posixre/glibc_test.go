@@ -21,7 +21,7 @@ func matchResults(t *testing.T, expr string, texts ...string) string {
 		matched := e.MatchString(text)
 		at := e.FindIndex([]byte(text))
 		require.Equal(t, matched, at != nil, "%q on %q", expr, text)
-		out.WriteByte("01"[truth(matched)])
+		out.WriteByte("01"[boolBit(matched)])
 	}
 	return out.String()
 }
@@ -171,8 +171,8 @@ func TestClasses_EqualGlibc(t *testing.T) {
 		}
 		return n
 	}
-	unknown := func(class string) runeSet { return join(glibcClass(class), glibcClass("cntrl")).negate() }("print")
-	unknown = join(unknown, join(printable(), cntrl()).negate())
+	unknown := func(class string) runeSet { return unionSets(glibcClass(class), glibcClass("cntrl")).negate() }("print")
+	unknown = unionSets(unknown, unionSets(printableSet(), cntrlSet()).negate())
 	for name, class := range classes {
 		ask := name
 		if name == "lower" || name == "upper" {

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// maxText limits the length of an expression in Go's syntax, in bytes.
-	maxText = 8 << 20
+	// maxGoSyntaxBytes limits the length of an expression in Go's syntax, in bytes.
+	maxGoSyntaxBytes = 8 << 20
 	// maxGoCount is package regexp's limit for the count of a repetition, and for the product of nested counts.
 	maxGoCount = 1000
 )
@@ -18,7 +18,7 @@ const (
 type writer struct {
 	strings.Builder
 	target
-	full bool // the expression has become longer than maxText
+	tooLong bool // the expression has become longer than maxGoSyntaxBytes
 }
 
 // target is the kind of text that an expression in Go's syntax is to match. Only an expression for marked text can
@@ -26,23 +26,23 @@ type writer struct {
 type target uint8
 
 const (
-	anyText    target = iota
-	oneLine           // text without a newline: ^ and $ match only at the ends of the text, so matching is much faster
-	markedText        // text with the marks that the function mark adds
+	targetAnyText    target = iota
+	targetOneLine           // text without a newline: ^ and $ match only at the ends of the text, so matching is much faster
+	targetMarkedText        // text with the marks that the function addMarks adds
 )
 
-// goSyntax returns the expression n in Go's syntax, and false if the result would be longer than maxText.
+// goSyntax returns the expression n in Go's syntax, and false if the result would be longer than maxGoSyntaxBytes.
 func goSyntax(n *node, to target) (string, bool) {
 	w := &writer{target: to}
 	w.WriteString("(?i)")
 	w.node(n)
-	return w.String(), !w.full
+	return w.String(), !w.tooLong
 }
 
 // node writes the node n. It returns the largest product of the counts of repetitions that are nested in each other.
 func (w *writer) node(n *node) int {
 	product := 1
-	if w.full {
+	if w.tooLong {
 		return product
 	}
 	switch n.op {
@@ -53,7 +53,7 @@ func (w *writer) node(n *node) int {
 		}
 	case opSet:
 		w.skipMarks()
-		if w.target == markedText {
+		if w.target == targetMarkedText {
 			w.set(minus(n.set, allMarks))
 		} else {
 			w.set(n.set)
@@ -74,7 +74,7 @@ func (w *writer) node(n *node) int {
 	case opRepeat:
 		product = w.repeat(n)
 	}
-	w.full = w.full || w.Len() > maxText
+	w.tooLong = w.tooLong || w.Len() > maxGoSyntaxBytes
 	return product
 }
 
@@ -93,12 +93,12 @@ func (w *writer) group(n *node) int {
 func (w *writer) repeat(n *node) int {
 	inner := &writer{target: w.target}
 	product := inner.node(n.subs[0])
-	w.full = w.full || inner.full
+	w.tooLong = w.tooLong || inner.tooLong
 	body := "(?:" + inner.String() + ")"
 	step := max(1, maxGoCount/product)
 	largest := 1
 	write := func(count int, counted string, single string) {
-		for ; count > 0 && !w.full; count -= step {
+		for ; count > 0 && !w.tooLong; count -= step {
 			w.WriteString(body)
 			if now := min(count, step); now == 1 {
 				w.WriteString(single)
@@ -106,7 +106,7 @@ func (w *writer) repeat(n *node) int {
 				fmt.Fprintf(w, counted, now)
 				largest = max(largest, now)
 			}
-			w.full = w.Len() > maxText
+			w.tooLong = w.Len() > maxGoSyntaxBytes
 		}
 	}
 	switch {
@@ -124,12 +124,12 @@ func (w *writer) repeat(n *node) int {
 }
 
 func (w *writer) anchor(a anchor) {
-	if w.target == markedText {
-		w.set(marksOf(a))
+	if w.target == targetMarkedText {
+		w.set(marksMatching(a))
 		return
 	}
 	texts := [...]string{`(?m:^)`, `(?m:$)`, `\A`, `\z`} // the Go syntax for each bit of an anchor, lowest bit first
-	if w.target == oneLine {
+	if w.target == targetOneLine {
 		texts[0], texts[1] = texts[2], texts[3]
 	}
 	for i, text := range texts {
@@ -167,7 +167,7 @@ func (w *writer) member(r rune) {
 
 // skipMarks writes an expression that matches the marks before the next character.
 func (w *writer) skipMarks() {
-	if w.target == markedText {
-		w.WriteString(anyMarks)
+	if w.target == targetMarkedText {
+		w.WriteString(anyMarksPattern)
 	}
 }

@@ -43,12 +43,12 @@ const (
 	wordAnchors = wordStart | wordEnd | wordEdge | notWordEdge
 )
 
-var empty = &node{op: opEmpty}
+var emptyNode = &node{op: opEmpty}
 
-// has reports whether n, or a node below n, contains at least one of the given anchors.
-func (n *node) has(anchors anchor) bool {
+// hasAnchor reports whether n, or a node below n, contains at least one of the given anchors.
+func (n *node) hasAnchor(anchors anchor) bool {
 	return n.anchors&anchors != 0 ||
-		slices.ContainsFunc(n.subs, func(sub *node) bool { return sub.has(anchors) })
+		slices.ContainsFunc(n.subs, func(sub *node) bool { return sub.hasAnchor(anchors) })
 }
 
 // concat joins the parts of a branch to one node, and merges neighbouring literals and neighbouring anchors.
@@ -73,7 +73,7 @@ func concat(parts []*node) *node {
 	}
 	switch len(subs) {
 	case 0:
-		return empty
+		return emptyNode
 	case 1:
 		return subs[0]
 	}
@@ -96,10 +96,10 @@ func alternate(branches []*node) *node {
 func repeat(operand *node, low, high int) *node {
 	switch {
 	case operand.op == opEmpty || high == 0:
-		return empty
+		return emptyNode
 	case low == 1 && high == 1:
 		return operand
-	case operand.op == opRepeat && simple(low, high) && simple(operand.low, operand.high):
+	case operand.op == opRepeat && isSimpleRepeat(low, high) && isSimpleRepeat(operand.low, operand.high):
 		if operand.high == -1 {
 			high = -1
 		}
@@ -108,6 +108,6 @@ func repeat(operand *node, low, high int) *node {
 	return &node{op: opRepeat, subs: []*node{operand}, low: low, high: high, size: operand.size * max(1, low, high)}
 }
 
-// simple reports whether a repetition is *, + or ?. Two such repetitions in a row mean the same as a single one: +?
+// isSimpleRepeat reports whether a repetition is *, + or ?. Two such repetitions in a row mean the same as a single one: +?
 // means *, and ++ means +.
-func simple(low, high int) bool { return low <= 1 && high == -1 || low == 0 && high == 1 }
+func isSimpleRepeat(low, high int) bool { return low <= 1 && high == -1 || low == 0 && high == 1 }

@@ -80,7 +80,7 @@ func search(t *testing.T, packages []packageText, expr string) []string {
 	require.NoError(t, err, expr)
 	found := []string{}
 	for _, p := range packages {
-		possible := !slices.ContainsFunc(e.Required(), func(lit string) bool { return !strings.Contains(p.folded, lit) })
+		possible := !slices.ContainsFunc(e.RequiredLiterals(), func(lit string) bool { return !strings.Contains(p.folded, lit) })
 		if strings.Contains(p.name, expr) || possible && (e.MatchString(p.name) || slices.ContainsFunc(p.fields, e.MatchString)) {
 			found = append(found, p.name)
 		}
@@ -91,7 +91,7 @@ func search(t *testing.T, packages []packageText, expr string) []string {
 
 func TestSearch_EqualsPacman(t *testing.T) {
 	need.Program(t, "pacman")
-	dbpath := corpus.DB(t)
+	dbpath := corpus.PrivateDBPath(t)
 	conf := "[options]\nArchitecture = x86_64\nSigLevel = Never\n"
 	for _, repo := range repos {
 		conf += "[" + repo + "]\nServer = file:///nowhere\n"

@@ -24,7 +24,7 @@ type parser struct {
 
 func parse(expr string) (*node, error) {
 	if len(expr) > maxLength {
-		return nil, &Error{expr, whole, fmt.Sprintf("longer than %d bytes", maxLength), ErrTooLarge}
+		return nil, &Error{expr, wholeExpr, fmt.Sprintf("longer than %d bytes", maxLength), ErrTooLarge}
 	}
 	for i, r := range expr {
 		if r == utf8.RuneError {
@@ -68,7 +68,7 @@ func (p *parser) alternation(depth int) (*node, error) {
 		}
 		branches = append(branches, b)
 		if p.peek() != '|' {
-			return p.sized(alternate(branches), whole)
+			return p.sized(alternate(branches), wholeExpr)
 		}
 		p.pos++
 	}
@@ -124,7 +124,7 @@ func (p *parser) atom(depth int) (*node, error) {
 	case '[':
 		return p.bracket(at)
 	case '.':
-		return set(runeSet{'\n', '\n'}.negate()), nil
+		return newSet(runeSet{'\n', '\n'}.negate()), nil
 	case '^':
 		return &node{op: opAnchor, anchors: lineStart, size: 1}, nil
 	case '$':
@@ -137,13 +137,13 @@ func (p *parser) atom(depth int) (*node, error) {
 		}
 		return p.escape(at)
 	default:
-		return literal(r), nil
+		return newLiteral(r), nil
 	}
 }
 
-func literal(r rune) *node { return &node{op: opLit, lit: []rune{r}, size: 1} }
+func newLiteral(r rune) *node { return &node{op: opLit, lit: []rune{r}, size: 1} }
 
-func set(s runeSet) *node { return &node{op: opSet, set: s, size: 1} }
+func newSet(s runeSet) *node { return &node{op: opSet, set: s, size: 1} }
 
 var escapedAnchors = map[rune]anchor{
 	'<': wordStart, '>': wordEnd, 'b': wordEdge, 'B': notWordEdge, '`': textStart, '\'': textEnd,
@@ -156,19 +156,19 @@ func (p *parser) escape(at int) (*node, error) {
 	}
 	switch {
 	case r == 'w':
-		return set(wordSet()), nil
+		return newSet(wordSet()), nil
 	case r == 'W':
-		return set(wordSet().negate()), nil
+		return newSet(wordSet().negate()), nil
 	case r == 's':
-		return set(classes["space"]()), nil
+		return newSet(classes["space"]()), nil
 	case r == 'S':
-		return set(classes["space"]().negate()), nil
+		return newSet(classes["space"]().negate()), nil
 	case '1' <= r && r <= '9':
 		return nil, &Error{p.expr, at, ErrBackReference.Error(), ErrBackReference}
 	case 'a' <= r && r <= 'z':
-		return set(runeSet{}), nil
+		return newSet(runeSet{}), nil
 	}
-	return literal(r), nil
+	return newLiteral(r), nil
 }
 
 // repetition parses *, +, ? or a count, and returns a node that repeats operand accordingly.

@@ -63,22 +63,22 @@ type Error struct {
 	Expr   string
 	Offset int    // the byte offset of the wrong character; -1 if the whole expression is wrong
 	Why    string // the reason, such as `unmatched "["`
-	kind   error  // ErrBackReference, ErrTooLarge or nil
+	cause  error  // ErrBackReference, ErrTooLarge or nil
 }
 
 // Error returns the message in one line. It counts characters from 1.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("regular expression %s: %s", quote(e.Expr, 60), e.Why)
+	text := fmt.Sprintf("regular expression %s: %s", quoteShort(e.Expr, 60), e.Why)
 	if e.Offset >= 0 {
 		text += fmt.Sprintf(" at character %d", utf8.RuneCountInString(e.Expr[:e.Offset])+1)
 	}
 	return text
 }
 
-func (e *Error) Unwrap() error { return e.kind }
+func (e *Error) Unwrap() error { return e.cause }
 
-// quote returns s in quotes, cut to maxRunes characters, so that a message stays one readable line.
-func quote(s string, maxRunes int) string {
+// quoteShort returns s in quotes, cut to maxRunes characters, so that a message stays one readable line.
+func quoteShort(s string, maxRunes int) string {
 	for i := range s {
 		if maxRunes--; maxRunes < 0 {
 			return fmt.Sprintf("%q...", s[:i])
@@ -87,19 +87,19 @@ func quote(s string, maxRunes int) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// whole is the value of Error.Offset if the error concerns the whole expression, not one position.
-const whole = -1
+// wholeExpr is the value of Error.Offset if the error concerns the whole expression, not one position.
+const wholeExpr = -1
 
 // Expr is a compiled expression. It is safe for concurrent use.
 type Expr struct {
-	expr     string
-	required []string
+	expr             string
+	requiredLiterals []string
 
 	// A text matches if re matches and, where marked is not nil, marked matches the marked text (see mark.go).
-	re     *regexp.Regexp // the expression without its word anchors
-	line   *regexp.Regexp // like re, but faster, and only for text without a newline
-	marked *regexp.Regexp // the expression for marked text; nil if the expression has no word anchors
-	copies int            // how often each mark is repeated in marked text
+	re           *regexp.Regexp // the expression without its word anchors
+	singleLineRE *regexp.Regexp // like re, but faster, and only for text without a newline
+	markedRE     *regexp.Regexp // the expression for marked text; nil if the expression has no word anchors
+	markCopies   int            // how often each mark is repeated in marked text
 }
 
 // Compile parses a POSIX extended regular expression. Its error is an *Error.
@@ -108,21 +108,21 @@ func Compile(expr string) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Expr{expr: expr, required: required(root)}
-	if e.re, err = compile(expr, root, anyText); err != nil {
+	e := &Expr{expr: expr, requiredLiterals: requiredLiterals(root)}
+	if e.re, err = compile(expr, root, targetAnyText); err != nil {
 		return nil, err
 	}
-	e.line = e.re
-	if root.has(lineAnchors) {
-		if e.line, err = compile(expr, root, oneLine); err != nil {
+	e.singleLineRE = e.re
+	if root.hasAnchor(lineAnchors) {
+		if e.singleLineRE, err = compile(expr, root, targetOneLine); err != nil {
 			return nil, err
 		}
 	}
-	if root.has(wordAnchors) {
-		if e.copies = gapsOf(root).largest(); e.copies > maxCopies {
-			return nil, &Error{expr, whole, "too many anchors in a row", ErrTooLarge}
+	if root.hasAnchor(wordAnchors) {
+		if e.markCopies = countAnchors(root).largest(); e.markCopies > maxMarkCopies {
+			return nil, &Error{expr, wholeExpr, "too many anchors in a row", ErrTooLarge}
 		}
-		if e.marked, err = compile(expr, root, markedText); err != nil {
+		if e.markedRE, err = compile(expr, root, targetMarkedText); err != nil {
 			return nil, err
 		}
 	}
@@ -132,11 +132,11 @@ func Compile(expr string) (*Expr, error) {
 func compile(expr string, root *node, to target) (*regexp.Regexp, error) {
 	text, ok := goSyntax(root, to)
 	if !ok {
-		return nil, &Error{expr, whole, "too many large sets of characters", ErrTooLarge}
+		return nil, &Error{expr, wholeExpr, "too many large sets of characters", ErrTooLarge}
 	}
 	re, err := regexp.Compile(text)
 	if err != nil {
-		return nil, &Error{expr, whole, "too large or too deeply nested", ErrTooLarge}
+		return nil, &Error{expr, wholeExpr, "too large or too deeply nested", ErrTooLarge}
 	}
 	re.Longest()
 	return re, nil
@@ -149,35 +149,35 @@ func (e *Expr) String() string { return e.expr }
 func (e *Expr) MatchString(s string) bool {
 	re := e.re
 	if strings.IndexByte(s, '\n') < 0 {
-		re = e.line
+		re = e.singleLineRE
 	}
-	return re.MatchString(s) && (e.marked == nil || e.marked.Match(mark([]byte(s), e.copies)))
+	return re.MatchString(s) && (e.markedRE == nil || e.markedRE.Match(addMarks([]byte(s), e.markCopies)))
 }
 
 // FindIndex returns the start and end of the leftmost-longest match in text, ignoring case, or nil if there is none.
 func (e *Expr) FindIndex(text []byte) []int {
 	re := e.re
 	if bytes.IndexByte(text, '\n') < 0 {
-		re = e.line
+		re = e.singleLineRE
 	}
-	if e.marked == nil {
+	if e.markedRE == nil {
 		return re.FindIndex(text)
 	}
 	if !re.Match(text) {
 		return nil
 	}
-	marked := mark(text, e.copies)
-	at := e.marked.FindIndex(marked)
+	marked := addMarks(text, e.markCopies)
+	at := e.markedRE.FindIndex(marked)
 	if at != nil {
-		at[0], at[1] = unmark(text, marked, at[0]), unmark(text, marked, at[1])
+		at[0], at[1] = unmarkOffset(text, marked, at[0]), unmarkOffset(text, marked, at[1])
 	}
 	return at
 }
 
-// Required returns case-folded strings of at least three bytes; the list may be empty. If the expression matches a
+// RequiredLiterals returns case-folded strings of at least three bytes; the list may be empty. If the expression matches a
 // text, the case-folded text contains all these strings. An index narrows a search with them. Case folding replaces
 // each letter by the smallest of the letters that differ from it only in case, and an ASCII letter by its lower case.
-func (e *Expr) Required() []string { return e.required }
+func (e *Expr) RequiredLiterals() []string { return e.requiredLiterals }
 
 // Quote returns an expression that matches the characters of text literally.
 func Quote(text string) string {

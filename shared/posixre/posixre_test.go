@@ -49,7 +49,7 @@ func TestCompile_Limits(t *testing.T) {
 		"counts":  "(a{300}){300}",
 		"branch":  "a{30000}a{30000}",
 		"either":  "a{30000}|a{30000}",
-		"anchors": strings.Repeat(`(\<|x)`, maxCopies+1),
+		"anchors": strings.Repeat(`(\<|x)`, maxMarkCopies+1),
 		"sets":    strings.Repeat(`\w\W`, 10_000),
 	} {
 		_, err := Compile(expr)
@@ -160,7 +160,7 @@ func TestRequired(t *testing.T) {
 	} {
 		e, err := Compile(expr)
 		require.NoError(t, err, expr)
-		require.Equal(t, want, e.Required(), "%q", expr)
+		require.Equal(t, want, e.RequiredLiterals(), "%q", expr)
 	}
 }
 
@@ -187,7 +187,7 @@ func requireSearchable(t *testing.T, e *Expr, text string) {
 	require.Equal(t, matched, at != nil, "%q on %q", e, text)
 	if matched {
 		require.True(t, 0 <= at[0] && at[0] <= at[1] && at[1] <= len(text), "%q on %q: %v", e, text, at)
-		for _, lit := range e.Required() {
+		for _, lit := range e.RequiredLiterals() {
 			require.GreaterOrEqual(t, len(lit), minRequired)
 			require.Contains(t, folded, lit, "%q on %q", e, text)
 		}
@@ -205,7 +205,7 @@ func TestRequired_InEveryMatch(t *testing.T) {
 			expr += choose(r, parts)
 		}
 		e, err := Compile(expr)
-		if err != nil || len(e.Required()) == 0 {
+		if err != nil || len(e.RequiredLiterals()) == 0 {
 			continue
 		}
 		for range 20 {

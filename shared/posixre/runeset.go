@@ -123,50 +123,50 @@ func foldRune(r rune) rune {
 // folding. They follow the rules by which glibc makes its tables from Unicode's: letters of any kind and digits outside
 // ASCII are alphabetic, and no-break spaces are punctuation.
 var classes = map[string]func() runeSet{
-	"alpha":  alpha,
-	"lower":  alpha,
-	"upper":  alpha,
-	"alnum":  sync.OnceValue(func() runeSet { return join(alpha(), runeSet{'0', '9'}) }),
+	"alpha":  alphaSet,
+	"lower":  alphaSet,
+	"upper":  alphaSet,
+	"alnum":  sync.OnceValue(func() runeSet { return unionSets(alphaSet(), runeSet{'0', '9'}) }),
 	"digit":  func() runeSet { return runeSet{'0', '9'} },
 	"xdigit": func() runeSet { return runeSet{'0', '9', 'A', 'F', 'a', 'f'} },
-	"blank":  blank,
-	"space":  space,
-	"cntrl":  cntrl,
-	"print":  printable,
-	"graph":  graph,
+	"blank":  blankSet,
+	"space":  spaceSet,
+	"cntrl":  cntrlSet,
+	"print":  printableSet,
+	"graph":  graphSet,
 	"punct": sync.OnceValue(func() runeSet {
-		return minus(graph(), join(alpha(), runeSet{'0', '9'}))
+		return minus(graphSet(), unionSets(alphaSet(), runeSet{'0', '9'}))
 	}),
 }
 
-var wordSet = sync.OnceValue(func() runeSet { return join(alpha(), runeSet{'0', '9', '_', '_'}) })
+var wordSet = sync.OnceValue(func() runeSet { return unionSets(alphaSet(), runeSet{'0', '9', '_', '_'}) })
 
 var (
-	alpha = sync.OnceValue(func() runeSet {
-		return minus(ofTables(unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.Nd), runeSet{'0', '9'})
+	alphaSet = sync.OnceValue(func() runeSet {
+		return minus(setOfTables(unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.Nd), runeSet{'0', '9'})
 	})
-	blank = sync.OnceValue(func() runeSet {
-		return join(minus(ofTables(unicode.Zs), noBreak), runeSet{'\t', '\t'})
+	blankSet = sync.OnceValue(func() runeSet {
+		return unionSets(minus(setOfTables(unicode.Zs), noBreak), runeSet{'\t', '\t'})
 	})
-	space = sync.OnceValue(func() runeSet {
-		return join(minus(ofTables(unicode.Z), noBreak), runeSet{'\t', '\r'})
+	spaceSet = sync.OnceValue(func() runeSet {
+		return unionSets(minus(setOfTables(unicode.Z), noBreak), runeSet{'\t', '\r'})
 	})
-	cntrl     = sync.OnceValue(func() runeSet { return join(ofTables(unicode.Cc, unicode.Zl, unicode.Zp)) })
-	printable = sync.OnceValue(func() runeSet {
-		assigned := ofTables(unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.Cf, unicode.Co)
-		return minus(assigned, ofTables(unicode.Zl, unicode.Zp))
+	cntrlSet     = sync.OnceValue(func() runeSet { return unionSets(setOfTables(unicode.Cc, unicode.Zl, unicode.Zp)) })
+	printableSet = sync.OnceValue(func() runeSet {
+		assigned := setOfTables(unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.Cf, unicode.Co)
+		return minus(assigned, setOfTables(unicode.Zl, unicode.Zp))
 	})
-	graph = sync.OnceValue(func() runeSet { return minus(printable(), space()) })
+	graphSet = sync.OnceValue(func() runeSet { return minus(printableSet(), spaceSet()) })
 )
 
 // noBreak are the no-break spaces.
 var noBreak = runeSet{0xA0, 0xA0, 0x2007, 0x2007, 0x202F, 0x202F}
 
-func join(sets ...runeSet) runeSet { return runeSet(slices.Concat(sets...)).normal() }
+func unionSets(sets ...runeSet) runeSet { return runeSet(slices.Concat(sets...)).normal() }
 
-func minus(a, b runeSet) runeSet { return join(a.negate(), b).negate() }
+func minus(a, b runeSet) runeSet { return unionSets(a.negate(), b).negate() }
 
-func ofTables(tables ...*unicode.RangeTable) runeSet {
+func setOfTables(tables ...*unicode.RangeTable) runeSet {
 	var s runeSet
 	add := func(lo, hi, stride rune) {
 		if stride == 1 {

@@ -3,45 +3,45 @@ package runtimes
 // Declared returns the declarations of a runtime by precedence. The first declaration that is more than a requirement
 // chooses the version. Global files and omg's own symlink are left out if an earlier declaration chooses the version.
 func (p *Prober) Declared(runtime string) []Declaration {
-	all := p.local(runtime)
-	if chooses(all) {
+	all := p.localDeclarations(runtime)
+	if hasChoice(all) {
 		return all
 	}
-	if all = append(all, p.global(runtime)...); chooses(all) {
+	if all = append(all, p.globalDeclarations(runtime)...); hasChoice(all) {
 		return all
 	}
-	return append(all, p.current(runtime)...)
+	return append(all, p.currentDeclaration(runtime)...)
 }
 
-// local returns the declarations in the environment and in directories.
-func (p *Prober) local(runtime string) []Declaration {
-	all := p.environment(runtime)
+// localDeclarations returns the declarations in the environment and in directories.
+func (p *Prober) localDeclarations(runtime string) []Declaration {
+	all := p.environmentDeclarations(runtime)
 	if runtime == Go {
-		if d, ok := p.goDeclared(); ok {
+		if d, ok := p.goDeclaration(); ok {
 			all = append(all, d)
 		}
 	}
-	if chooses(all) {
+	if hasChoice(all) {
 		return all
 	}
 	p.walk()
-	return append(all, p.directory[runtime]...)
+	return append(all, p.directoryDeclarations[runtime]...)
 }
 
-// DeclaredHere reports whether the shell's environment or a project's directory declares a version of a runtime. A
+// IsDeclaredHere reports whether the shell's environment or a project's directory declares a version of a runtime. A
 // manager's global file is not enough.
-func (p *Prober) DeclaredHere(runtime string) bool {
-	for _, d := range p.local(runtime) {
-		if d.Scope == Environment || d.Scope == Directory {
+func (p *Prober) IsDeclaredHere(runtime string) bool {
+	for _, d := range p.localDeclarations(runtime) {
+		if d.Scope == ScopeEnvironment || d.Scope == ScopeDirectory {
 			return true
 		}
 	}
 	return false
 }
 
-func chooses(all []Declaration) bool {
+func hasChoice(all []Declaration) bool {
 	for _, d := range all {
-		if !d.demands {
+		if !d.isRequirement {
 			return true
 		}
 	}
@@ -51,64 +51,64 @@ func chooses(all []Declaration) bool {
 // Active returns the version that would run. A zero Version means that nothing would run and nothing is declared.
 func (p *Prober) Active(runtime string) Active {
 	if runtime == Go {
-		return p.activeGo(p.chosen(Go, nil))
+		return p.activeGo(p.activeVersion(Go, nil))
 	}
 	var demand *Declaration
-	for _, d := range p.local(runtime) {
-		if d.demands { // only the nearest requirement applies
+	for _, d := range p.localDeclarations(runtime) {
+		if d.isRequirement { // only the nearest requirement applies
 			demand = &d
 			break
 		}
 	}
-	return p.chosen(runtime, demand)
+	return p.activeVersion(runtime, demand)
 }
 
-// chosen returns the version that would run according to PATH and the declarations. The parameter demand is a
+// activeVersion returns the version that would run according to PATH and the declarations. The parameter demand is a
 // requirement that the version has to satisfy, or nil.
-func (p *Prober) chosen(runtime string, demand *Declaration) Active {
-	now := p.runs(runtime)
+func (p *Prober) activeVersion(runtime string, demand *Declaration) Active {
+	now := p.shellVersion(runtime)
 	for _, d := range p.Declared(runtime) {
-		if d.demands {
+		if d.isRequirement {
 			continue
 		}
-		if now.version != nil && d.Scope > Directory {
+		if now.version != nil && d.Scope > ScopeDirectory {
 			break // the version in PATH runs, not the manager's global version
 		}
 		a := p.resolve(&d)
-		if now.version != nil && d.Scope == Directory && !d.unknown && overrides(*now.version, a) {
-			a = now.version.active(&d)
+		if now.version != nil && d.Scope == ScopeDirectory && !d.needsManager && pathOverrides(*now.version, a) {
+			a = now.version.toActive(&d)
 			a.Differs = true
 			return a
 		}
-		if demand == nil || a.Missing || d.unknown {
+		if demand == nil || a.Missing || d.needsManager {
 			return a
 		}
-		return p.satisfy(demand, Installation{Runtime: runtime, Version: a.Version, Manager: a.Manager, Path: a.Path}, true)
+		return p.activeForRequirement(demand, Installation{Runtime: runtime, Version: a.Version, Manager: a.Manager, Path: a.Path}, true)
 	}
-	system, ok := p.systemInstalled(runtime)
+	system, ok := p.systemInstallation(runtime)
 	if i := now.version; i != nil && i.Manager != "system" {
-		d := rawDeclaration{runtime: runtime, want: i.Version, kind: Pin, fixed: true}.declaration(Global, now.source)
+		d := rawDeclaration{runtime: runtime, want: i.Version, kind: KindPin, kindIsSet: true}.toDeclaration(ScopeGlobal, now.source)
 		if demand == nil {
-			return i.active(&d)
+			return i.toActive(&d)
 		}
-		a := i.active(demand)
+		a := i.toActive(demand)
 		a.Differs = !p.satisfies(demand, i.Version)
 		return a
 	}
 	if demand != nil {
-		return p.satisfy(demand, system, ok)
+		return p.activeForRequirement(demand, system, ok)
 	}
 	system.Runtime = runtime
-	return system.active(nil)
+	return system.toActive(nil)
 }
 
-func (i Installation) active(d *Declaration) Active {
+func (i Installation) toActive(d *Declaration) Active {
 	return Active{Runtime: i.Runtime, Version: i.Version, Manager: i.Manager, Path: i.Path, Declared: d}
 }
 
-// overrides reports whether the version in PATH runs instead of the declared version. A version that uv has installed is
+// pathOverrides reports whether the version in PATH runs instead of the declared version. A version that uv has installed is
 // an exception: it is not in PATH, because uv runs its versions itself.
-func overrides(running Installation, declared Active) bool {
+func pathOverrides(running Installation, declared Active) bool {
 	if declared.Missing {
 		return running.Manager != "system"
 	}
@@ -118,44 +118,44 @@ func overrides(running Installation, declared Active) bool {
 // resolve returns the version that a declaration selects.
 func (p *Prober) resolve(d *Declaration) Active {
 	want := d.Want
-	if d.as != "" {
-		want = d.as
+	if d.resolvedWant != "" {
+		want = d.resolvedWant
 	}
 	i, ok := Installation{}, false
 	switch {
-	case d.unknown:
+	case d.needsManager:
 		return Active{Runtime: d.Runtime, Version: d.Want, Declared: d}
-	case d.found != nil:
-		i, ok = *d.found, true
-	case !d.exact:
+	case d.dirInstallation != nil:
+		i, ok = *d.dirInstallation, true
+	case !d.dirWithoutRuntime:
 		i, ok = p.choose(d.Runtime, want)
-		for n := 0; !ok && n < len(d.Also); n++ {
-			i, ok = p.choose(d.Runtime, d.Also[n])
+		for n := 0; !ok && n < len(d.Alternatives); n++ {
+			i, ok = p.choose(d.Runtime, d.Alternatives[n])
 		}
 	}
 	if !ok {
 		return Active{Runtime: d.Runtime, Version: bareRequest(d.Runtime, want), Missing: true, Declared: d}
 	}
-	return i.active(d)
+	return i.toActive(d)
 }
 
-// satisfy returns the version that runs under the requirement d. The parameter preferred is the version that would run
+// activeForRequirement returns the version that runs under the requirement d. The parameter preferred is the version that would run
 // without any requirement; ok is false if there is none. The preferred version runs if it satisfies d. Otherwise the
 // required version itself runs if it is installed, otherwise the newest installed version that satisfies d.
-func (p *Prober) satisfy(d *Declaration, preferred Installation, ok bool) Active {
+func (p *Prober) activeForRequirement(d *Declaration, preferred Installation, ok bool) Active {
 	if ok && p.satisfies(d, preferred.Version) {
-		return preferred.active(d)
+		return preferred.toActive(d)
 	}
 	want := bareRequest(d.Runtime, d.Want)
 	installed := p.Installed(d.Runtime)
 	for _, i := range installed {
 		if i.Version == want {
-			return i.active(d)
+			return i.toActive(d)
 		}
 	}
 	for _, i := range installed {
-		if p.satisfies(d, i.Version) && !parseVersion(d.Runtime, i.Version).prerelease(d.Runtime) {
-			return i.active(d)
+		if p.satisfies(d, i.Version) && !parseVersion(d.Runtime, i.Version).isPrerelease(d.Runtime) {
+			return i.toActive(d)
 		}
 	}
 	return Active{Runtime: d.Runtime, Version: want, Missing: true, Declared: d}
@@ -166,10 +166,10 @@ func (p *Prober) satisfies(d *Declaration, have string) bool {
 	return matches != nil && matches(parseVersion(d.Runtime, have))
 }
 
-// All returns the active versions of the prober's runtimes. A runtime without an active version is left out.
-func (p *Prober) All() []Active {
+// AllActive returns the active versions of the prober's runtimes. A runtime without an active version is left out.
+func (p *Prober) AllActive() []Active {
 	var all []Active
-	for _, runtime := range p.wants {
+	for _, runtime := range p.runtimes {
 		if a := p.Active(runtime); a.Version != "" {
 			all = append(all, a)
 		}

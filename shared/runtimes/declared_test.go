@@ -240,18 +240,18 @@ func TestActive_GlobalFiles(t *testing.T) {
 func TestSystem_StatusFileFirst(t *testing.T) {
 	w := newMachine(t, "/var/lib/pacman/local/nodejs-24.1.0-1/")
 	env := w.env()
-	env.System = map[string]string{Node: "24.0.0"}
+	env.SystemVersions = map[string]string{Node: "24.0.0"}
 	require.Equal(t, "24.0.0 system", w.format(New(env).Active(Node)))
 }
 
 // TestActive_OrderInsideDirectory checks the precedence of the files in one directory.
 func TestActive_OrderInsideDirectory(t *testing.T) {
 	var files []string
-	for _, name := range miseEnvPaths {
+	for _, name := range miseEnvFilePatterns {
 		files = append(files, strings.Replace(name, "*", "dev", 1))
 	}
-	files = append(files, misePaths...)
-	files = append(files, toolVersions, ".nvmrc", ".node-version", "package.json")
+	files = append(files, miseConfigPaths...)
+	files = append(files, toolVersionsFile, ".nvmrc", ".node-version", "package.json")
 	require.Greater(t, len(files), 20)
 	for i := range files {
 		t.Run(files[i], func(t *testing.T) {
@@ -268,7 +268,7 @@ func TestActive_OrderInsideDirectory(t *testing.T) {
 					text = `[tools]\nnode = "` + version + `"`
 				case strings.HasSuffix(name, ".toml"):
 					text = `[tools]\nnode = "` + version + `"`
-				case name == toolVersions:
+				case name == toolVersionsFile:
 					text = "nodejs " + version
 				case name == "package.json":
 					text = `{"volta":{"node":"` + version + `"}}`
@@ -328,12 +328,12 @@ func TestActive_NoDir(t *testing.T) {
 func TestAll(t *testing.T) {
 	w := newMachine(t, with(nodes, ".nvmrc: 20", "/var/lib/pacman/local/python-3.13.1-1/")...)
 	var all []string
-	for _, a := range New(w.env()).All() {
+	for _, a := range New(w.env()).AllActive() {
 		all = append(all, a.Runtime+" "+a.Version)
 	}
 	require.Equal(t, []string{"node 20.11.0", "python 3.13.1"}, all)
 	require.Equal(t, Names(), New(w.env()).Names())
-	require.Empty(t, New(Env{Root: t.TempDir()}).All(), "without Home and Dir, only the system's packages count")
+	require.Empty(t, New(Env{Root: t.TempDir()}).AllActive(), "without Home and Dir, only the system's packages count")
 	_, err := os.Stat(filepath.Join(w.home, ".local"))
 	require.ErrorIs(t, err, os.ErrNotExist, "nothing is written")
 }

@@ -8,19 +8,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// level is one directory of a dirChain.
-type level struct {
-	dir  string
-	has  func(name string) bool // reports whether the directory contains a file with this name
-	mise []*miseFile            // mise's configuration files in the directory; miseAt reads them
-	read bool                   // whether miseAt has read the files into the field mise
+// dirLevel is one directory of a dirChain.
+type dirLevel struct {
+	dir           string
+	has           func(name string) bool // reports whether the directory contains a file with this name
+	miseFiles     []*miseFile            // miseFiles's configuration files in the directory; miseFilesIn reads them
+	miseFilesRead bool                   // whether miseFilesIn has read the files into the field miseFiles
 }
 
 // dirChain is the sequence of directories from the working directory upwards. Each directory is read once, when it is
 // needed.
 type dirChain struct {
 	p         *Prober
-	levels    []*level
+	levels    []*dirLevel
 	next      string // the directory above the last level; "" at the top
 	home, top string
 	device    uint64
@@ -29,9 +29,9 @@ type dirChain struct {
 }
 
 // at(i) returns the directory that is i levels above the first directory; nil if the search ends before this level.
-func (w *dirChain) at(i int) *level {
+func (w *dirChain) at(i int) *dirLevel {
 	for len(w.levels) <= i {
-		l := w.up()
+		l := w.readNextLevel()
 		if l == nil {
 			return nil
 		}
@@ -40,7 +40,7 @@ func (w *dirChain) at(i int) *level {
 	return w.levels[i]
 }
 
-func (w *dirChain) up() *level {
+func (w *dirChain) readNextLevel() *dirLevel {
 	p, dir := w.p, w.next
 	if dir == "" {
 		return nil
@@ -73,7 +73,7 @@ func (w *dirChain) up() *level {
 	default:
 		w.next = filepath.Dir(dir)
 	}
-	return &level{dir: dir, has: has}
+	return &dirLevel{dir: dir, has: has}
 }
 
 // dirChains returns two chains of directories, which lead upwards from the working directory. The logical chain follows
@@ -81,23 +81,23 @@ func (w *dirChain) up() *level {
 // follows the path with all symlinks resolved; mise, rustup, volta and uv search this chain. If $PWD contains no symlink,
 // both results are the same chain.
 func (p *Prober) dirChains() (logical, physical *dirChain) {
-	if p.logical == nil {
-		p.logical = &dirChain{p: p, home: p.env.Home, top: p.env.Top, real: p.env.Real}
-		p.physical = p.logical
+	if p.logicalDirs == nil {
+		p.logicalDirs = &dirChain{p: p, home: p.env.Home, top: p.env.Top, real: p.env.RealDir}
+		p.physicalDirs = p.logicalDirs
 		if filepath.IsAbs(p.env.Dir) {
 			dir := filepath.Clean(p.env.Dir)
-			p.logical.next = dir
-			p.logical.at(0)
-			if real := p.logical.real; real != "" && real != dir {
-				p.physical = &dirChain{p: p, next: real, home: resolved(p.env.Home), top: resolved(p.env.Top)}
+			p.logicalDirs.next = dir
+			p.logicalDirs.at(0)
+			if real := p.logicalDirs.real; real != "" && real != dir {
+				p.physicalDirs = &dirChain{p: p, next: real, home: resolvePath(p.env.Home), top: resolvePath(p.env.Top)}
 			}
 		}
 	}
-	return p.logical, p.physical
+	return p.logicalDirs, p.physicalDirs
 }
 
-// resolved returns a directory's path without links, as the kernel reports it; "" if unknown.
-func resolved(dir string) string {
+// resolvePath returns a directory's path without links, as the kernel reports it; "" if unknown.
+func resolvePath(dir string) string {
 	if dir == "" {
 		return ""
 	}
@@ -106,11 +106,11 @@ func resolved(dir string) string {
 		return ""
 	}
 	defer unix.Close(fd)
-	return pathOf(fd)
+	return pathOfFD(fd)
 }
 
-// pathOf returns the path of an open directory; "" if unknown.
-func pathOf(fd int) string {
+// pathOfFD returns the path of an open directory; "" if unknown.
+func pathOfFD(fd int) string {
 	path := readLink("/proc/self/fd/" + strconv.Itoa(fd))
 	if !filepath.IsAbs(path) || strings.HasSuffix(path, " (deleted)") {
 		return ""
@@ -133,19 +133,19 @@ func (p *Prober) readDir(dir string, checkRemote bool, real *string) (has func(s
 			return func(string) bool { return false }, 0, false
 		}
 		if real != nil {
-			*real = resolved(dir)
+			*real = resolvePath(dir)
 		}
 		return ask, st.Dev, false
 	}
 	defer unix.Close(fd)
 	if real != nil {
-		*real = pathOf(fd)
+		*real = pathOfFD(fd)
 	}
 	if err := unix.Fstat(fd, &st); err != nil {
 		p.addNote(dir, err.Error())
 	}
-	remote = checkRemote && p.remote(fd)
-	entries, err := p.list(fd, maxEntries)
+	remote = checkRemote && p.isRemoteFS(fd)
+	entries, err := p.readEntries(fd, maxEntries)
 	if err != nil {
 		return ask, st.Dev, remote
 	}
@@ -153,7 +153,7 @@ func (p *Prober) readDir(dir string, checkRemote bool, real *string) (has func(s
 	for _, e := range entries {
 		all[e.name] = e.kind
 	}
-	p.keep(dir, all)
+	p.storeListing(dir, all)
 	return func(name string) bool { return all.kind(name) != absentEntry }, st.Dev, remote
 }
 
@@ -164,14 +164,14 @@ func (p *Prober) walk() {
 	}
 	p.walked = true
 	undecided := map[string]bool{}
-	for _, runtime := range p.wants {
-		if !chooses(p.environment(runtime)) {
+	for _, runtime := range p.runtimes {
+		if !hasChoice(p.environmentDeclarations(runtime)) {
 			undecided[runtime] = true
 		}
 	}
 	logical, physical := p.dirChains()
 	for i := 0; len(undecided) > 0; i++ {
-		s := step{p: p, undecided: undecided, declared: map[string]bool{}, logical: logical.at(i), physical: physical.at(i)}
+		s := levelReader{p: p, undecided: undecided, declared: map[string]bool{}, logical: logical.at(i), physical: physical.at(i)}
 		if s.logical == nil && s.physical == nil {
 			return
 		}
@@ -179,36 +179,36 @@ func (p *Prober) walk() {
 	}
 }
 
-// step reads the declarations in the directories of one level, for the undecided runtimes. It removes a runtime from
+// levelReader reads the declarations in the directories of one level, for the undecided runtimes. It removes a runtime from
 // undecided when a declaration chooses a version.
-type step struct {
+type levelReader struct {
 	p                   *Prober
 	undecided, declared map[string]bool
-	logical, physical   *level // the directories of this level in the two chains of dirChains; nil after a chain's end
+	logical, physical   *dirLevel // the directories of this level in the two chains of dirChains; nil after a chain's end
 }
 
-func (s *step) add(path string, scope Scope, all []rawDeclaration) {
+func (s *levelReader) add(path string, scope Scope, all []rawDeclaration) {
 	for _, f := range all {
 		if !s.undecided[f.runtime] || s.declared[f.runtime] {
 			continue
 		}
-		s.p.directory[f.runtime] = append(s.p.directory[f.runtime], f.declaration(scope, path))
+		s.p.directoryDeclarations[f.runtime] = append(s.p.directoryDeclarations[f.runtime], f.toDeclaration(scope, path))
 		s.declared[f.runtime] = true
-		if !f.demands {
+		if !f.isRequirement {
 			delete(s.undecided, f.runtime)
 		}
 	}
 }
 
-func (s *step) read() {
+func (s *levelReader) read() {
 	p := s.p
 	if s.physical != nil {
 		if s.undecided[Rust] {
 			if toolchain := p.rustupSettings().Overrides[s.physical.dir]; toolchain != "" {
-				s.add(p.rustupSettings().path, Directory, []rawDeclaration{{runtime: Rust, want: withoutHost(toolchain)}})
+				s.add(p.rustupSettings().path, ScopeDirectory, []rawDeclaration{{runtime: Rust, want: trimHostTriple(toolchain)}})
 			}
 		}
-		for _, f := range p.miseAt(s.physical) {
+		for _, f := range p.miseFilesIn(s.physical) {
 			if len(s.undecided) == 0 {
 				return
 			}
@@ -218,12 +218,12 @@ func (s *step) read() {
 	for _, name := range p.toolVersionsNames() {
 		if l := s.logical; len(s.undecided) > 0 && l != nil && l.has(name) {
 			path := filepath.Join(l.dir, name)
-			s.add(path, p.scopeOf(path), p.miseAllows(l.dir, p.parse(path, parseToolVersions)))
+			s.add(path, p.scopeOf(path), p.dropMiseIgnored(l.dir, p.parse(path, parseToolVersions)))
 		}
 	}
 	for _, f := range languageFiles {
 		l := s.logical
-		if f.resolved {
+		if f.searchPhysical {
 			l = s.physical
 		}
 		if len(s.undecided) == 0 {
@@ -234,9 +234,9 @@ func (s *step) read() {
 		}
 		path, parse := filepath.Join(l.dir, f.name), f.parse
 		if parse == nil {
-			parse = rcFile(f.runtime)
+			parse = rcFileParser(f.runtime)
 		}
-		s.add(path, Directory, p.idiomatic(path, p.parse(path, parse)))
+		s.add(path, ScopeDirectory, p.adjustIdiomatic(path, p.parse(path, parse)))
 	}
 }
 
@@ -244,10 +244,10 @@ func (s *step) read() {
 // or in mise's configuration directory applies to the user, not to a project.
 func (p *Prober) scopeOf(path string) Scope {
 	dir := filepath.Dir(path)
-	if p.env.Home != "" && dir == p.env.Home || dir == p.miseConfig() {
-		return Global
+	if p.env.Home != "" && dir == p.env.Home || dir == p.miseConfigDir() {
+		return ScopeGlobal
 	}
-	return Directory
+	return ScopeDirectory
 }
 
 // parse reads a file and returns the declarations that the function parser finds in its text. If parser returns an

@@ -14,9 +14,9 @@ import (
 const (
 	maxEntries     = 4096   // maximum number of entries of a directory; a larger directory is not listed
 	maxPackages    = 65_536 // maximum number of packages that are read from pacman's local database
-	maxFile        = 64 << 10
+	maxFileBytes   = 64 << 10
 	maxLevels      = 128 // maximum number of directories that are searched upwards
-	direntBuf      = 32 << 10
+	direntBufSize  = 32 << 10
 	direntOverhead = 19 // number of bytes before the name in struct linux_dirent64: getdents64(2)
 )
 
@@ -39,23 +39,23 @@ func open(path string, flags int) (int, error) {
 	})
 }
 
-// absent reports whether an error means that a file does not exist. Such a file needs no note.
-func absent(err error) bool { return err == unix.ENOENT || err == unix.ENOTDIR }
+// isNotExist reports whether an error means that a file does not exist. Such a file needs no note.
+func isNotExist(err error) bool { return err == unix.ENOENT || err == unix.ENOTDIR }
 
-// read returns a file's text. ok is false if the file does not exist, is not a regular file, is larger than maxFile or
+// read returns a file's text. ok is false if the file does not exist, is not a regular file, is larger than maxFileBytes or
 // cannot be read. In each of these cases except a missing file, read adds a note. A FIFO or a device is not even opened,
 // because opening it can have effects.
-func (p *Prober) read(path string) (text []byte, ok bool) { return p.readUpTo(path, maxFile) }
+func (p *Prober) read(path string) (text []byte, ok bool) { return p.readUpTo(path, maxFileBytes) }
 
 func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 	var st unix.Stat_t
-	switch p.listed(path) {
+	switch p.listedKind(path) {
 	case absentEntry:
 		return nil, false
 	case unix.DT_REG:
 	default:
 		if _, err := retryEINTR(func() (int, error) { return 0, unix.Stat(path, &st) }); err != nil {
-			if !absent(err) {
+			if !isNotExist(err) {
 				p.addNote(path, err.Error())
 			}
 			return nil, false
@@ -66,7 +66,7 @@ func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 	}
 	fd, err := open(path, 0)
 	if err != nil {
-		if !absent(err) {
+		if !isNotExist(err) {
 			p.addNote(path, err.Error())
 		}
 		return nil, false
@@ -112,12 +112,12 @@ type entry struct {
 
 var errTooMany = errors.New("too many entries")
 
-// list returns the entries of an open directory. It returns at most limit entries; if the directory has more, list also
+// readEntries returns the entries of an open directory. It returns at most limit entries; if the directory has more, list also
 // returns errTooMany.
-func (p *Prober) list(fd, limit int) ([]entry, error) {
+func (p *Prober) readEntries(fd, limit int) ([]entry, error) {
 	var all []entry
 	if p.dirents == nil {
-		p.dirents = make([]byte, direntBuf)
+		p.dirents = make([]byte, direntBufSize)
 	}
 	buf := p.dirents
 	for {
@@ -154,13 +154,13 @@ func (p *Prober) children(path string, limit int) []entry {
 	fd, err := open(path, unix.O_DIRECTORY)
 	if err == nil {
 		var all []entry
-		all, err = p.list(fd, limit)
+		all, err = p.readEntries(fd, limit)
 		unix.Close(fd)
 		if err == nil {
 			return all
 		}
 	}
-	if !absent(err) {
+	if !isNotExist(err) {
 		p.addNote(path, err.Error())
 	}
 	return nil
@@ -171,10 +171,10 @@ func (p *Prober) isPresent(path string) bool {
 	if path == "" {
 		return false
 	}
-	yes, known := p.existing[path]
+	yes, known := p.existsByPath[path]
 	if !known {
-		yes = p.listed(path) != absentEntry && accessible(path)
-		p.existing[path] = yes
+		yes = p.listedKind(path) != absentEntry && accessible(path)
+		p.existsByPath[path] = yes
 	}
 	return yes
 }
@@ -200,7 +200,7 @@ func (p *Prober) firstNames(path string, limit int) (names []string, more bool) 
 		return nil, false
 	}
 	defer unix.Close(fd)
-	all, err := p.list(fd, limit)
+	all, err := p.readEntries(fd, limit)
 	for _, e := range all {
 		names = append(names, e.name)
 	}

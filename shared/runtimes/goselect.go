@@ -14,9 +14,9 @@ import (
 // version manager is the local toolchain. It either runs itself or switches to another toolchain: to the newest of
 // those that GOTOOLCHAIN, the toolchain line and the go line require.
 
-// goDemand is what go.work requires, or the nearest go.mod if there is no go.work. The field language is the version in
+// goRequirement is what go.work requires, or the nearest go.mod if there is no go.work. The field language is the version in
 // the go line, and the field toolchain the name in the toolchain line. A field is "" if the line does not exist.
-type goDemand struct {
+type goRequirement struct {
 	path, language, toolchain string
 }
 
@@ -26,7 +26,7 @@ func (p *Prober) goEnv(name, root string) string {
 	if v := p.shellVariable(name); v != "" {
 		return v
 	}
-	if v := p.goEnvFile()[name]; v != "" {
+	if v := p.goEnvFileSettings()[name]; v != "" {
 		return v
 	}
 	if root == "" {
@@ -35,8 +35,8 @@ func (p *Prober) goEnv(name, root string) string {
 	return p.goSettings(filepath.Join(root, "go.env"))[name]
 }
 
-// goEnvFile returns the settings that the command `go env -w` wrote.
-func (p *Prober) goEnvFile() map[string]string {
+// goEnvFileSettings returns the settings that the command `go env -w` wrote.
+func (p *Prober) goEnvFileSettings() map[string]string {
 	if path := p.goEnvPath(); path != "" {
 		return p.goSettings(path)
 	}
@@ -55,12 +55,12 @@ func (p *Prober) goEnvPath() string {
 }
 
 func (p *Prober) goSettings(path string) map[string]string {
-	all, known := p.goTexts[path]
+	all, known := p.goSettingsByPath[path]
 	if known {
 		return all
 	}
 	all = map[string]string{}
-	p.goTexts[path] = all
+	p.goSettingsByPath[path] = all
 	text, ok := p.read(path)
 	if !ok {
 		return all
@@ -68,7 +68,7 @@ func (p *Prober) goSettings(path string) map[string]string {
 	for b := range bytes.Lines(text) {
 		name, value, is := bytes.Cut(bytes.TrimSpace(b), []byte("="))
 		if is && !bytes.HasPrefix(name, []byte("#")) {
-			all[string(name)] = cut(string(value))
+			all[string(name)] = truncateWant(string(value))
 		}
 	}
 	return all
@@ -76,7 +76,7 @@ func (p *Prober) goSettings(path string) map[string]string {
 
 // goRoot returns the GOROOT of the go command of an installed version.
 func (p *Prober) goRoot(local Installation) string {
-	if root := p.variable("GOROOT"); root != "" && p.inShell() {
+	if root := p.envPath("GOROOT"); root != "" && p.inShell() {
 		return root
 	}
 	switch {
@@ -88,26 +88,26 @@ func (p *Prober) goRoot(local Installation) string {
 	return local.Path
 }
 
-// goDemands finds go.work and go.mod as the go command does: it searches upwards along the path in $PWD, whose symlinks
+// findGoRequirement finds go.work and go.mod as the go command does: it searches upwards along the path in $PWD, whose symlinks
 // are not resolved.
-func (p *Prober) goDemands() goDemand {
-	if p.goDemanded != nil {
-		return *p.goDemanded
+func (p *Prober) findGoRequirement() goRequirement {
+	if p.cachedGoRequirement != nil {
+		return *p.cachedGoRequirement
 	}
-	d := &goDemand{}
-	p.goDemanded = d
+	d := &goRequirement{}
+	p.cachedGoRequirement = d
 	path := ""
 	switch work := p.goEnv("GOWORK", ""); {
 	case work == "off":
 	case work == "", work == "auto":
-		path = p.nearest("go.work")
+		path = p.nearestFile("go.work")
 	case filepath.IsAbs(work):
 		if p.isPresent(work) {
 			path = work
 		}
 	}
 	if path == "" {
-		path = p.nearest("go.mod")
+		path = p.nearestFile("go.mod")
 	}
 	if path == "" {
 		return *d
@@ -118,16 +118,16 @@ func (p *Prober) goDemands() goDemand {
 	return *d
 }
 
-// nearest returns the path of the file called name in the working directory. If the working directory does not contain
+// nearestFile returns the path of the file called name in the working directory. If the working directory does not contain
 // this file, nearest returns the file's path in the nearest directory above that does; "" if no directory does.
-func (p *Prober) nearest(name string) string {
+func (p *Prober) nearestFile(name string) string {
 	dirs, _ := p.dirChains()
 	for i := 0; ; i++ {
 		l := dirs.at(i)
 		if l == nil {
 			return ""
 		}
-		if path := filepath.Join(l.dir, name); l.has(name) && (p.listed(path) == unix.DT_REG || !isDirectory(path)) {
+		if path := filepath.Join(l.dir, name); l.has(name) && (p.listedKind(path) == unix.DT_REG || !isDirectory(path)) {
 			return path
 		}
 	}
@@ -139,15 +139,15 @@ func goModLine(text []byte, word string) string {
 		rest, ok := strings.CutPrefix(strings.TrimSpace(string(b)), word)
 		if ok && rest != "" && (rest[0] == ' ' || rest[0] == '\t') {
 			rest, _, _ = strings.Cut(rest, "//")
-			return cut(strings.TrimSpace(rest))
+			return truncateWant(strings.TrimSpace(rest))
 		}
 	}
 	return ""
 }
 
-// goDeclared returns the requirement of go.work or go.mod as a declaration.
-func (p *Prober) goDeclared() (Declaration, bool) {
-	d := p.goDemands()
+// goDeclaration returns the requirement of go.work or go.mod as a declaration.
+func (p *Prober) goDeclaration() (Declaration, bool) {
+	d := p.findGoRequirement()
 	want := d.language
 	if v := goVersionOf(d.toolchain); v != "" && compareGo(v, want) >= 0 {
 		want = v
@@ -155,8 +155,8 @@ func (p *Prober) goDeclared() (Declaration, bool) {
 	if want == "" {
 		return Declaration{}, false
 	}
-	f := rawDeclaration{runtime: Go, want: want, kind: Floor, fixed: true, demands: true}
-	return f.declaration(Directory, d.path), true
+	f := rawDeclaration{runtime: Go, want: want, kind: KindFloor, kindIsSet: true, isRequirement: true}
+	return f.toDeclaration(ScopeDirectory, d.path), true
 }
 
 // goChoice is the Go toolchain that the go command would run.
@@ -176,7 +176,7 @@ func (p *Prober) chooseGo(local Installation) goChoice {
 	switch p.goEnv("GO111MODULE", root) {
 	case "", "on":
 	case "auto":
-		if p.nearest("go.mod") == "" {
+		if p.nearestFile("go.mod") == "" {
 			return none
 		}
 	default:
@@ -192,7 +192,7 @@ func (p *Prober) chooseGo(local Installation) goChoice {
 	source := "$GOTOOLCHAIN"
 	if p.shellVariable("GOTOOLCHAIN") == "" {
 		source = p.goEnvPath()
-		if p.goEnvFile()["GOTOOLCHAIN"] == "" {
+		if p.goEnvFileSettings()["GOTOOLCHAIN"] == "" {
 			source = filepath.Join(root, "go.env")
 		}
 	}
@@ -207,19 +207,19 @@ func (p *Prober) chooseGo(local Installation) goChoice {
 		return none
 	case least != "local":
 		lowest = goVersionOf(least)
-		scope := Global
+		scope := ScopeGlobal
 		if source[0] == '$' {
-			scope = Environment
+			scope = ScopeEnvironment
 		}
-		d := rawDeclaration{runtime: Go, want: strings.TrimPrefix(least, "go")}.declaration(scope, source)
+		d := rawDeclaration{runtime: Go, want: strings.TrimPrefix(least, "go")}.toDeclaration(scope, source)
 		choice.version, choice.declared = d.Want, &d
 	}
 	choice.pathOnly = mode == "path"
-	demand := p.goDemands()
+	demand := p.findGoRequirement()
 	if mode == "" || demand.toolchain == "default" {
 		return choice
 	}
-	d, ok := p.goDeclared()
+	d, ok := p.goDeclaration()
 	if !ok {
 		return choice
 	}
@@ -228,7 +228,7 @@ func (p *Prober) chooseGo(local Installation) goChoice {
 	}
 	if v := demand.language; compareGo(v, lowest) > 0 {
 		choice.version, choice.declared = v, &d
-		if g := parseGo(v); g.patch == "" && g.kind == "" && compareGo(v, "1.21") >= 0 {
+		if g := parseGo(v); g.patch == "" && g.prereleaseKind == "" && compareGo(v, "1.21") >= 0 {
 			choice.version += ".0" // the first release of the language version 1.21 is 1.21.0
 		}
 	}
@@ -241,13 +241,13 @@ func (p *Prober) activeGo(local Active) Active {
 	if local.Missing {
 		return local
 	}
-	d, demanded := p.goDeclared()
+	d, demanded := p.goDeclaration()
 	choice := p.chooseGo(Installation{Version: local.Version, Manager: local.Manager, Path: local.Path})
 	if choice.version == "" || choice.version == local.Version {
 		// The local version runs. Declared is set to the requirement in go.work or go.mod, unless an environment
 		// variable or a file in a directory already declares the version.
 		if demanded && local.Version != "" {
-			if local.Declared == nil || local.Declared.Scope > Directory {
+			if local.Declared == nil || local.Declared.Scope > ScopeDirectory {
 				local.Declared = &d
 			}
 			local.Differs = local.Differs || validGo(local.Version) && compareGo(local.Version, d.Want) < 0
@@ -256,7 +256,7 @@ func (p *Prober) activeGo(local Active) Active {
 	}
 	a := Active{Runtime: Go, Version: choice.version, Declared: choice.declared}
 	name := "go" + choice.version
-	for _, in := range p.path() {
+	for _, in := range p.pathDirs() {
 		if path := filepath.Join(in.dir, name); p.isPresent(path) {
 			a.Manager, a.Path = "go", path
 			return a
@@ -272,14 +272,14 @@ func (p *Prober) activeGo(local Active) Active {
 
 // goVersion is a parsed version of Go: 1.21rc2 is 1, 21, "", rc, 2.
 type goVersion struct {
-	major, minor, patch, kind, pre string
+	major, minor, patch, prereleaseKind, pre string
 }
 
 // parseGo parses a version of Go as internal/gover does; for an invalid version it returns the zero goVersion.
 func parseGo(s string) goVersion {
 	var v goVersion
 	number := func() (n string, ok bool) {
-		i := digits(s)
+		i := countDigits(s)
 		if i == 0 || i > 1 && s[0] == '0' {
 			return "", false
 		}
@@ -318,7 +318,7 @@ func parseGo(s string) goVersion {
 	for i < len(s) && 'a' <= s[i] && s[i] <= 'z' {
 		i++
 	}
-	v.kind, s = s[:i], s[i:]
+	v.prereleaseKind, s = s[:i], s[i:]
 	if v.pre, ok = number(); !ok || i == 0 || s != "" {
 		return goVersion{}
 	}
@@ -344,7 +344,7 @@ func compareGo(x, y string) int {
 	v, w := parseGo(x), parseGo(y)
 	return cmp.Or(
 		compareDigits(v.major, w.major), compareDigits(v.minor, w.minor), compareDigits(v.patch, w.patch),
-		cmp.Compare(v.kind, w.kind), compareDigits(v.pre, w.pre),
+		cmp.Compare(v.prereleaseKind, w.prereleaseKind), compareDigits(v.pre, w.pre),
 	)
 }
 

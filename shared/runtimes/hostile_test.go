@@ -93,7 +93,7 @@ func TestDirectory_Unlistable(t *testing.T) {
 	t.Cleanup(func() { _ = os.Chmod(w.path("~/src"), 0o755) }) // otherwise the test's directory could not be removed
 	asNobody(t, func() {
 		p := New(w.env())
-		require.Empty(t, p.All())
+		require.Empty(t, p.AllActive())
 		require.Contains(t, w.notes(p), "~/src/project: permission denied")
 	})
 }
@@ -146,10 +146,10 @@ func TestDirectory_SymlinkLoop(t *testing.T) {
 func TestActive_OtherFileSystem(t *testing.T) {
 	dir := need.SharedMemory(t)
 	p := New(Env{Root: t.TempDir(), Dir: dir})
-	require.Empty(t, p.All())
+	require.Empty(t, p.AllActive())
 	require.Equal(t, []Note{{"/dev", "on another file system than its subdirectory: not searched"}}, p.Notes())
 	p = New(Env{Root: t.TempDir(), Dir: dir, CrossBorders: true})
-	require.Empty(t, p.All())
+	require.Empty(t, p.AllActive())
 	require.Empty(t, p.Notes())
 }
 
@@ -169,7 +169,7 @@ func TestDirectory_TooManyLevels(t *testing.T) {
 func TestDirectory_RemoteFileSystem(t *testing.T) {
 	w := newMachine(t, with(nodes, ".nvmrc: 18", "~/src/.ruby-version: 3.3.0")...)
 	p := New(w.env())
-	p.remote = func(int) bool { return true }
+	p.isRemoteFS = func(int) bool { return true }
 	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.format(p.Active(Node)))
 	require.Equal(t, "", w.format(p.Active(Ruby)))
 	require.Equal(t, []string{"~/src/project: on a network file system or FUSE: its parent directories are not searched"}, w.notes(p))
@@ -177,7 +177,7 @@ func TestDirectory_RemoteFileSystem(t *testing.T) {
 	env := w.env()
 	env.CrossRemote = true
 	p = New(env)
-	p.remote = func(int) bool { return true }
+	p.isRemoteFS = func(int) bool { return true }
 	require.Equal(t, "3.3.0 missing pin 3.3.0 ~/src/.ruby-version", w.format(p.Active(Ruby)))
 
 	for _, kind := range []uint32{0x65735546, 0x6969, 0xff534d42, 0xfe534d42, 0x517b} {
@@ -199,7 +199,7 @@ func TestTOML_DeepNesting(t *testing.T) {
 	}
 	w := newMachine(t, "package.json: "+strings.Repeat("[", 60_000))
 	p := New(w.env())
-	require.Empty(t, p.All())
+	require.Empty(t, p.AllActive())
 	require.Len(t, p.Notes(), 1)
 }
 
@@ -210,21 +210,21 @@ func TestNotes_Bounded(t *testing.T) {
 	}
 	p := New(w.env())
 	for i := range 2 * maxNotes {
-		p.aliased(fmt.Sprint(i))
+		p.resolveNvmAlias(fmt.Sprint(i))
 	}
-	require.Empty(t, p.All())
+	require.Empty(t, p.AllActive())
 	require.Len(t, p.Notes(), maxNotes)
 }
 
 func TestShown(t *testing.T) {
 	for _, good := range []string{"20", "1.80.0-nightly", "temurin-21.0.1+12", "system", "lts/iron", "path:a@b_c~d", strings.Repeat("a", 64)} {
-		require.Equal(t, good, Shown(good))
+		require.Equal(t, good, Sanitize(good))
 	}
 	for _, bad := range []string{
 		"", "$(touch x)", "`touch x`", "%{A1:x:}", "#[fg=red]", "<span>", "a\nb", "a\x1b[31m", "-rf", ".hidden", "/abs", "lts/*", "a b",
 		"\u202eabc", "ä", "a'b", `a"b`, `a\b`, "a;b", "a&b", "a|b", "%F{red}", "\x00", strings.Repeat("a", 65),
 	} {
-		require.Equal(t, "?", Shown(bad), "%q", bad)
+		require.Equal(t, "?", Sanitize(bad), "%q", bad)
 	}
 }
 
@@ -247,21 +247,21 @@ func FuzzParsers(f *testing.F) {
 		}
 		return p.miseTools(&miseFile{path, "/", all}), nil
 	}
-	files := append([]file{
-		{"mise.toml", "", true, mise}, {toolVersions, "", false, parseToolVersions}, {"platform.json", Node, false, voltaPlatform},
+	files := append([]languageFile{
+		{"mise.toml", "", true, mise}, {toolVersionsFile, "", false, parseToolVersions}, {"platform.json", Node, false, parseVoltaPlatform},
 	}, languageFiles...)
 	p := New(Env{Root: f.TempDir()})
 	for _, name := range Names() {
-		p.versions[name] = []Installation{{Runtime: name, Version: "20.1.0", Manager: "x"}, {Runtime: name, Version: "1.2.3-rc.1+x"}}
+		p.installationsByRuntime[name] = []Installation{{Runtime: name, Version: "20.1.0", Manager: "x"}, {Runtime: name, Version: "1.2.3-rc.1+x"}}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		if len(text) > maxFile {
+		if len(text) > maxFileBytes {
 			return
 		}
 		for _, file := range files {
-			p.miseState = nil
+			p.cachedMise = nil
 			if file.parse == nil {
-				file.parse = rcFile(file.runtime)
+				file.parse = rcFileParser(file.runtime)
 			}
 			all, err := file.parse(p, "/x/"+file.name, text)
 			if err != nil {
@@ -269,9 +269,9 @@ func FuzzParsers(f *testing.F) {
 			}
 			for _, found := range all {
 				require.NotEmpty(t, found.want)
-				require.LessOrEqual(t, len(found.want), maxWant+len("path:"))
-				require.LessOrEqual(t, len(found.also), maxAlso)
-				d := found.declaration(Directory, "x")
+				require.LessOrEqual(t, len(found.want), maxWantBytes+len("path:"))
+				require.LessOrEqual(t, len(found.alternatives), maxAlternatives)
+				d := found.toDeclaration(ScopeDirectory, "x")
 				a := p.resolve(&d)
 				require.Equal(t, a.Missing, a.Manager == "" && a.Version != "1.2.3-rc.1+x")
 			}
@@ -282,10 +282,10 @@ func FuzzParsers(f *testing.F) {
 func BenchmarkActive(b *testing.B) {
 	w := newMachine(b, with(nodes, ".nvmrc: 20", ".python-version: 3.12", "go.mod: go 1.24", "rust-toolchain.toml: [toolchain]\nchannel = \"1.80.0\"", ".ruby-version: 3.3.0")...)
 	env := w.env()
-	env.System = map[string]string{Java: "21"}
+	env.SystemVersions = map[string]string{Java: "21"}
 	b.ReportAllocs()
 	for b.Loop() {
-		if len(New(env).All()) != 5 {
+		if len(New(env).AllActive()) != 5 {
 			b.Fatal("not five")
 		}
 	}

@@ -9,10 +9,10 @@ import (
 
 // manager tells where a version manager installs versions.
 type manager struct {
-	name    string
-	root    func(p *Prober) string // the manager's directory
-	below   string                 // the directory of the versions, relative to the manager's directory
-	runtime string                 // the only runtime that the manager installs; "" if it installs several
+	name        string
+	root        func(p *Prober) string // the manager's directory
+	versionsDir string                 // the directory of the versions, relative to the manager's directory
+	runtime     string                 // the only runtime that the manager installs; "" if it installs several
 	// read returns the version in the subdirectory called name of the directory dir; false if it contains no version. If
 	// the field read is nil, the name of each subdirectory is a version.
 	read func(p *Prober, dir, name string) (Installation, bool)
@@ -20,27 +20,27 @@ type manager struct {
 
 // managers lists the version managers by precedence: if two have the same version, that of the first is used.
 var managers = []manager{
-	{name: "omg", root: omgVersions},
+	{name: "omg", root: omgVersionsDir},
 	{name: "mise", root: (*Prober).miseInstalls},
 	{name: "asdf", root: (*Prober).asdfInstalls},
-	{name: "nvm", runtime: Node, root: (*Prober).nvmDir, below: "versions/node"},
-	{name: "fnm", runtime: Node, root: (*Prober).fnmDir, below: "node-versions", read: readFnm},
-	{name: "volta", runtime: Node, root: voltaHome, below: "tools/image/node"},
-	{name: "pyenv", runtime: Python, root: pyenvRoot, below: "versions"},
+	{name: "nvm", runtime: Node, root: (*Prober).nvmDir, versionsDir: "versions/node"},
+	{name: "fnm", runtime: Node, root: (*Prober).fnmDir, versionsDir: "node-versions", read: readFnm},
+	{name: "volta", runtime: Node, root: voltaHome, versionsDir: "tools/image/node"},
+	{name: "pyenv", runtime: Python, root: pyenvRoot, versionsDir: "versions"},
 	{name: "uv", runtime: Python, root: uvPythons, read: readUv},
-	{name: "goenv", runtime: Go, root: goenvRoot, below: "versions"},
+	{name: "goenv", runtime: Go, root: goenvRoot, versionsDir: "versions"},
 	{name: "go", runtime: Go, root: goToolchains, read: readGoToolchain},
-	{name: "rustup", runtime: Rust, root: (*Prober).rustupHome, below: "toolchains", read: readRustup},
-	{name: "rbenv", runtime: Ruby, root: rbenvRoot, below: "versions"},
-	{name: "sdkman", runtime: Java, root: sdkmanDir, below: "candidates/java"},
+	{name: "rustup", runtime: Rust, root: (*Prober).rustupHome, versionsDir: "toolchains", read: readRustup},
+	{name: "rbenv", runtime: Ruby, root: rbenvRoot, versionsDir: "versions"},
+	{name: "sdkman", runtime: Java, root: sdkmanDir, versionsDir: "candidates/java"},
 }
 
-// rootOf returns the directory of a manager; "" if unknown.
-func (p *Prober) rootOf(m manager) string {
-	return p.once(m.name, func() string { return m.root(p) })
+// managerRoot returns the directory of a manager; "" if unknown.
+func (p *Prober) managerRoot(m manager) string {
+	return p.cachedDir(m.name, func() string { return m.root(p) })
 }
 
-func omgVersions(p *Prober) string {
+func omgVersionsDir(p *Prober) string {
 	if p.env.Data == "" {
 		return ""
 	}
@@ -48,8 +48,8 @@ func omgVersions(p *Prober) string {
 }
 
 func (p *Prober) miseData() string {
-	return p.once("MISE_DATA_DIR", func() string {
-		if d := p.variable("MISE_DATA_DIR"); d != "" {
+	return p.cachedDir("MISE_DATA_DIR", func() string {
+		if d := p.envPath("MISE_DATA_DIR"); d != "" {
 			return d
 		}
 		return p.dataHome("mise")
@@ -57,7 +57,7 @@ func (p *Prober) miseData() string {
 }
 
 func (p *Prober) miseInstalls() string {
-	return p.once("mise's versions", func() string {
+	return p.cachedDir("mise's versions", func() string {
 		if d := p.miseData(); d != "" {
 			return filepath.Join(d, "installs")
 		}
@@ -66,7 +66,7 @@ func (p *Prober) miseInstalls() string {
 }
 
 func (p *Prober) asdfInstalls() string {
-	if d := p.base("ASDF_DATA_DIR", ".asdf"); d != "" {
+	if d := p.envPathOrHome("ASDF_DATA_DIR", ".asdf"); d != "" {
 		return filepath.Join(d, "installs")
 	}
 	return ""
@@ -74,10 +74,10 @@ func (p *Prober) asdfInstalls() string {
 
 // nvmDir returns the directory that nvm's installer uses.
 func (p *Prober) nvmDir() string {
-	if d := p.variable("NVM_DIR"); d != "" {
+	if d := p.envPath("NVM_DIR"); d != "" {
 		return d
 	}
-	if d := p.variable("XDG_CONFIG_HOME"); d != "" {
+	if d := p.envPath("XDG_CONFIG_HOME"); d != "" {
 		return filepath.Join(d, "nvm")
 	}
 	return p.home(".nvm")
@@ -85,7 +85,7 @@ func (p *Prober) nvmDir() string {
 
 // fnmDir returns the directory of fnm; the first versions of fnm used ~/.fnm.
 func (p *Prober) fnmDir() string {
-	if d := p.variable("FNM_DIR"); d != "" {
+	if d := p.envPath("FNM_DIR"); d != "" {
 		return d
 	}
 	if d := p.dataHome("fnm"); p.isPresent(d) {
@@ -94,16 +94,16 @@ func (p *Prober) fnmDir() string {
 	return p.home(".fnm")
 }
 
-func (p *Prober) rustupHome() string { return p.base("RUSTUP_HOME", ".rustup") }
+func (p *Prober) rustupHome() string { return p.envPathOrHome("RUSTUP_HOME", ".rustup") }
 
-func voltaHome(p *Prober) string { return p.base("VOLTA_HOME", ".volta") }
-func pyenvRoot(p *Prober) string { return p.base("PYENV_ROOT", ".pyenv") }
-func goenvRoot(p *Prober) string { return p.base("GOENV_ROOT", ".goenv") }
-func rbenvRoot(p *Prober) string { return p.base("RBENV_ROOT", ".rbenv") }
-func sdkmanDir(p *Prober) string { return p.base("SDKMAN_DIR", ".sdkman") }
+func voltaHome(p *Prober) string { return p.envPathOrHome("VOLTA_HOME", ".volta") }
+func pyenvRoot(p *Prober) string { return p.envPathOrHome("PYENV_ROOT", ".pyenv") }
+func goenvRoot(p *Prober) string { return p.envPathOrHome("GOENV_ROOT", ".goenv") }
+func rbenvRoot(p *Prober) string { return p.envPathOrHome("RBENV_ROOT", ".rbenv") }
+func sdkmanDir(p *Prober) string { return p.envPathOrHome("SDKMAN_DIR", ".sdkman") }
 
 func uvPythons(p *Prober) string {
-	if d := p.variable("UV_PYTHON_INSTALL_DIR"); d != "" {
+	if d := p.envPath("UV_PYTHON_INSTALL_DIR"); d != "" {
 		return d
 	}
 	if d := p.dataHome("uv"); d != "" {
@@ -161,7 +161,7 @@ func readGoToolchain(_ *Prober, dir, name string) (Installation, bool) {
 // readRustup parses a toolchain's name like 1.80.0-x86_64-unknown-linux-gnu. For a channel such as stable, the version
 // comes from the name of a library of the compiler. The toolchain's manifest contains it too, but is a megabyte large.
 func readRustup(p *Prober, dir, name string) (Installation, bool) {
-	alias := withoutHost(name)
+	alias := trimHostTriple(name)
 	i := Installation{Version: alias, Alias: alias, Path: filepath.Join(dir, name)}
 	if isDigit(alias[0]) && strings.Count(alias, ".") >= 2 {
 		return i, true
@@ -181,8 +181,8 @@ func readRustup(p *Prober, dir, name string) (Installation, bool) {
 	return i, true
 }
 
-// withoutHost removes the platform from a toolchain's name.
-func withoutHost(name string) string {
+// trimHostTriple removes the platform from a toolchain's name.
+func trimHostTriple(name string) string {
 	for _, arch := range []string{"-x86_64-", "-aarch64-", "-i686-", "-armv7-", "-arm-", "-riscv64gc-", "-powerpc64le-", "-loongarch64-", "-s390x-"} {
 		if i := strings.Index(name, arch); i > 0 {
 			return name[:i]
@@ -193,13 +193,13 @@ func withoutHost(name string) string {
 
 // Installed returns the installed versions of a runtime, newest first. Equal versions are in the order of managers.
 func (p *Prober) Installed(name string) []Installation {
-	return slices.DeleteFunc(slices.Clone(p.candidates(name)), func(i Installation) bool { return !p.complete(i) })
+	return slices.DeleteFunc(slices.Clone(p.candidates(name)), func(i Installation) bool { return !p.isComplete(i) })
 }
 
 // candidates returns the versions of a runtime that have a directory or a package, newest first. Some may be installed
-// only in part: the method complete checks that.
+// only in part: the method isComplete checks that.
 func (p *Prober) candidates(name string) []Installation {
-	all, known := p.versions[name]
+	all, known := p.installationsByRuntime[name]
 	if known {
 		return all
 	}
@@ -207,11 +207,11 @@ func (p *Prober) candidates(name string) []Installation {
 		if m.runtime != "" && m.runtime != name {
 			continue
 		}
-		root := p.rootOf(m)
+		root := p.managerRoot(m)
 		if !p.isPresent(root) {
 			continue
 		}
-		dir := filepath.Join(root, m.below)
+		dir := filepath.Join(root, m.versionsDir)
 		switch m.name {
 		case "omg", "mise":
 			dir = filepath.Join(root, name)
@@ -237,18 +237,18 @@ func (p *Prober) candidates(name string) []Installation {
 	}
 	if name == Java {
 		all = append(all, p.jvms()...)
-	} else if i, ok := p.systemInstalled(name); ok {
+	} else if i, ok := p.systemInstallation(name); ok {
 		all = append(all, i)
 	}
 	slices.SortStableFunc(all, func(a, b Installation) int { return compareVersions(name, b.Version, a.Version) })
-	p.versions[name] = all
+	p.installationsByRuntime[name] = all
 	return all
 }
 
-// complete reports whether a version is completely installed. nvm requires bin/node, and mise marks an unfinished
+// isComplete reports whether a version is completely installed. nvm requires bin/node, and mise marks an unfinished
 // installation. With most other managers, a directory that has files but not the runtime's program is left over from a
 // failed installation or removal.
-func (p *Prober) complete(i Installation) bool {
+func (p *Prober) isComplete(i Installation) bool {
 	switch i.Manager {
 	case "nvm":
 		return accessible(filepath.Join(i.Path, "bin/node"))
@@ -278,9 +278,9 @@ func (p *Prober) complete(i Installation) bool {
 
 // miseCache returns the directory in which mise marks unfinished installs of a runtime.
 func (p *Prober) miseCache(runtime string) string {
-	dir := p.variable("MISE_CACHE_DIR")
+	dir := p.envPath("MISE_CACHE_DIR")
 	if dir == "" {
-		if dir = p.base("XDG_CACHE_HOME", ".cache"); dir == "" {
+		if dir = p.envPathOrHome("XDG_CACHE_HOME", ".cache"); dir == "" {
 			return ""
 		}
 		dir = filepath.Join(dir, "mise")
@@ -288,9 +288,9 @@ func (p *Prober) miseCache(runtime string) string {
 	return filepath.Join(dir, runtime)
 }
 
-// SystemPackage returns the runtime that a package of pacman contains. Java is left out: several Java packages may be
+// RuntimeOfPackage returns the runtime that a package of pacman contains. Java is left out: several Java packages may be
 // installed, and /usr/lib/jvm/default selects one of them.
-func SystemPackage(name string) (runtime string, ok bool) {
+func RuntimeOfPackage(name string) (runtime string, ok bool) {
 	switch name {
 	case "nodejs":
 		return Node, true
@@ -305,8 +305,8 @@ func SystemPackage(name string) (runtime string, ok bool) {
 	return "", false
 }
 
-// PackageVersion returns a package's version without epoch and release: 2:1.26.0-1 becomes 1.26.0.
-func PackageVersion(full string) string {
+// TrimPackageVersion returns a package's version without epoch and release: 2:1.26.0-1 becomes 1.26.0.
+func TrimPackageVersion(full string) string {
 	if i := strings.IndexByte(full, ':'); i >= 0 {
 		full = full[i+1:]
 	}
@@ -316,13 +316,13 @@ func PackageVersion(full string) string {
 	return full
 }
 
-// System returns, by runtime, the versions that the system's packages contain, including the default Java. If
-// Env.System is nil, the versions are read from the names in pacman's local database.
-func (p *Prober) System() map[string]string {
-	if p.system != nil {
-		return p.system
+// SystemVersions returns, by runtime, the versions that the system's packages contain, including the default Java. If
+// Env.SystemVersions is nil, the versions are read from the names in pacman's local database.
+func (p *Prober) SystemVersions() map[string]string {
+	if p.cachedSystemVersions != nil {
+		return p.cachedSystemVersions
 	}
-	p.system = map[string]string{}
+	p.cachedSystemVersions = map[string]string{}
 	for _, e := range p.children(filepath.Join(p.env.DBPath, "local"), maxPackages) {
 		// name-version-release
 		i := strings.LastIndexByte(e.name, '-')
@@ -332,33 +332,33 @@ func (p *Prober) System() map[string]string {
 		if i = strings.LastIndexByte(e.name[:i], '-'); i <= 0 {
 			continue
 		}
-		runtime, ok := SystemPackage(e.name[:i])
-		if v := PackageVersion(e.name[i+1:]); ok && Showable(v) {
-			p.system[runtime] = v
+		runtime, ok := RuntimeOfPackage(e.name[:i])
+		if v := TrimPackageVersion(e.name[i+1:]); ok && Showable(v) {
+			p.cachedSystemVersions[runtime] = v
 		}
 	}
-	if i, ok := p.systemInstalled(Java); ok {
-		p.system[Java] = i.Version
+	if i, ok := p.systemInstallation(Java); ok {
+		p.cachedSystemVersions[Java] = i.Version
 	}
-	return p.system
+	return p.cachedSystemVersions
 }
 
-// systemInstalled returns the version that runs if no manager and no declaration decides: the system's package, or Go
+// systemInstallation returns the version that runs if no manager and no declaration decides: the system's package, or Go
 // in /usr/local/go.
-func (p *Prober) systemInstalled(runtime string) (Installation, bool) {
-	one, known := p.systems[runtime]
+func (p *Prober) systemInstallation(runtime string) (Installation, bool) {
+	one, known := p.systemInstallations[runtime]
 	if !known {
-		one.Installation, one.ok = p.ofSystem(runtime)
-		p.systems[runtime] = one
+		one.Installation, one.ok = p.findSystemInstallation(runtime)
+		p.systemInstallations[runtime] = one
 	}
 	return one.Installation, one.ok
 }
 
-func (p *Prober) ofSystem(runtime string) (Installation, bool) {
+func (p *Prober) findSystemInstallation(runtime string) (Installation, bool) {
 	if runtime == Java {
 		return p.defaultJVM()
 	}
-	if v := p.System()[runtime]; v != "" {
+	if v := p.SystemVersions()[runtime]; v != "" {
 		return Installation{Runtime: runtime, Version: v, Manager: "system"}, true
 	}
 	if dir := p.env.Root + "/usr/local/go"; runtime == Go {

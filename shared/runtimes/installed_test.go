@@ -117,21 +117,21 @@ func TestPackages(t *testing.T) {
 		"nodejs": Node, "nodejs-lts-krypton": Node, "python": Python, "go": Go, "rust": Rust, "ruby": Ruby, "bun": Bun, "bun-bin": Bun,
 		"nodejs-emojione": "", "python2": "", "go-tools": "", "rustup": "", "jdk-openjdk": "", "node": "", "java": "",
 	} {
-		got, ok := SystemPackage(name)
+		got, ok := RuntimeOfPackage(name)
 		require.Equal(t, want, got, name)
 		require.Equal(t, want != "", ok, name)
 	}
 	for full, want := range map[string]string{"2:1.26.0-1": "1.26.0", "24.1.0-1.1": "24.1.0", "1.0": "1.0", "": ""} {
-		require.Equal(t, want, PackageVersion(full))
+		require.Equal(t, want, TrimPackageVersion(full))
 	}
 }
 
 func TestSystem(t *testing.T) {
 	w := newMachine(t, "/var/lib/pacman/local/nodejs-24.1.0-1/", `/usr/lib/jvm/java-21-openjdk/release: JAVA_VERSION="21.0.5"`, "/usr/lib/jvm/default -> java-21-openjdk")
-	require.Equal(t, map[string]string{Node: "24.1.0", Java: "21.0.5"}, New(w.env()).System())
+	require.Equal(t, map[string]string{Node: "24.1.0", Java: "21.0.5"}, New(w.env()).SystemVersions())
 	env := w.env()
 	env.DBPath = filepath.Join(w.home, "db")
-	require.Equal(t, map[string]string{Java: "21.0.5"}, New(env).System())
+	require.Equal(t, map[string]string{Java: "21.0.5"}, New(env).SystemVersions())
 }
 
 func TestUse(t *testing.T) {
@@ -147,7 +147,7 @@ func TestUse(t *testing.T) {
 		a := New(w.env()).Active(Node)
 		require.Equal(t, i.Version, a.Version)
 		require.False(t, a.Missing)
-		require.Equal(t, Current, a.Declared.Scope)
+		require.Equal(t, ScopeCurrent, a.Declared.Scope)
 	}
 	use("18", "18.20.4") // omg's own version takes precedence over nvm's equal version
 	use("v20.9.0", "~/.nvm/versions/node/v20.9.0")

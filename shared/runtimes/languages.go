@@ -9,12 +9,12 @@ import (
 )
 
 const (
-	maxConfD = 16 // maximum number of files that are read in a directory named conf.d
-	maxAlso  = 8  // maximum number of versions that a declaration may have in addition to its first one
+	maxConfD        = 16 // maximum number of files that are read in a directory named conf.d
+	maxAlternatives = 8  // maximum number of versions that a declaration may have in addition to its first one
 )
 
-// lastFirst returns the paths of the named files in a directory, in reverse alphabetical order, at most maxConfD.
-func lastFirst(dir string, names []string) []string {
+// reversePaths returns the paths of the named files in a directory, in reverse alphabetical order, at most maxConfD.
+func reversePaths(dir string, names []string) []string {
 	slices.Sort(names)
 	slices.Reverse(names)
 	var all []string
@@ -24,9 +24,9 @@ func lastFirst(dir string, names []string) []string {
 	return all
 }
 
-func cut(s string) string {
-	if len(s) > maxWant {
-		return s[:maxWant]
+func truncateWant(s string) string {
+	if len(s) > maxWantBytes {
+		return s[:maxWantBytes]
 	}
 	return s
 }
@@ -37,7 +37,7 @@ func eachLine(text []byte, visit func(line string) (more bool)) {
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	for b := range bytes.Lines(text) {
 		b, _, _ = bytes.Cut(b, []byte("#"))
-		if b = bytes.TrimSpace(b); len(b) > 0 && !visit(cut(string(b))) {
+		if b = bytes.TrimSpace(b); len(b) > 0 && !visit(truncateWant(string(b))) {
 			return
 		}
 	}
@@ -53,17 +53,17 @@ func firstLine(text []byte) string {
 	return first
 }
 
-// rcFile returns a parser for a file with a version on its first line. In a file for Python, the first word of each
+// rcFileParser returns a parser for a file with a version on its first line. In a file for Python, the first word of each
 // further line is an alternative, as in pyenv. In a file for Go, each further word is an alternative, as in goenv.
-func rcFile(runtime string) func(*Prober, string, []byte) ([]rawDeclaration, error) {
+func rcFileParser(runtime string) func(*Prober, string, []byte) ([]rawDeclaration, error) {
 	return func(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 		f := rawDeclaration{runtime: runtime}
 		eachLine(text, func(line string) bool {
-			for _, word := range wordsOf(runtime, line) {
+			for _, word := range versionsOnLine(runtime, line) {
 				if f.want == "" {
 					f.want = word
-				} else if len(f.also) < maxAlso {
-					f.also = append(f.also, word)
+				} else if len(f.alternatives) < maxAlternatives {
+					f.alternatives = append(f.alternatives, word)
 				}
 			}
 			return runtime == Python || runtime == Go
@@ -75,9 +75,9 @@ func rcFile(runtime string) func(*Prober, string, []byte) ([]rawDeclaration, err
 	}
 }
 
-// wordsOf returns the versions on a line, as the managers of a runtime read the line. A range is one version, even if
+// versionsOnLine returns the versions on a line, as the managers of a runtime read the line. A range is one version, even if
 // it contains blanks.
-func wordsOf(runtime, line string) []string {
+func versionsOnLine(runtime, line string) []string {
 	if runtime == Node || runtime == Java || runtime == Bun || strings.IndexByte("<>=~!^", line[0]) >= 0 {
 		return []string{line}
 	}
@@ -97,9 +97,9 @@ func parseToolVersions(_ *Prober, _ string, text []byte) ([]rawDeclaration, erro
 		if !known || len(words) < 2 || slices.ContainsFunc(all, func(f rawDeclaration) bool { return f.runtime == runtime }) {
 			return true
 		}
-		f := rawDeclaration{runtime: runtime, want: words[1], also: words[2:min(len(words), 2+maxAlso)]}
+		f := rawDeclaration{runtime: runtime, want: words[1], alternatives: words[2:min(len(words), 2+maxAlternatives)]}
 		if rest := strings.Join(words[1:], " "); isTemplate(rest) {
-			f = rawDeclaration{runtime: runtime, want: rest, unknown: true}
+			f = rawDeclaration{runtime: runtime, want: rest, needsManager: true}
 		}
 		all = append(all, f)
 		return true
@@ -107,8 +107,8 @@ func parseToolVersions(_ *Prober, _ string, text []byte) ([]rawDeclaration, erro
 	return all, nil
 }
 
-// sdkmanrc parses SDKMAN's file, whose lines have the form candidate=version.
-func sdkmanrc(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
+// parseSdkmanrc parses SDKMAN's file, whose lines have the form candidate=version.
+func parseSdkmanrc(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	var all []rawDeclaration
 	eachLine(text, func(line string) bool {
 		key, value, found_ := strings.Cut(line, "=")
@@ -120,27 +120,27 @@ func sdkmanrc(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	return all, nil
 }
 
-// rustToolchain parses rustup's file. The file contains either a toolchain's name or TOML, whether or not the file's name
+// parseRustToolchain parses rustup's file. The file contains either a toolchain's name or TOML, whether or not the file's name
 // ends in .toml.
-func rustToolchain(_ *Prober, at string, content []byte) ([]rawDeclaration, error) {
+func parseRustToolchain(_ *Prober, at string, content []byte) ([]rawDeclaration, error) {
 	if line := firstLine(content); !strings.ContainsAny(line, "[=") {
 		if line == "" {
 			return nil, errors.New("empty")
 		}
-		return []rawDeclaration{{runtime: Rust, want: withoutHost(line)}}, nil
+		return []rawDeclaration{{runtime: Rust, want: trimHostTriple(line)}}, nil
 	}
 	file, err := parseTOML(content)
 	if err != nil {
 		return nil, err
 	}
-	if path := text(lookup(file, "toolchain", "path")); path != "" {
+	if path := tomlString(lookupTOML(file, "toolchain", "path")); path != "" {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(at), path)
 		}
 		return []rawDeclaration{{runtime: Rust, want: "path:" + path}}, nil
 	}
-	if channel := text(lookup(file, "toolchain", "channel")); channel != "" {
-		return []rawDeclaration{{runtime: Rust, want: withoutHost(channel)}}, nil
+	if channel := tomlString(lookupTOML(file, "toolchain", "channel")); channel != "" {
+		return []rawDeclaration{{runtime: Rust, want: trimHostTriple(channel)}}, nil
 	}
 	return nil, nil // the file lists only components or targets: rustup uses the default toolchain
 }

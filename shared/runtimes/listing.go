@@ -12,9 +12,9 @@ type listing map[string]byte
 // absentEntry is the result of listing.kind for a name that the directory does not contain.
 const absentEntry = 0xff
 
-// listed returns the kind of the file at a path from the listings of directories that were read before, which saves a
+// listedKind returns the kind of the file at a path from the listings of directories that were read before, which saves a
 // system call. It returns unix.DT_UNKNOWN if no listing covers the path. The path must not contain "..".
-func (p *Prober) listed(path string) byte {
+func (p *Prober) listedKind(path string) byte {
 	i := strings.LastIndexByte(path, '/')
 	if i < 0 {
 		return unix.DT_UNKNOWN
@@ -23,9 +23,9 @@ func (p *Prober) listed(path string) byte {
 		return all.kind(path[i+1:])
 	}
 	// Most managers' directories are below the home directory.
-	if home := p.env.Home; p.homeList != nil && len(path) > len(home) && path[:len(home)] == home && path[len(home)] == '/' {
+	if home := p.env.Home; p.homeListing != nil && len(path) > len(home) && path[:len(home)] == home && path[len(home)] == '/' {
 		name, _, _ := strings.Cut(path[len(home)+1:], "/")
-		if p.homeList.kind(name) == absentEntry {
+		if p.homeListing.kind(name) == absentEntry {
 			return absentEntry
 		}
 	}
@@ -40,10 +40,10 @@ func (l listing) kind(name string) byte {
 	return absentEntry
 }
 
-// keep stores the listing of a directory.
-func (p *Prober) keep(dir string, all listing) {
+// storeListing stores the listing of a directory.
+func (p *Prober) storeListing(dir string, all listing) {
 	p.listings[dir] = all
 	if dir == p.env.Home {
-		p.homeList = all
+		p.homeListing = all
 	}
 }

@@ -75,7 +75,7 @@ func TestActive_Mise(t *testing.T) {
 		{"a template", Node, with(miseNodes, `mise.toml: [tools]\nnode = "{{ env.X }}"\n`, "~/src/.nvmrc: 20"), "{{ env.X }}  range {{ env.X }} mise.toml"},
 		{"a template in .tool-versions", Node, with(miseNodes, `.tool-versions: node {{ env.X }}`), "{{ env.X }}  range {{ env.X }} .tool-versions"},
 		{"an unfinished installation", Node, with(miseNodes, "mise.toml: "+twenty, "~/.cache/mise/node/20.10.0/incomplete: x"), "20.5.0 mise range 20 mise.toml"},
-		{"a lock file that is too large", Node, with(miseNodes, "mise.toml: "+twenty, "mise.lock: #"+strings.Repeat("x", maxLock)), "20.10.0 mise range 20 mise.toml"},
+		{"a lock file that is too large", Node, with(miseNodes, "mise.toml: "+twenty, "mise.lock: #"+strings.Repeat("x", maxLockBytes)), "20.10.0 mise range 20 mise.toml"},
 	})
 }
 
@@ -256,7 +256,7 @@ func TestActive_Path(t *testing.T) {
 func TestActive_Bar(t *testing.T) {
 	w := newMachine(t, with(nodes, "~/e/pyvenv.cfg: version = 3.9.2", "$VIRTUAL_ENV=$HOME/e", "$MISE_NODE_VERSION=18", "$NVM_BIN=$HOME/.nvm/versions/node/v18.20.4/bin", "$PATH=$HOME/.nvm/versions/node/v18.20.4/bin:/usr/bin", ".nvmrc: 20", "/var/lib/pacman/local/python-3.13.7-1/", "$GOTOOLCHAIN=go1.22.1", "/usr/local/go/VERSION: go1.26.0")...)
 	env := w.env()
-	env.Bar = true
+	env.OutsideShell = true
 	p := New(env)
 	require.Equal(t, "20.11.0 nvm range 20 .nvmrc", w.format(p.Active(Node)))
 	require.Equal(t, "3.13.7 system", w.format(p.Active(Python)))
@@ -288,7 +288,7 @@ func TestDeclaredHere(t *testing.T) {
 	w := newMachine(t, with(nodes, ".ruby-version: 3.2.0", "go.mod: go 1.24", "~/.nvm/alias/default: 20", "~/.tool-versions: java 21", `~/.config/mise/config.toml: [tools]\nbun = "1"\n`, "$PYENV_VERSION=3.12.1", `~/.rustup/settings.toml: default_toolchain = "stable"\n`)...)
 	p := New(w.env())
 	for name, want := range map[string]bool{Node: false, Python: true, Go: true, Rust: false, Ruby: true, Java: false, Bun: false} {
-		require.Equal(t, want, p.DeclaredHere(name), name)
+		require.Equal(t, want, p.IsDeclaredHere(name), name)
 	}
 }
 
@@ -306,10 +306,10 @@ func TestInstalled_UseLink(t *testing.T) {
 func TestParseTOML_Values(t *testing.T) {
 	all, err := parseTOML([]byte("a = true\nb.c = ['x', {d = 1}]\n[[e]]\nf = 'g'\n[[e]]\n"))
 	require.NoError(t, err)
-	require.Equal(t, table{"a": true, "b": table{"c": []any{"x", table{"d": "1"}}}, "e": []any{table{"f": "g"}, table{}}}, all)
+	require.Equal(t, tomlTable{"a": true, "b": tomlTable{"c": []any{"x", tomlTable{"d": "1"}}}, "e": []any{tomlTable{"f": "g"}, tomlTable{}}}, all)
 	_, err = parseTOML([]byte("a = 'x'\n[a.b]\n"))
 	require.Error(t, err)
-	_, err = parseTOML([]byte("a.b = " + strconv.Quote(strings.Repeat("x", 2*maxWant))))
+	_, err = parseTOML([]byte("a.b = " + strconv.Quote(strings.Repeat("x", 2*maxWantBytes))))
 	require.NoError(t, err)
 }
 

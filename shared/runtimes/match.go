@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// maxWant limits the length of a declared version.
-const maxWant = 256
+// maxWantBytes limits the length of a declared version.
+const maxWantBytes = 256
 
 // bareRequest returns a wanted version without the prefixes that people and managers write.
 func bareRequest(runtime, want string) string {
 	want = strings.TrimSpace(want)
 	if runtime == Python {
-		want = pythonRequest(want)
+		want = normalizePythonRequest(want)
 	}
 	return bareVersion(runtime, want)
 }
@@ -35,31 +35,31 @@ func kindOf(runtime, want string) DeclarationKind {
 	want = bareRequest(runtime, want)
 	switch {
 	case want == "":
-		return Range
-	case strings.HasPrefix(want, "path:"), isRef(want), filepath.IsAbs(want):
-		return Pin
+		return KindRange
+	case strings.HasPrefix(want, "path:"), isGitRef(want), filepath.IsAbs(want):
+		return KindPin
 	case strings.ContainsAny(want, "<>=^~*|, ") || strings.Contains(want, ".x"):
 		alternatives, ok := parseRange(want)
 		if !ok {
-			return Range
+			return KindRange
 		}
 		for _, i := range alternatives {
-			if !i.open || len(i.lo) == 0 {
-				return Range
+			if !i.unbounded || len(i.lo) == 0 {
+				return KindRange
 			}
 		}
-		return Floor
+		return KindFloor
 	case isChannel(runtime, want):
-		return Range
+		return KindRange
 	}
 	v := parseVersion(runtime, want)
 	switch {
 	case len(v.nums) == 0:
-		return Range // want is a name such as lts/iron, latest or system
+		return KindRange // want is a name such as lts/iron, latest or system
 	case len(v.nums) >= 3, v.rest != "":
-		return Pin
+		return KindPin
 	}
-	return Range
+	return KindRange
 }
 
 // isChannel reports whether a Rust toolchain is a channel, which gets newer versions.
@@ -73,54 +73,54 @@ func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	raw := strings.TrimSpace(want)
 	want = bareRequest(runtime, want)
 	switch {
-	case want == "" || len(want) > maxWant:
+	case want == "" || len(want) > maxWantBytes:
 		return Installation{}, false
 	case want == "system":
-		return p.systemInstalled(runtime)
+		return p.systemInstallation(runtime)
 	case strings.HasPrefix(want, "path:"):
-		return p.atPath(runtime, strings.TrimPrefix(want, "path:"))
+		return p.installationAtPath(runtime, strings.TrimPrefix(want, "path:"))
 	case runtime == Python && filepath.IsAbs(want): // uv accepts the path of an interpreter, too
-		return p.interpreter(want)
-	case isRef(want):
+		return p.interpreterInstallation(want)
+	case isGitRef(want):
 		want = strings.ReplaceAll(want, ":", "-") // mise and asdf install ref:main in the directory ref-main
 	case runtime == Node && want == "current":
-		if r := p.runs(Node); r.version != nil { // the word "current" is nvm's name for the version in PATH
+		if r := p.shellVersion(Node); r.version != nil { // the word "current" is nvm's name for the version in PATH
 			return *r.version, true
 		}
 	}
 	same := func(i Installation) bool {
 		return i.Version == want || i.Version == raw || i.Alias == raw || i.Alias == want
 	}
-	i, ok := p.first(runtime, same)
+	i, ok := p.firstInstallation(runtime, same)
 	if !ok {
-		i, ok = p.first(runtime, p.matching(runtime, want))
+		i, ok = p.firstInstallation(runtime, p.installationMatcher(runtime, want))
 	}
 	if other := asdfJavaName(want); !ok && runtime == Java && other != "" {
-		if i, ok = p.first(Java, func(i Installation) bool { return i.Version == other }); !ok {
-			i, ok = p.first(Java, p.matching(Java, other))
+		if i, ok = p.firstInstallation(Java, func(i Installation) bool { return i.Version == other }); !ok {
+			i, ok = p.firstInstallation(Java, p.installationMatcher(Java, other))
 		}
 	}
 	return i, ok
 }
 
-// first returns the newest installed version for which the function accept returns true.
-func (p *Prober) first(runtime string, accept func(Installation) bool) (Installation, bool) {
+// firstInstallation returns the newest installed version for which the function accept returns true.
+func (p *Prober) firstInstallation(runtime string, accept func(Installation) bool) (Installation, bool) {
 	for _, i := range p.candidates(runtime) {
-		if accept(i) && p.complete(i) {
+		if accept(i) && p.isComplete(i) {
 			return i, true
 		}
 	}
 	return Installation{}, false
 }
 
-// matching returns a function that reports whether an installed version matches want, which is a declared version.
-func (p *Prober) matching(runtime, want string) func(Installation) bool {
+// installationMatcher returns a function that reports whether an installed version matches want, which is a declared version.
+func (p *Prober) installationMatcher(runtime, want string) func(Installation) bool {
 	matches := p.matcher(runtime, want)
 	return func(i Installation) bool { return matches != nil && matches(parseVersion(runtime, i.Version)) }
 }
 
-// isRef reports whether a version is a Git reference.
-func isRef(want string) bool {
+// isGitRef reports whether a version is a Git reference.
+func isGitRef(want string) bool {
 	for _, prefix := range []string{"ref:", "tag:", "branch:", "rev:"} {
 		if strings.HasPrefix(want, prefix) {
 			return true
@@ -132,9 +132,9 @@ func isRef(want string) bool {
 // matcher returns a function that reports whether a version matches want, which is a declared version such as ^20. It
 // returns nil if want has no known form.
 func (p *Prober) matcher(runtime, want string) func(version) bool {
-	release := func(v version) bool { return v.vendor == "" && v.variant == "" && !v.prerelease(runtime) }
+	release := func(v version) bool { return v.vendor == "" && v.variant == "" && !v.isPrerelease(runtime) }
 	if runtime == Node {
-		if name := p.named(want); name != "" {
+		if name := p.resolveNodeAlias(want); name != "" {
 			want = bareRequest(Node, name)
 		}
 	}
@@ -151,17 +151,17 @@ func (p *Prober) matcher(runtime, want string) func(version) bool {
 			return m
 		}
 	}
-	if runtime == Python && isImplementation(want) {
+	if runtime == Python && isPythonImplementation(want) {
 		return func(v version) bool { return v.vendor == want && v.variant == "" }
 	}
 	if w := parseVersion(runtime, want); len(w.nums) > 0 && !strings.ContainsAny(want, "<>=^~*|, ") && !strings.Contains(want, ".x") {
 		return func(v version) bool {
-			return v.hasPrefix(runtime, w) && (!v.prerelease(runtime) || w.rest != "")
+			return v.hasPrefix(runtime, w) && (!v.isPrerelease(runtime) || w.rest != "")
 		}
 	}
 	if alternatives, ok := parseRange(want); ok {
 		return func(v version) bool {
-			if v.vendor != "" || v.variant != "" || v.prerelease(runtime) {
+			if v.vendor != "" || v.variant != "" || v.isPrerelease(runtime) {
 				return false
 			}
 			for _, i := range alternatives {
@@ -175,22 +175,22 @@ func (p *Prober) matcher(runtime, want string) func(version) bool {
 	return nil
 }
 
-// atPath returns the runtime in the directory of a declaration path:DIRECTORY. If a manager has installed the runtime in
-// this directory, atPath returns the manager's version. Otherwise, the directory's name counts as the version.
-func (p *Prober) atPath(runtime, path string) (Installation, bool) {
+// installationAtPath returns the runtime in the directory of a declaration path:DIRECTORY. If a manager has installed the runtime in
+// this directory, installationAtPath returns the manager's version. Otherwise, the directory's name counts as the version.
+func (p *Prober) installationAtPath(runtime, path string) (Installation, bool) {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
 		path = p.home(rest)
 	}
 	if path = filepath.Clean(path); !filepath.IsAbs(path) || !p.isPresent(path) {
 		return Installation{}, false
 	}
-	if i, ok := p.containing(runtime, path); ok {
+	if i, ok := p.installationContaining(runtime, path); ok {
 		return i, true
 	}
 	return Installation{Runtime: runtime, Version: filepath.Base(path), Manager: "path", Path: path}, true
 }
 
-// containing returns the installed version in whose directory the path is. The path may also be this directory itself.
-func (p *Prober) containing(runtime, path string) (Installation, bool) {
-	return p.first(runtime, func(i Installation) bool { return i.Path != "" && inside(path, i.Path) })
+// installationContaining returns the installed version in whose directory the path is. The path may also be this directory itself.
+func (p *Prober) installationContaining(runtime, path string) (Installation, bool) {
+	return p.firstInstallation(runtime, func(i Installation) bool { return i.Path != "" && inside(path, i.Path) })
 }

@@ -7,62 +7,62 @@ import (
 	"strings"
 )
 
-// mise contains the settings that decide which configuration files of mise are read, and the files that have been read.
-type mise struct {
-	names          []string        // names of the configuration files in a directory, by precedence
-	envs           []string        // the environments in MISE_ENV; later environments take precedence
-	envFragments   bool            // the setting env_conf_d: conf.d/NAME.ENV.toml only applies to the environment ENV
-	toolVersions   []string        // names of the files in asdf's format, by precedence; by default .tool-versions
-	ceilings       map[string]bool // the directories in mise's setting ceiling_paths, at which its search upwards ends
-	ignored        []string        // configuration files that must not be read, and directories of such files
-	files          map[string]*miseFile
-	lockedVersions map[string]map[string][]string // the locked versions, by the lock file's path and the tool
-	settings       *miseSettings
-	blocked        map[string]bool // runtimes that mise does not manage here, because the file requests them only for other systems
+// miseState contains the settings that decide which configuration files of mise are read, and the files that have been read.
+type miseState struct {
+	configNames       []string        // configNames of the configuration files in a directory, by precedence
+	envs              []string        // the environments in MISE_ENV; later environments take precedence
+	fragmentsByEnv    bool            // the setting env_conf_d: conf.d/NAME.ENV.toml only applies to the environment ENV
+	toolVersionsNames []string        // names of the files in asdf's format, by precedence; by default .tool-versions
+	ceilings          map[string]bool // the directories in mise's setting ceiling_paths, at which its search upwards ends
+	ignoredPaths      []string        // configuration files that must not be read, and directories of such files
+	files             map[string]*miseFile
+	lockedVersions    map[string]map[string][]string // the locked versions, by the lock file's path and the tool
+	settings          *miseSettings
+	otherSystemsOnly  map[string]bool // runtimes that mise does not manage here, because the file requests them only for other systems
 }
 
 // miseSettings has the merged settings of all configuration files of mise.
 type miseSettings struct {
-	disabled, enabled, idiomatic []string
-	onlyEnabled                  bool
-	noLock                       bool
-	monorepo                     string // the directory whose lock files apply to all directories below
-	aliases                      map[string]map[string]string
+	disabled, enabled, idiomaticTools []string
+	onlyEnabled                       bool
+	noLock                            bool
+	monorepo                          string // the directory whose lock files apply to all directories below
+	aliases                           map[string]map[string]string
 }
 
-func (p *Prober) miseConfig() string {
-	return p.once("MISE_CONFIG_DIR", func() string {
-		if d := p.variable("MISE_CONFIG_DIR"); d != "" {
+func (p *Prober) miseConfigDir() string {
+	return p.cachedDir("MISE_CONFIG_DIR", func() string {
+		if d := p.envPath("MISE_CONFIG_DIR"); d != "" {
 			return d
 		}
 		return p.configHome("mise")
 	})
 }
 
-// miseInstalled reports whether the user has installed mise.
-func (p *Prober) miseInstalled() bool {
-	return p.isPresent(p.miseInstalls()) || p.isPresent(p.miseConfig())
+// isMiseInstalled reports whether the user has installed mise.
+func (p *Prober) isMiseInstalled() bool {
+	return p.isPresent(p.miseInstalls()) || p.isPresent(p.miseConfigDir())
 }
 
-// mise returns the settings that decide which files mise reads. It determines the settings at its first call. A setting
+// loadMise returns the settings that decide which files mise reads. It determines the settings at its first call. A setting
 // comes from the environment, otherwise from the nearest .miserc.toml that contains the setting.
-func (p *Prober) mise() *mise {
-	if p.miseState != nil {
-		return p.miseState
+func (p *Prober) loadMise() *miseState {
+	if p.cachedMise != nil {
+		return p.cachedMise
 	}
-	m := &mise{
-		files: map[string]*miseFile{}, lockedVersions: map[string]map[string][]string{}, blocked: map[string]bool{}, ceilings: map[string]bool{},
+	m := &miseState{
+		files: map[string]*miseFile{}, lockedVersions: map[string]map[string][]string{}, otherSystemsOnly: map[string]bool{}, ceilings: map[string]bool{},
 	}
-	p.miseState = m
-	rc := table{}
-	if p.miseInstalled() {
+	p.cachedMise = m
+	rc := tomlTable{}
+	if p.isMiseInstalled() {
 		rc = p.miserc()
 	}
 	setting := func(variable, separator, key string) []string {
 		if value := p.shellVariable(variable); value != "" {
 			return strings.Split(value, separator)
 		}
-		return list(rc[key])
+		return tomlStrings(rc[key])
 	}
 	flag := func(variable, key string) bool {
 		if value := p.shellVariable(variable); value != "" {
@@ -79,36 +79,36 @@ func (p *Prober) mise() *mise {
 			m.envs = append(m.envs, env)
 		}
 	}
-	m.envFragments = flag("MISE_ENV_CONF_D", "env_conf_d")
+	m.fragmentsByEnv = flag("MISE_ENV_CONF_D", "env_conf_d")
 	for i := len(m.envs) - 1; i >= 0; i-- {
-		for _, name := range miseEnvPaths {
-			m.names = append(m.names, strings.Replace(name, "*", m.envs[i], 1))
+		for _, name := range miseEnvFilePatterns {
+			m.configNames = append(m.configNames, strings.Replace(name, "*", m.envs[i], 1))
 		}
 	}
-	if others := plainNames(setting("MISE_OVERRIDE_CONFIG_FILENAMES", ":", "override_config_filenames")); len(others) > 0 {
+	if others := localFileNames(setting("MISE_OVERRIDE_CONFIG_FILENAMES", ":", "override_config_filenames")); len(others) > 0 {
 		slices.Reverse(others)
-		m.names = append(m.names, others...)
+		m.configNames = append(m.configNames, others...)
 	} else {
-		if name := plainNames([]string{p.shellVariable("MISE_DEFAULT_CONFIG_FILENAME")}); len(name) > 0 {
-			m.names = append(m.names, name...)
+		if name := localFileNames([]string{p.shellVariable("MISE_DEFAULT_CONFIG_FILENAME")}); len(name) > 0 {
+			m.configNames = append(m.configNames, name...)
 		}
-		if m.names == nil {
-			m.names = misePaths
+		if m.configNames == nil {
+			m.configNames = miseConfigPaths
 		} else {
-			m.names = append(m.names, misePaths...)
+			m.configNames = append(m.configNames, miseConfigPaths...)
 		}
 	}
-	m.toolVersions = plainNames(setting("MISE_OVERRIDE_TOOL_VERSIONS_FILENAMES", ":", "override_tool_versions_filenames"))
-	slices.Reverse(m.toolVersions)
-	if len(m.toolVersions) == 0 {
-		m.toolVersions = append(plainNames([]string{p.shellVariable("MISE_DEFAULT_TOOL_VERSIONS_FILENAME")}), toolVersions)
+	m.toolVersionsNames = localFileNames(setting("MISE_OVERRIDE_TOOL_VERSIONS_FILENAMES", ":", "override_tool_versions_filenames"))
+	slices.Reverse(m.toolVersionsNames)
+	if len(m.toolVersionsNames) == 0 {
+		m.toolVersionsNames = append(localFileNames([]string{p.shellVariable("MISE_DEFAULT_TOOL_VERSIONS_FILENAME")}), toolVersionsFile)
 	}
 	for _, dir := range setting("MISE_CEILING_PATHS", ":", "ceiling_paths") {
 		m.ceilings[p.expanded(dir)] = true
 	}
 	for _, path := range setting("MISE_IGNORED_CONFIG_PATHS", ":", "ignored_config_paths") {
 		if path = p.expanded(path); filepath.IsAbs(path) {
-			m.ignored = append(m.ignored, path)
+			m.ignoredPaths = append(m.ignoredPaths, path)
 		}
 	}
 	return m
@@ -138,8 +138,8 @@ func parseBool(value string) bool {
 	return false
 }
 
-// plainNames returns at most maxConfD of the names. It leaves out absolute paths, and paths such as ../mise.toml.
-func plainNames(names []string) []string {
+// localFileNames returns at most maxConfD of the names. It leaves out absolute paths, and paths such as ../mise.toml.
+func localFileNames(names []string) []string {
 	var all []string
 	for _, name := range names {
 		if name = strings.TrimSpace(name); name != "" && filepath.IsLocal(name) && filepath.Clean(name) == name && len(all) < maxConfD {
@@ -150,8 +150,8 @@ func plainNames(names []string) []string {
 }
 
 // miserc returns the settings in all files .miserc.toml. If several files contain a key, the nearest file decides.
-func (p *Prober) miserc() table {
-	all := table{}
+func (p *Prober) miserc() tomlTable {
+	all := tomlTable{}
 	read := func(path string) {
 		if text, ok := p.read(path); ok {
 			one, err := parseTOML(text)
@@ -181,7 +181,7 @@ func (p *Prober) miserc() table {
 			read(filepath.Join(l.dir, ".config/miserc.toml"))
 		}
 	}
-	for _, dir := range []string{p.miseConfig(), p.miseSystem()} {
+	for _, dir := range []string{p.miseConfigDir(), p.miseSystemDir()} {
 		if p.isPresent(dir) {
 			read(filepath.Join(dir, "miserc.toml"))
 		}
@@ -189,38 +189,38 @@ func (p *Prober) miserc() table {
 	return all
 }
 
-func (p *Prober) miseSystem() string { return p.env.Root + "/etc/mise" }
+func (p *Prober) miseSystemDir() string { return p.env.Root + "/etc/mise" }
 
-// miseEnds reports whether mise's search upwards from the working directory ends before it reaches dir. It ends at the
+// isAboveMiseCeiling reports whether mise's search upwards from the working directory ends before it reaches dir. It ends at the
 // directories in mise's setting ceiling_paths: mise reads no files in such a directory or above it.
-func (p *Prober) miseEnds(dir string) bool {
-	for ceiling := range p.mise().ceilings {
-		if inside(ceiling, dir) && inside(p.levelDir(), ceiling) {
+func (p *Prober) isAboveMiseCeiling(dir string) bool {
+	for ceiling := range p.loadMise().ceilings {
+		if inside(ceiling, dir) && inside(p.physicalWorkDir(), ceiling) {
 			return true
 		}
 	}
 	return false
 }
 
-// miseAt returns mise's configuration files in a directory, by precedence.
-func (p *Prober) miseAt(l *level) []*miseFile {
-	m := p.mise()
-	if l.read || p.miseEnds(l.dir) {
-		return l.mise
+// miseFilesIn returns mise's configuration files in a directory, by precedence.
+func (p *Prober) miseFilesIn(l *dirLevel) []*miseFile {
+	m := p.loadMise()
+	if l.miseFilesRead || p.isAboveMiseCeiling(l.dir) {
+		return l.miseFiles
 	}
-	l.read = true
-	for _, name := range m.names {
+	l.miseFilesRead = true
+	for _, name := range m.configNames {
 		first, _, _ := strings.Cut(name, "/")
 		if l.has(first) {
-			l.mise = append(l.mise, p.miseRead(filepath.Join(l.dir, name), l.dir)...)
+			l.miseFiles = append(l.miseFiles, p.miseRead(filepath.Join(l.dir, name), l.dir)...)
 		}
 	}
-	return l.mise
+	return l.miseFiles
 }
 
 // miseGlobalFiles returns mise's configuration files of the user and those of the system.
 func (p *Prober) miseGlobalFiles() []*miseFile {
-	m := p.mise()
+	m := p.loadMise()
 	var all []*miseFile
 	directory := func(dir string) {
 		if !p.isPresent(dir) {
@@ -238,20 +238,20 @@ func (p *Prober) miseGlobalFiles() []*miseFile {
 			all = append(all, p.miseRead(filepath.Join(dir, name), dir)...)
 		}
 	}
-	if path := p.variable("MISE_GLOBAL_CONFIG_FILE"); path != "" {
+	if path := p.envPath("MISE_GLOBAL_CONFIG_FILE"); path != "" {
 		all = append(all, p.miseRead(path, filepath.Dir(path))...)
 	} else {
-		directory(p.miseConfig())
+		directory(p.miseConfigDir())
 	}
-	directory(p.miseSystem())
+	directory(p.miseSystemDir())
 	return all
 }
 
 // miseRead reads a configuration file of mise, or all files in a directory named conf.d. In such a directory, the last
 // file takes precedence.
 func (p *Prober) miseRead(path, root string) []*miseFile {
-	m := p.mise()
-	for _, not := range m.ignored {
+	m := p.loadMise()
+	for _, not := range m.ignoredPaths {
 		if path == not || strings.HasPrefix(path, not+"/") {
 			return nil
 		}
@@ -278,7 +278,7 @@ func (p *Prober) miseFragments(dir string) []string {
 	if !p.isPresent(dir) {
 		return nil
 	}
-	m := p.mise()
+	m := p.loadMise()
 	var files []string
 	for _, e := range p.children(dir, maxEntries) {
 		stem, isTOML := strings.CutSuffix(e.name, ".toml")
@@ -286,7 +286,7 @@ func (p *Prober) miseFragments(dir string) []string {
 			continue
 		}
 		_, env, dotted := strings.Cut(strings.TrimSuffix(stem, ".local"), ".")
-		if m.envFragments && dotted && !slices.Contains(m.envs, env) {
+		if m.fragmentsByEnv && dotted && !slices.Contains(m.envs, env) {
 			continue
 		}
 		files = append(files, e.name)
@@ -294,26 +294,26 @@ func (p *Prober) miseFragments(dir string) []string {
 	if len(files) > maxConfD {
 		p.addNote(dir, "too many files")
 	}
-	return lastFirst(dir, files)
+	return reversePaths(dir, files)
 }
 
 // toolVersionsNames returns the names of the files in asdf's format, by precedence.
 func (p *Prober) toolVersionsNames() []string {
 	name := p.shellVariable("ASDF_DEFAULT_TOOL_VERSIONS_FILENAME")
 	if name == "" || strings.Contains(name, "/") {
-		return p.mise().toolVersions
+		return p.loadMise().toolVersionsNames
 	}
-	if !p.miseInstalled() {
+	if !p.isMiseInstalled() {
 		return []string{name}
 	}
-	return append([]string{name}, p.mise().toolVersions...)
+	return append([]string{name}, p.loadMise().toolVersionsNames...)
 }
 
 // miseSettings returns the settings in mise's configuration files: those in the working directory and the directories
 // above it, and the global ones.
 // Lists are not merged: each list comes from the file that takes precedence.
 func (p *Prober) miseSettings() *miseSettings {
-	m := p.mise()
+	m := p.loadMise()
 	if m.settings != nil {
 		return m.settings
 	}
@@ -323,10 +323,10 @@ func (p *Prober) miseSettings() *miseSettings {
 	lock, locks := false, true
 	var disabled, enabled, idiomatic []string
 	add := func(f *miseFile) {
-		settings, _ := f.all["settings"].(table)
+		settings, _ := f.content["settings"].(tomlTable)
 		take := func(to *[]string, key string) {
 			if *to == nil && settings[key] != nil {
-				*to = list(settings[key])
+				*to = tomlStrings(settings[key])
 			}
 		}
 		take(&disabled, "disable_tools")
@@ -335,23 +335,23 @@ func (p *Prober) miseSettings() *miseSettings {
 		if on, is := settings["lockfile"].(bool); is && !seen["lockfile"] {
 			seen["lockfile"], locks = true, on
 		}
-		if on, _ := f.all["monorepo_root"].(bool); on && s.monorepo == "" {
+		if on, _ := f.content["monorepo_root"].(bool); on && s.monorepo == "" {
 			s.monorepo = f.root
-			lock, _ = lookup(f.all, "monorepo", "lockfile").(bool)
+			lock, _ = lookupTOML(f.content, "monorepo", "lockfile").(bool)
 		}
 		for _, key := range []string{"tool_alias", "alias"} {
-			tools, _ := f.all[key].(table)
+			tools, _ := f.content[key].(tomlTable)
 			for name := range tools {
-				versions, _ := lookup(tools, name, "versions").(table)
+				versions, _ := lookupTOML(tools, name, "versions").(tomlTable)
 				if versions == nil {
-					versions, _ = lookup(tools, name).(table)
+					versions, _ = lookupTOML(tools, name).(tomlTable)
 				}
 				for from, to := range versions {
-					if s.aliases[miseTool(name)] == nil {
-						s.aliases[miseTool(name)] = map[string]string{}
+					if s.aliases[miseToolName(name)] == nil {
+						s.aliases[miseToolName(name)] = map[string]string{}
 					}
-					if _, known := s.aliases[miseTool(name)][from]; !known && text(to) != "" {
-						s.aliases[miseTool(name)][from] = text(to)
+					if _, known := s.aliases[miseToolName(name)][from]; !known && tomlString(to) != "" {
+						s.aliases[miseToolName(name)][from] = tomlString(to)
 					}
 				}
 			}
@@ -363,7 +363,7 @@ func (p *Prober) miseSettings() *miseSettings {
 		if l == nil {
 			break
 		}
-		for _, f := range p.miseAt(l) {
+		for _, f := range p.miseFilesIn(l) {
 			add(f)
 		}
 	}
@@ -385,21 +385,21 @@ func (p *Prober) miseSettings() *miseSettings {
 		s.monorepo = ""
 	}
 	s.noLock = !locks
-	s.disabled, s.idiomatic = miseNames(disabled), miseNames(idiomatic)
-	s.enabled, s.onlyEnabled = miseNames(enabled), len(enabled) > 0
+	s.disabled, s.idiomaticTools = miseToolNames(disabled), miseToolNames(idiomatic)
+	s.enabled, s.onlyEnabled = miseToolNames(enabled), len(enabled) > 0
 	return s
 }
 
-func miseNames(names []string) []string {
+func miseToolNames(names []string) []string {
 	var all []string
 	for _, name := range names {
-		all = append(all, miseTool(strings.TrimSpace(name)))
+		all = append(all, miseToolName(strings.TrimSpace(name)))
 	}
 	return all
 }
 
-// miseTool returns the runtime that mise means by a tool's name. The name of any other tool is returned unchanged.
-func miseTool(name string) string {
+// miseToolName returns the runtime that mise means by a tool's name. The name of any other tool is returned unchanged.
+func miseToolName(name string) string {
 	if runtime, known := Canonical(strings.TrimPrefix(name, "core:")); known {
 		return runtime
 	}

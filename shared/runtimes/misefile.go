@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// maxLock limits the size of mise's lock file, which lists a URL for each platform.
-const maxLock = 1 << 20
+// maxLockBytes limits the size of mise's lock file, which lists a URL for each platform.
+const maxLockBytes = 1 << 20
 
 // miseFile is one of mise's configuration files.
 type miseFile struct {
 	path, root string
-	all        table
+	content    tomlTable
 }
 
 func (p *Prober) parseMise(path, root string) *miseFile {
@@ -37,9 +37,9 @@ type miseRequest struct {
 	os   []string // nil: all systems
 }
 
-// requests returns the versions that an entry of [tools] requests. The entry is a string, a number, a table (with a
+// parseMiseRequests returns the versions that an entry of [tools] requests. The entry is a string, a number, a table (with a
 // version, prefix, path or Git reference, and options), or an array of strings, numbers and tables.
-func requests(entry any) []miseRequest {
+func parseMiseRequests(entry any) []miseRequest {
 	switch v := entry.(type) {
 	case string:
 		if v != "" {
@@ -49,20 +49,20 @@ func requests(entry any) []miseRequest {
 		var all []miseRequest
 		for _, one := range v {
 			if _, nested := one.([]any); !nested {
-				all = append(all, requests(one)...)
+				all = append(all, parseMiseRequests(one)...)
 			}
 		}
 		return all
-	case table:
+	case tomlTable:
 		for _, key := range []string{"version", "prefix", "path", "ref", "tag", "branch", "rev"} {
-			want := text(v[key])
+			want := tomlString(v[key])
 			if want == "" {
 				continue
 			}
 			if key != "version" {
-				want = cut(key + ":" + want)
+				want = truncateWant(key + ":" + want)
 			}
-			return []miseRequest{{want, list(v["os"])}}
+			return []miseRequest{{want, tomlStrings(v["os"])}}
 		}
 	}
 	return nil
@@ -85,27 +85,27 @@ func isTemplate(want string) bool {
 // file requests a runtime for other systems only, or if a setting disables the runtime, mise manages it neither in this
 // directory nor above.
 func (p *Prober) miseTools(f *miseFile) []rawDeclaration {
-	tools, _ := f.all["tools"].(table)
+	tools, _ := f.content["tools"].(tomlTable)
 	var all []rawDeclaration
 	for _, name := range slices.Sorted(maps.Keys(tools)) {
 		tool, known := Canonical(strings.TrimPrefix(name, "core:"))
-		wanted := requests(tools[name])
-		if !known || len(wanted) == 0 || !slices.Contains(p.wants, tool) {
+		wanted := parseMiseRequests(tools[name])
+		if !known || len(wanted) == 0 || !slices.Contains(p.runtimes, tool) {
 			continue
 		}
 		wanted = slices.DeleteFunc(wanted, func(r miseRequest) bool { return !r.appliesHere() })
 		if len(wanted) == 0 {
-			p.mise().blocked[tool] = true
+			p.loadMise().otherSystemsOnly[tool] = true
 		}
-		if p.miseLeaves(tool) {
+		if p.isLeftByMise(tool) {
 			continue
 		}
 		one := rawDeclaration{runtime: tool, want: wanted[0].want}
-		one.as, one.unknown = p.miseResolve(f, name, wanted[0].want)
-		for _, r := range wanted[1:min(len(wanted), 1+maxAlso)] {
+		one.resolvedWant, one.needsManager = p.miseResolve(f, name, wanted[0].want)
+		for _, r := range wanted[1:min(len(wanted), 1+maxAlternatives)] {
 			as, unknown := p.miseResolve(f, name, r.want)
 			if !unknown {
-				one.also = append(one.also, as)
+				one.alternatives = append(one.alternatives, as)
 			}
 		}
 		all = append(all, one)
@@ -113,25 +113,25 @@ func (p *Prober) miseTools(f *miseFile) []rawDeclaration {
 	return all
 }
 
-// miseLeaves reports whether mise leaves a runtime to other managers.
-func (p *Prober) miseLeaves(tool string) bool {
+// isLeftByMise reports whether mise leaves a runtime to other managers.
+func (p *Prober) isLeftByMise(tool string) bool {
 	s := p.miseSettings()
 	if s.onlyEnabled {
-		return p.mise().blocked[tool] || !slices.Contains(s.enabled, tool)
+		return p.loadMise().otherSystemsOnly[tool] || !slices.Contains(s.enabled, tool)
 	}
-	return p.mise().blocked[tool] || slices.Contains(s.disabled, tool)
+	return p.loadMise().otherSystemsOnly[tool] || slices.Contains(s.disabled, tool)
 }
 
-// miseAllows returns those entries of the .tool-versions file in dir that apply: it removes the entries that mise ignores.
+// dropMiseIgnored returns those entries of the .tool-versions file in dir that apply: it removes the entries that mise ignores.
 // It removes nothing if mise is not installed, or if asdf is also installed, because asdf reads all entries.
-func (p *Prober) miseAllows(dir string, all []rawDeclaration) []rawDeclaration {
-	if !p.miseInstalled() || p.isPresent(p.asdfInstalls()) {
+func (p *Prober) dropMiseIgnored(dir string, all []rawDeclaration) []rawDeclaration {
+	if !p.isMiseInstalled() || p.isPresent(p.asdfInstalls()) {
 		return all
 	}
-	if p.miseEnds(dir) {
+	if p.isAboveMiseCeiling(dir) {
 		return nil
 	}
-	return slices.DeleteFunc(all, func(f rawDeclaration) bool { return p.miseLeaves(f.runtime) })
+	return slices.DeleteFunc(all, func(f rawDeclaration) bool { return p.isLeftByMise(f.runtime) })
 }
 
 // miseResolve applies mise's aliases and the lock file to want, which is a requested version. It returns the
@@ -141,7 +141,7 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 		return want, true
 	}
 	alias := func(want string) string {
-		if to, known := p.miseSettings().aliases[miseTool(name)][want]; known {
+		if to, known := p.miseSettings().aliases[miseToolName(name)][want]; known {
 			return to
 		}
 		return want
@@ -149,10 +149,10 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 	as = alias(want)
 	if steps, ok := strings.CutPrefix(as, "sub-"); ok {
 		steps, base, both := strings.Cut(steps, ":")
-		if base = alias(base); base == "lts" && miseTool(name) == Node {
+		if base = alias(base); base == "lts" && miseToolName(name) == Node {
 			base = strconv.Itoa(newestLTS)
 		}
-		if as, ok = subtract(base, steps); !both || !ok {
+		if as, ok = subtractVersion(base, steps); !both || !ok {
 			return want, true // sub-1:latest: only mise knows the latest version that can be downloaded
 		}
 	}
@@ -165,10 +165,10 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 	return as, isTemplate(as)
 }
 
-// subtract subtracts each number in steps from the number at the same place of a version: 20 minus 2 is 18, and 1.3.1
+// subtractVersion subtracts each number in steps from the number at the same place of a version: 20 minus 2 is 18, and 1.3.1
 // minus 0.1 is 1.2. If one difference would be negative, as in 3.0 minus 0.1, subtract goes back to the closest number
 // before it that is not 0, lowers this number by 1 and drops the numbers after it: the result is 2.
-func subtract(from, steps string) (string, bool) {
+func subtractVersion(from, steps string) (string, bool) {
 	nums, ok := parsePartial(from)
 	by, valid := parsePartial(steps)
 	if !ok || !valid || len(nums) == 0 || len(by) == 0 {
@@ -204,9 +204,9 @@ func (p *Prober) miseLocked(f *miseFile, name, want string) string {
 	if p.miseSettings().noLock {
 		return ""
 	}
-	locked := p.miseLock(p.lockOf(f))[miseTool(name)]
+	locked := p.miseLock(p.miseLockPath(f))[miseToolName(name)]
 	if want == "latest" && len(locked) > 0 {
-		return slices.MaxFunc(locked, func(a, b string) int { return compareVersions(miseTool(name), a, b) })
+		return slices.MaxFunc(locked, func(a, b string) int { return compareVersions(miseToolName(name), a, b) })
 	}
 	prefix, bounded := strings.CutPrefix(want, "prefix:")
 	prefix = strings.TrimPrefix(prefix, "v")
@@ -219,10 +219,10 @@ func (p *Prober) miseLocked(f *miseFile, name, want string) string {
 	return ""
 }
 
-// lockOf returns the path of a configuration file's lock file. The lock file is in the same directory, in the directory
+// miseLockPath returns the path of a configuration file's lock file. The lock file is in the same directory, in the directory
 // above a conf.d, or in the root of a monorepo. For mise.test.local.toml, the lock file is mise.test.local.lock: its name
 // contains the same environment (test) and the same word local.
-func (p *Prober) lockOf(f *miseFile) string {
+func (p *Prober) miseLockPath(f *miseFile) string {
 	dir, name := filepath.Split(f.path)
 	dir = filepath.Clean(dir)
 	if filepath.Base(dir) == "conf.d" {
@@ -247,13 +247,13 @@ func (p *Prober) lockOf(f *miseFile) string {
 
 // miseLock returns the versions in a lock file, by runtime.
 func (p *Prober) miseLock(path string) map[string][]string {
-	m := p.mise()
+	m := p.loadMise()
 	if all, known := m.lockedVersions[path]; known {
 		return all
 	}
 	all := map[string][]string{}
 	m.lockedVersions[path] = all
-	text_, ok := p.readUpTo(path, maxLock)
+	text_, ok := p.readUpTo(path, maxLockBytes)
 	if !ok {
 		return all
 	}
@@ -262,54 +262,54 @@ func (p *Prober) miseLock(path string) map[string][]string {
 		p.addNote(path, err.Error())
 		return all
 	}
-	tools, _ := lock["tools"].(table)
+	tools, _ := lock["tools"].(tomlTable)
 	for name, entries := range tools {
 		several, _ := entries.([]any)
 		for _, one := range several {
-			entry, _ := one.(table)
-			if v := text(entry["version"]); v != "" {
-				all[miseTool(name)] = append(all[miseTool(name)], v)
+			entry, _ := one.(tomlTable)
+			if v := tomlString(entry["version"]); v != "" {
+				all[miseToolName(name)] = append(all[miseToolName(name)], v)
 			}
 		}
 	}
 	return all
 }
 
-// idiomatic adjusts what a language's own file declares if mise reads that file. The version in the lock file of the
+// adjustIdiomatic adjusts what a language's own file declares if mise reads that file. The version in the lock file of the
 // nearest directory with mise's configuration applies. A declaration is removed if mise does not manage the runtime and
 // the runtime's own managers are not installed.
-func (p *Prober) idiomatic(path string, all []rawDeclaration) []rawDeclaration {
-	if len(all) == 0 || !p.miseInstalled() {
+func (p *Prober) adjustIdiomatic(path string, all []rawDeclaration) []rawDeclaration {
+	if len(all) == 0 || !p.isMiseInstalled() {
 		return all
 	}
 	all = slices.DeleteFunc(all, func(f rawDeclaration) bool {
-		return slices.Contains(p.miseSettings().idiomatic, f.runtime) && p.miseLeaves(f.runtime) && !p.hasOwnManager(f.runtime)
+		return slices.Contains(p.miseSettings().idiomaticTools, f.runtime) && p.isLeftByMise(f.runtime) && !p.hasOwnManager(f.runtime)
 	})
 	for i := range all {
-		p.lockIdiomatic(path, &all[i])
+		p.applyMiseLock(path, &all[i])
 	}
 	return all
 }
 
 // hasOwnManager reports whether a version manager is installed that manages only this runtime.
 func (p *Prober) hasOwnManager(runtime string) bool {
-	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.isPresent(p.rootOf(m)) })
+	return slices.ContainsFunc(managers, func(m manager) bool { return m.runtime == runtime && p.isPresent(p.managerRoot(m)) })
 }
 
-// lockIdiomatic applies mise's lock file to the declaration f, which comes from a language's own file. If mise reads this
+// applyMiseLock applies mise's lock file to the declaration f, which comes from a language's own file. If mise reads this
 // file, and the lock file contains a matching version, this version replaces the declared version.
-func (p *Prober) lockIdiomatic(path string, f *rawDeclaration) {
-	if f.demands || !p.miseInstalled() || !slices.Contains(p.miseSettings().idiomatic, f.runtime) {
+func (p *Prober) applyMiseLock(path string, f *rawDeclaration) {
+	if f.isRequirement || !p.isMiseInstalled() || !slices.Contains(p.miseSettings().idiomaticTools, f.runtime) {
 		return
 	}
-	if base := p.miseAbove(filepath.Dir(path)); base != nil {
-		f.as = p.miseLocked(base, f.runtime, bareRequest(f.runtime, f.want))
+	if base := p.nearestMiseFile(filepath.Dir(path)); base != nil {
+		f.resolvedWant = p.miseLocked(base, f.runtime, bareRequest(f.runtime, f.want))
 	}
 }
 
-// miseAbove returns mise's configuration file in dir or in the nearest directory above. It ignores files such as
+// nearestMiseFile returns mise's configuration file in dir or in the nearest directory above. It ignores files such as
 // mise.test.toml, which apply to one environment of mise, and mise.local.toml.
-func (p *Prober) miseAbove(dir string) *miseFile {
+func (p *Prober) nearestMiseFile(dir string) *miseFile {
 	_, dirs := p.dirChains()
 	for i := 0; ; i++ {
 		l := dirs.at(i)
@@ -319,8 +319,8 @@ func (p *Prober) miseAbove(dir string) *miseFile {
 		if l.dir != dir && !strings.HasPrefix(dir, l.dir+"/") && l.dir != "/" {
 			continue
 		}
-		for _, f := range p.miseAt(l) {
-			if lock := filepath.Base(p.lockOf(f)); lock == "mise.lock" {
+		for _, f := range p.miseFilesIn(l) {
+			if lock := filepath.Base(p.miseLockPath(f)); lock == "mise.lock" {
 				return f
 			}
 		}

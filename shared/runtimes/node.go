@@ -10,23 +10,23 @@ import (
 	"strings"
 )
 
-// lts lists the names of Node.js's long-term releases, from nodejs.org/en/about/previous-releases. The first name means
+// ltsNames lists the names of Node.js's long-term releases, from nodejs.org/en/about/previous-releases. The first name means
 // version 4, and each further name means a version that is higher by 2.
-var lts = [...]string{"argon", "boron", "carbon", "dubnium", "erbium", "fermium", "gallium", "hydrogen", "iron", "jod", "krypton"}
+var ltsNames = [...]string{"argon", "boron", "carbon", "dubnium", "erbium", "fermium", "gallium", "hydrogen", "iron", "jod", "krypton"}
 
-// firstLTS is the major version of the Node.js release with the first name in the array lts.
+// firstLTS is the major version of the Node.js release with the first name in the array ltsNames.
 const firstLTS = 4
 
-// newestLTS is the major version of the Node.js release with the last name in the array lts. The names of later long-term
+// newestLTS is the major version of the Node.js release with the last name in the array ltsNames. The names of later long-term
 // releases are known only if nvm is installed, because nvm stores these names.
-const newestLTS = firstLTS + 2*(len(lts)-1)
+const newestLTS = firstLTS + 2*(len(ltsNames)-1)
 
-// maxExtends limits the length of a chain of files in which the key volta.extends of each file leads to the next file.
-const maxExtends = 8
+// maxVoltaExtends limits the length of a chain of files in which the key volta.extends of each file leads to the next file.
+const maxVoltaExtends = 8
 
-// packageJSON parses the versions that a package.json declares: volta's pin, otherwise devEngines, otherwise engines,
+// parsePackageJSON parses the versions that a package.json declares: volta's pin, otherwise devEngines, otherwise engines,
 // which is a requirement and not a choice. For bun, packageManager comes before engines.
-func packageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) {
+func parsePackageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) {
 	type engine struct{ Name, Version string }
 	var config struct {
 		DevEngines     struct{ Runtime, PackageManager json.RawMessage }
@@ -71,39 +71,39 @@ func packageJSON(p *Prober, path string, text []byte) ([]rawDeclaration, error) 
 		return ""
 	}
 	var all []rawDeclaration
-	if v := p.volta(path, text); v != "" {
-		all = append(all, rawDeclaration{runtime: Node, want: cut(v)})
+	if v := p.voltaNodeVersion(path, text); v != "" {
+		all = append(all, rawDeclaration{runtime: Node, want: truncateWant(v)})
 	}
 	for _, runtime := range []string{Node, Bun} {
 		if slices.ContainsFunc(all, func(f rawDeclaration) bool { return f.runtime == runtime }) {
 			continue
 		}
 		if v := chosen(runtime); v != "" {
-			all = append(all, rawDeclaration{runtime: runtime, want: cut(v)})
+			all = append(all, rawDeclaration{runtime: runtime, want: truncateWant(v)})
 			continue
 		}
 		if v, ok := engines[runtime].(string); ok && v != "" {
-			f := rawDeclaration{runtime: runtime, want: cut(v), demands: true}
-			if f.kind = kindOf(runtime, f.want); f.kind == Pin {
-				f.kind = Range // the key engines states a requirement, even if its version is exact
+			f := rawDeclaration{runtime: runtime, want: truncateWant(v), isRequirement: true}
+			if f.kind = kindOf(runtime, f.want); f.kind == KindPin {
+				f.kind = KindRange // the key engines states a requirement, even if its version is exact
 			}
-			f.fixed = true
+			f.kindIsSet = true
 			all = append(all, f)
 		}
 	}
 	return all, nil
 }
 
-// volta returns the version of node under the key volta of a package.json, or of a file that the package.json extends; ""
+// voltaNodeVersion returns the version of node under the key volta of a package.json, or of a file that the package.json extends; ""
 // if there is none. Like volta, it reads only the nearest package.json, and ignores the package.json of a package in
 // node_modules.
-func (p *Prober) volta(path string, text []byte) string {
-	if filepath.Base(filepath.Dir(filepath.Dir(path))) == "node_modules" || p.voltaAsked {
+func (p *Prober) voltaNodeVersion(path string, text []byte) string {
+	if filepath.Base(filepath.Dir(filepath.Dir(path))) == "node_modules" || p.voltaChecked {
 		return ""
 	}
-	p.voltaAsked = true
+	p.voltaChecked = true
 	seen := map[string]bool{}
-	for range maxExtends {
+	for range maxVoltaExtends {
 		var config struct{ Volta map[string]any }
 		_ = json.Unmarshal(text, &config)
 		if v, ok := config.Volta[Node].(string); ok && v != "" {
@@ -116,7 +116,7 @@ func (p *Prober) volta(path string, text []byte) string {
 		}
 		path = filepath.Join(filepath.Dir(path), extends)
 		_, dirs := p.dirChains()
-		if top := dirs.top; filepath.IsAbs(extends) || seen[path] || top != "" && inside(p.levelDir(), top) && !inside(path, top) {
+		if top := dirs.top; filepath.IsAbs(extends) || seen[path] || top != "" && inside(p.physicalWorkDir(), top) && !inside(path, top) {
 			p.addNote(path, "volta.extends must be relative, must not form a loop, and must not lead out of the top directory")
 			return ""
 		}
@@ -134,16 +134,16 @@ func inside(path, dir string) bool {
 	return dir == "/" || ok && (below == "" || below[0] == '/')
 }
 
-// levelDir returns the path of the working directory with all symlinks resolved.
-func (p *Prober) levelDir() string {
+// physicalWorkDir returns the path of the working directory with all symlinks resolved.
+func (p *Prober) physicalWorkDir() string {
 	if _, dirs := p.dirChains(); len(dirs.levels) > 0 {
 		return dirs.levels[0].dir
 	}
 	return p.env.Dir
 }
 
-// voltaPlatform parses volta's file with the default version for all directories.
-func voltaPlatform(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
+// parseVoltaPlatform parses volta's file with the default version for all directories.
+func parseVoltaPlatform(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	var config struct {
 		Node struct{ Runtime string }
 	}
@@ -153,14 +153,14 @@ func voltaPlatform(_ *Prober, _ string, text []byte) ([]rawDeclaration, error) {
 	if config.Node.Runtime == "" {
 		return nil, nil
 	}
-	return []rawDeclaration{{runtime: Node, want: cut(config.Node.Runtime)}}, nil
+	return []rawDeclaration{{runtime: Node, want: truncateWant(config.Node.Runtime)}}, nil
 }
 
-// named resolves an alias of nvm or fnm to a version or to the first part of a version. It returns "" if name is not an
+// resolveNodeAlias resolves an alias of nvm or fnm to a version or to the first part of a version. It returns "" if name is not an
 // alias.
-func (p *Prober) named(name string) string {
-	name = p.ltsBefore(name)
-	if to := p.aliased(name); to != "" {
+func (p *Prober) resolveNodeAlias(name string) string {
+	name = p.resolveLTSOffset(name)
+	if to := p.resolveNvmAlias(name); to != "" {
 		return to
 	}
 	if dir := p.fnmDir(); p.isPresent(dir) && Showable(name) && !strings.Contains(name, "..") {
@@ -175,16 +175,16 @@ func (p *Prober) named(name string) string {
 	return ""
 }
 
-// ltsBefore returns the name of the long-term release that nvm means by lts/-1, lts/-2 and so on: nvm counts back from
+// resolveLTSOffset returns the name of the long-term release that nvm means by lts/-1, lts/-2 and so on: nvm counts back from
 // the last of the names that it stores, in alphabetical order. Any other name is returned unchanged.
-func (p *Prober) ltsBefore(name string) string {
+func (p *Prober) resolveLTSOffset(name string) string {
 	back, ok := strings.CutPrefix(name, "lts/-")
 	n, err := strconv.ParseUint(back, 10, 8)
 	if !ok || err != nil || n == 0 {
 		return name
 	}
 	var names []string
-	if dir := p.nvmAlias("lts"); p.isPresent(dir) {
+	if dir := p.nvmAliasPath("lts"); p.isPresent(dir) {
 		for _, e := range p.children(dir, maxEntries) {
 			if Showable(e.name) {
 				names = append(names, e.name)
@@ -192,7 +192,7 @@ func (p *Prober) ltsBefore(name string) string {
 		}
 	}
 	if len(names) == 0 {
-		names = slices.Clone(lts[:])
+		names = slices.Clone(ltsNames[:])
 	}
 	slices.Sort(names)
 	if int(n) >= len(names) {
@@ -204,32 +204,32 @@ func (p *Prober) ltsBefore(name string) string {
 // ltsMatcher returns a function that reports whether a version matches a name of long-term releases: lts, lts/*,
 // lts/iron or lts-iron. It returns nil for any other name.
 func (p *Prober) ltsMatcher(want string) func(version) bool {
-	name, found := strings.CutPrefix(p.ltsBefore(want), "lts")
+	name, found := strings.CutPrefix(p.resolveLTSOffset(want), "lts")
 	if !found {
 		return nil
 	}
 	if name == "" || name == "/*" || name == "-*" {
 		newest := uint64(newestLTS)
-		if v := parseVersion(Node, p.aliased("lts/*")); len(v.nums) > 0 {
+		if v := parseVersion(Node, p.resolveNvmAlias("lts/*")); len(v.nums) > 0 {
 			newest = max(newest, v.nums[0])
 		}
 		return func(v version) bool {
-			return v.vendor == "" && !v.prerelease(Node) && len(v.nums) > 0 &&
+			return v.vendor == "" && !v.isPrerelease(Node) && len(v.nums) > 0 &&
 				v.nums[0] >= firstLTS && v.nums[0] <= newest && v.nums[0]%2 == 0
 		}
 	}
-	n := slices.Index(lts[:], strings.ToLower(strings.TrimLeft(name, "/-")))
+	n := slices.Index(ltsNames[:], strings.ToLower(strings.TrimLeft(name, "/-")))
 	if n < 0 {
 		return nil
 	}
 	major := uint64(firstLTS + 2*n)
 	return func(v version) bool {
-		return v.vendor == "" && !v.prerelease(Node) && len(v.nums) > 0 && v.nums[0] == major
+		return v.vendor == "" && !v.isPrerelease(Node) && len(v.nums) > 0 && v.nums[0] == major
 	}
 }
 
-// nvmAlias returns the path of the file that contains an alias of nvm; "" if name is not a valid alias.
-func (p *Prober) nvmAlias(name string) string {
+// nvmAliasPath returns the path of the file that contains an alias of nvm; "" if name is not a valid alias.
+func (p *Prober) nvmAliasPath(name string) string {
 	dir := p.nvmDir()
 	if dir == "" || name != "lts/*" && !Showable(name) || strings.Contains(name, "..") {
 		return ""
@@ -237,11 +237,11 @@ func (p *Prober) nvmAlias(name string) string {
 	return filepath.Join(dir, "alias", name)
 }
 
-// aliased follows nvm's aliases to a version or to a name that is not an alias; "" if the name itself is not an alias.
-func (p *Prober) aliased(name string) string {
+// resolveNvmAlias follows nvm's aliases to a version or to a name that is not an alias; "" if the name itself is not an alias.
+func (p *Prober) resolveNvmAlias(name string) string {
 	last := ""
 	for range 5 { // nvm's chains are short, such as lts/* -> lts/iron -> v20.1.0: five aliases mean a loop
-		path := p.nvmAlias(name)
+		path := p.nvmAliasPath(name)
 		if path == "" || name == "lts" || !p.isPresent(p.nvmDir()) || !p.isPresent(path) {
 			return last
 		}

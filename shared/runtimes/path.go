@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// maxPath limits how many entries of PATH are searched.
-const maxPath = 256
+// maxPathEntries limits how many entries of PATH are searched.
+const maxPathEntries = 256
 
 // programs returns the names of a runtime's programs, in the order in which they are searched.
 func programs(runtime string) []string {
@@ -23,20 +23,20 @@ func programs(runtime string) []string {
 // pathEntry is the path of a directory in PATH, also split into the directory above and the name.
 type pathEntry struct{ dir, above, name string }
 
-// path returns the directories of PATH; none if the environment is not that of a shell.
-func (p *Prober) path() []pathEntry {
-	if !p.splitPath {
-		p.splitPath = true
+// pathDirs returns the directories of PATH; none if the environment is not that of a shell.
+func (p *Prober) pathDirs() []pathEntry {
+	if !p.hasSplitPath {
+		p.hasSplitPath = true
 		path := p.shellVariable("PATH")
-		p.entries = make([]pathEntry, 0, min(1+strings.Count(path, ":"), maxPath))
+		p.pathEntries = make([]pathEntry, 0, min(1+strings.Count(path, ":"), maxPathEntries))
 		for dir := range strings.SplitSeq(path, ":") {
-			if filepath.IsAbs(dir) && len(p.entries) < maxPath {
+			if filepath.IsAbs(dir) && len(p.pathEntries) < maxPathEntries {
 				dir = filepath.Clean(dir)
-				p.entries = append(p.entries, pathEntry{dir, filepath.Dir(dir), filepath.Base(dir)})
+				p.pathEntries = append(p.pathEntries, pathEntry{dir, filepath.Dir(dir), filepath.Base(dir)})
 			}
 		}
 	}
-	return p.entries
+	return p.pathEntries
 }
 
 // isSystemBin reports whether a directory contains the programs of pacman's packages.
@@ -49,8 +49,8 @@ func (p *Prober) isSystemBin(dir string) bool {
 	return false
 }
 
-// has reports whether a directory contains a program of a runtime.
-func (p *Prober) has(dir, runtime string) bool {
+// hasProgram reports whether a directory contains a program of a runtime.
+func (p *Prober) hasProgram(dir, runtime string) bool {
 	return slices.ContainsFunc(programs(runtime), func(name string) bool { return p.isPresent(filepath.Join(dir, name)) })
 }
 
@@ -61,13 +61,13 @@ func (p *Prober) shimOf(runtime string, in pathEntry) string {
 	switch {
 	case in.name == "bin" && runtime == Node && root == voltaHome(p):
 		return "volta"
-	case in.name == "bin" && runtime == Rust && root == p.base("CARGO_HOME", ".cargo"):
+	case in.name == "bin" && runtime == Rust && root == p.envPathOrHome("CARGO_HOME", ".cargo"):
 		return "rustup"
 	case in.name != "shims":
 		return ""
 	case root == p.miseData():
 		return "mise"
-	case root == p.base("ASDF_DATA_DIR", ".asdf"):
+	case root == p.envPathOrHome("ASDF_DATA_DIR", ".asdf"):
 		return "asdf"
 	case runtime == Python && root == pyenvRoot(p):
 		return "pyenv"
@@ -79,69 +79,69 @@ func (p *Prober) shimOf(runtime string, in pathEntry) string {
 	return ""
 }
 
-// running describes the version that the shell runs according to PATH, regardless of declarations.
-type running struct {
+// shellVersion describes the version that the shell runs according to PATH, regardless of declarations.
+type shellVersion struct {
 	version *Installation // the version that a manager has put into PATH, or the system's version; nil if neither
 	source  string        // the name of the environment variable that leads to this version, such as $PATH
 	shim    string        // the manager whose shim selects a version each time it runs, or ""
 }
 
-func (p *Prober) runs(runtime string) running {
-	r, known := p.running[runtime]
+func (p *Prober) shellVersion(runtime string) shellVersion {
+	r, known := p.shellVersions[runtime]
 	if !known {
 		if p.inShell() {
-			r = p.onPath(runtime)
+			r = p.findOnPath(runtime)
 		}
-		p.running[runtime] = r
+		p.shellVersions[runtime] = r
 	}
 	return r
 }
 
-// fromPath returns the result for an installed version to which PATH leads.
-func fromPath(i Installation) running { return running{version: &i, source: "$PATH"} }
+// newShellVersion returns the result for an installed version to which PATH leads.
+func newShellVersion(i Installation) shellVersion { return shellVersion{version: &i, source: "$PATH"} }
 
-func (p *Prober) onPath(runtime string) running {
-	for _, in := range p.path() {
+func (p *Prober) findOnPath(runtime string) shellVersion {
+	for _, in := range p.pathDirs() {
 		dir, shim := in.dir, p.shimOf(runtime, in)
 		switch {
 		case dir == "/usr/local/bin" || dir == "/usr/local/sbin": // no manager uses these directories
 		case p.isSystemBin(dir):
-			if i, ok := p.systemInstalled(runtime); ok && !(runtime == Go && i.Path != "") {
-				return fromPath(i)
+			if i, ok := p.systemInstallation(runtime); ok && !(runtime == Go && i.Path != "") {
+				return newShellVersion(i)
 			}
 		case shim != "":
-			if p.has(dir, runtime) {
-				return running{shim: shim}
+			if p.hasProgram(dir, runtime) {
+				return shellVersion{shim: shim}
 			}
 		case in.name == "bin":
 			i, ok := p.installationInPath(runtime, in)
 			if ok && i.Manager == "mise" { // after `mise activate`, PATH changes with the directory
-				return running{shim: "mise"}
+				return shellVersion{shim: "mise"}
 			}
 			if ok {
-				return fromPath(i)
+				return newShellVersion(i)
 			}
 		}
 	}
 	if runtime == Node {
-		return p.switched()
+		return p.switchedNode()
 	}
-	return running{}
+	return shellVersion{}
 }
 
 // installationInPath returns the version whose programs are in a directory of PATH.
 func (p *Prober) installationInPath(runtime string, in pathEntry) (Installation, bool) {
 	dir, root := in.dir, in.above
 	if (runtime == Go || runtime == Java) && !inside(dir, p.env.Home) {
-		if i, ok := p.systemInstalled(runtime); ok && i.Path != "" && inside(dir, i.Path) {
+		if i, ok := p.systemInstallation(runtime); ok && i.Path != "" && inside(dir, i.Path) {
 			return i, true
 		}
 	}
-	if !p.isLinkOfManager(runtime, root) && !p.isManagers(runtime, dir) {
+	if !p.isLinkOfManager(runtime, root) && !p.isInManagerDir(runtime, dir) {
 		return Installation{}, false
 	}
 	for _, path := range []string{dir, filepath.Join(linkTarget(root), "bin")} {
-		if i, ok := p.containing(runtime, path); ok && p.has(dir, runtime) {
+		if i, ok := p.installationContaining(runtime, path); ok && p.hasProgram(dir, runtime) {
 			return i, true
 		}
 	}
@@ -160,7 +160,7 @@ func linkTarget(path string) string {
 // isLinkOfManager reports whether dir is the path of a symlink that a manager makes to the selected version, such as
 // nvm's symlink named current.
 func (p *Prober) isLinkOfManager(runtime, dir string) bool {
-	if runtime == Node && dir == p.variable("FNM_MULTISHELL_PATH") {
+	if runtime == Node && dir == p.envPath("FNM_MULTISHELL_PATH") {
 		return true
 	}
 	if filepath.Base(dir) != currentLink { // the symlinks of omg, nvm and SDKMAN all have this name
@@ -176,41 +176,41 @@ func (p *Prober) isLinkOfManager(runtime, dir string) bool {
 			return true
 		}
 	}
-	return p.env.Data != "" && dir == filepath.Join(omgVersions(p), runtime, currentLink)
+	return p.env.Data != "" && dir == filepath.Join(omgVersionsDir(p), runtime, currentLink)
 }
 
-// isManagers reports whether a path is in the directory of a manager that can install the runtime.
-func (p *Prober) isManagers(runtime, path string) bool {
-	roots, known := p.managed[runtime]
+// isInManagerDir reports whether a path is in the directory of a manager that can install the runtime.
+func (p *Prober) isInManagerDir(runtime, path string) bool {
+	roots, known := p.managerRootsByRuntime[runtime]
 	if !known {
 		roots = make([]string, 0, len(managers))
 		for _, m := range managers {
 			if m.runtime != "" && m.runtime != runtime {
 				continue
 			}
-			if root := p.rootOf(m); root != "" {
+			if root := p.managerRoot(m); root != "" {
 				roots = append(roots, root)
 			}
 		}
-		p.managed[runtime] = roots
+		p.managerRootsByRuntime[runtime] = roots
 	}
 	return slices.ContainsFunc(roots, func(root string) bool { return inside(path, root) })
 }
 
-// switched returns the version of Node.js that nvm or fnm has selected for this shell, according to the variables of nvm
+// switchedNode returns the version of Node.js that nvm or fnm has selected for this shell, according to the variables of nvm
 // and fnm. It is called if PATH leads to no known version.
-func (p *Prober) switched() running {
+func (p *Prober) switchedNode() shellVersion {
 	for _, variable := range []string{"NVM_BIN", "FNM_MULTISHELL_PATH"} {
-		dir := p.variable(variable)
+		dir := p.envPath(variable)
 		if dir == "" {
 			continue
 		}
 		if target := linkTarget(dir); target != "" {
 			dir = target
 		}
-		if i, ok := p.containing(Node, dir); ok {
-			return running{version: &i, source: "$" + variable}
+		if i, ok := p.installationContaining(Node, dir); ok {
+			return shellVersion{version: &i, source: "$" + variable}
 		}
 	}
-	return running{}
+	return shellVersion{}
 }

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// variables returns the variables that declare a runtime for one shell: those of mise, of asdf and of the runtime's own
+// versionVariables returns the variables that declare a runtime for one shell: those of mise, of asdf and of the runtime's own
 // manager.
-func variables(runtime string) []string {
+func versionVariables(runtime string) []string {
 	switch runtime {
 	case Node:
 		return []string{"MISE_NODE_VERSION", "ASDF_NODEJS_VERSION"}
@@ -28,17 +28,17 @@ func variables(runtime string) []string {
 
 // inShell reports whether the environment is that of a shell in the directory Dir. If not, the variables that declare
 // versions do not apply, and PATH does not apply either.
-func (p *Prober) inShell() bool { return p.env.Dir != "" && !p.env.Bar }
+func (p *Prober) inShell() bool { return p.env.Dir != "" && !p.env.OutsideShell }
 
-// environment returns the declarations in the shell's environment, by precedence.
-func (p *Prober) environment(runtime string) []Declaration {
+// environmentDeclarations returns the declarations in the shell's environment, by precedence.
+func (p *Prober) environmentDeclarations(runtime string) []Declaration {
 	if !p.inShell() {
 		return nil
 	}
-	all, known := p.shell[runtime]
+	all, known := p.shellDeclarations[runtime]
 	if !known {
 		all = p.readEnvironment(runtime)
-		p.shell[runtime] = all
+		p.shellDeclarations[runtime] = all
 	}
 	return slices.Clip(all)
 }
@@ -47,24 +47,24 @@ func (p *Prober) readEnvironment(runtime string) []Declaration {
 	var all []Declaration
 	switch runtime {
 	case Python:
-		if d, ok := p.activated(); ok {
+		if d, ok := p.activatedPython(); ok {
 			all = append(all, d)
 		}
 	case Java:
-		if dir := p.variable("JAVA_HOME"); dir != "" && !p.followsDefault(dir) {
-			f := rawDeclaration{runtime: Java, want: filepath.Base(dir), fixed: true}
+		if dir := p.envPath("JAVA_HOME"); dir != "" && !p.isDefaultJavaHome(dir) {
+			f := rawDeclaration{runtime: Java, want: filepath.Base(dir), kindIsSet: true}
 			i, ok := p.javaAt(dir)
 			if ok {
 				i.Manager, f.want = "JAVA_HOME", i.Version
 			}
-			d := f.declaration(Environment, "$JAVA_HOME")
+			d := f.toDeclaration(ScopeEnvironment, "$JAVA_HOME")
 			if ok {
-				d.found = &i
+				d.dirInstallation = &i
 			}
 			all = append(all, d)
 		}
 	}
-	for _, name := range variables(runtime) {
+	for _, name := range versionVariables(runtime) {
 		// asdf separates versions by blanks, pyenv by colons.
 		words := strings.FieldsFunc(p.env.Getenv(name), func(r rune) bool {
 			return r == ' ' || name == "PYENV_VERSION" && r == ':'
@@ -72,18 +72,18 @@ func (p *Prober) readEnvironment(runtime string) []Declaration {
 		if len(words) == 0 {
 			continue
 		}
-		f := rawDeclaration{runtime: runtime, want: cut(words[0]), also: words[1:min(len(words), 1+maxAlso)]}
+		f := rawDeclaration{runtime: runtime, want: truncateWant(words[0]), alternatives: words[1:min(len(words), 1+maxAlternatives)]}
 		if runtime == Rust {
-			f.want = withoutHost(f.want)
+			f.want = trimHostTriple(f.want)
 		}
-		all = append(all, f.declaration(Environment, "$"+name))
+		all = append(all, f.toDeclaration(ScopeEnvironment, "$"+name))
 	}
 	return all
 }
 
-// followsDefault reports whether dir, the directory in JAVA_HOME, is only the default that a manager or the system
+// isDefaultJavaHome reports whether dir, the directory in JAVA_HOME, is only the default that a manager or the system
 // exports. Then JAVA_HOME does not declare a version.
-func (p *Prober) followsDefault(dir string) bool {
+func (p *Prober) isDefaultJavaHome(dir string) bool {
 	switch dir {
 	case filepath.Join(p.jvmDir(), "default"), filepath.Join(p.jvmDir(), "default-runtime"):
 		return true
@@ -101,13 +101,13 @@ type rustupSettings struct {
 }
 
 func (p *Prober) rustupSettings() *rustupSettings {
-	if p.rustup != nil {
-		return p.rustup
+	if p.cachedRustupSettings != nil {
+		return p.cachedRustupSettings
 	}
-	p.rustup = &rustupSettings{}
+	p.cachedRustupSettings = &rustupSettings{}
 	home := p.rustupHome()
 	if !p.isPresent(home) {
-		return p.rustup
+		return p.cachedRustupSettings
 	}
 	path := filepath.Join(home, "settings.toml")
 	if content, ok := p.read(path); ok {
@@ -116,28 +116,28 @@ func (p *Prober) rustupSettings() *rustupSettings {
 		if err != nil {
 			p.addNote(path, err.Error())
 		} else {
-			s.Default = text(file["default_toolchain"])
-			overrides, _ := file["overrides"].(table)
+			s.Default = tomlString(file["default_toolchain"])
+			overrides, _ := file["overrides"].(tomlTable)
 			for dir, toolchain := range overrides {
-				s.Overrides[dir] = text(toolchain)
+				s.Overrides[dir] = tomlString(toolchain)
 			}
-			p.rustup = s
+			p.cachedRustupSettings = s
 		}
 	}
-	p.rustup.path = path
-	return p.rustup
+	p.cachedRustupSettings.path = path
+	return p.cachedRustupSettings
 }
 
-// global returns the declarations in the managers' global files, by precedence. If PATH leads to a manager's shim, only
+// globalDeclarations returns the declarations in the managers' global files, by precedence. If PATH leads to a manager's shim, only
 // that manager's files apply.
-func (p *Prober) global(runtime string) []Declaration {
+func (p *Prober) globalDeclarations(runtime string) []Declaration {
 	var all []Declaration
 	add := func(manager, path string, f rawDeclaration) {
 		if f.want == "" {
 			return
 		}
 		f.runtime = runtime
-		d := f.declaration(Global, path)
+		d := f.toDeclaration(ScopeGlobal, path)
 		d.manager = manager
 		all = append(all, d)
 	}
@@ -156,33 +156,33 @@ func (p *Prober) global(runtime string) []Declaration {
 	switch runtime {
 	case Node:
 		if dir := voltaHome(p); p.isPresent(dir) {
-			line("volta", filepath.Join(dir, "tools/user/platform.json"), voltaPlatform)
+			line("volta", filepath.Join(dir, "tools/user/platform.json"), parseVoltaPlatform)
 		}
-		if path := p.nvmAlias("default"); p.isPresent(p.nvmDir()) {
-			line("nvm", path, rcFile(Node))
+		if path := p.nvmAliasPath("default"); p.isPresent(p.nvmDir()) {
+			line("nvm", path, rcFileParser(Node))
 		}
 		if dir := p.fnmDir(); p.isPresent(dir) {
 			path := filepath.Join(dir, "aliases/default")
-			add("fnm", path, rawDeclaration{want: nodeAt(readLink(path))})
+			add("fnm", path, rawDeclaration{want: nodeVersionOfPath(readLink(path))})
 		}
 	case Python:
 		if dir := pyenvRoot(p); dir != "" {
-			line("pyenv", filepath.Join(dir, "version"), rcFile(Python))
+			line("pyenv", filepath.Join(dir, "version"), rcFileParser(Python))
 		}
 		if dir := p.configHome("uv"); dir != "" {
-			line("uv", filepath.Join(dir, ".python-version"), rcFile(Python))
+			line("uv", filepath.Join(dir, ".python-version"), rcFileParser(Python))
 		}
 	case Ruby:
 		if dir := rbenvRoot(p); dir != "" {
-			line("rbenv", filepath.Join(dir, "version"), rcFile(Ruby))
+			line("rbenv", filepath.Join(dir, "version"), rcFileParser(Ruby))
 		}
 	case Go:
 		if dir := goenvRoot(p); dir != "" {
-			line("goenv", filepath.Join(dir, "version"), rcFile(Go))
+			line("goenv", filepath.Join(dir, "version"), rcFileParser(Go))
 		}
 	case Rust:
 		if s := p.rustupSettings(); s.Default != "" {
-			add("rustup", s.path, rawDeclaration{want: withoutHost(cut(s.Default))})
+			add("rustup", s.path, rawDeclaration{want: trimHostTriple(truncateWant(s.Default))})
 		}
 	case Java:
 		if dir := sdkmanDir(p); p.isPresent(dir) {
@@ -192,15 +192,15 @@ func (p *Prober) global(runtime string) []Declaration {
 			}
 		}
 	}
-	if shim := p.runs(runtime).shim; shim != "" {
+	if shim := p.shellVersion(runtime).shim; shim != "" {
 		all = slices.DeleteFunc(all, func(d Declaration) bool { return d.manager != shim })
 	}
 	return all
 }
 
-// nodeAt returns the version of node whose directory is dir: the version is a part of the path, …/v20.1.0 in nvm and
+// nodeVersionOfPath returns the version of node whose directory is dir: the version is a part of the path, …/v20.1.0 in nvm and
 // …/v20.1.0/installation in fnm. It returns "" if the path contains no version.
-func nodeAt(dir string) string {
+func nodeVersionOfPath(dir string) string {
 	if filepath.Base(dir) == "installation" {
 		dir = filepath.Dir(dir)
 	}
@@ -218,13 +218,13 @@ type globalDeclaration struct {
 
 // miseGlobals returns the declarations in the user's files of mise and asdf, and in the system's files of mise.
 func (p *Prober) miseGlobals() []globalDeclaration {
-	if p.readGlobal {
-		return p.globals
+	if p.hasReadGlobals {
+		return p.cachedGlobals
 	}
-	p.readGlobal = true
+	p.hasReadGlobals = true
 	for _, f := range p.miseGlobalFiles() {
 		for _, one := range p.miseTools(f) {
-			p.globals = append(p.globals, globalDeclaration{one, "mise", f.path})
+			p.cachedGlobals = append(p.cachedGlobals, globalDeclaration{one, "mise", f.path})
 		}
 	}
 	logical, _ := p.dirChains()
@@ -235,17 +235,17 @@ func (p *Prober) miseGlobals() []globalDeclaration {
 				if !p.isPresent(p.asdfInstalls()) {
 					manager = "mise"
 				}
-				p.globals = append(p.globals, globalDeclaration{one, manager, path})
+				p.cachedGlobals = append(p.cachedGlobals, globalDeclaration{one, manager, path})
 			}
 		}
 	}
-	return p.globals
+	return p.cachedGlobals
 }
 
-// current returns the version that omg's own symlink selects, as a declaration. The symlink leads to a version in the same
+// currentDeclaration returns the version that omg's own symlink selects, as a declaration. The symlink leads to a version in the same
 // directory, which omg manages, or to the directory of a version that another manager has installed.
-func (p *Prober) current(runtime string) []Declaration {
-	root := omgVersions(p)
+func (p *Prober) currentDeclaration(runtime string) []Declaration {
+	root := omgVersionsDir(p)
 	if !p.isPresent(root) {
 		return nil
 	}
@@ -258,13 +258,13 @@ func (p *Prober) current(runtime string) []Declaration {
 	if name == "installation" { // fnm installs a version in VERSION/installation
 		name = filepath.Base(filepath.Dir(target))
 	}
-	d := rawDeclaration{runtime: runtime, want: bareRequest(runtime, name)}.declaration(Current, path)
+	d := rawDeclaration{runtime: runtime, want: bareRequest(runtime, name)}.toDeclaration(ScopeCurrent, path)
 	for _, i := range p.Installed(runtime) {
 		if i.Path == target || i.Path == filepath.Join(root, runtime, target) {
-			d.found, d.Want = &i, i.Version
+			d.dirInstallation, d.Want = &i, i.Version
 			break
 		}
 	}
-	d.exact = d.found == nil
+	d.dirWithoutRuntime = d.dirInstallation == nil
 	return []Declaration{d}
 }

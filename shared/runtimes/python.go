@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// implementationOf returns the Python implementation for one of uv's names or abbreviations; "" means CPython.
-func implementationOf(name string) (implementation string, known bool) {
+// pythonImplementation returns the Python implementation for one of uv's names or abbreviations; "" means CPython.
+func pythonImplementation(name string) (implementation string, known bool) {
 	switch name {
 	case "python", "cpython", "cp":
 		return "", true
@@ -21,20 +21,20 @@ func implementationOf(name string) (implementation string, known bool) {
 	return "", false
 }
 
-func isImplementation(want string) bool {
-	implementation, _ := implementationOf(want)
+func isPythonImplementation(want string) bool {
+	implementation, _ := pythonImplementation(want)
 	return want != "" && implementation == want
 }
 
-// pythonRequest converts a version in uv's notation to a plain version: cpython@3.12 and cp312 become 3.12, and
+// normalizePythonRequest converts a version in uv's notation to a plain version: cpython@3.12 and cp312 become 3.12, and
 // pypy-3.10.14-linux-x86_64-gnu becomes pypy-3.10.14. Any other text is returned unchanged.
-func pythonRequest(want string) string {
+func normalizePythonRequest(want string) string {
 	i := 0
 	for i < len(want) && isLetter(want[i]) {
 		i++
 	}
 	name, rest := strings.ToLower(want[:i]), strings.TrimLeft(want[i:], "@-")
-	implementation, known := implementationOf(name)
+	implementation, known := pythonImplementation(name)
 	switch {
 	case !known:
 		rest, implementation = want, ""
@@ -50,7 +50,7 @@ func pythonRequest(want string) string {
 		return rest
 	case !isDigit(rest[0]):
 		return want
-	case len(name) == 2 && len(rest) > 1 && digits(rest) == len(strings.TrimRight(rest, "td")): // cp313t
+	case len(name) == 2 && len(rest) > 1 && countDigits(rest) == len(strings.TrimRight(rest, "td")): // cp313t
 		rest = rest[:1] + "." + rest[1:]
 	}
 	// VERSION-OS-ARCHITECTURE-LIBC
@@ -87,20 +87,20 @@ func pythonVariant(text string) (without, variant string) {
 	return text, ""
 }
 
-// activated returns the Python environment that the shell has activated, as a declaration. If a virtual environment and
+// activatedPython returns the Python environment that the shell has activated, as a declaration. If a virtual environment and
 // an environment of conda are both active, the one that comes first in PATH is returned.
-func (p *Prober) activated() (Declaration, bool) {
-	virtual, conda := p.variable("VIRTUAL_ENV"), p.variable("CONDA_PREFIX")
+func (p *Prober) activatedPython() (Declaration, bool) {
+	virtual, conda := p.envPath("VIRTUAL_ENV"), p.envPath("CONDA_PREFIX")
 	first := func(dir string) int {
-		at := slices.IndexFunc(p.path(), func(in pathEntry) bool { return in.name == "bin" && in.above == dir })
+		at := slices.IndexFunc(p.pathDirs(), func(in pathEntry) bool { return in.name == "bin" && in.above == dir })
 		if at < 0 {
-			return len(p.path())
+			return len(p.pathDirs())
 		}
 		return at
 	}
 	in := func(variable, want string, i *Installation) (Declaration, bool) {
-		d := rawDeclaration{runtime: Python, want: want, fixed: true}.declaration(Environment, "$"+variable)
-		d.found, d.exact = i, i == nil
+		d := rawDeclaration{runtime: Python, want: want, kindIsSet: true}.toDeclaration(ScopeEnvironment, "$"+variable)
+		d.dirInstallation, d.dirWithoutRuntime = i, i == nil
 		return d, true
 	}
 	if virtual == "" || conda != "" && first(conda) < first(virtual) {
@@ -159,7 +159,7 @@ func (p *Prober) virtualEnv(dir string) (Installation, bool) {
 	}
 	i := Installation{Runtime: Python, Version: v, Manager: "venv", Path: dir}
 	if target := p.followed(filepath.Join(dir, "bin/python")); target != "" {
-		now, known := p.interpreter(target)
+		now, known := p.interpreterInstallation(target)
 		switch {
 		case known:
 			i.Version = now.Version
@@ -184,27 +184,27 @@ func (p *Prober) followed(path string) string {
 		}
 		path, at = target, target
 		if p.isSystemBin(filepath.Dir(path)) {
-			break // the method interpreter recognizes a program of pacman's packages by this path
+			break // the method interpreterInstallation recognizes a program of pacman's packages by this path
 		}
 	}
 	return at
 }
 
-// interpreter returns the Python that the program at path belongs to: an installed version, or the system's Python.
-func (p *Prober) interpreter(path string) (Installation, bool) {
+// interpreterInstallation returns the Python that the program at path belongs to: an installed version, or the system's Python.
+func (p *Prober) interpreterInstallation(path string) (Installation, bool) {
 	path = filepath.Clean(path)
-	if i, ok := p.containing(Python, path); ok {
+	if i, ok := p.installationContaining(Python, path); ok {
 		return i, true
 	}
-	if real := resolved(filepath.Dir(path)); real != "" && real != filepath.Dir(path) {
-		if i, ok := p.containing(Python, real); ok {
+	if real := resolvePath(filepath.Dir(path)); real != "" && real != filepath.Dir(path) {
+		if i, ok := p.installationContaining(Python, real); ok {
 			return i, true
 		}
 	}
 	if !p.isSystemBin(filepath.Dir(path)) {
 		return Installation{}, false
 	}
-	system, ok := p.systemInstalled(Python)
+	system, ok := p.systemInstallation(Python)
 	minor := strings.TrimPrefix(filepath.Base(path), "python")
 	if minor == "" || minor == "3" || ok && strings.HasPrefix(system.Version+".", minor+".") {
 		return system, ok

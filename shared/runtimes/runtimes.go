@@ -4,7 +4,7 @@
 // The package only reads files: it starts no program, uses no network, and writes nothing, except that Use replaces one
 // symlink. Three things are limited: the number of entries of a directory, the size of a file, and the number of
 // directories that are searched upwards. Only regular files are opened, so that opening a file never blocks. Anyone may
-// have written the files, so text that is shown to people has to go through Shown.
+// have written the files, so text that is shown to people has to go through Sanitize.
 //
 // # Precedence
 //
@@ -65,15 +65,15 @@ type Env struct {
 	// Dir is the absolute path of the working directory. If Dir is "", declarations in directories and in the
 	// environment are ignored, and so is PATH: the result is what a new shell would run outside of all projects.
 	Dir string
-	// Real is Dir with its links resolved; if Real is "", Dir is resolved when needed.
-	Real string
-	// Bar means that Getenv returns the environment of a status bar, of tmux's server or of another program whose
+	// RealDir is Dir with its links resolved; if RealDir is "", Dir is resolved when needed.
+	RealDir string
+	// OutsideShell means that Getenv returns the environment of a status bar, of tmux's server or of another program whose
 	// variables are not those of the user's shell: the declarations in the environment and PATH are ignored.
-	Bar bool
+	OutsideShell bool
 	// Data is omg's data directory, which contains versions/<runtime>/current.
 	Data string
-	// System maps runtimes to the versions of the system's packages; if nil, the versions are read from DBPath.
-	System map[string]string
+	// SystemVersions maps runtimes to the versions of the system's packages; if nil, the versions are read from DBPath.
+	SystemVersions map[string]string
 	// DBPath is pacman's database directory; "" means /var/lib/pacman.
 	DBPath string
 	// Root is put before the paths of the system, such as /usr/lib/jvm, /usr/local/go, /etc/mise and /var/lib/pacman.
@@ -91,12 +91,12 @@ type Env struct {
 type DeclarationKind uint8
 
 const (
-	// Pin means that the declaration allows exactly one version.
-	Pin DeclarationKind = iota
-	// Range means that the declaration allows several versions: 20, ^18, lts/*, stable.
-	Range
-	// Floor means that the declaration allows a minimum version and all later versions.
-	Floor
+	// KindPin means that the declaration allows exactly one version.
+	KindPin DeclarationKind = iota
+	// KindRange means that the declaration allows several versions: 20, ^18, lts/*, stable.
+	KindRange
+	// KindFloor means that the declaration allows a minimum version and all later versions.
+	KindFloor
 )
 
 func (k DeclarationKind) String() string { return [...]string{"pin", "range", "floor"}[k] }
@@ -105,14 +105,14 @@ func (k DeclarationKind) String() string { return [...]string{"pin", "range", "f
 type Scope uint8
 
 const (
-	// Environment declarations apply to one shell.
-	Environment Scope = iota
-	// Directory declarations apply to a directory and all directories below it.
-	Directory
-	// Global declarations apply to the user: they are in a manager's global file.
-	Global
-	// Current is the scope of omg's own symlink, which is named current.
-	Current
+	// ScopeEnvironment declarations apply to one shell.
+	ScopeEnvironment Scope = iota
+	// ScopeDirectory declarations apply to a directory and all directories below it.
+	ScopeDirectory
+	// ScopeGlobal declarations apply to the user: they are in a manager's global file.
+	ScopeGlobal
+	// ScopeCurrent is the scope of omg's own symlink, which is named current.
+	ScopeCurrent
 )
 
 func (s Scope) String() string {
@@ -121,19 +121,19 @@ func (s Scope) String() string {
 
 // Declaration is a version that a file or variable declares for one runtime.
 type Declaration struct {
-	Runtime string
-	Want    string   // the version as written in Source, at most 256 arbitrary bytes
-	Also    []string // versions to try in this order if Want is not installed
-	Kind    DeclarationKind
-	Scope   Scope
-	Source  string // the path of the file, or $ and the name of the variable
+	Runtime      string
+	Want         string   // the version as written in Source, at most 256 arbitrary bytes
+	Alternatives []string // versions to try in this order if Want is not installed
+	Kind         DeclarationKind
+	Scope        Scope
+	Source       string // the path of the file, or $ and the name of the variable
 
-	demands bool          // the declaration is only a requirement: it chooses no version
-	found   *Installation // the runtime in the directory that is declared; nil if a version is declared, not a directory
-	exact   bool          // a directory is declared, not a version, and the directory contains no runtime
-	as      string        // the version that a lock file or an alias gives instead of Want; "" if neither does
-	unknown bool          // only the version manager can tell what Want means
-	manager string        // the manager to which the file Source belongs, if it is a global file; otherwise ""
+	isRequirement     bool          // the declaration is only a requirement: it chooses no version
+	dirInstallation   *Installation // the runtime in the directory that is declared; nil if a version is declared, not a directory
+	dirWithoutRuntime bool          // a directory is declared, not a version, and the directory contains no runtime
+	resolvedWant      string        // the version that a lock file or an alias gives instead of Want; "" if neither does
+	needsManager      bool          // only the version manager can tell what Want means
+	manager           string        // the manager to which the file Source belongs, if it is a global file; otherwise ""
 }
 
 // Installation is one installed version of a runtime. Version and Alias are Showable.
@@ -171,36 +171,36 @@ const maxNotes = 64
 // Prober finds the versions. It reads each file once and stores the result, so a new Prober is needed to see changes.
 // Only one goroutine may use a Prober.
 type Prober struct {
-	env   Env
-	wants []string // the requested runtimes
-	notes []Note
+	env      Env
+	runtimes []string // the requested runtimes
+	notes    []Note
 
-	remote func(fd int) bool // the function remoteFS; tests replace it
+	isRemoteFS func(fd int) bool // the function remoteFS; tests replace it
 
-	logical    *dirChain
-	physical   *dirChain
-	walked     bool
-	directory  map[string][]Declaration // the declarations in directories, by runtime; the nearest directory is first
-	shell      map[string][]Declaration // the declarations in the environment, by runtime
-	existing   map[string]bool          // the results of isPresent, by path
-	listings   map[string]listing       // by directory
-	homeList   listing                  // the listing of the home directory; nil until the directory is read
-	dirents    []byte                   // the buffer into which the method list reads
-	versions   map[string][]Installation
-	dirs       map[string]string   // the paths of directories that the method once has stored, by the name passed to once
-	managed    map[string][]string // the root directories of the managers that can install a runtime, by runtime
-	system     map[string]string
-	systems    map[string]maybeInstalled // by runtime
-	globals    []globalDeclaration
-	readGlobal bool
-	rustup     *rustupSettings
-	miseState  *mise
-	voltaAsked bool // whether the key volta was looked up in the nearest package.json
-	entries    []pathEntry
-	splitPath  bool
-	running    map[string]running // by runtime
-	goDemanded *goDemand
-	goTexts    map[string]map[string]string // the settings in the go command's files, by the file's path
+	logicalDirs            *dirChain
+	physicalDirs           *dirChain
+	walked                 bool
+	directoryDeclarations  map[string][]Declaration // the declarations in directories, by runtime; the nearest directory is first
+	shellDeclarations      map[string][]Declaration // the declarations in the environment, by runtime
+	existsByPath           map[string]bool          // the results of isPresent, by path
+	listings               map[string]listing       // by directory
+	homeListing            listing                  // the listing of the home directory; nil until the directory is read
+	dirents                []byte                   // the buffer into which the method readEntries reads
+	installationsByRuntime map[string][]Installation
+	dirByName              map[string]string   // the paths of directories that the method cachedDir has stored, by the name passed to cachedDir
+	managerRootsByRuntime  map[string][]string // the root directories of the managers that can install a runtime, by runtime
+	cachedSystemVersions   map[string]string
+	systemInstallations    map[string]maybeInstalled // by runtime
+	cachedGlobals          []globalDeclaration
+	hasReadGlobals         bool
+	cachedRustupSettings   *rustupSettings
+	cachedMise             *miseState
+	voltaChecked           bool // whether the key volta was looked up in the nearest package.json
+	pathEntries            []pathEntry
+	hasSplitPath           bool
+	shellVersions          map[string]shellVersion // by runtime
+	cachedGoRequirement    *goRequirement
+	goSettingsByPath       map[string]map[string]string // the settings in the go command's files, by the file's path
 }
 
 // maybeInstalled is an installed version, or no version if ok is false.
@@ -224,22 +224,22 @@ func New(env Env, names ...string) *Prober {
 		env.Top = env.Home
 	}
 	return &Prober{
-		env: env, wants: names, system: env.System, remote: remoteFS,
-		directory: map[string][]Declaration{},
-		dirs:      make(map[string]string, 32),
-		managed:   map[string][]string{},
-		systems:   map[string]maybeInstalled{},
-		goTexts:   map[string]map[string]string{},
-		shell:     map[string][]Declaration{},
-		existing:  make(map[string]bool, 32),
-		listings:  map[string]listing{},
-		versions:  map[string][]Installation{},
-		running:   map[string]running{},
+		env: env, runtimes: names, cachedSystemVersions: env.SystemVersions, isRemoteFS: remoteFS,
+		directoryDeclarations:  map[string][]Declaration{},
+		dirByName:              make(map[string]string, 32),
+		managerRootsByRuntime:  map[string][]string{},
+		systemInstallations:    map[string]maybeInstalled{},
+		goSettingsByPath:       map[string]map[string]string{},
+		shellDeclarations:      map[string][]Declaration{},
+		existsByPath:           make(map[string]bool, 32),
+		listings:               map[string]listing{},
+		installationsByRuntime: map[string][]Installation{},
+		shellVersions:          map[string]shellVersion{},
 	}
 }
 
 // Names returns the runtimes that the prober was made for.
-func (p *Prober) Names() []string { return slices.Clone(p.wants) }
+func (p *Prober) Names() []string { return slices.Clone(p.runtimes) }
 
 // Notes returns the files that have been skipped so far, such as broken and unreadable ones.
 func (p *Prober) Notes() []Note { return slices.Clone(p.notes) }
@@ -251,32 +251,32 @@ func (p *Prober) addNote(path, text string) {
 	}
 }
 
-// variable returns the value of an environment variable if it is an absolute path, otherwise "".
-func (p *Prober) variable(name string) string {
+// envPath returns the value of an environment variable if it is an absolute path, otherwise "".
+func (p *Prober) envPath(name string) string {
 	if v := p.env.Getenv(name); filepath.IsAbs(v) {
 		return filepath.Clean(v)
 	}
 	return ""
 }
 
-// base returns the directory in an environment variable. If the variable is not set, base returns a directory below the
+// envPathOrHome returns the directory in an environment variable. If the variable is not set, base returns a directory below the
 // home directory, or "" if the home directory is unknown.
-func (p *Prober) base(variable string, home ...string) string {
-	return p.once(variable, func() string {
-		if v := p.variable(variable); v != "" {
+func (p *Prober) envPathOrHome(variable string, home ...string) string {
+	return p.cachedDir(variable, func() string {
+		if v := p.envPath(variable); v != "" {
 			return v
 		}
 		return p.home(home...)
 	})
 }
 
-// once returns the directory that the function find returns. It calls find only at the first call for a name, and stores
+// cachedDir returns the directory that the function find returns. It calls find only at the first call for a name, and stores
 // the directory under the name for later calls.
-func (p *Prober) once(name string, find func() string) string {
-	dir, known := p.dirs[name]
+func (p *Prober) cachedDir(name string, find func() string) string {
+	dir, known := p.dirByName[name]
 	if !known {
 		dir = find()
-		p.dirs[name] = dir
+		p.dirByName[name] = dir
 	}
 	return dir
 }
@@ -290,7 +290,7 @@ func (p *Prober) home(below ...string) string {
 
 // dataHome returns a directory below $XDG_DATA_HOME or ~/.local/share.
 func (p *Prober) dataHome(name string) string {
-	if d := p.base("XDG_DATA_HOME", ".local", "share"); d != "" {
+	if d := p.envPathOrHome("XDG_DATA_HOME", ".local", "share"); d != "" {
 		return filepath.Join(d, name)
 	}
 	return ""
@@ -298,7 +298,7 @@ func (p *Prober) dataHome(name string) string {
 
 // configHome returns a directory below $XDG_CONFIG_HOME or ~/.config.
 func (p *Prober) configHome(name string) string {
-	if d := p.base("XDG_CONFIG_HOME", ".config"); d != "" {
+	if d := p.envPathOrHome("XDG_CONFIG_HOME", ".config"); d != "" {
 		return filepath.Join(d, name)
 	}
 	return ""

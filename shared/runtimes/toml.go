@@ -9,20 +9,20 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// maxNested limits how deep brackets in TOML may nest, as the parser is recursive.
-const maxNested = 100
+// maxTOMLDepth limits how deep brackets in TOML may nest, as the parser is recursive.
+const maxTOMLDepth = 100
 
-// table is a TOML table. A value is a string (strings and numbers, cut to maxWant), a bool, a table or an []any.
-type table = map[string]any
+// tomlTable is a TOML table. A value is a string (strings and numbers, cut to maxWantBytes), a bool, a table or an []any.
+type tomlTable = map[string]any
 
 // parseTOML parses a TOML file with the library's low-level parser: decoding by reflection would take ten times as
 // long, and a prompt waits for it.
-func parseTOML(text []byte) (table, error) {
+func parseTOML(text []byte) (tomlTable, error) {
 	depth := 0
 	for _, c := range text {
 		switch c {
 		case '[', '{':
-			if depth++; depth > maxNested {
+			if depth++; depth > maxTOMLDepth {
 				return nil, errors.New("TOML: nested too deeply")
 			}
 		case ']', '}':
@@ -31,7 +31,7 @@ func parseTOML(text []byte) (table, error) {
 	}
 	var p unstable.Parser
 	p.Reset(text)
-	root := table{}
+	root := tomlTable{}
 	at := root
 	var prefix []string
 	arrays := map[string]string{} // maps the key of an array of tables to a text that identifies the last table in the array
@@ -54,11 +54,11 @@ func parseTOML(text []byte) (table, error) {
 		case unstable.ArrayTable:
 			prefix = key
 			arrays[strings.Join(key, "\x00")] = "\x00\x00" + strconv.Itoa(n)
-			var parent table
+			var parent tomlTable
 			if parent, ok = subtable(root, key[:len(key)-1]); ok {
 				var all []any
 				if all, ok = parent[key[len(key)-1]].([]any); ok || parent[key[len(key)-1]] == nil {
-					at, ok = table{}, true
+					at, ok = tomlTable{}, true
 					parent[key[len(key)-1]] = append(all, at)
 				}
 			}
@@ -69,7 +69,7 @@ func parseTOML(text []byte) (table, error) {
 			}
 		case unstable.KeyValue:
 			if ok = once(append(prefix[:len(prefix):len(prefix)], key...)); ok {
-				ok = set(at, key, tomlValue(e.Value()))
+				ok = setTOML(at, key, tomlValue(e.Value()))
 			}
 		}
 		if !ok {
@@ -84,19 +84,19 @@ func parseTOML(text []byte) (table, error) {
 
 // subtable returns the table under a key and creates the table if necessary; false if the key has a value that is not a
 // table.
-func subtable(t table, key []string) (table, bool) {
+func subtable(t tomlTable, key []string) (tomlTable, bool) {
 	for _, name := range key {
 		switch v := t[name].(type) {
 		case nil:
-			inner := table{}
+			inner := tomlTable{}
 			t[name] = inner
 			t = inner
-		case table:
+		case tomlTable:
 			t = v
 		case []any: // if the key names an array of tables, take the last table in the array
-			last, ok := table(nil), len(v) > 0
+			last, ok := tomlTable(nil), len(v) > 0
 			if ok {
-				last, ok = v[len(v)-1].(table)
+				last, ok = v[len(v)-1].(tomlTable)
 			}
 			if !ok {
 				return nil, false
@@ -109,7 +109,7 @@ func subtable(t table, key []string) (table, bool) {
 	return t, true
 }
 
-func set(t table, key []string, value any) bool {
+func setTOML(t tomlTable, key []string, value any) bool {
 	t, ok := subtable(t, key[:len(key)-1])
 	if ok {
 		t[key[len(key)-1]] = value
@@ -128,15 +128,15 @@ func tomlValue(n *unstable.Node) any {
 		}
 		return all
 	case unstable.InlineTable:
-		t := table{}
+		t := tomlTable{}
 		for it := n.Children(); it.Next(); {
 			if key := tomlKey(it.Node().Key()); len(key) > 0 {
-				set(t, key, tomlValue(it.Node().Value()))
+				setTOML(t, key, tomlValue(it.Node().Value()))
 			}
 		}
 		return t
 	}
-	return cut(string(n.Data))
+	return truncateWant(string(n.Data))
 }
 
 func tomlKey(it unstable.Iterator) []string {
@@ -147,11 +147,11 @@ func tomlKey(it unstable.Iterator) []string {
 	return key
 }
 
-// lookup returns the value under a sequence of keys; nil if there is none.
-func lookup(t table, path ...string) any {
+// lookupTOML returns the value under a sequence of keys; nil if there is none.
+func lookupTOML(t tomlTable, path ...string) any {
 	var v any = t
 	for _, name := range path {
-		inner, ok := v.(table)
+		inner, ok := v.(tomlTable)
 		if !ok {
 			return nil
 		}
@@ -160,21 +160,21 @@ func lookup(t table, path ...string) any {
 	return v
 }
 
-// text returns a value if it is a string, otherwise "".
-func text(v any) string {
+// tomlString returns a value if it is a string, otherwise "".
+func tomlString(v any) string {
 	s, _ := v.(string)
 	return s
 }
 
-// list returns the strings in an array; for a single string, it returns a slice of this string.
-func list(v any) []string {
+// tomlStrings returns the strings in an array; for a single string, it returns a slice of this string.
+func tomlStrings(v any) []string {
 	switch v := v.(type) {
 	case string:
 		return []string{v}
 	case []any:
 		all := []string{}
 		for _, one := range v {
-			if s := text(one); s != "" {
+			if s := tomlString(one); s != "" {
 				all = append(all, s)
 			}
 		}

@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// maxShown limits the length of text that Showable accepts.
-const maxShown = 64
+// maxShowableBytes limits the length of text that Showable accepts.
+const maxShowableBytes = 64
 
 // Showable reports whether a version or a name can be printed anywhere: it matches
 // ^[0-9A-Za-z][0-9A-Za-z.+_~:@/-]{0,63}$. Any other text from a repository could be a command for a shell, a bar or a
 // terminal.
 func Showable(s string) bool {
-	if s == "" || len(s) > maxShown || !alphanumeric(s[0]) {
+	if s == "" || len(s) > maxShowableBytes || !alphanumeric(s[0]) {
 		return false
 	}
 	for i := 1; i < len(s); i++ {
@@ -24,8 +24,8 @@ func Showable(s string) bool {
 	return true
 }
 
-// Shown returns a version or a name if it is Showable, otherwise "?".
-func Shown(s string) string {
+// Sanitize returns a version or a name if it is Showable, otherwise "?".
+func Sanitize(s string) string {
 	if Showable(s) {
 		return s
 	}
@@ -45,8 +45,8 @@ type version struct {
 	variant string
 }
 
-// maxNums limits how many numbers of a version are compared.
-const maxNums = 6
+// maxVersionNumbers limits how many numbers of a version are compared.
+const maxVersionNumbers = 6
 
 func parseVersion(runtime, s string) version {
 	i := 0
@@ -55,7 +55,7 @@ func parseVersion(runtime, s string) version {
 	}
 	v := version{vendor: strings.ToLower(strings.TrimRight(s[:i], "-_@"))}
 	s = s[i:]
-	for len(v.nums) < maxNums && s != "" && isDigit(s[0]) {
+	for len(v.nums) < maxVersionNumbers && s != "" && isDigit(s[0]) {
 		j := 1
 		for j < len(s) && isDigit(s[j]) {
 			j++
@@ -85,9 +85,9 @@ func parseVersion(runtime, s string) version {
 	return v
 }
 
-// prerelease reports whether a version is a pre-release: 3.14.0rc1, 22.0.0-nightly. A suffix for a vendor of Java, as
+// isPrerelease reports whether a version is a pre-release: 3.14.0rc1, 22.0.0-nightly. A suffix for a vendor of Java, as
 // in 21.0.1-tem, does not make a version a pre-release.
-func (v version) prerelease(runtime string) bool {
+func (v version) isPrerelease(runtime string) bool {
 	if runtime == Java {
 		return strings.Contains(v.rest, "-ea")
 	}
@@ -121,7 +121,7 @@ func compareVersions(runtime, a, b string) int {
 	if c := compareNums(v.nums, w.nums); c != 0 {
 		return c
 	}
-	if x, y := v.prerelease(runtime), w.prerelease(runtime); x != y {
+	if x, y := v.isPrerelease(runtime), w.isPrerelease(runtime); x != y {
 		if x {
 			return -1
 		}
@@ -134,7 +134,7 @@ func compareVersions(runtime, a, b string) int {
 // value: rc2 < rc10.
 func compareRest(a, b string) int {
 	for a != "" && b != "" {
-		i, j := digits(a), digits(b)
+		i, j := countDigits(a), countDigits(b)
 		if i > 0 && j > 0 {
 			x, y := strings.TrimLeft(a[:i], "0"), strings.TrimLeft(b[:j], "0")
 			if c := cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y)); c != 0 {
@@ -151,7 +151,7 @@ func compareRest(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-func digits(s string) int {
+func countDigits(s string) int {
 	i := 0
 	for i < len(s) && isDigit(s[i]) {
 		i++
@@ -186,12 +186,12 @@ func (v version) hasPrefix(runtime string, prefix version) bool {
 
 // interval is the range of versions from lo (included) to hi (excluded).
 type interval struct {
-	lo, hi []uint64
-	open   bool // the interval has no upper end
+	lo, hi    []uint64
+	unbounded bool // the interval has no upper end
 }
 
 func (i interval) holds(nums []uint64) bool {
-	return compareNums(nums, i.lo) >= 0 && (i.open || compareNums(nums, i.hi) < 0)
+	return compareNums(nums, i.lo) >= 0 && (i.unbounded || compareNums(nums, i.hi) < 0)
 }
 
 // maxIntervals limits the alternatives of a range.
@@ -211,7 +211,7 @@ func parseRange(s string) (alternatives []interval, ok bool) {
 }
 
 func parseComparators(s string) (interval, bool) {
-	all := interval{open: true}
+	all := interval{unbounded: true}
 	if lo, hi, found := strings.Cut(s, " - "); found {
 		s = ">=" + strings.TrimSpace(lo) + " <=" + strings.TrimSpace(hi)
 	}
@@ -228,7 +228,7 @@ func parseComparators(s string) (interval, bool) {
 		if !ok {
 			return interval{}, false
 		}
-		one, ok := comparator(op, nums)
+		one, ok := comparatorInterval(op, nums)
 		if !ok {
 			return interval{}, false
 		}
@@ -242,8 +242,8 @@ func (i interval) intersect(j interval) interval {
 	if compareNums(j.lo, i.lo) > 0 {
 		i.lo = j.lo
 	}
-	if !j.open && (i.open || compareNums(j.hi, i.hi) < 0) {
-		i.hi, i.open = j.hi, false
+	if !j.unbounded && (i.unbounded || compareNums(j.hi, i.hi) < 0) {
+		i.hi, i.unbounded = j.hi, false
 	}
 	return i
 }
@@ -263,7 +263,7 @@ func parsePartial(s string) ([]uint64, bool) {
 			break
 		}
 		n, err := strconv.ParseUint(part, 10, 32)
-		if err != nil || len(nums) == maxNums {
+		if err != nil || len(nums) == maxVersionNumbers {
 			return nil, false
 		}
 		nums = append(nums, n)
@@ -271,48 +271,48 @@ func parsePartial(s string) ([]uint64, bool) {
 	return nums, true
 }
 
-// next returns the first version after all versions that begin with the numbers nums[:keep].
-func next(nums []uint64, keep int) []uint64 {
+// nextVersion returns the first version after all versions that begin with the numbers nums[:keep].
+func nextVersion(nums []uint64, keep int) []uint64 {
 	up := append([]uint64(nil), nums[:keep]...)
 	up[keep-1]++
 	return up
 }
 
-func comparator(op string, nums []uint64) (interval, bool) {
+func comparatorInterval(op string, nums []uint64) (interval, bool) {
 	n := len(nums)
 	if n == 0 { // *
-		return interval{open: true}, op != "!=" && op != "<" && op != ">"
+		return interval{unbounded: true}, op != "!=" && op != "<" && op != ">"
 	}
 	switch op {
 	case "", "=", "==", "===":
 		if n >= 3 {
-			return interval{lo: nums, hi: next(append(nums, 0), n+1)}, true
+			return interval{lo: nums, hi: nextVersion(append(nums, 0), n+1)}, true
 		}
-		return interval{lo: nums, hi: next(nums, n)}, true
+		return interval{lo: nums, hi: nextVersion(nums, n)}, true
 	case ">=":
-		return interval{lo: nums, open: true}, true
+		return interval{lo: nums, unbounded: true}, true
 	case ">":
 		if n >= 3 {
-			return interval{lo: next(append(nums, 0), n+1), open: true}, true
+			return interval{lo: nextVersion(append(nums, 0), n+1), unbounded: true}, true
 		}
-		return interval{lo: next(nums, n), open: true}, true
+		return interval{lo: nextVersion(nums, n), unbounded: true}, true
 	case "<":
 		return interval{hi: nums}, true
 	case "<=":
 		if n >= 3 {
-			return interval{hi: next(append(nums, 0), n+1)}, true
+			return interval{hi: nextVersion(append(nums, 0), n+1)}, true
 		}
-		return interval{hi: next(nums, n)}, true
+		return interval{hi: nextVersion(nums, n)}, true
 	case "~":
-		return interval{lo: nums, hi: next(nums, min(n, 2))}, true
+		return interval{lo: nums, hi: nextVersion(nums, min(n, 2))}, true
 	case "~=": // Python's ~=3.12 means >=3.12 and <4, and ~=3.12.1 means >=3.12.1 and <3.13
-		return interval{lo: nums, hi: next(nums, max(1, n-1))}, true
+		return interval{lo: nums, hi: nextVersion(nums, max(1, n-1))}, true
 	case "^":
 		keep := 1 // the first number that is not 0 must not change: ^1.2 means >=1.2 and <2, and ^0.2 means >=0.2 and <0.3
 		for keep < n && nums[keep-1] == 0 {
 			keep++
 		}
-		return interval{lo: nums, hi: next(nums, keep)}, true
+		return interval{lo: nums, hi: nextVersion(nums, keep)}, true
 	}
 	return interval{}, false
 }

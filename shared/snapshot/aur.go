@@ -17,8 +17,8 @@ type AURResult struct {
 	Source wire.Source
 }
 
-// emptyAUR returns an index of the AUR without packages.
-var emptyAUR = sync.OnceValues(func() (*pkgindex.File, error) {
+// emptyAURIndex returns an index of the AUR without packages.
+var emptyAURIndex = sync.OnceValues(func() (*pkgindex.File, error) {
 	b := pkgindex.NewBuilder("none", 0)
 	b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
 	data, err := b.Bytes()
@@ -29,33 +29,33 @@ var emptyAUR = sync.OnceValues(func() (*pkgindex.File, error) {
 })
 
 // HasAUR reports whether the snapshot has an index of the AUR.
-func (s *Snapshot) HasAUR() bool { return s.in.AUR != nil && s.in.AUR.Index != nil }
+func (s *Snapshot) HasAUR() bool { return s.inputs.AUR != nil && s.inputs.AUR.Index != nil }
 
-// NeedsAUR reports whether the AUR must be queried for a search that includes the AUR: because the request is Live, or
+// NeedsAURQuery reports whether the AUR must be queried for a search that includes the AUR: because the request is Live, or
 // because the snapshot has no index of the AUR.
-func (s *Snapshot) NeedsAUR(r *wire.SearchRequest) bool {
+func (s *Snapshot) NeedsAURQuery(r *wire.SearchRequest) bool {
 	if r.NoAUR || !r.Live && s.HasAUR() {
 		return false
 	}
-	asked, _ := SplitRepositories(r)
-	return r.OnlyAUR || len(asked) == 0 || s.namesAUR() && slices.Contains(asked, wire.SourceAUR)
+	asked, _ := SplitReposFromWords(r)
+	return r.OnlyAUR || len(asked) == 0 || s.isAURNameFree() && slices.Contains(asked, wire.SourceAUR)
 }
 
-// namesAUR reports whether a user who types aur as the name of a repository means the AUR. This is false if a configured
+// isAURNameFree reports whether a user who types aur as the name of a repository means the AUR. This is false if a configured
 // repository is called aur.
-func (s *Snapshot) namesAUR() bool {
-	return !slices.ContainsFunc(s.in.Repositories, func(src IndexedSource) bool { return src.Name == wire.SourceAUR })
+func (s *Snapshot) isAURNameFree() bool {
+	return !slices.ContainsFunc(s.inputs.Repositories, func(src IndexedSource) bool { return src.Name == wire.SourceAUR })
 }
 
 // WithoutAUR returns a copy of the snapshot without the AUR: no package is from the AUR, and results do not list the AUR as
 // a source. A request may still name the source aur.
 func (s *Snapshot) WithoutAUR() (*Snapshot, error) {
-	none, err := emptyAUR()
+	none, err := emptyAURIndex()
 	if err != nil {
 		return nil, err
 	}
-	next, err := s.withAUR(none)
-	next.in.AUR.Source = wire.Source{}
+	next, err := s.withAURIndex(none)
+	next.inputs.AUR.Source = wire.Source{}
 	return next, err
 }
 
@@ -64,7 +64,7 @@ func (s *Snapshot) WithoutAUR() (*Snapshot, error) {
 // stale. If the query failed and the snapshot has no index of the AUR, the returned snapshot is nil.
 func (s *Snapshot) WithAUR(r AURResult) (*Snapshot, wire.Source, error) {
 	if r.Packages != nil {
-		next, err := s.withAUR(r.Packages)
+		next, err := s.withAURIndex(r.Packages)
 		return next, r.Source, err
 	}
 	if !s.HasAUR() {
@@ -72,38 +72,38 @@ func (s *Snapshot) WithAUR(r AURResult) (*Snapshot, wire.Source, error) {
 	}
 	source := r.Source
 	source.State = wire.SourceStale
-	source.AsOf, source.Changed = s.in.AUR.AsOf, s.in.AUR.Changed
+	source.AsOf, source.ChangedAt = s.inputs.AUR.AsOf, s.inputs.AUR.ChangedAt
 	return s, source, nil
 }
 
-func (s *Snapshot) withAUR(f *pkgindex.File) (*Snapshot, error) {
+func (s *Snapshot) withAURIndex(f *pkgindex.File) (*Snapshot, error) {
 	next := *s
 	var err error
-	next.in.AUR = &IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK}, Index: f}
-	next.set, err = s.set.WithAUR(f, func(name string) bool { return s.installed(name) != "" })
+	next.inputs.AUR = &IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK}, Index: f}
+	next.searchSet, err = s.searchSet.WithAUR(f, func(name string) bool { return s.installedVersion(name) != "" })
 	return &next, err
 }
 
-// InAUR returns the package's name from a requested name, "name" or "repository/name", and reports whether the AUR may have
+// ParseAURTarget returns the package's name from a requested name, "name" or "repository/name", and reports whether the AUR may have
 // the package: the repository must be omitted or be the AUR.
-func (s *Snapshot) InAUR(target string) (name string, ok bool) {
+func (s *Snapshot) ParseAURTarget(target string) (name string, ok bool) {
 	repo, name, ok := strings.Cut(target, "/")
 	if !ok {
 		return target, true
 	}
-	return name, repo == wire.SourceAUR && s.namesAUR()
+	return name, repo == wire.SourceAUR && s.isAURNameFree()
 }
 
 // LookupAUR returns a hit for the AUR's package with this name. If the AUR's data does not contain the package, it
 // returns no hit.
 func (s *Snapshot) LookupAUR(name string) ([]pkgindex.Hit, error) {
-	return s.set.LookupAUR(name)
+	return s.searchSet.LookupAUR(name)
 }
 
-// aurUnknown returns the error for a request that needs data of the AUR while the snapshot has none.
-func (s *Snapshot) aurUnknown() error {
-	if s.in.AUR == nil {
+// noAURDataError returns the error for a request that needs data of the AUR while the snapshot has none.
+func (s *Snapshot) noAURDataError() error {
+	if s.inputs.AUR == nil {
 		return wire.Errorf(wire.CodeNetwork, "no data of the AUR: it is disabled (aur.enabled) and has no index")
 	}
-	return wire.Errorf(wire.CodeNetwork, "no data of the AUR: %s", s.in.AUR.Why)
+	return wire.Errorf(wire.CodeNetwork, "no data of the AUR: %s", s.inputs.AUR.Why)
 }

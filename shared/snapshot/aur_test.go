@@ -39,21 +39,21 @@ func TestNeedsAUR(t *testing.T) {
 		"both":             {&wire.SearchRequest{Words: []string{"a"}, Repos: []string{"core", "aur"}}, false, true},
 		"another, by word": {query("a", "repo:core"), false, false},
 	} {
-		require.Equal(t, c.known, known.NeedsAUR(c.request), name)
-		require.Equal(t, c.elsewise, unknown.NeedsAUR(c.request), name)
-		require.Equal(t, c.elsewise, none.NeedsAUR(c.request), name)
+		require.Equal(t, c.known, known.NeedsAURQuery(c.request), name)
+		require.Equal(t, c.elsewise, unknown.NeedsAURQuery(c.request), name)
+		require.Equal(t, c.elsewise, none.NeedsAURQuery(c.request), name)
 	}
 }
 
 func TestInAUR(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "a", "1-1")}})
 	for target, want := range map[string]string{"yay": "yay", "aur/yay": "yay", "aur/a/b": "a/b", "": ""} {
-		name, ok := s.InAUR(target)
+		name, ok := s.ParseAURTarget(target)
 		require.True(t, ok, target)
 		require.Equal(t, want, name)
 	}
 	for _, target := range []string{"core/yay", "/yay", "AUR/yay"} {
-		_, ok := s.InAUR(target)
+		_, ok := s.ParseAURTarget(target)
 		require.False(t, ok, target)
 	}
 }
@@ -68,17 +68,17 @@ func TestRepositoryNamedAUR(t *testing.T) {
 		"the AUR is off": {Repositories: []IndexedSource{own}, AUR: lostAUR(wire.SourceMissing, "not downloaded yet")},
 	} {
 		s := build(t, in)
-		_, inAUR := s.InAUR("aur/yay")
+		_, inAUR := s.ParseAURTarget("aur/yay")
 		require.False(t, inAUR, name)
 		f, err := s.Info(&wire.InfoRequest{Names: []string{"aur/yay"}})
 		require.NoError(t, err, name)
 		require.Len(t, f.Hits, 1, name)
-		require.Equal(t, pkgindex.KindRepo, s.set.Kind(f.Hits[0]), name)
+		require.Equal(t, pkgindex.KindRepo, s.searchSet.SourceKindOf(f.Hits[0]), name)
 		f, err = s.Search(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}})
 		require.NoError(t, err, name)
 		require.Len(t, f.Hits, 1, name)
-		require.Equal(t, pkgindex.KindRepo, s.set.Kind(f.Hits[0]), name)
-		require.False(t, s.NeedsAUR(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}}), name)
+		require.Equal(t, pkgindex.KindRepo, s.searchSet.SourceKindOf(f.Hits[0]), name)
+		require.False(t, s.NeedsAURQuery(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}}), name)
 		f, err = s.Search(&wire.SearchRequest{Words: []string{"yay"}, OnlyAUR: true, Repos: []string{"aur"}})
 		if name != "both" {
 			require.Equal(t, wire.CodeNetwork, wire.CodeOf(err), name)
@@ -86,7 +86,7 @@ func TestRepositoryNamedAUR(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.Len(t, f.Hits, 1)
-		require.Equal(t, pkgindex.KindAUR, s.set.Kind(f.Hits[0]))
+		require.Equal(t, pkgindex.KindAUR, s.searchSet.SourceKindOf(f.Hits[0]))
 	}
 	lost := build(t, Inputs{Repositories: []IndexedSource{{Source: wire.Source{Name: "aur", Kind: wire.KindRepository, State: wire.SourceFailed}}}, AUR: aur(t, "yay", "13-1")})
 	_, err := lost.Search(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}})
@@ -119,7 +119,7 @@ func TestWithAUR(t *testing.T) {
 	})
 	reply := AURResult{
 		Packages: index(t, pkgindex.KindAUR, wire.SourceAUR, packages("yay", "2-1", "yay-git", "1-1", "yay-theme", "1-1")...),
-		Source:   wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, Changed: checked + 9},
+		Source:   wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, ChangedAt: checked + 9},
 	}
 	both, source, err := s.WithAUR(reply)
 	require.NoError(t, err)
@@ -129,7 +129,7 @@ func TestWithAUR(t *testing.T) {
 	require.NoError(t, err)
 	for _, p := range found(t, both, f, false) {
 		require.Equal(t, p.Name == "yay-theme", p.Shadowed, p.Name)
-		require.Equal(t, p.Name == "yay-git", p.Installed != "", p.Name)
+		require.Equal(t, p.Name == "yay-git", p.InstalledVersion != "", p.Name)
 	}
 	hits, err := both.LookupAUR("yay")
 	require.NoError(t, err)
@@ -150,7 +150,7 @@ func TestWithAUR_Fails(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"aur/yay"}, search(t, both, query("yay")))
 	require.Equal(t, wire.Source{
-		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: checked - 60, Changed: checked,
+		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: checked - 60, ChangedAt: checked,
 	}, source)
 
 	for _, a := range []*IndexedSource{nil, lostAUR(wire.SourceMissing, "not yet")} {

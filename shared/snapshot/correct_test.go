@@ -23,11 +23,11 @@ func uncorrected(t testing.TB) Inputs {
 }
 
 // corrected returns a correction for the inputs of uncorrected: a result of libalpm that differs from omg's result.
-func corrected(repositories bool) *Correction {
-	return &Correction{Repositories: repositories, Packages: []CorrectedPackage{
-		{Name: "a", Version: "1-1", Reason: pacmandb.ReasonDepend, Need: NeedOptional, Repo: "core", Offered: "3-1", Order: 1, Ignored: true},
-		{Name: "b", Version: "2-1", Reason: pacmandb.ReasonDepend, Need: NeedNone},
-		{Name: "e", Version: "5-1", Reason: pacmandb.ReasonExplicit, Need: NeedNone, Repo: "extra", Offered: "4-1", Order: -1},
+func corrected(repositories bool) *LibalpmResult {
+	return &LibalpmResult{AllRepositoriesRead: repositories, Packages: []LibalpmPackage{
+		{Name: "a", Version: "1-1", InstallReason: pacmandb.ReasonDepend, NeedLevel: NeedOptional, Repo: "core", OfferedVersion: "3-1", VersionOrder: 1, Ignored: true},
+		{Name: "b", Version: "2-1", InstallReason: pacmandb.ReasonDepend, NeedLevel: NeedNone},
+		{Name: "e", Version: "5-1", InstallReason: pacmandb.ReasonExplicit, NeedLevel: NeedNone, Repo: "extra", OfferedVersion: "4-1", VersionOrder: -1},
 	}}
 }
 
@@ -45,18 +45,18 @@ func lists(t testing.TB, s *Snapshot, filters ...string) (lists [][]string) {
 // TestCorrection checks that libalpm's result replaces omg's in every list, and that the inputs do not change.
 func TestCorrection(t *testing.T) {
 	in := uncorrected(t)
-	filters := []string{"", wire.FilterExplicit, wire.FilterOrphans, wire.FilterRequired, wire.FilterForeign}
+	filters := []string{"", wire.FilterExplicit, wire.FilterOrphans, wire.FilterOrphansOrOptional, wire.FilterForeign}
 	uncorrectedLists := [][]string{{"a", "b", "c"}, {"a"}, {"c"}, {"c"}, {"a"}}
 	require.Equal(t, uncorrectedLists, lists(t, build(t, in), filters...))
 
 	next := in
-	next.Correction = corrected(true)
+	next.LibalpmResult = corrected(true)
 	s := build(t, next)
 	require.Equal(t, [][]string{{"a", "b", "e"}, {"e"}, {"b"}, {"a", "b"}, {"b"}}, lists(t, s, filters...))
 	out, err := s.Outdated()
 	require.NoError(t, err)
 	require.Equal(t, []wire.Update{{Name: "a", Installed: "1-1", Version: "3-1", Repo: "core", Ignored: true}}, out.Updates)
-	require.Equal(t, []wire.Update{{Name: "e", Installed: "5-1", Version: "4-1", Repo: "extra"}}, out.Newer)
+	require.Equal(t, []wire.Update{{Name: "e", Installed: "5-1", Version: "4-1", Repo: "extra"}}, out.InstalledNewer)
 	require.Empty(t, out.Replacements, "c is not installed")
 	f, err := s.Installed(&wire.InstalledRequest{})
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestCorrection(t *testing.T) {
 	status, err := s.Status()
 	require.NoError(t, err)
 	c := status.Counts
-	require.Equal(t, []uint32{3, 1, 1, 2, 1, 0, 1}, []uint32{*c.Installed, *c.Explicit, *c.Orphans, *c.OrphansRequired, *c.Foreign, *c.Updates, *c.Ignored})
+	require.Equal(t, []uint32{3, 1, 1, 2, 1, 0, 1}, []uint32{*c.Installed, *c.Explicit, *c.Orphans, *c.OrphansOrOptional, *c.Foreign, *c.Updates, *c.Ignored})
 
 	require.Equal(t, uncorrectedLists, lists(t, build(t, in), filters...))
 	require.Equal(t, pacmandb.ReasonExplicit, in.Local.Packages.Find("a").Reason)
@@ -75,8 +75,8 @@ func TestCorrection(t *testing.T) {
 // has no such list.
 func TestCorrection_Replacements(t *testing.T) {
 	in := uncorrected(t)
-	in.Correction = &Correction{Repositories: true, Packages: []CorrectedPackage{
-		{Name: "c", Version: "1-1", Reason: pacmandb.ReasonDepend, Repo: "core", Offered: "1-1"},
+	in.LibalpmResult = &LibalpmResult{AllRepositoriesRead: true, Packages: []LibalpmPackage{
+		{Name: "c", Version: "1-1", InstallReason: pacmandb.ReasonDepend, Repo: "core", OfferedVersion: "1-1"},
 	}}
 	in.Repositories = []IndexedSource{currentSource("core", index(t, "repo", "core", wire.Package{Name: "d", Version: "1-1", Replaces: []string{"c"}}, wire.Package{Name: "c", Version: "1-1"}))}
 	out, err := build(t, in).Outdated()
@@ -88,10 +88,10 @@ func TestCorrection_Replacements(t *testing.T) {
 // with repositories, if libalpm could not read all repositories or omg downloads databases.
 func TestCorrection_InstalledOnly(t *testing.T) {
 	for name, change := range map[string]func(*Inputs){
-		"repositories unread": func(in *Inputs) { in.Correction = corrected(false) },
+		"repositories unread": func(in *Inputs) { in.LibalpmResult = corrected(false) },
 		"other repositories": func(in *Inputs) { // libalpm read pacman's databases, not those that omg downloaded
-			in.Correction = corrected(true)
-			in.Downloaded = in.Repositories
+			in.LibalpmResult = corrected(true)
+			in.DownloadedRepositories = in.Repositories
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -24,7 +24,7 @@ func TestBuild_DamagedIndex(t *testing.T) {
 	whole, err := b.Bytes()
 	require.NoError(t, err)
 	name := in.Local.Packages.Packages[0].Name
-	in.Tracker = tracked(about("AVG-1", "High", "1-1", "", advisories.Vulnerable, name))
+	in.Tracker = tracked(about("AVG-1", "High", "1-1", "", advisories.StatusVulnerable, name))
 
 	opens, failures := 0, 0
 	for at := 0; at < len(whole); at += 101 {
@@ -54,7 +54,7 @@ func ask(in Inputs) (errs []error) {
 	if err != nil {
 		return []error{err}
 	}
-	errs = append(errs, s.Prepare())
+	errs = append(errs, s.ComputeAll())
 	_, err = s.Status()
 	errs = append(errs, err)
 	_, err = s.Outdated()
@@ -62,10 +62,10 @@ func ask(in Inputs) (errs []error) {
 	f, err := s.Search(query("e"))
 	errs = append(errs, err)
 	if err == nil {
-		errs = append(errs, s.Each(f.Hits, true, func(*wire.Package) error { return nil }))
+		errs = append(errs, s.EachPackage(f.Hits, true, func(*wire.Package) error { return nil }))
 	}
 	_, err = s.Search(query("nothing-like-this"))
 	errs = append(errs, err)
-	_, err = s.Missing([]string{"fierfox"})
+	_, err = s.SuggestForUnknown([]string{"fierfox"})
 	return append(errs, err)
 }

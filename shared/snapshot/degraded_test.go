@@ -113,7 +113,7 @@ func completeInputs(t testing.TB) Inputs {
 		Local: local(
 			installed("a", "1-1", pacmandb.ReasonExplicit), installed("b", "1-1", pacmandb.ReasonDepend), installed("c", "1-1", pacmandb.ReasonExplicit),
 		),
-		Tracker: tracked(about("AVG-1", "High", "1-1", "", advisories.Vulnerable, "b")),
+		Tracker: tracked(about("AVG-1", "High", "1-1", "", advisories.StatusVulnerable, "b")),
 	}
 }
 
@@ -144,7 +144,7 @@ func check(t *testing.T, in Inputs, expected map[string]outcome) {
 	}
 }
 
-// partialCounts returns all counts of a status, and the names of the partial counts as one text, separated by spaces.
+// partialCountNames returns all counts of a status, and the names of the partial counts as one text, separated by spaces.
 func partialCounts(t *testing.T, in Inputs) (partial string, counts wire.Counts) {
 	t.Helper()
 	status, err := build(t, in).Status()
@@ -179,8 +179,8 @@ func TestDegraded_Repository(t *testing.T) {
 				}
 			}
 			s := build(t, in)
-			require.Equal(t, c.building, s.Building())
-			require.Equal(t, in.Repositories[1].Index != nil && !c.outdated, s.Complete())
+			require.Equal(t, c.building, s.HasBuildingIndex())
+			require.Equal(t, in.Repositories[1].Index != nil && !c.outdated, s.IsComplete())
 			if in.Repositories[1].Index != nil {
 				check(t, in, nil)
 				partial, counts := partialCounts(t, in)
@@ -252,7 +252,7 @@ func TestDegraded_AllRepositories(t *testing.T) {
 			require.EqualValues(t, 2, *counts.Explicit)
 			_, known := build(t, in).ForeignNames()
 			require.False(t, known)
-			require.False(t, build(t, in).Complete())
+			require.False(t, build(t, in).IsComplete())
 		})
 	}
 }
@@ -277,7 +277,7 @@ func TestDegraded_AUR(t *testing.T) {
 			require.Nil(t, counts.AURUpdates)
 			require.Nil(t, counts.AUR)
 			require.EqualValues(t, 1, *counts.Foreign)
-			require.True(t, build(t, in).Complete())
+			require.True(t, build(t, in).IsComplete())
 		})
 	}
 	in := completeInputs(t)
@@ -292,7 +292,7 @@ func TestDegraded_AUR(t *testing.T) {
 func TestDegraded_Local(t *testing.T) {
 	t.Run("unknown", func(t *testing.T) {
 		in := completeInputs(t)
-		in.Local = LocalInput{Why: "local is on fire"}
+		in.Local = LocalInput{FailureReason: "local is on fire"}
 		unknown := outcome{code: wire.CodeNotReady, why: "the installed packages are unknown: local is on fire"}
 		check(t, in, map[string]outcome{
 			"installed": unknown, "explicit": unknown, "orphans": unknown, "foreign": unknown, "explicit names": unknown,
@@ -304,17 +304,17 @@ func TestDegraded_Local(t *testing.T) {
 		status, err := build(t, in).Status()
 		require.NoError(t, err)
 		require.True(t, status.Stale)
-		require.False(t, build(t, in).Complete())
-		in.Local.Why = ""
+		require.False(t, build(t, in).IsComplete())
+		in.Local.FailureReason = ""
 		_, err = build(t, in).Explicit()
 		requireCode(t, err, wire.CodeNotReady, "the installed packages are unknown")
 	})
 	t.Run("earlier", func(t *testing.T) {
 		in := completeInputs(t)
-		in.Local.Why = "permission denied"
+		in.Local.FailureReason = "permission denied"
 		check(t, in, nil)
 		s := build(t, in)
-		require.False(t, s.Complete())
+		require.False(t, s.IsComplete())
 		for name, ask := range requests {
 			basis, _, err := ask(s)
 			require.NoError(t, err)
@@ -335,7 +335,7 @@ func TestDegraded_Local(t *testing.T) {
 		})
 		names, _ := partialCounts(t, in)
 		require.Equal(t, "explicit orphans orphans_required", names)
-		require.False(t, build(t, in).Complete())
+		require.False(t, build(t, in).IsComplete())
 	})
 }
 
@@ -347,7 +347,7 @@ func TestDegraded_EachRepository(t *testing.T) {
 	all, err := build(t, in).Search(query(""))
 	require.NoError(t, err)
 	for i := range in.Repositories {
-		n, ok := build(t, in).PackagesOf(in.Repositories[i].Name)
+		n, ok := build(t, in).RepoPackageCount(in.Repositories[i].Name)
 		require.True(t, ok)
 		require.NotZero(t, n)
 		degraded := in
@@ -358,7 +358,7 @@ func TestDegraded_EachRepository(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, f.Partial)
 		require.Equal(t, all.Total-n, f.Total)
-		for p := range fixture.Packages(o) {
+		for p := range fixture.GeneratePackages(o) {
 			f, err := s.Info(&wire.InfoRequest{Names: []string{p.Repo + "/" + p.Name}})
 			require.NoError(t, err)
 			bad := p.Repo == in.Repositories[i].Name

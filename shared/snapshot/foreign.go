@@ -8,36 +8,36 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// foreign holds the installed packages that are in no repository, and how they compare with the AUR's data.
-type foreign struct {
+// foreignComparison holds the installed packages that are in no repository, and how they compare with the AUR's data.
+type foreignComparison struct {
 	packages []wire.ForeignPackage // sorted by name
-	known    bool                  // whether any data of the AUR was available for the comparison
+	aurKnown bool                  // whether any data of the AUR was available for the comparison
 }
 
 // compareForeign compares the foreign packages with the AUR's data. It uses the AUR's replies about these packages if the
 // replies are newer than the index of the AUR's dump, and otherwise the index.
-func (s *Snapshot) compareForeign() (*foreign, error) {
+func (s *Snapshot) compareForeign() (*foreignComparison, error) {
 	c, err := s.comparison()
 	if c == nil || err != nil {
 		return nil, err
 	}
-	replies := s.in.Replies
-	if replies != nil && s.HasAUR() && replies.At.Unix() < s.in.AUR.Index.BuildInfo().Built {
+	replies := s.inputs.AURReplies
+	if replies != nil && s.HasAUR() && replies.RepliedAt.Unix() < s.inputs.AUR.Index.IndexInfo().BuiltAt {
 		replies = nil
 	}
-	f := &foreign{known: s.HasAUR() || replies != nil, packages: []wire.ForeignPackage{}}
+	f := &foreignComparison{aurKnown: s.HasAUR() || replies != nil, packages: []wire.ForeignPackage{}}
 	for _, p := range c.foreign {
 		u := wire.ForeignPackage{
-			Name: p.Name, Installed: p.Version, State: wire.ForeignUnknown, Ignored: s.in.Config != nil && pacmandb.Ignored(s.in.Config, p),
+			Name: p.Name, Installed: p.Version, State: wire.ForeignUnknown, Ignored: s.inputs.PacmanConfig != nil && pacmandb.IsIgnored(s.inputs.PacmanConfig, p),
 		}
-		aurPackage, gone, err := s.inAUR(replies, p.Name)
+		aurPackage, gone, err := s.findAURPackage(replies, p.Name)
 		if err != nil {
 			return nil, err
 		}
 		if gone {
 			u.State = wire.ForeignGone
 		} else if aurPackage != nil {
-			u.State, u.Version = foreignState(p.Name, p.Version, aurPackage.Version), aurPackage.Version
+			u.State, u.AURVersion = foreignState(p.Name, p.Version, aurPackage.Version), aurPackage.Version
 			if aurPackage.AUR != nil {
 				u.OutOfDate, u.Orphan = aurPackage.AUR.OutOfDate, aurPackage.AUR.Maintainer == ""
 			}
@@ -47,11 +47,11 @@ func (s *Snapshot) compareForeign() (*foreign, error) {
 	return f, nil
 }
 
-// inAUR returns the AUR's package with a name, or nil if omg's data does not have the package. If gone is true, the AUR
+// findAURPackage returns the AUR's package with a name, or nil if omg's data does not have the package. If gone is true, the AUR
 // replied that it does not have the package.
-func (s *Snapshot) inAUR(replies *AURReplies, name string) (p *wire.Package, gone bool, err error) {
+func (s *Snapshot) findAURPackage(replies *AURReplies, name string) (p *wire.Package, gone bool, err error) {
 	if replies != nil {
-		if _, asked := slices.BinarySearch(replies.Names, name); asked {
+		if _, asked := slices.BinarySearch(replies.QueriedNames, name); asked {
 			p = replies.Packages[name]
 			return p, p == nil, nil
 		}
@@ -60,7 +60,7 @@ func (s *Snapshot) inAUR(replies *AURReplies, name string) (p *wire.Package, gon
 	if err != nil || len(hits) == 0 {
 		return nil, false, err
 	}
-	found, err := s.comparedSet.Package(hits[0])
+	found, err := s.comparedSet.ReadPackage(hits[0])
 	return &found, false, err
 }
 
@@ -77,14 +77,14 @@ func foreignState(name, installed, version string) string {
 	case order > 0:
 		return wire.ForeignUpdate
 	case order < 0:
-		return wire.ForeignNewer
+		return wire.ForeignInstalledNewer
 	}
 	return wire.ForeignCurrent
 }
 
-// count sets the counts of the AUR in c. Without data of the AUR, these counts stay nil, which means unknown.
-func (f *foreign) count(c *wire.Counts) {
-	if f == nil || !f.known {
+// addCounts sets the counts of the AUR in c. Without data of the AUR, these counts stay nil, which means unknown.
+func (f *foreignComparison) addCounts(c *wire.Counts) {
+	if f == nil || !f.aurKnown {
 		return
 	}
 	updates, n := uint32(0), wire.AURCounts{}
@@ -96,8 +96,8 @@ func (f *foreign) count(c *wire.Counts) {
 			} else {
 				updates++
 			}
-		case wire.ForeignNewer:
-			n.Newer++
+		case wire.ForeignInstalledNewer:
+			n.InstalledNewer++
 		case wire.ForeignVCS:
 			n.VCS++
 		case wire.ForeignGone:

@@ -17,14 +17,14 @@ func withForeign(t testing.TB) Inputs {
 	for _, name := range []string{"gone", "later", "official", "other", "x-git"} {
 		list.Packages.Packages = append(list.Packages.Packages, installed(name, "1-1", pacmandb.ReasonExplicit))
 	}
-	return Inputs{Config: &pacmandb.Config{}, Repositories: []IndexedSource{repository(t, "core", "official", "1-1")}, Local: list}
+	return Inputs{PacmanConfig: &pacmandb.Config{}, Repositories: []IndexedSource{repository(t, "core", "official", "1-1")}, Local: list}
 }
 
 // replies returns the AUR's replies to queries for three packages. One of these packages, called gone, is not in the AUR.
 // The parameter at is the time of the replies, in Unix seconds.
 func replies(at int64) *AURReplies {
 	return &AURReplies{
-		At: time.Unix(at, 0), Names: []string{"gone", "later", "x-git"},
+		RepliedAt: time.Unix(at, 0), QueriedNames: []string{"gone", "later", "x-git"},
 		Packages: map[string]*wire.Package{
 			"later": {Name: "later", Version: "3-1", AUR: &wire.AUR{OutOfDate: 5}},
 			"x-git": {Name: "x-git", Version: "1-1", AUR: &wire.AUR{Maintainer: "m"}},
@@ -56,13 +56,13 @@ func TestForeign(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			in := withForeign(t)
-			in.AUR, in.Replies = c.aur, c.replies
+			in.AUR, in.AURReplies = c.aur, c.replies
 			s := build(t, in)
 			out, err := s.Outdated()
 			require.NoError(t, err)
 			var names, states []string
 			for _, p := range out.Foreign {
-				names, states = append(names, p.Name), append(states, p.State+" "+p.Version)
+				names, states = append(names, p.Name), append(states, p.State+" "+p.AURVersion)
 			}
 			require.Equal(t, []string{"gone", "later", "other", "x-git"}, names, "the package official is in a repository")
 			require.Equal(t, c.states, states)
@@ -84,7 +84,7 @@ func TestForeign(t *testing.T) {
 // or orphaned are counted, whether they have an update or not.
 func TestForeign_Counts(t *testing.T) {
 	in := withForeign(t)
-	in.AUR, in.Replies = aur(t, "gone", "2-1", "later", "2-1", "other", "0-1"), replies(checked+1)
+	in.AUR, in.AURReplies = aur(t, "gone", "2-1", "later", "2-1", "other", "0-1"), replies(checked+1)
 	counts := func() (uint32, wire.AURCounts) {
 		status, err := build(t, in).Status()
 		require.NoError(t, err)
@@ -92,15 +92,15 @@ func TestForeign_Counts(t *testing.T) {
 	}
 	updates, n := counts()
 	require.EqualValues(t, 1, updates)
-	require.Equal(t, wire.AURCounts{Newer: 1, VCS: 1, Gone: 1, OutOfDate: 1, Orphaned: 1}, n)
-	in.Config = &pacmandb.Config{IgnorePkg: []string{"lat*"}}
+	require.Equal(t, wire.AURCounts{InstalledNewer: 1, VCS: 1, Gone: 1, OutOfDate: 1, Orphaned: 1}, n)
+	in.PacmanConfig = &pacmandb.Config{IgnorePkg: []string{"lat*"}}
 	updates, n = counts()
 	require.Zero(t, updates)
-	require.Equal(t, wire.AURCounts{Ignored: 1, Newer: 1, VCS: 1, Gone: 1, OutOfDate: 1, Orphaned: 1}, n)
+	require.Equal(t, wire.AURCounts{Ignored: 1, InstalledNewer: 1, VCS: 1, Gone: 1, OutOfDate: 1, Orphaned: 1}, n)
 	out, err := build(t, in).Outdated()
 	require.NoError(t, err)
 	require.Equal(t, wire.ForeignPackage{
-		Name: "later", Installed: "1-1", Version: "3-1", State: wire.ForeignUpdate, Ignored: true, OutOfDate: 5, Orphan: true,
+		Name: "later", Installed: "1-1", AURVersion: "3-1", State: wire.ForeignUpdate, Ignored: true, OutOfDate: 5, Orphan: true,
 	}, out.Foreign[1])
 }
 
@@ -110,7 +110,7 @@ func TestForeignState(t *testing.T) {
 	for _, c := range []struct{ name, installed, version, want string }{
 		{"a", "1-1", "1-2", wire.ForeignUpdate},
 		{"a", "1-1", "1-1", wire.ForeignCurrent},
-		{"a", "1:1-1", "2-1", wire.ForeignNewer},
+		{"a", "1:1-1", "2-1", wire.ForeignInstalledNewer},
 		{"a-git", "1-1", "2-1", wire.ForeignVCS},
 		{"a-svn", "1-1", "1-1", wire.ForeignVCS},
 		{"a-nightly", "2-1", "1-1", wire.ForeignVCS},

@@ -30,25 +30,25 @@ type Inputs struct {
 	// CheckedAt is when the inputs were last found to be current.
 	CheckedAt time.Time
 	// DBPath is pacman's database directory. Config is pacman's configuration, with the repositories in order.
-	DBPath string
-	Config *pacmandb.Config
+	DBPath       string
+	PacmanConfig *pacmandb.Config
 	// Local is pacman's local database.
 	Local LocalInput
 	// Repositories lists the configured repositories in order, with the databases that pacman downloaded.
 	Repositories []IndexedSource
-	// Downloaded lists the same repositories as Repositories, but with the downloaded database of a repository if this
+	// DownloadedRepositories lists the same repositories as Repositories, but with the downloaded database of a repository if this
 	// database is newer than pacman's. Downloaded is nil if omg does not download databases. If Downloaded is set, updates,
 	// foreign packages and advisories are computed from it. Searches use it only if SearchDownloaded is set.
-	Downloaded       []IndexedSource
-	SearchDownloaded bool
+	DownloadedRepositories []IndexedSource
+	SearchDownloaded       bool
 	// AUR is the source of the AUR's packages; nil if the AUR is disabled and has no index.
 	AUR *IndexedSource
-	// Replies holds the AUR's replies about installed packages; nil if the AUR was not queried.
-	Replies *AURReplies
+	// AURReplies holds the AUR's replies about installed packages; nil if the AUR was not queried.
+	AURReplies *AURReplies
 	// Tracker is the data of the security tracker; nil if the tracker is disabled.
 	Tracker *TrackerData
-	// Correction is libalpm's result for the same databases; nil if omg's result does not differ from it.
-	Correction *Correction
+	// LibalpmResult is libalpm's result for the same databases; nil if omg's result does not differ from it.
+	LibalpmResult *LibalpmResult
 	// Runtimes lists the active version of each runtime in a new shell; nil if the process does not look for runtimes.
 	// SystemRuntimes maps a runtime that is installed as a package to its version.
 	Runtimes       []wire.Runtime
@@ -62,8 +62,8 @@ type LocalInput struct {
 	// Packages lists the installed packages; nil if they are unknown. If Why is set, the packages were read earlier and
 	// may be outdated.
 	Packages *pacmandb.Local
-	// Why is the reason why the packages are unknown, or why they could not be read again.
-	Why string
+	// FailureReason is the reason why the packages are unknown, or why they could not be read again.
+	FailureReason string
 	// UnreadablePackages is a text that lists the packages that could not be read; empty if all could be read. The
 	// descriptions, relations and reasons of these packages are unknown.
 	UnreadablePackages string
@@ -82,53 +82,53 @@ type IndexedSource struct {
 
 // AURReplies holds the AUR's replies to queries for packages by name.
 type AURReplies struct {
-	At time.Time
-	// Names lists the queried names, sorted. If one of these names is not in Packages, the AUR does not have the package.
-	Names    []string
-	Packages map[string]*wire.Package
+	RepliedAt time.Time
+	// QueriedNames lists the queried names, sorted. If one of these names is not in Packages, the AUR does not have the package.
+	QueriedNames []string
+	Packages     map[string]*wire.Package
 }
 
 // TrackerData holds the advisories of the security tracker.
 type TrackerData struct {
 	Records []advisories.Record
-	// Skipped is the number of advisories that could not be read.
-	Skipped int
-	// At is when the tracker last replied, in Unix seconds. If it never replied, At is 0 and Records is empty. AsOf is the
+	// SkippedCount is the number of advisories that could not be read.
+	SkippedCount int
+	// RepliedAt is when the tracker last replied, in Unix seconds. If it never replied, At is 0 and Records is empty. AsOf is the
 	// date of the advisories, in Unix seconds; 0 if the date is unknown.
-	At, AsOf int64
-	// Why is the error of the last request to the tracker; empty if the request succeeded.
-	Why string
+	RepliedAt, AsOf int64
+	// LastError is the error of the last request to the tracker; empty if the request succeeded.
+	LastError string
 	// StaleAfter is the age from which the advisories are stale; 0 for never.
 	StaleAfter time.Duration
 }
 
-// Correction is libalpm's result for the same databases, if omg's result differs from it. libalpm is right by definition,
+// LibalpmResult is libalpm's result for the same databases, if omg's result differs from it. libalpm is right by definition,
 // because pacman uses libalpm.
-type Correction struct {
+type LibalpmResult struct {
 	// Packages lists all installed packages, sorted by name.
-	Packages []CorrectedPackage
-	// Repositories is true if libalpm could read all repositories.
-	Repositories bool
+	Packages []LibalpmPackage
+	// AllRepositoriesRead is true if libalpm could read all repositories.
+	AllRepositoriesRead bool
 }
 
-// CorrectedPackage is an installed package as libalpm reads it and compares it with the repositories.
-type CorrectedPackage struct {
+// LibalpmPackage is an installed package as libalpm reads it and compares it with the repositories.
+type LibalpmPackage struct {
 	Name, Version string
-	Reason        pacmandb.Reason
-	Need          Need
+	InstallReason pacmandb.Reason
+	NeedLevel     NeedLevel
 	// Repo is the first repository that has the package; empty for a foreign package. Offered is the package's version in
 	// Repo. Order is above 0 if Offered is newer than the installed version, and below 0 if Offered is older.
-	Repo, Offered string
-	Order         int8
-	Ignored       bool
+	Repo, OfferedVersion string
+	VersionOrder         int8
+	Ignored              bool
 }
 
-// Need says whether other installed packages need a package: not at all, optionally, or as a dependency.
-type Need uint8
+// NeedLevel says whether other installed packages need a package: not at all, optionally, or as a dependency.
+type NeedLevel uint8
 
 // The values of Need, in the order of how strongly a package is needed.
 const (
-	NeedNone Need = iota
+	NeedNone NeedLevel = iota
 	NeedOptional
 	NeedRequired
 )

@@ -13,28 +13,28 @@ import (
 type InstalledMatches struct {
 	wire.Basis
 	Packages []*pacmandb.Installed
-	// Missing lists the requested names that are not installed.
-	Missing []string
+	// NotInstalled lists the requested names that are not installed.
+	NotInstalled []string
 }
 
 // Installed returns the installed packages that an InstalledRequest requests.
 func (s *Snapshot) Installed(r *wire.InstalledRequest) (*InstalledMatches, error) {
-	if s.system == nil {
-		return nil, s.unknown()
+	if s.installedSet == nil {
+		return nil, s.installedUnknownError()
 	}
 	found := &InstalledMatches{Basis: s.localBasis()}
 	var err error
 	if r.Filter == wire.FilterForeign {
 		found.Basis = s.comparedBasis()
 	}
-	if found.Packages, err = s.filter(r.Filter); err != nil {
+	if found.Packages, err = s.filterInstalled(r.Filter); err != nil {
 		return nil, err
 	}
 	if len(r.Names) > 0 {
-		found.Packages, found.Missing = s.named(found.Packages, r.Names)
+		found.Packages, found.NotInstalled = s.findInstalled(found.Packages, r.Names)
 	}
 	if len(r.Words) > 0 {
-		words, err := matchers(r)
+		words, err := newSearchWords(r)
 		if err != nil {
 			return nil, err
 		}
@@ -43,41 +43,41 @@ func (s *Snapshot) Installed(r *wire.InstalledRequest) (*InstalledMatches, error
 	return found, nil
 }
 
-// filter returns the installed packages that one of the wire.Filter constants selects.
-func (s *Snapshot) filter(kind string) ([]*pacmandb.Installed, error) {
+// filterInstalled returns the installed packages that one of the wire.Filter constants selects.
+func (s *Snapshot) filterInstalled(kind string) ([]*pacmandb.Installed, error) {
 	switch kind {
 	case "":
-		return s.system.local.Packages, nil
+		return s.installedSet.local.Packages, nil
 	case wire.FilterExplicit:
-		return s.system.local.Explicit(), nil
+		return s.installedSet.local.ExplicitPackages(), nil
 	case wire.FilterDeps:
-		return s.system.local.Depends(), nil
+		return s.installedSet.local.DependPackages(), nil
 	case wire.FilterOrphans:
-		return s.system.orphans(false), nil
-	case wire.FilterRequired:
-		return s.system.orphans(true), nil
+		return s.installedSet.orphans(false), nil
+	case wire.FilterOrphansOrOptional:
+		return s.installedSet.orphans(true), nil
 	case wire.FilterForeign:
 		c, err := s.comparison()
 		if err != nil {
 			return nil, err
 		}
 		if c == nil {
-			return nil, s.noRepositories(nil)
+			return nil, s.noRepositoriesError(nil)
 		}
 		return c.foreign, nil
 	}
-	return nil, invalid("no filter %q", kind)
+	return nil, invalidErrorf("no filter %q", kind)
 }
 
-// named looks up names in a list of installed packages. Like pacman, it finds the package that has a name or, if there is no
+// findInstalled looks up names in a list of installed packages. Like pacman, it finds the package that has a name or, if there is no
 // such package, a package that provides the name. The result missing lists the names for which no package was found.
-func (s *Snapshot) named(packages []*pacmandb.Installed, names []string) (kept []*pacmandb.Installed, missing []string) {
+func (s *Snapshot) findInstalled(packages []*pacmandb.Installed, names []string) (kept []*pacmandb.Installed, missing []string) {
 	in := make(map[*pacmandb.Installed]bool, len(packages))
 	for _, p := range packages {
 		in[p] = true
 	}
 	for _, name := range names {
-		if p := s.system.relations().Satisfier(name); p != nil && in[p] {
+		if p := s.installedSet.relations().Satisfier(name); p != nil && in[p] {
 			kept = append(kept, p)
 		} else {
 			missing = append(missing, name)
@@ -86,15 +86,15 @@ func (s *Snapshot) named(packages []*pacmandb.Installed, names []string) (kept [
 	return kept, missing
 }
 
-// matchers converts the words of a request into search words for pacmandb.Local.Search.
-func matchers(r *wire.InstalledRequest) ([]pacmandb.SearchWord, error) {
+// newSearchWords converts the words of a request into search words for pacmandb.Local.Search.
+func newSearchWords(r *wire.InstalledRequest) ([]pacmandb.SearchWord, error) {
 	words := make([]pacmandb.SearchWord, len(r.Words))
 	for i, w := range r.Words {
 		words[i] = pacmandb.SearchWord{Text: w}
 		if r.Regex {
 			expr, err := posixre.Compile(w)
 			if err != nil {
-				return nil, invalid("%v", err)
+				return nil, invalidErrorf("%v", err)
 			}
 			words[i].Match = expr.MatchString
 			continue
@@ -105,9 +105,9 @@ func matchers(r *wire.InstalledRequest) ([]pacmandb.SearchWord, error) {
 	return words, nil
 }
 
-// Describe converts an installed package into the type that replies contain, with all details or only the fields that
+// DescribeInstalled converts an installed package into the type that replies contain, with all details or only the fields that
 // pacman -Q shows.
-func (s *Snapshot) Describe(p *pacmandb.Installed, details bool) wire.InstalledPackage {
+func (s *Snapshot) DescribeInstalled(p *pacmandb.Installed, details bool) wire.InstalledPackage {
 	reason := ""
 	switch p.Reason {
 	case pacmandb.ReasonExplicit:
@@ -121,31 +121,31 @@ func (s *Snapshot) Describe(p *pacmandb.Installed, details bool) wire.InstalledP
 			Reason:  reason,
 		}
 	}
-	relations := s.system.relations()
+	relations := s.installedSet.relations()
 	out := wire.InstalledPackage{
 		Package: p.Package, Reason: reason, InstallDate: p.InstallDate, InstalledDB: p.InstalledDB,
 		RequiredBy: relations.RequiredBy(p.Name), OptionalFor: relations.OptionalFor(p.Name),
 	}
 	out.Repo = "local"
 	if security, err := s.security(); err == nil && security != nil {
-		out.Advisories = security.words[p.Name]
+		out.Advisories = security.linesByPackage[p.Name]
 	}
 	for _, dep := range p.OptDepends {
 		if target, _, _ := strings.Cut(dep, ": "); relations.Satisfier(target) != nil {
 			out.InstalledOpt = append(out.InstalledOpt, dep)
 		}
 	}
-	out.Script = p.Script(s.in.DBPath)
+	out.HasScript = p.HasScript(s.inputs.DBPath)
 	return out
 }
 
 // Explicit returns the result of OpExplicit.
 func (s *Snapshot) Explicit() (*wire.ExplicitResult, error) {
-	if s.system == nil {
-		return nil, s.unknown()
+	if s.installedSet == nil {
+		return nil, s.installedUnknownError()
 	}
 	r := &wire.ExplicitResult{Basis: s.localBasis(), Names: []string{}}
-	for _, p := range s.system.local.Explicit() {
+	for _, p := range s.installedSet.local.ExplicitPackages() {
 		r.Names = append(r.Names, p.Name)
 	}
 	return r, nil
@@ -153,17 +153,17 @@ func (s *Snapshot) Explicit() (*wire.ExplicitResult, error) {
 
 // Outdated returns the result of OpOutdated.
 func (s *Snapshot) Outdated() (*wire.OutdatedResult, error) {
-	if s.system == nil {
-		return nil, s.unknown()
+	if s.installedSet == nil {
+		return nil, s.installedUnknownError()
 	}
 	c, err := s.comparison()
 	if err != nil {
 		return nil, err
 	}
 	if c == nil {
-		return nil, s.noRepositories(nil)
+		return nil, s.noRepositoriesError(nil)
 	}
-	foreign, err := s.foreign()
+	foreign, err := s.foreignPackages()
 	if err != nil {
 		return nil, err
 	}
@@ -172,13 +172,13 @@ func (s *Snapshot) Outdated() (*wire.OutdatedResult, error) {
 		return nil, err
 	}
 	r := &wire.OutdatedResult{
-		Basis: s.comparedBasis(), Updates: updates(c.outdated.Updates), Newer: updates(c.outdated.Newer), Foreign: foreign.packages,
+		Basis: s.comparedBasis(), Updates: convertUpdates(c.outdated.Updates), InstalledNewer: convertUpdates(c.outdated.LocalNewer), Foreign: foreign.packages,
 	}
 	if security != nil {
 		r.Sources = append(r.Sources, security.source())
 		for i := range r.Updates {
 			u := &r.Updates[i]
-			u.Fixes = security.fixes(u.Name, func(fixed string) bool { return pacmandb.Compare(u.Version, fixed) >= 0 })
+			u.Fixes = security.fixedAdvisories(u.Name, func(fixed string) bool { return pacmandb.Compare(u.Version, fixed) >= 0 })
 		}
 	}
 	for _, p := range c.outdated.Replacements {
@@ -187,7 +187,7 @@ func (s *Snapshot) Outdated() (*wire.OutdatedResult, error) {
 	return r, nil
 }
 
-func updates(in []pacmandb.Update) []wire.Update {
+func convertUpdates(in []pacmandb.Update) []wire.Update {
 	out := make([]wire.Update, len(in))
 	for i, u := range in {
 		out[i] = wire.Update{Name: u.Name, Installed: u.Installed, Version: u.Version, Repo: u.Repo, Ignored: u.Ignored}

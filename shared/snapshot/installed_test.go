@@ -35,7 +35,7 @@ func TestInstalled_Filters(t *testing.T) {
 	require.NotEmpty(t, explicit)
 	require.NotEmpty(t, deps)
 	require.Equal(t, n, len(explicit)+len(deps))
-	orphans, required := names(ask(wire.FilterOrphans).Packages), names(ask(wire.FilterRequired).Packages)
+	orphans, required := names(ask(wire.FilterOrphans).Packages), names(ask(wire.FilterOrphansOrOptional).Packages)
 	require.Subset(t, names(deps), required)
 	require.Subset(t, required, orphans, "required also has the packages that are only optional for another package")
 	foreign, known := s.ForeignNames()
@@ -59,7 +59,7 @@ func TestInstalled_Names(t *testing.T) {
 	ask := func(filter string, targets ...string) ([]string, []string) {
 		f, err := s.Installed(&wire.InstalledRequest{Names: targets, Filter: filter})
 		require.NoError(t, err)
-		return names(f.Packages), f.Missing
+		return names(f.Packages), f.NotInstalled
 	}
 	got, missing := ask("", "none", "bash", "a")
 	require.Equal(t, []string{"bash-git", "a"}, got, "in the order of the names")
@@ -98,25 +98,25 @@ func TestDescribe(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(db, "local", "tool-1-1", "install"), nil, 0o644))
 	s := build(t, Inputs{DBPath: db, Local: local(lib, tool, gui)})
 
-	d := s.Describe(lib, true)
+	d := s.DescribeInstalled(lib, true)
 	require.Equal(t, "local", d.Repo)
 	require.Equal(t, "dependency", d.Reason)
 	require.Equal(t, []string{"tool"}, d.RequiredBy)
 	require.Equal(t, []string{"gui"}, d.OptionalFor)
-	require.False(t, d.Script)
-	d = s.Describe(tool, true)
+	require.False(t, d.HasScript)
+	d = s.DescribeInstalled(tool, true)
 	require.Equal(t, "explicit", d.Reason)
-	require.True(t, d.Script)
+	require.True(t, d.HasScript)
 	require.Equal(t, []string{"lib>=1"}, d.Depends)
-	d = s.Describe(gui, true)
+	d = s.DescribeInstalled(gui, true)
 	require.Empty(t, d.Reason, "the reason 7 is neither explicit nor dependency")
 	require.Equal(t, []string{"lib: for libraries", "tool"}, d.InstalledOpt)
 	require.EqualValues(t, 5, d.InstallDate)
 	require.Equal(t, "extra", d.InstalledDB)
-	require.Equal(t, wire.InstalledPackage{Package: wire.Package{Repo: "local", Name: "gui", Version: "1-1", Desc: "about gui"}}, s.Describe(gui, false))
+	require.Equal(t, wire.InstalledPackage{Package: wire.Package{Repo: "local", Name: "gui", Version: "1-1", Desc: "about gui"}}, s.DescribeInstalled(gui, false))
 	require.Equal(t, wire.InstalledPackage{
 		Package: wire.Package{Repo: "local", Name: "tool", Version: "1-1", Desc: "about tool"}, Reason: "explicit",
-	}, s.Describe(tool, false))
+	}, s.DescribeInstalled(tool, false))
 	require.Empty(t, gui.Repo, "Describe must not change the package of the local database")
 }
 
@@ -126,7 +126,7 @@ func TestOutdated(t *testing.T) {
 	replacer := wire.Package{Name: "new", Version: "3-1", Replaces: []string{"old"}}
 	extra := currentSource("extra", index(t, "repo", "extra", append(packages("update", "9-1", "ignored", "2-1", "second", "2-1"), replacer)...))
 	in := Inputs{
-		Generation: 7, Config: &pacmandb.Config{IgnorePkg: []string{"ign*"}},
+		Generation: 7, PacmanConfig: &pacmandb.Config{IgnorePkg: []string{"ign*"}},
 		Repositories: []IndexedSource{repository(t, "core", "update", "2-1", "newer", "1-1", "same", "1-1"), extra},
 		Local: local(
 			installed("update", "1-1", pacmandb.ReasonExplicit), installed("ignored", "1-1", pacmandb.ReasonExplicit),
@@ -144,8 +144,8 @@ func TestOutdated(t *testing.T) {
 			{Name: "second", Installed: "1-1", Version: "2-1", Repo: "extra"},
 			{Name: "update", Installed: "1-1", Version: "2-1", Repo: "core"},
 		},
-		Newer:        []wire.Update{{Name: "newer", Installed: "2-1", Version: "1-1", Repo: "core"}},
-		Replacements: []wire.Replacement{{Name: "old", Installed: "1-1", By: "new", Version: "3-1", Repo: "extra"}},
+		InstalledNewer: []wire.Update{{Name: "newer", Installed: "2-1", Version: "1-1", Repo: "core"}},
+		Replacements:   []wire.Replacement{{Name: "old", Installed: "1-1", By: "new", Version: "3-1", Repo: "extra"}},
 		Foreign: []wire.ForeignPackage{
 			{Name: "foreign", Installed: "1-1", State: wire.ForeignUnknown}, {Name: "old", Installed: "1-1", State: wire.ForeignUnknown},
 		},
@@ -168,7 +168,7 @@ func TestOutdated_Generated(t *testing.T) {
 	require.NotEmpty(t, r.Updates)
 	require.NotEmpty(t, r.Foreign)
 	var seen []string
-	for _, u := range slices.Concat(r.Updates, r.Newer) {
+	for _, u := range slices.Concat(r.Updates, r.InstalledNewer) {
 		p := in.Local.Packages.Find(u.Name)
 		require.NotNil(t, p, u.Name)
 		require.Equal(t, p.Version, u.Installed)
@@ -186,10 +186,10 @@ func TestOutdated_Generated(t *testing.T) {
 // TestFacts checks that Facts returns the contents of pacman's databases, without repositories that could not be read.
 func TestFacts(t *testing.T) {
 	s := build(t, Inputs{
-		Config:       &pacmandb.Config{IgnorePkg: []string{"x"}, Repos: []pacmandb.Repo{{Name: "core"}, {Name: "lost"}, {Name: "extra"}}},
+		PacmanConfig: &pacmandb.Config{IgnorePkg: []string{"x"}, Repos: []pacmandb.Repo{{Name: "core"}, {Name: "lost"}, {Name: "extra"}}},
 		Repositories: []IndexedSource{repository(t, "core", "a", "1-1"), lost(repository(t, "lost"), wire.SourceFailed, "damaged"), repository(t, "extra", "a", "2-1")},
 	})
-	config, facts, err := s.Facts()
+	config, facts, err := s.ComparisonFacts()
 	require.NoError(t, err)
 	require.Equal(t, []string{"x"}, config.IgnorePkg)
 	require.Equal(t, []pacmandb.Repo{{Name: "core", Usage: pacmandb.UsageAll}, {Name: "extra", Usage: pacmandb.UsageAll}}, config.Repos, "the repositories that could be read")

@@ -10,13 +10,13 @@ import (
 )
 
 func TestRuntimes(t *testing.T) {
-	require.NotNil(t, Runtimes(nil), "nil would mean that the runtimes are unknown")
+	require.NotNil(t, ConvertRuntimes(nil), "nil would mean that the runtimes are unknown")
 	require.Equal(t, []wire.Runtime{
-		{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/20.1.0", Wanted: "20", Kind: runtimes.Range.String(), Source: "/p/.nvmrc"},
+		{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/20.1.0", Wanted: "20", WantedKind: runtimes.KindRange.String(), WantedSource: "/p/.nvmrc"},
 		{Runtime: "go", Version: "1.30", Missing: true},
 		{Runtime: "node", Version: "18.1.0", Differs: true},
-	}, Runtimes([]runtimes.Active{
-		{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/20.1.0", Declared: &runtimes.Declaration{Want: "20", Kind: runtimes.Range, Source: "/p/.nvmrc"}},
+	}, ConvertRuntimes([]runtimes.Active{
+		{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/20.1.0", Declared: &runtimes.Declaration{Want: "20", Kind: runtimes.KindRange, Source: "/p/.nvmrc"}},
 		{Runtime: "go", Version: "1.30", Missing: true},
 		{Runtime: "node", Version: "18.1.0", Differs: true},
 	}))

@@ -10,15 +10,15 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Matches is the result of a search, or of a look-up by name. Its hits identify packages: Snapshot.Read and
-// Snapshot.Each read the packages.
+// Matches is the result of a search, or of a look-up by name. Its hits identify packages: Snapshot.ReadRecords and
+// Snapshot.EachPackage read the packages.
 type Matches struct {
 	wire.Basis
 	// Total is the number of all matching packages. It can be larger than the number of hits, which a limit restricts.
 	Total int
 	Hits  []pkgindex.Hit
-	// Unknown lists the names in a request that no source contains. Only a look-up sets it.
-	Unknown []string
+	// UnknownNames lists the names in a request that no source contains. Only a look-up sets it.
+	UnknownNames []string
 	// Suggestions lists package names that are similar to the words of a search. Only a search that finds nothing sets
 	// it.
 	Suggestions []string
@@ -28,62 +28,62 @@ const (
 	// expressionTimeout is the maximum duration of a search for regular expressions. A usual expression takes
 	// milliseconds, but a user can write an expression that would take minutes.
 	expressionTimeout = 5 * time.Second
-	// maxNames is the maximum number of names in one look-up. If all of them are unknown, they must still fit into one
+	// maxLookupNames is the maximum number of names in one look-up. If all of them are unknown, they must still fit into one
 	// chunk of the reply.
-	maxNames = 10_000
-	// maxSuggested is the maximum number of words or unknown names of a request for which similar names are searched.
+	maxLookupNames = 10_000
+	// maxWordsWithSuggestions is the maximum number of words or unknown names of a request for which similar names are searched.
 	// The search compares each of them with the names of all packages.
-	maxSuggested = 20
+	maxWordsWithSuggestions = 20
 	// maxSuggestions is the maximum number of similar names that are suggested in one reply to a search.
 	maxSuggestions = 5
 )
 
-// invalid returns an error with the code CodeInvalid.
-func invalid(format string, args ...any) error {
+// invalidErrorf returns an error with the code CodeInvalid.
+func invalidErrorf(format string, args ...any) error {
 	return wire.Errorf(wire.CodeInvalid, format, args...)
 }
 
-// fromQuery adds the code CodeInvalid to an error that wraps pkgindex.ErrQuery. It returns other errors unchanged.
-func fromQuery(err error) error {
+// convertQueryError adds the code CodeInvalid to an error that wraps pkgindex.ErrQuery. It returns other errors unchanged.
+func convertQueryError(err error) error {
 	if errors.Is(err, pkgindex.ErrQuery) {
-		return invalid("%v", err)
+		return invalidErrorf("%v", err)
 	}
 	return err
 }
 
-// Check returns an error if Search could not run the request, because the request is invalid or because the requested
+// CheckSearch returns an error if Search could not run the request, because the request is invalid or because the requested
 // repositories cannot be searched.
-func (s *Snapshot) Check(r *wire.SearchRequest) error {
-	_, err := s.parse(r)
+func (s *Snapshot) CheckSearch(r *wire.SearchRequest) error {
+	_, err := s.parseQuery(r)
 	return err
 }
 
-func (s *Snapshot) parse(r *wire.SearchRequest) (*pkgindex.Query, error) {
-	if err := s.searchable(r); err != nil {
+func (s *Snapshot) parseQuery(r *wire.SearchRequest) (*pkgindex.Query, error) {
+	if err := s.checkSearchable(r); err != nil {
 		return nil, err
 	}
 	q, err := pkgindex.ParseQuery(r)
-	return q, fromQuery(err)
+	return q, convertQueryError(err)
 }
 
 // Search returns the packages that match a SearchRequest. It sends no query to the AUR.
-func (s *Snapshot) Search(r *wire.SearchRequest) (*Matches, error) { return s.SearchPausing(r, nil) }
+func (s *Snapshot) Search(r *wire.SearchRequest) (*Matches, error) { return s.SearchWithPause(r, nil) }
 
-// SearchPausing is like Search, but calls the function pause regularly, so that a server can run other requests during
+// SearchWithPause is like Search, but calls the function pause regularly, so that a server can run other requests during
 // a search. If pause returns an error, the search ends with that error. The function may be nil.
-func (s *Snapshot) SearchPausing(r *wire.SearchRequest, pause func() error) (*Matches, error) {
-	q, err := s.parse(r)
+func (s *Snapshot) SearchWithPause(r *wire.SearchRequest, pause func() error) (*Matches, error) {
+	q, err := s.parseQuery(r)
 	if err != nil {
 		return nil, err
 	}
-	wanted, _ := SplitRepositories(r)
-	q.Pause = pause
+	wanted, _ := SplitReposFromWords(r)
+	q.PauseFunc = pause
 	if r.Regex {
-		q.Pause = withTimeout(pause)
+		q.PauseFunc = pauseWithTimeout(pause)
 	}
-	result, err := s.set.Search(q, int(r.Limit))
+	result, err := s.searchSet.Search(q, int(r.Limit))
 	if err != nil {
-		return nil, fromQuery(err)
+		return nil, convertQueryError(err)
 	}
 	if r.OnlyAUR {
 		wanted = []string{wire.SourceAUR + "/"} // no repository can have this name, so the basis lists no repository
@@ -95,14 +95,14 @@ func (s *Snapshot) SearchPausing(r *wire.SearchRequest, pause func() error) (*Ma
 	return found, err
 }
 
-// withTimeout returns a function that calls pause. After expressionTimeout, the returned function returns an error. The
+// pauseWithTimeout returns a function that calls pause. After expressionTimeout, the returned function returns an error. The
 // time that is spent in pause does not count. The function pause may be nil.
-func withTimeout(pause func() error) func() error {
+func pauseWithTimeout(pause func() error) func() error {
 	end := time.Now().Add(expressionTimeout)
 	return func() error {
 		now := time.Now()
 		if now.After(end) {
-			return invalid("the search was stopped after %v: use simpler or fewer regular expressions", expressionTimeout)
+			return invalidErrorf("the search was stopped after %v: use simpler or fewer regular expressions", expressionTimeout)
 		}
 		if pause == nil {
 			return nil
@@ -113,9 +113,9 @@ func withTimeout(pause func() error) func() error {
 	}
 }
 
-// SplitRepositories splits a search request into the repositories to search and the words to search for. A request
+// SplitReposFromWords splits a search request into the repositories to search and the words to search for. A request
 // restricts its repositories by the field Repos, or by words such as repo:core. If it does not, repositories is nil.
-func SplitRepositories(r *wire.SearchRequest) (repositories, words []string) {
+func SplitReposFromWords(r *wire.SearchRequest) (repositories, words []string) {
 	repositories = slices.Clone(r.Repos)
 	for _, word := range r.Words {
 		if name, ok := strings.CutPrefix(word, "repo:"); ok && name != "" {
@@ -127,50 +127,50 @@ func SplitRepositories(r *wire.SearchRequest) (repositories, words []string) {
 	return repositories, words
 }
 
-// searchable returns an error if a requested repository does not exist, or if none of the requested sources can be
+// checkSearchable returns an error if a requested repository does not exist, or if none of the requested sources can be
 // searched. If the request names no repository, all repositories are requested.
-func (s *Snapshot) searchable(r *wire.SearchRequest) error {
-	requested, _ := SplitRepositories(r)
+func (s *Snapshot) checkSearchable(r *wire.SearchRequest) error {
+	requested, _ := SplitReposFromWords(r)
 	aur, repos := r.OnlyAUR, requested
 	if r.OnlyAUR {
 		repos = nil
-	} else if s.namesAUR() && slices.Contains(requested, wire.SourceAUR) {
+	} else if s.isAURNameFree() && slices.Contains(requested, wire.SourceAUR) {
 		aur = true
 		repos = slices.DeleteFunc(slices.Clone(requested), func(name string) bool { return name == wire.SourceAUR })
 	}
-	if aur && s.in.AUR == nil || aur && len(repos) == 0 && !s.HasAUR() {
-		return s.aurUnknown()
+	if aur && s.inputs.AUR == nil || aur && len(repos) == 0 && !s.HasAUR() {
+		return s.noAURDataError()
 	}
 	var names []string
-	for i := range s.shown {
-		names = append(names, s.shown[i].Name)
+	for i := range s.searchedRepos {
+		names = append(names, s.searchedRepos[i].Name)
 	}
 	for _, name := range repos {
 		if !slices.Contains(names, name) {
-			if s.in.AUR != nil && s.namesAUR() {
+			if s.inputs.AUR != nil && s.isAURNameFree() {
 				names = append(names, wire.SourceAUR)
 			}
-			return invalid("no repository %q (have: %s)", name, strings.Join(names, ", "))
+			return invalidErrorf("no repository %q (have: %s)", name, strings.Join(names, ", "))
 		}
 	}
 	if aur && s.HasAUR() {
 		return nil // the request includes the AUR, whose data is available, so no repository has to be searchable
 	}
-	for i := range s.shown {
-		if src := &s.shown[i]; src.Index != nil && (len(repos) == 0 || slices.Contains(repos, src.Name)) {
+	for i := range s.searchedRepos {
+		if src := &s.searchedRepos[i]; src.Index != nil && (len(repos) == 0 || slices.Contains(repos, src.Name)) {
 			return nil
 		}
 	}
-	return s.noRepositories(repos)
+	return s.noRepositoriesError(repos)
 }
 
-// noRepositories returns the error that none of the requested repositories can be searched. If requested is nil, all
+// noRepositoriesError returns the error that none of the requested repositories can be searched. If requested is nil, all
 // repositories were requested.
-func (s *Snapshot) noRepositories(requested []string) error {
-	why := missing(s.shown, requested)
+func (s *Snapshot) noRepositoriesError(requested []string) error {
+	why := missingReposText(s.searchedRepos, requested)
 	exists := func(src IndexedSource) bool { return src.State != wire.SourceMissing }
-	if len(requested) == 0 && !slices.ContainsFunc(s.shown, exists) {
-		why = "no package databases in " + s.in.DBPath + "/sync: download them with pacman -Syu"
+	if len(requested) == 0 && !slices.ContainsFunc(s.searchedRepos, exists) {
+		why = "no package databases in " + s.inputs.DBPath + "/sync: download them with pacman -Syu"
 	}
 	return wire.Errorf(wire.CodeNotReady, "no repository can be searched: %s", why)
 }
@@ -182,8 +182,8 @@ func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 		return nil, nil
 	}
 	var close []string
-	for _, w := range r.Words[:min(len(r.Words), maxSuggested)] {
-		names, err := s.set.Suggest(w)
+	for _, w := range r.Words[:min(len(r.Words), maxWordsWithSuggestions)] {
+		names, err := s.searchSet.Suggest(w)
 		if err != nil {
 			return nil, err
 		}
@@ -196,22 +196,22 @@ func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 // form aur/name and the snapshot has no data of the AUR, it returns an error.
 func (s *Snapshot) Info(r *wire.InfoRequest) (*Matches, error) {
 	found, err := s.Lookup(r)
-	if err == nil && s.onlyAURNames(r) && !s.HasAUR() {
-		return nil, s.aurUnknown() // without the AUR's data, it is unknown whether the packages exist
+	if err == nil && s.hasOnlyAURNames(r) && !s.HasAUR() {
+		return nil, s.noAURDataError() // without the AUR's data, it is unknown whether the packages exist
 	}
 	return found, err
 }
 
-// onlyAURNames reports whether a request names only packages of the AUR, in the form aur/name.
-func (s *Snapshot) onlyAURNames(r *wire.InfoRequest) bool {
-	return s.namesAUR() && len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
+// hasOnlyAURNames reports whether a request names only packages of the AUR, in the form aur/name.
+func (s *Snapshot) hasOnlyAURNames(r *wire.InfoRequest) bool {
+	return s.isAURNameFree() && len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
 }
 
 // Lookup returns the packages whose names are in an InfoRequest. If the snapshot has no index of the AUR, packages that
 // Lookup does not find may exist in the AUR.
 func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
-	if len(r.Names) > maxNames {
-		return nil, invalid("%d names in one request: at most %d are allowed", len(r.Names), maxNames)
+	if len(r.Names) > maxLookupNames {
+		return nil, invalidErrorf("%d names in one request: at most %d are allowed", len(r.Names), maxLookupNames)
 	}
 	found := &Matches{}
 	var wanted []string // the repositories to search: those in names like core/bash, or nil (all) if a name has no repository
@@ -221,15 +221,15 @@ func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 		if !ok {
 			repo, name, all = "", target, true
 		} else if wanted = append(wanted, repo); repo == "" {
-			found.Unknown = append(found.Unknown, target) // the repository in "/name" is empty, so the package cannot exist
+			found.UnknownNames = append(found.UnknownNames, target) // the repository in "/name" is empty, so the package cannot exist
 			continue
 		}
-		hits, err := s.set.Lookup(repo, name)
+		hits, err := s.searchSet.Lookup(repo, name)
 		if err != nil {
 			return nil, err
 		}
 		if len(hits) == 0 {
-			found.Unknown = append(found.Unknown, target)
+			found.UnknownNames = append(found.UnknownNames, target)
 		}
 		found.Hits = append(found.Hits, hits...)
 	}
@@ -238,43 +238,43 @@ func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 	}
 	found.Total = len(found.Hits)
 	found.Basis = s.searchBasis(wanted)
-	if !s.onlyAURNames(r) && !answers(s.shown) {
-		return nil, s.noRepositories(nil)
+	if !s.hasOnlyAURNames(r) && !hasAnyIndex(s.searchedRepos) {
+		return nil, s.noRepositoriesError(nil)
 	}
 	return found, nil
 }
 
-// Missing returns the unknown names of a look-up. For each of the first maxSuggested names, it adds similar names of
+// SuggestForUnknown returns the unknown names of a look-up. For each of the first maxWordsWithSuggestions names, it adds similar names of
 // existing packages.
-func (s *Snapshot) Missing(unknown []string) ([]wire.Missing, error) {
-	list := make([]wire.Missing, len(unknown))
+func (s *Snapshot) SuggestForUnknown(unknown []string) ([]wire.MissingName, error) {
+	list := make([]wire.MissingName, len(unknown))
 	for i, target := range unknown {
 		list[i].Name = target
 		repo, name, ok := strings.Cut(target, "/")
 		if !ok {
 			repo, name = "", target
 		}
-		if i >= maxSuggested || repo != "" && !s.set.HasRepo(repo) {
+		if i >= maxWordsWithSuggestions || repo != "" && !s.searchSet.HasRepo(repo) {
 			continue
 		}
 		var err error
-		if list[i].Suggestions, err = s.set.Suggest(name); err != nil {
+		if list[i].Suggestions, err = s.searchSet.Suggest(name); err != nil {
 			return nil, err
 		}
 	}
 	return list, nil
 }
 
-// Overlay contains the fields of a package that are not in an index. A snapshot adds them.
-type Overlay struct {
-	Installed  string // the installed version; empty if the package is not installed
-	Shadowed   bool   // the package is in the AUR, and a repository has a package with the same name
-	Advisories []string
+// UnindexedFields contains the fields of a package that are not in an index. A snapshot adds them.
+type UnindexedFields struct {
+	InstalledVersion string // the installed version; empty if the package is not installed
+	Shadowed         bool   // the package is in the AUR, and a repository has a package with the same name
+	AdvisoryLines    []string
 }
 
-// Read calls the function visit for each hit, until visit returns false. It passes the summary, the details and the
+// ReadRecords calls the function visit for each hit, until visit returns false. It passes the summary, the details and the
 // overlay of the package. The records are parts of the mapped index: visit must copy the bytes that it needs later.
-func (s *Snapshot) Read(hits []pkgindex.Hit, details bool, visit func(summary, details pkgindex.Record, o Overlay) bool) error {
+func (s *Snapshot) ReadRecords(hits []pkgindex.Hit, details bool, visit func(summary, details pkgindex.Record, o UnindexedFields) bool) error {
 	var words map[string][]string
 	if details {
 		security, err := s.security()
@@ -282,30 +282,30 @@ func (s *Snapshot) Read(hits []pkgindex.Hit, details bool, visit func(summary, d
 			return err
 		}
 		if security != nil {
-			words = security.words
+			words = security.linesByPackage
 		}
 	}
-	return s.set.ReadAll(hits, details, func(h pkgindex.Hit, summary, rest pkgindex.Record) bool {
+	return s.searchSet.ReadRecords(hits, details, func(h pkgindex.Hit, summary, rest pkgindex.Record) bool {
 		name := summary.Name()
-		o := Overlay{Installed: s.installed(name)}
-		if s.set.Kind(h) == pkgindex.KindAUR {
-			found, err := s.set.InRepos(name)
+		o := UnindexedFields{InstalledVersion: s.installedVersion(name)}
+		if s.searchSet.SourceKindOf(h) == pkgindex.KindAUR {
+			found, err := s.searchSet.HasRepoPackage(name)
 			o.Shadowed = err == nil && found
 		} else {
-			o.Advisories = words[name]
+			o.AdvisoryLines = words[name]
 		}
 		return visit(summary, rest, o)
 	})
 }
 
-// Each calls the function visit with the decoded package of each hit, until visit returns an error. visit must not keep
+// EachPackage calls the function visit with the decoded package of each hit, until visit returns an error. visit must not keep
 // the pointer to the package.
-func (s *Snapshot) Each(hits []pkgindex.Hit, details bool, visit func(*wire.Package) error) error {
+func (s *Snapshot) EachPackage(hits []pkgindex.Hit, details bool, visit func(*wire.Package) error) error {
 	var failed error
-	err := s.Read(hits, details, func(summary, rest pkgindex.Record, o Overlay) bool {
+	err := s.ReadRecords(hits, details, func(summary, rest pkgindex.Record, o UnindexedFields) bool {
 		var p wire.Package
-		if p, failed = pkgindex.Decode(summary, rest); failed == nil {
-			p.Installed, p.Shadowed, p.Advisories = o.Installed, o.Shadowed, o.Advisories
+		if p, failed = pkgindex.DecodePackage(summary, rest); failed == nil {
+			p.InstalledVersion, p.Shadowed, p.Advisories = o.InstalledVersion, o.Shadowed, o.AdvisoryLines
 			failed = visit(&p)
 		}
 		return failed == nil

@@ -24,7 +24,7 @@ func TestSearch_All(t *testing.T) {
 	f, err := s.Search(query(""))
 	require.NoError(t, err)
 	require.Equal(t, 1800, f.Total)
-	require.Equal(t, 1800, s.Packages())
+	require.Equal(t, 1800, s.PackageCount())
 	require.Equal(t, wire.Basis{
 		Generation: 7, At: checked, Sources: []wire.Source{in.Repositories[0].Source, in.Repositories[1].Source, in.Repositories[2].Source},
 	}, f.Basis)
@@ -34,9 +34,9 @@ func TestSearch_All(t *testing.T) {
 		require.False(t, seen[p.Repo+"/"+p.Name])
 		seen[p.Repo+"/"+p.Name] = true
 		local := in.Local.Packages.Find(p.Name)
-		require.Equal(t, local != nil, p.Installed != "")
+		require.Equal(t, local != nil, p.InstalledVersion != "")
 		if local != nil {
-			require.Equal(t, local.Version, p.Installed)
+			require.Equal(t, local.Version, p.InstalledVersion)
 			marked++
 		}
 		require.Empty(t, p.Filename, "a list has no details")
@@ -61,12 +61,12 @@ func TestSearch_Pauses(t *testing.T) {
 		want, err := s.Search(r)
 		require.NoError(t, err)
 		pauses := 0
-		got, err := s.SearchPausing(r, func() error { pauses++; return nil })
+		got, err := s.SearchWithPause(r, func() error { pauses++; return nil })
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 		require.Greater(t, pauses, 2)
 		stopped := errors.New("stopped")
-		_, err = s.SearchPausing(r, func() error { return stopped })
+		_, err = s.SearchWithPause(r, func() error { return stopped })
 		require.ErrorIs(t, err, stopped)
 	}
 }
@@ -75,7 +75,7 @@ func TestSearch_Pauses(t *testing.T) {
 // spent in the function pause does not count.
 func TestSearch_TooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pause := withTimeout(func() error { time.Sleep(time.Hour); return nil })
+		pause := pauseWithTimeout(func() error { time.Sleep(time.Hour); return nil })
 		time.Sleep(expressionTimeout)
 		require.NoError(t, pause())
 		require.NoError(t, pause())
@@ -104,7 +104,7 @@ func TestSearch_Repositories(t *testing.T) {
 		"[core/bash aur/bash aur/bash-git]":                {Words: []string{"bash", "repo:core"}, Repos: []string{"aur"}},
 	} {
 		require.Equal(t, want, fmt.Sprint(search(t, s, r)))
-		require.NoError(t, s.Check(r))
+		require.NoError(t, s.CheckSearch(r))
 	}
 	for text, r := range map[string]*wire.SearchRequest{
 		`no repository "multilib" (have: core, extra, aur)`: {Words: []string{"a"}, Repos: []string{"core", "multilib"}},
@@ -114,7 +114,7 @@ func TestSearch_Repositories(t *testing.T) {
 	} {
 		_, err := s.Search(r)
 		requireCode(t, err, wire.CodeInvalid, text)
-		require.Equal(t, err, s.Check(r))
+		require.Equal(t, err, s.CheckSearch(r))
 	}
 }
 
@@ -129,7 +129,7 @@ func TestSearch_Shadowed(t *testing.T) {
 	require.NoError(t, err)
 	shadowed, versions := map[string]bool{}, map[string]string{}
 	for _, p := range found(t, s, f, false) {
-		shadowed[p.Repo+"/"+p.Name], versions[p.Repo+"/"+p.Name] = p.Shadowed, p.Installed
+		shadowed[p.Repo+"/"+p.Name], versions[p.Repo+"/"+p.Name] = p.Shadowed, p.InstalledVersion
 	}
 	require.Equal(t, map[string]bool{"core/bash": false, "aur/bash": true, "aur/bash-git": false}, shadowed)
 	require.Equal(t, map[string]string{"core/bash": "", "aur/bash": "", "aur/bash-git": "0-1"}, versions)
@@ -185,27 +185,27 @@ func TestSearch_Suggestions(t *testing.T) {
 
 func TestRepositories(t *testing.T) {
 	r := &wire.SearchRequest{Words: []string{"a", "repo:core", "repo:", "name:repo:x"}, Repos: []string{"extra"}}
-	repositories, rest := SplitRepositories(r)
+	repositories, rest := SplitReposFromWords(r)
 	require.Equal(t, []string{"extra", "core"}, repositories)
 	require.Equal(t, []string{"a", "repo:", "name:repo:x"}, rest)
 	require.Equal(t, []string{"extra"}, r.Repos, "the request is not changed")
-	repositories, rest = SplitRepositories(query("a"))
+	repositories, rest = SplitReposFromWords(query("a"))
 	require.Empty(t, repositories)
 	require.Equal(t, []string{"a"}, rest)
 }
 
 // TestInfo_IsWhatTheDatabaseHas checks that a look-up returns packages with exactly the data that the databases contain.
 func TestInfo_IsWhatTheDatabaseHas(t *testing.T) {
-	o := fixture.Options{Packages: 300, Installed: 20, Seed: 3, Duplicates: 5}
+	o := fixture.Options{Packages: 300, Installed: 20, Seed: 3, DuplicatePackages: 5}
 	in := generated(t, o)
 	s := build(t, in)
 	n := 0
-	for p := range fixture.Packages(o) {
+	for p := range fixture.GeneratePackages(o) {
 		n++
 		f, err := s.Info(&wire.InfoRequest{Names: []string{p.Repo + "/" + p.Name}})
 		require.NoError(t, err)
 		if local := in.Local.Packages.Find(p.Name); local != nil {
-			p.Installed = local.Version
+			p.InstalledVersion = local.Version
 		}
 		require.Equal(t, []wire.Package{p}, found(t, s, f, true))
 	}
@@ -226,7 +226,7 @@ func TestInfo_Names(t *testing.T) {
 	}
 	require.Equal(t, []string{"aur/c", "core/a", "extra/a", "extra/a", "core/b"}, list)
 	require.Equal(t, len(list), f.Total)
-	require.Equal(t, []string{"none", "core/none", "/a", "a/b/c", "", "none/a"}, f.Unknown)
+	require.Equal(t, []string{"none", "core/none", "/a", "a/b/c", "", "none/a"}, f.UnknownNames)
 	f, err = s.Info(&wire.InfoRequest{})
 	require.NoError(t, err)
 	require.Zero(t, f.Total)
@@ -234,7 +234,7 @@ func TestInfo_Names(t *testing.T) {
 
 func TestInfo_TooMany(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "a", "1-1")}})
-	for n, ok := range map[int]bool{maxNames: true, maxNames + 1: false} {
+	for n, ok := range map[int]bool{maxLookupNames: true, maxLookupNames + 1: false} {
 		_, err := s.Info(&wire.InfoRequest{Names: slices.Repeat([]string{"a"}, n)})
 		if ok {
 			require.NoError(t, err)
@@ -252,22 +252,22 @@ func TestInfo_AUR(t *testing.T) {
 	requireCode(t, err, wire.CodeNetwork, "no data of the AUR")
 	f, err := s.Info(&wire.InfoRequest{Names: []string{"aur/firefox", "firefox"}})
 	require.NoError(t, err)
-	require.Equal(t, []string{"aur/firefox"}, f.Unknown)
+	require.Equal(t, []string{"aur/firefox"}, f.UnknownNames)
 	require.Equal(t, 1, f.Total)
 }
 
-// TestMissing checks that Missing suggests similar names, but only for the first maxSuggested names.
+// TestMissing checks that Missing suggests similar names, but only for the first maxWordsWithSuggestions names.
 func TestMissing(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "firefox", "1-1")}})
-	missing, err := s.Missing([]string{"firefxo", "core/firefxo", "other/firefxo", "", "a/b/c"})
+	missing, err := s.SuggestForUnknown([]string{"firefxo", "core/firefxo", "other/firefxo", "", "a/b/c"})
 	require.NoError(t, err)
-	require.Equal(t, []wire.Missing{
+	require.Equal(t, []wire.MissingName{
 		{Name: "firefxo", Suggestions: []string{"firefox"}}, {Name: "core/firefxo", Suggestions: []string{"firefox"}}, {Name: "other/firefxo"}, {Name: ""}, {Name: "a/b/c"},
 	}, missing)
-	missing, err = s.Missing(slices.Repeat([]string{"firefxo"}, maxSuggested+1))
+	missing, err = s.SuggestForUnknown(slices.Repeat([]string{"firefxo"}, maxWordsWithSuggestions+1))
 	require.NoError(t, err)
-	require.NotEmpty(t, missing[maxSuggested-1].Suggestions)
-	require.Empty(t, missing[maxSuggested].Suggestions)
+	require.NotEmpty(t, missing[maxWordsWithSuggestions-1].Suggestions)
+	require.Empty(t, missing[maxWordsWithSuggestions].Suggestions)
 }
 
 // TestEach_Stops checks that Each stops when the function that it calls returns an error.
@@ -276,7 +276,7 @@ func TestEach_Stops(t *testing.T) {
 	f, err := s.Search(query(""))
 	require.NoError(t, err)
 	enough, n := errors.New("enough"), 0
-	require.ErrorIs(t, s.Each(f.Hits, false, func(*wire.Package) error { n++; return enough }), enough)
+	require.ErrorIs(t, s.EachPackage(f.Hits, false, func(*wire.Package) error { n++; return enough }), enough)
 	require.Equal(t, 1, n)
 }
 
@@ -292,15 +292,15 @@ func TestBuild_SharedIndex(t *testing.T) {
 	a := aur(t)
 	a.Index = f
 	s := build(t, Inputs{Repositories: []IndexedSource{currentSource("extra", f), currentSource("core", f)}, AUR: a})
-	require.Equal(t, 3, s.Packages())
+	require.Equal(t, 3, s.PackageCount())
 	require.ElementsMatch(t, []string{"extra/of-extra", "core/of-core", "aur/of-aur"}, search(t, s, query("of")))
 
 	// The index contains extra and the AUR, but this snapshot does not show them, because they are not configured.
 	s = build(t, Inputs{Repositories: []IndexedSource{currentSource("core", f)}})
 	require.Equal(t, []string{"core/of-core"}, search(t, s, &wire.SearchRequest{Words: []string{"of"}, NoAUR: true}))
-	n, ok := s.PackagesOf("core")
+	n, ok := s.RepoPackageCount("core")
 	require.True(t, ok)
 	require.Equal(t, 1, n)
-	_, ok = s.PackagesOf("extra")
+	_, ok = s.RepoPackageCount("extra")
 	require.False(t, ok)
 }

@@ -11,10 +11,10 @@ import (
 
 // source returns the description of the tracker for a reply at the time now.
 func (t *TrackerData) source(now time.Time) wire.Source {
-	s := wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: wire.SourceOK, AsOf: t.AsOf, Changed: t.At, Why: t.Why}
-	age := now.Sub(time.Unix(t.At, 0))
+	s := wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: wire.SourceOK, AsOf: t.AsOf, ChangedAt: t.RepliedAt, Why: t.LastError}
+	age := now.Sub(time.Unix(t.RepliedAt, 0))
 	switch {
-	case t.At == 0:
+	case t.RepliedAt == 0:
 		s.State = wire.SourceMissing
 		if s.Why == "" {
 			s.Why = "not downloaded yet"
@@ -28,47 +28,47 @@ func (t *TrackerData) source(now time.Time) wire.Source {
 	return s
 }
 
-// loaded reports whether the tracker has ever replied, so that its advisories are known.
-func (t *TrackerData) loaded() bool { return t.At != 0 }
+// hasReplied reports whether the tracker has ever replied, so that its advisories are known.
+func (t *TrackerData) hasReplied() bool { return t.RepliedAt != 0 }
 
-// security holds the advisories for the installed packages.
-type security struct {
+// installedAdvisories holds the advisories for the installed packages.
+type installedAdvisories struct {
 	*TrackerData
-	packages []advisories.PackageFindings
-	counts   wire.SecurityCounts
-	words    map[string][]string // maps a package's name to the lines about advisories in the package's details
+	packages       []advisories.PackageFindings
+	counts         wire.SecurityCounts
+	linesByPackage map[string][]string // maps a package's name to the lines about advisories in the package's details
 }
 
 // source returns the description of the tracker for a reply at the present time, because the tracker may become stale
 // between two snapshots.
-func (s *security) source() wire.Source { return s.TrackerData.source(time.Now()) }
+func (s *installedAdvisories) source() wire.Source { return s.TrackerData.source(time.Now()) }
 
-// assess determines which advisories apply to the installed packages. It returns nil if the tracker is disabled.
-func (s *Snapshot) assess() (*security, error) {
-	if s.in.Tracker == nil {
+// assessSecurity determines which advisories apply to the installed packages. It returns nil if the tracker is disabled.
+func (s *Snapshot) assessSecurity() (*installedAdvisories, error) {
+	if s.inputs.Tracker == nil {
 		return nil, nil
 	}
-	out := &security{TrackerData: s.in.Tracker, words: map[string][]string{}}
-	if !out.loaded() || s.system == nil {
+	out := &installedAdvisories{TrackerData: s.inputs.Tracker, linesByPackage: map[string][]string{}}
+	if !out.hasReplied() || s.installedSet == nil {
 		return out, nil
 	}
-	view := &offers{s: s}
+	view := &systemVersions{s: s}
 	out.packages = advisories.Assess(out.Records, view)
 	for i := range out.packages {
 		p := &out.packages[i]
-		if !answers(s.compared) {
+		if !hasAnyIndex(s.comparedRepos) {
 			p.Foreign = false // without repositories, it is unknown whether a package is foreign
 		}
 		for _, f := range p.Findings {
-			out.count(f)
+			out.countFinding(f)
 		}
-		out.words[p.Name] = words(p.Findings)
+		out.linesByPackage[p.Name] = advisoryLines(p.Findings)
 	}
 	return out, view.err
 }
 
-// words returns lines about advisories for the details of a package, such as "AVG-1 (High, fixable)".
-func words(findings []advisories.Finding) []string {
+// advisoryLines returns lines about advisories for the details of a package, such as "AVG-1 (High, fixable)".
+func advisoryLines(findings []advisories.Finding) []string {
 	const maxLines = 50
 	var lines []string
 	for i, f := range findings {
@@ -80,69 +80,69 @@ func words(findings []advisories.Finding) []string {
 	return lines
 }
 
-func (s *security) count(f advisories.Finding) {
+func (s *installedAdvisories) countFinding(f advisories.Finding) {
 	c := &s.counts
 	switch f.Verdict {
-	case advisories.Fixable:
+	case advisories.VerdictFixable:
 		c.Fixable++
-	case advisories.InTesting:
+	case advisories.VerdictInTesting:
 		c.InTesting++
-	case advisories.Affected:
+	case advisories.VerdictAffected:
 		c.Affected++
 	default:
 		c.Unconfirmed++
 	}
-	if !f.Verdict.Counts() {
+	if !f.Verdict.IsVulnerable() {
 		return
 	}
 	c.Vulnerabilities++
 	switch f.Severity {
-	case advisories.Critical:
+	case advisories.SeverityCritical:
 		c.Critical++
-	case advisories.High:
+	case advisories.SeverityHigh:
 		c.High++
-	case advisories.Medium:
+	case advisories.SeverityMedium:
 		c.Medium++
-	case advisories.Low:
+	case advisories.SeverityLow:
 		c.Low++
 	default:
 		c.Unknown++
 	}
 }
 
-// offers implements advisories.System: it returns the installed version of a package, and its versions in the repositories.
-type offers struct {
+// systemVersions implements advisories.PackageVersions: it returns the installed version of a package, and its versions in the repositories.
+type systemVersions struct {
 	s   *Snapshot
 	err error
 }
 
-func (o *offers) Installed(name string) (string, bool) {
-	v, ok := o.s.system.versions[name]
+func (o *systemVersions) Installed(name string) (string, bool) {
+	v, ok := o.s.installedSet.versions[name]
 	return v, ok
 }
 
-func (o *offers) OfferedVersions(name string) (versions []string) {
-	err := eachInRepos(o.s.comparedSet, name, func(_, version string) { versions = append(versions, version) })
+func (o *systemVersions) OfferedVersions(name string) (versions []string) {
+	err := eachRepoVersion(o.s.comparedSet, name, func(_, version string) { versions = append(versions, version) })
 	if o.err == nil {
 		o.err = err
 	}
 	return versions
 }
 
-// Assessment is the result of a SecurityRequest.
-type Assessment struct {
+// SecurityMatches is the result of a SecurityRequest.
+type SecurityMatches struct {
 	wire.Basis
 	Packages []*advisories.PackageFindings
-	// Missing lists the requested names that are not installed.
-	Missing []string
-	// Skipped is the number of the tracker's advisories that could not be read.
-	Skipped int
+	// NotInstalled lists the requested names that are not installed.
+	NotInstalled []string
+	// SkippedCount is the number of the tracker's advisories that could not be read.
+	SkippedCount int
 }
 
 // Security returns the advisories for the installed packages that a SecurityRequest requests.
-func (s *Snapshot) Security(r *wire.SecurityRequest) (*Assessment, error) {
-	if s.system == nil {
-		return nil, s.unknown()
+func (s *Snapshot) Security(r *wire.SecurityRequest) (*SecurityMatches, error) {
+	if s.installedSet == nil {
+		return nil, s.installedUnknownError()
 	}
 	security, err := s.security()
 	if err != nil {
@@ -152,18 +152,18 @@ func (s *Snapshot) Security(r *wire.SecurityRequest) (*Assessment, error) {
 		return nil, wire.Errorf(wire.CodeNetwork, "no data of the security tracker: it is disabled (tracker.enabled)")
 	}
 	tracker := security.source()
-	if !security.loaded() {
+	if !security.hasReplied() {
 		return nil, wire.Errorf(wire.CodeNetwork, "no data of the security tracker: %s", tracker.Why)
 	}
-	if len(r.Packages) > maxNames {
-		return nil, invalid("%d names in one request: at most %d are allowed", len(r.Packages), maxNames)
+	if len(r.Packages) > maxLookupNames {
+		return nil, invalidErrorf("%d names in one request: at most %d are allowed", len(r.Packages), maxLookupNames)
 	}
-	found := &Assessment{Basis: s.comparedBasis(), Skipped: security.Skipped}
+	found := &SecurityMatches{Basis: s.comparedBasis(), SkippedCount: security.SkippedCount}
 	found.Sources = append([]wire.Source{tracker}, found.Sources...)
 	wanted := make(map[string]bool, len(r.Packages))
 	for _, name := range r.Packages {
-		if _, ok := s.system.versions[name]; !ok && !wanted[name] {
-			found.Missing = append(found.Missing, name)
+		if _, ok := s.installedSet.versions[name]; !ok && !wanted[name] {
+			found.NotInstalled = append(found.NotInstalled, name)
 		}
 		wanted[name] = true
 	}
@@ -175,9 +175,9 @@ func (s *Snapshot) Security(r *wire.SecurityRequest) (*Assessment, error) {
 	return found, nil
 }
 
-// fixes returns the names of the advisories for a package that an update resolves. The function fixed reports whether the
+// fixedAdvisories returns the names of the advisories for a package that an update resolves. The function fixed reports whether the
 // update is at least the version in which an advisory is fixed.
-func (s *security) fixes(name string, fixed func(in string) bool) []string {
+func (s *installedAdvisories) fixedAdvisories(name string, fixed func(in string) bool) []string {
 	i := slices.IndexFunc(s.packages, func(p advisories.PackageFindings) bool { return p.Name == name })
 	if i < 0 {
 		return nil
@@ -191,18 +191,18 @@ func (s *security) fixes(name string, fixed func(in string) bool) []string {
 	return list
 }
 
-// Vulnerable converts a package with advisories into the type that replies contain. The result contains only the given
+// ConvertVulnerable converts a package with advisories into the type that replies contain. The result contains only the given
 // findings, which may be a part of the package's findings.
-func Vulnerable(p *advisories.PackageFindings, findings []advisories.Finding) *wire.VulnerablePackage {
+func ConvertVulnerable(p *advisories.PackageFindings, findings []advisories.Finding) *wire.VulnerablePackage {
 	out := &wire.VulnerablePackage{
-		Name: p.Name, Installed: p.Installed, Update: p.Update, Foreign: p.Foreign,
+		Name: p.Name, Installed: p.InstalledVersion, Update: p.UpdateVersion, Foreign: p.Foreign,
 		Severity: p.Findings[0].Severity.String(), Verdict: string(p.Findings[0].Verdict),
 		Advisories: make([]wire.Advisory, len(findings)),
 	}
 	for i, f := range findings {
 		out.Advisories[i] = wire.Advisory{
-			Name: f.Name, Severity: f.Severity.String(), Verdict: string(f.Verdict), Counted: f.Verdict.Counts(),
-			Status: string(f.Status), Type: f.Type, Affected: f.Affected, Fixed: f.FixedIn, Issues: f.Issues, Ticket: f.Ticket, Announced: f.Advisories,
+			Name: f.Name, Severity: f.Severity.String(), Verdict: string(f.Verdict), Counted: f.Verdict.IsVulnerable(),
+			Status: string(f.Status), Type: f.Type, AffectedVersion: f.AffectedVersion, FixedVersion: f.FixedIn, Issues: f.Issues, Ticket: f.Ticket, AnnouncementIDs: f.Advisories,
 		}
 	}
 	return out

@@ -19,13 +19,13 @@ import (
 func about(name, severity, affected, fixed string, status advisories.RecordStatus, packages ...string) advisories.Record {
 	s, _ := advisories.ParseSeverity(severity)
 	return advisories.Record{
-		Name: name, Packages: packages, Status: status, Severity: s, Affected: affected, FixedIn: fixed, Issues: []string{"CVE-" + name[4:]},
+		Name: name, Packages: packages, Status: status, Severity: s, AffectedVersion: affected, FixedIn: fixed, Issues: []string{"CVE-" + name[4:]},
 	}
 }
 
 // tracked returns the data of a tracker that has just sent the given advisories.
 func tracked(records ...advisories.Record) *TrackerData {
-	return &TrackerData{Records: records, At: time.Now().Unix(), StaleAfter: time.Hour}
+	return &TrackerData{Records: records, RepliedAt: time.Now().Unix(), StaleAfter: time.Hour}
 }
 
 // TestSecurity checks that the advisories of the tracker are in every result that should contain them.
@@ -46,14 +46,14 @@ func TestSecurity(t *testing.T) {
 	}
 	require.NotEmpty(t, affected)
 	in.Tracker = tracked(
-		about("AVG-1", "High", version(fixable), out.Updates[0].Version, advisories.Fixed, fixable),
-		about("AVG-2", "Critical", "0-1", "", advisories.Vulnerable, fixable),
-		about("AVG-3", "Medium", version(affected), "", advisories.Vulnerable, affected, "is-not-installed"),
-		about("AVG-4", "Unknown", version(affected), "99999:1-1", advisories.Testing, affected),
-		about("AVG-5", "Low", version(foreign), "", advisories.Vulnerable, foreign),
-		about("AVG-6", "Critical", "99999:1-1", "", advisories.NotAffected, foreign),
+		about("AVG-1", "High", version(fixable), out.Updates[0].Version, advisories.StatusFixed, fixable),
+		about("AVG-2", "Critical", "0-1", "", advisories.StatusVulnerable, fixable),
+		about("AVG-3", "Medium", version(affected), "", advisories.StatusVulnerable, affected, "is-not-installed"),
+		about("AVG-4", "Unknown", version(affected), "99999:1-1", advisories.StatusTesting, affected),
+		about("AVG-5", "Low", version(foreign), "", advisories.StatusVulnerable, foreign),
+		about("AVG-6", "Critical", "99999:1-1", "", advisories.StatusNotAffected, foreign),
 	)
-	in.Tracker.Skipped = 2
+	in.Tracker.SkippedCount = 2
 	s := build(t, in)
 
 	f, err := s.Security(&wire.SecurityRequest{})
@@ -61,12 +61,12 @@ func TestSecurity(t *testing.T) {
 	require.EqualValues(t, 7, f.Generation)
 	require.EqualValues(t, checked, f.At)
 	require.False(t, f.Stale || f.Partial)
-	require.Equal(t, 2, f.Skipped)
+	require.Equal(t, 2, f.SkippedCount)
 	require.Len(t, f.Sources, 4)
-	require.Equal(t, wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: wire.SourceOK, Changed: in.Tracker.At}, f.Sources[0])
+	require.Equal(t, wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: wire.SourceOK, ChangedAt: in.Tracker.RepliedAt}, f.Sources[0])
 	lines := []string{}
 	for _, p := range f.Packages {
-		v := Vulnerable(p, p.Findings)
+		v := ConvertVulnerable(p, p.Findings)
 		require.Equal(t, v.Advisories[0].Severity, v.Severity, "the worst advisory is the first")
 		for _, a := range v.Advisories {
 			lines = append(lines, fmt.Sprintf("%s %t %s %s %s %t", v.Name, v.Foreign, a.Name, a.Severity, a.Verdict, a.Counted))
@@ -77,12 +77,12 @@ func TestSecurity(t *testing.T) {
 		affected + " false AVG-3 Medium affected true", affected + " false AVG-4 Unknown fixed-in-testing true",
 		foreign + " true AVG-5 Low affected true",
 	}, lines)
-	require.Equal(t, out.Updates[0].Version, f.Packages[0].Update)
-	require.Empty(t, f.Packages[1].Update)
+	require.Equal(t, out.Updates[0].Version, f.Packages[0].UpdateVersion)
+	require.Empty(t, f.Packages[1].UpdateVersion)
 
 	f, err = s.Security(&wire.SecurityRequest{Packages: []string{foreign, "none", "none", "is-not-installed"}})
 	require.NoError(t, err)
-	require.Equal(t, []string{"none", "is-not-installed"}, f.Missing)
+	require.Equal(t, []string{"none", "is-not-installed"}, f.NotInstalled)
 	require.Len(t, f.Packages, 1)
 	require.Equal(t, foreign, f.Packages[0].Name)
 
@@ -103,7 +103,7 @@ func TestSecurity(t *testing.T) {
 	info, err := s.Info(&wire.InfoRequest{Names: []string{affected}})
 	require.NoError(t, err)
 	require.Equal(t, words, found(t, s, info, true)[0].Advisories)
-	require.Equal(t, words, s.Describe(in.Local.Packages.Find(affected), true).Advisories)
+	require.Equal(t, words, s.DescribeInstalled(in.Local.Packages.Find(affected), true).Advisories)
 	all, err := s.Search(query(""))
 	require.NoError(t, err)
 	for _, p := range found(t, s, all, false) {
@@ -117,7 +117,7 @@ func TestSecurity_AUR(t *testing.T) {
 	s := build(t, Inputs{
 		Repositories: []IndexedSource{repository(t, "core", "bash", "1-1")}, AUR: aur(t, "bash", "1-1"),
 		Local:   local(installed("bash", "1-1", pacmandb.ReasonExplicit)),
-		Tracker: tracked(about("AVG-1", "High", "1-1", "", advisories.Vulnerable, "bash")),
+		Tracker: tracked(about("AVG-1", "High", "1-1", "", advisories.StatusVulnerable, "bash")),
 	})
 	f, err := s.Info(&wire.InfoRequest{Names: []string{"bash"}})
 	require.NoError(t, err)
@@ -132,21 +132,21 @@ func TestSecurity_NoRepositories(t *testing.T) {
 	s := build(t, Inputs{
 		Local:        local(installed("bash", "1-1", pacmandb.ReasonExplicit)),
 		Repositories: []IndexedSource{lost(repository(t, "core"), wire.SourceFailed, "damaged")},
-		Tracker:      tracked(about("AVG-1", "High", "1-1", "2-1", advisories.Fixed, "bash")),
+		Tracker:      tracked(about("AVG-1", "High", "1-1", "2-1", advisories.StatusFixed, "bash")),
 	})
 	f, err := s.Security(&wire.SecurityRequest{})
 	require.NoError(t, err)
 	require.True(t, f.Partial)
 	require.Len(t, f.Packages, 1)
 	require.False(t, f.Packages[0].Foreign)
-	require.Equal(t, advisories.Affected, f.Packages[0].Findings[0].Verdict)
+	require.Equal(t, advisories.VerdictAffected, f.Packages[0].Findings[0].Verdict)
 }
 
 // TestSecurity_Unknown checks that without data of the tracker or of installed packages, a request for advisories fails and
 // the status has no counts of advisories.
 func TestSecurity_Unknown(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 100, Installed: 20, Seed: 3})
-	ask := func() (*Assessment, error) { return build(t, in).Security(&wire.SecurityRequest{}) }
+	ask := func() (*SecurityMatches, error) { return build(t, in).Security(&wire.SecurityRequest{}) }
 	counted := func() *wire.SecurityCounts {
 		status, err := build(t, in).Status()
 		require.NoError(t, err)
@@ -155,21 +155,21 @@ func TestSecurity_Unknown(t *testing.T) {
 	_, err := ask()
 	requireCode(t, err, wire.CodeNetwork, "it is disabled (tracker.enabled)")
 	require.Nil(t, counted())
-	in.Tracker = &TrackerData{Why: "refused"}
+	in.Tracker = &TrackerData{LastError: "refused"}
 	_, err = ask()
 	requireCode(t, err, wire.CodeNetwork, "refused")
 	require.Nil(t, counted())
 
-	in.Tracker = &TrackerData{At: 1}
+	in.Tracker = &TrackerData{RepliedAt: 1}
 	f, err := ask()
 	require.NoError(t, err)
 	require.Empty(t, f.Packages)
 	require.Equal(t, &wire.SecurityCounts{}, counted(), "if the tracker has no advisories, the counts are 0 and not nil")
-	in.Local.Why = "cannot be read"
+	in.Local.FailureReason = "cannot be read"
 	f, err = ask()
 	require.NoError(t, err)
 	require.True(t, f.Stale)
-	_, err = build(t, in).Security(&wire.SecurityRequest{Packages: slices.Repeat([]string{"x"}, maxNames+1)})
+	_, err = build(t, in).Security(&wire.SecurityRequest{Packages: slices.Repeat([]string{"x"}, maxLookupNames+1)})
 	requireCode(t, err, wire.CodeInvalid, "10001 names")
 
 	in.Local.Packages = nil
@@ -185,12 +185,12 @@ func TestTracker_Source(t *testing.T) {
 		want    wire.Source
 	}{
 		"not downloaded yet": {TrackerData{}, wire.Source{State: wire.SourceMissing, Why: "not downloaded yet"}},
-		"refused":            {TrackerData{Why: "refused"}, wire.Source{State: wire.SourceMissing, Why: "refused"}},
-		"young":              {TrackerData{At: checked - 3600}, wire.Source{State: wire.SourceOK, Changed: checked - 3600}},
-		"old":                {TrackerData{At: checked - 3601}, wire.Source{State: wire.SourceStale, Changed: checked - 3601, Why: "not downloaded for 1 hours"}},
-		"old and slow":       {TrackerData{At: checked - 3601, Why: "slow"}, wire.Source{State: wire.SourceStale, Changed: checked - 3601, Why: "slow"}},
+		"refused":            {TrackerData{LastError: "refused"}, wire.Source{State: wire.SourceMissing, Why: "refused"}},
+		"young":              {TrackerData{RepliedAt: checked - 3600}, wire.Source{State: wire.SourceOK, ChangedAt: checked - 3600}},
+		"old":                {TrackerData{RepliedAt: checked - 3601}, wire.Source{State: wire.SourceStale, ChangedAt: checked - 3601, Why: "not downloaded for 1 hours"}},
+		"old and slow":       {TrackerData{RepliedAt: checked - 3601, LastError: "slow"}, wire.Source{State: wire.SourceStale, ChangedAt: checked - 3601, Why: "slow"}},
 		"young but slow": {
-			TrackerData{At: checked, AsOf: 5, Why: "slow"}, wire.Source{State: wire.SourceOK, AsOf: 5, Changed: checked, Why: "slow"},
+			TrackerData{RepliedAt: checked, AsOf: 5, LastError: "slow"}, wire.Source{State: wire.SourceOK, AsOf: 5, ChangedAt: checked, Why: "slow"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestTracker_Source(t *testing.T) {
 			require.Equal(t, c.want, c.tracker.source(now))
 		})
 	}
-	require.Equal(t, wire.SourceOK, (&TrackerData{At: 1}).source(now).State, "without a limit")
+	require.Equal(t, wire.SourceOK, (&TrackerData{RepliedAt: 1}).source(now).State, "without a limit")
 }
 
 // TestTracker_BecomesStale checks that the tracker becomes stale with time although the snapshot stays the same.
@@ -224,17 +224,17 @@ func TestTracker_BecomesStale(t *testing.T) {
 // TestWords checks that the details of a package list only the first of thousands of advisories, and how many more exist.
 func TestWords(t *testing.T) {
 	finding := func(i int) advisories.Finding {
-		r := about(fmt.Sprintf("AVG-%04d", i), "Low", "1-1", "", advisories.Vulnerable)
-		return advisories.Finding{Record: &r, Verdict: advisories.Affected}
+		r := about(fmt.Sprintf("AVG-%04d", i), "Low", "1-1", "", advisories.StatusVulnerable)
+		return advisories.Finding{Record: &r, Verdict: advisories.VerdictAffected}
 	}
 	var findings []advisories.Finding
 	for i := range 3000 {
 		findings = append(findings, finding(i))
 	}
-	lines := words(findings)
+	lines := advisoryLines(findings)
 	require.Len(t, lines, 51)
 	require.Equal(t, "AVG-0049 (Low, affected)", lines[49])
 	require.Equal(t, "and 2950 more", lines[50])
-	require.Len(t, words(findings[:50]), 50)
-	require.Empty(t, words(nil))
+	require.Len(t, advisoryLines(findings[:50]), 50)
+	require.Empty(t, advisoryLines(nil))
 }

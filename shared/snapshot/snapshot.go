@@ -13,51 +13,51 @@ import (
 // Snapshot is the state of a system at one moment. It is immutable and safe for concurrent use. It reads the indexes of its
 // Inputs, so these indexes must stay open as long as the snapshot is used.
 type Snapshot struct {
-	in     Inputs
-	system *system // nil if the installed packages are unknown
-	// shown lists the repositories that searches use. The field set combines the indexes of these repositories with the
+	inputs       Inputs
+	installedSet *installedSet // nil if the installed packages are unknown
+	// searchedRepos lists the repositories that searches use. The field set combines the indexes of these repositories with the
 	// AUR's index. compared lists the repositories with which installed packages are compared. comparedSet combines the
 	// indexes of the compared repositories with the AUR's index.
-	shown, compared  []IndexedSource
-	set, comparedSet *pkgindex.Set
+	searchedRepos, comparedRepos []IndexedSource
+	searchSet, comparedSet       *pkgindex.FileSet
 
 	// These functions compute their results once, at the first call, because the results are expensive and some programs
 	// do not need them.
-	comparison func() (*comparison, error)
-	foreign    func() (*foreign, error)
-	security   func() (*security, error)
-	counted    func() (*counted, error)
+	comparison      func() (*comparison, error)
+	foreignPackages func() (*foreignComparison, error)
+	security        func() (*installedAdvisories, error)
+	counts          func() (*allCounts, error)
 }
 
 // Build makes a snapshot from inputs. The snapshot computes expensive results at their first use, unless Prepare computes
 // them earlier. The error of Build wraps pkgindex.ErrDamaged and means that an index is inconsistent.
 func Build(in Inputs) (s *Snapshot, err error) {
-	s = &Snapshot{in: in, shown: in.Repositories, compared: in.Repositories}
+	s = &Snapshot{inputs: in, searchedRepos: in.Repositories, comparedRepos: in.Repositories}
 	if in.Local.Packages != nil {
-		s.system = newSystem(in.Local.Packages, in.Correction)
+		s.installedSet = newInstalledSet(in.Local.Packages, in.LibalpmResult)
 	}
-	if in.Downloaded != nil {
-		s.compared = in.Downloaded
+	if in.DownloadedRepositories != nil {
+		s.comparedRepos = in.DownloadedRepositories
 		if in.SearchDownloaded {
-			s.shown = in.Downloaded
+			s.searchedRepos = in.DownloadedRepositories
 		}
 	}
-	if s.set, err = s.newSet(s.shown); err != nil {
+	if s.searchSet, err = s.newFileSet(s.searchedRepos); err != nil {
 		return nil, err
 	}
-	s.comparedSet = s.set
-	if in.Downloaded != nil && !in.SearchDownloaded {
-		if s.comparedSet, err = s.newSet(s.compared); err != nil {
+	s.comparedSet = s.searchSet
+	if in.DownloadedRepositories != nil && !in.SearchDownloaded {
+		if s.comparedSet, err = s.newFileSet(s.comparedRepos); err != nil {
 			return nil, err
 		}
 	}
-	s.computeOnce()
+	s.initLazyResults()
 	return s, nil
 }
 
-// newSet combines the indexes of the repositories and of the AUR into one set.
-func (s *Snapshot) newSet(repositories []IndexedSource) (*pkgindex.Set, error) {
-	view := pkgindex.SetOptions{Repos: []string{}, AURTaken: !s.namesAUR()}
+// newFileSet combines the indexes of the repositories and of the AUR into one set.
+func (s *Snapshot) newFileSet(repositories []IndexedSource) (*pkgindex.FileSet, error) {
+	view := pkgindex.FileSetOptions{Repos: []string{}, AURNameTaken: !s.isAURNameFree()}
 	var files []*pkgindex.File
 	add := func(f *pkgindex.File) {
 		if !slices.Contains(files, f) {
@@ -72,59 +72,59 @@ func (s *Snapshot) newSet(repositories []IndexedSource) (*pkgindex.Set, error) {
 		add(src.Index)
 		view.Repos = append(view.Repos, src.Name)
 		if src.Usage&pacmandb.UsageSearch == 0 {
-			view.NoSearch = append(view.NoSearch, src.Name)
+			view.UnsearchedRepos = append(view.UnsearchedRepos, src.Name)
 		}
 	}
-	if s.in.AUR != nil && s.in.AUR.Index != nil {
-		add(s.in.AUR.Index)
+	if s.inputs.AUR != nil && s.inputs.AUR.Index != nil {
+		add(s.inputs.AUR.Index)
 	}
-	if s.system != nil {
-		view.Installed = s.system.names()
+	if s.installedSet != nil {
+		view.Installed = s.installedSet.names()
 	}
-	return pkgindex.NewSet(files, view)
+	return pkgindex.NewFileSet(files, view)
 }
 
-// Prepare computes all results that are otherwise computed at their first use, so that no request waits for them.
-func (s *Snapshot) Prepare() error {
-	_, err := s.counted() // counted computes all other results too, because the counts depend on them
+// ComputeAll computes all results that are otherwise computed at their first use, so that no request waits for them.
+func (s *Snapshot) ComputeAll() error {
+	_, err := s.counts() // counted computes all other results too, because the counts depend on them
 	return err
 }
 
 // WithCheckTime returns a copy of the snapshot with the time of a later check, at which nothing had changed.
 func (s *Snapshot) WithCheckTime(checked time.Time) *Snapshot {
 	next := *s
-	next.in.CheckedAt = checked
+	next.inputs.CheckedAt = checked
 	return &next
 }
 
 // Inputs returns the inputs from which the snapshot was built. The caller must not change them.
-func (s *Snapshot) Inputs() *Inputs { return &s.in }
+func (s *Snapshot) Inputs() *Inputs { return &s.inputs }
 
 // Generation returns the number of the snapshot. Each process numbers its snapshots separately.
-func (s *Snapshot) Generation() uint64 { return s.in.Generation }
+func (s *Snapshot) Generation() uint64 { return s.inputs.Generation }
 
-// Packages returns the number of packages that searches show.
-func (s *Snapshot) Packages() int { return s.set.Packages() }
+// PackageCount returns the number of packages that searches show.
+func (s *Snapshot) PackageCount() int { return s.searchSet.PackageCount() }
 
-// Building reports whether the first index of a repository is being built.
-func (s *Snapshot) Building() bool {
-	return slices.ContainsFunc(s.in.Repositories, func(src IndexedSource) bool { return src.Building })
+// HasBuildingIndex reports whether the first index of a repository is being built.
+func (s *Snapshot) HasBuildingIndex() bool {
+	return slices.ContainsFunc(s.inputs.Repositories, func(src IndexedSource) bool { return src.Building })
 }
 
-// Complete reports whether the present content of the local database and of all repositories could be read.
-func (s *Snapshot) Complete() bool {
-	return s.system != nil && s.in.Local.Why == "" && s.in.Local.UnreadablePackages == "" && len(s.in.Repositories) > 0 &&
-		!slices.ContainsFunc(s.in.Repositories, func(src IndexedSource) bool { return src.Index == nil || src.Outdated })
+// IsComplete reports whether the present content of the local database and of all repositories could be read.
+func (s *Snapshot) IsComplete() bool {
+	return s.installedSet != nil && s.inputs.Local.FailureReason == "" && s.inputs.Local.UnreadablePackages == "" && len(s.inputs.Repositories) > 0 &&
+		!slices.ContainsFunc(s.inputs.Repositories, func(src IndexedSource) bool { return src.Index == nil || src.Outdated })
 }
 
 // localBasis returns the basis of a result that depends only on the local database.
 func (s *Snapshot) localBasis() wire.Basis {
 	b := wire.Basis{
-		Generation: s.in.Generation, At: s.checked(), Stale: s.in.Local.Why != "", Partial: s.in.Local.UnreadablePackages != "",
-		Why: s.in.Local.Why,
+		Generation: s.inputs.Generation, At: s.checkedAtUnix(), Stale: s.inputs.Local.FailureReason != "", Partial: s.inputs.Local.UnreadablePackages != "",
+		Why: s.inputs.Local.FailureReason,
 	}
 	if b.Why == "" {
-		b.Why = s.in.Local.UnreadablePackages
+		b.Why = s.inputs.Local.UnreadablePackages
 	}
 	return b
 }
@@ -132,46 +132,46 @@ func (s *Snapshot) localBasis() wire.Basis {
 // comparedBasis returns the basis of a result that depends on the installed packages and the repositories.
 func (s *Snapshot) comparedBasis() wire.Basis {
 	b := s.localBasis()
-	b.Sources = s.sourcesOf(s.compared)
-	b.Partial = b.Partial || missing(s.compared, nil) != ""
+	b.Sources = s.describeSources(s.comparedRepos)
+	b.Partial = b.Partial || missingReposText(s.comparedRepos, nil) != ""
 	return b
 }
 
 // searchBasis returns the basis of a search in the wanted repositories, or in all repositories if wanted is nil.
 func (s *Snapshot) searchBasis(wanted []string) wire.Basis {
-	sources := s.sourcesOf(s.shown)
+	sources := s.describeSources(s.searchedRepos)
 	if len(wanted) > 0 {
 		sources = slices.DeleteFunc(sources, func(src wire.Source) bool { return !slices.Contains(wanted, src.Name) })
 	}
-	return wire.Basis{Generation: s.in.Generation, At: s.checked(), Sources: sources, Partial: missing(s.shown, wanted) != ""}
+	return wire.Basis{Generation: s.inputs.Generation, At: s.checkedAtUnix(), Sources: sources, Partial: missingReposText(s.searchedRepos, wanted) != ""}
 }
 
 // SearchBasis returns the basis of a search in all repositories.
 func (s *Snapshot) SearchBasis() wire.Basis { return s.searchBasis(nil) }
 
-// checked returns the time at which the inputs were last found to be current, in Unix seconds, or 0 if never.
-func (s *Snapshot) checked() int64 {
-	if s.in.CheckedAt.IsZero() {
+// checkedAtUnix returns the time at which the inputs were last found to be current, in Unix seconds, or 0 if never.
+func (s *Snapshot) checkedAtUnix() int64 {
+	if s.inputs.CheckedAt.IsZero() {
 		return 0
 	}
-	return s.in.CheckedAt.Unix()
+	return s.inputs.CheckedAt.Unix()
 }
 
-// sourcesOf returns the descriptions of the given repositories, and of the AUR if it is a source, for a reply.
-func (s *Snapshot) sourcesOf(repositories []IndexedSource) []wire.Source {
+// describeSources returns the descriptions of the given repositories, and of the AUR if it is a source, for a reply.
+func (s *Snapshot) describeSources(repositories []IndexedSource) []wire.Source {
 	list := make([]wire.Source, 0, len(repositories)+1)
 	for i := range repositories {
 		list = append(list, repositories[i].Source)
 	}
-	if s.in.AUR != nil && s.in.AUR.Name != "" {
-		list = append(list, s.in.AUR.Source)
+	if s.inputs.AUR != nil && s.inputs.AUR.Name != "" {
+		list = append(list, s.inputs.AUR.Source)
 	}
 	return list
 }
 
-// missing returns a text that lists the wanted repositories without a usable index, and why each has none. If wanted is
+// missingReposText returns a text that lists the wanted repositories without a usable index, and why each has none. If wanted is
 // nil, all repositories are wanted. The text is empty if all wanted repositories have an index.
-func missing(repositories []IndexedSource, wanted []string) string {
+func missingReposText(repositories []IndexedSource, wanted []string) string {
 	var why []string
 	for i := range repositories {
 		src := &repositories[i]
@@ -182,7 +182,7 @@ func missing(repositories []IndexedSource, wanted []string) string {
 	return strings.Join(why, "; ")
 }
 
-// answers reports whether at least one of the repositories has an index.
-func answers(repositories []IndexedSource) bool {
+// hasAnyIndex reports whether at least one of the repositories has an index.
+func hasAnyIndex(repositories []IndexedSource) bool {
 	return slices.ContainsFunc(repositories, func(src IndexedSource) bool { return src.Index != nil })
 }

@@ -10,22 +10,22 @@ import (
 
 // Status returns the result of OpStatus. Unknown counts are nil. An error means that an index is inconsistent.
 func (s *Snapshot) Status() (*wire.StatusResult, error) {
-	r := &wire.StatusResult{Basis: s.comparedBasis(), Problems: slices.Clone(s.in.Problems), Runtimes: s.in.Runtimes}
-	r.Sources = s.sourcesOf(s.shown)
-	if s.in.Downloaded != nil && !s.in.SearchDownloaded {
-		r.Compared = s.sourcesOf(s.compared)[:len(s.compared)]
+	r := &wire.StatusResult{Basis: s.comparedBasis(), Problems: slices.Clone(s.inputs.Problems), Runtimes: s.inputs.Runtimes}
+	r.Sources = s.describeSources(s.searchedRepos)
+	if s.inputs.DownloadedRepositories != nil && !s.inputs.SearchDownloaded {
+		r.ComparedSources = s.describeSources(s.comparedRepos)[:len(s.comparedRepos)]
 	}
-	r.Index.Packages = uint32(s.set.Packages())
-	s.eachIndex(func(path string, built int64) {
+	r.Index.Packages = uint32(s.searchSet.PackageCount())
+	s.eachIndexFile(func(path string, built int64) {
 		r.Index.Files = append(r.Index.Files, path)
-		r.Index.Built = max(r.Index.Built, built)
+		r.Index.BuiltAt = max(r.Index.BuiltAt, built)
 	})
-	r.Problems = append(r.Problems, s.incomplete()...)
-	counted, err := s.counted()
+	r.Problems = append(r.Problems, s.incompleteProblems()...)
+	counted, err := s.counts()
 	if err != nil {
 		return nil, err
 	}
-	r.Counts, r.PartialCounts = counted.counts, slices.Clone(counted.partial)
+	r.Counts, r.PartialCounts = counted.counts, slices.Clone(counted.partialNames)
 	security, err := s.security()
 	if security != nil {
 		r.Sources = append(r.Sources, security.source())
@@ -33,20 +33,20 @@ func (s *Snapshot) Status() (*wire.StatusResult, error) {
 	return r, err
 }
 
-// incomplete returns a problem for each source whose index is incomplete: packages are missing from the index, or are in
+// incompleteProblems returns a problem for each source whose index is incomplete: packages are missing from the index, or are in
 // the index without a part of their data.
-func (s *Snapshot) incomplete() (list []wire.Problem) {
-	add := func(src *IndexedSource, kind pkgindex.Kind) {
+func (s *Snapshot) incompleteProblems() (list []wire.Problem) {
+	add := func(src *IndexedSource, kind pkgindex.SourceKind) {
 		if src.Index == nil {
 			return
 		}
-		facts, _ := src.Index.BuildInfo().Source(kind, src.Name)
-		if facts.LeftOut == 0 {
+		facts, _ := src.Index.IndexInfo().FindSource(kind, src.Name)
+		if facts.LeftOutCount == 0 {
 			return
 		}
-		why := facts.Why
-		if facts.LeftOut > 1 {
-			why += fmt.Sprintf(", and %d more", facts.LeftOut-1)
+		why := facts.LeftOutReason
+		if facts.LeftOutCount > 1 {
+			why += fmt.Sprintf(", and %d more", facts.LeftOutCount-1)
 		}
 		name := "repository " + src.Name // the prefix distinguishes a repository called libalpm from the libalpm worker
 		if kind == pkgindex.KindAUR {
@@ -54,65 +54,65 @@ func (s *Snapshot) incomplete() (list []wire.Problem) {
 		}
 		list = append(list, wire.Problem{Name: name, State: "incomplete", Why: why})
 	}
-	for i := range s.shown {
-		add(&s.shown[i], pkgindex.KindRepo)
+	for i := range s.searchedRepos {
+		add(&s.searchedRepos[i], pkgindex.KindRepo)
 	}
-	if s.in.AUR != nil {
-		add(s.in.AUR, pkgindex.KindAUR)
+	if s.inputs.AUR != nil {
+		add(s.inputs.AUR, pkgindex.KindAUR)
 	}
 	return list
 }
 
-// counted holds the counts, and the JSON names of the counts that may be wrong because a source could not be read.
-type counted struct {
-	counts  wire.Counts
-	partial []string
+// allCounts holds the counts, and the JSON names of the counts that may be wrong because a source could not be read.
+type allCounts struct {
+	counts       wire.Counts
+	partialNames []string
 }
 
-func (s *Snapshot) countAll() (*counted, error) {
-	c := &counted{}
-	if err := s.count(&c.counts); err != nil {
+func (s *Snapshot) countAll() (*allCounts, error) {
+	c := &allCounts{}
+	if err := s.countPackages(&c.counts); err != nil {
 		return nil, err
 	}
 	security, err := s.security()
 	if err != nil {
 		return nil, err
 	}
-	if security != nil && security.loaded() && s.system != nil {
+	if security != nil && security.hasReplied() && s.installedSet != nil {
 		c.counts.Security = &security.counts
 	}
-	c.partial = s.partialCounts(&c.counts)
+	c.partialNames = s.partialCountNames(&c.counts)
 	return c, nil
 }
 
-// eachIndex calls the function visit once for each index file that searches use.
-func (s *Snapshot) eachIndex(visit func(path string, built int64)) {
+// eachIndexFile calls the function visit once for each index file that searches use.
+func (s *Snapshot) eachIndexFile(visit func(path string, built int64)) {
 	seen := map[string]bool{"": true} // an index in memory has no path
-	sources := slices.Clone(s.shown)
-	if s.in.AUR != nil {
-		sources = append(sources, *s.in.AUR)
+	sources := slices.Clone(s.searchedRepos)
+	if s.inputs.AUR != nil {
+		sources = append(sources, *s.inputs.AUR)
 	}
 	for i := range sources {
 		if f := sources[i].Index; f != nil && !seen[f.Path()] {
 			seen[f.Path()] = true
-			visit(f.Path(), f.BuildInfo().Built)
+			visit(f.Path(), f.IndexInfo().BuiltAt)
 		}
 	}
 }
 
-// count sets the counts of installed packages.
-func (s *Snapshot) count(c *wire.Counts) error {
-	if s.system == nil {
+// countPackages sets the counts of installed packages.
+func (s *Snapshot) countPackages(c *wire.Counts) error {
+	if s.installedSet == nil {
 		return nil
 	}
 	number := func(n int) *uint32 {
 		u := uint32(n)
 		return &u
 	}
-	c.Installed = number(len(s.system.local.Packages))
-	c.Explicit = number(len(s.system.local.Explicit()))
-	c.Orphans = number(len(s.system.orphans(false)))
-	c.OrphansRequired = number(len(s.system.orphans(true)))
+	c.Installed = number(len(s.installedSet.local.Packages))
+	c.Explicit = number(len(s.installedSet.local.ExplicitPackages()))
+	c.Orphans = number(len(s.installedSet.orphans(false)))
+	c.OrphansOrOptional = number(len(s.installedSet.orphans(true)))
 	compared, err := s.comparison()
 	if compared == nil || err != nil {
 		return err
@@ -127,50 +127,50 @@ func (s *Snapshot) count(c *wire.Counts) error {
 	c.Updates = number(len(compared.outdated.Updates) - ignored)
 	c.Ignored = number(ignored)
 	c.Replacements = number(len(compared.outdated.Replacements))
-	foreign, err := s.foreign()
+	foreign, err := s.foreignPackages()
 	if err == nil {
-		foreign.count(c)
+		foreign.addCounts(c)
 	}
 	return err
 }
 
 // The JSON names of counts. StatusResult.PartialCounts lists those names whose counts may be wrong.
 const (
-	countInstalled       = "installed"
-	countExplicit        = "explicit"
-	countOrphans         = "orphans"
-	countOrphansRequired = "orphans_required"
-	countForeign         = "foreign"
-	countUpdates         = "updates"
-	countIgnored         = "ignored"
-	countReplacements    = "replacements"
-	countAURUpdates      = "aur_updates"
-	countSecurity        = "security"
+	countNameInstalled       = "installed"
+	countNameExplicit        = "explicit"
+	countNameOrphans         = "orphans"
+	countNameOrphansRequired = "orphans_required"
+	countNameForeign         = "foreign"
+	countNameUpdates         = "updates"
+	countNameIgnored         = "ignored"
+	countNameReplacements    = "replacements"
+	countNameAURUpdates      = "aur_updates"
+	countNameSecurity        = "security"
 )
 
-// partialCounts returns the JSON names of the counts that may be wrong because a source could not be read. It leaves out
+// partialCountNames returns the JSON names of the counts that may be wrong because a source could not be read. It leaves out
 // counts that are unknown.
-func (s *Snapshot) partialCounts(c *wire.Counts) (names []string) {
+func (s *Snapshot) partialCountNames(c *wire.Counts) (names []string) {
 	add := func(known bool, name string) {
 		if known {
 			names = append(names, name)
 		}
 	}
-	unread := s.in.Local.UnreadablePackages != ""
+	unread := s.inputs.Local.UnreadablePackages != ""
 	if unread {
 		// A package whose description could not be read is counted as installed, as by pacman, but its reason and
 		// requirements are unknown.
-		add(c.Explicit != nil, countExplicit)
-		add(c.Orphans != nil, countOrphans)
-		add(c.OrphansRequired != nil, countOrphansRequired)
+		add(c.Explicit != nil, countNameExplicit)
+		add(c.Orphans != nil, countNameOrphans)
+		add(c.OrphansOrOptional != nil, countNameOrphansRequired)
 	}
-	if missing(s.compared, nil) != "" {
-		add(c.Foreign != nil, countForeign)
-		add(c.Updates != nil, countUpdates)
-		add(c.Ignored != nil, countIgnored)
-		add(c.Replacements != nil, countReplacements)
-		add(c.AURUpdates != nil, countAURUpdates)
-		add(c.Security != nil, countSecurity)
+	if missingReposText(s.comparedRepos, nil) != "" {
+		add(c.Foreign != nil, countNameForeign)
+		add(c.Updates != nil, countNameUpdates)
+		add(c.Ignored != nil, countNameIgnored)
+		add(c.Replacements != nil, countNameReplacements)
+		add(c.AURUpdates != nil, countNameAURUpdates)
+		add(c.Security != nil, countNameSecurity)
 	}
 	return names
 }

@@ -13,7 +13,7 @@ import (
 // program that has just read the files and must compute the counts.
 func BenchmarkStatus(b *testing.B) {
 	db := b.TempDir()
-	require.NoError(b, fixture.Write(db, fixture.Options{Packages: 3000, Installed: 1200, Seed: 1}))
+	require.NoError(b, fixture.WriteDatabases(db, fixture.Options{Packages: 3000, Installed: 1200, Seed: 1}))
 	local, err := pacmandb.ReadLocal(b.Context(), db)
 	require.NoError(b, err)
 	in := Inputs{DBPath: db, Local: LocalInput{Packages: local}}

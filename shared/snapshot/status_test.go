@@ -16,7 +16,7 @@ import (
 // TestStatus_Counts checks that each count of a status equals the length of the list that another request returns.
 func TestStatus_Counts(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 800, Installed: 300, Seed: 3})
-	in.Config.IgnorePkg = []string{"a*", "l*"}
+	in.PacmanConfig.IgnorePkg = []string{"a*", "l*"}
 	s := build(t, in)
 	status, err := s.Status()
 	require.NoError(t, err)
@@ -39,14 +39,14 @@ func TestStatus_Counts(t *testing.T) {
 	number := func(n int) *uint32 { u := uint32(n); return &u }
 	require.Equal(t, wire.Counts{
 		Installed: number(300), Explicit: length(wire.FilterExplicit), Orphans: length(wire.FilterOrphans),
-		OrphansRequired: length(wire.FilterRequired), Foreign: length(wire.FilterForeign),
+		OrphansOrOptional: length(wire.FilterOrphansOrOptional), Foreign: length(wire.FilterForeign),
 		Updates: number(len(out.Updates) - ignored), Ignored: number(ignored), Replacements: number(len(out.Replacements)),
 	}, status.Counts)
 	require.Empty(t, status.PartialCounts)
 	require.Equal(t, out.Basis, status.Basis)
-	require.Nil(t, status.Compared)
+	require.Nil(t, status.ComparedSources)
 	require.Equal(t, wire.IndexStatus{Packages: 800}, status.Index, "an index in memory has no file and no time")
-	require.True(t, s.Complete())
+	require.True(t, s.IsComplete())
 }
 
 // TestStatus_Index checks that a status lists each index file once, and has the latest build time of all files.
@@ -76,7 +76,7 @@ func TestStatus_Index(t *testing.T) {
 	}).Status()
 	require.NoError(t, err)
 	at := func(name string) string { return filepath.Join(dir, name) }
-	require.Equal(t, wire.IndexStatus{Packages: 4, Built: 9, Files: []string{at("two"), at("multilib"), at("aur")}}, status.Index)
+	require.Equal(t, wire.IndexStatus{Packages: 4, BuiltAt: 9, Files: []string{at("two"), at("multilib"), at("aur")}}, status.Index)
 }
 
 // TestStatus_Told checks that a status contains the problems and runtimes of the inputs, and that adding problems to the
@@ -122,8 +122,8 @@ func TestDownloaded(t *testing.T) {
 	downloaded := repository(t, "core", "a", "2-1", "b", "1-1")
 	downloaded.Downloaded, downloaded.AsOf = true, checked
 	in := Inputs{
-		Config:       &pacmandb.Config{Repos: []pacmandb.Repo{{Name: "core"}}},
-		Repositories: []IndexedSource{repository(t, "core", "a", "1-1")}, Downloaded: []IndexedSource{downloaded}, AUR: aur(t),
+		PacmanConfig: &pacmandb.Config{Repos: []pacmandb.Repo{{Name: "core"}}},
+		Repositories: []IndexedSource{repository(t, "core", "a", "1-1")}, DownloadedRepositories: []IndexedSource{downloaded}, AUR: aur(t),
 		Local: local(installed("a", "1-1", pacmandb.ReasonExplicit), installed("b", "1-1", pacmandb.ReasonExplicit)),
 	}
 	for _, shown := range []bool{false, true} {
@@ -142,17 +142,17 @@ func TestDownloaded(t *testing.T) {
 		if shown {
 			require.Equal(t, 2, f.Total)
 			require.Equal(t, []wire.Source{downloaded.Source, in.AUR.Source}, status.Sources)
-			require.Nil(t, status.Compared, "Sources lists the compared databases")
+			require.Nil(t, status.ComparedSources, "Sources lists the compared databases")
 		} else {
 			require.Equal(t, 1, f.Total)
 			require.Equal(t, []wire.Source{in.Repositories[0].Source, in.AUR.Source}, status.Sources)
-			require.Equal(t, []wire.Source{downloaded.Source}, status.Compared)
+			require.Equal(t, []wire.Source{downloaded.Source}, status.ComparedSources)
 		}
 		require.Equal(t, status.Sources, f.Sources)
-		n, ok := s.PackagesOf("core")
+		n, ok := s.RepoPackageCount("core")
 		require.True(t, ok)
 		require.Equal(t, 1, n, "of pacman's own")
-		_, facts, err := s.Facts()
+		_, facts, err := s.ComparisonFacts()
 		require.NoError(t, err)
 		version, ok := facts.Lookup(0, "a")
 		require.True(t, ok)

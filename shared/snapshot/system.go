@@ -11,18 +11,18 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// system holds the installed packages, after libalpm's correction.
-type system struct {
-	local     *pacmandb.Local
-	versions  map[string]string // the version of each installed package, by name
-	relations func() *pacmandb.Relations
-	needs     map[string]Need // how strongly each installed package is needed according to libalpm, by name; nil without a Correction
+// installedSet holds the installed packages, after libalpm's correction.
+type installedSet struct {
+	local      *pacmandb.Local
+	versions   map[string]string // the version of each installed package, by name
+	relations  func() *pacmandb.Relations
+	needByName map[string]NeedLevel // how strongly each installed package is needed according to libalpm, by name; nil without a Correction
 }
 
-func newSystem(local *pacmandb.Local, c *Correction) *system {
-	s := &system{local: local}
+func newInstalledSet(local *pacmandb.Local, c *LibalpmResult) *installedSet {
+	s := &installedSet{local: local}
 	if c != nil {
-		s.local, s.needs = c.apply(local)
+		s.local, s.needByName = c.applyToLocal(local)
 	}
 	s.versions = make(map[string]string, len(s.local.Packages))
 	for _, p := range s.local.Packages {
@@ -33,7 +33,7 @@ func newSystem(local *pacmandb.Local, c *Correction) *system {
 }
 
 // names returns the names of the installed packages, sorted.
-func (s *system) names() []string {
+func (s *installedSet) names() []string {
 	names := make([]string, len(s.local.Packages))
 	for i, p := range s.local.Packages {
 		names[i] = p.Name
@@ -44,8 +44,8 @@ func (s *system) names() []string {
 // orphans returns the packages that were installed as dependencies and that no installed package requires, neither strictly
 // nor optionally, like pacman -Qdt. If optional is set, orphans also returns the packages that are required only
 // optionally, like pacman -Qdtt.
-func (s *system) orphans(optional bool) []*pacmandb.Installed {
-	if s.needs == nil {
+func (s *installedSet) orphans(optional bool) []*pacmandb.Installed {
+	if s.needByName == nil {
 		return s.relations().Orphans(optional)
 	}
 	most := NeedNone
@@ -53,37 +53,37 @@ func (s *system) orphans(optional bool) []*pacmandb.Installed {
 		most = NeedOptional
 	}
 	var out []*pacmandb.Installed
-	for _, p := range s.local.Depends() {
-		if s.needs[p.Name] <= most {
+	for _, p := range s.local.DependPackages() {
+		if s.needByName[p.Name] <= most {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
-// apply returns the local database as libalpm reads it. It also returns how strongly each package is needed, by name.
-func (c *Correction) apply(local *pacmandb.Local) (*pacmandb.Local, map[string]Need) {
-	next, needs := *local, make(map[string]Need, len(c.Packages))
+// applyToLocal returns the local database as libalpm reads it. It also returns how strongly each package is needed, by name.
+func (c *LibalpmResult) applyToLocal(local *pacmandb.Local) (*pacmandb.Local, map[string]NeedLevel) {
+	next, needs := *local, make(map[string]NeedLevel, len(c.Packages))
 	next.Packages = make([]*pacmandb.Installed, len(c.Packages))
 	for i := range c.Packages {
 		p := &c.Packages[i]
-		next.Packages[i] = p.correct(local.Find(p.Name))
-		needs[p.Name] = p.Need
+		next.Packages[i] = p.applyTo(local.Find(p.Name))
+		needs[p.Name] = p.NeedLevel
 	}
 	return &next, needs
 }
 
-// correct returns an installed package as libalpm reads it. The parameter p is the package as omg read it; nil if omg did
+// applyTo returns an installed package as libalpm reads it. The parameter p is the package as omg read it; nil if omg did
 // not read it. If p is nil or has another version, the result has only a name, a version and a reason.
-func (c *CorrectedPackage) correct(p *pacmandb.Installed) *pacmandb.Installed {
-	if p != nil && p.Version == c.Version && p.Reason == c.Reason {
+func (c *LibalpmPackage) applyTo(p *pacmandb.Installed) *pacmandb.Installed {
+	if p != nil && p.Version == c.Version && p.Reason == c.InstallReason {
 		return p
 	}
 	next := &pacmandb.Installed{}
 	if p != nil && p.Version == c.Version {
 		*next = *p
 	}
-	next.Name, next.Version, next.Reason = c.Name, c.Version, c.Reason
+	next.Name, next.Version, next.Reason = c.Name, c.Version, c.InstallReason
 	return next
 }
 
@@ -93,147 +93,147 @@ type comparison struct {
 	foreign  []*pacmandb.Installed
 }
 
-// compare compares the installed packages with the repositories. It returns nil if the installed packages are unknown or
+// compareInstalled compares the installed packages with the repositories. It returns nil if the installed packages are unknown or
 // no repository has an index.
-func (s *Snapshot) compare() (*comparison, error) {
-	if s.system == nil || !answers(s.compared) {
+func (s *Snapshot) compareInstalled() (*comparison, error) {
+	if s.installedSet == nil || !hasAnyIndex(s.comparedRepos) {
 		return nil, nil
 	}
-	config, facts := s.facts(s.compared, s.comparedSet)
-	c := &comparison{outdated: pacmandb.Updates(s.system.local.Packages, config, facts)}
-	_, c.foreign = pacmandb.SplitForeign(s.system.local.Packages, config, facts)
+	config, facts := s.newSetFacts(s.comparedRepos, s.comparedSet)
+	c := &comparison{outdated: pacmandb.FindOutdated(s.installedSet.local.Packages, config, facts)}
+	_, c.foreign = pacmandb.SplitForeign(s.installedSet.local.Packages, config, facts)
 	if facts.err != nil {
 		return nil, facts.err
 	}
-	if s.in.Correction != nil && s.in.Correction.Repositories && s.in.Downloaded == nil {
-		s.in.Correction.compare(c, s.system.local.Packages)
+	if s.inputs.LibalpmResult != nil && s.inputs.LibalpmResult.AllRepositoriesRead && s.inputs.DownloadedRepositories == nil {
+		s.inputs.LibalpmResult.replaceComparison(c, s.installedSet.local.Packages)
 	}
 	return c, nil
 }
 
-// compare replaces the result of omg's comparison by libalpm's result. Only omg's list of replacements is kept, because
+// replaceComparison replaces the result of omg's comparison by libalpm's result. Only omg's list of replacements is kept, because
 // libalpm's result has no such list.
-func (c *Correction) compare(out *comparison, packages []*pacmandb.Installed) {
+func (c *LibalpmResult) replaceComparison(out *comparison, packages []*pacmandb.Installed) {
 	out.foreign = nil
 	out.outdated = pacmandb.Outdated{Replacements: out.outdated.Replacements}
 	for i, p := range c.Packages {
-		u := pacmandb.Update{Name: p.Name, Installed: p.Version, Version: p.Offered, Repo: p.Repo, Ignored: p.Ignored}
+		u := pacmandb.Update{Name: p.Name, Installed: p.Version, Version: p.OfferedVersion, Repo: p.Repo, Ignored: p.Ignored}
 		switch {
 		case p.Repo == "":
 			out.foreign = append(out.foreign, packages[i])
-		case p.Order > 0:
+		case p.VersionOrder > 0:
 			out.outdated.Updates = append(out.outdated.Updates, u)
-		case p.Order < 0:
-			out.outdated.Newer = append(out.outdated.Newer, u)
+		case p.VersionOrder < 0:
+			out.outdated.LocalNewer = append(out.outdated.LocalNewer, u)
 		}
 	}
 }
 
-// Facts returns the facts with which installed packages can be compared: the configuration with the repositories that could
+// ComparisonFacts returns the facts with which installed packages can be compared: the configuration with the repositories that could
 // be read, and the contents of these repositories. The facts come from pacman's databases, not from downloaded databases.
 // The indexes must stay open while the facts are used.
-func (s *Snapshot) Facts() (*pacmandb.Config, pacmandb.SyncFacts, error) {
-	set := s.set
-	if s.in.Downloaded != nil && s.in.SearchDownloaded {
+func (s *Snapshot) ComparisonFacts() (*pacmandb.Config, pacmandb.SyncLookup, error) {
+	set := s.searchSet
+	if s.inputs.DownloadedRepositories != nil && s.inputs.SearchDownloaded {
 		var err error
-		if set, err = s.newSet(s.in.Repositories); err != nil {
+		if set, err = s.newFileSet(s.inputs.Repositories); err != nil {
 			return nil, nil, err
 		}
 	}
-	config, facts := s.facts(s.in.Repositories, set)
+	config, facts := s.newSetFacts(s.inputs.Repositories, set)
 	return config, facts, nil
 }
 
-func (s *Snapshot) facts(repositories []IndexedSource, set *pkgindex.Set) (*pacmandb.Config, *setFacts) {
+func (s *Snapshot) newSetFacts(repositories []IndexedSource, set *pkgindex.FileSet) (*pacmandb.Config, *indexSyncFacts) {
 	config := &pacmandb.Config{}
-	if s.in.Config != nil {
-		*config = *s.in.Config
+	if s.inputs.PacmanConfig != nil {
+		*config = *s.inputs.PacmanConfig
 	}
 	config.Repos = nil
-	f := &setFacts{set: set}
+	f := &indexSyncFacts{fileSet: set}
 	for i := range repositories {
 		if src := &repositories[i]; src.Index != nil {
 			config.Repos = append(config.Repos, pacmandb.Repo{Name: src.Name, Usage: src.Usage})
 			f.repos = append(f.repos, src.Name)
 		}
 	}
-	if s.system != nil {
-		f.installed = s.system.local.Packages
+	if s.installedSet != nil {
+		f.installed = s.installedSet.local.Packages
 	}
 	return config, f
 }
 
-// setFacts implements pacmandb.SyncFacts with a set of indexes. It caches the last look-up, because callers look up the
+// indexSyncFacts implements pacmandb.SyncLookup with a set of indexes. It caches the last look-up, because callers look up the
 // same package in several repositories, one after the other.
-type setFacts struct {
-	set       *pkgindex.Set
+type indexSyncFacts struct {
+	fileSet   *pkgindex.FileSet
 	repos     []string
 	installed []*pacmandb.Installed
 	err       error // the first error; the caller must check it, because results after an error are wrong
 
-	name     string            // the package name that was looked up last
-	versions map[string]string // the versions of this package, by repository
+	cachedName     string            // the package name that was looked up last
+	cachedVersions map[string]string // the versions of this package, by repository
 }
 
-func (f *setFacts) record(err error) {
+func (f *indexSyncFacts) recordError(err error) {
 	if f.err == nil {
 		f.err = err
 	}
 }
 
-func (f *setFacts) Lookup(repo int, name string) (string, bool) {
-	if f.name != name || f.versions == nil {
-		f.lookUp(name)
+func (f *indexSyncFacts) Lookup(repo int, name string) (string, bool) {
+	if f.cachedName != name || f.cachedVersions == nil {
+		f.cacheVersions(name)
 	}
-	v, ok := f.versions[f.repos[repo]]
+	v, ok := f.cachedVersions[f.repos[repo]]
 	return v, ok
 }
 
-func (f *setFacts) Groups(repo int, name string) []string {
-	hits, err := f.set.Lookup("", name)
-	f.record(err)
+func (f *indexSyncFacts) Groups(repo int, name string) []string {
+	hits, err := f.fileSet.Lookup("", name)
+	f.recordError(err)
 	for _, h := range hits {
-		if f.set.Kind(h) == pkgindex.KindRepo && f.set.Repo(h) == f.repos[repo] {
-			p, err := f.set.Package(h)
-			f.record(err)
+		if f.fileSet.SourceKindOf(h) == pkgindex.KindRepo && f.fileSet.RepoOf(h) == f.repos[repo] {
+			p, err := f.fileSet.ReadPackage(h)
+			f.recordError(err)
 			return p.Groups
 		}
 	}
 	return nil
 }
 
-func (f *setFacts) lookUp(name string) {
-	f.name, f.versions = name, make(map[string]string)
-	f.record(eachInRepos(f.set, name, func(repo, version string) { f.versions[repo] = version }))
+func (f *indexSyncFacts) cacheVersions(name string) {
+	f.cachedName, f.cachedVersions = name, make(map[string]string)
+	f.recordError(eachRepoVersion(f.fileSet, name, func(repo, version string) { f.cachedVersions[repo] = version }))
 }
 
-// eachInRepos calls the function visit once for each repository that has the named package. The argument version is the
+// eachRepoVersion calls the function visit once for each repository that has the named package. The argument version is the
 // version of the package in this repository.
-func eachInRepos(set *pkgindex.Set, name string, visit func(repo, version string)) error {
+func eachRepoVersion(set *pkgindex.FileSet, name string, visit func(repo, version string)) error {
 	hits, err := set.Lookup("", name)
 	if err != nil {
 		return err
 	}
-	return set.ReadAll(hits, false, func(h pkgindex.Hit, summary, _ pkgindex.Record) bool {
-		if set.Kind(h) == pkgindex.KindRepo {
-			visit(set.Repo(h), summary.Version())
+	return set.ReadRecords(hits, false, func(h pkgindex.Hit, summary, _ pkgindex.Record) bool {
+		if set.SourceKindOf(h) == pkgindex.KindRepo {
+			visit(set.RepoOf(h), summary.Version())
 		}
 		return true
 	})
 }
 
 // Replacers returns the packages of a repository that replace an installed package.
-func (f *setFacts) Replacers(repo int) iter.Seq[pacmandb.Replacer] {
+func (f *indexSyncFacts) Replacers(repo int) iter.Seq[pacmandb.Replacer] {
 	found := map[string]pacmandb.Replacer{}
 	for _, p := range f.installed {
-		hits, err := f.set.WithRelation(pkgindex.Replaces, p.Name)
-		f.record(err)
+		hits, err := f.fileSet.LookupByRelation(pkgindex.RelationReplaces, p.Name)
+		f.recordError(err)
 		for _, h := range hits {
-			if f.set.Kind(h) != pkgindex.KindRepo || f.set.Repo(h) != f.repos[repo] {
+			if f.fileSet.SourceKindOf(h) != pkgindex.KindRepo || f.fileSet.RepoOf(h) != f.repos[repo] {
 				continue
 			}
-			r, err := f.set.Package(h)
-			f.record(err)
+			r, err := f.fileSet.ReadPackage(h)
+			f.recordError(err)
 			found[r.Name] = pacmandb.Replacer{Name: r.Name, Version: r.Version, Groups: r.Groups, Replaces: r.Replaces}
 		}
 	}
@@ -246,13 +246,13 @@ func (f *setFacts) Replacers(repo int) iter.Seq[pacmandb.Replacer] {
 	}
 }
 
-// PackagesOf returns the number of packages in a repository, and whether the repository could be read. It uses the database
+// RepoPackageCount returns the number of packages in a repository, and whether the repository could be read. It uses the database
 // that pacman downloaded.
-func (s *Snapshot) PackagesOf(repo string) (int, bool) {
-	for i := range s.in.Repositories {
-		if src := &s.in.Repositories[i]; src.Name == repo && src.Index != nil {
-			if facts, ok := src.Index.BuildInfo().Source(pkgindex.KindRepo, repo); ok {
-				return int(facts.Packages), true
+func (s *Snapshot) RepoPackageCount(repo string) (int, bool) {
+	for i := range s.inputs.Repositories {
+		if src := &s.inputs.Repositories[i]; src.Name == repo && src.Index != nil {
+			if facts, ok := src.Index.IndexInfo().FindSource(pkgindex.KindRepo, repo); ok {
+				return int(facts.PackageCount), true
 			}
 		}
 	}
@@ -272,26 +272,26 @@ func (s *Snapshot) ForeignNames() (names []string, known bool) {
 	return names, true
 }
 
-// computeOnce sets the functions that compute expensive results at their first call.
-func (s *Snapshot) computeOnce() {
-	s.comparison = sync.OnceValues(s.compare)
-	s.foreign = sync.OnceValues(s.compareForeign)
-	s.security = sync.OnceValues(s.assess)
-	s.counted = sync.OnceValues(s.countAll)
+// initLazyResults sets the functions that compute expensive results at their first call.
+func (s *Snapshot) initLazyResults() {
+	s.comparison = sync.OnceValues(s.compareInstalled)
+	s.foreignPackages = sync.OnceValues(s.compareForeign)
+	s.security = sync.OnceValues(s.assessSecurity)
+	s.counts = sync.OnceValues(s.countAll)
 }
 
-// installed returns the installed version of a package, or an empty string.
-func (s *Snapshot) installed(name string) string {
-	if s.system == nil {
+// installedVersion returns the installed version of a package, or an empty string.
+func (s *Snapshot) installedVersion(name string) string {
+	if s.installedSet == nil {
 		return ""
 	}
-	return s.system.versions[name]
+	return s.installedSet.versions[name]
 }
 
-// unknown returns the error for a request that needs the installed packages, if it is unknown which packages are installed.
-func (s *Snapshot) unknown() error {
-	if s.in.Local.Why == "" {
+// installedUnknownError returns the error for a request that needs the installed packages, if it is unknown which packages are installed.
+func (s *Snapshot) installedUnknownError() error {
+	if s.inputs.Local.FailureReason == "" {
 		return wire.Errorf(wire.CodeNotReady, "the installed packages are unknown")
 	}
-	return wire.Errorf(wire.CodeNotReady, "the installed packages are unknown: %s", s.in.Local.Why)
+	return wire.Errorf(wire.CodeNotReady, "the installed packages are unknown: %s", s.inputs.Local.FailureReason)
 }

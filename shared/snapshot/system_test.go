@@ -23,13 +23,13 @@ const checked = 1_700_000_000
 func generated(t testing.TB, o fixture.Options) Inputs {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "db")
-	require.NoError(t, fixture.Write(dir, o))
+	require.NoError(t, fixture.WriteDatabases(dir, o))
 	conf := filepath.Join(dir, "pacman.conf")
-	require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
+	require.NoError(t, os.WriteFile(conf, []byte(fixture.PacmanConfig), 0o644))
 	config, err := pacmandb.ReadConfig(conf)
 	require.NoError(t, err)
-	in := Inputs{Generation: 7, CheckedAt: time.Unix(checked, 0), DBPath: dir, Config: config}
-	files, err := pacmandb.SyncRepos(dir, config)
+	in := Inputs{Generation: 7, CheckedAt: time.Unix(checked, 0), DBPath: dir, PacmanConfig: config}
+	files, err := pacmandb.ListRepoFiles(dir, config)
 	require.NoError(t, err)
 	require.Len(t, files, 3)
 	for _, f := range files {
@@ -64,7 +64,7 @@ func opened(t testing.TB, b *pkgindex.Builder) *pkgindex.File {
 }
 
 // index returns an index of one source with packages in the given order.
-func index(t testing.TB, kind pkgindex.Kind, name string, packages ...wire.Package) *pkgindex.File {
+func index(t testing.TB, kind pkgindex.SourceKind, name string, packages ...wire.Package) *pkgindex.File {
 	t.Helper()
 	b := pkgindex.NewBuilder("test", checked)
 	into := b.AddSource(name, kind)
@@ -89,7 +89,7 @@ func aur(t testing.TB, pairs ...string) *IndexedSource {
 		list[i].AUR = &wire.AUR{Maintainer: "m"}
 	}
 	return &IndexedSource{
-		Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: checked - 60, Changed: checked},
+		Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: checked - 60, ChangedAt: checked},
 		Index:  index(t, pkgindex.KindAUR, wire.SourceAUR, list...),
 	}
 }
@@ -103,7 +103,7 @@ func packages(pairs ...string) (list []wire.Package) {
 
 func currentSource(name string, f *pkgindex.File) IndexedSource {
 	return IndexedSource{
-		Source: wire.Source{Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: checked - 60, Changed: checked - 30},
+		Source: wire.Source{Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: checked - 60, ChangedAt: checked - 30},
 		Usage:  pacmandb.UsageAll, Index: f,
 	}
 }
@@ -128,7 +128,7 @@ func build(t testing.TB, in Inputs) *Snapshot {
 	t.Helper()
 	s, err := Build(in)
 	require.NoError(t, err)
-	require.NoError(t, s.Prepare())
+	require.NoError(t, s.ComputeAll())
 	return s
 }
 
@@ -143,7 +143,7 @@ func names(list []*pacmandb.Installed) (out []string) {
 // found returns the packages that a search or a look-up found.
 func found(t testing.TB, s *Snapshot, f *Matches, details bool) (list []wire.Package) {
 	t.Helper()
-	require.NoError(t, s.Each(f.Hits, details, func(p *wire.Package) error {
+	require.NoError(t, s.EachPackage(f.Hits, details, func(p *wire.Package) error {
 		list = append(list, *p)
 		return nil
 	}))

@@ -48,7 +48,7 @@ type Stamp struct {
 
 // StampOf returns the stamp of a file, given the result of os.Stat for the file.
 func StampOf(fi os.FileInfo) Stamp {
-	s := Stamp{Size: fi.Size(), MtimeNS: nanoseconds(fi.ModTime())}
+	s := Stamp{Size: fi.Size(), MtimeNS: clampedUnixNano(fi.ModTime())}
 	if st, ok := fi.Sys().(*syscall.Stat_t); ok {
 		s.Dev, s.Ino, s.CtimeNS = st.Dev, st.Ino, st.Ctim.Nano()
 	}
@@ -60,31 +60,31 @@ func StampOfStat(st *unix.Stat_t) Stamp {
 	return Stamp{Dev: st.Dev, Ino: st.Ino, Size: st.Size, MtimeNS: st.Mtim.Nano(), CtimeNS: st.Ctim.Nano()}
 }
 
-// Modified returns the modification time in Unix seconds.
-func (s Stamp) Modified() int64 { return s.MtimeNS / 1e9 }
+// MtimeSeconds returns the modification time in Unix seconds.
+func (s Stamp) MtimeSeconds() int64 { return s.MtimeNS / 1e9 }
 
-// Changed returns the status change time (ctime) in Unix seconds. The kernel sets this time from the machine's clock;
+// CtimeSeconds returns the status change time (ctime) in Unix seconds. The kernel sets this time from the machine's clock;
 // no mirror and no archive can set it.
-func (s Stamp) Changed() int64 { return s.CtimeNS / 1e9 }
+func (s Stamp) CtimeSeconds() int64 { return s.CtimeNS / 1e9 }
 
 // A file system's clock ticks at least every 10 ms, or every one or two seconds if its times have no fractions. All
 // changes of a file within one tick get the same time.
 const (
-	tickFine   = 50 * time.Millisecond
-	tickCoarse = 2500 * time.Millisecond
+	fineClockTick   = 50 * time.Millisecond
+	coarseClockTick = 2500 * time.Millisecond
 )
 
-// Fresh reports whether the file may still change after now without a change of its stamp.
-func (s Stamp) Fresh(now time.Time) bool {
-	tick := tickFine
+// MayStillChange reports whether the file may still change after now without a change of its stamp.
+func (s Stamp) MayStillChange(now time.Time) bool {
+	tick := fineClockTick
 	if s.CtimeNS%int64(time.Second) == 0 && s.CtimeNS != 0 {
-		tick = tickCoarse
+		tick = coarseClockTick
 	}
 	return s.CtimeNS > now.Add(-tick).UnixNano()
 }
 
-// nanoseconds converts a time for a Stamp. Times beyond int64 nanoseconds are clamped (to 1677 or 2262).
-func nanoseconds(t time.Time) int64 {
+// clampedUnixNano converts a time for a Stamp. Times beyond int64 nanoseconds are clamped (to 1677 or 2262).
+func clampedUnixNano(t time.Time) int64 {
 	const maxSeconds = math.MaxInt64 / int64(time.Second)
 	switch s := t.Unix(); {
 	case s >= maxSeconds:
@@ -103,8 +103,8 @@ type File struct {
 	SHA256 [sha256.Size]byte
 }
 
-// Digest returns the SHA-256 in lower-case hexadecimal.
-func (f *File) Digest() string { return hex.EncodeToString(f.SHA256[:]) }
+// HexDigest returns the SHA-256 in lower-case hexadecimal.
+func (f *File) HexDigest() string { return hex.EncodeToString(f.SHA256[:]) }
 
 // Open opens a regular file for reading; any other kind of file is an error. Open follows a link, as pacman does, and
 // does not block on a pipe.
@@ -130,7 +130,7 @@ func Open(path string) (*os.File, Stamp, error) {
 
 // Read passes the content of a file to the function parse, which must read all of it. After an error the caller must
 // discard what parse produced: the file as a whole is unusable. An error of ctx, and an error that parse marked with
-// FromCaller, is returned unchanged.
+// MarkCallerError, is returned unchanged.
 func Read(ctx context.Context, path string, parse func(io.Reader) error) (File, error) {
 	out := File{Path: path}
 	f, stamp, err := Open(path)
@@ -181,12 +181,12 @@ func (h *hashReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// FromCaller marks an error that comes from a parser's callback, so that Read does not treat it as an error in the
+// MarkCallerError marks an error that comes from a parser's callback, so that Read does not treat it as an error in the
 // file.
-func FromCaller(err error) error { return &callerError{err} }
+func MarkCallerError(err error) error { return &callerError{err} }
 
-// IsFromCaller reports whether FromCaller marked an error.
-func IsFromCaller(err error) bool {
+// IsCallerError reports whether MarkCallerError marked an error.
+func IsCallerError(err error) bool {
 	var caller *callerError
 	return errors.As(err, &caller)
 }
@@ -195,13 +195,13 @@ type callerError struct{ err error }
 
 func (e *callerError) Error() string { return e.err.Error() }
 
-// Digest returns the SHA-256 of a file in lower-case hexadecimal.
-func Digest(ctx context.Context, path string) (string, error) {
+// DigestOfPath returns the SHA-256 of a file in lower-case hexadecimal.
+func DigestOfPath(ctx context.Context, path string) (string, error) {
 	f, err := Read(ctx, path, func(in io.Reader) error {
 		_, err := io.Copy(io.Discard, in)
 		return err
 	})
-	return f.Digest(), err
+	return f.HexDigest(), err
 }
 
 // StampOfPath returns the stamp of a file, or of a link's target.

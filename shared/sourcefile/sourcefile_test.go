@@ -31,15 +31,15 @@ func TestRead(t *testing.T) {
 	path := write(t, "hello")
 	f, err := Read(t.Context(), path, drain)
 	require.NoError(t, err)
-	require.Equal(t, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", f.Digest())
+	require.Equal(t, "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", f.HexDigest())
 	require.EqualValues(t, 5, f.Stamp.Size)
-	digest, err := Digest(t.Context(), path)
+	digest, err := DigestOfPath(t.Context(), path)
 	require.NoError(t, err)
-	require.Equal(t, f.Digest(), digest)
+	require.Equal(t, f.HexDigest(), digest)
 	fi, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, StampOf(fi), f.Stamp)
-	require.Equal(t, fi.ModTime().Unix(), f.Stamp.Modified())
+	require.Equal(t, fi.ModTime().Unix(), f.Stamp.MtimeSeconds())
 }
 
 func TestRead_Errors(t *testing.T) {
@@ -88,11 +88,11 @@ func TestRead_Changed(t *testing.T) {
 
 func TestRead_Caller(t *testing.T) {
 	mine := errors.New("mine")
-	_, err := Read(t.Context(), write(t, "hello"), func(io.Reader) error { return FromCaller(mine) })
+	_, err := Read(t.Context(), write(t, "hello"), func(io.Reader) error { return MarkCallerError(mine) })
 	require.Equal(t, mine, err)
-	require.True(t, IsFromCaller(FromCaller(mine)))
-	require.False(t, IsFromCaller(mine))
-	require.EqualError(t, FromCaller(mine), "mine")
+	require.True(t, IsCallerError(MarkCallerError(mine)))
+	require.False(t, IsCallerError(mine))
+	require.EqualError(t, MarkCallerError(mine), "mine")
 }
 
 // TestRead_System checks that an error of the system is returned unchanged, with its path.
@@ -126,7 +126,7 @@ func TestStamp(t *testing.T) {
 	var st unix.Stat_t
 	require.NoError(t, unix.Stat(path, &st))
 	require.Equal(t, StampOfStat(&st), stamp)
-	require.Equal(t, st.Ctim.Sec, stamp.Changed())
+	require.Equal(t, st.Ctim.Sec, stamp.CtimeSeconds())
 	f, opened, err := Open(path)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
@@ -138,7 +138,7 @@ func TestStamp(t *testing.T) {
 	require.NoError(t, os.Chtimes(path, old, old))
 	touched, err := StampOfPath(path)
 	require.NoError(t, err)
-	require.EqualValues(t, 1_600_000_000, touched.Modified())
+	require.EqualValues(t, 1_600_000_000, touched.MtimeSeconds())
 	require.NotEqual(t, stamp, touched)
 	require.NoError(t, os.WriteFile(path+"-2", []byte("hello"), 0o644))
 	require.NoError(t, os.Chtimes(path+"-2", old, old))
@@ -161,17 +161,17 @@ func TestStampOf_TimesThatDoNotFit(t *testing.T) {
 	for _, at := range []time.Time{
 		time.Unix(0, 0), time.Unix(1_662_940_800, 7), time.Date(1960, 1, 1, 0, 0, 0, 5, time.UTC), time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC),
 	} {
-		require.Equal(t, at.UnixNano(), nanoseconds(at))
+		require.Equal(t, at.UnixNano(), clampedUnixNano(at))
 	}
-	require.Equal(t, int64(math.MaxInt64), nanoseconds(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)))
-	require.Equal(t, int64(math.MinInt64), nanoseconds(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)))
+	require.Equal(t, int64(math.MaxInt64), clampedUnixNano(time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)))
+	require.Equal(t, int64(math.MinInt64), clampedUnixNano(time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)))
 }
 
 func TestStamp_Fresh(t *testing.T) {
 	now := time.Unix(100, int64(900*time.Millisecond))
-	require.False(t, Stamp{}.Fresh(now), "no file")
-	require.True(t, Stamp{CtimeNS: time.Unix(99, 0).UnixNano()}.Fresh(now), "whole seconds")
-	require.False(t, Stamp{CtimeNS: time.Unix(99, 1).UnixNano()}.Fresh(now))
-	require.True(t, Stamp{CtimeNS: now.Add(-10 * time.Millisecond).UnixNano()}.Fresh(now))
-	require.True(t, Stamp{CtimeNS: now.Add(time.Hour).UnixNano()}.Fresh(now), "a clock that was set back")
+	require.False(t, Stamp{}.MayStillChange(now), "no file")
+	require.True(t, Stamp{CtimeNS: time.Unix(99, 0).UnixNano()}.MayStillChange(now), "whole seconds")
+	require.False(t, Stamp{CtimeNS: time.Unix(99, 1).UnixNano()}.MayStillChange(now))
+	require.True(t, Stamp{CtimeNS: now.Add(-10 * time.Millisecond).UnixNano()}.MayStillChange(now))
+	require.True(t, Stamp{CtimeNS: now.Add(time.Hour).UnixNano()}.MayStillChange(now), "a clock that was set back")
 }

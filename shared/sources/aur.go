@@ -9,15 +9,15 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// AUR returns the AUR as a source that uses the index f, which omgd does not maintain. It returns nil if the index does not
+// NewAURSource returns the AUR as a source that uses the index f, which omgd does not maintain. It returns nil if the index does not
 // contain the AUR. The source is stale if the dump from which the index was built is older than staleAfter; 0 means a day.
-func AUR(f *pkgindex.File, staleAfter time.Duration) *snapshot.IndexedSource {
-	facts, ok := f.BuildInfo().Source(pkgindex.KindAUR, wire.SourceAUR)
+func NewAURSource(f *pkgindex.File, staleAfter time.Duration) *snapshot.IndexedSource {
+	facts, ok := f.IndexInfo().FindSource(pkgindex.KindAUR, wire.SourceAUR)
 	if !ok {
 		return nil
 	}
 	s := &snapshot.IndexedSource{Index: f, Source: wire.Source{
-		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: facts.AsOf, Changed: f.BuildInfo().Built,
+		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: facts.AsOf, ChangedAt: f.IndexInfo().BuiltAt,
 	}}
 	if age := time.Since(time.Unix(s.AsOf, 0)); age > cmp.Or(staleAfter, day) {
 		s.State, s.Why = wire.SourceStale, "not downloaded for "+formatAge(age)
@@ -25,7 +25,7 @@ func AUR(f *pkgindex.File, staleAfter time.Duration) *snapshot.IndexedSource {
 	return s
 }
 
-// MissingAUR returns the AUR as a source without an index, with the given state and reason.
-func MissingAUR(state wire.SourceState, why string) *snapshot.IndexedSource {
+// NewMissingAURSource returns the AUR as a source without an index, with the given state and reason.
+func NewMissingAURSource(state wire.SourceState, why string) *snapshot.IndexedSource {
 	return &snapshot.IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}}
 }

@@ -124,15 +124,15 @@ func faults() []fault {
 
 // settle examines a repository. If the result has NeedsBuild, settle builds an index of the database in memory, as
 // omg-direct does.
-func settle(ctx context.Context, r *Repository, x *Index, onPackage func(path string)) Examined {
+func settle(ctx context.Context, r *Repository, x *Index, onPackage func(path string)) ExaminedRepository {
 	e := r.Examine(ctx, x)
 	if !e.NeedsBuild {
 		return e
 	}
 	b := pkgindex.NewBuilder("test", 1)
-	_, _, err := r.ReadInto(ctx, b.AddSource(r.Name, pkgindex.KindRepo), func() {
+	_, _, err := r.ReadIntoIndex(ctx, b.AddSource(r.Name, pkgindex.KindRepo), func() {
 		if onPackage != nil {
-			onPackage(r.Database)
+			onPackage(r.DatabasePath)
 		}
 	})
 	var data []byte
@@ -211,14 +211,14 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	case "of another path":
 		indexes[0] = indexed(t, dir, other.repository(t, "core"))
 	case "given":
-		indexes[0].Static = true
+		indexes[0].UserChosen = true
 	}
 	answers := kind == "own" || kind == "given"
 	before := stampOf(t, s.database("core"))
 	f.spoil(t, s.database("core"))
 	defer func() { _ = os.Chmod(filepath.Join(s.db, "sync"), 0o755) }()
 
-	var examined []Examined
+	var examined []ExaminedRepository
 	asOther(t, func() {
 		for i := range p.Repositories {
 			onPackage := f.onPackage
@@ -238,8 +238,8 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 		require.Equal(t, !f.missing || kind == "own", bad.Outdated)
 		require.False(t, bad.Unavailable())
 		if kind == "own" {
-			require.Equal(t, before.Modified(), bad.AsOf, "the index's times")
-			require.Equal(t, before.Changed(), bad.Changed)
+			require.Equal(t, before.MtimeSeconds(), bad.AsOf, "the index's times")
+			require.Equal(t, before.CtimeSeconds(), bad.ChangedAt)
 		}
 	case f.missing:
 		require.Equal(t, wire.SourceMissing, bad.State)
@@ -263,7 +263,7 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	list := []snapshot.IndexedSource{bad.IndexedSource}
 	packages := 0
 	if bad.Index != nil {
-		packages = int(bad.Index.Docs())
+		packages = int(bad.Index.DocCount())
 	}
 	for i, e := range examined[1:] {
 		if f.directory {
@@ -274,15 +274,15 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 			require.False(t, e.Outdated)
 		}
 		require.Equal(t, indexes[i+1].File, e.Index)
-		list, packages = append(list, e.IndexedSource), packages+int(e.Index.Docs())
+		list, packages = append(list, e.IndexedSource), packages+int(e.Index.DocCount())
 	}
-	snap, err := snapshot.Build(snapshot.Inputs{DBPath: s.db, Config: p.Config, Repositories: list})
+	snap, err := snapshot.Build(snapshot.Inputs{DBPath: s.db, PacmanConfig: p.Config, Repositories: list})
 	require.NoError(t, err)
 	found, err := snap.Search(&wire.SearchRequest{Words: []string{""}})
 	require.NoError(t, err, "the other repositories can be searched")
 	require.Equal(t, packages, found.Total)
 	require.Equal(t, !answers, found.Partial)
-	require.False(t, snap.Complete() && (!answers || bad.Outdated))
+	require.False(t, snap.IsComplete() && (!answers || bad.Outdated))
 
 	if f.directory || answers && kind == "given" {
 		return
@@ -292,7 +292,7 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 	copyFile(t, good.database("core"), s.database("core"))
 	e := settle(t.Context(), &p.Repositories[0], indexes[0], nil)
 	require.Equal(t, wire.SourceOK, e.State, e.Why)
-	require.NotZero(t, e.Index.Docs())
+	require.NotZero(t, e.Index.DocCount())
 	require.False(t, e.Outdated)
 	if answers {
 		require.Equal(t, indexes[0].File, e.Index, "the earlier index is used, and none was built")
@@ -305,5 +305,5 @@ func TestExamine_EmptyArchive(t *testing.T) {
 	require.NoError(t, os.WriteFile(s.database("core"), database(t), 0o644))
 	e := settle(t.Context(), s.repository(t, "core"), nil, nil)
 	require.Equal(t, wire.SourceOK, e.State, e.Why)
-	require.Zero(t, e.Index.Docs())
+	require.Zero(t, e.Index.DocCount())
 }

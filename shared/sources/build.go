@@ -23,11 +23,11 @@ func IsDamaged(err error) bool {
 	return false
 }
 
-// ReadInto reads the repository's database and adds its packages to an index that is being built. After each package that
-// was read, ReadInto calls the function count, unless count is nil. A package that is too large for an index is not added;
+// ReadIntoIndex reads the repository's database and adds its packages to an index that is being built. After each package that
+// was read, ReadIntoIndex calls the function count, unless count is nil. A package that is too large for an index is not added;
 // the slice skipped contains an error text for each such package. The text of err says what the user can do.
-func (r *Repository) ReadInto(ctx context.Context, into *pkgindex.SourceBuilder, count func()) (f pacmandb.SyncFile, skipped []string, err error) {
-	f, err = pacmandb.ReadSync(ctx, r.Database, r.Name, func(p *wire.Package) error {
+func (r *Repository) ReadIntoIndex(ctx context.Context, into *pkgindex.SourceBuilder, count func()) (f pacmandb.SyncFile, skipped []string, err error) {
+	f, err = pacmandb.ReadSync(ctx, r.DatabasePath, r.Name, func(p *wire.Package) error {
 		if count != nil {
 			count()
 		}
@@ -44,18 +44,18 @@ func (r *Repository) ReadInto(ctx context.Context, into *pkgindex.SourceBuilder,
 	if err != nil {
 		return f, skipped, withRemedy(err)
 	}
-	into.LeaveOut(f.LeftOut, f.FirstLeftOut)
+	into.AddLeftOut(f.LeftOutCount, f.FirstLeftOutReason)
 	if len(skipped) > 0 {
-		into.LeaveOut(len(skipped), skipped[0])
+		into.AddLeftOut(len(skipped), skipped[0])
 	}
-	into.Describe(f.Digest(), f.Stamp.Size, f.Stamp.Modified())
+	into.SetFileInfo(f.HexDigest(), f.Stamp.Size, f.Stamp.MtimeSeconds())
 	return f, skipped, nil
 }
 
 // BuildInMemory builds an index of the repository in memory. omg-direct uses it if no index file matches the database.
 func (r *Repository) BuildInMemory(ctx context.Context) (*pkgindex.File, error) {
 	b := pkgindex.NewBuilder("memory", 0)
-	if _, _, err := r.ReadInto(ctx, b.AddSource(r.Name, pkgindex.KindRepo), nil); err != nil {
+	if _, _, err := r.ReadIntoIndex(ctx, b.AddSource(r.Name, pkgindex.KindRepo), nil); err != nil {
 		return nil, err
 	}
 	data, err := b.Bytes()

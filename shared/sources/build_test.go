@@ -34,27 +34,27 @@ func TestMemory(t *testing.T) {
 	o := fixture.Options{Packages: 200, Seed: 1}
 	s := generate(t, o)
 	want := map[string][]wire.Package{}
-	for p := range fixture.Packages(o) {
+	for p := range fixture.GeneratePackages(o) {
 		want[p.Repo] = append(want[p.Repo], p)
 	}
 	require.Len(t, want, 3)
 	for repo, packages := range want {
 		f, err := s.repository(t, repo).BuildInMemory(t.Context())
 		require.NoError(t, err)
-		facts, ok := f.BuildInfo().Source(pkgindex.KindRepo, repo)
+		facts, ok := f.IndexInfo().FindSource(pkgindex.KindRepo, repo)
 		require.True(t, ok)
-		require.EqualValues(t, len(packages), facts.Packages)
-		digest, err := sourcefile.Digest(t.Context(), s.database(repo))
+		require.EqualValues(t, len(packages), facts.PackageCount)
+		digest, err := sourcefile.DigestOfPath(t.Context(), s.database(repo))
 		require.NoError(t, err)
 		require.Equal(t, digest, facts.SHA256)
-		require.Equal(t, stampOf(t, s.database(repo)).Modified(), facts.AsOf)
-		set, err := pkgindex.NewSet([]*pkgindex.File{f}, pkgindex.SetOptions{})
+		require.Equal(t, stampOf(t, s.database(repo)).MtimeSeconds(), facts.AsOf)
+		set, err := pkgindex.NewFileSet([]*pkgindex.File{f}, pkgindex.FileSetOptions{})
 		require.NoError(t, err)
 		for _, p := range packages {
 			hits, err := set.Lookup(repo, p.Name)
 			require.NoError(t, err)
 			require.Len(t, hits, 1, p.Name)
-			got, err := set.Package(hits[0])
+			got, err := set.ReadPackage(hits[0])
 			require.NoError(t, err)
 			require.Equal(t, p, got)
 		}
@@ -63,15 +63,15 @@ func TestMemory(t *testing.T) {
 
 // TestMemory_Corpus builds indexes in memory from the real databases of the corpus.
 func TestMemory_Corpus(t *testing.T) {
-	databases, err := filepath.Glob(filepath.Join(corpus.Shared(t), "sync", "*.db"))
+	databases, err := filepath.Glob(filepath.Join(corpus.SharedDBPath(t), "sync", "*.db"))
 	require.NoError(t, err)
 	require.NotEmpty(t, databases)
 	for _, path := range databases {
-		r, err := DatabaseFile(path)
+		r, err := RepositoryFromFile(path)
 		require.NoError(t, err)
 		f, err := r.BuildInMemory(t.Context())
 		require.NoError(t, err)
-		require.NotZero(t, f.Docs(), path)
+		require.NotZero(t, f.DocCount(), path)
 		e := r.Examine(t.Context(), &Index{File: f})
 		require.False(t, e.NeedsBuild)
 		require.Equal(t, f, e.Index)
@@ -81,20 +81,20 @@ func TestMemory_Corpus(t *testing.T) {
 // TestReadInto_Skipped checks that a package that is too large is missing from the index, and that all others are in it.
 func TestReadInto_Skipped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "core.db")
-	require.NoError(t, os.WriteFile(path, database(t, "a-1-1", "", "huge-1-1", strings.Repeat("x", pkgindex.MaxRecord), "z-1-1", ""), 0o644))
-	r, err := DatabaseFile(path)
+	require.NoError(t, os.WriteFile(path, database(t, "a-1-1", "", "huge-1-1", strings.Repeat("x", pkgindex.MaxRecordSize), "z-1-1", ""), 0o644))
+	r, err := RepositoryFromFile(path)
 	require.NoError(t, err)
 	b := pkgindex.NewBuilder("test", 1)
 	calls := 0
-	f, skipped, err := r.ReadInto(t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), func() { calls++ })
+	f, skipped, err := r.ReadIntoIndex(t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), func() { calls++ })
 	require.NoError(t, err)
-	require.Equal(t, 3, f.Packages)
+	require.Equal(t, 3, f.PackageCount)
 	require.Equal(t, 3, calls)
 	require.Len(t, skipped, 1)
 	require.Contains(t, skipped[0], "core/huge")
 	index, err := r.BuildInMemory(t.Context())
 	require.NoError(t, err)
-	require.EqualValues(t, 2, index.Docs())
+	require.EqualValues(t, 2, index.DocCount())
 }
 
 // database returns a tar archive with packages; pairs are alternating directory names and descriptions of the packages.
@@ -113,12 +113,12 @@ func database(t testing.TB, pairs ...string) []byte {
 	return b.Bytes()
 }
 
-// TestReadInto_Canceled checks that ReadInto returns the error of a canceled context, and that this error does not mean a
+// TestReadInto_Canceled checks that ReadIntoIndex returns the error of a canceled context, and that this error does not mean a
 // damaged database.
 func TestReadInto_Canceled(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 50, Seed: 1})
 	ctx, cancel := context.WithCancel(t.Context())
-	_, _, err := s.repository(t, "core").ReadInto(ctx, pkgindex.NewBuilder("test", 1).AddSource("core", pkgindex.KindRepo), cancel)
+	_, _, err := s.repository(t, "core").ReadIntoIndex(ctx, pkgindex.NewBuilder("test", 1).AddSource("core", pkgindex.KindRepo), cancel)
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, IsDamaged(err))
 	_, err = s.repository(t, "core").BuildInMemory(ctx)

@@ -25,16 +25,16 @@ type Downloads struct {
 	// StaleAfter limits the time since omgd last found a database equal to the mirror's file. After a longer time, the
 	// database is stale.
 	StaleAfter time.Duration
-	// Open opens an index.
-	Open func(path string) (*pkgindex.File, error)
-	// Why returns the error of the last download of a repository's database; empty if the download succeeded. If Why is
+	// OpenIndex opens an index.
+	OpenIndex func(path string) (*pkgindex.File, error)
+	// DownloadError returns the error of the last download of a repository's database; empty if the download succeeded. If DownloadError is
 	// nil, the errors are unknown.
-	Why func(repo string) string
+	DownloadError func(repo string) string
 }
 
-// Replace returns the repositories with downloaded databases in place of pacman's: a downloaded database is used if it is
+// ReplacePacmanSources returns the repositories with downloaded databases in place of pacman's: a downloaded database is used if it is
 // at least as new as pacman's, or if pacman's database has no usable index.
-func (d Downloads) Replace(repositories []snapshot.IndexedSource, databases []Repository) []snapshot.IndexedSource {
+func (d Downloads) ReplacePacmanSources(repositories []snapshot.IndexedSource, databases []Repository) []snapshot.IndexedSource {
 	out := make([]snapshot.IndexedSource, len(repositories))
 	for i, src := range repositories {
 		downloaded, why := d.find(&databases[i], &src)
@@ -53,13 +53,13 @@ func (d Downloads) Replace(repositories []snapshot.IndexedSource, databases []Re
 // find returns the downloaded database of a repository as a source, or the reason why none can be used. It returns nil and
 // an empty reason if pacman's database is newer and has an index, or is being indexed.
 func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snapshot.IndexedSource, why string) {
-	if d.Why != nil {
-		why = d.Why(r.Name)
+	if d.DownloadError != nil {
+		why = d.DownloadError(r.Name)
 	}
 	fi, err := os.Stat(filepath.Join(d.Dir, r.Name+".db"))
 	var f *pkgindex.File
 	if err == nil {
-		f, err = d.Open(IndexPath(d.Dir, pkgindex.KindRepo, r.Name))
+		f, err = d.OpenIndex(IndexPath(d.Dir, pkgindex.KindRepo, r.Name))
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && why == "":
@@ -69,7 +69,7 @@ func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snaps
 	case err != nil:
 		return nil, err.Error()
 	}
-	facts, ok := f.BuildInfo().Source(pkgindex.KindRepo, r.Name)
+	facts, ok := f.IndexInfo().FindSource(pkgindex.KindRepo, r.Name)
 	if !ok {
 		return nil, "its index does not contain this repository"
 	}
@@ -77,9 +77,9 @@ func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snaps
 		return nil, ""
 	}
 	s = &snapshot.IndexedSource{Index: f, Usage: r.Usage, Source: wire.Source{
-		Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: facts.AsOf, Changed: sourcefile.StampOf(fi).Changed(), Downloaded: true, Why: why,
+		Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: facts.AsOf, ChangedAt: sourcefile.StampOf(fi).CtimeSeconds(), Downloaded: true, Why: why,
 	}}
-	if age := time.Since(time.Unix(s.Changed, 0)); age > d.StaleAfter {
+	if age := time.Since(time.Unix(s.ChangedAt, 0)); age > d.StaleAfter {
 		s.State = wire.SourceStale
 		s.Why = strings.TrimSuffix("not confirmed by a mirror for "+formatAge(age)+": "+why, ": ")
 	}

@@ -30,29 +30,29 @@ func (d *downloads) download(t testing.TB, repo string, age time.Duration) {
 	path := filepath.Join(d.dir, repo+".db")
 	copyFile(t, d.database(repo), path)
 	require.NoError(t, os.Chtimes(path, d.at, d.at.Add(-age)))
-	r, err := DatabaseFile(path)
+	r, err := RepositoryFromFile(path)
 	require.NoError(t, err)
 	indexed(t, d.dir, r)
 }
 
-// replaced calls Downloads.Replace for the repositories of the system, and returns the resulting sources by name.
+// replaced calls Downloads.ReplacePacmanSourcesPacmanSources for the repositories of the system, and returns the resulting sources by name.
 func (d *downloads) replaced(t testing.TB, stale time.Duration, why func(string) string) map[string]snapshot.IndexedSource {
 	t.Helper()
 	c := d.config()
 	c.StaleAfter = stale
-	p, err := c.Read()
+	p, err := c.ReadPacmanSetup()
 	require.NoError(t, err)
 	var system []snapshot.IndexedSource
 	for i := range p.Repositories {
 		system = append(system, settle(t.Context(), &p.Repositories[i], nil, nil).IndexedSource)
 	}
-	list := Downloads{Dir: d.dir, StaleAfter: stale, Why: why, Open: func(path string) (*pkgindex.File, error) {
+	list := Downloads{Dir: d.dir, StaleAfter: stale, DownloadError: why, OpenIndex: func(path string) (*pkgindex.File, error) {
 		f, err := pkgindex.Open(path, nil)
 		if err == nil {
 			t.Cleanup(func() { _ = f.Close() })
 		}
 		return f, err
-	}}.Replace(system, p.Repositories)
+	}}.ReplacePacmanSources(system, p.Repositories)
 	require.Len(t, list, 3)
 	byName := map[string]snapshot.IndexedSource{}
 	for i, s := range list {
@@ -65,7 +65,7 @@ func (d *downloads) replaced(t testing.TB, stale time.Duration, why func(string)
 
 func refused(string) string { return "refused" }
 
-// TestReplace checks that Replace uses, for each repository, the newer of pacman's database and the downloaded database. It
+// TestReplace checks that ReplacePacmanSources uses, for each repository, the newer of pacman's database and the downloaded database. It
 // also checks the descriptions of the sources.
 func TestReplace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -88,8 +88,8 @@ func TestReplace(t *testing.T) {
 		got := d.replaced(t, time.Hour, refused)
 		require.Equal(t, wire.Source{
 			Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, Downloaded: true, AsOf: d.at.Unix(),
-			Changed: stampOf(t, filepath.Join(d.dir, "core.db")).Changed(), // when the database was downloaded
-			Why:     "refused",                                             // the error of the last download
+			ChangedAt: stampOf(t, filepath.Join(d.dir, "core.db")).CtimeSeconds(), // when the database was downloaded
+			Why:       "refused",                                                  // the error of the last download
 		}, got["core"].Source, "as new")
 		require.True(t, got["extra"].Downloaded, "newer")
 		require.False(t, got["multilib"].Downloaded, "older")
@@ -154,21 +154,21 @@ func TestReplace_Bad(t *testing.T) {
 func TestReplace_BadSystem(t *testing.T) {
 	d := &downloads{system: generate(t, fixture.Options{Packages: 20, Seed: 1}), dir: t.TempDir(), at: time.Now()}
 	core := d.repository(t, "core")
-	require.NoError(t, os.Chtimes(core.Database, d.at, d.at))
+	require.NoError(t, os.Chtimes(core.DatabasePath, d.at, d.at))
 	older, newer := indexed(t, t.TempDir(), core), d.at.Add(time.Minute)
-	require.NoError(t, os.Chtimes(core.Database, newer, newer))
+	require.NoError(t, os.Chtimes(core.DatabasePath, newer, newer))
 	newerIndex := indexed(t, t.TempDir(), core)
 	d.download(t, "core", 0)
-	require.NoError(t, os.WriteFile(core.Database, []byte("<html>"), 0o644))
-	require.NoError(t, os.Chtimes(core.Database, newer, newer))
+	require.NoError(t, os.WriteFile(core.DatabasePath, []byte("<html>"), 0o644))
+	require.NoError(t, os.Chtimes(core.DatabasePath, newer, newer))
 	for name, c := range map[string]struct {
-		system func() Examined
+		system func() ExaminedRepository
 		own    bool
 	}{
-		"no index":       {func() Examined { return settle(t.Context(), core, nil, nil) }, true},
-		"an older index": {func() Examined { return settle(t.Context(), core, older, nil) }, true},
-		"a newer index":  {func() Examined { return settle(t.Context(), core, newerIndex, nil) }, false},
-		"being indexed": {func() Examined {
+		"no index":       {func() ExaminedRepository { return settle(t.Context(), core, nil, nil) }, true},
+		"an older index": {func() ExaminedRepository { return settle(t.Context(), core, older, nil) }, true},
+		"a newer index":  {func() ExaminedRepository { return settle(t.Context(), core, newerIndex, nil) }, false},
+		"being indexed": {func() ExaminedRepository {
 			e := core.Examine(t.Context(), nil)
 			e.SetPending()
 			return e
@@ -176,8 +176,8 @@ func TestReplace_BadSystem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			system := c.system()
-			got := Downloads{Dir: d.dir, StaleAfter: time.Hour, Open: func(path string) (*pkgindex.File, error) { return open(t, path).File, nil }}.
-				Replace([]snapshot.IndexedSource{system.IndexedSource}, []Repository{*core})
+			got := Downloads{Dir: d.dir, StaleAfter: time.Hour, OpenIndex: func(path string) (*pkgindex.File, error) { return open(t, path).File, nil }}.
+				ReplacePacmanSources([]snapshot.IndexedSource{system.IndexedSource}, []Repository{*core})
 			require.Equal(t, c.own, got[0].Downloaded)
 			if !c.own {
 				require.Equal(t, system.IndexedSource, got[0])

@@ -25,20 +25,20 @@ const IndexSuffix = ".omgidx"
 
 // IndexPath returns the path of a source's index file in a directory. The index of the AUR is called aur. In the name of a
 // repository, special characters are escaped, so that no two sources have the same index file.
-func IndexPath(dir string, kind pkgindex.Kind, name string) string {
+func IndexPath(dir string, kind pkgindex.SourceKind, name string) string {
 	if kind == pkgindex.KindAUR {
 		return filepath.Join(dir, wire.SourceAUR+IndexSuffix)
 	}
-	return filepath.Join(dir, escape(name)+IndexSuffix)
+	return filepath.Join(dir, escapeRepoName(name)+IndexSuffix)
 }
 
-// maxEscaped limits the length of an escaped name in bytes. A file name may have 255 bytes, but suffixes are appended to
+// maxEscapedLength limits the length of an escaped name in bytes. A file name may have 255 bytes, but suffixes are appended to
 // the name, especially for temporary files.
-const maxEscaped = 200
+const maxEscapedLength = 200
 
-// escape returns a unique file name for a repository. The file name has no dot, so that the index of a repository called
+// escapeRepoName returns a unique file name for a repository. The file name has no dot, so that the index of a repository called
 // "core.files" cannot be confused with an index of core's file list.
-func escape(name string) string {
+func escapeRepoName(name string) string {
 	var b strings.Builder
 	for i := range len(name) {
 		c := name[i]
@@ -49,7 +49,7 @@ func escape(name string) string {
 			fmt.Fprintf(&b, "%%%02x", c)
 		}
 	}
-	if b.Len() > maxEscaped {
+	if b.Len() > maxEscapedLength {
 		sum := sha256.Sum256([]byte(name))
 		return "%" + hex.EncodeToString(sum[:])
 	}
@@ -70,13 +70,13 @@ type Origin struct {
 type Origins []Origin
 
 const (
-	originSuffix = ".origin"
-	maxOrigins   = 1 << 20 // maximum size of an origin file in bytes; each origin needs a few hundred bytes
+	originSuffix      = ".origin"
+	maxOriginFileSize = 1 << 20 // maximum size of an origin file in bytes; each origin needs a few hundred bytes
 )
 
 // OriginOf returns the origin for a file that was read to build an index.
 func OriginOf(f *sourcefile.File) Origin {
-	return Origin{Path: f.Path, Stamp: f.Stamp, SHA256: f.Digest()}
+	return Origin{Path: f.Path, Stamp: f.Stamp, SHA256: f.HexDigest()}
 }
 
 // find returns the origin with the given path, or nil if the index was not built from the file at this path.
@@ -108,11 +108,11 @@ func ReadOrigins(index string, trust func(uid uint32) bool) Origins {
 		return nil
 	}
 	defer f.Close()
-	if pkgindex.CheckOwner(f, trust) != nil {
+	if pkgindex.CheckFileOwner(f, trust) != nil {
 		return nil
 	}
-	b, err := io.ReadAll(io.LimitReader(f, maxOrigins))
-	if err != nil || wire.Check(b) != nil {
+	b, err := io.ReadAll(io.LimitReader(f, maxOriginFileSize))
+	if err != nil || wire.CheckMessagePack(b) != nil {
 		return nil
 	}
 	var o Origins
@@ -122,10 +122,10 @@ func ReadOrigins(index string, trust func(uid uint32) bool) Origins {
 	return o
 }
 
-// RemoveUnused removes unused indexes from a directory in which omg keeps its indexes. An index is unused if it was built
-// from a database of this system, and the repository of this database is no longer configured. RemoveUnused returns the
+// RemoveUnusedIndexes removes unused indexes from a directory in which omg keeps its indexes. An index is unused if it was built
+// from a database of this system, and the repository of this database is no longer configured. RemoveUnusedIndexes returns the
 // paths of the removed indexes.
-func (p *Pacman) RemoveUnused(dir string, trust func(uid uint32) bool) (removed []string) {
+func (p *PacmanSetup) RemoveUnusedIndexes(dir string, trust func(uid uint32) bool) (removed []string) {
 	if len(p.Config.Repos) == 0 {
 		// If pacman.conf lists no repositories, p.Repositories are those whose databases exist. A database may be missing
 		// only for a moment, and its index must not be removed.
@@ -140,7 +140,7 @@ func (p *Pacman) RemoveUnused(dir string, trust func(uid uint32) bool) (removed 
 		if len(origins) != 1 || filepath.Dir(origins[0].Path) != filepath.Join(p.DBPath, "sync") {
 			continue
 		}
-		repo, err := DatabaseFile(origins[0].Path)
+		repo, err := RepositoryFromFile(origins[0].Path)
 		configured := slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Name == repo.Name })
 		if err != nil || configured || path != IndexPath(dir, pkgindex.KindRepo, repo.Name) {
 			continue
@@ -164,13 +164,13 @@ func RemoveOldIndexes(dataDir string) {
 // isCurrent reports whether the file at path still has the content from which an index was built. It compares the stamp of the
 // file with the stamp in the origin. If these differ, it compares the digest of the file with the digest in the index.
 func (o Origins) isCurrent(ctx context.Context, path string, now sourcefile.Stamp, built pkgindex.SourceInfo) (bool, error) {
-	if now.Size != built.Size {
+	if now.Size != built.FileSize {
 		return false, nil
 	}
 	if then := o.find(path); then != nil && then.Stamp == now {
 		return then.SHA256 == built.SHA256, nil
 	}
-	digest, err := sourcefile.Digest(ctx, path)
+	digest, err := sourcefile.DigestOfPath(ctx, path)
 	return digest == built.SHA256, err
 }
 

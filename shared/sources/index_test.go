@@ -58,7 +58,7 @@ func TestOrigins(t *testing.T) {
 	require.Equal(t, want, ReadOrigins(index, nil))
 	require.Equal(t, s.database("core"), want[0].Path)
 	require.Equal(t, stampOf(t, s.database("core")), want[0].Stamp)
-	require.Equal(t, file.Digest(), want[0].SHA256)
+	require.Equal(t, file.HexDigest(), want[0].SHA256)
 	require.Equal(t, &want[1], want.find("/other"))
 	require.Nil(t, want.find("/none"))
 	require.Nil(t, Origins(nil).find("/other"))
@@ -75,7 +75,7 @@ func TestReadOrigins_Refuses(t *testing.T) {
 		"nested": func(t *testing.T, path string) {
 			require.NoError(t, os.WriteFile(path, append(bytes.Repeat([]byte{0x91}, 100_000), 0xc0), 0o644))
 		},
-		"too large": func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, maxOrigins+1)) },
+		"too large": func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, maxOriginFileSize+1)) },
 		"a pipe": func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, unix.Mkfifo(path, 0o600))
@@ -97,7 +97,7 @@ func TestReadOrigins_Refuses(t *testing.T) {
 	}
 }
 
-// TestRemoveUnused checks that RemoveUnused removes only indexes of this system's databases whose repositories are not
+// TestRemoveUnused checks that RemoveUnusedIndexes removes only indexes of this system's databases whose repositories are not
 // configured, together with the temporary files of these indexes.
 func TestRemoveUnused(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 20, Seed: 1}), generate(t, fixture.Options{Packages: 20, Seed: 2})
@@ -128,16 +128,16 @@ func TestRemoveUnused(t *testing.T) {
 	}
 
 	before := list(t, dir)
-	require.Empty(t, s.read(t).RemoveUnused(dir, nil), "all repositories are configured")
+	require.Empty(t, s.read(t).RemoveUnusedIndexes(dir, nil), "all repositories are configured")
 	s.configure(t, "")
-	require.Empty(t, s.read(t).RemoveUnused(dir, nil), "nothing is")
+	require.Empty(t, s.read(t).RemoveUnusedIndexes(dir, nil), "nothing is")
 	require.Equal(t, before, list(t, dir))
 	s.configure(t, "[core]\n[extra]\n")
-	require.Empty(t, s.read(t).RemoveUnused(dir, func(uint32) bool { return false }), "the owner of the origins is not trusted")
-	require.Equal(t, []string{gone}, s.read(t).RemoveUnused(dir, nil))
+	require.Empty(t, s.read(t).RemoveUnusedIndexes(dir, func(uint32) bool { return false }), "the owner of the origins is not trusted")
+	require.Equal(t, []string{gone}, s.read(t).RemoveUnusedIndexes(dir, nil))
 	after := slices.DeleteFunc(before, func(name string) bool { return strings.Contains(name, "my%2eown") })
 	require.Equal(t, after, list(t, dir))
-	require.Empty(t, s.read(t).RemoveUnused(filepath.Join(dir, "none"), nil))
+	require.Empty(t, s.read(t).RemoveUnusedIndexes(filepath.Join(dir, "none"), nil))
 }
 
 // TestRemoveOldIndexes checks that only the index files of earlier versions are removed.

@@ -15,35 +15,35 @@ import (
 // created the lock has probably died.
 const staleLockAge = 60 * time.Second
 
-// Lock is the state of pacman's lock, for programs that read the databases.
-type Lock struct {
-	Wait    time.Duration // the time until the lock is stale; 0 if it is stale or does not exist
-	Problem *wire.Problem // the lock as a problem that the status lists; nil if no lock exists
+// LockState is the state of pacman's lock, for programs that read the databases.
+type LockState struct {
+	UntilStale time.Duration // the time until the lock is stale; 0 if it is stale or does not exist
+	Problem    *wire.Problem // the lock as a problem that the status lists; nil if no lock exists
 }
 
 // ReadLock examines pacman's lock in its database directory.
-func ReadLock(dbpath string) Lock {
+func ReadLock(dbpath string) LockState {
 	path := filepath.Join(dbpath, "db.lck")
 	fi, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return Lock{}
+		return LockState{}
 	}
 	if err != nil {
-		return Lock{Problem: &wire.Problem{Name: "db.lck", State: "failed", Why: err.Error()}}
+		return LockState{Problem: &wire.Problem{Name: "db.lck", State: "failed", Why: err.Error()}}
 	}
-	age := time.Since(lastChange(dbpath, fi.ModTime()))
+	age := time.Since(lastDatabaseChange(dbpath, fi.ModTime()))
 	if wait := staleLockAge - age; wait > 0 {
-		return Lock{Wait: wait, Problem: &wire.Problem{Name: "db.lck", State: "busy", Why: "pacman is running"}}
+		return LockState{UntilStale: wait, Problem: &wire.Problem{Name: "db.lck", State: "busy", Why: "pacman is running"}}
 	}
-	return Lock{Problem: &wire.Problem{
+	return LockState{Problem: &wire.Problem{
 		Name: "db.lck", State: "failed",
 		Why: fmt.Sprintf("%s was created at %s, but pacman has changed nothing for a minute: remove this lock if pacman is not running", path, fi.ModTime().Format(time.DateTime)),
 	}}
 }
 
-// lastChange returns the latest of the time t and the modification times of the directories that a transaction of pacman
+// lastDatabaseChange returns the latest of the time t and the modification times of the directories that a transaction of pacman
 // changes.
-func lastChange(dbpath string, t time.Time) time.Time {
+func lastDatabaseChange(dbpath string, t time.Time) time.Time {
 	for _, dir := range []string{"local", "sync"} {
 		if fi, err := os.Stat(filepath.Join(dbpath, dir)); err == nil && fi.ModTime().After(t) {
 			t = fi.ModTime()

@@ -42,8 +42,8 @@ type Config struct {
 	StaleAfter time.Duration
 }
 
-// Pacman is the part of pacman's configuration on which omg's results depend.
-type Pacman struct {
+// PacmanSetup is the part of pacman's configuration on which omg's results depend.
+type PacmanSetup struct {
 	// DBPath is the absolute path of the database directory.
 	DBPath string
 	// Config is the content of pacman.conf; an empty Config if the file does not exist.
@@ -51,8 +51,8 @@ type Pacman struct {
 	// Repositories lists the repositories of pacman.conf in order. If pacman.conf has none, it lists those whose databases
 	// exist.
 	Repositories []Repository
-	// Synced is when pacman last synchronized its databases according to its log, in Unix seconds; 0 if unknown.
-	Synced int64
+	// SyncedAt is when pacman last synchronized its databases according to its log, in Unix seconds; 0 if unknown.
+	SyncedAt int64
 
 	staleAfter time.Duration
 }
@@ -60,16 +60,16 @@ type Pacman struct {
 // Repository is one of the configured repositories.
 type Repository struct {
 	Name string
-	// Database is the path of the repository's database file, which need not exist.
-	Database string
-	Usage    pacmandb.Usage
+	// DatabasePath is the path of the repository's database file, which need not exist.
+	DatabasePath string
+	Usage        pacmandb.Usage
 
 	staleAfter time.Duration
-	synced     int64
+	syncedAt   int64
 }
 
-// Read reads pacman's configuration.
-func (c Config) Read() (*Pacman, error) {
+// ReadPacmanSetup reads pacman's configuration.
+func (c Config) ReadPacmanSetup() (*PacmanSetup, error) {
 	conf, err := pacmandb.ReadConfig(cmp.Or(c.PacmanConfig, DefaultPacmanConfig))
 	if err != nil {
 		if c.PacmanConfig != "" || !errors.Is(err, fs.ErrNotExist) {
@@ -78,14 +78,14 @@ func (c Config) Read() (*Pacman, error) {
 		conf = &pacmandb.Config{}
 	}
 	configured := cmp.Or(conf.DBPath, DefaultDBPath)
-	p := &Pacman{Config: conf, staleAfter: cmp.Or(c.StaleAfter, day)}
+	p := &PacmanSetup{Config: conf, staleAfter: cmp.Or(c.StaleAfter, day)}
 	if p.DBPath, err = filepath.Abs(cmp.Or(c.DBPath, configured)); err != nil {
 		return nil, err
 	}
 	if filepath.Clean(configured) == p.DBPath { // pacman's log says nothing about databases in another directory
-		p.Synced = synced(cmp.Or(conf.LogFile, DefaultLog))
+		p.SyncedAt = cachedLastSync(cmp.Or(conf.LogFile, DefaultLog))
 	}
-	files, err := pacmandb.SyncRepos(p.DBPath, conf)
+	files, err := pacmandb.ListRepoFiles(p.DBPath, conf)
 	if err != nil {
 		return nil, err
 	}
@@ -95,26 +95,26 @@ func (c Config) Read() (*Pacman, error) {
 	return p, nil
 }
 
-func (p *Pacman) add(name, database string, usage pacmandb.Usage) {
+func (p *PacmanSetup) add(name, database string, usage pacmandb.Usage) {
 	p.Repositories = append(p.Repositories, Repository{
-		Name: name, Database: database, Usage: usage, staleAfter: p.staleAfter, synced: p.Synced,
+		Name: name, DatabasePath: database, Usage: usage, staleAfter: p.staleAfter, syncedAt: p.SyncedAt,
 	})
 }
 
-// DatabaseFile returns a Repository for a database file. pacman.conf need not contain the repository. The repository has the
+// RepositoryFromFile returns a Repository for a database file. pacman.conf need not contain the repository. The repository has the
 // name of the file without .db.
-func DatabaseFile(path string) (*Repository, error) {
+func RepositoryFromFile(path string) (*Repository, error) {
 	abs, err := filepath.Abs(path)
 	name := filepath.Base(path)
 	if end := strings.LastIndex(name, ".db"); end > 0 {
 		name = name[:end] // accept core.db.tar.gz too
 	}
-	return &Repository{Name: name, Database: abs, Usage: pacmandb.UsageAll, staleAfter: day}, err
+	return &Repository{Name: name, DatabasePath: abs, Usage: pacmandb.UsageAll, staleAfter: day}, err
 }
 
 // AddFromIndex adds the repositories of an index that was built on another machine, unless they are listed already. The
 // added repositories have no database on this machine. If pacman.conf has repositories, AddFromIndex does nothing.
-func (p *Pacman) AddFromIndex(names []string) {
+func (p *PacmanSetup) AddFromIndex(names []string) {
 	if len(p.Config.Repos) > 0 {
 		return
 	}
@@ -127,7 +127,7 @@ func (p *Pacman) AddFromIndex(names []string) {
 
 // Root returns the directory to which the paths in file lists are relative, with a slash at its end. Links are resolved as
 // libalpm resolves them.
-func (p *Pacman) Root() string {
+func (p *PacmanSetup) Root() string {
 	root := cmp.Or(p.Config.RootDir, "/")
 	if real, err := pacmandb.RealPath(root); err == nil {
 		root = real
@@ -138,25 +138,25 @@ func (p *Pacman) Root() string {
 // WatchPaths returns the paths that must be watched, because a change at one of them can change results. The slice dirs
 // lists directories in which every file matters. The slice files lists single files: the configuration files, the databases
 // outside the usual directory, and the symbolic links in the paths of all these files and directories with their targets.
-func (p *Pacman) WatchPaths() (dirs, files []string) {
+func (p *PacmanSetup) WatchPaths() (dirs, files []string) {
 	dirs = []string{p.DBPath, filepath.Join(p.DBPath, "local"), filepath.Join(p.DBPath, "sync")}
-	for _, dir := range p.Config.Dirs {
+	for _, dir := range p.Config.IncludeDirs {
 		if dir = filepath.Clean(dir); !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
 	}
-	named := slices.Clone(p.Config.Files)
+	named := slices.Clone(p.Config.ConfigFiles)
 	for _, r := range p.Repositories {
-		named = append(named, r.Database)
+		named = append(named, r.DatabasePath)
 	}
 	for _, path := range named {
 		if filepath.Dir(path) != dirs[2] {
 			files = append(files, path)
 		}
-		files = append(files, trail(path)...)
+		files = append(files, resolveLinks(path)...)
 	}
 	for _, dir := range slices.Clone(dirs) {
-		way := trail(dir)
+		way := resolveLinks(dir)
 		if len(way) == 0 {
 			continue
 		}
@@ -170,10 +170,10 @@ func (p *Pacman) WatchPaths() (dirs, files []string) {
 	return dirs, slices.Compact(files)
 }
 
-// trail resolves the symbolic links in a path. It returns the paths of the links in the order in which it followed them,
-// and after them the resolved path. The parameter path itself is never in the list. trail returns nil if the path contains
+// resolveLinks resolves the symbolic links in a path. It returns the paths of the links in the order in which it followed them,
+// and after them the resolved path. The parameter path itself is never in the list. resolveLinks returns nil if the path contains
 // no links.
-func trail(path string) (list []string) {
+func resolveLinks(path string) (list []string) {
 	const maxLinks = 40 // the number of links that the kernel follows
 	at, rest := "/", strings.Split(strings.Trim(path, "/"), "/")
 	for links := 0; len(rest) > 0 && links <= maxLinks; {
@@ -200,26 +200,26 @@ func trail(path string) (list []string) {
 	return append(list, at)
 }
 
-// LibAlpm converts the repository into the type that is passed to libalpm.
-func (r *Repository) LibAlpm() pacmandb.Repo { return pacmandb.Repo{Name: r.Name, Usage: r.Usage} }
+// LibAlpmRepo converts the repository into the type that is passed to libalpm.
+func (r *Repository) LibAlpmRepo() pacmandb.Repo { return pacmandb.Repo{Name: r.Name, Usage: r.Usage} }
 
-// UnreadablePackages returns a text that lists the installed packages that could not be read, which is empty if all could
+// DescribeUnreadablePackages returns a text that lists the installed packages that could not be read, which is empty if all could
 // be read. It also returns a problem for the status that describes all warnings, or nil if there were no warnings.
-func UnreadablePackages(local *pacmandb.Local) (unread string, p *wire.Problem) {
+func DescribeUnreadablePackages(local *pacmandb.Local) (unread string, p *wire.Problem) {
 	if local == nil {
 		return "", nil
 	}
 	if first, n := local.Unread(); n > 0 {
-		unread = summarize(first, n)
+		unread = summarizeWarnings(first, n)
 	}
 	if len(local.Warnings) > 0 {
-		p = &wire.Problem{Name: "local", State: "incomplete", Why: summarize(local.Warnings[0], len(local.Warnings)+local.MoreWarnings)}
+		p = &wire.Problem{Name: "local", State: "incomplete", Why: summarizeWarnings(local.Warnings[0], len(local.Warnings)+local.MoreWarnings)}
 	}
 	return unread, p
 }
 
-// summarize returns a text with the first of n warnings and the number of further warnings.
-func summarize(first pacmandb.Warning, n int) string {
+// summarizeWarnings returns a text with the first of n warnings and the number of further warnings.
+func summarizeWarnings(first pacmandb.Warning, n int) string {
 	text := "local/" + first.Entry + " " + string(first.Problem)
 	if n > 1 {
 		text += fmt.Sprintf(", and %d more", n-1)

@@ -21,9 +21,9 @@ func TestRead(t *testing.T) {
 	p := s.read(t)
 	require.Equal(t, s.db, p.DBPath)
 	require.Equal(t, []string{"multilib", "core", "none"}, names(p), "in the order of pacman.conf, also without a database")
-	require.Equal(t, s.database("none"), p.Repositories[2].Database)
+	require.Equal(t, s.database("none"), p.Repositories[2].DatabasePath)
 	require.Equal(t, pacmandb.UsageSync, p.Repositories[0].Usage)
-	require.Equal(t, pacmandb.Repo{Name: "core", Usage: pacmandb.UsageAll}, p.Repositories[1].LibAlpm())
+	require.Equal(t, pacmandb.Repo{Name: "core", Usage: pacmandb.UsageAll}, p.Repositories[1].LibAlpmRepo())
 	require.Equal(t, "/", p.Root())
 }
 
@@ -37,24 +37,24 @@ func TestRead_Databases(t *testing.T) {
 	}
 	p := s.read(t)
 	require.Equal(t, []string{"core", "extra", "multilib", "aur", "custom"}, names(p))
-	require.Equal(t, s.database("aur"), p.Repositories[3].Database)
+	require.Equal(t, s.database("aur"), p.Repositories[3].DatabasePath)
 
 	require.NoError(t, os.RemoveAll(filepath.Join(s.db, "sync")))
 	require.Empty(t, s.read(t).Repositories)
 	require.NoError(t, os.WriteFile(filepath.Join(s.db, "sync"), nil, 0o644))
-	_, err := s.config().Read()
+	_, err := s.config().ReadPacmanSetup()
 	require.Error(t, err, "the existing databases cannot be listed")
 }
 
 // TestRead_DBPath checks that Config.DBPath takes precedence over pacman.conf, and that a relative path is made absolute.
 func TestRead_DBPath(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 20, Seed: 1}), generate(t, fixture.Options{Packages: 20, Seed: 2})
-	p, err := Config{PacmanConfig: s.conf, DBPath: other.db}.Read()
+	p, err := Config{PacmanConfig: s.conf, DBPath: other.db}.ReadPacmanSetup()
 	require.NoError(t, err)
 	require.Equal(t, other.db, p.DBPath)
-	require.Equal(t, other.database("core"), p.Repositories[0].Database)
+	require.Equal(t, other.database("core"), p.Repositories[0].DatabasePath)
 	t.Chdir(filepath.Dir(other.db))
-	p, err = Config{PacmanConfig: s.conf, DBPath: "db"}.Read()
+	p, err = Config{PacmanConfig: s.conf, DBPath: "db"}.ReadPacmanSetup()
 	require.NoError(t, err)
 	require.Equal(t, other.db, p.DBPath)
 }
@@ -62,13 +62,13 @@ func TestRead_DBPath(t *testing.T) {
 // TestRead_Errors checks that a pacman.conf whose path is set in Config must exist and be valid.
 func TestRead_Errors(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
-	_, err := Config{PacmanConfig: s.conf + "-none"}.Read()
+	_, err := Config{PacmanConfig: s.conf + "-none"}.ReadPacmanSetup()
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, s.conf+"-none")
-	_, err = Config{PacmanConfig: filepath.Dir(s.conf)}.Read()
+	_, err = Config{PacmanConfig: filepath.Dir(s.conf)}.ReadPacmanSetup()
 	require.ErrorContains(t, err, filepath.Dir(s.conf))
 	s.configure(t, "[core]\nInclude = /none/*.conf\n[extra\n")
-	_, err = s.config().Read()
+	_, err = s.config().ReadPacmanSetup()
 	require.ErrorContains(t, err, s.conf)
 }
 
@@ -80,13 +80,13 @@ func TestRead_Root(t *testing.T) {
 	}
 }
 
-// TestRead_Synced checks that Read finds the time of the last synchronization in pacman's log.
+// TestRead_Synced checks that ReadPacmanSetup finds the time of the last synchronization in pacman's log.
 func TestRead_Synced(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
 	synced := func() int64 {
 		p := s.read(t)
-		at := p.Repositories[0].Examine(t.Context(), nil).Synced
-		require.Equal(t, p.Synced, at, "each source has the time")
+		at := p.Repositories[0].Examine(t.Context(), nil).SyncedAt
+		require.Equal(t, p.SyncedAt, at, "each source has the time")
 		return at
 	}
 	require.Zero(t, synced(), "no log")
@@ -101,7 +101,7 @@ func TestRead_Synced(t *testing.T) {
 	later := line(at.Add(2*time.Hour), "[PACMAN] synchronizing package lists") + strings.Repeat(line(at, "[ALPM] upgraded x (1-1 -> 1-2)"), 1000)
 	require.NoError(t, os.WriteFile(s.log, []byte(text+later), 0o644))
 	require.Equal(t, at.Add(2*time.Hour).Unix(), synced())
-	require.NoError(t, os.WriteFile(s.log, []byte(text+strings.Repeat("x", maxLog)), 0o644))
+	require.NoError(t, os.WriteFile(s.log, []byte(text+strings.Repeat("x", maxLogBytes)), 0o644))
 	require.Zero(t, synced(), "the line is too far from the end of the log")
 	require.NoError(t, os.WriteFile(s.log, []byte("[2019-01-02 03:04] [PACMAN] synchronizing package lists\n"), 0o644))
 	require.Equal(t, time.Date(2019, 1, 2, 3, 4, 0, 0, time.Local).Unix(), synced())
@@ -109,12 +109,12 @@ func TestRead_Synced(t *testing.T) {
 	require.Zero(t, synced(), "an empty log")
 
 	require.NoError(t, os.WriteFile(s.log, []byte(text), 0o644))
-	p, err := Config{PacmanConfig: s.conf, DBPath: filepath.Join(s.db, "..", "db")}.Read()
+	p, err := Config{PacmanConfig: s.conf, DBPath: filepath.Join(s.db, "..", "db")}.ReadPacmanSetup()
 	require.NoError(t, err)
-	require.Equal(t, at.Unix(), p.Synced, "the same directory by another name")
-	p, err = Config{PacmanConfig: s.conf, DBPath: generate(t, fixture.Options{Packages: 5, Seed: 1}).db}.Read()
+	require.Equal(t, at.Unix(), p.SyncedAt, "the same directory by another name")
+	p, err = Config{PacmanConfig: s.conf, DBPath: generate(t, fixture.Options{Packages: 5, Seed: 1}).db}.ReadPacmanSetup()
 	require.NoError(t, err)
-	require.Zero(t, p.Synced, "the log is about other databases")
+	require.Zero(t, p.SyncedAt, "the log is about other databases")
 	require.NoError(t, os.Remove(s.log))
 	require.NoError(t, os.Mkdir(s.log, 0o755))
 	require.Zero(t, synced())
@@ -127,11 +127,11 @@ func TestAdopt(t *testing.T) {
 	var given []*Index
 	for _, repo := range []string{"core", "extra"} {
 		x := indexed(t, dir, s.repository(t, repo))
-		x.Static = true
+		x.UserChosen = true
 		given = append(given, x)
 	}
 	require.NoError(t, os.RemoveAll(filepath.Join(s.db, "sync")))
-	adopted := func() *Pacman {
+	adopted := func() *PacmanSetup {
 		p := s.read(t)
 		for _, x := range given {
 			p.AddFromIndex(x.Repositories())
@@ -145,7 +145,7 @@ func TestAdopt(t *testing.T) {
 	require.Equal(t, []string{"core", "extra"}, names(p))
 	for i, x := range given {
 		r := &p.Repositories[i]
-		require.Equal(t, s.database(r.Name), r.Database)
+		require.Equal(t, s.database(r.Name), r.DatabasePath)
 		e := r.Examine(t.Context(), x)
 		require.Equal(t, wire.SourceStale, e.State)
 		require.Equal(t, x.File, e.Index)
@@ -186,34 +186,34 @@ func TestDatabaseFile(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
 	t.Chdir(filepath.Join(s.db, "sync"))
 	for _, path := range []string{s.database("core"), "core.db"} {
-		r, err := DatabaseFile(path)
+		r, err := RepositoryFromFile(path)
 		require.NoError(t, err)
 		require.Equal(t, "core", r.Name)
-		require.Equal(t, s.database("core"), r.Database)
+		require.Equal(t, s.database("core"), r.DatabasePath)
 		f, err := r.BuildInMemory(t.Context())
 		require.NoError(t, err)
 		require.Equal(t, []string{"core"}, (&Index{File: f}).Repositories())
 	}
 	for file, want := range map[string]string{"custom.db.tar.gz": "custom", "my.db.stuff.db": "my.db.stuff", ".db": ".db", "bare": "bare"} {
-		r, err := DatabaseFile(file)
+		r, err := RepositoryFromFile(file)
 		require.NoError(t, err)
 		require.Equal(t, want, r.Name)
 	}
 }
 
-// TestUnread checks that UnreadablePackages returns a text only for a package that could not be read, but a problem for every
+// TestUnread checks that DescribeUnreadablePackages returns a text only for a package that could not be read, but a problem for every
 // warning. The text makes results partial.
 func TestUnread(t *testing.T) {
-	unread, p := UnreadablePackages(nil)
+	unread, p := DescribeUnreadablePackages(nil)
 	require.Empty(t, unread)
 	require.Nil(t, p)
-	unread, p = UnreadablePackages(&pacmandb.Local{})
+	unread, p = DescribeUnreadablePackages(&pacmandb.Local{})
 	require.Empty(t, unread)
 	require.Nil(t, p)
-	warning := pacmandb.Warning{Entry: "x-1-1", Problem: pacmandb.ProblemMissing}
-	_, p = UnreadablePackages(&pacmandb.Local{Warnings: []pacmandb.Warning{warning}})
+	warning := pacmandb.Warning{Entry: "x-1-1", Problem: pacmandb.ProblemMissingDesc}
+	_, p = DescribeUnreadablePackages(&pacmandb.Local{Warnings: []pacmandb.Warning{warning}})
 	require.Equal(t, &wire.Problem{Name: "local", State: "incomplete", Why: "local/x-1-1 has no desc"}, p)
-	_, p = UnreadablePackages(&pacmandb.Local{Warnings: []pacmandb.Warning{warning, warning}, MoreWarnings: 5})
+	_, p = DescribeUnreadablePackages(&pacmandb.Local{Warnings: []pacmandb.Warning{warning, warning}, MoreWarnings: 5})
 	require.Equal(t, "local/x-1-1 has no desc, and 6 more", p.Why)
 }
 
@@ -229,7 +229,7 @@ func TestUnread_Packages(t *testing.T) {
 		damaged, err := pacmandb.ReadLocal(t.Context(), s.db)
 		require.NoError(t, err)
 		require.Len(t, damaged.Packages, 10)
-		unread, problem := UnreadablePackages(damaged)
+		unread, problem := DescribeUnreadablePackages(damaged)
 		require.NotNil(t, problem)
 		require.Equal(t, problem.Why, unread)
 		require.Contains(t, unread, "has an empty desc")

@@ -19,20 +19,20 @@ type Index struct {
 	File *pkgindex.File
 	// Origins lists the files from which the index was built; nil if they are unknown.
 	Origins Origins
-	// Static means that the user chose this index: omg does not rebuild it, and uses it even without a database.
-	Static bool
+	// UserChosen means that the user chose this index: omg does not rebuild it, and uses it even without a database.
+	UserChosen bool
 }
 
-// Examined is the result of examining a repository.
-type Examined struct {
+// ExaminedRepository is the result of examining a repository.
+type ExaminedRepository struct {
 	snapshot.IndexedSource
 	// Stamp is the stamp (size, times and inode) of the repository's database file; zero if the file does not exist.
 	Stamp sourcefile.Stamp
 	// NeedsBuild is true if the database exists, but there is no index of its present content. The caller must then build
 	// an index and call SetBuilt, SetFailed or SetPending.
 	NeedsBuild bool
-	// indexed holds the modification time and the status change time that the database had when its index was built.
-	indexed struct{ asOf, changed int64 }
+	// indexedTimes holds the modification time and the status change time that the database had when its index was built.
+	indexedTimes struct{ asOf, changed int64 }
 }
 
 // Examine compares the repository's database with the index x, which may be nil, and decides the state of the source. The
@@ -46,54 +46,54 @@ type Examined struct {
 //	missing             does not exist      missing
 //	unreadable          exists              stale
 //	unreadable          does not exist      failed
-func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
-	e := Examined{IndexedSource: snapshot.IndexedSource{
-		Source: wire.Source{Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, Synced: r.synced},
+func (r *Repository) Examine(ctx context.Context, x *Index) ExaminedRepository {
+	e := ExaminedRepository{IndexedSource: snapshot.IndexedSource{
+		Source: wire.Source{Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, SyncedAt: r.syncedAt},
 		Usage:  r.Usage,
 	}}
-	facts, holds := r.infoIn(x)
+	facts, holds := r.infoInIndex(x)
 	if holds {
-		e.Index, e.indexed.asOf = x.File, facts.AsOf
-		if origin := x.Origins.find(r.Database); origin != nil {
-			e.indexed.changed = origin.Stamp.Changed()
+		e.Index, e.indexedTimes.asOf = x.File, facts.AsOf
+		if origin := x.Origins.find(r.DatabasePath); origin != nil {
+			e.indexedTimes.changed = origin.Stamp.CtimeSeconds()
 		}
 	}
-	fi, err := os.Stat(r.Database)
+	fi, err := os.Stat(r.DatabasePath)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !linked(r.Database):
-		if e.Index != nil && !x.Static && !x.builtFrom(r.Database) {
+	case errors.Is(err, fs.ErrNotExist) && !isSymlink(r.DatabasePath):
+		if e.Index != nil && !x.UserChosen && !x.isBuiltFrom(r.DatabasePath) {
 			e.Index = nil
 		}
 		e.State, e.Why = wire.SourceMissing, "no database: download it with pacman -Syu"
 		if e.Index != nil {
-			e.State, e.Why, e.Outdated = wire.SourceStale, "no database: the last index is used", !x.Static
-			e.AsOf, e.Changed = e.indexed.asOf, e.indexed.changed
+			e.State, e.Why, e.Outdated = wire.SourceStale, "no database: the last index is used", !x.UserChosen
+			e.AsOf, e.ChangedAt = e.indexedTimes.asOf, e.indexedTimes.changed
 		}
 		return e
 	case err == nil && !fi.Mode().IsRegular():
-		err = &fs.PathError{Op: "read", Path: r.Database, Err: sourcefile.ErrNotRegular}
+		err = &fs.PathError{Op: "read", Path: r.DatabasePath, Err: sourcefile.ErrNotRegular}
 	}
 	if err != nil {
-		e.failed(r, x, err)
+		e.setUnreadable(r, x, err)
 		return e
 	}
 	e.Stamp = sourcefile.StampOf(fi)
-	e.AsOf, e.Changed = e.Stamp.Modified(), e.Stamp.Changed()
-	if age := time.Since(time.Unix(e.Changed, 0)); age > r.staleAfter {
+	e.AsOf, e.ChangedAt = e.Stamp.MtimeSeconds(), e.Stamp.CtimeSeconds()
+	if age := time.Since(time.Unix(e.ChangedAt, 0)); age > r.staleAfter {
 		e.State, e.Why = wire.SourceStale, "not synchronized for "+formatAge(age)
 	}
 	if !holds {
 		e.NeedsBuild = true
 		return e
 	}
-	current, err := x.Origins.isCurrent(ctx, r.Database, e.Stamp, facts)
+	current, err := x.Origins.isCurrent(ctx, r.DatabasePath, e.Stamp, facts)
 	switch {
 	case err != nil:
-		e.failed(r, x, err)
+		e.setUnreadable(r, x, err)
 	case current:
-	case x.Static:
+	case x.UserChosen:
 		e.State, e.Why, e.Outdated = wire.SourceStale, "the database is newer than the index "+x.File.Path(), true
-	case x.builtFrom(r.Database):
+	case x.isBuiltFrom(r.DatabasePath):
 		e.NeedsBuild, e.Outdated = true, true
 	default:
 		e.NeedsBuild, e.Index = true, nil
@@ -101,57 +101,57 @@ func (r *Repository) Examine(ctx context.Context, x *Index) Examined {
 	return e
 }
 
-// linked reports whether a path is a symbolic link. If the path cannot be opened because a file does not exist, linked tells
+// isSymlink reports whether a path is a symbolic link. If the path cannot be opened because a file does not exist, isSymlink tells
 // a broken link from a missing path.
-func linked(path string) bool {
+func isSymlink(path string) bool {
 	fi, err := os.Lstat(path)
 	return err == nil && fi.Mode()&fs.ModeSymlink != 0
 }
 
-// infoIn returns the description of the repository in the index x, and whether x contains the repository.
-func (r *Repository) infoIn(x *Index) (pkgindex.SourceInfo, bool) {
+// infoInIndex returns the description of the repository in the index x, and whether x contains the repository.
+func (r *Repository) infoInIndex(x *Index) (pkgindex.SourceInfo, bool) {
 	if x == nil {
 		return pkgindex.SourceInfo{}, false
 	}
-	return x.File.BuildInfo().Source(pkgindex.KindRepo, r.Name)
+	return x.File.IndexInfo().FindSource(pkgindex.KindRepo, r.Name)
 }
 
-// builtFrom reports whether the index was built from the database file at the given path. The file may have changed since
+// isBuiltFrom reports whether the index was built from the database file at the given path. The file may have changed since
 // the index was built.
-func (x *Index) builtFrom(database string) bool { return x.Origins.find(database) != nil }
+func (x *Index) isBuiltFrom(database string) bool { return x.Origins.find(database) != nil }
 
-// failed sets the state of a repository whose database cannot be read. If the index x was built from this database, or was
+// setUnreadable sets the state of a repository whose database cannot be read. If the index x was built from this database, or was
 // chosen by the user, the source uses the index x and is stale.
-func (e *Examined) failed(r *Repository, x *Index, err error) {
-	if e.Index != nil && !x.Static && !x.builtFrom(r.Database) {
+func (e *ExaminedRepository) setUnreadable(r *Repository, x *Index, err error) {
+	if e.Index != nil && !x.UserChosen && !x.isBuiltFrom(r.DatabasePath) {
 		e.Index = nil
 	}
 	e.SetFailed(withRemedy(err))
 }
 
 // SetBuilt must be called when an index of the current database has been built. The source then uses the new index f.
-func (e *Examined) SetBuilt(f *pkgindex.File) {
+func (e *ExaminedRepository) SetBuilt(f *pkgindex.File) {
 	e.Index, e.Outdated, e.NeedsBuild = f, false, false
 }
 
 // SetFailed must be called if building an index of the database has failed. If an earlier index exists, the source uses
 // this index and its state is stale. Otherwise its state is failed.
-func (e *Examined) SetFailed(err error) {
+func (e *ExaminedRepository) SetFailed(err error) {
 	e.NeedsBuild = false
 	e.State, e.Why = wire.SourceFailed, err.Error()
 	if e.Index != nil {
 		e.State, e.Outdated = wire.SourceStale, true
-		e.AsOf, e.Changed = e.indexed.asOf, e.indexed.changed
+		e.AsOf, e.ChangedAt = e.indexedTimes.asOf, e.indexedTimes.changed
 	}
 }
 
 // SetPending must be called while an index of the database is being built. If an earlier index exists, the source uses
 // this index and its state is stale. Otherwise its state is failed until the index is built, and Building is set.
-func (e *Examined) SetPending() {
+func (e *ExaminedRepository) SetPending() {
 	e.NeedsBuild = false
 	if e.Index != nil {
 		e.State, e.Why = wire.SourceStale, "the database has changed and is being indexed"
-		e.AsOf, e.Changed = e.indexed.asOf, e.indexed.changed
+		e.AsOf, e.ChangedAt = e.indexedTimes.asOf, e.indexedTimes.changed
 		return
 	}
 	e.State, e.Why, e.Building = wire.SourceFailed, "the database is being indexed", true
@@ -176,15 +176,15 @@ func formatAge(d time.Duration) string {
 	return fmt.Sprintf("%d days", d/day)
 }
 
-// Holds reports whether an index contains a repository.
-func (x *Index) Holds(name string) bool {
-	_, ok := x.File.BuildInfo().Source(pkgindex.KindRepo, name)
+// HasRepository reports whether an index contains a repository.
+func (x *Index) HasRepository(name string) bool {
+	_, ok := x.File.IndexInfo().FindSource(pkgindex.KindRepo, name)
 	return ok
 }
 
 // Repositories returns the names of the repositories in an index.
 func (x *Index) Repositories() (names []string) {
-	for _, s := range x.File.BuildInfo().Sources {
+	for _, s := range x.File.IndexInfo().Sources {
 		if s.Kind == pkgindex.KindRepo {
 			names = append(names, s.Name)
 		}

@@ -22,9 +22,9 @@ func TestExamine_Current(t *testing.T) {
 	current := func(x *Index) {
 		t.Helper()
 		e := core.Examine(t.Context(), x)
-		stamp := stampOf(t, core.Database)
+		stamp := stampOf(t, core.DatabasePath)
 		require.Equal(t, wire.Source{
-			Name: "core", Kind: wire.KindRepository, State: e.State, Why: e.Why, AsOf: stamp.Modified(), Changed: stamp.Changed(),
+			Name: "core", Kind: wire.KindRepository, State: e.State, Why: e.Why, AsOf: stamp.MtimeSeconds(), ChangedAt: stamp.CtimeSeconds(),
 		}, e.IndexedSource.Source)
 		require.Equal(t, x.File, e.Index)
 		require.False(t, e.NeedsBuild)
@@ -33,10 +33,10 @@ func TestExamine_Current(t *testing.T) {
 	current(x)
 	require.Equal(t, wire.SourceOK, core.Examine(t.Context(), x).State)
 	now := time.Now()
-	require.NoError(t, os.Chtimes(core.Database, now, now))
+	require.NoError(t, os.Chtimes(core.DatabasePath, now, now))
 	current(x)
-	copyFile(t, core.Database, core.Database+".new")
-	require.NoError(t, os.Rename(core.Database+".new", core.Database))
+	copyFile(t, core.DatabasePath, core.DatabasePath+".new")
+	require.NoError(t, os.Rename(core.DatabasePath+".new", core.DatabasePath))
 	current(x)
 	current(&Index{File: x.File}) // an index without origins
 
@@ -50,12 +50,12 @@ func TestExamine_Stamp(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 60, Seed: 1})
 	core := s.repository(t, "core")
 	x := indexed(t, t.TempDir(), core)
-	content, err := os.ReadFile(core.Database)
+	content, err := os.ReadFile(core.DatabasePath)
 	require.NoError(t, err)
 	content[len(content)/2]++
-	require.NoError(t, os.WriteFile(core.Database, content, 0o644))
+	require.NoError(t, os.WriteFile(core.DatabasePath, content, 0o644))
 	require.True(t, core.Examine(t.Context(), x).NeedsBuild)
-	x.Origins[0].Stamp = stampOf(t, core.Database)
+	x.Origins[0].Stamp = stampOf(t, core.DatabasePath)
 	require.False(t, core.Examine(t.Context(), x).NeedsBuild, "the content was not read")
 	x.Origins[0].SHA256 = "another"
 	require.True(t, core.Examine(t.Context(), x).NeedsBuild, "the index was built from a database with another digest than the origin's")
@@ -66,9 +66,9 @@ func TestExamine_Changed(t *testing.T) {
 	s, next := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
 	core := s.repository(t, "core")
 	x := indexed(t, t.TempDir(), core)
-	before := stampOf(t, core.Database)
-	copyFile(t, next.database("core"), core.Database)
-	changed := func() Examined {
+	before := stampOf(t, core.DatabasePath)
+	copyFile(t, next.database("core"), core.DatabasePath)
+	changed := func() ExaminedRepository {
 		e := core.Examine(t.Context(), x)
 		require.True(t, e.NeedsBuild)
 		require.True(t, e.Outdated)
@@ -80,7 +80,7 @@ func TestExamine_Changed(t *testing.T) {
 	e.SetPending()
 	require.Equal(t, wire.Source{
 		Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "the database has changed and is being indexed",
-		AsOf: before.Modified(), Changed: before.Changed(), Outdated: true,
+		AsOf: before.MtimeSeconds(), ChangedAt: before.CtimeSeconds(), Outdated: true,
 	}, e.IndexedSource.Source)
 	require.Equal(t, x.File, e.Index)
 	require.False(t, e.Building, "a request can use the last index and need not wait")
@@ -89,9 +89,9 @@ func TestExamine_Changed(t *testing.T) {
 	f, err := core.BuildInMemory(t.Context())
 	require.NoError(t, err)
 	e.SetBuilt(f)
-	after := stampOf(t, core.Database)
+	after := stampOf(t, core.DatabasePath)
 	require.Equal(t, wire.Source{
-		Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: after.Modified(), Changed: after.Changed(),
+		Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: after.MtimeSeconds(), ChangedAt: after.CtimeSeconds(),
 	}, e.IndexedSource.Source)
 	require.Equal(t, f, e.Index)
 	require.False(t, e.NeedsBuild)
@@ -127,7 +127,7 @@ func TestExamine_OtherDirectory(t *testing.T) {
 	require.Nil(t, e.Index)
 	require.Equal(t, wire.SourceFailed, e.State)
 
-	copyFile(t, other.database("core"), core.Database)
+	copyFile(t, other.database("core"), core.DatabasePath)
 	e = core.Examine(t.Context(), x)
 	require.False(t, e.NeedsBuild)
 	require.Equal(t, x.File, e.Index)
@@ -140,7 +140,7 @@ func TestExamine_OtherRepository(t *testing.T) {
 	core := s.repository(t, "core")
 	x := indexed(t, t.TempDir(), s.repository(t, "extra"))
 	for _, given := range []bool{false, true} {
-		x.Static = given
+		x.UserChosen = given
 		e := core.Examine(t.Context(), x)
 		require.True(t, e.NeedsBuild)
 		require.Nil(t, e.Index)
@@ -152,12 +152,12 @@ func TestExamine_NamedIndex(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 60, Seed: 1}), generate(t, fixture.Options{Packages: 60, Seed: 2})
 	core := s.repository(t, "core")
 	x := indexed(t, t.TempDir(), core)
-	x.Static = true
+	x.UserChosen = true
 	e := core.Examine(t.Context(), x)
 	require.Equal(t, wire.SourceOK, e.State)
 	require.Equal(t, x.File, e.Index)
 
-	copyFile(t, other.database("core"), core.Database)
+	copyFile(t, other.database("core"), core.DatabasePath)
 	e = core.Examine(t.Context(), x)
 	require.False(t, e.NeedsBuild, "omg does not rebuild an index that the user chose")
 	require.Equal(t, wire.SourceStale, e.State)
@@ -177,11 +177,11 @@ func TestExamine_Stale(t *testing.T) {
 		state := func(after time.Duration, x *Index) wire.Source {
 			c := s.config()
 			c.StaleAfter = after
-			p, err := c.Read()
+			p, err := c.ReadPacmanSetup()
 			require.NoError(t, err)
 			return p.Repositories[0].Examine(t.Context(), x).IndexedSource.Source
 		}
-		require.Less(t, stampOf(t, path).Modified(), stampOf(t, path).Changed()-int64(day/time.Second), "the modification time is more than a day old")
+		require.Less(t, stampOf(t, path).MtimeSeconds(), stampOf(t, path).CtimeSeconds()-int64(day/time.Second), "the modification time is more than a day old")
 		time.Sleep(time.Hour)
 		for _, x := range []*Index{nil, x} {
 			require.Equal(t, wire.SourceOK, state(0, x).State)
@@ -207,14 +207,14 @@ func TestExamine_MissingWithIndex(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
 	core := s.repository(t, "core")
 	x := indexed(t, t.TempDir(), core)
-	before := stampOf(t, core.Database)
-	require.NoError(t, os.Remove(core.Database))
+	before := stampOf(t, core.DatabasePath)
+	require.NoError(t, os.Remove(core.DatabasePath))
 	for _, given := range []bool{false, true} {
-		x.Static = given
+		x.UserChosen = given
 		e := core.Examine(t.Context(), x)
 		require.Equal(t, wire.Source{
 			Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "no database: the last index is used",
-			AsOf: before.Modified(), Changed: before.Changed(), Outdated: !given,
+			AsOf: before.MtimeSeconds(), ChangedAt: before.CtimeSeconds(), Outdated: !given,
 		}, e.IndexedSource.Source)
 		require.Equal(t, x.File, e.Index)
 		require.Equal(t, sourcefile.Stamp{}, e.Stamp)

@@ -10,44 +10,44 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// maxLog limits how many bytes at the end of pacman's log are searched. The limit is enough for more than ten thousand
+// maxLogBytes limits how many bytes at the end of pacman's log are searched. The limit is enough for more than ten thousand
 // lines, which usually cover several years.
-const maxLog = 1 << 20
+const maxLogBytes = 1 << 20
 
-// logs caches the time of the last synchronization according to pacman's log. With the cache, a refresh reads the log
+// lastSyncCache caches the time of the last synchronization according to pacman's log. With the cache, a refresh reads the log
 // only if the log has changed.
-var logs struct {
+var lastSyncCache struct {
 	sync.Mutex
 	path  string
 	stamp sourcefile.Stamp
 	at    int64
 }
 
-// synced returns the time at which pacman last synchronized its databases according to its log, in Unix seconds. It
+// cachedLastSync returns the time at which pacman last synchronized its databases according to its log, in Unix seconds. It
 // returns 0 if this time is unknown.
-func synced(log string) int64 {
+func cachedLastSync(log string) int64 {
 	f, stamp, err := sourcefile.Open(log)
 	if err != nil {
 		return 0
 	}
 	defer f.Close()
-	logs.Lock()
-	defer logs.Unlock()
-	if logs.path != log || logs.stamp != stamp {
-		at, err := lastSynced(f, stamp.Size)
+	lastSyncCache.Lock()
+	defer lastSyncCache.Unlock()
+	if lastSyncCache.path != log || lastSyncCache.stamp != stamp {
+		at, err := findLastSync(f, stamp.Size)
 		if err != nil {
 			return 0
 		}
-		logs.path, logs.stamp, logs.at = log, stamp, at
+		lastSyncCache.path, lastSyncCache.stamp, lastSyncCache.at = log, stamp, at
 	}
-	return logs.at
+	return lastSyncCache.at
 }
 
-// lastSynced searches a log from its end for the last synchronization, and returns its time in Unix seconds, or 0 if the
+// findLastSync searches a log from its end for the last synchronization, and returns its time in Unix seconds, or 0 if the
 // log has none.
-func lastSynced(f io.ReaderAt, size int64) (int64, error) {
+func findLastSync(f io.ReaderAt, size int64) (int64, error) {
 	const entry = "synchronizing package lists"
-	from := max(0, size-maxLog)
+	from := max(0, size-maxLogBytes)
 	log := make([]byte, size-from)
 	n, err := f.ReadAt(log, from)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -61,7 +61,7 @@ func lastSynced(f io.ReaderAt, size int64) (int64, error) {
 		// An example of a line: [2026-01-02T03:04:05+0000] [PACMAN] synchronizing package lists
 		line := log[bytes.LastIndexByte(log[:i], '\n')+1 : i]
 		if stamp, rest, ok := bytes.Cut(line, []byte("] ")); ok && bytes.HasPrefix(stamp, []byte("[")) && string(rest) == "[PACMAN] " {
-			if at, ok := logTime(string(stamp[1:])); ok {
+			if at, ok := parseLogTime(string(stamp[1:])); ok {
 				return at, nil
 			}
 		}
@@ -69,9 +69,9 @@ func lastSynced(f io.ReaderAt, size int64) (int64, error) {
 	}
 }
 
-// logTime parses the time of a line in pacman's log. Since pacman 5.2, the time has seconds and a time zone; before, it was
+// parseLogTime parses the time of a line in pacman's log. Since pacman 5.2, the time has seconds and a time zone; before, it was
 // a local time without seconds.
-func logTime(s string) (int64, bool) {
+func parseLogTime(s string) (int64, bool) {
 	if at, err := time.Parse("2006-01-02T15:04:05-0700", s); err == nil {
 		return at.Unix(), true
 	}

@@ -30,7 +30,7 @@ func generate(t testing.TB, o fixture.Options) *system {
 	t.Helper()
 	dir := t.TempDir()
 	s := &system{db: filepath.Join(dir, "db"), conf: filepath.Join(dir, "pacman.conf"), log: filepath.Join(dir, "pacman.log")}
-	require.NoError(t, fixture.Write(s.db, o))
+	require.NoError(t, fixture.WriteDatabases(s.db, o))
 	s.configure(t, "[core]\n[extra]\n[multilib]\n")
 	return s
 }
@@ -53,9 +53,9 @@ func (s *system) configure(t testing.TB, repositories string) {
 
 func (s *system) config() Config { return Config{PacmanConfig: s.conf} }
 
-func (s *system) read(t testing.TB) *Pacman {
+func (s *system) read(t testing.TB) *PacmanSetup {
 	t.Helper()
-	p, err := s.config().Read()
+	p, err := s.config().ReadPacmanSetup()
 	require.NoError(t, err)
 	return p
 }
@@ -76,7 +76,7 @@ func (s *system) repository(t testing.TB, name string) *Repository {
 }
 
 // names returns the names of p.Repositories, in the same order.
-func names(p *Pacman) (names []string) {
+func names(p *PacmanSetup) (names []string) {
 	for _, r := range p.Repositories {
 		names = append(names, r.Name)
 	}
@@ -88,7 +88,7 @@ func indexed(t testing.TB, dir string, r *Repository) *Index {
 	t.Helper()
 	path := IndexPath(dir, pkgindex.KindRepo, r.Name)
 	b := pkgindex.NewBuilder("test", 1)
-	f, _, err := r.ReadInto(t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), nil)
+	f, _, err := r.ReadIntoIndex(t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), nil)
 	require.NoError(t, err)
 	require.NoError(t, b.WriteFile(path))
 	require.NoError(t, Origins{OriginOf(&f.File)}.Write(path))
@@ -119,7 +119,7 @@ func copyFile(t testing.TB, source, target string) {
 	require.NoError(t, err)
 	require.NoError(t, os.RemoveAll(target))
 	require.NoError(t, os.WriteFile(target, b, 0o644))
-	at := time.Unix(stampOf(t, source).Modified(), 0)
+	at := time.Unix(stampOf(t, source).MtimeSeconds(), 0)
 	require.NoError(t, os.Chtimes(target, at, at))
 }
 
@@ -127,6 +127,6 @@ func copyFile(t testing.TB, source, target string) {
 func catchUp(t testing.TB, paths ...string) {
 	t.Helper()
 	for _, path := range paths {
-		time.Sleep(time.Until(time.Unix(stampOf(t, path).Changed(), 0)))
+		time.Sleep(time.Until(time.Unix(stampOf(t, path).CtimeSeconds(), 0)))
 	}
 }

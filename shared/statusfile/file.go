@@ -34,8 +34,8 @@ func CurrentBoot() BootID {
 // has no boot id, Write adds the current one.
 func Write(path string, s Status) error { return write(path, s, 0o600) }
 
-// WriteShared is like Write, but all users may read the file.
-func WriteShared(path string, s Status) error { return write(path, s, 0o644) }
+// WriteWorldReadable is like Write, but all users may read the file.
+func WriteWorldReadable(path string, s Status) error { return write(path, s, 0o644) }
 
 func write(path string, s Status, mode fs.FileMode) error {
 	if s.Boot == (BootID{}) {
@@ -53,13 +53,13 @@ func write(path string, s Status, mode fs.FileMode) error {
 // Remove removes the file and any temporary file left over from writing it. A missing file is not an error.
 func Remove(path string) error { return atomicfile.Remove(path) }
 
-// Read reads the file at path. The caller should then check with Fresh whether its numbers may still be shown. The error
+// Read reads the file at path. The caller should then check with CheckFresh whether its numbers may still be shown. The error
 // wraps fs.ErrNotExist if the file does not exist, and ErrFormat if it is not a status file. The error wraps
 // paths.ErrUntrusted if the file is a symlink, if it belongs to a user other than this user, root and the system user, or
 // if other users can write to the file or its directory.
 func Read(path string) (Status, error) {
-	env := paths.Process()
-	if err := env.CheckReadDir(filepath.Dir(path)); err != nil {
+	env := paths.ProcessEnv()
+	if err := env.CheckReadDirTrust(filepath.Dir(path)); err != nil {
 		return Status{}, err
 	}
 	b := make([]byte, maxSize+1)
@@ -67,7 +67,7 @@ func Read(path string) (Status, error) {
 		if st.Mode&unix.S_IFMT != unix.S_IFREG {
 			return fmt.Errorf("%w: not a regular file", ErrFormat)
 		}
-		return paths.CheckFile(st, env.Trusts)
+		return paths.CheckFileTrust(st, env.Trusts)
 	})
 	if err != nil {
 		return Status{}, err

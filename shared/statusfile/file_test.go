@@ -62,12 +62,12 @@ func TestWrite_ReadableByOd(t *testing.T) {
 	require.Equal(t, []string{"924", "201", "0", "48"}, strings.Fields(string(out)))
 }
 
-// TestWriteShared checks that other users can read a file that WriteShared has written.
+// TestWriteShared checks that other users can read a file that WriteWorldReadable has written.
 func TestWriteShared(t *testing.T) {
 	path := filepath.Join(dir(t), "omg.status")
 	s := example()
 	s.Updates.Partial = true
-	require.NoError(t, WriteShared(path, s))
+	require.NoError(t, WriteWorldReadable(path, s))
 	fi, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o644), fi.Mode())

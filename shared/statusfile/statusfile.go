@@ -1,5 +1,5 @@
 // Package statusfile reads and writes the file that shell prompts and status bars read: the numbers of the last
-// refresh. omgd writes it after each refresh, to the path that paths.Env.Status returns.
+// refresh. omgd writes it after each refresh, to the path that paths.Env.StatusFileFile returns.
 //
 // # Format
 //
@@ -59,12 +59,12 @@ const (
 	magic   = 0x4F4D4753
 	version = 1
 
-	fixedSize   = 72
-	partialAt   = 69
-	degradedAt  = 70
-	maxSize     = 4096 // maximum bytes of a status file
-	maxVersions = 64
-	maxText     = 64 // maximum bytes of a runtime's name, and of its version
+	fixedSize      = 72
+	partialOffset  = 69
+	degradedOffset = 70
+	maxSize        = 4096 // maximum bytes of a status file
+	maxVersions    = 64
+	maxText        = 64 // maximum bytes of a runtime's name, and of its version
 
 	securitySize = 9 * 4
 	asOfSize     = 8
@@ -72,7 +72,7 @@ const (
 	unknownNumber = math.MaxUint32
 )
 
-// The errors that Read and Fresh wrap.
+// The errors that Read and CheckFresh wrap.
 var (
 	// ErrFormat means that the file is not a status file of a known version.
 	ErrFormat = errors.New("not a status file")
@@ -89,8 +89,8 @@ type Number struct {
 	Partial bool
 }
 
-// Count returns a known Number with the value n, or an unknown one if n does not fit into the file.
-func Count(n int) Number {
+// NewNumber returns a known Number with the value n, or an unknown one if n does not fit into the file.
+func NewNumber(n int) Number {
 	if n < 0 || n >= unknownNumber {
 		return Number{}
 	}
@@ -108,21 +108,21 @@ func (n Number) String() string {
 	return fmt.Sprint(n.N)
 }
 
-// Parts is a set of parts of omgd and of the system that do not work as they should, one bit for each.
-type Parts uint8
+// DegradedParts is a set of parts of omgd and of the system that do not work as they should, one bit for each.
+type DegradedParts uint8
 
 // The parts, which have the same names in the result of the operation health.
 const (
-	PartWatch Parts = 1 << iota
-	PartLocal
-	PartStore
+	DegradedWatch DegradedParts = 1 << iota
+	DegradedLocal
+	DegradedStore
 )
 
 // partNames lists the names of the parts in the order of their bits.
 var partNames = [...]string{"watch", "local", "store"}
 
-// Part returns the bit of the part called name, or 0 if no bit is defined for this part.
-func Part(name string) Parts {
+// ParseDegradedPart returns the bit of the part called name, or 0 if no bit is defined for this part.
+func ParseDegradedPart(name string) DegradedParts {
 	if bit := slices.Index(partNames[:], name); bit >= 0 {
 		return 1 << bit
 	}
@@ -130,7 +130,7 @@ func Part(name string) Parts {
 }
 
 // Names returns the names of the parts in the set.
-func (p Parts) Names() []string {
+func (p DegradedParts) Names() []string {
 	names := []string{}
 	for bit, name := range partNames {
 		if p&(1<<bit) != 0 {
@@ -143,8 +143,8 @@ func (p Parts) Names() []string {
 // BootID identifies one boot of the kernel.
 type BootID [16]byte
 
-// Version is the version of a runtime that is installed as a package of the system, such as node 24.1.0.
-type Version struct {
+// RuntimeVersion is the version of a runtime that is installed as a package of the system, such as node 24.1.0.
+type RuntimeVersion struct {
 	Runtime string // the name of the runtime in package runtimes: node, python, …
 	Version string // the version of the package, without epoch and release
 }
@@ -164,25 +164,25 @@ type Status struct {
 	UpdatesAsOf time.Time
 
 	// Degraded is the set of parts that do not work as they should.
-	Degraded Parts
+	Degraded DegradedParts
 
-	At       time.Time     // time of the last successful refresh, in whole seconds
-	Interval time.Duration // time between two refreshes, in whole seconds, at least 1
-	Boot     BootID        // the id of the boot in which the file was written; Write sets it if it is zero
-	System   []Version     // the runtimes that are packages of the system; nil if there are none
+	RefreshedAt     time.Time        // time of the last successful refresh, in whole seconds
+	Interval        time.Duration    // time between two refreshes, in whole seconds, at least 1
+	Boot            BootID           // the id of the boot in which the file was written; Write sets it if it is zero
+	RuntimeVersions []RuntimeVersion // the runtimes that are packages of the system; nil if there are none
 }
 
 // Security counts the open vulnerabilities, by severity and by verdict.
 type Security struct {
-	Critical, High, Medium, Low, Unjudged Number
-	Fixable, InTesting, Affected          Number
-	Unconfirmed                           Number // unconfirmed advisories; no other number includes them
+	Critical, High, Medium, Low, UnknownSeverity Number
+	Fixable, InTesting, Affected                 Number
+	Unconfirmed                                  Number // unconfirmed advisories; no other number includes them
 }
 
 // numbers returns the counts in the order in which the status file stores them.
 func (s *Security) numbers() [securitySize / 4]*Number {
 	return [securitySize / 4]*Number{
-		&s.Critical, &s.High, &s.Medium, &s.Low, &s.Unjudged, &s.Fixable, &s.InTesting, &s.Affected, &s.Unconfirmed,
+		&s.Critical, &s.High, &s.Medium, &s.Low, &s.UnknownSeverity, &s.Fixable, &s.InTesting, &s.Affected, &s.Unconfirmed,
 	}
 }
 
@@ -197,11 +197,11 @@ func (s *Status) numbers() [6]struct {
 	}{{&s.Installed, 8}, {&s.Explicit, 12}, {&s.Orphans, 16}, {&s.Updates, 20}, {&s.AURUpdates, 40}, {&s.Vulnerabilities, 44}}
 }
 
-// Fresh returns nil if the numbers may still be shown at the time now. The parameter boot is the id of the present boot.
-// If the numbers are stale, Fresh returns an error that wraps ErrStale and has the reason. Numbers are stale after three
+// CheckFresh returns nil if the numbers may still be shown at the time now. The parameter boot is the id of the present boot.
+// If the numbers are stale, CheckFresh returns an error that wraps ErrStale and has the reason. Numbers are stale after three
 // intervals without a successful refresh, after a reboot, and if the time of the refresh is in the future.
-func (s *Status) Fresh(now time.Time, boot BootID) error {
-	age := now.Sub(s.At)
+func (s *Status) CheckFresh(now time.Time, boot BootID) error {
+	age := now.Sub(s.RefreshedAt)
 	switch {
 	case s.Boot != boot:
 		return fmt.Errorf("%w: older than the last boot", ErrStale)
@@ -217,14 +217,14 @@ func (s *Status) Fresh(now time.Time, boot BootID) error {
 func (s *Status) encode() ([]byte, error) {
 	seconds := s.Interval / time.Second
 	switch {
-	case s.At.Unix() <= 0:
+	case s.RefreshedAt.Unix() <= 0:
 		return nil, errors.New("status: the time of the refresh is missing")
 	case seconds < 1 || seconds > math.MaxUint32/4:
 		return nil, fmt.Errorf("status: the interval %s is not between 1s and %s", s.Interval, math.MaxUint32/4*time.Second)
-	case len(s.System) > maxVersions:
-		return nil, fmt.Errorf("status: %d versions, but the file may have at most %d", len(s.System), maxVersions)
+	case len(s.RuntimeVersions) > maxVersions:
+		return nil, fmt.Errorf("status: %d versions, but the file may have at most %d", len(s.RuntimeVersions), maxVersions)
 	}
-	b := make([]byte, fixedSize, fixedSize+32*len(s.System)+securitySize+asOfSize)
+	b := make([]byte, fixedSize, fixedSize+32*len(s.RuntimeVersions)+securitySize+asOfSize)
 	le := binary.LittleEndian
 	le.PutUint32(b[0:], magic)
 	b[4] = version
@@ -237,16 +237,16 @@ func (s *Status) encode() ([]byte, error) {
 		}
 		le.PutUint32(b[f.at:], n)
 		if f.n.Partial {
-			b[partialAt] |= 1 << bit
+			b[partialOffset] |= 1 << bit
 		}
 	}
-	le.PutUint64(b[24:], uint64(s.At.Unix()))
+	le.PutUint64(b[24:], uint64(s.RefreshedAt.Unix()))
 	le.PutUint32(b[32:], uint32(seconds))
 	le.PutUint32(b[36:], unknown)
 	copy(b[48:64], s.Boot[:])
-	b[degradedAt] = byte(s.Degraded)
-	b[68] = byte(len(s.System))
-	for _, v := range s.System {
+	b[degradedOffset] = byte(s.Degraded)
+	b[68] = byte(len(s.RuntimeVersions))
+	for _, v := range s.RuntimeVersions {
 		for _, text := range []string{v.Runtime, v.Version} {
 			if text == "" || len(text) > maxText {
 				return nil, fmt.Errorf("status: %q: a runtime's name and version have 1 to %d bytes", text, maxText)
@@ -295,15 +295,15 @@ func decode(b []byte) (Status, error) {
 		return bad("an impossible time")
 	}
 	s := Status{
-		At:       time.Unix(int64(seconds), 0).UTC(),
-		Interval: time.Duration(interval) * time.Second,
-		Boot:     BootID(b[48:64]),
-		Degraded: Parts(b[degradedAt]),
+		RefreshedAt: time.Unix(int64(seconds), 0).UTC(),
+		Interval:    time.Duration(interval) * time.Second,
+		Boot:        BootID(b[48:64]),
+		Degraded:    DegradedParts(b[degradedOffset]),
 	}
 	unknown := le.Uint32(b[36:])
 	for bit, f := range s.numbers() {
 		if n := le.Uint32(b[f.at:]); unknown&(1<<bit) == 0 && n != unknownNumber {
-			*f.n = Number{N: n, Known: true, Partial: b[partialAt]&(1<<bit) != 0}
+			*f.n = Number{N: n, Known: true, Partial: b[partialOffset]&(1<<bit) != 0}
 		}
 	}
 	count := int(b[68])
@@ -312,7 +312,7 @@ func decode(b []byte) (Status, error) {
 	}
 	rest := b[fixedSize:]
 	for range count {
-		var v Version
+		var v RuntimeVersion
 		for _, text := range []*string{&v.Runtime, &v.Version} {
 			if len(rest) == 0 || rest[0] == 0 || rest[0] > maxText || len(rest) < 1+int(rest[0]) {
 				return bad("a truncated version")
@@ -320,7 +320,7 @@ func decode(b []byte) (Status, error) {
 			*text = string(rest[1 : 1+rest[0]])
 			rest = rest[1+rest[0]:]
 		}
-		s.System = append(s.System, v)
+		s.RuntimeVersions = append(s.RuntimeVersions, v)
 	}
 	if len(b)-len(rest) > maxSize-securitySize-asOfSize {
 		return bad("too many versions")

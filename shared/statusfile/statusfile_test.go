@@ -12,12 +12,12 @@ import (
 
 func example() Status {
 	return Status{
-		Installed: Count(924), Explicit: Count(201), Orphans: Count(0), Updates: Count(48), Vulnerabilities: Count(3),
-		At: time.Unix(1_767_225_600, 0).UTC(), Interval: 300 * time.Second, UpdatesAsOf: time.Unix(0x6955b810, 0).UTC(),
-		Boot:   BootID{0: 0xb0, 15: 0x07},
-		System: []Version{{"node", "24.1.0"}, {"go", "1.26"}},
+		Installed: NewNumber(924), Explicit: NewNumber(201), Orphans: NewNumber(0), Updates: NewNumber(48), Vulnerabilities: NewNumber(3),
+		RefreshedAt: time.Unix(1_767_225_600, 0).UTC(), Interval: 300 * time.Second, UpdatesAsOf: time.Unix(0x6955b810, 0).UTC(),
+		Boot:            BootID{0: 0xb0, 15: 0x07},
+		RuntimeVersions: []RuntimeVersion{{"node", "24.1.0"}, {"go", "1.26"}},
 		Security: Security{
-			Critical: Count(0), High: Count(1), Medium: Count(2), Low: Count(0), Fixable: Count(2), InTesting: Count(1), Affected: Count(0), Unconfirmed: Count(7),
+			Critical: NewNumber(0), High: NewNumber(1), Medium: NewNumber(2), Low: NewNumber(0), Fixable: NewNumber(2), InTesting: NewNumber(1), Affected: NewNumber(0), Unconfirmed: NewNumber(7),
 		},
 	}
 }
@@ -70,8 +70,8 @@ func TestFormat_Partial(t *testing.T) {
 		if !number.n.Known {
 			continue
 		}
-		require.Equal(t, []byte{1 << bit, 0, 0}, b[partialAt:fixedSize])
-		b[partialAt] = 0
+		require.Equal(t, []byte{1 << bit, 0, 0}, b[partialOffset:fixedSize])
+		b[partialOffset] = 0
 		same := example()
 		want, err := same.encode()
 		require.NoError(t, err)
@@ -83,17 +83,17 @@ func TestFormat_Partial(t *testing.T) {
 func TestFormat_Degraded(t *testing.T) {
 	for bit, name := range []string{"watch", "local", "store"} {
 		s := example()
-		s.Degraded = Part(name)
+		s.Degraded = ParseDegradedPart(name)
 		b, err := s.encode()
 		require.NoError(t, err)
-		require.Equal(t, []byte{0, 1 << bit, 0}, b[partialAt:fixedSize])
+		require.Equal(t, []byte{0, 1 << bit, 0}, b[partialOffset:fixedSize])
 		back, err := decode(b)
 		require.NoError(t, err)
 		require.Equal(t, s, back)
 		require.Equal(t, []string{name}, back.Degraded.Names())
 	}
-	require.Zero(t, Part("libalpm"), "the file has no bit for libalpm")
-	require.Empty(t, Parts(0xf8).Names(), "bits that only a newer omgd sets are skipped")
+	require.Zero(t, ParseDegradedPart("libalpm"), "the file has no bit for libalpm")
+	require.Empty(t, DegradedParts(0xf8).Names(), "bits that only a newer omgd sets are skipped")
 }
 
 // TestFormat_PartialUnknown checks that an unknown number is not partial, even if its bit for partial is set, and that bits
@@ -103,7 +103,7 @@ func TestFormat_PartialUnknown(t *testing.T) {
 	s.AURUpdates = Number{Partial: true}
 	b, err := s.encode()
 	require.NoError(t, err)
-	b[partialAt] |= 0xd0 // 16 is the bit of AUR updates; 64 and 128 have no meaning yet
+	b[partialOffset] |= 0xd0 // 16 is the bit of AUR updates; 64 and 128 have no meaning yet
 	back, err := decode(b)
 	require.NoError(t, err)
 	require.Equal(t, example(), back)
@@ -148,7 +148,7 @@ func TestFormat_Earlier(t *testing.T) {
 }
 
 func TestFormat_UnknownIsNeverZero(t *testing.T) {
-	b, err := (&Status{At: time.Unix(1, 0), Interval: time.Second}).encode()
+	b, err := (&Status{RefreshedAt: time.Unix(1, 0), Interval: time.Second}).encode()
 	require.NoError(t, err)
 	require.Equal(t, bytes.Repeat([]byte{0xff}, 16), b[8:24], "prompts that read these with od see no 0")
 	back, err := decode(b)
@@ -160,7 +160,7 @@ func TestFormat_UnknownIsNeverZero(t *testing.T) {
 	require.True(t, back.UpdatesAsOf.IsZero())
 	require.Equal(t, Security{}, back.Security)
 	for n, want := range map[int]string{0: "0", 7: "7", -1: "?", unknownNumber: "?", unknownNumber - 1: "4294967294"} {
-		require.Equal(t, want, Count(n).String())
+		require.Equal(t, want, NewNumber(n).String())
 	}
 }
 
@@ -198,19 +198,19 @@ func TestDecode_Refuses(t *testing.T) {
 
 func TestEncode_Refuses(t *testing.T) {
 	for name, spoil := range map[string]func(*Status){
-		"no time":           func(s *Status) { s.At = time.Time{} },
+		"no time":           func(s *Status) { s.RefreshedAt = time.Time{} },
 		"no interval":       func(s *Status) { s.Interval = 0 },
 		"a negative one":    func(s *Status) { s.Interval = -time.Second },
 		"half a second":     func(s *Status) { s.Interval = time.Second / 2 },
 		"a hundred years":   func(s *Status) { s.Interval = 100 * 365 * 24 * time.Hour },
-		"too many versions": func(s *Status) { s.System = make([]Version, maxVersions+1) },
-		"an empty version":  func(s *Status) { s.System[0].Version = "" },
-		"a long name":       func(s *Status) { s.System[0].Runtime = strings.Repeat("x", maxText+1) },
+		"too many versions": func(s *Status) { s.RuntimeVersions = make([]RuntimeVersion, maxVersions+1) },
+		"an empty version":  func(s *Status) { s.RuntimeVersions[0].Version = "" },
+		"a long name":       func(s *Status) { s.RuntimeVersions[0].Runtime = strings.Repeat("x", maxText+1) },
 		"too much in all": func(s *Status) {
 			long := strings.Repeat("x", maxText)
-			s.System = nil
+			s.RuntimeVersions = nil
 			for range maxVersions {
-				s.System = append(s.System, Version{long, long})
+				s.RuntimeVersions = append(s.RuntimeVersions, RuntimeVersion{long, long})
 			}
 		},
 	} {
@@ -239,7 +239,7 @@ func TestStatus_Fresh(t *testing.T) {
 		{"a clock that was set back", -time.Hour, s.Boot, "stale: the time of the refresh is 1h0m0s in the future"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := s.Fresh(s.At.Add(c.after), c.boot)
+			err := s.CheckFresh(s.RefreshedAt.Add(c.after), c.boot)
 			if c.want == "" {
 				require.NoError(t, err)
 				return

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// Unsafe reports whether a rune must not be printed: the C0 controls and DEL, the C1 controls, and the marks that
+// IsUnsafe reports whether a rune must not be printed: the C0 controls and DEL, the C1 controls, and the marks that
 // control bidirectional text (Unicode Standard Annex 9: ALM, LRM, RLM, the embeddings and overrides, the isolates).
-func Unsafe(r rune) bool {
+func IsUnsafe(r rune) bool {
 	switch {
 	case r < 0x20, 0x7f <= r && r < 0xa0:
 		return true
@@ -59,15 +59,15 @@ func clean(s string) string {
 }
 
 // mustReplace reports whether the rune r, which was decoded from n bytes, must not be printed.
-func mustReplace(r rune, n int) bool { return r == utf8.RuneError && n == 1 || Unsafe(r) }
+func mustReplace(r rune, n int) bool { return r == utf8.RuneError && n == 1 || IsUnsafe(r) }
 
-// AppendJSON appends JSON text to dst, with each unsafe rune escaped. It leaves the C0 controls as they are: the JSON
+// AppendSafeJSON appends JSON text to dst, with each unsafe rune escaped. It leaves the C0 controls as they are: the JSON
 // encoder has already escaped those in strings, and between values they are whitespace.
-func AppendJSON(dst, json []byte) []byte {
+func AppendSafeJSON(dst, json []byte) []byte {
 	const hex = "0123456789abcdef"
 	for len(json) > 0 {
 		r, n := utf8.DecodeRune(json)
-		if r >= 0x7f && Unsafe(r) {
+		if r >= 0x7f && IsUnsafe(r) {
 			dst = append(dst, '\\', 'u', hex[r>>12&15], hex[r>>8&15], hex[r>>4&15], hex[r&15])
 		} else {
 			dst = append(dst, json[:n]...)

@@ -30,7 +30,7 @@ func TestAppendJSON(t *testing.T) {
 	const text = "\x1b\u009b\u202e ü \x7f"
 	b, err := json.Marshal(text)
 	require.NoError(t, err)
-	b = AppendJSON(nil, b)
+	b = AppendSafeJSON(nil, b)
 	require.Equal(t, `"\u001b\u009b\u202e ü \u007f"`, string(b))
 	var back string
 	require.NoError(t, json.Unmarshal(b, &back))
@@ -43,7 +43,7 @@ func FuzzClean(f *testing.F) {
 		c := Clean(s)
 		require.True(t, utf8.ValidString(c))
 		for _, r := range c {
-			require.False(t, Unsafe(r))
+			require.False(t, IsUnsafe(r))
 		}
 		require.Equal(t, c, Clean(c))
 	})

@@ -9,26 +9,26 @@ import (
 // The limits of frames. The limit of a reply leaves room for the largest package. The limit of a request is small,
 // because anyone who can connect may send requests.
 const (
-	MaxDepth    = 16       // maximum nesting depth of arrays and maps
-	MaxElements = 65_536   // maximum number of values in one request, including keys of maps
-	MaxRequest  = 1 << 20  // maximum size of the body of a request, in bytes
-	MaxFrame    = 64 << 20 // maximum size of the body of a reply, in bytes
+	MaxDepth       = 16       // maximum nesting depth of arrays and maps
+	MaxElements    = 65_536   // maximum number of values in one request, including keys of maps
+	MaxRequestSize = 1 << 20  // maximum size of the body of a request, in bytes
+	MaxFrameSize   = 64 << 20 // maximum size of the body of a reply, in bytes
 )
 
 // ErrMalformed means that the bytes are not one MessagePack value within the limits.
 var ErrMalformed = errors.New("not a well-formed frame")
 
-// Check returns an error unless the body b of a frame is exactly one MessagePack value that is safe to decode: every
+// CheckMessagePack returns an error unless the body b of a frame is exactly one MessagePack value that is safe to decode: every
 // length is within b, arrays and maps are nested at most MaxDepth deep, and b has at most MaxElements values, or one value
 // for every two bytes if that is more. Check also refuses extension types, which the protocol does not use. It reads b
 // once, without recursion and without allocating. Decoders recurse and trust lengths, so they must only read a frame that
 // passed Check.
-func Check(b []byte) error { return check(b, max(MaxElements, len(b)/2)) }
+func CheckMessagePack(b []byte) error { return checkValues(b, max(MaxElements, len(b)/2)) }
 
 // CheckRequest checks the body of a request like Check. It allows at most MaxElements values, even in a long body.
-func CheckRequest(b []byte) error { return check(b, MaxElements) }
+func CheckRequest(b []byte) error { return checkValues(b, MaxElements) }
 
-func check(b []byte, most int) error {
+func checkValues(b []byte, most int) error {
 	// left[d] is the number of values that the open array or map at nesting depth d still lacks.
 	var left [MaxDepth + 1]uint64
 	depth, elements, at := 0, 0, 0
@@ -47,7 +47,7 @@ func check(b []byte, most int) error {
 		if elements++; elements > most {
 			return fmt.Errorf("%w: more than %d values", ErrMalformed, most)
 		}
-		size, inside, err := head(b[at:])
+		size, inside, err := readValueHead(b[at:])
 		if err != nil {
 			return err
 		}
@@ -70,9 +70,9 @@ func check(b []byte, most int) error {
 	}
 }
 
-// head reads the first value of b. It returns the size of the value in bytes, without its nested values, and the number
+// readValueHead reads the first value of b. It returns the size of the value in bytes, without its nested values, and the number
 // of these nested values.
-func head(b []byte) (size, inside uint64, err error) {
+func readValueHead(b []byte) (size, inside uint64, err error) {
 	if len(b) == 0 {
 		return 0, 0, fmt.Errorf("%w: truncated", ErrMalformed)
 	}

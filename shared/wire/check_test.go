@@ -34,12 +34,12 @@ func TestCheck_Accepts(t *testing.T) {
 		make([]int, MaxElements-1),
 	} {
 		b := encode(t, v)
-		require.NoError(t, Check(b))
-		require.Error(t, Check(append(b, 0)), "a byte after the end")
-		require.Error(t, Check(b[:len(b)-1]), "cut off")
+		require.NoError(t, CheckMessagePack(b))
+		require.Error(t, CheckMessagePack(append(b, 0)), "a byte after the end")
+		require.Error(t, CheckMessagePack(b[:len(b)-1]), "cut off")
 	}
-	require.NoError(t, Check(nested("\x91", MaxDepth)))
-	require.NoError(t, Check(nested("\x81\xa1k", MaxDepth)))
+	require.NoError(t, CheckMessagePack(nested("\x91", MaxDepth)))
+	require.NoError(t, CheckMessagePack(nested("\x81\xa1k", MaxDepth)))
 }
 
 func TestCheck_Refuses(t *testing.T) {
@@ -58,7 +58,7 @@ func TestCheck_Refuses(t *testing.T) {
 		"never used":           {0xc1},
 		"text":                 []byte("GET / HTTP/1.1\r\n"),
 	} {
-		require.ErrorIs(t, Check(b), ErrMalformed, name)
+		require.ErrorIs(t, CheckMessagePack(b), ErrMalformed, name)
 	}
 }
 
@@ -108,22 +108,22 @@ func FuzzCheck(f *testing.F) {
 	f.Add(nested("\x91", 20))
 	f.Add([]byte{0xdf, 0, 0, 0, 1, 0xa1, 'k', 0xc4, 1, 0})
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if len(b) > MaxFrame {
+		if len(b) > MaxFrameSize {
 			return
 		}
-		ok := Check(b) == nil
+		ok := CheckMessagePack(b) == nil
 		require.Equal(t, slowCheck(b), ok)
 		if !ok {
 			return
 		}
-		_, _ = DecodeHeader(b)
+		_, _ = DecodeRequestHeader(b)
 		_, _ = DecodeReply(b)
 		for _, v := range []any{&SearchRequest{}, &InfoRequest{}, &SearchResult{}, &InfoResult{}, &HelloRequest{}} {
 			_ = msgpack.Unmarshal(b, v)
 		}
 		each := func(*Package) error { return nil }
-		_ = DecodeSearch(b, &SearchResult{}, each)
-		_ = DecodeInfo(b, &InfoResult{}, each)
+		_ = DecodeSearchResult(b, &SearchResult{}, each)
+		_ = DecodeInfoResult(b, &InfoResult{}, each)
 		_ = DecodePackage(b, &Package{})
 		_ = (&SearchRequest{}).DecodeRequest(b)
 		_ = (&InfoRequest{}).DecodeRequest(b)
@@ -133,30 +133,30 @@ func FuzzCheck(f *testing.F) {
 func TestReadFrame(t *testing.T) {
 	body := bytes.Repeat([]byte("x"), 300_000)
 	frame := append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)
-	got, err := ReadFrame(bytes.NewReader(append(frame, 'y')), nil, MaxFrame)
+	got, err := ReadFrame(bytes.NewReader(append(frame, 'y')), nil, MaxFrameSize)
 	require.NoError(t, err)
 	require.Equal(t, body, got)
-	got, err = ReadFrame(iotest.OneByteReader(bytes.NewReader(frame)), make([]byte, 10), MaxFrame)
+	got, err = ReadFrame(iotest.OneByteReader(bytes.NewReader(frame)), make([]byte, 10), MaxFrameSize)
 	require.NoError(t, err)
 	require.Equal(t, body, got)
 
-	_, err = ReadFrame(bytes.NewReader(nil), nil, MaxFrame)
+	_, err = ReadFrame(bytes.NewReader(nil), nil, MaxFrameSize)
 	require.ErrorIs(t, err, io.EOF)
-	_, err = ReadFrame(bytes.NewReader(frame[:2]), nil, MaxFrame)
+	_, err = ReadFrame(bytes.NewReader(frame[:2]), nil, MaxFrameSize)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	_, err = ReadFrame(bytes.NewReader(frame[:100]), nil, MaxFrame)
+	_, err = ReadFrame(bytes.NewReader(frame[:100]), nil, MaxFrameSize)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	_, err = ReadFrame(bytes.NewReader([]byte{0, 0, 0, 0}), nil, MaxFrame)
-	require.ErrorIs(t, err, ErrEmpty)
-	_, err = ReadFrame(bytes.NewReader([]byte{0xff, 0xff, 0xff, 0xff}), nil, MaxFrame)
+	_, err = ReadFrame(bytes.NewReader([]byte{0, 0, 0, 0}), nil, MaxFrameSize)
+	require.ErrorIs(t, err, ErrEmptyFrame)
+	_, err = ReadFrame(bytes.NewReader([]byte{0xff, 0xff, 0xff, 0xff}), nil, MaxFrameSize)
 	require.ErrorIs(t, err, ErrTooLarge)
 }
 
 // TestReadFrame_AnnouncedLengthCostsNothing checks that ReadFrame allocates little for a peer that announces a large frame
 // and sends only a few bytes.
 func TestReadFrame_AnnouncedLengthCostsNothing(t *testing.T) {
-	frame := binary.BigEndian.AppendUint32(nil, MaxFrame)
-	b, err := ReadFrame(bytes.NewReader(append(frame, 1, 2, 3)), nil, MaxFrame)
+	frame := binary.BigEndian.AppendUint32(nil, MaxFrameSize)
+	b, err := ReadFrame(bytes.NewReader(append(frame, 1, 2, 3)), nil, MaxFrameSize)
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	require.LessOrEqual(t, cap(b), 128<<10)
 }
@@ -164,10 +164,10 @@ func TestReadFrame_AnnouncedLengthCostsNothing(t *testing.T) {
 func TestAppend_RequestAndReply(t *testing.T) {
 	b, err := AppendRequest(nil, 1<<40, OpSearch, &SearchRequest{Words: []string{"a"}, Limit: 3})
 	require.NoError(t, err)
-	frame, err := ReadFrame(bytes.NewReader(b), nil, MaxFrame)
+	frame, err := ReadFrame(bytes.NewReader(b), nil, MaxFrameSize)
 	require.NoError(t, err)
-	require.NoError(t, Check(frame))
-	h, err := DecodeHeader(frame)
+	require.NoError(t, CheckMessagePack(frame))
+	h, err := DecodeRequestHeader(frame)
 	require.NoError(t, err)
 	require.EqualValues(t, 1<<40, h.ID)
 	require.Equal(t, "search", string(h.Op))
@@ -176,16 +176,16 @@ func TestAppend_RequestAndReply(t *testing.T) {
 	require.Equal(t, SearchRequest{Words: []string{"a"}, Limit: 3}, req)
 
 	for _, more := range []bool{true, false} {
-		frame = AppendResult(nil, 7, encode(t, []int{1, 2}), more)[HeaderSize:]
-		require.NoError(t, Check(frame))
+		frame = AppendResult(nil, 7, encode(t, []int{1, 2}), more)[FrameHeaderSize:]
+		require.NoError(t, CheckMessagePack(frame))
 		r, err := DecodeReply(frame)
 		require.NoError(t, err)
 		require.Equal(t, Reply{ID: 7, Result: encode(t, []int{1, 2}), More: more}, r)
 	}
-	for _, served := range []*Served{nil, {}, {DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}} {
-		sent := &Error{Code: CodeNotReady, Message: "not yet", Served: served}
-		frame = AppendError([]byte("before"), 7, sent)[len("before")+HeaderSize:]
-		require.NoError(t, Check(frame))
+	for _, served := range []*ServedPaths{nil, {}, {DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}} {
+		sent := &Error{Code: CodeNotReady, Message: "not yet", ServedPaths: served}
+		frame = AppendError([]byte("before"), 7, sent)[len("before")+FrameHeaderSize:]
+		require.NoError(t, CheckMessagePack(frame))
 		r, err := DecodeReply(frame)
 		require.NoError(t, err)
 		require.Equal(t, Reply{ID: 7, Err: sent}, r)
@@ -196,10 +196,10 @@ func TestAppend_RequestAndReply(t *testing.T) {
 func TestAppendError(t *testing.T) {
 	for _, e := range []*Error{
 		{Code: CodeBusy, Message: "too many"},
-		{Code: CodeVersion, Message: strings.Repeat("x", 300), Served: &Served{DBPath: "/a", PacmanConfig: "/b"}},
+		{Code: CodeVersion, Message: strings.Repeat("x", 300), ServedPaths: &ServedPaths{DBPath: "/a", PacmanConfig: "/b"}},
 	} {
 		want := asJSON(t, encode(t, map[string]any{"id": 7, "error": e}))
-		require.JSONEq(t, string(want), string(asJSON(t, AppendError(nil, 7, e)[HeaderSize:])))
+		require.JSONEq(t, string(want), string(asJSON(t, AppendError(nil, 7, e)[FrameHeaderSize:])))
 	}
 }
 
@@ -214,20 +214,20 @@ func TestHeader_AppendKey(t *testing.T) {
 	key := func(id uint64, words ...string) string {
 		b, err := AppendRequest(nil, id, OpSearch, &SearchRequest{Words: words})
 		require.NoError(t, err)
-		h, err := DecodeHeader(b[HeaderSize:])
+		h, err := DecodeRequestHeader(b[FrameHeaderSize:])
 		require.NoError(t, err)
-		return string(h.AppendKey([]byte("x")))
+		return string(h.AppendCacheKey([]byte("x")))
 	}
 	require.Equal(t, key(1, "a"), key(1<<40, "a"))
 	require.NotEqual(t, key(1, "a"), key(1, "b"))
-	idLast, err := DecodeHeader(encode(t, msgpack.RawMessage("\x82\xa2op\xa1x\xa2id\x05")))
+	idLast, err := DecodeRequestHeader(encode(t, msgpack.RawMessage("\x82\xa2op\xa1x\xa2id\x05")))
 	require.NoError(t, err)
-	require.Equal(t, "\x82\xa2op\xa1x", string(idLast.AppendKey(nil)))
+	require.Equal(t, "\x82\xa2op\xa1x", string(idLast.AppendCacheKey(nil)))
 }
 
 func TestDecodeHeader(t *testing.T) {
 	for _, id := range []any{1, 127, 128, 255, 65535, 65536, uint64(1) << 63, int64(5), int8(3), int16(300), int32(70000)} {
-		h, err := DecodeHeader(encode(t, map[string]any{"id": id, "op": "ping", "unknown": []int{1}}))
+		h, err := DecodeRequestHeader(encode(t, map[string]any{"id": id, "op": "ping", "unknown": []int{1}}))
 		require.NoError(t, err, "%T", id)
 		require.EqualValues(t, id, h.ID)
 	}
@@ -236,10 +236,10 @@ func TestDecodeHeader(t *testing.T) {
 		"id is 0": map[string]any{"id": 0, "op": "ping"}, "id is negative": map[string]any{"id": -1, "op": "ping"}, "not a map": []int{1}, "a number": 1,
 		"key is a number": map[int]any{1: 1},
 	} {
-		_, err := DecodeHeader(encode(t, v))
+		_, err := DecodeRequestHeader(encode(t, v))
 		require.Error(t, err, name)
 	}
-	h, err := DecodeHeader(encode(t, map[string]any{"id": 9}))
+	h, err := DecodeRequestHeader(encode(t, map[string]any{"id": 9}))
 	require.NotErrorIs(t, err, ErrNoID)
 	require.Error(t, err, "no op, but answerable")
 	require.EqualValues(t, 9, h.ID)
@@ -254,7 +254,7 @@ func BenchmarkCheck(b *testing.B) {
 	b.SetBytes(int64(len(frame)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if err := Check(frame); err != nil {
+		if err := CheckMessagePack(frame); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -7,11 +7,11 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// DecodeSearch decodes one chunk of a SearchResult that passed Check. It passes every package to the function visit, and
+// DecodeSearchResult decodes one chunk of a SearchResult that passed Check. It passes every package to the function visit, and
 // decodes all other fields into r. The function must not keep the pointer to the package. Decoding the packages one by
 // one, without reflection, takes half the time of decoding them into a slice. The difference matters to a program that is
 // started for a single reply with hundreds of packages.
-func DecodeSearch(result []byte, r *SearchResult, visit func(*Package) error) error {
+func DecodeSearchResult(result []byte, r *SearchResult, visit func(*Package) error) error {
 	rest, err := decodePackages(result, visit)
 	if err != nil {
 		return err
@@ -23,8 +23,8 @@ func DecodeSearch(result []byte, r *SearchResult, visit func(*Package) error) er
 	return err
 }
 
-// DecodeInfo decodes one chunk of an InfoResult, as DecodeSearch decodes a SearchResult.
-func DecodeInfo(result []byte, r *InfoResult, visit func(*Package) error) error {
+// DecodeInfoResult decodes one chunk of an InfoResult, as DecodeSearchResult decodes a SearchResult.
+func DecodeInfoResult(result []byte, r *InfoResult, visit func(*Package) error) error {
 	rest, err := decodePackages(result, visit)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func decodePackages(result []byte, visit func(*Package) error) (rest []byte, err
 	var stop error
 	pairs := 0
 	var p Package
-	t := text{string(result), cap(result)}
+	t := frameString{string(result), cap(result)}
 	err = eachPair(result, func(key, value []byte) bool {
 		if string(key) != "packages" {
 			pairs++
@@ -61,20 +61,20 @@ func decodePackages(result []byte, visit func(*Package) error) (rest []byte, err
 	if stop != nil {
 		return nil, stop
 	}
-	return append(AppendMap(nil, pairs), rest...), err
+	return append(AppendMapHeader(nil, pairs), rest...), err
 }
 
-// text is a frame that was converted to one string. All decoded strings are substrings of this string, so that decoding
+// frameString is a frame that was converted to one string. All decoded strings are substrings of this string, so that decoding
 // allocates once for the frame and not for each string.
-type text struct {
-	all string
-	cap int // the capacity of the frame's slice
+type frameString struct {
+	all      string
+	frameCap int // the capacity of the frame's slice
 }
 
-// of(b) returns the bytes of b as a substring of t.all. The slice b must be a subslice of the frame: the offset of b in
+// substring(b) returns the bytes of b as a substring of t.all. The slice b must be a subslice of the frame: the offset of b in
 // the frame is the difference between the capacities of the two slices.
-func (t text) of(b []byte) string {
-	at := t.cap - cap(b)
+func (t frameString) substring(b []byte) string {
+	at := t.frameCap - cap(b)
 	return t.all[at : at+len(b)]
 }
 
@@ -83,7 +83,7 @@ func eachElement(b []byte, f func([]byte) error) error {
 	if len(b) == 0 || b[0]&0xf0 != 0x90 && b[0] != 0xdc && b[0] != 0xdd {
 		return fmt.Errorf("%w: not an array", ErrMalformed)
 	}
-	size, n, err := head(b)
+	size, n, err := readValueHead(b)
 	if err != nil {
 		return err
 	}
@@ -100,68 +100,68 @@ func eachElement(b []byte, f func([]byte) error) error {
 
 // DecodePackage decodes a package that passed Check. It is equivalent to msgpack.Unmarshal, but several times faster.
 func DecodePackage(b []byte, p *Package) error {
-	return text{string(b), cap(b)}.decodePackage(b, p)
+	return frameString{string(b), cap(b)}.decodePackage(b, p)
 }
 
 // decodePackage decodes a package that passed Check. It skips unknown keys.
-func (t text) decodePackage(b []byte, p *Package) error {
+func (t frameString) decodePackage(b []byte, p *Package) error {
 	return eachPair(b, func(key, value []byte) bool {
 		switch string(key) {
 		case "repo":
-			return t.text(value, &p.Repo)
+			return t.decodeString(value, &p.Repo)
 		case "name":
-			return t.text(value, &p.Name)
+			return t.decodeString(value, &p.Name)
 		case "version":
-			return t.text(value, &p.Version)
+			return t.decodeString(value, &p.Version)
 		case "desc":
-			return t.text(value, &p.Desc)
+			return t.decodeString(value, &p.Desc)
 		case "groups":
-			return t.list(value, &p.Groups)
+			return t.decodeStrings(value, &p.Groups)
 		case "aur":
 			p.AUR = &AUR{}
 			return msgpack.Unmarshal(value, p.AUR) == nil
 		case "base":
-			return t.text(value, &p.Base)
+			return t.decodeString(value, &p.Base)
 		case "filename":
-			return t.text(value, &p.Filename)
+			return t.decodeString(value, &p.Filename)
 		case "arch":
-			return t.text(value, &p.Arch)
+			return t.decodeString(value, &p.Arch)
 		case "url":
-			return t.text(value, &p.URL)
+			return t.decodeString(value, &p.URL)
 		case "licenses":
-			return t.list(value, &p.Licenses)
+			return t.decodeStrings(value, &p.Licenses)
 		case "provides":
-			return t.list(value, &p.Provides)
+			return t.decodeStrings(value, &p.Provides)
 		case "depends":
-			return t.list(value, &p.Depends)
+			return t.decodeStrings(value, &p.Depends)
 		case "optdepends":
-			return t.list(value, &p.OptDepends)
+			return t.decodeStrings(value, &p.OptDepends)
 		case "makedepends":
-			return t.list(value, &p.MakeDepends)
+			return t.decodeStrings(value, &p.MakeDepends)
 		case "checkdepends":
-			return t.list(value, &p.CheckDepends)
+			return t.decodeStrings(value, &p.CheckDepends)
 		case "conflicts":
-			return t.list(value, &p.Conflicts)
+			return t.decodeStrings(value, &p.Conflicts)
 		case "replaces":
-			return t.list(value, &p.Replaces)
+			return t.decodeStrings(value, &p.Replaces)
 		case "csize":
 			return decodeSize(value, &p.CSize)
 		case "isize":
 			return decodeSize(value, &p.ISize)
 		case "packager":
-			return t.text(value, &p.Packager)
+			return t.decodeString(value, &p.Packager)
 		case "builddate":
 			n, ok := decodeUint(value)
 			p.BuildDate = int64(min(n, math.MaxInt64))
 			return ok || msgpack.Unmarshal(value, &p.BuildDate) == nil
 		case "validation":
-			return t.list(value, &p.Validation)
+			return t.decodeStrings(value, &p.Validation)
 		case "sha256":
-			return t.text(value, &p.SHA256)
+			return t.decodeString(value, &p.SHA256)
 		case "installed":
-			return t.text(value, &p.Installed)
+			return t.decodeString(value, &p.InstalledVersion)
 		case "advisories":
-			return t.list(value, &p.Advisories)
+			return t.decodeStrings(value, &p.Advisories)
 		case "shadowed":
 			p.Shadowed = value[0] == 0xc3
 		}
@@ -169,18 +169,18 @@ func (t text) decodePackage(b []byte, p *Package) error {
 	})
 }
 
-func (t text) text(b []byte, to *string) bool {
-	s, _, ok := CutString(b)
+func (t frameString) decodeString(b []byte, to *string) bool {
+	s, _, ok := CutLeadingString(b)
 	if ok {
-		*to = t.of(s)
+		*to = t.substring(s)
 	}
 	return ok
 }
 
-func (t text) list(b []byte, to *[]string) bool {
+func (t frameString) decodeStrings(b []byte, to *[]string) bool {
 	return eachElement(b, func(e []byte) error {
 		var s string
-		if !t.text(e, &s) {
+		if !t.decodeString(e, &s) {
 			return ErrMalformed
 		}
 		*to = append(*to, s)

@@ -36,7 +36,7 @@ func fullPackage(t testing.TB) Package {
 	return p
 }
 
-// TestDecode_EqualsReflection checks that DecodeSearch and DecodeInfo decode every field as the MessagePack library does.
+// TestDecode_EqualsReflection checks that DecodeSearchResult and DecodeInfoResult decode every field as the MessagePack library does.
 func TestDecode_EqualsReflection(t *testing.T) {
 	full := fullPackage(t)
 	full.EmptyDesc = false // this field is never encoded
@@ -44,18 +44,18 @@ func TestDecode_EqualsReflection(t *testing.T) {
 	basis := Basis{Generation: 7, At: 1_700_000_000, Stale: true, Why: "locked", Partial: true, Sources: []Source{{Name: "core", Kind: KindRepository, State: SourceOK}}}
 	result := SearchResult{Basis: basis, Total: 4, Packages: packages, Suggestions: []string{"b"}}
 	b := encode(t, &result)
-	require.NoError(t, Check(b))
+	require.NoError(t, CheckMessagePack(b))
 	var want, got SearchResult
 	require.NoError(t, msgpack.Unmarshal(b, &want))
-	require.NoError(t, DecodeSearch(b, &got, func(p *Package) error {
+	require.NoError(t, DecodeSearchResult(b, &got, func(p *Package) error {
 		got.Packages = append(got.Packages, *p)
 		return nil
 	}))
 	require.Equal(t, want, got)
 
-	info := InfoResult{Basis: basis, Packages: packages, Missing: []Missing{{Name: "x"}}}
+	info := InfoResult{Basis: basis, Packages: packages, Missing: []MissingName{{Name: "x"}}}
 	var gotInfo InfoResult
-	require.NoError(t, DecodeInfo(encode(t, &info), &gotInfo, func(p *Package) error {
+	require.NoError(t, DecodeInfoResult(encode(t, &info), &gotInfo, func(p *Package) error {
 		gotInfo.Packages = append(gotInfo.Packages, *p)
 		return nil
 	}))
@@ -68,8 +68,8 @@ func TestDecode_Halves(t *testing.T) {
 	var got SearchResult
 	var names []string
 	each := func(p *Package) error { names = append(names, p.Name); return nil }
-	require.NoError(t, DecodeSearch(encode(t, &SearchResult{Basis: Basis{Generation: 3, Partial: true, Sources: []Source{{Name: "core", State: SourceOK}}}, Packages: []Package{{Name: "a"}}}), &got, each))
-	require.NoError(t, DecodeSearch(encode(t, map[string]any{
+	require.NoError(t, DecodeSearchResult(encode(t, &SearchResult{Basis: Basis{Generation: 3, Partial: true, Sources: []Source{{Name: "core", State: SourceOK}}}, Packages: []Package{{Name: "a"}}}), &got, each))
+	require.NoError(t, DecodeSearchResult(encode(t, map[string]any{
 		"total": 2, "packages": []Package{{Name: "b"}}, "sources": []Source{{Name: "aur", State: SourceStale}},
 	}), &got, each))
 	require.Equal(t, []string{"a", "b"}, names)
@@ -78,8 +78,8 @@ func TestDecode_Halves(t *testing.T) {
 	}, got)
 
 	var info InfoResult
-	require.NoError(t, DecodeInfo(encode(t, &InfoResult{Basis: Basis{Sources: []Source{{Name: "core"}}}, Packages: []Package{}}), &info, each))
-	require.NoError(t, DecodeInfo(encode(t, map[string]any{"sources": []Source{{Name: "aur"}}, "missing": []Missing{{Name: "x"}}}), &info, each))
+	require.NoError(t, DecodeInfoResult(encode(t, &InfoResult{Basis: Basis{Sources: []Source{{Name: "core"}}}, Packages: []Package{}}), &info, each))
+	require.NoError(t, DecodeInfoResult(encode(t, map[string]any{"sources": []Source{{Name: "aur"}}, "missing": []MissingName{{Name: "x"}}}), &info, each))
 	require.Equal(t, []Source{{Name: "core"}, {Name: "aur"}}, info.Sources)
 }
 
@@ -87,7 +87,7 @@ func TestDecode_StopsAndRefuses(t *testing.T) {
 	enough := errors.New("enough")
 	b := encode(t, &SearchResult{Packages: make([]Package, 3)})
 	n := 0
-	require.ErrorIs(t, DecodeSearch(b, &SearchResult{}, func(*Package) error { n++; return enough }), enough)
+	require.ErrorIs(t, DecodeSearchResult(b, &SearchResult{}, func(*Package) error { n++; return enough }), enough)
 	require.Equal(t, 1, n)
 	for name, v := range map[string]any{
 		"not a map":              []int{1},
@@ -101,7 +101,7 @@ func TestDecode_StopsAndRefuses(t *testing.T) {
 		"total is text":          map[string]any{"total": "x"},
 		"aur is a list":          map[string]any{"packages": []any{map[string]any{"aur": []string{"x"}}}},
 	} {
-		require.Error(t, DecodeSearch(encode(t, v), &SearchResult{}, func(*Package) error { return nil }), name)
+		require.Error(t, DecodeSearchResult(encode(t, v), &SearchResult{}, func(*Package) error { return nil }), name)
 	}
 }
 
@@ -114,7 +114,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.Run("each", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			require.NoError(b, DecodeSearch(frame, &SearchResult{}, func(*Package) error { return nil }))
+			require.NoError(b, DecodeSearchResult(frame, &SearchResult{}, func(*Package) error { return nil }))
 		}
 	})
 	b.Run("reflection", func(b *testing.B) {

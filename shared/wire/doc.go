@@ -9,12 +9,12 @@ package wire
 //	1  2026-11-23  hello, ping, search, info; all other operations were added without a new version
 //	2  2026-11-28  the field close is renamed to suggestions, and the field own to downloaded
 const (
-	Protocol       = 2
-	OldestProtocol = 2
+	ProtocolVersion = 2
+	OldestProtocol  = 2
 )
 
 // SupportsProtocol reports whether this program understands a peer with this version of the protocol: the version must
 // differ from Protocol by at most one, and must not be older than OldestProtocol.
 func SupportsProtocol(version uint32) bool {
-	return version >= max(OldestProtocol, Protocol-1) && version <= Protocol+1
+	return version >= max(OldestProtocol, ProtocolVersion-1) && version <= ProtocolVersion+1
 }

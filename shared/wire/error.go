@@ -26,9 +26,9 @@ const (
 type Error struct {
 	Code    Code   `msgpack:"code"`
 	Message string `msgpack:"message"`
-	// Served has the paths of the databases that the daemon reads. A client that answers from files after this error must
+	// ServedPaths has the paths of the databases that the daemon reads. A client that answers from files after this error must
 	// read these databases, and not those of another system. The server sets Served in each error.
-	Served *Served `msgpack:"served,omitempty"`
+	ServedPaths *ServedPaths `msgpack:"served,omitempty"`
 }
 
 // CodeOf returns the code of an Error, or of the Error that err wraps. For any other error, it returns 0.

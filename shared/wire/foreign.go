@@ -4,8 +4,8 @@ package wire
 type ForeignPackage struct {
 	Name      string `msgpack:"name" json:"name"`
 	Installed string `msgpack:"installed" json:"installed"`
-	// Version is the version in the AUR; empty if the AUR does not have the package or its data is unknown.
-	Version string `msgpack:"version" json:"version"`
+	// AURVersion is the version in the AUR; empty if the AUR does not have the package or its data is unknown.
+	AURVersion string `msgpack:"version" json:"version"`
 	// State is one of the Foreign constants.
 	State string `msgpack:"state" json:"state"`
 	// Ignored means that pacman.conf ignores the package.
@@ -18,23 +18,23 @@ type ForeignPackage struct {
 
 // The states of a foreign package.
 const (
-	ForeignUpdate  = "update"  // the AUR has a later version than the installed one
-	ForeignCurrent = "current" // the AUR has the installed version
-	ForeignNewer   = "newer"   // the AUR has an older version than the installed one
-	ForeignVCS     = "vcs"     // the package is built from the latest sources, so the AUR's version does not show whether an update exists
-	ForeignGone    = "gone"    // the AUR replied that it does not have the package
-	ForeignUnknown = "unknown" // omgd's data of the AUR does not have the package
+	ForeignUpdate         = "update"  // the AUR has a later version than the installed one
+	ForeignCurrent        = "current" // the AUR has the installed version
+	ForeignInstalledNewer = "newer"   // the AUR has an older version than the installed one
+	ForeignVCS            = "vcs"     // the package is built from the latest sources, so the AUR's version does not show whether an update exists
+	ForeignGone           = "gone"    // the AUR replied that it does not have the package
+	ForeignUnknown        = "unknown" // omgd's data of the AUR does not have the package
 )
 
 // AURCounts counts the installed packages that are in no repository.
 type AURCounts struct {
 	// Ignored counts the updates that pacman.conf ignores. Newer counts the packages whose version is higher than the
 	// AUR's. VCS, Gone and Unknown count the packages in the states with these names.
-	Ignored uint32 `msgpack:"ignored" json:"ignored"`
-	Newer   uint32 `msgpack:"newer" json:"newer"`
-	VCS     uint32 `msgpack:"vcs" json:"vcs"`
-	Gone    uint32 `msgpack:"gone" json:"gone"`
-	Unknown uint32 `msgpack:"unknown" json:"unknown"`
+	Ignored        uint32 `msgpack:"ignored" json:"ignored"`
+	InstalledNewer uint32 `msgpack:"newer" json:"newer"`
+	VCS            uint32 `msgpack:"vcs" json:"vcs"`
+	Gone           uint32 `msgpack:"gone" json:"gone"`
+	Unknown        uint32 `msgpack:"unknown" json:"unknown"`
 	// OutOfDate counts the packages that are flagged out of date in the AUR. Orphaned counts the packages without a
 	// maintainer. Both include the packages of all states.
 	OutOfDate uint32 `msgpack:"out_of_date" json:"out_of_date"`

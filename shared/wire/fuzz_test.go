@@ -30,7 +30,7 @@ func FuzzReadFrame(f *testing.F) {
 			var e end
 			var buf []byte
 			for e.err == nil {
-				if buf, e.err = ReadFrame(r, buf, MaxFrame); e.err == nil {
+				if buf, e.err = ReadFrame(r, buf, MaxFrameSize); e.err == nil {
 					e.frames = append(e.frames, bytes.Clone(buf))
 				}
 			}
@@ -46,10 +46,10 @@ func FuzzReadFrame(f *testing.F) {
 		switch err := ends[0].err; {
 		case errors.Is(err, io.EOF):
 			require.Empty(t, rest)
-		case errors.Is(err, ErrEmpty):
+		case errors.Is(err, ErrEmptyFrame):
 			require.Zero(t, binary.BigEndian.Uint32(rest))
 		case errors.Is(err, ErrTooLarge):
-			require.Greater(t, binary.BigEndian.Uint32(rest), uint32(MaxFrame))
+			require.Greater(t, binary.BigEndian.Uint32(rest), uint32(MaxFrameSize))
 		default:
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 			require.NotEmpty(t, rest)
@@ -57,7 +57,7 @@ func FuzzReadFrame(f *testing.F) {
 	})
 }
 
-// slowHeader decodes a header like DecodeHeader, but with the MessagePack library.
+// slowHeader decodes a header like DecodeRequestHeader, but with the MessagePack library.
 func slowHeader(b []byte) (id uint64, op string, ok bool) {
 	d := msgpack.NewDecoder(bytes.NewReader(b))
 	n, err := d.DecodeMapLen()
@@ -108,18 +108,18 @@ func slowHeader(b []byte) (id uint64, op string, ok bool) {
 	return id, op, id != 0 && op != ""
 }
 
-// FuzzDecodeHeader compares DecodeHeader with slowHeader.
+// FuzzDecodeHeader compares DecodeRequestHeader with slowHeader.
 func FuzzDecodeHeader(f *testing.F) {
 	for _, b := range [][]byte{request(7, OpPing, nil), request(1<<63, OpSearch, &SearchRequest{Words: []string{"a"}})} {
-		f.Add(b[HeaderSize:])
+		f.Add(b[FrameHeaderSize:])
 	}
 	f.Add([]byte("\x82\xa2id\xd1\xff\xff\xa2op\xa1x"))
 	f.Add([]byte("\x83\xa2op\xd9\x01x\xa1x\x91\xc0\xa2id\xd3\x00\x00\x00\x00\x00\x00\x00\x09"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if Check(b) != nil {
+		if CheckMessagePack(b) != nil {
 			return
 		}
-		h, err := DecodeHeader(b)
+		h, err := DecodeRequestHeader(b)
 		id, op, ok := slowHeader(b)
 		require.Equal(t, ok, err == nil, "%x", b)
 		if ok {
@@ -131,10 +131,10 @@ func FuzzDecodeHeader(f *testing.F) {
 
 // FuzzResponse checks that a decoded reply does not change if it is encoded and decoded again.
 func FuzzResponse(f *testing.F) {
-	f.Add(AppendResult(nil, 7, []byte{0x93, 1, 2, 3}, true)[HeaderSize:])
-	f.Add(AppendError(nil, 7, Errorf(CodeNotFound, "none"))[HeaderSize:])
+	f.Add(AppendResult(nil, 7, []byte{0x93, 1, 2, 3}, true)[FrameHeaderSize:])
+	f.Add(AppendError(nil, 7, Errorf(CodeNotFound, "none"))[FrameHeaderSize:])
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if Check(b) != nil {
+		if CheckMessagePack(b) != nil {
 			return
 		}
 		r, err := DecodeReply(b)
@@ -146,11 +146,11 @@ func FuzzResponse(f *testing.F) {
 			r.Result, r.More = nil, false
 			again = AppendError(nil, r.ID, r.Err)
 		} else {
-			require.NoError(t, Check(r.Result))
+			require.NoError(t, CheckMessagePack(r.Result))
 			again = AppendResult(nil, r.ID, r.Result, r.More)
 		}
-		require.NoError(t, Check(again[HeaderSize:]))
-		back, err := DecodeReply(again[HeaderSize:])
+		require.NoError(t, CheckMessagePack(again[FrameHeaderSize:]))
+		back, err := DecodeReply(again[FrameHeaderSize:])
 		require.NoError(t, err)
 		require.Equal(t, r, back)
 	})

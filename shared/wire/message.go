@@ -9,33 +9,35 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Header holds the fields that every request has. A request may have its keys in any order.
-type Header struct {
+// RequestHeader holds the fields that every request has. A request may have its keys in any order.
+type RequestHeader struct {
 	ID uint64
 	Op []byte // the operation's name: a slice of the frame, not a copy
 
-	before, behind []byte // the bytes of the frame before and after the id: both its key and its value are left out
+	beforeID, afterID []byte // the bytes of the frame before and after the id: both its key and its value are left out
 }
 
-// AppendKey appends the request without its id. Requests that differ only in their ids result in equal bytes, which can
+// AppendCacheKey appends the request without its id. Requests that differ only in their ids result in equal bytes, which can
 // be the key of a cache.
-func (h *Header) AppendKey(dst []byte) []byte { return append(append(dst, h.before...), h.behind...) }
+func (h *RequestHeader) AppendCacheKey(dst []byte) []byte {
+	return append(append(dst, h.beforeID...), h.afterID...)
+}
 
 // ErrNoID means that the id of a request cannot be read, so that the server cannot reply to the request. The id 0 is not
 // valid in a request, because in a reply it marks an error of the connection.
 var ErrNoID = errors.New("a request without a readable id")
 
-// DecodeHeader decodes the header of a request that passed Check. It runs for every request, so it has a loop of its own,
+// DecodeRequestHeader decodes the header of a request that passed Check. It runs for every request, so it has a loop of its own,
 // which takes half the time of a call of eachPair.
-func DecodeHeader(frame []byte) (h Header, err error) {
-	n, rest, err := mapHeader(frame)
+func DecodeRequestHeader(frame []byte) (h RequestHeader, err error) {
+	n, rest, err := readMapHeader(frame)
 	if err != nil {
 		return h, ErrNoID
 	}
 	hasID := false
 	for range n {
 		pair := rest
-		key, value, ok := CutString(rest)
+		key, value, ok := CutLeadingString(rest)
 		if !ok {
 			err = fmt.Errorf("%w: a key that is not a string", ErrMalformed)
 			break
@@ -47,9 +49,9 @@ func DecodeHeader(frame []byte) (h Header, err error) {
 			if hasID = hasID && h.ID != 0; !hasID {
 				return h, ErrNoID
 			}
-			h.before, h.behind = frame[:len(frame)-len(pair)], rest
+			h.beforeID, h.afterID = frame[:len(frame)-len(pair)], rest
 		case "op":
-			if h.Op, _, ok = CutString(value); !ok {
+			if h.Op, _, ok = CutLeadingString(value); !ok {
 				err = fmt.Errorf("%w: %q has an invalid value", ErrMalformed, key)
 			}
 		}
@@ -110,12 +112,12 @@ func DecodeReply(frame []byte) (r Reply, err error) {
 // eachPair calls the function f with each key and encoded value of a map that passed Check. If f returns false, eachPair
 // stops and returns an error.
 func eachPair(b []byte, f func(key, value []byte) bool) error {
-	n, rest, err := mapHeader(b)
+	n, rest, err := readMapHeader(b)
 	if err != nil {
 		return err
 	}
 	for range n {
-		key, after, ok := CutString(rest)
+		key, after, ok := CutLeadingString(rest)
 		if !ok {
 			return fmt.Errorf("%w: a key that is not a string", ErrMalformed)
 		}
@@ -128,9 +130,9 @@ func eachPair(b []byte, f func(key, value []byte) bool) error {
 	return nil
 }
 
-func mapHeader(b []byte) (pairs uint64, rest []byte, err error) {
+func readMapHeader(b []byte) (pairs uint64, rest []byte, err error) {
 	if len(b) > 0 && (b[0]&0xf0 == 0x80 || b[0] == 0xde || b[0] == 0xdf) {
-		size, inside, err := head(b)
+		size, inside, err := readValueHead(b)
 		if err == nil {
 			return inside / 2, b[size:], nil
 		}
@@ -142,7 +144,7 @@ func mapHeader(b []byte) (pairs uint64, rest []byte, err error) {
 func valueSize(b []byte) int {
 	at := 0
 	for left := uint64(1); left > 0; left-- {
-		size, inside, err := head(b[at:])
+		size, inside, err := readValueHead(b[at:])
 		if err != nil || size > uint64(len(b)-at) {
 			return len(b)
 		}
@@ -152,13 +154,13 @@ func valueSize(b []byte) int {
 	return at
 }
 
-// CutString decodes the string at the start of b. It returns the string and the bytes after the string. Both are
+// CutLeadingString decodes the string at the start of b. It returns the string and the bytes after the string. Both are
 // subslices of b, not copies.
-func CutString(b []byte) (s, rest []byte, ok bool) {
+func CutLeadingString(b []byte) (s, rest []byte, ok bool) {
 	if len(b) == 0 || b[0]&0xe0 != 0xa0 && (b[0] < 0xd9 || b[0] > 0xdb) {
 		return nil, nil, false
 	}
-	size, _, err := head(b)
+	size, _, err := readValueHead(b)
 	if err != nil || size > uint64(len(b)) {
 		return nil, nil, false
 	}
@@ -198,17 +200,17 @@ func AppendRequest(dst []byte, id uint64, op string, req any) ([]byte, error) {
 	} else {
 		buf.WriteByte(0x80)
 	}
-	fields, rest, err := mapHeader(buf.Bytes())
+	fields, rest, err := readMapHeader(buf.Bytes())
 	if err != nil {
 		return dst, fmt.Errorf("request %s: %w", op, err)
 	}
 	dst = BeginFrame(dst)
-	dst = AppendMap(dst, int(fields)+2)
+	dst = AppendMapHeader(dst, int(fields)+2)
 	dst = AppendUint(AppendString(dst, "id"), id)
 	dst = AppendString(AppendString(dst, "op"), op)
 	dst = append(dst, rest...)
-	if len(dst)-start-HeaderSize > MaxRequest {
-		return dst[:start], fmt.Errorf("%w: a frame of more than %d bytes", ErrTooLarge, MaxRequest)
+	if len(dst)-start-FrameHeaderSize > MaxRequestSize {
+		return dst[:start], fmt.Errorf("%w: a frame of more than %d bytes", ErrTooLarge, MaxRequestSize)
 	}
 	return EndFrame(dst, start), nil
 }
@@ -227,38 +229,38 @@ func AppendResultHead(dst []byte, id uint64, size int, more bool) []byte {
 	if more {
 		pairs++
 	}
-	dst = AppendMap(dst, pairs)
+	dst = AppendMapHeader(dst, pairs)
 	dst = AppendUint(AppendString(dst, "id"), id)
 	if more {
 		dst = append(AppendString(dst, "more"), 0xc3)
 	}
 	dst = AppendString(dst, "result")
-	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-HeaderSize+size))
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-FrameHeaderSize+size))
 	return dst
 }
 
 // AppendError appends the frame of a reply with an error to dst.
 func AppendError(dst []byte, id uint64, e *Error) []byte {
 	start := len(dst)
-	dst = AppendMap(BeginFrame(dst), 2)
+	dst = AppendMapHeader(BeginFrame(dst), 2)
 	dst = AppendUint(AppendString(dst, "id"), id)
 	pairs := 2
-	if e.Served != nil {
+	if e.ServedPaths != nil {
 		pairs++
 	}
-	dst = AppendMap(AppendString(dst, "error"), pairs)
+	dst = AppendMapHeader(AppendString(dst, "error"), pairs)
 	dst = AppendUint(AppendString(dst, "code"), uint64(e.Code))
 	dst = AppendString(AppendString(dst, "message"), e.Message)
-	if e.Served != nil {
-		dst = AppendMap(AppendString(dst, "served"), 2)
-		dst = AppendString(AppendString(dst, "dbpath"), e.Served.DBPath)
-		dst = AppendString(AppendString(dst, "pacman_config"), e.Served.PacmanConfig)
+	if e.ServedPaths != nil {
+		dst = AppendMapHeader(AppendString(dst, "served"), 2)
+		dst = AppendString(AppendString(dst, "dbpath"), e.ServedPaths.DBPath)
+		dst = AppendString(AppendString(dst, "pacman_config"), e.ServedPaths.PacmanConfig)
 	}
 	return EndFrame(dst, start)
 }
 
-// AppendMap appends the header of a map with the given number of pairs to dst. The caller must append the pairs.
-func AppendMap(dst []byte, pairs int) []byte {
+// AppendMapHeader appends the header of a map with the given number of pairs to dst. The caller must append the pairs.
+func AppendMapHeader(dst []byte, pairs int) []byte {
 	switch {
 	case pairs < 16:
 		return append(dst, 0x80|byte(pairs))

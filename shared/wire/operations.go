@@ -21,9 +21,9 @@ const (
 	OpHistory    = "history"
 )
 
-// Administrative reports whether a daemon for several users allows an operation only to root and administrators, because
+// IsAdminOp reports whether a daemon for several users allows an operation only to root and administrators, because
 // the operation affects all users or shows what they do.
-func Administrative(op string) bool {
+func IsAdminOp(op string) bool {
 	switch op {
 	case OpRefresh, OpCacheClear, OpLogLevel, OpMetrics:
 		return true
@@ -42,13 +42,13 @@ type HelloRequest struct {
 type HelloResult struct {
 	Protocol uint32 `msgpack:"protocol" json:"protocol"`
 	// Server is the daemon's version.
-	Server string `msgpack:"server" json:"server"`
-	Served `msgpack:",inline"`
+	Server      string `msgpack:"server" json:"server"`
+	ServedPaths `msgpack:",inline"`
 }
 
-// Served holds the absolute paths of the databases and configuration that the daemon was told to use instead of pacman's.
+// ServedPaths holds the absolute paths of the databases and configuration that the daemon was told to use instead of pacman's.
 // An empty path means that the daemon uses pacman's.
-type Served struct {
+type ServedPaths struct {
 	DBPath       string `msgpack:"dbpath,omitempty" json:"dbpath,omitempty"`
 	PacmanConfig string `msgpack:"pacman_config,omitempty" json:"pacman_config,omitempty"`
 }
@@ -131,11 +131,11 @@ type InfoResult struct {
 	// their repositories.
 	Packages []Package `msgpack:"packages" json:"packages"`
 	// Missing lists the requested names that no source has.
-	Missing []Missing `msgpack:"missing,omitempty" json:"missing,omitempty"`
+	Missing []MissingName `msgpack:"missing,omitempty" json:"missing,omitempty"`
 }
 
-// Missing is a requested name that no source has, with similar names that exist.
-type Missing struct {
+// MissingName is a requested name that no source has, with similar names that exist.
+type MissingName struct {
 	Name        string   `msgpack:"name" json:"name"`
 	Suggestions []string `msgpack:"suggestions,omitempty" json:"close,omitempty"`
 }
@@ -180,9 +180,9 @@ type Source struct {
 	Why string `msgpack:"why,omitempty" json:"why,omitempty"`
 	// AsOf is the modification time of the source's database, by the mirror's clock. Changed is the database's status
 	// change time, by this machine's clock. Synced is when pacman last synchronized its databases, according to its log.
-	AsOf    int64 `msgpack:"as_of,omitempty" json:"as_of,omitempty"`
-	Changed int64 `msgpack:"changed,omitempty" json:"changed,omitempty"`
-	Synced  int64 `msgpack:"synced,omitempty" json:"synced,omitempty"`
+	AsOf      int64 `msgpack:"as_of,omitempty" json:"as_of,omitempty"`
+	ChangedAt int64 `msgpack:"changed,omitempty" json:"changed,omitempty"`
+	SyncedAt  int64 `msgpack:"synced,omitempty" json:"synced,omitempty"`
 	// Downloaded means that omgd downloaded this database. In this case, Changed is the last time at which omgd found
 	// that the mirror has the same database.
 	Downloaded bool `msgpack:"downloaded,omitempty" json:"own,omitempty"`
@@ -191,9 +191,9 @@ type Source struct {
 	Outdated bool `msgpack:"outdated,omitempty" json:"outdated,omitempty"`
 }
 
-// FindSource returns the first source with this kind, or nil if no source has it. It is for the kinds KindAUR and
+// FindSourceByKind returns the first source with this kind, or nil if no source has it. It is for the kinds KindAUR and
 // KindTracker, which at most one source has.
-func FindSource(sources []Source, kind SourceKind) *Source {
+func FindSourceByKind(sources []Source, kind SourceKind) *Source {
 	for i := range sources {
 		if sources[i].Kind == kind {
 			return &sources[i]
@@ -218,11 +218,11 @@ func UpToDateAsOf(sources []Source) (at int64) {
 		if !s.IsRepository() {
 			continue
 		}
-		if s.Changed == 0 {
+		if s.ChangedAt == 0 {
 			return 0
 		}
-		if at == 0 || s.Changed < at {
-			at = s.Changed
+		if at == 0 || s.ChangedAt < at {
+			at = s.ChangedAt
 		}
 	}
 	return at

@@ -53,8 +53,8 @@ type Package struct {
 
 	// Overlay: fields that are set for each reply and never stored in an index.
 
-	// Installed is the version of the installed package with this name.
-	Installed string `msgpack:"installed,omitempty" json:"installed,omitempty"`
+	// InstalledVersion is the version of the installed package with this name.
+	InstalledVersion string `msgpack:"installed,omitempty" json:"installed,omitempty"`
 	// Shadowed means that a configured repository has a package of the same name as this AUR package.
 	Shadowed bool `msgpack:"shadowed,omitempty" json:"shadowed,omitempty"`
 	// Advisories lists the advisories for the installed package with this name, as text: "AVG-1 (High, fixable)".
@@ -77,10 +77,10 @@ type AUR struct {
 	URLPath       string   `msgpack:"urlpath,omitempty" json:"urlpath,omitempty"`
 }
 
-// PossibleName reports whether a name is not empty and has only characters that makepkg allows in names of packages: letters
+// IsPossibleName reports whether a name is not empty and has only characters that makepkg allows in names of packages: letters
 // and digits of any language, and @ . _ + -. Bytes that are not UTF-8 count as letters in another encoding. A database with
 // any other name is damaged, or part of an attack on users who pass a list of names to another program.
-func PossibleName(name string) bool {
+func IsPossibleName(name string) bool {
 	for i, c := range name {
 		switch {
 		case c == '@', c == '.', c == '_', c == '+', c == '-':
@@ -92,9 +92,9 @@ func PossibleName(name string) bool {
 	return name != ""
 }
 
-// PlainName reports whether a name is a PossibleName that does not begin with a hyphen or a dot. Makepkg does not allow
+// IsSafeName reports whether a name is a IsPossibleName that does not begin with a hyphen or a dot. Makepkg does not allow
 // names that begin with one of these characters, but pacman lists packages that have such names. On a command line, a
 // package called -Rdd would be an option.
-func PlainName(name string) bool {
-	return PossibleName(name) && name[0] != '-' && name[0] != '.'
+func IsSafeName(name string) bool {
+	return IsPossibleName(name) && name[0] != '-' && name[0] != '.'
 }

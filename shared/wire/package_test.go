@@ -8,15 +8,15 @@ import (
 
 func TestNames(t *testing.T) {
 	for _, name := range []string{"a", "R", "0ad", "gtk2+extra", "lib32-glibc", "python-zope.interface", "_x", "@x", "+x", "größe", "日本", "\xe4"} {
-		require.True(t, PossibleName(name), name)
-		require.True(t, PlainName(name), name)
+		require.True(t, IsPossibleName(name), name)
+		require.True(t, IsSafeName(name), name)
 	}
 	for _, name := range []string{"-Rdd", "--noconfirm", ".hidden", "..", "-"} {
-		require.True(t, PossibleName(name), name)
-		require.False(t, PlainName(name), name)
+		require.True(t, IsPossibleName(name), name)
+		require.False(t, IsSafeName(name), name)
 	}
 	for _, name := range []string{"", "$(id)", "a b", "a\tb", "a\n", "a\x00", "a/b", "a;b", "a'", "a\"", "*", "~", "a\u202eb", "a\u00a0b", "a\u009bb", "a\ufffd"} {
-		require.False(t, PossibleName(name), "%q", name)
-		require.False(t, PlainName(name), "%q", name)
+		require.False(t, IsPossibleName(name), "%q", name)
+		require.False(t, IsSafeName(name), "%q", name)
 	}
 }

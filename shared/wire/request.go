@@ -64,7 +64,7 @@ func decodeBool(b []byte, to *bool) bool {
 }
 
 func decodeString(b []byte, to *string) bool {
-	s, _, ok := CutString(b)
+	s, _, ok := CutLeadingString(b)
 	*to = string(s)
 	return ok
 }
@@ -73,7 +73,7 @@ func decodeStrings(b []byte, to *[]string) bool {
 	// Most lists have one element, so allocate space for one element first.
 	list := make([]string, 0, 1)
 	err := eachElement(b, func(e []byte) error {
-		s, _, ok := CutString(e)
+		s, _, ok := CutLeadingString(e)
 		if !ok {
 			return fmt.Errorf("%w: not a string", ErrMalformed)
 		}

@@ -36,8 +36,8 @@ func TestDecodeRequest_ReadsEveryField(t *testing.T) {
 		full(t, r)
 		frame, err := AppendRequest(nil, 7, "op", r)
 		require.NoError(t, err)
-		frame = frame[HeaderSize:]
-		require.NoError(t, Check(frame))
+		frame = frame[FrameHeaderSize:]
+		require.NoError(t, CheckMessagePack(frame))
 		reference := fresh()
 		require.NoError(t, msgpack.Unmarshal(frame, reference))
 		require.Equal(t, r, reference)
@@ -59,7 +59,7 @@ func TestDecodeRequest_RefusesWrongTypes(t *testing.T) {
 	} {
 		frame, err := msgpack.Marshal(fields)
 		require.NoError(t, err)
-		require.NoError(t, Check(frame))
+		require.NoError(t, CheckMessagePack(frame))
 		require.Error(t, (&SearchRequest{}).DecodeRequest(frame), fields)
 	}
 	for _, fields := range []map[string]any{{}, {"words": nil}, {"other": 1}, {"words": []string{}}, {"limit": int8(5)}} {

@@ -22,7 +22,7 @@ type Runtime struct {
 	// Wanted is the version requirement that decided, as it is written. Kind is "pin", "range" or "floor". Source is the
 	// file with the requirement, or the environment variable with a $ before its name. All three are empty if no file or
 	// variable requires a version.
-	Wanted string `msgpack:"wanted,omitempty" json:"wanted,omitempty"`
-	Kind   string `msgpack:"kind,omitempty" json:"kind,omitempty"`
-	Source string `msgpack:"source,omitempty" json:"source,omitempty"`
+	Wanted       string `msgpack:"wanted,omitempty" json:"wanted,omitempty"`
+	WantedKind   string `msgpack:"kind,omitempty" json:"kind,omitempty"`
+	WantedSource string `msgpack:"source,omitempty" json:"source,omitempty"`
 }

@@ -42,12 +42,12 @@ type Advisory struct {
 	Counted bool   `msgpack:"counted,omitempty" json:"counted,omitempty"`
 	Status  string `msgpack:"status" json:"status"`
 	Type    string `msgpack:"type,omitempty" json:"type,omitempty"`
-	// Affected is the version in which the problem was found, and Fixed the first version without the problem.
-	Affected string   `msgpack:"affected,omitempty" json:"affected,omitempty"`
-	Fixed    string   `msgpack:"fixed,omitempty" json:"fixed,omitempty"`
-	Issues   []string `msgpack:"issues,omitempty" json:"issues,omitempty"`
+	// AffectedVersion is the version in which the problem was found, and Fixed the first version without the problem.
+	AffectedVersion string   `msgpack:"affected,omitempty" json:"affected,omitempty"`
+	FixedVersion    string   `msgpack:"fixed,omitempty" json:"fixed,omitempty"`
+	Issues          []string `msgpack:"issues,omitempty" json:"issues,omitempty"`
 	// Ticket is the number of a report in Arch's bug tracker.
 	Ticket string `msgpack:"ticket,omitempty" json:"ticket,omitempty"`
-	// Announced lists the identifiers of the tracker's announcements, such as ASA-202301-1.
-	Announced []string `msgpack:"announced,omitempty" json:"announced,omitempty"`
+	// AnnouncementIDs lists the identifiers of the tracker's announcements, such as ASA-202301-1.
+	AnnouncementIDs []string `msgpack:"announced,omitempty" json:"announced,omitempty"`
 }

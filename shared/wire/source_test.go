@@ -25,11 +25,11 @@ func TestSource_Repository(t *testing.T) {
 // TestCurrent checks that UpToDateAsOf returns the earliest time of all repositories, and 0 if the time of one
 // repository is unknown. It ignores the AUR and the tracker.
 func TestCurrent(t *testing.T) {
-	repository := func(changed int64) Source { return Source{Kind: KindRepository, Changed: changed} }
+	repository := func(changed int64) Source { return Source{Kind: KindRepository, ChangedAt: changed} }
 	require.Zero(t, UpToDateAsOf(nil))
-	require.EqualValues(t, 5, UpToDateAsOf([]Source{repository(9), repository(5), {Kind: KindAUR, Changed: 1}, {Kind: KindTracker}}))
+	require.EqualValues(t, 5, UpToDateAsOf([]Source{repository(9), repository(5), {Kind: KindAUR, ChangedAt: 1}, {Kind: KindTracker}}))
 	require.Zero(t, UpToDateAsOf([]Source{repository(9), repository(0), repository(5)}))
-	require.Zero(t, UpToDateAsOf([]Source{{Kind: KindAUR, Changed: 1}}))
+	require.Zero(t, UpToDateAsOf([]Source{{Kind: KindAUR, ChangedAt: 1}}))
 }
 
 // TestAdministrative checks that only operations that change the daemon, or show what other users do, are restricted to
@@ -37,7 +37,7 @@ func TestCurrent(t *testing.T) {
 func TestAdministrative(t *testing.T) {
 	want := map[string]bool{OpRefresh: true, OpCacheClear: true, OpLogLevel: true, OpMetrics: true}
 	for _, op := range constants(t, "operations.go", "Op") {
-		require.Equal(t, want[op], Administrative(op), op)
+		require.Equal(t, want[op], IsAdminOp(op), op)
 	}
 }
 

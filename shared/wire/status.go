@@ -9,9 +9,9 @@ type StatusResult struct {
 	PartialCounts []string `msgpack:"partial_counts,omitempty" json:"partial_counts,omitempty"`
 	// Index describes the index files that omgd searches.
 	Index IndexStatus `msgpack:"index" json:"index"`
-	// Compared lists the sources with which omgd compares installed packages to count updates, foreign packages and
+	// ComparedSources lists the sources with which omgd compares installed packages to count updates, foreign packages and
 	// advisories. It is set only if omgd downloads databases for this; nil means that Sources lists these sources.
-	Compared []Source `msgpack:"compared,omitempty" json:"compared,omitempty"`
+	ComparedSources []Source `msgpack:"compared,omitempty" json:"compared,omitempty"`
 	// Runtimes lists the active version of each runtime in a new shell; nil if omgd does not look for runtimes.
 	Runtimes []Runtime `msgpack:"runtimes,omitempty" json:"runtimes,omitempty"`
 	// Problems lists the parts of the system and of the daemon that do not work.
@@ -23,10 +23,10 @@ type Counts struct {
 	Installed *uint32 `msgpack:"installed,omitempty" json:"installed,omitempty"`
 	Explicit  *uint32 `msgpack:"explicit,omitempty" json:"explicit,omitempty"`
 	// Orphans counts the packages, installed as dependencies, that no package requires, even optionally (pacman -Qdt).
-	// OrphansRequired counts these packages and those that are required only optionally (pacman -Qdtt).
-	Orphans         *uint32 `msgpack:"orphans,omitempty" json:"orphans,omitempty"`
-	OrphansRequired *uint32 `msgpack:"orphans_required,omitempty" json:"orphans_required,omitempty"`
-	Foreign         *uint32 `msgpack:"foreign,omitempty" json:"foreign,omitempty"`
+	// OrphansOrOptional counts these packages and those that are required only optionally (pacman -Qdtt).
+	Orphans           *uint32 `msgpack:"orphans,omitempty" json:"orphans,omitempty"`
+	OrphansOrOptional *uint32 `msgpack:"orphans_required,omitempty" json:"orphans_required,omitempty"`
+	Foreign           *uint32 `msgpack:"foreign,omitempty" json:"foreign,omitempty"`
 	// Updates counts the updates from repositories, without ignored updates.
 	Updates      *uint32 `msgpack:"updates,omitempty" json:"updates,omitempty"`
 	Ignored      *uint32 `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
@@ -60,9 +60,9 @@ type SecurityCounts struct {
 // IndexStatus describes the index files that omgd searches.
 type IndexStatus struct {
 	Packages uint32 `msgpack:"packages" json:"packages"`
-	// Built is when the latest index file was built, in Unix seconds. Files lists the paths of the index files.
-	Built int64    `msgpack:"built,omitempty" json:"built,omitempty"`
-	Files []string `msgpack:"files,omitempty" json:"files,omitempty"`
+	// BuiltAt is when the latest index file was built, in Unix seconds. Files lists the paths of the index files.
+	BuiltAt int64    `msgpack:"built,omitempty" json:"built,omitempty"`
+	Files   []string `msgpack:"files,omitempty" json:"files,omitempty"`
 }
 
 // Problem is a part of the system or of the daemon that does not work.
@@ -72,9 +72,9 @@ type Problem struct {
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
 
-// Degrades reports whether a part with this problem works worse than it should. Two problems do not degrade a part: a
+// ProblemDegrades reports whether a part with this problem works worse than it should. Two problems do not degrade a part: a
 // lock that another program holds for a moment (busy), and a store that was created again (new).
-func Degrades(p *Problem) bool { return p.State != "busy" && p.State != "new" }
+func ProblemDegrades(p *Problem) bool { return p.State != "busy" && p.State != "new" }
 
 // InstalledRequest asks for installed packages.
 type InstalledRequest struct {
@@ -92,11 +92,11 @@ type InstalledRequest struct {
 
 // The filters for installed packages.
 const (
-	FilterExplicit = "explicit"
-	FilterDeps     = "deps"
-	FilterOrphans  = "orphans"
-	FilterRequired = "required" // the orphans, and the packages that are required only optionally
-	FilterForeign  = "foreign"
+	FilterExplicit          = "explicit"
+	FilterDeps              = "deps"
+	FilterOrphans           = "orphans"
+	FilterOrphansOrOptional = "required" // the orphans, and the packages that are required only optionally
+	FilterForeign           = "foreign"
 )
 
 // InstalledResult is the reply to an InstalledRequest, in chunks like a SearchResult. Sources is set only for
@@ -115,8 +115,8 @@ type InstalledPackage struct {
 	Reason      string `msgpack:"reason,omitempty" json:"reason,omitempty"`
 	InstallDate int64  `msgpack:"installdate,omitempty" json:"installdate,omitempty"`
 	InstalledDB string `msgpack:"installed_db,omitempty" json:"installed_db,omitempty"`
-	// Script means that the package has an install script.
-	Script bool `msgpack:"script,omitempty" json:"script,omitempty"`
+	// HasScript means that the package has an install script.
+	HasScript bool `msgpack:"script,omitempty" json:"script,omitempty"`
 	// RequiredBy and OptionalFor list the names of installed packages that require this package, always or optionally.
 	RequiredBy  []string `msgpack:"required_by,omitempty" json:"required_by,omitempty"`
 	OptionalFor []string `msgpack:"optional_for,omitempty" json:"optional_for,omitempty"`
@@ -135,9 +135,9 @@ type OutdatedResult struct {
 	Basis `msgpack:",inline"`
 	// Updates lists the updates that pacman -Qu lists, including ignored updates.
 	Updates []Update `msgpack:"updates" json:"updates"`
-	// Newer lists the packages whose installed version is higher than the repository's.
-	Newer        []Update      `msgpack:"newer,omitempty" json:"newer,omitempty"`
-	Replacements []Replacement `msgpack:"replacements,omitempty" json:"replacements,omitempty"`
+	// InstalledNewer lists the packages whose installed version is higher than the repository's.
+	InstalledNewer []Update      `msgpack:"newer,omitempty" json:"newer,omitempty"`
+	Replacements   []Replacement `msgpack:"replacements,omitempty" json:"replacements,omitempty"`
 	// Foreign lists the installed packages that are in no repository.
 	Foreign []ForeignPackage `msgpack:"foreign,omitempty" json:"foreign,omitempty"`
 }
@@ -189,8 +189,8 @@ type LogLevelResult struct {
 
 // CacheClearResult is the reply to OpCacheClear, whose request has no fields.
 type CacheClearResult struct {
-	// Cleared is the number of removed replies.
-	Cleared uint32 `msgpack:"cleared" json:"cleared"`
+	// ClearedCount is the number of removed replies.
+	ClearedCount uint32 `msgpack:"cleared" json:"cleared"`
 }
 
 // HistoryRequest asks for the counts that the status had earlier.

@@ -59,7 +59,7 @@ func count(n uint32) *uint32 { return &n }
 
 // good returns valid frames, by name: at least one request and one result of each operation, and some error replies.
 func good() map[string][]byte {
-	source := Source{Name: "extra", Kind: KindRepository, State: SourceStale, Why: "older than 24 h", AsOf: 1_700_000_000, Changed: 1_700_000_100}
+	source := Source{Name: "extra", Kind: KindRepository, State: SourceStale, Why: "older than 24 h", AsOf: 1_700_000_000, ChangedAt: 1_700_000_100}
 	firefox := Package{Repo: "extra", Name: "firefox", Version: "120.0-1", Desc: "Fast, Private & Safe Web Browser", Groups: []string{"web"}}
 	full := firefox
 	full.Base, full.Filename, full.Arch, full.URL = "firefox", "firefox-120.0-1-x86_64.pkg.tar.zst", "x86_64", "https://www.mozilla.org/firefox/"
@@ -69,19 +69,19 @@ func good() map[string][]byte {
 	full.Conflicts, full.Replaces = []string{"firefox-old"}, []string{"iceweasel"}
 	full.CSize, full.ISize, full.Packager, full.BuildDate = 66_000_000, 5_000_000_000, "Jan Grüße <jan@example.org>", 1_699_999_999
 	full.Validation, full.SHA256 = []string{"sha256", "pgp"}, strings.Repeat("0f", 32)
-	full.Installed, full.Advisories = "119.0-1", []string{"AVG-1 (High, fixable)"}
+	full.InstalledVersion, full.Advisories = "119.0-1", []string{"AVG-1 (High, fixable)"}
 	aur := Package{Repo: "aur", Name: "firefox-git", Version: "r1-1", Shadowed: true, AUR: &AUR{
 		Votes: 300, Popularity: 1.25, OutOfDate: 1_690_000_000, Maintainer: "jan", Submitter: "eva", CoMaintainers: []string{"ina"},
 		Submitted: 1_500_000_000, Modified: 1_600_000_000, Keywords: []string{"browser"}, URLPath: "/cgit/aur.git/snapshot/firefox-git.tar.gz",
 	}}
-	served := Served{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}
+	served := ServedPaths{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}
 	basis := Basis{Generation: 9, At: 1_700_000_200, Sources: []Source{source}}
 	remembered := basis
 	remembered.Stale, remembered.Why = true, "an older state"
 	failed := Source{Name: "core", Kind: KindRepository, State: SourceFailed, Why: "read /var/lib/pacman/sync/core.db: the file is cut off: pacman -Syy downloads it again"}
 	last := Source{
 		Name: "extra", Kind: KindRepository, State: SourceStale, Why: "it has changed and is being indexed",
-		AsOf: 1_700_000_000, Changed: 1_700_000_100, Synced: 1_700_000_150, Outdated: true,
+		AsOf: 1_700_000_000, ChangedAt: 1_700_000_100, SyncedAt: 1_700_000_150, Outdated: true,
 	}
 	partial := Basis{Generation: 10, At: 1_700_000_200, Partial: true, Sources: []Source{failed, last}}
 	counts := Counts{
@@ -91,8 +91,8 @@ func good() map[string][]byte {
 	return map[string][]byte{
 		"ping":               request(7, OpPing, nil),
 		"ping result":        AppendResult(nil, 7, []byte{0x80}, false),
-		"hello":              request(1, OpHello, &HelloRequest{Protocol: Protocol, Client: "omg 1.0.0"}),
-		"hello result":       result(1, false, &HelloResult{Protocol: Protocol, Server: "1.0.0", Served: served}),
+		"hello":              request(1, OpHello, &HelloRequest{Protocol: ProtocolVersion, Client: "omg 1.0.0"}),
+		"hello result":       result(1, false, &HelloResult{Protocol: ProtocolVersion, Server: "1.0.0", ServedPaths: served}),
 		"search":             request(2, OpSearch, &SearchRequest{Words: []string{"fire", "desc:browser"}}),
 		"search, all fields": request(1<<64-1, OpSearch, &SearchRequest{Words: []string{"^lib"}, Regex: true, NameOnly: true, Repos: []string{"core", "extra"}, Sort: SortName, Limit: 70_000}),
 		"search, live":       request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, Live: true}),
@@ -109,52 +109,52 @@ func good() map[string][]byte {
 		"search result, partial":         result(2, false, &SearchResult{Basis: partial, Total: 1, Packages: []Package{firefox}}),
 		"search result without packages": result(3, false, &SearchResult{Basis: Basis{Generation: 1 << 40}, Suggestions: []string{"firefox"}}),
 		"info":                           request(300, OpInfo, &InfoRequest{Names: []string{"firefox", "extra/none"}}),
-		"info result":                    result(300, false, &InfoResult{Basis: Basis{Generation: 6}, Packages: []Package{full}, Missing: []Missing{{Name: "extra/none", Suggestions: []string{"nano"}}}}),
+		"info result":                    result(300, false, &InfoResult{Basis: Basis{Generation: 6}, Packages: []Package{full}, Missing: []MissingName{{Name: "extra/none", Suggestions: []string{"nano"}}}}),
 		"status":                         request(8, OpStatus, nil),
 		"status result": result(8, false, &StatusResult{
 			Basis: remembered, Counts: counts,
-			Index:    IndexStatus{Packages: 3568, Built: 1_700_000_000, Files: []string{"/var/lib/omg/index/core.omgidx", "/var/lib/omg/index/extra.omgidx"}},
-			Compared: []Source{{Name: "extra", Kind: KindRepository, State: SourceOK, AsOf: 1_700_000_000, Changed: 1_700_000_100, Downloaded: true}},
-			Runtimes: []Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/versions/node/20.1.0", Wanted: "20", Kind: "range", Source: "/d/versions/node/current"}},
-			Problems: []Problem{{Name: "libalpm", State: "missing", Why: "not installed"}},
+			Index:           IndexStatus{Packages: 3568, BuiltAt: 1_700_000_000, Files: []string{"/var/lib/omg/index/core.omgidx", "/var/lib/omg/index/extra.omgidx"}},
+			ComparedSources: []Source{{Name: "extra", Kind: KindRepository, State: SourceOK, AsOf: 1_700_000_000, ChangedAt: 1_700_000_100, Downloaded: true}},
+			Runtimes:        []Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/versions/node/20.1.0", Wanted: "20", WantedKind: "range", WantedSource: "/d/versions/node/current"}},
+			Problems:        []Problem{{Name: "libalpm", State: "missing", Why: "not installed"}},
 		}),
 		"status result, partial": result(8, false, &StatusResult{
 			Basis: partial, Counts: Counts{Installed: count(924), Updates: count(2)}, PartialCounts: []string{"updates"},
-			Index: IndexStatus{Packages: 3000, Built: 1_700_000_000, Files: []string{"/var/lib/omg/index/extra.omgidx"}},
+			Index: IndexStatus{Packages: 3000, BuiltAt: 1_700_000_000, Files: []string{"/var/lib/omg/index/extra.omgidx"}},
 		}),
 		"installed": request(9, OpInstalled, &InstalledRequest{Names: []string{"a"}, Words: []string{"b"}, Regex: true, Filter: FilterOrphans, Details: true}),
 		"installed result": result(9, false, &InstalledResult{Basis: Basis{Generation: 9, At: 1_790_000_000, Stale: true, Why: "open local: permission denied"}, Packages: []InstalledPackage{{
-			Package: full, Reason: "dependency", InstallDate: 1_700_000_300, InstalledDB: "extra", Script: true,
+			Package: full, Reason: "dependency", InstallDate: 1_700_000_300, InstalledDB: "extra", HasScript: true,
 			RequiredBy: []string{"x"}, OptionalFor: []string{"y"}, InstalledOpt: []string{"libnotify"},
 		}}, Missing: []string{"a"}}),
 		"explicit_list":        request(10, OpExplicit, nil),
 		"explicit_list result": result(10, false, &ExplicitResult{Basis: Basis{Generation: 9, At: 1_790_000_000, Partial: true, Why: "local/x-1-1 has an empty desc"}, Names: []string{"base", "firefox"}}),
 		"outdated":             request(11, OpOutdated, nil),
 		"outdated result": result(11, false, &OutdatedResult{
-			Basis:        remembered,
-			Updates:      []Update{{Name: "firefox", Installed: "119.0-1", Version: "120.0-1", Repo: "extra", Ignored: true, Fixes: []string{"AVG-1"}}},
-			Newer:        []Update{{Name: "linux", Installed: "7.0-1", Version: "6.9-1", Repo: "core"}},
-			Replacements: []Replacement{{Name: "old", Installed: "1-1", By: "new", Version: "2-1", Repo: "extra", Ignored: true}},
+			Basis:          remembered,
+			Updates:        []Update{{Name: "firefox", Installed: "119.0-1", Version: "120.0-1", Repo: "extra", Ignored: true, Fixes: []string{"AVG-1"}}},
+			InstalledNewer: []Update{{Name: "linux", Installed: "7.0-1", Version: "6.9-1", Repo: "core"}},
+			Replacements:   []Replacement{{Name: "old", Installed: "1-1", By: "new", Version: "2-1", Repo: "extra", Ignored: true}},
 			Foreign: []ForeignPackage{
-				{Name: "yay-bin", Installed: "11.0-1", Version: "11.3.0-1", State: ForeignUpdate, Ignored: true, OutOfDate: 1_700_000_000, Orphan: true},
+				{Name: "yay-bin", Installed: "11.0-1", AURVersion: "11.3.0-1", State: ForeignUpdate, Ignored: true, OutOfDate: 1_700_000_000, Orphan: true},
 				{Name: "own-tool", Installed: "1-1", State: ForeignUnknown},
 			},
 		}),
 		"refresh":            request(12, OpRefresh, nil),
 		"refresh result":     result(12, false, &RefreshResult{Refreshed: true, Generation: 9, At: 1_700_000_200, Why: "no local database"}),
 		"cache_clear":        request(13, OpCacheClear, nil),
-		"cache_clear result": result(13, false, &CacheClearResult{Cleared: 3}),
+		"cache_clear result": result(13, false, &CacheClearResult{ClearedCount: 3}),
 		"log_level":          request(14, OpLogLevel, &LogLevelRequest{Level: "debug"}),
 		"log_level result":   result(14, false, &LogLevelResult{Level: "debug"}),
 		"security":           request(15, OpSecurity, &SecurityRequest{Packages: []string{"firefox", "none"}}),
 		"security result": result(15, false, &SecurityResult{
-			Basis:   Basis{Generation: 9, At: 1_700_000_200, Sources: []Source{{Name: "tracker", Kind: KindTracker, State: SourceOK, Changed: 1_700_000_000}, source}},
+			Basis:   Basis{Generation: 9, At: 1_700_000_200, Sources: []Source{{Name: "tracker", Kind: KindTracker, State: SourceOK, ChangedAt: 1_700_000_000}, source}},
 			Missing: []string{"none"}, Skipped: 1,
 			Packages: []VulnerablePackage{{
 				Name: "firefox", Installed: "119.0-1", Update: "120.0-1", Foreign: true, Severity: "High", Verdict: "fixable",
 				Advisories: []Advisory{{
 					Name: "AVG-1", Severity: "High", Verdict: "fixable", Counted: true, Status: "Fixed", Type: "multiple issues",
-					Affected: "119.0-1", Fixed: "120.0-1", Issues: []string{"CVE-2023-1"}, Ticket: "74225", Announced: []string{"ASA-202301-1"},
+					AffectedVersion: "119.0-1", FixedVersion: "120.0-1", Issues: []string{"CVE-2023-1"}, Ticket: "74225", AnnouncementIDs: []string{"ASA-202301-1"},
 				}},
 			}},
 		}),
@@ -169,7 +169,7 @@ func good() map[string][]byte {
 		"error 1":                    AppendError(nil, 4, Errorf(CodeNotFound, "package not found: x")),
 		"error 2":                    AppendError(nil, 4, Errorf(CodeInvalid, "no operation \"x\"")),
 		"error 5 for the connection": AppendError(nil, 0, Errorf(CodeBusy, "too many connections (4096)")),
-		"error 9 with served":        AppendError(nil, 8, &Error{Code: CodeNotReady, Message: "nothing is read yet", Served: &served}),
+		"error 9 with served":        AppendError(nil, 8, &Error{Code: CodeNotReady, Message: "nothing is read yet", ServedPaths: &served}),
 		"error 10":                   AppendError(nil, 1<<32, Errorf(CodeVersion, "protocol 9 is not spoken here")),
 		"unknown keys, integers of other widths": frame(
 			0xde, 0, 4, 0xa2, 'i', 'd', 0xd3, 0, 0, 0, 0, 0, 0, 0, 9, 0xd9, 2, 'o', 'p', 0xda, 0, 4, 'p', 'i', 'n', 'g',
@@ -232,9 +232,9 @@ func TestVectors(t *testing.T) {
 	for name, b := range good() {
 		v := vectors[name]
 		require.Equal(t, v.Frame, hex.EncodeToString(b), name)
-		body, err := ReadFrame(bytes.NewReader(b), nil, MaxFrame)
+		body, err := ReadFrame(bytes.NewReader(b), nil, MaxFrameSize)
 		require.NoError(t, err, name)
-		require.NoError(t, Check(body), name)
+		require.NoError(t, CheckMessagePack(body), name)
 		want, err := json.Marshal(v.Value)
 		require.NoError(t, err)
 		require.JSONEq(t, string(want), string(asJSON(t, body)), name)
@@ -245,13 +245,13 @@ func TestVectors(t *testing.T) {
 		require.Equal(t, want.Why, v.Why, name)
 		b, err := hex.DecodeString(v.Frame)
 		require.NoError(t, err)
-		body, err := ReadFrame(bytes.NewReader(b), nil, MaxFrame)
+		body, err := ReadFrame(bytes.NewReader(b), nil, MaxFrameSize)
 		if v.Why == "length" {
 			require.Error(t, err, name)
 			continue
 		}
 		require.NoError(t, err, name)
-		require.ErrorIs(t, Check(body), ErrMalformed, name)
+		require.ErrorIs(t, CheckMessagePack(body), ErrMalformed, name)
 	}
 }
 
@@ -289,7 +289,7 @@ func writeVectors(t *testing.T) {
 	t.Helper()
 	var list []vector
 	for name, b := range good() {
-		list = append(list, vector{Name: name, Frame: hex.EncodeToString(b), Value: json.RawMessage(asJSON(t, b[HeaderSize:]))})
+		list = append(list, vector{Name: name, Frame: hex.EncodeToString(b), Value: json.RawMessage(asJSON(t, b[FrameHeaderSize:]))})
 	}
 	for name, v := range bad() {
 		v.Name = name
@@ -341,7 +341,7 @@ func TestProtocol_IsDescribed(t *testing.T) {
 			require.Contains(t, string(page), "`"+value+"`", "%s…", c.prefix)
 		}
 	}
-	require.Contains(t, string(page), fmt.Sprintf("it is now %d", Protocol))
+	require.Contains(t, string(page), fmt.Sprintf("it is now %d", ProtocolVersion))
 }
 
 // keys returns the msgpack key of each field of each struct in this package. The map's keys are Type.Field.

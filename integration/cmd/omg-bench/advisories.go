@@ -12,8 +12,8 @@ import (
 
 // The number of advisories in the tracker's reply, and of packages in the system that is assessed.
 const (
-	trackerRecords = 2600
-	trackerSystem  = 1200
+	advisoryCount        = 2600
+	assessedPackageCount = 1200
 )
 
 // trackerAnswer returns a reply that is as long as a real reply of the security tracker. The share of its advisories
@@ -21,7 +21,7 @@ const (
 func trackerAnswer() string {
 	var b strings.Builder
 	b.WriteString("[")
-	for i := range trackerRecords {
+	for i := range advisoryCount {
 		if i > 0 {
 			b.WriteString(",")
 		}
@@ -40,38 +40,38 @@ func trackerAnswer() string {
 func (b *bench) startTracker() (stop func()) {
 	answer := trackerAnswer()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(answer)) }))
-	b.tracker = s.URL
+	b.trackerURL = s.URL
 	return s.Close
 }
 
-// judged is the system that the benchmark of the advisories assesses: the version of each installed package, by name.
-type judged map[string]string
+// assessedSystem is the system that the benchmark of the advisories assesses: the version of each installed package, by name.
+type assessedSystem map[string]string
 
-func (j judged) Installed(name string) (string, bool) { v, ok := j[name]; return v, ok }
-func (j judged) OfferedVersions(string) []string      { return []string{"1.2.4-1"} }
+func (j assessedSystem) Installed(name string) (string, bool) { v, ok := j[name]; return v, ok }
+func (j assessedSystem) OfferedVersions(string) []string      { return []string{"1.2.4-1"} }
 
-// advisories measures the assessment of a whole system, in this process.
-func (b *bench) advisories() error {
+// measureAdvisories measures the assessment of a whole system, in this process.
+func (b *bench) measureAdvisories() error {
 	records, _, err := advisories.Read(strings.NewReader(trackerAnswer()))
 	if err != nil {
 		return err
 	}
-	system := judged{"glibc": "1.2.1-1"}
-	for i := range trackerSystem {
+	system := assessedSystem{"glibc": "1.2.1-1"}
+	for i := range assessedPackageCount {
 		system[fmt.Sprintf("package-%d", i)] = "1.2.3-1"
 	}
-	var times sample
+	var times measurements
 	for range 50 {
 		start := time.Now()
 		if len(advisories.Assess(records, system)) == 0 {
 			return fmt.Errorf("none of %d advisories concerns an installed package", len(records))
 		}
-		times = append(times, ms(time.Since(start)))
+		times = append(times, milliseconds(time.Since(start)))
 	}
 	b.add(figure{
-		Name: "verdicts of all advisories", On: fmt.Sprintf("%d advisories, %d packages", trackerRecords, trackerSystem), Unit: "ms",
-		Measured: times.median(), Low: times.quantile(0.25), High: times.quantile(0.75), ours: times,
-		Aim: "under 5 ms", Met: times.median() < 5,
+		Name: "verdicts of all advisories", Subject: fmt.Sprintf("%d advisories, %d packages", advisoryCount, assessedPackageCount), Unit: "ms",
+		MeasuredValue: times.median(), SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75), ours: times,
+		Aim: "under 5 ms", AimMet: times.median() < 5,
 	})
 	return nil
 }

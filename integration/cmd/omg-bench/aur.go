@@ -17,12 +17,12 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// aurPackages is the number of packages in the AUR.
-const aurPackages = 100_000
+// aurPackageCount is the number of packages in the AUR.
+const aurPackageCount = 100_000
 
-// aur measures the cost of the AUR's index beside those of the repositories.
-func (b *bench) aur() error {
-	w, err := b.generated(15_000)
+// measureAUR measures the cost of the AUR's index beside those of the repositories.
+func (b *bench) measureAUR() error {
+	w, err := b.newGeneratedSystem(15_000)
 	if err != nil {
 		return err
 	}
@@ -31,29 +31,29 @@ func (b *bench) aur() error {
 	if err := errors.Join(writeDump(first, 1), writeDump(second, 2)); err != nil {
 		return err
 	}
-	if err := b.aurBuild(w, first); err != nil {
+	if err := b.measureAURBuild(w, first); err != nil {
 		return err
 	}
-	if err := b.aurSearch(w); err != nil {
+	if err := b.measureAURSearch(w); err != nil {
 		return err
 	}
-	if err := b.serve(w); err != nil {
+	if err := b.startDaemon(w); err != nil {
 		return err
 	}
 	defer w.stop()
 	time.Sleep(10 * time.Second)
-	if err := b.aurMemory(w, "omgd anonymous memory with the AUR, at rest"); err != nil {
+	if err := b.measureAURMemory(w, "omgd anonymous memory with the AUR, at rest"); err != nil {
 		return err
 	}
 	w.peak.Store(0)
-	if _, err := run(b.env, b.aurCommand(w, second)...); err != nil {
+	if _, err := run(b.env, b.aurBuildCommand(w, second)...); err != nil {
 		return err
 	}
 	time.Sleep(5 * time.Second) // meanwhile omgd maps the new index and checks it completely
 	peak := float64(w.peak.Load()) / 1024
 	b.add(figure{
-		Name: "omgd anonymous memory while a new dump is taken over, peak", On: w.name, Unit: "MiB", Measured: peak,
-		Aim: "under 30 MiB", Met: peak < 30,
+		Name: "omgd anonymous memory while a new dump is taken over, peak", Subject: w.name, Unit: "MiB", MeasuredValue: peak,
+		Aim: "under 30 MiB", AimMet: peak < 30,
 	})
 	return nil
 }
@@ -63,20 +63,20 @@ func writeDump(path string, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(fixture.AUR(f, aurPackages, seed), f.Close())
+	return errors.Join(fixture.WriteAURDump(f, aurPackageCount, seed), f.Close())
 }
 
-func (b *bench) aurCommand(w *setup, dump string) []string {
+func (b *bench) aurBuildCommand(w *testSystem, dump string) []string {
 	return []string{filepath.Join(b.bin, "omg-index"), "build", "--aur", dump, "--data-dir", w.data}
 }
 
-// aurBuild measures building the index: time and peak memory.
-func (b *bench) aurBuild(w *setup, dump string) error {
-	var times sample
+// measureAURBuild measures building the index: time and peak memory.
+func (b *bench) measureAURBuild(w *testSystem, dump string) error {
+	var times measurements
 	most := 0.0
 	for range 5 {
 		var stderr bytes.Buffer
-		args := b.aurCommand(w, dump)
+		args := b.aurBuildCommand(w, dump)
 		cmd := exec.Command(args[0], args[1:]...)
 		cmd.Env, cmd.Stderr = b.env, &stderr
 		start := time.Now()
@@ -85,20 +85,20 @@ func (b *bench) aurBuild(w *setup, dump string) error {
 		}
 		peak := watchPeak(cmd.Process.Pid)
 		err := cmd.Wait()
-		took := ms(time.Since(start))
+		took := milliseconds(time.Since(start))
 		most = max(most, peak())
 		if err != nil {
 			return fmt.Errorf("%w: %s", err, stderr.Bytes())
 		}
 		times = append(times, took)
 	}
-	on := fmt.Sprint(aurPackages)
+	on := fmt.Sprint(aurPackageCount)
 	b.add(figure{
-		Name: "omg-index build --aur", On: on, Unit: "ms", Measured: times.median(), Low: times.quantile(0.25), High: times.quantile(0.75),
-		ours: times, Aim: "under 3000 ms", Met: times.median() < 3000,
+		Name: "omg-index build --aur", Subject: on, Unit: "ms", MeasuredValue: times.median(), SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75),
+		ours: times, Aim: "under 3000 ms", AimMet: times.median() < 3000,
 	})
 	b.add(figure{
-		Name: "omg-index build --aur, most memory", On: on, Unit: "MiB", Measured: most, Aim: "under 200 MiB", Met: most < 200,
+		Name: "omg-index build --aur, most memory", Subject: on, Unit: "MiB", MeasuredValue: most, Aim: "under 200 MiB", AimMet: most < 200,
 	})
 	return nil
 }
@@ -134,49 +134,49 @@ func watchPeak(pid int) (peak func() float64) {
 	return func() float64 { close(stop); return <-result }
 }
 
-// aurSearch measures, in this process, opening the AUR's index and searching all indexes as omgd does.
-func (b *bench) aurSearch(w *setup) error {
+// measureAURSearch measures, in this process, opening the AUR's index and searching all indexes as omgd does.
+func (b *bench) measureAURSearch(w *testSystem) error {
 	dir := paths.IndexDir(w.data)
 	index := sources.IndexPath(dir, pkgindex.KindAUR, wire.SourceAUR)
-	var opens sample
+	var opens measurements
 	for range 50 {
 		start := time.Now()
 		f, err := pkgindex.Open(index, nil)
 		if err != nil {
 			return err
 		}
-		opens = append(opens, ms(time.Since(start)))
+		opens = append(opens, milliseconds(time.Since(start)))
 		if err := f.Close(); err != nil {
 			return err
 		}
 	}
 	b.add(figure{
-		Name: "index of the AUR opened", On: fmt.Sprint(aurPackages), Unit: "ms", Measured: opens.median(),
-		Low: opens.quantile(0.25), High: opens.quantile(0.75), ours: opens, Aim: "under 5 ms", Met: opens.median() < 5,
+		Name: "index of the AUR opened", Subject: fmt.Sprint(aurPackageCount), Unit: "ms", MeasuredValue: opens.median(),
+		SpreadLow: opens.quantile(0.25), SpreadHigh: opens.quantile(0.75), ours: opens, Aim: "under 5 ms", AimMet: opens.median() < 5,
 	})
 	s, closeAll, err := openSnapshot(dir)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	times, err := replyTimes(s, fixture.Queries(w.options, 4000))
+	times, err := replyTimes(s, fixture.GenerateQueries(w.fixtureOptions, 4000))
 	if err != nil {
 		return err
 	}
 	p99 := times.quantile(0.99)
 	b.add(figure{
-		Name: "answer to a search of 1 to 100 hits, p50", On: w.name, Unit: "µs", Measured: times.median(),
-		Low: times.quantile(0.25), High: times.quantile(0.75),
+		Name: "answer to a search of 1 to 100 hits, p50", Subject: w.name, Unit: "µs", MeasuredValue: times.median(),
+		SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75),
 	})
-	b.add(figure{Name: "answer to a search of 1 to 100 hits, p99", On: w.name, Unit: "µs", Measured: p99, Aim: "under 100 µs", Met: p99 < 100})
+	b.add(figure{Name: "answer to a search of 1 to 100 hits, p99", Subject: w.name, Unit: "µs", MeasuredValue: p99, Aim: "under 100 µs", AimMet: p99 < 100})
 	return nil
 }
 
-func (b *bench) aurMemory(w *setup, name string) error {
+func (b *bench) measureAURMemory(w *testSystem, name string) error {
 	kb, err := procField(w.omgd.Process.Pid, "status", "RssAnon:")
 	if err != nil {
 		return err
 	}
-	b.add(figure{Name: name, On: w.name, Unit: "MiB", Measured: kb / 1024, Aim: "under 30 MiB", Met: kb/1024 < 30})
+	b.add(figure{Name: name, Subject: w.name, Unit: "MiB", MeasuredValue: kb / 1024, Aim: "under 30 MiB", AimMet: kb/1024 < 30})
 	return nil
 }

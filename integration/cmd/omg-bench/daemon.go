@@ -18,13 +18,13 @@ import (
 // idleTime is how long an idle omgd is measured.
 const idleTime = 60 * time.Second
 
-// idle measures the processor time of omgd while nothing happens.
-func (b *bench) idle() error {
-	w, err := b.generated(15_000)
+// measureIdle measures the processor time of omgd while nothing happens.
+func (b *bench) measureIdle() error {
+	w, err := b.newGeneratedSystem(15_000)
 	if err != nil {
 		return err
 	}
-	if err := b.serve(w); err != nil {
+	if err := b.startDaemon(w); err != nil {
 		return err
 	}
 	defer w.stop()
@@ -40,7 +40,7 @@ func (b *bench) idle() error {
 	}
 	part := 100 * (after - before).Seconds() / idleTime.Seconds()
 	b.add(figure{
-		Name: "omgd idle for a minute", On: w.name, Unit: "% of a core", Measured: part, Aim: "under 0.1 %", Met: part < 0.1,
+		Name: "omgd idle for a minute", Subject: w.name, Unit: "% of a core", MeasuredValue: part, Aim: "under 0.1 %", AimMet: part < 0.1,
 	})
 	return nil
 }
@@ -66,18 +66,18 @@ func cpuTime(pid int) (time.Duration, error) {
 	return sum, nil
 }
 
-// change measures the time from a change of one installed package until omgd answers with it.
-func (b *bench) change() error {
-	w, err := b.generated(15_000)
+// measureChangeDelay measures the time from a change of one installed package until omgd answers with it.
+func (b *bench) measureChangeDelay() error {
+	w, err := b.newGeneratedSystem(15_000)
 	if err != nil {
 		return err
 	}
-	if err := b.serve(w); err != nil {
+	if err := b.startDaemon(w); err != nil {
 		return err
 	}
 	defer w.stop()
-	time.Sleep(quiet)
-	out, err := exec.Command(b.omg(w, "installed", "--json")[0], b.omg(w, "installed", "--json", "--explicit")[1:]...).Output()
+	time.Sleep(daemonSettleTime)
+	out, err := exec.Command(b.omgCommand(w, "installed", "--json")[0], b.omgCommand(w, "installed", "--json", "--explicit")[1:]...).Output()
 	if err != nil {
 		return err
 	}
@@ -95,10 +95,10 @@ func (b *bench) change() error {
 	defer conn.Close()
 	explicit := func() (int, error) {
 		var r wire.ExplicitResult
-		err := conn.Get(ctx, wire.OpExplicit, nil, &r)
+		err := conn.CallForResult(ctx, wire.OpExplicit, nil, &r)
 		return len(r.Names), err
 	}
-	var times sample
+	var times measurements
 	for i := range 20 {
 		p := all.Packages[i%len(all.Packages)]
 		desc := filepath.Join(w.db, "local", p.Name+"-"+p.Version, "desc")
@@ -135,12 +135,12 @@ func (b *bench) change() error {
 			}
 			time.Sleep(200 * time.Microsecond)
 		}
-		times = append(times, ms(time.Since(start)))
+		times = append(times, milliseconds(time.Since(start)))
 		time.Sleep(300 * time.Millisecond)
 	}
 	b.add(figure{
-		Name: "time from a change of one package until omgd answers with it", On: w.name + ", 1200 installed", Unit: "ms", Measured: times.median(),
-		Low: times.quantile(0.25), High: times.quantile(0.75), ours: times, Aim: "under 150 ms", Met: times.median() < 150,
+		Name: "time from a change of one package until omgd answers with it", Subject: w.name + ", 1200 installed", Unit: "ms", MeasuredValue: times.median(),
+		SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75), ours: times, Aim: "under 150 ms", AimMet: times.median() < 150,
 	})
 	return nil
 }

@@ -18,29 +18,29 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// filePackages is the number of packages for which five index files are compared with one.
-const filePackages = 15_000
+// splitIndexPackages is the number of packages for which five index files are compared with one.
+const splitIndexPackages = 15_000
 
-// fileRepositories are the names of the five repositories that contain filePackages packages.
-var fileRepositories = []string{"a", "b", "c", "d", "e"}
+// splitIndexRepositories are the names of the five repositories that contain splitIndexPackages packages.
+var splitIndexRepositories = []string{"a", "b", "c", "d", "e"}
 
-// files compares five index files, one for each repository, with one index file for all five. It measures searches in
+// measureSplitIndex compares five index files, one for each repository, with one index file for all five. It measures searches in
 // this process and complete runs of omg.
-func (b *bench) files() error {
-	w, err := b.generated(filePackages)
+func (b *bench) measureSplitIndex() error {
+	w, err := b.newGeneratedSystem(splitIndexPackages)
 	if err != nil {
 		return err
 	}
-	if w.conf, err = b.pacmanConf(fileRepositories...); err != nil {
+	if w.conf, err = b.writePacmanConf(splitIndexRepositories...); err != nil {
 		return err
 	}
 	dir := filepath.Dir(w.db)
 	one, five := filepath.Join(dir, "one"), filepath.Join(dir, "five")
-	if err := errors.Join(os.Mkdir(one, 0o755), os.Mkdir(five, 0o755), writeFiles(one, five)); err != nil {
+	if err := errors.Join(os.Mkdir(one, 0o755), os.Mkdir(five, 0o755), writeWholeAndSplitIndex(one, five)); err != nil {
 		return err
 	}
-	queries := fixture.Queries(w.options, 4000)
-	var times [2]sample
+	queries := fixture.GenerateQueries(w.fixtureOptions, 4000)
+	var times [2]measurements
 	for i, dir := range []string{one, five} {
 		s, closeAll, err := openSnapshot(dir)
 		if err != nil {
@@ -52,53 +52,53 @@ func (b *bench) files() error {
 			return err
 		}
 	}
-	on := fmt.Sprintf("%d packages, five files", filePackages)
+	on := fmt.Sprintf("%d packages, five files", splitIndexPackages)
 	for _, q := range []struct {
 		name string
 		at   float64
 		most float64
 	}{{"p50", 0.5, 3}, {"p99", 0.99, 1.7}} {
 		f := figure{
-			Name: "reply to a search of 1 to 100 hits, " + q.name, On: on, Unit: "µs", PeerName: "one file",
-			Measured: times[1].quantile(q.at), Peer: times[0].quantile(q.at), Aim: fmt.Sprintf("at most %v times", q.most),
+			Name: "reply to a search of 1 to 100 hits, " + q.name, Subject: on, Unit: "µs", PeerName: "one file",
+			MeasuredValue: times[1].quantile(q.at), PeerValue: times[0].quantile(q.at), Aim: fmt.Sprintf("at most %v times", q.most),
 		}
-		f.Met = f.Measured <= q.most*f.Peer
+		f.AimMet = f.MeasuredValue <= q.most*f.PeerValue
 		b.add(f)
 	}
 	direct := func(dir string) []string {
 		return []string{filepath.Join(b.bin, "omg"), "--no-daemon", "--index", dir, "--dbpath", w.db, "--pacman-config", w.conf, "search", "firefox"}
 	}
-	whole, err := race(b.turns, b.env, direct(five), direct(one))
+	whole, err := runAlternately(b.runsPerProgram, b.env, direct(five), direct(one))
 	if err != nil {
 		return err
 	}
-	b.add(ratio("omg search firefox without omgd", on, "one file", whole[0], whole[1], "within 1.05 times", 1/1.05))
-	return b.served(w, on, one, five)
+	b.add(newRatioFigure("omg search firefox without omgd", on, "one file", whole[0], whole[1], "within 1.05 times", 1/1.05))
+	return b.measureSplitIndexDaemon(w, on, one, five)
 }
 
-// served compares complete runs of omg with a daemon, which serves either five index files or one.
-func (b *bench) served(w *setup, on, one, five string) error {
+// measureSplitIndexDaemon compares complete runs of omg with a daemon, which serves either five index files or one.
+func (b *bench) measureSplitIndexDaemon(w *testSystem, on, one, five string) error {
 	var commands [2][]string
 	for i, dir := range []string{five, one} {
-		served := &setup{name: on, db: w.db, conf: w.conf, data: dir}
-		if err := b.serve(served, "--index", dir); err != nil {
+		served := &testSystem{name: on, db: w.db, conf: w.conf, data: dir}
+		if err := b.startDaemon(served, "--index", dir); err != nil {
 			return err
 		}
 		defer served.stop()
-		commands[i] = b.omg(served, "search", "firefox")
+		commands[i] = b.omgCommand(served, "search", "firefox")
 	}
-	time.Sleep(quiet)
-	times, err := race(b.turns, b.env, commands[0], commands[1])
+	time.Sleep(daemonSettleTime)
+	times, err := runAlternately(b.runsPerProgram, b.env, commands[0], commands[1])
 	if err != nil {
 		return err
 	}
-	b.add(ratio("omg search firefox", on, "one file", times[0], times[1], "within 1.05 times", 1/1.05))
+	b.add(newRatioFigure("omg search firefox", on, "one file", times[0], times[1], "within 1.05 times", 1/1.05))
 	return nil
 }
 
-// writeFiles writes the same packages, in five repositories, as one index file and as five.
-func writeFiles(one, five string) error {
-	names := fileRepositories
+// writeWholeAndSplitIndex writes the same packages, in five repositories, as one index file and as five.
+func writeWholeAndSplitIndex(one, five string) error {
+	names := splitIndexRepositories
 	all := pkgindex.NewBuilder("omg-bench", 0)
 	var together, apart []*pkgindex.SourceBuilder
 	var builders []*pkgindex.Builder
@@ -108,7 +108,7 @@ func writeFiles(one, five string) error {
 		apart = append(apart, builders[i].AddSource(name, pkgindex.KindRepo))
 	}
 	i := 0
-	for p := range fixture.Packages(fixture.Options{Packages: filePackages, Seed: 1}) {
+	for p := range fixture.GeneratePackages(fixture.Options{Packages: splitIndexPackages, Seed: 1}) {
 		at := i % len(names)
 		i++
 		p.Repo = names[at]
@@ -143,7 +143,7 @@ func openSnapshot(dir string) (s *snapshot.Snapshot, closeAll func(), err error)
 			return nil, nil, err
 		}
 		files = append(files, f)
-		for _, source := range f.BuildInfo().Sources {
+		for _, source := range f.IndexInfo().Sources {
 			found := snapshot.IndexedSource{Source: wire.Source{Name: source.Name, State: wire.SourceOK}, Index: f, Usage: pacmandb.UsageAll}
 			if source.Kind == pkgindex.KindAUR {
 				in.AUR = &found
@@ -158,7 +158,7 @@ func openSnapshot(dir string) (s *snapshot.Snapshot, closeAll func(), err error)
 
 // replyTimes returns, for each query that has 1 to 100 hits, the time in microseconds to search and to encode the
 // reply.
-func replyTimes(s *snapshot.Snapshot, queries []string) (times sample, err error) {
+func replyTimes(s *snapshot.Snapshot, queries []string) (times measurements, err error) {
 	encoder := answers.New(s)
 	nowhere := func([]byte, bool) error { return nil }
 	for _, words := range queries {

@@ -15,13 +15,13 @@ import (
 // bench is one run of all measurements: the figures, and the data that several measurements need.
 type bench struct {
 	report
-	bin    string // the built programs
-	dir    string // for temporary files
-	corpus string // an unpacked database directory; empty without the corpus
-	turns  int
-	env    []string
-	// tracker is the address of a replacement for the security tracker.
-	tracker string
+	bin            string // the built programs
+	dir            string // for temporary files
+	corpusDB       string // an unpacked database directory; empty without the corpus
+	runsPerProgram int
+	env            []string
+	// trackerURL is the address of a replacement for the security tracker.
+	trackerURL string
 }
 
 func main() {
@@ -54,7 +54,7 @@ func mainErr() error {
 	}
 	// Measure a copy, because installed programs are copies too. The kernel maps a file that the linker has just
 	// written page by page, which makes each start a tenth slower.
-	b := &bench{bin: filepath.Join(dir, "bin"), dir: dir, turns: *turns}
+	b := &bench{bin: filepath.Join(dir, "bin"), dir: dir, runsPerProgram: *turns}
 	if err := os.CopyFS(b.bin, os.DirFS(abs)); err != nil {
 		return err
 	}
@@ -69,9 +69,9 @@ func mainErr() error {
 	stop := b.startTracker()
 	defer stop()
 	err = b.measure(*only)
-	b.markdown(os.Stdout)
+	b.writeMarkdown(os.Stdout)
 	if *out != "" {
-		err = errors.Join(err, b.writeAll(*out))
+		err = errors.Join(err, b.writeAllFormats(*out))
 	}
 	return err
 }
@@ -81,17 +81,17 @@ var parts = []struct {
 	name    string
 	measure func(*bench) error
 }{
-	{"processes", (*bench).processes},
-	{"sizes", (*bench).sizes},
-	{"files", (*bench).files},
-	{"aur", (*bench).aur},
-	{"advisories", (*bench).advisories},
-	{"probe", (*bench).probe},
-	{"owns", (*bench).owns},
-	{"idle", (*bench).idle},
-	{"change", (*bench).change},
-	{"ping", (*bench).socket},
-	{"load", (*bench).load},
+	{"processes", (*bench).measureProgramRuns},
+	{"sizes", (*bench).measureGrowingIndexes},
+	{"files", (*bench).measureSplitIndex},
+	{"aur", (*bench).measureAUR},
+	{"advisories", (*bench).measureAdvisories},
+	{"probe", (*bench).measureProbe},
+	{"owns", (*bench).measureOwns},
+	{"idle", (*bench).measureIdle},
+	{"change", (*bench).measureChangeDelay},
+	{"ping", (*bench).measurePing},
+	{"load", (*bench).measureLoad},
 }
 
 func partNames() []string {
@@ -132,15 +132,15 @@ func (b *bench) unpack(corpus string) error {
 		fmt.Fprintln(os.Stderr, "no corpus: its figures are left out")
 		return nil
 	}
-	b.corpus = filepath.Join(b.dir, "corpus")
-	if err := os.Mkdir(b.corpus, 0o755); err != nil {
+	b.corpusDB = filepath.Join(b.dir, "corpus")
+	if err := os.Mkdir(b.corpusDB, 0o755); err != nil {
 		return err
 	}
-	return exec.Command("tar", "xzf", archive, "-C", b.corpus).Run()
+	return exec.Command("tar", "xzf", archive, "-C", b.corpusDB).Run()
 }
 
-// hello builds a program that only prints one line. No Go program can take less time.
-func (b *bench) hello() (string, error) {
+// buildHello builds a program that only prints one line. No Go program can take less time.
+func (b *bench) buildHello() (string, error) {
 	path := filepath.Join(b.bin, "hello")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
@@ -162,8 +162,8 @@ func (b *bench) hello() (string, error) {
 	return path, os.CopyFS(b.bin, os.DirFS(linked)) // like ours
 }
 
-// pacmanConf writes a pacman.conf with the three repositories.
-func (b *bench) pacmanConf(repositories ...string) (string, error) {
+// writePacmanConf writes a pacman.conf with the three repositories.
+func (b *bench) writePacmanConf(repositories ...string) (string, error) {
 	var s strings.Builder
 	s.WriteString("[options]\nArchitecture = x86_64\nSigLevel = Never\n")
 	for _, repo := range repositories {

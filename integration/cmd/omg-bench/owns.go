@@ -8,34 +8,34 @@ import (
 	"time"
 )
 
-// owns compares the run times of `omg owns`, with and without omgd, with the run time of `pacman -Qo`.
-func (b *bench) owns() error {
-	w, err := b.generated(15_000)
+// measureOwns compares the run times of `omg owns`, with and without omgd, with the run time of `pacman -Qo`.
+func (b *bench) measureOwns() error {
+	w, err := b.newGeneratedSystem(15_000)
 	if err != nil {
 		return err
 	}
-	path, err := w.own(b.dir)
+	path, err := w.installOwnedFile(b.dir)
 	if err != nil {
 		return err
 	}
-	if err := b.serve(w); err != nil {
+	if err := b.startDaemon(w); err != nil {
 		return err
 	}
 	defer w.stop()
-	time.Sleep(quiet)
+	time.Sleep(daemonSettleTime)
 	direct := []string{filepath.Join(b.bin, "omg"), "--no-daemon", "--dbpath", w.db, "--pacman-config", w.conf, "owns", path}
-	times, err := race(b.turns, b.env, b.omg(w, "owns", path), direct, pacman(w, "-Qo", path))
+	times, err := runAlternately(b.runsPerProgram, b.env, b.omgCommand(w, "owns", path), direct, pacmanCommand(w, "-Qo", path))
 	if err != nil {
 		return err
 	}
-	b.add(ratio("omg owns", w.name, "pacman -Qo", times[0], times[2], "", 1))
-	b.add(ratio("omg owns without omgd", w.name, "pacman -Qo", times[1], times[2], "", 1))
+	b.add(newRatioFigure("omg owns", w.name, "pacman -Qo", times[0], times[2], "", 1))
+	b.add(newRatioFigure("omg owns without omgd", w.name, "pacman -Qo", times[1], times[2], "", 1))
 	return nil
 }
 
-// own creates a root directory below dir that contains one file, and installs a package that owns this file. It makes
+// installOwnedFile creates a root directory below dir that contains one file, and installs a package that owns this file. It makes
 // the setup's pacman.conf name the root directory, and returns the file's path.
-func (w *setup) own(dir string) (path string, err error) {
+func (w *testSystem) installOwnedFile(dir string) (path string, err error) {
 	root, entry := filepath.Join(dir, "root"), filepath.Join(w.db, "local", "owner-1-1")
 	path = filepath.Join(root, "usr", "share", "owned")
 	w.conf = filepath.Join(dir, "root.conf")

@@ -8,12 +8,12 @@ import (
 	"slices"
 )
 
-// misePackage is the npm package that contains mise as one program.
-const misePackage = "@jdxcode/mise-linux-x64"
+// miseNPMPackage is the npm package that contains mise as one program.
+const miseNPMPackage = "@jdxcode/mise-linux-x64"
 
-// project creates a directory with five version files, each for another runtime. The directory is in a home directory
+// createProject creates a directory with five version files, each for another runtime. The directory is in a home directory
 // where mise and pyenv have installed these versions.
-func (b *bench) project() (home, dir string, err error) {
+func (b *bench) createProject() (home, dir string, err error) {
 	home = filepath.Join(b.dir, "home")
 	dir = filepath.Join(home, "src/project")
 	installs := filepath.Join(home, ".local/share/mise/installs")
@@ -40,26 +40,26 @@ func (b *bench) project() (home, dir string, err error) {
 	return home, dir, nil
 }
 
-// mise returns the path of mise, which npm downloads if necessary.
-func (b *bench) mise() (string, error) {
+// findMise returns the path of mise, which npm downloads if necessary.
+func (b *bench) findMise() (string, error) {
 	if path, err := exec.LookPath("mise"); err == nil {
 		return path, nil
 	}
 	dir := filepath.Join(b.dir, "npm")
-	out, err := exec.Command("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", dir, misePackage).CombinedOutput()
+	out, err := exec.Command("npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", dir, miseNPMPackage).CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("npm install %s: %w: %s", misePackage, err, out)
+		return "", fmt.Errorf("npm install %s: %w: %s", miseNPMPackage, err, out)
 	}
-	return filepath.Join(dir, "node_modules", misePackage, "bin/mise"), nil
+	return filepath.Join(dir, "node_modules", miseNPMPackage, "bin/mise"), nil
 }
 
-// probe measures omg-probe in a directory that declares five runtimes.
-func (b *bench) probe() error {
-	hello, err := b.hello()
+// measureProbe measures omg-probe in a directory that declares five runtimes.
+func (b *bench) measureProbe() error {
+	hello, err := b.buildHello()
 	if err != nil {
 		return err
 	}
-	home, dir, err := b.project()
+	home, dir, err := b.createProject()
 	if err != nil {
 		return err
 	}
@@ -67,28 +67,28 @@ func (b *bench) probe() error {
 		"MISE_TRUSTED_CONFIG_PATHS="+home, "MISE_OFFLINE=1", "MISE_IDIOMATIC_VERSION_FILE_ENABLE_TOOLS=node,python,go")
 	probe := []string{filepath.Join(b.bin, "omg-probe"), "-C", dir}
 	const on = "five version files"
-	times, err := race(5*b.turns, env, probe, []string{hello})
+	times, err := runAlternately(5*b.runsPerProgram, env, probe, []string{hello})
 	if err != nil {
 		return err
 	}
-	b.add(ratio("omg-probe", on, "Go hello", times[0], times[1], "under 1.6 times", 1/1.6))
+	b.add(newRatioFigure("omg-probe", on, "Go hello", times[0], times[1], "under 1.6 times", 1/1.6))
 
-	if mise, err := b.mise(); err != nil {
+	if mise, err := b.findMise(); err != nil {
 		fmt.Fprintf(os.Stderr, "no mise: its figure is left out: %v\n", err)
 	} else {
-		times, err := race(b.turns, env, probe, []string{mise, "-C", dir, "current"})
+		times, err := runAlternately(b.runsPerProgram, env, probe, []string{mise, "-C", dir, "current"})
 		if err != nil {
 			return err
 		}
-		b.add(ratio("omg-probe", on, "mise current", times[0], times[1], "10 times faster", 10))
+		b.add(newRatioFigure("omg-probe", on, "mise current", times[0], times[1], "10 times faster", 10))
 	}
 	if _, err := exec.LookPath("node"); err != nil {
 		fmt.Fprintln(os.Stderr, "no node: its figure is left out")
 		return nil
 	}
-	if times, err = race(b.turns, env, probe, []string{"node", "--version"}); err != nil {
+	if times, err = runAlternately(b.runsPerProgram, env, probe, []string{"node", "--version"}); err != nil {
 		return err
 	}
-	b.add(ratio("omg-probe", on, "node --version", times[0], times[1], "", 1))
+	b.add(newRatioFigure("omg-probe", on, "node --version", times[0], times[1], "", 1))
 	return nil
 }

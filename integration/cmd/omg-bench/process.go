@@ -40,21 +40,21 @@ func run(env []string, args ...string) (time.Duration, error) {
 	return took, err
 }
 
-// sample contains the run times of one program, in milliseconds.
-type sample []float64
+// measurements contains the run times of one program, in milliseconds.
+type measurements []float64
 
-func (s sample) quantile(q float64) float64 {
+func (s measurements) quantile(q float64) float64 {
 	s = slices.Clone(s)
 	slices.Sort(s)
 	return s[min(len(s)-1, int(q*float64(len(s))))]
 }
 
-func (s sample) median() float64 { return s.quantile(0.5) }
+func (s measurements) median() float64 { return s.quantile(0.5) }
 
-// race runs programs alternately, so that a busy moment affects all of them, and returns the times of each program.
+// runAlternately runs programs alternately, so that a busy moment affects all of them, and returns the times of each program.
 // The times of the first round are left out.
-func race(turns int, env []string, programs ...[]string) ([]sample, error) {
-	out := make([]sample, len(programs))
+func runAlternately(turns int, env []string, programs ...[]string) ([]measurements, error) {
+	out := make([]measurements, len(programs))
 	for turn := range turns + 1 {
 		for i, p := range programs {
 			took, err := run(env, p...)
@@ -69,14 +69,14 @@ func race(turns int, env []string, programs ...[]string) ([]sample, error) {
 	return out, nil
 }
 
-// ratio returns a figure that compares two programs. The aim is met if the program of the project is faster than the
+// newRatioFigure returns a figure that compares two programs. The aim is met if the program of the project is faster than the
 // peer by at least the factor in the parameter faster.
-func ratio(name, on, peer string, ours, peers sample, aim string, faster float64) figure {
+func newRatioFigure(name, on, peer string, ours, peers measurements, aim string, faster float64) figure {
 	return figure{
-		Name: name, On: on, Unit: "ms",
-		Measured: ours.median(), Low: ours.quantile(0.25), High: ours.quantile(0.75),
-		Peer: peers.median(), PeerName: peer,
-		Aim: aim, Met: peers.median()/ours.median() >= faster,
+		Name: name, Subject: on, Unit: "ms",
+		MeasuredValue: ours.median(), SpreadLow: ours.quantile(0.25), SpreadHigh: ours.quantile(0.75),
+		PeerValue: peers.median(), PeerName: peer,
+		Aim: aim, AimMet: peers.median()/ours.median() >= faster,
 		ours: ours, peers: peers,
 	}
 }

@@ -46,23 +46,23 @@ func descBytes(dbs []string) (int64, error) {
 	return sum, nil
 }
 
-// sizes measures, for growing numbers of packages, the time to write, open and search an index, and the size of the
+// measureGrowingIndexes measures, for growing numbers of packages, the time to write, open and search an index, and the size of the
 // index. This process does the work, with the garbage collector on.
-func (b *bench) sizes() error {
+func (b *bench) measureGrowingIndexes() error {
 	for _, n := range []int{15_000, 120_000, 1_000_000} {
-		if err := b.size(n); err != nil {
+		if err := b.measureGeneratedIndex(n); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *bench) size(n int) error {
+func (b *bench) measureGeneratedIndex(n int) error {
 	o := fixture.Options{Packages: n, Seed: 1}
 	on := strconv.Itoa(n)
 	path := filepath.Join(b.dir, on+".omgidx")
 	build, sources := pkgindex.NewBuilder("omg-bench", 0), map[string]*pkgindex.SourceBuilder{}
-	for p := range fixture.Packages(o) {
+	for p := range fixture.GeneratePackages(o) {
 		if sources[p.Repo] == nil {
 			sources[p.Repo] = build.AddSource(p.Repo, pkgindex.KindRepo)
 		}
@@ -74,42 +74,42 @@ func (b *bench) size(n int) error {
 	if err := build.WriteFile(path); err != nil {
 		return err
 	}
-	b.add(figure{Name: "index written", On: on, Unit: "ms", Measured: ms(time.Since(start))})
+	b.add(figure{Name: "index written", Subject: on, Unit: "ms", MeasuredValue: milliseconds(time.Since(start))})
 	fi, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	b.add(figure{Name: "index size per package", On: on, Unit: "bytes", Measured: float64(fi.Size()) / float64(n)})
+	b.add(figure{Name: "index size per package", Subject: on, Unit: "bytes", MeasuredValue: float64(fi.Size()) / float64(n)})
 
-	var opens sample
+	var opens measurements
 	for range 50 {
 		start := time.Now()
 		f, err := pkgindex.Open(path, nil)
 		if err != nil {
 			return err
 		}
-		opens = append(opens, ms(time.Since(start)))
+		opens = append(opens, milliseconds(time.Since(start)))
 		if err := f.Close(); err != nil {
 			return err
 		}
 	}
-	open := figure{Name: "index opened", On: on, Unit: "ms", Measured: opens.median(), Low: opens.quantile(0.25), High: opens.quantile(0.75), ours: opens}
+	open := figure{Name: "index opened", Subject: on, Unit: "ms", MeasuredValue: opens.median(), SpreadLow: opens.quantile(0.25), SpreadHigh: opens.quantile(0.75), ours: opens}
 	if n == 120_000 {
-		open.Aim, open.Met = "under 5 ms", opens.median() < 5
+		open.Aim, open.AimMet = "under 5 ms", opens.median() < 5
 	}
 	b.add(open)
-	return b.searches(path, on, n, fixture.Queries(o, 4000))
+	return b.measureSearches(path, on, n, fixture.GenerateQueries(o, 4000))
 }
 
-// searches measures uncached searches: the first thousand of the queries that have at most a hundred hits, and words of
+// measureSearches measures uncached searches: the first thousand of the queries that have at most a hundred hits, and words of
 // one and two letters.
-func (b *bench) searches(path, on string, n int, queries []string) error {
+func (b *bench) measureSearches(path, on string, n int, queries []string) error {
 	f, err := pkgindex.Open(path, nil)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	set, err := pkgindex.NewSet([]*pkgindex.File{f}, pkgindex.SetOptions{})
+	set, err := pkgindex.NewFileSet([]*pkgindex.File{f}, pkgindex.FileSetOptions{})
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (b *bench) searches(path, on string, n int, queries []string) error {
 		r, err := set.Search(query, limit)
 		return float64(time.Since(start).Nanoseconds()) / 1e3, r.Total, err
 	}
-	var times sample
+	var times measurements
 	var few []string
 	for _, q := range queries {
 		_, total, err := search(q, 100)
@@ -144,16 +144,16 @@ func (b *bench) searches(path, on string, n int, queries []string) error {
 		times = append(times, t)
 	}
 	aims := map[int]float64{15_000: 50, 120_000: 100}
-	p99 := figure{Name: "search of 1 to 100 hits, p99", On: on, Unit: "µs", Measured: times.quantile(0.99)}
+	p99 := figure{Name: "search of 1 to 100 hits, p99", Subject: on, Unit: "µs", MeasuredValue: times.quantile(0.99)}
 	if aim := aims[n]; aim > 0 {
-		p99.Aim, p99.Met = fmt.Sprintf("under %.0f µs", aim), p99.Measured < aim
+		p99.Aim, p99.AimMet = fmt.Sprintf("under %.0f µs", aim), p99.MeasuredValue < aim
 	}
-	b.add(figure{Name: "search of 1 to 100 hits, p50", On: on, Unit: "µs", Measured: times.median(), Low: times.quantile(0.25), High: times.quantile(0.75)})
+	b.add(figure{Name: "search of 1 to 100 hits, p50", Subject: on, Unit: "µs", MeasuredValue: times.median(), SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75)})
 	b.add(p99)
 
 	worst := 0.0
 	for _, q := range []string{"a", "e", "s", "li", "th", "on", "py", "x", "zz", "c"} {
-		var s sample
+		var s measurements
 		for range 9 {
 			t, _, err := search(q, 50)
 			if err != nil {
@@ -163,12 +163,12 @@ func (b *bench) searches(path, on string, n int, queries []string) error {
 		}
 		worst = max(worst, s.median())
 	}
-	short := figure{Name: "search of one or two letters, slowest", On: on, Unit: "µs", Measured: worst}
+	short := figure{Name: "search of one or two letters, slowest", Subject: on, Unit: "µs", MeasuredValue: worst}
 	if n <= 120_000 {
-		short.Aim, short.Met = "under 1 ms", worst < 1000
+		short.Aim, short.AimMet = "under 1 ms", worst < 1000
 	}
 	b.add(short)
 	return nil
 }
 
-func ms(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }
+func milliseconds(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e6 }

@@ -18,43 +18,43 @@ import (
 // figure is one line of the table.
 type figure struct {
 	Name string `json:"name"`
-	// The field On names what was measured: the corpus, or a number of generated packages.
-	On string `json:"on"`
-	// Measured is omg's value, and Peer is the value to compare it with. Both are in Unit.
-	Measured float64 `json:"measured"`
-	Peer     float64 `json:"peer,omitempty"`
-	PeerName string  `json:"peer_name,omitempty"`
-	// Rate is set if the figure is a rate, such as requests per second, so that a larger value is better. The result is
-	// then a share of the rate of Peer.
-	Rate bool   `json:"rate,omitempty"`
-	Unit string `json:"unit"`
-	// Low and High are the quartiles of the measured values.
-	Low  float64 `json:"low,omitempty"`
-	High float64 `json:"high,omitempty"`
-	// Aim is the promised value, in words. Met is set if Measured reaches it.
-	Aim string `json:"aim,omitempty"`
-	Met bool   `json:"met"`
+	// Subject names what was measured: the corpus, or a number of generated packages.
+	Subject string `json:"on"`
+	// MeasuredValue is omg's value, and PeerValue is the value to compare it with. Both are in Unit.
+	MeasuredValue float64 `json:"measured"`
+	PeerValue     float64 `json:"peer,omitempty"`
+	PeerName      string  `json:"peer_name,omitempty"`
+	// IsRate is set if the figure is a rate, such as requests per second, so that a larger value is better. The result is
+	// then a share of the rate PeerValue.
+	IsRate bool   `json:"rate,omitempty"`
+	Unit   string `json:"unit"`
+	// SpreadLow and SpreadHigh are the quartiles of the measured values.
+	SpreadLow  float64 `json:"low,omitempty"`
+	SpreadHigh float64 `json:"high,omitempty"`
+	// Aim is the promised value, in words. AimMet is set if MeasuredValue reaches it.
+	Aim    string `json:"aim,omitempty"`
+	AimMet bool   `json:"met"`
 	// Note contains details, such as percentiles.
 	Note string `json:"note,omitempty"`
 	// ours and peers are the single measurements of omg and of the peer, taken alternately.
-	ours, peers sample
+	ours, peers measurements
 }
 
-// value returns the result: a ratio if the figure has a peer, otherwise the measured value and its unit.
-func (f figure) value() string {
-	if f.Peer == 0 {
-		return number(f.Measured) + " " + f.Unit
+// formatResult returns the result: a ratio if the figure has a peer, otherwise the measured value and its unit.
+func (f figure) formatResult() string {
+	if f.PeerValue == 0 {
+		return formatNumber(f.MeasuredValue) + " " + f.Unit
 	}
-	if f.Rate {
-		return fmt.Sprintf("%.2f of the peer's rate", f.Measured/f.Peer)
+	if f.IsRate {
+		return fmt.Sprintf("%.2f of the peer's rate", f.MeasuredValue/f.PeerValue)
 	}
-	if r := f.Peer / f.Measured; r >= 2.5 {
+	if r := f.PeerValue / f.MeasuredValue; r >= 2.5 {
 		return fmt.Sprintf("%.1f times faster", r)
 	}
-	return fmt.Sprintf("%.2f times", f.Measured/f.Peer)
+	return fmt.Sprintf("%.2f times", f.MeasuredValue/f.PeerValue)
 }
 
-func number(v float64) string {
+func formatNumber(v float64) string {
 	switch {
 	case v == 0:
 		return "0"
@@ -75,50 +75,50 @@ type report struct {
 
 func (r *report) add(f figure) {
 	r.Figures = append(r.Figures, f)
-	fmt.Fprintf(os.Stderr, "%s (%s): %s\n", f.Name, f.On, f.value())
+	fmt.Fprintf(os.Stderr, "%s (%s): %s\n", f.Name, f.Subject, f.formatResult())
 }
 
-// markdown prints the table.
-func (r *report) markdown(w io.Writer) {
+// writeMarkdown prints the table.
+func (r *report) writeMarkdown(w io.Writer) {
 	fmt.Fprintf(w, "%s\n\n", r.Machine)
 	fmt.Fprintln(w, "| what | on | measured | middle half | peer | result | aim | met |")
 	fmt.Fprintln(w, "| --- | --- | ---: | ---: | ---: | ---: | --- | --- |")
 	for _, f := range r.Figures {
 		spread, peer, met := "", "", ""
-		if f.High > 0 {
-			spread = number(f.Low) + "–" + number(f.High)
+		if f.SpreadHigh > 0 {
+			spread = formatNumber(f.SpreadLow) + "–" + formatNumber(f.SpreadHigh)
 		}
-		if f.Peer > 0 {
-			peer = fmt.Sprintf("%s: %s", f.PeerName, number(f.Peer))
+		if f.PeerValue > 0 {
+			peer = fmt.Sprintf("%s: %s", f.PeerName, formatNumber(f.PeerValue))
 		}
 		if f.Aim != "" {
 			met = "no"
-			if f.Met {
+			if f.AimMet {
 				met = "yes"
 			}
 		}
-		result := f.value()
+		result := f.formatResult()
 		if f.Note != "" {
 			result += "; " + f.Note
 		}
 		fmt.Fprintf(w, "| %s | %s | %s %s | %s | %s | %s | %s | %s |\n",
-			f.Name, f.On, number(f.Measured), f.Unit, spread, peer, result, f.Aim, met)
+			f.Name, f.Subject, formatNumber(f.MeasuredValue), f.Unit, spread, peer, result, f.Aim, met)
 	}
 }
 
-// benchmarks writes the figures in the format of package testing: a line for each measurement, so that benchstat can
+// writeBenchmarks writes the figures in the format of package testing: a line for each measurement, so that benchstat can
 // tell a change from noise.
-func (r *report) benchmarks(w io.Writer) {
+func (r *report) writeBenchmarks(w io.Writer) {
 	fmt.Fprintf(w, "cpu: %s\nUnit requests/s better=higher\nUnit ratio better=lower\n", r.Machine)
 	for _, f := range r.Figures {
-		name := "Benchmark" + benchmarkName(f.Name) + "/" + benchmarkName(f.On)
+		name := "Benchmark" + benchmarkName(f.Name) + "/" + benchmarkName(f.Subject)
 		ours := f.ours
 		if len(ours) == 0 {
-			ours = sample{f.Measured}
+			ours = measurements{f.MeasuredValue}
 		}
 		for i, v := range ours {
 			fmt.Fprintf(w, "%s 1 %g %s", name, v, f.Unit)
-			if i < len(f.peers) && f.peers[i] > 0 && !f.Rate {
+			if i < len(f.peers) && f.peers[i] > 0 && !f.IsRate {
 				fmt.Fprintf(w, " %g ratio", v/f.peers[i])
 			}
 			fmt.Fprintln(w)
@@ -136,15 +136,15 @@ func benchmarkName(s string) string {
 	return strings.Join(words, "")
 }
 
-// writeAll writes the figures into a directory as a table, as JSON and as benchmarks, in the files last.md, last.json
+// writeAllFormats writes the figures into a directory as a table, as JSON and as benchmarks, in the files last.md, last.json
 // and last.txt. It first renames the files of the previous run to before.md, before.json and before.txt.
-func (r *report) writeAll(dir string) error {
+func (r *report) writeAllFormats(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	var table, benchmarks bytes.Buffer
-	r.markdown(&table)
-	r.benchmarks(&benchmarks)
+	r.writeMarkdown(&table)
+	r.writeBenchmarks(&benchmarks)
 	figures, err := json.MarshalIndent(r, "", "\t")
 	if err != nil {
 		return err

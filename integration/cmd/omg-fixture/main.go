@@ -25,7 +25,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Usage:     "write generated pacman databases",
 		ArgsUsage: "DIR",
 		Description: "Writes DIR/sync, and with --installed DIR/local. The same flags give the same files.\n" +
-			command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+			command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "packages", Usage: "`NUMBER` of packages in the repositories", Value: 1000},
 			&cli.Uint64Flag{Name: "seed", Usage: "`NUMBER` that determines the content of all packages", Value: 1},
@@ -46,16 +46,16 @@ func generate(c *cli.Context) error {
 	if c.NArg() != 1 {
 		return command.Usagef("one directory is needed, not %d", c.NArg())
 	}
-	err := fixture.Write(c.Args().First(), fixture.Options{
+	err := fixture.WriteDatabases(c.Args().First(), fixture.Options{
 		Packages: c.Int("packages"), Installed: c.Int("installed"), Seed: c.Uint64("seed"),
 		Compression: fixture.Compression(c.String("compress")), NoSignatures: c.Bool("no-signatures"),
-		Duplicates: c.Int("duplicates"),
+		DuplicatePackages: c.Int("duplicates"),
 	})
 	if errors.Is(err, fs.ErrExist) {
 		return &exit.Error{Code: exit.Failed, Err: err, Hint: "choose a directory that does not contain sync or local yet"}
 	}
 	if path := c.String("config"); err == nil && path != "" {
-		err = os.WriteFile(path, []byte(fixture.Config), 0o644)
+		err = os.WriteFile(path, []byte(fixture.PacmanConfig), 0o644)
 	}
 	if path := c.String("aur"); err == nil && path != "" {
 		err = writeAUR(path, c.Int("aur-packages"), c.Uint64("seed"))
@@ -71,5 +71,5 @@ func writeAUR(path string, n int, seed uint64) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(fixture.AUR(f, n, seed), f.Close())
+	return errors.Join(fixture.WriteAURDump(f, n, seed), f.Close())
 }

@@ -28,10 +28,10 @@ func TestRun_Flags(t *testing.T) {
 	require.Equal(t, exit.OK, code, says)
 	require.Empty(t, says)
 
-	// fixture.Write writes the same files as the program.
+	// fixture.WriteDatabases writes the same files as the program.
 	want := filepath.Join(dir, "want")
-	require.NoError(t, fixture.Write(want, fixture.Options{
-		Packages: 50, Installed: 12, Duplicates: 3, Seed: 9, Compression: fixture.Zstd, NoSignatures: true,
+	require.NoError(t, fixture.WriteDatabases(want, fixture.Options{
+		Packages: 50, Installed: 12, DuplicatePackages: 3, Seed: 9, Compression: fixture.Zstd, NoSignatures: true,
 	}))
 	for _, name := range []string{"core", "extra", "multilib"} {
 		got, err := os.ReadFile(filepath.Join(db, "sync", name+".db"))
@@ -45,9 +45,9 @@ func TestRun_Flags(t *testing.T) {
 	require.Len(t, entries, 12+1)
 	text, err := os.ReadFile(conf)
 	require.NoError(t, err)
-	require.Equal(t, fixture.Config, string(text))
+	require.Equal(t, fixture.PacmanConfig, string(text))
 	var dump bytes.Buffer
-	require.NoError(t, fixture.AUR(&dump, 20, 9))
+	require.NoError(t, fixture.WriteAURDump(&dump, 20, 9))
 	text, err = os.ReadFile(aur)
 	require.NoError(t, err)
 	require.Equal(t, dump.Bytes(), text)

@@ -49,7 +49,7 @@ func passages(root string) (all []sample, err error) {
 	err = eachSource(root, true, func(set *token.FileSet, file *ast.File) {
 		test := strings.HasSuffix(set.Position(file.Pos()).Filename, "_test.go")
 		for _, group := range file.Comments {
-			if text := strings.TrimSpace(group.Text()); words(text) >= minWords {
+			if text := strings.TrimSpace(group.Text()); countWords(text) >= minWords {
 				all = append(all, sample{"comment", position(root, set, group.Pos()), text})
 			}
 		}
@@ -71,7 +71,7 @@ func passages(root string) (all []sample, err error) {
 	if err != nil {
 		return nil, err
 	}
-	documents, err := documents(root)
+	documents, err := documentPassages(root)
 	return append(all, documents...), err
 }
 
@@ -84,11 +84,11 @@ func position(root string, set *token.FileSet, pos token.Pos) string {
 	return fmt.Sprintf("%s:%d", name, p.Line)
 }
 
-func words(text string) int { return len(strings.Fields(text)) }
+func countWords(text string) int { return len(strings.Fields(text)) }
 
 // isProseText reports whether a string literal is written for people.
 func isProseText(text string) bool {
-	if words(text) < minWords || strings.ContainsAny(text, "\x00\x1b") {
+	if countWords(text) < minWords || strings.ContainsAny(text, "\x00\x1b") {
 		return false
 	}
 	letters := 0
@@ -114,15 +114,15 @@ func identifiers(root string) (all []sample, err error) {
 			}
 		}
 		for _, d := range file.Decls {
-			addNames(d, add)
+			eachName(d, add)
 		}
 	})
 	return all, err
 }
 
-// addNames calls add for each name that the declaration d introduces. For a method or field, owner is the name of its
+// eachName calls add for each name that the declaration d introduces. For a method or field, owner is the name of its
 // type, followed by a dot; otherwise owner is empty.
-func addNames(d ast.Decl, add func(id *ast.Ident, owner string)) {
+func eachName(d ast.Decl, add func(id *ast.Ident, owner string)) {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
 		owner := ""

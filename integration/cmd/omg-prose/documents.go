@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// documents returns the paragraphs and table rows of documents and manual pages.
-func documents(root string) (all []sample, err error) {
+// documentPassages returns the paragraphs and table rows of documents and manual pages.
+func documentPassages(root string) (all []sample, err error) {
 	for _, kind := range []struct{ name, suffix, under string }{
 		{"document", ".md", "."}, {"manual", "", "integration/manuals/pages"},
 	} {
@@ -44,7 +44,7 @@ func paragraphs(text string) (all []paragraph) {
 	var lines []string
 	begin, code := 0, false
 	end := func() {
-		if joined := strings.Join(lines, "\n"); words(joined) >= minWords && isText(joined) {
+		if joined := strings.Join(lines, "\n"); countWords(joined) >= minWords && isMostlyLetters(joined) {
 			all = append(all, paragraph{begin, joined})
 		}
 		lines = nil
@@ -71,8 +71,8 @@ func paragraphs(text string) (all []paragraph) {
 	return all
 }
 
-// isText reports whether a paragraph is more than markup.
-func isText(s string) bool {
+// isMostlyLetters reports whether a paragraph is more than markup.
+func isMostlyLetters(s string) bool {
 	letters := 0
 	for _, r := range s {
 		if 'a' <= r && r <= 'z' {

@@ -23,7 +23,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return command.Run(ctx, &cli.App{
 		Name:        "omg-index",
 		Usage:       "build, check and describe omg's package indexes",
-		Description: command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		Description: command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Commands: []*cli.Command{
 			buildCommand(),
 			infoCommand(),
@@ -48,13 +48,13 @@ func names(commands []*cli.Command) []string {
 	return list
 }
 
-// eachIndex opens the index files that the arguments select (see indexes), and calls the function show for each index
+// eachIndex opens the index files that the arguments select (see indexPaths), and calls the function show for each index
 // file. It does not check the owners of the files. If an index is bad, eachIndex reports the error and continues with the
 // next index. An error of show that has an exit code means that the output cannot be written, and ends eachIndex.
 func eachIndex(c *cli.Context, show func(*pkgindex.File) error) error {
-	paths, err := indexes(c.Args().Slice())
+	paths, err := indexPaths(c.Args().Slice())
 	if err != nil {
-		return exit.With(exit.Failed, err)
+		return exit.WithCode(exit.Failed, err)
 	}
 	bad := false
 	for _, path := range paths {
@@ -68,22 +68,22 @@ func eachIndex(c *cli.Context, show func(*pkgindex.File) error) error {
 			return err
 		case err != nil:
 			bad = true
-			command.Report(c.App.ErrWriter, c.App.Name, err.Error())
+			command.ReportError(c.App.ErrWriter, c.App.Name, err.Error())
 		}
 	}
 	if bad {
-		return exit.Quiet(exit.Failed)
+		return exit.QuietError(exit.Failed)
 	}
 	return nil
 }
 
-// indexes returns the paths of index files. Each argument is an index file, or a directory whose index files are returned.
-// Without arguments, indexes returns the index files in the data directory.
-func indexes(args []string) (list []string, err error) {
+// indexPaths returns the paths of index files. Each argument is an index file, or a directory whose index files are returned.
+// Without arguments, indexPaths returns the index files in the data directory.
+func indexPaths(args []string) (list []string, err error) {
 	if len(args) == 0 {
-		dir := paths.IndexDir(paths.Process().DataDir(""))
+		dir := paths.IndexDir(paths.ProcessEnv().DataDir(""))
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-			return nil, noIndex(dir)
+			return nil, noIndexError(dir)
 		}
 		args = []string{dir}
 	}
@@ -93,13 +93,13 @@ func indexes(args []string) (list []string, err error) {
 			return nil, err
 		}
 		if len(files) == 0 {
-			return nil, noIndex(arg)
+			return nil, noIndexError(arg)
 		}
 		list = append(list, files...)
 	}
 	return list, nil
 }
 
-func noIndex(dir string) error {
+func noIndexError(dir string) error {
 	return fmt.Errorf("no index in %s: create one with omg-index build", dir)
 }

@@ -20,11 +20,11 @@ import (
 
 // buildOptions holds the flags of omg-index build.
 type buildOptions struct {
-	dbpath, pacmanConfig string
-	repos, databases     cli.StringSlice
-	aur                  string
-	output               string
-	dataDir              string
+	dbpath, pacmanConfig     string
+	repoNames, databasePaths cli.StringSlice
+	aurDumpPath              string
+	output                   string
+	dataDir                  string
 }
 
 func buildCommand() *cli.Command {
@@ -45,13 +45,13 @@ With --aur, only the AUR's dump is read. The dump is packages-meta-ext-v1.json.g
 compressed or not. With --aur and one of --dbpath, --pacman-config, --repo and --db,
 the databases of the repositories are read as well.
 
-` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "dbpath", Destination: &o.dbpath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
 			&cli.StringFlag{Name: "pacman-config", Destination: &o.pacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
-			&cli.StringSliceFlag{Name: "repo", Destination: &o.repos, Usage: "only the repository `NAME` (repeatable)"},
-			&cli.StringSliceFlag{Name: "db", Destination: &o.databases, Usage: "read the database `FILE` instead of those in DIR/sync (repeatable); the file name is the name of the repository"},
-			&cli.StringFlag{Name: "aur", Destination: &o.aur, Usage: "read the AUR's dump `FILE`"},
+			&cli.StringSliceFlag{Name: "repo", Destination: &o.repoNames, Usage: "only the repository `NAME` (repeatable)"},
+			&cli.StringSliceFlag{Name: "db", Destination: &o.databasePaths, Usage: "read the database `FILE` instead of those in DIR/sync (repeatable); the file name is the name of the repository"},
+			&cli.StringFlag{Name: "aur", Destination: &o.aurDumpPath, Usage: "read the AUR's dump `FILE`"},
 			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Destination: &o.output, Usage: "write one `FILE` with all sources", DefaultText: "one file per source, in index/ in the data directory"},
 			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 		},
@@ -67,7 +67,7 @@ func (o *buildOptions) run(c *cli.Context) error {
 	if c.Args().Present() {
 		return command.Usagef("build takes no arguments, got %q: name a database with --db", c.Args().First())
 	}
-	if c.IsSet("aur") && o.aur == "" {
+	if c.IsSet("aur") && o.aurDumpPath == "" {
 		return command.Usagef("--aur needs the path of the AUR's dump")
 	}
 	at, err := buildTime(os.Getenv("SOURCE_DATE_EPOCH"))
@@ -76,14 +76,14 @@ func (o *buildOptions) run(c *cli.Context) error {
 	}
 	list, err := o.sources(c)
 	if err != nil {
-		return exit.With(exit.Failed, err)
+		return exit.WithCode(exit.Failed, err)
 	}
 	debug.SetGCPercent(gcPercent)
-	b := &build{cli: c, at: at, sources: list, start: time.Now(), progress: newProgress(c.App.ErrWriter)}
+	b := &buildRun{cliContext: c, builtAt: at, sources: list, startedAt: time.Now(), progress: newProgress(c.App.ErrWriter)}
 	if c.IsSet("o") {
-		return b.toFile(o.output)
+		return b.buildSingleIndex(o.output)
 	}
-	return b.toDirectory(paths.IndexDir(paths.Process().DataDir(o.dataDir)))
+	return b.buildIndexPerSource(paths.IndexDir(paths.ProcessEnv().DataDir(o.dataDir)))
 }
 
 // buildTime returns the time of the build in Unix seconds. The parameter epoch is the value of SOURCE_DATE_EPOCH
@@ -101,13 +101,13 @@ func buildTime(epoch string) (int64, error) {
 
 // sources returns the databases and the dump that the flags name.
 func (o *buildOptions) sources(c *cli.Context) (list []source, err error) {
-	if o.aur == "" || slices.ContainsFunc([]string{"dbpath", "pacman-config", "repo", "db"}, c.IsSet) {
-		if list, err = o.repositories(c); err != nil {
+	if o.aurDumpPath == "" || slices.ContainsFunc([]string{"dbpath", "pacman-config", "repo", "db"}, c.IsSet) {
+		if list, err = o.repositorySources(c); err != nil {
 			return nil, err
 		}
 	}
-	if o.aur != "" {
-		dump, err := newDump(o.aur)
+	if o.aurDumpPath != "" {
+		dump, err := newAURDumpSource(o.aurDumpPath)
 		if err != nil {
 			return nil, err
 		}
@@ -116,15 +116,15 @@ func (o *buildOptions) sources(c *cli.Context) (list []source, err error) {
 	return list, nil
 }
 
-func (o *buildOptions) repositories(c *cli.Context) ([]source, error) {
-	only := o.repos.Value()
-	if databases := o.databases.Value(); len(databases) > 0 {
+func (o *buildOptions) repositorySources(c *cli.Context) ([]source, error) {
+	only := o.repoNames.Value()
+	if databases := o.databasePaths.Value(); len(databases) > 0 {
 		if len(only) > 0 {
 			return nil, command.Usagef("--repo and --db exclude each other")
 		}
-		return databaseFiles(databases)
+		return databaseFileSources(databases)
 	}
-	pacman, err := sources.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig}.Read()
+	pacman, err := sources.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig}.ReadPacmanSetup()
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func (o *buildOptions) repositories(c *cli.Context) ([]source, error) {
 		if len(only) > 0 && !slices.Contains(only, r.Name) {
 			continue
 		}
-		if _, err := os.Stat(r.Database); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(r.DatabasePath); errors.Is(err, os.ErrNotExist) {
 			if len(only) > 0 {
 				return nil, command.Usagef("%s has no database: download it with pacman -Syu", r.Name)
 			}
@@ -158,11 +158,11 @@ func (o *buildOptions) repositories(c *cli.Context) ([]source, error) {
 	return list, nil
 }
 
-// databaseFiles returns a repository for each database file that the flag --db names.
-func databaseFiles(files []string) (list []source, err error) {
+// databaseFileSources returns a repository for each database file that the flag --db names.
+func databaseFileSources(files []string) (list []source, err error) {
 	var names []string
 	for _, path := range files {
-		r, err := sources.DatabaseFile(path)
+		r, err := sources.RepositoryFromFile(path)
 		if err != nil {
 			return nil, err
 		}
@@ -176,30 +176,30 @@ func databaseFiles(files []string) (list []source, err error) {
 }
 
 // summarize prints a line for each source that was read, and a line for the file or directory that was written.
-func (b *build) summarize(out string, size int64, built []*result) error {
+func (b *buildRun) summarize(out string, size int64, built []*readResult) error {
 	total := 0
 	for _, r := range built {
 		if r.err != nil {
 			continue
 		}
-		fmt.Fprintf(b.cli.App.Writer, "%s: %d packages\n", termtext.Clean(r.source.name()), r.packages)
-		total += r.packages
+		fmt.Fprintf(b.cliContext.App.Writer, "%s: %d packages\n", termtext.Clean(r.source.name()), r.packageCount)
+		total += r.packageCount
 	}
-	_, err := fmt.Fprintf(b.cli.App.Writer, "%s: %d packages, %d bytes, %s\n", termtext.Clean(out), total, size, time.Since(b.start).Round(time.Millisecond))
-	return exit.With(exit.Failed, err)
+	_, err := fmt.Fprintf(b.cliContext.App.Writer, "%s: %d packages, %d bytes, %s\n", termtext.Clean(out), total, size, time.Since(b.startedAt).Round(time.Millisecond))
+	return exit.WithCode(exit.Failed, err)
 }
 
 // warn prints warnings about single packages.
-func (b *build) warn(built []*result) {
-	note := func(text string) { command.Warn(b.cli.App.ErrWriter, b.cli.App.Name, text) }
+func (b *buildRun) warn(built []*readResult) {
+	note := func(text string) { command.Warn(b.cliContext.App.ErrWriter, b.cliContext.App.Name, text) }
 	for _, r := range built {
 		for _, w := range r.warnings {
-			note(r.file.Path + ": " + w)
+			note(r.sourceFile.Path + ": " + w)
 		}
-		if r.moreWarnings > 0 {
-			note(fmt.Sprintf("%s: %d more warnings", r.file.Path, r.moreWarnings))
+		if r.omittedWarningCount > 0 {
+			note(fmt.Sprintf("%s: %d more warnings", r.sourceFile.Path, r.omittedWarningCount))
 		}
-		for _, s := range r.skipped {
+		for _, s := range r.skippedPackages {
 			note("left out: " + s)
 		}
 	}

@@ -34,8 +34,8 @@ func TestBuild_Directory(t *testing.T) {
 		f, err := pkgindex.Open(path, nil)
 		require.NoError(t, err)
 		require.NoError(t, f.Check())
-		require.Len(t, f.BuildInfo().Sources, 1)
-		require.Equal(t, repo, f.BuildInfo().Sources[0].Name)
+		require.Len(t, f.IndexInfo().Sources, 1)
+		require.Equal(t, repo, f.IndexInfo().Sources[0].Name)
 		require.NoError(t, f.Close())
 		origins := sources.ReadOrigins(path, func(uint32) bool { return true })
 		require.Len(t, origins, 1)
@@ -245,11 +245,11 @@ func TestBuild_Reproducible(t *testing.T) {
 func TestBuild_Compressions(t *testing.T) {
 	w := newTestSystem(t)
 	var dumps []string
-	for _, c := range []fixture.Compression{fixture.Gzip, fixture.Zstd, fixture.XZ, fixture.None} {
+	for _, c := range []fixture.Compression{fixture.Gzip, fixture.Zstd, fixture.XZ, fixture.Uncompressed} {
 		require.NoError(t, os.RemoveAll(w.path("db")))
 		o := options
 		o.Compression = c
-		require.NoError(t, fixture.Write(w.path("db"), o))
+		require.NoError(t, fixture.WriteDatabases(w.path("db"), o))
 		w.built("-o", w.path("x"))
 		lines := w.run("dump", w.path("x")).lines()
 		slices.Sort(lines)
@@ -265,7 +265,7 @@ func TestBuild_AUR(t *testing.T) {
 	w := newTestSystem(t)
 	dump := w.path("packages-meta-ext-v1.json.gz")
 	var b bytes.Buffer
-	require.NoError(t, fixture.AUR(&b, 100, 1))
+	require.NoError(t, fixture.WriteAURDump(&b, 100, 1))
 	require.NoError(t, os.WriteFile(dump, b.Bytes(), 0o644))
 	r := w.run("build", "--aur", dump)
 	require.Equal(t, exit.OK, r.code, r.stderr)

@@ -19,56 +19,56 @@ import (
 // schema is the version of omg-index's JSON output. It changes by the same rules as the schema of omg's JSON output.
 const schema = 1
 
-// defaultIndex is the paragraph of the help that describes the argument FILE and its default.
-const defaultIndex = "FILE may be a directory with indexes. Without FILE, the indexes in the data directory\nare read.\n\n"
+// fileArgHelp is the paragraph of the help that describes the argument FILE and its default.
+const fileArgHelp = "FILE may be a directory with indexes. Without FILE, the indexes in the data directory\nare read.\n\n"
 
 func infoCommand() *cli.Command {
 	return &cli.Command{
 		Name:        "info",
 		Usage:       "show what an index was built from",
 		ArgsUsage:   "[FILE...]",
-		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		Description: fileArgHelp + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON"}},
-		Action:      info,
+		Action:      printInfo,
 	}
 }
 
-func info(c *cli.Context) error {
+func printInfo(c *cli.Context) error {
 	w := bufio.NewWriter(c.App.Writer)
-	return flushed(w, eachIndex(c, func(f *pkgindex.File) error {
-		facts := f.BuildInfo()
+	return flushOutput(w, eachIndex(c, func(f *pkgindex.File) error {
+		facts := f.IndexInfo()
 		if c.Bool("json") {
 			return writeJSON(w, struct {
 				Schema   int    `json:"schema"`
 				Format   int    `json:"format"`
 				Bytes    int64  `json:"bytes"`
 				Packages uint32 `json:"packages"`
-				*pkgindex.BuildInfo
-			}{schema, pkgindex.Version, f.Size(), f.Docs(), facts})
+				*pkgindex.IndexInfo
+			}{schema, pkgindex.FormatVersion, f.Size(), f.DocCount(), facts})
 		}
 		fmt.Fprintf(w, "File:     %s\n", termtext.Clean(f.Path()))
-		fmt.Fprintf(w, "Format:   %d\n", pkgindex.Version)
+		fmt.Fprintf(w, "Format:   %d\n", pkgindex.FormatVersion)
 		fmt.Fprintf(w, "Builder:  %s\n", termtext.Clean(facts.Builder))
-		fmt.Fprintf(w, "Built:    %s\n", date(facts.Built))
+		fmt.Fprintf(w, "Built:    %s\n", formatTime(facts.BuiltAt))
 		fmt.Fprintf(w, "Size:     %d bytes\n", f.Size())
-		fmt.Fprintf(w, "Packages: %d\n", f.Docs())
+		fmt.Fprintf(w, "Packages: %d\n", f.DocCount())
 		for _, s := range facts.Sources {
 			fmt.Fprintf(w, "Source:   %s (%s), %d packages, %d bytes, modified %s, SHA-256 %s\n",
-				termtext.Clean(s.Name), termtext.Clean(string(s.Kind)), s.Packages, s.Size, date(s.AsOf), termtext.Clean(s.SHA256))
+				termtext.Clean(s.Name), termtext.Clean(string(s.Kind)), s.PackageCount, s.FileSize, formatTime(s.AsOf), termtext.Clean(s.SHA256))
 		}
 		return nil
 	}))
 }
 
-// flushed flushes w. It returns err if err is not nil, and otherwise the error that Flush returned.
-func flushed(w *bufio.Writer, err error) error {
+// flushOutput flushes w. It returns err if err is not nil, and otherwise the error that Flush returned.
+func flushOutput(w *bufio.Writer, err error) error {
 	if failed := w.Flush(); err == nil {
-		err = exit.With(exit.Failed, failed)
+		err = exit.WithCode(exit.Failed, failed)
 	}
 	return err
 }
 
-func date(unix int64) string { return time.Unix(unix, 0).Format(time.RFC3339) }
+func formatTime(unix int64) string { return time.Unix(unix, 0).Format(time.RFC3339) }
 
 func verifyCommand() *cli.Command {
 	return &cli.Command{
@@ -77,14 +77,14 @@ func verifyCommand() *cli.Command {
 		ArgsUsage: "[FILE...]",
 		Description: "An index is ok if this omg-index would build the same bytes from the packages in the\n" +
 			"index. Not only the checksums are checked, but also the order, text and lists of the\n" +
-			"packages. The index is not compared with the database from which it was built.\n\n" + defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+			"packages. The index is not compared with the database from which it was built.\n\n" + fileArgHelp + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
 			return eachIndex(c, func(f *pkgindex.File) error {
 				if err := f.Verify(); err != nil {
 					return fmt.Errorf("%s: %w", f.Path(), err)
 				}
-				_, err := fmt.Fprintf(c.App.Writer, "%s: %d packages, ok\n", termtext.Clean(f.Path()), f.Docs())
-				return exit.With(exit.Failed, err)
+				_, err := fmt.Fprintf(c.App.Writer, "%s: %d packages, ok\n", termtext.Clean(f.Path()), f.DocCount())
+				return exit.WithCode(exit.Failed, err)
 			})
 		},
 	}
@@ -95,10 +95,10 @@ func dumpCommand() *cli.Command {
 		Name:        "dump",
 		Usage:       "print every package of an index, one JSON object per line",
 		ArgsUsage:   "[FILE...]",
-		Description: defaultIndex + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+		Description: fileArgHelp + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
 			w := bufio.NewWriterSize(c.App.Writer, 64<<10)
-			return flushed(w, eachIndex(c, func(f *pkgindex.File) error {
+			return flushOutput(w, eachIndex(c, func(f *pkgindex.File) error {
 				for p, err := range f.Packages() {
 					if err != nil {
 						return fmt.Errorf("%s: %w", f.Path(), err)
@@ -120,7 +120,7 @@ func writeJSON(w io.Writer, v any) error {
 	e.SetEscapeHTML(false)
 	err := e.Encode(v)
 	if err == nil {
-		_, err = w.Write(termtext.AppendJSON(nil, buf.Bytes()))
+		_, err = w.Write(termtext.AppendSafeJSON(nil, buf.Bytes()))
 	}
-	return exit.With(exit.Failed, err)
+	return exit.WithCode(exit.Failed, err)
 }

@@ -24,7 +24,7 @@ import (
 
 // journalOptions holds the flags of journal.
 type journalOptions struct {
-	to, exported, imported string
+	journalPath, exportPath, importPath string
 }
 
 func journalCommand() *cli.Command {
@@ -54,11 +54,11 @@ With --export, a journal is printed as lines of JSON: the line of each observati
 followed by the lines of its events. With --import and --to, a journal is created from
 such lines, or from lines of events only.
 
-` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed),
+` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "to", Destination: &o.to, Usage: "add the events to the journal `FILE`"},
-			&cli.StringFlag{Name: "export", Destination: &o.exported, Usage: "print the journal `FILE`"},
-			&cli.StringFlag{Name: "import", Destination: &o.imported, Usage: "read lines of JSON from `FILE`, or from standard input if it is -"},
+			&cli.StringFlag{Name: "to", Destination: &o.journalPath, Usage: "add the events to the journal `FILE`"},
+			&cli.StringFlag{Name: "export", Destination: &o.exportPath, Usage: "print the journal `FILE`"},
+			&cli.StringFlag{Name: "import", Destination: &o.importPath, Usage: "read lines of JSON from `FILE`, or from standard input if it is -"},
 		},
 		Action: func(c *cli.Context) error { return o.run(c) },
 	}
@@ -71,64 +71,64 @@ func (o *journalOptions) run(c *cli.Context) error {
 		}
 	}
 	switch dumps := c.Args().Slice(); {
-	case o.exported != "":
-		if len(dumps) > 0 || o.to != "" || o.imported != "" {
+	case o.exportPath != "":
+		if len(dumps) > 0 || o.journalPath != "" || o.importPath != "" {
 			return command.Usagef("--export cannot be combined with dumps, --to or --import")
 		}
-		return o.export(c)
-	case o.imported != "":
-		if len(dumps) > 0 || o.to == "" {
+		return o.exportJournal(c)
+	case o.importPath != "":
+		if len(dumps) > 0 || o.journalPath == "" {
 			return command.Usagef("--import cannot be combined with dumps, and needs --to with the journal to create")
 		}
-		return o.importLines(c)
-	case len(dumps) == 2, len(dumps) == 1 && o.to != "":
+		return o.importJournal(c)
+	case len(dumps) == 2, len(dumps) == 1 && o.journalPath != "":
 		debug.SetGCPercent(gcPercent)
-		return o.compare(c, dumps)
+		return o.compareDumps(c, dumps)
 	}
 	return command.Usagef("journal needs two dumps of the AUR, e.g. omg-index journal old.json.gz new.json.gz")
 }
 
-// observe reads one or two dumps concurrently. The second element of the list is the later dump. The first element is the
+// readDumps reads one or two dumps concurrently. The second element of the list is the later dump. The first element is the
 // earlier dump, or nil if only one dump is named.
-func observe(ctx context.Context, dumps []string) (list [2]*aurdiff.Observation, err error) {
+func readDumps(ctx context.Context, dumps []string) (list [2]*aurdiff.Observation, err error) {
 	var group errgroup.Group
 	for i, path := range dumps {
 		group.Go(func() (err error) {
 			list[len(list)-len(dumps)+i], err = aurdiff.Read(ctx, path)
-			return remedied(err)
+			return withDownloadHint(err)
 		})
 	}
 	return list, group.Wait()
 }
 
-func (o *journalOptions) compare(c *cli.Context, dumps []string) error {
-	if o.to != "" {
-		if err := checkJournal(o.to, dumps); err != nil {
+func (o *journalOptions) compareDumps(c *cli.Context, dumps []string) error {
+	if o.journalPath != "" {
+		if err := checkJournalWritable(o.journalPath, dumps); err != nil {
 			return err
 		}
 	}
-	dump, err := observe(c.Context, dumps)
+	dump, err := readDumps(c.Context, dumps)
 	if err != nil {
-		return exit.With(exit.Failed, err)
+		return exit.WithCode(exit.Failed, err)
 	}
 	newest := dumps[len(dumps)-1]
-	if o.to != "" {
-		return o.record(c, dump[0], dump[1], newest)
+	if o.journalPath != "" {
+		return o.recordEvents(c, dump[0], dump[1], newest)
 	}
 	w := bufio.NewWriterSize(c.App.Writer, 64<<10)
 	err = aurdiff.Compare(dump[0], dump[1], func(e journal.Event) error {
-		line, err := journal.AppendLine(w.AvailableBuffer(), e)
+		line, err := journal.AppendJSONLine(w.AvailableBuffer(), e)
 		if err == nil {
 			_, err = w.Write(line)
 		}
 		return err
 	})
-	return flushed(w, exit.With(exit.Failed, explained(newest, err)))
+	return flushOutput(w, exit.WithCode(exit.Failed, explainRefusedDump(newest, err)))
 }
 
-// explained adds the path of the dump to an error that says why the dump was not used, and a hint that says what the user
+// explainRefusedDump adds the path of the dump to an error that says why the dump was not used, and a hint that says what the user
 // can do.
-func explained(path string, err error) error {
+func explainRefusedDump(path string, err error) error {
 	switch {
 	case errors.Is(err, aurdiff.ErrPartial):
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("%s: %w", path, err), Hint: "download it again"}
@@ -138,10 +138,10 @@ func explained(path string, err error) error {
 	return err
 }
 
-// checkJournal returns an error if the journal at path must not be written. This is so if this process runs as root and
+// checkJournalWritable returns an error if the journal at path must not be written. This is so if this process runs as root and
 // another user controls the directory, or if the file is one of the dumps.
-func checkJournal(path string, dumps []string) error {
-	if err := paths.Process().CheckWritten(filepath.Dir(path)); err != nil {
+func checkJournalWritable(path string, dumps []string) error {
+	if err := paths.ProcessEnv().CheckRootWrites(filepath.Dir(path)); err != nil {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write to %s as root: %w", path, err), Hint: "run omg-index as that user"}
 	}
 	there, err := os.Stat(path)
@@ -156,74 +156,74 @@ func checkJournal(path string, dumps []string) error {
 	return nil
 }
 
-// record adds the events between two dumps to the journal.
-func (o *journalOptions) record(c *cli.Context, old, now *aurdiff.Observation, path string) error {
-	r, err := aurdiff.Record(o.to, old, now)
+// recordEvents adds the events between two dumps to the journal.
+func (o *journalOptions) recordEvents(c *cli.Context, old, now *aurdiff.Observation, path string) error {
+	r, err := aurdiff.RecordInJournal(o.journalPath, old, now)
 	warn := func(format string, args ...any) {
-		command.Warn(c.App.ErrWriter, c.App.Name, fmt.Sprintf("%s: %s", o.to, fmt.Sprintf(format, args...)))
+		command.Warn(c.App.ErrWriter, c.App.Name, fmt.Sprintf("%s: %s", o.journalPath, fmt.Sprintf(format, args...)))
 	}
-	if problem := r.State.Problem(); problem != "" {
+	if problem := r.JournalState.Problem(); problem != "" {
 		warn("%s", problem)
 	}
-	if r.State.Damaged > 0 || r.State.Lost {
-		warn("the damaged file is kept as %s", o.to+journal.DamagedSuffix)
+	if r.JournalState.DamagedEntries > 0 || r.JournalState.RestLost {
+		warn("the damaged file is kept as %s", o.journalPath+journal.DamagedSuffix)
 	}
-	if r.Dropped > 0 {
-		warn("the journal was too large: its %d oldest observations were dropped", r.Dropped)
+	if r.DroppedEntries > 0 {
+		warn("the journal was too large: its %d oldest observations were dropped", r.DroppedEntries)
 	}
 	if err != nil {
-		return exit.With(exit.Failed, explained(path, err))
+		return exit.WithCode(exit.Failed, explainRefusedDump(path, err))
 	}
-	if r.Outcome == journal.Refused {
-		return explained(path, r.Why)
+	if r.Outcome == journal.OutcomeRefused {
+		return explainRefusedDump(path, r.CompareErr)
 	}
 	events := "events"
-	if r.Events == 1 {
+	if r.EventCount == 1 {
 		events = "event"
 	}
-	what := fmt.Sprintf("%d %s between %s and %s", r.Events, events, journal.Time(r.Between.From), journal.Time(r.Between.To))
+	what := fmt.Sprintf("%d %s between %s and %s", r.EventCount, events, journal.FormatTime(r.Between.From), journal.FormatTime(r.Between.To))
 	switch {
-	case r.Known:
+	case r.AlreadyRecorded:
 		what = "has this dump already"
-	case r.Outcome == journal.Baseline:
-		what = fmt.Sprintf("begins with %d packages at %s", r.Packages, journal.Time(r.Between.To))
+	case r.Outcome == journal.OutcomeBaseline:
+		what = fmt.Sprintf("begins with %d packages at %s", r.PackageCount, journal.FormatTime(r.Between.To))
 	}
-	if r.Outcome == journal.Baseline && r.Why != nil {
-		warn("events are missing: %s", r.Why)
+	if r.Outcome == journal.OutcomeBaseline && r.CompareErr != nil {
+		warn("events are missing: %s", r.CompareErr)
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "%s: %s\n", termtext.Clean(o.to), what)
-	return exit.With(exit.Failed, err)
+	_, err = fmt.Fprintf(c.App.Writer, "%s: %s\n", termtext.Clean(o.journalPath), what)
+	return exit.WithCode(exit.Failed, err)
 }
 
-func (o *journalOptions) export(c *cli.Context) error {
-	state, err := journal.Export(o.exported, c.App.Writer)
+func (o *journalOptions) exportJournal(c *cli.Context) error {
+	state, err := journal.Export(o.exportPath, c.App.Writer)
 	if problem := state.Problem(); problem != "" {
-		command.Warn(c.App.ErrWriter, c.App.Name, o.exported+": "+problem)
+		command.Warn(c.App.ErrWriter, c.App.Name, o.exportPath+": "+problem)
 	}
-	return exit.With(exit.Failed, err)
+	return exit.WithCode(exit.Failed, err)
 }
 
-func (o *journalOptions) importLines(c *cli.Context) error {
-	if err := checkJournal(o.to, nil); err != nil {
+func (o *journalOptions) importJournal(c *cli.Context) error {
+	if err := checkJournalWritable(o.journalPath, nil); err != nil {
 		return err
 	}
 	var in io.Reader = os.Stdin
 	name := "standard input"
-	if o.imported != "-" {
-		f, err := os.Open(o.imported)
+	if o.importPath != "-" {
+		f, err := os.Open(o.importPath)
 		if err != nil {
-			return exit.With(exit.Failed, err)
+			return exit.WithCode(exit.Failed, err)
 		}
 		defer f.Close()
-		in, name = f, o.imported
+		in, name = f, o.importPath
 	}
-	n, err := journal.Import(o.to, in)
+	n, err := journal.Import(o.journalPath, in)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("%s exists", o.to), Hint: "name a new file"}
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("%s exists", o.journalPath), Hint: "name a new file"}
 	case err != nil:
-		return exit.With(exit.Failed, fmt.Errorf("cannot import %s: %w", name, err))
+		return exit.WithCode(exit.Failed, fmt.Errorf("cannot import %s: %w", name, err))
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "%s: %d observations\n", termtext.Clean(o.to), n)
-	return exit.With(exit.Failed, err)
+	_, err = fmt.Fprintf(c.App.Writer, "%s: %d observations\n", termtext.Clean(o.journalPath), n)
+	return exit.WithCode(exit.Failed, err)
 }

@@ -176,7 +176,7 @@ func TestJournal_FullDisk(t *testing.T) {
 // this dump.
 func TestJournal_Corpus(t *testing.T) {
 	w := newTestSystem(t)
-	path := corpus.AUR(t)
+	path := corpus.AURDump(t)
 	require.Equal(t, ended{}, w.run("journal", path, path))
 	to := w.path("aur.omgjournal")
 	r := w.run("journal", "--to", to, path)

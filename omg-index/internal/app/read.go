@@ -17,32 +17,32 @@ import (
 // repository is a pacman database as a source.
 type repository struct{ *sources.Repository }
 
-func (r *repository) name() string        { return r.Name }
-func (r *repository) kind() pkgindex.Kind { return pkgindex.KindRepo }
-func (r *repository) path() string        { return r.Database }
+func (r *repository) name() string              { return r.Name }
+func (r *repository) kind() pkgindex.SourceKind { return pkgindex.KindRepo }
+func (r *repository) path() string              { return r.DatabasePath }
 
-func (r *repository) read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *result {
-	f, skipped, err := r.ReadInto(ctx, into, count)
-	return &result{
-		source: r, file: f.File, packages: f.Packages - len(skipped), warnings: f.Warnings, moreWarnings: f.MoreWarnings, skipped: skipped, err: err,
+func (r *repository) read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *readResult {
+	f, skipped, err := r.ReadIntoIndex(ctx, into, count)
+	return &readResult{
+		source: r, sourceFile: f.File, packageCount: f.PackageCount - len(skipped), warnings: f.Warnings, omittedWarningCount: f.MoreWarnings, skippedPackages: skipped, err: err,
 	}
 }
 
-// dump is the AUR's metadata dump as a source.
-type dump struct{ file string }
+// aurDumpSource is the AUR's metadata dump as a source.
+type aurDumpSource struct{ filePath string }
 
-func newDump(path string) (*dump, error) {
+func newAURDumpSource(path string) (*aurDumpSource, error) {
 	abs, err := filepath.Abs(path)
-	return &dump{abs}, err
+	return &aurDumpSource{abs}, err
 }
 
-func (d *dump) name() string        { return aurdump.Repo }
-func (d *dump) kind() pkgindex.Kind { return pkgindex.KindAUR }
-func (d *dump) path() string        { return d.file }
+func (d *aurDumpSource) name() string              { return aurdump.Repo }
+func (d *aurDumpSource) kind() pkgindex.SourceKind { return pkgindex.KindAUR }
+func (d *aurDumpSource) path() string              { return d.filePath }
 
-func (d *dump) read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *result {
+func (d *aurDumpSource) read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *readResult {
 	var skipped []string
-	f, err := aurdump.Read(ctx, d.file, func(p *wire.Package) error {
+	f, err := aurdump.Read(ctx, d.filePath, func(p *wire.Package) error {
 		if count != nil {
 			count()
 		}
@@ -54,19 +54,19 @@ func (d *dump) read(ctx context.Context, into *pkgindex.SourceBuilder, count fun
 		return err
 	})
 	if err == nil {
-		into.LeaveOut(f.LeftOut, f.FirstLeftOut)
+		into.AddLeftOut(f.LeftOutCount, f.FirstLeftOutReason)
 		if len(skipped) > 0 {
-			into.LeaveOut(len(skipped), skipped[0])
+			into.AddLeftOut(len(skipped), skipped[0])
 		}
-		into.Describe(f.Digest(), f.Stamp.Size, f.Stamp.Modified())
+		into.SetFileInfo(f.HexDigest(), f.Stamp.Size, f.Stamp.MtimeSeconds())
 	}
-	return &result{
-		source: d, file: f.File, packages: f.Packages - len(skipped), warnings: f.Warnings, moreWarnings: f.MoreWarnings, skipped: skipped, err: remedied(err),
+	return &readResult{
+		source: d, sourceFile: f.File, packageCount: f.PackageCount - len(skipped), warnings: f.Warnings, omittedWarningCount: f.OmittedWarningCount, skippedPackages: skipped, err: withDownloadHint(err),
 	}
 }
 
-// remedied adds to an error about the AUR's dump what the user can do about the error.
-func remedied(err error) error {
+// withDownloadHint adds to an error about the AUR's dump what the user can do about the error.
+func withDownloadHint(err error) error {
 	if err == nil || errors.Is(err, fs.ErrNotExist) || errors.Is(err, sourcefile.ErrNotRegular) {
 		return err
 	}

@@ -30,8 +30,8 @@ type testSystem struct {
 func newTestSystem(t *testing.T) *testSystem {
 	t.Helper()
 	w := &testSystem{t, t.TempDir()}
-	require.NoError(t, fixture.Write(w.path("db"), options))
-	w.write("pacman.conf", fixture.Config)
+	require.NoError(t, fixture.WriteDatabases(w.path("db"), options))
+	w.write("pacman.conf", fixture.PacmanConfig)
 	for _, name := range []string{"XDG_DATA_HOME", "SOURCE_DATE_EPOCH", "OMG_INDEX"} {
 		t.Setenv(name, "")
 	}
@@ -128,7 +128,7 @@ func (w *testSystem) tree() map[string]string {
 // packages returns the generated packages of repositories, by repository and name.
 func packages(repos ...string) map[string]wire.Package {
 	all := map[string]wire.Package{}
-	for p := range fixture.Packages(options) {
+	for p := range fixture.GeneratePackages(options) {
 		if slices.Contains(repos, p.Repo) {
 			all[p.Repo+"/"+p.Name] = p
 		}

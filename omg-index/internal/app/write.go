@@ -24,37 +24,37 @@ import (
 // source is the input of an index: a repository's database, or the AUR's dump.
 type source interface {
 	name() string
-	kind() pkgindex.Kind
+	kind() pkgindex.SourceKind
 	path() string
-	read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *result
+	read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *readResult
 }
 
-// result is the result of reading a source.
-type result struct {
-	source       source
-	file         sourcefile.File
-	packages     int
-	warnings     []string
-	moreWarnings int
-	skipped      []string // packages too large for an index
-	err          error
+// readResult is the result of reading a source.
+type readResult struct {
+	source              source
+	sourceFile          sourcefile.File
+	packageCount        int
+	warnings            []string
+	omittedWarningCount int
+	skippedPackages     []string // packages too large for an index
+	err                 error
 }
 
-// build is one run of omg-index build.
-type build struct {
-	cli      *cli.Context
-	at       int64
-	sources  []source
-	start    time.Time
-	progress *progress
+// buildRun is one run of omg-index build.
+type buildRun struct {
+	cliContext *cli.Context
+	builtAt    int64
+	sources    []source
+	startedAt  time.Time
+	progress   *progress
 }
 
-func (b *build) newBuilder() *pkgindex.Builder {
-	return pkgindex.NewBuilder("omg-index "+version.String(), b.at)
+func (b *buildRun) newBuilder() *pkgindex.Builder {
+	return pkgindex.NewBuilder("omg-index "+version.String(), b.builtAt)
 }
 
-// toFile writes one index of all sources, atomically.
-func (b *build) toFile(out string) error {
+// buildSingleIndex writes one index of all sources, atomically.
+func (b *buildRun) buildSingleIndex(out string) error {
 	if err := b.checkOutput(out); err != nil {
 		return err
 	}
@@ -63,22 +63,22 @@ func (b *build) toFile(out string) error {
 	for i, s := range b.sources {
 		into[i] = builder.AddSource(s.name(), s.kind())
 	}
-	results := make([]*result, len(b.sources))
-	group, ctx := errgroup.WithContext(b.cli.Context)
+	results := make([]*readResult, len(b.sources))
+	group, ctx := errgroup.WithContext(b.cliContext.Context)
 	for i, s := range b.sources {
 		group.Go(func() error {
-			results[i] = s.read(ctx, into[i], b.progress.counter())
+			results[i] = s.read(ctx, into[i], b.progress.newCounter())
 			return results[i].err
 		})
 	}
 	err := group.Wait()
-	b.progress.end()
+	b.progress.clearLine()
 	if err != nil {
-		return exit.With(exit.Failed, err)
+		return exit.WithCode(exit.Failed, err)
 	}
 	if out == "-" {
 		b.warn(results)
-		return exit.With(exit.Failed, builder.WriteTo(os.Stdout))
+		return exit.WithCode(exit.Failed, builder.WriteTo(os.Stdout))
 	}
 	size, err := b.write(builder, out, results)
 	if err != nil {
@@ -89,7 +89,7 @@ func (b *build) toFile(out string) error {
 }
 
 // write writes an index and its origin file. It returns the size of the index in bytes.
-func (b *build) write(builder *pkgindex.Builder, out string, results []*result) (size int64, err error) {
+func (b *buildRun) write(builder *pkgindex.Builder, out string, results []*readResult) (size int64, err error) {
 	if err := builder.WriteFile(out); err != nil {
 		wrong := &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write the index: %w", err)}
 		if errors.Is(err, fs.ErrNotExist) { // the directory of the output file does not exist
@@ -99,25 +99,25 @@ func (b *build) write(builder *pkgindex.Builder, out string, results []*result) 
 	}
 	var origins sources.Origins
 	for _, r := range results {
-		origins = append(origins, sources.OriginOf(&r.file))
+		origins = append(origins, sources.OriginOf(&r.sourceFile))
 	}
 	if err := origins.Write(out); err != nil {
-		return 0, exit.With(exit.Failed, fmt.Errorf("cannot write the index's origin: %w", err))
+		return 0, exit.WithCode(exit.Failed, fmt.Errorf("cannot write the index's origin: %w", err))
 	}
 	fi, err := os.Stat(out)
 	if err != nil {
-		return 0, exit.With(exit.Failed, err)
+		return 0, exit.WithCode(exit.Failed, err)
 	}
 	return fi.Size(), nil
 }
 
 // checkOutput returns an error if the output file must not be replaced.
-func (b *build) checkOutput(out string) error {
+func (b *buildRun) checkOutput(out string) error {
 	switch out {
 	case "":
 		return command.Usagef("--output needs the path of a file")
 	case "-":
-		if command.IsTerminal(b.cli.App.Writer) {
+		if command.IsTerminal(b.cliContext.App.Writer) {
 			return command.Usagef("--output -: an index cannot be written to a terminal")
 		}
 		return nil
@@ -127,7 +127,7 @@ func (b *build) checkOutput(out string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
 	case err != nil:
-		return exit.With(exit.Failed, fmt.Errorf("cannot write the index: %w", err))
+		return exit.WithCode(exit.Failed, fmt.Errorf("cannot write the index: %w", err))
 	case there.Mode()&fs.ModeSymlink != 0:
 		return command.Usagef("--output %s: a symbolic link, which would be replaced: name the file itself", out)
 	case there.Mode()&(fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0:
@@ -144,32 +144,32 @@ func (b *build) checkOutput(out string) error {
 // maxConcurrent is the number of indexes that are built concurrently. Each index is in memory until it is written.
 const maxConcurrent = 2
 
-// toDirectory writes an index for each source. If a source cannot be read, its old index is kept, and the indexes of
+// buildIndexPerSource writes an index for each source. If a source cannot be read, its old index is kept, and the indexes of
 // the other sources are still built.
-func (b *build) toDirectory(dir string) error {
-	if err := paths.Process().CheckWritten(dir); err != nil {
+func (b *buildRun) buildIndexPerSource(dir string) error {
+	if err := paths.ProcessEnv().CheckRootWrites(dir); err != nil {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write to %s as root: %w", dir, err), Hint: "run omg-index as that user, or name another directory with --data-dir"}
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return exit.With(exit.Failed, err)
+		return exit.WithCode(exit.Failed, err)
 	}
-	results := make([]*result, len(b.sources))
+	results := make([]*readResult, len(b.sources))
 	sizes := make([]int64, len(b.sources))
 	var group errgroup.Group
 	group.SetLimit(maxConcurrent)
 	for i, s := range b.sources {
 		group.Go(func() error {
 			builder := b.newBuilder()
-			r := s.read(b.cli.Context, builder.AddSource(s.name(), s.kind()), b.progress.counter())
+			r := s.read(b.cliContext.Context, builder.AddSource(s.name(), s.kind()), b.progress.newCounter())
 			if results[i] = r; r.err == nil {
-				sizes[i], r.err = b.write(builder, sources.IndexPath(dir, s.kind(), s.name()), []*result{r})
+				sizes[i], r.err = b.write(builder, sources.IndexPath(dir, s.kind(), s.name()), []*readResult{r})
 			}
 			return nil
 		})
 	}
 	_ = group.Wait()
-	b.progress.end()
-	if err := b.cli.Context.Err(); err != nil {
+	b.progress.clearLine()
+	if err := b.cliContext.Context.Err(); err != nil {
 		return err
 	}
 	b.warn(results)
@@ -178,7 +178,7 @@ func (b *build) toDirectory(dir string) error {
 	for i, r := range results {
 		if size += sizes[i]; r.err != nil {
 			failed = append(failed, r.source.name())
-			command.Report(b.cli.App.ErrWriter, b.cli.App.Name, r.err.Error())
+			command.ReportError(b.cliContext.App.ErrWriter, b.cliContext.App.Name, r.err.Error())
 		}
 	}
 	if len(failed) < len(results) {
@@ -187,7 +187,7 @@ func (b *build) toDirectory(dir string) error {
 		}
 	}
 	if len(failed) > 0 {
-		return exit.Quiet(exit.Failed)
+		return exit.QuietError(exit.Failed)
 	}
 	return nil
 }

@@ -40,23 +40,23 @@ func run(args []string, stdout io.Writer) error {
 		return write(stdout, help)
 	case o.version:
 		return write(stdout, "omg-probe "+version.String()+"\n")
-	case o.init:
-		return o.printShell(stdout)
+	case o.isInit:
+		return o.printShellCode(stdout)
 	}
-	format, err := render.Parse(o.format)
+	format, err := render.ParseFormat(o.format)
 	if err != nil {
-		return exit.With(exit.Usage, err)
+		return exit.WithCode(exit.Usage, err)
 	}
-	r, err := o.prepare()
+	r, err := o.newReader()
 	if err != nil {
 		return err
 	}
-	if o.why {
-		return write(stdout, r.why())
+	if o.explain {
+		return write(stdout, r.explanation())
 	}
 	show := func(a render.Report) error {
-		if o.number != "" {
-			return write(stdout, number(o.number, a.Status).String()+"\n")
+		if o.numberName != "" {
+			return write(stdout, statusNumber(o.numberName, a.Status).String()+"\n")
 		}
 		text, err := format(a)
 		if err != nil {
@@ -70,28 +70,28 @@ func run(args []string, stdout io.Writer) error {
 	}))
 }
 
-// printShell prints the code for a shell. The code runs this program with the arguments that follow the shell's name. It
+// printShellCode prints the code for a shell. The code runs this program with the arguments that follow the shell's name. It
 // contains the program's path, so the shell does not search PATH.
-func (o *options) printShell(stdout io.Writer) error {
-	if _, err := render.Parse(o.format); err != nil {
-		return exit.With(exit.Usage, err)
+func (o *options) printShellCode(stdout io.Writer) error {
+	if _, err := render.ParseFormat(o.format); err != nil {
+		return exit.WithCode(exit.Usage, err)
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
-	env := paths.Process()
+	env := paths.ProcessEnv()
 	var files []string
 	for _, socket := range env.Sockets(o.socket) {
-		file := env.Status(socket)
+		file := env.StatusFile(socket)
 		if file, err = filepath.Abs(file); err != nil {
 			return err
 		}
 		files = append(files, file)
 	}
-	code, err := shell.Code(o.shell, append([]string{self}, o.words...), files)
+	code, err := shell.PromptCode(o.shell, append([]string{self}, o.forwardedArgs...), files)
 	if err != nil {
-		return exit.With(exit.Usage, err)
+		return exit.WithCode(exit.Usage, err)
 	}
 	return write(stdout, code)
 }

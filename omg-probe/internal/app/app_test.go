@@ -60,9 +60,9 @@ func shows(t *testing.T, want string, args ...string) {
 func status(t *testing.T, at time.Time) {
 	t.Helper()
 	require.NoError(t, statusfile.Write(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "omg.status"), statusfile.Status{
-		Installed: statusfile.Count(1200), Explicit: statusfile.Count(300), Orphans: statusfile.Count(4),
-		Updates: statusfile.Count(7), AURUpdates: statusfile.Count(0), At: at, Interval: 300 * time.Second,
-		System: []statusfile.Version{{Runtime: "ruby", Version: "3.4.1"}},
+		Installed: statusfile.NewNumber(1200), Explicit: statusfile.NewNumber(300), Orphans: statusfile.NewNumber(4),
+		Updates: statusfile.NewNumber(7), AURUpdates: statusfile.NewNumber(0), RefreshedAt: at, Interval: 300 * time.Second,
+		RuntimeVersions: []statusfile.RuntimeVersion{{Runtime: "ruby", Version: "3.4.1"}},
 	}))
 }
 
@@ -111,13 +111,13 @@ func TestStatus(t *testing.T) {
 // TestStatus_Partial checks, for every way to request a number, that a partial number is followed by a question mark.
 func TestStatus_Partial(t *testing.T) {
 	dir := home(t)
-	partial := statusfile.Count(2)
+	partial := statusfile.NewNumber(2)
 	partial.Partial = true
-	zero := statusfile.Count(0)
+	zero := statusfile.NewNumber(0)
 	zero.Partial = true
 	require.NoError(t, statusfile.Write(filepath.Join(dir, "run", "omg.status"), statusfile.Status{
-		Installed: statusfile.Count(1200), Explicit: partial, Orphans: statusfile.Count(0), Updates: partial,
-		AURUpdates: zero, Vulnerabilities: statusfile.Count(0), At: time.Now(), Interval: 300 * time.Second,
+		Installed: statusfile.NewNumber(1200), Explicit: partial, Orphans: statusfile.NewNumber(0), Updates: partial,
+		AURUpdates: zero, Vulnerabilities: statusfile.NewNumber(0), RefreshedAt: time.Now(), Interval: 300 * time.Second,
 	}))
 	shows(t, "updates 2? aur 0? vulnerabilities 0 orphans 0\n", "--status")
 	shows(t, "updates 2? aur 0?\n", "--status", "-f", "starship")

@@ -18,28 +18,28 @@ const allWord = "all"
 // options are the parsed arguments.
 type options struct {
 	help, version bool
-	init          bool
+	isInit        bool
 	shell         string   // the shell's name, which follows the argument init
-	number        string   // the name of the requested number: ec, tc, oc or uc; "" if none was requested
+	numberName    string   // the name of the requested number: ec, tc, oc or uc; "" if none was requested
 	runtimes      []string // the runtimes that were requested by name
-	everything    bool     // allWord was given
+	hasAllWord    bool     // allWord was given
 
-	status   bool
-	all      bool // --all: include the runtimes that neither the shell nor the project declares
-	noEnv    bool
-	why      bool
-	format   string
-	deadline time.Duration // 0: none
+	wantsStatus       bool
+	includeUndeclared bool // --all: include the runtimes that neither the shell nor the project declares
+	noEnv             bool
+	explain           bool
+	format            string
+	deadline          time.Duration // 0: none
 
-	dir     string
-	top     string
-	socket  string
-	data    string
-	dbPath  string
-	borders bool
-	remote  bool
+	dir              string
+	topDir           string
+	socket           string
+	dataDir          string
+	dbPath           string
+	crossFileSystems bool
+	searchRemoteFS   bool
 
-	words []string // the arguments except init and the shell's name; the generated shell code runs omg-probe with these arguments
+	forwardedArgs []string // the arguments except init and the shell's name; the generated shell code runs omg-probe with these arguments
 }
 
 // isTemplate reports whether the format is a template, which may contain any runtime.
@@ -47,15 +47,17 @@ func (o *options) isTemplate() bool { return strings.Contains(o.format, "{{") }
 
 // wantsRuntimes reports whether the report needs runtimes.
 func (o *options) wantsRuntimes() bool {
-	return !o.status || o.everything || o.all || len(o.runtimes) > 0 || o.isTemplate()
+	return !o.wantsStatus || o.hasAllWord || o.includeUndeclared || len(o.runtimes) > 0 || o.isTemplate()
 }
 
 // onlyDeclared reports whether the report omits the runtimes that neither the shell nor the project declares. It
 // includes them if --all is set, if a runtime is named, or if the format is a template.
-func (o *options) onlyDeclared() bool { return len(o.runtimes) == 0 && !o.all && !o.isTemplate() }
+func (o *options) onlyDeclared() bool {
+	return len(o.runtimes) == 0 && !o.includeUndeclared && !o.isTemplate()
+}
 
-// isBar reports whether the report is for a status bar, whose environment is not that of a shell.
-func (o *options) isBar() bool {
+// isStatusBar reports whether the report is for a status bar, whose environment is not that of a shell.
+func (o *options) isStatusBar() bool {
 	switch o.format {
 	case "tmux", "waybar", "polybar", "i3blocks":
 		return true
@@ -71,7 +73,7 @@ func parse(args []string) (*options, error) {
 	for i := 0; i < len(args); i++ {
 		word := args[i]
 		if !flags || len(word) < 2 || word[0] != '-' {
-			if err := o.word(word); err != nil {
+			if err := o.parseArgument(word); err != nil {
 				return nil, err
 			}
 			continue
@@ -84,61 +86,61 @@ func parse(args []string) (*options, error) {
 		if !strings.HasPrefix(word, "--") && len(word) > 2 { // -C/dir, -fjson
 			name, value, has = word[:2], word[2:], true
 		}
-		if flag := o.flag(name); flag != nil {
+		if flag := o.boolFlag(name); flag != nil {
 			if has {
-				return nil, usage("%s takes no value", name)
+				return nil, usageErrorf("%s takes no value", name)
 			}
 			*flag = true
 			if !o.help && !o.version {
-				o.words = append(o.words, word)
+				o.forwardedArgs = append(o.forwardedArgs, word)
 			}
 			continue
 		}
-		set := o.valued(name)
+		set := o.valueSetter(name)
 		if set == nil {
-			return nil, usage("%s is not a flag of omg-probe", quote(name))
+			return nil, usageErrorf("%s is not a flag of omg-probe", quote(name))
 		}
 		if !has {
 			if i++; i == len(args) {
-				return nil, usage("%s needs a value", name)
+				return nil, usageErrorf("%s needs a value", name)
 			}
 			value = args[i]
 		}
 		if err := set(value); err != nil {
 			return nil, err
 		}
-		o.words = append(o.words, name, value)
+		o.forwardedArgs = append(o.forwardedArgs, name, value)
 	}
-	return o, o.check()
+	return o, o.validate()
 }
 
-func (o *options) flag(name string) *bool {
+func (o *options) boolFlag(name string) *bool {
 	switch name {
 	case "-h", "--help":
 		return &o.help
 	case "-V", "--version":
 		return &o.version
 	case "-s", "--status":
-		return &o.status
+		return &o.wantsStatus
 	case "-w", "--why":
-		return &o.why
+		return &o.explain
 	case "-a", "--all":
-		return &o.all
+		return &o.includeUndeclared
 	case "--no-env":
 		return &o.noEnv
 	case "--cross-borders":
-		return &o.borders
+		return &o.crossFileSystems
 	case "--remote":
-		return &o.remote
+		return &o.searchRemoteFS
 	}
 	return nil
 }
 
-func (o *options) valued(name string) func(string) error {
+func (o *options) valueSetter(name string) func(string) error {
 	text := func(to *string) func(string) error {
 		return func(value string) error {
 			if value == "" {
-				return usage("%s must not be empty", name)
+				return usageErrorf("%s must not be empty", name)
 			}
 			*to = value
 			return nil
@@ -150,18 +152,18 @@ func (o *options) valued(name string) func(string) error {
 	case "-f", "--format":
 		return text(&o.format)
 	case "--top":
-		return text(&o.top)
+		return text(&o.topDir)
 	case "--socket":
 		return text(&o.socket)
 	case "--data-dir":
-		return text(&o.data)
+		return text(&o.dataDir)
 	case "--dbpath":
 		return text(&o.dbPath)
 	case "--deadline":
 		return func(value string) error {
 			d, err := time.ParseDuration(value)
 			if err != nil || d < 0 {
-				return usage("--deadline must be a time such as 10ms, or 0 for none, not %s", quote(value))
+				return usageErrorf("--deadline must be a time such as 10ms, or 0 for none, not %s", quote(value))
 			}
 			o.deadline = d
 			return nil
@@ -170,54 +172,54 @@ func (o *options) valued(name string) func(string) error {
 	return nil
 }
 
-// word handles an argument that is not a flag: the name of a runtime, the name of a number (ec, tc, oc, uc), all, or
+// parseArgument handles an argument that is not a flag: the name of a runtime, the name of a number (ec, tc, oc, uc), all, or
 // init and the shell's name.
-func (o *options) word(word string) error {
+func (o *options) parseArgument(word string) error {
 	switch {
-	case o.init && o.shell == "":
+	case o.isInit && o.shell == "":
 		o.shell = word
 		return nil
-	case word == "init" && !o.init && len(o.runtimes) == 0 && !o.everything && o.number == "":
-		o.init = true
+	case word == "init" && !o.isInit && len(o.runtimes) == 0 && !o.hasAllWord && o.numberName == "":
+		o.isInit = true
 		return nil
 	case word == "ec" || word == "tc" || word == "oc" || word == "uc":
-		if o.number != "" || len(o.runtimes) > 0 || o.everything {
-			return usage("%s cannot be combined with other arguments", word)
+		if o.numberName != "" || len(o.runtimes) > 0 || o.hasAllWord {
+			return usageErrorf("%s cannot be combined with other arguments", word)
 		}
-		o.number = word
+		o.numberName = word
 		return nil
 	case word == allWord:
-		o.everything = true
+		o.hasAllWord = true
 	default:
 		name, known := runtimes.Canonical(word)
 		if !known {
-			return usage("unknown runtime %s: use %s", quote(word), strings.Join(runtimes.Names(), ", "))
+			return usageErrorf("unknown runtime %s: use %s", quote(word), strings.Join(runtimes.Names(), ", "))
 		}
 		o.runtimes = append(o.runtimes, name)
 	}
-	if o.number != "" {
-		return usage("%s cannot be combined with other arguments", o.number)
+	if o.numberName != "" {
+		return usageErrorf("%s cannot be combined with other arguments", o.numberName)
 	}
-	o.words = append(o.words, word)
+	o.forwardedArgs = append(o.forwardedArgs, word)
 	return nil
 }
 
-func (o *options) check() error {
+func (o *options) validate() error {
 	switch {
 	case o.help || o.version:
 		return nil
-	case o.init && o.shell == "":
-		return usage("init needs a shell: bash, zsh or fish")
-	case o.why && o.format != "plain":
-		return usage("--why cannot be combined with --format")
-	case o.init && o.why:
-		return usage("init cannot be combined with --why")
-	case o.number != "" && (o.why || o.format != "plain"):
-		return usage("%s cannot be combined with --why or --format", o.number)
+	case o.isInit && o.shell == "":
+		return usageErrorf("init needs a shell: bash, zsh or fish")
+	case o.explain && o.format != "plain":
+		return usageErrorf("--why cannot be combined with --format")
+	case o.isInit && o.explain:
+		return usageErrorf("init cannot be combined with --why")
+	case o.numberName != "" && (o.explain || o.format != "plain"):
+		return usageErrorf("%s cannot be combined with --why or --format", o.numberName)
 	}
 	return nil
 }
 
-func usage(format string, args ...any) error {
+func usageErrorf(format string, args ...any) error {
 	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf(format, args...), Hint: "omg-probe --help lists all arguments"}
 }

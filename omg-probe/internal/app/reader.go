@@ -22,21 +22,21 @@ import (
 
 // reader reads the files for one report.
 type reader struct {
-	o     *options
-	env   runtimes.Env
-	paths paths.Env
+	o           *options
+	runtimesEnv runtimes.Env
+	pathsEnv    paths.Env
 
-	file  string // the status file
-	stale error  // why the numbers in the status file are not shown
+	statusPath string // the status file
+	statusErr  error  // why the numbers in the status file are not shown
 }
 
-func (o *options) prepare() (*reader, error) {
-	r := &reader{o: o, paths: paths.Process()}
+func (o *options) newReader() (*reader, error) {
+	r := &reader{o: o, pathsEnv: paths.ProcessEnv()}
 	dir, real := o.dir, ""
 	if dir == "" || !filepath.IsAbs(dir) {
 		wd, err := os.Getwd()
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, exit.With(exit.Failed, fmt.Errorf("cannot determine the working directory: %w", err))
+			return nil, exit.WithCode(exit.Failed, fmt.Errorf("cannot determine the working directory: %w", err))
 		}
 		if err != nil {
 			wd = "/" // the directory was removed; a prompt must not fail
@@ -48,20 +48,20 @@ func (o *options) prepare() (*reader, error) {
 	}
 	if o.dir != "" {
 		if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-			return nil, usage("-C %s: not a directory", quote(o.dir))
+			return nil, usageErrorf("-C %s: not a directory", quote(o.dir))
 		}
 	}
-	top := o.top
+	top := o.topDir
 	if top != "" {
 		abs, err := filepath.Abs(top)
 		if err != nil {
-			return nil, exit.With(exit.Failed, err)
+			return nil, exit.WithCode(exit.Failed, err)
 		}
 		top = abs
 	}
-	r.env = runtimes.Env{
-		Getenv: os.Getenv, Home: os.Getenv("HOME"), Dir: dir, Real: real, Data: r.paths.DataDir(o.data), DBPath: o.dbPath,
-		Top: top, CrossBorders: o.borders, CrossRemote: o.remote, Bar: o.isBar(),
+	r.runtimesEnv = runtimes.Env{
+		Getenv: os.Getenv, Home: os.Getenv("HOME"), Dir: dir, RealDir: real, Data: r.pathsEnv.DataDir(o.dataDir), DBPath: o.dbPath,
+		Top: top, CrossBorders: o.crossFileSystems, CrossRemote: o.searchRemoteFS, OutsideShell: o.isStatusBar(),
 	}
 	return r, nil
 }
@@ -71,28 +71,28 @@ func (o *options) prepare() (*reader, error) {
 // from pacman's database later.
 func (r *reader) readStatus() render.LoadedStatus {
 	var first render.LoadedStatus
-	for i, socket := range r.paths.Sockets(r.o.socket) {
-		file := r.paths.Status(socket)
+	for i, socket := range r.pathsEnv.Sockets(r.o.socket) {
+		file := r.pathsEnv.StatusFile(socket)
 		s, err := statusfile.Read(file)
 		there := err == nil
 		if err == nil {
-			err = s.Fresh(time.Now(), statusfile.CurrentBoot())
+			err = s.CheckFresh(time.Now(), statusfile.CurrentBoot())
 		}
 		if err == nil {
-			r.file, r.stale = file, nil
-			// An empty list may also mean that the daemon does not know the versions. Then r.env.System stays nil, and the
+			r.statusPath, r.statusErr = file, nil
+			// An empty list may also mean that the daemon does not know the versions. Then r.runtimesEnv.System stays nil, and the
 			// versions are read from pacman's database.
-			if len(s.System) > 0 {
-				r.env.System = make(map[string]string, len(s.System))
+			if len(s.RuntimeVersions) > 0 {
+				r.runtimesEnv.SystemVersions = make(map[string]string, len(s.RuntimeVersions))
 			}
-			for _, v := range s.System {
-				r.env.System[v.Runtime] = v.Version
+			for _, v := range s.RuntimeVersions {
+				r.runtimesEnv.SystemVersions[v.Runtime] = v.Version
 			}
-			return render.LoadedStatus{Status: s, Fresh: true, There: true}
+			return render.LoadedStatus{Status: s, Fresh: true, WasRead: true}
 		}
-		if i == 0 || there && !first.There {
-			r.file, r.stale = file, err
-			first = render.LoadedStatus{Status: statusfile.Status{At: s.At, Interval: s.Interval}, There: there}
+		if i == 0 || there && !first.WasRead {
+			r.statusPath, r.statusErr = file, err
+			first = render.LoadedStatus{Status: statusfile.Status{RefreshedAt: s.RefreshedAt, Interval: s.Interval}, WasRead: there}
 		}
 	}
 	return first
@@ -102,7 +102,7 @@ func (r *reader) readStatus() render.LoadedStatus {
 // function onDeadline once, with the incomplete report. This function must end the process, because the goroutine that
 // reads may be stuck in a system call.
 func (r *reader) readUntil(deadline time.Duration, onDeadline func(render.Report)) render.Report {
-	a := render.Report{WantsStatus: r.o.status}
+	a := render.Report{WantsStatus: r.o.wantsStatus}
 	var mu sync.Mutex // guards a
 	if deadline > 0 {
 		timer := time.AfterFunc(deadline, func() {
@@ -121,9 +121,9 @@ func (r *reader) readUntil(deadline time.Duration, onDeadline func(render.Report
 	return a
 }
 
-func (r *reader) names() []string {
+func (r *reader) wantedRuntimes() []string {
 	switch {
-	case r.o.number != "" || !r.o.wantsRuntimes():
+	case r.o.numberName != "" || !r.o.wantsRuntimes():
 		return nil
 	case len(r.o.runtimes) == 0:
 		return runtimes.Names()
@@ -134,16 +134,16 @@ func (r *reader) names() []string {
 // readAll reads all data of the report. It changes the report only through the parameter update: after each part that
 // it has read, it calls update with a function that stores this part in a report.
 func (r *reader) readAll(update func(func(*render.Report))) {
-	names := r.names()
+	names := r.wantedRuntimes()
 	status := r.readStatus()
 	update(func(a *render.Report) { a.Status = status })
 	if len(names) == 0 {
 		return
 	}
 	update(func(a *render.Report) { a.Runtimes = make([]runtimes.Active, 0, len(names)) })
-	p := runtimes.New(r.env, names...)
+	p := runtimes.New(r.runtimesEnv, names...)
 	for _, name := range names {
-		if r.o.onlyDeclared() && !p.DeclaredHere(name) {
+		if r.o.onlyDeclared() && !p.IsDeclaredHere(name) {
 			continue
 		}
 		if active := p.Active(name); active.Version != "" {
@@ -152,8 +152,8 @@ func (r *reader) readAll(update func(func(*render.Report))) {
 	}
 }
 
-// number returns the number that omg-probe prints for one of the arguments ec, tc, oc and uc.
-func number(name string, s render.LoadedStatus) statusfile.Number {
+// statusNumber returns the number that omg-probe prints for one of the arguments ec, tc, oc and uc.
+func statusNumber(name string, s render.LoadedStatus) statusfile.Number {
 	switch name {
 	case "ec":
 		return s.Explicit
@@ -165,32 +165,32 @@ func number(name string, s render.LoadedStatus) statusfile.Number {
 	return s.Updates
 }
 
-// why returns an explanation for people: which declarations decided, what is installed and what was skipped. Text
+// explanation returns an explanation for people: which declarations decided, what is installed and what was skipped. Text
 // with unsafe characters, which is only shown here, is quoted.
-func (r *reader) why() string {
+func (r *reader) explanation() string {
 	var b strings.Builder
 	status := r.readStatus()
-	if names := r.names(); len(names) > 0 {
-		p := runtimes.New(r.env, names...)
+	if names := r.wantedRuntimes(); len(names) > 0 {
+		p := runtimes.New(r.runtimesEnv, names...)
 		for _, name := range names {
-			whyRuntime(&b, p, name)
+			explainRuntime(&b, p, name)
 		}
 		for _, n := range p.Notes() {
 			fmt.Fprintf(&b, "skipped %s: %s\n", quotePath(n.Path), termtext.Clean(n.Text))
 		}
 	}
 	switch {
-	case r.stale != nil && status.There:
-		fmt.Fprintf(&b, "status %s: not shown: %s\n", quotePath(r.file), termtext.Clean(r.stale.Error()))
-	case r.stale != nil:
-		fmt.Fprintf(&b, "status: none: %s\n", termtext.Clean(r.stale.Error()))
+	case r.statusErr != nil && status.WasRead:
+		fmt.Fprintf(&b, "status %s: not shown: %s\n", quotePath(r.statusPath), termtext.Clean(r.statusErr.Error()))
+	case r.statusErr != nil:
+		fmt.Fprintf(&b, "status: none: %s\n", termtext.Clean(r.statusErr.Error()))
 	default:
-		fmt.Fprintf(&b, "status %s: refreshed %s\n%s", quotePath(r.file), status.At.UTC().Format(time.RFC3339), render.Numbers(status))
+		fmt.Fprintf(&b, "status %s: refreshed %s\n%s", quotePath(r.statusPath), status.RefreshedAt.UTC().Format(time.RFC3339), render.FormatNumbers(status))
 	}
 	return b.String()
 }
 
-func whyRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
+func explainRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
 	a := p.Active(name)
 	switch {
 	case a.Version == "":

@@ -15,40 +15,40 @@ import (
 // schema is increased when a field changes its meaning or is removed.
 const schema = 1
 
-// fields returns the fields of the JSON output.
-func fields(a Report) map[string]any {
+// jsonFields returns the fields of the JSON output.
+func jsonFields(a Report) map[string]any {
 	f := map[string]any{"schema": schema, "complete": a.Complete}
 	versions := []any{}
 	for _, r := range a.Runtimes {
 		v := map[string]any{
-			"name": r.Runtime, "version": runtimes.Shown(r.Version), "manager": r.Manager, "missing": r.Missing,
+			"name": r.Runtime, "version": runtimes.Sanitize(r.Version), "manager": r.Manager, "missing": r.Missing,
 			"scope": "system", "kind": "", "source": "", "declared": nil, "active": nil, "differs": r.Differs,
 		}
 		if !r.Missing && runtimes.Showable(r.Version) {
 			v["active"] = r.Version
 		}
 		if d := r.Declared; d != nil {
-			v["declared"] = runtimes.Shown(d.Want)
+			v["declared"] = runtimes.Sanitize(d.Want)
 			v["scope"], v["kind"], v["source"] = d.Scope.String(), d.Kind.String(), shownSource(d.Source)
 		}
 		versions = append(versions, v)
 	}
 	f["runtimes"] = versions
 	if a.WantsStatus {
-		f["status"] = numbers(a.Status)
+		f["status"] = jsonNumbers(a.Status)
 	}
 	return f
 }
 
-func numbers(s LoadedStatus) map[string]any {
+func jsonNumbers(s LoadedStatus) map[string]any {
 	f := map[string]any{
 		"fresh": s.Fresh, "at": nil, "updates_as_of": nil,
-		"installed": value(s.Installed), "explicit": value(s.Explicit), "orphans": value(s.Orphans),
-		"updates": value(s.Updates), "aur_updates": value(s.AURUpdates), "vulnerabilities": value(s.Vulnerabilities),
-		"partial": partial(s), "degraded": s.Degraded.Names(),
+		"installed": jsonNumber(s.Installed), "explicit": jsonNumber(s.Explicit), "orphans": jsonNumber(s.Orphans),
+		"updates": jsonNumber(s.Updates), "aur_updates": jsonNumber(s.AURUpdates), "vulnerabilities": jsonNumber(s.Vulnerabilities),
+		"partial": partialNumbers(s), "degraded": s.Degraded.Names(),
 	}
-	if s.There {
-		f["at"] = s.At.UTC().Format(time.RFC3339)
+	if s.WasRead {
+		f["at"] = s.RefreshedAt.UTC().Format(time.RFC3339)
 	}
 	if !s.UpdatesAsOf.IsZero() {
 		f["updates_as_of"] = s.UpdatesAsOf.UTC().Format(time.RFC3339)
@@ -56,8 +56,8 @@ func numbers(s LoadedStatus) map[string]any {
 	return f
 }
 
-// partial returns the JSON names of the numbers that may be wrong because a source could not be read.
-func partial(s LoadedStatus) []string {
+// partialNumbers returns the JSON names of the numbers that may be wrong because a source could not be read.
+func partialNumbers(s LoadedStatus) []string {
 	names := []string{}
 	for _, c := range []namedNumber{
 		{"installed", s.Installed},
@@ -74,8 +74,8 @@ func partial(s LoadedStatus) []string {
 	return names
 }
 
-// value returns a number for JSON; nil, which becomes null, if the number is unknown.
-func value(n statusfile.Number) any {
+// jsonNumber returns a number for JSON; nil, which becomes null, if the number is unknown.
+func jsonNumber(n statusfile.Number) any {
 	if n.Known {
 		return n.N
 	}
@@ -87,22 +87,22 @@ func value(n statusfile.Number) any {
 func shownSource(source string) string {
 	name := path.Base(source)
 	if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "$") {
-		return name[:1] + runtimes.Shown(name[1:])
+		return name[:1] + runtimes.Sanitize(name[1:])
 	}
-	return runtimes.Shown(name)
+	return runtimes.Sanitize(name)
 }
 
 func asJSON(a Report) (string, error) {
-	b, err := json.Marshal(fields(a))
+	b, err := json.Marshal(jsonFields(a))
 	if err != nil {
 		return "", err
 	}
-	return string(termtext.AppendJSON(nil, b)) + "\n", nil
+	return string(termtext.AppendSafeJSON(nil, b)) + "\n", nil
 }
 
 // waybar prints JSON whose text and tooltip are Pango markup.
 func waybar(a Report) (string, error) {
-	text := brief(a)
+	text := briefText(a)
 	if text == "" {
 		return "{\"text\":\"\"}\n", nil // waybar reports an empty line as an error
 	}
@@ -118,26 +118,26 @@ func waybar(a Report) (string, error) {
 		case !s.Fresh:
 			classes = append(classes, "stale")
 		default:
-			for _, c := range pending(s) {
+			for _, c := range pendingNumbers(s) {
 				if c.n.Known && c.n.N > 0 {
 					classes = append(classes, c.name)
 				}
 			}
-			if slices.ContainsFunc(pending(s), func(c namedNumber) bool { return c.n.Partial }) {
+			if slices.ContainsFunc(pendingNumbers(s), func(c namedNumber) bool { return c.n.Partial }) {
 				classes = append(classes, "partial")
 			}
 		}
 	}
 	var tip []string
 	for _, r := range a.Runtimes {
-		one := label(r)
+		one := runtimeLabel(r)
 		if d := r.Declared; d != nil {
 			one += " (" + shownSource(d.Source) + ")"
 		}
 		tip = append(tip, one)
 	}
 	if a.WantsStatus {
-		for _, c := range pending(a.Status) {
+		for _, c := range pendingNumbers(a.Status) {
 			tip = append(tip, c.name+" "+c.n.String())
 		}
 	}
@@ -149,5 +149,5 @@ func waybar(a Report) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return string(termtext.AppendJSON(nil, b)) + "\n", nil
+	return string(termtext.AppendSafeJSON(nil, b)) + "\n", nil
 }

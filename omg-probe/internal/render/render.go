@@ -12,8 +12,8 @@ import (
 // LoadedStatus is the content of the status file. The numbers are unknown unless Fresh is set.
 type LoadedStatus struct {
 	statusfile.Status
-	Fresh bool
-	There bool // the status file could be read
+	Fresh   bool
+	WasRead bool // the status file could be read
 }
 
 // Report contains what was found by the deadline.
@@ -27,17 +27,17 @@ type Report struct {
 // Format returns a report as text; "" if there is nothing to show.
 type Format func(Report) (string, error)
 
-// Parse returns the format that the flag --format selects: a format's name, such as json, or a template.
-func Parse(name string) (Format, error) {
+// ParseFormat returns the format that the flag --format selects: a format's name, such as json, or a template.
+func ParseFormat(name string) (Format, error) {
 	switch name {
 	case "plain":
-		return oneLine(plainText, unchanged), nil
+		return oneLineFormat(plainText, noEscape), nil
 	case "starship":
-		return oneLine(brief, unchanged), nil
+		return oneLineFormat(briefText, noEscape), nil
 	case "tmux":
-		return oneLine(brief, escapeTmux), nil
+		return oneLineFormat(briefText, escapeTmux), nil
 	case "polybar":
-		return oneLine(brief, escapePolybar), nil
+		return oneLineFormat(briefText, escapePolybar), nil
 	case "i3blocks":
 		return i3blocks, nil
 	case "waybar":
@@ -48,7 +48,7 @@ func Parse(name string) (Format, error) {
 	return parseTemplate(name)
 }
 
-func oneLine(text func(Report) string, escape func(string) string) Format {
+func oneLineFormat(text func(Report) string, escape func(string) string) Format {
 	return func(a Report) (string, error) {
 		if s := text(a); s != "" {
 			return escape(s) + "\n", nil
@@ -57,24 +57,24 @@ func oneLine(text func(Report) string, escape func(string) string) Format {
 	}
 }
 
-func unchanged(s string) string { return s }
+func noEscape(s string) string { return s }
 
 // missingMark follows a version that is declared but not installed.
 const missingMark = "*"
 
-// label returns the name and the version of a runtime, with missingMark if the version is not installed.
-func label(a runtimes.Active) string {
-	s := a.Runtime + " " + runtimes.Shown(a.Version)
+// runtimeLabel returns the name and the version of a runtime, with missingMark if the version is not installed.
+func runtimeLabel(a runtimes.Active) string {
+	s := a.Runtime + " " + runtimes.Sanitize(a.Version)
 	if a.Missing {
 		s += missingMark
 	}
 	return s
 }
 
-func labels(a Report) []string {
+func runtimeLabels(a Report) []string {
 	var all []string
 	for _, r := range a.Runtimes {
-		all = append(all, label(r))
+		all = append(all, runtimeLabel(r))
 	}
 	return all
 }
@@ -84,17 +84,17 @@ type namedNumber struct {
 	n    statusfile.Number
 }
 
-// pending returns the numbers of things that the user may want to act on, such as updates and orphans.
-func pending(s LoadedStatus) []namedNumber {
+// pendingNumbers returns the numbers of things that the user may want to act on, such as updates and orphans.
+func pendingNumbers(s LoadedStatus) []namedNumber {
 	return []namedNumber{
 		{"updates", s.Updates}, {"aur", s.AURUpdates}, {"vulnerabilities", s.Vulnerabilities}, {"orphans", s.Orphans},
 	}
 }
 
-// Numbers returns all numbers of a status, one per line.
-func Numbers(s LoadedStatus) string {
+// FormatNumbers returns all numbers of a status, one per line.
+func FormatNumbers(s LoadedStatus) string {
 	var b strings.Builder
-	for _, c := range append(pending(s), namedNumber{"explicit", s.Explicit}, namedNumber{"installed", s.Installed}) {
+	for _, c := range append(pendingNumbers(s), namedNumber{"explicit", s.Explicit}, namedNumber{"installed", s.Installed}) {
 		b.WriteString("  " + c.name + " " + c.n.String() + "\n")
 	}
 	if degraded := s.Degraded.Names(); len(degraded) > 0 {
@@ -105,23 +105,23 @@ func Numbers(s LoadedStatus) string {
 
 // plainText prints every requested version and number.
 func plainText(a Report) string {
-	all := labels(a)
-	if a.WantsStatus && (a.Complete || a.Status.There) {
-		for _, c := range pending(a.Status) {
+	all := runtimeLabels(a)
+	if a.WantsStatus && (a.Complete || a.Status.WasRead) {
+		for _, c := range pendingNumbers(a.Status) {
 			all = append(all, c.name+" "+c.n.String())
 		}
 	}
 	return strings.Join(all, " ")
 }
 
-// brief returns the versions and numbers in one line, without the numbers that are certainly 0. If all numbers are
+// briefText returns the versions and numbers in one line, without the numbers that are certainly 0. If all numbers are
 // unknown, the line has only one question mark.
-func brief(a Report) string {
-	all := labels(a)
-	if !a.WantsStatus || !a.Complete && !a.Status.There {
+func briefText(a Report) string {
+	all := runtimeLabels(a)
+	if !a.WantsStatus || !a.Complete && !a.Status.WasRead {
 		return strings.Join(all, " ")
 	}
-	numbers := pending(a.Status)
+	numbers := pendingNumbers(a.Status)
 	unknown := 0
 	var some []string
 	for _, c := range numbers {
@@ -152,9 +152,9 @@ func escapePango(s string) string {
 
 // i3blocks prints a full text and a short text. Both are correct with and without markup=pango.
 func i3blocks(a Report) (string, error) {
-	full, short := brief(a), ""
+	full, short := briefText(a), ""
 	if len(a.Runtimes) > 0 {
-		short = label(a.Runtimes[0])
+		short = runtimeLabel(a.Runtimes[0])
 	} else {
 		short, _, _ = strings.Cut(full, " ")
 		if rest := strings.Fields(full); len(rest) > 1 {

@@ -13,17 +13,17 @@ import (
 )
 
 func loaded(updates, aur, vulnerabilities, orphans int) LoadedStatus {
-	return LoadedStatus{Fresh: true, There: true, Status: statusfile.Status{
-		Updates: statusfile.Count(updates), AURUpdates: statusfile.Count(aur),
-		Vulnerabilities: statusfile.Count(vulnerabilities), Orphans: statusfile.Count(orphans),
-		Installed: statusfile.Count(1200), Explicit: statusfile.Count(300), At: time.Unix(1_700_000_000, 0),
+	return LoadedStatus{Fresh: true, WasRead: true, Status: statusfile.Status{
+		Updates: statusfile.NewNumber(updates), AURUpdates: statusfile.NewNumber(aur),
+		Vulnerabilities: statusfile.NewNumber(vulnerabilities), Orphans: statusfile.NewNumber(orphans),
+		Installed: statusfile.NewNumber(1200), Explicit: statusfile.NewNumber(300), RefreshedAt: time.Unix(1_700_000_000, 0),
 	}}
 }
 
 var (
 	node = runtimes.Active{
 		Runtime: runtimes.Node, Version: "20.1.0", Manager: "nvm", Missing: true,
-		Declared: &runtimes.Declaration{Kind: runtimes.Pin, Scope: runtimes.Directory, Source: "/home/$(id)/.nvmrc"},
+		Declared: &runtimes.Declaration{Kind: runtimes.KindPin, Scope: runtimes.ScopeDirectory, Source: "/home/$(id)/.nvmrc"},
 	}
 	golang = runtimes.Active{Runtime: runtimes.Go, Version: "1.26.0", Manager: "system"}
 )
@@ -31,7 +31,7 @@ var (
 func TestFormats(t *testing.T) {
 	versions := Report{Runtimes: []runtimes.Active{node, golang}, Complete: true}
 	both := Report{Runtimes: []runtimes.Active{golang}, WantsStatus: true, Status: loaded(5, 0, 2, 0), Complete: true}
-	stale := Report{WantsStatus: true, Status: LoadedStatus{There: true}, Complete: true}
+	stale := Report{WantsStatus: true, Status: LoadedStatus{WasRead: true}, Complete: true}
 	partly := loaded(0, 0, 0, 0)
 	partly.Vulnerabilities = statusfile.Number{}
 	unsure := Report{WantsStatus: true, Status: partly, Complete: true}
@@ -86,7 +86,7 @@ func TestFormats(t *testing.T) {
 		{"template of stale numbers", "{{.updates}}", "?\n", stale},
 	} {
 		t.Run(c.format+": "+c.name, func(t *testing.T) {
-			format, err := Parse(c.format)
+			format, err := ParseFormat(c.format)
 			require.NoError(t, err)
 			got, err := format(c.a)
 			require.NoError(t, err)
@@ -96,10 +96,10 @@ func TestFormats(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	format, err := Parse("json")
+	format, err := ParseFormat("json")
 	require.NoError(t, err)
 	s := loaded(5, 0, 2, 0)
-	s.AURUpdates, s.UpdatesAsOf, s.Degraded = statusfile.Number{}, time.Unix(1_700_000_000, 0), statusfile.PartWatch
+	s.AURUpdates, s.UpdatesAsOf, s.Degraded = statusfile.Number{}, time.Unix(1_700_000_000, 0), statusfile.DegradedWatch
 	text, err := format(Report{Runtimes: []runtimes.Active{node, golang}, WantsStatus: true, Status: s, Complete: true})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"schema":1,"complete":true,"runtimes":[
@@ -121,7 +121,7 @@ var hostile = []string{
 // TestFormats_HostileVersions checks that every format shows a question mark for text that is not a version.
 func TestFormats_HostileVersions(t *testing.T) {
 	for _, name := range []string{"plain", "json", "starship", "waybar", "polybar", "i3blocks", "tmux", "{{.node}}"} {
-		format, err := Parse(name)
+		format, err := ParseFormat(name)
 		require.NoError(t, err)
 		bad := node
 		want := ""
@@ -147,7 +147,7 @@ func TestFormats_Escapes(t *testing.T) {
 
 func TestParse_Wrong(t *testing.T) {
 	for _, bad := range []string{"", "xml", "{{.nod}}", "{{node}}", "{{.node", "{{range .x}}", "{{.node}}{{"} {
-		_, err := Parse(bad)
+		_, err := ParseFormat(bad)
 		require.Error(t, err, "%q", bad)
 	}
 }
@@ -196,7 +196,7 @@ func TestJSON_Partial(t *testing.T) {
 		c.n.Partial = false
 	}
 	require.Equal(t, []any{}, status(s)["partial"])
-	require.Equal(t, []any{}, status(LoadedStatus{There: true})["partial"], "an unknown number is not a partial one")
+	require.Equal(t, []any{}, status(LoadedStatus{WasRead: true})["partial"], "an unknown number is not a partial one")
 }
 
 // TestWaybar_Classes checks the CSS classes for stale numbers, for partial numbers, and for updates, orphans and other
@@ -224,7 +224,7 @@ func TestWaybar_Classes(t *testing.T) {
 func TestNumbers(t *testing.T) {
 	s := loaded(2, 0, 1, 3)
 	s.Updates.Partial, s.Explicit = true, statusfile.Number{}
-	require.Equal(t, "  updates 2?\n  aur 0\n  vulnerabilities 1\n  orphans 3\n  explicit ?\n  installed 1200\n", Numbers(s))
+	require.Equal(t, "  updates 2?\n  aur 0\n  vulnerabilities 1\n  orphans 3\n  explicit ?\n  installed 1200\n", FormatNumbers(s))
 }
 
 func TestJSON_OneLine(t *testing.T) {

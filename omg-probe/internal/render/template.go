@@ -17,7 +17,7 @@ func parseTemplate(text string) (Format, error) {
 			"or a template such as {{.node}}", text)
 	}
 	names := runtimes.Names()
-	for _, c := range pending(LoadedStatus{}) {
+	for _, c := range pendingNumbers(LoadedStatus{}) {
 		names = append(names, c.name)
 	}
 	var texts, fields []string // fields[i] follows texts[i]
@@ -40,25 +40,25 @@ func parseTemplate(text string) (Format, error) {
 		for i, before := range texts {
 			b.WriteString(before)
 			if i < len(fields) {
-				b.WriteString(field(a, fields[i]))
+				b.WriteString(templateFieldText(a, fields[i]))
 			}
 		}
 		return b.String() + "\n", nil
 	}, nil
 }
 
-// field returns the text that replaces a template's field such as {{.node}} or {{.updates}}: the version of the
+// templateFieldText returns the text that replaces a template's field such as {{.node}} or {{.updates}}: the version of the
 // runtime, or the number. It returns "" for a runtime that is not in the report.
-func field(a Report, name string) string {
+func templateFieldText(a Report, name string) string {
 	for _, r := range a.Runtimes {
 		if r.Runtime == name {
 			if r.Missing {
-				return runtimes.Shown(r.Version) + missingMark
+				return runtimes.Sanitize(r.Version) + missingMark
 			}
-			return runtimes.Shown(r.Version)
+			return runtimes.Sanitize(r.Version)
 		}
 	}
-	for _, c := range pending(a.Status) {
+	for _, c := range pendingNumbers(a.Status) {
 		if c.name == name {
 			return c.n.String()
 		}

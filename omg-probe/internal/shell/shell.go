@@ -12,24 +12,24 @@ import (
 
 var (
 	//go:embed omg-probe.bash
-	bash string
+	bashCode string
 	//go:embed omg-probe.zsh
-	zsh string
+	zshCode string
 	//go:embed omg-probe.fish
-	fish string
+	fishCode string
 )
 
-// Code returns the code for a shell: bash, zsh or fish. Before a prompt, the code runs commandLine again if the content
+// PromptCode returns the code for a shell: bash, zsh or fish. Before a prompt, the code runs commandLine again if the content
 // of one of the statusFiles has changed.
-func Code(shell string, commandLine, statusFiles []string) (string, error) {
+func PromptCode(shell string, commandLine, statusFiles []string) (string, error) {
 	code, quote := "", quotePosix
 	switch shell {
 	case "bash":
-		code = bash
+		code = bashCode
 	case "zsh":
-		code = zsh
+		code = zshCode
 	case "fish":
-		code, quote = fish, quoteFish
+		code, quote = fishCode, quoteFish
 	default:
 		return "", fmt.Errorf("unsupported shell %q: use bash, zsh or fish", shell)
 	}

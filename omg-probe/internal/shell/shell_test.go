@@ -34,6 +34,6 @@ func TestCode_Quoting(t *testing.T) {
 }
 
 func TestCode_UnknownShell(t *testing.T) {
-	_, err := Code("tcsh", nil, nil)
+	_, err := PromptCode("tcsh", nil, nil)
 	require.ErrorContains(t, err, "bash, zsh or fish")
 }

@@ -20,21 +20,21 @@ import (
 
 // app holds the state of one command line.
 type app struct {
-	options backend.Options
-	indexes cli.StringSlice
-	strict  bool
+	options        backend.Options
+	indexes        cli.StringSlice
+	requireCertain bool
 
-	openBackend    backend.Open
+	openBackend    backend.OpenFunc
 	stdout, stderr io.Writer
 }
 
 // Run runs omg and returns its exit code. The parameter open is called to open the backend of the command.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open backend.Open) int {
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open backend.OpenFunc) int {
 	a := &app{openBackend: open, stdout: stdout, stderr: stderr}
-	a.options.Args = args
-	a.options.Note = a.printNote
+	a.options.CommandLine = args
+	a.options.PrintNote = a.printNote
 	flags := a.globalFlags()
-	pacman := pacmanOperation(flags, args)
+	pacman := rejectPacmanOperation(flags, args)
 	if pacman != nil {
 		args = args[:1]
 	}
@@ -52,15 +52,15 @@ which one is missing. With --strict a missing database is an error.
 else on a command line, such as -Rdd, and a note lists these names. Search and info
 with --quiet print REPO/-Rdd instead.
 
-` + exitCodes(exit.Network, exit.Finding, exit.Degraded),
+` + exitCodesHelp(exit.Network, exit.AdvisoryFound, exit.Degraded),
 		Flags:    flags,
-		Commands: a.commands(args),
+		Commands: a.neededCommands(args),
 		Action: func(c *cli.Context) error {
 			if pacman != nil {
 				return pacman
 			}
 			if c.Args().Present() {
-				return command.UnknownCommand(c.Args().First(), names())
+				return command.UnknownCommand(c.Args().First(), commandNames())
 			}
 			return cli.ShowAppHelp(c)
 		},
@@ -76,36 +76,36 @@ func (a *app) globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "pacman-config", Destination: &a.options.PacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 		&cli.StringFlag{Name: "data-dir", Destination: &a.options.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 		&cli.BoolFlag{Name: "no-daemon", Destination: &a.options.NoDaemon, Usage: "do not ask omgd"},
-		&cli.BoolFlag{Name: "strict", Destination: &a.strict, Usage: "print nothing and exit with 3 unless every source could be read"},
+		&cli.BoolFlag{Name: "strict", Destination: &a.requireCertain, Usage: "print nothing and exit with 3 unless every source could be read"},
 	}
 }
 
-// pacmanOperations maps operations of pacman to omg's commands.
-var pacmanOperations = map[string]string{
+// commandByPacmanOperation maps operations of pacman to omg's commands.
+var commandByPacmanOperation = map[string]string{
 	"-Ss": "search", "-Si": "info", "-Sii": "info", "-Q": "installed", "-Qs": "installed", "-Qi": "info -i",
 	"-Qe": "explicit", "-Qet": "explicit", "-Qm": "foreign", "-Qu": "outdated", "-Qdt": "orphans", "-Qtd": "orphans",
 	"-Ql": "files", "-Qo": "owns", "-Sy": "refresh",
 }
 
-// pacmanOperation returns an error with a hint at omg's command if args contain an operation of pacman, such as -Ss or
+// rejectPacmanOperation returns an error with a hint at omg's command if args contain an operation of pacman, such as -Ss or
 // -Ssq, before any command; otherwise nil. The slice flags holds the flags that may precede the operation.
-func pacmanOperation(flags []cli.Flag, args []string) error {
+func rejectPacmanOperation(flags []cli.Flag, args []string) error {
 	at := slices.IndexFunc(args, func(arg string) bool {
-		return pacmanOperations[arg] != "" || pacmanOperations[strings.TrimSuffix(arg, "q")] != ""
+		return commandByPacmanOperation[arg] != "" || commandByPacmanOperation[strings.TrimSuffix(arg, "q")] != ""
 	})
-	if at < 1 || !onlyFlags(flags, args[1:at]) {
+	if at < 1 || !hasOnlyFlags(flags, args[1:at]) {
 		return nil
 	}
-	ours := pacmanOperations[args[at]]
+	ours := commandByPacmanOperation[args[at]]
 	if ours == "" {
-		ours = pacmanOperations[strings.TrimSuffix(args[at], "q")]
+		ours = commandByPacmanOperation[strings.TrimSuffix(args[at], "q")]
 	}
 	line := slices.Concat([]string{"omg"}, args[1:at], []string{ours}, args[at+1:])
 	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("%s is an option of pacman", args[at]), Hint: strings.Join(line, " ")}
 }
 
-// onlyFlags reports whether args consist only of the given flags and their values. It returns false if a value is missing.
-func onlyFlags(flags []cli.Flag, args []string) bool {
+// hasOnlyFlags reports whether args consist only of the given flags and their values. It returns false if a value is missing.
+func hasOnlyFlags(flags []cli.Flag, args []string) bool {
 	for i := 0; i < len(args); i++ {
 		name, _, inline := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
 		at := slices.IndexFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
@@ -123,8 +123,8 @@ func onlyFlags(flags []cli.Flag, args []string) bool {
 	return true
 }
 
-// all lists the commands in the order of the help.
-var all = []struct {
+// allCommands lists the commands in the order of the help.
+var allCommands = []struct {
 	name  string
 	make  func(*app) *cli.Command
 	alias string // another name of the command, or empty
@@ -154,19 +154,19 @@ var all = []struct {
 	{name: "config", make: configCommand},
 }
 
-// commands returns the commands whose names or aliases are among the arguments. The command to run is one of them, and
+// neededCommands returns the commands whose names or aliases are among the arguments. The command to run is one of them, and
 // making all commands with their flags takes a tenth of the run time of omg. If no argument is a command, or the help
 // is requested, all commands are returned.
-func (a *app) commands(args []string) []*cli.Command {
+func (a *app) neededCommands(args []string) []*cli.Command {
 	var made []*cli.Command
-	for _, c := range all {
+	for _, c := range allCommands {
 		if slices.Contains(args, c.name) || c.alias != "" && slices.Contains(args, c.alias) {
 			made = append(made, c.make(a))
 		}
 	}
 	if made == nil || slices.Contains(args, "--help") || slices.Contains(args, "-h") {
 		made = made[:0]
-		for _, c := range all {
+		for _, c := range allCommands {
 			made = append(made, c.make(a))
 		}
 	}
@@ -179,52 +179,52 @@ func setExitCodes(commands []*cli.Command) {
 	for _, c := range commands {
 		setExitCodes(c.Subcommands)
 		action := c.Action
-		c.Action = func(ctx *cli.Context) error { return exitError(action(ctx)) }
+		c.Action = func(ctx *cli.Context) error { return withExitCode(action(ctx)) }
 	}
 }
 
-// exitError returns err with its exit code.
-func exitError(err error) error {
+// withExitCode returns err with its exit code.
+func withExitCode(err error) error {
 	coded, refused := new(exit.Error), new(wire.Error)
 	switch {
 	case errors.As(err, &coded):
 	case errors.As(err, &refused) && refused.Code == wire.CodeInvalid:
-		return exit.With(exit.Usage, errors.New(refused.Message)) // without the hint "see --help": the message is enough
+		return exit.WithCode(exit.Usage, errors.New(refused.Message)) // without the hint "see --help": the message is enough
 	case errors.As(err, &refused) && refused.Code == wire.CodeNetwork:
-		return exit.With(exit.Network, errors.New(refused.Message))
+		return exit.WithCode(exit.Network, errors.New(refused.Message))
 	}
-	return exit.With(exit.Failed, err)
+	return exit.WithCode(exit.Failed, err)
 }
 
-func names() []string {
-	list := make([]string, len(all))
-	for i, c := range all {
+func commandNames() []string {
+	list := make([]string, len(allCommands))
+	for i, c := range allCommands {
 		list[i] = c.name
 	}
 	return list
 }
 
-func exitCodes(more ...int) string {
-	return command.ExitCodes(append([]int{exit.OK, exit.NotFound, exit.Usage, exit.Failed}, more...)...)
+func exitCodesHelp(more ...int) string {
+	return command.ExitCodesHelp(append([]int{exit.OK, exit.NotFound, exit.Usage, exit.Failed}, more...)...)
 }
 
-// backend opens the backend for the options of this command line.
-func (a *app) backend() backend.Backend {
+// newBackend opens the backend for the options of this command line.
+func (a *app) newBackend() backend.Backend {
 	o := a.options
-	o.Index = a.indexes.Value()
+	o.IndexPaths = a.indexes.Value()
 	return a.openBackend(o)
 }
 
 // printNote prints a note on standard error.
-func (a *app) printNote(text string) { command.Note(a.stderr, "omg", text) }
+func (a *app) printNote(text string) { command.PrintNote(a.stderr, "omg", text) }
 
 // reportError prints an error that does not end the command.
-func (a *app) reportError(text string) { command.Report(a.stderr, "omg", text) }
+func (a *app) reportError(text string) { command.ReportError(a.stderr, "omg", text) }
 
 // noArguments returns an error if the command line has arguments.
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
-		return command.Usagef("%s takes no arguments, got %s", c.Command.Name, quoted(c.Args().Slice()))
+		return command.Usagef("%s takes no arguments, got %s", c.Command.Name, quoteWords(c.Args().Slice()))
 	}
 	return nil
 }

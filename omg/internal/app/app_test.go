@@ -54,7 +54,7 @@ func TestInstalled_Request(t *testing.T) {
 		"installed --foreign":        {Filter: wire.FilterForeign},
 		"explicit":                   {Filter: wire.FilterExplicit},
 		"orphans":                    {Filter: wire.FilterOrphans},
-		"orphans --required -q":      {Filter: wire.FilterRequired},
+		"orphans --required -q":      {Filter: wire.FilterOrphansOrOptional},
 		"foreign --format {{.name}}": {Filter: wire.FilterForeign, Details: true},
 		"info -i a b":                {Names: []string{"a", "b"}, Details: true},
 	} {
@@ -91,9 +91,9 @@ func TestNothingFound(t *testing.T) {
 
 func TestOutdated_All(t *testing.T) {
 	f := fake{outdated: &wire.OutdatedResult{
-		Updates:      []wire.Update{{Name: "git", Installed: "1", Version: "2", Ignored: true}},
-		Replacements: []wire.Replacement{{Name: "old", Installed: "1", By: "new", Version: "3", Repo: "core"}},
-		Newer:        []wire.Update{{Name: "vim", Installed: "9", Version: "8", Repo: "extra"}},
+		Updates:        []wire.Update{{Name: "git", Installed: "1", Version: "2", Ignored: true}},
+		Replacements:   []wire.Replacement{{Name: "old", Installed: "1", By: "new", Version: "3", Repo: "core"}},
+		InstalledNewer: []wire.Update{{Name: "vim", Installed: "9", Version: "8", Repo: "extra"}},
 	}}
 	_, out, _ := f.run(t, "outdated")
 	require.Equal(t, "git 1 -> 2 [ignored]\n", out)
@@ -106,9 +106,9 @@ func TestOutdated_All(t *testing.T) {
 // TestOutdated_AUR checks that --aur lists only packages that are not in a repository, and fails if the AUR is unknown.
 func TestOutdated_AUR(t *testing.T) {
 	foreign := []wire.ForeignPackage{
-		{Name: "yay", Installed: "1", Version: "2", State: wire.ForeignUpdate},
+		{Name: "yay", Installed: "1", AURVersion: "2", State: wire.ForeignUpdate},
 		{Name: "mine", Installed: "1", State: wire.ForeignGone},
-		{Name: "same", Installed: "1", Version: "1", State: wire.ForeignCurrent},
+		{Name: "same", Installed: "1", AURVersion: "1", State: wire.ForeignCurrent},
 	}
 	update := []wire.Update{{Name: "git", Installed: "1", Version: "2"}}
 	on := func(sources ...wire.Source) fake {
@@ -178,8 +178,8 @@ func TestStatus_History(t *testing.T) {
 func TestInfo_Installed(t *testing.T) {
 	f := fake{
 		info: &wire.InfoResult{
-			Packages: []wire.Package{{Repo: "core", Name: "bash", Version: "2-1", Installed: "1-1"}},
-			Missing:  []wire.Missing{{Name: "mine"}, {Name: "sh"}, {Name: "core/mine"}},
+			Packages: []wire.Package{{Repo: "core", Name: "bash", Version: "2-1", InstalledVersion: "1-1"}},
+			Missing:  []wire.MissingName{{Name: "mine"}, {Name: "sh"}, {Name: "core/mine"}},
 		},
 		// The local database returns bash for the name sh, because bash provides sh. But omg info accepts only exact names.
 		installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("mine"), pkg("bash")}},
@@ -205,7 +205,7 @@ func TestInfo_InstalledUnknown(t *testing.T) {
 		{errors.New("local/ cannot be read"), exit.Failed},
 		{wire.Errorf(wire.CodeNotReady, "the installed packages are unknown"), exit.Failed},
 	} {
-		f := fake{info: &wire.InfoResult{Missing: []wire.Missing{{Name: "mine"}}}, errs: map[string]error{"installed": c.err}}
+		f := fake{info: &wire.InfoResult{Missing: []wire.MissingName{{Name: "mine"}}}, errs: map[string]error{"installed": c.err}}
 		code, out, stderr := f.run(t, "info", "mine")
 		require.Equal(t, c.code, code, c.err)
 		require.Empty(t, out)
@@ -239,7 +239,7 @@ func TestPartsInTurn(t *testing.T) {
 }
 
 func TestFiles_Unreadable(t *testing.T) {
-	f := fake{files: &backend.FileLists{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}, {Name: "b", Why: "no file list of b"}}}}
+	f := fake{files: &backend.FileLists{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}, {Name: "b", UnknownReason: "no file list of b"}}}}
 	code, out, stderr := f.run(t, "files", "a", "b")
 	require.Equal(t, exit.Failed, code)
 	require.Equal(t, "a /a\n", out)
@@ -250,15 +250,15 @@ func TestFiles_Unreadable(t *testing.T) {
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "/a is owned by a 1\n", out)
 	require.Equal(t, "omg: error: no package owns /b\n", stderr)
-	f.owns.Unread = 2
+	f.owns.UnreadCount = 2
 	code, _, stderr = f.run(t, "owns", "/a", "/b")
 	require.Equal(t, exit.Failed, code)
 	require.Equal(t, "omg: error: cannot find the owner of /b: the file lists of 2 packages cannot be read\n", stderr)
 }
 
 func TestWhy(t *testing.T) {
-	f := fake{why: &backend.Chains{Name: "bash", Chains: []backend.Chain{
-		{Links: []backend.Link{{Name: "a", Depend: "sh"}, {Name: "bash"}}},
+	f := fake{why: &backend.WhyResult{Name: "bash", Chains: []backend.DependencyChain{
+		{Links: []backend.ChainLink{{Name: "a", Depend: "sh"}, {Name: "bash"}}},
 	}}}
 	_, out, _ := f.run(t, "why", "sh")
 	require.Equal(t, "a -> bash (sh)\n", out)
@@ -266,11 +266,11 @@ func TestWhy(t *testing.T) {
 	require.Equal(t, "a\n", out)
 	_, out, _ = f.run(t, "why", "-qr", "sh")
 	require.Equal(t, "bash\n", out)
-	f.why = &backend.Chains{Name: "bash"}
+	f.why = &backend.WhyResult{Name: "bash"}
 	code, _, stderr := f.run(t, "why", "sh")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "omg: error: no explicitly installed package needs bash\n", stderr)
-	f.why = &backend.Chains{}
+	f.why = &backend.WhyResult{}
 	code, _, stderr = f.run(t, "why", "sh")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "omg: error: package \"sh\" was not found\n", stderr)
@@ -290,7 +290,7 @@ func TestActions(t *testing.T) {
 	require.Equal(t, exit.Failed, code)
 	require.Equal(t, "refreshed, generation 8\n", out)
 	require.Contains(t, stderr, "some databases could not be read: no local database")
-	f = fake{clearCache: &wire.CacheClearResult{Cleared: 5}}
+	f = fake{clearCache: &wire.CacheClearResult{ClearedCount: 5}}
 	code, out, _ = f.run(t, "cache", "clear")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "cleared 5 cached replies\n", out)
@@ -394,12 +394,12 @@ func TestSearch_NothingFoundInARepository(t *testing.T) {
 func TestOptions(t *testing.T) {
 	f := fake{installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("a")}}}
 	_, _, _, after := f.runBackend(t, "--socket", "/s", "--index", "/i", "installed", "--index", "/j", "--dbpath=/d", "--pacman-config", "/p", "--data-dir", "/x", "--no-daemon")
-	after.options.Note, after.options.Args = nil, nil
+	after.options.PrintNote, after.options.CommandLine = nil, nil
 	require.Equal(t, backend.Options{
-		Socket: "/s", Index: []string{"/i", "/j"}, DBPath: "/d", PacmanConfig: "/p", DataDir: "/x", NoDaemon: true,
+		Socket: "/s", IndexPaths: []string{"/i", "/j"}, DBPath: "/d", PacmanConfig: "/p", DataDir: "/x", NoDaemon: true,
 	}, after.options)
 	f.security = &wire.SecurityResult{}
 	_, _, _, after = f.runBackend(t, "security", "--source", "/avg.json")
-	require.Equal(t, "/avg.json", after.options.Advisories)
-	require.Equal(t, []string{"omg", "security", "--source", "/avg.json"}, after.options.Args)
+	require.Equal(t, "/avg.json", after.options.AdvisoriesFile)
+	require.Equal(t, []string{"omg", "security", "--source", "/avg.json"}, after.options.CommandLine)
 }

@@ -28,7 +28,7 @@ func aurCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "aur",
 		Usage:       "show what happened in the AUR",
-		Description: exitCodes(),
+		Description: exitCodesHelp(),
 		Subcommands: []*cli.Command{aurLogCommand(a)},
 		Action:      showSubcommands,
 	}
@@ -62,12 +62,12 @@ Events are: maintainer-changed, orphaned, adopted, comaintainer-added,
 comaintainer-removed, deleted, recreated, first-seen, updated-after-dormancy,
 host-changed, young-dependency-added and flagged-out-of-date.
 
-` + exitCodes(),
+` + exitCodesHelp(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "list the events of all packages"},
 			&cli.StringFlag{Name: "since", Destination: &o.since, Usage: "only events after a `TIME`: a date such as 2026-09-20, or an age such as 12h, 7d or 4w"},
 		}, o.listFlags("{{.pkgbase}} {{.event}} {{.from}} {{.to}}")...),
-		Action: func(c *cli.Context) error { return a.aurLog(c, o) },
+		Action: func(c *cli.Context) error { return a.runAURLog(c, o) },
 	}
 }
 
@@ -79,23 +79,23 @@ type loggedEvent struct {
 	event journal.Event
 }
 
-// aurLog is the result of aur log.
-type aurLog struct {
-	Journal string `json:"journal"`
-	// Observed is the interval from the first to the last observation in the journal.
-	Observed journal.Interval `json:"observed"`
-	Events   []loggedEvent    `json:"events"`
+// aurLogResult is the result of aur log.
+type aurLogResult struct {
+	JournalPath string `json:"journal"`
+	// ObservedInterval is the interval from the first to the last observation in the journal.
+	ObservedInterval journal.Interval `json:"observed"`
+	Events           []loggedEvent    `json:"events"`
 
-	found   int // the number of events that were found, whether they were printed or are in Events
-	state   journal.State
-	refused bool // the last observation was refused
+	eventCount   int // the number of events that were found, whether they were printed or are in Events
+	journalState journal.State
+	lastRefused  bool // the last observation was refused
 }
 
-func (a *app) aurLog(c *cli.Context, o *aurLogOptions) error {
+func (a *app) runAURLog(c *cli.Context, o *aurLogOptions) error {
 	if o.all && c.Args().Present() {
 		return command.Usagef("--all excludes the names of packages")
 	}
-	since, err := sinceTime(o.since, time.Now())
+	since, err := parseSince(o.since, time.Now())
 	if err != nil {
 		return err
 	}
@@ -107,40 +107,40 @@ func (a *app) aurLog(c *cli.Context, o *aurLogOptions) error {
 	if err != nil {
 		return err
 	}
-	wanted, basis, err := a.wantedBases(c, o)
+	wanted, basis, err := a.wantedPackageBases(c, o)
 	if err != nil {
 		return err
 	}
-	log := &aurLog{Journal: path, Events: []loggedEvent{}}
-	err = log.read(since, wanted, func(e *loggedEvent) error {
+	log := &aurLogResult{JournalPath: path, Events: []loggedEvent{}}
+	err = log.readJournal(since, wanted, func(e *loggedEvent) error {
 		if out.json {
 			log.Events = append(log.Events, *e)
 			return nil
 		}
-		return out.element(e, out.packageName(e.Base), func(w *bufio.Writer) { out.style.Event(w, &e.event) })
+		return out.printElement(e, out.safePackageName(e.Base), func(w *bufio.Writer) { out.style.PrintEvent(w, &e.event) })
 	})
 	if err == nil && out.json {
-		err = out.document(log)
+		err = out.printDocument(log)
 	}
 	if err == nil {
-		err = out.endOn(basis)
+		err = out.finishWithBasis(basis)
 	}
 	if err != nil {
 		return err
 	}
-	a.noteLog(log)
+	a.noteJournalProblems(log)
 	switch {
-	case log.found > 0:
+	case log.eventCount > 0:
 		return nil
-	case basis.Partial || basis.Stale || log.state.Damaged > 0 || log.state.Lost:
-		return exit.Quiet(exit.Failed)
+	case basis.Partial || basis.Stale || log.journalState.DamagedEntries > 0 || log.journalState.RestLost:
+		return exit.QuietError(exit.Failed)
 	}
-	after := max(since, log.Observed.From)
-	return exit.With(exit.NotFound, fmt.Errorf("no events after %s", time.Unix(after, 0).Format(time.DateTime)))
+	after := max(since, log.ObservedInterval.From)
+	return exit.WithCode(exit.NotFound, fmt.Errorf("no events after %s", time.Unix(after, 0).Format(time.DateTime)))
 }
 
-// sinceTime returns the value of --since as a time in Unix seconds; 0 if it is empty.
-func sinceTime(value string, now time.Time) (int64, error) {
+// parseSince returns the value of --since as a time in Unix seconds; 0 if it is empty.
+func parseSince(value string, now time.Time) (int64, error) {
 	if value == "" {
 		return 0, nil
 	}
@@ -161,9 +161,9 @@ func sinceTime(value string, now time.Time) (int64, error) {
 // findJournal returns the path of the journal. It searches the directories of the indexes that the user named or, if the
 // user named none, the data directories. If it finds several journals, it returns the most recently written one.
 func (a *app) findJournal() (string, error) {
-	env := paths.Process()
+	env := paths.ProcessEnv()
 	var dirs []string
-	if named := env.UserIndexes(a.indexes.Value()); named != nil {
+	if named := env.ChosenIndexPaths(a.indexes.Value()); named != nil {
 		for _, path := range named {
 			if fi, err := os.Stat(path); err != nil || !fi.IsDir() {
 				path = filepath.Dir(path)
@@ -179,7 +179,7 @@ func (a *app) findJournal() (string, error) {
 	var written time.Time
 	var failed error
 	for _, dir := range dirs {
-		path := filepath.Join(dir, journal.Name)
+		path := filepath.Join(dir, journal.FileName)
 		fi, err := os.Stat(path)
 		switch {
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
@@ -200,9 +200,9 @@ func (a *app) findJournal() (string, error) {
 	}
 }
 
-// wantedBases returns the package bases whose events are wanted, or nil if the events of all package bases are wanted. It
+// wantedPackageBases returns the package bases whose events are wanted, or nil if the events of all package bases are wanted. It
 // also returns the basis of the result that names these package bases.
-func (a *app) wantedBases(c *cli.Context, o *aurLogOptions) (map[string]bool, *wire.Basis, error) {
+func (a *app) wantedPackageBases(c *cli.Context, o *aurLogOptions) (map[string]bool, *wire.Basis, error) {
 	basis := &wire.Basis{}
 	if o.all {
 		return nil, basis, nil
@@ -210,7 +210,7 @@ func (a *app) wantedBases(c *cli.Context, o *aurLogOptions) (map[string]bool, *w
 	wanted := map[string]bool{}
 	names := c.Args().Slice()
 	if len(names) == 0 {
-		all, err := a.backend().Installed(c.Context, &wire.InstalledRequest{Filter: wire.FilterForeign, Details: true})
+		all, err := a.newBackend().Installed(c.Context, &wire.InstalledRequest{Filter: wire.FilterForeign, Details: true})
 		if err != nil {
 			return nil, nil, err
 		}
@@ -222,19 +222,19 @@ func (a *app) wantedBases(c *cli.Context, o *aurLogOptions) (map[string]bool, *w
 	}
 	for i, name := range names {
 		names[i] = strings.TrimPrefix(name, wire.SourceAUR+"/")
-		if !wire.PossibleName(names[i]) {
+		if !wire.IsPossibleName(names[i]) {
 			return nil, nil, command.Usagef("%q is not the name of a package", name)
 		}
 		wanted[names[i]] = true
 	}
-	a.addBases(c.Context, names, wanted)
+	a.addPackageBases(c.Context, names, wanted)
 	return wanted, basis, nil
 }
 
-// addBases adds the package bases of the named packages to the map wanted. It finds packages that are installed or in the
+// addPackageBases adds the package bases of the named packages to the map wanted. It finds packages that are installed or in the
 // AUR. If the AUR's data cannot be read, a note lists the packages whose package bases are unknown.
-func (a *app) addBases(ctx context.Context, names []string, wanted map[string]bool) {
-	b := a.backend()
+func (a *app) addPackageBases(ctx context.Context, names []string, wanted map[string]bool) {
+	b := a.newBackend()
 	here, err := b.Installed(ctx, &wire.InstalledRequest{Names: names, Details: true})
 	if err == nil {
 		for i := range here.Packages {
@@ -259,18 +259,18 @@ func (a *app) addBases(ctx context.Context, names []string, wanted map[string]bo
 	}
 }
 
-// read reads the journal, and calls the function visit for each event of a wanted package base. It leaves out events that
+// readJournal reads the journal, and calls the function visit for each event of a wanted package base. It leaves out events that
 // happened before the time since. The event is only valid during the call.
-func (l *aurLog) read(since int64, wanted map[string]bool, visit func(*loggedEvent) error) (err error) {
+func (l *aurLogResult) readJournal(since int64, wanted map[string]bool, visit func(*loggedEvent) error) (err error) {
 	first := true
-	l.state, err = journal.Read(l.Journal, paths.Process().Trusts, func(e *journal.Entry) error {
-		if l.refused = e.Outcome == journal.Refused; l.refused {
+	l.journalState, err = journal.Read(l.JournalPath, paths.ProcessEnv().Trusts, func(e *journal.Entry) error {
+		if l.lastRefused = e.Outcome == journal.OutcomeRefused; l.lastRefused {
 			return nil
 		}
 		if first {
-			l.Observed.From, first = e.Between.From, false
+			l.ObservedInterval.From, first = e.Between.From, false
 		}
-		l.Observed.To = e.Between.To
+		l.ObservedInterval.To = e.Between.To
 		if e.Between.To < since {
 			return nil
 		}
@@ -278,7 +278,7 @@ func (l *aurLog) read(since int64, wanted map[string]bool, visit func(*loggedEve
 			if wanted != nil && !wanted[event.Base] {
 				continue
 			}
-			l.found++
+			l.eventCount++
 			if err := visit(&loggedEvent{event.JSON(), e.Source, event}); err != nil {
 				return err
 			}
@@ -288,20 +288,20 @@ func (l *aurLog) read(since int64, wanted map[string]bool, visit func(*loggedEve
 	return err
 }
 
-// oldJournal is an age of the journal's last observation. If the observation is older, a note says how old it is. omgd
+// maxJournalAge is an age of the journal's last observation. If the observation is older, a note says how old it is. omgd
 // normally observes the AUR once a day.
-const oldJournal = 48 * time.Hour
+const maxJournalAge = 48 * time.Hour
 
-// noteLog prints notes about a journal that is damaged or old, or whose last observation was refused.
-func (a *app) noteLog(log *aurLog) {
-	if problem := log.state.Problem(); problem != "" {
-		a.printNote(log.Journal + ": " + problem)
+// noteJournalProblems prints notes about a journal that is damaged or old, or whose last observation was refused.
+func (a *app) noteJournalProblems(log *aurLogResult) {
+	if problem := log.journalState.Problem(); problem != "" {
+		a.printNote(log.JournalPath + ": " + problem)
 	}
-	if log.refused {
+	if log.lastRefused {
 		a.printNote("the last dump of the AUR was not used: it was probably incomplete")
 	}
 	now := time.Now()
-	if log.Observed.To > 0 && now.Sub(time.Unix(log.Observed.To, 0)) > oldJournal {
-		a.printNote("the journal's last observation of the AUR was " + show.RelativeTime(log.Observed.To, now))
+	if log.ObservedInterval.To > 0 && now.Sub(time.Unix(log.ObservedInterval.To, 0)) > maxJournalAge {
+		a.printNote("the journal's last observation of the AUR was " + show.RelativeTime(log.ObservedInterval.To, now))
 	}
 }

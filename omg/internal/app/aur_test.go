@@ -27,27 +27,27 @@ const dayLength = 24 * 60 * 60
 // with events.
 func writeJournal(t *testing.T, data string, more ...*journal.Entry) (path string) {
 	t.Helper()
-	path = filepath.Join(paths.IndexDir(data), journal.Name)
+	path = filepath.Join(paths.IndexDir(data), journal.FileName)
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	w, err := journal.OpenWriter(path, func(*journal.Entry) error { return nil })
 	require.NoError(t, err)
 	observation := func(day int64, outcome journal.Outcome) journal.Observation {
 		to := monday + day*dayLength
 		from := to
-		if outcome == journal.Compared {
+		if outcome == journal.OutcomeCompared {
 			from -= dayLength
 		}
 		return journal.Observation{Outcome: outcome, Source: journal.SourceDump, Between: journal.Interval{From: from, To: to}}
 	}
 	for _, e := range append([]*journal.Entry{
-		{Observation: observation(0, journal.Baseline)},
-		{Observation: observation(1, journal.Compared), Events: []journal.Event{
-			{Base: "other", Kind: journal.MaintainerChanged, From: "alice", To: "bob\x1b[31m"},
-			{Base: "yay", Kind: journal.Orphaned, From: "carol"},
+		{Observation: observation(0, journal.OutcomeBaseline)},
+		{Observation: observation(1, journal.OutcomeCompared), Events: []journal.Event{
+			{Base: "other", Kind: journal.EventMaintainerChanged, From: "alice", To: "bob\x1b[31m"},
+			{Base: "yay", Kind: journal.EventOrphaned, From: "carol"},
 		}},
-		{Observation: observation(2, journal.Compared), Events: []journal.Event{
-			{Base: "base", Kind: journal.FlaggedOutOfDate, To: "2026-09-22T18:30:00Z"},
-			{Base: "yay", Kind: journal.Adopted, To: "dave"},
+		{Observation: observation(2, journal.OutcomeCompared), Events: []journal.Event{
+			{Base: "base", Kind: journal.EventFlaggedOutOfDate, To: "2026-09-22T18:30:00Z"},
+			{Base: "yay", Kind: journal.EventAdopted, To: "dave"},
 		}},
 	}, more...) {
 		require.NoError(t, w.Append(e))
@@ -82,7 +82,7 @@ func foreignPackages() *wire.InstalledResult {
 	}}
 }
 
-// notInstalled returns a backend that finds no package, neither among the installed packages nor in the AUR.
+// notInstalledError returns a backend that finds no package, neither among the installed packages nor in the AUR.
 func notInstalled() fake { return fake{installed: &wire.InstalledResult{}, info: &wire.InfoResult{}} }
 
 func TestAURLog(t *testing.T) {
@@ -206,7 +206,7 @@ func TestAURLog_Damaged(t *testing.T) {
 
 func TestAURLog_Refused(t *testing.T) {
 	refused := &journal.Entry{Observation: journal.Observation{
-		Outcome: journal.Refused, Source: journal.SourceDump, Between: journal.Interval{From: monday, To: monday + 9*dayLength},
+		Outcome: journal.OutcomeRefused, Source: journal.SourceDump, Between: journal.Interval{From: monday, To: monday + 9*dayLength},
 	}}
 	writeJournal(t, aurHome(t), refused)
 	code, stdout, stderr := fake{}.run(t, "aur", "log", "--all", "--since", "2026-09-23")
@@ -228,14 +228,14 @@ func TestAURLog_Which(t *testing.T) {
 		require.NoError(t, json.Unmarshal([]byte(stdout), &log))
 		return log.Journal
 	}
-	require.Equal(t, filepath.Join(home, "index", journal.Name), read())
+	require.Equal(t, filepath.Join(home, "index", journal.FileName), read())
 	require.Equal(t, there, read("--data-dir", named))
 	require.Equal(t, there, read("--index", filepath.Dir(there)))
 	require.Equal(t, there, read("--index", filepath.Join(filepath.Dir(there), "aur.omgidx")))
 	t.Setenv("OMG_INDEX", filepath.Dir(there))
 	require.Equal(t, there, read())
 
-	older := filepath.Join(home, "index", journal.Name)
+	older := filepath.Join(home, "index", journal.FileName)
 	require.NoError(t, os.Chtimes(older, time.Time{}, time.Unix(monday, 0)))
 	t.Setenv("OMG_INDEX", fmt.Sprintf("%s:%s", filepath.Dir(older), filepath.Dir(there)))
 	require.Equal(t, there, read(), "the most recently written journal")
@@ -251,7 +251,7 @@ func TestSinceTime(t *testing.T) {
 		"": 0, "12h": monday - 12*3600, "7d": monday - 7*dayLength, "4w": monday - 28*dayLength, "0d": monday,
 		"2026-09-20": monday - dayLength - 12*3600, "2026-09-20T12:00:00+02:00": monday - dayLength - 2*3600,
 	} {
-		got, err := sinceTime(value, now)
+		got, err := parseSince(value, now)
 		require.NoError(t, err, value)
 		require.Equal(t, want, got, value)
 	}

@@ -24,7 +24,7 @@ func withBasis(b wire.Basis, filled bool) fake {
 		status: &wire.StatusResult{Basis: b},
 	}
 	if !filled {
-		f.info.Missing = []wire.Missing{{Name: "core/a"}}
+		f.info.Missing = []wire.MissingName{{Name: "core/a"}}
 		return f
 	}
 	f.search.Total, f.search.Packages = 1, []wire.Package{pkg("a").Package}
@@ -162,24 +162,24 @@ func checkCertain(t *testing.T, f fake, c commandCase, sure, empty, filled bool,
 // not be read.
 func TestCertain_Unread(t *testing.T) {
 	read := backend.Reading{Partial: true, Why: "local/b-1 has no desc"}
-	chains := []backend.Chain{{Links: []backend.Link{{Name: "a"}}}}
+	chains := []backend.DependencyChain{{Links: []backend.ChainLink{{Name: "a"}}}}
 	lists := []backend.FileList{{Name: "a", Files: []string{"/a"}}}
 	for _, c := range []struct {
 		line string
 		f    fake
 		code int
 	}{
-		{"why a", fake{why: &backend.Chains{Reading: read, Name: "a", Chains: chains}}, exit.OK},
-		{"why a", fake{why: &backend.Chains{Reading: read, Name: "a"}}, exit.Failed},
-		{"why a", fake{why: &backend.Chains{Reading: read}}, exit.Failed},
-		{"why a", fake{why: &backend.Chains{}}, exit.NotFound},
+		{"why a", fake{why: &backend.WhyResult{Reading: read, Name: "a", Chains: chains}}, exit.OK},
+		{"why a", fake{why: &backend.WhyResult{Reading: read, Name: "a"}}, exit.Failed},
+		{"why a", fake{why: &backend.WhyResult{Reading: read}}, exit.Failed},
+		{"why a", fake{why: &backend.WhyResult{}}, exit.NotFound},
 		{"files a", fake{files: &backend.FileLists{Reading: read, Packages: lists}}, exit.OK},
 		{"files a", fake{files: &backend.FileLists{Reading: read, Missing: []string{"a"}}}, exit.Failed},
 		{"files a", fake{files: &backend.FileLists{Missing: []string{"a"}}}, exit.NotFound},
 		{"info -i a", fake{installed: &wire.InstalledResult{Basis: wire.Basis{Partial: true, Why: read.Why}, Missing: []string{"a"}}}, exit.Failed},
 		{"info -i a", fake{installed: &wire.InstalledResult{Missing: []string{"a"}}}, exit.NotFound},
 		{"info a", fake{
-			info:      &wire.InfoResult{Missing: []wire.Missing{{Name: "a"}}},
+			info:      &wire.InfoResult{Missing: []wire.MissingName{{Name: "a"}}},
 			installed: &wire.InstalledResult{Basis: wire.Basis{Partial: true, Why: read.Why}, Packages: []wire.InstalledPackage{pkg("a")}},
 		}, exit.OK},
 	} {
@@ -208,7 +208,7 @@ func TestOddNames(t *testing.T) {
 		security: &wire.SecurityResult{Packages: []wire.VulnerablePackage{
 			{Name: "-Rdd", Severity: "Low", Advisories: open}, {Name: "a", Severity: "Low", Advisories: open},
 		}},
-		why:  &backend.Chains{Name: "a", Chains: []backend.Chain{{Links: []backend.Link{{Name: "-Rdd"}, {Name: "a"}}}, {Links: []backend.Link{{Name: "a"}}}}},
+		why:  &backend.WhyResult{Name: "a", Chains: []backend.DependencyChain{{Links: []backend.ChainLink{{Name: "-Rdd"}, {Name: "a"}}}, {Links: []backend.ChainLink{{Name: "a"}}}}},
 		owns: &backend.Owners{Paths: []backend.OwnedPath{{Path: "/a/", Owners: []backend.Owner{{Name: "-Rdd"}, {Name: "a"}}}}},
 	}
 	for _, line := range []string{
@@ -220,7 +220,7 @@ func TestOddNames(t *testing.T) {
 		require.Equal(t, "a\n", out, line)
 		require.Contains(t, stderr, "note: left out ", line)
 	}
-	f.why.Chains = []backend.Chain{{Links: []backend.Link{{Name: "a"}, {Name: "-Rdd"}}}, {Links: []backend.Link{{Name: "a"}, {Name: "b"}}}}
+	f.why.Chains = []backend.DependencyChain{{Links: []backend.ChainLink{{Name: "a"}, {Name: "-Rdd"}}}, {Links: []backend.ChainLink{{Name: "a"}, {Name: "b"}}}}
 	_, out, _ := f.run(t, "why", "-q", "--reverse", "a")
 	require.Equal(t, "b\n", out)
 	_, out, stderr := f.run(t, "installed")
@@ -308,7 +308,7 @@ func TestCertain_Info(t *testing.T) {
 		{"a database too is missing", "a", true, wire.SourceMissing, exit.Failed},
 	} {
 		f := fake{
-			info:      &wire.InfoResult{Basis: wire.Basis{Partial: c.partial, Sources: []wire.Source{aur(c.state, "a reason")}}, Missing: []wire.Missing{{Name: c.missing}}},
+			info:      &wire.InfoResult{Basis: wire.Basis{Partial: c.partial, Sources: []wire.Source{aur(c.state, "a reason")}}, Missing: []wire.MissingName{{Name: c.missing}}},
 			installed: &wire.InstalledResult{},
 		}
 		code, out, stderr := f.run(t, "info", c.missing)

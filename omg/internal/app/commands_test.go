@@ -15,18 +15,18 @@ import (
 // creates all commands.
 func TestCommands_ByName(t *testing.T) {
 	a := &app{}
-	for _, c := range all {
+	for _, c := range allCommands {
 		made := c.make(a)
 		require.Equal(t, c.name, made.Name)
 		require.Equal(t, strings.Fields(c.alias), append([]string{}, made.Aliases...), "the list of commands contains the alias")
-		some := a.commands([]string{"omg", "--socket", "x", c.name, "word"})
+		some := a.neededCommands([]string{"omg", "--socket", "x", c.name, "word"})
 		require.Len(t, some, 1)
 		require.Equal(t, c.name, some[0].Name)
 	}
-	require.Len(t, a.commands([]string{"omg", "search", "info"}), 2)
-	require.Len(t, a.commands([]string{"omg", "audit"}), 1)
+	require.Len(t, a.neededCommands([]string{"omg", "search", "info"}), 2)
+	require.Len(t, a.neededCommands([]string{"omg", "audit"}), 1)
 	for _, args := range [][]string{{"omg"}, {"omg", "--help"}, {"omg", "search", "--help"}, {"omg", "nonsense"}, {"omg", "info", "-h"}} {
-		require.Len(t, a.commands(args), len(all), "%q", args)
+		require.Len(t, a.neededCommands(args), len(allCommands), "%q", args)
 	}
 }
 
@@ -39,11 +39,11 @@ func TestFormat_Examples(t *testing.T) {
 		info:      &wire.InfoResult{Packages: []wire.Package{some[0].Package}},
 		installed: &wire.InstalledResult{Packages: some},
 		outdated:  &wire.OutdatedResult{Updates: []wire.Update{{Name: "a", Installed: "1", Version: "2"}}},
-		doctor:    &backend.Checks{Checks: []backend.Check{{Name: "clock", State: backend.CheckOK}}},
+		doctor:    &backend.Checks{Checks: []backend.Check{{Name: "clock", State: backend.CheckStateOK}}},
 		health:    &wire.HealthResult{State: "ok", Components: []wire.Component{{Name: "socket", State: "ok"}}},
 		which:     &backend.ActiveVersions{Runtimes: []wire.Runtime{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}},
-		list:      &backend.Versions{Versions: []backend.RuntimeVersion{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}},
-		use:       &backend.UseResult{RuntimeVersion: backend.RuntimeVersion{Runtime: "node", Version: "20.1.0"}, Now: wire.Runtime{Version: "20.1.0"}},
+		list:      &backend.InstalledVersions{Versions: []backend.RuntimeVersion{{Runtime: "node", Version: "20.1.0", Manager: "omg"}}},
+		use:       &backend.UseResult{RuntimeVersion: backend.RuntimeVersion{Runtime: "node", Version: "20.1.0"}, ActiveNow: wire.Runtime{Version: "20.1.0"}},
 		security: &wire.SecurityResult{Packages: []wire.VulnerablePackage{{
 			Name: "a", Severity: "High", Advisories: []wire.Advisory{{Name: "AVG-1", Severity: "High", Counted: true}},
 		}}},
@@ -51,9 +51,9 @@ func TestFormat_Examples(t *testing.T) {
 		files:  &backend.FileLists{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}}},
 		config: &backend.Configuration{Settings: []backend.Setting{{Key: "a.b", Value: "x", Origin: "default"}}},
 		owns:   &backend.Owners{Paths: []backend.OwnedPath{{Path: "/a", Owners: []backend.Owner{{Name: "a", Version: "1"}}}}},
-		why:    &backend.Chains{Name: "a", Chains: []backend.Chain{{Links: []backend.Link{{Name: "a"}}}}},
+		why:    &backend.WhyResult{Name: "a", Chains: []backend.DependencyChain{{Links: []backend.ChainLink{{Name: "a"}}}}},
 	}
-	for _, c := range all {
+	for _, c := range allCommands {
 		line := c.name
 		switch c.name {
 		case "search", "info", "files", "owns", "why":

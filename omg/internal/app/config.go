@@ -16,7 +16,7 @@ import (
 // configOptions holds the flags of omg config.
 type configOptions struct {
 	outputOptions
-	system bool
+	systemWide bool
 }
 
 func configCommand(a *app) *cli.Command {
@@ -30,26 +30,26 @@ func configCommand(a *app) *cli.Command {
 in this order; flags of omgd override them. The output is a valid configuration
 file.
 
-` + exitCodes(),
+` + exitCodesHelp(),
 		Flags: append(o.listFlags("{{.key}} {{.origin}}"),
-			&cli.BoolFlag{Name: "system", Destination: &o.system, Usage: "show the settings of the system-wide daemon"}),
-		Action: func(c *cli.Context) error { return a.config(c, o) },
+			&cli.BoolFlag{Name: "system", Destination: &o.systemWide, Usage: "show the settings of the system-wide daemon"}),
+		Action: func(c *cli.Context) error { return a.runConfig(c, o) },
 	}
 }
 
-func (a *app) config(c *cli.Context, o *configOptions) error {
+func (a *app) runConfig(c *cli.Context, o *configOptions) error {
 	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
-	all, err := a.backend().Config(c.Context, o.system)
+	all, err := a.newBackend().Config(c.Context, o.systemWide)
 	if err != nil {
 		return err
 	}
 	keys := c.Args().Slice()
 	for _, key := range keys {
 		if !slices.ContainsFunc(all.Settings, func(s backend.Setting) bool { return inSection(s.Key, key) }) {
-			return exit.With(exit.NotFound, fmt.Errorf("unknown setting %q", key))
+			return exit.WithCode(exit.NotFound, fmt.Errorf("unknown setting %q", key))
 		}
 	}
 	if len(keys) > 0 {
@@ -60,13 +60,13 @@ func (a *app) config(c *cli.Context, o *configOptions) error {
 	for _, w := range all.Warnings {
 		a.printNote(w)
 	}
-	err = list(out, all, all.Settings, func(s *backend.Setting) string { return s.Key }, func(w *bufio.Writer, s *backend.Setting) {
+	err = printList(out, all, all.Settings, func(s *backend.Setting) string { return s.Key }, func(w *bufio.Writer, s *backend.Setting) {
 		fmt.Fprintf(w, "%s = %s # %s\n", s.Key, tomlValue(s.Value), termtext.Clean(s.Origin))
 	})
 	if err != nil {
 		return err
 	}
-	return out.end()
+	return out.finish()
 }
 
 // inSection reports whether a setting has the given name, or is in the section of that name.

@@ -21,7 +21,7 @@ type logsOptions struct {
 }
 
 func daemonCommand(a *app) *cli.Command {
-	codes := exitCodes()
+	codes := exitCodesHelp()
 	status, level, logs := &outputOptions{}, &outputOptions{}, &logsOptions{}
 	return &cli.Command{
 		Name:  "daemon",
@@ -34,29 +34,29 @@ Otherwise omg starts it in the background.
 			{
 				Name: "start", Usage: "start omgd and wait until it responds",
 				Description: "--socket, --dbpath, --pacman-config, --index and --data-dir are passed to omgd.\n\nExit codes: 0 running; 1 did not start; 2 wrong usage; 3 omgd is not installed.",
-				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Start(c.Context) }),
+				Action:      a.newDaemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Start(c.Context) }),
 			},
 			{
 				Name: "stop", Usage: "stop omgd and wait until it has stopped",
 				Description: "Exit codes: 0 stopped; 1 not running; 2 wrong usage; 3 did not stop.",
-				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Stop(c.Context) }),
+				Action:      a.newDaemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Stop(c.Context) }),
 			},
 			{
 				Name: "restart", Usage: "stop omgd if it is running, then start it",
 				Description: "Exit codes: 0 running; 1 did not start; 2 wrong usage; 3 omgd is not installed.",
-				Action:      a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Restart(c.Context) }),
+				Action:      a.newDaemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) { return d.Restart(c.Context) }),
 			},
 			{
 				Name: "status", Usage: "show whether omgd is running",
 				Description: "Exit codes: 0 running; 1 not running; 2 wrong usage; 3 does not respond.",
 				Flags:       status.flags("{{.running}}"),
-				Action:      func(c *cli.Context) error { return a.daemonStatus(c, status) },
+				Action:      func(c *cli.Context) error { return a.runDaemonStatus(c, status) },
 			},
 			{
 				Name: "log-level", ArgsUsage: "[LEVEL]", Usage: "show the log level, or change it until omgd stops",
 				Description: "LEVEL is error, warn, info, debug or trace. To change it permanently, set log.level in the configuration.\n\n" + codes,
 				Flags:       level.flags("{{.level}}"),
-				Action:      func(c *cli.Context) error { return a.logLevel(c, level) },
+				Action:      func(c *cli.Context) error { return a.runLogLevel(c, level) },
 			},
 			{
 				Name: "logs", Usage: "show omgd's log",
@@ -65,7 +65,7 @@ Otherwise omg starts it in the background.
 					&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Destination: &logs.lines, Usage: "show the last `N` lines", Value: 50},
 					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Destination: &logs.follow, Usage: "wait for new lines"},
 				},
-				Action: a.daemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) {
+				Action: a.newDaemonAction(func(d *manage.Daemon, c *cli.Context) (int, error) {
 					if logs.lines < 0 || logs.lines > math.MaxInt32 { // the largest number that journalctl accepts
 						return 0, command.Usagef("--lines must be between 0 and %d, not %d", math.MaxInt32, logs.lines)
 					}
@@ -82,10 +82,10 @@ Otherwise omg starts it in the background.
 	}
 }
 
-// daemon returns the daemon that the flags select.
-func (a *app) daemon() *manage.Daemon {
+// selectedDaemon returns the daemon that the flags select.
+func (a *app) selectedDaemon() *manage.Daemon {
 	o := &a.options
-	d := &manage.Daemon{Env: paths.Process(), Socket: o.Socket}
+	d := &manage.Daemon{Env: paths.ProcessEnv(), Socket: o.Socket}
 	for _, f := range []struct{ name, value string }{{"--dbpath", o.DBPath}, {"--pacman-config", o.PacmanConfig}, {"--data-dir", o.DataDir}} {
 		if f.value != "" {
 			d.Args = append(d.Args, f.name, f.value)
@@ -97,27 +97,27 @@ func (a *app) daemon() *manage.Daemon {
 	return d
 }
 
-// daemonAction returns the action of a command that manages the daemon. If the function manageDaemon runs a
+// newDaemonAction returns the action of a command that manages the daemon. If the function manageDaemon runs a
 // program, such as systemctl, the command ends with the exit code of that program.
-func (a *app) daemonAction(manageDaemon func(*manage.Daemon, *cli.Context) (int, error)) cli.ActionFunc {
+func (a *app) newDaemonAction(manageDaemon func(*manage.Daemon, *cli.Context) (int, error)) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if err := noArguments(c); err != nil {
 			return err
 		}
-		code, err := manageDaemon(a.daemon(), c)
+		code, err := manageDaemon(a.selectedDaemon(), c)
 		switch {
 		case errors.Is(err, manage.ErrNotRunning):
-			return exit.With(exit.NotFound, err)
+			return exit.WithCode(exit.NotFound, err)
 		case err != nil:
 			return err
 		case code != 0:
-			return exit.Quiet(exit.Failed) // systemctl or journalctl has already printed the error
+			return exit.QuietError(exit.Failed) // systemctl or journalctl has already printed the error
 		}
 		return nil
 	}
 }
 
-func (a *app) daemonStatus(c *cli.Context, o *outputOptions) error {
+func (a *app) runDaemonStatus(c *cli.Context, o *outputOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
@@ -125,35 +125,35 @@ func (a *app) daemonStatus(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	s, err := a.daemon().Status(c.Context)
+	s, err := a.selectedDaemon().Status(c.Context)
 	if err != nil {
 		return err
 	}
 	err = out.printOne(&s, func(*bufio.Writer) {
 		switch {
 		case !s.Running:
-			out.line("omgd is not running (" + s.Socket + ")")
-		case s.Why != "":
-			out.line(fmt.Sprintf("omgd is running but does not respond (process %d, %s): %s", s.PID, s.Socket, s.Why))
+			out.printLine("omgd is not running (" + s.Socket + ")")
+		case s.UnresponsiveReason != "":
+			out.printLine(fmt.Sprintf("omgd is running but does not respond (process %d, %s): %s", s.PID, s.Socket, s.UnresponsiveReason))
 		default:
-			out.line(fmt.Sprintf("omgd %s is running (process %d, %s)", s.Version, s.PID, s.Socket))
+			out.printLine(fmt.Sprintf("omgd %s is running (process %d, %s)", s.Version, s.PID, s.Socket))
 		}
 	})
 	if err == nil {
-		err = out.end()
+		err = out.finish()
 	}
 	switch {
 	case err != nil:
 		return err
 	case !s.Running:
-		return exit.Quiet(exit.NotFound)
-	case s.Why != "":
-		return exit.Quiet(exit.Failed)
+		return exit.QuietError(exit.NotFound)
+	case s.UnresponsiveReason != "":
+		return exit.QuietError(exit.Failed)
 	}
 	return nil
 }
 
-func (a *app) logLevel(c *cli.Context, o *outputOptions) error {
+func (a *app) runLogLevel(c *cli.Context, o *outputOptions) error {
 	if c.NArg() > 1 {
 		return command.Usagef("log-level takes one level, got %d", c.NArg())
 	}
@@ -161,12 +161,12 @@ func (a *app) logLevel(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	r, err := a.backend().LogLevel(c.Context, c.Args().First())
+	r, err := a.newBackend().LogLevel(c.Context, c.Args().First())
 	if err != nil {
 		return err
 	}
-	if err := out.printOne(r, func(*bufio.Writer) { out.line(r.Level) }); err != nil {
+	if err := out.printOne(r, func(*bufio.Writer) { out.printLine(r.Level) }); err != nil {
 		return err
 	}
-	return out.end()
+	return out.finish()
 }

@@ -23,13 +23,13 @@ worker; and what the daemon has downloaded of the AUR and the security tracker. 
 was started with other databases, omg doctor checks the databases that omgd reads. The
 command changes nothing. The exit code is 6 if there is a problem.
 
-` + command.ExitCodes(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
+` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
 		Flags:  o.listFlags("{{.name}} {{.state}}"),
-		Action: func(c *cli.Context) error { return a.doctor(c, o) },
+		Action: func(c *cli.Context) error { return a.runDoctor(c, o) },
 	}
 }
 
-func (a *app) doctor(c *cli.Context, o *outputOptions) error {
+func (a *app) runDoctor(c *cli.Context, o *outputOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (a *app) doctor(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.backend().Doctor(c.Context)
+	all, err := a.newBackend().Doctor(c.Context)
 	if err != nil {
 		return err
 	}
@@ -45,21 +45,21 @@ func (a *app) doctor(c *cli.Context, o *outputOptions) error {
 	for i := range all.Checks {
 		names = max(names, len(all.Checks[i].Name))
 	}
-	err = list(out, all, all.Checks, func(check *backend.Check) string { return check.Name }, func(w *bufio.Writer, check *backend.Check) {
-		state := map[string]show.State{backend.CheckOK: show.StateOK, backend.CheckProblem: show.StateWarn}[check.State]
-		out.style.State(w, state, check.Name, names, check.Found)
+	err = printList(out, all, all.Checks, func(check *backend.Check) string { return check.Name }, func(w *bufio.Writer, check *backend.Check) {
+		state := map[string]show.CheckState{backend.CheckStateOK: show.StateOK, backend.CheckStateProblem: show.StateWarn}[check.State]
+		out.style.PrintCheck(w, state, check.Name, names, check.Found)
 		if check.Todo != "" {
-			out.style.Advice(w, names, check.Todo)
+			out.style.PrintAdvice(w, names, check.Todo)
 		}
 	})
 	if err == nil {
-		err = out.end()
+		err = out.finish()
 	}
 	if err != nil {
 		return err
 	}
-	if slices.ContainsFunc(all.Checks, func(check backend.Check) bool { return check.State == backend.CheckProblem }) {
-		return exit.Quiet(exit.Degraded)
+	if slices.ContainsFunc(all.Checks, func(check backend.Check) bool { return check.State == backend.CheckStateProblem }) {
+		return exit.QuietError(exit.Degraded)
 	}
 	return nil
 }

@@ -41,11 +41,11 @@ type fake struct {
 
 	owns   *backend.Owners
 	files  *backend.FileLists
-	why    *backend.Chains
+	why    *backend.WhyResult
 	config *backend.Configuration
 	doctor *backend.Checks
 	which  *backend.ActiveVersions
-	list   *backend.Versions
+	list   *backend.InstalledVersions
 	use    *backend.UseResult
 
 	// errs holds errors to return instead of results, by the name of the method.
@@ -153,7 +153,7 @@ func (f *fake) Security(context.Context, *wire.SecurityRequest) (*wire.SecurityR
 	return give(f, "security", f.security)
 }
 
-func (f *fake) History(context.Context, *wire.HistoryRequest) (*wire.HistoryResult, error) {
+func (f *fake) StatusHistory(context.Context, *wire.HistoryRequest) (*wire.HistoryResult, error) {
 	return give(f, "history", f.history)
 }
 
@@ -185,7 +185,7 @@ func (f *fake) Files(context.Context, []string) (*backend.FileLists, error) {
 	return give(f, "files", f.files)
 }
 
-func (f *fake) Why(context.Context, string, bool) (*backend.Chains, error) {
+func (f *fake) Why(context.Context, string, bool) (*backend.WhyResult, error) {
 	return give(f, "why", f.why)
 }
 
@@ -199,7 +199,7 @@ func (f *fake) ActiveVersions(context.Context, []string) (*backend.ActiveVersion
 	return give(f, "which", f.which)
 }
 
-func (f *fake) List(context.Context, []string) (*backend.Versions, error) {
+func (f *fake) InstalledVersions(context.Context, []string) (*backend.InstalledVersions, error) {
 	return give(f, "list", f.list)
 }
 

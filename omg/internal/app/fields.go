@@ -25,13 +25,13 @@ func jsonFields(element any) (map[string]any, error) {
 	for k, v := range fields {
 		fields[k] = cleanValue(v)
 	}
-	addAbsent(fields, reflect.Indirect(reflect.ValueOf(element)).Type())
+	addAbsentFields(fields, reflect.Indirect(reflect.ValueOf(element)).Type())
 	return fields, nil
 }
 
-// addAbsent adds empty strings for the fields that JSON omitted. The parameter t is the type of the struct; fields of
+// addAbsentFields adds empty strings for the fields that JSON omitted. The parameter t is the type of the struct; fields of
 // structs inside it are added too.
-func addAbsent(fields map[string]any, t reflect.Type) {
+func addAbsentFields(fields map[string]any, t reflect.Type) {
 	for _, f := range reflect.VisibleFields(t) {
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" {
@@ -46,7 +46,7 @@ func addAbsent(fields map[string]any, t reflect.Type) {
 			inner = inner.Elem()
 		}
 		if m, ok := value.(map[string]any); ok && inner.Kind() == reflect.Struct {
-			addAbsent(m, inner)
+			addAbsentFields(m, inner)
 		}
 	}
 }

@@ -58,11 +58,11 @@ func fullBackend() fake {
 		installed: full[wire.InstalledResult](), explicit: full[wire.ExplicitResult](), outdated: full[wire.OutdatedResult](),
 		security: full[wire.SecurityResult](), history: full[wire.HistoryResult](), health: full[wire.HealthResult](),
 		refresh: full[wire.RefreshResult](), clearCache: full[wire.CacheClearResult](), logLevel: full[wire.LogLevelResult](),
-		owns: full[backend.Owners](), files: full[backend.FileLists](), why: full[backend.Chains](), config: full[backend.Configuration](),
-		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.Versions](), use: full[backend.UseResult](),
+		owns: full[backend.Owners](), files: full[backend.FileLists](), why: full[backend.WhyResult](), config: full[backend.Configuration](),
+		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.InstalledVersions](), use: full[backend.UseResult](),
 	}
 	// The missing name x is found among the installed packages, the missing name y is not.
-	f.info.Missing = append(f.info.Missing, wire.Missing{Name: "y", Suggestions: []string{"z"}})
+	f.info.Missing = append(f.info.Missing, wire.MissingName{Name: "y", Suggestions: []string{"z"}})
 	return f
 }
 
@@ -137,8 +137,8 @@ func daemonFields(t *testing.T, way string, fields []string) {
 		return
 	}
 	var b bytes.Buffer
-	out := &output{w: bufio.NewWriter(&b)}
-	require.NoError(t, out.document(full[manage.DaemonStatus]()))
+	out := &resultPrinter{w: bufio.NewWriter(&b)}
+	require.NoError(t, out.printDocument(full[manage.DaemonStatus]()))
 	require.NoError(t, out.w.Flush())
 	var document any
 	require.NoError(t, json.Unmarshal(b.Bytes(), &document))

@@ -20,13 +20,13 @@ func filesCommand(a *app) *cli.Command {
 		Name:        "files",
 		Usage:       "list the files of installed packages, like pacman -Ql",
 		ArgsUsage:   "PKG...",
-		Description: "With --quiet, only the paths are printed.\n\n" + exitCodes(),
+		Description: "With --quiet, only the paths are printed.\n\n" + exitCodesHelp(),
 		Flags:       o.listFlags("{{.name}} {{.path}}"),
-		Action:      func(c *cli.Context) error { return a.files(c, o) },
+		Action:      func(c *cli.Context) error { return a.runFiles(c, o) },
 	}
 }
 
-func (a *app) files(c *cli.Context, o *outputOptions) error {
+func (a *app) runFiles(c *cli.Context, o *outputOptions) error {
 	names := c.Args().Slice()
 	if len(names) == 0 {
 		return command.Usagef("files needs the name of a package, e.g. omg files bash")
@@ -35,43 +35,45 @@ func (a *app) files(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.backend().Files(c.Context, names)
+	all, err := a.newBackend().Files(c.Context, names)
 	if err != nil {
 		return err
 	}
 	if out.json {
-		err = out.document(all)
+		err = out.printDocument(all)
 	} else {
-		err = out.files(all)
+		err = out.printFileLists(all)
 	}
-	read := basisOf(all.Reading)
+	read := basisFromReading(all.Reading)
 	if err == nil {
-		err = out.endOn(read)
+		err = out.finishWithBasis(read)
 	}
 	if err != nil {
 		return err
 	}
-	err = a.notInstalled(all.Missing, read)
+	err = a.notInstalledError(all.Missing, read)
 	for _, p := range all.Packages {
-		if p.Why != "" {
-			a.reportError(p.Why)
-			err = exit.Quiet(exit.Failed)
+		if p.UnknownReason != "" {
+			a.reportError(p.UnknownReason)
+			err = exit.QuietError(exit.Failed)
 		}
 	}
 	return err
 }
 
-// basisOf returns the basis of a result that was computed from the local database, which was read just now.
-func basisOf(r backend.Reading) *wire.Basis { return &wire.Basis{Partial: r.Partial, Why: r.Why} }
+// basisFromReading returns the basis of a result that was computed from the local database, which was read just now.
+func basisFromReading(r backend.Reading) *wire.Basis {
+	return &wire.Basis{Partial: r.Partial, Why: r.Why}
+}
 
-func (o *output) files(all *backend.FileLists) error {
+func (o *resultPrinter) printFileLists(all *backend.FileLists) error {
 	type file struct {
 		Name string `json:"name"`
 		Path string `json:"path"`
 	}
 	for _, p := range all.Packages {
 		for _, path := range p.Files {
-			err := o.element(&file{p.Name, path}, path, func(w *bufio.Writer) { o.style.File(w, p.Name, path) })
+			err := o.printElement(&file{p.Name, path}, path, func(w *bufio.Writer) { o.style.PrintFile(w, p.Name, path) })
 			if err != nil {
 				return err
 			}
@@ -86,13 +88,13 @@ func ownsCommand(a *app) *cli.Command {
 		Name:        "owns",
 		Usage:       "show which installed packages own files, like pacman -Qo",
 		ArgsUsage:   "PATH...",
-		Description: "A name without a slash that is not a file in this directory is searched in PATH.\n\n" + exitCodes(),
+		Description: "A name without a slash that is not a file in this directory is searched in PATH.\n\n" + exitCodesHelp(),
 		Flags:       o.listFlags("{{.path}} {{.name}} {{.version}}"),
-		Action:      func(c *cli.Context) error { return a.owns(c, o) },
+		Action:      func(c *cli.Context) error { return a.runOwns(c, o) },
 	}
 }
 
-func (a *app) owns(c *cli.Context, o *outputOptions) error {
+func (a *app) runOwns(c *cli.Context, o *outputOptions) error {
 	paths := c.Args().Slice()
 	if len(paths) == 0 || slices.Contains(paths, "") {
 		return command.Usagef("owns needs the path of a file, e.g. omg owns /usr/bin/vim")
@@ -101,17 +103,17 @@ func (a *app) owns(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.backend().Owns(c.Context, paths)
+	all, err := a.newBackend().Owns(c.Context, paths)
 	if err != nil {
 		return err
 	}
 	if out.json {
-		err = out.document(all)
+		err = out.printDocument(all)
 	} else {
-		err = out.owners(all)
+		err = out.printOwners(all)
 	}
 	if err == nil {
-		err = out.end()
+		err = out.finish()
 	}
 	if err != nil {
 		return err
@@ -125,24 +127,24 @@ func (a *app) owns(c *cli.Context, o *outputOptions) error {
 	switch {
 	case len(unowned) == 0:
 		return nil
-	case all.Unread > 0: // a package with an unreadable file list may own the file
-		return fmt.Errorf("cannot find the owner of %s: the file lists of %d packages cannot be read", strings.Join(unowned, ", "), all.Unread)
+	case all.UnreadCount > 0: // a package with an unreadable file list may own the file
+		return fmt.Errorf("cannot find the owner of %s: the file lists of %d packages cannot be read", strings.Join(unowned, ", "), all.UnreadCount)
 	}
 	for _, path := range unowned {
 		a.reportError("no package owns " + path)
 	}
-	return exit.Quiet(exit.NotFound)
+	return exit.QuietError(exit.NotFound)
 }
 
-func (o *output) owners(all *backend.Owners) error {
+func (o *resultPrinter) printOwners(all *backend.Owners) error {
 	type owned struct {
 		Path string `json:"path"`
 		backend.Owner
 	}
 	for _, p := range all.Paths {
 		for _, owner := range p.Owners {
-			err := o.element(&owned{p.Path, owner}, o.packageName(owner.Name), func(w *bufio.Writer) {
-				o.style.Owner(w, p.Path, owner.Name, owner.Version)
+			err := o.printElement(&owned{p.Path, owner}, o.safePackageName(owner.Name), func(w *bufio.Writer) {
+				o.style.PrintOwner(w, p.Path, owner.Name, owner.Version)
 			})
 			if err != nil {
 				return err
@@ -170,15 +172,15 @@ in parentheses. With --reverse, prints one line per package that PKG needs. With
 --quiet, each line contains only the name of the explicitly installed package, or with
 --reverse of the needed package.
 
-` + exitCodes(),
+` + exitCodesHelp(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "reverse", Aliases: []string{"r"}, Destination: &o.reverse, Usage: "show what the package depends on"},
 		}, o.listFlags("{{range .links}}{{.name}} {{end}}")...),
-		Action: func(c *cli.Context) error { return a.why(c, o) },
+		Action: func(c *cli.Context) error { return a.runWhy(c, o) },
 	}
 }
 
-func (a *app) why(c *cli.Context, o *whyOptions) error {
+func (a *app) runWhy(c *cli.Context, o *whyOptions) error {
 	if c.NArg() != 1 {
 		return command.Usagef("why needs the name of one package, e.g. omg why bash")
 	}
@@ -186,40 +188,42 @@ func (a *app) why(c *cli.Context, o *whyOptions) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.backend().Why(c.Context, c.Args().First(), o.reverse)
+	all, err := a.newBackend().Why(c.Context, c.Args().First(), o.reverse)
 	if err != nil {
 		return err
 	}
-	read := basisOf(all.Reading)
+	read := basisFromReading(all.Reading)
 	if all.Name == "" {
-		if err := out.endOn(read); err != nil {
+		if err := out.finishWithBasis(read); err != nil {
 			return err
 		}
-		return a.notInstalled(c.Args().Slice(), read)
+		return a.notInstalledError(c.Args().Slice(), read)
 	}
-	end := func(chain *backend.Chain) string { return out.packageName(chain.Links[0].Name) }
+	end := func(chain *backend.DependencyChain) string { return out.safePackageName(chain.Links[0].Name) }
 	if o.reverse {
-		end = func(chain *backend.Chain) string { return out.packageName(chain.Links[len(chain.Links)-1].Name) }
+		end = func(chain *backend.DependencyChain) string {
+			return out.safePackageName(chain.Links[len(chain.Links)-1].Name)
+		}
 	}
-	err = list(out, all, all.Chains, end, func(w *bufio.Writer, chain *backend.Chain) {
+	err = printList(out, all, all.Chains, end, func(w *bufio.Writer, chain *backend.DependencyChain) {
 		names, needs := make([]string, len(chain.Links)), make([]string, len(chain.Links))
 		for i, l := range chain.Links {
 			names[i], needs[i] = l.Name, l.Depend
 		}
-		out.style.Chain(w, names, needs)
+		out.style.PrintChain(w, names, needs)
 	})
 	if err == nil {
-		err = out.endOn(read)
+		err = out.finishWithBasis(read)
 	}
 	switch {
 	case err != nil || len(all.Chains) > 0:
 		return err
 	case read.Partial:
-		return exit.Quiet(exit.Failed)
+		return exit.QuietError(exit.Failed)
 	}
 	nothing := "no explicitly installed package needs %s"
 	if o.reverse {
 		nothing = "%s needs nothing"
 	}
-	return exit.With(exit.NotFound, fmt.Errorf(nothing, all.Name))
+	return exit.WithCode(exit.NotFound, fmt.Errorf(nothing, all.Name))
 }

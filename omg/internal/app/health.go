@@ -20,13 +20,13 @@ func healthCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "health",
 		Usage:       "show the state of each part of omgd, and how long the part has been in this state",
-		Description: command.ExitCodes(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
+		Description: command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
 		Flags:       o.listFlags("{{.name}} {{.state}}"),
-		Action:      func(c *cli.Context) error { return a.health(c, o) },
+		Action:      func(c *cli.Context) error { return a.runHealth(c, o) },
 	}
 }
 
-func (a *app) health(c *cli.Context, o *outputOptions) error {
+func (a *app) runHealth(c *cli.Context, o *outputOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (a *app) health(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.backend().Health(c.Context)
+	all, err := a.newBackend().Health(c.Context)
 	if err != nil {
 		return err
 	}
@@ -42,11 +42,11 @@ func (a *app) health(c *cli.Context, o *outputOptions) error {
 	for i := range all.Components {
 		names = max(names, len(show.ComponentName(&all.Components[i])))
 	}
-	err = list(out, all, all.Components, func(p *wire.Component) string { return p.Name }, func(w *bufio.Writer, p *wire.Component) {
-		out.style.Component(w, p, names, now)
+	err = printList(out, all, all.Components, func(p *wire.Component) string { return p.Name }, func(w *bufio.Writer, p *wire.Component) {
+		out.style.PrintComponent(w, p, names, now)
 	})
 	if err == nil {
-		err = out.end()
+		err = out.finish()
 	}
 	switch {
 	case err != nil:
@@ -54,21 +54,21 @@ func (a *app) health(c *cli.Context, o *outputOptions) error {
 	case all.State == wire.HealthOK:
 		return nil
 	case all.State == wire.HealthDegraded:
-		return exit.Quiet(exit.Degraded)
+		return exit.QuietError(exit.Degraded)
 	}
-	return exit.Quiet(exit.Failed)
+	return exit.QuietError(exit.Failed)
 }
 
 func metricsCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "metrics",
 		Usage:       "print omgd's metrics in Prometheus' text format",
-		Description: exitCodes(),
+		Description: exitCodesHelp(),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			r, err := a.backend().Metrics(c.Context)
+			r, err := a.newBackend().Metrics(c.Context)
 			if err != nil {
 				return err
 			}

@@ -34,16 +34,16 @@ With --installed, all packages are shown from the local database, like pacman -Q
 may then also be a name that an installed package provides. Without PKG, all installed
 packages are shown.
 
-` + exitCodes(exit.Network),
+` + exitCodesHelp(exit.Network),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not query the AUR's server for unknown names"},
 			&cli.BoolFlag{Name: "installed", Aliases: []string{"i"}, Destination: &o.installed, Usage: "show installed packages, from the local database"},
 		}, o.listFlags(packageTemplate)...),
-		Action: func(c *cli.Context) error { return a.info(c, o) },
+		Action: func(c *cli.Context) error { return a.runInfo(c, o) },
 	}
 }
 
-func (a *app) info(c *cli.Context, o *infoOptions) error {
+func (a *app) runInfo(c *cli.Context, o *infoOptions) error {
 	req := &wire.InfoRequest{Names: c.Args().Slice(), Offline: o.offline}
 	if len(req.Names) == 0 && !o.installed {
 		return command.Usagef("info needs the name of a package, e.g. omg info bash")
@@ -53,38 +53,38 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 		return err
 	}
 	if o.installed {
-		return a.installedInfo(c, out, req.Names)
+		return a.runInstalledInfo(c, out, req.Names)
 	}
 	packages := []wire.Package{}
 	fromAUR := false
-	b := a.backend()
+	b := a.newBackend()
 	all, unknown := b.Info(c.Context, req, func(p *wire.Package) error {
 		fromAUR = fromAUR || p.AUR != nil
-		return out.pkg(p, &packages, out.style.Info)
-	}, out.pause)
+		return out.printPackage(p, &packages, out.style.PrintInfo)
+	}, out.flushBeforeWait)
 	switch {
 	case wire.CodeOf(unknown) == wire.CodeNetwork: // the package is in no repository, but may be installed
 		all = &wire.InfoResult{}
 		for _, name := range req.Names {
-			all.Missing = append(all.Missing, wire.Missing{Name: name})
+			all.Missing = append(all.Missing, wire.MissingName{Name: name})
 		}
 	case unknown != nil:
 		return unknown
 	}
 	all.Packages = packages
-	local, known := a.addInstalled(c, b, all)
+	local, known := a.lookUpInstalled(c, b, all)
 	if out.json {
-		err = out.document(struct {
+		err = out.printDocument(struct {
 			*wire.InfoResult
 			Local []wire.InstalledPackage `json:"local,omitempty"`
 		}{all, local})
 	} else {
-		err = out.installed(local)
+		err = out.printInstalled(local)
 	}
 	if err != nil {
 		return err
 	}
-	if err := out.endOn(&all.Basis); err != nil {
+	if err := out.finishWithBasis(&all.Basis); err != nil {
 		return err
 	}
 	if unknown != nil && len(all.Missing) > 0 {
@@ -101,23 +101,23 @@ func (a *app) info(c *cli.Context, o *infoOptions) error {
 	case aur == wire.SourceMissing:
 		code = exit.Network
 	}
-	return a.missing(all.Missing, code)
+	return a.reportMissing(all.Missing, code)
 }
 
 // mayBeInAUR returns a function that reports whether a missing name could be in the AUR. The prefix aur/ means the AUR,
 // unless a repository is called aur.
-func mayBeInAUR(sources []wire.Source) func(wire.Missing) bool {
+func mayBeInAUR(sources []wire.Source) func(wire.MissingName) bool {
 	taken := slices.ContainsFunc(sources, func(s wire.Source) bool { return s.IsRepository() && s.Name == wire.SourceAUR })
-	return func(m wire.Missing) bool {
+	return func(m wire.MissingName) bool {
 		repo, _, ok := strings.Cut(m.Name, "/")
 		return !ok || repo == wire.SourceAUR && !taken
 	}
 }
 
-// addInstalled looks up the missing names of a result among the installed packages, by exact name only. It removes the
+// lookUpInstalled looks up the missing names of a result among the installed packages, by exact name only. It removes the
 // names that it finds from the list of missing names. The bool known is false if the local database cannot be read. If
-// the local database was read only in part and a package is found, addInstalled marks the result as partial.
-func (a *app) addInstalled(c *cli.Context, b backend.Backend, result *wire.InfoResult) (packages []wire.InstalledPackage, known bool) {
+// the local database was read only in part and a package is found, lookUpInstalled marks the result as partial.
+func (a *app) lookUpInstalled(c *cli.Context, b backend.Backend, result *wire.InfoResult) (packages []wire.InstalledPackage, known bool) {
 	var names []string
 	for _, m := range result.Missing {
 		if !strings.Contains(m.Name, "/") {
@@ -134,43 +134,43 @@ func (a *app) addInstalled(c *cli.Context, b backend.Backend, result *wire.InfoR
 	}
 	here := make(map[string]bool, len(found.Packages))
 	packages = slices.DeleteFunc(found.Packages, func(p wire.InstalledPackage) bool {
-		asked := slices.ContainsFunc(result.Missing, func(m wire.Missing) bool { return m.Name == p.Name })
+		asked := slices.ContainsFunc(result.Missing, func(m wire.MissingName) bool { return m.Name == p.Name })
 		again := here[p.Name]
 		here[p.Name] = asked
 		return !asked || again
 	})
-	result.Missing = slices.DeleteFunc(result.Missing, func(m wire.Missing) bool { return here[m.Name] })
+	result.Missing = slices.DeleteFunc(result.Missing, func(m wire.MissingName) bool { return here[m.Name] })
 	if len(packages) > 0 && found.Partial && !result.Partial {
 		result.Partial, result.Why = true, found.Why
 	}
 	return packages, true
 }
 
-// installedInfo prints installed packages as pacman -Qi does.
-func (a *app) installedInfo(c *cli.Context, out *output, names []string) error {
-	all, err := a.backend().Installed(c.Context, &wire.InstalledRequest{Names: names, Details: true})
+// runInstalledInfo prints installed packages as pacman -Qi does.
+func (a *app) runInstalledInfo(c *cli.Context, out *resultPrinter, names []string) error {
+	all, err := a.newBackend().Installed(c.Context, &wire.InstalledRequest{Names: names, Details: true})
 	if err != nil {
 		return err
 	}
 	if out.json {
-		err = out.installedDocument(all)
+		err = out.printInstalledDocument(all)
 	} else {
-		err = out.installed(all.Packages)
+		err = out.printInstalled(all.Packages)
 	}
 	if err == nil {
-		err = out.endOn(&all.Basis)
+		err = out.finishWithBasis(&all.Basis)
 	}
 	if err != nil {
 		return err
 	}
-	return a.notInstalled(all.Missing, &all.Basis)
+	return a.notInstalledError(all.Missing, &all.Basis)
 }
 
-// installed prints packages with all details.
-func (o *output) installed(packages []wire.InstalledPackage) error {
+// printInstalled prints packages with all details.
+func (o *resultPrinter) printInstalled(packages []wire.InstalledPackage) error {
 	for i := range packages {
 		p := &packages[i]
-		if err := o.element(p, o.packageName(p.Name), func(w *bufio.Writer) { o.style.Installed(w, p) }); err != nil {
+		if err := o.printElement(p, o.safePackageName(p.Name), func(w *bufio.Writer) { o.style.PrintInstalled(w, p) }); err != nil {
 			return err
 		}
 	}
@@ -180,41 +180,41 @@ func (o *output) installed(packages []wire.InstalledPackage) error {
 // noteAUR prints a note if the data of the AUR is not current. It returns the state of the AUR, or "" if the AUR is not
 // among the sources.
 func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
-	s := wire.FindSource(sources, wire.KindAUR)
+	s := wire.FindSourceByKind(sources, wire.KindAUR)
 	if s == nil {
 		return ""
 	}
 	if s.State != wire.SourceOK {
-		a.printNote(show.AURState(s, "not searched"))
+		a.printNote(show.AURNote(s, "not searched"))
 	}
 	return s.State
 }
 
-// missing prints an error line for each missing name. If names is not empty, it returns an error with the given exit
+// reportMissing prints an error line for each missing name. If names is not empty, it returns an error with the given exit
 // code.
-func (a *app) missing(names []wire.Missing, code int) error {
+func (a *app) reportMissing(names []wire.MissingName, code int) error {
 	for _, m := range names {
-		line := fmt.Sprintf("package %s was not found", quoted([]string{m.Name}))
+		line := fmt.Sprintf("package %s was not found", quoteWords([]string{m.Name}))
 		if len(m.Suggestions) > 0 {
 			line += "; did you mean: " + strings.Join(m.Suggestions, " ")
 		}
 		a.reportError(line)
 	}
 	if len(names) > 0 {
-		return exit.Quiet(code)
+		return exit.QuietError(code)
 	}
 	return nil
 }
 
-// notInstalled returns the error for names that no installed package has or provides. If the local database was read
+// notInstalledError returns the error for names that no installed package has or provides. If the local database was read
 // only in part, the error is a failure: an unread package may provide the names.
-func (a *app) notInstalled(names []string, read *wire.Basis) error {
-	all := make([]wire.Missing, len(names))
+func (a *app) notInstalledError(names []string, read *wire.Basis) error {
+	all := make([]wire.MissingName, len(names))
 	for i, name := range names {
 		all[i].Name = name
 	}
 	if read.Partial {
-		return a.missing(all, exit.Failed)
+		return a.reportMissing(all, exit.Failed)
 	}
-	return a.missing(all, exit.NotFound)
+	return a.reportMissing(all, exit.NotFound)
 }

@@ -28,7 +28,7 @@ with 3.
 // installedOptions holds the flags of omg installed.
 type installedOptions struct {
 	outputOptions
-	explicit, deps, orphans, foreign, regex, partial bool
+	explicit, deps, orphans, foreign, regex, allowPartial bool
 }
 
 func installedCommand(a *app) *cli.Command {
@@ -40,26 +40,26 @@ func installedCommand(a *app) *cli.Command {
 		Description: `Without words, omg installed works like pacman -Q; with words, like pacman -Qs. Words
 are literal, and upper and lower case are the same.
 
-` + exitCodes(),
+` + exitCodesHelp(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "explicit", Destination: &o.explicit, Usage: "only explicitly installed packages"},
 			&cli.BoolFlag{Name: "deps", Destination: &o.deps, Usage: "only packages installed as dependencies"},
 			&cli.BoolFlag{Name: "orphans", Destination: &o.orphans, Usage: "only dependencies that no package requires, not even optionally"},
 			&cli.BoolFlag{Name: "foreign", Destination: &o.foreign, Usage: "only packages that are in no repository"},
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Destination: &o.regex, Usage: "words are POSIX extended regular expressions"},
-			partialFlag(&o.partial),
+			partialFlag(&o.allowPartial),
 		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error {
 			filter, err := o.filter()
 			if err != nil {
 				return err
 			}
-			human := show.Style.Search
+			human := show.Style.PrintSearchResult
 			if !c.Args().Present() {
-				human = nameVersion
+				human = printNameVersion
 			}
-			o.certainOnly = o.quiet && (o.orphans || o.foreign) && !o.partial
-			return a.installed(c, o.outputOptions, &wire.InstalledRequest{Words: c.Args().Slice(), Regex: o.regex, Filter: filter}, human)
+			o.certainOnly = o.quiet && (o.orphans || o.foreign) && !o.allowPartial
+			return a.listInstalled(c, o.outputOptions, &wire.InstalledRequest{Words: c.Args().Slice(), Regex: o.regex, Filter: filter}, human)
 		},
 	}
 }
@@ -84,7 +84,7 @@ func (o *installedOptions) filter() (filter string, err error) {
 // explicitOptions holds the flags of omg explicit.
 type explicitOptions struct {
 	outputOptions
-	count bool
+	countOnly bool
 }
 
 func explicitCommand(a *app) *cli.Command {
@@ -92,46 +92,46 @@ func explicitCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "explicit",
 		Usage:       "list explicitly installed packages, like pacman -Qe",
-		Description: exitCodes(),
+		Description: exitCodesHelp(),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "count", Aliases: []string{"c"}, Destination: &o.count, Usage: "print the number of packages"},
+			&cli.BoolFlag{Name: "count", Aliases: []string{"c"}, Destination: &o.countOnly, Usage: "print the number of packages"},
 		}, o.listFlags(packageTemplate)...),
-		Action: func(c *cli.Context) error { return a.explicit(c, o) },
+		Action: func(c *cli.Context) error { return a.runExplicit(c, o) },
 	}
 }
 
-func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
+func (a *app) runExplicit(c *cli.Context, o *explicitOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	if o.count && (o.json || o.quiet || c.IsSet("format")) {
+	if o.countOnly && (o.json || o.quiet || c.IsSet("format")) {
 		return command.Usagef("--count cannot be combined with --quiet, --json or --format")
 	}
-	if !o.count && !o.quiet {
-		return a.installed(c, o.outputOptions, &wire.InstalledRequest{Filter: wire.FilterExplicit}, nameVersion)
+	if !o.countOnly && !o.quiet {
+		return a.listInstalled(c, o.outputOptions, &wire.InstalledRequest{Filter: wire.FilterExplicit}, printNameVersion)
 	}
 	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
-	all, err := a.backend().Explicit(c.Context)
+	all, err := a.newBackend().Explicit(c.Context)
 	if err != nil {
 		return err
 	}
-	if o.count {
-		out.line(strconv.Itoa(len(all.Names)))
-		err := out.endOn(&all.Basis)
+	if o.countOnly {
+		out.printLine(strconv.Itoa(len(all.Names)))
+		err := out.finishWithBasis(&all.Basis)
 		if err == nil && len(all.Names) == 0 && (all.Partial || all.Stale) {
-			err = exit.Quiet(exit.Failed) // the number is unknown, not 0
+			err = exit.QuietError(exit.Failed) // the number is unknown, not 0
 		}
 		return err
 	}
 	for _, name := range all.Names {
-		if out.packageName(name) != leftOut {
-			out.line(name)
+		if out.safePackageName(name) != omittedName {
+			out.printLine(name)
 		}
 	}
-	if err := out.endOn(&all.Basis); err != nil {
+	if err := out.finishWithBasis(&all.Basis); err != nil {
 		return err
 	}
 	return emptyListError(&all.Basis, len(all.Names))
@@ -140,7 +140,7 @@ func (a *app) explicit(c *cli.Context, o *explicitOptions) error {
 // orphansOptions holds the flags of omg orphans and omg foreign.
 type orphansOptions struct {
 	outputOptions
-	required, partial bool
+	includeOptional, allowPartial bool
 }
 
 func orphansCommand(a *app) *cli.Command {
@@ -148,17 +148,17 @@ func orphansCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "orphans",
 		Usage:       "list dependencies that no package requires, not even optionally, like pacman -Qdt",
-		Description: partialHelp + exitCodes(),
+		Description: partialHelp + exitCodesHelp(),
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "required", Destination: &o.required, Usage: "also list dependencies that are only optionally required, like pacman -Qdtt"},
-			partialFlag(&o.partial),
+			&cli.BoolFlag{Name: "required", Destination: &o.includeOptional, Usage: "also list dependencies that are only optionally required, like pacman -Qdtt"},
+			partialFlag(&o.allowPartial),
 		}, o.listFlags(packageTemplate)...),
 		Action: func(c *cli.Context) error {
 			filter := wire.FilterOrphans
-			if o.required {
-				filter = wire.FilterRequired
+			if o.includeOptional {
+				filter = wire.FilterOrphansOrOptional
 			}
-			return a.removable(c, o, filter)
+			return a.listRemovable(c, o, filter)
 		},
 	}
 }
@@ -168,43 +168,45 @@ func foreignCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "foreign",
 		Usage:       "list installed packages that are in no repository, like pacman -Qm",
-		Description: partialHelp + exitCodes(),
-		Flags:       append([]cli.Flag{partialFlag(&o.partial)}, o.listFlags(packageTemplate)...),
-		Action:      func(c *cli.Context) error { return a.removable(c, o, wire.FilterForeign) },
+		Description: partialHelp + exitCodesHelp(),
+		Flags:       append([]cli.Flag{partialFlag(&o.allowPartial)}, o.listFlags(packageTemplate)...),
+		Action:      func(c *cli.Context) error { return a.listRemovable(c, o, wire.FilterForeign) },
 	}
 }
 
-// removable prints a list that is used to remove packages.
-func (a *app) removable(c *cli.Context, o *orphansOptions, filter string) error {
+// listRemovable prints a list that is used to remove packages.
+func (a *app) listRemovable(c *cli.Context, o *orphansOptions, filter string) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	o.certainOnly = o.quiet && !o.partial
-	return a.installed(c, o.outputOptions, &wire.InstalledRequest{Filter: filter}, nameVersion)
+	o.certainOnly = o.quiet && !o.allowPartial
+	return a.listInstalled(c, o.outputOptions, &wire.InstalledRequest{Filter: filter}, printNameVersion)
 }
 
-// nameVersion prints a package as pacman -Q does.
-func nameVersion(s show.Style, w *bufio.Writer, p *wire.Package) { s.Line(w, p.Name, p.Version) }
+// printNameVersion prints a package as pacman -Q does.
+func printNameVersion(s show.Style, w *bufio.Writer, p *wire.Package) {
+	s.PrintNameVersion(w, p.Name, p.Version)
+}
 
-// installed lists installed packages.
-func (a *app) installed(c *cli.Context, o outputOptions, req *wire.InstalledRequest, human func(show.Style, *bufio.Writer, *wire.Package)) error {
+// listInstalled lists installed packages.
+func (a *app) listInstalled(c *cli.Context, o outputOptions, req *wire.InstalledRequest, human func(show.Style, *bufio.Writer, *wire.Package)) error {
 	out, err := a.newOutput(c, o)
 	if err != nil {
 		return err
 	}
 	req.Details = out.json || out.tmpl != nil // JSON contains every field, and a template may use every field
-	all, err := a.backend().Installed(c.Context, req)
+	all, err := a.newBackend().Installed(c.Context, req)
 	if err != nil {
 		return err
 	}
 	if out.json {
-		err = out.installedDocument(all)
+		err = out.printInstalledDocument(all)
 	} else {
-		err = list(out, nil, all.Packages, func(p *wire.InstalledPackage) string { return out.packageName(p.Name) },
+		err = printList(out, nil, all.Packages, func(p *wire.InstalledPackage) string { return out.safePackageName(p.Name) },
 			func(w *bufio.Writer, p *wire.InstalledPackage) { human(out.style, w, &p.Package) })
 	}
 	if err == nil {
-		err = out.endOn(&all.Basis)
+		err = out.finishWithBasis(&all.Basis)
 	}
 	if err != nil {
 		return err
@@ -212,9 +214,9 @@ func (a *app) installed(c *cli.Context, o outputOptions, req *wire.InstalledRequ
 	return emptyListError(&all.Basis, len(all.Packages))
 }
 
-func (o *output) installedDocument(all *wire.InstalledResult) error {
+func (o *resultPrinter) printInstalledDocument(all *wire.InstalledResult) error {
 	if all.Packages == nil {
 		all.Packages = []wire.InstalledPackage{}
 	}
-	return o.document(all)
+	return o.printDocument(all)
 }

@@ -17,7 +17,7 @@ import (
 // outdatedOptions holds the flags of omg outdated.
 type outdatedOptions struct {
 	outputOptions
-	all, aur, noAUR, security bool
+	all, aurOnly, noAUR, markSecurity bool
 }
 
 func outdatedCommand(a *app) *cli.Command {
@@ -37,33 +37,33 @@ downloads itself, and a note says how old they are.
 If there is no update, but a database is missing or cannot be read, the exit code
 is 3. With --aur, the exit code is 4 if there is no data of the AUR.
 
-` + exitCodes(exit.Network),
+` + exitCodesHelp(exit.Network),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "also list replacements and packages newer than their repository"},
-			&cli.BoolFlag{Name: "aur", Destination: &o.aur, Usage: "only packages that are not from a repository"},
+			&cli.BoolFlag{Name: "aur", Destination: &o.aurOnly, Usage: "only packages that are not from a repository"},
 			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only packages from the repositories, exactly like pacman -Qu"},
-			&cli.BoolFlag{Name: "security", Destination: &o.security, Usage: "mark updates that fix a security advisory"},
+			&cli.BoolFlag{Name: "security", Destination: &o.markSecurity, Usage: "mark updates that fix a security advisory"},
 		}, o.listFlags("{{.name}} {{.installed}} {{.version}}")...),
-		Action: func(c *cli.Context) error { return a.outdated(c, o) },
+		Action: func(c *cli.Context) error { return a.runOutdated(c, o) },
 	}
 }
 
-func (a *app) outdated(c *cli.Context, o *outdatedOptions) error {
+func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
-	if o.aur && o.noAUR {
+	if o.aurOnly && o.noAUR {
 		return command.Usagef("--aur and --no-aur exclude each other")
 	}
 	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
-	all, err := a.backend().Outdated(c.Context)
+	all, err := a.newBackend().Outdated(c.Context)
 	if err != nil {
 		return err
 	}
-	if err := o.choose(all); err != nil {
+	if err := o.dropExcluded(all); err != nil {
 		return err
 	}
 	foreign := foreignToShow(all.Foreign, o.all)
@@ -71,69 +71,69 @@ func (a *app) outdated(c *cli.Context, o *outdatedOptions) error {
 		if all.Updates == nil {
 			all.Updates = []wire.Update{}
 		}
-		err = out.document(all)
+		err = out.printDocument(all)
 	} else {
-		err = out.outdated(o, all, foreign)
+		err = out.printOutdated(o, all, foreign)
 	}
 	if err == nil {
-		err = out.endOn(&all.Basis)
+		err = out.finishWithBasis(&all.Basis)
 	}
 	if err != nil {
 		return err
 	}
-	a.noteAges(o, all)
-	if o.security && !knowsTracker(all.Sources) {
-		return exit.With(exit.Network, errors.New("no data of the security tracker"))
+	a.noteDatabaseAges(o, all)
+	if o.markSecurity && !hasTrackerData(all.Sources) {
+		return exit.WithCode(exit.Network, errors.New("no data of the security tracker"))
 	}
 	shown := len(all.Updates) + len(foreign)
 	if o.all {
-		shown += len(all.Replacements) + len(all.Newer)
+		shown += len(all.Replacements) + len(all.InstalledNewer)
 	}
 	return emptyListError(&all.Basis, shown)
 }
 
-// choose removes the packages that --aur and --no-aur exclude.
-func (o *outdatedOptions) choose(all *wire.OutdatedResult) error {
+// dropExcluded removes the packages that --aur and --no-aur exclude.
+func (o *outdatedOptions) dropExcluded(all *wire.OutdatedResult) error {
 	if o.noAUR {
 		all.Foreign = nil
 	}
-	if !o.aur {
+	if !o.aurOnly {
 		return nil
 	}
-	all.Updates, all.Newer, all.Replacements = nil, nil, nil
-	switch aur := wire.FindSource(all.Sources, wire.KindAUR); {
+	all.Updates, all.InstalledNewer, all.Replacements = nil, nil, nil
+	switch aur := wire.FindSourceByKind(all.Sources, wire.KindAUR); {
 	case aur == nil:
-		return exit.With(exit.Network, errors.New("no data of the AUR: it is disabled (aur.enabled) and has no index"))
+		return exit.WithCode(exit.Network, errors.New("no data of the AUR: it is disabled (aur.enabled) and has no index"))
 	case aur.Unavailable():
-		return exit.With(exit.Network, errors.New("no data of the AUR: "+aur.Why))
+		return exit.WithCode(exit.Network, errors.New("no data of the AUR: "+aur.Why))
 	}
 	return nil
 }
 
-// outdated prints the updates and, with --all, the other changes of an upgrade.
-func (o *output) outdated(opts *outdatedOptions, all *wire.OutdatedResult, foreign []wire.ForeignPackage) error {
-	updateName := func(u *wire.Update) string { return o.packageName(u.Name) }
-	err := list(o, nil, all.Updates, updateName, func(w *bufio.Writer, u *wire.Update) {
+// printOutdated prints the updates and, with --all, the other changes of an upgrade.
+func (o *resultPrinter) printOutdated(opts *outdatedOptions, all *wire.OutdatedResult, foreign []wire.ForeignPackage) error {
+	updateName := func(u *wire.Update) string { return o.safePackageName(u.Name) }
+	err := printList(o, nil, all.Updates, updateName, func(w *bufio.Writer, u *wire.Update) {
 		shown := *u
-		if !opts.security {
+		if !opts.markSecurity {
 			shown.Fixes = nil
 		}
-		o.style.Update(w, &shown)
+		o.style.PrintUpdate(w, &shown)
 	})
 	if opts.all && err == nil {
-		err = list(o, nil, all.Replacements, func(r *wire.Replacement) string { return o.packageName(r.Name) }, o.style.Replacement)
+		err = printList(o, nil, all.Replacements, func(r *wire.Replacement) string { return o.safePackageName(r.Name) }, o.style.PrintReplacement)
 	}
 	if opts.all && err == nil {
-		err = list(o, nil, all.Newer, updateName, o.style.Newer)
+		err = printList(o, nil, all.InstalledNewer, updateName, o.style.PrintNewer)
 	}
 	if err == nil {
-		err = list(o, nil, foreign, func(p *wire.ForeignPackage) string { return o.packageName(p.Name) }, o.style.Foreign)
+		err = printList(o, nil, foreign, func(p *wire.ForeignPackage) string { return o.safePackageName(p.Name) }, o.style.PrintForeign)
 	}
 	return err
 }
 
-// noteAges prints the ages of the databases that updates are computed from.
-func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
+// noteDatabaseAges prints the ages of the databases that updates are computed from.
+func (a *app) noteDatabaseAges(o *outdatedOptions, all *wire.OutdatedResult) {
 	now := time.Now()
 	if !o.json && o.format == "" && slices.ContainsFunc(all.Sources, func(s wire.Source) bool { return s.Downloaded }) {
 		a.printNote("updates are from omgd's downloaded databases, as of " + show.RelativeTime(wire.UpToDateAsOf(all.Sources), now))
@@ -145,10 +145,10 @@ func (a *app) noteAges(o *outdatedOptions, all *wire.OutdatedResult) {
 		case s.Kind == wire.KindAUR:
 			// The results of the repositories do not depend on the AUR.
 			if len(all.Foreign) > 0 {
-				a.printNote(show.AURState(s, "no updates known"))
+				a.printNote(show.AURNote(s, "no updates known"))
 			}
-		case s.IsRepository() && s.State == wire.SourceStale && !s.Outdated && !o.aur:
-			a.printNote(show.Source(s, now))
+		case s.IsRepository() && s.State == wire.SourceStale && !s.Outdated && !o.aurOnly:
+			a.printNote(show.DescribeSource(s, now))
 		}
 	}
 }
@@ -164,7 +164,7 @@ func foreignToShow(all []wire.ForeignPackage, more bool) []wire.ForeignPackage {
 	})
 }
 
-// knowsTracker reports whether the security tracker has ever been downloaded.
-func knowsTracker(sources []wire.Source) bool {
+// hasTrackerData reports whether the security tracker has ever been downloaded.
+func hasTrackerData(sources []wire.Source) bool {
 	return slices.ContainsFunc(sources, func(s wire.Source) bool { return s.Kind == wire.KindTracker && s.State != wire.SourceMissing })
 }

@@ -51,20 +51,20 @@ func (o *outputOptions) flags(example string) []cli.Flag {
 	}
 }
 
-// output prints a result in the form that the flags select.
-type output struct {
+// resultPrinter prints a result in the form that the flags select.
+type resultPrinter struct {
 	outputOptions
-	app   *app
-	w     *bufio.Writer
-	held  *bytes.Buffer // buffers the output until the result is known to be certain; nil if uncertain results may be printed
-	style show.Style
-	tmpl  *template.Template
+	app        *app
+	w          *bufio.Writer
+	heldOutput *bytes.Buffer // buffers the output until the result is known to be certain; nil if uncertain results may be printed
+	style      show.Style
+	tmpl       *template.Template
 
-	odd []string // package names that are not printed, because a program could take the names for an option or a command
+	unsafeNames []string // package names that are not printed, because a program could take the names for an option or a command
 }
 
-func (a *app) newOutput(c *cli.Context, o outputOptions) (*output, error) {
-	out := &output{outputOptions: o, app: a}
+func (a *app) newOutput(c *cli.Context, o outputOptions) (*resultPrinter, error) {
+	out := &resultPrinter{outputOptions: o, app: a}
 	ways := 0
 	for _, set := range []bool{o.json, o.quiet, c.IsSet("format")} {
 		if set {
@@ -81,36 +81,36 @@ func (a *app) newOutput(c *cli.Context, o outputOptions) (*output, error) {
 		}
 		out.tmpl = t
 	}
-	style, err := show.NewStyle(o.color, terminalOf(a.stdout))
+	style, err := show.NewStyle(o.color, terminalFile(a.stdout))
 	if err != nil {
 		return nil, command.Usagef("%w", err)
 	}
 	out.style = style
 	to := a.stdout
-	if out.certainOnly = o.certainOnly || a.strict; out.certainOnly {
-		out.held = &bytes.Buffer{}
-		to = out.held
+	if out.certainOnly = o.certainOnly || a.requireCertain; out.certainOnly {
+		out.heldOutput = &bytes.Buffer{}
+		to = out.heldOutput
 	}
 	out.w = bufio.NewWriterSize(to, 64<<10)
 	return out, nil
 }
 
-// terminalOf returns the file of a stream if it is a terminal, otherwise nil.
-func terminalOf(w io.Writer) *os.File {
+// terminalFile returns the file of a stream if it is a terminal, otherwise nil.
+func terminalFile(w io.Writer) *os.File {
 	if f, ok := w.(*os.File); ok && command.IsTerminal(f) {
 		return f
 	}
 	return nil
 }
 
-// line prints a line of text, such as a name with --quiet.
-func (o *output) line(text string) {
+// printLine prints a line of text, such as a name with --quiet.
+func (o *resultPrinter) printLine(text string) {
 	_, _ = o.w.WriteString(termtext.Clean(text))
 	_ = o.w.WriteByte('\n')
 }
 
-// templated prints one element with the template.
-func (o *output) templated(element any) error {
+// printWithTemplate prints one element with the template.
+func (o *resultPrinter) printWithTemplate(element any) error {
 	fields, err := jsonFields(element)
 	if err != nil {
 		return err
@@ -128,8 +128,8 @@ func (o *output) templated(element any) error {
 	return o.w.WriteByte('\n')
 }
 
-// document prints the fields of a struct as one JSON document, with the version of the schema first.
-func (o *output) document(v any) error {
+// printDocument prints the fields of a struct as one JSON document, with the version of the schema first.
+func (o *resultPrinter) printDocument(v any) error {
 	var buf bytes.Buffer
 	e := json.NewEncoder(&buf)
 	e.SetEscapeHTML(false)
@@ -141,143 +141,143 @@ func (o *output) document(v any) error {
 	if fields[0] != '}' {
 		_ = o.w.WriteByte(',')
 	}
-	_, err := o.w.Write(termtext.AppendJSON(nil, fields))
+	_, err := o.w.Write(termtext.AppendSafeJSON(nil, fields))
 	return err
 }
 
 // printOne prints a single result.
-func (o *output) printOne(v any, human func(*bufio.Writer)) error {
+func (o *resultPrinter) printOne(v any, human func(*bufio.Writer)) error {
 	switch {
 	case o.json:
-		return o.document(v)
+		return o.printDocument(v)
 	case o.tmpl != nil:
-		return o.templated(v)
+		return o.printWithTemplate(v)
 	}
 	human(o.w)
 	return nil
 }
 
-// leftOut is a special name for output.element: an element with this name is not printed.
-const leftOut = "\x00"
+// omittedName is a special name for resultPrinter.printElement: an element with this name is not printed.
+const omittedName = "\x00"
 
-// packageName returns the name of a package for output.element. The output of --quiet and --format is meant for other
-// programs, which could take a name such as -Rdd or $(id) for something else. For such a name, packageName returns leftOut.
-func (o *output) packageName(name string) string {
-	if (o.quiet || o.tmpl != nil) && !wire.PlainName(name) {
-		o.odd = append(o.odd, name)
-		return leftOut
+// safePackageName returns the name of a package for resultPrinter.printElement. The output of --quiet and --format is meant for other
+// programs, which could take a name such as -Rdd or $(id) for something else. For such a name, safePackageName returns omittedName.
+func (o *resultPrinter) safePackageName(name string) string {
+	if (o.quiet || o.tmpl != nil) && !wire.IsSafeName(name) {
+		o.unsafeNames = append(o.unsafeNames, name)
+		return omittedName
 	}
 	return name
 }
 
-// repositoryName is like packageName, for a package of a repository or the AUR. With --quiet it returns REPO/-Rdd for a
+// safeRepoPackageName is like safePackageName, for a package of a repository or the AUR. With --quiet it returns REPO/-Rdd for a
 // name such as -Rdd: pacman and similar programs accept this form as the name of a package, and do not take it for an
 // option.
-func (o *output) repositoryName(p *wire.Package) string {
-	if o.quiet && wire.PossibleName(p.Name) && !wire.PlainName(p.Name) && p.Repo != "" {
+func (o *resultPrinter) safeRepoPackageName(p *wire.Package) string {
+	if o.quiet && wire.IsPossibleName(p.Name) && !wire.IsSafeName(p.Name) && p.Repo != "" {
 		return p.Repo + "/" + p.Name
 	}
-	return o.packageName(p.Name)
+	return o.safePackageName(p.Name)
 }
 
-// element prints an element of a list in a form other than JSON.
-func (o *output) element(v any, name string, human func(*bufio.Writer)) error {
-	if name == leftOut {
+// printElement prints an element of a list in a form other than JSON.
+func (o *resultPrinter) printElement(v any, name string, human func(*bufio.Writer)) error {
+	if name == omittedName {
 		return nil
 	}
 	if o.quiet {
-		o.line(name)
+		o.printLine(name)
 		return nil
 	}
 	if o.tmpl != nil {
-		return o.templated(v)
+		return o.printWithTemplate(v)
 	}
 	human(o.w)
 	return nil
 }
 
-// list prints a list, as one JSON document or element by element.
-func list[T any](o *output, result any, elements []T, name func(*T) string, human func(*bufio.Writer, *T)) error {
+// printList prints a list, as one JSON document or element by element.
+func printList[T any](o *resultPrinter, result any, elements []T, name func(*T) string, human func(*bufio.Writer, *T)) error {
 	if o.json {
-		return o.document(result)
+		return o.printDocument(result)
 	}
 	for i := range elements {
 		v := &elements[i]
-		if err := o.element(v, name(v), func(w *bufio.Writer) { human(w, v) }); err != nil {
+		if err := o.printElement(v, name(v), func(w *bufio.Writer) { human(w, v) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// pause flushes the output printed so far. The backend calls pause before it waits for further packages.
-func (o *output) pause() { _ = o.w.Flush() }
+// flushBeforeWait flushes the output printed so far. The backend calls flushBeforeWait before it waits for further packages.
+func (o *resultPrinter) flushBeforeWait() { _ = o.w.Flush() }
 
-// end flushes the remaining output. A closed pipe is not an error: the program that reads it needs no more.
-func (o *output) end() error {
+// finish flushes the remaining output. A closed pipe is not an error: the program that reads it needs no more.
+func (o *resultPrinter) finish() error {
 	err := o.w.Flush()
-	if err == nil && o.held != nil {
-		_, err = o.held.WriteTo(o.app.stdout)
+	if err == nil && o.heldOutput != nil {
+		_, err = o.heldOutput.WriteTo(o.app.stdout)
 	}
-	if n := len(o.odd); n > 0 {
+	if n := len(o.unsafeNames); n > 0 {
 		note := "left out 1 package whose name could be taken for something else on a command line"
 		if n > 1 {
 			note = fmt.Sprintf("left out %d packages whose names could be taken for something else on a command line", n)
 		}
-		o.app.printNote(note + ": " + quoted(o.odd))
+		o.app.printNote(note + ": " + quoteWords(o.unsafeNames))
 	}
 	return err
 }
 
-// endOn ends the output of a result that depends on sources. It prints notes about missing and stale sources. If
-// uncertain results must not be printed, as with --strict, endOn returns an error for an uncertain result.
-func (o *output) endOn(b *wire.Basis) error {
-	if why := uncertain(b); o.certainOnly && why != "" {
-		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", why), Hint: o.hint()}
+// finishWithBasis ends the output of a result that depends on sources. It prints notes about missing and stale sources. If
+// uncertain results must not be printed, as with --strict, finishWithBasis returns an error for an uncertain result.
+func (o *resultPrinter) finishWithBasis(b *wire.Basis) error {
+	if why := uncertaintyReason(b); o.certainOnly && why != "" {
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", why), Hint: o.uncertainHint()}
 	}
-	err := o.end()
+	err := o.finish()
 	if err == nil {
 		o.noteBasis(b)
 	}
 	return err
 }
 
-// hint returns a hint at the option with which omg prints an uncertain result.
-func (o *output) hint() string {
-	if o.app.strict {
+// uncertainHint returns a hint at the option with which omg prints an uncertain result.
+func (o *resultPrinter) uncertainHint() string {
+	if o.app.requireCertain {
 		return "without --strict, omg prints the result"
 	}
 	return "with --partial, omg prints the result"
 }
 
-// uncertain returns the reason why a result is uncertain, or "". An old database is not a reason: pacman would use the
+// uncertaintyReason returns the reason why a result is uncertain, or "". An old database is not a reason: pacman would use the
 // same database.
-func uncertain(b *wire.Basis) string {
+func uncertaintyReason(b *wire.Basis) string {
 	if b.Partial {
-		return show.MissingSources(b)
+		return show.MissingSourcesText(b)
 	}
 	if b.Stale {
-		return show.NotChecked(b)
+		return show.NotCheckedNote(b)
 	}
 	for i := range b.Sources {
 		if s := &b.Sources[i]; s.Outdated {
-			return show.Reason(s)
+			return show.SourceStateReason(s)
 		}
 	}
 	return ""
 }
 
 // noteBasis prints notes about what a result lacks, and which parts are stale.
-func (o *output) noteBasis(b *wire.Basis) {
+func (o *resultPrinter) noteBasis(b *wire.Basis) {
 	if b.Stale {
-		o.app.printNote(show.NotChecked(b))
+		o.app.printNote(show.NotCheckedNote(b))
 	}
 	if b.Partial {
-		o.app.printNote("partial: " + show.MissingSources(b))
+		o.app.printNote("partial: " + show.MissingSourcesText(b))
 	}
 	for i := range b.Sources {
 		if s := &b.Sources[i]; s.Outdated && s.IsRepository() {
-			o.app.printNote(show.Reason(s))
+			o.app.printNote(show.SourceStateReason(s))
 		}
 	}
 }
@@ -289,7 +289,7 @@ func emptyListError(b *wire.Basis, n int) error {
 	case n > 0:
 		return nil
 	case b.Partial || b.Stale:
-		return exit.Quiet(exit.Failed)
+		return exit.QuietError(exit.Failed)
 	}
-	return exit.Quiet(exit.NotFound)
+	return exit.QuietError(exit.NotFound)
 }

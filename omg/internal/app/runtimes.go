@@ -25,34 +25,34 @@ The first version found is used, and the output shows its place. No program is r
 If a declared version is not installed, the version is marked and the exit code is 1.
 An active version that differs from the declared version is marked as well.
 
-` + exitCodes(),
+` + exitCodesHelp(),
 		Flags:  o.listFlags("{{.runtime}} {{.version}}"),
-		Action: func(c *cli.Context) error { return a.which(c, o) },
+		Action: func(c *cli.Context) error { return a.runWhich(c, o) },
 	}
 }
 
-func (a *app) which(c *cli.Context, o *outputOptions) error {
+func (a *app) runWhich(c *cli.Context, o *outputOptions) error {
 	out, err := a.newOutput(c, *o)
 	if err != nil {
 		return err
 	}
-	all, err := a.backend().ActiveVersions(c.Context, c.Args().Slice())
+	all, err := a.newBackend().ActiveVersions(c.Context, c.Args().Slice())
 	if err != nil {
 		return err
 	}
-	err = list(out, all, all.Runtimes, func(r *wire.Runtime) string { return r.Version }, out.style.Runtime)
+	err = printList(out, all, all.Runtimes, func(r *wire.Runtime) string { return r.Version }, out.style.PrintRuntime)
 	if err != nil {
 		return err
 	}
 	for _, note := range all.Notes {
 		a.printNote(note)
 	}
-	if err := out.end(); err != nil {
+	if err := out.finish(); err != nil {
 		return err
 	}
 	for _, r := range all.Runtimes {
 		if r.Missing {
-			return exit.Quiet(exit.NotFound)
+			return exit.QuietError(exit.NotFound)
 		}
 	}
 	return emptyListError(&wire.Basis{}, len(all.Runtimes))
@@ -64,20 +64,20 @@ func listCommand(a *app) *cli.Command {
 		Name:        "list",
 		Usage:       "list the installed versions of runtimes, and their version managers",
 		ArgsUsage:   "[RUNTIME...]",
-		Description: "The version that is active in this directory is marked with an asterisk.\n\n" + exitCodes(),
+		Description: "The version that is active in this directory is marked with an asterisk.\n\n" + exitCodesHelp(),
 		Flags:       o.listFlags("{{.runtime}} {{.version}} {{.manager}}"),
 		Action: func(c *cli.Context) error {
 			out, err := a.newOutput(c, *o)
 			if err != nil {
 				return err
 			}
-			all, err := a.backend().List(c.Context, c.Args().Slice())
+			all, err := a.newBackend().InstalledVersions(c.Context, c.Args().Slice())
 			if err != nil {
 				return err
 			}
-			err = list(out, all, all.Versions, func(v *backend.RuntimeVersion) string { return v.Version }, out.style.RuntimeVersion)
+			err = printList(out, all, all.Versions, func(v *backend.RuntimeVersion) string { return v.Version }, out.style.PrintRuntimeVersion)
 			if err == nil {
-				err = out.end()
+				err = out.finish()
 			}
 			if err != nil {
 				return err
@@ -98,7 +98,7 @@ or a version manager has installed; the VERSION "system" removes the link. VERSI
 written as in a version file: 20, lts/*, 3.12. Nothing is downloaded, and no shell is
 changed.
 
-` + exitCodes(),
+` + exitCodesHelp(),
 		Flags: o.flags("{{.runtime}} {{.version}}"),
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 2 {
@@ -108,26 +108,26 @@ changed.
 			if err != nil {
 				return err
 			}
-			r, err := a.backend().UseRuntime(c.Context, c.Args().Get(0), c.Args().Get(1))
+			r, err := a.newBackend().UseRuntime(c.Context, c.Args().Get(0), c.Args().Get(1))
 			if err != nil {
 				return err
 			}
 			err = out.printOne(r, func(w *bufio.Writer) {
 				chosen := r.RuntimeVersion
 				chosen.Active = true
-				out.style.RuntimeVersion(w, &chosen)
-				if r.Now.Version != r.Version {
-					source := r.Now.Source
-					if r.Now.Differs || source == "" {
+				out.style.PrintRuntimeVersion(w, &chosen)
+				if r.ActiveNow.Version != r.Version {
+					source := r.ActiveNow.WantedSource
+					if r.ActiveNow.Differs || source == "" {
 						source = "PATH"
 					}
-					a.printNote(fmt.Sprintf("in this directory %s selects %s %s", source, r.Now.Runtime, r.Now.Version))
+					a.printNote(fmt.Sprintf("in this directory %s selects %s %s", source, r.ActiveNow.Runtime, r.ActiveNow.Version))
 				}
 			})
 			if err != nil {
 				return err
 			}
-			return out.end()
+			return out.finish()
 		},
 	}
 }

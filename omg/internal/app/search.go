@@ -19,11 +19,11 @@ const terminalLimit = 50
 // searchOptions holds the flags of omg search.
 type searchOptions struct {
 	outputOptions
-	regex, nameOnly           bool
-	limit                     int
-	repos                     cli.StringSlice
-	aur, noAUR, live, offline bool
-	sort                      string
+	regex, nameOnly               bool
+	limit                         int
+	repos                         cli.StringSlice
+	aurOnly, noAUR, live, offline bool
+	sortOrder                     string
 }
 
 func searchCommand(a *app) *cli.Command {
@@ -40,36 +40,36 @@ selects one repository.
 Packages from the AUR come after those from the repositories, most votes first. A
 package of the AUR that is also in a repository is marked as shadowed.
 
-` + exitCodes(exit.Network),
+` + exitCodesHelp(exit.Network),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Destination: &o.regex, Usage: "words are POSIX extended regular expressions"},
 			&cli.BoolFlag{Name: "name", Aliases: []string{"n"}, Destination: &o.nameOnly, Usage: "search names only"},
 			&cli.IntFlag{Name: "limit", Destination: &o.limit, Usage: "show at most `N` packages, 0 for all", DefaultText: "50 on a terminal, otherwise all"},
 			&cli.StringSliceFlag{Name: "repo", Destination: &o.repos, Usage: "only the repository `NAME` (repeatable)"},
-			&cli.BoolFlag{Name: "aur", Destination: &o.aur, Usage: "only the AUR"},
+			&cli.BoolFlag{Name: "aur", Destination: &o.aurOnly, Usage: "only the AUR"},
 			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only the repositories"},
 			&cli.BoolFlag{Name: "live", Destination: &o.live, Usage: "query the AUR's server instead of omgd's copy of its data"},
 			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not query the AUR's server"},
-			&cli.StringFlag{Name: "sort", Destination: &o.sort, Usage: "sort by `ORDER`: relevance, name or repo; for the AUR also votes, popularity or modified", Value: wire.SortRelevance},
+			&cli.StringFlag{Name: "sort", Destination: &o.sortOrder, Usage: "sort by `ORDER`: relevance, name or repo; for the AUR also votes, popularity or modified", Value: wire.SortRelevance},
 		}, o.listFlags(packageTemplate)...),
-		Action: func(c *cli.Context) error { return a.search(c, o) },
+		Action: func(c *cli.Context) error { return a.runSearch(c, o) },
 	}
 }
 
 // request returns the request for the flags and arguments.
 func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequest, error) {
 	r := &wire.SearchRequest{
-		Words: c.Args().Slice(), Regex: o.regex, NameOnly: o.nameOnly, Repos: o.repos.Value(), Sort: o.sort,
+		Words: c.Args().Slice(), Regex: o.regex, NameOnly: o.nameOnly, Repos: o.repos.Value(), Sort: o.sortOrder,
 		NoAUR: o.noAUR, Live: o.live, Offline: o.offline,
 	}
 	switch {
-	case o.aur && o.noAUR:
+	case o.aurOnly && o.noAUR:
 		return nil, command.Usagef("--aur and --no-aur exclude each other")
-	case o.aur && len(r.Repos) > 0:
+	case o.aurOnly && len(r.Repos) > 0:
 		return nil, command.Usagef("--aur and --repo exclude each other: to search the AUR too, add --repo aur")
 	case o.live && o.offline:
 		return nil, command.Usagef("--live and --offline exclude each other")
-	case o.aur:
+	case o.aurOnly:
 		r.OnlyAUR = true
 		r.Repos = []string{wire.SourceAUR} // needed by earlier versions of omgd, which do not know OnlyAUR
 	}
@@ -87,7 +87,7 @@ func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequ
 	return r, nil
 }
 
-func (a *app) search(c *cli.Context, o *searchOptions) error {
+func (a *app) runSearch(c *cli.Context, o *searchOptions) error {
 	terminal := command.IsTerminal(a.stdout)
 	req, err := o.request(c, terminal)
 	if err != nil {
@@ -99,20 +99,20 @@ func (a *app) search(c *cli.Context, o *searchOptions) error {
 	}
 	shown := 0
 	packages := []wire.Package{}
-	all, err := a.backend().Search(c.Context, req, func(p *wire.Package) error {
+	all, err := a.newBackend().Search(c.Context, req, func(p *wire.Package) error {
 		shown++
-		return out.pkg(p, &packages, out.style.Search)
-	}, out.pause)
+		return out.printPackage(p, &packages, out.style.PrintSearchResult)
+	}, out.flushBeforeWait)
 	if err != nil {
 		return err
 	}
 	all.Packages = packages
 	if out.json {
-		if err := out.document(all); err != nil {
+		if err := out.printDocument(all); err != nil {
 			return err
 		}
 	}
-	if err := out.endOn(&all.Basis); err != nil {
+	if err := out.finishWithBasis(&all.Basis); err != nil {
 		return err
 	}
 	aur := wire.SourceState("")
@@ -131,7 +131,7 @@ func (a *app) search(c *cli.Context, o *searchOptions) error {
 // nothingFound returns the error of a search without results. If a source that could have results is missing, the error
 // has the exit code of a failure.
 func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed bool) error {
-	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", quoted(req.Words))}
+	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", quoteWords(req.Words))}
 	switch {
 	case all.Partial:
 		nothing.Code, nothing.Err = exit.Failed, fmt.Errorf("%w in the sources that could be read", nothing.Err)
@@ -146,18 +146,18 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 	return nothing
 }
 
-// pkg prints a package that search or info found. With --json, pkg only appends the package to the slice found, because
+// printPackage prints a package that search or info found. With --json, pkg only appends the package to the slice found, because
 // the packages are printed later, as one document.
-func (o *output) pkg(p *wire.Package, found *[]wire.Package, human func(*bufio.Writer, *wire.Package)) error {
+func (o *resultPrinter) printPackage(p *wire.Package, found *[]wire.Package, human func(*bufio.Writer, *wire.Package)) error {
 	if o.json {
 		*found = append(*found, *p)
 		return nil
 	}
-	return o.element(p, o.repositoryName(p), func(w *bufio.Writer) { human(w, p) })
+	return o.printElement(p, o.safeRepoPackageName(p), func(w *bufio.Writer) { human(w, p) })
 }
 
-// quoted joins the words, shortens the text to fit on a line, and puts it in quotation marks.
-func quoted(words []string) string {
+// quoteWords joins the words, shortens the text to fit on a line, and puts it in quotation marks.
+func quoteWords(words []string) string {
 	const most = 60
 	s := strings.Join(words, " ")
 	if r := []rune(s); len(r) > most {

@@ -18,11 +18,11 @@ import (
 // securityOptions holds the flags of omg security.
 type securityOptions struct {
 	outputOptions
-	all, fixable, cve        bool
-	severity, failOn, source string
-	// least and fail are the values of --severity and --fail-on as indexes in the slice severities, -1 if the flag is not
+	all, fixable, cve                bool
+	severity, failOn, advisoriesFile string
+	// minSeverityIndex and failIndex are the values of --severity and --fail-on as indexes in the slice severities, -1 if the flag is not
 	// set.
-	least, fail int
+	minSeverityIndex, failIndex int
 }
 
 func securityCommand(a *app) *cli.Command {
@@ -46,24 +46,24 @@ With --fail-on the exit code is 5 if a listed advisory has at least that severit
 4 if there is no data of the tracker, 3 if a database could not be read, and
 otherwise 0.
 
-` + exitCodes(exit.Network, exit.Finding),
+` + exitCodesHelp(exit.Network, exit.AdvisoryFound),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "also list unconfirmed advisories"},
 			&cli.BoolFlag{Name: "fixable", Destination: &o.fixable, Usage: "list only advisories that an update fixes"},
 			&cli.StringFlag{Name: "severity", Destination: &o.severity, Usage: "list only advisories of at least this `SEVERITY`: low, medium, high or critical"},
 			&cli.BoolFlag{Name: "cve", Destination: &o.cve, Usage: "list the vulnerabilities of each package, with links"},
 			&cli.StringFlag{Name: "fail-on", Destination: &o.failOn, Usage: "exit with 5 if a listed advisory has at least this `SEVERITY`"},
-			&cli.StringFlag{Name: "source", Destination: &o.source, Usage: "use `FILE` (the tracker's all.json) instead of omgd's data"},
+			&cli.StringFlag{Name: "source", Destination: &o.advisoriesFile, Usage: "use `FILE` (the tracker's all.json) instead of omgd's data"},
 		}, o.listFlags("{{.name}} {{.severity}} {{.update}}")...),
-		Action: func(c *cli.Context) error { return a.security(c, o) },
+		Action: func(c *cli.Context) error { return a.runSecurity(c, o) },
 	}
 }
 
 // severities lists the tracker's severities in ascending order. An advisory without a severity is treated as low.
 var severities = []string{"low", "medium", "high", "critical"}
 
-// severityFlag returns the index of a flag's value in the slice severities, -1 if the flag is not set.
-func severityFlag(c *cli.Context, name, value string) (int, error) {
+// severityFlagIndex returns the index of a flag's value in the slice severities, -1 if the flag is not set.
+func severityFlagIndex(c *cli.Context, name, value string) (int, error) {
 	if !c.IsSet(name) {
 		return -1, nil
 	}
@@ -74,65 +74,65 @@ func severityFlag(c *cli.Context, name, value string) (int, error) {
 	return at, nil
 }
 
-func severity(a *wire.Advisory) int {
+func severityIndex(a *wire.Advisory) int {
 	return max(0, slices.Index(severities, strings.ToLower(a.Severity)))
 }
 
-func (a *app) security(c *cli.Context, o *securityOptions) (err error) {
-	if o.least, err = severityFlag(c, "severity", o.severity); err != nil {
+func (a *app) runSecurity(c *cli.Context, o *securityOptions) (err error) {
+	if o.minSeverityIndex, err = severityFlagIndex(c, "severity", o.severity); err != nil {
 		return err
 	}
-	if o.fail, err = severityFlag(c, "fail-on", o.failOn); err != nil {
+	if o.failIndex, err = severityFlagIndex(c, "fail-on", o.failOn); err != nil {
 		return err
 	}
 	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
-	a.options.Advisories = o.source
-	all, err := a.backend().Security(c.Context, &wire.SecurityRequest{Packages: c.Args().Slice()})
+	a.options.AdvisoriesFile = o.advisoriesFile
+	all, err := a.newBackend().Security(c.Context, &wire.SecurityRequest{Packages: c.Args().Slice()})
 	if err != nil {
 		return err
 	}
-	all.Packages = o.chosen(all.Packages)
-	err = list(out, all, all.Packages, func(p *wire.VulnerablePackage) string { return out.packageName(p.Name) },
+	all.Packages = o.filterPackages(all.Packages)
+	err = printList(out, all, all.Packages, func(p *wire.VulnerablePackage) string { return out.safePackageName(p.Name) },
 		func(w *bufio.Writer, p *wire.VulnerablePackage) {
-			out.style.Vulnerable(w, p)
+			out.style.PrintVulnerable(w, p)
 			if o.cve {
-				out.style.Issues(w, p)
+				out.style.PrintIssues(w, p)
 			}
 		})
 	if err == nil {
-		err = out.endOn(&all.Basis)
+		err = out.finishWithBasis(&all.Basis)
 	}
 	if err != nil {
 		return err
 	}
 	a.noteAdvisories(all)
-	if o.fail >= 0 && o.failed(all.Packages) {
-		return exit.Quiet(exit.Finding)
+	if o.failIndex >= 0 && o.reachesFailOn(all.Packages) {
+		return exit.QuietError(exit.AdvisoryFound)
 	}
 	if len(all.Missing) > 0 {
 		// The names of all installed packages are known, even of packages whose descriptions could not be read. Therefore
 		// the packages in Missing are not installed, even if the result is partial.
-		return a.notInstalled(all.Missing, &wire.Basis{})
+		return a.notInstalledError(all.Missing, &wire.Basis{})
 	}
 	found := len(all.Packages)
-	if o.fail >= 0 && !all.Partial && !all.Stale {
+	if o.failIndex >= 0 && !all.Partial && !all.Stale {
 		return nil
 	}
-	if o.fail >= 0 {
+	if o.failIndex >= 0 {
 		// No known advisory has this severity, but one may be missing: with found = 0, emptyListError returns a failure.
 		found = 0
 	}
 	return emptyListError(&all.Basis, found)
 }
 
-// chosen returns the packages with at least one advisory that the flags select. All advisories that the flags do not select
+// filterPackages returns the packages with at least one advisory that the flags select. All advisories that the flags do not select
 // are removed. A package gets the severity and verdict of its first remaining advisory, which is the worst one.
-func (o *securityOptions) chosen(packages []wire.VulnerablePackage) []wire.VulnerablePackage {
+func (o *securityOptions) filterPackages(packages []wire.VulnerablePackage) []wire.VulnerablePackage {
 	wanted := func(a *wire.Advisory) bool {
-		return (a.Counted || o.all) && severity(a) >= o.least && (!o.fixable || a.Verdict == "fixable")
+		return (a.Counted || o.all) && severityIndex(a) >= o.minSeverityIndex && (!o.fixable || a.Verdict == "fixable")
 	}
 	kept := []wire.VulnerablePackage{}
 	for _, p := range packages {
@@ -146,10 +146,10 @@ func (o *securityOptions) chosen(packages []wire.VulnerablePackage) []wire.Vulne
 	return kept
 }
 
-// failed reports whether a listed advisory reaches the severity of --fail-on.
-func (o *securityOptions) failed(packages []wire.VulnerablePackage) bool {
+// reachesFailOn reports whether a listed advisory reaches the severity of --fail-on.
+func (o *securityOptions) reachesFailOn(packages []wire.VulnerablePackage) bool {
 	return slices.ContainsFunc(packages, func(p wire.VulnerablePackage) bool {
-		return slices.ContainsFunc(p.Advisories, func(a wire.Advisory) bool { return severity(&a) >= o.fail })
+		return slices.ContainsFunc(p.Advisories, func(a wire.Advisory) bool { return severityIndex(&a) >= o.failIndex })
 	})
 }
 
@@ -162,7 +162,7 @@ func (a *app) noteAdvisories(all *wire.SecurityResult) {
 		switch {
 		case s.State == wire.SourceOK || s.Kind == wire.KindAUR: // the tracker does not cover the AUR
 		case s.Kind == wire.KindTracker, s.State == wire.SourceStale && !s.Outdated:
-			a.printNote(show.Source(s, now))
+			a.printNote(show.DescribeSource(s, now))
 		}
 	}
 	if all.Skipped > 0 {

@@ -48,11 +48,11 @@ func TestSecurity(t *testing.T) {
 `, exit.OK},
 		{"security --format {{.name}}:{{.severity}}:{{.verdict}}", "ssl:High:affected\n", exit.OK},
 		{"security --fixable --format {{.name}}:{{.severity}}:{{.verdict}}", "ssl:Medium:fixable\n", exit.OK},
-		{"security -q --fail-on high", "ssl\n", exit.Finding},
+		{"security -q --fail-on high", "ssl\n", exit.AdvisoryFound},
 		{"security -q --fail-on critical", "ssl\n", exit.OK},
-		{"security -q --fail-on critical --all", "ssl\nold\n", exit.Finding},
+		{"security -q --fail-on critical --all", "ssl\nold\n", exit.AdvisoryFound},
 		{"security -q --fail-on high --fixable", "ssl\n", exit.OK},
-		{"security -q --fail-on medium --fixable", "ssl\n", exit.Finding},
+		{"security -q --fail-on medium --fixable", "ssl\n", exit.AdvisoryFound},
 		{"security --fail-on low --severity critical", "", exit.OK},
 	} {
 		code, out, stderr := vulnerable().run(t, strings.Fields(c.args)...)
@@ -65,7 +65,7 @@ func TestSecurity(t *testing.T) {
 		require.Equal(t, exit.Usage, code, args)
 	}
 	code, out, _ := vulnerable().run(t, "security", "--json", "--all", "--fail-on", "low")
-	require.Equal(t, exit.Finding, code)
+	require.Equal(t, exit.AdvisoryFound, code)
 	var document struct {
 		Schema   int
 		Packages []wire.VulnerablePackage
@@ -121,7 +121,7 @@ func TestSecurity_Certain(t *testing.T) {
 	partial := vulnerable()
 	partial.security.Basis = noCore.Basis
 	code, _, _ := partial.run(t, "security", "--fail-on", "high")
-	require.Equal(t, exit.Finding, code, "a finding has its exit code even if a source is missing")
+	require.Equal(t, exit.AdvisoryFound, code, "a finding has its exit code even if a source is missing")
 	code, _, _ = partial.run(t, "security", "--fail-on", "critical")
 	require.Equal(t, exit.Failed, code, "a package is listed, and a worse one may be missing")
 }

@@ -34,7 +34,7 @@ mark; JSON lists it in partial_counts.
 
 With --history, the changes of the counts while omgd ran are shown, one per line.
 
-` + exitCodes(),
+` + exitCodesHelp(),
 		Flags: append(o.flags("{{.counts.updates}}"),
 			&cli.BoolFlag{Name: "history", Destination: &o.history, Usage: "show how the counts changed"},
 			&cli.IntFlag{Name: "limit", Destination: &o.limit, Usage: "with --history, only the last `N` changes", DefaultText: "all"}),
@@ -43,35 +43,35 @@ With --history, the changes of the counts while omgd ran are shown, one per line
 				return err
 			}
 			if o.history {
-				return a.history(c, o)
+				return a.runHistory(c, o)
 			}
 			if c.IsSet("limit") {
 				return command.Usagef("--limit needs --history")
 			}
-			return a.status(c, o)
+			return a.runStatus(c, o)
 		},
 	}
 }
 
-func (a *app) status(c *cli.Context, o *statusOptions) error {
+func (a *app) runStatus(c *cli.Context, o *statusOptions) error {
 	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
-	st, err := a.backend().Status(c.Context)
+	st, err := a.newBackend().Status(c.Context)
 	if err != nil {
 		return err
 	}
-	if err := out.printOne(st, func(w *bufio.Writer) { out.style.Status(w, st, time.Now()) }); err != nil {
+	if err := out.printOne(st, func(w *bufio.Writer) { out.style.PrintStatus(w, st, time.Now()) }); err != nil {
 		return err
 	}
-	if why := uncertain(&st.Basis); out.certainOnly && why != "" {
-		return out.endOn(&st.Basis)
+	if why := uncertaintyReason(&st.Basis); out.certainOnly && why != "" {
+		return out.finishWithBasis(&st.Basis)
 	}
-	return out.end() // without notes: the printed status marks uncertain numbers itself
+	return out.finish() // without notes: the printed status marks uncertain numbers itself
 }
 
-func (a *app) history(c *cli.Context, o *statusOptions) error {
+func (a *app) runHistory(c *cli.Context, o *statusOptions) error {
 	if o.limit < 0 || o.limit > 1<<31-1 {
 		return command.Usagef("--limit must be 0 or more, not %d", o.limit)
 	}
@@ -79,17 +79,17 @@ func (a *app) history(c *cli.Context, o *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	r, err := a.backend().History(c.Context, &wire.HistoryRequest{Limit: uint32(o.limit)})
+	r, err := a.newBackend().StatusHistory(c.Context, &wire.HistoryRequest{Limit: uint32(o.limit)})
 	if err != nil {
 		return err
 	}
 	before := &wire.Counts{}
-	err = list(out, r, r.Entries, func(*wire.HistoryEntry) string { return "" }, func(w *bufio.Writer, e *wire.HistoryEntry) {
-		out.style.Change(w, before, e)
+	err = printList(out, r, r.Entries, func(*wire.HistoryEntry) string { return "" }, func(w *bufio.Writer, e *wire.HistoryEntry) {
+		out.style.PrintCountChange(w, before, e)
 		before = &e.Counts
 	})
 	if err == nil {
-		err = out.end()
+		err = out.finish()
 	}
 	if err != nil {
 		return err
@@ -105,10 +105,10 @@ func refreshCommand(a *app) *cli.Command {
 		Description: `omgd also reads the databases by itself after each change. Without omgd there is
 nothing to refresh, because each command reads the databases itself.
 
-` + exitCodes(),
+` + exitCodesHelp(),
 		Flags: o.flags("{{.generation}}"),
 		Action: func(c *cli.Context) error {
-			err := action(a, c, o, a.backend().Refresh, func(r *wire.RefreshResult) string {
+			err := runDaemonRequest(a, c, o, a.newBackend().Refresh, func(r *wire.RefreshResult) string {
 				switch {
 				case r.Refreshed:
 					return "refreshed, generation " + strconv.FormatUint(r.Generation, 10)
@@ -135,15 +135,15 @@ func cacheCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "cache",
 		Usage:       "manage omgd's cache",
-		Description: exitCodes(),
+		Description: exitCodesHelp(),
 		Subcommands: []*cli.Command{{
 			Name:        "clear",
 			Usage:       "clear omgd's cached replies",
-			Description: "Without omgd there is no cache.\n\n" + exitCodes(),
+			Description: "Without omgd there is no cache.\n\n" + exitCodesHelp(),
 			Flags:       o.flags("{{.cleared}}"),
 			Action: func(c *cli.Context) error {
-				return action(a, c, o, a.backend().ClearCache,
-					func(r *wire.CacheClearResult) string { return fmt.Sprintf("cleared %d cached replies", r.Cleared) },
+				return runDaemonRequest(a, c, o, a.newBackend().ClearCache,
+					func(r *wire.CacheClearResult) string { return fmt.Sprintf("cleared %d cached replies", r.ClearedCount) },
 					func(*wire.CacheClearResult) error { return nil })
 			},
 		}},
@@ -163,8 +163,8 @@ func showSubcommands(c *cli.Context) error {
 	return cli.ShowSubcommandHelp(c)
 }
 
-// action sends a request to omgd, prints a line about the result, and returns the error that the result contains.
-func action[R any](a *app, c *cli.Context, o *outputOptions, do func(context.Context) (*R, error), human func(*R) string, failed func(*R) error) error {
+// runDaemonRequest sends a request to omgd, prints a line about the result, and returns the error that the result contains.
+func runDaemonRequest[R any](a *app, c *cli.Context, o *outputOptions, do func(context.Context) (*R, error), human func(*R) string, failed func(*R) error) error {
 	if err := noArguments(c); err != nil {
 		return err
 	}
@@ -176,10 +176,10 @@ func action[R any](a *app, c *cli.Context, o *outputOptions, do func(context.Con
 	if err != nil {
 		return err
 	}
-	if err := out.printOne(r, func(*bufio.Writer) { out.line(human(r)) }); err != nil {
+	if err := out.printOne(r, func(*bufio.Writer) { out.printLine(human(r)) }); err != nil {
 		return err
 	}
-	if err := out.end(); err != nil {
+	if err := out.finish(); err != nil {
 		return err
 	}
 	return failed(r)

@@ -12,22 +12,22 @@ import (
 // Options selects the daemon and the files to read. An empty path means the default path.
 type Options struct {
 	Socket       string
-	Index        []string // index files, or directories with index files
+	IndexPaths   []string // index files, or directories with index files
 	DBPath       string
 	PacmanConfig string
 	DataDir      string
 	// NoDaemon means that no request is sent to omgd.
 	NoDaemon bool
-	// Advisories is a file with the security tracker's advisories, which is read instead of asking the daemon for them.
-	Advisories string
-	// Args holds the whole command line, for omg-direct.
-	Args []string
-	// Note prints a line that says from which data omg answers.
-	Note func(line string)
+	// AdvisoriesFile is a file with the security tracker's advisories, which is read instead of asking the daemon for them.
+	AdvisoriesFile string
+	// CommandLine holds the whole command line, for omg-direct.
+	CommandLine []string
+	// PrintNote prints a line that says from which data omg answers.
+	PrintNote func(line string)
 }
 
-// Open returns the backend for one command.
-type Open func(Options) Backend
+// OpenFunc returns the backend for one command.
+type OpenFunc func(Options) Backend
 
 // ErrNoLocal is returned for a request about installed packages on a system without a local database.
 var ErrNoLocal = errors.New("no local database")
@@ -48,7 +48,7 @@ type Backend interface {
 	Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error)
 
 	// The following methods are about the daemon itself.
-	History(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error)
+	StatusHistory(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error)
 	Health(ctx context.Context) (*wire.HealthResult, error)
 	Metrics(ctx context.Context) (*wire.MetricsResult, error)
 	Refresh(ctx context.Context) (*wire.RefreshResult, error)
@@ -58,12 +58,12 @@ type Backend interface {
 	// The following methods read files whose content the daemon does not hold in memory.
 	Owns(ctx context.Context, paths []string) (*Owners, error)
 	Files(ctx context.Context, names []string) (*FileLists, error)
-	Why(ctx context.Context, name string, reverse bool) (*Chains, error)
+	Why(ctx context.Context, name string, reverse bool) (*WhyResult, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)
 
 	// The following methods depend on the working directory and the environment of the caller.
 	ActiveVersions(ctx context.Context, runtimes []string) (*ActiveVersions, error)
-	List(ctx context.Context, runtimes []string) (*Versions, error)
+	InstalledVersions(ctx context.Context, runtimes []string) (*InstalledVersions, error)
 	UseRuntime(ctx context.Context, runtime, version string) (*UseResult, error)
 }

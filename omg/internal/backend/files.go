@@ -6,8 +6,8 @@ import "github.com/omg-arch/omg/shared/wire"
 type Owners struct {
 	// Paths are in the order of the request.
 	Paths []OwnedPath `json:"paths"`
-	// Unread is the number of packages whose file list could not be read.
-	Unread int `json:"unread,omitempty"`
+	// UnreadCount is the number of packages whose file list could not be read.
+	UnreadCount int `json:"unread,omitempty"`
 }
 
 // OwnedPath is a path and its owners.
@@ -46,27 +46,27 @@ type FileList struct {
 	Name string `json:"name"`
 	// Files are absolute and sorted; a directory's path ends with a slash.
 	Files []string `json:"files"`
-	// Why is the reason why the files are unknown; empty if the files are known.
-	Why string `json:"why,omitempty"`
+	// UnknownReason is the reason why the files are unknown; empty if the files are known.
+	UnknownReason string `json:"why,omitempty"`
 }
 
-// Chains explains why a package is installed or, with --reverse, what the package needs.
-type Chains struct {
+// WhyResult explains why a package is installed or, with --reverse, what the package needs.
+type WhyResult struct {
 	Reading
 	// Name is the name of the package; empty if the package is not installed.
 	Name string `json:"name"`
 	// Chains holds the shortest chain to the package from each explicitly installed package that needs it. With --reverse
 	// it holds the shortest chain from the package to each package that it needs.
-	Chains []Chain `json:"chains"`
+	Chains []DependencyChain `json:"chains"`
 }
 
-// Chain is a list of packages, each of which needs the next.
-type Chain struct {
-	Links []Link `json:"links"`
+// DependencyChain is a list of packages, each of which needs the next.
+type DependencyChain struct {
+	Links []ChainLink `json:"links"`
 }
 
-// Link is a package in a Chain, with the reason why it needs the next package.
-type Link struct {
+// ChainLink is a package in a DependencyChain, with the reason why it needs the next package.
+type ChainLink struct {
 	Name string `json:"name"`
 	// Depend is the dependency of this package that the next package in the chain satisfies. It is empty for the last
 	// package of the chain.
@@ -99,9 +99,9 @@ type Checks struct {
 
 // The outcomes of a check.
 const (
-	CheckOK      = "ok"
-	CheckProblem = "problem"
-	CheckUnknown = "unknown"
+	CheckStateOK      = "ok"
+	CheckStateProblem = "problem"
+	CheckStateUnknown = "unknown"
 )
 
 // Check is the result of one check.
@@ -121,8 +121,8 @@ type ActiveVersions struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Versions holds the installed versions of runtimes.
-type Versions struct {
+// InstalledVersions holds the installed versions of runtimes.
+type InstalledVersions struct {
 	Versions []RuntimeVersion `json:"versions"`
 }
 
@@ -142,5 +142,5 @@ type RuntimeVersion struct {
 // UseResult holds the chosen version of a runtime, and the version that is now active in the working directory.
 type UseResult struct {
 	RuntimeVersion
-	Now wire.Runtime `json:"now"`
+	ActiveNow wire.Runtime `json:"now"`
 }

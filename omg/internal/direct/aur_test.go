@@ -93,7 +93,7 @@ func TestAUR_Stale(t *testing.T) {
 	b := pkgindex.NewBuilder("test", 1)
 	into := b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
 	require.NoError(t, into.Add(&wire.Package{Name: "yay-bin", Version: "1-1", AUR: &wire.AUR{}}))
-	into.Describe("", 0, time.Now().Add(-3*time.Hour).Unix())
+	into.SetFileInfo("", 0, time.Now().Add(-3*time.Hour).Unix())
 	w.writeIndex(w.index(wire.SourceAUR), b)
 	_, result, err := w.search(wire.SearchRequest{Words: []string{"yay"}})
 	require.NoError(t, err)
@@ -111,7 +111,7 @@ func TestAUR_NamedIndex(t *testing.T) {
 	w.buildAUR(w.index(wire.SourceAUR))
 	dir := filepath.Dir(w.index("core"))
 	state := func(named ...string) wire.Source {
-		w.o.Index = named
+		w.o.IndexPaths = named
 		_, result, err := w.search(wire.SearchRequest{Words: []string{"yay"}})
 		require.NoError(t, err)
 		return source(t, result.Sources, wire.SourceAUR)
@@ -131,17 +131,17 @@ func TestAUR_NamedIndex(t *testing.T) {
 func (w *testSystem) writeDownload(repo string, o fixture.Options, at time.Time) {
 	w.t.Helper()
 	dir := w.path("download")
-	require.NoError(w.t, fixture.Write(dir, o))
+	require.NoError(w.t, fixture.WriteDatabases(dir, o))
 	own := filepath.Join(w.path("share/omg"), sources.DownloadDir)
 	require.NoError(w.t, os.MkdirAll(own, 0o755))
 	path := filepath.Join(own, repo+".db")
 	require.NoError(w.t, os.Rename(filepath.Join(dir, "sync", repo+".db"), path))
 	require.NoError(w.t, os.RemoveAll(dir))
 	require.NoError(w.t, os.Chtimes(path, at, at))
-	r, err := sources.DatabaseFile(path)
+	r, err := sources.RepositoryFromFile(path)
 	require.NoError(w.t, err)
 	b := pkgindex.NewBuilder("test", 1)
-	_, _, err = r.ReadInto(w.t.Context(), b.AddSource(repo, pkgindex.KindRepo), nil)
+	_, _, err = r.ReadIntoIndex(w.t.Context(), b.AddSource(repo, pkgindex.KindRepo), nil)
 	require.NoError(w.t, err)
 	w.writeIndex(sources.IndexPath(own, pkgindex.KindRepo, repo), b)
 }
@@ -160,15 +160,15 @@ func TestDownloads(t *testing.T) {
 		w.writeDownload(repo, newer, now)
 	}
 	st := ask(w, (*Backend).Status)
-	require.Len(t, st.Compared, 3)
+	require.Len(t, st.ComparedSources, 3)
 	for _, repo := range []string{"core", "extra"} {
-		s := source(t, st.Compared, repo)
+		s := source(t, st.ComparedSources, repo)
 		require.True(t, s.Downloaded)
 		require.Equal(t, wire.SourceOK, s.State)
 		require.Equal(t, now.Unix(), s.AsOf)
 		require.False(t, source(t, st.Sources, repo).Downloaded, "searches use pacman's databases")
 	}
-	multilib := source(t, st.Compared, "multilib")
+	multilib := source(t, st.ComparedSources, "multilib")
 	require.False(t, multilib.Downloaded)
 	require.Equal(t, "downloaded: not downloaded yet", multilib.Why)
 	require.False(t, st.Partial)
@@ -179,7 +179,7 @@ func TestDownloads(t *testing.T) {
 	// Downloaded databases are not used with a database directory that the user named.
 	w.o.DBPath = w.path("db")
 	require.Equal(t, plain.Counts, ask(w, (*Backend).Status).Counts)
-	require.Nil(t, ask(w, (*Backend).Status).Compared)
+	require.Nil(t, ask(w, (*Backend).Status).ComparedSources)
 	w.o.DBPath = ""
 
 	// If pacman's database cannot be read, the downloaded one is still used for updates, but not searched.
@@ -192,7 +192,7 @@ func TestDownloads(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, result.Partial)
 	require.True(t, source(t, result.Sources, "extra").Downloaded)
-	require.Nil(t, ask(w, (*Backend).Status).Compared)
+	require.Nil(t, ask(w, (*Backend).Status).ComparedSources)
 }
 
 // TestDownloads_Bad checks that pacman's database is used instead of a downloaded database that is unusable or older.
@@ -209,19 +209,19 @@ func TestDownloads_Bad(t *testing.T) {
 	for _, b := range append(flips(good)[:5], nil, []byte("<html>")) {
 		require.NoError(t, os.WriteFile(index, b, 0o644))
 		st := ask(w, (*Backend).Status)
-		s := source(t, st.Compared, "core")
+		s := source(t, st.ComparedSources, "core")
 		require.False(t, s.Downloaded)
 		require.Equal(t, wire.SourceOK, s.State)
 		require.Contains(t, s.Why, "downloaded: "+index+": ")
 		require.Equal(t, plain, st.Counts)
 	}
 	require.NoError(t, os.WriteFile(index, good, 0o644))
-	require.True(t, source(t, ask(w, (*Backend).Status).Compared, "core").Downloaded)
+	require.True(t, source(t, ask(w, (*Backend).Status).ComparedSources, "core").Downloaded)
 	later := time.Now().Add(time.Hour)
 	require.NoError(t, os.Chtimes(w.database("core"), later, later))
-	s := source(t, ask(w, (*Backend).Status).Compared, "core")
+	s := source(t, ask(w, (*Backend).Status).ComparedSources, "core")
 	require.False(t, s.Downloaded)
 	require.Empty(t, s.Why)
 	require.NoError(t, os.Remove(index))
-	require.Equal(t, "downloaded: not downloaded yet", source(t, ask(w, (*Backend).Status).Compared, "core").Why)
+	require.Equal(t, "downloaded: not downloaded yet", source(t, ask(w, (*Backend).Status).ComparedSources, "core").Why)
 }

@@ -24,7 +24,7 @@ type Backend struct {
 }
 
 // Open returns the backend for one command.
-func Open(o backend.Options) backend.Backend { return &Backend{o: o, env: paths.Process()} }
+func Open(o backend.Options) backend.Backend { return &Backend{o: o, env: paths.ProcessEnv()} }
 
 // settings returns the configuration. It ignores errors, which the daemon and omg config report.
 func (b *Backend) settings() config.Config {
@@ -35,14 +35,14 @@ func (b *Backend) settings() config.Config {
 	return c.Config
 }
 
-func (b *Backend) pacman(c *config.Config) (*sources.Pacman, error) {
-	return sources.Config{DBPath: b.o.DBPath, PacmanConfig: b.o.PacmanConfig, StaleAfter: time.Duration(c.Stale.Repos)}.Read()
+func (b *Backend) pacmanConfig(c *config.Config) (*sources.PacmanSetup, error) {
+	return sources.Config{DBPath: b.o.DBPath, PacmanConfig: b.o.PacmanConfig, StaleAfter: time.Duration(c.Stale.Repos)}.ReadPacmanSetup()
 }
 
-// installed returns a snapshot of the local database only.
-func (b *Backend) installed(ctx context.Context) (*snapshot.Snapshot, error) {
+// installedSnapshot returns a snapshot of the local database only.
+func (b *Backend) installedSnapshot(ctx context.Context) (*snapshot.Snapshot, error) {
 	c := b.settings()
-	pacman, err := b.pacman(&c)
+	pacman, err := b.pacmanConfig(&c)
 	if err != nil {
 		return nil, err
 	}
@@ -53,9 +53,9 @@ func (b *Backend) installed(ctx context.Context) (*snapshot.Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	in := snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config}
+	in := snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config}
 	in.Local.Packages = local
-	in.Local.UnreadablePackages, _ = sources.UnreadablePackages(local)
+	in.Local.UnreadablePackages, _ = sources.DescribeUnreadablePackages(local)
 	return snapshot.Build(in)
 }
 
@@ -67,7 +67,7 @@ func (noLocalError) Is(target error) bool { return target == backend.ErrNoLocal 
 
 // withSnapshot makes a snapshot of all sources, and returns the result of the function answer for this snapshot.
 func withSnapshot[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot) (R, error)) (result R, err error) {
-	r := &reader{Backend: b, config: b.settings()}
+	r := &snapshotReader{Backend: b, config: b.settings()}
 	defer r.close()
 	in, err := r.read(ctx)
 	if err != nil {
@@ -87,7 +87,7 @@ func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, visit func(
 		if err != nil {
 			return nil, err
 		}
-		err = s.Each(found.Hits, false, visit)
+		err = s.EachPackage(found.Hits, false, visit)
 		return &wire.SearchResult{Basis: found.Basis, Total: uint32(found.Total), Suggestions: found.Suggestions}, err
 	})
 }
@@ -99,9 +99,9 @@ func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, visit func(*wir
 		if err != nil {
 			return nil, err
 		}
-		missing, err := s.Missing(found.Unknown)
+		missing, err := s.SuggestForUnknown(found.UnknownNames)
 		if err == nil {
-			err = s.Each(found.Hits, true, visit)
+			err = s.EachPackage(found.Hits, true, visit)
 		}
 		return &wire.InfoResult{Basis: found.Basis, Missing: missing}, err
 	})
@@ -119,16 +119,16 @@ func (b *Backend) Installed(ctx context.Context, r *wire.InstalledRequest) (*wir
 		if err != nil {
 			return nil, err
 		}
-		result := &wire.InstalledResult{Basis: found.Basis, Packages: make([]wire.InstalledPackage, len(found.Packages)), Missing: found.Missing}
+		result := &wire.InstalledResult{Basis: found.Basis, Packages: make([]wire.InstalledPackage, len(found.Packages)), Missing: found.NotInstalled}
 		for i, p := range found.Packages {
-			result.Packages[i] = s.Describe(p, r.Details)
+			result.Packages[i] = s.DescribeInstalled(p, r.Details)
 		}
 		return result, nil
 	}
 	if r.Filter == wire.FilterForeign {
 		return withSnapshot(ctx, b, answer)
 	}
-	s, err := b.installed(ctx)
+	s, err := b.installedSnapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ func (b *Backend) Installed(ctx context.Context, r *wire.InstalledRequest) (*wir
 
 // Explicit implements backend.Backend.
 func (b *Backend) Explicit(ctx context.Context) (*wire.ExplicitResult, error) {
-	s, err := b.installed(ctx)
+	s, err := b.installedSnapshot(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -151,11 +151,11 @@ func (b *Backend) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
 
 // Security implements backend.Backend. It needs a file with the tracker's advisories, because only omgd downloads them.
 func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error) {
-	if b.o.Advisories == "" {
+	if b.o.AdvisoriesFile == "" {
 		return nil, wire.Errorf(wire.CodeNetwork,
 			"no data of the security tracker: start omgd, which downloads it, or name a file with --source")
 	}
-	tracker, err := readAdvisories(b.o.Advisories)
+	tracker, err := readAdvisories(b.o.AdvisoriesFile)
 	if err != nil {
 		return nil, err
 	}
@@ -170,9 +170,9 @@ func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.
 		if err != nil {
 			return nil, err
 		}
-		result := &wire.SecurityResult{Basis: found.Basis, Missing: found.Missing, Skipped: uint32(found.Skipped)}
+		result := &wire.SecurityResult{Basis: found.Basis, Missing: found.NotInstalled, Skipped: uint32(found.SkippedCount)}
 		for _, p := range found.Packages {
-			result.Packages = append(result.Packages, *snapshot.Vulnerable(p, p.Findings))
+			result.Packages = append(result.Packages, *snapshot.ConvertVulnerable(p, p.Findings))
 		}
 		return result, nil
 	})
@@ -184,8 +184,8 @@ func errNoDaemon(what string) error {
 	return fmt.Errorf("%s needs a running omgd: start it with omg daemon start", what)
 }
 
-// History implements backend.Backend.
-func (b *Backend) History(context.Context, *wire.HistoryRequest) (*wire.HistoryResult, error) {
+// StatusHistory implements backend.Backend.
+func (b *Backend) StatusHistory(context.Context, *wire.HistoryRequest) (*wire.HistoryResult, error) {
 	return nil, errors.New("the history of counts needs a running omgd: start it with omg daemon start")
 }
 

@@ -34,9 +34,11 @@ type doctor struct {
 	checks []backend.Check
 }
 
-func (d *doctor) ok(name, found string) { d.add(name, backend.CheckOK, found, "") }
+func (d *doctor) addOK(name, found string) { d.add(name, backend.CheckStateOK, found, "") }
 
-func (d *doctor) problem(name, found, todo string) { d.add(name, backend.CheckProblem, found, todo) }
+func (d *doctor) addProblem(name, found, todo string) {
+	d.add(name, backend.CheckStateProblem, found, todo)
+}
 
 func (d *doctor) add(name, state, found, todo string) {
 	d.checks = append(d.checks, backend.Check{Name: name, State: state, Found: found, Todo: todo})
@@ -46,29 +48,29 @@ func (d *doctor) add(name, state, found, todo string) {
 func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 	d := &doctor{Backend: b}
 	c := b.settings()
-	pacman, err := b.pacman(&c)
+	pacman, err := b.pacmanConfig(&c)
 	if err != nil {
-		d.problem("databases", err.Error(), "correct this file")
+		d.addProblem("databases", err.Error(), "correct this file")
 	} else {
-		d.databases(ctx, pacman)
-		d.local(ctx, pacman.DBPath)
-		d.indexes(ctx, pacman)
-		d.downloads(ctx, &c, pacman)
-		d.lock(pacman.DBPath)
+		d.checkDatabases(ctx, pacman)
+		d.checkLocalDatabase(ctx, pacman.DBPath)
+		d.checkIndexes(ctx, pacman)
+		d.checkDownloads(ctx, &c, pacman)
+		d.checkPacmanLock(pacman.DBPath)
 	}
-	d.data()
-	d.socket()
-	d.daemon(ctx)
-	d.units()
-	d.statusFile()
+	d.checkDataDir()
+	d.checkSocket()
+	d.checkDaemon(ctx)
+	d.checkUnits()
+	d.checkStatusFile()
 	return &backend.Checks{Checks: d.checks}, nil
 }
 
 const badDatabaseHint = "until this is fixed, omg uses the repository's last index, or finds none of its packages if no index exists"
 
-func (d *doctor) databases(ctx context.Context, pacman *sources.Pacman) {
+func (d *doctor) checkDatabases(ctx context.Context, pacman *sources.PacmanSetup) {
 	if len(pacman.Repositories) == 0 {
-		d.problem("databases", "no package databases in "+pacman.DBPath+"/sync", "upgrade the system: sudo pacman -Syu")
+		d.addProblem("databases", "no package databases in "+pacman.DBPath+"/sync", "upgrade the system: sudo pacman -Syu")
 		return
 	}
 	future := false
@@ -77,78 +79,78 @@ func (d *doctor) databases(ctx context.Context, pacman *sources.Pacman) {
 		s := repo.Examine(ctx, nil).IndexedSource
 		switch {
 		case s.State == wire.SourceMissing:
-			d.problem("databases", s.Name+": "+s.Why, "upgrade the system with sudo pacman -Syu, or remove the repository from pacman.conf")
+			d.addProblem("databases", s.Name+": "+s.Why, "upgrade the system with sudo pacman -Syu, or remove the repository from pacman.conf")
 		case s.State == wire.SourceFailed:
-			d.problem("databases", s.Name+": "+s.Why, badDatabaseHint)
+			d.addProblem("databases", s.Name+": "+s.Why, badDatabaseHint)
 		case s.State == wire.SourceStale:
-			d.problem("databases", s.Name+": "+s.Why, "upgrade the system: sudo pacman -Syu; or: "+show.DownloadHint)
+			d.addProblem("databases", s.Name+": "+s.Why, "upgrade the system: sudo pacman -Syu; or: "+show.DownloadHint)
 		default:
 			if _, err := repo.BuildInMemory(ctx); err != nil {
-				d.problem("databases", s.Name+": "+err.Error(), badDatabaseHint)
+				d.addProblem("databases", s.Name+": "+err.Error(), badDatabaseHint)
 				continue
 			}
-			d.ok("databases", s.Name+", "+show.TimeAndAge(s.AsOf, time.Now()))
+			d.addOK("databases", s.Name+", "+show.DataAge(s.AsOf, time.Now()))
 		}
-		future = future || time.Until(time.Unix(s.Changed, 0)) > time.Minute || time.Until(time.Unix(s.AsOf, 0)) > 24*time.Hour
+		future = future || time.Until(time.Unix(s.ChangedAt, 0)) > time.Minute || time.Until(time.Unix(s.AsOf, 0)) > 24*time.Hour
 	}
 	if future {
-		d.problem("clock", "a database has a timestamp in the future", "set the clock: timedatectl set-ntp true")
+		d.addProblem("clock", "a database has a timestamp in the future", "set the clock: timedatectl set-ntp true")
 	} else {
-		d.ok("clock", "no database has a timestamp in the future")
+		d.addOK("clock", "no database has a timestamp in the future")
 	}
 }
 
-// local checks the local database.
-func (d *doctor) local(ctx context.Context, dbpath string) {
+// checkLocalDatabase checks the local database.
+func (d *doctor) checkLocalDatabase(ctx context.Context, dbpath string) {
 	const name = "local database"
 	local, err := pacmandb.ReadLocal(ctx, dbpath)
-	_, incomplete := sources.UnreadablePackages(local)
+	_, incomplete := sources.DescribeUnreadablePackages(local)
 	switch {
 	case errors.Is(err, pacmandb.ErrNoLocal):
-		d.add(name, backend.CheckUnknown, err.Error(), "pacman creates the local database when it installs the first package")
+		d.add(name, backend.CheckStateUnknown, err.Error(), "pacman creates the local database when it installs the first package")
 	case err != nil:
-		d.problem(name, err.Error(), "until this is fixed, the installed packages are unknown")
+		d.addProblem(name, err.Error(), "until this is fixed, the installed packages are unknown")
 	case incomplete != nil:
-		d.problem(name, incomplete.Why, "reinstall this package")
+		d.addProblem(name, incomplete.Why, "reinstall this package")
 	default:
-		d.ok(name, fmt.Sprintf("%d packages installed", len(local.Packages)))
+		d.addOK(name, fmt.Sprintf("%d packages installed", len(local.Packages)))
 	}
 }
 
-// indexes checks the index files that the user named, or otherwise omg's own.
-func (d *doctor) indexes(ctx context.Context, pacman *sources.Pacman) {
-	if named := d.env.UserIndexes(d.o.Index); named != nil {
+// checkIndexes checks the index files that the user named, or otherwise omg's own.
+func (d *doctor) checkIndexes(ctx context.Context, pacman *sources.PacmanSetup) {
+	if named := d.env.ChosenIndexPaths(d.o.IndexPaths); named != nil {
 		for _, path := range named {
 			files, err := sources.IndexFiles(path)
 			if err == nil && len(files) == 0 {
 				err = fmt.Errorf("no index in %s", path)
 			}
 			if err != nil {
-				d.problem("index", err.Error(), "name another index")
+				d.addProblem("index", err.Error(), "name another index")
 			}
 			for _, file := range files {
-				d.index(ctx, file, pacman, true)
+				d.checkIndex(ctx, file, pacman, true)
 			}
 		}
 		return
 	}
 	found := 0
 	for i := range pacman.Repositories {
-		if path := d.first(pkgindex.KindRepo, pacman.Repositories[i].Name); path != "" {
+		if path := d.firstIndexPath(pkgindex.KindRepo, pacman.Repositories[i].Name); path != "" {
 			found++
-			d.index(ctx, path, pacman, false)
+			d.checkIndex(ctx, path, pacman, false)
 		}
 	}
-	if path := d.first(pkgindex.KindAUR, wire.SourceAUR); path != "" {
-		d.index(ctx, path, pacman, false)
+	if path := d.firstIndexPath(pkgindex.KindAUR, wire.SourceAUR); path != "" {
+		d.checkIndex(ctx, path, pacman, false)
 	}
 	if found == 0 {
-		d.problem("index", "no index in "+paths.IndexDir(d.env.DataDir(d.o.DataDir)), "searches take longer without an index: start omgd, or run omg-index build")
+		d.addProblem("index", "no index in "+paths.IndexDir(d.env.DataDir(d.o.DataDir)), "searches take longer without an index: start omgd, or run omg-index build")
 	}
 }
 
-// first returns the path of a source's index in the first data directory that has one, or "".
-func (d *doctor) first(kind pkgindex.Kind, name string) string {
+// firstIndexPath returns the path of a source's index in the first data directory that has one, or "".
+func (d *doctor) firstIndexPath(kind pkgindex.SourceKind, name string) string {
 	for _, data := range d.env.DataDirs(d.o.DataDir) {
 		path := sources.IndexPath(paths.IndexDir(data), kind, name)
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -158,8 +160,8 @@ func (d *doctor) first(kind pkgindex.Kind, name string) string {
 	return ""
 }
 
-// index checks that an index file is not damaged, and that it matches the databases.
-func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman, static bool) {
+// checkIndex checks that an index file is not damaged, and that it matches the databases.
+func (d *doctor) checkIndex(ctx context.Context, path string, pacman *sources.PacmanSetup, static bool) {
 	f, err := pkgindex.Open(path, d.env.Trusts)
 	if err == nil {
 		defer f.Close()
@@ -168,64 +170,64 @@ func (d *doctor) index(ctx context.Context, path string, pacman *sources.Pacman,
 		}
 	}
 	if err != nil {
-		d.problem("index", err.Error(), "remove it: omgd or omg-index build creates a new one")
+		d.addProblem("index", err.Error(), "remove it: omgd or omg-index build creates a new one")
 		return
 	}
-	x := &sources.Index{File: f, Origins: sources.ReadOrigins(path, d.env.Trusts), Static: static}
+	x := &sources.Index{File: f, Origins: sources.ReadOrigins(path, d.env.Trusts), UserChosen: static}
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
-		if !x.Holds(repo.Name) {
+		if !x.HasRepository(repo.Name) {
 			continue
 		}
 		e := repo.Examine(ctx, x)
 		if e.NeedsBuild || static && e.Outdated && e.Stamp != (sourcefile.Stamp{}) {
-			d.problem("index", path+" is older than the databases: "+repo.Name, "start omgd, or run omg-index build")
+			d.addProblem("index", path+" is older than the databases: "+repo.Name, "start omgd, or run omg-index build")
 			return
 		}
 	}
-	d.ok("index", fmt.Sprintf("%s, %d packages", path, f.Docs()))
+	d.addOK("index", fmt.Sprintf("%s, %d packages", path, f.DocCount()))
 }
 
-// downloads checks the downloaded databases, if they are enabled.
-func (d *doctor) downloads(ctx context.Context, c *config.Config, pacman *sources.Pacman) {
+// checkDownloads checks the downloaded databases, if they are enabled.
+func (d *doctor) checkDownloads(ctx context.Context, c *config.Config, pacman *sources.PacmanSetup) {
 	const name = "downloaded databases"
 	if !c.Sync.Enabled || d.o.DBPath != "" {
 		return
 	}
-	r := &reader{Backend: d.Backend, config: *c}
+	r := &snapshotReader{Backend: d.Backend, config: *c}
 	defer r.close()
 	fromPacman := make([]snapshot.IndexedSource, len(pacman.Repositories))
 	for i := range fromPacman {
 		e := pacman.Repositories[i].Examine(ctx, nil)
 		fromPacman[i].AsOf, fromPacman[i].Building = e.AsOf, e.NeedsBuild
 	}
-	for i, s := range r.downloads().Replace(fromPacman, pacman.Repositories) {
+	for i, s := range r.downloadedDatabases().ReplacePacmanSources(fromPacman, pacman.Repositories) {
 		repo := pacman.Repositories[i].Name
 		switch {
 		case s.Downloaded && s.State == wire.SourceStale:
-			d.problem(name, repo+": "+s.Why, "check the network, and the servers in pacman.conf")
+			d.addProblem(name, repo+": "+s.Why, "check the network, and the servers in pacman.conf")
 		case s.Downloaded:
-			d.ok(name, repo+", "+show.TimeAndAge(s.AsOf, time.Now()))
+			d.addOK(name, repo+", "+show.DataAge(s.AsOf, time.Now()))
 		case s.Why != "":
-			d.problem(name, repo+": "+s.Why, "start omgd, which downloads databases")
+			d.addProblem(name, repo+": "+s.Why, "start omgd, which downloads databases")
 		default:
-			d.ok(name, repo+": pacman's database is newer")
+			d.addOK(name, repo+": pacman's database is newer")
 		}
 	}
 }
 
-func (d *doctor) lock(dbpath string) {
+func (d *doctor) checkPacmanLock(dbpath string) {
 	switch lock := sources.ReadLock(dbpath); {
 	case lock.Problem == nil:
-		d.ok("db.lck", "not locked")
-	case lock.Wait > 0:
-		d.ok("db.lck", lock.Problem.Why)
+		d.addOK("db.lck", "not locked")
+	case lock.UntilStale > 0:
+		d.addOK("db.lck", lock.Problem.Why)
 	default:
-		d.problem("db.lck", lock.Problem.Why, "if pacman is not running: sudo rm "+filepath.Join(dbpath, "db.lck"))
+		d.addProblem("db.lck", lock.Problem.Why, "if pacman is not running: sudo rm "+filepath.Join(dbpath, "db.lck"))
 	}
 }
 
-func (d *doctor) data() {
+func (d *doctor) checkDataDir() {
 	dir := d.env.DataDir(d.o.DataDir)
 	err := unix.Access(dir, unix.W_OK|unix.X_OK)
 	at := dir // the data directory; if it does not exist, the nearest parent directory that exists
@@ -235,60 +237,60 @@ func (d *doctor) data() {
 	}
 	switch {
 	case err != nil:
-		d.problem("data directory", at+": "+err.Error(), "make it writable, or choose another directory with --data-dir")
+		d.addProblem("data directory", at+": "+err.Error(), "make it writable, or choose another directory with --data-dir")
 	case at != dir:
-		d.ok("data directory", dir+" does not exist yet")
+		d.addOK("data directory", dir+" does not exist yet")
 	default:
-		d.ok("data directory", dir)
+		d.addOK("data directory", dir)
 	}
 }
 
-func (d *doctor) socket() {
+func (d *doctor) checkSocket() {
 	path := d.env.Sockets(d.o.Socket)[0]
 	fi, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.ok("socket", path+" does not exist: your daemon is not running")
+		d.addOK("socket", path+" does not exist: your daemon is not running")
 	case err != nil:
-		d.problem("socket", err.Error(), "choose another socket with --socket or OMG_SOCKET_PATH")
+		d.addProblem("socket", err.Error(), "choose another socket with --socket or OMG_SOCKET_PATH")
 	case fi.Mode()&fs.ModeSocket == 0:
-		d.problem("socket", path+" is not a socket", "move this file to another place, or choose another path for the socket")
+		d.addProblem("socket", path+" is not a socket", "move this file to another place, or choose another path for the socket")
 	default:
 		if st, ok := fi.Sys().(*syscall.Stat_t); ok && !d.env.Trusts(st.Uid) {
-			d.problem("socket", fmt.Sprintf("%s belongs to user %d", path, st.Uid), "do not use this socket: choose another socket with --socket")
+			d.addProblem("socket", fmt.Sprintf("%s belongs to user %d", path, st.Uid), "do not use this socket: choose another socket with --socket")
 			return
 		}
-		d.ok("socket", path)
+		d.addOK("socket", path)
 	}
 }
 
-// daemon checks the daemon's version and health.
-func (d *doctor) daemon(ctx context.Context) {
+// checkDaemon checks the daemon's version and health.
+func (d *doctor) checkDaemon(ctx context.Context) {
 	var conn *client.Conn
 	var err error
 	for _, socket := range d.env.Sockets(d.o.Socket) {
-		if conn, err = client.Dial(ctx, socket, client.Options{Trust: d.env.Trusts, Name: "omg doctor"}); err == nil {
+		if conn, err = client.Dial(ctx, socket, client.Options{IsTrustedUser: d.env.Trusts, ClientName: "omg doctor"}); err == nil {
 			break
 		}
 	}
 	if err != nil {
-		d.problem("daemon", err.Error(), "start it: omg daemon start, or systemctl --user enable --now omgd.socket")
+		d.addProblem("daemon", err.Error(), "start it: omg daemon start, or systemctl --user enable --now omgd.socket")
 		return
 	}
 	defer conn.Close()
 	hello, err := conn.Hello(ctx)
 	if err != nil {
-		d.problem("daemon", err.Error(), "restart it: omg daemon restart")
+		d.addProblem("daemon", err.Error(), "restart it: omg daemon restart")
 		return
 	}
 	if hello.Server != version.String() {
-		d.problem("daemon", "omgd has version "+hello.Server+", omg has "+version.String(), "restart it: omg daemon restart")
+		d.addProblem("daemon", "omgd has version "+hello.Server+", omg has "+version.String(), "restart it: omg daemon restart")
 	} else {
-		d.ok("daemon", "omgd "+hello.Server)
+		d.addOK("daemon", "omgd "+hello.Server)
 	}
 	health, err := conn.Health(ctx)
 	if err != nil {
-		d.problem("health", err.Error(), "restart it: omg daemon restart")
+		d.addProblem("health", err.Error(), "restart it: omg daemon restart")
 		return
 	}
 	todo := map[string]string{
@@ -307,15 +309,15 @@ func (d *doctor) daemon(ctx context.Context) {
 		switch {
 		case todo[c.Name] == "":
 		case c.State == "ok":
-			d.ok(c.Name, c.Version)
+			d.addOK(c.Name, c.Version)
 		default:
-			d.problem(c.Name, c.Why, todo[c.Name])
+			d.addProblem(c.Name, c.Why, todo[c.Name])
 		}
 	}
 }
 
-// units checks that omgd's units are in systemd's directories, and enabled.
-func (d *doctor) units() {
+// checkUnits checks that omgd's units are in systemd's directories, and enabled.
+func (d *doctor) checkUnits() {
 	base := d.env.Get("XDG_CONFIG_HOME")
 	if base == "" {
 		base = filepath.Join(d.env.Get("HOME"), ".config")
@@ -327,29 +329,29 @@ func (d *doctor) units() {
 			installed = true
 		}
 		if _, err := os.Lstat(filepath.Join(dir, "sockets.target.wants", "omgd.socket")); err == nil {
-			d.ok("units", "omgd.socket is enabled in "+dir)
+			d.addOK("units", "omgd.socket is enabled in "+dir)
 			return
 		}
 	}
 	if installed {
-		d.problem("units", "omgd.socket is installed but not enabled", "enable it: systemctl --user enable --now omgd.socket")
+		d.addProblem("units", "omgd.socket is installed but not enabled", "enable it: systemctl --user enable --now omgd.socket")
 		return
 	}
-	d.add("units", backend.CheckUnknown, "omgd's units are not installed", "install them with make install-units")
+	d.add("units", backend.CheckStateUnknown, "omgd's units are not installed", "install them with make install-units")
 }
 
-func (d *doctor) statusFile() {
-	path := d.env.Status(d.env.Sockets(d.o.Socket)[0])
+func (d *doctor) checkStatusFile() {
+	path := d.env.StatusFile(d.env.Sockets(d.o.Socket)[0])
 	s, err := statusfile.Read(path)
 	if err == nil {
-		err = s.Fresh(time.Now(), statusfile.CurrentBoot())
+		err = s.CheckFresh(time.Now(), statusfile.CurrentBoot())
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		d.add("status file", backend.CheckUnknown, path+" does not exist", "a running omgd writes this file, for prompts")
+		d.add("status file", backend.CheckStateUnknown, path+" does not exist", "a running omgd writes this file, for prompts")
 	case err != nil:
-		d.problem("status file", strings.TrimSpace(err.Error()), "restart omgd, which writes a new file: omg daemon restart")
+		d.addProblem("status file", strings.TrimSpace(err.Error()), "restart omgd, which writes a new file: omg daemon restart")
 	default:
-		d.ok("status file", path)
+		d.addOK("status file", path)
 	}
 }

@@ -24,7 +24,7 @@ func (w *testSystem) checks(name string) (list []string) {
 	w.t.Helper()
 	all := ask(w, (*Backend).Doctor)
 	for _, c := range all.Checks {
-		if c.State == backend.CheckProblem {
+		if c.State == backend.CheckStateProblem {
 			require.NotEmpty(w.t, c.Todo, c.Name)
 		}
 		if c.Name == name {
@@ -125,20 +125,20 @@ func TestDoctor_NamedIndexes(t *testing.T) {
 	w.buildOwn()
 	all := w.path("all.omgidx")
 	w.build(all, "core", "extra", "multilib")
-	w.o.Index = []string{all, filepath.Dir(w.index("core"))}
+	w.o.IndexPaths = []string{all, filepath.Dir(w.index("core"))}
 	w.noProblem("index")
 	require.Len(t, w.checks("index"), 4)
-	w.o.Index = []string{all}
+	w.o.IndexPaths = []string{all}
 	require.NoError(t, os.Mkdir(w.path("empty"), 0o755))
 	for named, says := range map[string]string{w.path("nothing"): "no such file", w.path("empty"): "no index in " + w.path("empty"), w.path("pacman.conf"): "not an omg index"} {
-		w.o.Index = []string{all, named}
+		w.o.IndexPaths = []string{all, named}
 		require.Contains(t, w.problem("index"), says)
 		require.Len(t, w.checks("index"), 2)
 	}
 	text, err := os.ReadFile(w.database("multilib"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(w.database("core"), text, 0o644))
-	w.o.Index = []string{all}
+	w.o.IndexPaths = []string{all}
 	require.Equal(t, all+" is older than the databases: core", w.problem("index"))
 	require.NoError(t, os.Remove(w.database("core")))
 	w.noProblem("index")

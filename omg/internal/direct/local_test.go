@@ -96,7 +96,7 @@ func TestLocal_Unread(t *testing.T) {
 	explicit := ask(w, (*Backend).Explicit)
 	require.True(t, explicit.Partial)
 	require.Equal(t, "local/"+entry+says, explicit.Why)
-	for _, filter := range []string{"", wire.FilterExplicit, wire.FilterDeps, wire.FilterOrphans, wire.FilterRequired, wire.FilterForeign} {
+	for _, filter := range []string{"", wire.FilterExplicit, wire.FilterDeps, wire.FilterOrphans, wire.FilterOrphansOrOptional, wire.FilterForeign} {
 		list, err := w.backend().Installed(t.Context(), &wire.InstalledRequest{Filter: filter})
 		require.NoError(t, err)
 		require.True(t, list.Partial, filter)
@@ -125,9 +125,9 @@ func TestInstalled(t *testing.T) {
 	}
 	details := list(wire.InstalledRequest{Details: true})
 	require.True(t, slices.ContainsFunc(details.Packages, func(p wire.InstalledPackage) bool { return p.URL != "" && len(p.RequiredBy) > 0 }))
-	require.Equal(t, len(local.Explicit()), len(list(wire.InstalledRequest{Filter: wire.FilterExplicit}).Packages))
-	require.Equal(t, len(local.Explicit()), len(ask(w, (*Backend).Explicit).Names))
-	require.Equal(t, options.Installed, len(local.Explicit())+len(list(wire.InstalledRequest{Filter: wire.FilterDeps}).Packages))
+	require.Equal(t, len(local.ExplicitPackages()), len(list(wire.InstalledRequest{Filter: wire.FilterExplicit}).Packages))
+	require.Equal(t, len(local.ExplicitPackages()), len(ask(w, (*Backend).Explicit).Names))
+	require.Equal(t, options.Installed, len(local.ExplicitPackages())+len(list(wire.InstalledRequest{Filter: wire.FilterDeps}).Packages))
 	require.Empty(t, w.notes, "no database is read")
 
 	name := local.Packages[0].Name

@@ -20,11 +20,11 @@ func TestNamedIndex(t *testing.T) {
 	dir := filepath.Dir(w.index("core"))
 	w.env["XDG_DATA_HOME"] = w.path("nothing")
 	for _, named := range [][]string{{all}, {dir}, {all, dir}, {w.index("core"), w.index("extra"), w.index("multilib")}} {
-		w.o.Index = named
+		w.o.IndexPaths = named
 		w.found("core", "extra", "multilib")
 		require.Empty(t, w.notes)
 	}
-	w.o.Index = nil
+	w.o.IndexPaths = nil
 	w.env["OMG_INDEX"] = w.index("core") + ":" + all
 	w.found("core", "extra", "multilib")
 	require.Empty(t, w.notes)
@@ -56,7 +56,7 @@ func TestNamedIndex_NoDatabases(t *testing.T) {
 	w.build(all, "core", "extra", "multilib")
 	require.NoError(t, os.RemoveAll(w.path("db")))
 	w.write("pacman.conf", "[options]\nDBPath = "+w.path("db")+"\n")
-	w.o.Index = []string{all}
+	w.o.IndexPaths = []string{all}
 	result := w.found("core", "extra", "multilib")
 	require.False(t, result.Partial)
 	require.Empty(t, w.notes)
@@ -69,7 +69,7 @@ func TestNamedIndex_NoDatabases(t *testing.T) {
 	}
 	// Without databases, omg's own index is not used: it could have been built from the databases of another system.
 	w.copyIndex(all)
-	w.o.Index = nil
+	w.o.IndexPaths = nil
 	_, _, err := w.search(wire.SearchRequest{Words: []string{"lib"}})
 	require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
 }
@@ -124,14 +124,14 @@ func TestNamedIndex_Bad(t *testing.T) {
 			require.NoError(t, os.RemoveAll(named))
 			c.make()
 			w.write("pacman.conf", string(conf))
-			w.o.Index = []string{named}
+			w.o.IndexPaths = []string{named}
 			require.False(t, w.found("core", "extra", "multilib").Partial)
 			require.Len(t, w.notes, 1)
 			require.Contains(t, w.notes[0], "omg read the databases themselves (slower): ")
 			require.Contains(t, w.notes[0], c.says)
 
 			// Of two indexes, the good one is used.
-			w.o.Index = []string{named, good}
+			w.o.IndexPaths = []string{named, good}
 			w.found("core", "extra", "multilib")
 			require.Len(t, w.notes, 1)
 			require.NotContains(t, w.notes[0], "read the databases")

@@ -25,7 +25,7 @@ func TestSecurity(t *testing.T) {
 	local, err := pacmandb.ReadLocal(t.Context(), w.path("db"))
 	require.NoError(t, err)
 	p := local.Packages[0]
-	w.o.Advisories = w.path("avg.json")
+	w.o.AdvisoriesFile = w.path("avg.json")
 	w.write("avg.json", `[{"name":"AVG-1","packages":["`+p.Name+`"],"status":"Vulnerable","severity":"High","type":"arbitrary code execution",
 		"affected":"`+p.Version+`","fixed":null,"ticket":null,"issues":["CVE-2026-1"],"advisories":[]},{"name":7}]`)
 	security := func(names ...string) (*wire.SecurityResult, error) {
@@ -75,7 +75,7 @@ func TestWithoutDaemon(t *testing.T) {
 	require.EqualError(t, err, "metrics needs a running omgd: start it with omg daemon start")
 	_, err = b.LogLevel(t.Context(), "debug")
 	require.EqualError(t, err, "log-level needs a running omgd: start it with omg daemon start")
-	_, err = b.History(t.Context(), &wire.HistoryRequest{})
+	_, err = b.StatusHistory(t.Context(), &wire.HistoryRequest{})
 	require.Equal(t, exit.Failed, exit.Code(err))
 	require.Equal(t, &wire.RefreshResult{}, ask(w, (*Backend).Refresh))
 	require.Equal(t, &wire.CacheClearResult{}, ask(w, (*Backend).ClearCache))
@@ -99,10 +99,10 @@ func TestSystem(t *testing.T) {
 	require.NoError(t, os.Remove(w.path("db/local/"+name+"-"+local.Packages[0].Version+"/files")))
 	files, err = w.backend().Files(t.Context(), []string{name})
 	require.NoError(t, err)
-	require.NotEmpty(t, files.Packages[0].Why)
+	require.NotEmpty(t, files.Packages[0].UnknownReason)
 	owners, err := w.backend().Owns(t.Context(), []string{root + readme, "/outside", root + "usr"})
 	require.NoError(t, err)
-	require.Equal(t, 1, owners.Unread)
+	require.Equal(t, 1, owners.UnreadCount)
 	require.Len(t, owners.Paths, 3)
 	require.True(t, owners.Paths[0].Exists)
 	require.Empty(t, owners.Paths[0].Owners, "the file list of the package is gone")
@@ -110,7 +110,7 @@ func TestSystem(t *testing.T) {
 	require.Len(t, owners.Paths[2].Owners, options.Installed-1, "a directory has all its owners")
 
 	explained := 0
-	for _, p := range local.Depends() {
+	for _, p := range local.DependPackages() {
 		chains, err := w.backend().Why(t.Context(), p.Name, false)
 		require.NoError(t, err)
 		require.Equal(t, p.Name, chains.Name)
@@ -123,7 +123,7 @@ func TestSystem(t *testing.T) {
 	require.Positive(t, explained)
 	chains, err := w.backend().Why(t.Context(), "nothing", true)
 	require.NoError(t, err)
-	require.Equal(t, &backend.Chains{Chains: []backend.Chain{}}, chains)
+	require.Equal(t, &backend.WhyResult{Chains: []backend.DependencyChain{}}, chains)
 
 	require.NoError(t, os.RemoveAll(w.path("db/local")))
 	_, err = w.backend().Why(t.Context(), name, false)
@@ -158,17 +158,17 @@ func TestRuntimes(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, active.Runtimes, 1)
 	require.Equal(t, "20.1.0", active.Runtimes[0].Version)
-	require.Equal(t, w.path(".node-version"), active.Runtimes[0].Source)
-	versions, err := b.List(t.Context(), []string{"node"})
+	require.Equal(t, w.path(".node-version"), active.Runtimes[0].WantedSource)
+	versions, err := b.InstalledVersions(t.Context(), []string{"node"})
 	require.NoError(t, err)
 	require.Equal(t, []backend.RuntimeVersion{{Runtime: "node", Version: "20.1.0", Manager: "nvm", Path: w.path(".nvm/versions/node/v20.1.0"), Active: true}}, versions.Versions)
 	chosen, err := b.UseRuntime(t.Context(), "node", "20")
 	require.NoError(t, err)
 	require.Equal(t, "20.1.0", chosen.Version)
-	require.Equal(t, "20.1.0", chosen.Now.Version)
+	require.Equal(t, "20.1.0", chosen.ActiveNow.Version)
 	for _, err := range []error{
 		func() error { _, err := b.ActiveVersions(t.Context(), []string{"perl"}); return err }(),
-		func() error { _, err := b.List(t.Context(), []string{"perl"}); return err }(),
+		func() error { _, err := b.InstalledVersions(t.Context(), []string{"perl"}); return err }(),
 		func() error { _, err := b.UseRuntime(t.Context(), "perl", "5"); return err }(),
 	} {
 		require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))

@@ -23,25 +23,25 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// reader reads the inputs of one snapshot.
-type reader struct {
+// snapshotReader reads the inputs of one snapshot.
+type snapshotReader struct {
 	*Backend
-	config config.Config
-	named  bool             // the user named indexes; omg's own indexes are not used
-	static []*sources.Index // the usable indexes among the indexes that the user named
-	bad    error            // the errors of unusable indexes that the user named
-	opened []*pkgindex.File
+	config          config.Config
+	hasNamedIndexes bool             // the user named indexes; omg's own indexes are not used
+	namedIndexes    []*sources.Index // the usable indexes among the indexes that the user named
+	namedIndexErr   error            // the errors of unusable indexes that the user named
+	openFiles       []*pkgindex.File
 }
 
-func (r *reader) close() {
-	for _, f := range r.opened {
+func (r *snapshotReader) close() {
+	for _, f := range r.openFiles {
 		_ = f.Close()
 	}
 }
 
 // read reads all sources. It reads the local database concurrently with the other sources.
-func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
-	pacman, err := r.pacman(&r.config)
+func (r *snapshotReader) read(ctx context.Context) (*snapshot.Inputs, error) {
+	pacman, err := r.pacmanConfig(&r.config)
 	if err != nil {
 		return nil, err
 	}
@@ -50,35 +50,35 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	var reading sync.WaitGroup
 	reading.Go(func() { local, localErr = pacmandb.ReadLocal(ctx, pacman.DBPath) })
 	defer reading.Wait()
-	r.openNamed()
-	if r.bad != nil && len(pacman.Config.Repos) == 0 {
-		return nil, r.bad // the repositories are unknown: pacman.conf lists none, and the index cannot be read
+	r.openNamedIndexes()
+	if r.namedIndexErr != nil && len(pacman.Config.Repos) == 0 {
+		return nil, r.namedIndexErr // the repositories are unknown: pacman.conf lists none, and the index cannot be read
 	}
-	for _, x := range r.static {
+	for _, x := range r.namedIndexes {
 		pacman.AddFromIndex(x.Repositories())
 	}
-	in := &snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config, SearchDownloaded: r.config.Sync.Search}
+	in := &snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config, SearchDownloaded: r.config.Sync.UseForSearch}
 	if lock := sources.ReadLock(pacman.DBPath); lock.Problem != nil {
 		in.Problems = append(in.Problems, *lock.Problem)
 	}
-	in.Repositories = r.repositories(ctx, pacman)
-	in.AUR = r.aur()
+	in.Repositories = r.repositorySources(ctx, pacman)
+	in.AUR = r.aurSource()
 	// The downloaded databases belong to the default database directory, not to one that the user named.
 	if r.config.Sync.Enabled && r.o.DBPath == "" {
-		in.Downloaded = r.downloads().Replace(in.Repositories, pacman.Repositories)
+		in.DownloadedRepositories = r.downloadedDatabases().ReplacePacmanSources(in.Repositories, pacman.Repositories)
 	}
 	reading.Wait()
 	in.Local.Packages = local
 	var problem *wire.Problem
-	in.Local.UnreadablePackages, problem = sources.UnreadablePackages(local)
+	in.Local.UnreadablePackages, problem = sources.DescribeUnreadablePackages(local)
 	if problem != nil {
 		in.Problems = append(in.Problems, *problem)
 	}
 	if localErr != nil {
-		in.Local.Why = localErr.Error()
+		in.Local.FailureReason = localErr.Error()
 		// A system without a local database is not an error, and gets no note.
 		if !errors.Is(localErr, pacmandb.ErrNoLocal) {
-			r.o.Note("the installed packages are unknown: " + in.Local.Why)
+			r.o.PrintNote("the installed packages are unknown: " + in.Local.FailureReason)
 		}
 	}
 	return in, ctx.Err()
@@ -86,48 +86,48 @@ func (r *reader) read(ctx context.Context) (*snapshot.Inputs, error) {
 
 // open opens an index and checks all of it, because a flipped bit could hide a package. The daemon does this check in
 // the background.
-func (r *reader) open(path string) (*pkgindex.File, error) {
+func (r *snapshotReader) open(path string) (*pkgindex.File, error) {
 	f, err := pkgindex.Open(path, r.env.Trusts)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.CheckSums(); err != nil {
+	if err := f.VerifyChecksums(); err != nil {
 		_ = f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	r.opened = append(r.opened, f)
+	r.openFiles = append(r.openFiles, f)
 	return f, nil
 }
 
-// downloads returns the downloaded databases.
-func (r *reader) downloads() sources.Downloads {
+// downloadedDatabases returns the downloaded databases.
+func (r *snapshotReader) downloadedDatabases() sources.Downloads {
 	return sources.Downloads{
-		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.DownloadDir), StaleAfter: r.config.Sync.Stale(r.config.Stale.Repos), Open: r.open,
+		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.DownloadDir), StaleAfter: r.config.Sync.StaleAfter(r.config.Stale.Repos), OpenIndex: r.open,
 	}
 }
 
-// openNamed opens the indexes named by the user.
-func (r *reader) openNamed() {
-	for _, name := range r.env.UserIndexes(r.o.Index) {
-		r.named = true
+// openNamedIndexes opens the indexes named by the user.
+func (r *snapshotReader) openNamedIndexes() {
+	for _, name := range r.env.ChosenIndexPaths(r.o.IndexPaths) {
+		r.hasNamedIndexes = true
 		files, err := sources.IndexFiles(name)
 		if err == nil && len(files) == 0 {
 			err = fmt.Errorf("no index in %s", name)
 		}
-		r.bad = errors.Join(r.bad, err)
+		r.namedIndexErr = errors.Join(r.namedIndexErr, err)
 		for _, path := range files {
 			f, err := r.open(path)
 			if err != nil {
-				r.bad = errors.Join(r.bad, err)
+				r.namedIndexErr = errors.Join(r.namedIndexErr, err)
 				continue
 			}
-			r.static = append(r.static, &sources.Index{File: f, Origins: sources.ReadOrigins(path, r.env.Trusts), Static: true})
+			r.namedIndexes = append(r.namedIndexes, &sources.Index{File: f, Origins: sources.ReadOrigins(path, r.env.Trusts), UserChosen: true})
 		}
 	}
 }
 
-// repositories returns the sources of all repositories. It reads databases without a matching index concurrently.
-func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []snapshot.IndexedSource {
+// repositorySources returns the sources of all repositories. It reads databases without a matching index concurrently.
+func (r *snapshotReader) repositorySources(ctx context.Context, pacman *sources.PacmanSetup) []snapshot.IndexedSource {
 	list := make([]snapshot.IndexedSource, len(pacman.Repositories))
 	var read, why []string
 	var building sync.WaitGroup
@@ -135,7 +135,7 @@ func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []sna
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
-		e, earlier, reason := r.examine(ctx, repo)
+		e, earlier, reason := r.examineRepository(ctx, repo)
 		if !e.NeedsBuild {
 			list[i] = e.IndexedSource
 			continue
@@ -160,23 +160,23 @@ func (r *reader) repositories(ctx context.Context, pacman *sources.Pacman) []sna
 	building.Wait()
 	slices.Sort(why)
 	why = slices.Compact(why)
-	if r.bad != nil && (len(read) == 0 || !slices.Contains(why, r.bad.Error())) {
-		r.o.Note(r.bad.Error())
+	if r.namedIndexErr != nil && (len(read) == 0 || !slices.Contains(why, r.namedIndexErr.Error())) {
+		r.o.PrintNote(r.namedIndexErr.Error())
 	}
 	if len(read) > 0 {
-		r.o.Note(r.slower(why))
+		r.o.PrintNote(r.slowReadNote(why))
 	}
 	return list
 }
 
-// noIndex is the text that explains why omg reads a database directly: the database has no index.
-const noIndex = "no index"
+// noIndexReason is the text that explains why omg reads a database directly: the database has no index.
+const noIndexReason = "no index"
 
-// slower returns the note that databases were read, which takes longer. The parameter why holds the reasons.
-func (r *reader) slower(why []string) string {
+// slowReadNote returns the note that databases were read, which takes longer. The parameter why holds the reasons.
+func (r *snapshotReader) slowReadNote(why []string) string {
 	const read = "omg read the databases themselves (slower)"
 	switch {
-	case !slices.Equal(why, []string{noIndex}):
+	case !slices.Equal(why, []string{noIndexReason}):
 		return read + ": " + strings.Join(why, "; ")
 	case r.o.DBPath != "" || r.o.PacmanConfig != "":
 		return "no index, so " + read + ": omg-index build creates one"
@@ -184,12 +184,12 @@ func (r *reader) slower(why []string) string {
 	return "no daemon and no index, so " + read + ": omg daemon start speeds this up"
 }
 
-// examine returns a repository as a source. The first result contains the index that matches the repository's database, or
+// examineRepository returns a repository as a source. The first result contains the index that matches the repository's database, or
 // the state of the database if no index matches. If NeedsBuild is true in this result, the caller must read the database;
 // why is the reason for this, in words for the user. If reading the database fails, the caller must use the second result
 // instead of the first one. The second result contains the last index, if there is one.
-func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earlier sources.Examined, why string) {
-	indexes, why := r.indexes(repo)
+func (r *snapshotReader) examineRepository(ctx context.Context, repo *sources.Repository) (e, earlier sources.ExaminedRepository, why string) {
+	indexes, why := r.repositoryIndexes(repo)
 	e = repo.Examine(ctx, nil)
 	for i, x := range indexes {
 		next := repo.Examine(ctx, x)
@@ -212,21 +212,21 @@ func (r *reader) examine(ctx context.Context, repo *sources.Repository) (e, earl
 	return e, e, why
 }
 
-// indexes returns the indexes that contain a repository. If the user named indexes, it returns only named indexes,
+// repositoryIndexes returns the indexes that contain a repository. If the user named indexes, it returns only named indexes,
 // otherwise only omg's own indexes. The result why is the reason to read the database if none of the indexes matches it.
-func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why string) {
-	if r.named {
-		for _, x := range r.static {
-			if x.Holds(repo.Name) {
+func (r *snapshotReader) repositoryIndexes(repo *sources.Repository) (list []*sources.Index, why string) {
+	if r.hasNamedIndexes {
+		for _, x := range r.namedIndexes {
+			if x.HasRepository(repo.Name) {
 				list = append(list, x)
 			}
 		}
-		if r.bad != nil {
-			return list, r.bad.Error()
+		if r.namedIndexErr != nil {
+			return list, r.namedIndexErr.Error()
 		}
 		return list, "none of the given indexes contains " + repo.Name
 	}
-	why = noIndex
+	why = noIndexReason
 	for _, dir := range r.env.DataDirs(r.o.DataDir) {
 		path := sources.IndexPath(paths.IndexDir(dir), pkgindex.KindRepo, repo.Name)
 		f, err := r.open(path)
@@ -241,36 +241,36 @@ func (r *reader) indexes(repo *sources.Repository) (list []*sources.Index, why s
 	return list, why
 }
 
-// aur returns the AUR as a source, or nil if the AUR is disabled and has no index. If an index of the AUR cannot be opened,
+// aurSource returns the AUR as a source, or nil if the AUR is disabled and has no index. If an index of the AUR cannot be opened,
 // aur tries the index in the next data directory.
-func (r *reader) aur() *snapshot.IndexedSource {
+func (r *snapshotReader) aurSource() *snapshot.IndexedSource {
 	staleAfter := time.Duration(r.config.Stale.AUR)
-	for _, x := range r.static {
-		if s := sources.AUR(x.File, staleAfter); s != nil {
+	for _, x := range r.namedIndexes {
+		if s := sources.NewAURSource(x.File, staleAfter); s != nil {
 			return s
 		}
 	}
 	var failed *snapshot.IndexedSource
-	if !r.named {
+	if !r.hasNamedIndexes {
 		for _, dir := range r.env.DataDirs(r.o.DataDir) {
 			f, err := r.open(sources.IndexPath(paths.IndexDir(dir), pkgindex.KindAUR, wire.SourceAUR))
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 			case err != nil:
-				r.o.Note("cannot use the index of the AUR: " + err.Error())
-				failed = sources.MissingAUR(wire.SourceFailed, err.Error())
+				r.o.PrintNote("cannot use the index of the AUR: " + err.Error())
+				failed = sources.NewMissingAURSource(wire.SourceFailed, err.Error())
 			default:
-				return sources.AUR(f, staleAfter)
+				return sources.NewAURSource(f, staleAfter)
 			}
 		}
 	}
 	switch {
 	case failed != nil || !r.config.AUR.Enabled:
 		return failed
-	case r.bad != nil: // the unusable index could contain the AUR
-		return sources.MissingAUR(wire.SourceFailed, r.bad.Error())
+	case r.namedIndexErr != nil: // the unusable index could contain the AUR
+		return sources.NewMissingAURSource(wire.SourceFailed, r.namedIndexErr.Error())
 	}
-	return sources.MissingAUR(wire.SourceMissing, "no data yet; omgd downloads it")
+	return sources.NewMissingAURSource(wire.SourceMissing, "no data yet; omgd downloads it")
 }
 
 // readAdvisories reads a file with the tracker's advisories.
@@ -284,5 +284,5 @@ func readAdvisories(path string) (*snapshot.TrackerData, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &snapshot.TrackerData{Records: records, Skipped: skipped, At: time.Now().Unix(), AsOf: stamp.Modified()}, nil
+	return &snapshot.TrackerData{Records: records, SkippedCount: skipped, RepliedAt: time.Now().Unix(), AsOf: stamp.MtimeSeconds()}, nil
 }

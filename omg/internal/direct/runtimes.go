@@ -26,10 +26,10 @@ func (b *Backend) runtimesEnv() (runtimes.Env, error) {
 		return env, nil
 	}
 	for _, socket := range b.env.Sockets(b.o.Socket) {
-		if s, err := statusfile.Read(b.env.Status(socket)); err == nil && s.System != nil {
-			env.System = make(map[string]string, len(s.System))
-			for _, v := range s.System {
-				env.System[v.Runtime] = v.Version
+		if s, err := statusfile.Read(b.env.StatusFile(socket)); err == nil && s.RuntimeVersions != nil {
+			env.SystemVersions = make(map[string]string, len(s.RuntimeVersions))
+			for _, v := range s.RuntimeVersions {
+				env.SystemVersions[v.Runtime] = v.Version
 			}
 			break
 		}
@@ -60,24 +60,24 @@ func (b *Backend) ActiveVersions(_ context.Context, names []string) (*backend.Ac
 	if err != nil {
 		return nil, err
 	}
-	result := &backend.ActiveVersions{Runtimes: snapshot.Runtimes(p.All())}
+	result := &backend.ActiveVersions{Runtimes: snapshot.ConvertRuntimes(p.AllActive())}
 	for _, n := range p.Notes() {
 		result.Notes = append(result.Notes, n.Path+": "+n.Text)
 	}
 	return result, nil
 }
 
-// List implements backend.Backend.
-func (b *Backend) List(_ context.Context, names []string) (*backend.Versions, error) {
+// InstalledVersions implements backend.Backend.
+func (b *Backend) InstalledVersions(_ context.Context, names []string) (*backend.InstalledVersions, error) {
 	p, err := b.prober(names)
 	if err != nil {
 		return nil, err
 	}
-	result := &backend.Versions{Versions: []backend.RuntimeVersion{}}
+	result := &backend.InstalledVersions{Versions: []backend.RuntimeVersion{}}
 	for _, name := range p.Names() {
 		active := p.Active(name)
 		for _, i := range p.Installed(name) {
-			v := versionOf(i)
+			v := toRuntimeVersion(i)
 			v.Active = !active.Missing && i.Version == active.Version && i.Manager == active.Manager
 			result.Versions = append(result.Versions, v)
 		}
@@ -100,13 +100,13 @@ func (b *Backend) UseRuntime(_ context.Context, runtime, version string) (*backe
 	case err != nil:
 		return nil, err
 	}
-	result := &backend.UseResult{RuntimeVersion: versionOf(chosen)}
-	for _, now := range snapshot.Runtimes(runtimes.New(env, chosen.Runtime).All()) {
-		result.Now = now
+	result := &backend.UseResult{RuntimeVersion: toRuntimeVersion(chosen)}
+	for _, now := range snapshot.ConvertRuntimes(runtimes.New(env, chosen.Runtime).AllActive()) {
+		result.ActiveNow = now
 	}
 	return result, nil
 }
 
-func versionOf(i runtimes.Installation) backend.RuntimeVersion {
+func toRuntimeVersion(i runtimes.Installation) backend.RuntimeVersion {
 	return backend.RuntimeVersion{Runtime: i.Runtime, Version: i.Version, Alias: i.Alias, Manager: i.Manager, Path: i.Path}
 }

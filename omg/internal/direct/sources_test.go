@@ -72,14 +72,14 @@ func TestBadDatabase(t *testing.T) {
 			t.Run("a named index", func(t *testing.T) {
 				w := newTestSystem(t)
 				w.build(w.path("all.omgidx"), "core", "extra", "multilib")
-				w.o.Index = []string{w.path("all.omgidx")}
+				w.o.IndexPaths = []string{w.path("all.omgidx")}
 				b.make(t, w.database("extra"))
 				earlierExtra(t, w, b, &counts)
 			})
 			t.Run("a named directory", func(t *testing.T) {
 				w := newTestSystem(t)
 				w.buildOwn()
-				w.o.Index = []string{filepath.Dir(w.index("core"))}
+				w.o.IndexPaths = []string{filepath.Dir(w.index("core"))}
 				w.env["XDG_DATA_HOME"] = w.path("nothing")
 				b.make(t, w.database("extra"))
 				earlierExtra(t, w, b, &counts)
@@ -149,7 +149,7 @@ func earlierExtra(t *testing.T, w *testSystem, b bad, counts *wire.Counts) {
 		require.Contains(t, extra.Why, b.says)
 	}
 	// If the database does not exist, an index that the user named is not considered outdated.
-	require.Equal(t, !missing || w.o.Index == nil, extra.Outdated)
+	require.Equal(t, !missing || w.o.IndexPaths == nil, extra.Outdated)
 	require.EqualValues(t, 2022, year(extra.AsOf), "the time of the database that was indexed")
 	st := ask(w, (*Backend).Status)
 	require.False(t, st.Partial)
@@ -243,10 +243,10 @@ func TestOwnIndex_Earlier(t *testing.T) {
 	w.buildOwn()
 	other := options
 	other.Seed++
-	require.NoError(t, fixture.Write(w.path("other"), other))
+	require.NoError(t, fixture.WriteDatabases(w.path("other"), other))
 	require.NoError(t, os.Rename(w.path("other/sync/extra.db"), w.database("extra")))
 	want := []string{}
-	for p := range fixture.Packages(other) {
+	for p := range fixture.GeneratePackages(other) {
 		if p.Repo == "extra" {
 			want = append(want, "extra/"+p.Name)
 		}
@@ -289,7 +289,7 @@ func TestIndex_FlippedBit(t *testing.T) {
 
 	named := w.path("named.omgidx")
 	w.build(named, "core", "extra", "multilib")
-	w.o.Index = []string{named}
+	w.o.IndexPaths = []string{named}
 	good, err = os.ReadFile(named)
 	require.NoError(t, err)
 	for _, b := range flips(good) {

@@ -13,10 +13,10 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// system reads pacman's configuration and the local database.
-func (b *Backend) system(ctx context.Context) (*sources.Pacman, *pacmandb.Local, error) {
+// readLocalDatabase reads pacman's configuration and the local database.
+func (b *Backend) readLocalDatabase(ctx context.Context) (*sources.PacmanSetup, *pacmandb.Local, error) {
 	c := b.settings()
-	pacman, err := b.pacman(&c)
+	pacman, err := b.pacmanConfig(&c)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -26,14 +26,14 @@ func (b *Backend) system(ctx context.Context) (*sources.Pacman, *pacmandb.Local,
 
 // readingOf returns how completely the local database was read.
 func readingOf(local *pacmandb.Local) backend.Reading {
-	why, _ := sources.UnreadablePackages(local)
+	why, _ := sources.DescribeUnreadablePackages(local)
 	return backend.Reading{Partial: why != "", Why: why}
 }
 
 // Owns implements backend.Backend. A name without a slash is looked up in PATH if the working directory has no such
 // file.
 func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, error) {
-	pacman, local, err := b.system(ctx)
+	pacman, local, err := b.readLocalDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,7 @@ func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, er
 	var resolved []pacmandb.ResolvedPath
 	var places []int // result.Paths[places[i]] is the result for resolved[i]
 	for i, path := range named {
-		one, err := pacmandb.ResolveOwned(pacman.Root(), inPath(path))
+		one, err := pacmandb.ResolveOwned(pacman.Root(), lookUpInPath(path))
 		switch {
 		case errors.Is(err, pacmandb.ErrOutside):
 			result.Paths[i] = backend.OwnedPath{Path: path, Owners: []backend.Owner{}}
@@ -56,7 +56,7 @@ func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, er
 	if err != nil {
 		return nil, err
 	}
-	result.Unread = unread
+	result.UnreadCount = unread
 	for i, packages := range owners {
 		found := &result.Paths[places[i]]
 		if found.Exists && !strings.HasSuffix(found.Path, "/") {
@@ -69,8 +69,8 @@ func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, er
 	return result, nil
 }
 
-// inPath looks up a name in PATH if the name has no slash and is not a file in the working directory, like pacman.
-func inPath(name string) string {
+// lookUpInPath looks up a name in PATH if the name has no slash and is not a file in the working directory, like pacman.
+func lookUpInPath(name string) string {
 	if strings.Contains(name, "/") {
 		return name
 	}
@@ -85,7 +85,7 @@ func inPath(name string) string {
 
 // Files implements backend.Backend. It also finds packages by the names of what they provide.
 func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists, error) {
-	pacman, local, err := b.system(ctx)
+	pacman, local, err := b.readLocalDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -99,10 +99,10 @@ func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists
 			result.Missing = append(result.Missing, name)
 			continue
 		}
-		files, err := pacmandb.Files(pacman.DBPath, p)
+		files, err := pacmandb.PackageFiles(pacman.DBPath, p)
 		one := backend.FileList{Name: p.Name, Files: make([]string, len(files))}
 		if err != nil {
-			one.Why = err.Error()
+			one.UnknownReason = err.Error()
 		}
 		for i, f := range files {
 			one.Files[i] = pacman.Root() + f
@@ -116,13 +116,13 @@ func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists
 }
 
 // Why implements backend.Backend.
-func (b *Backend) Why(ctx context.Context, name string, reverse bool) (*backend.Chains, error) {
-	_, local, err := b.system(ctx)
+func (b *Backend) Why(ctx context.Context, name string, reverse bool) (*backend.WhyResult, error) {
+	_, local, err := b.readLocalDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
 	relations := pacmandb.Relate(local.Packages)
-	result := &backend.Chains{Reading: readingOf(local), Chains: []backend.Chain{}}
+	result := &backend.WhyResult{Reading: readingOf(local), Chains: []backend.DependencyChain{}}
 	p := relations.Satisfier(name)
 	if p == nil {
 		return result, nil
@@ -133,11 +133,11 @@ func (b *Backend) Why(ctx context.Context, name string, reverse bool) (*backend.
 		chains = relations.DependencyChains
 	}
 	for _, c := range chains(p.Name) {
-		links := make([]backend.Link, len(c))
+		links := make([]backend.ChainLink, len(c))
 		for i, l := range c {
-			links[i] = backend.Link(l)
+			links[i] = backend.ChainLink(l)
 		}
-		result.Chains = append(result.Chains, backend.Chain{Links: links})
+		result.Chains = append(result.Chains, backend.DependencyChain{Links: links})
 	}
 	return result, nil
 }

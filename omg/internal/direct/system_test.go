@@ -28,7 +28,7 @@ var options = fixture.Options{Packages: 120, Installed: 20, Seed: 3}
 // generated returns the generated packages, by repository and name.
 func generated() map[string][]wire.Package {
 	all := map[string][]wire.Package{}
-	for p := range fixture.Packages(options) {
+	for p := range fixture.GeneratePackages(options) {
 		all[p.Repo] = append(all[p.Repo], p)
 	}
 	return all
@@ -48,7 +48,7 @@ func newTestSystem(t *testing.T) *testSystem {
 	t.Helper()
 	w := &testSystem{t: t, home: t.TempDir()}
 	require.NoError(t, os.Chmod(w.home, 0o755))
-	require.NoError(t, fixture.Write(w.path("db"), options))
+	require.NoError(t, fixture.WriteDatabases(w.path("db"), options))
 	w.write("pacman.conf", fmt.Sprintf("[options]\nDBPath = %s\nRootDir = %s\nLogFile = %s\n[core]\n[extra]\n[multilib]\n", w.path("db"), w.path("root"), w.path("pacman.log")))
 	w.write("config.toml", "[aur]\nenabled = false\n")
 	w.env = map[string]string{"HOME": w.home, "XDG_RUNTIME_DIR": w.path("run"), "XDG_DATA_HOME": w.path("share"), "OMG_CONFIG": w.path("config.toml")}
@@ -81,14 +81,14 @@ func (w *testSystem) write(name, text string) {
 func (w *testSystem) backend() *Backend {
 	w.notes = nil
 	o := w.o
-	o.Note = func(line string) { w.notes = append(w.notes, line) }
+	o.PrintNote = func(line string) { w.notes = append(w.notes, line) }
 	return &Backend{o: o, env: paths.Env{UID: os.Getuid(), Getenv: func(name string) string { return w.env[name] }}}
 }
 
 // pacman returns pacman's configuration.
-func (w *testSystem) pacman() *sources.Pacman {
+func (w *testSystem) pacman() *sources.PacmanSetup {
 	w.t.Helper()
-	p, err := sources.Config{PacmanConfig: w.path("pacman.conf")}.Read()
+	p, err := sources.Config{PacmanConfig: w.path("pacman.conf")}.ReadPacmanSetup()
 	require.NoError(w.t, err)
 	return p
 }
@@ -104,7 +104,7 @@ func (w *testSystem) build(path string, repositories ...string) {
 		if !slices.Contains(repositories, r.Name) {
 			continue
 		}
-		f, _, err := r.ReadInto(w.t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), nil)
+		f, _, err := r.ReadIntoIndex(w.t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), nil)
 		require.NoError(w.t, err)
 		origins = append(origins, sources.OriginOf(&f.File))
 	}
@@ -128,13 +128,13 @@ const aurPackages = 50
 func (w *testSystem) buildAUR(path string) {
 	w.t.Helper()
 	var dump bytes.Buffer
-	require.NoError(w.t, fixture.AUR(&dump, aurPackages, options.Seed))
+	require.NoError(w.t, fixture.WriteAURDump(&dump, aurPackages, options.Seed))
 	require.NoError(w.t, os.WriteFile(w.path("aur.json.gz"), dump.Bytes(), 0o644))
 	b := pkgindex.NewBuilder("test", 1)
 	into := b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
 	f, err := aurdump.Read(w.t.Context(), w.path("aur.json.gz"), into.Add)
 	require.NoError(w.t, err)
-	into.Describe(f.Digest(), f.Stamp.Size, f.Stamp.Modified())
+	into.SetFileInfo(f.HexDigest(), f.Stamp.Size, f.Stamp.MtimeSeconds())
 	w.writeIndex(path, b)
 }
 

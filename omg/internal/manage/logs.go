@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// journals lists the directories in which systemd's journal stores its files.
-var journals = []string{"/run/log/journal", "/var/log/journal"}
+// journalDirs lists the directories in which systemd's journal stores its files.
+var journalDirs = []string{"/run/log/journal", "/var/log/journal"}
 
 // syslogs lists the files to which syslog daemons write.
 var syslogs = []string{"/var/log/daemon.log", "/var/log/syslog", "/var/log/messages", "/var/log/everything.log"}
@@ -30,18 +30,18 @@ var (
 // journal, the files of syslog. If follow is true, Logs also prints new lines until it is interrupted. Only systemd's
 // journal allows this.
 func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) (code int, err error) {
-	for _, dir := range journals {
+	for _, dir := range journalDirs {
 		if _, err := os.Stat(dir); err != nil {
 			continue
 		}
-		return d.journal(ctx, lines, follow)
+		return d.printJournal(ctx, lines, follow)
 	}
 	if follow {
 		return 0, errors.New("--follow needs systemd's journal, which is missing")
 	}
 	var unread []string
 	for _, path := range syslogs {
-		last, err := lastLines(path, "omgd[", lines)
+		last, err := lastMatchingLines(path, "omgd[", lines)
 		if errors.Is(err, os.ErrPermission) {
 			unread = append(unread, path)
 		}
@@ -57,8 +57,8 @@ func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) 
 	return 0, fmt.Errorf("%w: run omgd --foreground to see its messages", ErrNoLog)
 }
 
-// journal prints the last lines that omgd has written to systemd's journal.
-func (d *Daemon) journal(ctx context.Context, lines int, follow bool) (code int, err error) {
+// printJournal prints the last lines that omgd has written to systemd's journal.
+func (d *Daemon) printJournal(ctx context.Context, lines int, follow bool) (code int, err error) {
 	journalctl := func(lines int, more ...string) []string {
 		args := append([]string{"journalctl", "--quiet", "--lines", strconv.Itoa(lines)}, more...)
 		return append(args, "SYSLOG_IDENTIFIER=omgd", "_UID="+strconv.Itoa(d.Env.UID))
@@ -76,11 +76,11 @@ func (d *Daemon) journal(ctx context.Context, lines int, follow bool) (code int,
 	return runTool(ctx, journalctl(lines)...)
 }
 
-// maxLine is the length of the longest log line that is read, in bytes.
-const maxLine = 1 << 20
+// maxLineBytes is the length of the longest log line that is read, in bytes.
+const maxLineBytes = 1 << 20
 
-// lastLines searches a file for lines that contain the given text, and returns the last n of these lines.
-func lastLines(path, text string, n int) ([]string, error) {
+// lastMatchingLines searches a file for lines that contain the given text, and returns the last n of these lines.
+func lastMatchingLines(path, text string, n int) ([]string, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -88,7 +88,7 @@ func lastLines(path, text string, n int) ([]string, error) {
 	defer f.Close()
 	var last []string
 	s := bufio.NewScanner(f)
-	s.Buffer(nil, maxLine)
+	s.Buffer(nil, maxLineBytes)
 	for s.Scan() {
 		if !strings.Contains(s.Text(), text) {
 			continue

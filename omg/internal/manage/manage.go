@@ -43,8 +43,8 @@ type DaemonStatus struct {
 	PID     int    `json:"pid,omitempty"`
 	// Version is the daemon's version; empty if the daemon does not respond.
 	Version string `json:"version,omitempty"`
-	// Why is the reason why a running daemon does not respond.
-	Why string `json:"why,omitempty"`
+	// UnresponsiveReason is the reason why a running daemon does not respond.
+	UnresponsiveReason string `json:"why,omitempty"`
 }
 
 // Start starts the daemon, and returns when it is ready. Without a service manager this process becomes omgd, and Start
@@ -52,9 +52,9 @@ type DaemonStatus struct {
 func (d *Daemon) Start(ctx context.Context) (code int, err error) {
 	if d.managed() {
 		code, err := systemctl(ctx, "start", units...)
-		return code, d.started(ctx, code, err)
+		return code, d.waitUntilReady(ctx, code, err)
 	}
-	program, err := paths.Program("omgd")
+	program, err := paths.ProgramPath("omgd")
 	if err != nil {
 		return 0, err
 	}
@@ -65,8 +65,8 @@ func (d *Daemon) Start(ctx context.Context) (code int, err error) {
 	return 0, &os.PathError{Op: "exec", Path: program, Err: unix.Exec(program, append(args, d.Args...), os.Environ())}
 }
 
-// started waits until the daemon that the service manager has started is ready.
-func (d *Daemon) started(ctx context.Context, code int, err error) error {
+// waitUntilReady waits until the daemon that the service manager has started is ready.
+func (d *Daemon) waitUntilReady(ctx context.Context, code int, err error) error {
 	if code != 0 || err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 			return code, err
 		}
 	}
-	pid, fd, err := d.find(ctx)
+	pid, fd, err := d.findProcess(ctx)
 	if errors.Is(err, ErrNotRunning) && managed {
 		return 0, nil
 	}
@@ -127,7 +127,7 @@ func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
 	if d.managed() {
 		code, err := systemctl(ctx, "restart", units...)
-		return code, d.started(ctx, code, err)
+		return code, d.waitUntilReady(ctx, code, err)
 	}
 	if _, err := d.Stop(ctx); err != nil && !errors.Is(err, ErrNotRunning) {
 		return 0, err
@@ -138,7 +138,7 @@ func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
 // Status returns the state of the daemon.
 func (d *Daemon) Status(ctx context.Context) (DaemonStatus, error) {
 	s := DaemonStatus{Socket: d.Env.Socket(d.Socket)}
-	pid, fd, err := d.find(ctx)
+	pid, fd, err := d.findProcess(ctx)
 	if errors.Is(err, ErrNotRunning) {
 		return s, nil
 	}
@@ -149,16 +149,16 @@ func (d *Daemon) Status(ctx context.Context) (DaemonStatus, error) {
 	s.Running, s.PID = true, pid
 	switch s.Version, err = d.version(ctx); {
 	case errors.Is(err, client.ErrNoDaemon):
-		s.Why = "its socket is gone: restart it with omg daemon restart"
+		s.UnresponsiveReason = "its socket is gone: restart it with omg daemon restart"
 	case err != nil:
-		s.Why = err.Error()
+		s.UnresponsiveReason = err.Error()
 	}
 	return s, nil
 }
 
 func (d *Daemon) dial(ctx context.Context) (*client.Conn, error) {
 	return client.Dial(ctx, d.Env.Socket(d.Socket), client.Options{
-		Trust: d.Env.Trusts, Name: "omg " + version.String(),
+		IsTrustedUser: d.Env.Trusts, ClientName: "omg " + version.String(),
 	})
 }
 
@@ -175,14 +175,14 @@ func (d *Daemon) version(ctx context.Context) (string, error) {
 	return hello.Server, nil
 }
 
-// find returns the daemon's process and a pidfd, which cannot refer to a later process with the same PID. The PID comes
+// findProcess returns the daemon's process and a pidfd, which cannot refer to a later process with the same PID. The PID comes
 // from the PID file if the file is valid, the process is an omgd and the daemon's lock is held. Otherwise the process
 // is the peer of the socket.
-func (d *Daemon) find(ctx context.Context) (pid, fd int, err error) {
-	pid, err = pidfile.Read(d.Env.PID(d.Env.Socket(d.Socket)), d.Env)
+func (d *Daemon) findProcess(ctx context.Context) (pid, fd int, err error) {
+	pid, err = pidfile.Read(d.Env.PIDFile(d.Env.Socket(d.Socket)), d.Env)
 	if err == nil {
-		if fd, ok := open(pid); ok {
-			if !d.unlocked() {
+		if fd, ok := openPidfd(pid); ok {
+			if !d.isLockFree() {
 				return pid, fd, nil
 			}
 			_ = unix.Close(fd)
@@ -198,16 +198,16 @@ func (d *Daemon) find(ctx context.Context) (pid, fd int, err error) {
 		return 0, -1, err
 	}
 	defer conn.Close()
-	if fd, ok := open(conn.PID()); ok {
+	if fd, ok := openPidfd(conn.PID()); ok {
 		return conn.PID(), fd, nil
 	}
 	return 0, -1, ErrNotRunning // the peer is the service manager, which listens on the socket until it starts omgd
 }
 
-// unlocked reports whether the daemon's lock exists but is not held. Then the PID file is left over from a daemon that
+// isLockFree reports whether the daemon's lock exists but is not held. Then the PID file is left over from a daemon that
 // was killed, and the PID may be another omgd's by now.
-func (d *Daemon) unlocked() bool {
-	path := d.Env.Lock(d.Env.Socket(d.Socket))
+func (d *Daemon) isLockFree() bool {
+	path := d.Env.LockFile(d.Env.Socket(d.Socket))
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return false
@@ -216,8 +216,8 @@ func (d *Daemon) unlocked() bool {
 	return unix.Flock(fd, unix.LOCK_SH|unix.LOCK_NB) == nil
 }
 
-// open returns a pidfd of a process. The result ok is false if the process is not an omgd.
-func open(pid int) (fd int, ok bool) {
+// openPidfd returns a pidfd of a process. The result ok is false if the process is not an omgd.
+func openPidfd(pid int) (fd int, ok bool) {
 	fd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
 		return -1, false

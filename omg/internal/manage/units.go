@@ -56,9 +56,9 @@ func systemctl(ctx context.Context, verb string, units ...string) (code int, err
 // errNoTool means that a program is not installed.
 var errNoTool = errors.New("not in PATH")
 
-// tool finds a program in PATH. It does not use package os/exec, because every start of omg would have to load this
+// findTool finds a program in PATH. It does not use package os/exec, because every start of omg would have to load this
 // package.
-func tool(name string) (string, error) {
+func findTool(name string) (string, error) {
 	for _, dir := range filepath.SplitList(os.Getenv("PATH")) {
 		path := filepath.Join(dir, name)
 		if fi, err := os.Stat(path); filepath.IsAbs(dir) && err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
@@ -96,7 +96,7 @@ func toolPrints(ctx context.Context, args ...string) (prints bool, code int, err
 
 // startTool starts a program. The caller must call the returned function wait, which waits until the program has exited.
 func startTool(ctx context.Context, stdout *os.File, args ...string) (wait func() (code int, err error), err error) {
-	path, err := tool(args[0])
+	path, err := findTool(args[0])
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ import (
 )
 
 // daemonPaths holds the paths of the databases that the fake daemon reads.
-var daemonPaths = wire.Served{DBPath: "/other/db", PacmanConfig: "/other/pacman.conf"}
+var daemonPaths = wire.ServedPaths{DBPath: "/other/db", PacmanConfig: "/other/pacman.conf"}
 
 func encoded(t testing.TB, v any) []byte {
 	t.Helper()
@@ -36,10 +36,10 @@ func breaks(uint64) ([]byte, bool) { return nil, true }
 
 // refuses returns an error reply. The parameter served is nil if the reply does not say which databases the daemon
 // reads.
-func refuses(code wire.Code, served *wire.Served) reply {
+func refuses(code wire.Code, served *wire.ServedPaths) reply {
 	return func(id uint64) ([]byte, bool) {
 		e := wire.Errorf(code, "a refusal")
-		e.Served = served
+		e.ServedPaths = served
 		return wire.AppendError(nil, id, e), false
 	}
 }
@@ -58,8 +58,8 @@ func result(t testing.TB, chunks ...any) reply {
 	}
 }
 
-func greets(t testing.TB, served wire.Served) reply {
-	return result(t, &wire.HelloResult{Protocol: wire.Protocol, Server: "test", Served: served})
+func greets(t testing.TB, served wire.ServedPaths) reply {
+	return result(t, &wire.HelloResult{Protocol: wire.ProtocolVersion, Server: "test", ServedPaths: served})
 }
 
 // conduct is the behaviour of the fake daemon.
@@ -118,11 +118,11 @@ func (s *standIn) serve(nc net.Conn) {
 		return
 	}
 	for {
-		frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+		frame, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 		if err != nil {
 			return
 		}
-		h, err := wire.DecodeHeader(frame)
+		h, err := wire.DecodeRequestHeader(frame)
 		if err != nil {
 			return
 		}
@@ -157,7 +157,7 @@ var errBecame = errors.New("became omg-direct")
 type testUser struct {
 	socket string // the default socket
 	notes  []string
-	became []wire.Served // for each call of execDirect, the databases that omg-direct would read
+	became []wire.ServedPaths // for each call of execDirect, the databases that omg-direct would read
 }
 
 func newTestUser(t *testing.T) *testUser {
@@ -178,13 +178,13 @@ func served(t *testing.T, how conduct) (*testUser, *standIn) {
 
 func (w *testUser) backend(o backend.Options) *Backend {
 	w.notes, w.became = nil, nil
-	o.Note = func(line string) { w.notes = append(w.notes, line) }
+	o.PrintNote = func(line string) { w.notes = append(w.notes, line) }
 	return &Backend{
 		o: o,
 		env: paths.Env{UID: os.Getuid(), Getenv: func(name string) string {
 			return map[string]string{"XDG_RUNTIME_DIR": filepath.Dir(w.socket)}[name]
 		}},
-		execDirect: func(_ backend.Options, served wire.Served) error {
+		execDirect: func(_ backend.Options, served wire.ServedPaths) error {
 			w.became = append(w.became, served)
 			return errBecame
 		},
@@ -215,7 +215,7 @@ func requests(visit func(*wire.Package) error) map[string]func(context.Context, 
 			return err
 		},
 		"history": func(ctx context.Context, b backend.Backend) error {
-			_, err := b.History(ctx, &wire.HistoryRequest{})
+			_, err := b.StatusHistory(ctx, &wire.HistoryRequest{})
 			return err
 		},
 		"health":      func(ctx context.Context, b backend.Backend) error { _, err := b.Health(ctx); return err },
@@ -229,8 +229,11 @@ func requests(visit func(*wire.Package) error) map[string]func(context.Context, 
 		"config":      func(ctx context.Context, b backend.Backend) error { _, err := b.Config(ctx, false); return err },
 		"doctor":      func(ctx context.Context, b backend.Backend) error { _, err := b.Doctor(ctx); return err },
 		"which":       func(ctx context.Context, b backend.Backend) error { _, err := b.ActiveVersions(ctx, nil); return err },
-		"list":        func(ctx context.Context, b backend.Backend) error { _, err := b.List(ctx, nil); return err },
-		"use":         func(ctx context.Context, b backend.Backend) error { _, err := b.UseRuntime(ctx, "", ""); return err },
+		"list": func(ctx context.Context, b backend.Backend) error {
+			_, err := b.InstalledVersions(ctx, nil)
+			return err
+		},
+		"use": func(ctx context.Context, b backend.Backend) error { _, err := b.UseRuntime(ctx, "", ""); return err },
 	}
 }
 

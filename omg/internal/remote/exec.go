@@ -12,14 +12,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// program is the name of the program that answers without a daemon. It is separate from omg because the code that reads
+// directProgram is the name of the program that answers without a daemon. It is separate from omg because the code that reads
 // databases, above all the decompressors, takes longer to load than a request to the daemon takes.
-const program = "omg-direct"
+const directProgram = "omg-direct"
 
 // execDirect replaces this process by omg-direct with the same arguments. omg-direct reads the databases of the daemon,
 // unless the arguments name other databases.
-func execDirect(o backend.Options, served wire.Served) error {
-	path, err := paths.Program(program)
+func execDirect(o backend.Options, served wire.ServedPaths) error {
+	path, err := paths.ProgramPath(directProgram)
 	if err != nil {
 		return fmt.Errorf("omgd does not respond, and omg-direct, which answers without it, cannot run: %w", err)
 	}
@@ -30,6 +30,6 @@ func execDirect(o backend.Options, served wire.Served) error {
 	if o.PacmanConfig == "" && served.PacmanConfig != "" {
 		flags = append(flags, "--pacman-config", served.PacmanConfig)
 	}
-	argv := slices.Concat(o.Args[:1], flags, o.Args[1:])
+	argv := slices.Concat(o.CommandLine[:1], flags, o.CommandLine[1:])
 	return &os.PathError{Op: "exec", Path: path, Err: unix.Exec(path, argv, os.Environ())}
 }

@@ -19,7 +19,7 @@ import (
 // calls execDirect with these arguments.
 type execCall struct {
 	Options backend.Options
-	Served  wire.Served
+	Served  wire.ServedPaths
 }
 
 // variable is the environment variable in which TestExecDirect passes an execCall to the new process.
@@ -47,14 +47,14 @@ func TestExecDirect(t *testing.T) {
 	require.NoError(t, err)
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
-	omg, direct := filepath.Join(dir, "omg"), filepath.Join(dir, program)
-	require.NoError(t, fixture.WriteProgram(omg, code))
+	omg, direct := filepath.Join(dir, "omg"), filepath.Join(dir, directProgram)
+	require.NoError(t, fixture.WriteExecutable(omg, code))
 	run := func(b execCall) string {
-		b.Options.Args = []string{"omg", "search", "a word"}
+		b.Options.CommandLine = []string{"omg", "search", "a word"}
 		text, err := json.Marshal(struct {
 			Options map[string]any
-			Served  wire.Served
-		}{map[string]any{"DBPath": b.Options.DBPath, "PacmanConfig": b.Options.PacmanConfig, "Args": b.Options.Args}, b.Served})
+			Served  wire.ServedPaths
+		}{map[string]any{"DBPath": b.Options.DBPath, "PacmanConfig": b.Options.PacmanConfig, "CommandLine": b.Options.CommandLine}, b.Served})
 		require.NoError(t, err)
 		cmd := exec.Command(omg)
 		cmd.Env = append(os.Environ(), variable+"="+string(text))
@@ -63,7 +63,7 @@ func TestExecDirect(t *testing.T) {
 	}
 	require.Equal(t, "omgd does not respond, and omg-direct, which answers without it, cannot run: omg-direct is not installed in "+dir+" or "+filepath.Join(dir, "../lib/omg")+"\n", run(execCall{}))
 
-	require.NoError(t, fixture.WriteProgram(direct, []byte("#!/bin/sh\nprintf '[%s]' \"$@\"\n")))
+	require.NoError(t, fixture.WriteExecutable(direct, []byte("#!/bin/sh\nprintf '[%s]' \"$@\"\n")))
 	const rest = "[search][a word]"
 	require.Equal(t, "[--no-daemon]"+rest, run(execCall{}))
 	require.Equal(t, "[--no-daemon][--dbpath][/other/db][--pacman-config][/other/pacman.conf]"+rest, run(execCall{Served: daemonPaths}))
@@ -71,6 +71,6 @@ func TestExecDirect(t *testing.T) {
 	require.Equal(t, "[--no-daemon][--dbpath][/other/db]"+rest, run(execCall{backend.Options{PacmanConfig: "/conf"}, daemonPaths}))
 	require.Equal(t, "[--no-daemon]"+rest, run(execCall{backend.Options{DBPath: "/db", PacmanConfig: "/conf"}, daemonPaths}))
 
-	require.NoError(t, fixture.WriteProgram(direct, []byte("no program")))
+	require.NoError(t, fixture.WriteExecutable(direct, []byte("no program")))
 	require.Equal(t, "exec "+direct+": exec format error\n", run(execCall{}))
 }

@@ -10,133 +10,135 @@ import (
 
 // Search implements backend.Backend.
 func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, beforeWait func()) (*wire.SearchResult, error) {
-	return ask(ctx, b, func(c *client.Conn) (*wire.SearchResult, error) {
-		return c.Search(ctx, r, b.recordAnswer(visit), beforeWait)
+	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.SearchResult, error) {
+		return c.Search(ctx, r, b.withAnswerRecorded(visit), beforeWait)
 	})
 }
 
 // Info implements backend.Backend.
 func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, visit func(*wire.Package) error, beforeWait func()) (*wire.InfoResult, error) {
-	return ask(ctx, b, func(c *client.Conn) (*wire.InfoResult, error) {
-		return c.Info(ctx, r, b.recordAnswer(visit), beforeWait)
+	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.InfoResult, error) {
+		return c.Info(ctx, r, b.withAnswerRecorded(visit), beforeWait)
 	})
 }
 
-// recordAnswer returns a function that does the same as visit, and also records that the daemon has sent a part of its
+// withAnswerRecorded returns a function that does the same as visit, and also records that the daemon has sent a part of its
 // answer.
-func (b *Backend) recordAnswer(visit func(*wire.Package) error) func(*wire.Package) error {
+func (b *Backend) withAnswerRecorded(visit func(*wire.Package) error) func(*wire.Package) error {
 	return func(p *wire.Package) error {
-		b.answered = true
+		b.hasAnswered = true
 		return visit(p)
 	}
 }
 
 // Status implements backend.Backend.
 func (b *Backend) Status(ctx context.Context) (*wire.StatusResult, error) {
-	return ask(ctx, b, func(c *client.Conn) (*wire.StatusResult, error) { return c.Status(ctx) })
+	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.StatusResult, error) { return c.Status(ctx) })
 }
 
 // Installed implements backend.Backend.
 func (b *Backend) Installed(ctx context.Context, r *wire.InstalledRequest) (*wire.InstalledResult, error) {
-	return ask(ctx, b, func(c *client.Conn) (*wire.InstalledResult, error) { return c.Installed(ctx, r) })
+	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.InstalledResult, error) { return c.Installed(ctx, r) })
 }
 
 // Explicit implements backend.Backend.
 func (b *Backend) Explicit(ctx context.Context) (*wire.ExplicitResult, error) {
-	return ask(ctx, b, func(c *client.Conn) (*wire.ExplicitResult, error) { return c.Explicit(ctx) })
+	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.ExplicitResult, error) { return c.Explicit(ctx) })
 }
 
 // Outdated implements backend.Backend.
 func (b *Backend) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
-	return ask(ctx, b, func(c *client.Conn) (*wire.OutdatedResult, error) { return c.Outdated(ctx) })
+	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.OutdatedResult, error) { return c.Outdated(ctx) })
 }
 
 // Security implements backend.Backend. Without a daemon, which downloads the advisories of the tracker, an answer needs
 // a file with advisories.
 func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error) {
 	switch {
-	case b.o.Advisories != "":
-		return nil, b.directlyServed(ctx)
+	case b.o.AdvisoriesFile != "":
+		return nil, b.switchToDirectWithDaemonPaths(ctx)
 	case !b.asksDaemon():
-		return nil, b.direct() // the daemon knows only the packages of its own system
+		return nil, b.switchToDirect() // the daemon knows only the packages of its own system
 	}
-	return askDaemon(ctx, b, func(c *client.Conn) (*wire.SecurityResult, error) { return c.Security(ctx, r) })
+	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.SecurityResult, error) { return c.Security(ctx, r) })
 }
 
-// History implements backend.Backend.
-func (b *Backend) History(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error) {
+// StatusHistory implements backend.Backend.
+func (b *Backend) StatusHistory(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error) {
 	if !b.asksDaemon() {
-		return nil, b.direct()
+		return nil, b.switchToDirect()
 	}
-	return askDaemon(ctx, b, func(c *client.Conn) (*wire.HistoryResult, error) { return c.History(ctx, r) })
+	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.HistoryResult, error) { return c.StatusHistory(ctx, r) })
 }
 
 // Health implements backend.Backend.
 func (b *Backend) Health(ctx context.Context) (*wire.HealthResult, error) {
-	return askDaemon(ctx, b, func(c *client.Conn) (*wire.HealthResult, error) { return c.Health(ctx) })
+	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.HealthResult, error) { return c.Health(ctx) })
 }
 
 // Metrics implements backend.Backend.
 func (b *Backend) Metrics(ctx context.Context) (*wire.MetricsResult, error) {
-	return askDaemon(ctx, b, func(c *client.Conn) (*wire.MetricsResult, error) { return c.Metrics(ctx) })
+	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.MetricsResult, error) { return c.Metrics(ctx) })
 }
 
 // Refresh implements backend.Backend.
 func (b *Backend) Refresh(ctx context.Context) (*wire.RefreshResult, error) {
-	return askDaemon(ctx, b, func(c *client.Conn) (*wire.RefreshResult, error) { return c.Refresh(ctx) })
+	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.RefreshResult, error) { return c.Refresh(ctx) })
 }
 
 // ClearCache implements backend.Backend.
 func (b *Backend) ClearCache(ctx context.Context) (*wire.CacheClearResult, error) {
-	return askDaemon(ctx, b, func(c *client.Conn) (*wire.CacheClearResult, error) { return c.ClearCache(ctx) })
+	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.CacheClearResult, error) { return c.ClearCache(ctx) })
 }
 
 // LogLevel implements backend.Backend.
 func (b *Backend) LogLevel(ctx context.Context, level string) (*wire.LogLevelResult, error) {
-	return askDaemon(ctx, b, func(c *client.Conn) (*wire.LogLevelResult, error) { return c.LogLevel(ctx, level) })
+	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.LogLevelResult, error) { return c.LogLevel(ctx, level) })
 }
 
 // Owns implements backend.Backend.
 func (b *Backend) Owns(ctx context.Context, _ []string) (*backend.Owners, error) {
-	return nil, b.directlyServed(ctx)
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
 // Files implements backend.Backend.
 func (b *Backend) Files(ctx context.Context, _ []string) (*backend.FileLists, error) {
-	return nil, b.directlyServed(ctx)
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
 // Why implements backend.Backend.
-func (b *Backend) Why(ctx context.Context, _ string, _ bool) (*backend.Chains, error) {
-	return nil, b.directlyServed(ctx)
+func (b *Backend) Why(ctx context.Context, _ string, _ bool) (*backend.WhyResult, error) {
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
 // Config implements backend.Backend.
 func (b *Backend) Config(context.Context, bool) (*backend.Configuration, error) {
-	return nil, b.direct()
+	return nil, b.switchToDirect()
 }
 
 // Doctor implements backend.Backend. omg-direct checks the databases that the daemon reads. If the daemon does not answer,
 // this is not an error, but one of the checks reports it.
 func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 	if b.asksDaemon() {
-		hello, err := connected(ctx, b, func(c *client.Conn) (*wire.HelloResult, error) { return c.Hello(ctx) })
+		hello, err := askOnNewConn(ctx, b, func(c *client.Conn) (*wire.HelloResult, error) { return c.Hello(ctx) })
 		if err == nil {
-			b.served = &hello.Served
+			b.servedPaths = &hello.ServedPaths
 		}
 	}
-	return nil, b.direct()
+	return nil, b.switchToDirect()
 }
 
 // ActiveVersions implements backend.Backend.
 func (b *Backend) ActiveVersions(context.Context, []string) (*backend.ActiveVersions, error) {
-	return nil, b.direct()
+	return nil, b.switchToDirect()
 }
 
-// List implements backend.Backend.
-func (b *Backend) List(context.Context, []string) (*backend.Versions, error) { return nil, b.direct() }
+// InstalledVersions implements backend.Backend.
+func (b *Backend) InstalledVersions(context.Context, []string) (*backend.InstalledVersions, error) {
+	return nil, b.switchToDirect()
+}
 
 // UseRuntime implements backend.Backend.
 func (b *Backend) UseRuntime(context.Context, string, string) (*backend.UseResult, error) {
-	return nil, b.direct()
+	return nil, b.switchToDirect()
 }

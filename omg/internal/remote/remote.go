@@ -23,58 +23,58 @@ type Backend struct {
 	env paths.Env
 	// execDirect replaces the process by omg-direct. The parameter served holds the paths of the databases that omg-direct
 	// reads. execDirect returns only on errors. Tests replace this function.
-	execDirect func(o backend.Options, served wire.Served) error
-	// answered is set once the daemon has answered. Afterwards omg-direct must not answer, because everything that one
+	execDirect func(o backend.Options, served wire.ServedPaths) error
+	// hasAnswered is set once the daemon has answered. Afterwards omg-direct must not answer, because everything that one
 	// command prints must describe one system at one moment.
-	answered bool
-	// served holds the paths of the databases that the daemon reads; nil while they are unknown.
-	served *wire.Served
+	hasAnswered bool
+	// servedPaths holds the paths of the databases that the daemon reads; nil while they are unknown.
+	servedPaths *wire.ServedPaths
 }
 
 // Open returns the backend for one command.
 func Open(o backend.Options) backend.Backend {
-	return &Backend{o: o, env: paths.Process(), execDirect: execDirect}
+	return &Backend{o: o, env: paths.ProcessEnv(), execDirect: execDirect}
 }
 
-// namesFiles reports whether the options name databases or indexes, which may be other files than those that the daemon
+// hasNamedFiles reports whether the options name databases or indexes, which may be other files than those that the daemon
 // reads.
-func (b *Backend) namesFiles() bool {
-	return b.o.DBPath != "" || b.o.PacmanConfig != "" || len(b.o.Index) > 0
+func (b *Backend) hasNamedFiles() bool {
+	return b.o.DBPath != "" || b.o.PacmanConfig != "" || len(b.o.IndexPaths) > 0
 }
 
 // asksDaemon reports whether requests go to the daemon. They do not if the options name databases or indexes, unless
 // the options also name the daemon's socket.
 func (b *Backend) asksDaemon() bool {
-	return !b.o.NoDaemon && (b.o.Socket != "" || !b.namesFiles())
+	return !b.o.NoDaemon && (b.o.Socket != "" || !b.hasNamedFiles())
 }
 
-// ask sends a request to the daemon. If the daemon cannot answer, omg-direct replaces the process.
-func ask[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
+// askWithFallback sends a request to the daemon. If the daemon cannot answer, omg-direct replaces the process.
+func askWithFallback[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
 	if !b.asksDaemon() {
-		return nil, b.direct()
+		return nil, b.switchToDirect()
 	}
-	r, err := connected(ctx, b, question)
-	if b.answered = b.answered || err == nil; err == nil || b.answered {
+	r, err := askOnNewConn(ctx, b, question)
+	if b.hasAnswered = b.hasAnswered || err == nil; err == nil || b.hasAnswered {
 		return r, err
 	}
 	return nil, b.fallBack(err)
 }
 
-// askDaemon sends a request that only the daemon can answer, without a fallback.
-func askDaemon[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
+// askDaemonOnly sends a request that only the daemon can answer, without a fallback.
+func askDaemonOnly[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
 	if b.o.NoDaemon {
-		return nil, b.direct()
+		return nil, b.switchToDirect()
 	}
-	r, err := connected(ctx, b, question)
+	r, err := askOnNewConn(ctx, b, question)
 	if errors.Is(err, client.ErrNoDaemon) {
-		return nil, b.direct()
+		return nil, b.switchToDirect()
 	}
 	return r, err
 }
 
-// connected sends a request over a new connection. If the request fails, but the daemon has told in its greeting or in the
-// error reply which databases it reads, connected stores the paths of these databases in b.served.
-func connected[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
+// askOnNewConn sends a request over a new connection. If the request fails, but the daemon has told in its greeting or in the
+// error reply which databases it reads, askOnNewConn stores the paths of these databases in b.servedPaths.
+func askOnNewConn[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
 	conn, err := b.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -86,10 +86,10 @@ func connected[R any](ctx context.Context, b *Backend, question func(*client.Con
 		if errors.Is(err, client.ErrNoDaemon) {
 			err = fmt.Errorf("%w: %v", client.ErrBroken, err)
 		}
-		if refused := new(wire.Error); errors.As(err, &refused) && refused.Served != nil {
-			b.served = refused.Served
+		if refused := new(wire.Error); errors.As(err, &refused) && refused.ServedPaths != nil {
+			b.servedPaths = refused.ServedPaths
 		} else if hello := conn.Greeting(); hello != nil {
-			b.served = &hello.Served
+			b.servedPaths = &hello.ServedPaths
 		}
 	}
 	return r, err
@@ -98,10 +98,10 @@ func connected[R any](ctx context.Context, b *Backend, question func(*client.Con
 // dial connects to the user's own daemon or, if it does not run, to the system-wide daemon.
 func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 	for i, socket := range b.env.Sockets(b.o.Socket) {
-		next, failed := client.Dial(ctx, socket, client.Options{Trust: b.env.Trusts, Name: "omg " + version.String()})
+		next, failed := client.Dial(ctx, socket, client.Options{IsTrustedUser: b.env.Trusts, ClientName: "omg " + version.String()})
 		if failed == nil {
 			if err != nil && !errors.Is(err, client.ErrNoDaemon) {
-				b.o.Note(err.Error())
+				b.o.PrintNote(err.Error())
 			}
 			return next, nil
 		}
@@ -119,13 +119,13 @@ func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 func (b *Backend) fallBack(err error) error {
 	if errors.Is(err, client.ErrNoDaemon) {
 		if b.o.Socket != "" {
-			b.o.Note(err.Error())
+			b.o.PrintNote(err.Error())
 		}
-		return b.direct()
+		return b.switchToDirect()
 	}
 	reason := err.Error()
 	if refused := new(wire.Error); errors.As(err, &refused) {
-		if !daemonsFault(refused.Code) {
+		if !isDaemonFault(refused.Code) {
 			return err
 		}
 		reason = refused.Message
@@ -134,15 +134,15 @@ func (b *Backend) fallBack(err error) error {
 			reason, _, _ = strings.Cut(reason, ": ")
 		}
 	}
-	if b.served == nil && (b.o.DBPath == "" || b.o.PacmanConfig == "") && !b.countsAsNone(err) {
+	if b.servedPaths == nil && (b.o.DBPath == "" || b.o.PacmanConfig == "") && !b.meansNoDaemon(err) {
 		return &exit.Error{Code: exit.Failed, Err: err, Hint: "with --no-daemon omg reads this machine's databases directly"}
 	}
-	b.o.Note("answering without omgd: " + reason)
-	return b.direct()
+	b.o.PrintNote("answering without omgd: " + reason)
+	return b.switchToDirect()
 }
 
-// daemonsFault reports whether a request was refused because of the daemon's state, not because of the request.
-func daemonsFault(code wire.Code) bool {
+// isDaemonFault reports whether a request was refused because of the daemon's state, not because of the request.
+func isDaemonFault(code wire.Code) bool {
 	switch code {
 	case wire.CodeNotReady, wire.CodeInternal, wire.CodeBusy, wire.CodeShuttingDown, wire.CodeVersion, wire.CodeNotAllowed:
 		return true
@@ -150,9 +150,9 @@ func daemonsFault(code wire.Code) bool {
 	return false
 }
 
-// countsAsNone reports whether err shows that the socket at a default path does not belong to a daemon for this user. omg
-// then behaves as if no daemon ran. For a socket that the user named, countsAsNone returns false.
-func (b *Backend) countsAsNone(err error) bool {
+// meansNoDaemon reports whether err shows that the socket at a default path does not belong to a daemon for this user. omg
+// then behaves as if no daemon ran. For a socket that the user named, meansNoDaemon returns false.
+func (b *Backend) meansNoDaemon(err error) bool {
 	if b.o.Socket != "" || b.env.Get("OMG_SOCKET_PATH") != "" {
 		return false
 	}
@@ -160,24 +160,24 @@ func (b *Backend) countsAsNone(err error) bool {
 		wire.CodeOf(err) == wire.CodeNotAllowed
 }
 
-// direct replaces the process by omg-direct.
-func (b *Backend) direct() error {
-	var served wire.Served
-	if b.served != nil {
-		served = *b.served
+// switchToDirect replaces the process by omg-direct.
+func (b *Backend) switchToDirect() error {
+	var served wire.ServedPaths
+	if b.servedPaths != nil {
+		served = *b.servedPaths
 	}
 	return b.execDirect(b.o, served)
 }
 
-// directlyServed replaces the process by omg-direct, which reads the same databases as the daemon.
-func (b *Backend) directlyServed(ctx context.Context) error {
+// switchToDirectWithDaemonPaths replaces the process by omg-direct, which reads the same databases as the daemon.
+func (b *Backend) switchToDirectWithDaemonPaths(ctx context.Context) error {
 	if !b.asksDaemon() {
-		return b.direct()
+		return b.switchToDirect()
 	}
-	hello, err := connected(ctx, b, func(c *client.Conn) (*wire.HelloResult, error) { return c.Hello(ctx) })
+	hello, err := askOnNewConn(ctx, b, func(c *client.Conn) (*wire.HelloResult, error) { return c.Hello(ctx) })
 	if err != nil {
 		return b.fallBack(err)
 	}
-	b.served = &hello.Served
-	return b.direct()
+	b.servedPaths = &hello.ServedPaths
+	return b.switchToDirect()
 }

@@ -24,7 +24,7 @@ func TestNoDaemon(t *testing.T) {
 	w := newTestUser(t)
 	for name, ask := range questions {
 		require.ErrorIs(t, ask(t.Context(), w.backend(backend.Options{})), errBecame, name)
-		require.Equal(t, []wire.Served{{}}, w.became, name)
+		require.Equal(t, []wire.ServedPaths{{}}, w.became, name)
 		require.Empty(t, w.notes, name)
 	}
 	// If the user named a socket that does not exist, a note says so.
@@ -47,7 +47,7 @@ func TestAsksDaemon(t *testing.T) {
 		{"the socket is named", backend.Options{Socket: w.socket}, []string{"data", "kept", "daemon"}},
 		{"databases are named", backend.Options{DBPath: "/db"}, []string{"daemon"}},
 		{"a configuration is named", backend.Options{PacmanConfig: "/conf"}, []string{"daemon"}},
-		{"an index is named", backend.Options{Index: []string{"/index"}}, []string{"daemon"}},
+		{"an index is named", backend.Options{IndexPaths: []string{"/index"}}, []string{"daemon"}},
 		{"databases and the socket are named", backend.Options{DBPath: "/db", Socket: w.socket}, []string{"data", "kept", "daemon"}},
 		{"no daemon is wanted", backend.Options{NoDaemon: true}, nil},
 	} {
@@ -63,11 +63,11 @@ func TestAsksDaemon(t *testing.T) {
 				}
 				require.ErrorIs(t, err, errBecame, "%s: %s", c.name, name)
 				require.Empty(t, s.questions(), "%s: %s", c.name, name)
-				want := wire.Served{}
+				want := wire.ServedPaths{}
 				if (kind == "files" || kind == "checks") && (c.o.Socket != "" || c.name == "nothing is named") {
 					want = daemonPaths
 				}
-				require.Equal(t, []wire.Served{want}, w.became, "%s: %s", c.name, name)
+				require.Equal(t, []wire.ServedPaths{want}, w.became, "%s: %s", c.name, name)
 			}
 		}
 	}
@@ -81,10 +81,10 @@ func TestRefusal(t *testing.T) {
 	}
 	require.Len(t, fault, int(wire.CodeVersion), "one for each code")
 	for code, itsFault := range fault {
-		own := wire.Served{}
+		own := wire.ServedPaths{}
 		for name, c := range map[string]struct {
 			daemon conduct
-			known  *wire.Served
+			known  *wire.ServedPaths
 		}{
 			"greeted":                  {conduct{greeting: greets(t, daemonPaths), other: refuses(code, nil)}, &daemonPaths},
 			"greeted, pacman's own":    {conduct{greeting: greets(t, own), other: refuses(code, nil)}, &own},
@@ -107,7 +107,7 @@ func TestRefusal(t *testing.T) {
 }
 
 // refused sends a request to a daemon that refuses it, and checks what the backend does.
-func refused(t *testing.T, w *testUser, question string, named bool, code wire.Code, fault bool, known *wire.Served) {
+func refused(t *testing.T, w *testUser, question string, named bool, code wire.Code, fault bool, known *wire.ServedPaths) {
 	t.Helper()
 	o := backend.Options{}
 	if named {
@@ -115,12 +115,12 @@ func refused(t *testing.T, w *testUser, question string, named bool, code wire.C
 	}
 	err := questions[question](t.Context(), w.backend(o))
 	if known == nil && fault && code == wire.CodeNotAllowed && !named {
-		known = &wire.Served{} // the daemon does not accept this user
+		known = &wire.ServedPaths{} // the daemon does not accept this user
 	}
 	switch {
 	case fault && known != nil:
 		require.ErrorIs(t, err, errBecame)
-		require.Equal(t, []wire.Served{*known}, w.became)
+		require.Equal(t, []wire.ServedPaths{*known}, w.became)
 		require.Equal(t, []string{"answering without omgd: a refusal"}, w.notes)
 	case fault:
 		require.EqualError(t, err, "a refusal")
@@ -161,10 +161,10 @@ func TestBreak(t *testing.T) {
 	for _, question := range kinds["data"] {
 		for name, c := range map[string]struct {
 			daemon conduct
-			known  *wire.Served
+			known  *wire.ServedPaths
 		}{
 			"after the greeting":               {conduct{greeting: greets(t, daemonPaths), other: breaks}, &daemonPaths},
-			"after the greeting, pacman's own": {conduct{greeting: greets(t, wire.Served{}), other: breaks}, &wire.Served{}},
+			"after the greeting, pacman's own": {conduct{greeting: greets(t, wire.ServedPaths{}), other: breaks}, &wire.ServedPaths{}},
 			"before it":                        {conduct{greeting: breaks, other: breaks}, nil},
 			"at once":                          {conduct{onConnect: func() []byte { return nil }}, nil},
 			"nonsense":                         {conduct{onConnect: func() []byte { return []byte("HTTP/1.1 400 Bad Request\r\n\r\n") }}, nil},
@@ -178,7 +178,7 @@ func TestBreak(t *testing.T) {
 				err := questions[question](t.Context(), w.backend(o))
 				if c.known != nil {
 					require.ErrorIs(t, err, errBecame, name)
-					require.Equal(t, []wire.Served{*c.known}, w.became, name)
+					require.Equal(t, []wire.ServedPaths{*c.known}, w.became, name)
 					require.Equal(t, []string{"answering without omgd: the connection to omgd failed: EOF"}, w.notes, name)
 					continue
 				}
@@ -211,7 +211,7 @@ func TestBreak_Gone(t *testing.T) {
 		_, err := w.backend(backend.Options{}).Status(t.Context())
 		if known {
 			require.ErrorIs(t, err, errBecame)
-			require.Equal(t, []wire.Served{daemonPaths}, w.became)
+			require.Equal(t, []wire.ServedPaths{daemonPaths}, w.became)
 			continue
 		}
 		require.ErrorIs(t, err, client.ErrBroken)
@@ -270,7 +270,7 @@ func TestBreak_NothingPassed(t *testing.T) {
 			continue
 		}
 		require.ErrorIs(t, err, errBecame)
-		require.Equal(t, []wire.Served{daemonPaths}, w.became)
+		require.Equal(t, []wire.ServedPaths{daemonPaths}, w.became)
 	}
 }
 
@@ -304,7 +304,7 @@ func TestNamed(t *testing.T) {
 // TestFiles checks that omg-direct answers requests that need files, and security with a file of advisories, from the
 // databases that the daemon reads. If the paths of these databases are unknown, the requests fail.
 func TestFiles(t *testing.T) {
-	advisories := backend.Options{Advisories: "/avg.json"}
+	advisories := backend.Options{AdvisoriesFile: "/avg.json"}
 	for _, question := range append(slices.Clone(kinds["files"]), "security") {
 		o := backend.Options{}
 		if question == "security" {
@@ -314,12 +314,12 @@ func TestFiles(t *testing.T) {
 
 		w, s := served(t, conduct{greeting: greets(t, daemonPaths), other: breaks})
 		require.ErrorIs(t, ask(t.Context(), w.backend(o)), errBecame, question)
-		require.Equal(t, []wire.Served{daemonPaths}, w.became, question)
+		require.Equal(t, []wire.ServedPaths{daemonPaths}, w.became, question)
 		require.Empty(t, w.notes, question)
 
 		s.behave(conduct{greeting: refuses(wire.CodeBusy, &daemonPaths), other: breaks})
 		require.ErrorIs(t, ask(t.Context(), w.backend(o)), errBecame, question)
-		require.Equal(t, []wire.Served{daemonPaths}, w.became, question)
+		require.Equal(t, []wire.ServedPaths{daemonPaths}, w.became, question)
 		require.Equal(t, []string{"answering without omgd: a refusal"}, w.notes, question)
 
 		s.behave(conduct{greeting: refuses(wire.CodeBusy, nil), other: breaks})
@@ -334,7 +334,7 @@ func TestFiles(t *testing.T) {
 
 		o.DBPath = "/my/db"
 		require.ErrorIs(t, ask(t.Context(), w.backend(o)), errBecame, question)
-		require.Equal(t, []wire.Served{{}}, w.became, question)
+		require.Equal(t, []wire.ServedPaths{{}}, w.became, question)
 		require.Empty(t, s.questions(), "the daemon receives only the greeting")
 	}
 	w, _ := served(t, conduct{greeting: breaks, other: breaks})
@@ -349,20 +349,20 @@ func TestDoctor(t *testing.T) {
 	for _, c := range []struct {
 		greeting reply
 		o        backend.Options
-		want     wire.Served
+		want     wire.ServedPaths
 	}{
 		{greets(t, daemonPaths), backend.Options{}, daemonPaths},
 		{greets(t, daemonPaths), backend.Options{Socket: w.socket}, daemonPaths},
 		{refuses(wire.CodeBusy, &daemonPaths), backend.Options{}, daemonPaths},
-		{refuses(wire.CodeBusy, nil), backend.Options{Socket: w.socket}, wire.Served{}},
-		{breaks, backend.Options{Socket: w.socket}, wire.Served{}},
-		{greets(t, daemonPaths), backend.Options{DBPath: "/my/db"}, wire.Served{}},
-		{greets(t, daemonPaths), backend.Options{NoDaemon: true}, wire.Served{}},
+		{refuses(wire.CodeBusy, nil), backend.Options{Socket: w.socket}, wire.ServedPaths{}},
+		{breaks, backend.Options{Socket: w.socket}, wire.ServedPaths{}},
+		{greets(t, daemonPaths), backend.Options{DBPath: "/my/db"}, wire.ServedPaths{}},
+		{greets(t, daemonPaths), backend.Options{NoDaemon: true}, wire.ServedPaths{}},
 	} {
 		s.behave(conduct{greeting: c.greeting, other: breaks})
 		_, err := w.backend(c.o).Doctor(t.Context())
 		require.ErrorIs(t, err, errBecame)
-		require.Equal(t, []wire.Served{c.want}, w.became)
+		require.Equal(t, []wire.ServedPaths{c.want}, w.became)
 		require.Empty(t, w.notes)
 	}
 	_, err := newTestUser(t).backend(backend.Options{}).Doctor(t.Context())
@@ -430,15 +430,15 @@ func TestSocketOfOthers(t *testing.T) {
 		&os.PathError{Op: "connect", Path: "x", Err: fs.ErrPermission}, wire.Errorf(wire.CodeNotAllowed, "no"),
 	}
 	for _, err := range strange {
-		require.True(t, b(backend.Options{}).countsAsNone(err), err)
-		require.False(t, b(backend.Options{Socket: "/x"}).countsAsNone(err), err)
+		require.True(t, b(backend.Options{}).meansNoDaemon(err), err)
+		require.False(t, b(backend.Options{Socket: "/x"}).meansNoDaemon(err), err)
 	}
 	for _, err := range []error{client.ErrBroken, os.ErrDeadlineExceeded, wire.Errorf(wire.CodeBusy, "no"), errors.New("x")} {
-		require.False(t, b(backend.Options{}).countsAsNone(err), err)
+		require.False(t, b(backend.Options{}).meansNoDaemon(err), err)
 	}
 	get = func(name string) string { return map[string]string{"OMG_SOCKET_PATH": "/x"}[name] }
 	for _, err := range strange {
-		require.False(t, b(backend.Options{}).countsAsNone(err), err)
+		require.False(t, b(backend.Options{}).meansNoDaemon(err), err)
 	}
 	// A regular file is at the path of the user's socket.
 	w := newTestUser(t)

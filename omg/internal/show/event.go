@@ -8,23 +8,23 @@ import (
 	"github.com/omg-arch/omg/shared/journal"
 )
 
-// minutes is the format of times in lists.
-const minutes = "2006-01-02 15:04"
+// minuteFormat is the format of times in lists.
+const minuteFormat = "2006-01-02 15:04"
 
-// Event prints a line about an event of a package base, in the local time zone.
-func (s Style) Event(w *bufio.Writer, e *journal.Event) {
+// PrintEvent prints a line about an event of a package base, in the local time zone.
+func (s Style) PrintEvent(w *bufio.Writer, e *journal.Event) {
 	p := printer{s, w}
-	p.raw(time.Unix(e.Between.From, 0).Format(minutes) + " to " + time.Unix(e.Between.To, 0).Format(minutes) + "  ")
-	p.color(colorTitle)
-	p.text(e.Base)
-	p.color(colorNone)
-	p.raw("  " + strings.ReplaceAll(e.Kind.String(), "-", " ") + ": ")
-	p.text(localTime(e.From))
+	p.writeRaw(time.Unix(e.Between.From, 0).Format(minuteFormat) + " to " + time.Unix(e.Between.To, 0).Format(minuteFormat) + "  ")
+	p.setColor(colorTitle)
+	p.writeClean(e.Base)
+	p.setColor(colorNone)
+	p.writeRaw("  " + strings.ReplaceAll(e.Kind.String(), "-", " ") + ": ")
+	p.writeClean(localTime(e.From))
 	if e.From != "" && e.To != "" {
-		p.raw(" -> ")
+		p.writeRaw(" -> ")
 	}
-	p.text(localTime(e.To))
-	p.raw("\n")
+	p.writeClean(localTime(e.To))
+	p.writeRaw("\n")
 }
 
 // localTime returns a value of an event in the local time zone if it is a time, otherwise unchanged.
@@ -33,5 +33,5 @@ func localTime(value string) string {
 	if err != nil {
 		return value
 	}
-	return at.Local().Format(minutes)
+	return at.Local().Format(minuteFormat)
 }

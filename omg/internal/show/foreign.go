@@ -7,34 +7,34 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Foreign prints a line about a package that is in no repository: its newer version in the AUR, or another state, such
+// PrintForeign prints a line about a package that is in no repository: its newer version in the AUR, or another state, such
 // as deleted from the AUR.
-func (s Style) Foreign(w *bufio.Writer, u *wire.ForeignPackage) {
+func (s Style) PrintForeign(w *bufio.Writer, u *wire.ForeignPackage) {
 	p := printer{s, w}
-	p.nameVersion(u.Name, u.Installed)
+	p.printNameVersion(u.Name, u.Installed)
 	if u.State == wire.ForeignUpdate {
-		p.raw(" -> ")
-		p.version(u.Version)
+		p.writeRaw(" -> ")
+		p.printVersion(u.AURVersion)
 	}
-	p.mark("aur")
+	p.printMark("aur")
 	switch u.State {
-	case wire.ForeignNewer:
-		p.mark("newer than " + u.Version)
+	case wire.ForeignInstalledNewer:
+		p.printMark("newer than " + u.AURVersion)
 	case wire.ForeignVCS:
-		p.mark("unknown (VCS)")
+		p.printMark("unknown (VCS)")
 	case wire.ForeignGone:
-		p.mark("gone from the AUR")
+		p.printMark("gone from the AUR")
 	case wire.ForeignUnknown:
-		p.mark("unknown")
+		p.printMark("unknown")
 	}
 	if u.OutOfDate != 0 {
-		p.mark("out of date since " + time.Unix(u.OutOfDate, 0).Format(time.DateOnly))
+		p.printMark("out of date since " + time.Unix(u.OutOfDate, 0).Format(time.DateOnly))
 	}
 	if u.Orphan {
-		p.mark("orphan")
+		p.printMark("orphan")
 	}
 	if u.Ignored {
-		p.mark("ignored")
+		p.printMark("ignored")
 	}
-	p.raw("\n")
+	p.writeRaw("\n")
 }

@@ -7,91 +7,91 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Info prints a package as a block of fields, followed by a blank line.
-func (s Style) Info(w *bufio.Writer, pkg *wire.Package) {
+// PrintInfo prints a package as a block of fields, followed by a blank line.
+func (s Style) PrintInfo(w *bufio.Writer, pkg *wire.Package) {
 	p := printer{s, w}
-	p.field("Repository", pkg.Repo)
-	p.field("Name", pkg.Name)
+	p.printField("Repository", pkg.Repo)
+	p.printField("Name", pkg.Name)
 	if pkg.AUR != nil {
-		p.list("Keywords", pkg.AUR.Keywords)
+		p.printListField("Keywords", pkg.AUR.Keywords)
 	}
-	p.field("Version", pkg.Version)
-	p.field("Description", pkg.Desc)
+	p.printField("Version", pkg.Version)
+	p.printField("Description", pkg.Desc)
 	if pkg.AUR != nil {
-		p.aurInfo(pkg)
+		p.printAURInfo(pkg)
 	} else {
-		p.repoInfo(pkg)
+		p.printRepoInfo(pkg)
 	}
-	if pkg.Installed != "" {
-		p.field("Installed", pkg.Installed)
+	if pkg.InstalledVersion != "" {
+		p.printField("Installed", pkg.InstalledVersion)
 	}
 	if len(pkg.Advisories) > 0 {
-		p.lines("Advisories", pkg.Advisories)
+		p.printMultilineField("Advisories", pkg.Advisories)
 	}
-	p.raw("\n")
+	p.writeRaw("\n")
 }
 
-// repoInfo prints a repository's package like pacman -Si. It does not mark installed optional dependencies: pacman does
+// printRepoInfo prints a repository's package like pacman -Si. It does not mark installed optional dependencies: pacman does
 // that only in -Qi.
-func (p printer) repoInfo(pkg *wire.Package) {
-	p.field("Architecture", pkg.Arch)
-	p.field("URL", pkg.URL)
-	p.list("Licenses", pkg.Licenses)
-	p.list("Groups", pkg.Groups)
-	p.list("Provides", pkg.Provides)
-	p.list("Depends On", pkg.Depends)
-	p.lines("Optional Deps", pkg.OptDepends)
-	p.list("Conflicts With", pkg.Conflicts)
-	p.list("Replaces", pkg.Replaces)
+func (p printer) printRepoInfo(pkg *wire.Package) {
+	p.printField("Architecture", pkg.Arch)
+	p.printField("URL", pkg.URL)
+	p.printListField("Licenses", pkg.Licenses)
+	p.printListField("Groups", pkg.Groups)
+	p.printListField("Provides", pkg.Provides)
+	p.printListField("Depends On", pkg.Depends)
+	p.printMultilineField("Optional Deps", pkg.OptDepends)
+	p.printListField("Conflicts With", pkg.Conflicts)
+	p.printListField("Replaces", pkg.Replaces)
 	// pacman prints the installed size in the unit of the download size.
-	u := unit(pkg.CSize)
-	p.line("Download Size", size(pkg.CSize, u))
-	p.line("Installed Size", size(pkg.ISize, u))
-	p.field("Packager", pkg.Packager)
+	u := sizeUnit(pkg.CSize)
+	p.printUnwrappedField("Download Size", formatSize(pkg.CSize, u))
+	p.printUnwrappedField("Installed Size", formatSize(pkg.ISize, u))
+	p.printField("Packager", pkg.Packager)
 	// If a package has no build date, pacman prints a date in 1970.
-	p.field("Build Date", date(pkg.BuildDate))
-	p.list("Validated By", validation(pkg.Validation))
+	p.printField("Build Date", formatDate(pkg.BuildDate))
+	p.printListField("Validated By", validationNames(pkg.Validation))
 }
 
-// aurInfo prints an AUR package in the order of yay -Si.
-func (p printer) aurInfo(pkg *wire.Package) {
+// printAURInfo prints an AUR package in the order of yay -Si.
+func (p printer) printAURInfo(pkg *wire.Package) {
 	a := pkg.AUR
-	p.field("URL", pkg.URL)
-	p.field("AUR URL", "https://aur.archlinux.org/packages/"+pkg.Name)
-	p.list("Groups", pkg.Groups)
-	p.list("Licenses", pkg.Licenses)
-	p.list("Provides", pkg.Provides)
-	p.list("Depends On", pkg.Depends)
-	p.list("Make Deps", pkg.MakeDepends)
-	p.list("Check Deps", pkg.CheckDepends)
-	p.lines("Optional Deps", pkg.OptDepends)
-	p.list("Conflicts With", pkg.Conflicts)
-	p.list("Replaces", pkg.Replaces)
+	p.printField("URL", pkg.URL)
+	p.printField("AUR URL", "https://aur.archlinux.org/packages/"+pkg.Name)
+	p.printListField("Groups", pkg.Groups)
+	p.printListField("Licenses", pkg.Licenses)
+	p.printListField("Provides", pkg.Provides)
+	p.printListField("Depends On", pkg.Depends)
+	p.printListField("Make Deps", pkg.MakeDepends)
+	p.printListField("Check Deps", pkg.CheckDepends)
+	p.printMultilineField("Optional Deps", pkg.OptDepends)
+	p.printListField("Conflicts With", pkg.Conflicts)
+	p.printListField("Replaces", pkg.Replaces)
 	maintainer := a.Maintainer
 	if maintainer == "" {
 		maintainer = "Orphan"
 	}
-	p.field("Maintainer", maintainer)
-	p.line("Votes", strconv.FormatUint(uint64(a.Votes), 10))
-	p.line("Popularity", strconv.FormatFloat(a.Popularity, 'f', 6, 64))
-	p.field("First Submitted", dateOr(a.Submitted, ""))
-	p.field("Last Modified", dateOr(a.Modified, ""))
-	p.field("Out-of-date", dateOr(a.OutOfDate, "No"))
+	p.printField("Maintainer", maintainer)
+	p.printUnwrappedField("Votes", strconv.FormatUint(uint64(a.Votes), 10))
+	p.printUnwrappedField("Popularity", strconv.FormatFloat(a.Popularity, 'f', 6, 64))
+	p.printField("First Submitted", formatDateOr(a.Submitted, ""))
+	p.printField("Last Modified", formatDateOr(a.Modified, ""))
+	p.printField("Out-of-date", formatDateOr(a.OutOfDate, "No"))
 	if pkg.Shadowed {
-		p.field("Shadowed By", "a repository package with the same name")
+		p.printField("Shadowed By", "a repository package with the same name")
 	}
 }
 
-// dateOr formats a date. If unix is 0, there is no date, and dateOr returns the text none.
-func dateOr(unix int64, none string) string {
+// formatDateOr formats a date. If unix is 0, there is no date, and formatDateOr returns the text none.
+func formatDateOr(unix int64, none string) string {
 	if unix == 0 {
 		return none
 	}
-	return date(unix)
+	return formatDate(unix)
 }
 
-// validation returns pacman's names for the ways to validate a package.
-func validation(ways []string) []string {
+// validationNames returns pacman's names for the ways to validate a package.
+func validationNames(ways []string) []string {
 	names := make([]string, len(ways))
 	for i, way := range ways {
 		switch way {

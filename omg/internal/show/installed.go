@@ -9,42 +9,42 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Installed prints an installed package's block of fields like pacman -Qi, followed by a blank line.
-func (s Style) Installed(w *bufio.Writer, pkg *wire.InstalledPackage) {
+// PrintInstalled prints an installed package's block of fields like pacman -Qi, followed by a blank line.
+func (s Style) PrintInstalled(w *bufio.Writer, pkg *wire.InstalledPackage) {
 	p := printer{s, w}
-	p.field("Name", pkg.Name)
-	p.field("Version", pkg.Version)
-	p.field("Description", pkg.Desc)
-	p.field("Architecture", pkg.Arch)
-	p.field("URL", pkg.URL)
-	p.list("Licenses", pkg.Licenses)
-	p.list("Groups", pkg.Groups)
-	p.list("Provides", pkg.Provides)
-	p.list("Depends On", pkg.Depends)
-	p.lines("Optional Deps", optional(pkg))
-	p.list("Required By", pkg.RequiredBy)
-	p.list("Optional For", pkg.OptionalFor)
-	p.list("Conflicts With", pkg.Conflicts)
-	p.list("Replaces", pkg.Replaces)
-	p.line("Installed Size", size(pkg.ISize, unit(pkg.ISize)))
-	p.field("Packager", pkg.Packager)
-	p.field("Build Date", date(pkg.BuildDate))
-	p.field("Install Date", date(pkg.InstallDate))
-	p.field("Install Reason", reason(pkg.Reason))
+	p.printField("Name", pkg.Name)
+	p.printField("Version", pkg.Version)
+	p.printField("Description", pkg.Desc)
+	p.printField("Architecture", pkg.Arch)
+	p.printField("URL", pkg.URL)
+	p.printListField("Licenses", pkg.Licenses)
+	p.printListField("Groups", pkg.Groups)
+	p.printListField("Provides", pkg.Provides)
+	p.printListField("Depends On", pkg.Depends)
+	p.printMultilineField("Optional Deps", optionalDependencies(pkg))
+	p.printListField("Required By", pkg.RequiredBy)
+	p.printListField("Optional For", pkg.OptionalFor)
+	p.printListField("Conflicts With", pkg.Conflicts)
+	p.printListField("Replaces", pkg.Replaces)
+	p.printUnwrappedField("Installed Size", formatSize(pkg.ISize, sizeUnit(pkg.ISize)))
+	p.printField("Packager", pkg.Packager)
+	p.printField("Build Date", formatDate(pkg.BuildDate))
+	p.printField("Install Date", formatDate(pkg.InstallDate))
+	p.printField("Install Reason", installReason(pkg.Reason))
 	script := "No"
-	if pkg.Script {
+	if pkg.HasScript {
 		script = "Yes"
 	}
-	p.field("Install Script", script)
-	p.list("Validated By", installedValidation(pkg.Validation))
+	p.printField("Install Script", script)
+	p.printListField("Validated By", installedValidation(pkg.Validation))
 	if len(pkg.Advisories) > 0 {
-		p.lines("Advisories", pkg.Advisories)
+		p.printMultilineField("Advisories", pkg.Advisories)
 	}
-	p.raw("\n")
+	p.writeRaw("\n")
 }
 
-// optional returns the optional dependencies, with the installed ones marked.
-func optional(pkg *wire.InstalledPackage) []string {
+// optionalDependencies returns the optional dependencies, with the installed ones marked.
+func optionalDependencies(pkg *wire.InstalledPackage) []string {
 	out := slices.Clone(pkg.OptDepends)
 	for i, d := range out {
 		if slices.Contains(pkg.InstalledOpt, d) {
@@ -54,7 +54,7 @@ func optional(pkg *wire.InstalledPackage) []string {
 	return out
 }
 
-func reason(r string) string {
+func installReason(r string) string {
 	switch r {
 	case "explicit":
 		return "Explicitly installed"
@@ -73,108 +73,108 @@ func installedValidation(names []string) []string {
 	case slices.Contains(names, "none"):
 		return []string{"None"}
 	}
-	return validation(names)
+	return validationNames(names)
 }
 
-// Line prints a package's name and version like pacman -Q.
-func (s Style) Line(w *bufio.Writer, name, version string) {
+// PrintNameVersion prints a package's name and version like pacman -Q.
+func (s Style) PrintNameVersion(w *bufio.Writer, name, version string) {
 	p := printer{s, w}
-	p.nameVersion(name, version)
-	p.raw("\n")
+	p.printNameVersion(name, version)
+	p.writeRaw("\n")
 }
 
-func (p printer) nameVersion(name, version string) {
-	p.color(colorTitle)
-	p.text(name)
-	p.raw(" ")
-	p.version(version)
+func (p printer) printNameVersion(name, version string) {
+	p.setColor(colorTitle)
+	p.writeClean(name)
+	p.writeRaw(" ")
+	p.printVersion(version)
 }
 
-func (p printer) version(version string) {
-	p.color(colorVersion)
-	p.text(version)
-	p.color(colorNone)
+func (p printer) printVersion(version string) {
+	p.setColor(colorVersion)
+	p.writeClean(version)
+	p.setColor(colorNone)
 }
 
-// Update prints an update like pacman -Qu.
-func (s Style) Update(w *bufio.Writer, u *wire.Update) {
+// PrintUpdate prints an update like pacman -Qu.
+func (s Style) PrintUpdate(w *bufio.Writer, u *wire.Update) {
 	p := printer{s, w}
-	p.nameVersion(u.Name, u.Installed)
-	p.raw(" -> ")
-	p.version(u.Version)
+	p.printNameVersion(u.Name, u.Installed)
+	p.writeRaw(" -> ")
+	p.printVersion(u.Version)
 	if len(u.Fixes) > 0 {
-		p.raw(" [fixes " + termtext.Clean(strings.Join(u.Fixes, " ")) + "]")
+		p.writeRaw(" [fixes " + termtext.Clean(strings.Join(u.Fixes, " ")) + "]")
 	}
-	p.ignored(u.Ignored)
+	p.printIgnored(u.Ignored)
 }
 
-func (p printer) ignored(is bool) {
+func (p printer) printIgnored(is bool) {
 	if is {
-		p.raw(" [ignored]")
+		p.writeRaw(" [ignored]")
 	}
-	p.raw("\n")
+	p.writeRaw("\n")
 }
 
-// Newer prints an installed package whose version is newer than its repository's.
-func (s Style) Newer(w *bufio.Writer, u *wire.Update) {
+// PrintNewer prints an installed package whose version is newer than its repository's.
+func (s Style) PrintNewer(w *bufio.Writer, u *wire.Update) {
 	p := printer{s, w}
-	p.nameVersion(u.Name, u.Installed)
-	p.raw(" newer than ")
-	p.text(u.Repo + "/")
-	p.version(u.Version)
-	p.ignored(u.Ignored)
+	p.printNameVersion(u.Name, u.Installed)
+	p.writeRaw(" newer than ")
+	p.writeClean(u.Repo + "/")
+	p.printVersion(u.Version)
+	p.printIgnored(u.Ignored)
 }
 
-// Replacement prints an installed package that an upgrade offers to replace.
-func (s Style) Replacement(w *bufio.Writer, r *wire.Replacement) {
+// PrintReplacement prints an installed package that an upgrade offers to replace.
+func (s Style) PrintReplacement(w *bufio.Writer, r *wire.Replacement) {
 	p := printer{s, w}
-	p.nameVersion(r.Name, r.Installed)
-	p.raw(" replaced by ")
-	p.color(colorTitle)
-	p.text(r.Repo + "/" + r.By + " ")
-	p.version(r.Version)
-	p.ignored(r.Ignored)
+	p.printNameVersion(r.Name, r.Installed)
+	p.writeRaw(" replaced by ")
+	p.setColor(colorTitle)
+	p.writeClean(r.Repo + "/" + r.By + " ")
+	p.printVersion(r.Version)
+	p.printIgnored(r.Ignored)
 }
 
-// Owner prints the owner of a path like pacman -Qo.
-func (s Style) Owner(w *bufio.Writer, path, name, version string) {
+// PrintOwner prints the owner of a path like pacman -Qo.
+func (s Style) PrintOwner(w *bufio.Writer, path, name, version string) {
 	p := printer{s, w}
-	p.text(path)
-	p.raw(" is owned by ")
-	p.nameVersion(name, version)
-	p.raw("\n")
+	p.writeClean(path)
+	p.writeRaw(" is owned by ")
+	p.printNameVersion(name, version)
+	p.writeRaw("\n")
 }
 
-// File prints a file of a package like pacman -Ql.
-func (s Style) File(w *bufio.Writer, name, path string) {
+// PrintFile prints a file of a package like pacman -Ql.
+func (s Style) PrintFile(w *bufio.Writer, name, path string) {
 	p := printer{s, w}
-	p.color(colorTitle)
-	p.text(name)
-	p.color(colorNone)
-	p.raw(" ")
-	p.text(path)
-	p.raw("\n")
+	p.setColor(colorTitle)
+	p.writeClean(name)
+	p.setColor(colorNone)
+	p.writeRaw(" ")
+	p.writeClean(path)
+	p.writeRaw("\n")
 }
 
-// Chain prints a chain of packages, each of which needs the next. needs[i] is the dependency of names[i] on names[i+1];
+// PrintChain prints a chain of packages, each of which needs the next. needs[i] is the dependency of names[i] on names[i+1];
 // it is printed unless it equals names[i+1].
-func (s Style) Chain(w *bufio.Writer, names, needs []string) {
+func (s Style) PrintChain(w *bufio.Writer, names, needs []string) {
 	p := printer{s, w}
 	for i, name := range names {
 		if i > 0 {
-			p.raw(" -> ")
+			p.writeRaw(" -> ")
 		}
-		p.color(colorTitle)
-		p.text(name)
-		p.color(colorNone)
+		p.setColor(colorTitle)
+		p.writeClean(name)
+		p.setColor(colorNone)
 		if i > 0 && needs[i-1] != name {
-			p.raw(" (")
-			p.text(needs[i-1])
-			p.raw(")")
+			p.writeRaw(" (")
+			p.writeClean(needs[i-1])
+			p.writeRaw(")")
 		}
 	}
 	if len(names) == 1 {
-		p.mark("explicit")
+		p.printMark("explicit")
 	}
-	p.raw("\n")
+	p.writeRaw("\n")
 }

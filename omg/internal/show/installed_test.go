@@ -36,7 +36,7 @@ func TestPacman_Installed(t *testing.T) {
 	require.NoError(t, err)
 	var packages []wire.InstalledPackage
 	for _, p := range found.Packages {
-		packages = append(packages, system.Describe(p, true))
+		packages = append(packages, system.DescribeInstalled(p, true))
 	}
 	require.Greater(t, len(packages), 900)
 	all := func(each func(*bufio.Writer, *wire.InstalledPackage)) string {
@@ -46,7 +46,7 @@ func TestPacman_Installed(t *testing.T) {
 			}
 		})
 	}
-	requireSame(t, cleaned(w.piped(t, "", "-Qi")), all(Style{}.Installed))
+	requireSame(t, cleaned(w.piped(t, "", "-Qi")), all(Style{}.PrintInstalled))
 	t.Setenv("COLUMNS", "")
 	t.Setenv("NO_COLOR", "")
 	for _, columns := range []int{40, 80, 132} {
@@ -54,30 +54,30 @@ func TestPacman_Installed(t *testing.T) {
 			_, tty := terminal(t, columns)
 			s, err := NewStyle("auto", tty)
 			require.NoError(t, err)
-			requireSame(t, cleaned(w.onTerminal(t, columns, "-Qi")), all(s.Installed))
+			requireSame(t, cleaned(w.onTerminal(t, columns, "-Qi")), all(s.PrintInstalled))
 			requireSame(t, cleaned(w.onTerminal(t, columns, "-Q")), all(func(w *bufio.Writer, p *wire.InstalledPackage) {
-				s.Line(w, p.Name, p.Version)
+				s.PrintNameVersion(w, p.Name, p.Version)
 			}))
 		})
 	}
 }
 
 func TestInstalled_Unknown(t *testing.T) {
-	out := write(func(w *bufio.Writer) { Style{}.Installed(w, &wire.InstalledPackage{Script: true}) })
+	out := write(func(w *bufio.Writer) { Style{}.PrintInstalled(w, &wire.InstalledPackage{HasScript: true}) })
 	for _, line := range []string{
 		"Install Date    : Thu Jan  1 00:00:00 1970\n", "Install Reason  : Unknown\n", "Install Script  : Yes\n", "Validated By    : Unknown\n",
 	} {
 		require.Contains(t, out, line)
 	}
 	out = write(func(w *bufio.Writer) {
-		Style{}.Installed(w, &wire.InstalledPackage{Package: wire.Package{Validation: []string{"none"}}})
+		Style{}.PrintInstalled(w, &wire.InstalledPackage{Package: wire.Package{Validation: []string{"none"}}})
 	})
 	require.Contains(t, out, "Validated By    : None\n")
 }
 
 func TestUpdates(t *testing.T) {
 	u := &wire.Update{Name: "git", Installed: "1-1", Version: "2-1", Repo: "extra"}
-	print := func(s Style) string { return write(func(w *bufio.Writer) { s.Update(w, u) }) }
+	print := func(s Style) string { return write(func(w *bufio.Writer) { s.PrintUpdate(w, u) }) }
 	require.Equal(t, "git 1-1 -> 2-1\n", print(Style{}))
 	u.Ignored = true
 	require.Equal(t, "git 1-1 -> 2-1 [ignored]\n", print(Style{}))
@@ -86,10 +86,10 @@ func TestUpdates(t *testing.T) {
 	u.Fixes = nil
 	require.Equal(t, "\x1b[0;1mgit \x1b[1;32m1-1\x1b[0m -> \x1b[1;32m2-1\x1b[0m [ignored]\n", print(Style{Color: true}))
 	require.Equal(t, "git 3-1 newer than extra/2-1\n", write(func(w *bufio.Writer) {
-		Style{}.Newer(w, &wire.Update{Name: "git", Installed: "3-1", Version: "2-1", Repo: "extra"})
+		Style{}.PrintNewer(w, &wire.Update{Name: "git", Installed: "3-1", Version: "2-1", Repo: "extra"})
 	}))
 	require.Equal(t, "old 1-1 replaced by core/new 2-1 [ignored]\n", write(func(w *bufio.Writer) {
-		Style{}.Replacement(w, &wire.Replacement{
+		Style{}.PrintReplacement(w, &wire.Replacement{
 			Name: "old", Installed: "1-1", By: "new", Version: "2-1", Repo: "core", Ignored: true,
 		})
 	}))
@@ -97,7 +97,7 @@ func TestUpdates(t *testing.T) {
 
 func TestChain(t *testing.T) {
 	chain := func(names, needs []string) string {
-		return write(func(w *bufio.Writer) { Style{}.Chain(w, names, needs) })
+		return write(func(w *bufio.Writer) { Style{}.PrintChain(w, names, needs) })
 	}
 	require.Equal(t, "bash [explicit]\n", chain([]string{"bash"}, []string{""}))
 	require.Equal(t, "a -> bash (sh) -> glibc -> tzdata (tzdata>=1)\n",
@@ -110,16 +110,16 @@ func TestStatus(t *testing.T) {
 	st := &wire.StatusResult{
 		Basis: wire.Basis{
 			At:      now.Unix() - 30,
-			Sources: []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "not synchronized for 2 days", AsOf: now.Unix() - 2*86400, Changed: now.Unix()}},
+			Sources: []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "not synchronized for 2 days", AsOf: now.Unix() - 2*86400, ChangedAt: now.Unix()}},
 		},
 		Counts: wire.Counts{
-			Installed: n(924), Explicit: n(99), Orphans: n(12), OrphansRequired: n(15), Foreign: n(4),
+			Installed: n(924), Explicit: n(99), Orphans: n(12), OrphansOrOptional: n(15), Foreign: n(4),
 			Updates: n(0), Ignored: n(2), Replacements: n(1),
 			AURUpdates: n(3), AUR: &wire.AURCounts{Ignored: 1, VCS: 2, OutOfDate: 1},
 		},
-		Index: wire.IndexStatus{Packages: 15000, Built: now.Unix() - 7200, Files: []string{"/d/core.omgidx", "/d/aur.omgidx"}},
+		Index: wire.IndexStatus{Packages: 15000, BuiltAt: now.Unix() - 7200, Files: []string{"/d/core.omgidx", "/d/aur.omgidx"}},
 	}
-	show := func() string { return write(func(w *bufio.Writer) { Style{}.Status(w, st, now) }) }
+	show := func() string { return write(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, now) }) }
 	require.Equal(t, `State           : up to date, checked just now
 Installed       : 924
 Explicit        : 99
@@ -136,9 +136,9 @@ Index           : 15000 packages, built 2 hours ago
 Sources         : core  stale  not synchronized for 2 days, 2 days old, downloaded just now
 Hint            : set sync.enabled = true in config.toml: omgd then downloads databases itself and counts updates with them
 `, show())
-	st.Compared = []wire.Source{
-		{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: now.Unix() - 86400, Changed: now.Unix() - 120, Downloaded: true},
-		{Name: "extra", Kind: wire.KindRepository, State: wire.SourceOK, Why: "refused", AsOf: now.Unix() - 86400, Changed: now.Unix() - 7200, Downloaded: true},
+	st.ComparedSources = []wire.Source{
+		{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: now.Unix() - 86400, ChangedAt: now.Unix() - 120, Downloaded: true},
+		{Name: "extra", Kind: wire.KindRepository, State: wire.SourceOK, Why: "refused", AsOf: now.Unix() - 86400, ChangedAt: now.Unix() - 7200, Downloaded: true},
 	}
 	require.Contains(t, show(), "\nUpdates         : 0 (and 2 ignored), as of 2 hours ago\n")
 	_, lines, _ := strings.Cut(show(), "downloaded just now\n")
@@ -171,7 +171,7 @@ func TestAge(t *testing.T) {
 		time.Minute: "1 minute ago", 90 * time.Minute: "1 hour ago", 47 * time.Hour: "1 day ago", 30 * day: "30 days ago",
 		800 * day: "2 years ago",
 	} {
-		require.Equal(t, want, Age(d))
+		require.Equal(t, want, FormatAge(d))
 	}
 }
 
@@ -184,17 +184,17 @@ func TestHostileText_Lists(t *testing.T) {
 			Advisories: []wire.Advisory{{Name: s, Severity: s, Verdict: s, Issues: []string{s}}},
 		}
 		for name, one := range map[string]string{
-			"line":   write(func(w *bufio.Writer) { Style{}.Line(w, s, s) }),
-			"update": write(func(w *bufio.Writer) { Style{}.Update(w, u) }),
-			"newer":  write(func(w *bufio.Writer) { Style{}.Newer(w, u) }),
+			"line":   write(func(w *bufio.Writer) { Style{}.PrintNameVersion(w, s, s) }),
+			"update": write(func(w *bufio.Writer) { Style{}.PrintUpdate(w, u) }),
+			"newer":  write(func(w *bufio.Writer) { Style{}.PrintNewer(w, u) }),
 			"replaced": write(func(w *bufio.Writer) {
-				Style{}.Replacement(w, &wire.Replacement{Name: s, Installed: s, By: s, Version: s, Repo: s})
+				Style{}.PrintReplacement(w, &wire.Replacement{Name: s, Installed: s, By: s, Version: s, Repo: s})
 			}),
-			"owner":      write(func(w *bufio.Writer) { Style{}.Owner(w, s, s, s) }),
-			"file":       write(func(w *bufio.Writer) { Style{}.File(w, s, s) }),
-			"vulnerable": write(func(w *bufio.Writer) { Style{}.Vulnerable(w, vulnerable) }),
-			"issues":     write(func(w *bufio.Writer) { Style{}.Issues(w, vulnerable) }),
-			"chain":      write(func(w *bufio.Writer) { Style{}.Chain(w, []string{s, s}, []string{"x" + s, ""}) }),
+			"owner":      write(func(w *bufio.Writer) { Style{}.PrintOwner(w, s, s, s) }),
+			"file":       write(func(w *bufio.Writer) { Style{}.PrintFile(w, s, s) }),
+			"vulnerable": write(func(w *bufio.Writer) { Style{}.PrintVulnerable(w, vulnerable) }),
+			"issues":     write(func(w *bufio.Writer) { Style{}.PrintIssues(w, vulnerable) }),
+			"chain":      write(func(w *bufio.Writer) { Style{}.PrintChain(w, []string{s, s}, []string{"x" + s, ""}) }),
 		} {
 			require.Equal(t, 1, strings.Count(one, "\n"), name)
 			require.Equal(t, termtext.Clean(strings.TrimSuffix(one, "\n"))+"\n", one, name)
@@ -210,13 +210,13 @@ func TestHostileText_Lists(t *testing.T) {
 		}
 		for _, columns := range []int{0, 1, 40, 80} {
 			for name, block := range map[string]string{
-				"installed": write(func(w *bufio.Writer) { Style{Width: columns}.Installed(w, &p) }),
-				"status":    write(func(w *bufio.Writer) { Style{Width: columns}.Status(w, st, time.Unix(0, 0)) }),
+				"installed": write(func(w *bufio.Writer) { Style{Width: columns}.PrintInstalled(w, &p) }),
+				"status":    write(func(w *bufio.Writer) { Style{Width: columns}.PrintStatus(w, st, time.Unix(0, 0)) }),
 			} {
 				for l := range strings.Lines(strings.TrimSuffix(block, "\n")) {
 					l = strings.TrimSuffix(l, "\n")
 					require.Equal(t, termtext.Clean(l), l, name)
-					require.True(t, strings.HasPrefix(l, blanks) || l[label-1:value] == ": ", "%s: %q", name, l)
+					require.True(t, strings.HasPrefix(l, blanks) || l[labelWidth-1:valueColumn] == ": ", "%s: %q", name, l)
 				}
 			}
 		}

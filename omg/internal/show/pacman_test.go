@@ -58,7 +58,7 @@ func newOracle(t *testing.T, db string, repos ...string) *oracle {
 				*list = slices.Clone(*list)
 			}
 			if i := local.Find(q.Name); i != nil {
-				q.Installed = i.Version
+				q.InstalledVersion = i.Version
 			}
 			w.packages = append(w.packages, q)
 			return nil
@@ -72,7 +72,7 @@ func newOracle(t *testing.T, db string, repos ...string) *oracle {
 
 // corpusSystem returns a test system with the real packages.
 func corpusSystem(t *testing.T) *oracle {
-	w := newOracle(t, corpus.Shared(t), "core", "extra", "multilib")
+	w := newOracle(t, corpus.SharedDBPath(t), "core", "extra", "multilib")
 	require.Greater(t, len(w.packages), 3000)
 	return w
 }
@@ -154,7 +154,7 @@ func requireSame(t *testing.T, pacman, omg string) {
 // corpus contain such characters: bidi control characters.
 func cleaned(out string) string {
 	return strings.Map(func(r rune) rune {
-		if r != '\n' && r != '\x1b' && termtext.Unsafe(r) {
+		if r != '\n' && r != '\x1b' && termtext.IsUnsafe(r) {
 			return utf8.RuneError
 		}
 		return r
@@ -165,7 +165,7 @@ func cleaned(out string) string {
 func withoutInstalled(info func(*bufio.Writer, *wire.Package)) func(*bufio.Writer, *wire.Package) {
 	return func(w *bufio.Writer, p *wire.Package) {
 		q := *p
-		q.Installed = ""
+		q.InstalledVersion = ""
 		info(w, &q)
 	}
 }
@@ -173,9 +173,11 @@ func withoutInstalled(info func(*bufio.Writer, *wire.Package)) func(*bufio.Write
 func TestPacman_Corpus(t *testing.T) {
 	w := corpusSystem(t)
 	t.Run("info piped", func(t *testing.T) {
-		requireSame(t, cleaned(w.piped(t, "", "-Si")), w.omgPrints(withoutInstalled(Style{}.Info)))
+		requireSame(t, cleaned(w.piped(t, "", "-Si")), w.omgPrints(withoutInstalled(Style{}.PrintInfo)))
 	})
-	t.Run("search piped", func(t *testing.T) { requireSame(t, cleaned(w.piped(t, "", "-Ss")), w.omgPrints(Style{}.Search)) })
+	t.Run("search piped", func(t *testing.T) {
+		requireSame(t, cleaned(w.piped(t, "", "-Ss")), w.omgPrints(Style{}.PrintSearchResult))
+	})
 	t.Setenv("COLUMNS", "")
 	t.Setenv("NO_COLOR", "")
 	for _, on := range []struct {
@@ -187,10 +189,10 @@ func TestPacman_Corpus(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, Style{Color: on.color == "auto", Width: on.columns}, s)
 		t.Run(fmt.Sprintf("info on a terminal of %d, colour %s", on.columns, on.color), func(t *testing.T) {
-			requireSame(t, cleaned(w.onTerminalIn(t, on.columns, on.color, "-Si")), w.omgPrints(withoutInstalled(s.Info)))
+			requireSame(t, cleaned(w.onTerminalIn(t, on.columns, on.color, "-Si")), w.omgPrints(withoutInstalled(s.PrintInfo)))
 		})
 		t.Run(fmt.Sprintf("search on a terminal of %d, colour %s", on.columns, on.color), func(t *testing.T) {
-			requireSame(t, cleaned(w.onTerminalIn(t, on.columns, on.color, "-Ss")), w.omgPrints(s.Search))
+			requireSame(t, cleaned(w.onTerminalIn(t, on.columns, on.color, "-Ss")), w.omgPrints(s.PrintSearchResult))
 		})
 	}
 }
@@ -299,10 +301,10 @@ func TestPacman_OddPackages(t *testing.T) {
 		s, err := NewStyle("always", nil)
 		require.NoError(t, err)
 		t.Run("info "+columns, func(t *testing.T) {
-			requireSame(t, w.piped(t, columns, "--color", "always", "-Si"), w.omgPrints(withoutInstalled(s.Info)))
+			requireSame(t, w.piped(t, columns, "--color", "always", "-Si"), w.omgPrints(withoutInstalled(s.PrintInfo)))
 		})
 		t.Run("search "+columns, func(t *testing.T) {
-			requireSame(t, w.piped(t, columns, "--color", "always", "-Ss"), w.omgPrints(s.Search))
+			requireSame(t, w.piped(t, columns, "--color", "always", "-Ss"), w.omgPrints(s.PrintSearchResult))
 		})
 	}
 }

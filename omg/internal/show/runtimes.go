@@ -8,45 +8,45 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Runtime prints a line about the version of a runtime that a command would run, and about the file or variable that
+// PrintRuntime prints a line about the version of a runtime that a command would run, and about the file or variable that
 // selected this version.
-func (s Style) Runtime(w *bufio.Writer, r *wire.Runtime) {
+func (s Style) PrintRuntime(w *bufio.Writer, r *wire.Runtime) {
 	p := printer{s, w}
-	p.nameVersion(r.Runtime, r.Version)
+	p.printNameVersion(r.Runtime, r.Version)
 	switch {
 	case r.Missing:
-		p.raw(" [not installed]")
+		p.writeRaw(" [not installed]")
 	case r.Manager != "":
-		p.raw(" (" + termtext.Clean(r.Manager) + ")")
+		p.writeRaw(" (" + termtext.Clean(r.Manager) + ")")
 	}
-	if r.Source != "" {
+	if r.WantedSource != "" {
 		by := " by "
 		if r.Differs {
 			by = " and not as declared by "
 		}
-		p.raw(by + termtext.Clean(r.Source) + ": " + termtext.Clean(r.Wanted))
-		if r.Kind != "pin" {
-			p.raw(" (" + termtext.Clean(r.Kind) + ")")
+		p.writeRaw(by + termtext.Clean(r.WantedSource) + ": " + termtext.Clean(r.Wanted))
+		if r.WantedKind != "pin" {
+			p.writeRaw(" (" + termtext.Clean(r.WantedKind) + ")")
 		}
 	}
-	p.raw("\n")
+	p.writeRaw("\n")
 }
 
-// RuntimeVersion prints a line about an installed version.
-func (s Style) RuntimeVersion(w *bufio.Writer, v *backend.RuntimeVersion) {
+// PrintRuntimeVersion prints a line about an installed version.
+func (s Style) PrintRuntimeVersion(w *bufio.Writer, v *backend.RuntimeVersion) {
 	p := printer{s, w}
 	mark := "  "
 	if v.Active {
 		mark = "* "
 	}
-	p.raw(mark)
-	p.nameVersion(v.Runtime, v.Version)
+	p.writeRaw(mark)
+	p.printNameVersion(v.Runtime, v.Version)
 	if v.Alias != "" {
-		p.raw(" " + termtext.Clean(v.Alias))
+		p.writeRaw(" " + termtext.Clean(v.Alias))
 	}
-	p.raw(" (" + termtext.Clean(v.Manager) + ")")
+	p.writeRaw(" (" + termtext.Clean(v.Manager) + ")")
 	if v.Path != "" {
-		p.raw(" " + termtext.Clean(v.Path))
+		p.writeRaw(" " + termtext.Clean(v.Path))
 	}
-	p.raw("\n")
+	p.writeRaw("\n")
 }

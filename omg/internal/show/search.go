@@ -8,65 +8,65 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Search prints a package as a search result: a line with name and version, and the description below.
-func (s Style) Search(w *bufio.Writer, pkg *wire.Package) {
+// PrintSearchResult prints a package as a search result: a line with name and version, and the description below.
+func (s Style) PrintSearchResult(w *bufio.Writer, pkg *wire.Package) {
 	p := printer{s, w}
-	p.color(colorRepo)
-	p.text(pkg.Repo)
-	p.raw("/")
-	p.color(colorTitle)
-	p.text(pkg.Name)
-	p.raw(" ")
-	p.color(colorVersion)
-	p.text(pkg.Version)
-	p.color(colorNone)
+	p.setColor(colorRepo)
+	p.writeClean(pkg.Repo)
+	p.writeRaw("/")
+	p.setColor(colorTitle)
+	p.writeClean(pkg.Name)
+	p.writeRaw(" ")
+	p.setColor(colorVersion)
+	p.writeClean(pkg.Version)
+	p.setColor(colorNone)
 	if len(pkg.Groups) > 0 {
-		p.raw(" ")
-		p.color(colorGroups)
-		p.raw("(")
-		p.text(strings.Join(pkg.Groups, " "))
-		p.raw(")")
-		p.color(colorNone)
+		p.writeRaw(" ")
+		p.setColor(colorGroups)
+		p.writeRaw("(")
+		p.writeClean(strings.Join(pkg.Groups, " "))
+		p.writeRaw(")")
+		p.setColor(colorNone)
 	}
-	p.aurMarks(pkg)
-	p.installedMark(pkg)
+	p.printAURMarks(pkg)
+	p.printInstalledMark(pkg)
 	p.newline(4)
 	p.wrap(pkg.Desc, 4)
-	p.raw("\n")
+	p.writeRaw("\n")
 }
 
-func (p printer) aurMarks(pkg *wire.Package) {
+func (p printer) printAURMarks(pkg *wire.Package) {
 	if pkg.AUR == nil {
 		return
 	}
-	p.raw(" (+")
-	p.raw(strconv.FormatUint(uint64(pkg.AUR.Votes), 10))
-	p.raw(" ")
-	p.raw(strconv.FormatFloat(pkg.AUR.Popularity, 'f', 2, 64))
-	p.raw(")")
+	p.writeRaw(" (+")
+	p.writeRaw(strconv.FormatUint(uint64(pkg.AUR.Votes), 10))
+	p.writeRaw(" ")
+	p.writeRaw(strconv.FormatFloat(pkg.AUR.Popularity, 'f', 2, 64))
+	p.writeRaw(")")
 	if pkg.AUR.OutOfDate != 0 {
-		p.mark("out of date")
+		p.printMark("out of date")
 	}
 	if pkg.Shadowed {
-		p.mark("shadowed")
+		p.printMark("shadowed")
 	}
 }
 
-func (p printer) installedMark(pkg *wire.Package) {
-	switch pkg.Installed {
+func (p printer) printInstalledMark(pkg *wire.Package) {
+	switch pkg.InstalledVersion {
 	case "":
 	case pkg.Version:
-		p.mark("installed")
+		p.printMark("installed")
 	default:
-		p.mark("installed: " + pkg.Installed)
+		p.printMark("installed: " + pkg.InstalledVersion)
 	}
 }
 
-func (p printer) mark(s string) {
-	p.raw(" ")
-	p.color(colorMeta)
-	p.raw("[")
-	p.text(s)
-	p.raw("]")
-	p.color(colorNone)
+func (p printer) printMark(s string) {
+	p.writeRaw(" ")
+	p.setColor(colorMark)
+	p.writeRaw("[")
+	p.writeClean(s)
+	p.writeRaw("]")
+	p.setColor(colorNone)
 }

@@ -19,7 +19,7 @@ func TestVulnerable(t *testing.T) {
 			{Name: "AVG-1", Severity: "Low", Verdict: "affected"},
 		},
 	}
-	line := func(s Style) string { return write(func(w *bufio.Writer) { s.Vulnerable(w, p) }) }
+	line := func(s Style) string { return write(func(w *bufio.Writer) { s.PrintVulnerable(w, p) }) }
 	require.Equal(t, "tool 1-1 -> 2-1 (AVG-2 High, fixable; AVG-1 Low, affected)\n", line(Style{}))
 	require.Equal(t, "\x1b[0;1mtool \x1b[1;32m1-1\x1b[0m -> \x1b[1;32m2-1\x1b[0m (AVG-2 High, fixable; AVG-1 Low, affected)\n", line(Style{Color: true}))
 	p.Update, p.Foreign, p.Advisories = "", true, p.Advisories[:1]
@@ -27,7 +27,7 @@ func TestVulnerable(t *testing.T) {
 	require.Equal(t, `    CVE-2026-1 https://security.archlinux.org/CVE-2026-1
     CVE-2026-2 https://security.archlinux.org/CVE-2026-2
     ticket 74225 https://bugs.archlinux.org/task/74225
-`, write(func(w *bufio.Writer) { Style{}.Issues(w, p) }))
+`, write(func(w *bufio.Writer) { Style{}.PrintIssues(w, p) }))
 }
 
 // TestAdvisories_AfterPacmansLines checks that fields that pacman does not print follow all fields of pacman, and are
@@ -36,11 +36,11 @@ func TestAdvisories_AfterPacmansLines(t *testing.T) {
 	list := []string{"AVG-2 (High, fixable)", "AVG-1 (Low, affected)"}
 	const lines = "Advisories      : AVG-2 (High, fixable)\n                  AVG-1 (Low, affected)\n\n"
 	pkg := repoPackage()
-	without := printed(Style{}.Info, pkg)
+	without := printed(Style{}.PrintInfo, pkg)
 	pkg.Advisories = list
-	require.Equal(t, strings.TrimSuffix(without, "\n")+lines, printed(Style{}.Info, pkg))
+	require.Equal(t, strings.TrimSuffix(without, "\n")+lines, printed(Style{}.PrintInfo, pkg))
 	installed := &wire.InstalledPackage{Package: *repoPackage()}
-	show := func() string { return write(func(w *bufio.Writer) { Style{}.Installed(w, installed) }) }
+	show := func() string { return write(func(w *bufio.Writer) { Style{}.PrintInstalled(w, installed) }) }
 	without = show()
 	installed.Advisories = list
 	require.Equal(t, strings.TrimSuffix(without, "\n")+lines, show())
@@ -48,7 +48,7 @@ func TestAdvisories_AfterPacmansLines(t *testing.T) {
 
 func TestStatus_Security(t *testing.T) {
 	st := &wire.StatusResult{}
-	shown := func() string { return write(func(w *bufio.Writer) { Style{}.Status(w, st, time.Unix(0, 0)) }) }
+	shown := func() string { return write(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, time.Unix(0, 0)) }) }
 	require.Contains(t, shown(), "Security        : unknown\n")
 	st.Counts.Security = &wire.SecurityCounts{Unconfirmed: 3}
 	require.Contains(t, shown(), "Security        : 0\n                  3 unconfirmed\n")

@@ -31,7 +31,7 @@ type Style struct {
 // parameter color is the value of --color, where auto means colours on a terminal unless NO_COLOR is set
 // (no-color.org).
 func NewStyle(color string, terminal *os.File) (Style, error) {
-	s := Style{Width: columns(os.Getenv("COLUMNS"), terminal)}
+	s := Style{Width: wrapColumn(os.Getenv("COLUMNS"), terminal)}
 	switch color {
 	case "always":
 		s.Color = true
@@ -44,9 +44,9 @@ func NewStyle(color string, terminal *os.File) (Style, error) {
 	return s, nil
 }
 
-// columns returns the column at which pacman wraps its output; 0 means never. If the variable COLUMNS is a number, pacman
+// wrapColumn returns the column at which pacman wraps its output; 0 means never. If the variable COLUMNS is a number, pacman
 // wraps at this column, even in a pipe. Otherwise it wraps at the terminal's width, or at 80 if the width is unknown.
-func columns(env string, terminal *os.File) int {
+func wrapColumn(env string, terminal *os.File) int {
 	// Shells and watch(1) set COLUMNS to a plain number; pacman stores it in 16 bits.
 	if n, err := strconv.ParseUint(env, 10, 16); err == nil {
 		return int(n)
@@ -68,12 +68,12 @@ const (
 	colorRepo    = "\x1b[1;35m"
 	colorVersion = "\x1b[1;32m"
 	colorGroups  = "\x1b[1;34m"
-	colorMeta    = "\x1b[1;36m"
+	colorMark    = "\x1b[1;36m"
 	colorWarn    = "\x1b[1;33m"
 	colorFailed  = "\x1b[1;31m"
 )
 
-// printer prints text with the colours and the width of its Style. Only the method raw writes text unchanged, and it is
+// printer prints text with the colours and the width of its Style. Only the method writeRaw writes text unchanged, and it is
 // used only for omg's own text; all other methods clean their text first. The methods ignore write errors, because the
 // final flush returns the first write error.
 type printer struct {
@@ -81,139 +81,139 @@ type printer struct {
 	w *bufio.Writer
 }
 
-func (p printer) raw(s string)  { _, _ = p.w.WriteString(s) }
-func (p printer) text(s string) { p.raw(termtext.Clean(s)) }
+func (p printer) writeRaw(s string)   { _, _ = p.w.WriteString(s) }
+func (p printer) writeClean(s string) { p.writeRaw(termtext.Clean(s)) }
 
-func (p printer) color(code string) {
+func (p printer) setColor(code string) {
 	if p.Color {
-		p.raw(code)
+		p.writeRaw(code)
 	}
 }
 
 const blanks = "                  "
 
-// label is the width of a field's label with the colon after it, and value is the column in which the value begins.
+// labelWidth is the width of a field's label with the colon after it, and valueColumn is the column in which the value begins.
 const (
-	label = 17
-	value = label + 1
+	labelWidth  = 17
+	valueColumn = labelWidth + 1
 )
 
-func (p printer) title(name string) {
-	p.color(colorTitle)
-	p.raw(name)
-	p.raw(blanks[:label-1-len(name)])
-	p.raw(":")
-	p.color(colorNone)
-	p.raw(" ")
+func (p printer) printFieldLabel(name string) {
+	p.setColor(colorTitle)
+	p.writeRaw(name)
+	p.writeRaw(blanks[:labelWidth-1-len(name)])
+	p.writeRaw(":")
+	p.setColor(colorNone)
+	p.writeRaw(" ")
 }
 
-// line prints a field whose value is never wrapped, such as pacman's sizes.
-func (p printer) line(name, text string) {
-	p.title(name)
-	p.text(text)
-	p.raw("\n")
+// printUnwrappedField prints a field whose value is never wrapped, such as pacman's sizes.
+func (p printer) printUnwrappedField(name, text string) {
+	p.printFieldLabel(name)
+	p.writeClean(text)
+	p.writeRaw("\n")
 }
 
-// field prints a field with a text, or with None if the text is empty.
-func (p printer) field(name, text string) {
-	p.title(name)
+// printField prints a field with a text, or with None if the text is empty.
+func (p printer) printField(name, text string) {
+	p.printFieldLabel(name)
 	if text == "" {
 		text = "None"
 	}
-	p.wrap(text, value)
-	p.raw("\n")
+	p.wrap(text, valueColumn)
+	p.writeRaw("\n")
 }
 
-// lines prints a field with each text on its own line, or with None if there is no text.
-func (p printer) lines(name string, texts []string) {
-	p.title(name)
+// printMultilineField prints a field with each text on its own line, or with None if there is no text.
+func (p printer) printMultilineField(name string, texts []string) {
+	p.printFieldLabel(name)
 	if len(texts) == 0 {
-		p.raw("None")
+		p.writeRaw("None")
 	}
 	for i, t := range texts {
 		if i > 0 {
-			p.newline(value)
+			p.newline(valueColumn)
 		}
-		p.wrap(t, value)
+		p.wrap(t, valueColumn)
 	}
-	p.raw("\n")
+	p.writeRaw("\n")
 }
 
 // row is one line of a field. It consists of a name, a coloured state, and a text that is wrapped in the columns after
 // the state. The name and the state are padded to the width of their columns.
 type row struct{ name, state, color, rest string }
 
-// rows prints a field with each row on its own line, or with None if there is no row.
-func (p printer) rows(name string, rows []row) {
-	p.title(name)
+// printRowsField prints a field with each row on its own line, or with None if there is no row.
+func (p printer) printRowsField(name string, rows []row) {
+	p.printFieldLabel(name)
 	if len(rows) == 0 {
-		p.raw("None")
+		p.writeRaw("None")
 	}
 	for i, r := range rows {
 		if i > 0 {
-			p.newline(value)
+			p.newline(valueColumn)
 		}
 		name, state := termtext.Clean(r.name), termtext.Clean(r.state)
-		p.raw(name)
-		p.color(r.color)
-		p.raw(strings.TrimRight(state, " "))
-		p.color(colorNone)
+		p.writeRaw(name)
+		p.setColor(r.color)
+		p.writeRaw(strings.TrimRight(state, " "))
+		p.setColor(colorNone)
 		if r.rest != "" {
-			p.raw(strings.Repeat(" ", len(state)-len(strings.TrimRight(state, " "))))
-			p.wrap(r.rest, value+width(name)+width(state))
+			p.writeRaw(strings.Repeat(" ", len(state)-len(strings.TrimRight(state, " "))))
+			p.wrap(r.rest, valueColumn+textWidth(name)+textWidth(state))
 		}
 	}
-	p.raw("\n")
+	p.writeRaw("\n")
 }
 
-// list prints a field with texts side by side, or with None if there is no text. A new line begins before a text that
+// printListField prints a field with texts side by side, or with None if there is no text. A new line begins before a text that
 // would reach the last but one column; lines never break inside a text.
-func (p printer) list(name string, texts []string) {
-	p.title(name)
+func (p printer) printListField(name string, texts []string) {
+	p.printFieldLabel(name)
 	if len(texts) == 0 {
-		p.raw("None")
+		p.writeRaw("None")
 	}
-	at := value
+	at := valueColumn
 	for i, t := range texts {
 		t = termtext.Clean(t)
-		w := width(t)
+		w := textWidth(t)
 		switch {
 		case i == 0:
-		case p.Width > value && at+w+2 >= p.Width:
-			p.newline(value)
-			at = value
-		case at != value: // no separator if the line is still empty or contains only empty strings
-			p.raw("  ")
+		case p.Width > valueColumn && at+w+2 >= p.Width:
+			p.newline(valueColumn)
+			at = valueColumn
+		case at != valueColumn: // no separator if the line is still empty or contains only empty strings
+			p.writeRaw("  ")
 			at += 2
 		}
-		p.raw(t)
+		p.writeRaw(t)
 		at += w
 	}
-	p.raw("\n")
+	p.writeRaw("\n")
 }
 
-// date returns a time in the format %c of the C locale, in the local time zone.
-func date(unix int64) string {
+// formatDate returns a time in the format %c of the C locale, in the local time zone.
+func formatDate(unix int64) string {
 	return time.Unix(unix, 0).Format("Mon Jan _2 15:04:05 2006")
 }
 
-var units = [...]string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
+var sizeUnits = [...]string{"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"}
 
-// unit returns the index of the unit in which pacman prints a number of bytes: the smallest unit in which the number is
+// sizeUnit returns the index of the unit in which pacman prints a number of bytes: the smallest unit in which the number is
 // at most 2048.
-func unit(bytes uint64) int {
+func sizeUnit(bytes uint64) int {
 	v, i := float64(bytes), 0
-	for v > 2048 && i < len(units)-1 {
+	for v > 2048 && i < len(sizeUnits)-1 {
 		v, i = v/1024, i+1
 	}
 	return i
 }
 
-// size returns a number of bytes in a unit, with two decimals.
-func size(bytes uint64, unit int) string {
+// formatSize returns a number of bytes in a unit, with two decimals.
+func formatSize(bytes uint64, unit int) string {
 	v := float64(bytes)
 	for range unit {
 		v /= 1024
 	}
-	return strconv.FormatFloat(v, 'f', 2, 64) + " " + units[unit]
+	return strconv.FormatFloat(v, 'f', 2, 64) + " " + sizeUnits[unit]
 }

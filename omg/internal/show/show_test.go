@@ -45,21 +45,21 @@ func aurPackage() *wire.Package {
 func TestSearch(t *testing.T) {
 	pkg := repoPackage()
 	require.Equal(t, "extra/tool 1:2.0-3 (base-devel toys)\n    Does one thing, and does it well enough for all who need it\n",
-		printed(Style{}.Search, pkg))
+		printed(Style{}.PrintSearchResult, pkg))
 	require.Equal(t, "extra/tool 1:2.0-3 (base-devel toys)\n    Does one thing, and\n    does it well enough\n    for all who need it\n",
-		printed(Style{Width: 25}.Search, pkg))
-	pkg.Desc, pkg.Groups, pkg.Installed = "", nil, pkg.Version
-	require.Equal(t, "extra/tool 1:2.0-3 [installed]\n    \n", printed(Style{}.Search, pkg))
-	pkg.Installed = "1:1.9-1"
+		printed(Style{Width: 25}.PrintSearchResult, pkg))
+	pkg.Desc, pkg.Groups, pkg.InstalledVersion = "", nil, pkg.Version
+	require.Equal(t, "extra/tool 1:2.0-3 [installed]\n    \n", printed(Style{}.PrintSearchResult, pkg))
+	pkg.InstalledVersion = "1:1.9-1"
 	require.Equal(t, "\x1b[1;35mextra/\x1b[0;1mtool \x1b[1;32m1:2.0-3\x1b[0m \x1b[1;36m[installed: 1:1.9-1]\x1b[0m\n    \n",
-		printed(Style{Color: true}.Search, pkg))
+		printed(Style{Color: true}.PrintSearchResult, pkg))
 }
 
 func TestSearch_AUR(t *testing.T) {
 	pkg := aurPackage()
-	require.Equal(t, "aur/tool-git r12-1 (+42 1.23) [out of date]\n    Does one thing\n", printed(Style{}.Search, pkg))
-	pkg.AUR.OutOfDate, pkg.Shadowed, pkg.Installed = 0, true, pkg.Version
-	require.Equal(t, "aur/tool-git r12-1 (+42 1.23) [shadowed] [installed]\n    Does one thing\n", printed(Style{}.Search, pkg))
+	require.Equal(t, "aur/tool-git r12-1 (+42 1.23) [out of date]\n    Does one thing\n", printed(Style{}.PrintSearchResult, pkg))
+	pkg.AUR.OutOfDate, pkg.Shadowed, pkg.InstalledVersion = 0, true, pkg.Version
+	require.Equal(t, "aur/tool-git r12-1 (+42 1.23) [shadowed] [installed]\n    Does one thing\n", printed(Style{}.PrintSearchResult, pkg))
 }
 
 func TestInfo(t *testing.T) {
@@ -83,11 +83,11 @@ Packager        : A Person <a@example.org>
 Build Date      : Thu Sep  1 13:41:47 2022
 Validated By    : MD5 Sum  SHA-256 Sum  Signature
 
-`, printed(Style{}.Info, repoPackage()))
+`, printed(Style{}.PrintInfo, repoPackage()))
 }
 
 func TestInfo_NarrowTerminal(t *testing.T) {
-	out := printed(Style{Width: 40}.Info, repoPackage())
+	out := printed(Style{Width: 40}.PrintInfo, repoPackage())
 	require.Contains(t, out, `
 Description     : Does one thing, and
                   does it well enough
@@ -127,9 +127,9 @@ First Submitted : Sun Sep 13 12:26:40 2020
 Last Modified   : Thu Sep  1 00:00:00 2022
 Out-of-date     : Thu Sep  1 13:41:47 2022
 
-`, printed(Style{}.Info, pkg))
+`, printed(Style{}.PrintInfo, pkg))
 	pkg.AUR.OutOfDate, pkg.AUR.Maintainer, pkg.Shadowed = 0, "someone", true
-	out := printed(Style{}.Info, pkg)
+	out := printed(Style{}.PrintInfo, pkg)
 	require.Contains(t, out, "\nMaintainer      : someone\n")
 	require.Contains(t, out, "\nOut-of-date     : No\nShadowed By     : a repository package with the same name\n\n")
 }
@@ -140,7 +140,7 @@ func TestSizes(t *testing.T) {
 		0: "0.00 B", 2048: "2048.00 B", 2049: "2.00 KiB", 2 << 20: "2048.00 KiB", 2<<20 + 1: "2.00 MiB",
 		3 << 30: "3.00 GiB", 5 << 40: "5.00 TiB", 1<<64 - 1: "16.00 EiB",
 	} {
-		require.Equal(t, want, size(bytes, unit(bytes)))
+		require.Equal(t, want, formatSize(bytes, sizeUnit(bytes)))
 	}
 }
 
@@ -149,7 +149,7 @@ func TestWidth(t *testing.T) {
 		"": 0, "plain": 5, "ñandú–…": 7, "e\u0301": 1, "日本語": 6, "ﾊﾝｶｸ": 4, "Ｆ": 2, "한": 2, "\u1112\u1161\u11ab": 2,
 		"🦊": 2, "\u0600": 1, "\u200b": 0, "\u00ad": 1, "䷀": 2, "\ufffd": 1,
 	} {
-		require.Equal(t, want, width(text), "%q", text)
+		require.Equal(t, want, textWidth(text), "%q", text)
 	}
 }
 
@@ -195,7 +195,7 @@ func hostile(s string) *wire.Package {
 	return &wire.Package{
 		Repo: s, Name: s, Version: s, Desc: s, Groups: l, Arch: s, URL: s, Licenses: l, Provides: l, Depends: l,
 		OptDepends: l, MakeDepends: l, CheckDepends: l, Conflicts: l, Replaces: l, Packager: s, Validation: l,
-		Installed: "x" + s, Advisories: l,
+		InstalledVersion: "x" + s, Advisories: l,
 	}
 }
 
@@ -207,10 +207,10 @@ func requireHarmless(t *testing.T, s string, columns int) {
 	repo, aur := hostile(s), hostile(s)
 	aur.AUR = &wire.AUR{Maintainer: s}
 	for _, pkg := range []*wire.Package{repo, aur} {
-		search, info := printed(plain.Search, pkg), printed(plain.Info, pkg)
+		search, info := printed(plain.PrintSearchResult, pkg), printed(plain.PrintInfo, pkg)
 		for _, out := range []string{search, info} {
 			require.True(t, utf8.ValidString(out))
-			require.Equal(t, -1, strings.IndexFunc(out, func(r rune) bool { return r != '\n' && termtext.Unsafe(r) }), "%q", out)
+			require.Equal(t, -1, strings.IndexFunc(out, func(r rune) bool { return r != '\n' && termtext.IsUnsafe(r) }), "%q", out)
 		}
 		lines := strings.Split(strings.TrimSuffix(search, "\n"), "\n")
 		if columns == 0 {
@@ -222,7 +222,7 @@ func requireHarmless(t *testing.T, s string, columns int) {
 		own := 0
 		for l := range strings.Lines(strings.TrimSuffix(info, "\n")) {
 			if !strings.HasPrefix(l, blanks) {
-				require.Equal(t, ": ", l[label-1:value], "%q", info)
+				require.Equal(t, ": ", l[labelWidth-1:valueColumn], "%q", info)
 				own++
 			}
 		}
@@ -231,9 +231,9 @@ func requireHarmless(t *testing.T, s string, columns int) {
 		if columns == 0 {
 			require.Equal(t, own+3, strings.Count(info, "\n"), "%q", info)
 		}
-		codes := strings.NewReplacer(colorNone, "", colorTitle, "", colorRepo, "", colorVersion, "", colorGroups, "", colorMeta, "")
-		require.Equal(t, search, codes.Replace(printed(colored.Search, pkg)))
-		require.Equal(t, info, codes.Replace(printed(colored.Info, pkg)))
+		codes := strings.NewReplacer(colorNone, "", colorTitle, "", colorRepo, "", colorVersion, "", colorGroups, "", colorMark, "")
+		require.Equal(t, search, codes.Replace(printed(colored.PrintSearchResult, pkg)))
+		require.Equal(t, info, codes.Replace(printed(colored.PrintInfo, pkg)))
 	}
 }
 
@@ -252,7 +252,7 @@ func TestHostileText(t *testing.T) {
 		requireHarmless(t, strings.Repeat("100 kB\x1b\n ", 10_000), columns)
 	}
 	require.Equal(t, "core/a 1\n    two\uFFFDlines \uFFFD[31m\n",
-		printed(Style{}.Search, &wire.Package{Repo: "core", Name: "a", Version: "1", Desc: "two\nlines \x1b[31m"}))
+		printed(Style{}.PrintSearchResult, &wire.Package{Repo: "core", Name: "a", Version: "1", Desc: "two\nlines \x1b[31m"}))
 }
 
 func FuzzHostileText(f *testing.F) {
@@ -262,8 +262,8 @@ func FuzzHostileText(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string, columns int) { requireHarmless(t, s, columns&1023) })
 }
 
-func BenchmarkSearch(b *testing.B) { benchmark(b, Style.Search) }
-func BenchmarkInfo(b *testing.B)   { benchmark(b, Style.Info) }
+func BenchmarkSearch(b *testing.B) { benchmark(b, Style.PrintSearchResult) }
+func BenchmarkInfo(b *testing.B)   { benchmark(b, Style.PrintInfo) }
 
 func benchmark(b *testing.B, each func(Style, *bufio.Writer, *wire.Package)) {
 	pkg := repoPackage()

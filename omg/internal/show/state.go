@@ -8,24 +8,24 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// State is the state of a check. Its zero value means that the check does not apply.
-type State int
+// CheckState is the state of a check. Its zero value means that the check does not apply.
+type CheckState int
 
 const (
-	StateNone State = iota
+	StateNotApplicable CheckState = iota
 	StateOK
 	StateWarn
 )
 
-// checkColumn is the column after the state of a check, componentColumn the column after the state of a component.
+// checkStateWidth is the column after the state of a check, componentStateWidth the column after the state of a component.
 const (
-	checkColumn     = 6
-	componentColumn = 10
+	checkStateWidth     = 6
+	componentStateWidth = 10
 )
 
-// State prints a line for a check: its state, its name in a column that is nameWidth wide, and what the check found.
-func (s Style) State(w *bufio.Writer, state State, name string, nameWidth int, found string) {
-	word, color := "info", colorMeta
+// PrintCheck prints a line for a check: its state, its name in a column that is nameWidth wide, and what the check found.
+func (s Style) PrintCheck(w *bufio.Writer, state CheckState, name string, nameWidth int, found string) {
+	word, color := "info", colorMark
 	switch state {
 	case StateOK:
 		word, color = "ok", colorVersion
@@ -33,18 +33,18 @@ func (s Style) State(w *bufio.Writer, state State, name string, nameWidth int, f
 		word, color = "warn", colorWarn
 	}
 	p := printer{s, w}
-	p.state(word, color, checkColumn)
-	p.row(name, nameWidth, found)
-	p.raw("\n")
+	p.printState(word, color, checkStateWidth)
+	p.printRow(name, nameWidth, found)
+	p.writeRaw("\n")
 }
 
-// Advice prints a line that says what to do about a problem. It must be called after State, which prints the line of the
-// check. The advice is indented to the column in which State has printed what the check found.
-func (s Style) Advice(w *bufio.Writer, nameWidth int, todo string) {
+// PrintAdvice prints a line that says what to do about a problem. It must be called after PrintCheck, which prints the line of the
+// check. The advice is indented to the column in which PrintCheck has printed what the check found.
+func (s Style) PrintAdvice(w *bufio.Writer, nameWidth int, todo string) {
 	p := printer{s, w}
-	p.raw(strings.Repeat(" ", checkColumn+nameWidth+2))
-	p.text(todo)
-	p.raw("\n")
+	p.writeRaw(strings.Repeat(" ", checkStateWidth+nameWidth+2))
+	p.writeClean(todo)
+	p.writeRaw("\n")
 }
 
 // ComponentName returns the name of a component of the daemon, with its version.
@@ -55,9 +55,9 @@ func ComponentName(c *wire.Component) string {
 	return c.Name + " " + c.Version
 }
 
-// Component prints a line for a component of the daemon: its state, its name in a column that is nameWidth wide, the
+// PrintComponent prints a line for a component of the daemon: its state, its name in a column that is nameWidth wide, the
 // reason for the state, and how long the component has been in this state.
-func (s Style) Component(w *bufio.Writer, c *wire.Component, nameWidth int, now time.Time) {
+func (s Style) PrintComponent(w *bufio.Writer, c *wire.Component, nameWidth int, now time.Time) {
 	p := printer{s, w}
 	color := colorWarn
 	switch c.State {
@@ -66,7 +66,7 @@ func (s Style) Component(w *bufio.Writer, c *wire.Component, nameWidth int, now 
 	case wire.HealthFailed:
 		color = colorFailed
 	}
-	p.state(c.State, color, componentColumn)
+	p.printState(c.State, color, componentStateWidth)
 	var found []string
 	if c.Why != "" {
 		found = append(found, c.Why)
@@ -78,23 +78,23 @@ func (s Style) Component(w *bufio.Writer, c *wire.Component, nameWidth int, now 
 		}
 		found = append(found, since)
 	}
-	p.row(ComponentName(c), nameWidth, strings.Join(found, ", "))
-	p.raw("\n")
+	p.printRow(ComponentName(c), nameWidth, strings.Join(found, ", "))
+	p.writeRaw("\n")
 }
 
-// row prints a name, and a text in the column after it.
-func (p printer) row(name string, nameWidth int, text string) {
-	p.text(name)
+// printRow prints a name, and a text in the column after it.
+func (p printer) printRow(name string, nameWidth int, text string) {
+	p.writeClean(name)
 	if text != "" {
-		p.raw(strings.Repeat(" ", max(0, nameWidth-width(name))+2))
-		p.text(text)
+		p.writeRaw(strings.Repeat(" ", max(0, nameWidth-textWidth(name))+2))
+		p.writeClean(text)
 	}
 }
 
-// state prints a coloured state, and blanks up to a column.
-func (p printer) state(word, color string, column int) {
-	p.color(color)
-	p.text(word)
-	p.color(colorNone)
-	p.raw(blanks[:max(1, column-len(word))])
+// printState prints a coloured state, and blanks up to a column.
+func (p printer) printState(word, color string, column int) {
+	p.setColor(color)
+	p.writeClean(word)
+	p.setColor(colorNone)
+	p.writeRaw(blanks[:max(1, column-len(word))])
 }

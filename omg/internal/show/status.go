@@ -11,35 +11,35 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Status prints a status: uncertain parts first, and unknown numbers as "unknown". Ages are relative to now.
-func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
+// PrintStatus prints a status: uncertain parts first, and unknown numbers as "unknown". Ages are relative to now.
+func (s Style) PrintStatus(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	p := printer{s, w}
 	if st.Stale {
-		p.field("State", withReason("stale"+checked(", last checked ", st.At, now), st.Why))
+		p.printField("State", withReason("stale"+lastCheckText(", last checked ", st.At, now), st.Why))
 	} else {
-		p.field("State", "up to date"+checked(", checked ", st.At, now))
+		p.printField("State", "up to date"+lastCheckText(", checked ", st.At, now))
 	}
 	if st.Partial {
 		// The reasons are left out here, because the field Sources shows them.
-		p.field("Partial", missingSources(&st.Basis, false)+" (numbers with ? may change)")
+		p.printField("Partial", missingSourcesText(&st.Basis, false)+" (numbers with ? may change)")
 	}
-	c := counter{st}
-	p.field("Installed", c.count("installed", st.Counts.Installed))
-	p.field("Explicit", c.count("explicit", st.Counts.Explicit))
-	p.field("Orphans", c.orphans())
-	p.field("Foreign", c.foreign())
-	p.field("Updates", c.updates()+asOf(st.Compared, now))
-	p.lines("AUR Updates", c.aurLines())
-	if n := st.Counts.Replacements; n == nil || c.notable("replacements", n) {
-		p.field("Replacements", c.count("replacements", st.Counts.Replacements))
+	c := countFormatter{st}
+	p.printField("Installed", c.formatCount("installed", st.Counts.Installed))
+	p.printField("Explicit", c.formatCount("explicit", st.Counts.Explicit))
+	p.printField("Orphans", c.orphansText())
+	p.printField("Foreign", c.foreignText())
+	p.printField("Updates", c.updatesText()+asOfText(st.ComparedSources, now))
+	p.printMultilineField("AUR Updates", c.aurLines())
+	if n := st.Counts.Replacements; n == nil || c.isWorthShowing("replacements", n) {
+		p.printField("Replacements", c.formatCount("replacements", st.Counts.Replacements))
 	}
-	p.lines("Security", c.securityLines())
-	p.lines("Index", indexLines(&st.Index, now))
-	p.rows("Sources", sourceRows(st.Sources, now))
-	if st.Compared != nil {
-		p.rows("Compared With", sourceRows(st.Compared, now))
-	} else if suggestOwn(st.Sources) {
-		p.field("Hint", DownloadHint)
+	p.printMultilineField("Security", c.securityLines())
+	p.printMultilineField("Index", indexLines(&st.Index, now))
+	p.printRowsField("Sources", sourceRows(st.Sources, now))
+	if st.ComparedSources != nil {
+		p.printRowsField("Compared With", sourceRows(st.ComparedSources, now))
+	} else if shouldSuggestDownloads(st.Sources) {
+		p.printField("Hint", DownloadHint)
 	}
 	if len(st.Problems) == 0 {
 		return
@@ -48,14 +48,14 @@ func (s Style) Status(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	for i, problem := range st.Problems {
 		problems[i] = withReason(problem.Name+": "+problem.State, problem.Why)
 	}
-	p.lines("Degraded", problems)
+	p.printMultilineField("Degraded", problems)
 }
 
 // DownloadHint explains how updates can be found although pacman -Sy is not run.
 const DownloadHint = "set sync.enabled = true in config.toml: omgd then downloads databases itself and counts updates with them"
 
-// suggestOwn reports whether to suggest that omgd downloads its own databases, because a repository's database is old.
-func suggestOwn(sources []wire.Source) bool {
+// shouldSuggestDownloads reports whether to suggest that omgd downloads its own databases, because a repository's database is old.
+func shouldSuggestDownloads(sources []wire.Source) bool {
 	return slices.ContainsFunc(sources, func(s wire.Source) bool {
 		return s.State == wire.SourceStale && s.IsRepository()
 	})
@@ -66,20 +66,20 @@ func suggestOwn(sources []wire.Source) bool {
 func sourceRows(sources []wire.Source, now time.Time) []row {
 	names, states := 0, 0
 	for i := range sources {
-		names, states = max(names, width(sourceName(&sources[i]))), max(states, len(sources[i].State))
+		names, states = max(names, textWidth(sourceName(&sources[i]))), max(states, len(sources[i].State))
 	}
 	rows := make([]row, len(sources))
 	for i := range sources {
 		s := &sources[i]
 		name := sourceName(s)
 		rows[i] = row{
-			name:  name + strings.Repeat(" ", names-width(name)+2),
+			name:  name + strings.Repeat(" ", names-textWidth(name)+2),
 			state: string(s.State) + strings.Repeat(" ", states-len(s.State)+2),
 			color: stateColor(s.State),
 			rest:  s.Why,
 		}
 		if !s.Unavailable() {
-			rows[i].rest = strings.Join(append(nonEmpty(s.Why), times(s, now)...), ", ")
+			rows[i].rest = strings.Join(append(linesOrNone(s.Why), sourceTimes(s, now)...), ", ")
 		}
 	}
 	return rows
@@ -96,104 +96,104 @@ func stateColor(state wire.SourceState) string {
 	return colorWarn
 }
 
-func nonEmpty(text string) []string {
+func linesOrNone(text string) []string {
 	if text == "" {
 		return nil
 	}
 	return []string{text}
 }
 
-// asOf returns a text with the time of the downloaded databases that updates are computed from, such as ", as of 2 hours
+// asOfText returns a text with the time of the downloaded databases that updates are computed from, such as ", as of 2 hours
 // ago". The text is empty if updates are computed from the databases that searches use.
-func asOf(compared []wire.Source, now time.Time) string {
+func asOfText(compared []wire.Source, now time.Time) string {
 	if compared == nil {
 		return ""
 	}
 	return ", as of " + strings.TrimPrefix(RelativeTime(wire.UpToDateAsOf(compared), now), "just ")
 }
 
-// counter prints the counts of a status.
-type counter struct{ *wire.StatusResult }
+// countFormatter prints the counts of a status.
+type countFormatter struct{ *wire.StatusResult }
 
-// count returns a number, with a question mark if a source that could not be read could change it.
-func (c counter) count(name string, n *uint32) string {
+// formatCount returns a number, with a question mark if a source that could not be read could change it.
+func (c countFormatter) formatCount(name string, n *uint32) string {
 	if n == nil {
 		return "unknown"
 	}
-	return number(*n) + c.mark(name)
+	return formatNumber(*n) + c.uncertainMark(name)
 }
 
-func (c counter) mark(name string) string {
+func (c countFormatter) uncertainMark(name string) string {
 	if slices.Contains(c.PartialCounts, name) {
 		return "?"
 	}
 	return ""
 }
 
-func number(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
+func formatNumber(n uint32) string { return strconv.FormatUint(uint64(n), 10) }
 
-// notable reports whether a count is shown at all. A count of zero is shown only if a source that could not be read
+// isWorthShowing reports whether a count is shown at all. A count of zero is shown only if a source that could not be read
 // could change it.
-func (c counter) notable(name string, n *uint32) bool {
-	return n != nil && *n > 0 || c.mark(name) != ""
+func (c countFormatter) isWorthShowing(name string, n *uint32) bool {
+	return n != nil && *n > 0 || c.uncertainMark(name) != ""
 }
 
-func (c counter) orphans() string {
-	none, required := c.Counts.Orphans, c.Counts.OrphansRequired
-	line := c.count("orphans", none)
+func (c countFormatter) orphansText() string {
+	none, required := c.Counts.Orphans, c.Counts.OrphansOrOptional
+	line := c.formatCount("orphans", none)
 	switch {
 	case required == nil:
 	case none == nil:
-		line += ", " + c.count("orphans_required", required) + " including packages that are only optionally required"
-	case *required > *none || c.mark("orphans_required") != "":
+		line += ", " + c.formatCount("orphans_required", required) + " including packages that are only optionally required"
+	case *required > *none || c.uncertainMark("orphans_required") != "":
 		more := *required - min(*none, *required)
-		line += ", and " + c.count("orphans_required", &more) + " only optionally required"
+		line += ", and " + c.formatCount("orphans_required", &more) + " only optionally required"
 	}
 	return line
 }
 
-func (c counter) foreign() string {
-	line := c.count("foreign", c.Counts.Foreign)
-	if c.notable("foreign", c.Counts.Foreign) {
+func (c countFormatter) foreignText() string {
+	line := c.formatCount("foreign", c.Counts.Foreign)
+	if c.isWorthShowing("foreign", c.Counts.Foreign) {
 		line += " not from a repository (AUR or local)"
 	}
 	return line
 }
 
-func (c counter) updates() string {
-	line := c.count("updates", c.Counts.Updates)
-	if c.notable("ignored", c.Counts.Ignored) {
-		line += " (and " + c.count("ignored", c.Counts.Ignored) + " ignored)"
+func (c countFormatter) updatesText() string {
+	line := c.formatCount("updates", c.Counts.Updates)
+	if c.isWorthShowing("ignored", c.Counts.Ignored) {
+		line += " (and " + c.formatCount("ignored", c.Counts.Ignored) + " ignored)"
 	}
 	return line
 }
 
-// numbered is a count with a text that says what is counted.
-type numbered struct {
-	n    uint32
-	mark string
-	what string
+// labeledCount is a count with a text that says what is counted.
+type labeledCount struct {
+	n             uint32
+	uncertainMark string
+	noun          string
 }
 
-// join lists the counts in a line. A count of zero is left out, unless the count has a question mark.
-func join(counts []numbered) string {
+// joinCounts lists the counts in a line. A count of zero is left out, unless the count has a question mark.
+func joinCounts(counts []labeledCount) string {
 	var parts []string
 	for _, c := range counts {
-		if c.n > 0 || c.mark != "" {
-			parts = append(parts, number(c.n)+c.mark+" "+c.what)
+		if c.n > 0 || c.uncertainMark != "" {
+			parts = append(parts, formatNumber(c.n)+c.uncertainMark+" "+c.noun)
 		}
 	}
 	return strings.Join(parts, ", ")
 }
 
-func (c counter) securityLines() []string {
+func (c countFormatter) securityLines() []string {
 	n := c.Counts.Security
 	if n == nil {
 		return []string{"unknown"}
 	}
-	line := number(n.Vulnerabilities)
+	line := formatNumber(n.Vulnerabilities)
 	if n.Vulnerabilities > 0 {
-		line += " (" + join([]numbered{
+		line += " (" + joinCounts([]labeledCount{
 			{n.Critical, "", "critical"},
 			{n.High, "", "high"},
 			{n.Medium, "", "medium"},
@@ -202,33 +202,33 @@ func (c counter) securityLines() []string {
 		}) + ")"
 	}
 	// An unreadable repository does not change the number of advisories, only the number of those that an update fixes.
-	mark := c.mark("security")
-	verdicts := join([]numbered{
+	mark := c.uncertainMark("security")
+	verdicts := joinCounts([]labeledCount{
 		{n.Fixable, mark, "fixable"},
 		{n.InTesting, "", "fixed in testing"},
 		{n.Affected, mark, "without a fix"},
 		{n.Unconfirmed, "", "unconfirmed"},
 	})
-	return append([]string{line}, nonEmpty(verdicts)...)
+	return append([]string{line}, linesOrNone(verdicts)...)
 }
 
 // aurLines returns lines about the AUR's updates and the other states of installed AUR packages.
-func (c counter) aurLines() []string {
-	lines := []string{c.count("aur_updates", c.Counts.AURUpdates)}
+func (c countFormatter) aurLines() []string {
+	lines := []string{c.formatCount("aur_updates", c.Counts.AURUpdates)}
 	aur := c.Counts.AUR
 	if aur == nil {
 		return lines
 	}
-	more := join([]numbered{
+	more := joinCounts([]labeledCount{
 		{aur.Ignored, "", "ignored"},
-		{aur.Newer, "", "newer here"},
+		{aur.InstalledNewer, "", "newer here"},
 		{aur.VCS, "", "unknown (VCS)"},
 		{aur.Unknown, "", "unknown"},
 		{aur.Gone, "", "gone from the AUR"},
 		{aur.OutOfDate, "", "out of date"},
 		{aur.Orphaned, "", "orphaned"},
 	})
-	return append(lines, nonEmpty(more)...)
+	return append(lines, linesOrNone(more)...)
 }
 
 func withReason(what, why string) string {
@@ -239,21 +239,21 @@ func withReason(what, why string) string {
 }
 
 func indexLines(x *wire.IndexStatus, now time.Time) []string {
-	if x.Packages == 0 && x.Built == 0 {
+	if x.Packages == 0 && x.BuiltAt == 0 {
 		return nil // there is neither an index nor a database, which is not the same as an empty index
 	}
-	line := number(x.Packages) + " packages"
-	if x.Built != 0 {
-		line += ", built " + RelativeTime(x.Built, now)
+	line := formatNumber(x.Packages) + " packages"
+	if x.BuiltAt != 0 {
+		line += ", built " + RelativeTime(x.BuiltAt, now)
 	}
 	return append([]string{line}, x.Files...)
 }
 
-// MissingSources returns a text that says why a result is partial. It lists the repositories that could not be read, each
+// MissingSourcesText returns a text that says why a result is partial. It lists the repositories that could not be read, each
 // with the reason, and says why a part of the local database could not be read.
-func MissingSources(b *wire.Basis) string { return missingSources(b, true) }
+func MissingSourcesText(b *wire.Basis) string { return missingSourcesText(b, true) }
 
-func missingSources(b *wire.Basis, reasons bool) string {
+func missingSourcesText(b *wire.Basis, reasons bool) string {
 	var missing []string
 	for i := range b.Sources {
 		s := &b.Sources[i]
@@ -275,23 +275,23 @@ func missingSources(b *wire.Basis, reasons bool) string {
 	return strings.Join(missing, "; ")
 }
 
-// NotChecked returns the note on a stale result. It says that the installed packages could not be checked, and how long
+// NotCheckedNote returns the note on a stale result. It says that the installed packages could not be checked, and how long
 // ago the last check was.
-func NotChecked(b *wire.Basis) string {
-	return "the installed packages could not be checked" + checked(", last checked ", b.At, time.Now())
+func NotCheckedNote(b *wire.Basis) string {
+	return "the installed packages could not be checked" + lastCheckText(", last checked ", b.At, time.Now())
 }
 
-// checked returns the given prefix, followed by how long ago the last check was. It returns "" if the time of the check is
+// lastCheckText returns the given prefix, followed by how long ago the last check was. It returns "" if the time of the check is
 // unknown.
-func checked(prefix string, at int64, now time.Time) string {
+func lastCheckText(prefix string, at int64, now time.Time) string {
 	if at == 0 {
 		return ""
 	}
 	return prefix + RelativeTime(at, now)
 }
 
-// Reason returns a source's state and the reason for it.
-func Reason(s *wire.Source) string {
+// SourceStateReason returns a source's state and the reason for it.
+func SourceStateReason(s *wire.Source) string {
 	return withReason(sourceName(s)+": "+string(s.State), s.Why)
 }
 
@@ -302,33 +302,33 @@ func sourceName(s *wire.Source) string {
 	return s.Name
 }
 
-// Source returns a description of a source: its state and its times, as far as they are known.
-func Source(s *wire.Source, now time.Time) string {
-	return strings.Join(append([]string{Reason(s)}, times(s, now)...), ", ")
+// DescribeSource returns a description of a source: its state and its times, as far as they are known.
+func DescribeSource(s *wire.Source, now time.Time) string {
+	return strings.Join(append([]string{SourceStateReason(s)}, sourceTimes(s, now)...), ", ")
 }
 
-// times returns the known times of a source in words.
-func times(s *wire.Source, now time.Time) []string {
+// sourceTimes returns the known times of a source in words.
+func sourceTimes(s *wire.Source, now time.Time) []string {
 	var list []string
 	if s.AsOf != 0 {
-		list = append(list, TimeAndAge(s.AsOf, now))
+		list = append(list, DataAge(s.AsOf, now))
 	}
 	changed := "downloaded "
 	if s.Downloaded {
 		changed = "confirmed by a mirror "
 	}
-	if s.Changed != 0 {
-		list = append(list, changed+RelativeTime(s.Changed, now))
+	if s.ChangedAt != 0 {
+		list = append(list, changed+RelativeTime(s.ChangedAt, now))
 	}
-	if s.Synced != 0 && !s.Downloaded {
-		list = append(list, "last pacman -Sy "+RelativeTime(s.Synced, now))
+	if s.SyncedAt != 0 && !s.Downloaded {
+		list = append(list, "last pacman -Sy "+RelativeTime(s.SyncedAt, now))
 	}
 	return list
 }
 
-// AURState returns a note on data of the AUR that is missing or not current. If the data is missing, the note contains
+// AURNote returns a note on data of the AUR that is missing or not current. If the data is missing, the note contains
 // the text consequence, which says what could not be done.
-func AURState(s *wire.Source, consequence string) string {
+func AURNote(s *wire.Source, consequence string) string {
 	if s.State == wire.SourceStale {
 		return withReason("AUR: old data", s.Why)
 	}
@@ -338,8 +338,8 @@ func AURState(s *wire.Source, consequence string) string {
 	return "AUR: " + consequence
 }
 
-// TimeAndAge returns how old data of the given time is, such as "2 days old".
-func TimeAndAge(unix int64, now time.Time) string {
+// DataAge returns how old data of the given time is, such as "2 days old".
+func DataAge(unix int64, now time.Time) string {
 	moment := RelativeTime(unix, now)
 	if age, found := strings.CutSuffix(moment, " ago"); found {
 		return age + " old"
@@ -352,11 +352,11 @@ func RelativeTime(unix int64, now time.Time) string {
 	if unix == 0 {
 		return "unknown"
 	}
-	return Age(now.Sub(time.Unix(unix, 0)))
+	return FormatAge(now.Sub(time.Unix(unix, 0)))
 }
 
-// Age returns how long ago something was, in the largest unit that fits, from minutes to years.
-func Age(d time.Duration) string {
+// FormatAge returns how long ago something was, in the largest unit that fits, from minutes to years.
+func FormatAge(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d < -time.Second {
 		return "in the future"

@@ -27,11 +27,11 @@ func TestStatus_Partial(t *testing.T) {
 			{Name: "aur", Kind: wire.KindAUR, State: wire.SourceMissing},
 		}},
 		Counts: wire.Counts{
-			Installed: &n, Explicit: &n, Orphans: &n, OrphansRequired: &n, Foreign: &n, Updates: &n, Ignored: &n, Replacements: &n, AURUpdates: &n,
+			Installed: &n, Explicit: &n, Orphans: &n, OrphansOrOptional: &n, Foreign: &n, Updates: &n, Ignored: &n, Replacements: &n, AURUpdates: &n,
 			Security: &wire.SecurityCounts{Vulnerabilities: 2, High: 2, Fixable: 1, InTesting: 1},
 		},
 	}
-	shown := func() []string { return lines(func(w *bufio.Writer) { Style{}.Status(w, st, time.Unix(1, 0)) }) }
+	shown := func() []string { return lines(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, time.Unix(1, 0)) }) }
 	require.Contains(t, shown(), "Partial         : core failed (numbers with ? may change)")
 	certain := shown()
 	for name, want := range map[string][]string{
@@ -73,26 +73,26 @@ func TestMissingSources(t *testing.T) {
 		{wire.Basis{Why: "local/a-1 is unread", Sources: []wire.Source{repository("core", wire.SourceFailed, "x")}}, "core failed: x; local/a-1 is unread"},
 		{wire.Basis{}, "a source could not be read"},
 	} {
-		require.Equal(t, c.want, MissingSources(&c.basis))
+		require.Equal(t, c.want, MissingSourcesText(&c.basis))
 	}
 }
 
 func TestSource(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	s := wire.Source{Name: "core", State: wire.SourceFailed, Why: "cut off"}
-	require.Equal(t, "core: failed: cut off", Reason(&s))
-	require.Equal(t, "core: failed: cut off", Source(&s, now))
-	s = wire.Source{Name: "core", State: wire.SourceOK, Why: "a mirror refused", Changed: now.Unix(), Downloaded: true}
-	require.Equal(t, "core (downloaded by omgd): ok: a mirror refused, confirmed by a mirror just now", Source(&s, now))
-	require.Equal(t, "the installed packages could not be checked", NotChecked(&wire.Basis{}))
-	require.Regexp(t, `^the installed packages could not be checked, last checked \d+ years ago$`, NotChecked(&wire.Basis{At: 1}))
+	require.Equal(t, "core: failed: cut off", SourceStateReason(&s))
+	require.Equal(t, "core: failed: cut off", DescribeSource(&s, now))
+	s = wire.Source{Name: "core", State: wire.SourceOK, Why: "a mirror refused", ChangedAt: now.Unix(), Downloaded: true}
+	require.Equal(t, "core (downloaded by omgd): ok: a mirror refused, confirmed by a mirror just now", DescribeSource(&s, now))
+	require.Equal(t, "the installed packages could not be checked", NotCheckedNote(&wire.Basis{}))
+	require.Regexp(t, `^the installed packages could not be checked, last checked \d+ years ago$`, NotCheckedNote(&wire.Basis{At: 1}))
 }
 
 // TestChange checks that the line about a change contains only the counts that differ.
 func TestChange(t *testing.T) {
 	n := func(v uint32) *uint32 { return &v }
 	change := func(before, after wire.Counts) string {
-		return write(func(w *bufio.Writer) { Style{}.Change(w, &before, &wire.HistoryEntry{At: 60, Counts: after}) })
+		return write(func(w *bufio.Writer) { Style{}.PrintCountChange(w, &before, &wire.HistoryEntry{At: 60, Counts: after}) })
 	}
 	security := func(v uint32) *wire.SecurityCounts { return &wire.SecurityCounts{Vulnerabilities: v} }
 	const at = "1970-01-01 00:01:00  "
@@ -105,34 +105,34 @@ func TestChange(t *testing.T) {
 
 func TestForeign(t *testing.T) {
 	for want, p := range map[string]wire.ForeignPackage{
-		"a 1 -> 2 [aur]\n":                {State: wire.ForeignUpdate, Version: "2"},
-		"a 1 [aur]\n":                     {State: wire.ForeignCurrent, Version: "1"},
-		"a 1 [aur] [newer than 0]\n":      {State: wire.ForeignNewer, Version: "0"},
-		"a 1 [aur] [unknown (VCS)]\n":     {State: wire.ForeignVCS, Version: "0"},
+		"a 1 -> 2 [aur]\n":                {State: wire.ForeignUpdate, AURVersion: "2"},
+		"a 1 [aur]\n":                     {State: wire.ForeignCurrent, AURVersion: "1"},
+		"a 1 [aur] [newer than 0]\n":      {State: wire.ForeignInstalledNewer, AURVersion: "0"},
+		"a 1 [aur] [unknown (VCS)]\n":     {State: wire.ForeignVCS, AURVersion: "0"},
 		"a 1 [aur] [gone from the AUR]\n": {State: wire.ForeignGone},
 		"a 1 [aur] [unknown]\n":           {State: wire.ForeignUnknown},
 		"a 1 [aur] [out of date since 1970-01-02] [orphan] [ignored]\n": {State: wire.ForeignCurrent, OutOfDate: 86400, Orphan: true, Ignored: true},
 	} {
 		p.Name, p.Installed = "a", "1"
-		require.Equal(t, want, write(func(w *bufio.Writer) { Style{}.Foreign(w, &p) }))
+		require.Equal(t, want, write(func(w *bufio.Writer) { Style{}.PrintForeign(w, &p) }))
 	}
 }
 
 func TestRuntimes(t *testing.T) {
 	for want, r := range map[string]wire.Runtime{
 		"node 20.1.0 (nvm)\n": {Runtime: "node", Version: "20.1.0", Manager: "nvm"},
-		"node 20.1.0 [not installed] by /p/.node-version: 20.1.0\n":        {Runtime: "node", Version: "20.1.0", Missing: true, Wanted: "20.1.0", Kind: "pin", Source: "/p/.node-version"},
-		"go 1.26.0 (system) by /p/go.mod: 1.24 (floor)\n":                  {Runtime: "go", Version: "1.26.0", Manager: "system", Wanted: "1.24", Kind: "floor", Source: "/p/go.mod"},
-		"node 18.1.0 (nvm) and not as declared by /p/.nvmrc: 20 (range)\n": {Runtime: "node", Version: "18.1.0", Manager: "nvm", Differs: true, Wanted: "20", Kind: "range", Source: "/p/.nvmrc"},
-		"go 1\ufffd (a\ufffd) by s\ufffd: w\ufffd (k\ufffd)\n":             {Runtime: "go", Version: "1\n", Manager: "a\n", Wanted: "w\n", Kind: "k\n", Source: "s\n"},
+		"node 20.1.0 [not installed] by /p/.node-version: 20.1.0\n":        {Runtime: "node", Version: "20.1.0", Missing: true, Wanted: "20.1.0", WantedKind: "pin", WantedSource: "/p/.node-version"},
+		"go 1.26.0 (system) by /p/go.mod: 1.24 (floor)\n":                  {Runtime: "go", Version: "1.26.0", Manager: "system", Wanted: "1.24", WantedKind: "floor", WantedSource: "/p/go.mod"},
+		"node 18.1.0 (nvm) and not as declared by /p/.nvmrc: 20 (range)\n": {Runtime: "node", Version: "18.1.0", Manager: "nvm", Differs: true, Wanted: "20", WantedKind: "range", WantedSource: "/p/.nvmrc"},
+		"go 1\ufffd (a\ufffd) by s\ufffd: w\ufffd (k\ufffd)\n":             {Runtime: "go", Version: "1\n", Manager: "a\n", Wanted: "w\n", WantedKind: "k\n", WantedSource: "s\n"},
 	} {
-		require.Equal(t, want, write(func(w *bufio.Writer) { Style{}.Runtime(w, &r) }))
+		require.Equal(t, want, write(func(w *bufio.Writer) { Style{}.PrintRuntime(w, &r) }))
 	}
 	for want, v := range map[string]backend.RuntimeVersion{
 		"* node 20.1.0 lts (nvm) /n/20\n": {Runtime: "node", Version: "20.1.0", Alias: "lts", Manager: "nvm", Path: "/n/20", Active: true},
 		"  go 1.26.0 (system)\n":          {Runtime: "go", Version: "1.26.0", Manager: "system"},
 	} {
-		require.Equal(t, want, write(func(w *bufio.Writer) { Style{}.RuntimeVersion(w, &v) }))
+		require.Equal(t, want, write(func(w *bufio.Writer) { Style{}.PrintRuntimeVersion(w, &v) }))
 	}
 }
 
@@ -148,7 +148,7 @@ func TestStatus_EveryCount(t *testing.T) {
 		} else {
 			v.Elem().SetUint(77_777)
 		}
-		out := write(func(w *bufio.Writer) { Style{}.Status(w, &wire.StatusResult{Counts: c}, time.Unix(0, 0)) })
+		out := write(func(w *bufio.Writer) { Style{}.PrintStatus(w, &wire.StatusResult{Counts: c}, time.Unix(0, 0)) })
 		require.Contains(t, out, "77777", counts.Field(i).Name)
 	}
 }

@@ -11,8 +11,8 @@ import (
 
 // newline starts a new line and indents it to a column.
 func (p printer) newline(column int) {
-	p.raw("\n")
-	p.raw(strings.Repeat(" ", column))
+	p.writeRaw("\n")
+	p.writeRaw(strings.Repeat(" ", column))
 }
 
 // wrap prints a text and wraps it. The text begins in the column that start gives, and its further lines are indented to
@@ -21,26 +21,26 @@ func (p printer) newline(column int) {
 func (p printer) wrap(s string, start int) {
 	s = termtext.Clean(s)
 	if p.Width == 0 || start > p.Width {
-		p.raw(s)
+		p.writeRaw(s)
 		return
 	}
 	at := start
 	for s != "" {
 		if s[0] != ' ' {
 			word := firstWord(s)
-			p.raw(word)
-			at += width(word)
+			p.writeRaw(word)
+			at += textWidth(word)
 			s = s[len(word):]
 			continue
 		}
 		s = strings.TrimLeft(s, " ")
 		// After a word that is too long, pacman's unsigned number of free columns wraps around to a large number. The
 		// remaining text therefore stays on the line of that word.
-		if free := p.Width - at; free >= 0 && width(firstWord(s))+1 > free {
+		if free := p.Width - at; free >= 0 && textWidth(firstWord(s))+1 > free {
 			p.newline(start)
 			at = start
 		} else {
-			p.raw(" ")
+			p.writeRaw(" ")
 			at++
 		}
 	}
@@ -52,8 +52,8 @@ func firstWord(s string) string {
 	return word
 }
 
-// width returns the number of columns of a clean text, like glibc's wcswidth.
-func width(s string) int {
+// textWidth returns the number of columns of a clean text, like glibc's wcswidth.
+func textWidth(s string) int {
 	n := 0
 	for _, r := range s {
 		n += runeWidth(r)

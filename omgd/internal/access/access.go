@@ -31,13 +31,13 @@ type rules struct {
 // as root.
 func New(daemonUID int, c config.Access, rate int) (*Gate, error) {
 	g := &Gate{daemonUID: uint32(daemonUID)}
-	return g, g.Set(c, rate)
+	return g, g.SetConfig(c, rate)
 }
 
-// Set replaces the configuration. The parameter rate is the number of requests a second that each user may
+// SetConfig replaces the configuration. The parameter rate is the number of requests a second that each user may
 // send; 0 means no limit. If a user or group does not exist, the error contains the configuration key, and
 // the old configuration stays.
-func (g *Gate) Set(c config.Access, rate int) error {
+func (g *Gate) SetConfig(c config.Access, rate int) error {
 	r := &rules{everybody: len(c.Users) == 0 && len(c.Groups) == 0}
 	for _, list := range []struct {
 		key    string
@@ -45,9 +45,9 @@ func (g *Gate) Set(c config.Access, rate int) error {
 		lookup func(string) (uint32, error)
 		to     *[]uint32
 	}{
-		{"access.users", c.Users, UID, &r.users},
-		{"access.groups", c.Groups, GID, &r.groups},
-		{"access.administrators", c.Administrators, UID, &r.admins},
+		{"access.users", c.Users, LookupUID, &r.users},
+		{"access.groups", c.Groups, LookupGID, &r.groups},
+		{"access.administrators", c.Administrators, LookupUID, &r.admins},
 	} {
 		for _, name := range list.names {
 			id, err := list.lookup(name)
@@ -62,9 +62,9 @@ func (g *Gate) Set(c config.Access, rate int) error {
 	return nil
 }
 
-// UID returns the ID of a user. The parameter name is the user's name or ID.
-func UID(name string) (uint32, error) {
-	return number(name, func() (string, error) {
+// LookupUID returns the ID of a user. The parameter name is the user's name or ID.
+func LookupUID(name string) (uint32, error) {
+	return lookupID(name, func() (string, error) {
 		u, err := user.Lookup(name)
 		if err != nil {
 			return "", fmt.Errorf("no user %q in /etc/passwd: use the user ID", name)
@@ -73,9 +73,9 @@ func UID(name string) (uint32, error) {
 	})
 }
 
-// GID returns the ID of a group. The parameter name is the group's name or ID.
-func GID(name string) (uint32, error) {
-	return number(name, func() (string, error) {
+// LookupGID returns the ID of a group. The parameter name is the group's name or ID.
+func LookupGID(name string) (uint32, error) {
+	return lookupID(name, func() (string, error) {
 		g, err := user.LookupGroup(name)
 		if err != nil {
 			return "", fmt.Errorf("no group %q in /etc/group: use the group ID", name)
@@ -84,7 +84,7 @@ func GID(name string) (uint32, error) {
 	})
 }
 
-func number(name string, lookup func() (string, error)) (uint32, error) {
+func lookupID(name string, lookup func() (string, error)) (uint32, error) {
 	if id, err := strconv.ParseUint(name, 10, 32); err == nil {
 		return uint32(id), nil
 	}
@@ -99,7 +99,7 @@ func number(name string, lookup func() (string, error)) (uint32, error) {
 // Allow reports whether a user may send requests.
 func (g *Gate) Allow(p server.Peer) bool {
 	r := g.rules.Load()
-	if r.everybody || g.Admin(p) || slices.Contains(r.users, p.UID) || slices.Contains(r.groups, p.GID) {
+	if r.everybody || g.IsAdmin(p) || slices.Contains(r.users, p.UID) || slices.Contains(r.groups, p.GID) {
 		return true
 	}
 	if len(r.groups) == 0 {
@@ -109,8 +109,8 @@ func (g *Gate) Allow(p server.Peer) bool {
 	return err == nil && slices.ContainsFunc(groups, func(id uint32) bool { return slices.Contains(r.groups, id) })
 }
 
-// Admin reports whether a user may use administrative operations.
-func (g *Gate) Admin(p server.Peer) bool {
+// IsAdmin reports whether a user may use administrative operations.
+func (g *Gate) IsAdmin(p server.Peer) bool {
 	return p.UID == 0 || p.UID == g.daemonUID || slices.Contains(g.rules.Load().admins, p.UID)
 }
 

@@ -61,7 +61,7 @@ func TestGate_Allow(t *testing.T) {
 func TestGate_Admin(t *testing.T) {
 	g := gate(t, config.Access{Administrators: []string{"1000"}}, 0)
 	for uid, want := range map[uint32]bool{0: true, daemon: true, 1000: true, 1001: false} {
-		require.Equal(t, want, g.Admin(server.Peer{UID: uid, GID: 0}), "user %d", uid)
+		require.Equal(t, want, g.IsAdmin(server.Peer{UID: uid, GID: 0}), "user %d", uid)
 	}
 }
 
@@ -76,10 +76,10 @@ func TestGate_UnknownNames(t *testing.T) {
 		require.Regexp(t, "use the (user|group) ID$", err)
 	}
 	g := gate(t, config.Access{Users: []string{"1000"}}, 0)
-	require.Error(t, g.Set(config.Access{Users: []string{"no such user"}}, 0))
+	require.Error(t, g.SetConfig(config.Access{Users: []string{"no such user"}}, 0))
 	require.True(t, g.Allow(server.Peer{UID: 1000}), "the old rules hold")
 	require.False(t, g.Allow(server.Peer{UID: 1001}))
-	require.NoError(t, g.Set(config.Access{Users: []string{"1001"}}, 0))
+	require.NoError(t, g.SetConfig(config.Access{Users: []string{"1001"}}, 0))
 	require.True(t, g.Allow(server.Peer{UID: 1001}), "the new rules hold")
 }
 
@@ -98,7 +98,7 @@ func TestGate_Quota(t *testing.T) {
 		require.True(t, g.AllowRequest(server.Peer{UID: 1000}))
 		require.True(t, g.AllowRequest(server.Peer{UID: 1000}))
 		require.False(t, g.AllowRequest(server.Peer{UID: 1000}), "more than two in a fifth of a second")
-		require.NoError(t, g.Set(config.Access{}, 0))
+		require.NoError(t, g.SetConfig(config.Access{}, 0))
 		for range 1000 {
 			require.True(t, g.AllowRequest(server.Peer{UID: 1000}), "0 is no limit")
 		}
@@ -119,7 +119,7 @@ func TestGate_Spend(t *testing.T) {
 		require.True(t, g.AllowRequest(p), "a request costs at most the requests of one second")
 		require.True(t, g.AllowRequest(server.Peer{UID: 1001}))
 		g.Spend(p, time.Microsecond, 100)
-		require.NoError(t, g.Set(config.Access{}, 0))
+		require.NoError(t, g.SetConfig(config.Access{}, 0))
 		g.Spend(p, time.Hour, 0)
 		require.True(t, g.AllowRequest(p), "0 is no limit")
 	})
@@ -133,10 +133,10 @@ func TestQuota_IsBounded(t *testing.T) {
 		q.set(2)
 		for uid := range uint32(maxUsers + 100) {
 			require.True(t, q.allow(uid))
-			require.LessOrEqual(t, len(q.users), maxUsers)
+			require.LessOrEqual(t, len(q.limiterByUID), maxUsers)
 		}
 		time.Sleep(time.Second)
 		require.True(t, q.allow(4*maxUsers))
-		require.Len(t, q.users, 1, "users without a request for a second are evicted")
+		require.Len(t, q.limiterByUID, 1, "users without a request for a second are evicted")
 	})
 }

@@ -13,55 +13,55 @@ const maxUsers = 1024
 
 // quota counts the requests of each user.
 type quota struct {
-	mu    sync.Mutex
-	limit int // requests a second for each user; 0 means no limit
-	users map[uint32]*rate.Limiter
+	mu                sync.Mutex
+	requestsPerSecond int // requests a second for each user; 0 means no limit
+	limiterByUID      map[uint32]*rate.Limiter
 }
 
 func (q *quota) set(limit int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.limit, q.users = limit, make(map[uint32]*rate.Limiter)
+	q.requestsPerSecond, q.limiterByUID = limit, make(map[uint32]*rate.Limiter)
 }
 
 func (q *quota) allow(uid uint32) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.limit == 0 || q.limiter(uid).Allow()
+	return q.requestsPerSecond == 0 || q.limiter(uid).Allow()
 }
 
 // spend counts n more requests of a user. Afterwards the user may have to wait for up to a second.
 func (q *quota) spend(uid uint32, n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.limit > 0 {
-		q.limiter(uid).ReserveN(time.Now(), min(n, q.limit))
+	if q.requestsPerSecond > 0 {
+		q.limiter(uid).ReserveN(time.Now(), min(n, q.requestsPerSecond))
 	}
 }
 
 func (q *quota) limiter(uid uint32) *rate.Limiter {
-	l := q.users[uid]
+	l := q.limiterByUID[uid]
 	if l == nil {
-		if len(q.users) >= maxUsers {
+		if len(q.limiterByUID) >= maxUsers {
 			q.evict()
 		}
-		l = rate.NewLimiter(rate.Limit(q.limit), q.limit)
-		q.users[uid] = l
+		l = rate.NewLimiter(rate.Limit(q.requestsPerSecond), q.requestsPerSecond)
+		q.limiterByUID[uid] = l
 	}
 	return l
 }
 
 // evict removes the users who have their full quota again. If there are none, it removes an arbitrary user.
 func (q *quota) evict() {
-	for uid, l := range q.users {
-		if l.Tokens() >= float64(q.limit) {
-			delete(q.users, uid)
+	for uid, l := range q.limiterByUID {
+		if l.Tokens() >= float64(q.requestsPerSecond) {
+			delete(q.limiterByUID, uid)
 		}
 	}
-	for uid := range q.users {
-		if len(q.users) < maxUsers {
+	for uid := range q.limiterByUID {
+		if len(q.limiterByUID) < maxUsers {
 			return
 		}
-		delete(q.users, uid)
+		delete(q.limiterByUID, uid)
 	}
 }

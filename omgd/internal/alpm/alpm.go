@@ -24,21 +24,21 @@ import (
 const (
 	program = "omg-alpm-worker"
 	timeout = 10 * time.Second
-	// maxData is the limit of the program's memory in bytes. It is several times what libalpm needs for the
+	// maxMemory is the limit of the program's memory in bytes. It is several times what libalpm needs for the
 	// largest databases.
-	maxData = 512 << 20
+	maxMemory = 512 << 20
 )
 
 // The errors of a request. The error can also be a *wire.Error from omg-alpm-worker (with the code
 // wire.CodeInvalid, wire.CodeTooLarge or alpmproto.CodeOpenFailed), wire.ErrTooLarge for a request that does
 // not fit in a frame, the error of the context, or an error of the operating system.
 var (
-	// ErrMissing means that omg-alpm-worker is not installed.
-	ErrMissing = errors.New("missing")
-	// ErrStub means that omg-alpm-worker was built without libalpm.
-	ErrStub = errors.New("built without libalpm")
-	// ErrLibrary means that omg-alpm-worker was built for a libalpm that is not installed.
-	ErrLibrary = errors.New("cannot load its library")
+	// ErrNotInstalled means that omg-alpm-worker is not installed.
+	ErrNotInstalled = errors.New("missing")
+	// ErrWithoutLibalpm means that omg-alpm-worker was built without libalpm.
+	ErrWithoutLibalpm = errors.New("built without libalpm")
+	// ErrMissingLibrary means that omg-alpm-worker was built for a libalpm that is not installed.
+	ErrMissingLibrary = errors.New("cannot load its library")
 	// ErrCrashed means that omg-alpm-worker was killed, or exited without a reply.
 	ErrCrashed = errors.New("crashed")
 	// ErrTimeout means that omg-alpm-worker took more than 10 s.
@@ -68,7 +68,7 @@ type Databases struct {
 }
 
 func (d Databases) request() alpmproto.Request {
-	req := alpmproto.Request{Path: d.Path, IgnorePkg: d.IgnorePkg, IgnoreGroup: d.IgnoreGroup}
+	req := alpmproto.Request{DBPath: d.Path, IgnorePkg: d.IgnorePkg, IgnoreGroup: d.IgnoreGroup}
 	for _, r := range d.Repos {
 		req.Repos = append(req.Repos, alpmproto.Repo{Name: r.Name, Usage: uint8(r.Usage)})
 	}
@@ -96,7 +96,7 @@ func (w *Worker) Facts(ctx context.Context, d Databases) (*Facts, error) {
 func (w *Worker) Search(ctx context.Context, d Databases, words []string) (*Result, error) {
 	req := d.request()
 	req.Words = words
-	return w.find(ctx, alpmproto.OpSearch, req)
+	return w.askForPackages(ctx, alpmproto.OpSearch, req)
 }
 
 // Info returns the packages with these names, like pacman -Si. A name may be "repository/name". The packages
@@ -104,10 +104,10 @@ func (w *Worker) Search(ctx context.Context, d Databases, words []string) (*Resu
 func (w *Worker) Info(ctx context.Context, d Databases, names []string) (*Result, error) {
 	req := d.request()
 	req.Names = names
-	return w.find(ctx, alpmproto.OpInfo, req)
+	return w.askForPackages(ctx, alpmproto.OpInfo, req)
 }
 
-func (w *Worker) find(ctx context.Context, op string, req alpmproto.Request) (*Result, error) {
+func (w *Worker) askForPackages(ctx context.Context, op string, req alpmproto.Request) (*Result, error) {
 	a, err := w.ask(ctx, op, req)
 	if err != nil {
 		return nil, err
@@ -119,20 +119,20 @@ func (w *Worker) ask(ctx context.Context, op string, req alpmproto.Request) (*al
 	path := w.path
 	if path == "" {
 		var err error
-		if path, err = paths.Program(program); errors.Is(err, paths.ErrNotInstalled) {
-			return nil, fmt.Errorf("%s is %w", program, ErrMissing)
+		if path, err = paths.ProgramPath(program); errors.Is(err, paths.ErrNotInstalled) {
+			return nil, fmt.Errorf("%s is %w", program, ErrNotInstalled)
 		} else if err != nil {
 			return nil, err
 		}
 	}
-	frame, err := wire.AppendRequest(nil, alpmproto.ID, op, &req)
+	frame, err := wire.AppendRequest(nil, alpmproto.RequestID, op, &req)
 	if err != nil {
 		return nil, err
 	}
 	inner, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	var collector alpmproto.Collector
-	stderr, err := child.Run(inner, child.Spec{Path: path, Stdin: frame, Stdout: &collector, Data: maxData})
+	stderr, err := child.Run(inner, child.Spec{Path: path, Stdin: frame, Stdout: &collector, MaxMemory: maxMemory})
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -159,14 +159,14 @@ func explain(err error, stderr string) error {
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s %w", program, ErrTimeout)
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.EACCES):
-		return fmt.Errorf("%s is %w: %w", program, ErrMissing, err)
+		return fmt.Errorf("%s is %w: %w", program, ErrNotInstalled, err)
 	case errors.Is(err, unix.ENOEXEC):
 		return fmt.Errorf("%s %w: %w", program, ErrCrashed, err)
 	case errors.Is(err, ErrInvalidReply):
 		return fmt.Errorf("%s: %w", program, err)
 	case errors.As(err, &werr):
-		if werr.Code == alpmproto.CodeStub {
-			return fmt.Errorf("%s was %w", program, ErrStub)
+		if werr.Code == alpmproto.CodeWithoutLibalpm {
+			return fmt.Errorf("%s was %w", program, ErrWithoutLibalpm)
 		}
 		return werr
 	case errors.Is(err, exec.ErrWaitDelay):
@@ -176,7 +176,7 @@ func explain(err error, stderr string) error {
 		if exited.ExitCode() == 127 && slices.ContainsFunc([]string{"shared librar", "symbol lookup", "version `"}, func(s string) bool {
 			return strings.Contains(stderr, s)
 		}) {
-			return fmt.Errorf("%s %w: %s", program, ErrLibrary, stderr)
+			return fmt.Errorf("%s %w: %s", program, ErrMissingLibrary, stderr)
 		}
 		if stderr != "" {
 			return fmt.Errorf("%s %w (%v): %s", program, ErrCrashed, exited, stderr)

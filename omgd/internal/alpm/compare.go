@@ -9,7 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
-// MaxDifferences is the largest number of differences that Compare lists.
+// MaxDifferences is the largest number of differences that CompareFacts lists.
 const MaxDifferences = 20
 
 // Facts are the facts that one reader has found in the databases. The reader is libalpm or omg's own code.
@@ -23,21 +23,21 @@ type Facts struct {
 	Installed []alpmproto.PackageFacts
 }
 
-// LocalFacts returns the facts that omg's own code has found: about the installed packages l, and about the
+// OwnFacts returns the facts that omg's own code has found: about the installed packages l, and about the
 // repositories of the configuration c. The parameter databases has the package counts and the errors of the
 // repositories, in the order of c.Repos.
-func LocalFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncFacts, databases []alpmproto.Database) *Facts {
+func OwnFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncLookup, databases []alpmproto.Database) *Facts {
 	relations := pacmandb.Relate(l.Packages)
-	outdated := pacmandb.Updates(l.Packages, c, facts)
+	outdated := pacmandb.FindOutdated(l.Packages, c, facts)
 	f := &Facts{Databases: databases, Installed: make([]alpmproto.PackageFacts, len(l.Packages))}
 	index := make(map[string]*alpmproto.PackageFacts, len(l.Packages))
 	for i, p := range l.Packages {
 		r := &f.Installed[i]
 		*r = alpmproto.PackageFacts{Name: p.Name, Version: p.Version, Reason: int32(p.Reason), Required: alpmproto.Required}
 		switch {
-		case relations.Unneeded(p.Name, false):
+		case relations.IsUnneeded(p.Name, false):
 			r.Required = alpmproto.NotRequired
-		case relations.Unneeded(p.Name, true):
+		case relations.IsUnneeded(p.Name, true):
 			r.Required = alpmproto.OptionallyRequired
 		}
 		index[p.Name] = r
@@ -53,20 +53,20 @@ func LocalFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncFacts,
 	}
 	for _, u := range outdated.Updates {
 		r := index[u.Name]
-		r.Order, r.Ignored, r.Repo, r.Offered = 1, u.Ignored, u.Repo, u.Version
+		r.VersionOrder, r.Ignored, r.Repo, r.Offered = 1, u.Ignored, u.Repo, u.Version
 	}
-	for _, u := range outdated.Newer {
-		index[u.Name].Order = -1
+	for _, u := range outdated.LocalNewer {
+		index[u.Name].VersionOrder = -1
 	}
 	return f
 }
 
-// Compare returns one line for each difference between libalpm's facts and omg's. After MaxDifferences lines
+// CompareFacts returns one line for each difference between libalpm's facts and omg's. After MaxDifferences lines
 // it returns one more line, with the number of further differences. If libalpm or omg could not read a
 // database, facts that depend on the repositories are not compared.
-func Compare(libalpm, ours *Facts) []string {
+func CompareFacts(libalpm, ours *Facts) []string {
 	var d differences
-	comparable := d.databases(libalpm.Databases, ours.Databases)
+	comparable := d.compareDatabases(libalpm.Databases, ours.Databases)
 	a, b := libalpm.Installed, ours.Installed
 	for len(a) > 0 || len(b) > 0 {
 		switch {
@@ -77,7 +77,7 @@ func Compare(libalpm, ours *Facts) []string {
 			d.add("%s: libalpm says not installed, omg says installed (%s)", b[0].Name, b[0].Version)
 			b = b[1:]
 		default:
-			d.installed(&a[0], &b[0], comparable)
+			d.compareInstalled(&a[0], &b[0], comparable)
 			a, b = a[1:], b[1:]
 		}
 	}
@@ -85,28 +85,28 @@ func Compare(libalpm, ours *Facts) []string {
 }
 
 type differences struct {
-	list []string
-	more int
+	list         []string
+	omittedCount int
 }
 
 func (d *differences) add(format string, args ...any) {
 	if len(d.list) == MaxDifferences {
-		d.more++
+		d.omittedCount++
 		return
 	}
 	d.list = append(d.list, fmt.Sprintf("%.300s", fmt.Sprintf(format, args...)))
 }
 
 func (d *differences) lines() []string {
-	if d.more > 0 {
-		return append(d.list, fmt.Sprintf("and %d more", d.more))
+	if d.omittedCount > 0 {
+		return append(d.list, fmt.Sprintf("and %d more", d.omittedCount))
 	}
 	return d.list
 }
 
-// databases compares the sync databases. It reports whether libalpm and omg have read the same databases
+// compareDatabases compares the sync databases. It reports whether libalpm and omg have read the same databases
 // without an error.
-func (d *differences) databases(libalpm, ours []alpmproto.Database) bool {
+func (d *differences) compareDatabases(libalpm, ours []alpmproto.Database) bool {
 	if !slices.EqualFunc(libalpm, ours, func(a, b alpmproto.Database) bool { return a.Name == b.Name }) {
 		d.add("libalpm read the databases %s, omg read %s", databaseNames(libalpm), databaseNames(ours))
 		return false
@@ -139,52 +139,52 @@ func databaseNames(list []alpmproto.Database) string {
 }
 
 var (
-	reasons = map[int32]string{
+	reasonTexts = map[int32]string{
 		int32(pacmandb.ReasonExplicit): "explicitly installed",
 		int32(pacmandb.ReasonDepend):   "installed as a dependency",
 	}
-	requirements = map[alpmproto.Requirement]string{
+	requirementTexts = map[alpmproto.Requirement]string{
 		alpmproto.NotRequired:        "not required",
 		alpmproto.OptionallyRequired: "optionally required",
 		alpmproto.Required:           "required",
 	}
 )
 
-func reason(r int32) string {
-	if s, ok := reasons[r]; ok {
+func reasonText(r int32) string {
+	if s, ok := reasonTexts[r]; ok {
 		return s
 	}
 	return fmt.Sprintf("installed for the unknown reason %d", r)
 }
 
-func (d *differences) installed(a, b *alpmproto.PackageFacts, repositories bool) {
+func (d *differences) compareInstalled(a, b *alpmproto.PackageFacts, repositories bool) {
 	differ := func(libalpm, ours string) { d.add("%s: libalpm says %s, omg says %s", a.Name, libalpm, ours) }
 	if a.Version != b.Version {
 		differ(a.Version, b.Version)
 	}
 	if a.Reason != b.Reason {
-		differ(reason(a.Reason), reason(b.Reason))
+		differ(reasonText(a.Reason), reasonText(b.Reason))
 	}
 	if a.Required != b.Required {
-		differ(requirements[a.Required], requirements[b.Required])
+		differ(requirementTexts[a.Required], requirementTexts[b.Required])
 	}
 	if repositories {
-		if x, y := offer(a), offer(b); x != y {
+		if x, y := describeOffer(a), describeOffer(b); x != y {
 			differ(x, y)
 		}
 	}
 }
 
-// offer describes the version of a package that the repositories offer.
-func offer(p *alpmproto.PackageFacts) string {
+// describeOffer describes the version of a package that the repositories offer.
+func describeOffer(p *alpmproto.PackageFacts) string {
 	switch {
 	case p.Repo == "":
 		return "foreign"
-	case p.Order > 0 && p.Ignored:
+	case p.VersionOrder > 0 && p.Ignored:
 		return fmt.Sprintf("ignored update to %s/%s", p.Repo, p.Offered)
-	case p.Order > 0:
+	case p.VersionOrder > 0:
 		return fmt.Sprintf("update to %s/%s", p.Repo, p.Offered)
-	case p.Order < 0:
+	case p.VersionOrder < 0:
 		return fmt.Sprintf("newer than %s/%s", p.Repo, p.Offered)
 	default:
 		return fmt.Sprintf("same as %s/%s", p.Repo, p.Offered)

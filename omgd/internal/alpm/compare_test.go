@@ -14,10 +14,10 @@ func sample() *Facts {
 		Databases: []alpmproto.Database{{Name: "core", Packages: 3}, {Name: "extra", Packages: 5}},
 		Installed: []alpmproto.PackageFacts{
 			{Name: "a", Version: "1-1", Repo: "core", Offered: "1-1", Required: alpmproto.Required},
-			{Name: "b", Version: "1-1", Reason: 1, Repo: "core", Offered: "2-1", Order: 1},
+			{Name: "b", Version: "1-1", Reason: 1, Repo: "core", Offered: "2-1", VersionOrder: 1},
 			{Name: "c", Version: "1-1", Reason: 1, Required: alpmproto.OptionallyRequired},
-			{Name: "d", Version: "3-1", Repo: "extra", Offered: "2-1", Order: -1},
-			{Name: "e", Version: "1-1", Repo: "extra", Offered: "2-1", Order: 1, Ignored: true},
+			{Name: "d", Version: "3-1", Repo: "extra", Offered: "2-1", VersionOrder: -1},
+			{Name: "e", Version: "1-1", Repo: "extra", Offered: "2-1", VersionOrder: 1, Ignored: true},
 		},
 	}
 }
@@ -33,7 +33,7 @@ func TestFacts_Lists(t *testing.T) {
 }
 
 func TestCompare_Differences(t *testing.T) {
-	require.Empty(t, Compare(sample(), sample()))
+	require.Empty(t, CompareFacts(sample(), sample()))
 	for want, change := range map[string]func(libalpm, ours *Facts){
 		"a: libalpm says installed (1-1), omg says not installed":                           func(_, f *Facts) { f.Installed = f.Installed[1:] },
 		"e: libalpm says installed (1-1), omg says not installed":                           func(_, f *Facts) { f.Installed = f.Installed[:4] },
@@ -44,7 +44,7 @@ func TestCompare_Differences(t *testing.T) {
 		"a: libalpm says installed for the unknown reason 7, omg says explicitly installed": func(f, _ *Facts) { f.Installed[0].Reason = 7 },
 		"a: libalpm says not required, omg says required":                                   func(f, _ *Facts) { f.Installed[0].Required = alpmproto.NotRequired },
 		"a: libalpm says foreign, omg says same as core/1-1":                                func(f, _ *Facts) { f.Installed[0].Repo = "" },
-		"d: libalpm says update to extra/2-1, omg says newer than extra/2-1":                func(f, _ *Facts) { f.Installed[3].Order = 1 },
+		"d: libalpm says update to extra/2-1, omg says newer than extra/2-1":                func(f, _ *Facts) { f.Installed[3].VersionOrder = 1 },
 		"e: libalpm says update to extra/2-1, omg says ignored update to extra/2-1":         func(f, _ *Facts) { f.Installed[4].Ignored = false },
 		"core: libalpm says 2 packages, omg says 3":                                         func(f, _ *Facts) { f.Databases[0].Packages = 2 },
 		"libalpm read the databases core, omg read core extra":                              func(f, _ *Facts) { f.Databases = f.Databases[:1] },
@@ -52,7 +52,7 @@ func TestCompare_Differences(t *testing.T) {
 	} {
 		libalpm, ours := sample(), sample()
 		change(libalpm, ours)
-		require.Equal(t, []string{want}, Compare(libalpm, ours))
+		require.Equal(t, []string{want}, CompareFacts(libalpm, ours))
 	}
 }
 
@@ -61,14 +61,14 @@ func TestCompare_DamagedDatabases(t *testing.T) {
 	libalpm.Databases[1] = alpmproto.Database{Name: "extra", Err: "damaged"}
 	for i := range libalpm.Installed { // if the databases are not read, every package looks foreign
 		if p := &libalpm.Installed[i]; p.Repo == "extra" {
-			p.Repo, p.Offered, p.Order, p.Ignored = "", "", 0, false
+			p.Repo, p.Offered, p.VersionOrder, p.Ignored = "", "", 0, false
 		}
 	}
-	require.Equal(t, []string{"extra: libalpm cannot read the database (damaged), omg reads 5 packages"}, Compare(libalpm, ours))
-	require.Equal(t, []string{"extra: libalpm reads 5 packages, omg cannot read the database (damaged)"}, Compare(ours, libalpm))
-	require.Empty(t, Compare(libalpm, libalpm))
+	require.Equal(t, []string{"extra: libalpm cannot read the database (damaged), omg reads 5 packages"}, CompareFacts(libalpm, ours))
+	require.Equal(t, []string{"extra: libalpm reads 5 packages, omg cannot read the database (damaged)"}, CompareFacts(ours, libalpm))
+	require.Empty(t, CompareFacts(libalpm, libalpm))
 	libalpm.Installed[0].Required = alpmproto.NotRequired
-	require.Len(t, Compare(libalpm, ours), 2, "facts that do not depend on repositories are still compared")
+	require.Len(t, CompareFacts(libalpm, ours), 2, "facts that do not depend on repositories are still compared")
 }
 
 func TestCompare_Bounded(t *testing.T) {
@@ -76,7 +76,7 @@ func TestCompare_Bounded(t *testing.T) {
 	for i := range 100 {
 		many.Installed = append(many.Installed, alpmproto.PackageFacts{Name: fmt.Sprintf("p%09000d", i), Version: "1-1"})
 	}
-	got := Compare(many, sample())
+	got := CompareFacts(many, sample())
 	require.Len(t, got, MaxDifferences+1)
 	require.Equal(t, "and 80 more", got[MaxDifferences])
 	for _, line := range got {

@@ -42,7 +42,7 @@ func (f *Facts) Foreign() []string {
 func (f *Facts) Updates() []pacmandb.Update {
 	var out []pacmandb.Update
 	for i := range f.Installed {
-		if p := &f.Installed[i]; p.Order > 0 {
+		if p := &f.Installed[i]; p.VersionOrder > 0 {
 			out = append(out, pacmandb.Update{
 				Name: p.Name, Installed: p.Version, Version: p.Offered, Repo: p.Repo, Ignored: p.Ignored,
 			})

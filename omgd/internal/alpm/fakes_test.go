@@ -27,8 +27,8 @@ func fake(t *testing.T, script string, file []byte) *Worker {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "file"), file, 0o644))
 	path := filepath.Join(dir, "worker")
 	script = "#!/bin/sh\nPATH=/usr/bin:/bin\nfile=" + dir + "/file\n" + script + "\n"
-	require.NoError(t, fixture.WriteProgram(path, []byte(script)))
-	return &Worker{path: path, timeout: await.Hang}
+	require.NoError(t, fixture.WriteExecutable(path, []byte(script)))
+	return &Worker{path: path, timeout: await.Timeout}
 }
 
 // frames encodes several replies as the chunks of a single reply.
@@ -51,7 +51,7 @@ func askAnything(ctx context.Context, w *Worker) (*Facts, error) {
 func frame(body ...byte) []byte { return wire.EndFrame(append(wire.BeginFrame(nil), body...), 0) }
 
 func TestWorker_Fakes(t *testing.T) {
-	good := frames(t, alpmproto.ID, &alpmproto.Reply{LibAlpm: "1.2.3"})
+	good := frames(t, alpmproto.RequestID, &alpmproto.Reply{LibAlpm: "1.2.3"})
 	for name, c := range map[string]struct {
 		script string
 		file   []byte
@@ -65,9 +65,9 @@ func TestWorker_Fakes(t *testing.T) {
 		"crash after reply":  {script: "cat $file; kill -ABRT $$", file: good, want: ErrCrashed, says: "aborted"},
 		"no library": {
 			script: "echo 'w: error while loading shared libraries: libalpm.so.13: cannot open shared object file' >&2; exit 127",
-			want:   ErrLibrary, says: "libalpm.so.13",
+			want:   ErrMissingLibrary, says: "libalpm.so.13",
 		},
-		"no symbol":        {script: "echo 'w: symbol lookup error: w: undefined symbol: alpm_x' >&2; exit 127", want: ErrLibrary, says: "alpm_x"},
+		"no symbol":        {script: "echo 'w: symbol lookup error: w: undefined symbol: alpm_x' >&2; exit 127", want: ErrMissingLibrary, says: "alpm_x"},
 		"no command":       {script: "no-such-command", want: ErrCrashed, says: "no-such-command"},
 		"text":             {script: "echo hello, world", want: ErrInvalidReply, says: "frame of more than"},
 		"zeros":            {script: "head -c 1000000000 /dev/zero", want: ErrInvalidReply, says: "length 0"},
@@ -76,14 +76,14 @@ func TestWorker_Fakes(t *testing.T) {
 		"long array":       {script: "cat $file", file: frame(0xdd, 0xff, 0xff, 0xff, 0xff), want: ErrInvalidReply, says: "bytes are left"},
 		"cut off":          {script: "head -c 20 $file", file: good, want: ErrInvalidReply, says: "truncated"},
 		"no response":      {script: "cat $file", file: frame(0x80), want: ErrInvalidReply},
-		"result is a word": {script: "cat $file", file: wire.AppendResult(nil, alpmproto.ID, []byte{0xa1, 'x'}, false), want: ErrInvalidReply},
+		"result is a word": {script: "cat $file", file: wire.AppendResult(nil, alpmproto.RequestID, []byte{0xa1, 'x'}, false), want: ErrInvalidReply},
 		"another id":       {script: "cat $file", file: frames(t, 7, &alpmproto.Reply{LibAlpm: "1"}), want: ErrInvalidReply, says: "request 7"},
 		"two answers":      {script: "cat $file $file", file: good, want: ErrInvalidReply, says: "after the last frame"},
 		"and one byte":     {script: "cat $file; printf x", file: good, want: ErrInvalidReply, says: "truncated"},
-		"no version":       {script: "cat $file", file: frames(t, alpmproto.ID, &alpmproto.Reply{}), want: ErrInvalidReply, says: "the version of libalpm is missing"},
+		"no version":       {script: "cat $file", file: frames(t, alpmproto.RequestID, &alpmproto.Reply{}), want: ErrInvalidReply, says: "the version of libalpm is missing"},
 		"an endless answer": {
 			script: "while :; do cat $file; done",
-			file:   wire.AppendResult(nil, alpmproto.ID, append([]byte{0x81, 0xa1, 'x', 0xda, 0xff, 0xff}, make([]byte, 0xffff)...), true),
+			file:   wire.AppendResult(nil, alpmproto.RequestID, append([]byte{0x81, 0xa1, 'x', 0xda, 0xff, 0xff}, make([]byte, 0xffff)...), true),
 			want:   ErrInvalidReply, says: "more than 16777216 bytes",
 		},
 		"an empty program": {script: "", want: ErrInvalidReply, says: "truncated"},
@@ -102,14 +102,14 @@ func TestWorker_Fakes(t *testing.T) {
 }
 
 func TestWorker_OtherAnswers(t *testing.T) {
-	ok := alpmproto.PackageFacts{Name: "a", Version: "1", Repo: "core", Offered: "2", Order: 1, Ignored: true}
+	ok := alpmproto.PackageFacts{Name: "a", Version: "1", Repo: "core", Offered: "2", VersionOrder: 1, Ignored: true}
 	with := func(change func(*alpmproto.PackageFacts)) *alpmproto.Reply {
 		p := ok
 		change(&p)
 		return &alpmproto.Reply{LibAlpm: "1", Databases: []alpmproto.Database{{Name: "core"}}, Installed: []alpmproto.PackageFacts{p}}
 	}
 	d := Databases{Path: "/", Repos: config(t, "/", "core").Repos}
-	_, err := fake(t, "cat $file", frames(t, alpmproto.ID, with(func(*alpmproto.PackageFacts) {}))).Facts(t.Context(), d)
+	_, err := fake(t, "cat $file", frames(t, alpmproto.RequestID, with(func(*alpmproto.PackageFacts) {}))).Facts(t.Context(), d)
 	require.NoError(t, err)
 	unsorted := with(func(*alpmproto.PackageFacts) {})
 	unsorted.Installed = append(unsorted.Installed, ok)
@@ -121,11 +121,11 @@ func TestWorker_OtherAnswers(t *testing.T) {
 		"twice":             unsorted,
 		"no such need":      with(func(p *alpmproto.PackageFacts) { p.Required = 9 }),
 		"a foreign update":  with(func(p *alpmproto.PackageFacts) { p.Repo = "" }),
-		"ignored for what":  with(func(p *alpmproto.PackageFacts) { p.Order = 0 }),
+		"ignored for what":  with(func(p *alpmproto.PackageFacts) { p.VersionOrder = 0 }),
 		"a nameless record": {LibAlpm: "1", Databases: []alpmproto.Database{{Name: "core"}}, Packages: []wire.Package{{Repo: "core"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := fake(t, "cat $file", frames(t, alpmproto.ID, a)).Facts(t.Context(), d)
+			_, err := fake(t, "cat $file", frames(t, alpmproto.RequestID, a)).Facts(t.Context(), d)
 			require.ErrorIs(t, err, ErrInvalidReply)
 		})
 	}
@@ -133,20 +133,20 @@ func TestWorker_OtherAnswers(t *testing.T) {
 
 func TestWorker_Missing(t *testing.T) {
 	_, err := askAnything(t.Context(), New()) // there is no omg-alpm-worker beside a test program
-	require.ErrorIs(t, err, ErrMissing)
+	require.ErrorIs(t, err, ErrNotInstalled)
 	require.EqualError(t, err, "omg-alpm-worker is missing")
 
 	dir := t.TempDir()
-	_, err = askAnything(t.Context(), &Worker{path: filepath.Join(dir, "none"), timeout: await.Hang})
-	require.ErrorIs(t, err, ErrMissing)
+	_, err = askAnything(t.Context(), &Worker{path: filepath.Join(dir, "none"), timeout: await.Timeout})
+	require.ErrorIs(t, err, ErrNotInstalled)
 
 	empty := filepath.Join(dir, "empty")
-	require.NoError(t, fixture.WriteProgram(empty, nil))
-	_, err = askAnything(t.Context(), &Worker{path: empty, timeout: await.Hang})
+	require.NoError(t, fixture.WriteExecutable(empty, nil))
+	_, err = askAnything(t.Context(), &Worker{path: empty, timeout: await.Timeout})
 	require.ErrorIs(t, err, ErrCrashed)
 	require.NoError(t, os.Chmod(empty, 0o644))
-	_, err = askAnything(t.Context(), &Worker{path: empty, timeout: await.Hang})
-	require.ErrorIs(t, err, ErrMissing)
+	_, err = askAnything(t.Context(), &Worker{path: empty, timeout: await.Timeout})
+	require.ErrorIs(t, err, ErrNotInstalled)
 }
 
 func TestWorker_Hangs(t *testing.T) {
@@ -167,7 +167,7 @@ func TestWorker_Hangs(t *testing.T) {
 	requireGone(t, pids())
 
 	require.NoError(t, os.Truncate(file, 0))
-	w.timeout = await.Hang
+	w.timeout = await.Timeout
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	result := make(chan error, 1)
@@ -210,6 +210,6 @@ func TestWorker_Confined(t *testing.T) {
 }
 
 func TestWorker_QuestionTooLarge(t *testing.T) {
-	_, err := fake(t, "exit 1", nil).Info(t.Context(), Databases{Path: "/"}, []string{strings.Repeat("x", wire.MaxRequest)})
+	_, err := fake(t, "exit 1", nil).Info(t.Context(), Databases{Path: "/"}, []string{strings.Repeat("x", wire.MaxRequestSize)})
 	require.ErrorIs(t, err, wire.ErrTooLarge)
 }

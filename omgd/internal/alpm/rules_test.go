@@ -202,7 +202,7 @@ func TestFacts_DamagedDatabases(t *testing.T) {
 	}
 	t.Run("half of a large one", func(t *testing.T) {
 		db := t.TempDir()
-		require.NoError(t, fixture.Write(db, fixture.Options{Packages: 2000, Seed: 6, Compression: fixture.Zstd}))
+		require.NoError(t, fixture.WriteDatabases(db, fixture.Options{Packages: 2000, Seed: 6, Compression: fixture.Zstd}))
 		b, err := os.ReadFile(filepath.Join(db, "sync/extra.db"))
 		require.NoError(t, err)
 		h := rules(t)
@@ -262,7 +262,7 @@ func requireFailed(t *testing.T, w *Worker, h *handmade) {
 		require.Equal(t, want.Databases[i], got.Databases[i])
 		require.Empty(t, got.Databases[i].Err)
 	}
-	require.Empty(t, Compare(got, want))
+	require.Empty(t, CompareFacts(got, want))
 
 	found, err := w.Search(t.Context(), databases(c), []string{"sync-only"})
 	require.NoError(t, err)

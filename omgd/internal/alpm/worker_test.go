@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	}
 	code := m.Run()
 	_ = os.RemoveAll(testDir)
-	for begin := time.Now(); time.Since(begin) < await.Hang; {
+	for begin := time.Now(); time.Since(begin) < await.Timeout; {
 		if err = goleak.Find(); err == nil {
 			break
 		}
@@ -57,7 +57,7 @@ func buildWorker(name string, args ...string) (*Worker, error) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w: %s", err, out)
 	}
-	return &Worker{path: path, timeout: await.Hang}, nil
+	return &Worker{path: path, timeout: await.Timeout}, nil
 }
 
 var (
@@ -89,26 +89,26 @@ func ours(t testing.TB, c *pacmandb.Config) *Facts {
 	t.Helper()
 	l, err := pacmandb.ReadLocal(t.Context(), c.DBPath)
 	require.NoError(t, err)
-	in := snapshot.Inputs{DBPath: c.DBPath, Config: c, Local: snapshot.LocalInput{Packages: l}}
+	in := snapshot.Inputs{DBPath: c.DBPath, PacmanConfig: c, Local: snapshot.LocalInput{Packages: l}}
 	var databases []alpmproto.Database
 	for _, r := range c.Repos {
 		d := alpmproto.Database{Name: r.Name}
 		src := snapshot.IndexedSource{Usage: r.Usage, Source: wire.Source{Name: r.Name, Kind: wire.KindRepository}}
-		repo := sources.Repository{Name: r.Name, Database: filepath.Join(c.DBPath, "sync", r.Name+".db")}
+		repo := sources.Repository{Name: r.Name, DatabasePath: filepath.Join(c.DBPath, "sync", r.Name+".db")}
 		if src.Index, err = repo.BuildInMemory(t.Context()); err != nil {
 			src.State, src.Why, d.Err = wire.SourceFailed, err.Error(), err.Error()
 		} else {
-			facts, _ := src.Index.BuildInfo().Source(pkgindex.KindRepo, r.Name)
-			d.Packages = int(facts.Packages)
+			facts, _ := src.Index.IndexInfo().FindSource(pkgindex.KindRepo, r.Name)
+			d.Packages = int(facts.PackageCount)
 		}
 		databases = append(databases, d)
 		in.Repositories = append(in.Repositories, src)
 	}
 	s, err := snapshot.Build(in)
 	require.NoError(t, err)
-	config, facts, err := s.Facts()
+	config, facts, err := s.ComparisonFacts()
 	require.NoError(t, err)
-	return LocalFacts(l, config, facts, databases)
+	return OwnFacts(l, config, facts, databases)
 }
 
 func databases(c *pacmandb.Config) Databases {
@@ -125,7 +125,7 @@ func requireAgreement(t *testing.T, w *Worker, c *pacmandb.Config) *Facts {
 	require.NotEmpty(t, got.Installed)
 	require.Equal(t, want.Databases, got.Databases)
 	require.Equal(t, want.Installed, got.Installed)
-	require.Empty(t, Compare(got, want))
+	require.Empty(t, CompareFacts(got, want))
 	return got
 }
 
@@ -185,7 +185,7 @@ func pacman(t testing.TB, c *pacmandb.Config, args ...string) []string {
 
 func TestFacts_Corpus(t *testing.T) {
 	w := realWorker(t)
-	db := corpus.DB(t)
+	db := corpus.PrivateDBPath(t)
 	for name, test := range map[string]func(*testing.T, *Worker, *pacmandb.Config){
 		"facts": testFacts, "search": testSearch, "info": testInfo,
 	} {
@@ -208,12 +208,12 @@ func testFacts(t *testing.T, w *Worker, c *pacmandb.Config) {
 func TestFacts_Generated(t *testing.T) {
 	w := realWorker(t)
 	for _, o := range []fixture.Options{
-		{Packages: 1500, Installed: 400, Seed: 1, Duplicates: 100},
+		{Packages: 1500, Installed: 400, Seed: 1, DuplicatePackages: 100},
 		{Packages: 300, Installed: 290, Seed: 2, Compression: fixture.Zstd},
 		{Packages: 50, Installed: 1, Seed: 3, Compression: fixture.XZ, NoSignatures: true},
 	} {
 		db := t.TempDir()
-		require.NoError(t, fixture.Write(db, o))
+		require.NoError(t, fixture.WriteDatabases(db, o))
 		c := config(t, db, "core", "extra", "multilib")
 		requireAgreement(t, w, c)
 		c.IgnorePkg = []string{"*a*"}
@@ -355,7 +355,7 @@ func TestWorker_ChangesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := filepath.Join(t.TempDir(), "db")
-			require.NoError(t, fixture.Write(db, fixture.Options{Packages: 60, Installed: 20, Seed: 4}))
+			require.NoError(t, fixture.WriteDatabases(db, fixture.Options{Packages: 60, Installed: 20, Seed: 4}))
 			require.NoError(t, damage(db))
 			before := tree(t, db)
 			d := databases(config(t, db, "core", "extra", "none"))
@@ -378,7 +378,7 @@ func TestWorker_Stub(t *testing.T) {
 	w, err := buildStub()
 	require.NoError(t, err)
 	_, err = w.Facts(t.Context(), Databases{Path: "/"})
-	require.ErrorIs(t, err, ErrStub)
+	require.ErrorIs(t, err, ErrWithoutLibalpm)
 	require.EqualError(t, err, "omg-alpm-worker was built without libalpm")
 }
 
@@ -390,15 +390,15 @@ func TestWorker_LibraryGone(t *testing.T) {
 	const needed = "libalpm.so."
 	require.Contains(t, string(b), needed)
 	path := filepath.Join(t.TempDir(), "worker")
-	require.NoError(t, fixture.WriteProgram(path, []byte(strings.ReplaceAll(string(b), needed, "libnope.so."))))
-	_, err = (&Worker{path: path, timeout: await.Hang}).Facts(t.Context(), Databases{Path: "/"})
-	require.ErrorIs(t, err, ErrLibrary)
+	require.NoError(t, fixture.WriteExecutable(path, []byte(strings.ReplaceAll(string(b), needed, "libnope.so."))))
+	_, err = (&Worker{path: path, timeout: await.Timeout}).Facts(t.Context(), Databases{Path: "/"})
+	require.ErrorIs(t, err, ErrMissingLibrary)
 	require.ErrorContains(t, err, "libnope.so.")
 }
 
 func BenchmarkFacts(b *testing.B) {
 	w := realWorker(b)
-	d := databases(config(b, corpus.DB(b), "core", "extra", "multilib"))
+	d := databases(config(b, corpus.PrivateDBPath(b), "core", "extra", "multilib"))
 	b.ReportAllocs()
 	for b.Loop() {
 		_, err := w.Facts(context.Background(), d)

@@ -22,14 +22,14 @@ const (
 // The error codes of a reply, besides wire.CodeInvalid (the request, or an expression in it, is invalid)
 // and wire.CodeTooLarge.
 const (
-	// CodeStub means that omg-alpm-worker was built without libalpm.
-	CodeStub = wire.CodeVersion
+	// CodeWithoutLibalpm means that omg-alpm-worker was built without libalpm.
+	CodeWithoutLibalpm = wire.CodeVersion
 	// CodeOpenFailed means that libalpm cannot open the database directory.
 	CodeOpenFailed = wire.CodeNotReady
 )
 
-// ID is the ID of the request. It is constant, because each process of omg-alpm-worker gets a single request.
-const ID = 1
+// RequestID is the ID of the request. It is constant, because each process of omg-alpm-worker gets a single request.
+const RequestID = 1
 
 // MaxReply is the limit of the total size of a reply, in bytes.
 const MaxReply = 16 << 20
@@ -39,8 +39,8 @@ var ErrInvalidReply = errors.New("invalid reply")
 
 // Request is a request to omg-alpm-worker, with everything that the reply depends on besides the databases.
 type Request struct {
-	// Path is the absolute path of the database directory.
-	Path string `msgpack:"path"`
+	// DBPath is the absolute path of the database directory.
+	DBPath string `msgpack:"path"`
 	// Repos are the repositories in order of preference.
 	Repos       []Repo   `msgpack:"repos,omitempty"`
 	IgnorePkg   []string `msgpack:"ignore_pkg,omitempty"`
@@ -101,8 +101,8 @@ type PackageFacts struct {
 	// Repo is the first repository that has the package, "" for a foreign package. Offered is the version in
 	// that repository.
 	Repo, Offered string
-	// Order is above 0 if Offered is newer than Version, and below 0 if Offered is older.
-	Order int8
+	// VersionOrder is above 0 if Offered is newer than Version, and below 0 if Offered is older.
+	VersionOrder int8
 	// Ignored means that pacman marks the update as [ignored]. It is only set for updates.
 	Ignored bool
 }
@@ -136,7 +136,7 @@ type chunk struct {
 	Packages  []msgpack.RawMessage `msgpack:"packages,omitempty"`
 }
 
-const chunkBytes = 60_000
+const maxChunkSize = 60_000
 
 type splitter struct {
 	id   uint64
@@ -150,7 +150,7 @@ func (s *splitter) add(to *[]msgpack.RawMessage, record any) error {
 	if err != nil {
 		return err
 	}
-	if s.size > 0 && s.size+len(b) > chunkBytes {
+	if s.size > 0 && s.size+len(b) > maxChunkSize {
 		if err := s.flush(true); err != nil {
 			return err
 		}
@@ -168,14 +168,14 @@ func (s *splitter) flush(more bool) error {
 	start := len(s.out)
 	s.out = wire.AppendResult(s.out, s.id, b, more)
 	s.next, s.size = chunk{}, 0
-	frame := s.out[start+wire.HeaderSize:]
-	if len(frame) > wire.MaxFrame {
+	frame := s.out[start+wire.FrameHeaderSize:]
+	if len(frame) > wire.MaxFrameSize {
 		return wire.ErrTooLarge
 	}
 	if len(s.out) > MaxReply {
 		return fmt.Errorf("%w: more than %d bytes in all", wire.ErrTooLarge, MaxReply)
 	}
-	return wire.Check(frame)
+	return wire.CheckMessagePack(frame)
 }
 
 // Collector decodes a reply from the output of omg-alpm-worker. Write fails with ErrInvalidReply, or with the
@@ -193,18 +193,18 @@ func (c *Collector) Write(p []byte) (int, error) {
 		return 0, fmt.Errorf("%w: more than %d bytes", ErrInvalidReply, MaxReply)
 	}
 	c.frame = append(c.frame, p...)
-	for len(c.frame) >= wire.HeaderSize {
-		n, err := wire.FrameLength([wire.HeaderSize]byte(c.frame), wire.MaxFrame)
+	for len(c.frame) >= wire.FrameHeaderSize {
+		n, err := wire.FrameLength([wire.FrameHeaderSize]byte(c.frame), wire.MaxFrameSize)
 		if err != nil {
 			return 0, fmt.Errorf("%w: %w", ErrInvalidReply, err)
 		}
-		if len(c.frame) < wire.HeaderSize+n {
+		if len(c.frame) < wire.FrameHeaderSize+n {
 			break
 		}
-		if err := c.decode(c.frame[wire.HeaderSize : wire.HeaderSize+n]); err != nil {
+		if err := c.decode(c.frame[wire.FrameHeaderSize : wire.FrameHeaderSize+n]); err != nil {
 			return 0, err
 		}
-		c.frame = slices.Delete(c.frame, 0, wire.HeaderSize+n)
+		c.frame = slices.Delete(c.frame, 0, wire.FrameHeaderSize+n)
 	}
 	return len(p), nil
 }
@@ -213,7 +213,7 @@ func (c *Collector) decode(frame []byte) error {
 	if c.done {
 		return fmt.Errorf("%w: data after the last frame", ErrInvalidReply)
 	}
-	if err := wire.Check(frame); err != nil {
+	if err := wire.CheckMessagePack(frame); err != nil {
 		return fmt.Errorf("%w: %w", ErrInvalidReply, err)
 	}
 	r, err := wire.DecodeReply(frame)
@@ -222,7 +222,7 @@ func (c *Collector) decode(frame []byte) error {
 		return fmt.Errorf("%w: %w", ErrInvalidReply, err)
 	case r.Err != nil:
 		return r.Err
-	case r.ID != ID:
+	case r.ID != RequestID:
 		return fmt.Errorf("%w: it has the ID of request %d", ErrInvalidReply, r.ID)
 	}
 	var a Reply
@@ -257,7 +257,7 @@ func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
 		if p.Name == "" || i > 0 && p.Name <= a.Installed[i-1].Name {
 			return nil, fmt.Errorf("%w: the installed packages are not sorted by name", ErrInvalidReply)
 		}
-		if p.Required > Required || p.Repo == "" && (p.Order != 0 || p.Offered != "") || p.Ignored && p.Order <= 0 {
+		if p.Required > Required || p.Repo == "" && (p.VersionOrder != 0 || p.Offered != "") || p.Ignored && p.VersionOrder <= 0 {
 			return nil, fmt.Errorf("%w: contradictory facts about %.100q", ErrInvalidReply, p.Name)
 		}
 	}

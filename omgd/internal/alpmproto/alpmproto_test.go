@@ -15,7 +15,7 @@ func large() *Reply {
 	for i := range 20_000 {
 		a.Installed = append(a.Installed, PackageFacts{
 			Name: fmt.Sprintf("p%05d", i), Version: "1:2-3", Reason: int32(i % 3), Required: Requirement(i % 3),
-			Repo: "core", Offered: "1:2-4", Order: 1, Ignored: i%2 == 0,
+			Repo: "core", Offered: "1:2-4", VersionOrder: 1, Ignored: i%2 == 0,
 		})
 	}
 	for i := range 1000 {
@@ -31,9 +31,9 @@ var repos = []Repo{{Name: "core"}, {Name: "extra"}}
 
 func TestReply_InParts(t *testing.T) {
 	want := large()
-	b, err := Encode(ID, want)
+	b, err := Encode(RequestID, want)
 	require.NoError(t, err)
-	require.Greater(t, len(b), 10*chunkBytes)
+	require.Greater(t, len(b), 10*maxChunkSize)
 	for _, size := range []int{1 << 10, 32 << 10, len(b)} { // a pipe may deliver the reply in pieces of any size
 		var c Collector
 		for rest := b; len(rest) > 0; {
@@ -60,7 +60,7 @@ func TestReply_ManySmallValues(t *testing.T) {
 	for i := range 300 {
 		want.Packages = append(want.Packages, wire.Package{Repo: "r", Name: fmt.Sprint(i), Depends: strings.Split(strings.Repeat("x ", 1000)+"x", " ")})
 	}
-	b, err := Encode(ID, want)
+	b, err := Encode(RequestID, want)
 	require.NoError(t, err)
 	var c Collector
 	_, err = c.Write(b)
@@ -71,22 +71,22 @@ func TestReply_ManySmallValues(t *testing.T) {
 }
 
 func TestEncode_Refuses(t *testing.T) {
-	_, err := Encode(ID, &Reply{Packages: []wire.Package{{Desc: strings.Repeat("x", wire.MaxFrame)}}})
+	_, err := Encode(RequestID, &Reply{Packages: []wire.Package{{Desc: strings.Repeat("x", wire.MaxFrameSize)}}})
 	require.ErrorIs(t, err, wire.ErrTooLarge)
-	_, err = Encode(ID, &Reply{Packages: []wire.Package{{Depends: make([]string, wire.MaxElements)}}})
+	_, err = Encode(RequestID, &Reply{Packages: []wire.Package{{Depends: make([]string, wire.MaxElements)}}})
 	require.ErrorIs(t, err, wire.ErrMalformed)
 	many := &Reply{}
 	for range MaxReply / 500_000 {
 		many.Packages = append(many.Packages, wire.Package{Desc: strings.Repeat("x", 500_000)})
 	}
 	many.Packages = append(many.Packages, many.Packages[0])
-	_, err = Encode(ID, many)
+	_, err = Encode(RequestID, many)
 	require.ErrorIs(t, err, wire.ErrTooLarge)
 }
 
 func TestCollector_Errors(t *testing.T) {
 	var c Collector
-	_, err := c.Write(wire.AppendError(nil, ID, wire.Errorf(CodeOpenFailed, "no database")))
+	_, err := c.Write(wire.AppendError(nil, RequestID, wire.Errorf(CodeOpenFailed, "no database")))
 	var werr *wire.Error
 	require.ErrorAs(t, err, &werr)
 	require.Equal(t, CodeOpenFailed, werr.Code)
@@ -95,10 +95,10 @@ func TestCollector_Errors(t *testing.T) {
 
 func FuzzCollector(f *testing.F) {
 	small := &Reply{LibAlpm: "1", Databases: []Database{{Name: "core"}, {Name: "extra"}}, Installed: []PackageFacts{{Name: "a"}}, Packages: []wire.Package{{Name: "b"}}}
-	b, err := Encode(ID, small)
+	b, err := Encode(RequestID, small)
 	require.NoError(f, err)
 	f.Add(b)
-	f.Add(wire.AppendError(nil, ID, wire.Errorf(CodeStub, "x")))
+	f.Add(wire.AppendError(nil, RequestID, wire.Errorf(CodeWithoutLibalpm, "x")))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var whole, bytewise Collector
 		_, err := whole.Write(b)
@@ -118,7 +118,7 @@ func FuzzCollector(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			again, err := Encode(ID, a)
+			again, err := Encode(RequestID, a)
 			require.NoError(t, err)
 			var c Collector
 			_, err = c.Write(again)

@@ -37,7 +37,7 @@ Exit codes: 0 started, or stopped normally; 1 the background process did not sta
 2 wrong usage; 3 omgd cannot run.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "foreground", Aliases: []string{"f"}, Usage: "stay in the foreground"},
-			&cli.BoolFlag{Name: "system", Usage: "serve all users, with data in " + paths.SystemDir},
+			&cli.BoolFlag{Name: "system", Usage: "serve all users, with data in " + paths.SystemDataDir},
 			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Usage: "listen on `PATH`", DefaultText: "$OMG_SOCKET_PATH, or omg.sock in $XDG_RUNTIME_DIR or /tmp"},
 			&cli.StringFlag{Name: "log-level", Usage: "log messages of at least `LEVEL`: error, warn, info, debug or trace", DefaultText: "log.level in the configuration"},
 			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
@@ -53,7 +53,7 @@ func run(c *cli.Context) error {
 	if c.Args().Present() {
 		return command.Usagef("omgd takes no arguments, got %q", c.Args().First())
 	}
-	env := paths.Process()
+	env := paths.ProcessEnv()
 	loaded, err := config.Load(env, c.Bool("system"))
 	if err != nil {
 		return &exit.Error{Code: exit.Usage, Err: err, Hint: "omg config shows what can be set"}
@@ -72,16 +72,16 @@ func run(c *cli.Context) error {
 		log.Warn("configuration", "err", w)
 	}
 	o := options{
-		env:          env,
-		config:       loaded.Config,
-		system:       c.Bool("system"),
-		isCopy:       isCopy,
-		dbpath:       absolute(c.String("dbpath")),
-		pacmanConfig: absolute(c.String("pacman-config")),
-		log:          log.Logger,
-		logging:      log,
+		env:                 env,
+		config:              loaded.Config,
+		isSystemWide:        c.Bool("system"),
+		isBackgroundProcess: isCopy,
+		dbpath:              absolute(c.String("dbpath")),
+		pacmanConfig:        absolute(c.String("pacman-config")),
+		log:                 log.Logger,
+		logging:             log,
 	}
-	o.socket, o.data = locations(env, o.system, c.String("socket"), c.String("data-dir"))
+	o.socket, o.data = socketAndDataPaths(env, o.isSystemWide, c.String("socket"), c.String("data-dir"))
 	for _, p := range c.StringSlice("index") {
 		if _, err := os.Stat(p); err != nil {
 			return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("--index: %w", err), Hint: "create one with omg-index build"}
@@ -91,21 +91,21 @@ func run(c *cli.Context) error {
 	// Catch signals before there is anything to clean up.
 	ctx, stop := signal.NotifyContext(c.Context, os.Interrupt, unix.SIGTERM)
 	defer stop()
-	if !c.Bool("foreground") && !o.isCopy {
-		return background(ctx, o, c.App.ErrWriter)
+	if !c.Bool("foreground") && !o.isBackgroundProcess {
+		return startBackground(ctx, o, c.App.ErrWriter)
 	}
 	unix.Umask(unix.Umask(0o777)&0o077 | 0o022) // omgd's files are always writable for their owner, and never for other users
-	d, err := open(o)
+	d, err := openDaemon(o)
 	if err == nil {
 		err = d.serve(ctx, stop)
 	}
-	return exit.With(exit.Failed, err)
+	return exit.WithCode(exit.Failed, err)
 }
 
-// locations returns the absolute paths of the socket and the data directory.
-func locations(env paths.Env, system bool, socket, data string) (string, string) {
+// socketAndDataPaths returns the absolute paths of the socket and the data directory.
+func socketAndDataPaths(env paths.Env, system bool, socket, data string) (string, string) {
 	if system {
-		return absolute(cmp.Or(socket, paths.SystemSocket)), absolute(cmp.Or(data, paths.SystemDir))
+		return absolute(cmp.Or(socket, paths.SystemSocket)), absolute(cmp.Or(data, paths.SystemDataDir))
 	}
 	return absolute(env.Socket(socket)), absolute(env.DataDir(data))
 }

@@ -11,22 +11,22 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 )
 
-// limits returns the server's limits from the configuration.
-func limits(c config.Limits) server.Limits {
+// serverLimits returns the server's limits from the configuration.
+func serverLimits(c config.Limits) server.Limits {
 	return server.Limits{
 		MaxConnections: c.MaxConnections, MaxInFlight: c.MaxInFlight,
-		MaxUnsentPerConnection: int64(c.MaxUnsentPerConnection), MaxUnsent: int64(c.MaxUnsent), MaxReceiveBuffers: int64(c.MaxReceiveBuffers),
+		MaxUnsentPerConnection: int64(c.MaxUnsentPerConnection), MaxUnsent: int64(c.MaxUnsent), MaxReceiveBytes: int64(c.MaxReceiveBufferBytes),
 		ReadTimeout: time.Duration(c.ReadTimeout), WriteTimeout: time.Duration(c.WriteTimeout), IdleTimeout: time.Duration(c.IdleTimeout),
 		UnreadTimeout: time.Duration(c.UnreadTimeout),
 	}
 }
 
-// caches returns the limits of the service's caches from the configuration.
-func caches(c config.Config) service.CacheLimits {
-	if c.Cache.MaxEntries == 0 || c.Memory.MaxCaches == 0 {
-		return service.CacheLimits{Entries: -1}
+// cacheLimits returns the limits of the service's caches from the configuration.
+func cacheLimits(c config.Config) service.CacheLimits {
+	if c.Cache.MaxEntries == 0 || c.Memory.MaxCacheBytes == 0 {
+		return service.CacheLimits{MaxEntries: -1}
 	}
-	return service.CacheLimits{Entries: c.Cache.MaxEntries, Bytes: int64(c.Memory.MaxCaches), TTL: time.Duration(c.Cache.TTL)}
+	return service.CacheLimits{MaxEntries: c.Cache.MaxEntries, MaxBytes: int64(c.Memory.MaxCacheBytes), TTL: time.Duration(c.Cache.TTL)}
 }
 
 // limitMemory sets the Go runtime's memory limit. If the configuration sets no limit, the limit in the
@@ -39,9 +39,9 @@ func limitMemory(c config.Memory) {
 
 // reload reads the configuration again. An invalid configuration changes nothing.
 func (d *daemon) reload() {
-	d.manager.Reloading()
-	defer func() { d.manager.Ready(d.summary()) }()
-	loaded, err := config.Load(d.env, d.system)
+	d.serviceManager.Reloading()
+	defer func() { d.serviceManager.Ready(d.statusLine()) }()
+	loaded, err := config.Load(d.env, d.isSystemWide)
 	if err != nil {
 		d.log.Error("configuration not reloaded", "err", err)
 		return
@@ -65,7 +65,7 @@ func (d *daemon) reload() {
 // apply applies the configuration c to the running parts of the daemon.
 func (d *daemon) apply(c config.Config) error {
 	if d.gate != nil {
-		if err := d.gate.Set(c.Access, c.Limits.UserRate); err != nil {
+		if err := d.gate.SetConfig(c.Access, c.Limits.UserRate); err != nil {
 			return err
 		}
 	}

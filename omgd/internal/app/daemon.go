@@ -35,56 +35,56 @@ import (
 type options struct {
 	env                  paths.Env
 	config               config.Config
-	system               bool // this is the system-wide daemon
-	isCopy               bool // this is the background process, whose parent waits for detach.Ready
+	isSystemWide         bool // this is the system-wide daemon
+	isBackgroundProcess  bool // this is the background process, whose parent waits for detach.ReportReady
 	socket               string
 	dbpath, pacmanConfig string // "" means pacman's default path
 	indexes              []string
 	data                 string
 	log                  *slog.Logger
 	logging              *logging.Log // the same log as the field log, needed to change its level
-	store                store.Limits // Memory is not set here: it comes from the configuration
+	store                store.Limits // MemorySize is not set here: it comes from the configuration
 }
 
 // daemon has all parts of a running omgd.
 type daemon struct {
 	options
-	gate      *access.Gate // nil for a user's daemon
-	listener  *listen.Socket
-	holder    *state.Holder
-	status    *statusKeeper
-	stats     *metrics.Metrics
-	monitor   health.Monitor
-	fetcher   *fetch.Client
-	sources   refresh.Config // filled by the init steps, used by initRefresh
-	aur       service.AUR    // nil if the AUR is disabled
-	refresher *refresh.Refresher
-	service   *service.Service
-	server    *server.Server
-	manager   systemd.Notifier
+	gate           *access.Gate // nil for a user's daemon
+	listener       *listen.Socket
+	snapshotHolder *state.Holder
+	statusKeeper   *statusKeeper
+	metrics        *metrics.Metrics
+	healthMonitor  health.Monitor
+	fetcher        *fetch.Client
+	refreshConfig  refresh.Config // filled by the init steps, used by initRefresh
+	aur            service.AUR    // nil if the AUR is disabled
+	refresher      *refresh.Refresher
+	service        *service.Service
+	server         *server.Server
+	serviceManager systemd.Notifier
 
-	// tasks are functions that run in goroutines beside the server. Each function must return within 100 ms
+	// backgroundTasks are functions that run in goroutines beside the server. Each function must return within 100 ms
 	// after its context ends.
-	tasks []func(context.Context)
-	// problems are the problems that the init steps have found.
-	problems []wire.Problem
-	closers  []func() // functions that undo the init steps
-	closing  sync.Once
+	backgroundTasks []func(context.Context)
+	// initProblems are the problems that the init steps have found.
+	initProblems []wire.Problem
+	closers      []func() // functions that undo the init steps
+	closeOnce    sync.Once
 }
 
-// open returns a daemon that has opened its socket but does not serve requests yet.
-func open(o options) (*daemon, error) {
+// openDaemon returns a daemon that has opened its socket but does not serve requests yet.
+func openDaemon(o options) (*daemon, error) {
 	d := newDaemon(o)
-	return d, d.init(d.steps())
+	return d, d.init(d.initSteps())
 }
 
 func newDaemon(o options) *daemon {
-	return &daemon{options: o, holder: state.NewHolder(), manager: systemd.Notifier{Log: o.log}}
+	return &daemon{options: o, snapshotHolder: state.NewHolder(), serviceManager: systemd.Notifier{Log: o.log}}
 }
 
-// steps returns the init steps in their order. The socket is opened before any step that changes files: if
+// initSteps returns the init steps in their order. The socket is opened before any step that changes files: if
 // another omgd uses the socket, no file is changed.
-func (d *daemon) steps() []func() error {
+func (d *daemon) initSteps() []func() error {
 	return []func() error{
 		d.initAccess, d.initSocket, d.initData, d.initMetrics, d.initStatus, d.initNetwork,
 		d.initTracker, d.initAUR, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
@@ -105,7 +105,7 @@ func (d *daemon) init(steps []func() error) error {
 // Close undoes the init steps in reverse order. It removes the socket, its lock and the status file even if
 // goroutines still run.
 func (d *daemon) Close() {
-	d.closing.Do(func() {
+	d.closeOnce.Do(func() {
 		for _, undo := range slices.Backward(d.closers) {
 			undo()
 		}
@@ -116,12 +116,12 @@ func (d *daemon) onClose(undo func()) { d.closers = append(d.closers, undo) }
 
 // initData makes the data directory. If that fails, omgd runs and keeps its data in memory only.
 func (d *daemon) initData() error {
-	if err := d.env.CheckWritten(d.data); errors.Is(err, paths.ErrUntrusted) {
+	if err := d.env.CheckRootWrites(d.data); errors.Is(err, paths.ErrUntrusted) {
 		return fmt.Errorf("cannot write to %s as root: %w: run omgd as the owner of the directory, or choose another one with --data-dir", d.data, err)
 	}
 	if err := os.MkdirAll(d.data, 0o755); err != nil {
 		d.log.Warn("no data directory", "err", err)
-		d.problems = append(d.problems, wire.Problem{Name: "data", State: "memory", Why: err.Error()})
+		d.initProblems = append(d.initProblems, wire.Problem{Name: "data", State: "memory", Why: err.Error()})
 		return nil
 	}
 	sources.RemoveOldIndexes(d.data)
@@ -134,7 +134,7 @@ func (d *daemon) initAccess() (err error) {
 }
 
 func (d *daemon) initSocket() (err error) {
-	if d.listener, err = d.listen(); err == nil {
+	if d.listener, err = d.openSocket(); err == nil {
 		d.onClose(d.listener.Close)
 	}
 	return err
@@ -142,7 +142,7 @@ func (d *daemon) initSocket() (err error) {
 
 // initMetrics makes the metrics, sets the memory limit, and adds the task that returns unused memory.
 func (d *daemon) initMetrics() error {
-	d.stats = metrics.New(version.String(), metrics.Callbacks{
+	d.metrics = metrics.New(version.String(), metrics.Callbacks{
 		Connections: func() int { return d.server.Connections() },
 		Caches: func() map[string]metrics.CacheCounts {
 			all := make(map[string]metrics.CacheCounts)
@@ -156,21 +156,21 @@ func (d *daemon) initMetrics() error {
 		Health: d.checkHealth,
 	})
 	limitMemory(d.config.Memory)
-	d.tasks = append(d.tasks, d.scavenge)
+	d.backgroundTasks = append(d.backgroundTasks, d.scavenge)
 	return nil
 }
 
 func (d *daemon) initStatus() error {
-	d.status = newStatusKeeper(d.options, d.listener.Addr().String(), d.holder)
-	d.status.interval = func() time.Duration { return d.refresher.Interval() }
-	d.status.others = d.allProblems
-	d.onClose(d.status.close)
+	d.statusKeeper = newStatusKeeper(d.options, d.listener.Addr().String(), d.snapshotHolder)
+	d.statusKeeper.refreshInterval = func() time.Duration { return d.refresher.Interval() }
+	d.statusKeeper.otherProblems = d.allProblems
+	d.onClose(d.statusKeeper.close)
 	return nil
 }
 
 // initRefresh makes the refresher, with the sources that earlier steps have set up.
 func (d *daemon) initRefresh() error {
-	c := d.sources
+	c := d.refreshConfig
 	c.Interval = time.Duration(d.config.Refresh.Interval)
 	c.Pacman = sources.Config{DBPath: d.dbpath, PacmanConfig: d.pacmanConfig, StaleAfter: time.Duration(d.config.Stale.Repos)}
 	c.StaticIndexes, c.IndexDir = d.indexes, paths.IndexDir(d.data)
@@ -179,28 +179,28 @@ func (d *daemon) initRefresh() error {
 			c.SharedIndexDir = paths.IndexDir(dir)
 		}
 	}
-	c.Trust, c.Holder, c.Log, c.Alpm = d.env.Trusts, d.holder, d.log, alpm.New()
-	c.StaleAUR = time.Duration(d.config.Stale.AUR)
-	c.Runtimes = d.runtimes()
-	c.OnRefresh = d.stats.ObserveRefresh
+	c.IsTrustedOwner, c.SnapshotHolder, c.Log, c.Alpm = d.env.Trusts, d.snapshotHolder, d.log, alpm.New()
+	c.AURStaleAfter = time.Duration(d.config.Stale.AUR)
+	c.ReadRuntimes = d.runtimes()
+	c.OnRefresh = d.metrics.ObserveRefresh
 	c.OnSuccess = func() {
-		d.status.refreshed()
+		d.statusKeeper.onRefresh()
 		d.checkHealth()
-		d.manager.Status(d.summary())
+		d.serviceManager.Status(d.statusLine())
 	}
 	d.refresher = refresh.New(c)
 	d.onClose(d.refresher.Close)
-	d.tasks = append(d.tasks, d.refresher.Run, d.watchdog)
+	d.backgroundTasks = append(d.backgroundTasks, d.refresher.Run, d.runWatchdog)
 	return nil
 }
 
 func (d *daemon) initService() error {
 	d.service = service.New(service.Config{
-		Caches: caches(d.config), Log: d.logging, State: d.holder,
-		Recheck: d.refresher.Recheck, Refresh: d.refresher.Refresh,
+		Caches: cacheLimits(d.config), Log: d.logging, State: d.snapshotHolder,
+		RecheckIndexes: d.refresher.CheckIndexes, Refresh: d.refresher.Refresh,
 		LibAlpmSearch: d.refresher.LibAlpmSearch, LibAlpmInfo: d.refresher.LibAlpmInfo,
-		AUR: d.aur, Shared: d.system, Problems: d.allProblems, LastStatus: d.status.lastRun, History: d.status.history,
-		Metrics: d.stats.Text, Health: d.checkHealth,
+		AUR: d.aur, MultiUser: d.isSystemWide, Problems: d.allProblems, PreviousStatus: d.statusKeeper.previousStatus, History: d.statusKeeper.history,
+		Metrics: d.metrics.Text, Health: d.checkHealth,
 	})
 	d.onClose(d.service.Close)
 	return nil
@@ -208,12 +208,12 @@ func (d *daemon) initService() error {
 
 func (d *daemon) initServer() error {
 	c := server.Config{
-		Ops: d.service.Ops(), Limits: limits(d.config.Limits), Log: d.log,
-		Hello:      wire.HelloResult{Server: version.String(), Served: wire.Served{DBPath: d.dbpath, PacmanConfig: d.pacmanConfig}},
-		OnMapFault: d.refresher.Recheck, Observer: d.stats,
+		Ops: d.service.Ops(), Limits: serverLimits(d.config.Limits), Log: d.log,
+		Hello:         wire.HelloResult{Server: version.String(), ServedPaths: wire.ServedPaths{DBPath: d.dbpath, PacmanConfig: d.pacmanConfig}},
+		OnMemoryFault: d.refresher.CheckIndexes, Observer: d.metrics,
 	}
 	if d.gate != nil {
-		c.Allow, c.Admin, c.AllowRequest, c.Spend, c.Shared = d.gate.Allow, d.gate.Admin, d.gate.AllowRequest, d.gate.Spend, true
+		c.Allow, c.Admin, c.AllowRequest, c.OnCost, c.HasSeveralUsers = d.gate.Allow, d.gate.IsAdmin, d.gate.AllowRequest, d.gate.Spend, true
 	}
 	d.server = server.New(c)
 	return nil
@@ -221,28 +221,28 @@ func (d *daemon) initServer() error {
 
 // initDebug opens the sockets for profiles and for metrics, if they are configured.
 func (d *daemon) initDebug() error {
-	if err := d.profile(); err != nil {
+	if err := d.serveProfiles(); err != nil {
 		return err
 	}
 	if address := d.config.Metrics.Address; address != "" {
-		scraped, err := d.stats.Listen(address)
+		scraped, err := d.metrics.Listen(address)
 		if err != nil {
 			return err
 		}
 		d.onClose(scraped.Close)
-		d.tasks = append(d.tasks, scraped.Run)
+		d.backgroundTasks = append(d.backgroundTasks, scraped.Run)
 	}
 	return nil
 }
 
 // allProblems returns all problems that are not part of the snapshot.
 func (d *daemon) allProblems() []wire.Problem {
-	return slices.Concat(d.problems, d.refresher.Problems(), d.status.problems())
+	return slices.Concat(d.initProblems, d.refresher.Problems(), d.statusKeeper.problems())
 }
 
 // currentStatus returns the current status. It returns false while there is no snapshot.
 func (d *daemon) currentStatus() (*wire.StatusResult, bool) {
-	st, release, err := d.holder.Acquire()
+	st, release, err := d.snapshotHolder.Acquire()
 	if err != nil {
 		return nil, false
 	}
@@ -257,7 +257,7 @@ func (d *daemon) currentStatus() (*wire.StatusResult, bool) {
 
 // checkHealth returns the state of the daemon's components.
 func (d *daemon) checkHealth() wire.HealthResult {
-	in := health.Input{Starting: d.holder.Starting(), Interval: d.refresher.Interval(), LibAlpm: d.refresher.LibAlpm()}
+	in := health.Input{Starting: d.snapshotHolder.Starting(), RefreshInterval: d.refresher.Interval(), LibAlpm: d.refresher.LibAlpmVersion()}
 	if d.config.AUR.Enabled {
 		in.EnabledSources = append(in.EnabledSources, wire.KindAUR)
 	}
@@ -266,22 +266,22 @@ func (d *daemon) checkHealth() wire.HealthResult {
 	}
 	if st, ok := d.currentStatus(); ok {
 		in.Status = st
-	} else if _, release, err := d.holder.Acquire(); err == nil {
+	} else if _, release, err := d.snapshotHolder.Acquire(); err == nil {
 		release()
 	} else {
-		in.Why = err.Error()
+		in.NoStatusReason = err.Error()
 	}
-	return d.monitor.Evaluate(in, time.Now())
+	return d.healthMonitor.Evaluate(in, time.Now())
 }
 
 // memoryUse returns the memory of each component in bytes.
 func (d *daemon) memoryUse() map[string]uint64 {
-	_, objects := heap()
-	use := map[string]uint64{"heap": objects, "store": d.status.store.Memory()}
+	_, objects := heapSize()
+	use := map[string]uint64{"heap": objects, "store": d.statusKeeper.store.MemoryUse()}
 	for _, c := range d.service.CacheStats() {
 		use["caches"] += c.Bytes
 	}
-	if st, release, err := d.holder.Acquire(); err == nil {
+	if st, release, err := d.snapshotHolder.Acquire(); err == nil {
 		for _, x := range st.Indexes() {
 			use["index_map"] += uint64(x.Size())
 		}

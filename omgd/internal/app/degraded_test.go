@@ -22,7 +22,7 @@ import (
 func (r *running) awaitFile(partial bool) {
 	r.t.Helper()
 	await.Condition(r.t, func() bool {
-		s, err := statusfile.Read(r.status.path)
+		s, err := statusfile.Read(r.statusKeeper.path)
 		return err == nil && s.Updates.Partial == partial && s.Updates != statusfile.Number{}
 	}, "the status file says partial: %v", partial)
 }
@@ -138,7 +138,7 @@ func TestServe_MemoryOnly(t *testing.T) {
 			require.False(t, status.Partial || status.Stale)
 			require.NotNil(t, status.Counts.Updates)
 			d.awaitFile(false)
-			history, err := d.dial().History(t.Context(), &wire.HistoryRequest{})
+			history, err := d.dial().StatusHistory(t.Context(), &wire.HistoryRequest{})
 			require.NoError(t, err)
 			require.NotEmpty(t, history.Entries, "the history is in memory, too")
 			health, err := d.dial().Health(t.Context())
@@ -194,9 +194,9 @@ func TestServe_TruncatedIndex(t *testing.T) {
 		require.NoError(t, os.Truncate(w.index("core"), size))
 		// Besides requests, these functions of omgd read the truncated index.
 		_ = d.checkHealth()
-		_, _ = d.stats.Text()
-		_, _ = d.foreign()
-		_ = d.summary()
+		_, _ = d.metrics.Text()
+		_, _ = d.foreignPackages()
+		_ = d.statusLine()
 		await.Condition(t, func() bool {
 			fi, err := os.Stat(w.index("core"))
 			if err != nil || fi.Size() <= 4096 {
@@ -247,7 +247,7 @@ func TestServe_HoldsRequests(t *testing.T) {
 		for _, op := range []string{wire.OpSearch, wire.OpOutdated, wire.OpInfo} {
 			conn := d.dial()
 			go func() {
-				held <- conn.Get(ctx, op, &struct {
+				held <- conn.CallForResult(ctx, op, &struct {
 					Words []string `msgpack:"words"`
 					Names []string `msgpack:"names"`
 				}{[]string{""}, []string{"glibc"}}, &map[string]any{})
@@ -259,7 +259,7 @@ func TestServe_HoldsRequests(t *testing.T) {
 			require.ErrorContains(t, err, "the databases are being indexed")
 			var werr *wire.Error
 			require.ErrorAs(t, err, &werr)
-			require.Equal(t, &wire.Served{DBPath: w.dbpath, PacmanConfig: w.pacmanConfig}, werr.Served, "the client reads these databases itself")
+			require.Equal(t, &wire.ServedPaths{DBPath: w.dbpath, PacmanConfig: w.pacmanConfig}, werr.ServedPaths, "the client reads these databases itself")
 		}
 
 		answered, conn := make(chan struct{}), d.dial()

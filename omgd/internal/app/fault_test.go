@@ -41,7 +41,7 @@ func TestServe_DiskFaults(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return errors.Join(f.CheckSums(), f.Close())
+		return errors.Join(f.VerifyChecksums(), f.Close())
 	}
 	status := func(path string) error { _, err := statusfile.Read(path); return err }
 	packages := 300
@@ -49,7 +49,7 @@ func TestServe_DiskFaults(t *testing.T) {
 		"index":  {w.index("core"), synced, "index: memory", index},
 		"origin": {w.index("core") + ".origin", synced, "index: memory", index},
 		"status file": {
-			d.status.path, slices.DeleteFunc(slices.Clone(synced), func(op atomicfile.Op) bool { return op == atomicfile.OpSync || op == atomicfile.OpSyncDir }),
+			d.statusKeeper.path, slices.DeleteFunc(slices.Clone(synced), func(op atomicfile.Op) bool { return op == atomicfile.OpSync || op == atomicfile.OpSyncDir }),
 			"status file: failed", status,
 		},
 	} {
@@ -80,8 +80,8 @@ func (r *running) checkFault(w *testSystem, file *replaced, op atomicfile.Op, fa
 		}
 		return nil
 	})
-	atomicfile.Faults.Store(&inject)
-	end := func() { atomicfile.Faults.Store(nil) }
+	atomicfile.TestFault.Store(&inject)
+	end := func() { atomicfile.TestFault.Store(nil) }
 	defer end()
 	change()
 	await.Condition(r.t, func() bool { return slices.Contains(problems(r.queryStatus()), file.problem) },
@@ -115,7 +115,7 @@ func TestServe_FullRunDirectory(t *testing.T) {
 	d := w.serve()
 	d.awaitCurrent()
 	d.awaitFile(false)
-	last, err := statusfile.Read(d.status.path)
+	last, err := statusfile.Read(d.statusKeeper.path)
 	require.NoError(t, err)
 	filler := filepath.Join(run, "filler")
 	require.ErrorIs(t, os.WriteFile(filler, make([]byte, 1<<20), 0o600), unix.ENOSPC)
@@ -125,13 +125,13 @@ func TestServe_FullRunDirectory(t *testing.T) {
 		"the status file has a problem; the problems are %s", func() []string { return problems(d.queryStatus()) })
 	await.Condition(t, func() bool { n, _, err := d.search("core"); return err == nil && n == w.packages("core") }, "the new database answers")
 	require.Contains(t, d.queryStatus().Problems[len(d.queryStatus().Problems)-1].Why, "no space left on device")
-	now, err := statusfile.Read(d.status.path)
+	now, err := statusfile.Read(d.statusKeeper.path)
 	require.NoError(t, err)
 	require.Equal(t, last, now, "prompts see the last numbers, with their time")
 	d.stop()
 
 	require.ErrorIs(t, os.WriteFile(filler, make([]byte, 1<<20), 0o600), unix.ENOSPC)
-	_, err = open(w.options)
+	_, err = openDaemon(w.options)
 	require.ErrorIs(t, err, unix.ENOSPC)
 	require.ErrorContains(t, err, run)
 	require.NoError(t, os.Remove(filler))

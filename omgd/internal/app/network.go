@@ -24,7 +24,7 @@ import (
 func (d *daemon) initNetwork() (err error) {
 	d.fetcher, err = fetch.New(d.config.Network, "omg/"+version.String())
 	if err == nil {
-		d.fetcher.Observe = d.stats.CountFetch
+		d.fetcher.OnRequest = d.metrics.CountFetch
 	}
 	return err
 }
@@ -40,10 +40,10 @@ func (d *daemon) initTracker() error {
 	}
 	t := tracker.New(tracker.Config{
 		URL: c.URL, Interval: time.Duration(c.Interval), StaleAfter: time.Duration(d.config.Stale.Tracker),
-		Client: d.fetcher, Store: d.status.store, Log: d.log, OnChange: d.kick,
+		Client: d.fetcher, Store: d.statusKeeper.store, Log: d.log, OnRequestDone: d.kick,
 	})
-	d.tasks = append(d.tasks, t.Run)
-	d.sources.Tracker = t.Latest
+	d.backgroundTasks = append(d.backgroundTasks, t.Run)
+	d.refreshConfig.TrackerData = t.Latest
 	return nil
 }
 
@@ -54,24 +54,24 @@ func (d *daemon) initAUR() error {
 		return nil
 	}
 	a, err := aur.New(aur.Config{
-		AUR: c, Stale: time.Duration(d.config.Stale.AUR), Fetch: d.fetcher, Store: d.status.store, Log: d.log,
-		Dump:  filepath.Join(d.data, "aur.json.gz"),
-		Index: sources.IndexPath(paths.IndexDir(d.data), pkgindex.KindAUR, wire.SourceAUR),
-		Build: func(ctx context.Context, dump, index string) error { return build(ctx, index, "--aur", dump) },
+		AUR: c, StaleAfter: time.Duration(d.config.Stale.AUR), Fetch: d.fetcher, Store: d.statusKeeper.store, Log: d.log,
+		DumpPath:  filepath.Join(d.data, "aur.json.gz"),
+		IndexPath: sources.IndexPath(paths.IndexDir(d.data), pkgindex.KindAUR, wire.SourceAUR),
+		Build:     func(ctx context.Context, dump, index string) error { return build(ctx, index, "--aur", dump) },
 		Journal: aur.Journal{
-			Path:     filepath.Join(paths.IndexDir(d.data), journal.Name),
-			Observed: filepath.Join(d.data, "aur.observed.json.gz"),
+			Path:         filepath.Join(paths.IndexDir(d.data), journal.FileName),
+			RecordedDump: filepath.Join(d.data, "aur.observed.json.gz"),
 			Record: func(ctx context.Context, path, old, now string) error {
-				return indexer.Record(ctx, d.log, path, old, now)
+				return indexer.RecordJournal(ctx, d.log, path, old, now)
 			},
 		},
-		OnChange: d.kick, Installed: d.foreign,
+		OnChange: d.kick, ForeignPackages: d.foreignPackages,
 	})
 	if err != nil {
 		return err
 	}
-	d.tasks = append(d.tasks, a.Run)
-	d.aur, d.sources.AUR, d.sources.Replies = a, a.Source, a.Replies
+	d.backgroundTasks = append(d.backgroundTasks, a.Run)
+	d.aur, d.refreshConfig.AURSource, d.refreshConfig.AURReplies = a, a.Source, a.ForeignReplies
 	return nil
 }
 
@@ -82,16 +82,16 @@ func (d *daemon) initDownloads() error {
 		return nil
 	}
 	m := mirror.New(mirror.Config{
-		Sync: c, Fetch: d.fetcher, Store: d.status.store, Log: d.log, Dir: filepath.Join(d.data, sources.DownloadDir),
+		Sync: c, Fetch: d.fetcher, Store: d.statusKeeper.store, Log: d.log, Dir: filepath.Join(d.data, sources.DownloadDir),
 		ReadConfig: func() (*pacmandb.Config, error) {
 			return pacmandb.ReadConfig(cmp.Or(d.pacmanConfig, sources.DefaultPacmanConfig))
 		},
-		Build:    func(ctx context.Context, db, index string) error { return build(ctx, index, "--db", db) },
-		OnChange: d.kick,
+		BuildIndex:  func(ctx context.Context, db, index string) error { return build(ctx, index, "--db", db) },
+		OnRoundDone: d.kick,
 	})
-	d.tasks = append(d.tasks, m.Run)
-	d.sources.Downloads = &sources.Downloads{Dir: m.Dir, StaleAfter: c.Stale(d.config.Stale.Repos), Why: m.Why}
-	d.sources.SearchDownloads = c.Search
+	d.backgroundTasks = append(d.backgroundTasks, m.Run)
+	d.refreshConfig.DownloadedDatabases = &sources.Downloads{Dir: m.Dir, StaleAfter: c.StaleAfter(d.config.Stale.Repos), DownloadError: m.FailureReason}
+	d.refreshConfig.SearchDownloads = c.UseForSearch
 	return nil
 }
 
@@ -106,15 +106,15 @@ func build(ctx context.Context, index string, source ...string) error {
 	return image.Write(index)
 }
 
-// foreign returns the names of the installed packages that are in no repository. It returns false while these
+// foreignPackages returns the names of the installed packages that are in no repository. It returns false while these
 // names are unknown.
-func (d *daemon) foreign() ([]string, bool) {
-	st, release, err := d.holder.Acquire()
+func (d *daemon) foreignPackages() ([]string, bool) {
+	st, release, err := d.snapshotHolder.Acquire()
 	if err != nil {
 		return nil, false
 	}
 	defer release()
-	if st.Building() {
+	if st.HasBuildingIndex() {
 		return nil, false
 	}
 	return st.ForeignNames()

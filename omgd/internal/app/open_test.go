@@ -27,9 +27,9 @@ func (w *testSystem) requireNothing(before goleak.Option) {
 	}
 	require.Empty(w.t, entries)
 	await.NoGoroutines(w.t, before)
-	d, err := open(w.options)
+	d, err := openDaemon(w.options)
 	require.NoError(w.t, err)
-	state, why := d.status.store.State()
+	state, why := d.statusKeeper.store.State()
 	require.Equal(w.t, "ok", state, why)
 	ended, end := context.WithCancel(context.Background())
 	end()
@@ -43,15 +43,15 @@ func TestOpen_StepFails(t *testing.T) {
 	dir := filepath.Dir(w.data)
 	o := w.options
 	o.config.AUR.Enabled, o.config.Tracker.Enabled, o.config.Sync.Enabled = true, true, true
-	o.config.Debug.Pprof, o.config.Metrics.Address = filepath.Join(dir, "pprof.sock"), filepath.Join(dir, "metrics.sock")
+	o.config.Debug.PprofSocket, o.config.Metrics.Address = filepath.Join(dir, "pprof.sock"), filepath.Join(dir, "metrics.sock")
 	broken := errors.New("broken")
-	steps := len(newDaemon(o).steps())
+	steps := len(newDaemon(o).initSteps())
 	require.Greater(t, steps, 10)
 	for n := range steps + 1 {
 		d := newDaemon(o)
-		err := d.init(append(d.steps()[:n:n], func() error { return broken }))
+		err := d.init(append(d.initSteps()[:n:n], func() error { return broken }))
 		require.ErrorIs(t, err, broken)
-		require.NoFileExists(t, o.config.Debug.Pprof)
+		require.NoFileExists(t, o.config.Debug.PprofSocket)
 		require.NoFileExists(t, o.config.Metrics.Address)
 		d.Close() // a second call does nothing
 		w.requireNothing(before)
@@ -64,20 +64,22 @@ func TestOpen_Fails(t *testing.T) {
 	w := newTestSystem(t)
 	dir := filepath.Dir(w.data)
 	for why, change := range map[string]func(*options){
-		"access.socket_group": func(o *options) { o.system, o.config.Access.SocketGroup = true, "no such group" },
-		"access.users":        func(o *options) { o.system, o.config.Access = true, config.Access{Users: []string{"no such user"}} },
-		"none/run":            func(o *options) { o.socket = filepath.Join(dir, "none", "run", "omg.sock") },
-		"proxy":               func(o *options) { o.config.Network.Proxy = "::" },
-		"aur.url":             func(o *options) { o.config.AUR.Enabled, o.config.AUR.URL = true, "ftp://aur.example" },
-		"pprof":               func(o *options) { o.config.Debug.Pprof = filepath.Join(dir, "none", "pprof.sock") },
+		"access.socket_group": func(o *options) { o.isSystemWide, o.config.Access.SocketGroup = true, "no such group" },
+		"access.users": func(o *options) {
+			o.isSystemWide, o.config.Access = true, config.Access{Users: []string{"no such user"}}
+		},
+		"none/run": func(o *options) { o.socket = filepath.Join(dir, "none", "run", "omg.sock") },
+		"proxy":    func(o *options) { o.config.Network.Proxy = "::" },
+		"aur.url":  func(o *options) { o.config.AUR.Enabled, o.config.AUR.URL = true, "ftp://aur.example" },
+		"pprof":    func(o *options) { o.config.Debug.PprofSocket = filepath.Join(dir, "none", "pprof.sock") },
 		"metrics": func(o *options) {
-			o.config.Debug.Pprof, o.config.Metrics.Address = filepath.Join(dir, "pprof.sock"), filepath.Join(dir, "none", "metrics.sock")
+			o.config.Debug.PprofSocket, o.config.Metrics.Address = filepath.Join(dir, "pprof.sock"), filepath.Join(dir, "none", "metrics.sock")
 		},
 	} {
 		t.Run(why, func(t *testing.T) {
 			o := w.options
 			change(&o)
-			d, err := open(o)
+			d, err := openDaemon(o)
 			require.ErrorContains(t, err, why)
 			require.NoFileExists(t, filepath.Join(dir, "pprof.sock"))
 			d.Close()
@@ -94,7 +96,7 @@ func TestOpen_Twice(t *testing.T) {
 	d.awaitCurrent()
 	old := filepath.Join(w.data, "repos.omgidx")
 	require.NoError(t, os.WriteFile(old, nil, 0o644))
-	_, err := open(w.options)
+	_, err := openDaemon(w.options)
 	require.ErrorContains(t, err, "omgd is already running")
 	require.FileExists(t, old)
 	n, _ := d.found()

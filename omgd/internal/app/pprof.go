@@ -10,10 +10,10 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/listen"
 )
 
-// profile serves Go's profiles on a socket that only the owner can open, if the configuration sets a path for
+// serveProfiles serves Go's profiles on a socket that only the owner can open, if the configuration sets a path for
 // the socket.
-func (d *daemon) profile() error {
-	path := d.config.Debug.Pprof
+func (d *daemon) serveProfiles() error {
+	path := d.config.Debug.PprofSocket
 	if path == "" {
 		return nil
 	}
@@ -28,7 +28,7 @@ func (d *daemon) profile() error {
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 8 << 10}
-	d.tasks = append(d.tasks, func(ctx context.Context) {
+	d.backgroundTasks = append(d.backgroundTasks, func(ctx context.Context) {
 		served := make(chan struct{})
 		go func() {
 			defer close(served)

@@ -9,14 +9,14 @@ import (
 // runtimes returns a function that finds the runtimes which are active in a new shell of this user. It
 // returns nil for the system-wide daemon, because that daemon does not belong to a single user.
 func (o *options) runtimes() func(map[string]string) ([]wire.Runtime, map[string]string) {
-	if o.system {
+	if o.isSystemWide {
 		return nil
 	}
 	env := runtimes.Env{Getenv: o.env.Get, Home: o.env.Get("HOME"), Data: o.data, DBPath: o.dbpath}
 	return func(system map[string]string) ([]wire.Runtime, map[string]string) {
 		env := env
-		env.System = system
+		env.SystemVersions = system
 		p := runtimes.New(env)
-		return snapshot.Runtimes(p.All()), p.System()
+		return snapshot.ConvertRuntimes(p.AllActive()), p.SystemVersions()
 	}
 }

@@ -16,9 +16,9 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/detach"
 )
 
-// shutdownTimes returns the timeouts of running requests and of the whole shutdown. Both are shorter than the
+// shutdownTimeouts returns the timeouts of running requests and of the whole shutdown. Both are shorter than the
 // configured timeout, because timers and signals are late on a busy machine.
-func (d *daemon) shutdownTimes() (requests, all time.Duration) {
+func (d *daemon) shutdownTimeouts() (requests, all time.Duration) {
 	limit := time.Duration(d.config.Limits.ShutdownTimeout)
 	return limit * 7 / 10, limit * 88 / 100
 }
@@ -29,15 +29,15 @@ func (d *daemon) serve(ctx context.Context, restoreSignals func()) error {
 	tasks, stopTasks := context.WithCancel(context.Background())
 	defer stopTasks()
 	var wait sync.WaitGroup
-	for _, task := range d.tasks {
+	for _, task := range d.backgroundTasks {
 		wait.Go(func() { task(tasks) })
 	}
 	served := make(chan error, 1)
 	go func() { served <- d.server.Serve(d.listener.UnixListener) }()
 	d.log.Info("listening", "socket", d.listener.Addr().String())
-	d.manager.Ready("reading the databases")
-	if d.isCopy {
-		if err := errors.Join(os.Chdir("/"), detach.Ready()); err != nil {
+	d.serviceManager.Ready("reading the databases")
+	if d.isBackgroundProcess {
+		if err := errors.Join(os.Chdir("/"), detach.ReportReady()); err != nil {
 			d.log.Warn("cannot detach from parent", "err", err)
 		}
 	}
@@ -57,12 +57,12 @@ func (d *daemon) serve(ctx context.Context, restoreSignals func()) error {
 	signal.Notify(secondSignal, os.Interrupt, unix.SIGTERM)
 	restoreSignals()
 	d.log.Info("shutting down")
-	d.manager.Stopping()
-	requestsTime, allTime := d.shutdownTimes()
+	d.serviceManager.Stopping()
+	requestsTime, allTime := d.shutdownTimeouts()
 	ended := make(chan error, 1)
 	go func() {
 		// Stop the accept loop and the tasks first, and then the running requests.
-		err := d.listener.StopAccepting(d.server.Goodbye())
+		err := d.listener.StopAccepting(d.server.GoodbyeFrame())
 		stopTasks()
 		end, cancel := context.WithTimeout(context.Background(), requestsTime)
 		defer cancel()
@@ -90,23 +90,23 @@ func (d *daemon) serve(ctx context.Context, restoreSignals func()) error {
 
 // abandon removes the daemon's files without waiting for its goroutines.
 func (d *daemon) abandon() {
-	d.status.removeFile()
+	d.statusKeeper.removeFile()
 	d.listener.Close()
 }
 
-// watchdog sends signs of life to the service manager.
-func (d *daemon) watchdog(ctx context.Context) {
-	d.manager.Watchdog(ctx, func() { d.server.Connections() })
+// runWatchdog sends signs of life to the service manager.
+func (d *daemon) runWatchdog(ctx context.Context) {
+	d.serviceManager.Watchdog(ctx, func() { d.server.Connections() })
 }
 
-// summary returns the daemon's state as one line of text.
-func (d *daemon) summary() string {
-	st, release, err := d.holder.Acquire()
+// statusLine returns the daemon's state as one line of text.
+func (d *daemon) statusLine() string {
+	st, release, err := d.snapshotHolder.Acquire()
 	if err != nil {
 		return err.Error()
 	}
 	defer release()
-	text := fmt.Sprintf("%d packages, generation %d", st.Packages(), st.Generation())
+	text := fmt.Sprintf("%d packages, generation %d", st.PackageCount(), st.Generation())
 	if n := len(st.Inputs().Problems) + len(d.allProblems()); n > 0 {
 		text += fmt.Sprintf(", %d problems", n)
 	}

@@ -20,12 +20,12 @@ import (
 
 // ask sends a request on a new connection.
 func ask(o options, op string) error {
-	conn, err := client.Dial(context.Background(), o.socket, client.Options{Timeout: await.Hang})
+	conn, err := client.Dial(context.Background(), o.socket, client.Options{Timeout: await.Timeout})
 	if err != nil {
 		return err
 	}
 	var ignored map[string]any
-	return errors.Join(conn.Get(context.Background(), op, nil, &ignored), conn.Close())
+	return errors.Join(conn.CallForResult(context.Background(), op, nil, &ignored), conn.Close())
 }
 
 // hangUp sends one and a half requests, and closes the connection without waiting for the reply.
@@ -72,11 +72,11 @@ func TestServe_LeavesNothing(t *testing.T) {
 	}
 	packages := w.packages("core")
 	await.Condition(t, func() bool {
-		st, release, err := d.holder.Acquire()
+		st, release, err := d.snapshotHolder.Acquire()
 		require.NoError(t, err)
 		defer release()
 		index := st.Inputs().Repositories[0].Index
-		return t.Failed() || index != nil && int(index.Docs()) == packages
+		return t.Failed() || index != nil && int(index.DocCount()) == packages
 	}, "the last database is served")
 	stop()
 	wait.Wait()
@@ -90,9 +90,9 @@ func TestServe_LeavesNothing(t *testing.T) {
 // delay the shutdown.
 func TestServe_RefreshAtTheEnd(t *testing.T) {
 	w := newTestSystem(t)
-	d, err := open(w.options)
+	d, err := openDaemon(w.options)
 	require.NoError(t, err)
-	d.tasks = nil
+	d.backgroundTasks = nil
 	r := serveDaemon(t, d)
 	stopped, stop := context.WithCancel(context.Background())
 	stop()
@@ -108,7 +108,7 @@ func TestServe_EndsAtOnce(t *testing.T) {
 	ctx, end := context.WithCancel(context.Background())
 	end()
 	for range 2 {
-		d, err := open(w.options)
+		d, err := openDaemon(w.options)
 		require.NoError(t, err)
 		require.NoError(t, d.serve(ctx, func() {}))
 		require.NoFileExists(t, w.socket)

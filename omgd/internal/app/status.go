@@ -20,17 +20,17 @@ import (
 // status for the next start and for the history. Prompts read the status file.
 type statusKeeper struct {
 	store *store.Store
-	// last is the status that the previous omgd has stored; nil if it has stored none.
-	last   *wire.StatusResult
-	counts string // the counts of the last complete status, encoded; each change of these counts adds an entry to the history
-	path   string // the path of the status file
-	write  func(string, statusfile.Status) error
-	// interval returns the time between two refreshes, which is written to the status file.
-	interval func() time.Duration
-	// others returns all problems that the snapshot does not contain.
-	others func() []wire.Problem
-	holder *state.Holder
-	log    *slog.Logger
+	// storedStatus is the status that the previous omgd has stored; nil if it has stored none.
+	storedStatus *wire.StatusResult
+	lastCounts   string // the counts of the last complete status, encoded; each change of these counts adds an entry to the history
+	path         string // the path of the status file
+	write        func(string, statusfile.Status) error
+	// refreshInterval returns the time between two refreshes, which is written to the status file.
+	refreshInterval func() time.Duration
+	// otherProblems returns all problems that the snapshot does not contain.
+	otherProblems  func() []wire.Problem
+	snapshotHolder *state.Holder
+	log            *slog.Logger
 
 	fileMu  sync.Mutex // guards the following fields; locked while the status file is written or removed
 	removed bool       // set by removeFile: the status file is not written any more
@@ -41,32 +41,32 @@ type statusKeeper struct {
 // the socket.
 func newStatusKeeper(o options, socket string, holder *state.Holder) *statusKeeper {
 	limits := o.store
-	limits.Memory = int64(o.config.Memory.MaxStore)
+	limits.MemorySize = int64(o.config.Memory.MaxStoreBytes)
 	k := &statusKeeper{
-		store: store.Open(filepath.Join(o.data, store.Name), limits, o.log),
-		path:  o.env.Status(socket), write: statusfile.Write, holder: holder, log: o.log,
+		store: store.Open(filepath.Join(o.data, store.DirName), limits, o.log),
+		path:  o.env.StatusFile(socket), write: statusfile.Write, snapshotHolder: holder, log: o.log,
 	}
-	if o.system {
-		k.write = statusfile.WriteShared
+	if o.isSystemWide {
+		k.write = statusfile.WriteWorldReadable
 	}
 	if e, ok := k.store.LastStatus(); ok {
 		var r wire.StatusResult
 		if err := msgpack.Unmarshal(e.Status, &r); err == nil {
-			k.last = &r
+			k.storedStatus = &r
 		}
 		if last := k.history(1); len(last) == 1 {
-			k.counts = encodedCounts(&last[0].Counts)
+			k.lastCounts = encodedCounts(&last[0].Counts)
 		}
 	}
 	return k
 }
 
-// lastRun returns a copy of the status that the previous omgd has stored, or nil if it has stored none.
-func (k *statusKeeper) lastRun() *wire.StatusResult {
-	if k.last == nil {
+// previousStatus returns a copy of the status that the previous omgd has stored, or nil if it has stored none.
+func (k *statusKeeper) previousStatus() *wire.StatusResult {
+	if k.storedStatus == nil {
 		return nil
 	}
-	r := *k.last
+	r := *k.storedStatus
 	return &r
 }
 
@@ -96,10 +96,10 @@ func (k *statusKeeper) problems() (list []wire.Problem) {
 	return list
 }
 
-// refreshed saves the current status. The goroutine that refreshes calls it after every refresh. While an
+// onRefresh saves the current status. The goroutine that refreshes calls it after every refresh. While an
 // index is being built, the status is incomplete, and refreshed does not store it.
-func (k *statusKeeper) refreshed() {
-	st, release, err := k.holder.Acquire()
+func (k *statusKeeper) onRefresh() {
+	st, release, err := k.snapshotHolder.Acquire()
 	if err != nil {
 		return
 	}
@@ -109,15 +109,15 @@ func (k *statusKeeper) refreshed() {
 		k.log.Error("cannot compute the status", "err", err)
 		return
 	}
-	if !st.Building() {
+	if !st.HasBuildingIndex() {
 		k.save(r)
 	}
 	if r.At == 0 {
 		return // no successful check yet: write no file, so that prompts show nothing
 	}
-	r.Problems = append(r.Problems, k.others()...)
-	file := fileStatus(r, k.interval())
-	file.System = systemVersions(st.Inputs().SystemRuntimes)
+	r.Problems = append(r.Problems, k.otherProblems()...)
+	file := toFileStatus(r, k.refreshInterval())
+	file.RuntimeVersions = runtimeVersions(st.Inputs().SystemRuntimes)
 	if err := k.writeFile(file); err != nil {
 		k.log.Warn("status file not written", "err", err)
 	}
@@ -126,17 +126,17 @@ func (k *statusKeeper) refreshed() {
 // save stores a status. Counts of a partial or stale status are not added to the history.
 func (k *statusKeeper) save(r *wire.StatusResult) {
 	encoded, err := msgpack.Marshal(r)
-	counts := k.counts
+	counts := k.lastCounts
 	if !r.Partial && !r.Stale {
 		counts = encodedCounts(&r.Counts)
 	}
 	if err == nil {
-		err = k.store.PutStatus(encoded, time.Unix(r.At, 0), counts != k.counts)
+		err = k.store.PutStatus(encoded, time.Unix(r.At, 0), counts != k.lastCounts)
 	}
 	if err != nil {
 		k.log.Warn("status not stored", "err", err)
 	}
-	k.counts = counts
+	k.lastCounts = counts
 }
 
 func encodedCounts(c *wire.Counts) string {
@@ -147,32 +147,32 @@ func encodedCounts(c *wire.Counts) string {
 	return string(b)
 }
 
-// fileStatus converts a status to the form of the status file. Counts of a stale status become unknown,
+// toFileStatus converts a status to the form of the status file. Counts of a stale status become unknown,
 // because a prompt has no room for the age of a count.
-func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status {
+func toFileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status {
 	number := func(n *uint32, name string) statusfile.Number {
 		if n == nil || r.Stale {
 			return statusfile.Number{}
 		}
-		number := statusfile.Count(int(*n))
+		number := statusfile.NewNumber(int(*n))
 		number.Partial = slices.Contains(r.PartialCounts, name)
 		return number
 	}
 	ok := func(kind wire.SourceKind) bool {
-		s := wire.FindSource(r.Sources, kind)
+		s := wire.FindSourceByKind(r.Sources, kind)
 		return s != nil && s.State == wire.SourceOK
 	}
 	c := &r.Counts
-	var degraded statusfile.Parts
+	var degraded statusfile.DegradedParts
 	for _, p := range r.Problems {
-		if wire.Degrades(&p) {
-			degraded |= statusfile.Part(p.Name)
+		if wire.ProblemDegrades(&p) {
+			degraded |= statusfile.ParseDegradedPart(p.Name)
 		}
 	}
 	s := statusfile.Status{
 		Installed: number(c.Installed, "installed"), Explicit: number(c.Explicit, "explicit"),
 		Orphans: number(c.Orphans, "orphans"), Updates: number(c.Updates, "updates"),
-		At: time.Unix(r.At, 0), Interval: interval, UpdatesAsOf: updatesAsOf(r), Degraded: degraded,
+		RefreshedAt: time.Unix(r.At, 0), Interval: interval, UpdatesAsOf: updatesAsOf(r), Degraded: degraded,
 	}
 	if n := c.Security; n != nil && ok(wire.KindTracker) {
 		// The repositories decide only which advisories can be fixed, not how many advisories there are. So
@@ -181,7 +181,7 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 		byRepository := func(n *uint32) statusfile.Number { return number(n, "security") }
 		s.Vulnerabilities = of(&n.Vulnerabilities)
 		s.Security = statusfile.Security{
-			Critical: of(&n.Critical), High: of(&n.High), Medium: of(&n.Medium), Low: of(&n.Low), Unjudged: of(&n.Unknown),
+			Critical: of(&n.Critical), High: of(&n.High), Medium: of(&n.Medium), Low: of(&n.Low), UnknownSeverity: of(&n.Unknown),
 			Fixable: byRepository(&n.Fixable), InTesting: of(&n.InTesting), Affected: byRepository(&n.Affected), Unconfirmed: of(&n.Unconfirmed),
 		}
 	}
@@ -194,7 +194,7 @@ func fileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Status 
 // updatesAsOf returns the time at which the databases that contain the updates were up to date. It returns
 // the zero time if that time is unknown.
 func updatesAsOf(r *wire.StatusResult) time.Time {
-	by := r.Compared
+	by := r.ComparedSources
 	if by == nil {
 		by = r.Sources
 	}
@@ -238,13 +238,13 @@ func (k *statusKeeper) close() {
 	}
 }
 
-// systemVersions returns the versions of the runtimes that are installed as packages, in the order in which
+// runtimeVersions returns the versions of the runtimes that are installed as packages, in the order in which
 // replies list the runtimes.
-func systemVersions(versions map[string]string) []statusfile.Version {
-	var list []statusfile.Version
+func runtimeVersions(versions map[string]string) []statusfile.RuntimeVersion {
+	var list []statusfile.RuntimeVersion
 	for _, name := range runtimes.Names() {
 		if v := versions[name]; runtimes.Showable(v) {
-			list = append(list, statusfile.Version{Runtime: name, Version: v})
+			list = append(list, statusfile.RuntimeVersion{Runtime: name, Version: v})
 		}
 	}
 	return list

@@ -34,18 +34,18 @@ type keeperSystem struct {
 func newKeeperSystem(t *testing.T) *keeperSystem {
 	t.Helper()
 	db := t.TempDir()
-	require.NoError(t, fixture.Write(db, fixture.Options{Packages: 50, Installed: 10, Seed: 1}))
+	require.NoError(t, fixture.WriteDatabases(db, fixture.Options{Packages: 50, Installed: 10, Seed: 1}))
 	k := &keeperSystem{t: t, data: t.TempDir(), in: snapshot.Inputs{DBPath: db, CheckedAt: time.Now()}}
-	require.NoError(t, os.WriteFile(filepath.Join(db, "pacman.conf"), []byte(fixture.Config), 0o644))
-	pacman, err := sources.Config{DBPath: db, PacmanConfig: filepath.Join(db, "pacman.conf")}.Read()
+	require.NoError(t, os.WriteFile(filepath.Join(db, "pacman.conf"), []byte(fixture.PacmanConfig), 0o644))
+	pacman, err := sources.Config{DBPath: db, PacmanConfig: filepath.Join(db, "pacman.conf")}.ReadPacmanSetup()
 	require.NoError(t, err)
-	k.in.Config = pacman.Config
+	k.in.PacmanConfig = pacman.Config
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
 		f, err := repo.BuildInMemory(t.Context())
 		require.NoError(t, err)
 		k.in.Repositories = append(k.in.Repositories, snapshot.IndexedSource{Index: f, Usage: repo.Usage, Source: wire.Source{
-			Name: repo.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 1_790_000_000, Changed: 1_790_000_000,
+			Name: repo.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 1_790_000_000, ChangedAt: 1_790_000_000,
 		}})
 	}
 	k.readLocal()
@@ -56,10 +56,10 @@ func newKeeperSystem(t *testing.T) *keeperSystem {
 // start opens the store, as omgd does.
 func (k *keeperSystem) start() {
 	k.t.Helper()
-	o := options{data: k.data, log: slog.New(slog.DiscardHandler), store: store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}}
+	o := options{data: k.data, log: slog.New(slog.DiscardHandler), store: store.Limits{OpenTimeout: await.Timeout, OperationTimeout: await.Timeout, CloseTimeout: await.Timeout}}
 	k.statusKeeper = newStatusKeeper(o, filepath.Join(k.data, "omg.sock"), state.NewHolder())
-	k.others = func() []wire.Problem { return nil }
-	k.interval = func() time.Duration { return time.Minute }
+	k.otherProblems = func() []wire.Problem { return nil }
+	k.refreshInterval = func() time.Duration { return time.Minute }
 	k.write = func(_ string, s statusfile.Status) error { k.file = &s; return nil }
 	k.t.Cleanup(k.close)
 }
@@ -68,7 +68,7 @@ func (k *keeperSystem) start() {
 func (k *keeperSystem) restart() {
 	k.t.Helper()
 	k.close()
-	k.holder.SetError("the end")
+	k.snapshotHolder.SetError("the end")
 	k.start()
 }
 
@@ -94,9 +94,9 @@ func (k *keeperSystem) refresh() *wire.StatusResult {
 	k.in.Generation++
 	s, err := snapshot.Build(k.in)
 	require.NoError(k.t, err)
-	k.holder.Swap(state.New(s, nil))
+	k.snapshotHolder.Swap(state.New(s, nil))
 	k.file = nil
-	k.refreshed()
+	k.onRefresh()
 	r, err := s.Status()
 	require.NoError(k.t, err)
 	return r
@@ -114,7 +114,7 @@ func (k *keeperSystem) installed() (list []uint32) {
 // changes caused by a source that could not be read. The history survives a restart.
 func TestStatusKeeper_History(t *testing.T) {
 	k := newKeeperSystem(t)
-	require.Nil(t, k.lastRun())
+	require.Nil(t, k.previousStatus())
 	require.Empty(t, k.history(100))
 	k.refresh()
 	require.Equal(t, []uint32{10}, k.installed())
@@ -125,14 +125,14 @@ func TestStatusKeeper_History(t *testing.T) {
 	k.in.Repositories[0].Index, k.in.Repositories[0].State, k.in.Repositories[0].Why = nil, wire.SourceFailed, "damaged"
 	require.True(t, k.refresh().Partial)
 	k.in.Repositories[0] = core
-	k.in.Local.Why = "cannot be read"
+	k.in.Local.FailureReason = "cannot be read"
 	require.True(t, k.refresh().Stale)
-	k.in.Local.Why = ""
+	k.in.Local.FailureReason = ""
 	last := k.refresh()
 	require.Len(t, k.history(100), 1, "a source that could not be read is not a change")
 
 	k.restart()
-	require.Equal(t, last, k.lastRun())
+	require.Equal(t, last, k.previousStatus())
 	require.Equal(t, []uint32{10}, k.installed())
 	k.refresh()
 	require.Equal(t, []uint32{10}, k.installed(), "nothing has changed since the last run")
@@ -146,10 +146,10 @@ func TestStatusKeeper_History(t *testing.T) {
 
 	k.restart()
 	require.Equal(t, []uint32{10, 9, 8}, k.installed())
-	require.Equal(t, last, k.lastRun())
-	changed := k.lastRun()
+	require.Equal(t, last, k.previousStatus())
+	changed := k.previousStatus()
 	changed.Stale, changed.Why = true, "by a request"
-	require.Equal(t, last, k.lastRun(), "each caller has its own copy")
+	require.Equal(t, last, k.previousStatus(), "each caller has its own copy")
 }
 
 // TestStatusKeeper_Building checks that a status that is saved while an index is being built does not replace
@@ -167,20 +167,20 @@ func TestStatusKeeper_Building(t *testing.T) {
 	require.Nil(t, k.refresh().Counts.Updates)
 	require.NotNil(t, k.file, "prompts show the number of installed packages")
 	require.Equal(t, statusfile.Number{}, k.file.Updates)
-	require.Equal(t, statusfile.Count(10), k.file.Installed)
+	require.Equal(t, statusfile.NewNumber(10), k.file.Installed)
 	require.Len(t, k.history(100), 1)
 	k.restart()
-	require.Equal(t, last, k.lastRun())
+	require.Equal(t, last, k.previousStatus())
 }
 
 // TestStatusKeeper_NeverRight checks that there is no status file before the first successful check.
 func TestStatusKeeper_NeverRight(t *testing.T) {
 	k := newKeeperSystem(t)
-	k.in.CheckedAt, k.in.Local = time.Time{}, snapshot.LocalInput{Why: "cannot be read"}
+	k.in.CheckedAt, k.in.Local = time.Time{}, snapshot.LocalInput{FailureReason: "cannot be read"}
 	k.refresh()
 	require.Nil(t, k.file)
-	k.holder.SetError("pacman.conf: no such file")
-	k.refreshed()
+	k.snapshotHolder.SetError("pacman.conf: no such file")
+	k.onRefresh()
 	require.Nil(t, k.file)
 }
 
@@ -189,7 +189,7 @@ func TestStatusKeeper_NeverRight(t *testing.T) {
 func TestStatusKeeper_File(t *testing.T) {
 	k := newKeeperSystem(t)
 	r := k.refresh()
-	require.Equal(t, statusfile.Count(int(*r.Counts.Updates)), k.file.Updates)
+	require.Equal(t, statusfile.NewNumber(int(*r.Counts.Updates)), k.file.Updates)
 	require.Equal(t, time.Minute, k.file.Interval)
 	require.EqualValues(t, 1_790_000_000, k.file.UpdatesAsOf.Unix())
 	require.Equal(t, statusfile.Number{}, k.file.AURUpdates, "the AUR was not queried")
@@ -198,7 +198,7 @@ func TestStatusKeeper_File(t *testing.T) {
 	k.refresh()
 	require.True(t, k.file.Updates.Partial)
 	require.False(t, k.file.Installed.Partial)
-	k.in.Local.Why = "cannot be read"
+	k.in.Local.FailureReason = "cannot be read"
 	k.refresh()
 	require.Equal(t, statusfile.Number{}, k.file.Updates)
 	require.Equal(t, statusfile.Number{}, k.file.Installed)
@@ -210,14 +210,14 @@ func TestStatusKeeper_Degraded(t *testing.T) {
 	k := newKeeperSystem(t)
 	k.refresh()
 	require.Zero(t, k.file.Degraded)
-	k.others = func() []wire.Problem {
+	k.otherProblems = func() []wire.Problem {
 		return []wire.Problem{{Name: "watch", State: "polling"}, {Name: "store", State: "new"}, {Name: "libalpm", State: "missing"}}
 	}
 	k.in.Problems = []wire.Problem{{Name: "local", State: "incomplete"}}
 	k.refresh()
 	require.Equal(t, []string{"watch", "local"}, k.file.Degraded.Names())
 	k.restart()
-	require.Equal(t, []wire.Problem{{Name: "local", State: "incomplete"}}, k.lastRun().Problems)
+	require.Equal(t, []wire.Problem{{Name: "local", State: "incomplete"}}, k.previousStatus().Problems)
 }
 
 // TestStatusKeeper_Vulnerabilities checks that the status, the history and the status file have the numbers
@@ -225,17 +225,17 @@ func TestStatusKeeper_Degraded(t *testing.T) {
 func TestStatusKeeper_Vulnerabilities(t *testing.T) {
 	k := newKeeperSystem(t)
 	p := k.in.Local.Packages.Packages[0]
-	record := advisories.Record{Name: "AVG-1", Packages: []string{p.Name}, Status: advisories.Vulnerable, Severity: advisories.High, Affected: p.Version}
+	record := advisories.Record{Name: "AVG-1", Packages: []string{p.Name}, Status: advisories.StatusVulnerable, Severity: advisories.SeverityHigh, AffectedVersion: p.Version}
 	now := time.Now().Unix()
 	for i, c := range []struct {
 		tracker snapshot.TrackerData
 		counts  *wire.SecurityCounts
 		file    string
 	}{
-		{snapshot.TrackerData{Why: "refused"}, nil, "?"},
-		{snapshot.TrackerData{At: now}, &wire.SecurityCounts{}, "0"},
-		{snapshot.TrackerData{At: now, Records: []advisories.Record{record}}, &wire.SecurityCounts{Vulnerabilities: 1, High: 1, Affected: 1}, "1"},
-		{snapshot.TrackerData{At: 5, Records: []advisories.Record{record, record}, StaleAfter: time.Hour}, &wire.SecurityCounts{Vulnerabilities: 2, High: 2, Affected: 2}, "?"},
+		{snapshot.TrackerData{LastError: "refused"}, nil, "?"},
+		{snapshot.TrackerData{RepliedAt: now}, &wire.SecurityCounts{}, "0"},
+		{snapshot.TrackerData{RepliedAt: now, Records: []advisories.Record{record}}, &wire.SecurityCounts{Vulnerabilities: 1, High: 1, Affected: 1}, "1"},
+		{snapshot.TrackerData{RepliedAt: 5, Records: []advisories.Record{record, record}, StaleAfter: time.Hour}, &wire.SecurityCounts{Vulnerabilities: 2, High: 2, Affected: 2}, "?"},
 	} {
 		k.in.Tracker = &c.tracker
 		k.refresh()
@@ -247,7 +247,7 @@ func TestStatusKeeper_Vulnerabilities(t *testing.T) {
 		require.Len(t, history, i+1, "each change of the counts adds an entry")
 		last, ok := k.store.LastStatus()
 		require.True(t, ok)
-		for _, entry := range []store.Entry{history[i], last} {
+		for _, entry := range []store.StatusEntry{history[i], last} {
 			var r wire.StatusResult
 			require.NoError(t, msgpack.Unmarshal(entry.Status, &r))
 			require.Equal(t, c.counts, r.Counts.Security)
@@ -259,7 +259,7 @@ func TestStatusKeeper_Vulnerabilities(t *testing.T) {
 func TestServe_History(t *testing.T) {
 	w := newTestSystem(t)
 	history := func(d *running) (installed []uint32) {
-		h, err := d.dial().History(t.Context(), &wire.HistoryRequest{})
+		h, err := d.dial().StatusHistory(t.Context(), &wire.HistoryRequest{})
 		require.NoError(t, err)
 		for _, e := range h.Entries {
 			require.NotZero(t, e.At)
@@ -270,7 +270,7 @@ func TestServe_History(t *testing.T) {
 	d := w.serve()
 	d.awaitCurrent()
 	await.Condition(t, func() bool { return len(history(d)) == 1 }, "the first entry")
-	st, release, err := d.holder.Acquire()
+	st, release, err := d.snapshotHolder.Acquire()
 	require.NoError(t, err)
 	p := st.Inputs().Local.Packages.Packages[0]
 	release()

@@ -32,7 +32,7 @@ const indexProgram = "omg-index"
 // link of that name to the test program, because omgd runs the omg-index beside itself.
 func TestMain(m *testing.M) {
 	if filepath.Base(os.Args[0]) != indexProgram {
-		await.Main(m)
+		await.RunTestMain(m)
 	}
 	if err := buildIndex(os.Args[len(os.Args)-1]); err != nil {
 		fmt.Fprintln(os.Stderr, indexProgram+": error: "+err.Error())
@@ -47,12 +47,12 @@ func buildIndex(database string) error {
 	if pipe, err := os.Open(pipeOf(filepath.Dir(filepath.Dir(database)))); err == nil {
 		_ = pipe.Close()
 	}
-	repo, err := sources.DatabaseFile(database)
+	repo, err := sources.RepositoryFromFile(database)
 	if err != nil {
 		return err
 	}
 	b := pkgindex.NewBuilder("test", 1)
-	if _, _, err := repo.ReadInto(context.Background(), b.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
+	if _, _, err := repo.ReadIntoIndex(context.Background(), b.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
 		return err
 	}
 	return b.WriteTo(os.Stdout)
@@ -84,14 +84,14 @@ func newTestSystem(t *testing.T) *testSystem {
 		socket: filepath.Join(dir, "run", "omg.sock"), data: filepath.Join(dir, "data"),
 		dbpath: filepath.Join(dir, "db"), pacmanConfig: filepath.Join(dir, "pacman.conf"),
 		log: slog.New(slog.DiscardHandler), logging: quiet(t),
-		store: store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang},
+		store: store.Limits{OpenTimeout: await.Timeout, OperationTimeout: await.Timeout, CloseTimeout: await.Timeout},
 	}}
-	require.NoError(t, fixture.Write(w.dbpath, fixture.Options{Packages: 300, Installed: 30, Seed: 1}))
-	require.NoError(t, os.WriteFile(w.pacmanConfig, []byte(fixture.Config), 0o644))
-	w.config.AUR.Enabled, w.config.AUR.Live.Enabled, w.config.Tracker.Enabled = false, false, false
+	require.NoError(t, fixture.WriteDatabases(w.dbpath, fixture.Options{Packages: 300, Installed: 30, Seed: 1}))
+	require.NoError(t, os.WriteFile(w.pacmanConfig, []byte(fixture.PacmanConfig), 0o644))
+	w.config.AUR.Enabled, w.config.AUR.LiveQueries.Enabled, w.config.Tracker.Enabled = false, false, false
 	l := &w.config.Limits
 	for _, limit := range []*config.Duration{&l.ReadTimeout, &l.WriteTimeout, &l.UnreadTimeout, &l.ShutdownTimeout} {
-		*limit = config.Duration(await.Hang)
+		*limit = config.Duration(await.Timeout)
 	}
 	return w
 }
@@ -122,7 +122,7 @@ func (w *testSystem) write(repo string, content []byte) {
 func content(t *testing.T, repo string, packages int) []byte {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, fixture.Write(dir, fixture.Options{Packages: packages, Seed: uint64(packages)}))
+	require.NoError(t, fixture.WriteDatabases(dir, fixture.Options{Packages: packages, Seed: uint64(packages)}))
 	b, err := os.ReadFile(filepath.Join(dir, "sync", repo+".db"))
 	require.NoError(t, err)
 	return b
@@ -131,11 +131,11 @@ func content(t *testing.T, repo string, packages int) []byte {
 // packages returns the number of packages in a repository's database.
 func (w *testSystem) packages(repo string) int {
 	w.t.Helper()
-	r, err := sources.DatabaseFile(w.database(repo))
+	r, err := sources.RepositoryFromFile(w.database(repo))
 	require.NoError(w.t, err)
 	f, err := r.BuildInMemory(w.t.Context())
 	require.NoError(w.t, err)
-	return int(f.Docs())
+	return int(f.DocCount())
 }
 
 // running is a running daemon.
@@ -148,7 +148,7 @@ type running struct {
 // serve starts a daemon. The daemon is stopped when the test ends.
 func (w *testSystem) serve() *running {
 	w.t.Helper()
-	d, err := open(w.options)
+	d, err := openDaemon(w.options)
 	require.NoError(w.t, err)
 	return serveDaemon(w.t, d)
 }
@@ -175,7 +175,7 @@ func serveDaemon(t *testing.T, d *daemon) *running {
 // dial connects to the daemon.
 func (r *running) dial() *client.Conn {
 	r.t.Helper()
-	conn, err := client.Dial(context.Background(), r.socket, client.Options{Timeout: await.Hang})
+	conn, err := client.Dial(context.Background(), r.socket, client.Options{Timeout: await.Timeout})
 	require.NoError(r.t, err)
 	r.t.Cleanup(func() { _ = conn.Close() })
 	return conn
@@ -192,7 +192,7 @@ func (r *running) queryStatus() *wire.StatusResult {
 // states returns the repositories of the daemon by name. The state of a repository is "building" while its
 // index is built.
 func (r *running) states() map[string]wire.Source {
-	st, release, err := r.holder.Acquire()
+	st, release, err := r.snapshotHolder.Acquire()
 	if err != nil {
 		return nil
 	}

@@ -20,8 +20,8 @@ import (
 	"github.com/omg-arch/omg/shared/snapshot"
 )
 
-// bucket is the bucket of this package in the store.
-const bucket = "aur"
+// storeBucket is the bucket of this package in the store.
+const storeBucket = "aur"
 
 // Fetcher downloads. fetch.Client implements it.
 type Fetcher interface {
@@ -32,32 +32,32 @@ type Fetcher interface {
 // Config configures an AUR.
 type Config struct {
 	config.AUR
-	// Stale is the age from which the dump is stale. The dump is not stale before the next regular download
+	// StaleAfter is the age from which the dump is stale. The dump is not stale before the next regular download
 	// is due.
-	Stale time.Duration
-	Fetch Fetcher
-	Store store.Values
-	Log   *slog.Logger
-	// Dump and Index are the paths of the last valid dump and its index.
-	Dump, Index string
+	StaleAfter time.Duration
+	Fetch      Fetcher
+	Store      store.ValueStore
+	Log        *slog.Logger
+	// DumpPath and IndexPath are the paths of the last valid dump and its index.
+	DumpPath, IndexPath string
 	// Build builds an index file from a dump. It fails if the dump is invalid.
 	Build func(ctx context.Context, dump, index string) error
 	// Journal configures the journal. Without a function Record there is none.
 	Journal Journal
 	// OnChange is called when there is new data or a new error.
 	OnChange func()
-	// Installed returns the names of the installed packages that are in no repository. It returns false while
+	// ForeignPackages returns the names of the installed packages that are in no repository. It returns false while
 	// these names are unknown.
-	Installed func() ([]string, bool)
+	ForeignPackages func() ([]string, bool)
 }
 
 // AUR is the Arch User Repository as a source. Its methods may be called concurrently.
 type AUR struct {
 	Config
-	base    string
-	live    *live
-	dump    atomic.Pointer[dumpRecord]
-	replies atomic.Pointer[snapshot.AURReplies]
+	base           string
+	live           *liveClient
+	dumpState      atomic.Pointer[dumpRecord]
+	foreignReplies atomic.Pointer[snapshot.AURReplies]
 }
 
 // New returns an AUR with the data in the store. It downloads nothing: Run does that.
@@ -71,7 +71,7 @@ func New(c Config) (*AUR, error) {
 	}
 	base := u.JoinPath("/").String()
 	a := &AUR{Config: c, base: base[:len(base)-1]}
-	a.live = newLive(a)
+	a.live = newLiveClient(a)
 	a.loadDump()
 	a.loadForeign()
 	return a, nil
@@ -80,8 +80,8 @@ func New(c Config) (*AUR, error) {
 // Run makes the regular requests until ctx ends. Then it cancels the running live queries.
 func (a *AUR) Run(ctx context.Context) {
 	var wait sync.WaitGroup
-	wait.Go(func() { a.runDump(ctx) })
-	wait.Go(func() { a.runForeign(ctx) })
+	wait.Go(func() { a.runDumpRefresh(ctx) })
+	wait.Go(func() { a.runForeignRefresh(ctx) })
 	<-ctx.Done()
 	a.live.close()
 	wait.Wait()

@@ -30,7 +30,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { await.Main(m) }
+func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 // server is a Fetcher that acts as the AUR.
 type server struct {
@@ -123,7 +123,7 @@ func (s *server) File(_ context.Context, r fetch.Request, path string, check fun
 	return fetch.Response{ETag: etag, LastModified: "Mon, 02 Jan 2006 15:04:05 GMT"}, os.Rename(path+".new", path)
 }
 
-// disk is a store.Values in memory that outlives an AUR, as a store on disk does.
+// disk is a store.ValueStore in memory that outlives an AUR, as a store on disk does.
 type disk struct {
 	mu     sync.Mutex
 	values map[string][]byte
@@ -133,7 +133,7 @@ type disk struct {
 func newDisk() *disk { return &disk{values: map[string][]byte{}, times: map[string]time.Time{}} }
 
 func (d *disk) Put(bucket, key string, value []byte, at time.Time) error {
-	if err := wire.Check(value); err != nil {
+	if err := wire.CheckMessagePack(value); err != nil {
 		return err
 	}
 	d.mu.Lock()
@@ -152,14 +152,14 @@ func (d *disk) Get(bucket, key string) ([]byte, time.Time, bool) {
 var discard = slog.New(slog.DiscardHandler)
 
 // settings returns a configuration whose files are in a directory of this test.
-func settings(t *testing.T, s *server, remembered store.Values) Config {
+func settings(t *testing.T, s *server, remembered store.ValueStore) Config {
 	t.Helper()
 	dir := t.TempDir()
 	c := config.Default().AUR
 	c.URL = "https://aur.example/"
 	return Config{
-		AUR: c, Stale: 24 * time.Hour, Fetch: s, Store: remembered, Log: discard,
-		Dump: filepath.Join(dir, "dump.gz"), Index: filepath.Join(dir, "aur.omgidx"),
+		AUR: c, StaleAfter: 24 * time.Hour, Fetch: s, Store: remembered, Log: discard,
+		DumpPath: filepath.Join(dir, "dump.gz"), IndexPath: filepath.Join(dir, "aur.omgidx"),
 		Build: func(_ context.Context, dump, index string) error {
 			packages, err := unpack(dump)
 			if err != nil {
@@ -171,8 +171,8 @@ func settings(t *testing.T, s *server, remembered store.Values) Config {
 			}
 			return os.WriteFile(index, b.data, 0o600)
 		},
-		OnChange:  func() {},
-		Installed: func() ([]string, bool) { return []string{"yay-bin", "spotify"}, true },
+		OnChange:        func() {},
+		ForeignPackages: func() ([]string, bool) { return []string{"yay-bin", "spotify"}, true },
 	}
 }
 
@@ -217,11 +217,11 @@ func TestBuildQuery(t *testing.T) {
 		{wire.SearchRequest{Words: []string{"depends:glibc", "fire"}}, search + "glibc?by=depends", nil},
 		{wire.SearchRequest{Words: []string{"a/b?c&d"}}, search + "a%2Fb%3Fc&d?by=name-desc", nil},
 		{wire.SearchRequest{Words: []string{"http://x"}}, search + "http:%2F%2Fx?by=name-desc", nil},
-		{wire.SearchRequest{Words: []string{"depends:a", "keyword:b"}}, "", errNotAsked},
-		{wire.SearchRequest{Words: []string{"^fire"}, Regex: true}, "", errNotAsked},
-		{wire.SearchRequest{Words: []string{"repo:aur"}}, "", errNotAsked},
+		{wire.SearchRequest{Words: []string{"depends:a", "keyword:b"}}, "", errNotQueried},
+		{wire.SearchRequest{Words: []string{"^fire"}, Regex: true}, "", errNotQueried},
+		{wire.SearchRequest{Words: []string{"repo:aur"}}, "", errNotQueried},
 		{wire.SearchRequest{Words: []string{"x"}}, "", ErrTooShort},
-		{wire.SearchRequest{Words: []string{strings.Repeat("x", 300)}}, "", errNotAsked},
+		{wire.SearchRequest{Words: []string{strings.Repeat("x", 300)}}, "", errNotQueried},
 	} {
 		q, err := buildQuery(&c.request)
 		if c.err != nil {
@@ -330,7 +330,7 @@ func TestSearch_Breaker(t *testing.T) {
 			require.Equal(t, wire.SourceMissing, a.Search(t.Context(), 0, words(fmt.Sprint("yay", i))).Source.State)
 		}
 		require.Equal(t, maxFailures, s.count("search"))
-		rest := breakerDeadlines * time.Duration(a.Live.Timeout)
+		rest := breakerPauseFactor * time.Duration(a.LiveQueries.Timeout)
 		time.Sleep(rest + time.Second)
 		a.Search(t.Context(), 0, words("paru"))
 		got := a.Search(t.Context(), 0, words("paru"))
@@ -405,7 +405,7 @@ func TestSearch_Share(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
 		c := settings(t, s, newDisk())
-		c.Live.MaxPerDay = 1000
+		c.LiveQueries.MaxPerDay = 1000
 		a := open(t, c)
 		ask := func(user uint32, word string) wire.Source { return a.Search(t.Context(), user, words(word)).Source }
 		for i := range 300 {
@@ -426,7 +426,7 @@ func TestSearch_Share(t *testing.T) {
 		}
 		time.Sleep(24 * time.Hour)
 		require.Equal(t, wire.SourceOK, ask(1, "the next day").State)
-		require.Len(t, a.live.budget.used, 1, "users who have all their queries again need no memory")
+		require.Len(t, a.live.budget.usedByUser, 1, "users who have all their queries again need no memory")
 	})
 }
 
@@ -436,7 +436,7 @@ func TestSearch_NotDelayed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{late: time.Second}
 		c := settings(t, s, newDisk())
-		c.Live.MaxPerDay = 1000
+		c.LiveQueries.MaxPerDay = 1000
 		a := open(t, c)
 		var wait sync.WaitGroup
 		defer wait.Wait()
@@ -455,7 +455,7 @@ func TestSearch_Budget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{}
 		c := settings(t, s, newDisk())
-		c.Live.MaxPerDay = 100
+		c.LiveQueries.MaxPerDay = 100
 		a := open(t, c)
 		for i := range 24 * 60 {
 			a.Search(t.Context(), 0, words(fmt.Sprint("yay", i)))
@@ -467,10 +467,10 @@ func TestSearch_Budget(t *testing.T) {
 		require.InDelta(t, 110, s.count("search"), 2)
 		require.Equal(t, errBudget.Error(), a.Search(t.Context(), 0, words("one more")).Source.Why)
 
-		c.Live.MaxPerDay, c.Store = 0, newDisk()
+		c.LiveQueries.MaxPerDay, c.Store = 0, newDisk()
 		a = open(t, c)
 		require.Equal(t, errBudget.Error(), a.Search(t.Context(), 0, words("one more")).Source.Why)
-		c.Live.MaxPerDay, c.Live.Enabled = 100, false
+		c.LiveQueries.MaxPerDay, c.LiveQueries.Enabled = 100, false
 		a = open(t, c)
 		require.Contains(t, a.Search(t.Context(), 0, words("one more")).Source.Why, "aur.live.enabled")
 	})
@@ -481,7 +481,7 @@ func TestRun_Week(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
 		c := settings(t, s, newDisk())
-		c.Live.MaxPerDay = 50
+		c.LiveQueries.MaxPerDay = 50
 		a, err := New(c)
 		require.NoError(t, err)
 		ctx, cancel := context.WithTimeout(t.Context(), 7*24*time.Hour-time.Second)
@@ -500,8 +500,8 @@ func TestRun_Week(t *testing.T) {
 		require.GreaterOrEqual(t, s.count(dumpPath), 6)
 		require.LessOrEqual(t, s.count("/info"), 168)
 		require.GreaterOrEqual(t, s.count("/info"), 150)
-		require.LessOrEqual(t, s.count("/search"), 7*c.Live.MaxPerDay+a.burst())
-		require.GreaterOrEqual(t, s.count("/search"), 7*c.Live.MaxPerDay)
+		require.LessOrEqual(t, s.count("/search"), 7*c.LiveQueries.MaxPerDay+a.burst())
+		require.GreaterOrEqual(t, s.count("/search"), 7*c.LiveQueries.MaxPerDay)
 	})
 }
 
@@ -532,8 +532,8 @@ func TestRun_Restart(t *testing.T) {
 			time.Sleep(time.Minute)
 			require.Equal(t, 1, s.count(dumpPath))
 			require.Equal(t, 1, s.count("/info"))
-			require.Equal(t, []string{"spotify", "yay-bin"}, a.Replies().Names)
-			require.Equal(t, "1-1", a.Replies().Packages["yay-bin"].Version)
+			require.Equal(t, []string{"spotify", "yay-bin"}, a.ForeignReplies().QueriedNames)
+			require.Equal(t, "1-1", a.ForeignReplies().Packages["yay-bin"].Version)
 			require.Equal(t, wire.SourceOK, a.Source().State)
 			stop()
 		}
@@ -565,7 +565,7 @@ func TestDump_Down(t *testing.T) {
 		require.Equal(t, wire.SourceStale, src.State)
 		require.Equal(t, "8 days old: the AUR reports an error (502 Bad Gateway)", src.Why)
 		require.Less(t, s.count(dumpPath), 20)
-		require.FileExists(t, c.Dump)
+		require.FileExists(t, c.DumpPath)
 		s.set(func() { s.down = nil })
 		time.Sleep(27 * time.Hour)
 		require.Equal(t, wire.SourceOK, a.Source().State)
@@ -594,10 +594,10 @@ func TestDump_Refused(t *testing.T) {
 			require.Error(t, err)
 			require.NotEmpty(t, d.Why)
 			require.Equal(t, `"1"`, d.ETag, "the next request asks for changes of the old dump")
-			kept, err := os.ReadFile(a.Dump)
+			kept, err := os.ReadFile(a.DumpPath)
 			require.NoError(t, err)
 			require.Equal(t, good, kept)
-			n, err := packageCount(a.Index)
+			n, err := packageCount(a.IndexPath)
 			require.NoError(t, err)
 			require.EqualValues(t, 4, n)
 		})
@@ -613,23 +613,23 @@ func TestDump_Rebuild(t *testing.T) {
 		_, stop := run(t, c)
 		time.Sleep(time.Second)
 		stop()
-		require.NoError(t, os.WriteFile(c.Index, []byte("of another version"), 0o600))
+		require.NoError(t, os.WriteFile(c.IndexPath, []byte("of another version"), 0o600))
 		a, stop := run(t, c)
 		time.Sleep(time.Second)
 		require.Equal(t, wire.SourceOK, a.Source().State)
 		stop()
-		require.NoError(t, os.Remove(c.Dump))
+		require.NoError(t, os.Remove(c.DumpPath))
 		_, stop = run(t, c)
 		time.Sleep(27 * time.Hour)
 		stop()
-		require.FileExists(t, c.Dump, "without a dump, the request has no ETag")
+		require.FileExists(t, c.DumpPath, "without a dump, the request has no ETag")
 		require.Equal(t, 2, s.count(dumpPath))
 	})
 }
 
 // TestPackage_SameAsTheDump checks that a package in a live reply equals the same package in the dump.
 func TestPackage_SameAsTheDump(t *testing.T) {
-	path := corpus.AUR(t)
+	path := corpus.AURDump(t)
 	f, err := os.Open(path)
 	require.NoError(t, err)
 	defer f.Close()
@@ -641,7 +641,7 @@ func TestPackage_SameAsTheDump(t *testing.T) {
 	_, err = aurdump.Read(t.Context(), path, func(p *wire.Package) error {
 		want, err := msgpack.Marshal(p)
 		require.NoError(t, err)
-		live, err := aurdump.Package(records[i])
+		live, err := aurdump.DecodePackage(records[i])
 		require.NoError(t, err)
 		got, err := msgpack.Marshal(live)
 		require.NoError(t, err)
@@ -670,10 +670,10 @@ func TestNew_ForgetsNonsense(t *testing.T) {
 		value, err := msgpack.Marshal([]byte("no index"))
 		require.NoError(t, err)
 		for _, key := range []string{keyForeign, keyForeignNames, keyDump, keySpent, searchQuery("name-desc", "yay").path} {
-			require.NoError(t, remembered.Put(bucket, key, value, time.Now()))
+			require.NoError(t, remembered.Put(storeBucket, key, value, time.Now()))
 		}
 		a := open(t, settings(t, &server{down: fetch.ErrSlow}, remembered))
-		require.Nil(t, a.Replies())
+		require.Nil(t, a.ForeignReplies())
 		require.Equal(t, wire.SourceMissing, a.Search(t.Context(), 0, words("yay")).Source.State)
 	})
 }
@@ -703,8 +703,8 @@ func FuzzAsk(f *testing.F) {
 		}
 		got, err := newReply(packages, time.Now())
 		require.NoError(t, err)
-		require.NoError(t, got.file.Check())
-		for p, err := range got.file.Packages() {
+		require.NoError(t, got.index.Check())
+		for p, err := range got.index.Packages() {
 			require.NoError(t, err)
 			require.NotEmpty(t, p.Name)
 			require.NotContains(t, p.Name, "/")

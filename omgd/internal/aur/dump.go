@@ -23,39 +23,39 @@ const (
 	keyDump  = "dump"
 	// maxDump is the limit of a compressed dump in bytes. The AUR's dump has about 10 MB.
 	maxDump = 128 << 20
-	// dumpFirst is the pause after the first failed download.
-	dumpFirst = 10 * time.Minute
-	dumpTotal = 30 * time.Minute
-	// A dump is stale when it is older than the interval plus 1/lateFraction of the interval, because each
+	// dumpRetryPause is the pause after the first failed download.
+	dumpRetryPause = 10 * time.Minute
+	dumpTimeout    = 30 * time.Minute
+	// A dump is stale when it is older than the interval plus 1/staleGraceDivisor of the interval, because each
 	// request comes a little later than one interval after the last request.
-	lateFraction = 4
+	staleGraceDivisor = 4
 )
 
 // dumpRecord is the record about the dump in the store.
 type dumpRecord struct {
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
-	// Good is the time at which the AUR last confirmed the dump. Next is the time of the next request. Both
+	// ConfirmedAt is the time at which the AUR last confirmed the dump. NextRequestAt is the time of the next request. Both
 	// are in Unix seconds.
-	Good int64 `msgpack:"good"`
-	Next int64 `msgpack:"next"`
+	ConfirmedAt   int64 `msgpack:"good"`
+	NextRequestAt int64 `msgpack:"next"`
 	// Why is the reason why the last request failed; empty if it succeeded.
 	Why string `msgpack:"why"`
 }
 
 // Source returns the AUR as a source, with the state of the dump.
 func (a *AUR) Source() wire.Source {
-	d := a.dump.Load()
-	s := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, Changed: d.Good}
+	d := a.dumpState.Load()
+	s := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, ChangedAt: d.ConfirmedAt}
 	if at, err := http.ParseTime(d.LastModified); err == nil {
 		s.AsOf = at.Unix()
 	}
-	if _, err := os.Stat(a.Index); err != nil {
+	if _, err := os.Stat(a.IndexPath); err != nil {
 		return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: cmp.Or(d.Why, "not downloaded yet")}
 	}
-	maxAge := max(a.Stale, time.Duration(a.Interval)+time.Duration(a.Interval)/lateFraction)
-	switch age := time.Since(time.Unix(d.Good, 0)); {
-	case d.Good == 0:
+	maxAge := max(a.StaleAfter, time.Duration(a.Interval)+time.Duration(a.Interval)/staleGraceDivisor)
+	switch age := time.Since(time.Unix(d.ConfirmedAt, 0)); {
+	case d.ConfirmedAt == 0:
 		s.State, s.Why = wire.SourceStale, "the age of the dump is unknown"
 	case age > maxAge:
 		s.State, s.Why = wire.SourceStale, ageText(age)
@@ -67,34 +67,34 @@ func (a *AUR) Source() wire.Source {
 }
 
 func (a *AUR) loadDump() {
-	d, _, _ := store.Load[dumpRecord](a.Store, bucket, keyDump)
-	if _, err := os.Stat(a.Dump); err != nil {
+	d, _, _ := store.Load[dumpRecord](a.Store, storeBucket, keyDump)
+	if _, err := os.Stat(a.DumpPath); err != nil {
 		d.ETag, d.LastModified = "", ""
 	}
-	a.dump.Store(&d)
+	a.dumpState.Store(&d)
 }
 
 func (a *AUR) saveDump(d dumpRecord) {
-	a.dump.Store(&d)
-	store.Save(a.Store, a.Log, bucket, keyDump, &d, time.Now())
+	a.dumpState.Store(&d)
+	store.Save(a.Store, a.Log, storeBucket, keyDump, &d, time.Now())
 }
 
-// runDump requests the dump once an interval. The interval begins at the last request, even if omgd was
+// runDumpRefresh requests the dump once an interval. The interval begins at the last request, even if omgd was
 // restarted since then.
-func (a *AUR) runDump(ctx context.Context) {
-	atomicfile.RemoveLeftovers(a.Dump)
+func (a *AUR) runDumpRefresh(ctx context.Context) {
+	atomicfile.RemoveLeftovers(a.DumpPath)
 	a.rebuild(ctx)
-	a.record(ctx)
+	a.recordChanges(ctx)
 	var d dumpRecord
-	s := fetch.Schedule{Interval: time.Duration(a.Interval), FirstRetry: min(dumpFirst, time.Duration(a.Interval)), OnPlanned: func(next time.Time) {
-		d.Next = next.Unix()
+	s := fetch.Schedule{Interval: time.Duration(a.Interval), FirstRetry: min(dumpRetryPause, time.Duration(a.Interval)), OnPlanned: func(next time.Time) {
+		d.NextRequestAt = next.Unix()
 		a.saveDump(d)
 		a.OnChange()
 	}}
-	s.Run(ctx, s.Until(a.dump.Load().Next), func(ctx context.Context) (err error) {
+	s.Run(ctx, s.TimeUntil(a.dumpState.Load().NextRequestAt), func(ctx context.Context) (err error) {
 		d, err = a.refreshDump(ctx)
 		a.rebuild(ctx)
-		a.record(ctx)
+		a.recordChanges(ctx)
 		return err
 	})
 }
@@ -102,17 +102,17 @@ func (a *AUR) runDump(ctx context.Context) {
 // rebuild builds an index from the last dump if there is no index, or none that this version of omgd can
 // read.
 func (a *AUR) rebuild(ctx context.Context) {
-	if _, err := os.Stat(a.Dump); err != nil {
+	if _, err := os.Stat(a.DumpPath); err != nil {
 		return
 	}
-	_, err := packageCount(a.Index)
+	_, err := packageCount(a.IndexPath)
 	if err == nil {
 		return
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		a.Log.Warn("AUR index not readable", "err", err)
 	}
-	if err := a.build(ctx, a.Dump); err != nil {
+	if err := a.build(ctx, a.DumpPath); err != nil {
 		a.Log.Warn("AUR index not built", "err", err)
 		return
 	}
@@ -122,49 +122,49 @@ func (a *AUR) rebuild(ctx context.Context) {
 // refreshDump downloads the dump if it has changed. The new dump replaces the old dump only after an index
 // was built from the new one.
 func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
-	d := *a.dump.Load()
-	if _, err := os.Stat(a.Dump); err != nil {
+	d := *a.dumpState.Load()
+	if _, err := os.Stat(a.DumpPath); err != nil {
 		d.ETag, d.LastModified = "", ""
 	}
 	got, err := a.Fetch.File(ctx, fetch.Request{
-		URL: a.base + dumpPath, ETag: d.ETag, LastModified: d.LastModified, MaxBytes: maxDump, Timeout: dumpTotal, KeepEncoding: true,
-	}, a.Dump, func(path string) error { return a.build(ctx, path) })
+		URL: a.base + dumpPath, ETag: d.ETag, LastModified: d.LastModified, MaxBytes: maxDump, Timeout: dumpTimeout, KeepEncoding: true,
+	}, a.DumpPath, func(path string) error { return a.build(ctx, path) })
 	now := time.Now()
 	switch {
 	case err != nil:
-		d.Why = Why(err)
+		d.Why = ErrorText(err)
 		a.Log.Warn("AUR dump not downloaded", "err", err)
 		return d, err
 	case !got.NotModified:
 		d.ETag, d.LastModified = got.ETag, got.LastModified
-		a.dateDump(got.LastModified)
+		a.setDumpTime(got.LastModified)
 		a.Log.Info("AUR dump downloaded", "bytes", got.Bytes)
 	}
-	d.Good, d.Why = now.Unix(), ""
+	d.ConfirmedAt, d.Why = now.Unix(), ""
 	return d, nil
 }
 
-// ErrDump means that a dump cannot be read, or has far fewer packages than the last dump.
-var ErrDump = errors.New("the AUR's dump was rejected")
+// ErrDumpRejected means that a dump cannot be read, or has far fewer packages than the last dump.
+var ErrDumpRejected = errors.New("the AUR's dump was rejected")
 
 // build builds an index from a dump. The new index replaces the old one, unless it has less than half as many
 // packages as the old one: a dump with so few packages is a fault of the AUR.
 func (a *AUR) build(ctx context.Context, dump string) error {
-	next := a.Index + ".new"
+	next := a.IndexPath + ".new"
 	defer os.Remove(next)
 	if err := a.Build(ctx, dump, next); err != nil {
 		// Remove the name of the temporary file from the error, because it tells users nothing.
-		return fmt.Errorf("%w: %s", ErrDump, strings.TrimPrefix(err.Error(), "read "+dump+": "))
+		return fmt.Errorf("%w: %s", ErrDumpRejected, strings.TrimPrefix(err.Error(), "read "+dump+": "))
 	}
 	packages, err := packageCount(next)
 	if err != nil {
 		return err
 	}
-	before, err := packageCount(a.Index)
+	before, err := packageCount(a.IndexPath)
 	if packages == 0 || err == nil && packages < before/2 {
-		return fmt.Errorf("%w: %d packages, the last dump had %d", ErrDump, packages, before)
+		return fmt.Errorf("%w: %d packages, the last dump had %d", ErrDumpRejected, packages, before)
 	}
-	return os.Rename(next, a.Index)
+	return os.Rename(next, a.IndexPath)
 }
 
 // packageCount returns the number of packages in an index.
@@ -174,5 +174,5 @@ func packageCount(path string) (uint32, error) {
 		return 0, err
 	}
 	defer f.Close()
-	return f.Docs(), nil
+	return f.DocCount(), nil
 }

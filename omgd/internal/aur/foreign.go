@@ -18,22 +18,22 @@ const (
 	keyForeignNames = "foreign names"
 	// foreignInterval is the time between two requests for the data of the foreign packages.
 	foreignInterval = time.Hour
-	// foreignFirst is the pause after the first failed request.
-	foreignFirst = 5 * time.Minute
-	// maxForeign is the largest number of names that are requested in an interval.
-	maxForeign = 10 * batch
-	// foreignTotal is the timeout of one request.
-	foreignTotal = time.Minute
+	// foreignRetryPause is the pause after the first failed request.
+	foreignRetryPause = 5 * time.Minute
+	// maxForeignNames is the largest number of names that are requested in an interval.
+	maxForeignNames = 10 * maxNamesPerRequest
+	// foreignTimeout is the timeout of one request.
+	foreignTimeout = time.Minute
 )
 
-// errUnknown means that it is not known which packages are installed.
-var errUnknown = errors.New("the installed packages are unknown")
+// errInstalledUnknown means that it is not known which packages are installed.
+var errInstalledUnknown = errors.New("the installed packages are unknown")
 
-// Replies returns the AUR's last replies about the installed foreign packages, or nil if there are none yet.
-func (a *AUR) Replies() *snapshot.AURReplies { return a.replies.Load() }
+// ForeignReplies returns the AUR's last replies about the installed foreign packages, or nil if there are none yet.
+func (a *AUR) ForeignReplies() *snapshot.AURReplies { return a.foreignReplies.Load() }
 
-func newReplies(names []string, f *pkgindex.File, at time.Time) (*snapshot.AURReplies, error) {
-	r := &snapshot.AURReplies{At: at, Names: names, Packages: map[string]*wire.Package{}}
+func newForeignReplies(names []string, f *pkgindex.File, at time.Time) (*snapshot.AURReplies, error) {
+	r := &snapshot.AURReplies{RepliedAt: at, QueriedNames: names, Packages: map[string]*wire.Package{}}
 	for p, err := range f.Packages() {
 		if err != nil {
 			return nil, err
@@ -43,17 +43,17 @@ func newReplies(names []string, f *pkgindex.File, at time.Time) (*snapshot.AURRe
 	return r, nil
 }
 
-// runForeign requests the data of the foreign packages once an hour. The hour begins at the last reply, even
+// runForeignRefresh requests the data of the foreign packages once an hour. The hour begins at the last reply, even
 // if omgd was restarted since then.
-func (a *AUR) runForeign(ctx context.Context) {
+func (a *AUR) runForeignRefresh(ctx context.Context) {
 	first := time.Duration(0)
-	if last := a.Replies(); last != nil {
-		first = min(max(time.Until(last.At.Add(foreignInterval)), 0), foreignInterval)
+	if last := a.ForeignReplies(); last != nil {
+		first = min(max(time.Until(last.RepliedAt.Add(foreignInterval)), 0), foreignInterval)
 	}
 	if !a.awaitInstalled(ctx) {
 		return
 	}
-	s := fetch.Schedule{Interval: foreignInterval, FirstRetry: foreignFirst}
+	s := fetch.Schedule{Interval: foreignInterval, FirstRetry: foreignRetryPause}
 	s.Run(ctx, first, a.refreshForeign)
 }
 
@@ -62,7 +62,7 @@ func (a *AUR) awaitInstalled(ctx context.Context) bool {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		if _, ok := a.Installed(); ok {
+		if _, ok := a.ForeignPackages(); ok {
 			return true
 		}
 		select {
@@ -74,19 +74,19 @@ func (a *AUR) awaitInstalled(ctx context.Context) bool {
 }
 
 func (a *AUR) refreshForeign(ctx context.Context) error {
-	names, ok := a.Installed()
+	names, ok := a.ForeignPackages()
 	if !ok {
-		return errUnknown
+		return errInstalledUnknown
 	}
 	if len(names) == 0 {
 		return nil
 	}
 	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !validName(name) })
 	slices.Sort(names)
-	names = names[:min(len(names), maxForeign)]
+	names = names[:min(len(names), maxForeignNames)]
 	var packages []wire.Package
-	for part := range slices.Chunk(names, batch) {
-		found, err := a.ask(ctx, infoQuery(part), foreignTotal)
+	for part := range slices.Chunk(names, maxNamesPerRequest) {
+		found, err := a.ask(ctx, infoQuery(part), foreignTimeout)
 		if err != nil {
 			a.Log.Warn("foreign packages not looked up in the AUR", "err", err)
 			return err
@@ -97,25 +97,25 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	replies, err := newReplies(names, got.file, got.at)
+	replies, err := newForeignReplies(names, got.index, got.at)
 	if err != nil {
 		return err
 	}
-	a.replies.Store(replies)
-	a.save(keyForeign, got)
-	store.Save(a.Store, a.Log, bucket, keyForeignNames, names, got.at)
+	a.foreignReplies.Store(replies)
+	a.saveReply(keyForeign, got)
+	store.Save(a.Store, a.Log, storeBucket, keyForeignNames, names, got.at)
 	a.OnChange()
 	return nil
 }
 
 // loadForeign loads the stored replies about the foreign packages.
 func (a *AUR) loadForeign() {
-	answer := a.load(keyForeign)
-	names, at, ok := store.Load[[]string](a.Store, bucket, keyForeignNames)
+	answer := a.loadReply(keyForeign)
+	names, at, ok := store.Load[[]string](a.Store, storeBucket, keyForeignNames)
 	if answer == nil || !ok || !at.Equal(answer.at) {
 		return
 	}
-	if replies, err := newReplies(names, answer.file, answer.at); err == nil {
-		a.replies.Store(replies)
+	if replies, err := newForeignReplies(names, answer.index, answer.at); err == nil {
+		a.foreignReplies.Store(replies)
 	}
 }

@@ -9,40 +9,40 @@ import (
 
 // Journal configures the journal of what happens in the AUR.
 type Journal struct {
-	// Path is the path of the journal. Observed is the path of the dump that the journal has recorded last: another name
-	// of Config.Dump, until that is replaced.
-	Path, Observed string
+	// Path is the path of the journal. RecordedDump is the path of the dump that the journal has recorded last: another name
+	// of Config.DumpPathPath, until that is replaced.
+	Path, RecordedDump string
 	// Record adds to the journal what happened between two dumps. The parameter old is "" if there is no earlier
 	// dump. If Record fails, the next dump is compared with the same earlier dump, and nothing is lost.
 	Record func(ctx context.Context, journal, old, now string) error
 }
 
-// dateDump gives the last dump the time at which the AUR wrote it. The journal has this time.
-func (a *AUR) dateDump(lastModified string) {
+// setDumpTime gives the last dump the time at which the AUR wrote it. The journal has this time.
+func (a *AUR) setDumpTime(lastModified string) {
 	at, err := http.ParseTime(lastModified)
 	if err == nil {
-		err = os.Chtimes(a.Dump, time.Time{}, at)
+		err = os.Chtimes(a.DumpPath, time.Time{}, at)
 	}
 	if err != nil {
 		a.Log.Warn("time of the AUR dump unknown", "err", err)
 	}
 }
 
-// record adds to the journal what happened since the last recorded dump, unless the last dump is recorded.
-func (a *AUR) record(ctx context.Context) {
+// recordChanges adds to the journal what happened since the last recorded dump, unless the last dump is recorded.
+func (a *AUR) recordChanges(ctx context.Context) {
 	j := &a.Journal
-	now, err := os.Stat(a.Dump)
+	now, err := os.Stat(a.DumpPath)
 	if j.Record == nil || err != nil {
 		return
 	}
-	old, earlier := j.Observed, true
-	if fi, err := os.Stat(j.Observed); err != nil || os.SameFile(fi, now) {
+	old, earlier := j.RecordedDump, true
+	if fi, err := os.Stat(j.RecordedDump); err != nil || os.SameFile(fi, now) {
 		if _, missing := os.Stat(j.Path); err == nil && missing == nil {
 			return
 		}
 		old, earlier = "", false // the journal begins
 	}
-	if err := j.Record(ctx, j.Path, old, a.Dump); err != nil {
+	if err := j.Record(ctx, j.Path, old, a.DumpPath); err != nil {
 		if ctx.Err() == nil {
 			a.Log.Warn("AUR journal not written", "err", err, "compared", earlier)
 		}
@@ -50,13 +50,13 @@ func (a *AUR) record(ctx context.Context) {
 	}
 	// A link keeps this dump when the next one replaces it. If the link cannot be made, the next dump is compared with the
 	// dump before this one, and what the journal has already is not added again.
-	next := j.Observed + ".new"
+	next := j.RecordedDump + ".new"
 	err = os.Remove(next)
 	if err == nil || os.IsNotExist(err) {
-		err = os.Link(a.Dump, next)
+		err = os.Link(a.DumpPath, next)
 	}
 	if err == nil {
-		err = os.Rename(next, j.Observed)
+		err = os.Rename(next, j.RecordedDump)
 	}
 	if err != nil {
 		a.Log.Warn("AUR dump not kept for the journal", "err", err)

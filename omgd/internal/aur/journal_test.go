@@ -55,7 +55,7 @@ func journaled(t *testing.T, s *server) (Config, *recorder) {
 	t.Helper()
 	c, r := settings(t, s, newDisk()), &recorder{t: t}
 	c.Journal = Journal{
-		Path: filepath.Join(filepath.Dir(c.Dump), "journal"), Observed: filepath.Join(filepath.Dir(c.Dump), "observed"), Record: r.record,
+		Path: filepath.Join(filepath.Dir(c.DumpPath), "journal"), RecordedDump: filepath.Join(filepath.Dir(c.DumpPath), "observed"), Record: r.record,
 	}
 	return c, r
 }
@@ -83,8 +83,8 @@ func TestJournal_Days(t *testing.T) {
 		stop()
 		require.Equal(t, []string{"", string(first)}, r.before)
 		require.Equal(t, []string{string(first), string(second)}, r.after)
-		require.Equal(t, second, read(t, c.Journal.Observed))
-		fi, err := os.Stat(c.Dump)
+		require.Equal(t, second, read(t, c.Journal.RecordedDump))
+		fi, err := os.Stat(c.DumpPath)
 		require.NoError(t, err)
 		require.Equal(t, "2006-01-02T15:04:05Z", fi.ModTime().UTC().Format(time.RFC3339), "the time of the AUR, not of this machine")
 	})
@@ -102,8 +102,8 @@ func TestJournal_Fails(t *testing.T) {
 		r.fail(errors.New("disk full"))
 		s.set(func() { s.etag, s.dump = `"2"`, second })
 		time.Sleep(27 * time.Hour)
-		require.Equal(t, first, read(t, c.Journal.Observed))
-		require.Equal(t, second, read(t, c.Dump), "the index does not depend on the journal")
+		require.Equal(t, first, read(t, c.Journal.RecordedDump))
+		require.Equal(t, second, read(t, c.DumpPath), "the index does not depend on the journal")
 		stop()
 		r.fail(nil)
 		s.set(func() { s.etag, s.dump = `"3"`, third })
@@ -127,13 +127,13 @@ func TestJournal_FilesGone(t *testing.T) {
 				_, stop := run(t, c)
 				time.Sleep(time.Second)
 				stop()
-				require.NoError(t, os.Remove(filepath.Join(filepath.Dir(c.Dump), name)))
+				require.NoError(t, os.Remove(filepath.Join(filepath.Dir(c.DumpPath), name)))
 				_, stop = run(t, c)
 				time.Sleep(time.Second)
 				stop()
 				require.Equal(t, want, r.before)
-				require.Equal(t, first, read(t, c.Journal.Observed))
-				require.NoFileExists(t, c.Journal.Observed+".new")
+				require.Equal(t, first, read(t, c.Journal.RecordedDump))
+				require.NoFileExists(t, c.Journal.RecordedDump+".new")
 			})
 		})
 	}
@@ -144,14 +144,14 @@ func TestJournal_NoLink(t *testing.T) {
 	first, second := dumps()
 	s := &server{etag: `"1"`, dump: first}
 	c, r := journaled(t, s)
-	c.Journal.Observed = filepath.Join(filepath.Dir(c.Dump), "missing", "observed")
+	c.Journal.RecordedDump = filepath.Join(filepath.Dir(c.DumpPath), "missing", "observed")
 	a := open(t, c)
 	for _, dump := range [][]byte{first, second} {
 		s.dump, s.etag = dump, string(dump)
 		d, err := a.refreshDump(t.Context())
 		require.NoError(t, err)
 		a.saveDump(d)
-		a.record(t.Context())
+		a.recordChanges(t.Context())
 	}
 	require.Equal(t, []string{"", ""}, r.before)
 	require.Equal(t, []string{string(first), string(second)}, r.after)

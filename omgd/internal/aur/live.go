@@ -23,93 +23,93 @@ import (
 )
 
 var (
-	errNotAsked = errors.New("the AUR was not queried")
-	errBudget   = errors.New("the daily limit of AUR queries is reached (aur.live.max_per_day)")
-	errShare    = errors.New("your share of the daily limit of AUR queries is used up for now (aur.live.max_per_day)")
+	errNotQueried = errors.New("the AUR was not queried")
+	errBudget     = errors.New("the daily limit of AUR queries is reached (aur.live.max_per_day)")
+	errShare      = errors.New("your share of the daily limit of AUR queries is used up for now (aur.live.max_per_day)")
 )
 
 const (
 	// freshFor is how long a reply is reused without another request.
 	freshFor = 5 * time.Minute
-	// maxMemory is the limit of all replies in memory together, in bytes.
-	maxMemory = 4 << 20
+	// maxCachedBytes is the limit of all replies in memory together, in bytes.
+	maxCachedBytes = 4 << 20
 	// maxConcurrent is how many requests may run concurrently.
 	maxConcurrent = 4
-	// requestDeadlines is the timeout of a request, in multiples of aur.live.timeout. A request may run
+	// requestTimeoutFactor is the timeout of a request, in multiples of aur.live.timeout. A request may run
 	// longer than its caller waits: the reply is then cached for the next caller.
-	requestDeadlines = 5
-	// After maxFailures consecutive failures, no request is sent for breakerDeadlines times aur.live.timeout.
-	maxFailures      = 3
-	breakerDeadlines = 5
+	requestTimeoutFactor = 5
+	// After maxFailures consecutive failures, no request is sent for breakerPauseFactor times aur.live.timeout.
+	maxFailures        = 3
+	breakerPauseFactor = 5
 )
 
-// live sends the live queries. Equal queries share a request, there is a daily limit, and no query is sent
+// liveClient sends the live queries. Equal queries share a request, there is a daily limit, and no query is sent
 // for some time after several failures.
-type live struct {
+type liveClient struct {
 	*AUR
-	ctx         context.Context // the parent of the requests' contexts
-	end         context.CancelFunc
-	inFlight    singleflight.Group
-	running     sync.WaitGroup
-	slots       chan struct{}
-	memory      *otter.Cache[string, *reply]
-	breaker     *gobreaker.CircuitBreaker[*reply]
-	budget      *budget
-	turns       *share.Turns // decides which user may send the next query
-	pausedUntil atomic.Int64 // no request is sent before this time, which comes from a Retry-After header; in Unix nanoseconds
+	ctx           context.Context // the parent of the requests' contexts
+	cancel        context.CancelFunc
+	inFlight      singleflight.Group
+	running       sync.WaitGroup
+	slots         chan struct{}
+	recentReplies *otter.Cache[string, *reply]
+	breaker       *gobreaker.CircuitBreaker[*reply]
+	budget        *queryBudget
+	turns         *share.Turns // decides which user may send the next query
+	pausedUntil   atomic.Int64 // no request is sent before this time, which comes from a Retry-After header; in Unix nanoseconds
 
-	mu    sync.Mutex // guards ended; begin locks it until the request is counted, so that close waits for each counted request
-	ended bool
+	mu     sync.Mutex // guards ended; begin locks it until the request is counted, so that close waits for each counted request
+	closed bool
 }
 
-func newLive(a *AUR) *live {
-	l := &live{AUR: a, slots: make(chan struct{}, maxConcurrent), turns: share.NewTurns(maxConcurrent)}
-	l.ctx, l.end = context.WithCancel(context.Background())
-	l.memory = otter.Must(&otter.Options[string, *reply]{
-		MaximumWeight: maxMemory,
+func newLiveClient(a *AUR) *liveClient {
+	l := &liveClient{AUR: a, slots: make(chan struct{}, maxConcurrent), turns: share.NewTurns(maxConcurrent)}
+	l.ctx, l.cancel = context.WithCancel(context.Background())
+	l.recentReplies = otter.Must(&otter.Options[string, *reply]{
+		MaximumWeight: maxCachedBytes,
 		Weigher:       func(key string, a *reply) uint32 { return uint32(len(key) + len(a.data) + 256) },
 	})
 	l.breaker = gobreaker.NewCircuitBreaker[*reply](gobreaker.Settings{
-		Timeout:      breakerDeadlines * time.Duration(a.Live.Timeout),
+		Timeout:      breakerPauseFactor * time.Duration(a.LiveQueries.Timeout),
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= maxFailures },
 		IsSuccessful: func(err error) bool { return err == nil || !isRemoteFailure(err) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			a.Log.Info("AUR breaker changed", "state", to.String())
 		},
 	})
-	l.budget = newBudget(a.Live.MaxPerDay, a.burst())
+	l.budget = newQueryBudget(a.LiveQueries.MaxPerDay, a.burst())
 	l.loadSpent()
 	return l
 }
 
 // burst returns how many queries may be sent without a pause: a tenth of the daily limit. So within 24 hours
 // at most MaxPerDay+burst queries are sent.
-func (a *AUR) burst() int { return (a.Live.MaxPerDay + 9) / 10 }
+func (a *AUR) burst() int { return (a.LiveQueries.MaxPerDay + 9) / 10 }
 
 // isRemoteFailure reports whether an error is a failure of the AUR or the network.
 func isRemoteFailure(err error) bool {
-	return !errors.Is(err, ErrTooMany) && !errors.Is(err, ErrTooShort) && !errors.Is(err, errBudget) && !errors.Is(err, errShare) &&
-		!errors.Is(err, errNotAsked) && !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, context.Canceled)
+	return !errors.Is(err, ErrTooManyMatches) && !errors.Is(err, ErrTooShort) && !errors.Is(err, errBudget) && !errors.Is(err, errShare) &&
+		!errors.Is(err, errNotQueried) && !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, context.Canceled)
 }
 
 // close cancels the running requests and waits for them.
-func (l *live) close() {
+func (l *liveClient) close() {
 	l.mu.Lock()
-	l.ended = true
+	l.closed = true
 	l.mu.Unlock()
-	l.end()
+	l.cancel()
 	l.running.Wait()
-	l.memory.StopAllGoroutines()
+	l.recentReplies.StopAllGoroutines()
 }
 
-// begin registers a running request. It returns false after close.
-func (l *live) begin() bool {
+// beginRequest registers a running request. It returns false after close.
+func (l *liveClient) beginRequest() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.ended {
+	if !l.closed {
 		l.running.Add(1)
 	}
-	return !l.ended
+	return !l.closed
 }
 
 // Search asks the AUR for packages that may match a search. The caller has to check which of the packages
@@ -119,7 +119,7 @@ func (l *live) begin() bool {
 func (a *AUR) Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURResult {
 	q, err := buildQuery(r)
 	if err != nil {
-		return snapshot.AURResult{Source: missing(err)}
+		return snapshot.AURResult{Source: missingSource(err)}
 	}
 	q.user = user
 	return a.live.answerQuery(ctx, q)
@@ -133,8 +133,8 @@ func (a *AUR) Info(ctx context.Context, user uint32, names []string) snapshot.AU
 	switch {
 	case len(names) == 0:
 		return a.emptyResult()
-	case len(names) > batch:
-		return snapshot.AURResult{Source: missing(fmt.Errorf("%w: more than %d names in one request", errNotAsked, batch))}
+	case len(names) > maxNamesPerRequest:
+		return snapshot.AURResult{Source: missingSource(fmt.Errorf("%w: more than %d names in one request", errNotQueried, maxNamesPerRequest))}
 	}
 	q := infoQuery(names)
 	q.user = user
@@ -146,13 +146,13 @@ func (a *AUR) emptyResult() snapshot.AURResult {
 	now := time.Now()
 	empty, err := newReply(nil, now)
 	if err != nil {
-		return snapshot.AURResult{Source: missing(err)}
+		return snapshot.AURResult{Source: missingSource(err)}
 	}
-	return snapshot.AURResult{Packages: empty.file, Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: now.Unix(), Changed: now.Unix()}}
+	return snapshot.AURResult{Packages: empty.index, Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: now.Unix(), ChangedAt: now.Unix()}}
 }
 
-func missing(err error) wire.Source {
-	return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: Why(err)}
+func missingSource(err error) wire.Source {
+	return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: ErrorText(err)}
 }
 
 // buildQuery returns the query to the AUR for a search. The AUR searches for one word only, so buildQuery
@@ -160,7 +160,7 @@ func missing(err error) wire.Source {
 // that match only by a field which the AUR's search results lack.
 func buildQuery(r *wire.SearchRequest) (query, error) {
 	if r.Regex {
-		return query{}, fmt.Errorf("%w: the AUR does not support regular expressions", errNotAsked)
+		return query{}, fmt.Errorf("%w: the AUR does not support regular expressions", errNotQueried)
 	}
 	var best query
 	exact := 0
@@ -199,7 +199,7 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 				exact++
 			}
 			if exact > 1 {
-				return query{}, fmt.Errorf("%w: the AUR searches one field at a time", errNotAsked)
+				return query{}, fmt.Errorf("%w: the AUR searches one field at a time", errNotQueried)
 			}
 			if exact == 1 && by == "maintainer" {
 				continue
@@ -207,64 +207,64 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 			best = q
 			continue
 		}
-		part := best.by == "" || best.by == "name" || best.by == "name-desc"
+		part := best.field == "" || best.field == "name" || best.field == "name-desc"
 		if part && len(value) > len(best.value) {
 			best = q
 		}
 	}
 	switch {
-	case best.by == "":
-		return query{}, fmt.Errorf("%w: no word to search for", errNotAsked)
-	case len([]rune(best.value)) < 2 && (best.by == "name" || best.by == "name-desc"):
+	case best.field == "":
+		return query{}, fmt.Errorf("%w: no word to search for", errNotQueried)
+	case len([]rune(best.value)) < 2 && (best.field == "name" || best.field == "name-desc"):
 		return query{}, ErrTooShort
 	case len(best.value) > maxName:
-		return query{}, fmt.Errorf("%w: a word has more than %d bytes", errNotAsked, maxName)
+		return query{}, fmt.Errorf("%w: a word has more than %d bytes", errNotQueried, maxName)
 	}
 	return best, nil
 }
 
 // answerQuery returns a recent reply from memory, or else the reply to a new request. If the request fails,
 // it returns an older reply, marked as stale.
-func (l *live) answerQuery(ctx context.Context, q query) snapshot.AURResult {
-	cached, _ := l.memory.GetIfPresent(q.key())
+func (l *liveClient) answerQuery(ctx context.Context, q query) snapshot.AURResult {
+	cached, _ := l.recentReplies.GetIfPresent(q.key())
 	if cached != nil && time.Since(cached.at) < freshFor {
-		return cached.fresh()
+		return cached.freshResult()
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Duration(l.Live.Timeout))
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(l.LiveQueries.Timeout))
 	defer cancel()
-	got, err := l.askOnce(ctx, q)
+	got, err := l.sendOrJoin(ctx, q)
 	if err == nil {
-		return got.fresh()
+		return got.freshResult()
 	}
 	if cached == nil {
-		cached = l.load(q.key())
+		cached = l.loadReply(q.key())
 	}
 	if cached == nil {
-		return snapshot.AURResult{Source: missing(err)}
+		return snapshot.AURResult{Source: missingSource(err)}
 	}
-	old := cached.fresh()
+	old := cached.freshResult()
 	old.Source.State = wire.SourceStale
-	old.Source.Why = Why(err) + "; its last reply is " + ageText(time.Since(cached.at))
+	old.Source.Why = ErrorText(err) + "; its last reply is " + ageText(time.Since(cached.at))
 	return old
 }
 
-func (a *reply) fresh() snapshot.AURResult {
-	return snapshot.AURResult{Packages: a.file, Source: wire.Source{
-		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: a.at.Unix(), Changed: a.at.Unix(),
+func (a *reply) freshResult() snapshot.AURResult {
+	return snapshot.AURResult{Packages: a.index, Source: wire.Source{
+		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: a.at.Unix(), ChangedAt: a.at.Unix(),
 	}}
 }
 
-// askOnce sends a request, or waits for the reply to a running request with the same query.
-func (l *live) askOnce(ctx context.Context, q query) (*reply, error) {
+// sendOrJoin sends a request, or waits for the reply to a running request with the same query.
+func (l *liveClient) sendOrJoin(ctx context.Context, q query) (*reply, error) {
 	result := l.inFlight.DoChan(q.key(), func() (any, error) {
-		if !l.begin() {
+		if !l.beginRequest() {
 			return nil, context.Canceled
 		}
 		defer l.running.Done()
-		if err := l.paused(); err != nil {
+		if err := l.pauseError(); err != nil {
 			return nil, err
 		}
-		return l.breaker.Execute(func() (*reply, error) { return l.request(q) })
+		return l.breaker.Execute(func() (*reply, error) { return l.sendRequest(q) })
 	})
 	select {
 	case <-ctx.Done():
@@ -277,37 +277,37 @@ func (l *live) askOnce(ctx context.Context, q query) (*reply, error) {
 	}
 }
 
-// paused returns an error during a pause that the AUR has requested with Retry-After. It is called before the
+// pauseError returns an error during a pause that the AUR has requested with Retry-After. It is called before the
 // circuit breaker, so that a query during the pause does not change the breaker's counts.
-func (l *live) paused() error {
+func (l *liveClient) pauseError() error {
 	if time.Now().UnixNano() < l.pausedUntil.Load() {
 		return gobreaker.ErrOpenState
 	}
 	return nil
 }
 
-// request sends a request and stores the reply. It returns a panic as an error, because singleflight does not
+// sendRequest sends a request and stores the reply. It returns a panic as an error, because singleflight does not
 // recover panics.
-func (l *live) request(q query) (got *reply, err error) {
+func (l *liveClient) sendRequest(q query) (got *reply, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			l.Log.Error("panic in an AUR query", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 			err = fmt.Errorf("%w: %v", ErrInvalidReply, p)
 		}
 	}()
-	total := requestDeadlines * time.Duration(l.Live.Timeout)
+	total := requestTimeoutFactor * time.Duration(l.LiveQueries.Timeout)
 	ctx, cancel := context.WithTimeout(l.ctx, total)
 	defer cancel()
-	release, err := l.slot(ctx, q.user)
+	release, err := l.acquireSlot(ctx, q.user)
 	if err != nil {
 		return nil, err
 	}
 	defer release()
-	if err := l.paused(); err != nil {
+	if err := l.pauseError(); err != nil {
 		return nil, err // while this query waited for a slot, the AUR requested a pause
 	}
-	if !l.Live.Enabled {
-		return nil, fmt.Errorf("%w: live queries are disabled (aur.live.enabled)", errNotAsked)
+	if !l.LiveQueries.Enabled {
+		return nil, fmt.Errorf("%w: live queries are disabled (aur.live.enabled)", errNotQueried)
 	}
 	if err := l.budget.spend(q.user); err != nil {
 		return nil, err
@@ -327,13 +327,13 @@ func (l *live) request(q query) (got *reply, err error) {
 	if got, err = newReply(packages, time.Now()); err != nil {
 		return nil, err
 	}
-	l.memory.Set(q.key(), got)
-	l.save(q.key(), got)
+	l.recentReplies.Set(q.key(), got)
+	l.saveReply(q.key(), got)
 	return got, nil
 }
 
-// slot waits until a request of a user may run. Package share decides which user's request runs next.
-func (l *live) slot(ctx context.Context, uid uint32) (release func(), err error) {
+// acquireSlot waits until a request of a user may run. Package share decides which user's request runs next.
+func (l *liveClient) acquireSlot(ctx context.Context, uid uint32) (release func(), err error) {
 	user := share.User{UID: uid, Trusted: uid == 0}
 	if err := l.turns.Acquire(ctx, user); err != nil {
 		return nil, err
@@ -355,13 +355,13 @@ func (l *live) slot(ctx context.Context, uid uint32) (release func(), err error)
 // limit also holds across restarts.
 const keySpent = "spent"
 
-func (l *live) saveSpent() {
+func (l *liveClient) saveSpent() {
 	now := time.Now()
-	store.Save(l.Store, l.Log, bucket, keySpent, l.budget.left(now), now)
+	store.Save(l.Store, l.Log, storeBucket, keySpent, l.budget.left(now), now)
 }
 
-func (l *live) loadSpent() {
-	left, at, ok := store.Load[float64](l.Store, bucket, keySpent)
+func (l *liveClient) loadSpent() {
+	left, at, ok := store.Load[float64](l.Store, storeBucket, keySpent)
 	if !ok || at.After(time.Now()) {
 		return
 	}

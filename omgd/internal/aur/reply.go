@@ -17,9 +17,9 @@ import (
 
 // reply is a reply of the AUR in the form of an index in memory. It is searched like any other index.
 type reply struct {
-	file *pkgindex.File
-	data []byte
-	at   time.Time
+	index *pkgindex.File
+	data  []byte
+	at    time.Time
 }
 
 // newReply returns a reply that consists of these packages. Packages that are too large for an index are left
@@ -27,7 +27,7 @@ type reply struct {
 func newReply(packages []wire.Package, at time.Time) (*reply, error) {
 	b := pkgindex.NewBuilder("omgd "+version.String(), at.Unix())
 	source := b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
-	source.Describe("", 0, at.Unix())
+	source.SetFileInfo("", 0, at.Unix())
 	for i := range packages {
 		if err := source.Add(&packages[i]); err != nil && !errors.Is(err, pkgindex.ErrRecordTooLarge) {
 			return nil, err
@@ -37,52 +37,52 @@ func newReply(packages []wire.Package, at time.Time) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return openReply(data, at)
+	return decodeReply(data, at)
 }
 
-func openReply(data []byte, at time.Time) (*reply, error) {
+func decodeReply(data []byte, at time.Time) (*reply, error) {
 	f, err := pkgindex.OpenBytes(data)
 	if err != nil {
 		return nil, err
 	}
-	return &reply{file: f, data: data, at: at}, nil
+	return &reply{index: f, data: data, at: at}, nil
 }
 
-// save stores a reply, unless it is too large.
-func (a *AUR) save(key string, answer *reply) {
-	if len(answer.data) <= maxRemembered {
-		store.Save(a.Store, a.Log, bucket, key, answer.data, answer.at)
+// saveReply stores a reply, unless it is too large.
+func (a *AUR) saveReply(key string, answer *reply) {
+	if len(answer.data) <= maxStoredReplyBytes {
+		store.Save(a.Store, a.Log, storeBucket, key, answer.data, answer.at)
 	}
 }
 
-// maxRemembered is the limit of a stored reply in bytes: a few hundred packages.
-const maxRemembered = 1 << 20
+// maxStoredReplyBytes is the limit of a stored reply in bytes: a few hundred packages.
+const maxStoredReplyBytes = 1 << 20
 
-// load returns a stored reply, or nil if there is none.
-func (a *AUR) load(key string) *reply {
-	data, at, ok := store.Load[[]byte](a.Store, bucket, key)
+// loadReply returns a stored reply, or nil if there is none.
+func (a *AUR) loadReply(key string) *reply {
+	data, at, ok := store.Load[[]byte](a.Store, storeBucket, key)
 	if !ok {
 		return nil
 	}
-	answer, err := openReply(data, at)
-	if err != nil || answer.file.CheckSums() != nil {
+	answer, err := decodeReply(data, at)
+	if err != nil || answer.index.VerifyChecksums() != nil {
 		return nil // the stored reply is in another version of the index format, or damaged
 	}
 	return answer
 }
 
-// Why returns a short text for users that says why no query was sent to the AUR, or why the query failed.
-func Why(err error) string {
+// ErrorText returns a short text for users that says why no query was sent to the AUR, or why the query failed.
+func ErrorText(err error) string {
 	var status *fetch.StatusError
 	switch {
 	case errors.As(err, &status) && status.Code == http.StatusTooManyRequests:
 		return "the AUR refuses requests for now (rate limit)"
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return "the last request failed; omgd tries again soon"
-	case errors.Is(err, ErrDump), errors.Is(err, ErrTooMany), errors.Is(err, ErrTooShort), errors.Is(err, errNotAsked), errors.Is(err, errBudget), errors.Is(err, errShare):
+	case errors.Is(err, ErrDumpRejected), errors.Is(err, ErrTooManyMatches), errors.Is(err, ErrTooShort), errors.Is(err, errNotQueried), errors.Is(err, errBudget), errors.Is(err, errShare):
 		return err.Error()
 	}
-	return fetch.Reason("the AUR", err)
+	return fetch.ErrorText("the AUR", err)
 }
 
 // ageText returns an age as a text for users.

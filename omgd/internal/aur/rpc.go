@@ -19,8 +19,8 @@ import (
 
 // The errors of a query, besides those of package fetch.
 var (
-	// ErrTooMany means that more packages match a query than the AUR returns.
-	ErrTooMany = errors.New("too many packages match")
+	// ErrTooManyMatches means that more packages match a query than the AUR returns.
+	ErrTooManyMatches = errors.New("too many packages match")
 	// ErrTooShort means that the word in a query is too short for the AUR.
 	ErrTooShort = errors.New("the AUR needs at least two letters")
 	// ErrInvalidReply means that the AUR's reply is not valid.
@@ -31,9 +31,9 @@ var (
 // about 3 MB.
 const maxAnswer = 16 << 20
 
-// batch is the largest number of names in one info request. The AUR's server accepts a URL of about 8,000
+// maxNamesPerRequest is the largest number of names in one info request. The AUR's server accepts a URL of about 8,000
 // bytes, and each name adds about 30 bytes to the URL.
-const batch = 150
+const maxNamesPerRequest = 150
 
 // maxName is the length of the longest name that is accepted, in bytes. The AUR's own limit is lower.
 const maxName = 255
@@ -41,10 +41,10 @@ const maxName = 255
 // query is a search or info request to the AUR.
 type query struct {
 	path string
-	// A search has the name of a package field (by) and the text that it looks for (value). In every result
+	// A search has the name of a package field (field) and the text that it looks for (value). In every result
 	// this field contains this text, but a reply does not have all fields.
-	by, value string
-	user      uint32 // the UID of the user whose request causes the query; 0 if its replies are for all users
+	field, value string
+	user         uint32 // the UID of the user whose request causes the query; 0 if its replies are for all users
 }
 
 // key returns the key under which the reply to a query is stored. Users do not share replies, because the
@@ -58,7 +58,7 @@ func (q query) key() string {
 
 // searchQuery returns a query for the packages that have this value in this field.
 func searchQuery(by, value string) query {
-	return query{path: "/rpc/v5/search/" + url.PathEscape(value) + "?by=" + url.QueryEscape(by), by: by, value: value}
+	return query{path: "/rpc/v5/search/" + url.PathEscape(value) + "?by=" + url.QueryEscape(by), field: by, value: value}
 }
 
 // infoQuery returns a query for all fields of the packages with these names.
@@ -84,7 +84,7 @@ func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Pac
 	}
 	switch {
 	case reply.Type == "error" && strings.HasPrefix(reply.Error, "Too many"):
-		return nil, ErrTooMany
+		return nil, ErrTooManyMatches
 	case reply.Type == "error" && strings.HasPrefix(reply.Error, "Query arg too small"):
 		return nil, ErrTooShort
 	case reply.Type == "error":
@@ -94,8 +94,8 @@ func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Pac
 	}
 	packages := make([]wire.Package, 0, len(reply.Results))
 	for _, raw := range reply.Results {
-		if p, err := aurdump.Package(raw); err == nil {
-			packages = append(packages, q.addSearched(*p))
+		if p, err := aurdump.DecodePackage(raw); err == nil {
+			packages = append(packages, q.addSearchedField(*p))
 		}
 	}
 	return packages, nil
@@ -107,10 +107,10 @@ func validName(name string) bool {
 		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' })
 }
 
-// addSearched adds the value of a search to a package that the search has found. It does so only for fields
+// addSearchedField adds the value of a search to a package that the search has found. It does so only for fields
 // that are missing in the AUR's search results.
-func (q query) addSearched(p wire.Package) wire.Package {
-	switch q.by {
+func (q query) addSearchedField(p wire.Package) wire.Package {
+	switch q.field {
 	case "provides":
 		if p.Name != q.value {
 			p.Provides = append(p.Provides, q.value)

@@ -36,10 +36,10 @@ type Spec struct {
 	// StdoutFile is set, the program writes directly to that file instead.
 	Stdout     io.Writer
 	StdoutFile *os.File
-	// Data is the limit of the program's memory in bytes (RLIMIT_DATA); 0 means no limit.
-	Data uint64
+	// MaxMemory is the limit of the program's memory in bytes (RLIMIT_DATA); 0 means no limit.
+	MaxMemory uint64
 
-	wait time.Duration // 0 means waitDelay; tests set another value
+	waitDelay time.Duration // 0 means waitDelay; tests set another value
 }
 
 // Run runs a program to its end, and returns the beginning of its standard error. If ctx ends or a write to
@@ -58,17 +58,17 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	cmd.Env = []string{}
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
-	cmd.WaitDelay = cmp.Or(s.wait, waitDelay)
-	out := stopper{to: s.Stdout, stop: cancel}
+	cmd.WaitDelay = cmp.Or(s.waitDelay, waitDelay)
+	out := stoppingWriter{to: s.Stdout, stop: cancel}
 	switch {
 	case s.StdoutFile != nil:
 		cmd.Stdout = s.StdoutFile
 	case s.Stdout != nil:
 		cmd.Stdout = &out
 	}
-	var stderrBuf bounded
+	var stderrBuf boundedBuffer
 	cmd.Stderr = &stderrBuf
-	var g group
+	var g processGroup
 	cmd.Cancel = g.kill
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -83,7 +83,7 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := limit(cmd.Process.Pid, s.Data); err != nil {
+	if err := setResourceLimits(cmd.Process.Pid, s.MaxMemory); err != nil {
 		cancel()
 		_ = cmd.Wait()
 		return "", err
@@ -93,7 +93,7 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 		_, _ = stdin.Write(s.Stdin) // ignore an error: a program that does not read its input fails anyway
 		_ = stdin.Close()
 	})
-	g.end()
+	g.waitAndKillRest()
 	err = cmd.Wait() // Wait also closes stdin
 	writing.Wait()
 	switch {
@@ -105,9 +105,9 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	return strings.TrimSpace(stderrBuf.kept.String()), err
 }
 
-// limit sets the resource limits of a child. It disables core dumps, which would leave unexpected files in
+// setResourceLimits sets the resource limits of a child. It disables core dumps, which would leave unexpected files in
 // the working directory.
-func limit(pid int, data uint64) error {
+func setResourceLimits(pid int, data uint64) error {
 	if err := unix.Prlimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil); err != nil {
 		return os.NewSyscallError("prlimit", err)
 	}
@@ -117,13 +117,13 @@ func limit(pid int, data uint64) error {
 	return os.NewSyscallError("prlimit", unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: data, Max: data}, nil))
 }
 
-// group is the process group of a child. It is identified by the process ID of its leader.
-type group struct {
+// processGroup is the process group of a child. It is identified by the process ID of its leader.
+type processGroup struct {
 	sync.Mutex
 	leader int // the process ID; 0 as soon as the ID may belong to another process
 }
 
-func (g *group) kill() error {
+func (g *processGroup) kill() error {
 	g.Lock()
 	defer g.Unlock()
 	if g.leader == 0 || unix.Kill(-g.leader, unix.SIGKILL) != nil {
@@ -132,9 +132,9 @@ func (g *group) kill() error {
 	return nil
 }
 
-// end waits until the leader exits, and kills the other processes of its group. It does both before the
+// waitAndKillRest waits until the leader exits, and kills the other processes of its group. It does both before the
 // leader is reaped: until then the leader's ID cannot be reused.
-func (g *group) end() {
+func (g *processGroup) waitAndKillRest() {
 	for {
 		err := unix.Waitid(unix.P_PID, g.leader, nil, unix.WEXITED|unix.WNOWAIT, nil)
 		if !errors.Is(err, unix.EINTR) {
@@ -147,14 +147,14 @@ func (g *group) end() {
 	g.Unlock()
 }
 
-// stopper passes output to a writer. At the writer's first error, it keeps the error and calls stop().
-type stopper struct {
+// stoppingWriter passes output to a writer. At the writer's first error, it keeps the error and calls stop().
+type stoppingWriter struct {
 	to   io.Writer
 	stop func()
 	err  error
 }
 
-func (s *stopper) Write(p []byte) (int, error) {
+func (s *stoppingWriter) Write(p []byte) (int, error) {
 	n, err := s.to.Write(p)
 	if err != nil && s.err == nil {
 		s.err = err
@@ -163,11 +163,11 @@ func (s *stopper) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// bounded keeps the first maxStderr bytes that are written to it, and drops further bytes. The buffer is not
+// boundedBuffer keeps the first maxStderr bytes that are written to it, and drops further bytes. The buffer is not
 // embedded, because io.Copy would then use the buffer's ReadFrom, which has no limit.
-type bounded struct{ kept bytes.Buffer }
+type boundedBuffer struct{ kept bytes.Buffer }
 
-func (b *bounded) Write(p []byte) (int, error) {
+func (b *boundedBuffer) Write(p []byte) (int, error) {
 	if room := maxStderr - b.kept.Len(); room > 0 {
 		b.kept.Write(p[:min(len(p), room)])
 	}

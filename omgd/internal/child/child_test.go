@@ -25,12 +25,14 @@ func TestMain(m *testing.M) {
 	if os.Getenv("CHILD_TEST_PARENT") != "" {
 		runAndDie()
 	}
-	await.Main(m)
+	await.RunTestMain(m)
 }
 
 // sh returns a Spec that runs a shell script. Its waitDelay is so long that even a slow machine does not
 // reach it.
-func sh(text string) Spec { return Spec{Path: "/bin/sh", Args: []string{"-c", text}, wait: await.Hang} }
+func sh(text string) Spec {
+	return Spec{Path: "/bin/sh", Args: []string{"-c", text}, waitDelay: await.Timeout}
+}
 
 func TestRun_HandsOverInputAndOutput(t *testing.T) {
 	var out bytes.Buffer
@@ -55,7 +57,7 @@ func TestRun_IgnoresUnreadInput(t *testing.T) {
 func TestRun_ClearsTheEnvironment(t *testing.T) {
 	t.Setenv("OMG_SECRET", "x")
 	var out bytes.Buffer
-	s := Spec{Path: "/usr/bin/env", Stdout: &out, wait: await.Hang}
+	s := Spec{Path: "/usr/bin/env", Stdout: &out, waitDelay: await.Timeout}
 	_, err := Run(t.Context(), s)
 	require.NoError(t, err)
 	require.Empty(t, out.String())
@@ -64,7 +66,7 @@ func TestRun_ClearsTheEnvironment(t *testing.T) {
 func TestRun_Limits(t *testing.T) {
 	var out bytes.Buffer
 	s := sh("read go; ulimit -d; ulimit -c; pwd; cut -d' ' -f5 /proc/$$/stat; echo $$")
-	s.Stdin, s.Stdout, s.Data = []byte("go\n"), &out, 512<<20
+	s.Stdin, s.Stdout, s.MaxMemory = []byte("go\n"), &out, 512<<20
 	_, err := Run(t.Context(), s)
 	require.NoError(t, err)
 	lines := strings.Fields(out.String())
@@ -160,7 +162,7 @@ func TestRun_OutputHeldByOtherGroup(t *testing.T) {
 		return os.WriteFile(filepath.Join(dir, "read"), nil, 0o600)
 	}}
 	s := sh(setsid + " sh -c 'echo $$; exec sleep 1000' & while ! [ -e " + dir + "/read ]; do sleep 0.01; done")
-	s.Stdout, s.wait = out, time.Millisecond
+	s.Stdout, s.waitDelay = out, time.Millisecond
 	_, err := Run(t.Context(), s)
 	require.ErrorIs(t, err, exec.ErrWaitDelay)
 	require.Equal(t, number+"\n", out.text.String())

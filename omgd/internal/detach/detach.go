@@ -21,22 +21,22 @@ import (
 // copyEnv is the environment variable that tells a process that it is the copy in the background.
 const copyEnv = "OMGD_DETACHED"
 
-// ready is the byte that the copy writes to its standard error when it is ready. The byte occurs in no text.
-const ready = 0
+// readyByte is the byte that the copy writes to its standard error when it is ready. The byte occurs in no text.
+const readyByte = 0
 
 // maxStderr is how many bytes of the copy's standard error Start reads at most.
 const maxStderr = 64 << 10
 
-// NotReady is the error for a background process that exited, or was stopped, before it was ready.
-type NotReady struct {
+// NotReadyError is the error for a background process that exited, or was stopped, before it was ready.
+type NotReadyError struct {
 	// Stderr is what the background process has written to its standard error.
 	Stderr []byte
 	Err    error
 }
 
-func (e *NotReady) Error() string { return "omgd did not start: " + e.Err.Error() }
+func (e *NotReadyError) Error() string { return "omgd did not start: " + e.Err.Error() }
 
-func (e *NotReady) Unwrap() error { return e.Err }
+func (e *NotReadyError) Unwrap() error { return e.Err }
 
 // Start starts the copy, and returns when the copy is ready. The result stderr is what the copy has written
 // to its standard error until then. If ctx ends first, the copy is stopped.
@@ -71,19 +71,19 @@ func Start(ctx context.Context) (stderr []byte, err error) {
 	if err != nil {
 		return stderr, err
 	}
-	stderr, isReady := bytes.CutSuffix(stderr, []byte{ready})
+	stderr, isReady := bytes.CutSuffix(stderr, []byte{readyByte})
 	if isReady {
 		return stderr, cmd.Process.Release()
 	}
-	return nil, &NotReady{Stderr: stderr, Err: end(ctx, cmd)}
+	return nil, &NotReadyError{Stderr: stderr, Err: waitForExit(ctx, cmd)}
 }
 
 // exitTimeout is how long the background process may take to exit if it has not become ready. After that it
 // is killed.
 const exitTimeout = 6 * time.Second
 
-// end waits until the background process has exited, and returns why it exited.
-func end(ctx context.Context, cmd *exec.Cmd) error {
+// waitForExit waits until the background process has exited, and returns why it exited.
+func waitForExit(ctx context.Context, cmd *exec.Cmd) error {
 	late := time.AfterFunc(exitTimeout, func() { _ = cmd.Process.Kill() })
 	defer late.Stop()
 	err := cmd.Wait()
@@ -105,10 +105,10 @@ func IsCopy() bool {
 	return ok
 }
 
-// Ready reports to the waiting parent process that the copy is ready. It closes the pipe to the parent: from
+// ReportReady reports to the waiting parent process that the copy is ready. It closes the pipe to the parent: from
 // then on standard error is /dev/null.
-func Ready() error {
-	_, err := os.Stderr.Write([]byte{ready})
+func ReportReady() error {
+	_, err := os.Stderr.Write([]byte{readyByte})
 	null, openErr := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if openErr != nil {
 		return errors.Join(err, openErr)

@@ -13,13 +13,13 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// minBytes is the number of bytes that must arrive in each stall timeout. Without this minimum, a server that
+// minBytesPerTimeout is the number of bytes that must arrive in each stall timeout. Without this minimum, a server that
 // sends a byte now and then could hold a connection for as long as Request.Timeout allows.
-const minBytes = 4 << 10
+const minBytesPerTimeout = 4 << 10
 
-// body copies the body of a response to w. It decompresses the body, enforces the limits, and returns the
+// copyBody copies the body of a response to w. It decompresses the body, enforces the limits, and returns the
 // number of bytes written.
-func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.Writer) (int64, error) {
+func (c *Client) copyBody(ctx context.Context, resp *http.Response, r Request, w io.Writer) (int64, error) {
 	maxBytes := r.MaxBytes
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -30,7 +30,7 @@ func (c *Client) body(ctx context.Context, resp *http.Response, r Request, w io.
 	defer close(ended)
 	go func() {
 		defer close(watched)
-		raw.watch(ctx, c.stallTimeout, ended, func() {
+		raw.stopIfStalled(ctx, c.stallTimeout, ended, func() {
 			cancel(ErrSlow)
 			_ = resp.Body.Close() // wakes the goroutine that reads the body
 		})
@@ -97,8 +97,8 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// watch calls stop() if fewer than minBytes are read within the timeout, or if ctx ends.
-func (c *countingReader) watch(ctx context.Context, timeout time.Duration, ended <-chan struct{}, stop func()) {
+// stopIfStalled calls stop() if fewer than minBytesPerTimeout are read within the timeout, or if ctx ends.
+func (c *countingReader) stopIfStalled(ctx context.Context, timeout time.Duration, ended <-chan struct{}, stop func()) {
 	if timeout <= 0 {
 		return
 	}
@@ -113,7 +113,7 @@ func (c *countingReader) watch(ctx context.Context, timeout time.Duration, ended
 			return
 		case <-tick.C:
 			now := c.n.Load()
-			if now-last < minBytes {
+			if now-last < minBytesPerTimeout {
 				stop()
 				return
 			}

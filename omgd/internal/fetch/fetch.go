@@ -44,8 +44,8 @@ func (e *StatusError) Error() string {
 
 func (e *StatusError) Unwrap() error { return ErrStatus }
 
-// Reason returns a text for users that says why a request to a server, such as "the AUR", failed.
-func Reason(server string, err error) string {
+// ErrorText returns a text for users that says why a request to a server, such as "the AUR", failed.
+func ErrorText(server string, err error) string {
 	var status *StatusError
 	var dns *net.DNSError
 	switch {
@@ -74,14 +74,14 @@ type Client struct {
 	http         *http.Client
 	agent        string
 	stallTimeout time.Duration
-	// Observe, if it is not nil, is called after each request. It must be set before the first request.
-	Observe func(host string, err error)
+	// OnRequest, if it is not nil, is called after each request. It must be set before the first request.
+	OnRequest func(host string, err error)
 }
 
 // New returns a client. The parameter agent is the value of the User-Agent header, unless the configuration
 // sets another value.
 func New(c config.Network, agent string) (*Client, error) {
-	proxy, err := proxyOf(c.Proxy)
+	proxy, err := newProxyFunc(c.Proxy)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func New(c config.Network, agent string) (*Client, error) {
 		TLSHandshakeTimeout:    connectTimeout,
 		ResponseHeaderTimeout:  stallTimeout,
 		MaxResponseHeaderBytes: maxHeader,
-		// Client.body decompresses the reply, because http.Transport does not limit the decompressed size.
+		// Client.copyBody decompresses the reply, because http.Transport does not limit the decompressed size.
 		DisableCompression: true,
 		MaxIdleConns:       4,
 		IdleConnTimeout:    30 * time.Second,
@@ -110,7 +110,7 @@ func New(c config.Network, agent string) (*Client, error) {
 // Close ends idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-func proxyOf(address string) (func(*http.Request) (*url.URL, error), error) {
+func newProxyFunc(address string) (func(*http.Request) (*url.URL, error), error) {
 	switch address {
 	case "":
 		return http.ProxyFromEnvironment, nil
@@ -127,23 +127,23 @@ func proxyOf(address string) (func(*http.Request) (*url.URL, error), error) {
 // CheckURL returns an error unless the URL is an https URL, or an http URL of this machine. Requests to this
 // machine never leave it, and tests run their servers on it.
 func CheckURL(u *url.URL) error {
-	if u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())) {
+	if u.Host != "" && (u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())) {
 		return nil
 	}
 	return fmt.Errorf("%q: %w", u.Redacted(), ErrInsecure)
 }
 
-func loopback(host string) bool {
+func isLoopback(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && a.IsLoopback()
 }
 
-// plainKey marks the context of a request that may be sent without TLS.
-type plainKey struct{}
+// allowHTTPKey marks the context of a request that may be sent without TLS.
+type allowHTTPKey struct{}
 
-// check does what CheckURL does, but also accepts http if AllowHTTP is set for the request.
-func check(r *http.Request) error {
-	if r.Context().Value(plainKey{}) != nil && r.URL.Scheme == "http" && r.URL.Host != "" {
+// checkRequestURL does what CheckURL does, but also accepts http if AllowHTTP is set for the request.
+func checkRequestURL(r *http.Request) error {
+	if r.Context().Value(allowHTTPKey{}) != nil && r.URL.Scheme == "http" && r.URL.Host != "" {
 		return nil
 	}
 	return CheckURL(r.URL)
@@ -156,10 +156,10 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 		return ErrRedirect
 	}
 	from := via[len(via)-1].URL
-	if from.Scheme == "https" && r.URL.Scheme != "https" || loopback(r.URL.Hostname()) && !loopback(from.Hostname()) {
+	if from.Scheme == "https" && r.URL.Scheme != "https" || isLoopback(r.URL.Hostname()) && !isLoopback(from.Hostname()) {
 		return fmt.Errorf("%s: %w", r.URL.Redacted(), ErrInsecure)
 	}
-	return check(r)
+	return checkRequestURL(r)
 }
 
 // Request describes a download.
@@ -191,12 +191,12 @@ type Response struct {
 // Get downloads a URL and writes the body to w. After an error, a part of the body may have been written.
 func (c *Client) Get(ctx context.Context, r Request, w io.Writer) (Response, error) {
 	a, err := c.get(ctx, r, w)
-	if c.Observe != nil {
+	if c.OnRequest != nil {
 		host := ""
 		if u, perr := url.Parse(r.URL); perr == nil {
 			host = u.Hostname()
 		}
-		c.Observe(host, err)
+		c.OnRequest(host, err)
 	}
 	return a, err
 }
@@ -208,7 +208,7 @@ func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Response, err
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, total, ErrSlow)
 	defer cancel()
-	req, err := c.request(ctx, r)
+	req, err := c.newRequest(ctx, r)
 	if err != nil {
 		return Response{}, err
 	}
@@ -227,19 +227,19 @@ func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Response, err
 	case resp.ContentLength > r.MaxBytes:
 		return a, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, resp.ContentLength, r.MaxBytes)
 	}
-	a.Bytes, err = c.body(ctx, resp, r, w)
+	a.Bytes, err = c.copyBody(ctx, resp, r, w)
 	return a, err
 }
 
-func (c *Client) request(ctx context.Context, r Request) (*http.Request, error) {
+func (c *Client) newRequest(ctx context.Context, r Request) (*http.Request, error) {
 	if r.AllowHTTP {
-		ctx = context.WithValue(ctx, plainKey{}, true)
+		ctx = context.WithValue(ctx, allowHTTPKey{}, true)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := check(req); err != nil {
+	if err := checkRequestURL(req); err != nil {
 		return nil, err
 	}
 	req.Header.Set("User-Agent", c.agent)

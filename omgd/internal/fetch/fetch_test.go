@@ -27,12 +27,12 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 )
 
-func TestMain(m *testing.M) { await.Main(m) }
+func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 // client returns a client with timeouts so long that even a slow machine does not reach them.
 func client(t *testing.T) *Client {
 	t.Helper()
-	c, err := New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
+	c, err := New(config.Network{Proxy: "none", Timeout: config.Duration(await.Timeout)}, "omg-test")
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
@@ -369,7 +369,7 @@ func TestGet_Proxy(t *testing.T) {
 		asked <- r.Method + " " + r.Host
 		w.WriteHeader(http.StatusForbidden)
 	})
-	c, err := New(config.Network{Proxy: proxy, Timeout: config.Duration(await.Hang), UserAgent: "mine"}, "omg")
+	c, err := New(config.Network{Proxy: proxy, Timeout: config.Duration(await.Timeout), UserAgent: "mine"}, "omg")
 	require.NoError(t, err)
 	defer c.Close()
 	_, _, err = get(c, "https://aur.example/", 1)
@@ -390,7 +390,7 @@ func TestGet_Plain(t *testing.T) {
 		}
 		_, _ = io.WriteString(w, r.Host)
 	})
-	c, err := New(config.Network{Proxy: proxy, Timeout: config.Duration(await.Hang)}, "omg")
+	c, err := New(config.Network{Proxy: proxy, Timeout: config.Duration(await.Timeout)}, "omg")
 	require.NoError(t, err)
 	defer c.Close()
 	ask := func(url string, plain bool) (string, error) {
@@ -488,7 +488,7 @@ func TestSchedule_Run(t *testing.T) {
 	})
 	s := Schedule{Interval: time.Hour, FirstRetry: time.Minute}
 	for _, want := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60} {
-		pause := s.Next(errAny)
+		pause := s.NextPause(errAny)
 		require.GreaterOrEqual(t, pause, want*time.Minute)
 		require.LessOrEqual(t, pause, want*time.Minute+want*time.Minute/10)
 	}

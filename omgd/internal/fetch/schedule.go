@@ -18,41 +18,41 @@ type Schedule struct {
 	// stores this time for the next start.
 	OnPlanned func(next time.Time)
 
-	failed int
+	failures int
 }
 
 // jitter is the largest fraction of a pause that is added to the pause, so that machines that start at the
 // same time do not send requests at the same time.
 const jitter = 0.1
 
-// Next returns the pause after a request that ended with err.
-func (s *Schedule) Next(err error) time.Duration {
+// NextPause returns the pause after a request that ended with err.
+func (s *Schedule) NextPause(err error) time.Duration {
 	if err == nil {
-		s.failed = 0
-		return spread(s.Interval)
+		s.failures = 0
+		return addJitter(s.Interval)
 	}
 	pause := s.FirstRetry
-	for range min(s.failed, 30) {
+	for range min(s.failures, 30) {
 		if pause *= 2; pause >= s.Interval {
 			break
 		}
 	}
-	s.failed++
+	s.failures++
 	pause = min(pause, s.Interval)
 	var refused *StatusError
 	if errors.As(err, &refused) {
 		pause = max(pause, refused.RetryAfter)
 	}
-	return spread(pause)
+	return addJitter(pause)
 }
 
-func spread(d time.Duration) time.Duration {
+func addJitter(d time.Duration) time.Duration {
 	return d + time.Duration(rand.Float64()*jitter*float64(d))
 }
 
-// Until returns the time from now until next, which is a time in Unix seconds that was planned before a
+// TimeUntil returns the time from now until next, which is a time in Unix seconds that was planned before a
 // restart. The result is at most two intervals, in case the clock was wrong when the time was planned.
-func (s *Schedule) Until(next int64) time.Duration {
+func (s *Schedule) TimeUntil(next int64) time.Duration {
 	return min(max(time.Until(time.Unix(next, 0)), 0), 2*s.Interval)
 }
 
@@ -71,7 +71,7 @@ func (s *Schedule) Run(ctx context.Context, first time.Duration, request func(co
 		if ctx.Err() != nil {
 			return
 		}
-		pause := s.Next(err)
+		pause := s.NextPause(err)
 		if s.OnPlanned != nil {
 			s.OnPlanned(time.Now().Add(pause))
 		}

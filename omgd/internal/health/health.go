@@ -12,15 +12,15 @@ import (
 
 // Input is what Evaluate needs to know of the daemon.
 type Input struct {
-	// Status is the current status. While there is no status, it is nil, and Why is the reason.
-	Status *wire.StatusResult
-	Why    string
+	// Status is the current status. While there is no status, it is nil, and NoStatusReason is the reason.
+	Status         *wire.StatusResult
+	NoStatusReason string
 	// Starting means that there is no snapshot yet, or that a repository still waits for
 	// its first index.
 	Starting bool
-	// Interval is the time between two refreshes. The refresh is degraded if the last successful one is more
+	// RefreshInterval is the time between two refreshes. The refresh is degraded if the last successful one is more
 	// than three intervals ago.
-	Interval time.Duration
+	RefreshInterval time.Duration
 	// LibAlpm is the version of libalpm that omg-alpm-worker has reported; empty before its first reply.
 	LibAlpm string
 	// EnabledSources are the AUR and the tracker, if they are enabled in the configuration. Evaluate does not
@@ -30,8 +30,8 @@ type Input struct {
 
 // Monitor remembers since when each component has had its current state.
 type Monitor struct {
-	mu    sync.Mutex
-	since map[string]stateSince
+	mu               sync.Mutex
+	stateByComponent map[string]stateSince
 }
 
 type stateSince struct {
@@ -45,11 +45,11 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 	add := func(name, state, why string) { list = append(list, wire.Component{Name: name, State: state, Why: why}) }
 	st := in.Status
 	if st == nil && in.Starting {
-		add("index", wire.HealthStarting, in.Why)
-		add("refresh", wire.HealthStarting, in.Why)
+		add("index", wire.HealthStarting, in.NoStatusReason)
+		add("refresh", wire.HealthStarting, in.NoStatusReason)
 	} else if st == nil {
-		add("index", wire.HealthFailed, in.Why)
-		add("refresh", wire.HealthFailed, in.Why)
+		add("index", wire.HealthFailed, in.NoStatusReason)
+		add("refresh", wire.HealthFailed, in.NoStatusReason)
 	} else {
 		state := indexState(st)
 		if in.Starting {
@@ -63,7 +63,7 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 			add("refresh", wire.HealthDegraded, st.Problems[failed].Why)
 		case st.Stale:
 			add("refresh", wire.HealthDegraded, st.Why)
-		case age > 3*in.Interval:
+		case age > 3*in.RefreshInterval:
 			add("refresh", wire.HealthDegraded, "last refresh "+age.Truncate(time.Second).String()+" ago")
 		default:
 			add("refresh", wire.HealthOK, "")
@@ -78,14 +78,14 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 	for _, name := range []string{"libalpm", "store", "watch", "status file", "data", "db.lck", "local", "runtimes"} {
 		p, bad := problems[name]
 		switch {
-		case bad && wire.Degrades(&p):
-			add(name, wire.HealthDegraded, p.State+withReason(p.Why))
+		case bad && wire.ProblemDegrades(&p):
+			add(name, wire.HealthDegraded, p.State+reasonSuffix(p.Why))
 		case name == "libalpm" || name == "store" || name == "watch":
 			add(name, wire.HealthOK, "")
 		}
 	}
-	if st != nil && st.Compared != nil {
-		state, why := wire.HealthOK, firstNotOK(st.Compared)
+	if st != nil && st.ComparedSources != nil {
+		state, why := wire.HealthOK, firstBadRepository(st.ComparedSources)
 		if why != "" {
 			state = wire.HealthDegraded
 		}
@@ -103,18 +103,18 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 	result := wire.HealthResult{State: wire.HealthOK}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.since == nil {
-		m.since = make(map[string]stateSince)
+	if m.stateByComponent == nil {
+		m.stateByComponent = make(map[string]stateSince)
 	}
 	for i := range list {
 		c := &list[i]
-		last := m.since[c.Name]
+		last := m.stateByComponent[c.Name]
 		if last.state != c.State {
 			last = stateSince{c.State, now}
-			m.since[c.Name] = last
+			m.stateByComponent[c.Name] = last
 		}
 		c.Since = last.at.Unix()
-		if slices.Index(bestFirst, c.State) > slices.Index(bestFirst, result.State) {
+		if slices.Index(statesBestFirst, c.State) > slices.Index(statesBestFirst, result.State) {
 			result.State = c.State
 		}
 	}
@@ -122,10 +122,10 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 	return result
 }
 
-// bestFirst lists the states of a component, from best to worst.
-var bestFirst = []string{wire.HealthOK, wire.HealthDegraded, wire.HealthStarting, wire.HealthFailed}
+// statesBestFirst lists the states of a component, from best to worst.
+var statesBestFirst = []string{wire.HealthOK, wire.HealthDegraded, wire.HealthStarting, wire.HealthFailed}
 
-func withReason(why string) string {
+func reasonSuffix(why string) string {
 	if why == "" {
 		return ""
 	}
@@ -148,21 +148,21 @@ func indexWhy(st *wire.StatusResult) string {
 	if st.Index.Packages == 0 {
 		return "the index is empty"
 	}
-	if why := firstNotOK(st.Sources); why != "" {
+	if why := firstBadRepository(st.Sources); why != "" {
 		return why
 	}
 	for _, p := range st.Problems {
 		if p.Name == "index" {
-			return p.State + withReason(p.Why)
+			return p.State + reasonSuffix(p.Why)
 		}
 	}
 	return ""
 }
 
-func firstNotOK(sources []wire.Source) string {
+func firstBadRepository(sources []wire.Source) string {
 	for _, s := range sources {
 		if s.State != wire.SourceOK && s.IsRepository() {
-			return s.Name + " " + string(s.State) + withReason(s.Why)
+			return s.Name + " " + string(s.State) + reasonSuffix(s.Why)
 		}
 	}
 	return ""
@@ -172,10 +172,10 @@ func firstNotOK(sources []wire.Source) string {
 // not ok.
 func sourceHealth(st *wire.StatusResult, kind wire.SourceKind) (state, why string) {
 	if st != nil {
-		if s := wire.FindSource(st.Sources, kind); s != nil && s.State == wire.SourceOK {
+		if s := wire.FindSourceByKind(st.Sources, kind); s != nil && s.State == wire.SourceOK {
 			return wire.HealthOK, ""
 		} else if s != nil {
-			return wire.HealthDegraded, string(s.State) + withReason(s.Why)
+			return wire.HealthDegraded, string(s.State) + reasonSuffix(s.Why)
 		}
 	}
 	return wire.HealthDegraded, "its state is not known yet"

@@ -47,20 +47,20 @@ func TestEvaluate_States(t *testing.T) {
 	}{
 		"all is well": {func(*Input) {}, "index", wire.HealthOK, "", wire.HealthOK},
 		"starting without a snapshot": {func(in *Input) {
-			in.Status, in.Starting, in.Why = nil, true, "the databases are being read"
+			in.Status, in.Starting, in.NoStatusReason = nil, true, "the databases are being read"
 		}, "index", wire.HealthStarting, "the databases are being read", wire.HealthStarting},
 		"starting, no refresh yet": {func(in *Input) {
-			in.Status, in.Starting, in.Why = nil, true, "the databases are being read"
+			in.Status, in.Starting, in.NoStatusReason = nil, true, "the databases are being read"
 		}, "refresh", wire.HealthStarting, "the databases are being read", wire.HealthStarting},
 		"the first index is being built": {func(in *Input) {
 			in.Starting, in.Status.Index.Packages = true, 0
 			in.Status.Sources[0].State, in.Status.Sources[0].Why = wire.SourceFailed, "the database is being indexed"
 		}, "index", wire.HealthStarting, "the index is empty", wire.HealthStarting},
 		"the first refresh fails": {func(in *Input) {
-			in.Status, in.Why = nil, "pacman.conf: no such file"
+			in.Status, in.NoStatusReason = nil, "pacman.conf: no such file"
 		}, "index", wire.HealthFailed, "pacman.conf: no such file", wire.HealthFailed},
 		"a refresh cannot run": {func(in *Input) {
-			in.Status, in.Why = nil, "pacman.conf: no such file"
+			in.Status, in.NoStatusReason = nil, "pacman.conf: no such file"
 		}, "refresh", wire.HealthFailed, "pacman.conf: no such file", wire.HealthFailed},
 		"a repository failed": {func(in *Input) {
 			in.Status.Sources[1].State, in.Status.Sources[1].Why = wire.SourceFailed, "damaged"
@@ -76,7 +76,7 @@ func TestEvaluate_States(t *testing.T) {
 			in.Status.Stale, in.Status.Why = true, "local: permission denied"
 		}, "refresh", wire.HealthDegraded, "local: permission denied", wire.HealthDegraded},
 		"no refresh for long": {func(in *Input) {
-			in.Status.At = now.Add(-4 * in.Interval).Unix()
+			in.Status.At = now.Add(-4 * in.RefreshInterval).Unix()
 		}, "refresh", wire.HealthDegraded, "20m0s ago", wire.HealthDegraded},
 		"libalpm differs": {func(in *Input) {
 			in.Status.Problems = []wire.Problem{{Name: "libalpm", State: "differs", Why: "bash"}}
@@ -113,7 +113,7 @@ func TestEvaluate_States(t *testing.T) {
 			in.Status.Problems = []wire.Problem{{Name: "db.lck", State: "failed", Why: "remove it"}}
 		}, "db.lck", wire.HealthDegraded, "failed: remove it", wire.HealthDegraded},
 		"downloaded databases": {func(in *Input) {
-			in.Status.Compared = []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "old"}}
+			in.Status.ComparedSources = []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "old"}}
 		}, "downloaded databases", wire.HealthDegraded, "core stale: old", wire.HealthDegraded},
 		"the AUR is down": {func(in *Input) {
 			in.Status.Sources[2].State, in.Status.Sources[2].Why = wire.SourceStale, "8 days old"
@@ -123,7 +123,7 @@ func TestEvaluate_States(t *testing.T) {
 		}, wire.SourceAUR, wire.HealthDegraded, "its state is not known yet", wire.HealthDegraded},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := Input{Status: healthy(), Interval: 5 * time.Minute, LibAlpm: "15.0.0", EnabledSources: []wire.SourceKind{wire.KindAUR}}
+			in := Input{Status: healthy(), RefreshInterval: 5 * time.Minute, LibAlpm: "15.0.0", EnabledSources: []wire.SourceKind{wire.KindAUR}}
 			c.change(&in)
 			var m Monitor
 			r := m.Evaluate(in, now)
@@ -150,7 +150,7 @@ func TestEvaluate_States(t *testing.T) {
 
 // TestEvaluate_OnlyEnabledSources checks that a source is not reported unless the configuration enables it.
 func TestEvaluate_OnlyEnabledSources(t *testing.T) {
-	in := Input{Status: healthy(), Interval: time.Minute}
+	in := Input{Status: healthy(), RefreshInterval: time.Minute}
 	in.Status.Sources[2].State = wire.SourceMissing
 	var m Monitor
 	r := m.Evaluate(in, now)
@@ -165,7 +165,7 @@ func TestEvaluate_OnlyEnabledSources(t *testing.T) {
 func TestEvaluate_Since(t *testing.T) {
 	var m Monitor
 	since := func(in Input, at time.Time) int64 { return component(t, m.Evaluate(in, at), "index").Since }
-	in := Input{Status: healthy(), Interval: 24 * time.Hour}
+	in := Input{Status: healthy(), RefreshInterval: 24 * time.Hour}
 	require.Equal(t, now.Unix(), since(in, now))
 	require.Equal(t, now.Unix(), since(in, now.Add(time.Minute)))
 	in.Status.Sources[0].State, in.Status.Sources[0].Why = wire.SourceFailed, "damaged"
@@ -174,5 +174,5 @@ func TestEvaluate_Since(t *testing.T) {
 	in.Status.Sources[0].Why = "missing"
 	require.Equal(t, bad.Unix(), since(in, bad.Add(time.Minute)))
 	good := bad.Add(time.Hour)
-	require.Equal(t, good.Unix(), since(Input{Status: healthy(), Interval: 24 * time.Hour}, good))
+	require.Equal(t, good.Unix(), since(Input{Status: healthy(), RefreshInterval: 24 * time.Hour}, good))
 }

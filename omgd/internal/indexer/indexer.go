@@ -34,16 +34,16 @@ func Build(ctx context.Context, source ...string) (*Image, error) {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
 	image := &Image{os.NewFile(uintptr(fd), "index")}
-	if _, err := run(ctx, image.memory, append([]string{"build", "-o", "-"}, source...)...); err != nil {
+	if _, err := runOmgIndex(ctx, image.memory, append([]string{"build", "-o", "-"}, source...)...); err != nil {
 		image.Close()
 		return nil, err
 	}
 	return image, nil
 }
 
-// run runs omg-index, and returns the warnings that it printed. If omg-index fails, the error is the one that it printed.
-func run(ctx context.Context, stdout *os.File, args ...string) (warnings []string, err error) {
-	program, err := paths.Program("omg-index")
+// runOmgIndex runs omg-index, and returns the warnings that it printed. If omg-index fails, the error is the one that it printed.
+func runOmgIndex(ctx context.Context, stdout *os.File, args ...string) (warnings []string, err error) {
+	program, err := paths.ProgramPath("omg-index")
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func run(ctx context.Context, stdout *os.File, args ...string) (warnings []strin
 }
 
 // Open maps the image as an index file. The mapping stays valid after the image is closed.
-func (i *Image) Open() (*pkgindex.File, error) { return pkgindex.OpenFile(i.memory) }
+func (i *Image) Open() (*pkgindex.File, error) { return pkgindex.OpenFromFile(i.memory) }
 
 // Write writes the image to a file, and makes the file's directory if it does not exist.
 func (i *Image) Write(path string) error {

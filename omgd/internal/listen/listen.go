@@ -31,11 +31,11 @@ var (
 // Socket is a listening socket with its lock and PID file.
 type Socket struct {
 	*net.UnixListener
-	path    string
-	pid     string
-	created os.FileInfo // the file of our socket, to notice that another file has replaced it; nil for the service manager's socket
-	lock    *os.File
-	closed  sync.Once
+	path        string
+	pidPath     string
+	createdFile os.FileInfo // the file of our socket, to notice that another file has replaced it; nil for the service manager's socket
+	lock        *os.File
+	closeOnce   sync.Once
 }
 
 // Permissions are the mode and the group of a socket. With Group -1, the group of the socket is not changed.
@@ -44,8 +44,8 @@ type Permissions struct {
 	Group int
 }
 
-// Private lets only the owner of the socket connect.
-var Private = Permissions{Mode: 0o600, Group: -1}
+// PrivatePermissions lets only the owner of the socket connect.
+var PrivatePermissions = Permissions{Mode: 0o600, Group: -1}
 
 // maxPath is the length of the longest path that fits in the address of a unix socket, in bytes.
 const maxPath = 107
@@ -60,7 +60,7 @@ func Open(path string, env paths.Env, access Permissions) (*Socket, error) {
 	if err := makeParent(dir); err != nil {
 		return nil, err
 	}
-	if err := env.CheckParent(dir); err != nil {
+	if err := env.CheckDirTrust(dir); err != nil {
 		return nil, err
 	}
 	parent, err := os.Stat(dir)
@@ -95,7 +95,7 @@ func FromListener(l *net.UnixListener, env paths.Env) (*Socket, error) {
 	if !filepath.IsAbs(path) {
 		return nil, fmt.Errorf("the socket %q of the service manager has no path in the file system", path)
 	}
-	if err := env.CheckParent(filepath.Dir(path)); err != nil {
+	if err := env.CheckDirTrust(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	s, err := acquire(path, env)
@@ -109,12 +109,12 @@ func FromListener(l *net.UnixListener, env paths.Env) (*Socket, error) {
 
 // acquire acquires the lock of a socket and writes the PID file.
 func acquire(path string, env paths.Env) (*Socket, error) {
-	lock, err := openLock(env.Lock(path), env)
+	lock, err := openLock(env.LockFile(path), env)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	s := &Socket{path: path, pid: env.PID(path), lock: lock}
-	if err := pidfile.Write(s.pid); err != nil {
+	s := &Socket{path: path, pidPath: env.PIDFile(path), lock: lock}
+	if err := pidfile.Write(s.pidPath); err != nil {
 		s.Close()
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func (s *Socket) bind(access Permissions) error {
 	// restricted only after that, other users could connect in between.
 	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
-		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), uint32(Private.Mode)) }); cerr != nil {
+		if cerr := raw.Control(func(fd uintptr) { err = unix.Fchmod(int(fd), uint32(PrivatePermissions.Mode)) }); cerr != nil {
 			return cerr
 		}
 		return err
@@ -150,7 +150,7 @@ func (s *Socket) bind(access Permissions) error {
 	}
 	s.UnixListener = l.(*net.UnixListener)
 	s.SetUnlinkOnClose(false) // Socket.remove removes the socket file instead, but only if no other file has replaced it
-	if s.created, err = os.Lstat(s.path); err != nil {
+	if s.createdFile, err = os.Lstat(s.path); err != nil {
 		return err
 	}
 	if access.Group >= 0 {
@@ -158,7 +158,7 @@ func (s *Socket) bind(access Permissions) error {
 			return err
 		}
 	}
-	if s.created.Mode().Perm() != access.Mode { // access.Mode allows more than Private.Mode, or the umask has removed permissions of the owner
+	if s.createdFile.Mode().Perm() != access.Mode { // access.Mode allows more than PrivatePermissions.Mode, or the umask has removed permissions of the owner
 		return os.Chmod(s.path, access.Mode)
 	}
 	return nil
@@ -169,7 +169,7 @@ func (s *Socket) bind(access Permissions) error {
 // next daemon. The caller must call Close after the shutdown.
 func (s *Socket) StopAccepting(goodbye []byte) error {
 	err := s.remove()
-	if s.created != nil {
+	if s.createdFile != nil {
 		err = errors.Join(err, s.rejectQueued(goodbye))
 	}
 	return errors.Join(err, s.UnixListener.Close())
@@ -203,10 +203,10 @@ func (s *Socket) rejectQueued(goodbye []byte) error {
 
 // remove removes the socket file if it is still ours.
 func (s *Socket) remove() error {
-	if s.created == nil {
+	if s.createdFile == nil {
 		return nil
 	}
-	if now, err := os.Lstat(s.path); err == nil && os.SameFile(s.created, now) {
+	if now, err := os.Lstat(s.path); err == nil && os.SameFile(s.createdFile, now) {
 		return os.Remove(s.path)
 	}
 	return nil
@@ -215,12 +215,12 @@ func (s *Socket) remove() error {
 // Close removes the socket, the PID file and the lock, so that another daemon can start. Further calls do
 // nothing.
 func (s *Socket) Close() {
-	s.closed.Do(func() {
+	s.closeOnce.Do(func() {
 		_ = s.remove()
 		if s.UnixListener != nil {
 			_ = s.UnixListener.Close()
 		}
-		_ = pidfile.Remove(s.pid)
+		_ = pidfile.Remove(s.pidPath)
 		_ = os.Remove(s.lock.Name())
 		_ = s.lock.Close()
 	})
@@ -241,7 +241,7 @@ func openLock(path string, env paths.Env) (*os.File, error) {
 		err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		if errors.Is(err, unix.EWOULDBLOCK) {
 			defer f.Close()
-			return nil, holder(f)
+			return nil, alreadyRunningError(f)
 		}
 		if err != nil {
 			_ = f.Close()
@@ -281,8 +281,8 @@ func writePID(f *os.File, fi os.FileInfo, env paths.Env) (*os.File, error) {
 	return f, nil
 }
 
-// holder returns the error for a second daemon, with the process ID of the daemon that has the lock.
-func holder(f *os.File) error {
+// alreadyRunningError returns the error for a second daemon, with the process ID of the daemon that has the lock.
+func alreadyRunningError(f *os.File) error {
 	var pid int
 	if _, err := fmt.Fscan(io.LimitReader(f, 20), &pid); err != nil {
 		return ErrRunning

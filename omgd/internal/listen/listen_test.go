@@ -26,7 +26,7 @@ func socketPath(t *testing.T) (string, paths.Env) {
 	dir, err := os.MkdirTemp("", "listen-")
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	return filepath.Join(dir, "omg.sock"), paths.Process()
+	return filepath.Join(dir, "omg.sock"), paths.ProcessEnv()
 }
 
 // closeSocket closes a socket as a daemon does when it shuts down.
@@ -42,7 +42,7 @@ func TestOpen_ClosedToOthers(t *testing.T) {
 		syscall.Umask(0)
 		path, env := socketPath(t)
 		syscall.Umask(umask)
-		s, err := Open(path, env, Private)
+		s, err := Open(path, env, PrivatePermissions)
 		require.NoError(t, err)
 		fi, err := os.Lstat(path)
 		require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestOpen_ModeNeverChanges(t *testing.T) {
 				}
 			}
 		}()
-		s, err := Open(path, env, Private)
+		s, err := Open(path, env, PrivatePermissions)
 		require.NoError(t, err)
 		await.Receive(t, seen, "the socket")
 		closeSocket(t, s)
@@ -91,9 +91,9 @@ func TestOpen_MakesParent(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077))
 	path, env := socketPath(t)
 	path = filepath.Join(filepath.Dir(path), "a", "omg.sock")
-	_, err := Open(filepath.Join(filepath.Dir(path), "b", "omg.sock"), env, Private)
+	_, err := Open(filepath.Join(filepath.Dir(path), "b", "omg.sock"), env, PrivatePermissions)
 	require.ErrorIs(t, err, os.ErrNotExist, "only the last directory is made")
-	s, err := Open(path, env, Private)
+	s, err := Open(path, env, PrivatePermissions)
 	require.NoError(t, err)
 	fi, err := os.Stat(filepath.Dir(path))
 	require.NoError(t, err)
@@ -109,7 +109,7 @@ func TestOpen_OneOfMany(t *testing.T) {
 		sockets := make([]*Socket, 8)
 		for i := range sockets {
 			all.Go(func() {
-				s, err := Open(path, env, Private)
+				s, err := Open(path, env, PrivatePermissions)
 				if err != nil {
 					if !errors.Is(err, ErrRunning) {
 						t.Error(err)
@@ -136,7 +136,7 @@ func TestOpen_RemovesStaleSocket(t *testing.T) {
 	require.NoError(t, err)
 	l.SetUnlinkOnClose(false)
 	require.NoError(t, l.Close())
-	s, err := Open(path, env, Private)
+	s, err := Open(path, env, PrivatePermissions)
 	require.NoError(t, err)
 	closeSocket(t, s)
 }
@@ -166,7 +166,7 @@ func TestOpen_Refuses(t *testing.T) {
 			path, env := socketPath(t)
 			c.make(t, path)
 			before, err := os.Lstat(path)
-			_, open := Open(path, env, Private)
+			_, open := Open(path, env, PrivatePermissions)
 			require.ErrorIs(t, open, c.want)
 			if err == nil {
 				after, err := os.Lstat(path)
@@ -181,14 +181,14 @@ func TestOpen_Refuses(t *testing.T) {
 // goodbye, even if they have sent data. After that no client can connect.
 func TestStopAccepting_TellsConnected(t *testing.T) {
 	path, env := socketPath(t)
-	s, err := Open(path, env, Private)
+	s, err := Open(path, env, PrivatePermissions)
 	require.NoError(t, err)
 	queue, err := os.ReadFile("/proc/sys/net/core/somaxconn")
 	require.NoError(t, err)
 	room, err := strconv.Atoi(strings.TrimSpace(string(queue)))
 	require.NoError(t, err)
 	var all []net.Conn
-	for range min(need.Files(t, 500), room) {
+	for range min(need.OpenFileLimit(t, 500), room) {
 		nc, err := net.Dial("unix", path)
 		require.NoError(t, err)
 		_, err = nc.Write([]byte("a question"))
@@ -214,7 +214,7 @@ func TestStopAccepting_TellsConnected(t *testing.T) {
 // TestClose_LeavesForeignFile checks that a file that has replaced our socket stays.
 func TestClose_LeavesForeignFile(t *testing.T) {
 	path, env := socketPath(t)
-	s, err := Open(path, env, Private)
+	s, err := Open(path, env, PrivatePermissions)
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.WriteFile(path, []byte("another's"), 0o600))
@@ -224,14 +224,14 @@ func TestClose_LeavesForeignFile(t *testing.T) {
 
 func TestOpen_NamesTheFirst(t *testing.T) {
 	path, env := socketPath(t)
-	s, err := Open(path, env, Private)
+	s, err := Open(path, env, PrivatePermissions)
 	require.NoError(t, err)
-	_, err = Open(path, env, Private)
+	_, err = Open(path, env, PrivatePermissions)
 	require.ErrorIs(t, err, ErrRunning)
 	require.ErrorContains(t, err, fmt.Sprintf("process %d", os.Getpid()))
 	closeSocket(t, s)
 
-	_, err = Open(filepath.Join(filepath.Dir(path), strings.Repeat("x", 200)), env, Private)
+	_, err = Open(filepath.Join(filepath.Dir(path), strings.Repeat("x", 200)), env, PrivatePermissions)
 	require.ErrorContains(t, err, "at most 107 bytes")
 }
 
@@ -240,9 +240,9 @@ func TestOpen_NamesTheFirst(t *testing.T) {
 func TestClose_Alone(t *testing.T) {
 	path, env := socketPath(t)
 	for range 2 {
-		s, err := Open(path, env, Private)
+		s, err := Open(path, env, PrivatePermissions)
 		require.NoError(t, err)
-		require.FileExists(t, env.PID(path))
+		require.FileExists(t, env.PIDFile(path))
 		s.Close()
 		s.Close()
 		requireEmpty(t, filepath.Dir(path))
@@ -254,8 +254,8 @@ func TestClose_Alone(t *testing.T) {
 	require.NoError(t, err)
 	s, err := FromListener(inherited, env)
 	require.NoError(t, err)
-	require.FileExists(t, env.PID(path))
-	_, err = Open(path, env, Private)
+	require.FileExists(t, env.PIDFile(path))
+	_, err = Open(path, env, PrivatePermissions)
 	require.ErrorIs(t, err, ErrRunning, "the lock is acquired")
 	s.Close()
 	fi, err := os.Lstat(path)

@@ -26,11 +26,11 @@ type Log struct {
 	level slog.LevelVar
 }
 
-// names are the names of the levels.
-var names = []string{"error", "warn", "info", "debug", "trace"}
+// levelNames are the names of the levels.
+var levelNames = []string{"error", "warn", "info", "debug", "trace"}
 
-// Level returns the level with this name.
-func Level(name string) (slog.Level, error) {
+// ParseLevel returns the level with this name.
+func ParseLevel(name string) (slog.Level, error) {
 	switch strings.ToLower(name) {
 	case "error":
 		return slog.LevelError, nil
@@ -43,7 +43,7 @@ func Level(name string) (slog.Level, error) {
 	case "trace":
 		return LevelTrace, nil
 	}
-	return 0, fmt.Errorf("%q is not a log level: use one of %s", name, strings.Join(names, ", "))
+	return 0, fmt.Errorf("%q is not a log level: use one of %s", name, strings.Join(levelNames, ", "))
 }
 
 // New opens the log. The parameter background means that omgd is in the background, where nobody reads
@@ -59,7 +59,7 @@ func New(level string, background bool, stderr io.Writer) (*Log, error) {
 
 // SetLevel changes the level.
 func (l *Log) SetLevel(name string) error {
-	level, err := Level(name)
+	level, err := ParseLevel(name)
 	if err == nil {
 		l.level.Set(level)
 	}
@@ -68,8 +68,8 @@ func (l *Log) SetLevel(name string) error {
 
 // LevelName returns the current level's name.
 func (l *Log) LevelName() string {
-	for _, name := range names {
-		if level, err := Level(name); err == nil && level == l.level.Level() {
+	for _, name := range levelNames {
+		if level, err := ParseLevel(name); err == nil && level == l.level.Level() {
 			return name
 		}
 	}
@@ -80,13 +80,13 @@ func (l *Log) handler(background bool, stderr io.Writer) slog.Handler {
 	ours, err := journal.StderrIsJournalStream()
 	switch {
 	case err == nil && ours, background && journal.Enabled():
-		return newEntries(&l.level, func(level slog.Level, text string, fields map[string]string) error {
+		return newSystemLogHandler(&l.level, func(level slog.Level, text string, fields map[string]string) error {
 			fields["SYSLOG_IDENTIFIER"] = Identifier
 			return journal.Send(text, priority(level), fields)
 		})
 	case background:
 		if w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, Identifier); err == nil {
-			return newEntries(&l.level, func(level slog.Level, text string, _ map[string]string) error {
+			return newSystemLogHandler(&l.level, func(level slog.Level, text string, _ map[string]string) error {
 				return toSyslog(w, level, text)
 			})
 		}
@@ -95,7 +95,7 @@ func (l *Log) handler(background bool, stderr io.Writer) slog.Handler {
 	if background {
 		level = atLeastWarn{level} // the parent process prints these messages if the start fails
 	}
-	return slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: named})
+	return slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level, ReplaceAttr: nameTraceLevel})
 }
 
 // atLeastWarn raises a level to at least a warning.
@@ -103,8 +103,8 @@ type atLeastWarn struct{ slog.Leveler }
 
 func (l atLeastWarn) Level() slog.Level { return max(l.Leveler.Level(), slog.LevelWarn) }
 
-// named replaces the level LevelTrace by the text TRACE.
-func named(groups []string, a slog.Attr) slog.Attr {
+// nameTraceLevel replaces the level LevelTrace by the text TRACE.
+func nameTraceLevel(groups []string, a slog.Attr) slog.Attr {
 	if level, ok := a.Value.Any().(slog.Level); ok && len(groups) == 0 && a.Key == slog.LevelKey && level <= LevelTrace {
 		a.Value = slog.StringValue("TRACE")
 	}

@@ -39,7 +39,7 @@ func TestLog_Entries(t *testing.T) {
 	var got []entry
 	failed := errors.New("no room")
 	level := &slog.LevelVar{}
-	h := newEntries(level, func(l slog.Level, text string, fields map[string]string) error {
+	h := newSystemLogHandler(level, func(l slog.Level, text string, fields map[string]string) error {
 		got = append(got, entry{l, text, fields})
 		return failed
 	})

@@ -24,7 +24,7 @@ type Server struct {
 // Listen listens on a TCP address of this machine. If address is an absolute path, it listens on a socket
 // with mode 0600 at that path.
 func (m *Metrics) Listen(address string) (*Server, error) {
-	l, local, err := open(address)
+	l, local, err := openListener(address)
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
@@ -33,7 +33,7 @@ func (m *Metrics) Listen(address string) (*Server, error) {
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		// A web page can reach any local port under a host name of its choice (DNS
 		// rebinding).
-		if !local && !loopbackHost(r.Host) {
+		if !local && !isLoopbackHost(r.Host) {
 			http.Error(w, "host not allowed", http.StatusForbidden)
 			return
 		}
@@ -63,7 +63,7 @@ func (s *Server) Run(ctx context.Context) {
 // Close stops listening, even if Run was never called.
 func (s *Server) Close() { _ = s.listener.Close() }
 
-func open(address string) (l net.Listener, local bool, err error) {
+func openListener(address string) (l net.Listener, local bool, err error) {
 	if !filepath.IsAbs(address) {
 		l, err = net.Listen("tcp", address)
 		return l, false, err
@@ -72,7 +72,7 @@ func open(address string) (l net.Listener, local bool, err error) {
 	return l, true, err
 }
 
-func loopbackHost(host string) bool {
+func isLoopbackHost(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
 	}

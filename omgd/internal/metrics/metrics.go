@@ -77,8 +77,8 @@ func (m *Metrics) RequestObserver(operation string) func(time.Duration) {
 	return func(took time.Duration) { observer.Observe(took.Seconds()) }
 }
 
-// kinds maps error codes to the values of the label "kind".
-var kinds = map[wire.Code]string{
+// errorKinds maps error codes to the values of the label "kind".
+var errorKinds = map[wire.Code]string{
 	wire.CodeNotFound: "not_found", wire.CodeInvalid: "invalid", wire.CodeInternal: "internal", wire.CodeNetwork: "network",
 	wire.CodeBusy: "busy", wire.CodeShuttingDown: "shutting_down", wire.CodeNotAllowed: "not_allowed", wire.CodeTooLarge: "too_large",
 	wire.CodeNotReady: "not_ready", wire.CodeVersion: "version",
@@ -86,7 +86,7 @@ var kinds = map[wire.Code]string{
 
 // CountError counts a request that was answered with an error.
 func (m *Metrics) CountError(code wire.Code) {
-	kind, ok := kinds[code]
+	kind, ok := errorKinds[code]
 	if !ok {
 		kind = strconv.Itoa(int(code))
 	}
@@ -122,23 +122,23 @@ func (m *Metrics) Text() (string, error) {
 // Registry returns the registry that contains the metrics.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 
-func desc(name, help string, labels ...string) *prometheus.Desc {
+func newDesc(name, help string, labels ...string) *prometheus.Desc {
 	return prometheus.NewDesc(name, help, labels, nil)
 }
 
 var (
-	connections = desc("omg_connections", "Open connections.")
-	cacheHits   = desc("omg_cache_hits_total", "Cache hits.", "cache")
-	cacheMisses = desc("omg_cache_misses_total", "Cache misses.", "cache")
-	memory      = desc("omg_memory_bytes", "Memory by component.", "component")
-	generation  = desc("omg_snapshot_generation", "Generation of the current snapshot.")
-	checked     = desc("omg_snapshot_checked_timestamp_seconds", "Time of the last successful check of the snapshot.")
-	packages    = desc("omg_index_packages", "Packages in the index.")
-	counts      = desc("omg_installed_packages", "Numbers of installed packages, such as those with updates; absent while unknown.", "count")
-	vulnerable  = desc("omg_vulnerabilities", "Advisories for installed packages by severity; absent while unknown.", "severity")
-	sourceAge   = desc("omg_source_changed_timestamp_seconds", "Time of the last change or successful check of a source.", "source", "kind")
-	componentOK = desc("omg_component_ok", "1 if a component is ok, otherwise 0.", "component", "state")
-	sourceOK    = desc("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
+	connectionsDesc     = newDesc("omg_connections", "Open connections.")
+	cacheHitsDesc       = newDesc("omg_cache_hits_total", "Cache hits.", "cache")
+	cacheMissesDesc     = newDesc("omg_cache_misses_total", "Cache misses.", "cache")
+	memoryDesc          = newDesc("omg_memory_bytes", "Memory by component.", "component")
+	generationDesc      = newDesc("omg_snapshot_generation", "Generation of the current snapshot.")
+	snapshotCheckedDesc = newDesc("omg_snapshot_checked_timestamp_seconds", "Time of the last successful check of the snapshot.")
+	indexPackagesDesc   = newDesc("omg_index_packages", "Packages in the index.")
+	packageCountsDesc   = newDesc("omg_installed_packages", "Numbers of installed packages, such as those with updates; absent while unknown.", "count")
+	vulnerabilitiesDesc = newDesc("omg_vulnerabilities", "Advisories for installed packages by severity; absent while unknown.", "severity")
+	sourceChangedDesc   = newDesc("omg_source_changed_timestamp_seconds", "Time of the last change or successful check of a source.", "source", "kind")
+	componentOKDesc     = newDesc("omg_component_ok", "1 if a component is ok, otherwise 0.", "component", "state")
+	sourceOKDesc        = newDesc("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
 )
 
 // collector makes metrics from the results of Callbacks.
@@ -152,48 +152,48 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	value := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, kind, v, labels...)
 	}
-	value(connections, prometheus.GaugeValue, float64(c.Connections()))
+	value(connectionsDesc, prometheus.GaugeValue, float64(c.Connections()))
 	for name, n := range c.Caches() {
-		value(cacheHits, prometheus.CounterValue, float64(n.Hits), name)
-		value(cacheMisses, prometheus.CounterValue, float64(n.Misses), name)
+		value(cacheHitsDesc, prometheus.CounterValue, float64(n.Hits), name)
+		value(cacheMissesDesc, prometheus.CounterValue, float64(n.Misses), name)
 	}
 	for component, n := range c.Memory() {
-		value(memory, prometheus.GaugeValue, float64(n), component)
+		value(memoryDesc, prometheus.GaugeValue, float64(n), component)
 	}
 	for _, part := range c.Health().Components {
-		value(componentOK, prometheus.GaugeValue, oneIf(part.State == wire.HealthOK), part.Name, part.State)
+		value(componentOKDesc, prometheus.GaugeValue, oneIf(part.State == wire.HealthOK), part.Name, part.State)
 	}
 	st, ok := c.Status()
 	if !ok {
 		return
 	}
-	value(generation, prometheus.GaugeValue, float64(st.Generation))
-	value(checked, prometheus.GaugeValue, float64(st.At))
-	value(packages, prometheus.GaugeValue, float64(st.Index.Packages))
+	value(generationDesc, prometheus.GaugeValue, float64(st.Generation))
+	value(snapshotCheckedDesc, prometheus.GaugeValue, float64(st.At))
+	value(indexPackagesDesc, prometheus.GaugeValue, float64(st.Index.Packages))
 	for name, n := range map[string]*uint32{
 		"installed": st.Counts.Installed, "explicit": st.Counts.Explicit, "orphans": st.Counts.Orphans, "foreign": st.Counts.Foreign,
 		"updates": st.Counts.Updates, "ignored_updates": st.Counts.Ignored,
 	} {
 		if n != nil {
-			value(counts, prometheus.GaugeValue, float64(*n), name)
+			value(packageCountsDesc, prometheus.GaugeValue, float64(*n), name)
 		}
 	}
 	if s := st.Counts.Security; s != nil {
 		for severity, n := range map[string]uint32{"critical": s.Critical, "high": s.High, "medium": s.Medium, "low": s.Low, "unknown": s.Unknown} {
-			value(vulnerable, prometheus.GaugeValue, float64(n), severity)
+			value(vulnerabilitiesDesc, prometheus.GaugeValue, float64(n), severity)
 		}
 	}
 	sources := slices.Clone(st.Sources)
-	for _, s := range st.Compared {
+	for _, s := range st.ComparedSources {
 		if s.Downloaded {
 			s.Name += " (downloaded)"
 			sources = append(sources, s)
 		}
 	}
 	for _, s := range sources {
-		value(sourceOK, prometheus.GaugeValue, oneIf(s.State == wire.SourceOK), s.Name, string(s.Kind), string(s.State))
-		if s.Changed != 0 {
-			value(sourceAge, prometheus.GaugeValue, float64(s.Changed), s.Name, string(s.Kind))
+		value(sourceOKDesc, prometheus.GaugeValue, oneIf(s.State == wire.SourceOK), s.Name, string(s.Kind), string(s.State))
+		if s.ChangedAt != 0 {
+			value(sourceChangedDesc, prometheus.GaugeValue, float64(s.ChangedAt), s.Name, string(s.Kind))
 		}
 	}
 }

@@ -18,17 +18,17 @@ import (
 )
 
 const (
-	// maxDatabase is the limit of a database in bytes. The largest of Arch's databases has about 10 MB.
-	maxDatabase = 256 << 20
-	// maxSignature is pacman's limit for a signature, in bytes.
-	maxSignature = 16 << 10
+	// maxDatabaseSize is the limit of a database in bytes. The largest of Arch's databases has about 10 MB.
+	maxDatabaseSize = 256 << 20
+	// maxSignatureSize is pacman's limit for a signature, in bytes.
+	maxSignatureSize = 16 << 10
 )
 
 // errUnsigned means that a signature is missing which pacman.conf requires.
 var errUnsigned = errors.New("the signature that SigLevel in pacman.conf requires is missing")
 
-// get downloads a URL to a file. For a file:// URL it copies the file.
-func (m *Downloader) get(ctx context.Context, r fetch.Request, path string) (fetch.Response, error) {
+// download downloads a URL to a file. For a file:// URL it copies the file.
+func (m *Downloader) download(ctx context.Context, r fetch.Request, path string) (fetch.Response, error) {
 	switch scheme, _, _ := strings.Cut(r.URL, ":"); scheme {
 	case "http", "https":
 		return m.Fetch.File(ctx, r, path, nil)
@@ -72,13 +72,13 @@ func copyFile(r fetch.Request, path string) (a fetch.Response, err error) {
 	return a, errors.Join(err, to.Sync(), to.Close())
 }
 
-// signature downloads the signature of a staged database, unless SigLevel in pacman.conf disables signatures
+// downloadSignature downloads the signature of a staged database, unless SigLevel in pacman.conf disables signatures
 // of databases. omgd only stores the signature, because verifying it needs pacman's keys.
-func (m *Downloader) signature(ctx context.Context, wanted pacmandb.Signature, url, staged string) error {
+func (m *Downloader) downloadSignature(ctx context.Context, wanted pacmandb.SignaturePolicy, url, staged string) error {
 	if wanted == pacmandb.SignatureNever {
 		return nil
 	}
-	_, err := m.get(ctx, fetch.Request{URL: url + ".sig", MaxBytes: maxSignature, KeepEncoding: true, AllowHTTP: true}, staged+".sig")
+	_, err := m.download(ctx, fetch.Request{URL: url + ".sig", MaxBytes: maxSignatureSize, KeepEncoding: true, AllowHTTP: true}, staged+".sig")
 	if err == nil || wanted == pacmandb.SignatureOptional && ctx.Err() == nil {
 		return nil
 	}

@@ -42,26 +42,26 @@ const (
 type Config struct {
 	config.Sync
 	Fetch *fetch.Client
-	Store store.Values
+	Store store.ValueStore
 	Log   *slog.Logger
 	// Dir is the directory of the databases, their signatures and their indexes.
 	Dir string
 	// ReadConfig reads pacman.conf.
 	ReadConfig func() (*pacmandb.Config, error)
-	// Build builds an index file from a database. It fails if the database is invalid.
-	Build func(ctx context.Context, db, index string) error
-	// OnChange is called after each round of downloads.
-	OnChange func()
+	// BuildIndex builds an index file from a database. It fails if the database is invalid.
+	BuildIndex func(ctx context.Context, db, index string) error
+	// OnRoundDone is called after each round of downloads.
+	OnRoundDone func()
 }
 
 // Downloader keeps the downloaded databases up to date.
 type Downloader struct {
 	Config
-	saved atomic.Pointer[saved]
+	lastResults atomic.Pointer[roundResults]
 }
 
-// saved has the results of the last round. A value of this type does not change after it is published.
-type saved struct {
+// roundResults has the results of the last round. A value of this type does not change after it is published.
+type roundResults struct {
 	// Next is the time at which the next round begins, in Unix seconds.
 	Next  int64             `msgpack:"next"`
 	Repos map[string]record `msgpack:"repos"`
@@ -73,97 +73,99 @@ type record struct {
 	URL          string `msgpack:"url"`
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
-	// Why is the reason why the last round failed for the repository; empty if it succeeded.
-	Why string `msgpack:"why"`
+	// FailureReason is the reason why the last round failed for the repository; empty if it succeeded.
+	FailureReason string `msgpack:"why"`
 }
 
 // New returns a Downloader with the results in the store. It sends no request: Run does that.
 func New(c Config) *Downloader {
 	m := &Downloader{Config: c}
-	k, _, _ := store.Load[saved](c.Store, bucket, key)
-	m.saved.Store(&k)
+	k, _, _ := store.Load[roundResults](c.Store, bucket, key)
+	m.lastResults.Store(&k)
 	return m
 }
 
-// Why returns the reason why the last round failed for a repository. It is empty if the round succeeded, or
+// FailureReason returns the reason why the last round failed for a repository. It is empty if the round succeeded, or
 // if there was no round yet.
-func (m *Downloader) Why(repo string) string { return m.saved.Load().Repos[repo].Why }
+func (m *Downloader) FailureReason(repo string) string {
+	return m.lastResults.Load().Repos[repo].FailureReason
+}
 
 // Run downloads the databases once an interval until ctx ends. The interval begins at the last round, even if
 // omgd was restarted since then.
 func (m *Downloader) Run(ctx context.Context) {
-	var k *saved
+	var k *roundResults
 	s := fetch.Schedule{Interval: time.Duration(m.Interval), FirstRetry: min(firstPause, time.Duration(m.Interval)), OnPlanned: func(next time.Time) {
 		k.Next = next.Unix()
 		m.save(k)
-		m.OnChange()
+		m.OnRoundDone()
 	}}
-	s.Run(ctx, s.Until(m.saved.Load().Next), func(ctx context.Context) (err error) {
+	s.Run(ctx, s.TimeUntil(m.lastResults.Load().Next), func(ctx context.Context) (err error) {
 		k, err = m.round(ctx)
 		return err
 	})
 }
 
-func (m *Downloader) save(k *saved) {
-	m.saved.Store(k)
+func (m *Downloader) save(k *roundResults) {
+	m.lastResults.Store(k)
 	store.Save(m.Store, m.Log, bucket, key, k, time.Now())
 }
 
 // round requests each database that pacman -Sy would download. The record of each repository has the error of
 // that repository. The returned error is that of the last repository that failed.
-func (m *Downloader) round(ctx context.Context) (*saved, error) {
-	before := m.saved.Load()
+func (m *Downloader) round(ctx context.Context) (*roundResults, error) {
+	before := m.lastResults.Load()
 	conf, err := m.ReadConfig()
 	if err != nil {
 		m.Log.Warn("pacman.conf not read", "err", err)
-		return &saved{Repos: maps.Clone(before.Repos)}, err
+		return &roundResults{Repos: maps.Clone(before.Repos)}, err
 	}
 	stage := filepath.Join(m.Dir, ".new")
-	if err := remake(stage); err != nil {
+	if err := recreateDir(stage); err != nil {
 		m.Log.Warn("databases not downloaded", "err", err)
-		return failed(conf.Repos, before.Repos, err), err
+		return failedResults(conf.Repos, before.Repos, err), err
 	}
 	defer os.RemoveAll(stage)
-	k := &saved{Repos: make(map[string]record)}
+	k := &roundResults{Repos: make(map[string]record)}
 	for _, repo := range conf.Repos {
 		if repo.Usage&pacmandb.UsageSync == 0 {
 			continue
 		}
-		r, rerr := m.renew(ctx, repo, before.Repos[repo.Name], stage)
+		r, rerr := m.updateDatabase(ctx, repo, before.Repos[repo.Name], stage)
 		if ctx.Err() != nil {
 			return k, ctx.Err()
 		}
 		if rerr != nil {
-			r.Why, err = rerr.Error(), rerr
+			r.FailureReason, err = rerr.Error(), rerr
 			m.Log.Warn("database not downloaded", "repository", repo.Name, "err", rerr)
 		}
 		k.Repos[repo.Name] = r
 	}
-	m.removeOthers(k.Repos)
+	m.removeUnconfigured(k.Repos)
 	return k, err
 }
 
-// remake makes an empty directory at dir, and removes anything that was there.
-func remake(dir string) error {
+// recreateDir makes an empty directory at dir, and removes anything that was there.
+func recreateDir(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
 	return os.MkdirAll(dir, 0o755)
 }
 
-// failed returns the results of a round that failed for all repositories with the same error.
-func failed(repos []pacmandb.Repo, before map[string]record, err error) *saved {
-	k := &saved{Repos: make(map[string]record)}
+// failedResults returns the results of a round that failed for all repositories with the same error.
+func failedResults(repos []pacmandb.Repo, before map[string]record, err error) *roundResults {
+	k := &roundResults{Repos: make(map[string]record)}
 	for _, repo := range repos {
 		r := before[repo.Name]
-		r.Why = err.Error()
+		r.FailureReason = err.Error()
 		k.Repos[repo.Name] = r
 	}
 	return k
 }
 
-// removeOthers removes the files of repositories that are no longer configured.
-func (m *Downloader) removeOthers(repos map[string]record) {
+// removeUnconfigured removes the files of repositories that are no longer configured.
+func (m *Downloader) removeUnconfigured(repos map[string]record) {
 	kept := map[string]bool{}
 	for repo := range repos {
 		for _, name := range filesOf(repo) {
@@ -188,10 +190,10 @@ func filesOf(repo string) []string {
 
 const signatureSuffix = ".db.sig"
 
-// renew requests a database from the servers of a repository, in order, until a request succeeds. It returns
+// updateDatabase requests a database from the servers of a repository, in order, until a request succeeds. It returns
 // the new record of the database. If all requests fail, it returns the old record and the error of the first
 // server.
-func (m *Downloader) renew(ctx context.Context, repo pacmandb.Repo, r record, stage string) (record, error) {
+func (m *Downloader) updateDatabase(ctx context.Context, repo pacmandb.Repo, r record, stage string) (record, error) {
 	if _, err := os.Stat(sources.IndexPath(m.Dir, pkgindex.KindRepo, repo.Name)); err != nil {
 		r = record{} // there is no index: download the database even if it has not changed
 	}
@@ -200,7 +202,7 @@ func (m *Downloader) renew(ctx context.Context, repo pacmandb.Repo, r record, st
 	}
 	var firstErr error
 	for _, server := range repo.Servers[:min(len(repo.Servers), maxServers)] {
-		next, err := m.renewFrom(ctx, repo, server, r, stage)
+		next, err := m.updateFromServer(ctx, repo, server, r, stage)
 		if err == nil {
 			return next, nil
 		}
@@ -214,22 +216,22 @@ func (m *Downloader) renew(ctx context.Context, repo pacmandb.Repo, r record, st
 	return r, firstErr
 }
 
-// renewFrom requests a database from one server. A new database replaces the old one only after an index was
+// updateFromServer requests a database from one server. A new database replaces the old one only after an index was
 // built from the new one.
-func (m *Downloader) renewFrom(ctx context.Context, repo pacmandb.Repo, server string, r record, stage string) (record, error) {
+func (m *Downloader) updateFromServer(ctx context.Context, repo pacmandb.Repo, server string, r record, stage string) (record, error) {
 	url := strings.TrimRight(server, "/") + "/" + repo.Name + ".db"
 	staged := filepath.Join(stage, repo.Name+".db")
-	req := fetch.Request{URL: url, LastModified: r.LastModified, MaxBytes: maxDatabase, KeepEncoding: true, AllowHTTP: true}
+	req := fetch.Request{URL: url, LastModified: r.LastModified, MaxBytes: maxDatabaseSize, KeepEncoding: true, AllowHTTP: true}
 	if r.URL == url {
 		req.ETag = r.ETag
 	}
-	got, err := m.get(ctx, req, staged)
+	got, err := m.download(ctx, req, staged)
 	if err != nil {
-		return r, withServer(server, err)
+		return r, addServerToError(server, err)
 	}
 	if got.NotModified || older(got.LastModified, r.LastModified) {
-		r.Why = ""
-		return r, m.confirm(repo.Name)
+		r.FailureReason = ""
+		return r, m.markUpToDate(repo.Name)
 	}
 	at, err := http.ParseTime(got.LastModified)
 	if err != nil {
@@ -238,11 +240,11 @@ func (m *Downloader) renewFrom(ctx context.Context, repo pacmandb.Repo, server s
 	if err := os.Chtimes(staged, at, at); err != nil {
 		return r, err
 	}
-	if err := m.signature(ctx, repo.Signature, url, staged); err != nil {
-		return r, withServer(server, err)
+	if err := m.downloadSignature(ctx, repo.SignaturePolicy, url, staged); err != nil {
+		return r, addServerToError(server, err)
 	}
-	if err := m.Build(ctx, staged, sources.IndexPath(stage, pkgindex.KindRepo, repo.Name)); err != nil {
-		return r, withServer(server, fmt.Errorf("its database was rejected: %s", strings.TrimPrefix(err.Error(), "read "+staged+": ")))
+	if err := m.BuildIndex(ctx, staged, sources.IndexPath(stage, pkgindex.KindRepo, repo.Name)); err != nil {
+		return r, addServerToError(server, fmt.Errorf("its database was rejected: %s", strings.TrimPrefix(err.Error(), "read "+staged+": ")))
 	}
 	if err := m.publish(repo.Name, stage); err != nil {
 		return r, err
@@ -251,9 +253,9 @@ func (m *Downloader) renewFrom(ctx context.Context, repo pacmandb.Repo, server s
 	return record{URL: url, ETag: got.ETag, LastModified: at.UTC().Format(http.TimeFormat)}, nil
 }
 
-// confirm sets the status change time (ctime) of a database to now, as a sign that the database is up to
+// markUpToDate sets the status change time (ctime) of a database to now, as a sign that the database is up to
 // date. The modification time stays the one that the server has sent.
-func (m *Downloader) confirm(repo string) error {
+func (m *Downloader) markUpToDate(repo string) error {
 	path := filepath.Join(m.Dir, repo+".db")
 	fi, err := os.Stat(path)
 	if err != nil {
@@ -286,7 +288,7 @@ func (m *Downloader) publish(repo, stage string) error {
 	return nil
 }
 
-// withServer adds the address of a server to an error.
-func withServer(server string, err error) error {
+// addServerToError adds the address of a server to an error.
+func addServerToError(server string, err error) error {
 	return fmt.Errorf("%s: %w", server, err)
 }

@@ -31,7 +31,7 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-func TestMain(m *testing.M) { await.Main(m) }
+func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -136,13 +136,13 @@ func newTestSystem(t *testing.T, repos ...pacmandb.Repo) *testSystem {
 func (w *testSystem) open() {
 	w.t.Helper()
 	var err error
-	w.client, err = fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
+	w.client, err = fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Timeout)}, "omg-test")
 	require.NoError(w.t, err)
-	w.store = store.Open(filepath.Join(w.home, "store"), store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}, quiet)
+	w.store = store.Open(filepath.Join(w.home, "store"), store.Limits{OpenTimeout: await.Timeout, OperationTimeout: await.Timeout, CloseTimeout: await.Timeout}, quiet)
 	w.m = New(Config{
 		Sync: config.Sync{Enabled: true, Interval: config.Duration(time.Hour)}, Fetch: w.client, Store: w.store, Log: quiet,
 		Dir: filepath.Join(w.home, "sync"), ReadConfig: func() (*pacmandb.Config, error) { return &w.conf, w.bad },
-		Build: build, OnChange: func() { w.changed.Add(1) },
+		BuildIndex: build, OnRoundDone: func() { w.changed.Add(1) },
 	})
 }
 
@@ -160,12 +160,12 @@ func (w *testSystem) restart() {
 
 // build builds an index as omg-index does, but in the test's process.
 func build(ctx context.Context, db, index string) error {
-	repo, err := sources.DatabaseFile(db)
+	repo, err := sources.RepositoryFromFile(db)
 	if err != nil {
 		return err
 	}
 	b := pkgindex.NewBuilder("test", 1)
-	if _, _, err := repo.ReadInto(ctx, b.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
+	if _, _, err := repo.ReadIntoIndex(ctx, b.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
 		return err
 	}
 	return b.WriteFile(index)
@@ -189,12 +189,12 @@ func (w *testSystem) version(repo string) string {
 	}
 	require.NoError(w.t, err)
 	defer f.Close()
-	set, err := pkgindex.NewSet([]*pkgindex.File{f}, pkgindex.SetOptions{})
+	set, err := pkgindex.NewFileSet([]*pkgindex.File{f}, pkgindex.FileSetOptions{})
 	require.NoError(w.t, err)
 	hits, err := set.Lookup(repo, "a")
 	require.NoError(w.t, err)
 	require.Len(w.t, hits, 1)
-	p, err := set.Package(hits[0])
+	p, err := set.ReadPackage(hits[0])
 	require.NoError(w.t, err)
 	return p.Version
 }
@@ -206,13 +206,13 @@ var day = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func TestMirror_Round(t *testing.T) {
 	s := newWeb(t)
 	s.has("/core/core.db", served{database("1-1"), day, `"one"`})
-	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL + "/core/"}, Signature: pacmandb.SignatureNever})
+	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL + "/core/"}, SignaturePolicy: pacmandb.SignatureNever})
 	require.NoError(t, w.round())
 	require.Equal(t, "1-1", w.version("core"))
 	fi, err := os.Stat(filepath.Join(w.m.Dir, "core.db"))
 	require.NoError(t, err)
 	require.True(t, fi.ModTime().Equal(day), "the time comes from the server")
-	require.Empty(t, w.m.Why("core"))
+	require.Empty(t, w.m.FailureReason("core"))
 	require.Empty(t, s.requests()[0].Header.Get("If-Modified-Since"))
 
 	before := sourcefile.StampOf(fi).CtimeNS
@@ -235,10 +235,10 @@ func TestMirror_Round(t *testing.T) {
 	s.respond(func(rw http.ResponseWriter, _ *http.Request) { http.Error(rw, "<html>", http.StatusBadGateway) })
 	require.Error(t, w.round())
 	require.Equal(t, "2-1", w.version("core"))
-	require.Contains(t, w.m.Why("core"), s.URL+"/core/: refused: 502")
+	require.Contains(t, w.m.FailureReason("core"), s.URL+"/core/: refused: 502")
 	s.respond(nil)
 	require.NoError(t, w.round())
-	require.Empty(t, w.m.Why("core"))
+	require.Empty(t, w.m.FailureReason("core"))
 
 	// A database is downloaded again if its index is missing.
 	require.NoError(t, os.Remove(sources.IndexPath(w.m.Dir, pkgindex.KindRepo, "core")))
@@ -252,7 +252,7 @@ func TestMirror_Round(t *testing.T) {
 // database is older than the local one.
 func TestMirror_Servers(t *testing.T) {
 	a, b := newWeb(t), newWeb(t)
-	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{a.URL, "ftp://127.0.0.1/core", b.URL}, Signature: pacmandb.SignatureNever})
+	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{a.URL, "ftp://127.0.0.1/core", b.URL}, SignaturePolicy: pacmandb.SignatureNever})
 	b.has("/core.db", served{database("1-1"), day, `"b"`})
 	require.NoError(t, w.round())
 	require.Equal(t, "1-1", w.version("core"))
@@ -292,7 +292,7 @@ func TestMirror_Servers(t *testing.T) {
 	require.Equal(t, "3-1", w.version("core"))
 }
 
-// TestMirror_Faults checks that after each fault the last database stays, no other files are left, and Why
+// TestMirror_Faults checks that after each fault the last database stays, no other files are left, and FailureReason
 // returns the reason.
 func TestMirror_Faults(t *testing.T) {
 	whole := database("2-1")
@@ -322,12 +322,12 @@ func TestMirror_Faults(t *testing.T) {
 			t.Parallel()
 			s := newWeb(t)
 			s.has("/core.db", served{database("1-1"), day, ""})
-			w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, Signature: pacmandb.SignatureNever})
+			w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, SignaturePolicy: pacmandb.SignatureNever})
 			s.respond(c.handle)
 			require.Error(t, w.round())
 			require.Empty(t, w.version("core"))
-			require.Contains(t, w.m.Why("core"), c.why)
-			require.Contains(t, w.m.Why("core"), s.URL)
+			require.Contains(t, w.m.FailureReason("core"), c.why)
+			require.Contains(t, w.m.FailureReason("core"), s.URL)
 			s.respond(nil)
 			require.NoError(t, w.round())
 			s.respond(c.handle)
@@ -345,17 +345,17 @@ func TestMirror_Faults(t *testing.T) {
 func TestMirror_Signatures(t *testing.T) {
 	s := newWeb(t)
 	s.has("/core.db", served{database("1-1"), day, ""})
-	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, Signature: pacmandb.SignatureRequired})
+	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, SignaturePolicy: pacmandb.SignatureRequired})
 	signature := filepath.Join(w.m.Dir, "core.db.sig")
 	require.ErrorIs(t, w.round(), errUnsigned)
 	require.Empty(t, w.version("core"))
 
-	w.conf.Repos[0].Signature = pacmandb.SignatureOptional
+	w.conf.Repos[0].SignaturePolicy = pacmandb.SignatureOptional
 	require.NoError(t, w.round())
 	require.Equal(t, "1-1", w.version("core"))
 	require.NoFileExists(t, signature)
 
-	w.conf.Repos[0].Signature = pacmandb.SignatureRequired
+	w.conf.Repos[0].SignaturePolicy = pacmandb.SignatureRequired
 	s.has("/core.db.sig", served{[]byte("signed"), day, ""})
 	s.has("/core.db", served{database("2-1"), day.Add(time.Hour), ""})
 	require.NoError(t, w.round())
@@ -364,12 +364,12 @@ func TestMirror_Signatures(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "signed", string(b))
 
-	s.has("/core.db.sig", served{make([]byte, maxSignature+1), day, ""})
+	s.has("/core.db.sig", served{make([]byte, maxSignatureSize+1), day, ""})
 	s.has("/core.db", served{database("3-1"), day.Add(2 * time.Hour), ""})
 	require.ErrorIs(t, w.round(), fetch.ErrTooLarge)
 	require.Equal(t, "2-1", w.version("core"))
 
-	w.conf.Repos[0].Signature = pacmandb.SignatureNever
+	w.conf.Repos[0].SignaturePolicy = pacmandb.SignatureNever
 	s.requests()
 	require.NoError(t, w.round())
 	require.Equal(t, "3-1", w.version("core"))
@@ -380,7 +380,7 @@ func TestMirror_Signatures(t *testing.T) {
 // TestMirror_FileServer checks that the server of a repository may be a directory.
 func TestMirror_FileServer(t *testing.T) {
 	dir := t.TempDir()
-	w := newTestSystem(t, pacmandb.Repo{Name: "my own", Servers: []string{"file://" + dir}, Signature: pacmandb.SignatureOptional})
+	w := newTestSystem(t, pacmandb.Repo{Name: "my own", Servers: []string{"file://" + dir}, SignaturePolicy: pacmandb.SignatureOptional})
 	require.ErrorIs(t, w.round(), os.ErrNotExist)
 	path := filepath.Join(dir, "my own.db")
 	write := func(version string, at time.Time) {
@@ -399,7 +399,7 @@ func TestMirror_FileServer(t *testing.T) {
 	require.ErrorContains(t, w.round(), "not a regular file")
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.WriteFile(path, nil, 0o644))
-	require.NoError(t, os.Truncate(path, maxDatabase+1))
+	require.NoError(t, os.Truncate(path, maxDatabaseSize+1))
 	require.ErrorIs(t, w.round(), fetch.ErrTooLarge)
 	require.Equal(t, "2-1", w.version("my own"))
 }
@@ -410,7 +410,7 @@ func TestMirror_Repositories(t *testing.T) {
 	s := newWeb(t)
 	repos := []pacmandb.Repo{}
 	for _, name := range []string{"core", "extra", "local-only", "my.own", "aur"} {
-		repos = append(repos, pacmandb.Repo{Name: name, Servers: []string{s.URL}, Signature: pacmandb.SignatureNever})
+		repos = append(repos, pacmandb.Repo{Name: name, Servers: []string{s.URL}, SignaturePolicy: pacmandb.SignatureNever})
 		s.has("/"+name+".db", served{database("1-1"), day, ""})
 	}
 	repos[2].Usage = pacmandb.UsageSearch
@@ -439,10 +439,10 @@ func TestMirror_CannotWrite(t *testing.T) {
 	k, err := w.m.round(t.Context())
 	require.Error(t, err)
 	w.m.save(k)
-	require.Contains(t, w.m.Why("core"), "not a directory")
+	require.Contains(t, w.m.FailureReason("core"), "not a directory")
 }
 
-// oneValue is a store.Values that holds one value.
+// oneValue is a store.ValueStore that holds one value.
 type oneValue struct{ value []byte }
 
 func (s *oneValue) Put(_, _ string, value []byte, _ time.Time) error {
@@ -459,7 +459,7 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, home := t.TempDir(), t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(server, "core.db"), database("1-1"), 0o644))
-		repo := pacmandb.Repo{Name: "core", Servers: []string{"file://" + server}, Signature: pacmandb.SignatureNever, Usage: pacmandb.UsageAll}
+		repo := pacmandb.Repo{Name: "core", Servers: []string{"file://" + server}, SignaturePolicy: pacmandb.SignatureNever, Usage: pacmandb.UsageAll}
 		began, rounds, kept := time.Now(), []time.Duration(nil), &oneValue{}
 		run := func(d time.Duration) {
 			changed := 0
@@ -470,14 +470,14 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 					rounds = append(rounds, time.Since(began))
 					return &pacmandb.Config{Repos: []pacmandb.Repo{repo}}, nil
 				},
-				Build: build, OnChange: func() { changed++ },
+				BuildIndex: build, OnRoundDone: func() { changed++ },
 			})
 			start := time.Now()
 			ctx, end := context.WithTimeout(t.Context(), d)
 			defer end()
 			m.Run(ctx)
 			require.Equal(t, d, time.Since(start), "Run ends with its context")
-			require.Empty(t, m.Why("core"))
+			require.Empty(t, m.FailureReason("core"))
 			require.Equal(t, len(rounds)-before, changed)
 		}
 		run(10 * time.Minute)

@@ -62,7 +62,7 @@ func (w *testSystem) requireNoIndex(state wire.SourceState, text string) {
 	require.True(w.t, status.Partial)
 	require.Subset(w.t, status.PartialCounts, []string{"updates", "foreign"})
 	require.NotNil(w.t, status.Counts.Updates)
-	require.False(w.t, w.config.Holder.Starting())
+	require.False(w.t, w.config.SnapshotHolder.Starting())
 }
 
 // requireOutdated requires that the repository core is answered from its last index and is stale, and that its
@@ -74,7 +74,7 @@ func (w *testSystem) requireOutdated(text string, packages int) {
 	require.Contains(w.t, s.Why, text)
 	require.True(w.t, s.Outdated)
 	require.NotNil(w.t, s.Index)
-	require.EqualValues(w.t, packages, s.Index.Docs())
+	require.EqualValues(w.t, packages, s.Index.DocCount())
 	w.requireCurrent("extra", "multilib")
 	found := w.found()
 	require.False(w.t, found.Partial, "all repositories answer")
@@ -107,7 +107,7 @@ func TestBadDatabase_AtStart(t *testing.T) {
 				w.settle()
 				w.requireCurrent("core", "extra", "multilib")
 				require.Equal(t, map[string]int{"core": 1}, w.builder.built())
-				require.Zero(t, w.again)
+				require.Zero(t, w.nextPause)
 			})
 		})
 	}
@@ -170,7 +170,7 @@ func TestBadDatabase_WhileRunning(t *testing.T) {
 				w.settle()
 				w.requireCurrent("core", "extra", "multilib")
 				require.Equal(t, map[string]int{"core": 1}, w.builder.built())
-				require.Zero(t, w.again)
+				require.Zero(t, w.nextPause)
 			})
 		})
 	}
@@ -207,7 +207,7 @@ func TestBadDatabase_WithoutPermission(t *testing.T) {
 				require.Equal(t, wire.SourceStale, s.State)
 				require.Contains(t, s.Why, "permission denied")
 			}
-			require.EqualValues(t, packages, s.Index.Docs())
+			require.EqualValues(t, packages, s.Index.DocCount())
 			w.requireCurrent("extra", "multilib")
 			require.NoError(t, os.Chmod(target, 0o644))
 			w.builder.set(nil)
@@ -231,7 +231,7 @@ func TestBadDatabase_All(t *testing.T) {
 		require.Nil(t, status.Counts.Foreign)
 		_, err = w.state().Snapshot.Search(&wire.SearchRequest{Words: []string{"lib"}})
 		require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
-		require.False(t, w.config.Holder.Starting())
+		require.False(t, w.config.SnapshotHolder.Starting())
 	})
 }
 

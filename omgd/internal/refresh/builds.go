@@ -16,15 +16,15 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Image is an index that is not on disk yet.
-type Image interface {
+// IndexImage is an index that is not on disk yet.
+type IndexImage interface {
 	Open() (*pkgindex.File, error)
 	Write(path string) error
 	Close()
 }
 
 // buildIndex builds the index of a database by running omg-index.
-func buildIndex(ctx context.Context, database string) (Image, error) {
+func buildIndex(ctx context.Context, database string) (IndexImage, error) {
 	image, err := indexer.Build(ctx, "--db", database)
 	if err != nil {
 		return nil, err
@@ -32,18 +32,18 @@ func buildIndex(ctx context.Context, database string) (Image, error) {
 	return image, nil
 }
 
-// builds runs the builds of indexes: for each index file one build at a time, and at most maxBuilds builds in
+// indexBuilds runs the builds of indexes: for each index file one build at a time, and at most maxBuilds builds in
 // all. The end of each build causes a refresh.
-type builds struct {
+type indexBuilds struct {
 	r     *Refresher
-	ctx   context.Context // set by begin; the builds are canceled when this context ends
+	ctx   context.Context // set by setContext; the builds are canceled when this context ends
 	slots chan struct{}
 	tasks sync.WaitGroup
 
-	mu       sync.Mutex
-	jobs     map[string]*job   // the last build of each index, by the path of the index
-	inMemory map[string]string // why an index is in memory only, by the path of the index
-	done     chan struct{}     // closed when the last running build ends; nil while no build runs
+	mu            sync.Mutex
+	jobs          map[string]*buildJob // the last build of each index, by the path of the index
+	memoryReasons map[string]string    // why an index is in memory only, by the path of the index
+	done          chan struct{}        // closed when the last running build ends; nil while no build runs
 }
 
 // maxBuilds is how many builds may run concurrently.
@@ -52,28 +52,28 @@ const maxBuilds = 2
 // The pause after the first failed build of an index, and the longest pause. The pause doubles with each
 // failure. If the database changes, its index is built immediately.
 const (
-	firstBuildPause = 5 * time.Second
-	lastBuildPause  = 5 * time.Minute
+	firstRetryPause = 5 * time.Second
+	maxRetryPause   = 5 * time.Minute
 )
 
-// job is the last build of one index.
-type job struct {
-	stamp     sourcefile.Stamp // the stamp of the database
-	running   bool
-	result    *opened // the built index; nil as soon as takeResult has returned it
-	err       error
-	pause     time.Duration
-	notBefore time.Time // an index of the same content is not built again before this time
+// buildJob is the last build of one index.
+type buildJob struct {
+	databaseStamp sourcefile.Stamp // the stamp of the database
+	running       bool
+	result        *mappedFile // the built index; nil as soon as takeResult has returned it
+	err           error
+	pause         time.Duration
+	notBefore     time.Time // an index of the same content is not built again before this time
 }
 
-func newBuilds(r *Refresher) *builds {
-	return &builds{r: r, slots: make(chan struct{}, maxBuilds), jobs: map[string]*job{}, inMemory: map[string]string{}}
+func newIndexBuilds(r *Refresher) *indexBuilds {
+	return &indexBuilds{r: r, slots: make(chan struct{}, maxBuilds), jobs: map[string]*buildJob{}, memoryReasons: map[string]string{}}
 }
 
-func (b *builds) begin(ctx context.Context) { b.ctx = ctx }
+func (b *indexBuilds) setContext(ctx context.Context) { b.ctx = ctx }
 
 // wait waits for all builds to end and drops their results.
-func (b *builds) wait() {
+func (b *indexBuilds) wait() {
 	b.tasks.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,19 +86,19 @@ func (b *builds) wait() {
 }
 
 // problem returns the problem that indexes are in memory only, or nil if there are no such indexes.
-func (b *builds) problem() *wire.Problem {
+func (b *indexBuilds) problem() *wire.Problem {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.inMemory) == 0 {
+	if len(b.memoryReasons) == 0 {
 		return nil
 	}
-	first := slices.Min(slices.Collect(maps.Keys(b.inMemory)))
-	return &wire.Problem{Name: "index", State: "memory", Why: b.inMemory[first]}
+	first := slices.Min(slices.Collect(maps.Keys(b.memoryReasons)))
+	return &wire.Problem{Name: "index", State: "memory", Why: b.memoryReasons[first]}
 }
 
 // takeResult returns the result of the last build of the index at path. A second call returns nil, until the
 // next build has ended. The database may have changed since the build.
-func (b *builds) takeResult(path string) *opened {
+func (b *indexBuilds) takeResult(path string) *mappedFile {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	j := b.jobs[path]
@@ -110,19 +110,19 @@ func (b *builds) takeResult(path string) *opened {
 	return result
 }
 
-// want starts a build of the index at path, unless a build of this index runs. The parameter stamp is the
+// ensureBuild starts a build of the index at path, unless a build of this index runs. The parameter stamp is the
 // stamp of the repository's database. The result err is the error of the last build of the content with this
 // stamp; it is nil if no build of this content has failed. The result wait is the pause before a failed build
 // is tried again; it is 0 if a build runs.
-func (b *builds) want(path string, repo *sources.Repository, stamp sourcefile.Stamp) (wait time.Duration, err error) {
+func (b *indexBuilds) ensureBuild(path string, repo *sources.Repository, stamp sourcefile.Stamp) (wait time.Duration, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	j := b.jobs[path]
 	if j == nil {
-		j = &job{pause: firstBuildPause}
+		j = &buildJob{pause: firstRetryPause}
 		b.jobs[path] = j
 	}
-	same := j.stamp == stamp
+	same := j.databaseStamp == stamp
 	switch {
 	case j.running && same:
 		return 0, j.err // report the last error until a build of this content succeeds
@@ -131,9 +131,9 @@ func (b *builds) want(path string, repo *sources.Repository, stamp sourcefile.St
 	case same && j.err != nil && time.Now().Before(j.notBefore):
 		return time.Until(j.notBefore), j.err
 	case !same:
-		j.pause, j.err = firstBuildPause, nil
+		j.pause, j.err = firstRetryPause, nil
 	}
-	j.stamp, j.running = stamp, true
+	j.databaseStamp, j.running = stamp, true
 	if b.done == nil {
 		b.done = make(chan struct{})
 	}
@@ -142,7 +142,7 @@ func (b *builds) want(path string, repo *sources.Repository, stamp sourcefile.St
 }
 
 // await waits until no build runs, but at most for the duration limit.
-func (b *builds) await(ctx context.Context, limit time.Duration) {
+func (b *indexBuilds) await(ctx context.Context, limit time.Duration) {
 	b.mu.Lock()
 	done := b.done
 	b.mu.Unlock()
@@ -158,10 +158,10 @@ func (b *builds) await(ctx context.Context, limit time.Duration) {
 	}
 }
 
-func (b *builds) run(path string, repo sources.Repository, stamp sourcefile.Stamp, j *job) {
-	var result *opened
+func (b *indexBuilds) run(path string, repo sources.Repository, stamp sourcefile.Stamp, j *buildJob) {
+	var result *mappedFile
 	b.slots <- struct{}{}
-	err := b.r.guarded("the index of "+repo.Name, func() (err error) {
+	err := b.r.runGuarded("the index of "+repo.Name, func() (err error) {
 		result, err = b.build(path, &repo, stamp)
 		return err
 	})
@@ -171,11 +171,11 @@ func (b *builds) run(path string, repo sources.Repository, stamp sourcefile.Stam
 	b.r.Kick() // b.mu is still locked: takeResult cannot return the result before the refresh is requested
 	j.running, j.err, j.result = false, err, result
 	if err != nil {
-		b.r.config.Log.Warn("index not built", "database", repo.Database, "err", err)
+		b.r.config.Log.Warn("index not built", "database", repo.DatabasePath, "err", err)
 		j.notBefore = time.Now().Add(j.pause)
-		j.pause = min(2*j.pause, lastBuildPause)
+		j.pause = min(2*j.pause, maxRetryPause)
 	} else {
-		j.pause = firstBuildPause
+		j.pause = firstRetryPause
 	}
 	idle := true
 	for _, other := range b.jobs {
@@ -188,8 +188,8 @@ func (b *builds) run(path string, repo sources.Repository, stamp sourcefile.Stam
 }
 
 // build builds an index and writes it to disk. If the index cannot be written, it stays in memory.
-func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.Stamp) (*opened, error) {
-	image, err := b.r.config.Build(b.ctx, repo.Database)
+func (b *indexBuilds) build(path string, repo *sources.Repository, stamp sourcefile.Stamp) (*mappedFile, error) {
+	image, err := b.r.config.Build(b.ctx, repo.DatabasePath)
 	if err != nil {
 		return nil, err
 	}
@@ -198,20 +198,20 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 	if err != nil {
 		return nil, err
 	}
-	src, ok := file.BuildInfo().Source(pkgindex.KindRepo, repo.Name)
+	src, ok := file.IndexInfo().FindSource(pkgindex.KindRepo, repo.Name)
 	if !ok {
 		_ = file.Close()
-		return nil, fmt.Errorf("the index built from %s has no repository %s", repo.Database, repo.Name)
+		return nil, fmt.Errorf("the index built from %s has no repository %s", repo.DatabasePath, repo.Name)
 	}
-	origin := sources.Origin{Path: repo.Database}
+	origin := sources.Origin{Path: repo.DatabasePath}
 	// Record the stamp only if the build has read the content that had this stamp. Without a recorded stamp,
 	// the next refresh compares the digest of the database.
-	if src.Size == stamp.Size && src.AsOf == stamp.Modified() {
-		if now, err := sourcefile.StampOfPath(repo.Database); err == nil && now == stamp {
+	if src.FileSize == stamp.Size && src.AsOf == stamp.MtimeSeconds() {
+		if now, err := sourcefile.StampOfPath(repo.DatabasePath); err == nil && now == stamp {
 			origin.Stamp, origin.SHA256 = stamp, src.SHA256
 		}
 	}
-	o := &opened{index: state.NewMappedIndex(file), origins: sources.Origins{origin}}
+	o := &mappedFile{index: state.NewMappedIndex(file), origins: sources.Origins{origin}}
 	err = image.Write(path)
 	if err == nil {
 		err = o.origins.Write(path)
@@ -220,7 +220,7 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 		b.keepInMemory(path, err)
 		return o, nil
 	}
-	onDisk, err := pkgindex.Open(path, b.r.config.Trust)
+	onDisk, err := pkgindex.Open(path, b.r.config.IsTrustedOwner)
 	if err != nil {
 		b.keepInMemory(path, err)
 		return o, nil
@@ -232,7 +232,7 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 		return o, nil
 	}
 	b.mu.Lock()
-	delete(b.inMemory, path)
+	delete(b.memoryReasons, path)
 	b.mu.Unlock()
 	o.index.Release()
 	o.index, o.stamp = state.NewMappedIndex(onDisk), fi
@@ -240,9 +240,9 @@ func (b *builds) build(path string, repo *sources.Repository, stamp sourcefile.S
 }
 
 // keepInMemory records why an index is in memory and not on disk.
-func (b *builds) keepInMemory(path string, err error) {
+func (b *indexBuilds) keepInMemory(path string, err error) {
 	b.r.config.Log.Warn("index kept in memory", "path", path, "err", err)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.inMemory[path] = err.Error()
+	b.memoryReasons[path] = err.Error()
 }

@@ -84,13 +84,13 @@ func TestBuild_BacksOff(t *testing.T) {
 		w.write("core", content(t, "core", 2))
 		w.settle()
 		require.Equal(t, map[string]int{"core": 1}, w.builder.built(), "an index of other content is built immediately")
-		require.Equal(t, 5*time.Second, w.again, "the pauses start again")
+		require.Equal(t, 5*time.Second, w.nextPause, "the pauses start again")
 
 		w.builder.set(nil)
 		w.elapse()
 		w.requireCurrent("core", "extra", "multilib")
 		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
-		require.Zero(t, w.again)
+		require.Zero(t, w.nextPause)
 	})
 }
 
@@ -136,8 +136,8 @@ func TestBuild_First(t *testing.T) {
 		w.refresh(t.Context(), nil)
 		require.Zero(t, time.Since(start))
 		st := w.state()
-		require.True(t, st.Building())
-		require.True(t, w.config.Holder.Starting())
+		require.True(t, st.HasBuildingIndex())
+		require.True(t, w.config.SnapshotHolder.Starting())
 		status, err := st.Status()
 		require.NoError(t, err)
 		require.EqualValues(t, 10, *status.Counts.Installed)
@@ -151,7 +151,7 @@ func TestBuild_First(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		w.settle()
-		require.False(t, w.config.Holder.Starting())
+		require.False(t, w.config.SnapshotHolder.Starting())
 		w.requireCurrent("core", "extra", "multilib")
 	})
 }
@@ -179,7 +179,7 @@ func TestBuild_Later(t *testing.T) {
 		require.Equal(t, buildWait, time.Since(start))
 		w.requireOutdated("the database has changed and is being indexed", int(packages))
 		require.Equal(t, asOf, w.source("core").AsOf)
-		require.False(t, w.config.Holder.Starting(), "requests are answered")
+		require.False(t, w.config.SnapshotHolder.Starting(), "requests are answered")
 		time.Sleep(took)
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
@@ -207,7 +207,7 @@ func TestBuild_ChangedMeanwhile(t *testing.T) {
 		w.settle()
 		w.builder.built()
 		begun, release := make(chan struct{}), make(chan struct{})
-		w.config.Build = func(ctx context.Context, database string) (Image, error) {
+		w.config.Build = func(ctx context.Context, database string) (IndexImage, error) {
 			built, err := w.builder.build(ctx, database) // this build reads the database before the second change
 			close(begun)
 			<-release
@@ -277,7 +277,7 @@ func TestBuild_InMemory(t *testing.T) {
 		w.write("extra", []byte("bad"))
 		w.settle()
 		require.Equal(t, wire.SourceStale, w.source("extra").State)
-		require.EqualValues(t, packages, w.source("extra").Index.Docs())
+		require.EqualValues(t, packages, w.source("extra").Index.DocCount())
 
 		require.NoError(t, os.Remove(dir))
 		for i, name := range []string{"core", "extra", "multilib"} {
@@ -317,19 +317,19 @@ func TestBuild_ReadOnly(t *testing.T) {
 // of the repository.
 func TestBuild_Wrong(t *testing.T) {
 	for name, c := range map[string]struct {
-		build func(w *testSystem) (Image, error)
+		build func(w *testSystem) (IndexImage, error)
 		why   string
 	}{
-		"a panic":            {func(*testSystem) (Image, error) { panic("on purpose") }, "internal error, see the log"},
-		"not an index":       {func(*testSystem) (Image, error) { return &image{[]byte("no index")}, nil }, "not"},
-		"another repository": {func(w *testSystem) (Image, error) { return w.builder.build(w.t.Context(), w.database("multilib")) }, "has no repository core"},
+		"a panic":            {func(*testSystem) (IndexImage, error) { panic("on purpose") }, "internal error, see the log"},
+		"not an index":       {func(*testSystem) (IndexImage, error) { return &image{[]byte("no index")}, nil }, "not"},
+		"another repository": {func(w *testSystem) (IndexImage, error) { return w.builder.build(w.t.Context(), w.database("multilib")) }, "has no repository core"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T) {
 				var w *testSystem
 				w = newTestSystem(t, func(c0 *Config) {
 					build := c0.Build
-					c0.Build = func(ctx context.Context, database string) (Image, error) {
+					c0.Build = func(ctx context.Context, database string) (IndexImage, error) {
 						if database == w.database("core") {
 							return c.build(w)
 						}
@@ -338,7 +338,7 @@ func TestBuild_Wrong(t *testing.T) {
 				})
 				w.settle()
 				w.requireNoIndex(wire.SourceFailed, c.why)
-				require.Equal(t, 5*time.Second, w.again)
+				require.Equal(t, 5*time.Second, w.nextPause)
 				require.NoFileExists(t, w.index("core"))
 			})
 		})
@@ -369,6 +369,6 @@ func TestBuild_EndsWithRun(t *testing.T) {
 	require.Positive(t, untaken.index.Size())
 	w.end()
 	require.Zero(t, untaken.index.Size(), "the index is closed")
-	_, _, err := w.config.Holder.Acquire()
+	_, _, err := w.config.SnapshotHolder.Acquire()
 	require.ErrorContains(t, err, "shutting down")
 }

@@ -15,23 +15,23 @@ import (
 
 // confirmation has the state and the results of the comparison of the snapshot with libalpm.
 type confirmation struct {
-	pending     chan struct{}                // has a value if a snapshot waits to be compared
-	unconfirmed atomic.Bool                  // the last comparison failed
-	problem     atomic.Pointer[wire.Problem] // the problem to report in the status; nil if there is none
-	version     atomic.Pointer[string]       // the version of libalpm that omg-alpm-worker has last reported
-	differing   atomic.Pointer[differing]    // libalpm's results, if they differ from omg's
+	requested      chan struct{}                // has a value if a snapshot waits to be compared
+	failed         atomic.Bool                  // the last comparison failed
+	problem        atomic.Pointer[wire.Problem] // the problem to report in the status; nil if there is none
+	libAlpmVersion atomic.Pointer[string]       // the version of libalpm that omg-alpm-worker has last reported
+	difference     atomic.Pointer[difference]   // libalpm's results, if they differ from omg's
 }
 
-// differing has libalpm's results, and the inputs of the snapshot that was compared with them.
-type differing struct {
-	correction *snapshot.Correction
+// difference has libalpm's results, and the inputs of the snapshot that was compared with them.
+type difference struct {
+	correction *snapshot.LibalpmResult
 	inputs     *snapshot.Inputs
 }
 
 // appliesTo reports whether libalpm's results are for the same databases as these inputs.
-func (d *differing) appliesTo(in *snapshot.Inputs) bool {
+func (d *difference) appliesTo(in *snapshot.Inputs) bool {
 	inputs := d.inputs
-	return in.Local.Packages != nil && in.Local.Packages.SamePackages(inputs.Local.Packages) && sameConfig(in.Config, inputs.Config) &&
+	return in.Local.Packages != nil && in.Local.Packages.SamePackages(inputs.Local.Packages) && sameConfig(in.PacmanConfig, inputs.PacmanConfig) &&
 		slices.EqualFunc(in.Repositories, inputs.Repositories, func(a, b snapshot.IndexedSource) bool {
 			return a.Name == b.Name && a.Index == b.Index && a.Usage == b.Usage
 		})
@@ -39,38 +39,38 @@ func (d *differing) appliesTo(in *snapshot.Inputs) bool {
 
 // correction returns libalpm's results for these inputs. It returns nil if the results do not differ from
 // omg's, or if libalpm has not read these databases yet.
-func (c *confirmation) correction(in *snapshot.Inputs) *snapshot.Correction {
-	if d := c.differing.Load(); d != nil && d.appliesTo(in) {
+func (c *confirmation) correction(in *snapshot.Inputs) *snapshot.LibalpmResult {
+	if d := c.difference.Load(); d != nil && d.appliesTo(in) {
 		return d.correction
 	}
 	return nil
 }
 
-// ask requests that the current snapshot is compared with the data of libalpm, and does not wait for the comparison.
-func (c *confirmation) ask() {
+// request requests that the current snapshot is compared with the data of libalpm, and does not wait for the comparison.
+func (c *confirmation) request() {
 	select {
-	case c.pending <- struct{}{}:
+	case c.requested <- struct{}{}:
 	default:
 	}
 }
 
-// confirmAll compares each new snapshot with libalpm until ctx ends. It runs beside the refreshes; while a
+// runConfirmation compares each new snapshot with libalpm until ctx ends. It runs beside the refreshes; while a
 // comparison runs, omg's own results are used. A snapshot that is replaced before its comparison begins is
 // skipped. After a failure, the next refresh requests another comparison.
-func (r *Refresher) confirmAll(ctx context.Context) {
+func (r *Refresher) runConfirmation(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.confirm.pending:
+		case <-r.confirmation.requested:
 		}
-		st, release, err := r.config.Holder.Acquire()
+		st, release, err := r.config.SnapshotHolder.Acquire()
 		if err != nil {
 			continue
 		}
 		in := st.Inputs()
-		if in.Local.Packages != nil && in.Local.Why == "" && !st.Building() && slices.ContainsFunc(in.Repositories, func(s snapshot.IndexedSource) bool { return s.Index != nil }) {
-			r.compare(ctx, st.Snapshot)
+		if in.Local.Packages != nil && in.Local.FailureReason == "" && !st.HasBuildingIndex() && slices.ContainsFunc(in.Repositories, func(s snapshot.IndexedSource) bool { return s.Index != nil }) {
+			r.compareWithLibAlpm(ctx, st.Snapshot)
 		}
 		release()
 		if ctx.Err() != nil {
@@ -79,10 +79,10 @@ func (r *Refresher) confirmAll(ctx context.Context) {
 	}
 }
 
-// compare compares a snapshot with libalpm. If the results differ, libalpm's results are used, but only if
+// compareWithLibAlpm compares a snapshot with libalpm. If the results differ, libalpm's results are used, but only if
 // omg could read all databases: libalpm silently reads a damaged database as one with fewer packages.
-func (r *Refresher) compare(ctx context.Context, s *snapshot.Snapshot) {
-	problem, correction, err := r.confirm.compare(ctx, r.config.Alpm, s)
+func (r *Refresher) compareWithLibAlpm(ctx context.Context, s *snapshot.Snapshot) {
+	problem, correction, err := r.confirmation.compare(ctx, r.config.Alpm, s)
 	switch {
 	case ctx.Err() != nil:
 		return
@@ -91,44 +91,44 @@ func (r *Refresher) compare(ctx context.Context, s *snapshot.Snapshot) {
 	case problem != nil:
 		r.config.Log.Warn("libalpm reads the databases differently", "differences", problem.Why)
 	}
-	r.confirm.problem.Store(problem)
-	var next *differing
+	r.confirmation.problem.Store(problem)
+	var next *difference
 	if correction != nil {
-		next = &differing{correction, s.Inputs()}
+		next = &difference{correction, s.Inputs()}
 	}
-	before := r.confirm.differing.Load()
+	before := r.confirmation.difference.Load()
 	unchanged := next == nil && before == nil || next != nil && before != nil && before.appliesTo(s.Inputs()) &&
-		before.correction.Repositories == correction.Repositories && slices.Equal(before.correction.Packages, correction.Packages)
+		before.correction.AllRepositoriesRead == correction.AllRepositoriesRead && slices.Equal(before.correction.Packages, correction.Packages)
 	if !unchanged {
-		r.confirm.differing.Store(next)
+		r.confirmation.difference.Store(next)
 		r.Kick()
 	}
 }
 
-func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snapshot.Snapshot) (*wire.Problem, *snapshot.Correction, error) {
-	config, facts, err := s.Facts()
+func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snapshot.Snapshot) (*wire.Problem, *snapshot.LibalpmResult, error) {
+	config, facts, err := s.ComparisonFacts()
 	if err != nil {
 		return nil, nil, err
 	}
 	libalpm, err := worker.Facts(ctx, alpm.Databases{
 		Path: s.Inputs().DBPath, Repos: config.Repos, IgnorePkg: config.IgnorePkg, IgnoreGroup: config.IgnoreGroup,
 	})
-	c.unconfirmed.Store(err != nil)
+	c.failed.Store(err != nil)
 	if err != nil {
 		return &wire.Problem{Name: "libalpm", State: "missing", Why: err.Error()}, nil, err
 	}
-	c.version.Store(&libalpm.LibAlpm)
+	c.libAlpmVersion.Store(&libalpm.LibAlpm)
 	databases := make([]alpmproto.Database, len(config.Repos))
 	for i, repo := range config.Repos {
-		n, _ := s.PackagesOf(repo.Name)
+		n, _ := s.RepoPackageCount(repo.Name)
 		databases[i] = alpmproto.Database{Name: repo.Name, Packages: n}
 	}
-	differ := alpm.Compare(libalpm, alpm.LocalFacts(s.Inputs().Local.Packages, config, facts, databases))
+	differ := alpm.CompareFacts(libalpm, alpm.OwnFacts(s.Inputs().Local.Packages, config, facts, databases))
 	if len(differ) == 0 {
 		return nil, nil, nil
 	}
 	problem := &wire.Problem{Name: "libalpm", State: "differs", Why: strings.Join(differ[:min(len(differ), 3)], "; ")}
-	if !s.Complete() {
+	if !s.IsComplete() {
 		problem.Why += "; omg's own results are used, because omg could not read all of the databases"
 		return problem, nil, nil
 	}
@@ -136,30 +136,30 @@ func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snap
 	return problem, correctionOf(libalpm), nil
 }
 
-// needs converts the values of alpmproto.Requirement to values of snapshot.Need.
-var needs = [...]snapshot.Need{
+// needByRequirement converts the values of alpmproto.Requirement to values of snapshot.NeedLevel.
+var needByRequirement = [...]snapshot.NeedLevel{
 	alpmproto.NotRequired:        snapshot.NeedNone,
 	alpmproto.OptionallyRequired: snapshot.NeedOptional,
 	alpmproto.Required:           snapshot.NeedRequired,
 }
 
-func correctionOf(f *alpm.Facts) *snapshot.Correction {
-	c := &snapshot.Correction{Repositories: true, Packages: make([]snapshot.CorrectedPackage, len(f.Installed))}
+func correctionOf(f *alpm.Facts) *snapshot.LibalpmResult {
+	c := &snapshot.LibalpmResult{AllRepositoriesRead: true, Packages: make([]snapshot.LibalpmPackage, len(f.Installed))}
 	for _, d := range f.Databases {
-		c.Repositories = c.Repositories && d.Err == ""
+		c.AllRepositoriesRead = c.AllRepositoriesRead && d.Err == ""
 	}
 	for i, p := range f.Installed {
-		c.Packages[i] = snapshot.CorrectedPackage{
-			Name: p.Name, Version: p.Version, Reason: pacmandb.Reason(p.Reason), Need: needs[p.Required],
-			Repo: p.Repo, Offered: p.Offered, Order: p.Order, Ignored: p.Ignored,
+		c.Packages[i] = snapshot.LibalpmPackage{
+			Name: p.Name, Version: p.Version, InstallReason: pacmandb.Reason(p.Reason), NeedLevel: needByRequirement[p.Required],
+			Repo: p.Repo, OfferedVersion: p.Offered, VersionOrder: p.VersionOrder, Ignored: p.Ignored,
 		}
 	}
 	return c
 }
 
-// LibAlpm returns the version of libalpm in its last reply, empty if there was no reply.
-func (r *Refresher) LibAlpm() string {
-	if v := r.confirm.version.Load(); v != nil {
+// LibAlpmVersion returns the version of libalpm in its last reply, empty if there was no reply.
+func (r *Refresher) LibAlpmVersion() string {
+	if v := r.confirmation.libAlpmVersion.Load(); v != nil {
 		return *v
 	}
 	return ""

@@ -14,67 +14,67 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// files holds the mapped index files. Only the goroutine that refreshes uses it.
-type files struct {
-	trustedOwner func(uid uint32) bool
-	log          *slog.Logger
-	recheck      func() // called when a background check finds a damaged file
-	open         map[string]*opened
-	used         map[string]bool // paths used since the last sweep
-	checks       sync.WaitGroup
+// mappedFiles holds the mapped index files. Only the goroutine that refreshes uses it.
+type mappedFiles struct {
+	isTrustedOwner func(uid uint32) bool
+	log            *slog.Logger
+	onDamage       func() // called when a background check finds a damaged file
+	mapped         map[string]*mappedFile
+	used           map[string]bool // paths used since the last sweep
+	runningChecks  sync.WaitGroup
 }
 
-// opened is a mapped index file.
-type opened struct {
+// mappedFile is a mapped index file.
+type mappedFile struct {
 	index   *state.MappedIndex
 	stamp   sourcefile.Stamp // the stamp of the file when it was mapped; zero for an index in memory
 	origins sources.Origins
-	bad     error
+	err     error
 }
 
-func newFiles(trustedOwner func(uint32) bool, log *slog.Logger, recheck func()) *files {
-	return &files{trustedOwner: trustedOwner, log: log, recheck: recheck, open: map[string]*opened{}, used: map[string]bool{}}
+func newMappedFiles(trustedOwner func(uint32) bool, log *slog.Logger, recheck func()) *mappedFiles {
+	return &mappedFiles{isTrustedOwner: trustedOwner, log: log, onDamage: recheck, mapped: map[string]*mappedFile{}, used: map[string]bool{}}
 }
 
 // get returns the mapping of an index file. It maps the file if it is new or has changed. A newly mapped file
 // is checked completely in the background.
-func (f *files) get(path string) (*opened, error) {
+func (f *mappedFiles) get(path string) (*mappedFile, error) {
 	f.used[path] = true
-	old := f.open[path]
+	old := f.mapped[path]
 	fi, err := os.Stat(path)
 	if old != nil && (old.stamp == sourcefile.Stamp{} || err == nil && old.stamp == sourcefile.StampOf(fi)) {
-		return old, old.bad
+		return old, old.err
 	}
 	if err != nil {
 		return nil, err
 	}
-	file, err := pkgindex.Open(path, f.trustedOwner)
+	file, err := pkgindex.Open(path, f.isTrustedOwner)
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{index: state.NewMappedIndex(file), stamp: sourcefile.StampOf(fi), origins: sources.ReadOrigins(path, f.trustedOwner)}
+	o := &mappedFile{index: state.NewMappedIndex(file), stamp: sourcefile.StampOf(fi), origins: sources.ReadOrigins(path, f.isTrustedOwner)}
 	f.put(path, o)
 	f.checkLater(o.index)
 	return o, nil
 }
 
 // put stores o, the new mapping of the index file at path, and drops the old mapping.
-func (f *files) put(path string, o *opened) {
+func (f *mappedFiles) put(path string, o *mappedFile) {
 	f.used[path] = true
 	f.drop(path)
-	f.open[path] = o
+	f.mapped[path] = o
 }
 
-func (f *files) drop(path string) {
-	if old := f.open[path]; old != nil {
+func (f *mappedFiles) drop(path string) {
+	if old := f.mapped[path]; old != nil {
 		old.index.Release()
-		delete(f.open, path)
+		delete(f.mapped, path)
 	}
 }
 
 // sweep drops the mappings of files that were not used since the last sweep.
-func (f *files) sweep() {
-	for path := range f.open {
+func (f *mappedFiles) sweep() {
+	for path := range f.mapped {
 		if !f.used[path] {
 			f.drop(path)
 		}
@@ -83,29 +83,29 @@ func (f *files) sweep() {
 }
 
 // checkLater checks a newly mapped index completely, in the background.
-func (f *files) checkLater(x *state.MappedIndex) {
+func (f *mappedFiles) checkLater(x *state.MappedIndex) {
 	x.Retain()
-	f.checks.Go(func() {
+	f.runningChecks.Go(func() {
 		defer x.Release()
 		if x.Check() != nil {
-			f.recheck()
+			f.onDamage()
 		}
 	})
 }
 
 // checkAll checks every index completely. An index that fails the check is not used until its file changes.
-func (f *files) checkAll() {
-	for path, o := range f.open {
-		if err := o.index.Check(); err != nil && o.bad == nil {
-			o.bad = fmt.Errorf("%s: %w", path, err)
-			f.log.Error("index failed its check", "err", o.bad)
+func (f *mappedFiles) checkAll() {
+	for path, o := range f.mapped {
+		if err := o.index.Check(); err != nil && o.err == nil {
+			o.err = fmt.Errorf("%s: %w", path, err)
+			f.log.Error("index failed its check", "err", o.err)
 		}
 	}
 }
 
-func (f *files) close() {
-	f.checks.Wait()
-	for _, path := range slices.Collect(maps.Keys(f.open)) {
+func (f *mappedFiles) close() {
+	f.runningChecks.Wait()
+	for _, path := range slices.Collect(maps.Keys(f.mapped)) {
 		f.drop(path)
 	}
 }

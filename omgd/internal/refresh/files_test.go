@@ -45,13 +45,13 @@ func corrupt(t *testing.T, path string) {
 
 // readAll looks up packages of a repository by name, as requests do, and returns how many were found.
 func readAll(w *testSystem, repo string, names []string) (found int, err error) {
-	st, release, err := w.config.Holder.Acquire()
+	st, release, err := w.config.SnapshotHolder.Acquire()
 	require.NoError(w.t, err)
 	defer release()
 	for _, name := range names {
 		f, err := st.Snapshot.Info(&wire.InfoRequest{Names: []string{repo + "/" + name}})
 		if err == nil {
-			err = st.Each(f.Hits, true, func(*wire.Package) error { found++; return nil })
+			err = st.EachPackage(f.Hits, true, func(*wire.Package) error { found++; return nil })
 		}
 		if err != nil {
 			return found, err
@@ -83,9 +83,9 @@ func TestFiles_DamagedIndex(t *testing.T) {
 				damage(t, w.index("core"))
 
 				found, err := readAll(w, "core", names["core"])
-				if err != nil { // omgd calls Recheck when a request fails with this error, so the test calls it, too
+				if err != nil { // omgd calls CheckIndexes when a request fails with this error, so the test calls it, too
 					require.ErrorIs(t, err, pkgindex.ErrDamaged)
-					w.Recheck()
+					w.CheckIndexes()
 				}
 				require.LessOrEqual(t, found, len(names["core"]))
 				_, err = w.state().Snapshot.Search(&wire.SearchRequest{Words: []string{"lib"}, Repos: []string{"extra"}})
@@ -100,7 +100,7 @@ func TestFiles_DamagedIndex(t *testing.T) {
 				found, err = readAll(w, "core", names["core"])
 				require.NoError(t, err)
 				require.Len(t, names["core"], found)
-				require.Zero(t, w.again)
+				require.Zero(t, w.nextPause)
 			})
 		})
 	}
@@ -133,7 +133,7 @@ func TestFiles_DamagedWithBadDatabase(t *testing.T) {
 		w.settle()
 		damages["overwritten"](t, w.index("core"))
 		w.write("core", []byte("bad"))
-		w.Recheck()
+		w.CheckIndexes()
 		w.settle()
 		w.requireNoIndex(wire.SourceFailed, "not a package database")
 	})
@@ -146,13 +146,13 @@ func TestFiles_DamagedInMemory(t *testing.T) {
 		require.NoError(t, os.WriteFile(w.config.IndexDir, nil, 0o644))
 		w.settle()
 		w.builder.built()
-		x := w.files.open[w.index("core")].index
+		x := w.mappedFiles.mapped[w.index("core")].index
 		x.Retain() // the test still reads this index when another one has replaced it
 		defer x.Release()
-		w.Recheck()
+		w.CheckIndexes()
 		w.settle()
 		require.Empty(t, w.builder.built(), "all indexes are sound")
-		w.files.open[w.index("core")].bad = errors.New("found to be damaged")
+		w.mappedFiles.mapped[w.index("core")].err = errors.New("found to be damaged")
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
 		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
@@ -168,7 +168,7 @@ func aurIndex(t *testing.T, path string, names ...string) {
 	for _, name := range names {
 		require.NoError(t, src.Add(&wire.Package{Repo: wire.SourceAUR, Name: name, Version: "1-1", AUR: &wire.AUR{}}))
 	}
-	src.Describe("", 1, time.Now().Unix())
+	src.SetFileInfo("", 1, time.Now().Unix())
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	require.NoError(t, b.WriteFile(path))
 }
@@ -178,7 +178,7 @@ func aurIndex(t *testing.T, path string, names ...string) {
 func TestFiles_AUR(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		aur := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "not downloaded yet"}
-		w := newTestSystem(t, func(c *Config) { c.AUR = func() wire.Source { return aur } })
+		w := newTestSystem(t, func(c *Config) { c.AURSource = func() wire.Source { return aur } })
 		path := filepath.Join(w.config.IndexDir, "aur.omgidx")
 		w.settle()
 		require.Equal(t, aur, w.state().Inputs().AUR.Source)
@@ -196,7 +196,7 @@ func TestFiles_AUR(t *testing.T) {
 		}
 
 		damages["overwritten"](t, path)
-		w.Recheck()
+		w.CheckIndexes()
 		w.settle()
 		src := w.state().Inputs().AUR
 		require.Equal(t, wire.SourceFailed, src.State)
@@ -245,7 +245,7 @@ func TestFiles_NamedIndex(t *testing.T) {
 			w.settle()
 			s := w.source("core")
 			require.Equal(t, wire.SourceStale, s.State, bad)
-			require.EqualValues(t, packages, s.Index.Docs(), bad)
+			require.EqualValues(t, packages, s.Index.DocCount(), bad)
 			w.requireCurrent("extra", "multilib")
 		}
 		require.Empty(t, w.builder.built())
@@ -269,9 +269,9 @@ func TestFiles_OldReadersGoOn(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
 		w.settle()
-		old, release, err := w.config.Holder.Acquire()
+		old, release, err := w.config.SnapshotHolder.Acquire()
 		require.NoError(t, err)
-		index, packages := old.Indexes()[0], old.Packages()
+		index, packages := old.Indexes()[0], old.PackageCount()
 		w.write("core", content(t, "core", 50))
 		w.settle()
 		require.NotEqual(t, packages, w.found().Total)
@@ -295,30 +295,30 @@ func TestFiles_ChecksInBackground(t *testing.T) {
 		}
 		aurIndex(t, path, names...)
 		suspected := 0
-		f := newFiles(nil, slog.New(slog.DiscardHandler), func() { suspected++ })
+		f := newMappedFiles(nil, slog.New(slog.DiscardHandler), func() { suspected++ })
 		o, err := f.get(path)
 		require.NoError(t, err)
 		again, err := f.get(path)
 		require.NoError(t, err)
 		require.Same(t, o, again)
-		f.checks.Wait()
+		f.runningChecks.Wait()
 		require.Zero(t, suspected)
 		f.sweep()
-		require.Len(t, f.open, 1, "the index was used since the last sweep")
+		require.Len(t, f.mapped, 1, "the index was used since the last sweep")
 		f.sweep()
-		require.Empty(t, f.open)
+		require.Empty(t, f.mapped)
 		require.Zero(t, o.index.Size())
 
 		corrupt(t, path)
 		_, err = f.get(path)
 		require.NoError(t, err, "the header of the index is sound")
-		f.checks.Wait()
+		f.runningChecks.Wait()
 		require.Equal(t, 1, suspected)
 		f.checkAll()
 		_, err = f.get(path)
 		require.ErrorIs(t, err, pkgindex.ErrDamaged)
 		f.close()
-		require.Empty(t, f.open)
+		require.Empty(t, f.mapped)
 	})
 }
 
@@ -329,14 +329,14 @@ func TestFiles_TruncatedDuringRefresh(t *testing.T) {
 		w := newTestSystem(t, nil)
 		w.settle()
 		w.builder.built()
-		packages := w.state().Packages()
+		packages := w.state().PackageCount()
 		require.NoError(t, os.Truncate(w.index("core"), 0))
-		w.files.open[w.index("core")].stamp = stampOf(t, w.index("core"))
+		w.mappedFiles.mapped[w.index("core")].stamp = stampOf(t, w.index("core"))
 		w.write("extra", content(t, "extra", 50))
 		w.refresh(t.Context(), nil)
 		require.Equal(t, []string{"refresh: failed"}, problemNames(w.Problems()))
 		require.Contains(t, w.Problems()[0].Why, "truncated")
-		require.Equal(t, packages, w.state().Packages(), "the last snapshot stays")
+		require.Equal(t, packages, w.state().PackageCount(), "the last snapshot stays")
 		w.settle()
 		require.Empty(t, w.Problems())
 		w.requireCurrent("core", "extra", "multilib")

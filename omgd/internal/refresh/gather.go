@@ -16,91 +16,91 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// gathering collects the inputs of one snapshot, and the index files that the snapshot reads.
-type gathering struct {
+// inputCollector collects the inputs of one snapshot, and the index files that the snapshot reads.
+type inputCollector struct {
 	*Refresher
 	ctx     context.Context
-	in      snapshot.Inputs
-	static  []*opened // the usable indexes of Config.StaticIndexes
+	inputs  snapshot.Inputs
+	static  []*mappedFile // the usable indexes of Config.StaticIndexes
 	indexes []*state.MappedIndex
 }
 
-// use adds an index to the indexes that the snapshot reads.
-func (g *gathering) use(x *state.MappedIndex) {
+// addIndex adds an index to the indexes that the snapshot reads.
+func (g *inputCollector) addIndex(x *state.MappedIndex) {
 	if !slices.Contains(g.indexes, x) {
 		g.indexes = append(g.indexes, x)
 	}
 }
 
 // gather reads all sources. If a source cannot be read, the error is in the state of that source.
-func (r *Refresher) gather(ctx context.Context, pacman *sources.Pacman, lock sources.Lock) (*snapshot.Inputs, []*state.MappedIndex) {
-	g := &gathering{Refresher: r, ctx: ctx}
-	g.in = snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, Config: pacman.Config, SearchDownloaded: r.config.SearchDownloads}
+func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, lock sources.LockState) (*snapshot.Inputs, []*state.MappedIndex) {
+	g := &inputCollector{Refresher: r, ctx: ctx}
+	g.inputs = snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config, SearchDownloaded: r.config.SearchDownloads}
 	if lock.Problem != nil {
-		g.in.Problems = append(g.in.Problems, *lock.Problem)
+		g.inputs.Problems = append(g.inputs.Problems, *lock.Problem)
 	}
 	g.readLocal(pacman.DBPath)
 	g.openStatic()
 	g.readRepositories(pacman)
-	if err := r.guarded("the AUR's index", func() error { g.in.AUR = g.aur(); return nil }); err != nil {
-		g.in.AUR = sources.MissingAUR(wire.SourceFailed, err.Error())
+	if err := r.runGuarded("the AUR's index", func() error { g.inputs.AUR = g.aur(); return nil }); err != nil {
+		g.inputs.AUR = sources.NewMissingAURSource(wire.SourceFailed, err.Error())
 	}
-	if r.config.Tracker != nil {
-		g.in.Tracker = r.config.Tracker()
+	if r.config.TrackerData != nil {
+		g.inputs.Tracker = r.config.TrackerData()
 	}
-	if r.config.Replies != nil {
-		g.in.Replies = r.config.Replies()
+	if r.config.AURReplies != nil {
+		g.inputs.AURReplies = r.config.AURReplies()
 	}
-	if r.config.Runtimes != nil {
-		if err := r.guarded("runtimes", func() error {
-			g.in.Runtimes, g.in.SystemRuntimes = r.config.Runtimes(systemRuntimes(g.in.Local.Packages))
+	if r.config.ReadRuntimes != nil {
+		if err := r.runGuarded("runtimes", func() error {
+			g.inputs.Runtimes, g.inputs.SystemRuntimes = r.config.ReadRuntimes(systemRuntimes(g.inputs.Local.Packages))
 			return nil
 		}); err != nil {
-			g.in.Problems = append(g.in.Problems, wire.Problem{Name: "runtimes", State: "failed", Why: err.Error()})
+			g.inputs.Problems = append(g.inputs.Problems, wire.Problem{Name: "runtimes", State: "failed", Why: err.Error()})
 		}
 	}
-	r.files.sweep()
-	return &g.in, g.indexes
+	r.mappedFiles.sweep()
+	return &g.inputs, g.indexes
 }
 
 // readLocal reads the local database, or reuses the last reading if nothing has changed since. If the
 // database cannot be read, the last reading stays in use.
-func (g *gathering) readLocal(dbpath string) {
+func (g *inputCollector) readLocal(dbpath string) {
 	var last *pacmandb.Local
-	if g.last != nil && g.last.DBPath == dbpath {
-		last = g.last.Local.Packages
+	if g.lastInputs != nil && g.lastInputs.DBPath == dbpath {
+		last = g.lastInputs.Local.Packages
 	}
-	g.in.Local = snapshot.LocalInput{Packages: last}
+	g.inputs.Local = snapshot.LocalInput{Packages: last}
 	if last != nil {
-		if stamp, err := pacmandb.LocalStamp(dbpath); err == nil && stamp.Same(last.Stamp) {
+		if stamp, err := pacmandb.ReadLocalStamp(dbpath); err == nil && stamp.Same(last.Stamp) {
 			g.examineLocal()
 			return
 		}
 	}
-	err := g.guarded("the local database", func() error {
+	err := g.runGuarded("the local database", func() error {
 		local, err := pacmandb.Reread(g.ctx, dbpath, last)
 		if err == nil {
-			g.in.Local.Packages = local
+			g.inputs.Local.Packages = local
 		}
 		return err
 	})
 	if err != nil {
 		g.config.Log.Warn("local database not read", "err", err)
-		g.in.Local.Why = err.Error()
+		g.inputs.Local.FailureReason = err.Error()
 		return
 	}
 	g.examineLocal()
-	if g.in.Local.Packages.Stamp.Fresh {
-		g.again = freshPause // another change in the same clock tick would not show in the stamp
+	if g.inputs.Local.Packages.Stamp.RecentlyChanged {
+		g.nextPause = rereadPause // another change in the same clock tick would not show in the stamp
 	}
 }
 
 // examineLocal adds a problem for entries of the local database that cannot be read.
-func (g *gathering) examineLocal() {
+func (g *inputCollector) examineLocal() {
 	var problem *wire.Problem
-	g.in.Local.UnreadablePackages, problem = sources.UnreadablePackages(g.in.Local.Packages)
+	g.inputs.Local.UnreadablePackages, problem = sources.DescribeUnreadablePackages(g.inputs.Local.Packages)
 	if problem != nil {
-		g.in.Problems = append(g.in.Problems, *problem)
+		g.inputs.Problems = append(g.inputs.Problems, *problem)
 	}
 }
 
@@ -112,18 +112,18 @@ func systemRuntimes(local *pacmandb.Local) map[string]string {
 	}
 	versions := make(map[string]string)
 	for _, p := range local.Packages {
-		if runtime, ok := runtimes.SystemPackage(p.Name); ok {
-			versions[runtime] = runtimes.PackageVersion(p.Version)
+		if runtime, ok := runtimes.RuntimeOfPackage(p.Name); ok {
+			versions[runtime] = runtimes.TrimPackageVersion(p.Version)
 		}
 	}
 	return versions
 }
 
 // openStatic opens the index files of Config.StaticIndexes.
-func (g *gathering) openStatic() {
+func (g *inputCollector) openStatic() {
 	failed := func(err error) {
 		g.config.Log.Error("cannot use an index that --index names", "err", err)
-		g.in.Problems = append(g.in.Problems, wire.Problem{Name: "index", State: "failed", Why: err.Error()})
+		g.inputs.Problems = append(g.inputs.Problems, wire.Problem{Name: "index", State: "failed", Why: err.Error()})
 	}
 	for _, name := range g.config.StaticIndexes {
 		paths, err := sources.IndexFiles(name)
@@ -131,7 +131,7 @@ func (g *gathering) openStatic() {
 			failed(err)
 		}
 		for _, path := range paths {
-			o, err := g.files.get(path)
+			o, err := g.mappedFiles.get(path)
 			if err != nil {
 				failed(err)
 				continue
@@ -143,42 +143,42 @@ func (g *gathering) openStatic() {
 
 // readRepositories examines each repository together with its index. Unless this is the first snapshot, it
 // waits up to buildWait for indexes that are being built.
-func (g *gathering) readRepositories(pacman *sources.Pacman) {
+func (g *inputCollector) readRepositories(pacman *sources.PacmanSetup) {
 	for _, o := range g.static {
-		pacman.AddFromIndex(indexOf(o).Repositories())
+		pacman.AddFromIndex(sourceIndex(o).Repositories())
 	}
-	if pending := g.examineAll(pacman); pending && g.last != nil {
+	if pending := g.examineRepositories(pacman); pending && g.lastInputs != nil {
 		g.builds.await(g.ctx, buildWait)
-		g.examineAll(pacman)
+		g.examineRepositories(pacman)
 	}
-	if g.config.Downloads != nil {
-		d := *g.config.Downloads
-		d.Open = func(path string) (*pkgindex.File, error) {
-			o, err := g.files.get(path)
+	if g.config.DownloadedDatabases != nil {
+		d := *g.config.DownloadedDatabases
+		d.OpenIndex = func(path string) (*pkgindex.File, error) {
+			o, err := g.mappedFiles.get(path)
 			if err != nil {
 				return nil, err
 			}
-			g.use(o.index)
+			g.addIndex(o.index)
 			return o.index.File, nil
 		}
-		g.in.Downloaded = d.Replace(g.in.Repositories, pacman.Repositories)
+		g.inputs.DownloadedRepositories = d.ReplacePacmanSources(g.inputs.Repositories, pacman.Repositories)
 	}
 }
 
-// examineAll examines all repositories and reports whether an index is being built.
-func (g *gathering) examineAll(pacman *sources.Pacman) (pending bool) {
+// examineRepositories examines all repositories and reports whether an index is being built.
+func (g *inputCollector) examineRepositories(pacman *sources.PacmanSetup) (pending bool) {
 	g.indexes = nil
-	g.in.Repositories = make([]snapshot.IndexedSource, len(pacman.Repositories))
+	g.inputs.Repositories = make([]snapshot.IndexedSource, len(pacman.Repositories))
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
-		err := g.guarded(repo.Name, func() error {
+		err := g.runGuarded(repo.Name, func() error {
 			var building bool
-			g.in.Repositories[i], building = g.examine(repo)
+			g.inputs.Repositories[i], building = g.examineRepository(repo)
 			pending = pending || building
 			return nil
 		})
 		if err != nil {
-			g.in.Repositories[i] = snapshot.IndexedSource{Usage: repo.Usage, Source: wire.Source{
+			g.inputs.Repositories[i] = snapshot.IndexedSource{Usage: repo.Usage, Source: wire.Source{
 				Name: repo.Name, Kind: wire.KindRepository, State: wire.SourceFailed, Why: err.Error(),
 			}}
 		}
@@ -186,49 +186,49 @@ func (g *gathering) examineAll(pacman *sources.Pacman) (pending bool) {
 	return pending
 }
 
-// examine finds the index and the state of a repository. If there is no index of the current content of the
+// examineRepository finds the index and the state of a repository. If there is no index of the current content of the
 // repository's database, it requests a build. It reports whether an index is being built.
-func (g *gathering) examine(repo *sources.Repository) (snapshot.IndexedSource, bool) {
+func (g *inputCollector) examineRepository(repo *sources.Repository) (snapshot.IndexedSource, bool) {
 	for _, o := range g.static {
-		if x := indexOf(o); x.Holds(repo.Name) {
-			x.Static = true
-			g.use(o.index)
+		if x := sourceIndex(o); x.HasRepository(repo.Name) {
+			x.UserChosen = true
+			g.addIndex(o.index)
 			return repo.Examine(g.ctx, x).IndexedSource, false
 		}
 	}
 	path := sources.IndexPath(g.config.IndexDir, pkgindex.KindRepo, repo.Name)
 	if built := g.builds.takeResult(path); built != nil {
-		g.files.put(path, built)
+		g.mappedFiles.put(path, built)
 	}
-	used := g.open(path)
-	e := repo.Examine(g.ctx, indexOf(used))
+	used := g.mapIndex(path)
+	e := repo.Examine(g.ctx, sourceIndex(used))
 	if e.NeedsBuild && g.config.SharedIndexDir != "" {
-		shared := g.open(sources.IndexPath(g.config.SharedIndexDir, pkgindex.KindRepo, repo.Name))
-		if other := repo.Examine(g.ctx, indexOf(shared)); other.Index != nil && !other.NeedsBuild && !other.Outdated {
+		shared := g.mapIndex(sources.IndexPath(g.config.SharedIndexDir, pkgindex.KindRepo, repo.Name))
+		if other := repo.Examine(g.ctx, sourceIndex(shared)); other.Index != nil && !other.NeedsBuild && !other.Outdated {
 			e, used = other, shared
 		}
 	}
 	building := false
 	if e.NeedsBuild {
-		wait, err := g.builds.want(path, repo, e.Stamp)
+		wait, err := g.builds.ensureBuild(path, repo, e.Stamp)
 		if building = err == nil; building {
 			e.SetPending()
 		} else {
 			e.SetFailed(err)
 		}
-		if wait > 0 && (g.again == 0 || wait < g.again) {
-			g.again = wait
+		if wait > 0 && (g.nextPause == 0 || wait < g.nextPause) {
+			g.nextPause = wait
 		}
 	}
 	if e.Index != nil {
-		g.use(used.index)
+		g.addIndex(used.index)
 	}
 	return e.IndexedSource, building
 }
 
-// open maps an index file. It returns nil if the file is missing or not usable.
-func (g *gathering) open(path string) *opened {
-	o, err := g.files.get(path)
+// mapIndex maps an index file. It returns nil if the file is missing or not usable.
+func (g *inputCollector) mapIndex(path string) *mappedFile {
+	o, err := g.mappedFiles.get(path)
 	if err == nil {
 		return o
 	}
@@ -238,7 +238,7 @@ func (g *gathering) open(path string) *opened {
 	return nil
 }
 
-func indexOf(o *opened) *sources.Index {
+func sourceIndex(o *mappedFile) *sources.Index {
 	if o == nil {
 		return nil
 	}
@@ -246,28 +246,28 @@ func indexOf(o *opened) *sources.Index {
 }
 
 // aur returns the AUR together with its index. It returns nil if the AUR is disabled and has no index.
-func (g *gathering) aur() *snapshot.IndexedSource {
+func (g *inputCollector) aur() *snapshot.IndexedSource {
 	var aur *snapshot.IndexedSource
-	if g.config.AUR != nil {
-		aur = &snapshot.IndexedSource{Source: g.config.AUR()}
+	if g.config.AURSource != nil {
+		aur = &snapshot.IndexedSource{Source: g.config.AURSource()}
 	}
 	for _, o := range g.static {
-		if s := sources.AUR(o.index.File, g.config.StaleAUR); s != nil {
-			g.use(o.index)
+		if s := sources.NewAURSource(o.index.File, g.config.AURStaleAfter); s != nil {
+			g.addIndex(o.index)
 			return s
 		}
 	}
-	o, err := g.files.get(sources.IndexPath(g.config.IndexDir, pkgindex.KindAUR, wire.SourceAUR))
+	o, err := g.mappedFiles.get(sources.IndexPath(g.config.IndexDir, pkgindex.KindAUR, wire.SourceAUR))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return aur
 	case err != nil:
 		g.config.Log.Error("AUR index not usable", "err", err)
-		return sources.MissingAUR(wire.SourceFailed, err.Error())
+		return sources.NewMissingAURSource(wire.SourceFailed, err.Error())
 	}
-	g.use(o.index)
+	g.addIndex(o.index)
 	if aur == nil {
-		return sources.AUR(o.index.File, g.config.StaleAUR)
+		return sources.NewAURSource(o.index.File, g.config.AURStaleAfter)
 	}
 	aur.Index = o.index.File
 	return aur

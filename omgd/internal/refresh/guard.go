@@ -5,9 +5,9 @@ import (
 	"runtime/debug"
 )
 
-// guarded calls read(), which reads one source. If read panics, guarded returns the panic as the error of
+// runGuarded calls read(), which reads one source. If read panics, guarded returns the panic as the error of
 // that source, so that the other sources are still read.
-func (r *Refresher) guarded(source string, read func() error) (err error) {
+func (r *Refresher) runGuarded(source string, read func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			r.config.Log.Error("panic while reading a source", "source", source, "panic", p, "stack", string(debug.Stack()))

@@ -17,7 +17,7 @@ func (r *Refresher) LibAlpmSearch(ctx context.Context, req *wire.SearchRequest, 
 	if err != nil {
 		return wire.Errorf(wire.CodeInvalid, "%v", err)
 	}
-	words, ok := query.Expressions()
+	words, ok := query.AsRegexps()
 	if !ok {
 		return wire.Errorf(wire.CodeInvalid, "no index yet: only names, descriptions, groups and provides can be searched")
 	}
@@ -40,17 +40,17 @@ func (r *Refresher) LibAlpmInfo(ctx context.Context, req *wire.InfoRequest, emit
 // askLibAlpm returns a snapshot of the packages that libalpm finds. With a snapshot, replies have the same
 // order and form as replies from an index.
 func (r *Refresher) askLibAlpm(ctx context.Context, find func(alpm.Databases) (*alpm.Result, error)) (*snapshot.Snapshot, error) {
-	pacman, err := r.config.Pacman.Read()
+	pacman, err := r.config.Pacman.ReadPacmanSetup()
 	if err != nil {
 		return nil, err
 	}
 	d := alpm.Databases{Path: pacman.DBPath, IgnorePkg: pacman.Config.IgnorePkg, IgnoreGroup: pacman.Config.IgnoreGroup}
 	build := pkgindex.NewBuilder("libalpm", 0)
 	into := map[string]*pkgindex.SourceBuilder{}
-	in := snapshot.Inputs{DBPath: pacman.DBPath, Config: pacman.Config}
+	in := snapshot.Inputs{DBPath: pacman.DBPath, PacmanConfig: pacman.Config}
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
-		d.Repos = append(d.Repos, repo.LibAlpm())
+		d.Repos = append(d.Repos, repo.LibAlpmRepo())
 		into[repo.Name] = build.AddSource(repo.Name, pkgindex.KindRepo)
 		in.Repositories = append(in.Repositories, repo.Examine(ctx, nil).IndexedSource)
 	}
@@ -84,8 +84,8 @@ func (r *Refresher) askLibAlpm(ctx context.Context, find func(alpm.Databases) (*
 			src.State, src.Why = wire.SourceOK, "read by libalpm, because there is no index"
 		}
 	}
-	if st, release, err := r.config.Holder.Acquire(); err == nil {
-		in.Local, in.Generation, in.CheckedAt, in.Correction = st.Inputs().Local, st.Generation(), st.Inputs().CheckedAt, st.Inputs().Correction
+	if st, release, err := r.config.SnapshotHolder.Acquire(); err == nil {
+		in.Local, in.Generation, in.CheckedAt, in.LibalpmResult = st.Inputs().Local, st.Generation(), st.Inputs().CheckedAt, st.Inputs().LibalpmResult
 		release()
 	}
 	return snapshot.Build(in)

@@ -32,7 +32,7 @@ func newFakeWorker(t *testing.T) *fakeWorker {
 	require.NoError(t, err)
 	program := filepath.Join(filepath.Dir(self), "omg-alpm-worker")
 	f := &fakeWorker{t, filepath.Join(t.TempDir(), "answer")}
-	require.NoError(t, fixture.WriteProgram(program, []byte("#!/bin/sh\nexec /bin/cat "+f.answer+"\n")))
+	require.NoError(t, fixture.WriteExecutable(program, []byte("#!/bin/sh\nexec /bin/cat "+f.answer+"\n")))
 	t.Cleanup(func() { _ = os.Remove(program) })
 	return f
 }
@@ -41,7 +41,7 @@ func newFakeWorker(t *testing.T) *fakeWorker {
 func (f *fakeWorker) reply(a *alpmproto.Reply) {
 	f.t.Helper()
 	a.LibAlpm = "15.0.0"
-	b, err := alpmproto.Encode(alpmproto.ID, a)
+	b, err := alpmproto.Encode(alpmproto.RequestID, a)
 	require.NoError(f.t, err)
 	require.NoError(f.t, os.WriteFile(f.answer, b, 0o644))
 }
@@ -56,22 +56,22 @@ func (f *fakeWorker) makeFail() {
 func (w *testSystem) ours() *alpmproto.Reply {
 	w.t.Helper()
 	st := w.state()
-	config, facts, err := st.Facts()
+	config, facts, err := st.ComparisonFacts()
 	require.NoError(w.t, err)
 	a := &alpmproto.Reply{}
 	for _, repo := range config.Repos {
-		n, ok := st.PackagesOf(repo.Name)
+		n, ok := st.RepoPackageCount(repo.Name)
 		require.True(w.t, ok)
 		a.Databases = append(a.Databases, alpmproto.Database{Name: repo.Name, Packages: n})
 	}
-	a.Installed = alpm.LocalFacts(st.Inputs().Local.Packages, config, facts, a.Databases).Installed
+	a.Installed = alpm.OwnFacts(st.Inputs().Local.Packages, config, facts, a.Databases).Installed
 	return a
 }
 
 // ask compares the current snapshot with the reply of the fake omg-alpm-worker.
 func (w *testSystem) ask() {
 	w.t.Helper()
-	w.compare(w.t.Context(), w.state().Snapshot)
+	w.compareWithLibAlpm(w.t.Context(), w.state().Snapshot)
 }
 
 // explicit returns the number of explicitly installed packages.
@@ -103,12 +103,12 @@ func TestConfirm_Agrees(t *testing.T) {
 		w.settle()
 		worker.reply(w.ours())
 		generation := w.generation()
-		require.Empty(t, w.LibAlpm())
+		require.Empty(t, w.LibAlpmVersion())
 		w.ask()
-		require.Equal(t, "15.0.0", w.LibAlpm())
+		require.Equal(t, "15.0.0", w.LibAlpmVersion())
 		require.Empty(t, w.Problems())
 		require.Empty(t, w.kick)
-		require.False(t, w.confirm.unconfirmed.Load())
+		require.False(t, w.confirmation.failed.Load())
 		w.settle()
 		require.Equal(t, generation, w.generation())
 	})
@@ -130,7 +130,7 @@ func TestConfirm_Differs(t *testing.T) {
 		w.settle()
 		require.Equal(t, explicit-1, w.explicit())
 		require.Equal(t, generation+1, w.generation())
-		require.NotNil(t, w.state().Inputs().Correction)
+		require.NotNil(t, w.state().Inputs().LibalpmResult)
 
 		w.ask()
 		require.Empty(t, w.kick, "the difference is the same")
@@ -139,7 +139,7 @@ func TestConfirm_Differs(t *testing.T) {
 
 		w.write("multilib", content(t, "multilib", 50))
 		w.settle()
-		require.Nil(t, w.state().Inputs().Correction, "the correction is about other databases")
+		require.Nil(t, w.state().Inputs().LibalpmResult, "the correction is about other databases")
 		require.Equal(t, explicit, w.explicit())
 		require.Equal(t, []string{"libalpm: differs"}, problemNames(w.Problems()), "the problem stays until libalpm is asked again")
 
@@ -165,7 +165,7 @@ func TestConfirm_Incomplete(t *testing.T) {
 		require.Equal(t, []string{"libalpm: differs"}, problemNames(w.Problems()))
 		require.Contains(t, w.Problems()[0].Why, "omg could not read all of the databases")
 		w.settle()
-		require.Nil(t, w.state().Inputs().Correction)
+		require.Nil(t, w.state().Inputs().LibalpmResult)
 		require.Equal(t, explicit, w.explicit())
 		require.Equal(t, generation, w.generation())
 	})
@@ -186,23 +186,23 @@ func TestConfirm_Fails(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T) {
 				w := newTestSystem(t, nil)
 				w.settle()
-				<-w.confirm.pending
+				<-w.confirmation.requested
 				w.ask()
 				require.Equal(t, []string{"libalpm: missing"}, problemNames(w.Problems()))
 				require.Contains(t, w.Problems()[0].Why, c.why)
 				require.Empty(t, w.kick)
 				w.requireCurrent("core", "extra", "multilib")
 				w.settle()
-				require.Len(t, w.confirm.pending, 1, "libalpm is asked again")
+				require.Len(t, w.confirmation.requested, 1, "libalpm is asked again")
 				if worker == nil {
 					return
 				}
-				<-w.confirm.pending
+				<-w.confirmation.requested
 				worker.reply(w.ours())
 				w.ask()
 				require.Empty(t, w.Problems())
 				w.settle()
-				require.Empty(t, w.confirm.pending)
+				require.Empty(t, w.confirmation.requested)
 			})
 		})
 	}
@@ -221,13 +221,13 @@ func TestConfirm_Beside(t *testing.T) {
 	defer run.Wait()
 	defer stop()
 	<-begun
-	require.Empty(t, w.LibAlpm())
+	require.Empty(t, w.LibAlpmVersion())
 	close(release)
 	await.Condition(t, func() bool { return len(w.Problems()) == 1 && w.Problems()[0].Name == "libalpm" }, "the problem of a worker that does not answer")
 	w.requireCurrent("core", "extra", "multilib")
 	worker.reply(otherReason(t, w.ours()))
 	w.Kick()
-	await.Condition(t, func() bool { return w.state().Inputs().Correction != nil }, "the correction from libalpm")
+	await.Condition(t, func() bool { return w.state().Inputs().LibalpmResult != nil }, "the correction from libalpm")
 }
 
 // decoded returns the decoded reply of a request whose reply is a single chunk.
@@ -299,7 +299,7 @@ func TestLibAlpmInfo_WithoutIndex(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, r.Packages, 1)
 		require.Equal(t, "99-1", r.Packages[0].Version)
-		require.Equal(t, p.Version, r.Packages[0].Installed)
+		require.Equal(t, p.Version, r.Packages[0].InstalledVersion)
 		require.Len(t, r.Missing, 1)
 		for _, s := range r.Sources {
 			require.Equal(t, wire.SourceOK, s.State)

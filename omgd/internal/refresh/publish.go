@@ -13,19 +13,19 @@ import (
 // publish builds a snapshot of the inputs and makes it the current snapshot. If the inputs are the same as
 // those of the current snapshot, the current snapshot stays and only gets a new time.
 func (r *Refresher) publish(in *snapshot.Inputs, files []*state.MappedIndex) error {
-	in.Correction = r.confirm.correction(in)
-	if in.Local.Why != "" && r.last != nil {
-		in.CheckedAt = r.last.CheckedAt // this refresh could not check the local database
-	} else if in.Local.Why != "" {
+	in.LibalpmResult = r.confirmation.correction(in)
+	if in.Local.FailureReason != "" && r.lastInputs != nil {
+		in.CheckedAt = r.lastInputs.CheckedAt // this refresh could not check the local database
+	} else if in.Local.FailureReason != "" {
 		in.CheckedAt = time.Time{}
 	}
-	if r.last != nil && same(r.last, in) {
+	if r.lastInputs != nil && sameInputs(r.lastInputs, in) {
 		r.setCheckTime(in)
 	} else if err := r.replace(in, files); err != nil {
-		r.Recheck()
+		r.CheckIndexes()
 		return err
 	}
-	r.failed.Store(nil)
+	r.lastFailure.Store(nil)
 	if r.config.OnSuccess != nil {
 		r.config.OnSuccess()
 	}
@@ -34,16 +34,16 @@ func (r *Refresher) publish(in *snapshot.Inputs, files []*state.MappedIndex) err
 
 // setCheckTime gives the current snapshot the time of a refresh that has found no changes.
 func (r *Refresher) setCheckTime(in *snapshot.Inputs) {
-	current, release, err := r.config.Holder.Acquire()
+	current, release, err := r.config.SnapshotHolder.Acquire()
 	if err != nil {
 		return
 	}
 	defer release()
-	r.last.Local.Packages = in.Local.Packages // the same packages, but the field Fresh of their stamp may have become false
-	r.last.CheckedAt = in.CheckedAt
-	r.config.Holder.Swap(state.New(current.WithCheckTime(in.CheckedAt), current.Indexes()))
-	if r.confirm.unconfirmed.Load() {
-		r.confirm.ask()
+	r.lastInputs.Local.Packages = in.Local.Packages // the same packages, but the field Fresh of their stamp may have become false
+	r.lastInputs.CheckedAt = in.CheckedAt
+	r.config.SnapshotHolder.Swap(state.New(current.WithCheckTime(in.CheckedAt), current.Indexes()))
+	if r.confirmation.failed.Load() {
+		r.confirmation.request()
 	}
 }
 
@@ -52,26 +52,26 @@ func (r *Refresher) replace(in *snapshot.Inputs, files []*state.MappedIndex) err
 	in.Generation = r.generation + 1
 	s, err := snapshot.Build(*in)
 	if err == nil {
-		err = s.Prepare()
+		err = s.ComputeAll()
 	}
 	if err != nil {
 		return err
 	}
 	r.generation++
-	r.config.Holder.Swap(state.New(s, files))
-	r.last = in
-	r.confirm.ask()
-	r.config.Log.Info("new snapshot", "generation", r.generation, "packages", s.Packages(), "complete", s.Complete())
+	r.config.SnapshotHolder.Swap(state.New(s, files))
+	r.lastInputs = in
+	r.confirmation.request()
+	r.config.Log.Info("new snapshot", "generation", r.generation, "packages", s.PackageCount(), "complete", s.IsComplete())
 	return nil
 }
 
-// same reports whether the snapshots of the inputs a and b would give the same answers.
-func same(a, b *snapshot.Inputs) bool {
-	return a.DBPath == b.DBPath && sameConfig(a.Config, b.Config) && sameLocal(&a.Local, &b.Local) &&
+// sameInputs reports whether the snapshots of the inputs a and b would give the same answers.
+func sameInputs(a, b *snapshot.Inputs) bool {
+	return a.DBPath == b.DBPath && sameConfig(a.PacmanConfig, b.PacmanConfig) && sameLocal(&a.Local, &b.Local) &&
 		slices.EqualFunc(a.Repositories, b.Repositories, sameSource) &&
-		slices.EqualFunc(a.Downloaded, b.Downloaded, sameSource) && a.SearchDownloaded == b.SearchDownloaded &&
+		slices.EqualFunc(a.DownloadedRepositories, b.DownloadedRepositories, sameSource) && a.SearchDownloaded == b.SearchDownloaded &&
 		(a.AUR == nil) == (b.AUR == nil) && (a.AUR == nil || sameSource(*a.AUR, *b.AUR)) &&
-		a.Replies == b.Replies && a.Tracker == b.Tracker && a.Correction == b.Correction &&
+		a.AURReplies == b.AURReplies && a.Tracker == b.Tracker && a.LibalpmResult == b.LibalpmResult &&
 		slices.Equal(a.Runtimes, b.Runtimes) && maps.Equal(a.SystemRuntimes, b.SystemRuntimes) &&
 		slices.Equal(a.Problems, b.Problems)
 }
@@ -81,7 +81,7 @@ func sameSource(a, b snapshot.IndexedSource) bool {
 }
 
 func sameLocal(a, b *snapshot.LocalInput) bool {
-	return a.Why == b.Why && a.UnreadablePackages == b.UnreadablePackages &&
+	return a.FailureReason == b.FailureReason && a.UnreadablePackages == b.UnreadablePackages &&
 		(a.Packages == b.Packages || a.Packages != nil && b.Packages != nil && a.Packages.SamePackages(b.Packages))
 }
 

@@ -36,10 +36,10 @@ const (
 	// debounce is how long the files must stay unchanged after a change before they are read, because a
 	// pacman transaction changes many files.
 	debounce = 50 * time.Millisecond
-	// freshPause is the pause before the local database is read a second time. That is necessary if the
+	// rereadPause is the pause before the local database is read a second time. That is necessary if the
 	// database changed so shortly before the first reading that a further change would not show in the files'
 	// times.
-	freshPause = 100 * time.Millisecond
+	rereadPause = 100 * time.Millisecond
 	// buildWait is how long a refresh waits for indexes that are being built, so that
 	// most changes are published in one step.
 	buildWait = time.Second
@@ -59,26 +59,26 @@ type Config struct {
 	// directory is used if it is up to date, so that it need not be built again.
 	SharedIndexDir string
 	// Build builds the index of a database; nil means indexer.Build.
-	Build  func(ctx context.Context, database string) (Image, error)
-	Trust  func(uid uint32) bool
-	Holder *state.Holder
-	Log    *slog.Logger
+	Build          func(ctx context.Context, database string) (IndexImage, error)
+	IsTrustedOwner func(uid uint32) bool
+	SnapshotHolder *state.Holder
+	Log            *slog.Logger
 	// Alpm runs omg-alpm-worker.
 	Alpm *alpm.Worker
-	// Tracker returns the advisories of the security tracker; nil if the tracker is disabled.
-	Tracker func() *snapshot.TrackerData
-	// AUR returns the state of the AUR. Replies returns the AUR's replies about the foreign packages, or nil
-	// if there are none yet. Both functions are nil if the AUR is disabled. StaleAUR is the age from which an
-	// AUR index that was built elsewhere is stale.
-	AUR      func() wire.Source
-	Replies  func() *snapshot.AURReplies
-	StaleAUR time.Duration
-	// Downloads has the downloaded databases; nil if downloads are disabled.
-	Downloads       *sources.Downloads
-	SearchDownloads bool
-	// Runtimes returns the active runtimes, and the versions of the system's runtimes. Its parameter has the
-	// versions of the runtimes that are installed as packages. Runtimes is nil in the system-wide daemon.
-	Runtimes func(system map[string]string) ([]wire.Runtime, map[string]string)
+	// TrackerData returns the advisories of the security tracker; nil if the tracker is disabled.
+	TrackerData func() *snapshot.TrackerData
+	// AURSource returns the state of the AUR. AURReplies returns the AUR's replies about the foreign packages, or nil
+	// if there are none yet. Both functions are nil if the AUR is disabled. AURStaleAfter is the age from which an
+	// AURSource index that was built elsewhere is stale.
+	AURSource     func() wire.Source
+	AURReplies    func() *snapshot.AURReplies
+	AURStaleAfter time.Duration
+	// DownloadedDatabases has the downloaded databases; nil if downloads are disabled.
+	DownloadedDatabases *sources.Downloads
+	SearchDownloads     bool
+	// ReadRuntimes returns the active runtimes, and the versions of the system's runtimes. Its parameter has the
+	// versions of the runtimes that are installed as packages. ReadRuntimes is nil in the system-wide daemon.
+	ReadRuntimes func(system map[string]string) ([]wire.Runtime, map[string]string)
 	// OnSuccess is called after every refresh that did not fail.
 	OnSuccess func()
 	// OnRefresh is called with the duration of each refresh, unless it is nil.
@@ -87,30 +87,30 @@ type Config struct {
 
 // Refresher refreshes the snapshot in its Holder.
 type Refresher struct {
-	config   Config
-	kick     chan struct{}
-	interval atomic.Int64  // the time between two refreshes, in nanoseconds
-	retime   chan struct{} // has a value after the interval was changed
-	ended    chan struct{} // closed when Run has returned
-	suspect  atomic.Bool
-	builds   *builds
-	watching atomic.Pointer[watched]
-	inotify  inotify                 // tests replace it
-	watcher  atomic.Pointer[watcher] // nil before Run
+	config          Config
+	kick            chan struct{}
+	interval        atomic.Int64  // the time between two refreshes, in nanoseconds
+	intervalChanged chan struct{} // has a value after the interval was changed
+	ended           chan struct{} // closed when Run has returned
+	checkNeeded     atomic.Bool
+	builds          *indexBuilds
+	watchedPaths    atomic.Pointer[watchedPaths]
+	inotify         inotifyCalls            // tests replace it
+	watcher         atomic.Pointer[watcher] // nil before Run
 
 	// Only the goroutine that refreshes uses the following fields.
-	files      *files
-	generation uint64
-	again      time.Duration    // the pause before the next refresh; 0 means the regular interval
-	last       *snapshot.Inputs // the inputs of the current snapshot
+	mappedFiles *mappedFiles
+	generation  uint64
+	nextPause   time.Duration    // the pause before the next refresh; 0 means the regular interval
+	lastInputs  *snapshot.Inputs // the inputs of the current snapshot
 
-	confirm confirmation
-	failed  atomic.Pointer[wire.Problem] // why the last refresh failed, nil if it did not
+	confirmation confirmation
+	lastFailure  atomic.Pointer[wire.Problem] // why the last refresh failed, nil if it did not
 
-	mu      sync.Mutex
-	waiting []chan struct{} // closed at the end of the requested refresh, which has not begun yet
-	userAt  time.Time       // when the last requested refresh ended
-	pause   time.Duration   // userPause; tests set another value
+	mu                 sync.Mutex
+	waiters            []chan struct{} // closed at the end of the requested refresh, which has not begun yet
+	requestedRefreshAt time.Time       // when the last requested refresh ended
+	userPause          time.Duration   // userRefreshPause; tests set another value
 }
 
 // New returns a Refresher. Run does the work; the other methods may be called before Run.
@@ -119,12 +119,12 @@ func New(c Config) *Refresher {
 		c.Build = buildIndex
 	}
 	r := &Refresher{
-		config: c, kick: make(chan struct{}, 1), retime: make(chan struct{}, 1), ended: make(chan struct{}),
-		pause: userPause, inotify: kernelInotify(),
+		config: c, kick: make(chan struct{}, 1), intervalChanged: make(chan struct{}, 1), ended: make(chan struct{}),
+		userPause: userRefreshPause, inotify: realInotifyCalls(),
 	}
-	r.confirm.pending = make(chan struct{}, 1)
-	r.files = newFiles(c.Trust, c.Log, r.Recheck)
-	r.builds = newBuilds(r)
+	r.confirmation.requested = make(chan struct{}, 1)
+	r.mappedFiles = newMappedFiles(c.IsTrustedOwner, c.Log, r.CheckIndexes)
+	r.builds = newIndexBuilds(r)
 	r.interval.Store(int64(cmp.Or(c.Interval, DefaultInterval)))
 	return r
 }
@@ -137,20 +137,20 @@ func (r *Refresher) Kick() {
 	}
 }
 
-// userPause is the time after a requested refresh during which another request does not cause a refresh.
-const userPause = 5 * time.Second
+// userRefreshPause is the time after a requested refresh during which another request does not cause a refresh.
+const userRefreshPause = 5 * time.Second
 
-// Refresh requests a refresh and waits for its end. If the last requested refresh ended less than userPause
+// Refresh requests a refresh and waits for its end. If the last requested refresh ended less than userRefreshPause
 // ago, Refresh does nothing and returns false.
 func (r *Refresher) Refresh(ctx context.Context) (bool, error) {
 	r.mu.Lock()
-	if time.Since(r.userAt) < r.pause {
+	if time.Since(r.requestedRefreshAt) < r.userPause {
 		r.mu.Unlock()
 		return false, nil
 	}
 	done := make(chan struct{})
-	r.waiting = append(r.waiting, done)
-	r.Kick() // r.mu is still locked, so that takeWaiting gets both the request and the kick, or neither
+	r.waiters = append(r.waiters, done)
+	r.Kick() // r.mu is still locked, so that takeWaiters gets both the request and the kick, or neither
 	r.mu.Unlock()
 	select {
 	case <-done:
@@ -165,13 +165,13 @@ func (r *Refresher) Refresh(ctx context.Context) (bool, error) {
 // ErrStopped means that Run has ended.
 var ErrStopped = wire.Errorf(wire.CodeShuttingDown, "omgd is shutting down")
 
-// takeWaiting takes over the pending requests for a refresh. It returns the function that tells these
+// takeWaiters takes over the pending requests for a refresh. It returns the function that tells these
 // requests that the refresh has ended.
-func (r *Refresher) takeWaiting() func() {
+func (r *Refresher) takeWaiters() func() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	waiting := r.waiting
-	r.waiting = nil
+	waiting := r.waiters
+	r.waiters = nil
 	select {
 	case <-r.kick: // the refresh that begins now also serves this request
 	default:
@@ -181,7 +181,7 @@ func (r *Refresher) takeWaiting() func() {
 			return
 		}
 		r.mu.Lock()
-		r.userAt = time.Now()
+		r.requestedRefreshAt = time.Now()
 		r.mu.Unlock()
 		for _, done := range waiting {
 			close(done)
@@ -189,10 +189,10 @@ func (r *Refresher) takeWaiting() func() {
 	}
 }
 
-// Recheck requests a complete check of all indexes. It is called when an index was found to be damaged or
+// CheckIndexes requests a complete check of all indexes. It is called when an index was found to be damaged or
 // truncated.
-func (r *Refresher) Recheck() {
-	r.suspect.Store(true)
+func (r *Refresher) CheckIndexes() {
+	r.checkNeeded.Store(true)
 	r.Kick()
 }
 
@@ -205,7 +205,7 @@ func (r *Refresher) SetInterval(d time.Duration) {
 		return
 	}
 	select {
-	case r.retime <- struct{}{}:
+	case r.intervalChanged <- struct{}{}:
 	default:
 	}
 }
@@ -218,8 +218,8 @@ func (r *Refresher) Run(ctx context.Context) {
 	r.watcher.Store(watch)
 	var helpers sync.WaitGroup
 	helpersCtx, stop := context.WithCancel(ctx)
-	helpers.Go(func() { r.confirmAll(helpersCtx) })
-	r.builds.begin(helpersCtx)
+	helpers.Go(func() { r.runConfirmation(helpersCtx) })
+	r.builds.setContext(helpersCtx)
 	defer func() {
 		stop()
 		helpers.Wait()
@@ -230,13 +230,13 @@ func (r *Refresher) Run(ctx context.Context) {
 	for {
 		r.refresh(ctx, watch)
 		var again <-chan time.Time
-		if r.again > 0 {
-			again = time.After(r.again)
+		if r.nextPause > 0 {
+			again = time.After(r.nextPause)
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.retime:
+		case <-r.intervalChanged:
 			tick.Reset(r.Interval())
 		case <-tick.C:
 		case <-again:
@@ -249,24 +249,24 @@ func (r *Refresher) Run(ctx context.Context) {
 	}
 }
 
-// watched lists the watched directories. In some of them only certain files matter.
-type watched struct {
-	dirs   []string
-	partly map[string]bool // the directories in which only the paths in the field files matter
-	files  map[string]bool // the paths that matter in the directories of the field partly
+// watchedPaths lists the watched directories. In some of them only certain files matter.
+type watchedPaths struct {
+	dirs          []string
+	filteredDirs  map[string]bool // the directories in which only the paths in the field relevantFiles matter
+	relevantFiles map[string]bool // the paths that matter in the directories of the field filteredDirs
 }
 
 // irrelevant reports whether a changed path does not matter, although its directory is watched. An example is
 // another file beside pacman.conf.
 func (r *Refresher) irrelevant(path string) bool {
-	w := r.watching.Load()
-	return w != nil && w.partly[filepath.Dir(path)] && !w.files[path]
+	w := r.watchedPaths.Load()
+	return w != nil && w.filteredDirs[filepath.Dir(path)] && !w.relevantFiles[path]
 }
 
 // watchedIndexes returns the index files to watch, because other programs may write, remove or damage them.
 // These are the files in IndexDir and Config.StaticIndexes. The result dirs has the directories in
 // StaticIndexes, in which all files matter.
-func (r *Refresher) watchedIndexes(pacman *sources.Pacman) (dirs, files []string) {
+func (r *Refresher) watchedIndexes(pacman *sources.PacmanSetup) (dirs, files []string) {
 	for _, path := range r.config.StaticIndexes {
 		if fi, err := os.Stat(path); err == nil && fi.IsDir() {
 			dirs = append(dirs, path)
@@ -280,37 +280,37 @@ func (r *Refresher) watchedIndexes(pacman *sources.Pacman) (dirs, files []string
 	return dirs, append(files, sources.IndexPath(r.config.IndexDir, pkgindex.KindAUR, wire.SourceAUR))
 }
 
-// watch watches the files that pacman's configuration lists, and the index files. It reports whether a
+// watchFiles watches the files that pacman's configuration lists, and the index files. It reports whether a
 // directory is watched now that was not watched before.
-func (r *Refresher) watch(watch *watcher, pacman *sources.Pacman) (more bool) {
+func (r *Refresher) watchFiles(watch *watcher, pacman *sources.PacmanSetup) (more bool) {
 	whole, files := pacman.WatchPaths()
 	dirs, indexes := r.watchedIndexes(pacman)
 	whole, files = append(whole, dirs...), append(files, indexes...)
-	w := &watched{partly: map[string]bool{}, files: map[string]bool{}}
+	w := &watchedPaths{filteredDirs: map[string]bool{}, relevantFiles: map[string]bool{}}
 	for _, path := range files {
-		w.files[path] = true
-		if dir := filepath.Dir(path); !slices.Contains(whole, dir) && !w.partly[dir] {
-			w.partly[dir] = true
+		w.relevantFiles[path] = true
+		if dir := filepath.Dir(path); !slices.Contains(whole, dir) && !w.filteredDirs[dir] {
+			w.filteredDirs[dir] = true
 			w.dirs = append(w.dirs, dir)
 		}
 	}
 	w.dirs = append(w.dirs, whole...)
-	before := r.watching.Swap(w)
+	before := r.watchedPaths.Swap(w)
 	more = before == nil
 	for _, dir := range w.dirs {
 		more = more || !slices.Contains(before.dirs, dir)
 	}
-	watch.Set(w)
+	watch.SetPaths(w)
 	return more
 }
 
 // readPacman reads pacman's configuration, and watches the files that it lists. If that adds a directory to
 // watch, it reads the configuration again, so that it misses no change that happened before the directory was
 // watched.
-func (r *Refresher) readPacman(watch *watcher) (*sources.Pacman, error) {
+func (r *Refresher) readPacman(watch *watcher) (*sources.PacmanSetup, error) {
 	for {
-		pacman, err := r.config.Pacman.Read()
-		if err != nil || watch == nil || !r.watch(watch, pacman) {
+		pacman, err := r.config.Pacman.ReadPacmanSetup()
+		if err != nil || watch == nil || !r.watchFiles(watch, pacman) {
 			return pacman, err
 		}
 	}
@@ -318,59 +318,59 @@ func (r *Refresher) readPacman(watch *watcher) (*sources.Pacman, error) {
 
 // refresh runs one refresh. A panic makes this refresh fail, but does not end the daemon.
 func (r *Refresher) refresh(ctx context.Context, watch *watcher) {
-	defer r.takeWaiting()()
+	defer r.takeWaiters()()
 	if r.config.OnRefresh != nil {
 		start := time.Now()
 		defer func() { r.config.OnRefresh(time.Since(start)) }()
 	}
-	r.again = 0
-	if err := r.guarded("the refresh", func() error { return r.read(ctx, watch) }); err != nil {
+	r.nextPause = 0
+	if err := r.runGuarded("the refresh", func() error { return r.readAndPublish(ctx, watch) }); err != nil {
 		r.fail(err)
 	}
 }
 
-// read collects the inputs, and publishes a snapshot of them.
-func (r *Refresher) read(ctx context.Context, watch *watcher) error {
-	if r.suspect.Swap(false) {
-		r.files.checkAll()
+// readAndPublish collects the inputs, and publishes a snapshot of them.
+func (r *Refresher) readAndPublish(ctx context.Context, watch *watcher) error {
+	if r.checkNeeded.Swap(false) {
+		r.mappedFiles.checkAll()
 	}
 	pacman, err := r.readPacman(watch)
 	if err != nil {
 		return err
 	}
 	lock := sources.ReadLock(pacman.DBPath)
-	if lock.Wait > 0 && r.canWait() {
-		r.again = lock.Wait // a transaction is running: try again later
+	if lock.UntilStale > 0 && r.canAwaitTransaction() {
+		r.nextPause = lock.UntilStale // a transaction is running: try again later
 		return nil
 	}
 	in, files := r.gather(ctx, pacman, lock)
-	if r.last == nil {
-		for _, path := range pacman.RemoveUnused(r.config.IndexDir, r.config.Trust) {
+	if r.lastInputs == nil {
+		for _, path := range pacman.RemoveUnusedIndexes(r.config.IndexDir, r.config.IsTrustedOwner) {
 			r.config.Log.Info("unused index removed", "path", path)
 		}
 	}
 	// If a pacman transaction began while the inputs were collected, they may be a mixture of old and new
 	// data.
-	if now := sources.ReadLock(pacman.DBPath); now.Wait > 0 && r.canWait() {
-		r.again = now.Wait
+	if now := sources.ReadLock(pacman.DBPath); now.UntilStale > 0 && r.canAwaitTransaction() {
+		r.nextPause = now.UntilStale
 		return nil
 	}
 	return r.publish(in, files)
 }
 
-// canWait reports whether the current snapshot can answer requests until a transaction ends. For that, the
+// canAwaitTransaction reports whether the current snapshot can answer requests until a transaction ends. For that, the
 // snapshot must exist, and no repository may wait for its first index.
-func (r *Refresher) canWait() bool {
-	return r.last != nil && !slices.ContainsFunc(r.last.Repositories, func(s snapshot.IndexedSource) bool { return s.Building })
+func (r *Refresher) canAwaitTransaction() bool {
+	return r.lastInputs != nil && !slices.ContainsFunc(r.lastInputs.Repositories, func(s snapshot.IndexedSource) bool { return s.Building })
 }
 
 // fail records that a refresh failed, for the status. The current snapshot stays. If there is none, the
 // reason becomes the error of the Holder.
 func (r *Refresher) fail(err error) {
 	r.config.Log.Warn("refresh failed", "err", err)
-	r.failed.Store(&wire.Problem{Name: "refresh", State: "failed", Why: err.Error()})
-	if r.last == nil {
-		r.config.Holder.SetError(err.Error())
+	r.lastFailure.Store(&wire.Problem{Name: "refresh", State: "failed", Why: err.Error()})
+	if r.lastInputs == nil {
+		r.config.SnapshotHolder.SetError(err.Error())
 	}
 }
 
@@ -380,7 +380,7 @@ func (r *Refresher) Problems() (list []wire.Problem) {
 	if w := r.watcher.Load(); w != nil {
 		watch = w.Problem()
 	}
-	for _, p := range []*wire.Problem{r.failed.Load(), watch, r.builds.problem(), r.confirm.problem.Load()} {
+	for _, p := range []*wire.Problem{r.lastFailure.Load(), watch, r.builds.problem(), r.confirmation.problem.Load()} {
 		if p != nil {
 			list = append(list, *p)
 		}
@@ -390,6 +390,6 @@ func (r *Refresher) Problems() (list []wire.Problem) {
 
 // Close drops the snapshot and the indexes. It must be called after Run and all requests have ended.
 func (r *Refresher) Close() {
-	r.config.Holder.SetError("omgd is shutting down")
-	r.files.close()
+	r.config.SnapshotHolder.SetError("omgd is shutting down")
+	r.mappedFiles.close()
 }

@@ -28,7 +28,7 @@ func running(t *testing.T) (*testSystem, *atomic.Int64) {
 		c.Interval = time.Hour
 		c.OnRefresh = func(time.Duration) { // only the goroutine that refreshes calls this function
 			refreshes.Add(1)
-			if w.again == 0 && w.last != nil && len(w.kick) == 0 && !w.config.Holder.Starting() {
+			if w.nextPause == 0 && w.lastInputs != nil && len(w.kick) == 0 && !w.config.SnapshotHolder.Starting() {
 				select {
 				case quiet <- struct{}{}:
 				default:
@@ -36,7 +36,7 @@ func running(t *testing.T) (*testSystem, *atomic.Int64) {
 			}
 		}
 	})
-	w.pause = time.Hour
+	w.userPause = time.Hour
 	ctx, stop := context.WithCancel(t.Context())
 	var run sync.WaitGroup
 	run.Go(func() { w.Run(ctx) })
@@ -86,7 +86,7 @@ func TestRefresh_IsShared(t *testing.T) {
 // refresh.
 func TestRefresh_IsAskedForOnce(t *testing.T) {
 	w := newTestSystem(t, nil)
-	for w.last == nil || w.config.Holder.Starting() { // the end of a build also causes a refresh
+	for w.lastInputs == nil || w.config.SnapshotHolder.Starting() { // the end of a build also causes a refresh
 		w.refresh(t.Context(), nil)
 		w.builds.tasks.Wait()
 	}
@@ -97,7 +97,7 @@ func TestRefresh_IsAskedForOnce(t *testing.T) {
 	await.Condition(t, func() bool {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return len(w.waiting) == 50
+		return len(w.waiters) == 50
 	}, "fifty requests that wait")
 	w.refresh(t.Context(), nil)
 	all.Wait()
@@ -110,14 +110,14 @@ func TestRefresh_UnchangedIsNotReadAgain(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, nil)
 		w.settle()
-		require.Zero(t, w.again)
-		first, indexes, generation := w.last.Local.Packages, w.state().Indexes(), w.generation()
+		require.Zero(t, w.nextPause)
+		first, indexes, generation := w.lastInputs.Local.Packages, w.state().Indexes(), w.generation()
 		require.Len(t, indexes, 3)
 		w.builder.built()
 		for range 3 {
 			w.settle()
 		}
-		require.Same(t, first, w.last.Local.Packages)
+		require.Same(t, first, w.lastInputs.Local.Packages)
 		require.Equal(t, generation, w.generation())
 
 		p := first.Packages[0]
@@ -126,7 +126,7 @@ func TestRefresh_UnchangedIsNotReadAgain(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(desc, text, 0o644))
 		w.settle()
-		require.NotSame(t, first, w.last.Local.Packages, "the times of the file have changed")
+		require.NotSame(t, first, w.lastInputs.Local.Packages, "the times of the file have changed")
 		require.Equal(t, generation, w.generation(), "the content is the same")
 
 		require.NoError(t, os.WriteFile(desc, append(text, "%XDATA%\npkgtype=pkg\n\n"...), 0o644))
@@ -158,12 +158,12 @@ func TestRefresh_GivesItsTime(t *testing.T) {
 func TestRefresh_PanicOfOneSource(t *testing.T) {
 	inVirtualTime(t, func(t *testing.T) {
 		w := newTestSystem(t, func(c *Config) {
-			c.Runtimes = func(map[string]string) ([]wire.Runtime, map[string]string) { panic("runtimes") }
-			c.AUR = func() wire.Source { panic("the AUR") }
+			c.ReadRuntimes = func(map[string]string) ([]wire.Runtime, map[string]string) { panic("runtimes") }
+			c.AURSource = func() wire.Source { panic("the AUR") }
 		})
 		w.settle()
 		st := w.state()
-		require.Equal(t, 100, st.Packages())
+		require.Equal(t, 100, st.PackageCount())
 		status, err := st.Status()
 		require.NoError(t, err)
 		require.EqualValues(t, 10, *status.Counts.Installed)
@@ -195,7 +195,7 @@ func TestRefresh_Fails(t *testing.T) {
 		require.Equal(t, []string{"refresh: failed"}, problemNames(w.Problems()))
 		require.Contains(t, w.Problems()[0].Why, "pacman.conf")
 		require.Equal(t, checked, w.state().Inputs().CheckedAt, "no check has succeeded")
-		require.Equal(t, 100, w.state().Packages())
+		require.Equal(t, 100, w.state().PackageCount())
 
 		require.NoError(t, os.WriteFile(conf, good, 0o644))
 		w.settle()
@@ -212,10 +212,10 @@ func TestRefresh_NothingAtStart(t *testing.T) {
 		conf := w.config.Pacman.PacmanConfig
 		require.NoError(t, os.Rename(conf, conf+".away"))
 		w.settle()
-		_, _, err := w.config.Holder.Acquire()
+		_, _, err := w.config.SnapshotHolder.Acquire()
 		require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
 		require.ErrorContains(t, err, "pacman.conf")
-		require.False(t, w.config.Holder.Starting(), "the refresh has failed")
+		require.False(t, w.config.SnapshotHolder.Starting(), "the refresh has failed")
 		require.Equal(t, []string{"refresh: failed"}, problemNames(w.Problems()))
 		require.NoError(t, os.Rename(conf+".away", conf))
 		w.settle()
@@ -290,7 +290,7 @@ func TestRefresh_WaitsForTransaction(t *testing.T) {
 		w.write("core", content(t, "core", 2))
 		w.settle()
 		require.Equal(t, generation, w.generation(), "the refresh waits for the end of the transaction")
-		require.Equal(t, time.Minute, w.again)
+		require.Equal(t, time.Minute, w.nextPause)
 		require.NoError(t, os.Remove(lock))
 		w.settle()
 		status, err = w.state().Status()
@@ -326,7 +326,7 @@ func TestRefresh_ReadsConfigOnce(t *testing.T) {
 		require.NoError(t, err)
 		require.Zero(t, *status.Counts.Updates)
 		w.builder.built()
-		require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
+		require.NoError(t, os.WriteFile(conf, []byte(fixture.PacmanConfig), 0o644))
 		w.settle()
 		require.Equal(t, 100, w.found().Total)
 		require.Empty(t, w.builder.built(), "the indexes still exist")

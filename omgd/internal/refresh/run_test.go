@@ -39,7 +39,7 @@ func TestRun_SeesChanges(t *testing.T) {
 	defer run.Wait()
 	defer stop()
 	state := func(name string) wire.SourceState {
-		st, release, err := w.config.Holder.Acquire()
+		st, release, err := w.config.SnapshotHolder.Acquire()
 		if err != nil {
 			return ""
 		}
@@ -95,7 +95,7 @@ func TestRun_SeesChanges(t *testing.T) {
 func TestRun_Irrelevant(t *testing.T) {
 	w := newTestSystem(t, func(c *Config) { c.StaticIndexes = []string{"/srv/index/static.omgidx"} })
 	require.False(t, w.irrelevant("/anything"), "nothing is watched yet")
-	watch := newWatcher(w.config.Log, kernelInotify(), w.irrelevant)
+	watch := newWatcher(w.config.Log, realInotifyCalls(), w.irrelevant)
 	defer watch.Close()
 	_, err := w.readPacman(watch)
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ func TestRun_Irrelevant(t *testing.T) {
 	require.True(t, w.irrelevant(w.index("another")))
 	require.False(t, w.irrelevant(filepath.Join(w.db, "local", "new")))
 	require.False(t, w.irrelevant(filepath.Join(w.db, "sync", "core.db.part")))
-	require.ElementsMatch(t, []string{w.db, filepath.Join(w.db, "local"), filepath.Join(w.db, "sync"), filepath.Dir(conf)}, watch.fs.WatchList())
+	require.ElementsMatch(t, []string{w.db, filepath.Join(w.db, "local"), filepath.Join(w.db, "sync"), filepath.Dir(conf)}, watch.fsWatcher.WatchList())
 }
 
 // TestRun_SurvivesPanic checks that a panic makes one refresh fail, and that the next refresh runs.

@@ -25,7 +25,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { await.Main(m) }
+func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 // builder builds indexes in the test's process, and counts the builds.
 type builder struct {
@@ -36,8 +36,8 @@ type builder struct {
 	before func(ctx context.Context, repo string) error
 }
 
-func (b *builder) build(ctx context.Context, database string) (Image, error) {
-	repo, err := sources.DatabaseFile(database)
+func (b *builder) build(ctx context.Context, database string) (IndexImage, error) {
+	repo, err := sources.RepositoryFromFile(database)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (b *builder) build(ctx context.Context, database string) (Image, error) {
 		}
 	}
 	file := pkgindex.NewBuilder("test", 1)
-	if _, _, err := repo.ReadInto(ctx, file.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
+	if _, _, err := repo.ReadIntoIndex(ctx, file.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
 		return nil, err
 	}
 	data, err := file.Bytes()
@@ -104,11 +104,11 @@ func newTestSystem(t *testing.T, change func(*Config)) *testSystem {
 	t.Helper()
 	w := &testSystem{t: t, db: filepath.Join(t.TempDir(), "db"), builder: &builder{counts: map[string]int{}}}
 	conf := filepath.Join(filepath.Dir(w.db), "pacman.conf")
-	require.NoError(t, fixture.Write(w.db, generated))
-	require.NoError(t, os.WriteFile(conf, []byte(fixture.Config), 0o644))
+	require.NoError(t, fixture.WriteDatabases(w.db, generated))
+	require.NoError(t, os.WriteFile(conf, []byte(fixture.PacmanConfig), 0o644))
 	w.start(Config{
 		Pacman: sources.Config{DBPath: w.db, PacmanConfig: conf}, IndexDir: filepath.Join(filepath.Dir(w.db), "index"),
-		Build: w.builder.build, Trust: func(uid uint32) bool { return int(uid) == os.Getuid() },
+		Build: w.builder.build, IsTrustedOwner: func(uid uint32) bool { return int(uid) == os.Getuid() },
 		Log: slog.New(slog.DiscardHandler), Alpm: alpm.New(),
 	}, change)
 	t.Cleanup(func() { w.end() })
@@ -117,12 +117,12 @@ func newTestSystem(t *testing.T, change func(*Config)) *testSystem {
 
 // start makes the refresher, with a new Holder.
 func (w *testSystem) start(c Config, change func(*Config)) {
-	c.Holder = state.NewHolder()
+	c.SnapshotHolder = state.NewHolder()
 	if change != nil {
 		change(&c)
 	}
 	w.Refresher = New(c)
-	w.builds.begin(w.t.Context())
+	w.builds.setContext(w.t.Context())
 }
 
 // end closes a refresher for which Run is not called.
@@ -154,8 +154,8 @@ func (w *testSystem) settle() {
 // elapse waits until the next refresh is due, refreshes, and returns how long it waited.
 func (w *testSystem) elapse() (waited time.Duration) {
 	w.t.Helper()
-	require.Positive(w.t, w.again, "no refresh is due later")
-	waited = w.again
+	require.Positive(w.t, w.nextPause, "no refresh is due later")
+	waited = w.nextPause
 	time.Sleep(waited)
 	w.settle()
 	return waited
@@ -175,7 +175,7 @@ func inVirtualTime(t *testing.T, f func(t *testing.T)) {
 // state returns the current state. It is released when the test ends.
 func (w *testSystem) state() *state.State {
 	w.t.Helper()
-	st, release, err := w.config.Holder.Acquire()
+	st, release, err := w.config.SnapshotHolder.Acquire()
 	require.NoError(w.t, err)
 	w.t.Cleanup(release)
 	return st
@@ -184,7 +184,7 @@ func (w *testSystem) state() *state.State {
 // generation returns the generation of the current snapshot.
 func (w *testSystem) generation() uint64 {
 	w.t.Helper()
-	st, release, err := w.config.Holder.Acquire()
+	st, release, err := w.config.SnapshotHolder.Acquire()
 	require.NoError(w.t, err)
 	defer release()
 	return st.Generation()
@@ -193,7 +193,7 @@ func (w *testSystem) generation() uint64 {
 // source returns the repository with this name in the current snapshot.
 func (w *testSystem) source(name string) snapshot.IndexedSource {
 	w.t.Helper()
-	st, release, err := w.config.Holder.Acquire()
+	st, release, err := w.config.SnapshotHolder.Acquire()
 	require.NoError(w.t, err)
 	defer release()
 	for _, s := range st.Inputs().Repositories {
@@ -214,24 +214,24 @@ func (w *testSystem) requireCurrent(names ...string) {
 		require.Empty(w.t, s.Why)
 		require.False(w.t, s.Outdated || s.Building)
 		require.NotNil(w.t, s.Index)
-		require.Equal(w.t, w.docs(name), s.Index.Docs(), name)
+		require.Equal(w.t, w.docs(name), s.Index.DocCount(), name)
 	}
 }
 
 // docs returns the number of packages in a repository's database.
 func (w *testSystem) docs(name string) uint32 {
 	w.t.Helper()
-	r, err := sources.DatabaseFile(w.database(name))
+	r, err := sources.RepositoryFromFile(w.database(name))
 	require.NoError(w.t, err)
 	f, err := r.BuildInMemory(w.t.Context())
 	require.NoError(w.t, err)
-	return f.Docs()
+	return f.DocCount()
 }
 
 // found returns the result of a search for all packages.
 func (w *testSystem) found() *snapshot.Matches {
 	w.t.Helper()
-	st, release, err := w.config.Holder.Acquire()
+	st, release, err := w.config.SnapshotHolder.Acquire()
 	require.NoError(w.t, err)
 	defer release()
 	found, err := st.Snapshot.Search(&wire.SearchRequest{Words: []string{""}})
@@ -258,7 +258,7 @@ func (w *testSystem) write(repo string, content []byte) {
 func content(t *testing.T, repo string, seed uint64) []byte {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "db")
-	require.NoError(t, fixture.Write(dir, fixture.Options{Packages: 100 + int(seed), Seed: seed}))
+	require.NoError(t, fixture.WriteDatabases(dir, fixture.Options{Packages: 100 + int(seed), Seed: seed}))
 	b, err := os.ReadFile(filepath.Join(dir, "sync", repo+".db"))
 	require.NoError(t, err)
 	return b

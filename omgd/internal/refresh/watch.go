@@ -27,43 +27,45 @@ const pollInterval = time.Second
 // is reached, the watcher compares the directory every pollInterval instead. Each time it also tries again to
 // watch the directory.
 type watcher struct {
-	inotify inotify
-	ignore  func(path string) bool
-	log     *slog.Logger
-	changed chan struct{}
-	polling chan struct{} // has a value if polling has to begin
-	stop    chan struct{}
-	running sync.WaitGroup
+	inotify      inotifyCalls
+	ignore       func(path string) bool
+	log          *slog.Logger
+	changed      chan struct{}
+	startPolling chan struct{} // has a value if polling has to begin
+	stop         chan struct{}
+	running      sync.WaitGroup
 
-	mu      sync.Mutex // guards the following fields
-	fs      *fsnotify.Watcher
-	watched *watched
-	seen    map[string]seen // the last state of each path that inotify does not watch; nil if inotify watches all paths
-	problem *wire.Problem
+	mu           sync.Mutex // guards the following fields
+	fsWatcher    *fsnotify.Watcher
+	watchedPaths *watchedPaths
+	pathStates   map[string]pathState // the last state of each path that inotify does not watch; nil if inotify watches all paths
+	problem      *wire.Problem
 }
 
-// inotify has the system calls that can fail because a limit of the kernel is reached.
-type inotify struct {
+// inotifyCalls has the system calls that can fail because a limit of the kernel is reached.
+type inotifyCalls struct {
 	open func() (*fsnotify.Watcher, error)
 	add  func(w *fsnotify.Watcher, dir string) error
 }
 
-func kernelInotify() inotify { return inotify{fsnotify.NewWatcher, (*fsnotify.Watcher).Add} }
+func realInotifyCalls() inotifyCalls {
+	return inotifyCalls{fsnotify.NewWatcher, (*fsnotify.Watcher).Add}
+}
 
-// seen is the last known state of a path. The stamp is zero if the path does not exist. The field fresh is
+// pathState is the last known state of a path. The stamp is zero if the path does not exist. The field changedRecently is
 // set if the path changed just before it was compared: another change so soon after that might not show in
 // the times of the path.
-type seen struct {
-	stamp sourcefile.Stamp
-	fresh bool
+type pathState struct {
+	stamp           sourcefile.Stamp
+	changedRecently bool
 }
 
 // newWatcher returns a watcher without directories. The watcher ignores a change of a path if ignore(path)
 // returns true.
-func newWatcher(log *slog.Logger, in inotify, ignore func(path string) bool) *watcher {
+func newWatcher(log *slog.Logger, in inotifyCalls, ignore func(path string) bool) *watcher {
 	w := &watcher{
-		inotify: in, log: log, ignore: ignore, watched: &watched{},
-		changed: make(chan struct{}, 1), polling: make(chan struct{}, 1), stop: make(chan struct{}),
+		inotify: in, log: log, ignore: ignore, watchedPaths: &watchedPaths{},
+		changed: make(chan struct{}, 1), startPolling: make(chan struct{}, 1), stop: make(chan struct{}),
 	}
 	w.running.Go(w.poll)
 	return w
@@ -87,27 +89,27 @@ func (w *watcher) forward(from *fsnotify.Watcher) {
 			}
 			w.log.Debug("watching", "err", err)
 		}
-		w.signal()
+		w.signalChange()
 	}
 }
 
-// signal reports a change, unless an earlier one was reported and not received yet.
-func (w *watcher) signal() {
+// signalChange reports a change, unless an earlier one was reported and not received yet.
+func (w *watcher) signalChange() {
 	select {
 	case w.changed <- struct{}{}:
 	default:
 	}
 }
 
-// Set makes the watcher watch these directories, and no other directories.
-func (w *watcher) Set(to *watched) {
+// SetPaths makes the watcher watch these directories, and no other directories.
+func (w *watcher) SetPaths(to *watchedPaths) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.watched = to
-	if w.fs != nil {
-		for _, dir := range w.fs.WatchList() {
+	w.watchedPaths = to
+	if w.fsWatcher != nil {
+		for _, dir := range w.fsWatcher.WatchList() {
 			if !slices.Contains(to.dirs, dir) {
-				_ = w.fs.Remove(dir)
+				_ = w.fsWatcher.Remove(dir)
 			}
 		}
 	}
@@ -120,22 +122,22 @@ func (w *watcher) Set(to *watched) {
 func (w *watcher) watchAll() (changed bool) {
 	var unwatched []string
 	var why error
-	if w.fs == nil {
+	if w.fsWatcher == nil {
 		var err error
-		if w.fs, err = w.inotify.open(); err != nil {
-			w.fs, unwatched, why = nil, w.watched.dirs, err
+		if w.fsWatcher, err = w.inotify.open(); err != nil {
+			w.fsWatcher, unwatched, why = nil, w.watchedPaths.dirs, err
 		} else {
-			from := w.fs
+			from := w.fsWatcher
 			w.running.Go(func() { w.forward(from) })
 		}
 	}
-	if w.fs != nil {
-		have := w.fs.WatchList()
-		for _, dir := range w.watched.dirs {
+	if w.fsWatcher != nil {
+		have := w.fsWatcher.WatchList()
+		for _, dir := range w.watchedPaths.dirs {
 			if slices.Contains(have, dir) {
 				continue
 			}
-			if err := w.inotify.add(w.fs, dir); err != nil {
+			if err := w.inotify.add(w.fsWatcher, dir); err != nil {
 				unwatched = append(unwatched, dir)
 				if why == nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENOTDIR) {
 					why = fmt.Errorf("cannot watch %s: %w", dir, err)
@@ -145,13 +147,13 @@ func (w *watcher) watchAll() (changed bool) {
 	}
 	if why == nil { // a missing directory is not a problem: another watch reports its creation
 		w.setProblem(nil)
-		w.seen = nil
+		w.pathStates = nil
 		return false
 	}
 	w.setProblem(why)
 	changed = w.compare(unwatched)
 	select {
-	case w.polling <- struct{}{}:
+	case w.startPolling <- struct{}{}:
 	default:
 	}
 	return changed
@@ -184,26 +186,26 @@ func (w *watcher) setProblem(why error) {
 // changed.
 func (w *watcher) compare(dirs []string) (changed bool) {
 	now := time.Now()
-	next := make(map[string]seen, len(dirs)+len(w.watched.files))
+	next := make(map[string]pathState, len(dirs)+len(w.watchedPaths.relevantFiles))
 	look := func(path string) {
-		var s seen
+		var s pathState
 		if fi, err := os.Stat(path); err == nil {
 			s.stamp = sourcefile.StampOf(fi)
-			s.fresh = s.stamp.Fresh(now)
+			s.changedRecently = s.stamp.MayStillChange(now)
 		}
-		last, known := w.seen[path]
-		changed = changed || known && (last.stamp != s.stamp || last.fresh)
+		last, known := w.pathStates[path]
+		changed = changed || known && (last.stamp != s.stamp || last.changedRecently)
 		next[path] = s
 	}
 	for _, dir := range dirs {
 		look(dir)
 	}
-	for path := range w.watched.files {
+	for path := range w.watchedPaths.relevantFiles {
 		if slices.Contains(dirs, filepath.Dir(path)) {
 			look(path)
 		}
 	}
-	w.seen = next
+	w.pathStates = next
 	return changed
 }
 
@@ -213,7 +215,7 @@ func (w *watcher) poll() {
 		select {
 		case <-w.stop:
 			return
-		case <-w.polling:
+		case <-w.startPolling:
 		}
 		select {
 		case <-w.stop:
@@ -228,13 +230,13 @@ func (w *watcher) poll() {
 func (w *watcher) pollOnce() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.seen == nil {
+	if w.pathStates == nil {
 		return
 	}
 	// A path that inotify can watch now may have changed since the last comparison.
-	before, paths := *w.problem, len(w.seen)
-	if w.watchAll() || w.problem == nil || *w.problem != before || len(w.seen) != paths {
-		w.signal()
+	before, paths := *w.problem, len(w.pathStates)
+	if w.watchAll() || w.problem == nil || *w.problem != before || len(w.pathStates) != paths {
+		w.signalChange()
 	}
 }
 
@@ -274,8 +276,8 @@ func (w *watcher) WaitQuiet(ctx context.Context, quiet time.Duration) bool {
 func (w *watcher) Close() {
 	close(w.stop)
 	w.mu.Lock()
-	if w.fs != nil {
-		_ = w.fs.Close()
+	if w.fsWatcher != nil {
+		_ = w.fsWatcher.Close()
 	}
 	w.mu.Unlock()
 	w.running.Wait()

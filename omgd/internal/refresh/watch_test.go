@@ -25,9 +25,9 @@ type limits struct {
 	tried              atomic.Int64
 }
 
-func (l *limits) inotify() inotify {
-	k := kernelInotify()
-	return inotify{
+func (l *limits) inotify() inotifyCalls {
+	k := realInotifyCalls()
+	return inotifyCalls{
 		open: func() (*fsnotify.Watcher, error) {
 			l.tried.Add(1)
 			if l.instances.Load() {
@@ -46,15 +46,15 @@ func (l *limits) inotify() inotify {
 }
 
 // watchedDir returns a watcher of a directory, and of one file in another directory.
-func watchedDir(t *testing.T, in inotify) (w *watcher, dir, file string) {
+func watchedDir(t *testing.T, in inotifyCalls) (w *watcher, dir, file string) {
 	t.Helper()
 	dir = t.TempDir()
 	file = filepath.Join(t.TempDir(), "pacman.conf")
 	require.NoError(t, os.WriteFile(file, []byte("a"), 0o644))
 	w = newWatcher(slog.New(slog.DiscardHandler), in, func(string) bool { return false })
 	t.Cleanup(w.Close)
-	w.Set(&watched{
-		dirs: []string{dir, filepath.Dir(file)}, partly: map[string]bool{filepath.Dir(file): true}, files: map[string]bool{file: true},
+	w.SetPaths(&watchedPaths{
+		dirs: []string{dir, filepath.Dir(file)}, filteredDirs: map[string]bool{filepath.Dir(file): true}, relevantFiles: map[string]bool{file: true},
 	})
 	return w, dir, file
 }
@@ -64,7 +64,7 @@ func old(t *testing.T, path string) {
 	t.Helper()
 	await.Condition(t, func() bool {
 		fi, err := os.Stat(path)
-		return err == nil && !stampOf(t, path).Fresh(time.Now()) && fi != nil
+		return err == nil && !stampOf(t, path).MayStillChange(time.Now()) && fi != nil
 	}, "the last change of %s is some ticks old", path)
 }
 
@@ -108,8 +108,8 @@ func TestWatcher_Polls(t *testing.T) {
 			await.Condition(t, func() bool { return w.Problem() == nil }, "inotify is used again")
 			await.Receive(t, w.changed, "a change between the last comparison and the first event is seen")
 			w.mu.Lock()
-			require.ElementsMatch(t, []string{dir, filepath.Dir(file)}, w.fs.WatchList())
-			require.Nil(t, w.seen)
+			require.ElementsMatch(t, []string{dir, filepath.Dir(file)}, w.fsWatcher.WatchList())
+			require.Nil(t, w.pathStates)
 			w.mu.Unlock()
 			require.NoError(t, os.Mkdir(filepath.Join(dir, "new"), 0o755))
 			await.Receive(t, w.changed, "an event is seen")
@@ -131,7 +131,7 @@ func TestWatcher_ComparesOnceASecond(t *testing.T) {
 		require.InDelta(t, time.Minute/pollInterval, l.tried.Load(), 2)
 		require.Empty(t, w.changed)
 		w.mu.Lock()
-		seen := len(w.seen)
+		seen := len(w.pathStates)
 		w.mu.Unlock()
 		require.Equal(t, 3, seen, "%s, %s and its directory", dir, file)
 		require.NoError(t, os.Mkdir(filepath.Join(dir, "new"), 0o755))
@@ -154,22 +154,22 @@ func TestWatcher_FreshIsComparedAgain(t *testing.T) {
 	old(t, file)
 	w.compare(dirs)
 	require.False(t, w.compare(dirs))
-	s := w.seen[dir]
-	s.fresh = true
-	w.seen[dir] = s
+	s := w.pathStates[dir]
+	s.changedRecently = true
+	w.pathStates[dir] = s
 	require.True(t, w.compare(dirs))
 	require.False(t, w.compare(dirs))
 }
 
 // TestWatcher_Missing checks that a directory that does not exist is not reported as a problem.
 func TestWatcher_Missing(t *testing.T) {
-	w := newWatcher(slog.New(slog.DiscardHandler), kernelInotify(), func(string) bool { return false })
+	w := newWatcher(slog.New(slog.DiscardHandler), realInotifyCalls(), func(string) bool { return false })
 	defer w.Close()
 	dir := t.TempDir()
-	w.Set(&watched{dirs: []string{dir, filepath.Join(dir, "local"), "/dev/null/local"}})
+	w.SetPaths(&watchedPaths{dirs: []string{dir, filepath.Join(dir, "local"), "/dev/null/local"}})
 	require.Nil(t, w.Problem())
 	w.inotify.add = func(*fsnotify.Watcher, string) error { return errors.New("a reason") }
-	w.Set(&watched{dirs: []string{dir, t.TempDir()}})
+	w.SetPaths(&watchedPaths{dirs: []string{dir, t.TempDir()}})
 	require.Contains(t, w.Problem().Why, ": a reason")
 }
 
@@ -187,8 +187,8 @@ func TestRun_Polls(t *testing.T) {
 	defer run.Wait()
 	defer stop()
 	installed := func() int {
-		st, release, err := w.config.Holder.Acquire()
-		if err != nil || st.Building() {
+		st, release, err := w.config.SnapshotHolder.Acquire()
+		if err != nil || st.HasBuildingIndex() {
 			return 0
 		}
 		defer release()

@@ -30,20 +30,20 @@ func echoServer(b *testing.B) string {
 			return
 		}
 		defer nc.Close()
-		in := bufio.NewReaderSize(nc, readBuffer)
+		in := bufio.NewReaderSize(nc, readBufferSize)
 		for {
-			head, err := in.Peek(wire.HeaderSize)
+			head, err := in.Peek(wire.FrameHeaderSize)
 			if err != nil {
 				return
 			}
-			n, err := wire.FrameLength([wire.HeaderSize]byte(head), wire.MaxFrame)
+			n, err := wire.FrameLength([wire.FrameHeaderSize]byte(head), wire.MaxFrameSize)
 			if err != nil {
 				return
 			}
-			if _, err := in.Peek(wire.HeaderSize + n); err != nil {
+			if _, err := in.Peek(wire.FrameHeaderSize + n); err != nil {
 				return
 			}
-			_, _ = in.Discard(wire.HeaderSize + n)
+			_, _ = in.Discard(wire.FrameHeaderSize + n)
 			if _, err := nc.Write(answer); err != nil {
 				return
 			}
@@ -58,7 +58,7 @@ func echoServer(b *testing.B) string {
 func BenchmarkPing(b *testing.B) {
 	const turn = 200
 	ping := request(b, 1, wire.OpPing, nil)
-	buf := make([]byte, readBuffer)
+	buf := make([]byte, readBufferSize)
 	peers := []net.Conn{start(b, Limits{}).raw(b)}
 	nc, err := net.Dial("unix", echoServer(b))
 	require.NoError(b, err)
@@ -68,7 +68,7 @@ func BenchmarkPing(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		for i, nc := range peers {
-			_ = nc.SetDeadline(time.Now().Add(await.Hang))
+			_ = nc.SetDeadline(time.Now().Add(await.Timeout))
 			for range turn {
 				began := time.Now()
 				if _, err := nc.Write(ping); err != nil {
@@ -102,7 +102,7 @@ func BenchmarkPipelined(b *testing.B) {
 	answers := make([]byte, depth*len(wire.AppendResult(nil, 1, []byte{0x80}, false)))
 	b.ReportAllocs()
 	for b.Loop() {
-		_ = nc.SetDeadline(time.Now().Add(await.Hang))
+		_ = nc.SetDeadline(time.Now().Add(await.Timeout))
 		if _, err := nc.Write(batch); err != nil {
 			b.Fatal(err)
 		}

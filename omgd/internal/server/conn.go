@@ -22,56 +22,56 @@ import (
 )
 
 const (
-	readBuffer = 4 << 10
+	readBufferSize = 4 << 10
 	// flushAt is the size at which collected replies are written, even if further requests have already arrived. Below
 	// this size, replies are collected until all requests that have arrived are answered.
 	flushAt = 32 << 10
 	// maxIdleBuffer is the size of the largest buffer that an idle connection keeps.
 	maxIdleBuffer = 16 << 10
-	// batchSize is the size of a buffer from the pool batches.
-	batchSize = flushAt + maxIdleBuffer + headRoom
-	// headRoom is an upper bound for the size of a reply without its result. errorRoom is larger than most error frames.
-	headRoom, errorRoom = 64, 1 << 10
-	// largeFrame is the size above which a frame counts against Limits.MaxReceiveBuffers while it is being received.
+	// replyBufferSize is the size of a buffer from the pool replyBuffers.
+	replyBufferSize = flushAt + maxIdleBuffer + maxHeaderSize
+	// maxHeaderSize is an upper bound for the size of a reply without its result. maxErrorSize is larger than most error frames.
+	maxHeaderSize, maxErrorSize = 64, 1 << 10
+	// largeFrameSize is the size above which a frame counts against Limits.MaxReceiveBytes while it is being received.
 	// Smaller frames need no such limit, because the number of connections is limited.
-	largeFrame = 64 << 10
+	largeFrameSize = 64 << 10
 )
 
 // conn is one connection. Only the goroutine that runs serve writes the fields that are neither atomic nor guarded by a
 // lock.
 type conn struct {
-	s      *Server
-	nc     *net.UnixConn
-	raw    syscall.RawConn
-	peer   Peer
-	user   share.User
-	ctx    context.Context // the context that the handlers of this connection get
-	cancel context.CancelFunc
-	r      *bufio.Reader
-	big    []byte  // the buffer of a frame that is larger than the buffer of the reader r
-	out    []byte  // the collected replies to fast requests, which are not yet written
-	spare  []byte  // the small buffer that out gets back after out has used a large buffer from the pool batches
-	fast   Request // the running fast request
-	key    []byte  // the buffer that fast.Key() writes to
-	writer Writer
-	turn   turn // for fast requests
+	s                *Server
+	nc               *net.UnixConn
+	raw              syscall.RawConn
+	peer             Peer
+	user             share.User
+	ctx              context.Context // the context that the handlers of this connection get
+	cancel           context.CancelFunc
+	r                *bufio.Reader
+	largeFrame       []byte  // the buffer of a frame that is larger than the buffer of the reader r
+	out              []byte  // the collected replies to fast requests, which are not yet written
+	smallReplyBuffer []byte  // the small buffer that out gets back after out has used a large buffer from the pool replyBuffers
+	fastRequest      Request // the running fast request
+	keyBuffer        []byte  // the buffer that fastRequest.CacheKey() writes to
+	writer           Writer
+	turn             turn // for fast requests
 	// greeted is true after the first greeting. refused is the number of consecutive requests that were refused because
 	// the user exceeded the rate limit.
-	greeted bool
-	refused int
+	greeted             bool
+	consecutiveRefusals int
 
-	wait    sync.WaitGroup // waits for the goroutines of slow requests
-	slowN   atomic.Int32   // the number of running slow requests
-	unsent  atomic.Int64   // bytes of replies that are being written or wait to be written
-	blocked atomic.Int64   // when the current write began (Unix nanoseconds); 0 if no write is in progress
-	idle    atomic.Int64   // when the connection began to wait for a request (Unix nanoseconds); 0 if it does not wait
+	slowDone   sync.WaitGroup // waits for the goroutines of slow requests
+	slowCount  atomic.Int32   // the number of running slow requests
+	unsent     atomic.Int64   // bytes of replies that are being written or wait to be written
+	writeBegan atomic.Int64   // when the current write began (Unix nanoseconds); 0 if no write is in progress
+	idleSince  atomic.Int64   // when the connection began to wait for a request (Unix nanoseconds); 0 if it does not wait
 
-	mu   sync.Mutex
-	slow map[uint64]struct{} // the ids of the slow requests that have no complete reply yet
+	mu      sync.Mutex
+	slowIDs map[uint64]struct{} // the ids of the slow requests that have no complete reply yet
 
-	writing       sync.Mutex // locked during a write
-	writeDeadline time.Time  // the current write deadline of nc; guarded by writing
-	writeErr      error      // the first write error, after which nothing is written; guarded by writing
+	writeMu       sync.Mutex // locked during a write
+	writeDeadline time.Time  // the current write deadline of nc; guarded by writeMu
+	writeErr      error      // the first write error, after which nothing is written; guarded by writeMu
 }
 
 func newConn(s *Server, nc *net.UnixConn, raw syscall.RawConn, peer Peer, user share.User) *conn {
@@ -90,10 +90,10 @@ func (c *conn) close() {
 // serve reads and answers requests until the peer or the server ends the connection.
 func (c *conn) serve() {
 	debug.SetPanicOnFault(true)
-	c.turn.since = time.Now()
-	c.r = bufio.NewReaderSize(c.reader(), readBuffer)
-	err := c.requests()
-	if running := c.slowN.Load(); running > 0 {
+	c.turn.heldSince = time.Now()
+	c.r = bufio.NewReaderSize(c.reader(), readBufferSize)
+	err := c.serveRequests()
+	if running := c.slowCount.Load(); running > 0 {
 		gone := peerClosed(c.raw)
 		if gone {
 			c.cancel()
@@ -101,7 +101,7 @@ func (c *conn) serve() {
 		logging.Trace(c.s.cfg.Log, "no more requests", "uid", c.peer.UID, "pid", c.peer.PID, "running", running, "gone", gone)
 	}
 	c.turn.release()
-	c.wait.Wait()
+	c.slowDone.Wait()
 	_ = c.turn.reacquire() // an error can be ignored here: flush then fails, too
 	_ = c.flush()
 	if werr := new(wire.Error); errors.As(err, &werr) {
@@ -121,8 +121,8 @@ func (c *conn) reader() io.Reader {
 	return (*yieldingReader)(c)
 }
 
-// requests reads and answers requests until no further request can be read. It returns the reason as an error.
-func (c *conn) requests() error {
+// serveRequests reads and answers requests until no further request can be read. It returns the reason as an error.
+func (c *conn) serveRequests() error {
 	for {
 		if err := c.turn.acquire(); err != nil {
 			return err
@@ -131,35 +131,35 @@ func (c *conn) requests() error {
 		if err != nil {
 			return c.reportReadError(err)
 		}
-		c.turn.bytes += len(frame)
-		err = c.request(frame)
-		if err == nil && c.r.Buffered() < wire.HeaderSize {
+		c.turn.frameBytes += len(frame)
+		err = c.handleRequest(frame)
+		if err == nil && c.r.Buffered() < wire.FrameHeaderSize {
 			err = c.flush() // now, because this connection may get its next turn only after all other requests of the user
 		}
 		c.turn.finish()
 		if err != nil {
 			return err
 		}
-		if cap(c.big) > maxIdleBuffer {
-			c.big = nil
+		if cap(c.largeFrame) > maxIdleBuffer {
+			c.largeFrame = nil
 		}
-		if cap(c.key) > maxIdleBuffer {
-			c.key = nil
+		if cap(c.keyBuffer) > maxIdleBuffer {
+			c.keyBuffer = nil
 		}
 	}
 }
 
-// request answers one request. Every request counts against the user's rate limit, even if it is refused. If request
+// handleRequest answers one request. Every request counts against the user's rate limit, even if it is refused. If request
 // returns an error, the connection must be closed.
-func (c *conn) request(frame []byte) error {
+func (c *conn) handleRequest(frame []byte) error {
 	within := c.s.cfg.AllowRequest == nil || c.s.cfg.AllowRequest(c.peer)
-	stages := c.stages()
+	stages := c.startTrace()
 	if err := wire.CheckRequest(frame); err != nil {
-		return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
+		return c.endWithError(wire.Errorf(wire.CodeInvalid, "%v", err))
 	}
-	h, err := wire.DecodeHeader(frame)
+	h, err := wire.DecodeRequestHeader(frame)
 	if errors.Is(err, wire.ErrNoID) {
-		return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
+		return c.endWithError(wire.Errorf(wire.CodeInvalid, "%v", err))
 	}
 	if err == nil && !c.greeted && string(h.Op) == wire.OpHello {
 		// The first greeting is answered even if the user exceeds the rate limit: a client whose requests are refused
@@ -169,13 +169,13 @@ func (c *conn) request(frame []byte) error {
 	if !within {
 		return c.refuseOverRate(h.ID)
 	}
-	c.refused = 0
+	c.consecutiveRefusals = 0
 	if err != nil {
 		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "%v", err))
 	}
-	stages.decoded()
+	stages.markDecoded()
 	err = c.dispatch(h, frame)
-	stages.answered(c, h)
+	stages.logAnswered(c, h)
 	return err
 }
 
@@ -188,9 +188,9 @@ func (c *conn) refuseOverRate(id uint64) error {
 	if err = errors.Join(err, c.flush()); err != nil {
 		return err
 	}
-	pause := time.NewTimer(min(longest, shortest<<min(c.refused, 10)))
+	pause := time.NewTimer(min(longest, shortest<<min(c.consecutiveRefusals, 10)))
 	defer pause.Stop()
-	c.refused++
+	c.consecutiveRefusals++
 	select {
 	case <-pause.C:
 		return nil
@@ -203,24 +203,24 @@ func (c *conn) refuseOverRate(id uint64) error {
 // returns the error with which the connection ends.
 func (c *conn) reportReadError(err error) error {
 	var werr *wire.Error
-	unframed := errors.Is(err, wire.ErrTooLarge) || errors.Is(err, wire.ErrEmpty)
+	unframed := errors.Is(err, wire.ErrTooLarge) || errors.Is(err, wire.ErrEmptyFrame)
 	if unframed && c.s.cfg.AllowRequest != nil {
 		c.s.cfg.AllowRequest(c.peer) // a frame that is too large or empty also counts against the rate limit
 	}
 	switch {
 	case errors.Is(err, wire.ErrTooLarge):
-		return c.refuse(wire.Errorf(wire.CodeTooLarge, "%v", err))
-	case errors.Is(err, wire.ErrEmpty):
-		return c.refuse(wire.Errorf(wire.CodeInvalid, "%v", err))
+		return c.endWithError(wire.Errorf(wire.CodeTooLarge, "%v", err))
+	case errors.Is(err, wire.ErrEmptyFrame):
+		return c.endWithError(wire.Errorf(wire.CodeInvalid, "%v", err))
 	case errors.As(err, &werr):
-		return c.refuse(werr)
+		return c.endWithError(werr)
 	}
 	return err
 }
 
 // nextFrame reads a frame. The returned bytes are valid until the next call.
 func (c *conn) nextFrame() ([]byte, error) {
-	if c.r.Buffered() < wire.HeaderSize {
+	if c.r.Buffered() < wire.FrameHeaderSize {
 		if err := c.flush(); err != nil {
 			return nil, err
 		}
@@ -236,18 +236,18 @@ func (c *conn) nextFrame() ([]byte, error) {
 			_ = c.nc.SetReadDeadline(time.Now().Add(c.s.cfg.Limits.ReadTimeout))
 		}
 	}
-	if c.r.Buffered() < wire.HeaderSize {
+	if c.r.Buffered() < wire.FrameHeaderSize {
 		setDeadline()
 	}
-	head, err := c.r.Peek(wire.HeaderSize)
+	head, err := c.r.Peek(wire.FrameHeaderSize)
 	if err != nil {
 		return nil, frameError(err)
 	}
-	n, err := wire.FrameLength([wire.HeaderSize]byte(head), wire.MaxRequest)
+	n, err := wire.FrameLength([wire.FrameHeaderSize]byte(head), wire.MaxRequestSize)
 	if err != nil {
 		return nil, err
 	}
-	total := wire.HeaderSize + n
+	total := wire.FrameHeaderSize + n
 	if c.r.Buffered() < total {
 		// The peer may wait for the collected replies before it sends the rest of the frame.
 		if err := c.flush(); err != nil {
@@ -256,9 +256,9 @@ func (c *conn) nextFrame() ([]byte, error) {
 		setDeadline()
 	}
 	var frame []byte
-	if total <= readBuffer {
+	if total <= readBufferSize {
 		if frame, err = c.r.Peek(total); err == nil {
-			frame = frame[wire.HeaderSize:]
+			frame = frame[wire.FrameHeaderSize:]
 			_, _ = c.r.Discard(total)
 		}
 	} else {
@@ -272,11 +272,11 @@ func (c *conn) nextFrame() ([]byte, error) {
 
 // awaitRequest waits for the first byte of a frame.
 func (c *conn) awaitRequest() error {
-	if c.s.cfg.Shared {
-		if c.slowN.Load() == 0 {
-			c.idle.Store(time.Now().UnixNano())
+	if c.s.cfg.HasSeveralUsers {
+		if c.slowCount.Load() == 0 {
+			c.idleSince.Store(time.Now().UnixNano())
 		}
-		defer c.idle.Store(0)
+		defer c.idleSince.Store(0)
 	}
 	limit := c.s.cfg.Limits.IdleTimeout
 	if limit == 0 {
@@ -286,7 +286,7 @@ func (c *conn) awaitRequest() error {
 	for {
 		_ = c.nc.SetReadDeadline(time.Now().Add(limit))
 		_, err := c.r.Peek(1)
-		if errors.Is(err, os.ErrDeadlineExceeded) && c.slowN.Load() > 0 {
+		if errors.Is(err, os.ErrDeadlineExceeded) && c.slowCount.Load() > 0 {
 			continue // the connection is not idle: the peer waits for a reply
 		}
 		_ = c.nc.SetReadDeadline(time.Time{})
@@ -296,27 +296,27 @@ func (c *conn) awaitRequest() error {
 
 // readBig reads a frame of n bytes, which is larger than the reader's buffer.
 func (c *conn) readBig(n int) ([]byte, error) {
-	if n > largeFrame {
+	if n > largeFrameSize {
 		if !c.user.Trusted {
-			if !c.s.shares.received.TryAcquire(c.user, int64(n)) {
+			if !c.s.shares.receivedBytes.TryAcquire(c.user, int64(n)) {
 				return nil, wire.Errorf(wire.CodeBusy, "too many large requests of user %d", c.peer.UID)
 			}
-			defer c.s.shares.received.Add(c.user, -int64(n))
+			defer c.s.shares.receivedBytes.Add(c.user, -int64(n))
 		}
 		c.turn.release()
 		ctx, cancel := context.WithTimeout(c.ctx, c.s.cfg.Limits.ReadTimeout)
 		defer cancel()
-		if err := c.s.received.Acquire(ctx, int64(n)); err != nil {
+		if err := c.s.receiveBudget.Acquire(ctx, int64(n)); err != nil {
 			return nil, wire.Errorf(wire.CodeBusy, "too many large requests at the same time")
 		}
-		defer c.s.received.Release(int64(n))
+		defer c.s.receiveBudget.Release(int64(n))
 		if err := c.turn.reacquire(); err != nil {
 			return nil, err
 		}
 	}
 	var err error
-	c.big, err = wire.ReadFrame(c.r, c.big, wire.MaxRequest)
-	return c.big, err
+	c.largeFrame, err = wire.ReadFrame(c.r, c.largeFrame, wire.MaxRequestSize)
+	return c.largeFrame, err
 }
 
 // frameError converts a read error in the middle of a frame into the error that is reported.
@@ -331,11 +331,11 @@ func frameError(err error) error {
 }
 
 // dispatch runs a fast request, or starts a slow one. If dispatch returns an error, the connection must be closed.
-func (c *conn) dispatch(h wire.Header, frame []byte) error {
+func (c *conn) dispatch(h wire.RequestHeader, frame []byte) error {
 	o := c.s.ops[string(h.Op)]
 	greeting := o != nil && o.name == wire.OpHello // a greeting is answered even during the shutdown
 	switch {
-	case c.inFlight(h.ID):
+	case c.isInFlight(h.ID):
 		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "request id %d is already in flight", h.ID))
 	case o == nil:
 		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "no operation %.40q", h.Op))
@@ -347,24 +347,24 @@ func (c *conn) dispatch(h wire.Header, frame []byte) error {
 	}
 	// Shutdown first sets draining and then waits until active is 0. Here the order is reversed: active is incremented
 	// before draining is read. Therefore either Shutdown waits for the request, or the request is refused.
-	c.s.active.Add(1)
+	c.s.runningRequests.Add(1)
 	if c.s.draining.Load() && !greeting {
-		c.s.active.Add(-1)
+		c.s.runningRequests.Add(-1)
 		return c.fail(h.ID, errShuttingDown)
 	}
-	if o.Deferred != nil {
-		return c.startSlow(o.Deferred, o, h.ID, frame)
+	if o.HandleDeferred != nil {
+		return c.startSlow(o.HandleDeferred, o, h.ID, frame)
 	}
-	defer c.s.active.Add(-1)
-	c.fast = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame, head: h, keyBuffer: &c.key}
+	defer c.s.runningRequests.Add(-1)
+	c.fastRequest = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame, head: h, cacheKeyBuffer: &c.keyBuffer}
 	c.writer = Writer{c: c, id: h.ID, turn: &c.turn}
-	if o.observe == nil {
-		return c.runHandler(o.Handle, &c.fast, &c.writer)
+	if o.onRequestDone == nil {
+		return c.runHandler(o.Handle, &c.fastRequest, &c.writer)
 	}
 	start := time.Now()
-	err := c.runHandler(o.Handle, &c.fast, &c.writer)
-	if !c.writer.deferred { // the duration of a Deferred is reported by startSlow
-		o.observe(time.Since(start))
+	err := c.runHandler(o.Handle, &c.fastRequest, &c.writer)
+	if !c.writer.isDeferred { // the duration of a DeferredHandler is reported by startSlow
+		o.onRequestDone(time.Since(start))
 	}
 	return err
 }
@@ -377,9 +377,9 @@ func (c *conn) waitForUnsent() error {
 	}
 	c.turn.release()
 	for c.unsent.Load() > c.s.cfg.Limits.MaxUnsentPerConnection {
-		c.writing.Lock() // wait until a slow request has written its reply
+		c.writeMu.Lock() // wait until a slow request has written its reply
 		err := c.writeErr
-		c.writing.Unlock()
+		c.writeMu.Unlock()
 		if err != nil {
 			return err
 		}
@@ -396,45 +396,45 @@ func (c *conn) waitForUnsent() error {
 	return c.turn.reacquire()
 }
 
-func (c *conn) inFlight(id uint64) bool {
-	if c.slowN.Load() == 0 {
+func (c *conn) isInFlight(id uint64) bool {
+	if c.slowCount.Load() == 0 {
 		return false
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, ok := c.slow[id]
+	_, ok := c.slowIDs[id]
 	return ok
 }
 
 // startSlow starts a goroutine that runs a slow request.
-func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
-	if int(c.slowN.Load()) >= c.s.cfg.Limits.MaxInFlight {
-		c.s.active.Add(-1)
+func (c *conn) startSlow(d DeferredHandler, o *op, id uint64, frame []byte) error {
+	if int(c.slowCount.Load()) >= c.s.cfg.Limits.MaxInFlight {
+		c.s.runningRequests.Add(-1)
 		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many concurrent requests on this connection: at most %d", c.s.cfg.Limits.MaxInFlight))
 	}
-	if !c.s.shares.slow.TryAcquire(c.user, 1) {
-		c.s.active.Add(-1)
+	if !c.s.shares.slowRequests.TryAcquire(c.user, 1) {
+		c.s.runningRequests.Add(-1)
 		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many concurrent slow requests of user %d", c.peer.UID))
 	}
-	c.slowN.Add(1)
+	c.slowCount.Add(1)
 	c.mu.Lock()
-	if c.slow == nil {
-		c.slow = make(map[uint64]struct{})
+	if c.slowIDs == nil {
+		c.slowIDs = make(map[uint64]struct{})
 	}
-	c.slow[id] = struct{}{}
+	c.slowIDs[id] = struct{}{}
 	c.mu.Unlock()
 	r := &Request{ID: id, Op: o.name, Peer: c.peer, frame: bytes.Clone(frame)}
-	r.head, _ = wire.DecodeHeader(r.frame) // the same frame was decoded before, so this cannot fail
-	c.wait.Go(func() {
+	r.head, _ = wire.DecodeRequestHeader(r.frame) // the same frame was decoded before, so this cannot fail
+	c.slowDone.Go(func() {
 		debug.SetPanicOnFault(true)
-		defer c.s.active.Add(-1)
-		defer c.slowN.Add(-1)
-		defer c.s.shares.slow.Add(c.user, -1)
-		if o.observe != nil {
+		defer c.s.runningRequests.Add(-1)
+		defer c.slowCount.Add(-1)
+		defer c.s.shares.slowRequests.Add(c.user, -1)
+		if o.onRequestDone != nil {
 			start := time.Now()
-			defer func() { o.observe(time.Since(start)) }()
+			defer func() { o.onRequestDone(time.Since(start)) }()
 		}
-		_ = c.runDeferred(d, r, &Writer{c: c, id: id, slow: true, turn: &turn{c: c}})
+		_ = c.runDeferred(d, r, &Writer{c: c, id: id, hasGoroutine: true, turn: &turn{c: c}})
 	})
 	return nil
 }
@@ -444,13 +444,13 @@ func (c *conn) startSlow(d Deferred, o *op, id uint64, frame []byte) error {
 func (c *conn) removeInFlight(id uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.slow, id)
+	delete(c.slowIDs, id)
 }
 
 // fail answers a request with an error. Only the goroutine that runs serve may call it.
 func (c *conn) fail(id uint64, e *wire.Error) error {
 	c.countError(e)
-	c.growOut(errorRoom)
+	c.growOut(maxErrorSize)
 	c.out = c.s.appendError(c.out, id, e)
 	return c.flushLarge()
 }
@@ -470,8 +470,8 @@ func (c *conn) flushLarge() error {
 	return c.flush()
 }
 
-// refuse sends the error e with the id 0, which belongs to no request. It returns e, with which the connection ends.
-func (c *conn) refuse(e *wire.Error) error {
+// endWithError sends the error e with the id 0, which belongs to no request. It returns e, with which the connection ends.
+func (c *conn) endWithError(e *wire.Error) error {
 	if err := c.fail(0, e); err != nil {
 		return err
 	}
@@ -490,32 +490,32 @@ func (c *conn) flush() error {
 func (c *conn) flushWith(tail []byte) error {
 	err := c.write(&c.turn, c.out, tail)
 	if c.out = c.out[:0]; cap(c.out) > maxIdleBuffer {
-		if cap(c.out) == batchSize {
-			batches.Put((*[batchSize]byte)(c.out[:batchSize]))
+		if cap(c.out) == replyBufferSize {
+			replyBuffers.Put((*[replyBufferSize]byte)(c.out[:replyBufferSize]))
 		}
-		c.out, c.spare = c.spare, nil
+		c.out, c.smallReplyBuffer = c.smallReplyBuffer, nil
 	}
 	return err
 }
 
 // growOut ensures that the buffer c.out has space for n more bytes. If c.out would become larger than maxIdleBuffer,
-// growOut replaces it by a buffer from the pool batches until the replies are written. Otherwise each batch of pipelined
+// growOut replaces it by a buffer from the pool replyBuffers until the replies are written. Otherwise each batch of pipelined
 // requests would cause a large allocation.
 func (c *conn) growOut(n int) {
 	n += len(c.out)
 	switch {
-	case n <= cap(c.out) || n > batchSize:
+	case n <= cap(c.out) || n > replyBufferSize:
 	case n <= maxIdleBuffer:
 		c.out = append(make([]byte, 0, min(maxIdleBuffer, max(n, 2*cap(c.out)))), c.out...)
 	default:
-		b := append(batches.Get().(*[batchSize]byte)[:0], c.out...)
-		c.out, c.spare = b, c.out[:0]
+		b := append(replyBuffers.Get().(*[replyBufferSize]byte)[:0], c.out...)
+		c.out, c.smallReplyBuffer = b, c.out[:0]
 	}
 }
 
-// batches is a pool of buffers for the replies to pipelined requests. A buffer has space for replies of flushAt bytes
+// replyBuffers is a pool of buffers for the replies to pipelined requests. A buffer has space for replies of flushAt bytes
 // and for one more reply of at most maxIdleBuffer bytes.
-var batches = sync.Pool{New: func() any { return new([batchSize]byte) }}
+var replyBuffers = sync.Pool{New: func() any { return new([replyBufferSize]byte) }}
 
 // write writes head and then body. If it has to wait for the peer, it releases the turn during the wait. If the peer
 // does not read them in time, it closes the connection.
@@ -523,16 +523,16 @@ func (c *conn) write(t *turn, head, body []byte) error {
 	n := int64(len(head) + len(body))
 	c.unsent.Add(n)
 	c.s.shares.unsent.Add(c.user, n)
-	err := c.writeNow(t, head, body)
+	err := c.writeWithTurn(t, head, body)
 	c.s.shares.unsent.Add(c.user, -n)
 	c.unsent.Add(-n)
 	return err
 }
 
-func (c *conn) writeNow(t *turn, head, body []byte) error {
-	t.bytes += len(head) + len(body)
+func (c *conn) writeWithTurn(t *turn, head, body []byte) error {
+	t.frameBytes += len(head) + len(body)
 	if t.held && len(body) == 0 {
-		head = head[c.sendSome(head):]
+		head = head[c.writeAvailable(head):]
 	}
 	if len(head)+len(body) == 0 {
 		return nil
@@ -544,13 +544,13 @@ func (c *conn) writeNow(t *turn, head, body []byte) error {
 	return t.reacquire()
 }
 
-// sendSome writes as much of b as fits into the socket's buffer, without waiting. It returns the number of written
+// writeAvailable writes as much of b as fits into the socket's buffer, without waiting. It returns the number of written
 // bytes.
-func (c *conn) sendSome(b []byte) (n int) {
-	if !c.writing.TryLock() {
+func (c *conn) writeAvailable(b []byte) (n int) {
+	if !c.writeMu.TryLock() {
 		return 0
 	}
-	defer c.writing.Unlock()
+	defer c.writeMu.Unlock()
 	if c.writeErr != nil {
 		return 0
 	}
@@ -563,8 +563,8 @@ func (c *conn) sendSome(b []byte) (n int) {
 
 // send writes head and then body. If another request of the connection is writing, send waits for it first.
 func (c *conn) send(head, body []byte) error {
-	c.writing.Lock()
-	defer c.writing.Unlock()
+	c.writeMu.Lock()
+	defer c.writeMu.Unlock()
 	if c.writeErr != nil {
 		return c.writeErr
 	}
@@ -575,14 +575,14 @@ func (c *conn) send(head, body []byte) error {
 		c.writeDeadline = now.Add(limit + limit/2)
 		_ = c.nc.SetWriteDeadline(c.writeDeadline)
 	}
-	c.blocked.Store(now.UnixNano())
+	c.writeBegan.Store(now.UnixNano())
 	var err error
 	if len(body) == 0 {
 		_, err = c.nc.Write(head)
 	} else {
 		_, err = (&net.Buffers{head, body}).WriteTo(c.nc)
 	}
-	c.blocked.Store(0)
+	c.writeBegan.Store(0)
 	if err != nil {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			c.s.cfg.Log.Warn("connection closed: reply not read in time", "uid", c.peer.UID, "pid", c.peer.PID)

@@ -17,7 +17,7 @@ func TestGreeting_RequestRefused(t *testing.T) {
 	greet := func(t *testing.T, path string, want wire.Code) {
 		t.Helper()
 		nc := connect(t, path)
-		send(t, nc, append(request(t, 1, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol}), request(t, 2, "op", nil)...))
+		send(t, nc, append(request(t, 1, wire.OpHello, &wire.HelloRequest{Protocol: wire.ProtocolVersion}), request(t, 2, "op", nil)...))
 		requireGreeting(t, response(t, nc))
 		refused := response(t, nc)
 		require.EqualValues(t, 2, refused.ID)
@@ -25,7 +25,7 @@ func TestGreeting_RequestRefused(t *testing.T) {
 		require.Equal(t, want, refused.Err.Code)
 	}
 	cfg := handlerConfig(func(context.Context, *Request, *Writer) error { return wire.Errorf(wire.CodeNotReady, "not yet") })
-	cfg.Hello = wire.HelloResult{Server: "test", Served: wire.Served{DBPath: "/some/db", PacmanConfig: "/some/pacman.conf"}}
+	cfg.Hello = wire.HelloResult{Server: "test", ServedPaths: wire.ServedPaths{DBPath: "/some/db", PacmanConfig: "/some/pacman.conf"}}
 
 	t.Run("not ready", func(t *testing.T) {
 		_, path, _ := listen(t, cfg)
@@ -40,7 +40,7 @@ func TestGreeting_RequestRefused(t *testing.T) {
 	t.Run("shutting down", func(t *testing.T) {
 		cfg := cfg
 		release, running := make(chan struct{}), make(chan struct{})
-		cfg.Ops = map[string]Op{"op": cfg.Ops["op"], "wait": {Deferred: func(_ context.Context, _ *Request, w *Writer) error {
+		cfg.Ops = map[string]Op{"op": cfg.Ops["op"], "wait": {HandleDeferred: func(_ context.Context, _ *Request, w *Writer) error {
 			close(running)
 			<-release
 			return w.Chunk(emptyMap, false)
@@ -55,7 +55,7 @@ func TestGreeting_RequestRefused(t *testing.T) {
 		for !s.draining.Load() {
 			time.Sleep(time.Millisecond)
 		}
-		send(t, waiting, append(request(t, 1, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol}), request(t, 2, "op", nil)...))
+		send(t, waiting, append(request(t, 1, wire.OpHello, &wire.HelloRequest{Protocol: wire.ProtocolVersion}), request(t, 2, "op", nil)...))
 		requireGreeting(t, response(t, waiting))
 		require.Equal(t, wire.CodeShuttingDown, response(t, waiting).Err.Code)
 		close(release)
@@ -70,5 +70,5 @@ func requireGreeting(t *testing.T, r wire.Reply) {
 	require.Nil(t, r.Err)
 	var hello wire.HelloResult
 	require.NoError(t, msgpack.Unmarshal(r.Result, &hello))
-	require.Equal(t, wire.HelloResult{Protocol: wire.Protocol, Server: "test", Served: wire.Served{DBPath: "/some/db", PacmanConfig: "/some/pacman.conf"}}, hello)
+	require.Equal(t, wire.HelloResult{Protocol: wire.ProtocolVersion, Server: "test", ServedPaths: wire.ServedPaths{DBPath: "/some/db", PacmanConfig: "/some/pacman.conf"}}, hello)
 }

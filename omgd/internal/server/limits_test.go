@@ -38,12 +38,12 @@ func TestAllow_RefusesPeer(t *testing.T) {
 // open.
 func TestHandler_Mistakes(t *testing.T) {
 	for name, c := range map[string]struct {
-		handler Deferred
+		handler DeferredHandler
 		code    wire.Code
 	}{
 		"no reply": {func(context.Context, *Request, *Writer) error { return nil }, wire.CodeInternal},
 		"a chunk that fits into no frame": {func(_ context.Context, _ *Request, w *Writer) error {
-			return w.Chunk(make([]byte, wire.MaxFrame), false)
+			return w.Chunk(make([]byte, wire.MaxFrameSize), false)
 		}, wire.CodeTooLarge},
 		"no last chunk": {func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, true) }, wire.CodeInternal},
 		"two last chunks": {func(_ context.Context, _ *Request, w *Writer) error {
@@ -146,7 +146,7 @@ func TestUnsent_ReadingPeer(t *testing.T) {
 					return err
 				}
 				for n, more := 1, true; more; n++ {
-					frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+					frame, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 					if err != nil {
 						return err
 					}
@@ -174,7 +174,7 @@ func TestUnsent_WaitingRequests(t *testing.T) {
 	const kept = 400_000
 	var replies, maxReplies atomic.Int64
 	cfg := handlerConfig(func(_ context.Context, _ *Request, w *Writer) error {
-		w.Keep(kept)
+		w.CountMemory(kept)
 		maxReplies.Store(max(maxReplies.Load(), replies.Add(1))) // a race may store a number that is too small, which can only hide an error
 		defer replies.Add(-1)
 		for {
@@ -183,7 +183,7 @@ func TestUnsent_WaitingRequests(t *testing.T) {
 			}
 		}
 	})
-	cfg.Shared, cfg.Admin = true, func(Peer) bool { return false }
+	cfg.HasSeveralUsers, cfg.Admin = true, func(Peer) bool { return false }
 	cfg.Limits = Limits{MaxUnsent: 4 * kept}
 	s, dial, _ := serve(t, cfg)
 	peers := 50 + 2*runtime.GOMAXPROCS(0)
@@ -193,7 +193,7 @@ func TestUnsent_WaitingRequests(t *testing.T) {
 	await.Condition(t, func() bool { return s.Connections() == peers && s.shares.unsent.Used() > 2*kept }, "unread replies that exceed MaxUnsent")
 	await.Condition(t, func() bool {
 		expireWrites(connections(s))
-		s.closeUnread(await.Hang, everyone)
+		s.closeUnread(await.Timeout, anyUser)
 		return s.Connections() == 0
 	}, "all peers that do not read are disconnected")
 	require.LessOrEqual(t, maxReplies.Load(), int64(3+max(2, runtime.GOMAXPROCS(0))))
@@ -246,15 +246,15 @@ func TestPeerUnsent_RequestsWait(t *testing.T) {
 // frame that would exceed the limit waits until another large frame has ended. After ReadTimeout it is refused.
 func TestReceived_IsBoundedForAll(t *testing.T) {
 	cfg := handlerConfig(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) })
-	cfg.Limits = Limits{MaxReceiveBuffers: 1 << 20}
+	cfg.Limits = Limits{MaxReceiveBytes: 1 << 20}
 	s, dial, _ := serve(t, cfg)
 	whole := request(t, 1, "op", map[string]string{"text": strings.Repeat("x", 1_000_000)})
 	half := dial()
 	send(t, half, whole[:100])
 	await.Condition(t, func() bool { // wait until a second large frame would exceed the limit
-		free := s.received.TryAcquire(100_000)
+		free := s.receiveBudget.TryAcquire(100_000)
 		if free {
-			s.received.Release(100_000)
+			s.receiveBudget.Release(100_000)
 		}
 		return !free
 	}, "the beginning of a large frame is received")
@@ -271,7 +271,7 @@ func TestReceived_IsBoundedForAll(t *testing.T) {
 
 	cfg.Limits.ReadTimeout = 20 * time.Millisecond
 	s, dial, _ = serve(t, cfg)
-	require.True(t, s.received.TryAcquire(1<<20))
+	require.True(t, s.receiveBudget.TryAcquire(1<<20))
 	late = dial()
 	go func() {
 		_, err := late.Write(whole)
@@ -287,7 +287,7 @@ func TestShutdown_EndsEveryRequest(t *testing.T) {
 	for range 20 {
 		s, dial, stop := serve(t, Config{Ops: map[string]Op{
 			"fast": {Handle: immediate(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) })},
-			"slow": {Deferred: func(_ context.Context, _ *Request, w *Writer) error {
+			"slow": {HandleDeferred: func(_ context.Context, _ *Request, w *Writer) error {
 				time.Sleep(time.Millisecond)
 				return w.Chunk(emptyMap, false)
 			}},
@@ -313,7 +313,7 @@ func TestShutdown_EndsEveryRequest(t *testing.T) {
 			all.Go(func() {
 				defer nc.Close() // do not keep many connections open until the end of the test
 				for {
-					b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+					b, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 					if err != nil {
 						if err != io.EOF {
 							t.Error(err)
@@ -353,7 +353,7 @@ func TestShutdown_IsNotHeldUp(t *testing.T) {
 		Limits: Limits{UnreadTimeout: 10 * time.Millisecond},
 		Ops: map[string]Op{
 			"long": {Handle: immediate(chunks(1000))},
-			"stubborn": {Deferred: func(_ context.Context, _ *Request, w *Writer) error {
+			"stubborn": {HandleDeferred: func(_ context.Context, _ *Request, w *Writer) error {
 				close(began)
 				<-release
 				return w.Chunk(emptyMap, false)
@@ -404,10 +404,10 @@ func FuzzConnection(f *testing.F) {
 			}
 			return w.Result(v)
 		})},
-		"slow": {Deferred: chunks(2)},
+		"slow": {HandleDeferred: chunks(2)},
 	}})
 	f.Add(append(request(f, 1, "fast", map[string]any{"x": 1}), request(f, 2, "slow", nil)...))
-	f.Add(append(request(f, 1, "hello", &wire.HelloRequest{Protocol: wire.Protocol}), 0, 0, 0, 0))
+	f.Add(append(request(f, 1, "hello", &wire.HelloRequest{Protocol: wire.ProtocolVersion}), 0, 0, 0, 0))
 	f.Add([]byte{0, 0, 0, 2, 0x91, 0x91})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		nc := connect(t, path)
@@ -416,16 +416,16 @@ func FuzzConnection(f *testing.F) {
 			_ = nc.CloseWrite()
 		}()
 		for {
-			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 			if err == nil {
-				require.NoError(t, wire.Check(frame))
+				require.NoError(t, wire.CheckMessagePack(frame))
 				_, err := wire.DecodeReply(frame)
 				require.NoError(t, err)
 				continue
 			}
 			require.NotErrorIs(t, err, io.ErrUnexpectedEOF)
 			require.NotErrorIs(t, err, wire.ErrTooLarge)
-			require.NotErrorIs(t, err, wire.ErrEmpty)
+			require.NotErrorIs(t, err, wire.ErrEmptyFrame)
 			var timeout net.Error
 			if errors.As(err, &timeout) {
 				require.False(t, timeout.Timeout(), "the server neither answers nor closes the connection")
@@ -439,19 +439,19 @@ func FuzzConnection(f *testing.F) {
 // administrators and connections with a running request stay open.
 func TestIdle_ClosedWhenShort(t *testing.T) {
 	var admin atomic.Bool
-	cfg := deferredConfig(func(ctx context.Context, _ *Request, w *Writer) error { return w.Wait(func() { <-ctx.Done() }) })
-	cfg.Shared, cfg.Admin = true, func(Peer) bool { return admin.Load() }
-	cfg.Limits = Limits{MaxConnections: 8, IdleWhenShort: await.Hang}
+	cfg := deferredConfig(func(ctx context.Context, _ *Request, w *Writer) error { return w.Block(func() { <-ctx.Done() }) })
+	cfg.HasSeveralUsers, cfg.Admin = true, func(Peer) bool { return admin.Load() }
+	cfg.Limits = Limits{MaxConnections: 8, IdleWhenShort: await.Timeout}
 	s, dial, _ := serve(t, cfg)
 	busy, idle := dial(), dial()
 	send(t, busy, request(t, 1, "op", nil))
-	await.Condition(t, func() bool { return s.active.Load() == 1 && s.Connections() == 2 }, "two connections")
+	await.Condition(t, func() bool { return s.runningRequests.Load() == 1 && s.Connections() == 2 }, "two connections")
 	admin.Store(true)
 	open := []net.Conn{dial(), dial(), dial()}
 	await.Condition(t, func() bool { return s.Connections() == 5 }, "five connections")
-	s.each(func(c *conn) {
-		if !c.idle.CompareAndSwap(0, 0) {
-			c.idle.Store(1) // idle since 1970
+	s.forEachConn(func(c *conn) {
+		if !c.idleSince.CompareAndSwap(0, 0) {
+			c.idleSince.Store(1) // idle since 1970
 		}
 	})
 	open = append(open, dial()) // with this sixth connection, only a quarter of the limit of eight is free
@@ -474,11 +474,11 @@ func TestCloseUnread_SlowLog(t *testing.T) {
 	s, dial, _ := serve(t, cfg)
 	dial()
 	await.Condition(t, func() bool { return s.Connections() == 1 }, "a connection")
-	connections(s)[0].blocked.Store(1) // the write has been waiting since 1970
+	connections(s)[0].writeBegan.Store(1) // the write has been waiting since 1970
 	swept := make(chan struct{})
 	go func() {
 		defer close(swept)
-		s.closeUnread(0, everyone)
+		s.closeUnread(0, anyUser)
 	}()
 	first := make([]byte, 1)
 	_, err := reader.Read(first) // one byte of a log line: the write to the log blocks until the rest is read

@@ -17,20 +17,20 @@ import (
 // TestRefusal_NamesServed checks that every error contains the paths of the daemon's
 // databases, which the client reads if it falls back.
 func TestRefusal_NamesServed(t *testing.T) {
-	served := wire.Served{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}
+	served := wire.ServedPaths{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}
 	notReady := func(context.Context, *Request, *Writer) error { return wire.Errorf(wire.CodeNotReady, "not yet") }
 	release := make(chan struct{})
 	defer close(release)
 	cfg := Config{
-		Hello:        wire.HelloResult{Server: "test", Served: served},
+		Hello:        wire.HelloResult{Server: "test", ServedPaths: served},
 		Limits:       Limits{MaxInFlight: 1},
 		Admin:        func(Peer) bool { return false },
 		AllowRequest: func(Peer) bool { return true },
 		Ops: map[string]Op{
 			"op":              {Handle: immediate(notReady)},
-			"slow":            {Deferred: notReady},
+			"slow":            {HandleDeferred: notReady},
 			"panic":           {Handle: immediate(func(context.Context, *Request, *Writer) error { panic("on purpose") })},
-			"wait":            {Deferred: func(_ context.Context, _ *Request, w *Writer) error { <-release; return w.Chunk(emptyMap, false) }},
+			"wait":            {HandleDeferred: func(_ context.Context, _ *Request, w *Writer) error { <-release; return w.Chunk(emptyMap, false) }},
 			wire.OpCacheClear: {Handle: immediate(notReady)},
 		},
 	}
@@ -39,7 +39,7 @@ func TestRefusal_NamesServed(t *testing.T) {
 		resp := response(t, nc)
 		require.NotNil(t, resp.Err)
 		require.Equal(t, code, resp.Err.Code)
-		require.Equal(t, &served, resp.Err.Served, resp.Err.Message)
+		require.Equal(t, &served, resp.Err.ServedPaths, resp.Err.Message)
 	}
 	_, dial, _ := serve(t, cfg)
 	for _, c := range []struct {
@@ -66,7 +66,7 @@ func TestRefusal_NamesServed(t *testing.T) {
 	})
 	t.Run("another protocol", func(t *testing.T) {
 		nc := dial()
-		send(t, nc, request(t, 1, wire.OpHello, &wire.HelloRequest{Protocol: wire.Protocol + 2}))
+		send(t, nc, request(t, 1, wire.OpHello, &wire.HelloRequest{Protocol: wire.ProtocolVersion + 2}))
 		refused(t, nc, wire.CodeVersion)
 	})
 	t.Run("not a frame", func(t *testing.T) {
@@ -98,10 +98,10 @@ func TestRefusal_NamesServed(t *testing.T) {
 		s.draining.Store(true)
 		refused(t, dial(), wire.CodeShuttingDown)
 		stop()
-		goodbye, err := wire.DecodeReply(s.Goodbye()[wire.HeaderSize:])
+		goodbye, err := wire.DecodeReply(s.GoodbyeFrame()[wire.FrameHeaderSize:])
 		require.NoError(t, err)
 		require.Equal(t, wire.CodeShuttingDown, goodbye.Err.Code)
-		require.Equal(t, &served, goodbye.Err.Served)
+		require.Equal(t, &served, goodbye.Err.ServedPaths)
 	})
 }
 
@@ -141,9 +141,9 @@ func TestObserver_CountsOnce(t *testing.T) {
 	done := func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) }
 	s, dial, stop := serve(t, Config{Observer: o, Ops: map[string]Op{
 		"fast":  {Handle: immediate(done)},
-		"slow":  {Deferred: done},
-		"later": {Handle: func(context.Context, *Request, *Writer) (Deferred, error) { return done, nil }},
-		"fails": {Handle: func(context.Context, *Request, *Writer) (Deferred, error) {
+		"slow":  {HandleDeferred: done},
+		"later": {Handle: func(context.Context, *Request, *Writer) (DeferredHandler, error) { return done, nil }},
+		"fails": {Handle: func(context.Context, *Request, *Writer) (DeferredHandler, error) {
 			return func(context.Context, *Request, *Writer) error { return wire.Errorf(wire.CodeNotReady, "not yet") }, nil
 		}},
 	}})

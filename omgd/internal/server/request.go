@@ -16,12 +16,12 @@ import (
 
 // Request is a request whose frame wire.CheckRequest has accepted.
 type Request struct {
-	ID        uint64
-	Op        string
-	Peer      Peer
-	frame     []byte
-	head      wire.Header // the decoded header of frame
-	keyBuffer *[]byte     // the buffer of the key; the connection's next request uses it again
+	ID             uint64
+	Op             string
+	Peer           Peer
+	frame          []byte
+	head           wire.RequestHeader // the decoded header of frame
+	cacheKeyBuffer *[]byte            // the buffer of the key; the connection's next request uses it again
 }
 
 // Decode decodes the operation's fields into v.
@@ -38,50 +38,50 @@ func (r *Request) Decode(v any) error {
 	return nil
 }
 
-// Key returns the encoded request without its id. It identifies the question: requests with the same key get the same
+// CacheKey returns the encoded request without its id. It identifies the question: requests with the same key get the same
 // reply, from whichever peer they come. The key is valid until the handler returns.
-func (r *Request) Key() []byte {
-	if r.keyBuffer == nil {
-		return r.head.AppendKey(nil)
+func (r *Request) CacheKey() []byte {
+	if r.cacheKeyBuffer == nil {
+		return r.head.AppendCacheKey(nil)
 	}
-	*r.keyBuffer = r.head.AppendKey((*r.keyBuffer)[:0])
-	return *r.keyBuffer
+	*r.cacheKeyBuffer = r.head.AppendCacheKey((*r.cacheKeyBuffer)[:0])
+	return *r.cacheKeyBuffer
 }
 
 // Writer sends the chunks of one reply.
 type Writer struct {
-	c        *conn
-	id       uint64
-	slow     bool // the request has its own goroutine
-	deferred bool // the handler has returned a Deferred, which answers the request with its own Writer
-	started  bool // a first chunk or an error was written
-	ended    bool // the last chunk or an error was written
-	turn     *turn
-	kept     int64 // the bytes that Keep has counted
+	c             *conn
+	id            uint64
+	hasGoroutine  bool // the request has its own goroutine
+	isDeferred    bool // the handler has returned a DeferredHandler, which answers the request with its own Writer
+	started       bool // a first chunk or an error was written
+	ended         bool // the last chunk or an error was written
+	turn          *turn
+	countedMemory int64 // the bytes that CountMemory has counted
 }
 
-// Keep counts memory, in bytes, that the handler needs until the whole reply is written. It counts like unread replies
+// CountMemory counts memory, in bytes, that the handler needs until the whole reply is written. It counts like unread replies
 // of the user, so it is limited by MaxUnsent.
-func (w *Writer) Keep(bytes int) {
-	w.kept += int64(bytes)
+func (w *Writer) CountMemory(bytes int) {
+	w.countedMemory += int64(bytes)
 	w.c.s.shares.unsent.Add(w.c.user, int64(bytes))
 }
 
-// release subtracts the memory that Keep has counted.
-func (w *Writer) release() {
-	if w.kept != 0 {
-		w.c.s.shares.unsent.Add(w.c.user, -w.kept)
-		w.kept = 0
+// releaseMemory subtracts the memory that CountMemory has counted.
+func (w *Writer) releaseMemory() {
+	if w.countedMemory != 0 {
+		w.c.s.shares.unsent.Add(w.c.user, -w.countedMemory)
+		w.countedMemory = 0
 	}
 }
 
-// Pause must be called regularly by a handler that computes for a long time. It lets waiting requests of other users
+// Yield must be called regularly by a handler that computes for a long time. It lets waiting requests of other users
 // run. It returns an error if the peer does not wait for the reply any more.
-func (w *Writer) Pause() error { return w.turn.yield() }
+func (w *Writer) Yield() error { return w.turn.yield() }
 
-// Wait calls the function wait, which may block. Other requests can run in the meantime. Only a Deferred may call Wait,
+// Block calls the function wait, which may block. Other requests can run in the meantime. Only a DeferredHandler may call Wait,
 // because a Handler must not block.
-func (w *Writer) Wait(wait func()) error {
+func (w *Writer) Block(wait func()) error {
 	held := w.turn.release()
 	wait()
 	if !held {
@@ -90,15 +90,15 @@ func (w *Writer) Wait(wait func()) error {
 	return w.turn.reacquire()
 }
 
-// maxResult is the maximum size of a chunk. The other bytes of a frame are reserved for the header of the reply.
-const maxResult = wire.MaxFrame - 64
+// maxChunkSize is the maximum size of a chunk. The other bytes of a frame are reserved for the header of the reply.
+const maxChunkSize = wire.MaxFrameSize - 64
 
-var errEnded = errors.New("chunk after the last chunk of the reply")
+var errReplyEnded = errors.New("chunk after the last chunk of the reply")
 
 // Chunk sends a chunk of the reply, which contains an encoded result. The parameter more tells the peer whether another
 // chunk follows. Chunk may wait until the peer reads, and returns an error if the peer does not read in time.
 func (w *Writer) Chunk(result []byte, more bool) error {
-	if len(result) > maxResult {
+	if len(result) > maxChunkSize {
 		return wire.Errorf(wire.CodeTooLarge, "a chunk of %d bytes does not fit into a frame", len(result))
 	}
 	if err := w.startChunk(more); err != nil {
@@ -106,14 +106,14 @@ func (w *Writer) Chunk(result []byte, more bool) error {
 	}
 	c := w.c
 	switch {
-	case w.slow:
+	case w.hasGoroutine:
 		return c.write(w.turn, wire.AppendResultHead(nil, w.id, len(result), more), result)
 	case more, len(result) >= maxIdleBuffer:
 		// Write the result directly: a copy of it would use memory until the peer reads.
 		c.out = wire.AppendResultHead(c.out, w.id, len(result), more)
 		return c.flushWith(result)
 	}
-	c.growOut(headRoom + len(result))
+	c.growOut(maxHeaderSize + len(result))
 	c.out = wire.AppendResult(c.out, w.id, result, more)
 	return c.flushLarge()
 }
@@ -121,10 +121,10 @@ func (w *Writer) Chunk(result []byte, more bool) error {
 // startChunk is called before a chunk or an error is written. It returns an error if the reply has already ended.
 func (w *Writer) startChunk(more bool) error {
 	if w.ended {
-		return errEnded
+		return errReplyEnded
 	}
 	w.started, w.ended = true, !more
-	if w.slow && w.ended {
+	if w.hasGoroutine && w.ended {
 		w.c.removeInFlight(w.id)
 	}
 	return nil
@@ -143,23 +143,23 @@ func (w *Writer) Result(v any) error {
 // connection must be closed.
 func (c *conn) runHandler(h Handler, r *Request, w *Writer) error {
 	later, err := c.callHandler(h, r, w)
-	w.release()
+	w.releaseMemory()
 	if later != nil && err == nil && !w.started {
-		c.s.active.Add(1) // counts the request a second time, because dispatch and the new goroutine each subtract 1
-		w.deferred = true
+		c.s.runningRequests.Add(1) // counts the request a second time, because dispatch and the new goroutine each subtract 1
+		w.isDeferred = true
 		return c.startSlow(later, c.s.ops[r.Op], r.ID, r.frame)
 	}
 	return c.finishRequest(r, w, err)
 }
 
-// runDeferred is like runHandler, for a Deferred.
-func (c *conn) runDeferred(d Deferred, r *Request, w *Writer) error {
+// runDeferred is like runHandler, for a DeferredHandler.
+func (c *conn) runDeferred(d DeferredHandler, r *Request, w *Writer) error {
 	if err := w.turn.acquire(); err != nil {
 		return err // the peer has disconnected
 	}
 	defer w.turn.finish()
-	_, err := c.callHandler(func(ctx context.Context, r *Request, w *Writer) (Deferred, error) { return nil, d(ctx, r, w) }, r, w)
-	w.release()
+	_, err := c.callHandler(func(ctx context.Context, r *Request, w *Writer) (DeferredHandler, error) { return nil, d(ctx, r, w) }, r, w)
+	w.releaseMemory()
 	return c.finishRequest(r, w, err)
 }
 
@@ -191,24 +191,24 @@ func (c *conn) answerError(r *Request, w *Writer, err error) error {
 	if err := w.startChunk(false); err != nil {
 		return err
 	}
-	if w.slow {
+	if w.hasGoroutine {
 		c.countError(werr)
 		return c.write(w.turn, c.s.appendError(nil, w.id, werr), nil)
 	}
 	return c.fail(w.id, werr)
 }
 
-// slowRequest is the duration above which a request is logged as slow.
-const slowRequest = 5 * time.Second
+// slowRequestThreshold is the duration above which a request is logged as slow.
+const slowRequestThreshold = 5 * time.Second
 
 // callHandler calls a handler and logs the request. If the handler panics, it returns an internal error.
-func (c *conn) callHandler(h Handler, r *Request, w *Writer) (later Deferred, err error) {
-	if log := c.s.cfg.Log; w.slow || log.Enabled(c.ctx, slog.LevelDebug) {
+func (c *conn) callHandler(h Handler, r *Request, w *Writer) (later DeferredHandler, err error) {
+	if log := c.s.cfg.Log; w.hasGoroutine || log.Enabled(c.ctx, slog.LevelDebug) {
 		start := time.Now()
 		defer func() {
 			level, text := slog.LevelDebug, "request"
 			took := time.Since(start)
-			if took > slowRequest {
+			if took > slowRequestThreshold {
 				level, text = slog.LevelWarn, "slow request"
 			}
 			log.Log(c.ctx, level, text, "op", r.Op, "id", r.ID, "uid", r.Peer.UID, "took", took, "err", err)
@@ -225,8 +225,8 @@ func (c *conn) callHandler(h Handler, r *Request, w *Writer) (later Deferred, er
 			runtime.Error
 			Addr() uintptr
 		}
-		if e, ok := p.(error); ok && errors.As(e, &fault) && c.s.cfg.OnMapFault != nil {
-			c.s.cfg.OnMapFault()
+		if e, ok := p.(error); ok && errors.As(e, &fault) && c.s.cfg.OnMemoryFault != nil {
+			c.s.cfg.OnMemoryFault()
 		}
 	}()
 	return h(c.ctx, r, w)

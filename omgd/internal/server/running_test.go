@@ -23,7 +23,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { await.Main(m) }
+func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 type echo struct {
 	Text  string `msgpack:"text"`
@@ -44,10 +44,10 @@ func start(t testing.TB, limits Limits) *running {
 	t.Helper()
 	r := &running{waiting: make(chan struct{}, 100), release: make(chan struct{}), faults: make(chan struct{}, 8), log: &logged{}}
 	r.Server, r.path, _ = listen(t, Config{
-		Limits:     limits,
-		Hello:      wire.HelloResult{Server: "test"},
-		Log:        slog.New(slog.NewTextHandler(r.log, nil)),
-		OnMapFault: func() { r.faults <- struct{}{} },
+		Limits:        limits,
+		Hello:         wire.HelloResult{Server: "test"},
+		Log:           slog.New(slog.NewTextHandler(r.log, nil)),
+		OnMemoryFault: func() { r.faults <- struct{}{} },
 		Ops: map[string]Op{
 			"echo": {Handle: immediate(func(_ context.Context, q *Request, w *Writer) error {
 				var e echo
@@ -67,7 +67,7 @@ func start(t testing.TB, limits Limits) *running {
 				}
 				return err
 			})},
-			"wait": {Deferred: func(ctx context.Context, q *Request, w *Writer) error {
+			"wait": {HandleDeferred: func(ctx context.Context, q *Request, w *Writer) error {
 				r.waiting <- struct{}{}
 				select {
 				case <-r.release:
@@ -76,7 +76,7 @@ func start(t testing.TB, limits Limits) *running {
 					return wire.Errorf(wire.CodeShuttingDown, "given up")
 				}
 			}},
-			"perhaps": {Handle: func(_ context.Context, q *Request, w *Writer) (Deferred, error) {
+			"perhaps": {Handle: func(_ context.Context, q *Request, w *Writer) (DeferredHandler, error) {
 				var e echo
 				if err := q.Decode(&e); err != nil {
 					return nil, err
@@ -91,7 +91,7 @@ func start(t testing.TB, limits Limits) *running {
 			}},
 			"panic":      {Handle: immediate(func(context.Context, *Request, *Writer) error { panic("on purpose") })},
 			"fault":      {Handle: immediate(func(context.Context, *Request, *Writer) error { return readTruncated(t) })},
-			"slow fault": {Deferred: func(context.Context, *Request, *Writer) error { return readTruncated(t) }},
+			"slow fault": {HandleDeferred: func(context.Context, *Request, *Writer) error { return readTruncated(t) }},
 			"fail":       {Handle: immediate(func(context.Context, *Request, *Writer) error { return fmt.Errorf("some error") })},
 		},
 	})
@@ -132,7 +132,7 @@ func readTruncated(t testing.TB) error {
 
 func (r *running) dial(t testing.TB) *client.Conn {
 	t.Helper()
-	c, err := client.Dial(context.Background(), r.path, client.Options{Timeout: await.Hang})
+	c, err := client.Dial(context.Background(), r.path, client.Options{Timeout: await.Timeout})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
@@ -146,9 +146,9 @@ func (r *running) raw(t testing.TB) *net.UnixConn {
 
 func response(t testing.TB, nc io.Reader) wire.Reply {
 	t.Helper()
-	b, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+	b, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 	require.NoError(t, err)
-	require.NoError(t, wire.Check(b))
+	require.NoError(t, wire.CheckMessagePack(b))
 	resp, err := wire.DecodeReply(b)
 	require.NoError(t, err)
 	return resp
@@ -180,7 +180,7 @@ func connect(t testing.TB, path string) *net.UnixConn {
 	nc, err := net.Dial("unix", path)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = nc.Close() })
-	require.NoError(t, nc.SetDeadline(time.Now().Add(await.Hang)))
+	require.NoError(t, nc.SetDeadline(time.Now().Add(await.Timeout)))
 	return nc.(*net.UnixConn)
 }
 
@@ -213,7 +213,7 @@ func listen(t testing.TB, cfg Config) (s *Server, path string, stop func()) {
 func withLongLimits(l Limits) Limits {
 	for _, limit := range []*time.Duration{&l.ReadTimeout, &l.WriteTimeout, &l.UnreadTimeout} {
 		if *limit == 0 {
-			*limit = await.Hang
+			*limit = await.Timeout
 		}
 	}
 	return l
@@ -222,14 +222,14 @@ func withLongLimits(l Limits) Limits {
 // shutdown shuts down a server, and gives its requests enough time.
 func shutdown(t testing.TB, s *Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), await.Hang)
+	ctx, cancel := context.WithTimeout(context.Background(), await.Timeout)
 	defer cancel()
 	require.NoError(t, s.Shutdown(ctx))
 }
 
 // connections returns a server's connections.
 func connections(s *Server) (all []*conn) {
-	s.each(func(c *conn) { all = append(all, c) })
+	s.forEachConn(func(c *conn) { all = append(all, c) })
 	return all
 }
 
@@ -237,23 +237,25 @@ func connections(s *Server) (all []*conn) {
 // test with long limits need not wait.
 func expireWrites(peers []*conn) {
 	for _, c := range peers {
-		if since := c.blocked.Load(); since != 0 {
-			c.blocked.CompareAndSwap(since, 1)
+		if since := c.writeBegan.Load(); since != 0 {
+			c.writeBegan.CompareAndSwap(since, 1)
 		}
 	}
 }
 
-// immediate returns a Handler that runs a Deferred itself, without deferring it.
-func immediate(answer Deferred) Handler {
-	return func(ctx context.Context, r *Request, w *Writer) (Deferred, error) { return nil, answer(ctx, r, w) }
+// immediate returns a Handler that runs a DeferredHandler itself, without deferring it.
+func immediate(answer DeferredHandler) Handler {
+	return func(ctx context.Context, r *Request, w *Writer) (DeferredHandler, error) {
+		return nil, answer(ctx, r, w)
+	}
 }
 
-func handlerConfig(answer Deferred) Config {
+func handlerConfig(answer DeferredHandler) Config {
 	return Config{Ops: map[string]Op{"op": {Handle: immediate(answer)}}}
 }
 
-func deferredConfig(answer Deferred) Config {
-	return Config{Ops: map[string]Op{"op": {Deferred: answer}}}
+func deferredConfig(answer DeferredHandler) Config {
+	return Config{Ops: map[string]Op{"op": {HandleDeferred: answer}}}
 }
 
 func send(t testing.TB, nc net.Conn, b []byte) {
@@ -268,8 +270,8 @@ func ask(t testing.TB, nc net.Conn, id uint64) wire.Reply {
 	return response(t, nc)
 }
 
-// chunks returns a Deferred that answers with n chunks of 60 kB.
-func chunks(n int) Deferred {
+// chunks returns a DeferredHandler that answers with n chunks of 60 kB.
+func chunks(n int) DeferredHandler {
 	part, err := msgpack.Marshal([]string{strings.Repeat("x", 60_000)})
 	if err != nil {
 		panic(err)

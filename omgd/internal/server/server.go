@@ -31,18 +31,18 @@ import (
 type Op struct {
 	// Handle answers a request without waiting. The requests of one connection are handled one after another.
 	Handle Handler
-	// Deferred answers a request and may wait. It runs concurrently with other requests of the same connection.
-	Deferred Deferred
+	// HandleDeferred answers a request and may wait. It runs concurrently with other requests of the same connection.
+	HandleDeferred DeferredHandler
 }
 
 // Handler answers a request: it writes the chunks of the reply to w. Alternatively it writes nothing and returns a
-// Deferred, which answers the request in another goroutine. If it returns a *wire.Error, the server sends that error to
+// DeferredHandler, which answers the request in another goroutine. If it returns a *wire.Error, the server sends that error to
 // the peer. Any other error is sent as an internal error. ctx is canceled when the peer has disconnected or the
 // shutdown times out. r and w must not be used after the handler has returned.
-type Handler func(ctx context.Context, r *Request, w *Writer) (Deferred, error)
+type Handler func(ctx context.Context, r *Request, w *Writer) (DeferredHandler, error)
 
-// Deferred answers a request like a Handler, but may wait, for example for a network.
-type Deferred func(ctx context.Context, r *Request, w *Writer) error
+// DeferredHandler answers a request like a Handler, but may wait, for example for a network.
+type DeferredHandler func(ctx context.Context, r *Request, w *Writer) error
 
 // Limits are the limits for peers. If a field is zero, its default is used, which is in parentheses below.
 type Limits struct {
@@ -57,9 +57,9 @@ type Limits struct {
 	// handlers need until a reply is read completely. If a user exceeds the user's share of MaxUnsent, further requests
 	// of the user wait, and connections of the user are closed if their peer does not read replies (64 MiB).
 	MaxUnsent int64
-	// MaxReceiveBuffers is the maximum total size of the frames that are being received, in bytes. Only frames of more
+	// MaxReceiveBytes is the maximum total size of the frames that are being received, in bytes. Only frames of more
 	// than 64 KiB count (64 MiB).
-	MaxReceiveBuffers int64
+	MaxReceiveBytes int64
 	// ReadTimeout is the maximum time between the arrival of a frame's first byte and of its last byte (10 s).
 	ReadTimeout time.Duration
 	// IdleTimeout is the time after which a connection without a request is closed (0 means never).
@@ -78,7 +78,7 @@ func (l *Limits) setDefaults() {
 	for _, d := range []struct {
 		field *int64
 		value int64
-	}{{&l.MaxUnsentPerConnection, 1 << 20}, {&l.MaxUnsent, 64 << 20}, {&l.MaxReceiveBuffers, 64 << 20}} {
+	}{{&l.MaxUnsentPerConnection, 1 << 20}, {&l.MaxUnsent, 64 << 20}, {&l.MaxReceiveBytes, 64 << 20}} {
 		if *d.field == 0 {
 			*d.field = d.value
 		}
@@ -123,17 +123,17 @@ type Config struct {
 	// AllowRequest counts a request, and reports whether the user's requests are within the rate limit. If AllowRequest
 	// is nil, there is no rate limit.
 	AllowRequest func(Peer) bool
-	// Spend, if not nil, is called after each request of a user who is not an administrator, to count the cost of the
+	// OnCost, if not nil, is called after each request of a user who is not an administrator, to count the cost of the
 	// request: how long it has computed, and the number of bytes in its frames and the frames of its reply.
-	Spend func(p Peer, computed time.Duration, bytes int)
-	// Shared means that the server has several users. The resources are then divided between them by the rule of
+	OnCost func(p Peer, computed time.Duration, bytes int)
+	// HasSeveralUsers means that the server has several users. The resources are then divided between them by the rule of
 	// package share. Only administrators may use all free resources.
-	Shared bool
+	HasSeveralUsers bool
 	// Observer, if not nil, counts requests and errors.
 	Observer Observer
-	// OnMapFault, if not nil, is called after a memory fault in a handler. Such a fault means that a mapped file was
+	// OnMemoryFault, if not nil, is called after a memory fault in a handler. Such a fault means that a mapped file was
 	// truncated.
-	OnMapFault func()
+	OnMemoryFault func()
 }
 
 // Observer counts a server's requests, errors and connections. Its methods are called concurrently.
@@ -149,28 +149,28 @@ type Observer interface {
 
 // Server serves connections.
 type Server struct {
-	cfg      Config
-	ops      map[string]*op
-	ctx      context.Context // the parent of all handlers' contexts; canceled when Shutdown times out
-	cancel   context.CancelFunc
-	draining atomic.Bool
-	active   atomic.Int64 // the number of running requests
+	cfg             Config
+	ops             map[string]*op
+	ctx             context.Context // the parent of all handlers' contexts; canceled when Shutdown times out
+	cancel          context.CancelFunc
+	draining        atomic.Bool
+	runningRequests atomic.Int64 // the number of running requests
 	// when closeUnread and closeIdle last looked for connections to close, in Unix nanoseconds
 	lastCloseUnread, lastCloseIdle atomic.Int64
-	received                       *semaphore.Weighted
+	receiveBudget                  *semaphore.Weighted
 	shares                         shares
 
-	mu    sync.Mutex
-	conns map[*conn]struct{}
-	wait  sync.WaitGroup
+	mu        sync.Mutex
+	conns     map[*conn]struct{}
+	connsDone sync.WaitGroup
 }
 
 type op struct {
 	Op
 	name  string
 	admin bool
-	// observe, if not nil, is called with the duration of each request of the operation.
-	observe func(time.Duration)
+	// onRequestDone, if not nil, is called with the duration of each request of the operation.
+	onRequestDone func(time.Duration)
 }
 
 // New returns a server.
@@ -186,20 +186,20 @@ func New(cfg Config) *Server {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
 		cfg: cfg, ctx: ctx, cancel: cancel,
-		received: semaphore.NewWeighted(cfg.Limits.MaxReceiveBuffers),
-		shares:   newShares(cfg.Limits),
-		conns:    make(map[*conn]struct{}),
+		receiveBudget: semaphore.NewWeighted(cfg.Limits.MaxReceiveBytes),
+		shares:        newShares(cfg.Limits),
+		conns:         make(map[*conn]struct{}),
 	}
 	s.ops = map[string]*op{
-		wire.OpPing:  {Op: Op{Handle: ping}, name: wire.OpPing},
-		wire.OpHello: {Op: Op{Handle: s.hello}, name: wire.OpHello},
+		wire.OpPing:  {Op: Op{Handle: handlePing}, name: wire.OpPing},
+		wire.OpHello: {Op: Op{Handle: s.handleHello}, name: wire.OpHello},
 	}
 	for name, o := range cfg.Ops {
-		s.ops[name] = &op{Op: o, name: name, admin: wire.Administrative(name)}
+		s.ops[name] = &op{Op: o, name: name, admin: wire.IsAdminOp(name)}
 	}
 	if cfg.Observer != nil {
 		for name, o := range s.ops {
-			o.observe = cfg.Observer.RequestObserver(name)
+			o.onRequestDone = cfg.Observer.RequestObserver(name)
 		}
 	}
 	return s
@@ -281,10 +281,10 @@ func (s *Server) startConn(nc *net.UnixConn) {
 	default:
 		c = newConn(s, nc, raw, peer, user)
 		s.conns[c] = struct{}{}
-		s.wait.Add(1)
+		s.connsDone.Add(1)
 	}
 	s.mu.Unlock()
-	if s.shares.connections.Short() {
+	if s.shares.connections.IsShort() {
 		s.closeIdle()
 	}
 	if refuse != nil {
@@ -295,18 +295,18 @@ func (s *Server) startConn(nc *net.UnixConn) {
 		s.cfg.Observer.CountConnection()
 	}
 	logging.Trace(s.cfg.Log, "connected", "uid", peer.UID, "pid", peer.PID)
-	s.schedule(c)
+	s.scheduleConn(c)
 }
 
-// schedule starts the goroutine of a connection as soon as the connection's user gets a turn. A connection that waits
+// scheduleConn starts the goroutine of a connection as soon as the connection's user gets a turn. A connection that waits
 // for a turn has no goroutine. Otherwise a user who connects very often could cause so many runnable goroutines that
 // the goroutines of other users would wait among them.
-func (s *Server) schedule(c *conn) {
+func (s *Server) scheduleConn(c *conn) {
 	if c.user.Trusted {
 		go s.serveConn(c)
 		return
 	}
-	s.shares.turns.Schedule(c.user, func() {
+	s.shares.turns.RunOnTurn(c.user, func() {
 		c.turn.held = true
 		go s.serveConn(c)
 	})
@@ -324,13 +324,13 @@ func (s *Server) serveConn(c *conn) {
 		delete(s.conns, c)
 		s.mu.Unlock()
 		s.shares.connections.Add(c.user, -1)
-		s.wait.Done()
+		s.connsDone.Done()
 	}()
 	c.serve()
 }
 
-// Goodbye returns the error frame for clients whose connections were not accepted before the shutdown.
-func (s *Server) Goodbye() []byte { return s.appendError(nil, 0, errShuttingDown) }
+// GoodbyeFrame returns the error frame for clients whose connections were not accepted before the shutdown.
+func (s *Server) GoodbyeFrame() []byte { return s.appendError(nil, 0, errShuttingDown) }
 
 var errShuttingDown = wire.Errorf(wire.CodeShuttingDown, "omgd is shutting down")
 
@@ -338,7 +338,7 @@ var errShuttingDown = wire.Errorf(wire.CodeShuttingDown, "omgd is shutting down"
 // answers without omgd must read the same databases.
 func (s *Server) appendError(dst []byte, id uint64, e *wire.Error) []byte {
 	withServed := *e
-	withServed.Served = &s.cfg.Hello.Served
+	withServed.ServedPaths = &s.cfg.Hello.ServedPaths
 	return wire.AppendError(dst, id, &withServed)
 }
 
@@ -355,17 +355,17 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	defer s.cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for s.active.Load() > 0 && ctx.Err() == nil {
-		s.closeUnread(s.cfg.Limits.UnreadTimeout, everyone)
+	for s.runningRequests.Load() > 0 && ctx.Err() == nil {
+		s.closeUnread(s.cfg.Limits.UnreadTimeout, anyUser)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 		}
 	}
-	s.each(func(c *conn) { _ = c.nc.CloseRead() })
+	s.forEachConn(func(c *conn) { _ = c.nc.CloseRead() })
 	done := make(chan struct{})
 	go func() {
-		s.wait.Wait()
+		s.connsDone.Wait()
 		close(done)
 	}()
 	for {
@@ -373,24 +373,24 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		case <-done:
 			return nil
 		case <-tick.C:
-			s.closeUnread(s.cfg.Limits.UnreadTimeout, everyone)
+			s.closeUnread(s.cfg.Limits.UnreadTimeout, anyUser)
 			continue
 		case <-ctx.Done():
 		}
 		break
 	}
-	s.cfg.Log.Warn("shutdown timeout", "running", s.active.Load(), "connections", s.Connections())
+	s.cfg.Log.Warn("shutdown timeout", "running", s.runningRequests.Load(), "connections", s.Connections())
 	s.cancel()
-	s.each((*conn).close)
+	s.forEachConn((*conn).close)
 	select {
 	case <-done:
 		return nil
 	case <-time.After(cancelTimeout):
-		return fmt.Errorf("%w: %d", ErrShutdownTimeout, s.active.Load())
+		return fmt.Errorf("%w: %d", ErrShutdownTimeout, s.runningRequests.Load())
 	}
 }
 
-func (s *Server) each(visit func(*conn)) {
+func (s *Server) forEachConn(visit func(*conn)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
@@ -407,22 +407,22 @@ func (s *Server) Connections() int {
 
 var emptyMap = []byte{0x80}
 
-// ping answers a request of the operation ping with an empty result.
-func ping(_ context.Context, _ *Request, w *Writer) (Deferred, error) {
+// handlePing answers a request of the operation ping with an empty result.
+func handlePing(_ context.Context, _ *Request, w *Writer) (DeferredHandler, error) {
 	return nil, w.Chunk(emptyMap, false)
 }
 
-// hello answers the greeting.
-func (s *Server) hello(_ context.Context, r *Request, w *Writer) (Deferred, error) {
+// handleHello answers the greeting.
+func (s *Server) handleHello(_ context.Context, r *Request, w *Writer) (DeferredHandler, error) {
 	var h wire.HelloRequest
 	if err := r.Decode(&h); err != nil {
 		return nil, err
 	}
 	if !wire.SupportsProtocol(h.Protocol) {
-		return nil, wire.Errorf(wire.CodeVersion, "protocol %d is not supported, this omgd has %d: update or restart the older of omgd and its client", h.Protocol, wire.Protocol)
+		return nil, wire.Errorf(wire.CodeVersion, "protocol %d is not supported, this omgd has %d: update or restart the older of omgd and its client", h.Protocol, wire.ProtocolVersion)
 	}
 	s.cfg.Log.Debug("hello", "client", h.Client, "protocol", h.Protocol, "uid", r.Peer.UID, "pid", r.Peer.PID)
 	result := s.cfg.Hello
-	result.Protocol = wire.Protocol
+	result.Protocol = wire.ProtocolVersion
 	return nil, w.Result(&result)
 }

@@ -26,20 +26,20 @@ func TestServe_Calls(t *testing.T) {
 	c := r.dial(t)
 	ctx := context.Background()
 	var e echo
-	require.NoError(t, c.Get(ctx, "echo", &echo{Text: "hello"}, &e))
+	require.NoError(t, c.CallForResult(ctx, "echo", &echo{Text: "hello"}, &e))
 	require.Equal(t, "hello", e.Text)
-	require.NoError(t, c.Get(ctx, "ping", nil, &e))
-	require.Equal(t, wire.CodeInvalid, code(t, c.Get(ctx, "nonsense", nil, &e)))
-	require.Equal(t, wire.CodeInternal, code(t, c.Get(ctx, "panic", nil, &e)))
-	require.Equal(t, wire.CodeInternal, code(t, c.Get(ctx, "fail", nil, &e)))
-	require.Equal(t, wire.CodeInvalid, code(t, c.Get(ctx, "echo", map[string]any{"text": []int{1}}, &e)))
-	require.NoError(t, c.Get(ctx, "echo", &echo{Text: "still there"}, &e))
+	require.NoError(t, c.CallForResult(ctx, "ping", nil, &e))
+	require.Equal(t, wire.CodeInvalid, code(t, c.CallForResult(ctx, "nonsense", nil, &e)))
+	require.Equal(t, wire.CodeInternal, code(t, c.CallForResult(ctx, "panic", nil, &e)))
+	require.Equal(t, wire.CodeInternal, code(t, c.CallForResult(ctx, "fail", nil, &e)))
+	require.Equal(t, wire.CodeInvalid, code(t, c.CallForResult(ctx, "echo", map[string]any{"text": []int{1}}, &e)))
+	require.NoError(t, c.CallForResult(ctx, "echo", &echo{Text: "still there"}, &e))
 	require.Contains(t, r.log.String(), "on purpose")
 	var h wire.HelloResult
-	require.NoError(t, c.Get(ctx, "hello", &wire.HelloRequest{Protocol: wire.Protocol + 1}, &h), "one version apart")
-	require.Equal(t, wire.HelloResult{Protocol: wire.Protocol, Server: "test"}, h)
-	for _, protocol := range []uint32{1, wire.Protocol + 2} {
-		require.Equal(t, wire.CodeVersion, code(t, c.Get(ctx, "hello", &wire.HelloRequest{Protocol: protocol}, &h)))
+	require.NoError(t, c.CallForResult(ctx, "hello", &wire.HelloRequest{Protocol: wire.ProtocolVersion + 1}, &h), "one version apart")
+	require.Equal(t, wire.HelloResult{Protocol: wire.ProtocolVersion, Server: "test"}, h)
+	for _, protocol := range []uint32{1, wire.ProtocolVersion + 2} {
+		require.Equal(t, wire.CodeVersion, code(t, c.CallForResult(ctx, "hello", &wire.HelloRequest{Protocol: protocol}, &h)))
 	}
 }
 
@@ -48,10 +48,10 @@ func TestMemoryFault_FailsOneRequest(t *testing.T) {
 	r := start(t, Limits{})
 	c := r.dial(t)
 	for _, op := range []string{"fault", "slow fault"} {
-		require.Equal(t, wire.CodeInternal, code(t, c.Get(context.Background(), op, nil, nil)))
+		require.Equal(t, wire.CodeInternal, code(t, c.CallForResult(context.Background(), op, nil, nil)))
 		<-r.faults
 	}
-	require.NoError(t, c.Get(context.Background(), "ping", nil, &echo{}))
+	require.NoError(t, c.CallForResult(context.Background(), "ping", nil, &echo{}))
 }
 
 func TestServe_ChunksAndPipelining(t *testing.T) {
@@ -119,7 +119,7 @@ func TestFrame_Bad(t *testing.T) {
 	}{
 		"length 0":         {[]byte{0, 0, 0, 0}, wire.CodeInvalid, 0, false},
 		"length 4 GiB":     {[]byte{0xff, 0xff, 0xff, 0xff}, wire.CodeTooLarge, 0, false},
-		"length 1 MiB + 1": {binary.BigEndian.AppendUint32(nil, wire.MaxRequest+1), wire.CodeTooLarge, 0, false},
+		"length 1 MiB + 1": {binary.BigEndian.AppendUint32(nil, wire.MaxRequestSize+1), wire.CodeTooLarge, 0, false},
 		"text":             {frame([]byte("hello")), wire.CodeInvalid, 0, false},
 		"nested arrays":    {frame(append(bytes.Repeat([]byte{0x91}, 1_000_000), 0xc0)), wire.CodeInvalid, 0, false},
 		"nested maps":      {frame(append(bytes.Repeat([]byte("\x81\xa1k"), 300_000), 0xc0)), wire.CodeInvalid, 0, false},
@@ -198,7 +198,7 @@ func TestDeafPeer_DoesNotBlockOthers(t *testing.T) {
 	await.Condition(t, func() bool { return r.shares.unsent.Used() > 0 }, "an answer that is not read")
 	c := r.dial(t)
 	for range 100 {
-		require.NoError(t, c.Get(context.Background(), "ping", nil, &echo{}))
+		require.NoError(t, c.CallForResult(context.Background(), "ping", nil, &echo{}))
 	}
 	require.Positive(t, r.shares.unsent.Used())
 	require.Equal(t, 2, r.Connections())
@@ -218,7 +218,7 @@ func TestDeafPeer_IsCutOff(t *testing.T) {
 // TestUnsent_IsBoundedForAll checks that one limit applies to all unread replies together.
 func TestUnsent_IsBoundedForAll(t *testing.T) {
 	r := start(t, Limits{MaxUnsent: 1 << 20})
-	peers := need.Files(t, 200) / 2
+	peers := need.OpenFileLimit(t, 200) / 2
 	for range peers {
 		send(t, r.raw(t), request(t, 1, "long", &echo{Parts: 1000}))
 	}
@@ -226,12 +226,12 @@ func TestUnsent_IsBoundedForAll(t *testing.T) {
 	deaf := connections(r.Server)
 	pinged := make(chan error, 1)
 	c := r.dial(t)
-	go func() { pinged <- c.Get(context.Background(), "ping", nil, &echo{}) }()
+	go func() { pinged <- c.CallForResult(context.Background(), "ping", nil, &echo{}) }()
 	await.Condition(t, func() bool { expireWrites(deaf); return len(pinged) == 1 }, "small answers go through")
 	require.NoError(t, <-pinged)
 	await.Condition(t, func() bool {
 		expireWrites(deaf)
-		r.closeUnread(await.Hang, everyone)
+		r.closeUnread(await.Timeout, anyUser)
 		return r.Connections() == 1
 	}, "all that do not read go")
 }
@@ -239,24 +239,24 @@ func TestUnsent_IsBoundedForAll(t *testing.T) {
 func TestConnections_TooMany(t *testing.T) {
 	r := start(t, Limits{MaxConnections: 3})
 	for range 3 {
-		require.NoError(t, r.dial(t).Get(context.Background(), "ping", nil, &echo{}))
+		require.NoError(t, r.dial(t).CallForResult(context.Background(), "ping", nil, &echo{}))
 	}
 	resp := response(t, r.raw(t))
 	require.Equal(t, wire.CodeBusy, resp.Err.Code)
 	require.Zero(t, resp.ID)
-	require.Equal(t, wire.CodeBusy, code(t, r.dial(t).Get(context.Background(), "ping", nil, &echo{})))
+	require.Equal(t, wire.CodeBusy, code(t, r.dial(t).CallForResult(context.Background(), "ping", nil, &echo{})))
 }
 
 func TestConnections_Thousand(t *testing.T) {
 	r := start(t, Limits{})
 	var all sync.WaitGroup
-	for range need.Files(t, 2000) / 2 { // each connection needs two descriptors
+	for range need.OpenFileLimit(t, 2000) / 2 { // each connection needs two descriptors
 		c := r.dial(t)
 		all.Go(func() {
 			for i := range 5 {
 				var e echo
 				text := fmt.Sprint(i)
-				if err := c.Get(context.Background(), "echo", &echo{Text: text}, &e); err != nil || e.Text != text {
+				if err := c.CallForResult(context.Background(), "echo", &echo{Text: text}, &e); err != nil || e.Text != text {
 					t.Error(err, e.Text)
 				}
 			}
@@ -290,7 +290,7 @@ func TestShutdown_UnderLoad(t *testing.T) {
 	await.Receive(t, r.waiting, "a request that runs")
 	done := make(chan error, 1)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.Background(), await.Hang)
+		ctx, cancel := context.WithTimeout(context.Background(), await.Timeout)
 		defer cancel()
 		done <- r.Shutdown(ctx)
 	}()
@@ -308,7 +308,7 @@ func TestShutdown_UnderLoad(t *testing.T) {
 	all.Wait()
 }
 
-// TestDeferred_OfHandler checks a Deferred that a Handler has returned: it does not delay
+// TestDeferred_OfHandler checks a DeferredHandler that a Handler has returned: it does not delay
 // other requests, and it can still decode its own request.
 func TestDeferred_OfHandler(t *testing.T) {
 	r := start(t, Limits{})
@@ -320,7 +320,7 @@ func TestDeferred_OfHandler(t *testing.T) {
 	))
 	require.NoError(t, err)
 	read := func() (uint64, string, error) {
-		frame, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+		frame, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 		require.NoError(t, err)
 		a, err := wire.DecodeReply(frame)
 		require.NoError(t, err)

@@ -18,38 +18,38 @@ import (
 // shares are the resources that are divided between the users. If a server has only one user, that user is trusted and
 // may use them all.
 type shares struct {
-	connections *share.Pool
-	unsent      *share.Pool // bytes of unread replies
-	received    *share.Pool // bytes of large frames that are being received
-	slow        *share.Pool // running slow requests
-	refused     *share.Pool // refused connections that stay open until the peer has read the refusal
-	turns       *share.Turns
+	connections   *share.Pool
+	unsent        *share.Pool // bytes of unread replies
+	receivedBytes *share.Pool // bytes of large frames that are being received
+	slowRequests  *share.Pool // running slow requests
+	refusedConns  *share.Pool // refusedConns connections that stay open until the peer has read the refusal
+	turns         *share.Turns
 }
 
 const (
 	// maxSlow is the maximum number of running slow requests of all connections together.
 	maxSlow = 4096
-	// maxRefused is the maximum number of refused connections that stay open. A peer must read the refusal within
-	// refusalTime.
-	maxRefused  = 256
-	refusalTime = time.Second
-	// maxWaiting is the number of a user's requests and connections that may wait for a turn. While so many wait,
+	// maxRefusedConns is the maximum number of refused connections that stay open. A peer must read the refusal within
+	// refusalTimeout.
+	maxRefusedConns = 256
+	refusalTimeout  = time.Second
+	// maxWaitingPerUser is the number of a user's requests and connections that may wait for a turn. While so many wait,
 	// further connections of the user are refused.
-	maxWaiting = 256
+	maxWaitingPerUser = 256
 )
 
 func newShares(l Limits) shares {
 	pool := func(limit int64) *share.Pool { return share.NewPool(limit, limit/32) }
 	return shares{
-		connections: pool(int64(l.MaxConnections)), unsent: pool(l.MaxUnsent), received: pool(l.MaxReceiveBuffers),
-		slow: pool(maxSlow), refused: pool(maxRefused), turns: share.NewTurns(runtime.GOMAXPROCS(0)),
+		connections: pool(int64(l.MaxConnections)), unsent: pool(l.MaxUnsent), receivedBytes: pool(l.MaxReceiveBytes),
+		slowRequests: pool(maxSlow), refusedConns: pool(maxRefusedConns), turns: share.NewTurns(runtime.GOMAXPROCS(0)),
 	}
 }
 
 // userOf returns the user of a peer. On a server that is not shared, every user is trusted; otherwise only
 // administrators.
 func (s *Server) userOf(p Peer) share.User {
-	return share.User{UID: p.UID, Trusted: !s.cfg.Shared || s.cfg.Admin == nil || s.cfg.Admin(p)}
+	return share.User{UID: p.UID, Trusted: !s.cfg.HasSeveralUsers || s.cfg.Admin == nil || s.cfg.Admin(p)}
 }
 
 // tooManyConnections returns the error for a peer that is refused because its user, or the server, has too many
@@ -62,16 +62,16 @@ func (s *Server) tooManyConnections(u share.User) *wire.Error {
 }
 
 // refuse sends the error e to a peer that is not served, and closes the connection after the peer has read e, or after
-// refusalTime. If the connection were closed earlier, the peer might fail to write its first request, and many clients
+// refusalTimeout. If the connection were closed earlier, the peer might fail to write its first request, and many clients
 // would then not read e.
 func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 	_, _ = nc.Write(s.appendError(nil, 0, e)) // cannot block: the send buffer is empty
-	if !s.shares.refused.TryAcquire(u, 1) {
+	if !s.shares.refusedConns.TryAcquire(u, 1) {
 		_ = nc.Close()
 		return
 	}
 	go func() { // Shutdown does not wait for this goroutine
-		defer s.shares.refused.Add(u, -1)
+		defer s.shares.refusedConns.Add(u, -1)
 		waitForPeerClose(nc, nc)
 		_ = nc.Close()
 	}()
@@ -83,7 +83,7 @@ func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 func (s *Server) rejectEarly(nc *net.UnixConn, raw syscall.RawConn, u share.User) bool {
 	switch {
 	case peerClosed(raw):
-	case s.shares.turns.Waiting(u) >= maxWaiting:
+	case s.shares.turns.Waiting(u) >= maxWaitingPerUser:
 		_, _ = nc.Write(s.appendError(nil, 0, s.tooManyConnections(u))) // cannot block: the send buffer is empty
 	default:
 		return false
@@ -95,8 +95,8 @@ func (s *Server) rejectEarly(nc *net.UnixConn, raw syscall.RawConn, u share.User
 // waitForPeerClose shuts down the sending side of a connection, and waits until the peer has read everything and closes
 // the connection. r is a reader of the connection.
 func waitForPeerClose(nc *net.UnixConn, r io.Reader) {
-	const maxIgnored = 2 * wire.MaxRequest // the maximum number of bytes that are read and ignored
-	if nc.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(refusalTime)) != nil {
+	const maxIgnored = 2 * wire.MaxRequestSize // the maximum number of bytes that are read and ignored
+	if nc.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(refusalTimeout)) != nil {
 		return
 	}
 	_, _ = io.CopyN(io.Discard, r, maxIgnored)
@@ -105,8 +105,8 @@ func waitForPeerClose(nc *net.UnixConn, r io.Reader) {
 // sweepInterval is the minimum time between two searches of all connections by closeUnread, or by closeIdle.
 const sweepInterval = 100 * time.Millisecond
 
-// sweepDue reports whether at least sweepInterval has passed since the time in last. If so, it sets last to now.
-func sweepDue(last *atomic.Int64, now time.Time) bool {
+// claimSweep reports whether at least sweepInterval has passed since the time in last. If so, it sets last to now.
+func claimSweep(last *atomic.Int64, now time.Time) bool {
 	at := last.Load()
 	return now.UnixNano()-at >= int64(sweepInterval) && last.CompareAndSwap(at, now.UnixNano())
 }
@@ -115,11 +115,11 @@ func sweepDue(last *atomic.Int64, now time.Time) bool {
 // closes connections of users for whom the function matches returns true.
 func (s *Server) closeUnread(maxUnread time.Duration, matches func(share.User) bool) {
 	now := time.Now()
-	if !sweepDue(&s.lastCloseUnread, now) {
+	if !claimSweep(&s.lastCloseUnread, now) {
 		return
 	}
-	overdue := s.find(func(c *conn) bool {
-		since := c.blocked.Load()
+	overdue := s.findConns(func(c *conn) bool {
+		since := c.writeBegan.Load()
 		return since != 0 && now.UnixNano()-since > int64(maxUnread) && matches(c.user)
 	})
 	for _, c := range overdue {
@@ -128,10 +128,10 @@ func (s *Server) closeUnread(maxUnread time.Duration, matches func(share.User) b
 	}
 }
 
-// find returns the connections for which the function matches returns true. The caller can then log and close them
+// findConns returns the connections for which the function matches returns true. The caller can then log and close them
 // without holding the lock mu. Logging can take long, and new connections need the lock.
-func (s *Server) find(matches func(*conn) bool) (found []*conn) {
-	s.each(func(c *conn) {
+func (s *Server) findConns(matches func(*conn) bool) (found []*conn) {
+	s.forEachConn(func(c *conn) {
 		if matches(c) {
 			found = append(found, c)
 		}
@@ -139,16 +139,16 @@ func (s *Server) find(matches func(*conn) bool) (found []*conn) {
 	return found
 }
 
-func everyone(share.User) bool { return true }
+func anyUser(share.User) bool { return true }
 
 // closeIdle closes the connections that have sent no request for IdleWhenShort, except those of trusted users.
 func (s *Server) closeIdle() {
 	now := time.Now()
-	if !sweepDue(&s.lastCloseIdle, now) {
+	if !claimSweep(&s.lastCloseIdle, now) {
 		return
 	}
-	idle := s.find(func(c *conn) bool {
-		since := c.idle.Load()
+	idle := s.findConns(func(c *conn) bool {
+		since := c.idleSince.Load()
 		return !c.user.Trusted && since != 0 && now.UnixNano()-since > int64(s.cfg.Limits.IdleWhenShort)
 	})
 	for _, c := range idle {
@@ -172,11 +172,11 @@ func (s *Server) waitForUnsent(ctx context.Context, u share.User) {
 // only the user's own connections. The turn is released during waits, and during writes, which can take long. Trusted
 // users need no turn.
 type turn struct {
-	c     *conn
-	held  bool
-	since time.Time
-	used  time.Duration // the total length of the request's earlier turns
-	bytes int           // the size of the frames that the request has read and written
+	c          *conn
+	held       bool
+	heldSince  time.Time
+	used       time.Duration // the total length of the request's earlier turns
+	frameBytes int           // the size of the frames that the request has read and written
 }
 
 // acquire waits for the turn. If the peer has closed its socket during the wait, acquire returns an error.
@@ -193,8 +193,8 @@ func (t *turn) acquireWith(acquire func(context.Context, share.User) error) erro
 	if err := acquire(t.c.ctx, t.c.user); err != nil {
 		return err
 	}
-	t.held, t.since = true, time.Now()
-	if t.since.Sub(start) > maxTurn {
+	t.held, t.heldSince = true, time.Now()
+	if t.heldSince.Sub(start) > maxTurn {
 		return t.c.cancelIfClosed()
 	}
 	return nil
@@ -205,7 +205,7 @@ func (t *turn) release() bool {
 	if t == nil || !t.held { // a Writer without a connection has no turn
 		return false
 	}
-	took := time.Since(t.since)
+	took := time.Since(t.heldSince)
 	t.held = false
 	t.used += took
 	t.c.s.shares.turns.Release(t.c.user, took)
@@ -231,7 +231,7 @@ func (t *turn) yield() error {
 	if t == nil || !t.held {
 		return nil
 	}
-	took := time.Since(t.since)
+	took := time.Since(t.heldSince)
 	if took < maxTurn {
 		return nil
 	}
@@ -243,7 +243,7 @@ func (t *turn) yield() error {
 	if err := t.c.s.shares.turns.Yield(t.c.ctx, t.c.user, took); err != nil {
 		return err
 	}
-	t.held, t.since = true, time.Now()
+	t.held, t.heldSince = true, time.Now()
 	return nil
 }
 
@@ -255,14 +255,14 @@ func (r *yieldingReader) Read(p []byte) (int, error) {
 	if !c.turn.held {
 		return c.nc.Read(p)
 	}
-	if n, ok := c.readSome(p); ok && n > 0 {
+	if n, ok := c.readAvailable(p); ok && n > 0 {
 		return n, nil
 	} else if ok {
 		return 0, io.EOF
 	}
 	c.turn.release()
 	n, err := c.nc.Read(p)
-	c.idle.Store(0)
+	c.idleSince.Store(0)
 	if err != nil {
 		return n, err
 	}
@@ -272,9 +272,9 @@ func (r *yieldingReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// readSome reads data that has already arrived, without waiting. If ok is false, there was no data or the read failed.
+// readAvailable reads data that has already arrived, without waiting. If ok is false, there was no data or the read failed.
 // The caller then calls Read, which waits or returns the read error.
-func (c *conn) readSome(p []byte) (n int, ok bool) {
+func (c *conn) readAvailable(p []byte) (n int, ok bool) {
 	err := c.raw.Read(func(fd uintptr) bool {
 		var failed error
 		n, failed = unix.Read(int(fd), p)
@@ -287,8 +287,8 @@ func (c *conn) readSome(p []byte) (n int, ok bool) {
 // finish releases the turn at the end of a request, and counts the cost of the request.
 func (t *turn) finish() {
 	t.release()
-	if spend := t.c.s.cfg.Spend; spend != nil && !t.c.user.Trusted {
-		spend(t.c.peer, t.used, t.bytes)
+	if spend := t.c.s.cfg.OnCost; spend != nil && !t.c.user.Trusted {
+		spend(t.c.peer, t.used, t.frameBytes)
 	}
-	t.used, t.bytes = 0, 0
+	t.used, t.frameBytes = 0, 0
 }

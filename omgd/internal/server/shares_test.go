@@ -20,11 +20,11 @@ import (
 // self is the user that runs the test. All connections of a test belong to this user.
 func self() share.User { return share.User{UID: uint32(os.Getuid())} }
 
-// TestRefused_TooManyOpen checks that the server closes a refused connection immediately if maxRefused refused
+// TestRefused_TooManyOpen checks that the server closes a refused connection immediately if maxRefusedConns refused
 // connections are already open.
 func TestRefused_TooManyOpen(t *testing.T) {
 	s, dial, _ := serve(t, Config{Limits: Limits{MaxConnections: -1}})
-	s.shares.refused.Add(share.User{Trusted: true}, maxRefused)
+	s.shares.refusedConns.Add(share.User{Trusted: true}, maxRefusedConns)
 	nc := dial()
 	require.Equal(t, wire.CodeBusy, response(t, nc).Err.Code)
 	_, err := nc.Read(make([]byte, 1))
@@ -35,16 +35,16 @@ func TestRefused_TooManyOpen(t *testing.T) {
 }
 
 // TestReceived_Share checks that a user whose large requests are being received can use only a share of
-// MaxReceiveBuffers. An administrator can use the remaining memory.
+// MaxReceiveBytes. An administrator can use the remaining memory.
 func TestReceived_Share(t *testing.T) {
 	var admin atomic.Bool
 	cfg := shared(handlerConfig(func(_ context.Context, _ *Request, w *Writer) error { return w.Chunk(emptyMap, false) }), &admin)
-	cfg.Limits = Limits{MaxReceiveBuffers: 1 << 20}
+	cfg.Limits = Limits{MaxReceiveBytes: 1 << 20}
 	s, dial, _ := serve(t, cfg)
 	whole := request(t, 1, "op", map[string]string{"text": strings.Repeat("x", 300_000)})
 	for n := range int64(2) {
 		send(t, dial(), whole[:100])
-		await.Condition(t, func() bool { return s.shares.received.Used() > (n+1)*300_000 }, "a large request that has begun")
+		await.Condition(t, func() bool { return s.shares.receivedBytes.Used() > (n+1)*300_000 }, "a large request that has begun")
 	}
 	third := dial()
 	send(t, third, whole[:100])
@@ -62,7 +62,7 @@ func TestReceived_Share(t *testing.T) {
 func TestSlow_Share(t *testing.T) {
 	var admin atomic.Bool
 	s, dial, _ := serve(t, shared(deferredConfig(chunks(1)), &admin))
-	s.shares.slow.Add(self(), maxSlow/2)
+	s.shares.slowRequests.Add(self(), maxSlow/2)
 	r := ask(t, dial(), 1)
 	require.NotNil(t, r.Err)
 	require.Equal(t, wire.CodeBusy, r.Err.Code)
@@ -81,7 +81,7 @@ func TestUnsent_ClosesOnlyOfThatUser(t *testing.T) {
 	admin.Store(true)
 	other := dial()
 	await.Condition(t, func() bool { return s.Connections() == 1 }, "a connection")
-	connections(s)[0].blocked.Store(1) // the write has been waiting since 1970
+	connections(s)[0].writeBegan.Store(1) // the write has been waiting since 1970
 	admin.Store(false)
 	s.shares.unsent.Add(self(), 700_000)
 	nc := dial()
@@ -115,12 +115,12 @@ func TestUnsent_NotCollected(t *testing.T) {
 }
 
 // TestSpend_WholeRequest checks the cost of a request: the time in which the request had a turn, and the bytes in the
-// frames of the request and its reply. The time before a call of Pause counts, too.
+// frames of the request and its reply. The time before a call of Yield counts, too.
 func TestSpend_WholeRequest(t *testing.T) {
 	const requests = 3
 	answer := func(_ context.Context, _ *Request, w *Writer) error {
 		time.Sleep(maxTurn)
-		if err := w.Pause(); err != nil {
+		if err := w.Yield(); err != nil {
 			return err
 		}
 		time.Sleep(maxTurn)
@@ -129,8 +129,8 @@ func TestSpend_WholeRequest(t *testing.T) {
 	var mu sync.Mutex
 	var computed time.Duration
 	bytes := map[uint32]int{} // by user
-	cfg := shared(Config{Ops: map[string]Op{"fast": {Handle: immediate(answer)}, "slow": {Deferred: answer}}}, new(atomic.Bool))
-	cfg.Spend = func(p Peer, took time.Duration, n int) {
+	cfg := shared(Config{Ops: map[string]Op{"fast": {Handle: immediate(answer)}, "slow": {HandleDeferred: answer}}}, new(atomic.Bool))
+	cfg.OnCost = func(p Peer, took time.Duration, n int) {
 		mu.Lock()
 		defer mu.Unlock()
 		computed += took
@@ -143,10 +143,10 @@ func TestSpend_WholeRequest(t *testing.T) {
 		for id := range uint64(requests) {
 			b := request(t, id+1, op, map[string]string{"text": strings.Repeat("x", 500)})
 			send(t, nc, b)
-			reply, err := wire.ReadFrame(nc, nil, wire.MaxFrame)
+			reply, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 			require.NoError(t, err)
-			want += len(b) - wire.HeaderSize // the length field of a request is not counted
-			want += wire.HeaderSize + len(reply)
+			want += len(b) - wire.FrameHeaderSize // the length field of a request is not counted
+			want += wire.FrameHeaderSize + len(reply)
 		}
 		require.NoError(t, nc.Close())
 		await.Condition(t, func() bool { return s.Connections() == 0 }, "the end of the connection")

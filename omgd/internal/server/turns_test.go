@@ -21,7 +21,7 @@ import (
 // shared changes cfg for a server with several users. All connections of the test have the same user. While admin is
 // true, that user is an administrator.
 func shared(cfg Config, admin *atomic.Bool) Config {
-	cfg.Shared, cfg.Admin = true, func(Peer) bool { return admin.Load() }
+	cfg.HasSeveralUsers, cfg.Admin = true, func(Peer) bool { return admin.Load() }
 	return cfg
 }
 
@@ -51,7 +51,7 @@ func TestTurns_WaitingConnections(t *testing.T) {
 	}
 }
 
-// TestTurns_TooManyWait checks that a user's further connections are refused while maxWaiting requests and connections
+// TestTurns_TooManyWait checks that a user's further connections are refused while maxWaitingPerUser requests and connections
 // of the user wait for a turn. The connection of an administrator is served.
 func TestTurns_TooManyWait(t *testing.T) {
 	var admin atomic.Bool
@@ -60,17 +60,17 @@ func TestTurns_TooManyWait(t *testing.T) {
 		<-gate
 		return w.Chunk(emptyMap, false)
 	}), &admin)
-	cfg.Limits = Limits{MaxConnections: 4 * maxWaiting}
+	cfg.Limits = Limits{MaxConnections: 4 * maxWaitingPerUser}
 	s, dial, _ := serve(t, cfg)
 	user := s.userOf(Peer{UID: uint32(os.Getuid())})
 	first := dial()
 	send(t, first, request(t, 1, "op", nil))
 	var waiting []net.Conn
-	for s.shares.turns.Waiting(user) < maxWaiting {
+	for s.shares.turns.Waiting(user) < maxWaitingPerUser {
 		nc := dial()
 		send(t, nc, request(t, 1, "op", nil))
 		waiting = append(waiting, nc)
-		require.LessOrEqual(t, len(waiting), 2*maxWaiting)
+		require.LessOrEqual(t, len(waiting), 2*maxWaitingPerUser)
 		await.Condition(t, func() bool { return s.Connections() == len(waiting)+1 }, "a connection")
 	}
 	r := response(t, dial())
@@ -118,7 +118,7 @@ func TestTurns_ReplyIsWritten(t *testing.T) {
 }
 
 // TestTurns_PeerClosed checks what happens to requests whose peer closes its socket. A running request ends when it
-// next calls Pause. A request that waits for a turn does not start. If a peer only shuts down its sending side, its
+// next calls Yield. A request that waits for a turn does not start. If a peer only shuts down its sending side, its
 // request is answered.
 func TestTurns_PeerClosed(t *testing.T) {
 	var begun atomic.Int64
@@ -129,7 +129,7 @@ func TestTurns_PeerClosed(t *testing.T) {
 		}
 		<-gate
 		time.Sleep(maxTurn)
-		err := w.Pause()
+		err := w.Yield()
 		ended <- err
 		return err
 	}), new(atomic.Bool))

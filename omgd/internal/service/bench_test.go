@@ -32,7 +32,7 @@ func dial(b *testing.B) net.Conn {
 	go func() { served <- srv.Serve(l) }()
 	b.Cleanup(func() {
 		_ = l.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), await.Hang)
+		ctx, cancel := context.WithTimeout(context.Background(), await.Timeout)
 		defer cancel()
 		_ = srv.Shutdown(ctx)
 		<-served
@@ -50,7 +50,7 @@ func queries(b *testing.B, n int) [][]string {
 	require.NoError(b, err)
 	defer release()
 	var out [][]string
-	for _, q := range fixture.Queries(generated, 10*n) {
+	for _, q := range fixture.GenerateQueries(generated, 10*n) {
 		words := strings.Fields(q)
 		found, err := st.Snapshot.Search(&wire.SearchRequest{Words: words, Limit: 1})
 		require.NoError(b, err)
@@ -94,7 +94,7 @@ func ask(b *testing.B, requests [][]byte, uncached uint32) {
 		}
 		for range depth {
 			var err error
-			if body, err = wire.ReadFrame(in, body, wire.MaxFrame); err != nil {
+			if body, err = wire.ReadFrame(in, body, wire.MaxFrameSize); err != nil {
 				b.Fatal(err)
 			}
 			if bytes.Contains(body[:min(len(body), 24)], []byte("error")) {
@@ -131,7 +131,7 @@ func BenchmarkSearchUncached(b *testing.B) {
 
 func BenchmarkInfo(b *testing.B) {
 	var requests [][]byte
-	for p := range fixture.Packages(generated) {
+	for p := range fixture.GeneratePackages(generated) {
 		if requests = append(requests, request(b, wire.OpInfo, &wire.InfoRequest{Names: []string{p.Name}})); len(requests) == 1000 {
 			break
 		}

@@ -16,10 +16,10 @@ func TestCache_Bounds(t *testing.T) {
 		size    int // the size of each reply
 		maxKept int // the number of replies that stay in the cache
 	}{
-		{CacheLimits{Entries: 50, Bytes: 2 << 20, TTL: time.Hour}, 10, 50},
-		{CacheLimits{Entries: 1000, Bytes: 2 << 16, TTL: time.Hour}, 4 << 10, 16},
+		{CacheLimits{MaxEntries: 50, MaxBytes: 2 << 20, TTL: time.Hour}, 10, 50},
+		{CacheLimits{MaxEntries: 1000, MaxBytes: 2 << 16, TTL: time.Hour}, 4 << 10, 16},
 		{CacheLimits{}, 10, 1000},
-		{CacheLimits{Entries: -1}, 10, 0},
+		{CacheLimits{MaxEntries: -1}, 10, 0},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			one := newCache(c.caches, 2)
@@ -32,7 +32,7 @@ func TestCache_Bounds(t *testing.T) {
 			kept := one.clear()
 			require.LessOrEqual(t, kept, c.maxKept, "%+v", c.caches)
 			require.GreaterOrEqual(t, kept, c.maxKept/2, "%+v", c.caches)
-			one.put(cacheKey{0, 1, "large"}, make([]byte, maxCachedSize+1))
+			one.put(cacheKey{0, 1, "large"}, make([]byte, maxCachedReplySize+1))
 			_, ok := one.get(cacheKey{0, 1, "large"})
 			require.False(t, ok)
 		})

@@ -26,29 +26,29 @@ func smallService(f *testing.F) *Service {
 	f.Helper()
 	o := fixture.Options{Packages: 300, Installed: 40, Seed: 1}
 	db := f.TempDir()
-	require.NoError(f, fixture.Write(db, o))
+	require.NoError(f, fixture.WriteDatabases(db, o))
 	local, err := pacmandb.ReadLocal(f.Context(), db)
 	require.NoError(f, err)
 	log, err := logging.New("error", false, io.Discard)
 	require.NoError(f, err)
 	s := New(Config{
 		State: holder(f, snapshot.Inputs{
-			Generation: 1, Local: snapshot.LocalInput{Packages: local}, Tracker: &snapshot.TrackerData{At: 1}, Runtimes: []wire.Runtime{},
+			Generation: 1, Local: snapshot.LocalInput{Packages: local}, Tracker: &snapshot.TrackerData{RepliedAt: 1}, Runtimes: []wire.Runtime{},
 		}, o), Log: log,
-		Recheck:    func() { panic("a sound index is called damaged") },
-		Refresh:    func(context.Context) (bool, error) { return false, nil },
-		Problems:   func() []wire.Problem { return nil },
-		Metrics:    func() (string, error) { return "", nil },
-		Health:     func() wire.HealthResult { return wire.HealthResult{} },
-		LastStatus: func() *wire.StatusResult { return nil },
-		History:    func(int) []wire.HistoryEntry { return nil },
+		RecheckIndexes: func() { panic("a sound index is called damaged") },
+		Refresh:        func(context.Context) (bool, error) { return false, nil },
+		Problems:       func() []wire.Problem { return nil },
+		Metrics:        func() (string, error) { return "", nil },
+		Health:         func() wire.HealthResult { return wire.HealthResult{} },
+		PreviousStatus: func() *wire.StatusResult { return nil },
+		History:        func(int) []wire.HistoryEntry { return nil },
 	})
 	f.Cleanup(s.Close)
 	return s
 }
 
 // longLimits are timeouts so long that even a slow machine does not reach them.
-var longLimits = server.Limits{ReadTimeout: await.Hang, WriteTimeout: await.Hang, UnreadTimeout: await.Hang}
+var longLimits = server.Limits{ReadTimeout: await.Timeout, WriteTimeout: await.Timeout, UnreadTimeout: await.Timeout}
 
 // FuzzRequest checks requests of arbitrary bytes: no operation has an internal error, and every reply can be
 // decoded.
@@ -61,7 +61,7 @@ func FuzzRequest(f *testing.F) {
 	go func() { served <- srv.Serve(l) }()
 	f.Cleanup(func() {
 		_ = l.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), await.Hang)
+		ctx, cancel := context.WithTimeout(context.Background(), await.Timeout)
 		defer cancel()
 		_ = srv.Shutdown(ctx)
 		<-served
@@ -86,7 +86,7 @@ func FuzzRequest(f *testing.F) {
 		for _, one := range fields {
 			b, err := wire.AppendRequest(nil, 1, op, one)
 			require.NoError(f, err)
-			f.Add(b[wire.HeaderSize:])
+			f.Add(b[wire.FrameHeaderSize:])
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -96,7 +96,7 @@ func FuzzRequest(f *testing.F) {
 		nc, err := net.Dial("unix", path)
 		require.NoError(t, err)
 		defer nc.Close()
-		require.NoError(t, nc.SetDeadline(time.Now().Add(await.Hang)))
+		require.NoError(t, nc.SetDeadline(time.Now().Add(await.Timeout)))
 		_, err = nc.Write(wire.EndFrame(append(wire.BeginFrame(nil), b...), 0))
 		require.NoError(t, err)
 		require.NoError(t, nc.(*net.UnixConn).CloseWrite())
@@ -104,9 +104,9 @@ func FuzzRequest(f *testing.F) {
 		require.NoError(t, err)
 		require.NotEmpty(t, all, "no answer")
 		for r := bytes.NewReader(all); r.Len() > 0; {
-			frame, err := wire.ReadFrame(r, nil, wire.MaxFrame)
+			frame, err := wire.ReadFrame(r, nil, wire.MaxFrameSize)
 			require.NoError(t, err)
-			require.NoError(t, wire.Check(frame))
+			require.NoError(t, wire.CheckMessagePack(frame))
 			reply, err := wire.DecodeReply(frame)
 			require.NoError(t, err)
 			require.False(t, reply.Err != nil && reply.Err.Code == wire.CodeInternal, "%v", reply.Err)

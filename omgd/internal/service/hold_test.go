@@ -34,11 +34,11 @@ func send(ctx context.Context, s *Service, aboutRepositories bool) <-chan held {
 	go func() {
 		start := time.Now()
 		var h held
-		from := func(st *state.State, _ *server.Request, _ *server.Writer) (server.Deferred, error) {
+		from := func(st *state.State, _ *server.Request, _ *server.Writer) (server.DeferredHandler, error) {
 			h.generation = st.Generation()
 			return nil, nil
 		}
-		later, err := s.answer(aboutRepositories, nil, nil, from)
+		later, err := s.answerFromSnapshot(aboutRepositories, nil, nil, from)
 		if h.deferred = later != nil; h.deferred {
 			err = later(ctx, nil, &server.Writer{})
 		}
@@ -141,22 +141,22 @@ func TestHold_EndsWithRequest(t *testing.T) {
 func TestHold_AnswersLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h, rechecks := state.NewHolder(), 0
-		s := &Service{Config: Config{State: h, Recheck: func() { rechecks++ }}}
+		s := &Service{Config: Config{State: h, RecheckIndexes: func() { rechecks++ }}}
 		done := make(chan error)
 		slow := func(err error) answerFunc {
-			return func(*state.State, *server.Request, *server.Writer) (server.Deferred, error) {
+			return func(*state.State, *server.Request, *server.Writer) (server.DeferredHandler, error) {
 				return func(context.Context, *server.Request, *server.Writer) error { time.Sleep(time.Hour); return err }, nil
 			}
 		}
 		for _, err := range []error{nil, errors.New("the network")} {
 			h = state.NewHolder()
 			s.State = h
-			go func() { done <- s.answerLater(t.Context(), true, nil, &server.Writer{}, slow(err)) }()
+			go func() { done <- s.answerWhenReady(t.Context(), true, nil, &server.Writer{}, slow(err)) }()
 			synctest.Wait()
 			h.Swap(stateOf(t, snapshot.Inputs{}, repositories(t, hundredPackages)))
 			require.Equal(t, err, <-done)
 		}
-		err := s.answerLater(t.Context(), true, nil, nil, func(*state.State, *server.Request, *server.Writer) (server.Deferred, error) {
+		err := s.answerWhenReady(t.Context(), true, nil, nil, func(*state.State, *server.Request, *server.Writer) (server.DeferredHandler, error) {
 			return nil, pkgindex.ErrDamaged
 		})
 		require.ErrorIs(t, err, pkgindex.ErrDamaged)

@@ -16,17 +16,17 @@ type AUR interface {
 	Info(ctx context.Context, user uint32, names []string) snapshot.AURResult
 }
 
-// offline replaces the AUR's result in the replies to requests whose field Offline is true.
-var offline = snapshot.AURResult{Source: wire.Source{
+// offlineAURResult replaces the AUR's result in the replies to requests whose field Offline is true.
+var offlineAURResult = snapshot.AURResult{Source: wire.Source{
 	Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "offline",
 }}
 
-// searchLive returns a Deferred that searches in the repositories and, over the network, in the AUR. If the search is
+// searchLive returns a DeferredHandler that searches in the repositories and, over the network, in the AUR. If the search is
 // invalid, searchLive returns an error and sends no query to the AUR.
-func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Deferred, error) {
+func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.DeferredHandler, error) {
 	official, err := st.WithoutAUR()
 	if err == nil {
-		err = official.Check(r)
+		err = official.CheckSearch(r)
 	}
 	if err != nil {
 		return nil, err
@@ -37,32 +37,32 @@ func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Def
 			return err
 		}
 		defer release()
-		queryAUR := func() snapshot.AURResult { return offline }
+		queryAUR := func() snapshot.AURResult { return offlineAURResult }
 		if !r.Offline {
 			result := make(chan snapshot.AURResult, 1)
-			go func() { result <- s.AUR.Search(ctx, s.user(q), r) }() // the AUR searches while omgd searches the repositories
+			go func() { result <- s.AUR.Search(ctx, s.cacheUser(q), r) }() // the AUR searches while omgd searches the repositories
 			queryAUR = func() (got snapshot.AURResult) {
-				_ = w.Wait(func() { got = <-result }) // if Wait returns an error, the next call of w.Chunk returns one too
+				_ = w.Block(func() { got = <-result }) // if Wait returns an error, the next call of w.Chunk returns one too
 				return got
 			}
 		}
-		return s.checked(st.For(w).SearchLive(r, queryAUR, w.Chunk))
+		return s.recheckIfDamaged(st.WithHost(w).SearchLive(r, queryAUR, w.Chunk))
 	}, nil
 }
 
-// infoLive returns a Deferred that looks up packages in the repositories and, over the network, in the AUR.
-func (s *Service) infoLive(r *wire.InfoRequest) server.Deferred {
+// infoLive returns a DeferredHandler that looks up packages in the repositories and, over the network, in the AUR.
+func (s *Service) infoLive(r *wire.InfoRequest) server.DeferredHandler {
 	return func(ctx context.Context, q *server.Request, w *server.Writer) error {
 		st, release, err := s.State.Acquire()
 		if err != nil {
 			return err
 		}
 		defer release()
-		return s.checked(st.For(w).InfoLive(r, func(names []string) (got snapshot.AURResult) {
+		return s.recheckIfDamaged(st.WithHost(w).InfoLive(r, func(names []string) (got snapshot.AURResult) {
 			if r.Offline {
-				return offline
+				return offlineAURResult
 			}
-			_ = w.Wait(func() { got = s.AUR.Info(ctx, s.user(q), names) }) // if Wait returns an error, the next call of w.Chunk returns one too
+			_ = w.Block(func() { got = s.AUR.Info(ctx, s.cacheUser(q), names) }) // if Wait returns an error, the next call of w.Chunk returns one too
 			return got
 		}, w.Chunk))
 	}

@@ -7,7 +7,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func (s *Service) logLevel(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
+func (s *Service) handleLogLevel(_ context.Context, r *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 	var req wire.LogLevelRequest
 	if err := r.Decode(&req); err != nil {
 		return nil, err

@@ -31,8 +31,8 @@ type Config struct {
 	State  *state.Holder
 	// Log is the daemon's log. Administrators can change its level. If Log is nil, nothing is logged.
 	Log *logging.Log
-	// Recheck starts a check of the indexes. It is called when a handler has found that an index is damaged.
-	Recheck func()
+	// RecheckIndexes starts a check of the indexes. It is called when a handler has found that an index is damaged.
+	RecheckIndexes func()
 	// Refresh refreshes the snapshot, waits for the end of the refresh and returns true. If another
 	// requested refresh has only just ended, it returns false and does nothing.
 	Refresh func(context.Context) (bool, error)
@@ -42,9 +42,9 @@ type Config struct {
 	LibAlpmInfo   func(context.Context, *wire.InfoRequest, answers.Emit) error
 	// AUR sends live queries to the AUR. It is nil if the AUR is disabled.
 	AUR AUR
-	// Shared means that omgd has several users. A user then never gets a reply that was cached for another user.
+	// MultiUser means that omgd has several users. A user then never gets a reply that was cached for another user.
 	// Otherwise a fast reply would reveal that another user has sent the same request.
-	Shared bool
+	MultiUser bool
 	// Problems returns the problems of omgd that the snapshot does not contain. The reply to a status request lists
 	// them.
 	Problems func() []wire.Problem
@@ -52,9 +52,9 @@ type Config struct {
 	Metrics func() (string, error)
 	// Health returns the state of the daemon's components.
 	Health func() wire.HealthResult
-	// LastStatus returns the status that the previous omgd process has stored, or nil if none is stored. Its counts are
+	// PreviousStatus returns the status that the previous omgd process has stored, or nil if none is stored. Its counts are
 	// used while the current counts are unknown.
-	LastStatus func() *wire.StatusResult
+	PreviousStatus func() *wire.StatusResult
 	// History returns the last n entries of the history, the oldest first. Each entry has the counts after a change.
 	History func(n int) []wire.HistoryEntry
 }
@@ -62,18 +62,18 @@ type Config struct {
 // Service contains the handlers of all operations and their caches.
 type Service struct {
 	Config
-	searches, infos, explicits *cache
+	searchCache, infoCache, explicitCache *cache
 }
 
 // New returns a Service.
 func New(c Config) *Service {
 	const n = 3
-	return &Service{Config: c, searches: newCache(c.Caches, n), infos: newCache(c.Caches, n), explicits: newCache(c.Caches, n)}
+	return &Service{Config: c, searchCache: newCache(c.Caches, n), infoCache: newCache(c.Caches, n), explicitCache: newCache(c.Caches, n)}
 }
 
 // caches returns all caches. The key of a cache in the map is its name.
 func (s *Service) caches() map[string]*cache {
-	return map[string]*cache{"search": s.searches, "info": s.infos, "explicit": s.explicits}
+	return map[string]*cache{"search": s.searchCache, "info": s.infoCache, "explicit": s.explicitCache}
 }
 
 // Close stops the caches' goroutines.
@@ -86,168 +86,168 @@ func (s *Service) Close() {
 // Ops returns the operations and their handlers.
 func (s *Service) Ops() map[string]server.Op {
 	return map[string]server.Op{
-		wire.OpSearch:     {Handle: s.search},
-		wire.OpInfo:       {Handle: s.info},
-		wire.OpStatus:     {Handle: s.status},
-		wire.OpInstalled:  {Handle: s.installed},
-		wire.OpExplicit:   {Handle: s.explicit},
-		wire.OpOutdated:   {Handle: s.outdated},
-		wire.OpMetrics:    {Handle: s.metrics},
-		wire.OpHealth:     {Handle: s.health},
-		wire.OpHistory:    {Deferred: s.history},
-		wire.OpRuntimes:   {Handle: s.runtimes},
-		wire.OpSecurity:   {Handle: s.security},
-		wire.OpRefresh:    {Deferred: s.refresh},
-		wire.OpCacheClear: {Handle: s.cacheClear},
-		wire.OpLogLevel:   {Handle: s.logLevel},
+		wire.OpSearch:     {Handle: s.handleSearch},
+		wire.OpInfo:       {Handle: s.handleInfo},
+		wire.OpStatus:     {Handle: s.handleStatus},
+		wire.OpInstalled:  {Handle: s.handleInstalled},
+		wire.OpExplicit:   {Handle: s.handleExplicit},
+		wire.OpOutdated:   {Handle: s.handleOutdated},
+		wire.OpMetrics:    {Handle: s.handleMetrics},
+		wire.OpHealth:     {Handle: s.handleHealth},
+		wire.OpHistory:    {HandleDeferred: s.handleHistory},
+		wire.OpRuntimes:   {Handle: s.handleRuntimes},
+		wire.OpSecurity:   {Handle: s.handleSecurity},
+		wire.OpRefresh:    {HandleDeferred: s.handleRefresh},
+		wire.OpCacheClear: {Handle: s.handleCacheClear},
+		wire.OpLogLevel:   {Handle: s.handleLogLevel},
 	}
 }
 
-// search answers a search request. It caches small replies, because a client that searches while its user types sends
+// handleSearch answers a search request. It caches small replies, because a client that searches while its user types sends
 // many requests more than once.
-func (s *Service) search(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
-	return cached(s, s.searches, r, w, (*Service).answerSearch)
+func (s *Service) handleSearch(_ context.Context, r *server.Request, w *server.Writer) (server.DeferredHandler, error) {
+	return answerCached(s, s.searchCache, r, w, (*Service).answerSearch)
 }
 
-func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, w *server.Writer, emit answers.Emit) (server.Deferred, error) {
-	if s.AUR != nil && st.NeedsAUR(req) {
+func (s *Service) answerSearch(st *state.State, req *wire.SearchRequest, w *server.Writer, emit answers.Emit) (server.DeferredHandler, error) {
+	if s.AUR != nil && st.NeedsAURQuery(req) {
 		return s.searchLive(st, req)
 	}
-	err := st.For(w).Search(req, emit)
+	err := st.WithHost(w).Search(req, emit)
 	if wire.CodeOf(err) == wire.CodeNotReady && s.LibAlpmSearch != nil {
-		return s.byLibAlpm(err, func(ctx context.Context, emit answers.Emit) error { return s.LibAlpmSearch(ctx, req, emit) }), nil
+		return s.deferToLibAlpm(err, func(ctx context.Context, emit answers.Emit) error { return s.LibAlpmSearch(ctx, req, emit) }), nil
 	}
 	return nil, err
 }
 
-// byLibAlpm returns a Deferred that answers a request with libalpm. It is used after an attempt without libalpm has
+// deferToLibAlpm returns a DeferredHandler that answers a request with libalpm. It is used after an attempt without libalpm has
 // failed with the error indexErr. If libalpm fails too, the error contains both reasons.
-func (s *Service) byLibAlpm(indexErr error, answer func(context.Context, answers.Emit) error) server.Deferred {
+func (s *Service) deferToLibAlpm(indexErr error, answer func(context.Context, answers.Emit) error) server.DeferredHandler {
 	return func(ctx context.Context, _ *server.Request, w *server.Writer) error {
 		err := answer(ctx, w.Chunk)
 		if err != nil && wire.CodeOf(err) != wire.CodeInvalid {
 			err = wire.Errorf(wire.CodeNotReady, "%v; %v", indexErr, err)
 		}
-		return s.checked(err)
+		return s.recheckIfDamaged(err)
 	}
 }
 
-// info answers an info request. It caches replies, because sending a cached reply takes only half as long as looking up
+// handleInfo answers an info request. It caches replies, because sending a cached reply takes only half as long as looking up
 // and encoding the packages (BenchmarkInfo).
-func (s *Service) info(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
-	return cached(s, s.infos, r, w, (*Service).answerInfo)
+func (s *Service) handleInfo(_ context.Context, r *server.Request, w *server.Writer) (server.DeferredHandler, error) {
+	return answerCached(s, s.infoCache, r, w, (*Service).answerInfo)
 }
 
-func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, w *server.Writer, emit answers.Emit) (server.Deferred, error) {
+func (s *Service) answerInfo(st *state.State, req *wire.InfoRequest, w *server.Writer, emit answers.Emit) (server.DeferredHandler, error) {
 	if s.AUR == nil {
-		err := st.For(w).Info(req, emit)
-		return s.orLibAlpmInfo(req, err)
+		err := st.WithHost(w).Info(req, emit)
+		return s.fallBackToLibAlpmInfo(req, err)
 	}
 	found, err := st.Lookup(req)
 	if err != nil {
-		return s.orLibAlpmInfo(req, err)
+		return s.fallBackToLibAlpmInfo(req, err)
 	}
-	if slices.ContainsFunc(found.Unknown, func(target string) bool { _, ok := st.InAUR(target); return ok }) {
+	if slices.ContainsFunc(found.UnknownNames, func(target string) bool { _, ok := st.ParseAURTarget(target); return ok }) {
 		return s.infoLive(req), nil
 	}
-	return nil, st.For(w).EncodeInfo(found, emit)
+	return nil, st.WithHost(w).EncodeInfo(found, emit)
 }
 
-func (s *Service) orLibAlpmInfo(req *wire.InfoRequest, err error) (server.Deferred, error) {
+func (s *Service) fallBackToLibAlpmInfo(req *wire.InfoRequest, err error) (server.DeferredHandler, error) {
 	if wire.CodeOf(err) == wire.CodeNotReady && s.LibAlpmInfo != nil {
-		return s.byLibAlpm(err, func(ctx context.Context, emit answers.Emit) error { return s.LibAlpmInfo(ctx, req, emit) }), nil
+		return s.deferToLibAlpm(err, func(ctx context.Context, emit answers.Emit) error { return s.LibAlpmInfo(ctx, req, emit) }), nil
 	}
 	return nil, err
 }
 
-func (s *Service) installed(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
+func (s *Service) handleInstalled(_ context.Context, r *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 	var req wire.InstalledRequest
 	if err := r.Decode(&req); err != nil {
 		return nil, err
 	}
-	return s.answer(req.Filter == wire.FilterForeign, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+	return s.answerFromSnapshot(req.Filter == wire.FilterForeign, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 		return nil, st.Installed(&req, w.Chunk)
 	})
 }
 
-func (s *Service) explicit(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
-	return s.answer(false, r, w, func(st *state.State, r *server.Request, w *server.Writer) (server.Deferred, error) {
-		key := cacheKey{user: s.user(r), generation: st.Generation()}
-		if b, ok := s.lookUp(s.explicits, r.Op, key); ok {
+func (s *Service) handleExplicit(_ context.Context, r *server.Request, w *server.Writer) (server.DeferredHandler, error) {
+	return s.answerFromSnapshot(false, r, w, func(st *state.State, r *server.Request, w *server.Writer) (server.DeferredHandler, error) {
+		key := cacheKey{user: s.cacheUser(r), generation: st.Generation()}
+		if b, ok := s.lookUpCached(s.explicitCache, r.Op, key); ok {
 			return nil, w.Chunk(b, false)
 		}
-		return nil, st.Explicit(s.caching(s.explicits, key, w.Chunk))
+		return nil, st.Explicit(s.cachingEmit(s.explicitCache, key, w.Chunk))
 	})
 }
 
-func (s *Service) outdated(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
-	return s.answer(true, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+func (s *Service) handleOutdated(_ context.Context, r *server.Request, w *server.Writer) (server.DeferredHandler, error) {
+	return s.answerFromSnapshot(true, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 		return nil, st.Outdated(w.Chunk)
 	})
 }
 
-func (s *Service) security(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
+func (s *Service) handleSecurity(_ context.Context, r *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 	var req wire.SecurityRequest
 	if err := r.Decode(&req); err != nil {
 		return nil, err
 	}
-	return s.answer(true, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+	return s.answerFromSnapshot(true, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 		return nil, st.Security(&req, w.Chunk)
 	})
 }
 
-func (s *Service) runtimes(_ context.Context, r *server.Request, w *server.Writer) (server.Deferred, error) {
-	return s.answer(false, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+func (s *Service) handleRuntimes(_ context.Context, r *server.Request, w *server.Writer) (server.DeferredHandler, error) {
+	return s.answerFromSnapshot(false, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 		return nil, st.Runtimes(w.Chunk)
 	})
 }
 
 // answerFunc is a function that answers a request from a snapshot.
-type answerFunc func(*state.State, *server.Request, *server.Writer) (server.Deferred, error)
+type answerFunc func(*state.State, *server.Request, *server.Writer) (server.DeferredHandler, error)
 
-// answer calls reply() with the current snapshot. If there is no snapshot yet, the request waits until there
+// answerFromSnapshot calls reply() with the current snapshot. If there is no snapshot yet, the request waits until there
 // is one. If needRepositories is true, the request also waits until each repository has its first index.
-func (s *Service) answer(needRepositories bool, r *server.Request, w *server.Writer, reply answerFunc) (server.Deferred, error) {
-	st, release, err := s.ready(needRepositories)
+func (s *Service) answerFromSnapshot(needRepositories bool, r *server.Request, w *server.Writer, reply answerFunc) (server.DeferredHandler, error) {
+	st, release, err := s.acquireReady(needRepositories)
 	if err != nil {
 		return func(ctx context.Context, r *server.Request, w *server.Writer) error {
-			return s.answerLater(ctx, needRepositories, r, w, reply)
+			return s.answerWhenReady(ctx, needRepositories, r, w, reply)
 		}, nil
 	}
 	defer release()
 	later, err := reply(st, r, w)
-	return later, s.checked(err)
+	return later, s.recheckIfDamaged(err)
 }
 
-// ready returns the current snapshot, and a function that releases the snapshot. It returns an error if a request
-// cannot be answered yet: see answer.
-func (s *Service) ready(needRepositories bool) (*state.State, func(), error) {
+// acquireReady returns the current snapshot, and a function that releases the snapshot. It returns an error if a request
+// cannot be answered yet: see answerFromSnapshot.
+func (s *Service) acquireReady(needRepositories bool) (*state.State, func(), error) {
 	st, release, err := s.State.Acquire()
-	if err == nil && needRepositories && st.Building() {
+	if err == nil && needRepositories && st.HasBuildingIndex() {
 		release()
 		return nil, nil, wire.Errorf(wire.CodeNotReady, "the databases are being indexed")
 	}
 	return st, release, err
 }
 
-// answerLater waits until the request can be answered, and then calls reply(). See answer for what it waits for. If
-// buildWait is too short for that, answerLater returns the reason.
-func (s *Service) answerLater(ctx context.Context, needRepositories bool, r *server.Request, w *server.Writer, reply answerFunc) error {
+// answerWhenReady waits until the request can be answered, and then calls reply(). See answerFromSnapshot for what it waits for. If
+// buildWait is too short for that, answerWhenReady returns the reason.
+func (s *Service) answerWhenReady(ctx context.Context, needRepositories bool, r *server.Request, w *server.Writer, reply answerFunc) error {
 	limit := time.NewTimer(buildWait)
 	defer limit.Stop()
 	for {
 		changed := s.State.Changed()
-		st, release, err := s.ready(needRepositories)
+		st, release, err := s.acquireReady(needRepositories)
 		if err == nil {
 			later, err := reply(st, r, w)
 			release()
 			if later != nil && err == nil {
 				return later(ctx, r, w)
 			}
-			return s.checked(err)
+			return s.recheckIfDamaged(err)
 		}
 		over := false
-		if failed := w.Wait(func() {
+		if failed := w.Block(func() {
 			select {
 			case <-changed:
 			case <-limit.C:
@@ -261,7 +261,7 @@ func (s *Service) answerLater(ctx context.Context, needRepositories bool, r *ser
 	}
 }
 
-func (s *Service) metrics(_ context.Context, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+func (s *Service) handleMetrics(_ context.Context, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 	text, err := s.Metrics()
 	if err != nil {
 		return nil, err
@@ -269,29 +269,29 @@ func (s *Service) metrics(_ context.Context, _ *server.Request, w *server.Writer
 	return nil, w.Result(&wire.MetricsResult{Text: text})
 }
 
-func (s *Service) health(_ context.Context, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+func (s *Service) handleHealth(_ context.Context, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 	r := s.Health()
 	return nil, w.Result(&r)
 }
 
-// maxHistory is the maximum number of history entries in a reply. This many entries fit into one frame.
-const maxHistory = 500
+// maxHistoryEntries is the maximum number of history entries in a reply. This many entries fit into one frame.
+const maxHistoryEntries = 500
 
-func (s *Service) history(_ context.Context, r *server.Request, w *server.Writer) error {
+func (s *Service) handleHistory(_ context.Context, r *server.Request, w *server.Writer) error {
 	var req wire.HistoryRequest
 	if err := r.Decode(&req); err != nil {
 		return err
 	}
-	n := maxHistory
+	n := maxHistoryEntries
 	if req.Limit > 0 {
 		n = min(n, int(req.Limit))
 	}
 	return w.Result(&wire.HistoryResult{Entries: s.History(n)})
 }
 
-// status answers a status request without waiting. While the snapshot lacks counts, it uses the counts of the previous
+// handleStatus answers a status request without waiting. While the snapshot lacks counts, it uses the counts of the previous
 // omgd process and marks the status as stale. Replies are not cached, because the snapshot already contains the counts.
-func (s *Service) status(_ context.Context, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+func (s *Service) handleStatus(_ context.Context, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 	r, err := s.currentStatus()
 	if err != nil {
 		return nil, err
@@ -301,7 +301,7 @@ func (s *Service) status(_ context.Context, _ *server.Request, w *server.Writer)
 }
 
 func (s *Service) currentStatus() (*wire.StatusResult, error) {
-	last := s.LastStatus()
+	last := s.PreviousStatus()
 	st, release, err := s.State.Acquire()
 	if err != nil {
 		if last == nil {
@@ -312,15 +312,15 @@ func (s *Service) currentStatus() (*wire.StatusResult, error) {
 	}
 	defer release()
 	r, err := st.Status()
-	if err == nil && last != nil && st.Building() {
-		fillUnknown(r, last)
+	if err == nil && last != nil && st.HasBuildingIndex() {
+		fillUnknownCounts(r, last)
 	}
-	return r, s.checked(err)
+	return r, s.recheckIfDamaged(err)
 }
 
-// fillUnknown replaces unknown counts of r by the counts of last, the stored status. Counts are unknown while an index
+// fillUnknownCounts replaces unknown counts of r by the counts of last, the stored status. Counts are unknown while an index
 // is being built. If it replaces a count, it marks r as stale.
-func fillUnknown(r, last *wire.StatusResult) {
+func fillUnknownCounts(r, last *wire.StatusResult) {
 	c, old := &r.Counts, &last.Counts
 	for _, count := range []struct {
 		name string
@@ -344,7 +344,7 @@ func fillUnknown(r, last *wire.StatusResult) {
 	}
 }
 
-func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writer) error {
+func (s *Service) handleRefresh(ctx context.Context, _ *server.Request, w *server.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, refreshTimeout)
 	defer cancel()
 	done, err := s.Refresh(ctx)
@@ -356,7 +356,7 @@ func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writ
 	}
 	result := wire.RefreshResult{Refreshed: done}
 	if st, release, err := s.State.Acquire(); err == nil {
-		result.Generation, result.Why = st.Generation(), st.Inputs().Local.Why
+		result.Generation, result.Why = st.Generation(), st.Inputs().Local.FailureReason
 		if checked := st.Inputs().CheckedAt; !checked.IsZero() {
 			result.At = checked.Unix()
 		}
@@ -372,7 +372,7 @@ func (s *Service) refresh(ctx context.Context, _ *server.Request, w *server.Writ
 	return w.Result(&result)
 }
 
-func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Writer) (server.Deferred, error) {
+func (s *Service) handleCacheClear(_ context.Context, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 	n := 0
 	for _, c := range s.caches() {
 		n += c.clear()
@@ -380,45 +380,45 @@ func (s *Service) cacheClear(_ context.Context, _ *server.Request, w *server.Wri
 	if s.Log != nil {
 		s.Log.Debug("caches cleared", "replies", n)
 	}
-	return nil, w.Result(&wire.CacheClearResult{Cleared: uint32(n)})
+	return nil, w.Result(&wire.CacheClearResult{ClearedCount: uint32(n)})
 }
 
-// cached sends the reply to a request from the cache c. If c does not contain the reply, cached calls answer(), and
+// answerCached sends the reply to a request from the cache c. If c does not contain the reply, cached calls answer(), and
 // stores the reply that answer() has sent. The key in the cache is the encoded request, because decoding the request
 // would take longer than the lookup.
-func cached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
-	answer func(*Service, *state.State, *R, *server.Writer, answers.Emit) (server.Deferred, error),
-) (server.Deferred, error) {
+func answerCached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,
+	answer func(*Service, *state.State, *R, *server.Writer, answers.Emit) (server.DeferredHandler, error),
+) (server.DeferredHandler, error) {
 	if sent, err := s.sendCached(c, r, w); sent {
 		return nil, err
 	}
-	return s.answer(true, r, w, func(st *state.State, r *server.Request, w *server.Writer) (server.Deferred, error) {
+	return s.answerFromSnapshot(true, r, w, func(st *state.State, r *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 		key := s.keyOf(st, r)
 		req := new(R)
 		if err := r.Decode(req); err != nil {
 			return nil, err
 		}
-		return answer(s, st, req, w, s.caching(c, key, w.Chunk))
+		return answer(s, st, req, w, s.cachingEmit(c, key, w.Chunk))
 	})
 }
 
 // sendCached sends the reply from a cache, and reports whether the cache contains the reply. It does not call the
-// method Service.answer, because the function that is passed to answer would be allocated for each request.
+// method Service.answerFromSnapshot, because the function that is passed to that method would be allocated for each request.
 func (s *Service) sendCached(c *cache, r *server.Request, w *server.Writer) (sent bool, err error) {
-	st, release, err := s.ready(true)
+	st, release, err := s.acquireReady(true)
 	if err != nil {
 		return false, nil
 	}
 	defer release()
-	b, ok := s.lookUp(c, r.Op, s.keyOf(st, r))
+	b, ok := s.lookUpCached(c, r.Op, s.keyOf(st, r))
 	if !ok {
 		return false, nil
 	}
 	return true, w.Chunk(b, false)
 }
 
-// lookUp returns the reply with the given key from a cache, and logs whether the cache contains the reply.
-func (s *Service) lookUp(c *cache, op string, key cacheKey) (reply []byte, ok bool) {
+// lookUpCached returns the reply with the given key from a cache, and logs whether the cache contains the reply.
+func (s *Service) lookUpCached(c *cache, op string, key cacheKey) (reply []byte, ok bool) {
 	reply, ok = c.get(key)
 	if s.Log != nil && s.Log.Enabled(context.Background(), slog.LevelDebug) {
 		s.Log.Debug("cache", "op", op, "hit", ok, "generation", key.generation)
@@ -426,9 +426,9 @@ func (s *Service) lookUp(c *cache, op string, key cacheKey) (reply []byte, ok bo
 	return reply, ok
 }
 
-// caching returns an Emit that calls emit for each chunk. If the reply has only one chunk, it also stores the reply in
+// cachingEmit returns an Emit that calls emit for each chunk. If the reply has only one chunk, it also stores the reply in
 // the cache.
-func (s *Service) caching(c *cache, key cacheKey, emit answers.Emit) answers.Emit {
+func (s *Service) cachingEmit(c *cache, key cacheKey, emit answers.Emit) answers.Emit {
 	first := true
 	return func(chunk []byte, more bool) error {
 		if first && !more {
@@ -439,10 +439,10 @@ func (s *Service) caching(c *cache, key cacheKey, emit answers.Emit) answers.Emi
 	}
 }
 
-// checked returns err. If err means that an index is damaged, checked also starts a check of the indexes.
-func (s *Service) checked(err error) error {
+// recheckIfDamaged returns err. If err means that an index is damaged, checked also starts a check of the indexes.
+func (s *Service) recheckIfDamaged(err error) error {
 	if errors.Is(err, pkgindex.ErrDamaged) {
-		s.Recheck()
+		s.RecheckIndexes()
 		return fmt.Errorf("%w: the index is being checked", err)
 	}
 	return err

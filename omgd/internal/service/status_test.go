@@ -16,7 +16,7 @@ import (
 func local(t *testing.T) *pacmandb.Local {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, fixture.Write(dir, fixture.Options{Packages: 100, Installed: 10, Seed: 1}))
+	require.NoError(t, fixture.WriteDatabases(dir, fixture.Options{Packages: 100, Installed: 10, Seed: 1}))
 	l, err := pacmandb.ReadLocal(t.Context(), dir)
 	require.NoError(t, err)
 	return l
@@ -37,7 +37,7 @@ func lastStatus() *wire.StatusResult {
 
 // statusOf returns the status of a service with the snapshot in h and this last status.
 func statusOf(h *state.Holder, last func() *wire.StatusResult) (*wire.StatusResult, error) {
-	s := &Service{Config: Config{State: h, LastStatus: last, Recheck: func() {}}}
+	s := &Service{Config: Config{State: h, PreviousStatus: last, RecheckIndexes: func() {}}}
 	return s.currentStatus()
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { await.Main(m) }
+func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 // holder returns a Holder whose state is made from generated packages and from the given inputs.
 func holder(t testing.TB, in snapshot.Inputs, o fixture.Options) *state.Holder {
@@ -31,7 +31,7 @@ func repositories(t testing.TB, o fixture.Options) (list []snapshot.IndexedSourc
 	var names []string
 	builders := map[string]*pkgindex.Builder{}
 	into := map[string]*pkgindex.SourceBuilder{}
-	for p := range fixture.Packages(o) {
+	for p := range fixture.GeneratePackages(o) {
 		if into[p.Repo] == nil {
 			names = append(names, p.Repo)
 			builders[p.Repo] = pkgindex.NewBuilder("test", 1)
@@ -45,7 +45,7 @@ func repositories(t testing.TB, o fixture.Options) (list []snapshot.IndexedSourc
 		f, err := pkgindex.OpenBytes(data)
 		require.NoError(t, err)
 		list = append(list, snapshot.IndexedSource{Index: f, Usage: pacmandb.UsageAll, Source: wire.Source{
-			Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 1_790_000_000, Changed: 1_790_000_000,
+			Name: name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 1_790_000_000, ChangedAt: 1_790_000_000,
 		}})
 	}
 	return list

@@ -69,8 +69,8 @@ func (p *Pool) Over(u User) bool {
 // Used returns how much all users have together.
 func (p *Pool) Used() int64 { return p.used.Load() }
 
-// Short reports whether no more than a quarter of the limit is free.
-func (p *Pool) Short() bool { return p.Used() >= p.limit-p.limit/4 }
+// IsShort reports whether no more than a quarter of the limit is free.
+func (p *Pool) IsShort() bool { return p.Used() >= p.limit-p.limit/4 }
 
 func (p *Pool) fits(u User, n int64) bool {
 	free := p.limit - p.used.Load()

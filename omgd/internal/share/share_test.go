@@ -53,9 +53,9 @@ func TestPool_Over(t *testing.T) {
 	p.Add(one, 70)
 	require.True(t, p.Over(one))
 	require.False(t, p.Over(other))
-	require.False(t, p.Short())
+	require.False(t, p.IsShort())
 	p.Add(one, 10)
-	require.True(t, p.Short())
+	require.True(t, p.IsShort())
 	p.Add(one, -80)
 	require.False(t, p.Over(one))
 	require.Empty(t, p.by, "users who have nothing use no memory")
@@ -81,10 +81,10 @@ func TestTurns_Fair(t *testing.T) {
 			go request(1)
 		}
 		synctest.Wait()
-		require.Equal(t, 1, turns.running, "user 1 has one running request")
+		require.Equal(t, 1, turns.runningCount, "user 1 has one running request")
 		go request(2)
 		synctest.Wait()
-		require.Equal(t, 2, turns.running, "the request of user 2 runs immediately")
+		require.Equal(t, 2, turns.runningCount, "the request of user 2 runs immediately")
 		go request(3)
 		go request(0)
 		for range 23 {
@@ -245,12 +245,12 @@ func TestTurns_Yield(t *testing.T) {
 		time.Sleep(20 * time.Second)
 		require.EqualValues(t, 3, started.Load())
 		synctest.Wait()
-		require.Zero(t, turns.running)
+		require.Zero(t, turns.runningCount)
 	})
 }
 
 // TestTurns_Order checks the order of one user's requests: started requests get a turn before new requests. New
-// requests get their turns in the order in which they arrived, whether by Acquire or by Schedule.
+// requests get their turns in the order in which they arrived, whether by Acquire or by RunOnTurn.
 func TestTurns_Order(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		turns, u := NewTurns(2), User{UID: 1}
@@ -264,9 +264,9 @@ func TestTurns_Order(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		turns.Schedule(u, appendName("first"))
+		turns.RunOnTurn(u, appendName("first"))
 		acquire("second", turns.Acquire)
-		turns.Schedule(u, appendName("third"))
+		turns.RunOnTurn(u, appendName("third"))
 		acquire("fourth", turns.Acquire)
 		require.Equal(t, 3, turns.Waiting(u))
 		acquire("reacquired", turns.Reacquire)
@@ -278,7 +278,7 @@ func TestTurns_Order(t *testing.T) {
 			synctest.Wait()
 		}
 		require.Equal(t, []string{"first", "reacquired", "second", "third", "fourth"}, order)
-		require.Zero(t, turns.running)
+		require.Zero(t, turns.runningCount)
 	})
 }
 
@@ -289,11 +289,11 @@ func TestTurns_Canceled(t *testing.T) {
 	cancel()
 	require.ErrorIs(t, turns.Acquire(ctx, u), context.Canceled)
 	turns.Release(u, 0)
-	require.Zero(t, turns.running)
+	require.Zero(t, turns.runningCount)
 	require.True(t, turns.queues[1].idle())
 	require.NoError(t, turns.Acquire(t.Context(), u))
 	require.ErrorIs(t, turns.Yield(ctx, u, 0), context.Canceled)
-	require.Zero(t, turns.running)
+	require.Zero(t, turns.runningCount)
 }
 
 // TestTurns_CanceledWithTurn checks that a request that is canceled at the moment when it gets its turn
@@ -311,6 +311,6 @@ func TestTurns_CanceledWithTurn(t *testing.T) {
 		turns.release(turns.queues[u.UID], 0)
 		turns.mu.Unlock()
 		require.ErrorIs(t, <-failed, context.Canceled)
-		require.Zero(t, turns.running)
+		require.Zero(t, turns.runningCount)
 	})
 }

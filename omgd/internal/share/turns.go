@@ -16,41 +16,41 @@ import (
 type Turns struct {
 	limit int
 
-	mu      sync.Mutex
-	running int
-	queues  map[uint32]*queue // by user ID; contains users who have a request or a debt
+	mu           sync.Mutex
+	runningCount int
+	queues       map[uint32]*queue // by user ID; contains users who have a request or a debt
 }
 
 // queue contains one user's requests: the number of running requests, and the waiting requests in order.
 type queue struct {
-	running int
-	waiting []*waiter
-	used    time.Duration // the time that ended requests have used since the queue was last idle, plus the initial value that Turns.queue sets
-	debt    time.Duration // the time that the user has used, reduced as described at debtDivisor; valid at the time debtAt
-	debtAt  time.Time
+	runningCount int
+	waiters      []*waiter
+	used         time.Duration // the time that ended requests have used since the queue was last idle, plus the initial value that Turns.queue sets
+	debt         time.Duration // the time that the user has used, reduced as described at debtDivisor; valid at the time debtAt
+	debtAt       time.Time
 }
 
-// waiter is a request that waits for a turn. When the request gets the turn, start is called once, with mu locked.
+// waiter is a request that waits for a turn. When the request gets the turn, onTurn is called once, with mu locked.
 type waiter struct {
-	start   func()
-	started chan struct{} // closed by start, if enqueue made the waiter
+	onTurn  func()
+	gotTurn chan struct{} // closed by onTurn, if enqueue made the waiter
 }
 
 // enqueue adds a request to the queue, before all others if first is true.
 func (q *queue) enqueue(first bool) *waiter {
-	w := &waiter{started: make(chan struct{})}
-	w.start = func() { close(w.started) }
-	at := len(q.waiting)
+	w := &waiter{gotTurn: make(chan struct{})}
+	w.onTurn = func() { close(w.gotTurn) }
+	at := len(q.waiters)
 	if first {
 		at = 0
 	}
-	q.waiting = slices.Insert(q.waiting, at, w)
+	q.waiters = slices.Insert(q.waiters, at, w)
 	return w
 }
 
 const (
-	// smallDebt is the largest debt with which a user may get the last free turn.
-	smallDebt = 20 * time.Millisecond
+	// maxDebtForLastTurn is the largest debt with which a user may get the last free turn.
+	maxDebtForLastTurn = 20 * time.Millisecond
 	// While time passes, one tenth of that time is subtracted from each user's debt. A user who computes for less than
 	// one tenth of the time therefore has no debt most of the time.
 	debtDivisor = 10
@@ -76,14 +76,14 @@ func (t *Turns) acquire(ctx context.Context, u User, first bool) error {
 	t.mu.Lock()
 	now := time.Now()
 	q := t.queue(u.UID, now)
-	if (first || len(q.waiting) == 0) && t.mayRun(q, now) {
+	if (first || len(q.waiters) == 0) && t.mayRun(q, now) {
 		t.countRunning(q)
 		t.mu.Unlock()
 		return nil
 	}
 	w := q.enqueue(first)
 	t.mu.Unlock()
-	return t.wait(ctx, u, w)
+	return t.awaitTurn(ctx, u, w)
 }
 
 // Waiting returns how many requests of a user wait for a turn.
@@ -94,24 +94,24 @@ func (t *Turns) Waiting(u User) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if q := t.queues[u.UID]; q != nil {
-		return len(q.waiting)
+		return len(q.waiters)
 	}
 	return 0
 }
 
-// Schedule calls the function start as soon as the user gets a turn. Release must be called for that turn afterwards.
-// Schedule itself does not wait, and start must not wait either.
-func (t *Turns) Schedule(u User, start func()) {
+// RunOnTurn calls the function start as soon as the user gets a turn. Release must be called for that turn afterwards.
+// RunOnTurn itself does not wait, and start must not wait either.
+func (t *Turns) RunOnTurn(u User, start func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now := time.Now()
 	q := t.queue(u.UID, now)
-	if len(q.waiting) == 0 && t.mayRun(q, now) {
+	if len(q.waiters) == 0 && t.mayRun(q, now) {
 		t.countRunning(q)
 		start()
 		return
 	}
-	q.waiting = append(q.waiting, &waiter{start: start})
+	q.waiters = append(q.waiters, &waiter{onTurn: start})
 }
 
 // Yield lets other requests run during a long request. It releases the request's turn and waits for another turn. The
@@ -133,21 +133,21 @@ func (t *Turns) Yield(ctx context.Context, u User, used time.Duration) error {
 	w := q.enqueue(true)
 	t.release(q, used)
 	t.mu.Unlock()
-	return t.wait(ctx, u, w)
+	return t.awaitTurn(ctx, u, w)
 }
 
-// wait waits until the waiter w, which is in the user's queue, gets its turn. If ctx ends first, it removes w.
-func (t *Turns) wait(ctx context.Context, u User, w *waiter) error {
+// awaitTurn waits until the waiter w, which is in the user's queue, gets its turn. If ctx ends first, it removes w.
+func (t *Turns) awaitTurn(ctx context.Context, u User, w *waiter) error {
 	select {
-	case <-w.started:
+	case <-w.gotTurn:
 		return nil
 	case <-ctx.Done():
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	q := t.queues[u.UID]
-	if i := slices.Index(q.waiting, w); i >= 0 {
-		q.waiting = slices.Delete(q.waiting, i, i+1)
+	if i := slices.Index(q.waiters, w); i >= 0 {
+		q.waiters = slices.Delete(q.waiters, i, i+1)
 	} else { // ctx ended, but w got its turn before t.mu was locked
 		t.release(q, 0)
 	}
@@ -165,16 +165,16 @@ func (t *Turns) Release(u User, used time.Duration) {
 }
 
 func (t *Turns) release(q *queue, used time.Duration) {
-	q.running--
-	t.running--
+	q.runningCount--
+	t.runningCount--
 	q.used += used
 	now := time.Now()
 	q.debt = min(q.currentDebt(now)+used, maxDebt)
 	for next := t.nextQueue(now); next != nil; next = t.nextQueue(now) {
-		w := next.waiting[0]
-		next.waiting = slices.Delete(next.waiting, 0, 1)
+		w := next.waiters[0]
+		next.waiters = slices.Delete(next.waiters, 0, 1)
 		t.countRunning(next)
-		w.start()
+		w.onTurn()
 	}
 }
 
@@ -208,7 +208,7 @@ func (t *Turns) queue(uid uint32, now time.Time) *queue {
 // nextQueue returns the queue whose first waiting request gets the next turn, or nil if no waiting request may run.
 func (t *Turns) nextQueue(now time.Time) (next *queue) {
 	for _, q := range t.queues {
-		if len(q.waiting) > 0 && t.mayRun(q, now) && (next == nil || q.precedes(next)) {
+		if len(q.waiters) > 0 && t.mayRun(q, now) && (next == nil || q.precedes(next)) {
 			next = q
 		}
 	}
@@ -223,19 +223,19 @@ func (q *queue) precedes(other *queue) bool {
 // mayRun reports whether one more request of a queue may run. The last free turn is reserved for users with a small
 // debt.
 func (t *Turns) mayRun(q *queue, now time.Time) bool {
-	free := t.limit - t.running
-	if q.currentDebt(now) > smallDebt {
+	free := t.limit - t.runningCount
+	if q.currentDebt(now) > maxDebtForLastTurn {
 		free--
 	}
-	return q.running+1 <= free
+	return q.runningCount+1 <= free
 }
 
 func (t *Turns) countRunning(q *queue) {
-	q.running++
-	t.running++
+	q.runningCount++
+	t.runningCount++
 }
 
-func (q *queue) idle() bool { return q.running == 0 && len(q.waiting) == 0 }
+func (q *queue) idle() bool { return q.runningCount == 0 && len(q.waiters) == 0 }
 
 // currentDebt returns the user's debt at the time now, and stores it.
 func (q *queue) currentDebt(now time.Time) time.Duration {

@@ -40,7 +40,7 @@ type State struct {
 	*answers.Encoder
 	indexes []*MappedIndex
 	refs    atomic.Int64
-	release func() // the method drop as a function value, made only once so that Acquire allocates nothing
+	release func() // the method dropRef as a function value, made only once so that Acquire allocates nothing
 }
 
 // New returns a State with the snapshot s and the indexes that s reads. The State adds a reference to each
@@ -50,7 +50,7 @@ func New(s *snapshot.Snapshot, indexes []*MappedIndex) *State {
 		x.Retain()
 	}
 	st := &State{Encoder: answers.New(s), indexes: indexes}
-	st.release = st.drop
+	st.release = st.dropRef
 	st.refs.Store(1)
 	return st
 }
@@ -71,8 +71,8 @@ func (s *State) tryRetain() bool {
 	}
 }
 
-// drop drops a reference. Dropping the last reference releases the indexes.
-func (s *State) drop() {
+// dropRef drops a reference. Dropping the last reference releases the indexes.
+func (s *State) dropRef() {
 	if s.refs.Add(-1) == 0 {
 		for _, x := range s.indexes {
 			x.Release()
@@ -82,9 +82,9 @@ func (s *State) drop() {
 
 // Holder holds the current state.
 type Holder struct {
-	current atomic.Pointer[State]
-	absent  atomic.Pointer[string]
-	changed atomic.Pointer[chan struct{}]
+	current       atomic.Pointer[State]
+	absenceReason atomic.Pointer[string]
+	changed       atomic.Pointer[chan struct{}]
 }
 
 // NewHolder returns a holder without a state.
@@ -101,7 +101,7 @@ func (h *Holder) Acquire() (s *State, release func(), err error) {
 		s := h.current.Load()
 		if s == nil {
 			why := "the databases are being read"
-			if absent := h.absent.Load(); absent != nil {
+			if absent := h.absenceReason.Load(); absent != nil {
 				why = *absent
 			}
 			return nil, nil, wire.Errorf(wire.CodeNotReady, "%s", why)
@@ -112,7 +112,7 @@ func (h *Holder) Acquire() (s *State, release func(), err error) {
 		if h.current.Load() == s {
 			return s, s.release, nil
 		}
-		s.drop()
+		s.dropRef()
 	}
 }
 
@@ -121,10 +121,10 @@ func (h *Holder) Acquire() (s *State, release func(), err error) {
 func (h *Holder) Starting() bool {
 	st, release, err := h.Acquire()
 	if err != nil {
-		return h.absent.Load() == nil
+		return h.absenceReason.Load() == nil
 	}
 	defer release()
-	return st.Building()
+	return st.HasBuildingIndex()
 }
 
 // Changed returns a channel that is closed when another state becomes the current one.
@@ -141,13 +141,13 @@ func (h *Holder) announce() {
 // Swap makes s the current state, and takes over the caller's reference to s.
 func (h *Holder) Swap(s *State) {
 	if old := h.current.Swap(s); old != nil {
-		old.drop()
+		old.dropRef()
 	}
 	h.announce()
 }
 
 // SetError removes the current state. From then on, Acquire returns an error; the parameter why is its text.
 func (h *Holder) SetError(why string) {
-	h.absent.Store(&why)
+	h.absenceReason.Store(&why)
 	h.Swap(nil)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { await.Main(m) }
+func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 // file returns the content of an index file with one package.
 func file(t *testing.T) []byte {

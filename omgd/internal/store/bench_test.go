@@ -9,7 +9,7 @@ import (
 )
 
 func BenchmarkPutStatus(b *testing.B) {
-	s := Open(filepath.Join(b.TempDir(), Name), Limits{}, quiet())
+	s := Open(filepath.Join(b.TempDir(), DirName), Limits{}, quiet())
 	value, at := numbered(1), time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -19,7 +19,7 @@ func BenchmarkPutStatus(b *testing.B) {
 }
 
 func BenchmarkGet(b *testing.B) {
-	s := Open(filepath.Join(b.TempDir(), Name), Limits{}, quiet())
+	s := Open(filepath.Join(b.TempDir(), DirName), Limits{}, quiet())
 	require.NoError(b, s.Put("bucket", "key", numbered(1), time.Now()))
 	b.ReportAllocs()
 	for b.Loop() {
@@ -32,9 +32,9 @@ func BenchmarkGet(b *testing.B) {
 
 // BenchmarkOpen measures the time to open a store with a full history.
 func BenchmarkOpen(b *testing.B) {
-	dir := filepath.Join(b.TempDir(), Name)
+	dir := filepath.Join(b.TempDir(), DirName)
 	s := Open(dir, Limits{}, quiet())
-	for range MaxEntries {
+	for range MaxBucketEntries {
 		require.NoError(b, s.PutStatus(numbered(1), time.Now(), true))
 	}
 	require.NoError(b, s.Close())

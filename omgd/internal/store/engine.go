@@ -23,7 +23,7 @@ var (
 // engine is an open Pebble database whose failures cannot end the process.
 //
 // Pebble ends the program after a failed write: it calls Fatalf, or it panics and unlocks a mutex twice,
-// which cannot be recovered, or it retries without a pause. So guardFS does not return such an error to
+// which cannot be recovered, or it retries without a pause. So failStopFS does not return such an error to
 // Pebble: the goroutine that would get the error blocks forever, the engine stops, and callers that wait for
 // the engine get errStopped. This leaks a few goroutines and two megabytes, once, and leaves the directory as
 // after a crash.
@@ -34,22 +34,22 @@ type engine struct {
 
 	limits Limits
 
-	opened  atomic.Bool   // set when openDisk is done: after that, a failed write stops the engine
-	loaded  atomic.Bool   // set when the values are loaded: after that, a failed background job stops the engine
-	closing chan struct{} // closed by Store.Close; from then on, limits.Close is the timeout of an operation
-	stopped chan struct{} // closed by stop
-	once    sync.Once
-	why     error // why the engine stopped; set before the channel stopped is closed
+	diskOpened   atomic.Bool   // set when openDisk is done: after that, a failed write stops the engine
+	valuesLoaded atomic.Bool   // set when the values are loaded: after that, a failed background job stops the engine
+	storeClosing chan struct{} // closed by Store.Close; from then on, limits.CloseTimeout is the timeout of an operation
+	stopped      chan struct{} // closed by stop
+	stopOnce     sync.Once
+	why          error // why the engine stopped; set before the channel stopped is closed
 }
 
 func newEngine(limits Limits, log *slog.Logger) *engine {
-	return &engine{log: log, limits: limits, stopped: make(chan struct{}), closing: make(chan struct{})}
+	return &engine{log: log, limits: limits, stopped: make(chan struct{}), storeClosing: make(chan struct{})}
 }
 
 // openDisk opens the database in dir.
 func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, error) {
 	e := newEngine(limits, log)
-	db, err := do(e, limits.Open, func() (db *pebble.DB, err error) {
+	db, err := runWithTimeout(e, limits.OpenTimeout, func() (db *pebble.DB, err error) {
 		if err := makeDir(fs, dir); err != nil {
 			return nil, err
 		}
@@ -70,7 +70,7 @@ func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, 
 		}()
 		e.lock = lock
 		o := options(e)
-		o.FS = guardFS{fs, e}
+		o.FS = failStopFS{fs, e}
 		o.Lock = lock
 		return pebble.Open(dir, o)
 	})
@@ -78,7 +78,7 @@ func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, 
 		return nil, err
 	}
 	e.db = db
-	e.opened.Store(true)
+	e.diskOpened.Store(true)
 	return e, nil
 }
 
@@ -104,7 +104,7 @@ func openMemory(limits Limits, log *slog.Logger) (*engine, error) {
 	o := options(e)
 	o.FS = vfs.NewMem()
 	o.DisableWAL = true
-	db, err := do(e, limits.Open, func() (*pebble.DB, error) { return pebble.Open("", o) })
+	db, err := runWithTimeout(e, limits.OpenTimeout, func() (*pebble.DB, error) { return pebble.Open("", o) })
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +115,8 @@ func openMemory(limits Limits, log *slog.Logger) (*engine, error) {
 // options returns options with which Pebble needs little memory and CPU time, and logs little.
 func options(e *engine) *pebble.Options {
 	o := &pebble.Options{
-		CacheSize:    e.limits.Memory / 2,
-		MemTableSize: uint64(e.limits.Memory / 2),
+		CacheSize:    e.limits.MemorySize / 2,
+		MemTableSize: uint64(e.limits.MemorySize / 2),
 		MaxOpenFiles: 16,
 		// The oldest format that this Pebble can write, so that an older omgd can open it.
 		FormatMajorVersion: pebble.FormatMinSupported,
@@ -124,7 +124,7 @@ func options(e *engine) *pebble.Options {
 		EventListener: &pebble.EventListener{
 			// Without this function, Pebble would immediately retry a failed background job, again and again.
 			BackgroundError: func(err error) {
-				if e.loaded.Load() {
+				if e.valuesLoaded.Load() {
 					e.halt(err)
 				}
 			},
@@ -140,7 +140,7 @@ func options(e *engine) *pebble.Options {
 
 // stop makes all operations fail from now on.
 func (e *engine) stop(err error) {
-	e.once.Do(func() {
+	e.stopOnce.Do(func() {
 		e.why = fmt.Errorf("%w: %w", errStopped, err)
 		close(e.stopped)
 	})
@@ -152,9 +152,9 @@ func (e *engine) halt(err error) {
 	select {}
 }
 
-// do runs the Pebble operation f in a goroutine. It returns when f returns, when the engine stops, or after
+// runWithTimeout runs the Pebble operation f in a goroutine. It returns when f returns, when the engine stops, or after
 // the timeout. Variables that f sets may be read only after do has returned without an error.
-func do[T any](e *engine, timeout time.Duration, f func() (T, error)) (v T, err error) {
+func runWithTimeout[T any](e *engine, timeout time.Duration, f func() (T, error)) (v T, err error) {
 	type result struct {
 		v   T
 		err error
@@ -172,7 +172,7 @@ func do[T any](e *engine, timeout time.Duration, f func() (T, error)) (v T, err 
 	}()
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	closing := e.closing
+	closing := e.storeClosing
 	for {
 		select {
 		case r := <-done:
@@ -181,7 +181,7 @@ func do[T any](e *engine, timeout time.Duration, f func() (T, error)) (v T, err 
 			return v, e.why
 		case <-closing:
 			closing = nil
-			timer.Reset(e.limits.Close)
+			timer.Reset(e.limits.CloseTimeout)
 		case <-timer.C:
 			e.stop(errors.New("the disk does not respond"))
 		}
@@ -190,7 +190,7 @@ func do[T any](e *engine, timeout time.Duration, f func() (T, error)) (v T, err 
 
 // close closes the database, unless the engine has stopped.
 func (e *engine) close() error {
-	_, err := do(e, e.limits.Close, func() (struct{}, error) {
+	_, err := runWithTimeout(e, e.limits.CloseTimeout, func() (struct{}, error) {
 		err := e.db.Close()
 		if e.lock != nil {
 			err = errors.Join(err, e.lock.Close())
@@ -212,67 +212,71 @@ func (l logger) Errorf(format string, args ...any) {
 // Fatalf never returns, because Pebble does not expect it to return.
 func (l logger) Fatalf(format string, args ...any) { l.e.halt(fmt.Errorf(format, args...)) }
 
-// guardFS is a file system that stops the engine at the first failed write.
-type guardFS struct {
+// failStopFS is a file system that stops the engine at the first failed write.
+type failStopFS struct {
 	vfs.FS
 	e *engine
 }
 
-func (g guardFS) guard(err error) error {
-	if err != nil && g.e.opened.Load() {
+func (g failStopFS) checkWrite(err error) error {
+	if err != nil && g.e.diskOpened.Load() {
 		g.e.halt(err)
 	}
 	return err
 }
 
-func (g guardFS) file(f vfs.File, err error) (vfs.File, error) {
-	if g.guard(err) != nil {
+func (g failStopFS) wrapFile(f vfs.File, err error) (vfs.File, error) {
+	if g.checkWrite(err) != nil {
 		return nil, err
 	}
-	return guardFile{f, g}, nil
+	return failStopFile{f, g}, nil
 }
 
-func (g guardFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.file(g.FS.Create(name, c))
+func (g failStopFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return g.wrapFile(g.FS.Create(name, c))
 }
 
-func (g guardFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
-	return g.file(g.FS.OpenReadWrite(name, c, opts...))
+func (g failStopFS) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	return g.wrapFile(g.FS.OpenReadWrite(name, c, opts...))
 }
 
-func (g guardFS) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
-	return g.file(g.FS.ReuseForWrite(oldname, newname, c))
+func (g failStopFS) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	return g.wrapFile(g.FS.ReuseForWrite(oldname, newname, c))
 }
 
-func (g guardFS) OpenDir(name string) (vfs.File, error) { return g.file(g.FS.OpenDir(name)) }
+func (g failStopFS) OpenDir(name string) (vfs.File, error) { return g.wrapFile(g.FS.OpenDir(name)) }
 
-func (g guardFS) Rename(oldname, newname string) error { return g.guard(g.FS.Rename(oldname, newname)) }
+func (g failStopFS) Rename(oldname, newname string) error {
+	return g.checkWrite(g.FS.Rename(oldname, newname))
+}
 
-func (g guardFS) Link(oldname, newname string) error { return g.guard(g.FS.Link(oldname, newname)) }
+func (g failStopFS) Link(oldname, newname string) error {
+	return g.checkWrite(g.FS.Link(oldname, newname))
+}
 
-// guardFile is a file of guardFS that is opened for writing.
-type guardFile struct {
+// failStopFile is a file of failStopFS that is opened for writing.
+type failStopFile struct {
 	vfs.File
-	g guardFS
+	g failStopFS
 }
 
-func (f guardFile) Write(p []byte) (int, error) {
+func (f failStopFile) Write(p []byte) (int, error) {
 	n, err := f.File.Write(p)
-	return n, f.g.guard(err)
+	return n, f.g.checkWrite(err)
 }
 
-func (f guardFile) WriteAt(p []byte, at int64) (int, error) {
+func (f failStopFile) WriteAt(p []byte, at int64) (int, error) {
 	n, err := f.File.WriteAt(p, at)
-	return n, f.g.guard(err)
+	return n, f.g.checkWrite(err)
 }
 
-func (f guardFile) Sync() error { return f.g.guard(f.File.Sync()) }
+func (f failStopFile) Sync() error { return f.g.checkWrite(f.File.Sync()) }
 
-func (f guardFile) SyncData() error { return f.g.guard(f.File.SyncData()) }
+func (f failStopFile) SyncData() error { return f.g.checkWrite(f.File.SyncData()) }
 
-func (f guardFile) SyncTo(n int64) (bool, error) {
+func (f failStopFile) SyncTo(n int64) (bool, error) {
 	full, err := f.File.SyncTo(n)
-	return full, f.g.guard(err)
+	return full, f.g.checkWrite(err)
 }
 
-func (f guardFile) Close() error { return f.g.guard(f.File.Close()) }
+func (f failStopFile) Close() error { return f.g.checkWrite(f.File.Close()) }

@@ -39,7 +39,7 @@ func faulty(t *testing.T, first, last int, fault error) int {
 		}
 		return nil
 	}))
-	s := open("/nowhere/"+Name, fs, smallLimits, quiet())
+	s := openWithFS("/nowhere/"+DirName, fs, smallLimits, quiet())
 	value, stored := text(t, 2000), -1
 	for n := range 80 {
 		require.NoError(t, s.PutStatus(value, time.Unix(int64(n), 0), true))
@@ -62,7 +62,7 @@ func faulty(t *testing.T, first, last int, fault error) int {
 	require.True(t, ok)
 	require.Equal(t, value, e.Status)
 	_ = s.Close() // the call may fail, but it must return
-	after := open("/nowhere/"+Name, disk.CrashClone(vfs.CrashCloneCfg{}), smallLimits, quiet())
+	after := openWithFS("/nowhere/"+DirName, disk.CrashClone(vfs.CrashCloneCfg{}), smallLimits, quiet())
 	requireState(t, after, "ok")
 	e, ok = after.LastStatus()
 	if stored >= 0 {
@@ -114,7 +114,7 @@ func TestOpen_Damage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	states := map[string]int{}
 	for n := range times {
-		dir := filepath.Join(parent, fmt.Sprint(n), Name)
+		dir := filepath.Join(parent, fmt.Sprint(n), DirName)
 		require.NoError(t, os.CopyFS(dir, os.DirFS(good)))
 		files, err := filepath.Glob(filepath.Join(dir, "*"))
 		require.NoError(t, err)
@@ -167,8 +167,8 @@ func TestStore_HangingDisk(t *testing.T) {
 		return nil
 	}))
 	limits := longLimits
-	limits.Close = 10 * time.Millisecond
-	s := open("/nowhere/"+Name, fs, limits, quiet())
+	limits.CloseTimeout = 10 * time.Millisecond
+	s := openWithFS("/nowhere/"+DirName, fs, limits, quiet())
 	requireState(t, s, "ok")
 	hang.Store(true)
 	done := make(chan error)
@@ -217,7 +217,7 @@ func TestStore_Killed(t *testing.T) {
 	if soak() {
 		times = 200
 	}
-	dir := filepath.Join(t.TempDir(), Name)
+	dir := filepath.Join(t.TempDir(), DirName)
 	rng := rand.New(rand.NewPCG(1, 1))
 	stored := 0
 	for range times {

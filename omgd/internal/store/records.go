@@ -25,74 +25,74 @@ type record struct {
 	body []byte
 }
 
-// write is a value to be stored.
-type write struct {
+// pendingValue is a value to be stored.
+type pendingValue struct {
 	bucket, key string
 	value       []byte
 }
 
-// index has the write numbers and the sizes of all values, to enforce the limits of buckets.
-type index struct {
+// valueIndex has the write numbers and the sizes of all values, to enforce the limits of buckets.
+type valueIndex struct {
 	seq     uint64 // the number of the last write
-	buckets map[string]*bucket
+	buckets map[string]*bucketIndex
 }
 
-// bucket has the write number and the size of each value in a bucket.
-type bucket struct {
-	keys  map[string]slot
-	bytes int
+// bucketIndex has the write number and the size of each value in a bucket.
+type bucketIndex struct {
+	values map[string]valueInfo
+	bytes  int
 }
 
-type slot struct {
+type valueInfo struct {
 	seq  uint64
 	size int
 }
 
-func (ix *index) bucket(name string) *bucket {
+func (ix *valueIndex) bucket(name string) *bucketIndex {
 	if ix.buckets == nil {
-		ix.buckets = map[string]*bucket{}
+		ix.buckets = map[string]*bucketIndex{}
 	}
 	b := ix.buckets[name]
 	if b == nil {
-		b = &bucket{keys: map[string]slot{}}
+		b = &bucketIndex{values: map[string]valueInfo{}}
 		ix.buckets[name] = b
 	}
 	return b
 }
 
-func (b *bucket) set(key string, s slot) {
-	b.bytes += s.size - b.keys[key].size
-	b.keys[key] = s
+func (b *bucketIndex) set(key string, s valueInfo) {
+	b.bytes += s.size - b.values[key].size
+	b.values[key] = s
 }
 
-func (b *bucket) remove(key string) {
-	b.bytes -= b.keys[key].size
-	delete(b.keys, key)
+func (b *bucketIndex) remove(key string) {
+	b.bytes -= b.values[key].size
+	delete(b.values, key)
 }
 
-// excess returns the key of the oldest value, if the bucket exceeds its limits.
-func (b *bucket) excess() (string, bool) {
-	if len(b.keys) <= MaxEntries && b.bytes <= MaxBytes {
+// oldestExcess returns the key of the oldest value, if the bucket exceeds its limits.
+func (b *bucketIndex) oldestExcess() (string, bool) {
+	if len(b.values) <= MaxBucketEntries && b.bytes <= MaxBucketBytes {
 		return "", false
 	}
 	oldest, first := "", true
-	for key, s := range b.keys {
-		if first || s.seq < b.keys[oldest].seq {
+	for key, s := range b.values {
+		if first || s.seq < b.values[oldest].seq {
 			oldest, first = key, false
 		}
 	}
 	return oldest, !first
 }
 
-// check returns an error if a value cannot be stored.
-func check(bucket, key string, value []byte) error {
+// checkValue returns an error if a value cannot be stored.
+func checkValue(bucket, key string, value []byte) error {
 	switch {
 	case bucket == "" || strings.Contains(bucket, "\x00") || len(bucket)+len(key) > MaxKey:
 		return fmt.Errorf("%w: the bucket or the key is invalid", ErrValue)
 	case len(value) > MaxValue:
 		return fmt.Errorf("%w: %d bytes, at most %d", ErrValue, len(value), MaxValue)
 	}
-	if err := wire.Check(value); err != nil {
+	if err := wire.CheckMessagePack(value); err != nil {
 		return fmt.Errorf("%w: %w", ErrValue, err)
 	}
 	return nil
@@ -100,16 +100,16 @@ func check(bucket, key string, value []byte) error {
 
 func diskKey(bucket, key string) []byte { return append(append([]byte(bucket), 0), key...) }
 
-func encode(r record) []byte {
+func encodeRecord(r record) []byte {
 	b := make([]byte, 0, headerSize+len(r.body))
 	b = binary.BigEndian.AppendUint64(b, r.seq)
 	b = binary.BigEndian.AppendUint64(b, uint64(r.at.UnixNano()))
 	return append(b, r.body...)
 }
 
-// decode decodes and checks a stored value. The body of the result shares the memory of v.
-func decode(v []byte) (record, bool) {
-	if len(v) < headerSize || len(v) > headerSize+MaxValue || wire.Check(v[headerSize:]) != nil {
+// decodeRecord decodes and checks a stored value. The body of the result shares the memory of v.
+func decodeRecord(v []byte) (record, bool) {
+	if len(v) < headerSize || len(v) > headerSize+MaxValue || wire.CheckMessagePack(v[headerSize:]) != nil {
 		return record{}, false
 	}
 	return record{
@@ -119,15 +119,15 @@ func decode(v []byte) (record, bool) {
 	}, true
 }
 
-// contents is the result of load.
-type contents struct {
-	index index
-	last  Entry
+// loadedData is the result of load.
+type loadedData struct {
+	index valueIndex
+	last  StatusEntry
 }
 
-// load checks the schema and reads every value once, so that damage is found now and not later by a
+// loadAll checks the schema and reads every value once, so that damage is found now and not later by a
 // background job of Pebble. It removes invalid values.
-func load(db *pebble.DB, log *slog.Logger) (found contents, err error) {
+func loadAll(db *pebble.DB, log *slog.Logger) (found loadedData, err error) {
 	ix := &found.index
 	v, closer, err := db.Get([]byte(keySchema))
 	switch {
@@ -151,14 +151,14 @@ func load(db *pebble.DB, log *slog.Logger) (found contents, err error) {
 	defer batch.Close()
 	for ok := it.First(); ok; ok = it.Next() {
 		name, key, isValue := strings.Cut(string(it.Key()), "\x00")
-		r, good := decode(it.Value())
+		r, good := decodeRecord(it.Value())
 		switch {
 		case string(it.Key()) == keySchema:
 		case isValue && good:
-			ix.bucket(name).set(key, slot{r.seq, len(r.body)})
+			ix.bucket(name).set(key, valueInfo{r.seq, len(r.body)})
 			ix.seq = max(ix.seq, r.seq)
 			if name == bucketStatus && key == keyLast {
-				found.last = Entry{r.at, append([]byte(nil), r.body...)}
+				found.last = StatusEntry{r.at, append([]byte(nil), r.body...)}
 			}
 		default:
 			log.Warn("damaged value removed", "key", fmt.Sprintf("%q", it.Key()))
@@ -173,9 +173,9 @@ func load(db *pebble.DB, log *slog.Logger) (found contents, err error) {
 	return found, batch.Commit(pebble.NoSync)
 }
 
-// read returns a copy of a value.
-func read(e *engine, bucket, key string) (record, bool, error) {
-	v, err := do(e, e.limits.Operation, func() ([]byte, error) {
+// readRecord returns a copy of a value.
+func readRecord(e *engine, bucket, key string) (record, bool, error) {
+	v, err := runWithTimeout(e, e.limits.OperationTimeout, func() ([]byte, error) {
 		v, closer, err := e.db.Get(diskKey(bucket, key))
 		if err != nil {
 			if errors.Is(err, pebble.ErrNotFound) {
@@ -189,22 +189,22 @@ func read(e *engine, bucket, key string) (record, bool, error) {
 	if err != nil {
 		return record{}, false, err
 	}
-	r, ok := decode(v)
+	r, ok := decodeRecord(v)
 	return r, ok, nil
 }
 
 // history returns the last n entries of the history, the oldest first.
-func history(db *pebble.DB, n int) ([]Entry, error) {
+func history(db *pebble.DB, n int) ([]StatusEntry, error) {
 	it, err := db.NewIter(&pebble.IterOptions{
 		LowerBound: diskKey(bucketHistory, ""), UpperBound: []byte(bucketHistory + "\x01"),
 	})
 	if err != nil {
 		return nil, err
 	}
-	var out []Entry
+	var out []StatusEntry
 	for ok := it.Last(); ok && len(out) < n; ok = it.Prev() {
-		if r, good := decode(it.Value()); good {
-			out = append(out, Entry{r.at, append([]byte(nil), r.body...)})
+		if r, good := decodeRecord(it.Value()); good {
+			out = append(out, StatusEntry{r.at, append([]byte(nil), r.body...)})
 		}
 	}
 	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
@@ -215,7 +215,7 @@ func history(db *pebble.DB, n int) ([]Entry, error) {
 
 // commit stores all values or none. If a bucket then exceeds its limits, commit removes the oldest values of
 // the bucket.
-func (s *Store) commit(e *engine, at time.Time, sync bool, writes ...write) error {
+func (s *Store) commit(e *engine, at time.Time, sync bool, writes ...pendingValue) error {
 	opt := pebble.NoSync
 	if sync && e.lock != nil { // a database in memory has no log to sync
 		opt = pebble.Sync
@@ -224,16 +224,16 @@ func (s *Store) commit(e *engine, at time.Time, sync bool, writes ...write) erro
 	var dropped, keys, values [][]byte
 	for _, w := range writes {
 		// Copy the keys and values: an operation that timed out may still run and read them.
-		keys, values = append(keys, diskKey(w.bucket, w.key)), append(values, encode(record{seq, at, w.value}))
+		keys, values = append(keys, diskKey(w.bucket, w.key)), append(values, encodeRecord(record{seq, at, w.value}))
 		b := s.index.bucket(w.bucket)
-		b.set(w.key, slot{seq, len(w.value)})
-		for key, excess := b.excess(); excess; key, excess = b.excess() {
+		b.set(w.key, valueInfo{seq, len(w.value)})
+		for key, excess := b.oldestExcess(); excess; key, excess = b.oldestExcess() {
 			b.remove(key)
 			dropped = append(dropped, diskKey(w.bucket, key))
 		}
 	}
 	s.index.seq = seq
-	_, err := do(e, e.limits.Operation, func() (struct{}, error) {
+	_, err := runWithTimeout(e, e.limits.OperationTimeout, func() (struct{}, error) {
 		batch := e.db.NewBatch()
 		defer batch.Close()
 		for i := range keys {

@@ -2,7 +2,7 @@
 // replies of servers. omgd can answer requests without this data: if the database cannot be opened, or fails
 // later, the store continues in memory and reports that.
 //
-// A value is MessagePack that passes wire.Check, and is stored under a key in a bucket. The database's key is
+// A value is MessagePack that passes wire.CheckMessagePack, and is stored under a key in a bucket. The database's key is
 // the bucket's name, a zero byte and the key. In the database, two big-endian numbers of 8 bytes precede the
 // value: a number that grows with every write, and the value's time in nanoseconds since 1970. The database's
 // key "schema" has the constant schema as its value. The last status is in the bucket "status". The history
@@ -29,13 +29,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Name is the store's directory in the data directory.
-const Name = "cache.pebble"
+// DirName is the store's directory in the data directory.
+const DirName = "cache.pebble"
 
 // The limits of a bucket. If a bucket exceeds them, the values that were written longest ago are dropped.
 const (
-	MaxEntries = 1000
-	MaxBytes   = 8 << 20
+	MaxBucketEntries = 1000
+	MaxBucketBytes   = 8 << 20
 	// MaxValue is the limit of a value, in bytes. MaxKey is the limit of a bucket's name and a key together,
 	// in bytes.
 	MaxValue = 4 << 20
@@ -44,9 +44,9 @@ const (
 
 const (
 	schema = 1
-	// maxAside is how many damaged or incompatible stores stay on disk after they were set aside.
-	maxAside = 3
-	asideFmt = "20060102T150405.000"
+	// maxAsideStores is how many damaged or incompatible stores stay on disk after they were set aside.
+	maxAsideStores  = 3
+	asideTimeFormat = "20060102T150405.000"
 
 	bucketStatus  = "status"
 	bucketHistory = "history"
@@ -55,14 +55,14 @@ const (
 
 var (
 	// ErrValue means that a value cannot be stored: the value or its key is too large or invalid, or the
-	// value does not pass wire.Check.
+	// value does not pass wire.CheckMessagePack.
 	ErrValue = errors.New("value cannot be stored")
 	// ErrClosed means that the store was closed.
 	ErrClosed = errors.New("the store is closed")
 )
 
-// Entry is a stored status.
-type Entry struct {
+// StatusEntry is a stored status.
+type StatusEntry struct {
 	At     time.Time
 	Status []byte // the status in MessagePack
 }
@@ -79,28 +79,28 @@ type Store struct {
 	closed  bool
 	state   string
 	why     string
-	last    Entry // the latest status, whether or not it is on disk yet
+	last    StatusEntry // the latest status, whether or not it is on disk yet
 	hasLast bool
 
-	op    sync.Mutex // locked during each operation on the engine
-	index index      // guarded by op
+	opMu  sync.Mutex // locked during each operation on the engine
+	index valueIndex // guarded by opMu
 }
 
 // Limits are the limits of a store. A field that is 0 means its default, which is in parentheses below.
 type Limits struct {
-	// Memory is the size of the write buffer and the read cache together, in bytes
+	// MemorySize is the size of the write buffer and the read cache together, in bytes
 	// (2 MiB).
-	Memory int64
-	// Open, Operation and Close are the timeouts of opening the store, of one operation and of closing the
-	// store (5, 30 and 1 s). An operation can take seconds while a pacman transaction writes to the disk. If
-	// an operation still runs when the store is closed, it is abandoned when the timeout Close expires.
-	Open, Operation, Close time.Duration
+	MemorySize int64
+	// OpenTimeout, OperationTimeout and CloseTimeout are the timeouts of opening the store, of one operation and of
+	// closing the store (5, 30 and 1 s). An operation can take seconds while a pacman transaction writes to the disk.
+	// If an operation still runs when the store is closed, it is abandoned when CloseTimeout expires.
+	OpenTimeout, OperationTimeout, CloseTimeout time.Duration
 }
 
 func (l Limits) withDefaults() Limits {
 	return Limits{
-		Memory: cmp.Or(l.Memory, 2<<20), Open: cmp.Or(l.Open, 5*time.Second),
-		Operation: cmp.Or(l.Operation, 30*time.Second), Close: cmp.Or(l.Close, time.Second),
+		MemorySize: cmp.Or(l.MemorySize, 2<<20), OpenTimeout: cmp.Or(l.OpenTimeout, 5*time.Second),
+		OperationTimeout: cmp.Or(l.OperationTimeout, 30*time.Second), CloseTimeout: cmp.Or(l.CloseTimeout, time.Second),
 	}
 }
 
@@ -108,14 +108,14 @@ func (l Limits) withDefaults() Limits {
 // schema is set aside: it is renamed to a name that contains the time. If no store can be opened (another
 // omgd uses it, the disk is full or read-only), the store is in memory only.
 func Open(dir string, limits Limits, log *slog.Logger) *Store {
-	return open(dir, vfs.Default, limits, log)
+	return openWithFS(dir, vfs.Default, limits, log)
 }
 
-func open(dir string, fs vfs.FS, limits Limits, log *slog.Logger) *Store {
+func openWithFS(dir string, fs vfs.FS, limits Limits, log *slog.Logger) *Store {
 	s := &Store{log: log, fs: fs, limits: limits.withDefaults(), state: "ok"}
 	err := s.open(dir)
-	if err != nil && damaged(err) {
-		aside := dir + "." + time.Now().UTC().Format(asideFmt)
+	if err != nil && isDamageError(err) {
+		aside := dir + "." + time.Now().UTC().Format(asideTimeFormat)
 		if rerr := os.Rename(dir, aside); rerr == nil {
 			log.Warn("store set aside", "as", aside, "err", oneLine(err))
 			pruneAside(dir, log)
@@ -137,12 +137,12 @@ func (s *Store) open(dir string) error {
 	if err != nil {
 		return err
 	}
-	found, err := do(e, e.limits.Open, func() (contents, error) { return load(e.db, s.log) })
+	found, err := runWithTimeout(e, e.limits.OpenTimeout, func() (loadedData, error) { return loadAll(e.db, s.log) })
 	if err != nil {
 		_ = e.close()
 		return err
 	}
-	e.loaded.Store(true)
+	e.valuesLoaded.Store(true)
 	s.engine, s.index = e, found.index
 	s.last, s.hasLast = found.last, found.last.Status != nil
 	return nil
@@ -155,9 +155,9 @@ func isLocked(err error) bool {
 	return !errors.As(err, &errno) || errors.Is(err, unix.EAGAIN)
 }
 
-// damaged reports whether an error of opening means that the store is damaged or has another schema. Other
+// isDamageError reports whether an error of opening means that the store is damaged or has another schema. Other
 // causes are transient: a held lock, a full or read-only disk, a lack of memory, a timeout.
-func damaged(err error) bool {
+func isDamageError(err error) bool {
 	for _, transient := range []error{
 		errLocked, errStopped, fs.ErrPermission, unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.EMFILE, unix.ENFILE, unix.ENOMEM,
 	} {
@@ -168,7 +168,7 @@ func damaged(err error) bool {
 	return true
 }
 
-// pruneAside removes old stores that were set aside, except the latest maxAside of them.
+// pruneAside removes old stores that were set aside, except the latest maxAsideStores of them.
 func pruneAside(dir string, log *slog.Logger) {
 	entries, err := os.ReadDir(filepath.Dir(dir))
 	if err != nil {
@@ -177,20 +177,20 @@ func pruneAside(dir string, log *slog.Logger) {
 	var names []string // sorted below, oldest first
 	for _, e := range entries {
 		if at, ok := strings.CutPrefix(e.Name(), filepath.Base(dir)+"."); ok {
-			if _, err := time.Parse(asideFmt, at); err == nil {
+			if _, err := time.Parse(asideTimeFormat, at); err == nil {
 				names = append(names, e.Name())
 			}
 		}
 	}
 	slices.Sort(names)
-	for _, name := range names[:max(0, len(names)-maxAside)] {
+	for _, name := range names[:max(0, len(names)-maxAsideStores)] {
 		if err := os.RemoveAll(filepath.Join(filepath.Dir(dir), name)); err != nil {
 			log.Warn("cannot remove an old store", "err", err)
 		}
 	}
 }
 
-// toMemory replaces the engine by an engine in memory. The caller holds s.op, or no other goroutine uses the store
+// toMemory replaces the engine by an engine in memory. The caller holds s.opMu, or no other goroutine uses the store
 // yet.
 func (s *Store) toMemory(why error) {
 	s.log.Warn("store in memory only", "err", oneLine(why))
@@ -198,7 +198,7 @@ func (s *Store) toMemory(why error) {
 	if err != nil {
 		s.log.Warn("cannot open a store in memory", "err", err)
 	}
-	s.index = index{}
+	s.index = valueIndex{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.engine, s.state, s.why = e, "memory", oneLine(why)
@@ -207,11 +207,11 @@ func (s *Store) toMemory(why error) {
 // oneLine returns the text of an error as one line, because Pebble's errors have several lines.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// use calls f() with the engine. If f fails, the store continues with an engine in memory, and use calls f
+// withEngine calls f() with the engine. If f fails, the store continues with an engine in memory, and use calls f
 // again with that engine.
-func use[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
-	s.op.Lock()
-	defer s.op.Unlock()
+func withEngine[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
+	s.opMu.Lock()
+	defer s.opMu.Unlock()
 	for range 2 {
 		s.mu.Lock()
 		e, closed := s.engine, s.closed
@@ -242,17 +242,17 @@ func (s *Store) State() (state, why string) {
 // PutStatus stores a status. When it returns without an error, the status is on disk, or the store is in
 // memory. If changed is set, PutStatus also appends the status to the history.
 func (s *Store) PutStatus(status []byte, at time.Time, changed bool) error {
-	if err := check(bucketStatus, keyLast, status); err != nil {
+	if err := checkValue(bucketStatus, keyLast, status); err != nil {
 		return err
 	}
 	status = slices.Clone(status)
 	s.mu.Lock()
-	s.last, s.hasLast = Entry{at, status}, true
+	s.last, s.hasLast = StatusEntry{at, status}, true
 	s.mu.Unlock()
-	_, err := use(s, func(e *engine) (struct{}, error) {
-		w := []write{{bucketStatus, keyLast, status}}
+	_, err := withEngine(s, func(e *engine) (struct{}, error) {
+		w := []pendingValue{{bucketStatus, keyLast, status}}
 		if changed {
-			w = append(w, write{bucketHistory, string(binary.BigEndian.AppendUint64(nil, s.index.seq+1)), status})
+			w = append(w, pendingValue{bucketHistory, string(binary.BigEndian.AppendUint64(nil, s.index.seq+1)), status})
 		}
 		return struct{}{}, s.commit(e, at, true, w...)
 	})
@@ -260,7 +260,7 @@ func (s *Store) PutStatus(status []byte, at time.Time, changed bool) error {
 }
 
 // LastStatus returns the status that was stored last, by this omgd or an earlier one.
-func (s *Store) LastStatus() (Entry, bool) {
+func (s *Store) LastStatus() (StatusEntry, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.last, s.hasLast
@@ -268,12 +268,12 @@ func (s *Store) LastStatus() (Entry, bool) {
 
 // History returns the last n statuses of the history, the oldest first. If n is negative, it returns all of
 // them.
-func (s *Store) History(n int) []Entry {
+func (s *Store) History(n int) []StatusEntry {
 	if n < 0 {
 		n = math.MaxInt
 	}
-	out, err := use(s, func(e *engine) ([]Entry, error) {
-		return do(e, e.limits.Operation, func() ([]Entry, error) { return history(e.db, n) })
+	out, err := withEngine(s, func(e *engine) ([]StatusEntry, error) {
+		return runWithTimeout(e, e.limits.OperationTimeout, func() ([]StatusEntry, error) { return history(e.db, n) })
 	})
 	if err != nil {
 		s.log.Warn("cannot read the history", "err", err)
@@ -284,11 +284,11 @@ func (s *Store) History(n int) []Entry {
 // Put stores a value. The value is not synced to the disk: it can be lost if the process is killed right
 // after Put.
 func (s *Store) Put(bucket, key string, value []byte, at time.Time) error {
-	if err := check(bucket, key, value); err != nil {
+	if err := checkValue(bucket, key, value); err != nil {
 		return err
 	}
-	_, err := use(s, func(e *engine) (struct{}, error) {
-		return struct{}{}, s.commit(e, at, false, write{bucket, key, value})
+	_, err := withEngine(s, func(e *engine) (struct{}, error) {
+		return struct{}{}, s.commit(e, at, false, pendingValue{bucket, key, value})
 	})
 	return err
 }
@@ -299,8 +299,8 @@ func (s *Store) Get(bucket, key string) (value []byte, at time.Time, ok bool) {
 		record
 		ok bool
 	}
-	v, err := use(s, func(e *engine) (found, error) {
-		r, ok, err := read(e, bucket, key)
+	v, err := withEngine(s, func(e *engine) (found, error) {
+		r, ok, err := readRecord(e, bucket, key)
 		return found{r, ok}, err
 	})
 	if err != nil {
@@ -310,7 +310,7 @@ func (s *Store) Get(bucket, key string) (value []byte, at time.Time, ok bool) {
 }
 
 // Close closes the store. If an operation still waits for the disk, Close abandons it when the timeout
-// Limits.Close expires.
+// Limits.CloseTimeout expires.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	e, closed := s.engine, s.closed
@@ -320,10 +320,10 @@ func (s *Store) Close() error {
 		return nil
 	}
 	if e != nil {
-		close(e.closing)
+		close(e.storeClosing)
 	}
-	s.op.Lock()
-	defer s.op.Unlock()
+	s.opMu.Lock()
+	defer s.opMu.Unlock()
 	s.mu.Lock()
 	e = s.engine // read the field again: the old engine may have failed and been replaced
 	s.engine = nil
@@ -334,9 +334,9 @@ func (s *Store) Close() error {
 	return e.close()
 }
 
-// Memory returns the size of the database in memory, in bytes: that of its write buffer and its block cache.
-func (s *Store) Memory() uint64 {
-	n, err := use(s, func(e *engine) (uint64, error) {
+// MemoryUse returns the size of the database in memory, in bytes: that of its write buffer and its block cache.
+func (s *Store) MemoryUse() uint64 {
+	n, err := withEngine(s, func(e *engine) (uint64, error) {
 		m := e.db.Metrics()
 		return m.MemTable.Size + uint64(max(0, m.BlockCache.Size)), nil
 	})

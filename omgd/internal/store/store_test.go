@@ -47,7 +47,7 @@ func text(t *testing.T, size int) []byte {
 	return b
 }
 
-func number(t *testing.T, e Entry) int {
+func number(t *testing.T, e StatusEntry) int {
 	t.Helper()
 	var v map[string]int
 	require.NoError(t, msgpack.Unmarshal(e.Status, &v))
@@ -57,10 +57,10 @@ func number(t *testing.T, e Entry) int {
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 // longLimits are timeouts so long that even a slow machine does not reach them.
-var longLimits = Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}
+var longLimits = Limits{OpenTimeout: await.Timeout, OperationTimeout: await.Timeout, CloseTimeout: await.Timeout}
 
 // smallLimits are limits with a tenth of the default memory, so that Pebble soon writes tables.
-var smallLimits = Limits{Memory: 200 << 10, Open: await.Hang, Operation: await.Hang, Close: await.Hang}
+var smallLimits = Limits{MemorySize: 200 << 10, OpenTimeout: await.Timeout, OperationTimeout: await.Timeout, CloseTimeout: await.Timeout}
 
 func openStore(t *testing.T, dir string) *Store {
 	t.Helper()
@@ -93,17 +93,17 @@ func asides(t *testing.T, dir string) []string {
 
 func TestStore_KeepsValues(t *testing.T) {
 	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
-	dir := filepath.Join(t.TempDir(), Name)
+	dir := filepath.Join(t.TempDir(), DirName)
 	s := openStore(t, dir)
 	_, ok := s.LastStatus()
 	require.False(t, ok)
 	require.Empty(t, s.History(-1))
-	for n := range MaxEntries + 20 {
+	for n := range MaxBucketEntries + 20 {
 		// All statuses have the same time, as if there were many changes in a second.
 		require.NoError(t, s.PutStatus(status(n), time.Unix(1000, 0), true))
 	}
 	require.NoError(t, s.PutStatus(status(-1), time.Unix(9999, 0), false))
-	require.Len(t, s.History(-1), MaxEntries)
+	require.Len(t, s.History(-1), MaxBucketEntries)
 	require.NoError(t, s.Close())
 	require.NoError(t, s.Close())
 	require.ErrorIs(t, s.PutStatus(status(1), time.Now(), true), ErrClosed)
@@ -115,24 +115,24 @@ func TestStore_KeepsValues(t *testing.T) {
 	require.Equal(t, -1, number(t, e))
 	require.EqualValues(t, 9999, e.At.Unix())
 	history := s.History(-1)
-	require.Len(t, history, MaxEntries)
+	require.Len(t, history, MaxBucketEntries)
 	require.Equal(t, 20, number(t, history[0]), "the oldest are dropped")
-	require.Equal(t, MaxEntries+19, number(t, history[MaxEntries-1]))
-	require.Equal(t, history[MaxEntries-3:], s.History(3))
+	require.Equal(t, MaxBucketEntries+19, number(t, history[MaxBucketEntries-1]))
+	require.Equal(t, history[MaxBucketEntries-3:], s.History(3))
 	require.NoError(t, s.PutStatus(status(5), time.Unix(1, 0), true), "the order does not change if the clock goes back")
 	require.Equal(t, 5, number(t, s.History(1)[0]))
-	require.Len(t, s.History(-1), MaxEntries)
+	require.Len(t, s.History(-1), MaxBucketEntries)
 	require.NoError(t, s.Close())
 }
 
 func TestPut_Buckets(t *testing.T) {
 	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
-	dir := filepath.Join(t.TempDir(), Name)
+	dir := filepath.Join(t.TempDir(), DirName)
 	s := openStore(t, dir)
 	at := time.Unix(0, 1_700_000_000_000_000_123)
 	require.NoError(t, s.Put("aur", "yay", status(1), at))
 	require.NoError(t, s.Put("tracker", "yay", status(2), at))
-	for n := range MaxEntries {
+	for n := range MaxBucketEntries {
 		if n == 500 {
 			require.NoError(t, s.Put("aur", "yay", status(3), at), "a value that is written again counts as the newest")
 		}
@@ -172,7 +172,7 @@ func TestPut_Buckets(t *testing.T) {
 }
 
 func TestPut_Refuses(t *testing.T) {
-	s := openStore(t, filepath.Join(t.TempDir(), Name))
+	s := openStore(t, filepath.Join(t.TempDir(), DirName))
 	require.ErrorIs(t, s.Put("b", "k", nil, time.Now()), ErrValue)
 	require.ErrorIs(t, s.Put("b", "k", []byte{0xdd, 0xff, 0xff, 0xff, 0xff}, time.Now()), ErrValue)
 	require.ErrorIs(t, s.Put("b", "k", text(t, MaxValue), time.Now()), ErrValue)
@@ -187,7 +187,7 @@ func TestPut_Refuses(t *testing.T) {
 }
 
 func TestStore_Concurrent(t *testing.T) {
-	s := openStore(t, filepath.Join(t.TempDir(), Name))
+	s := openStore(t, filepath.Join(t.TempDir(), DirName))
 	var wg sync.WaitGroup
 	for n := range 8 {
 		wg.Go(func() {
@@ -213,7 +213,7 @@ func TestStore_Concurrent(t *testing.T) {
 func TestOpen_SetsDamagedAside(t *testing.T) {
 	broken := 0
 	for _, file := range []string{"MANIFEST", "marker.manifest", "marker.format-version", "OPTIONS"} {
-		dir := filepath.Join(t.TempDir(), Name)
+		dir := filepath.Join(t.TempDir(), DirName)
 		s := openStore(t, dir)
 		require.NoError(t, s.PutStatus(status(1), time.Now(), true))
 		require.NoError(t, s.Close())
@@ -243,11 +243,11 @@ func TestOpen_SetsDamagedAside(t *testing.T) {
 }
 
 func TestOpen_SetsOthersAside(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), Name)
+	dir := filepath.Join(t.TempDir(), DirName)
 	require.NoError(t, os.WriteFile(dir, []byte("not a directory"), 0o644))
 	keep := dir + ".backup"
 	require.NoError(t, os.Mkdir(keep, 0o700))
-	for n := range maxAside + 3 {
+	for n := range maxAsideStores + 3 {
 		s := openStore(t, dir)
 		why := requireState(t, s, "new")
 		require.NoError(t, s.PutStatus(status(n), time.Now(), true))
@@ -257,12 +257,12 @@ func TestOpen_SetsOthersAside(t *testing.T) {
 		}
 		raw(t, dir, keySchema, []byte{schema + 1})
 	}
-	require.Len(t, asides(t, dir), maxAside+1)
+	require.Len(t, asides(t, dir), maxAsideStores+1)
 	require.DirExists(t, keep)
 }
 
 func TestGet_DamagedValue(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), Name)
+	dir := filepath.Join(t.TempDir(), DirName)
 	s := openStore(t, dir)
 	require.NoError(t, s.PutStatus(status(1), time.Now(), true))
 	require.NoError(t, s.PutStatus(status(2), time.Now(), true))
@@ -285,7 +285,7 @@ func TestGet_DamagedValue(t *testing.T) {
 
 func TestOpen_NoPlaceToWrite(t *testing.T) {
 	defer await.NoGoroutines(t, goleak.IgnoreCurrent())
-	s := openStore(t, "/proc/nothing/"+Name)
+	s := openStore(t, "/proc/nothing/"+DirName)
 	requireState(t, s, "memory")
 	require.NoError(t, s.PutStatus(status(5), time.Now(), true))
 	e, ok := s.LastStatus()
@@ -301,7 +301,7 @@ func TestOpen_NoPlaceToWrite(t *testing.T) {
 
 func TestOpen_ReadOnlyDisk(t *testing.T) {
 	mnt := need.Tmpfs(t, "8m")
-	dir := filepath.Join(mnt, Name)
+	dir := filepath.Join(mnt, DirName)
 	s := openStore(t, dir)
 	require.NoError(t, s.PutStatus(status(1), time.Now(), true))
 	require.NoError(t, s.Close())
@@ -322,7 +322,7 @@ func TestOpen_ReadOnlyDisk(t *testing.T) {
 func TestStore_FullDisk(t *testing.T) {
 	for _, size := range []int{100, 20_000, 100_000, 600_000} {
 		mnt := need.Tmpfs(t, "4m")
-		dir := filepath.Join(mnt, Name)
+		dir := filepath.Join(mnt, DirName)
 		s := openStore(t, dir)
 		requireState(t, s, "ok")
 		require.NoError(t, s.PutStatus(status(1), time.Now(), true))

@@ -20,7 +20,7 @@ type typed struct {
 // TestValues_Typed checks that Load returns a value that Save has stored, with its time, also after a
 // restart. Load finds no value of another type.
 func TestValues_Typed(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), Name)
+	dir := filepath.Join(t.TempDir(), DirName)
 	s := openStore(t, dir)
 	at := time.Unix(1_700_000_000, 5)
 	want := typed{"a", []string{"b", "c"}}
@@ -47,8 +47,8 @@ func TestValues_Typed(t *testing.T) {
 	require.NoError(t, s.Close())
 }
 
-// refusing is a Values whose method Put fails.
-type refusing struct{ Values }
+// refusing is a ValueStore whose method Put fails.
+type refusing struct{ ValueStore }
 
 func (refusing) Put(string, string, []byte, time.Time) error { return errors.New("no room") }
 
@@ -60,7 +60,7 @@ func TestSave_Logs(t *testing.T) {
 			Save[any](refusing{}, log, "bucket", "key", func() {}, time.Now())
 		},
 		"too large": func(log *slog.Logger) {
-			s := openStore(t, filepath.Join(t.TempDir(), Name))
+			s := openStore(t, filepath.Join(t.TempDir(), DirName))
 			Save(s, log, "bucket", "key", strings.Repeat("x", MaxValue), time.Now())
 			require.NoError(t, s.Close())
 		},

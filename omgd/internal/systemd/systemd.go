@@ -18,15 +18,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrSocket means that the service manager has passed something other than one listening unix socket.
-var ErrSocket = errors.New("expected one listening unix stream socket from the service manager")
+// ErrUnexpectedSocket means that the service manager has passed something other than one listening unix socket.
+var ErrUnexpectedSocket = errors.New("expected one listening unix stream socket from the service manager")
 
-// Socket returns the listening socket that the service manager has passed, or nil if it has passed none.
-func Socket() (*net.UnixListener, error) {
+// PassedSocket returns the listening socket that the service manager has passed, or nil if it has passed none.
+func PassedSocket() (*net.UnixListener, error) {
 	// Check the number of passed descriptors before activation.Files takes them over. All descriptors after
 	// the first may be in use by the Go runtime, or may be too many to keep open.
 	if n, err := strconv.Atoi(os.Getenv("LISTEN_FDS")); err == nil && n > 1 && os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getpid()) {
-		return nil, fmt.Errorf("%w, not %d", ErrSocket, n)
+		return nil, fmt.Errorf("%w, not %d", ErrUnexpectedSocket, n)
 	}
 	files := activation.Files(true)
 	if len(files) == 0 {
@@ -35,21 +35,21 @@ func Socket() (*net.UnixListener, error) {
 	defer files[0].Close()
 	fd := int(files[0].Fd())
 	if on, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || on == 0 {
-		return nil, ErrSocket
+		return nil, ErrUnexpectedSocket
 	}
 	l, err := net.FileListener(files[0])
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSocket, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnexpectedSocket, err)
 	}
 	u, ok := l.(*net.UnixListener)
 	if !ok || u.Addr().Network() != "unix" {
 		_ = l.Close()
-		return nil, ErrSocket
+		return nil, ErrUnexpectedSocket
 	}
 	return u, nil
 }
 
-// Activated reports whether the service manager has passed a socket. It must be called before Socket, which
+// Activated reports whether the service manager has passed a socket. It must be called before PassedSocket, which
 // removes the environment variable LISTEN_FDS.
 func Activated() bool { return os.Getenv("LISTEN_FDS") != "" }
 

@@ -44,54 +44,54 @@ type Config struct {
 	// StaleAfter is the age from which the advisories are stale.
 	StaleAfter time.Duration
 	Client     Getter
-	Store      store.Values
+	Store      store.ValueStore
 	Log        *slog.Logger
-	// OnChange is called after each request to the tracker.
-	OnChange func()
+	// OnRequestDone is called after each request to the tracker.
+	OnRequestDone func()
 }
 
 // Downloader downloads the tracker's advisories, and keeps the latest advisories.
 type Downloader struct {
 	Config
-	loaded sync.Once
-	latest atomic.Pointer[snapshot.TrackerData]
-	last   saved // set by load; after that, only the goroutine of Run uses it
+	loadOnce  sync.Once
+	latest    atomic.Pointer[snapshot.TrackerData]
+	lastReply savedReply // set by loadStored; after that, only the goroutine of Run uses it
 }
 
-// saved is the last valid reply of the tracker.
-type saved struct {
+// savedReply is the last valid reply of the tracker.
+type savedReply struct {
 	// URL is the address of the tracker. The reply is only used for a tracker with this address.
 	URL          string `msgpack:"url"`
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
-	// At is when the tracker last confirmed the reply, in Unix seconds.
-	At   int64  `msgpack:"at"`
-	Body []byte `msgpack:"body"` // the reply, compressed with gzip
+	// ConfirmedAt is when the tracker last confirmed the reply, in Unix seconds.
+	ConfirmedAt int64  `msgpack:"at"`
+	Body        []byte `msgpack:"body"` // the reply, compressed with gzip
 }
 
 // New returns a Downloader. The advisories in the store are loaded at the first use.
 func New(c Config) *Downloader { return &Downloader{Config: c} }
 
-// load reads the advisories in the store. New does not read them, because that would delay the daemon's first
+// loadStored reads the advisories in the store. New does not read them, because that would delay the daemon's first
 // reply.
-func (t *Downloader) load() {
+func (t *Downloader) loadStored() {
 	current := snapshot.TrackerData{StaleAfter: t.StaleAfter}
-	if s, _, ok := store.Load[saved](t.Store, bucket, key); ok {
+	if s, _, ok := store.Load[savedReply](t.Store, bucket, key); ok {
 		switch records, skipped, err := s.records(); {
 		case err != nil:
 			t.Log.Warn("cannot read stored advisories", "err", err)
 		case s.URL != t.URL:
 			t.Log.Info("stored advisories of another tracker ignored", "url", s.URL)
 		default:
-			t.last = s
-			current = t.newSnapshot(records, skipped)
+			t.lastReply = s
+			current = t.newTrackerData(records, skipped)
 		}
 	}
 	t.latest.Store(&current)
 }
 
 // records returns the advisories in the reply. Stored data is checked like data from the network.
-func (s *saved) records() (records []advisories.Record, skipped int, err error) {
+func (s *savedReply) records() (records []advisories.Record, skipped int, err error) {
 	z, err := gzip.NewReader(bytes.NewReader(s.Body))
 	if err != nil {
 		return nil, 0, err
@@ -101,17 +101,17 @@ func (s *saved) records() (records []advisories.Record, skipped int, err error) 
 
 // Latest returns the latest advisories. The returned value never changes.
 func (t *Downloader) Latest() *snapshot.TrackerData {
-	t.loaded.Do(t.load)
+	t.loadOnce.Do(t.loadStored)
 	return t.latest.Load()
 }
 
 // Run requests the advisories once an interval until ctx ends. If the stored reply is younger than an
 // interval, Run first waits until it is that old.
 func (t *Downloader) Run(ctx context.Context) {
-	t.loaded.Do(t.load)
+	t.loadOnce.Do(t.loadStored)
 	first := time.Duration(0)
-	if t.last.At != 0 {
-		first = t.Interval - min(max(0, time.Since(time.Unix(t.last.At, 0))), t.Interval)
+	if t.lastReply.ConfirmedAt != 0 {
+		first = t.Interval - min(max(0, time.Since(time.Unix(t.lastReply.ConfirmedAt, 0))), t.Interval)
 	}
 	s := fetch.Schedule{Interval: t.Interval, FirstRetry: min(firstPause, t.Interval)}
 	s.Run(ctx, first, t.update)
@@ -122,7 +122,7 @@ func (t *Downloader) update(ctx context.Context) error {
 	var body bytes.Buffer
 	a, err := t.Client.Get(ctx, fetch.Request{
 		URL:  strings.TrimRight(t.URL, "/") + "/all.json",
-		ETag: t.last.ETag, LastModified: t.last.LastModified, MaxBytes: advisories.MaxBytes,
+		ETag: t.lastReply.ETag, LastModified: t.lastReply.LastModified, MaxBytes: advisories.MaxBytes,
 	}, &body)
 	if ctx.Err() != nil {
 		return err
@@ -130,32 +130,32 @@ func (t *Downloader) update(ctx context.Context) error {
 	switch {
 	case err != nil:
 	case a.NotModified:
-		t.last.At = time.Now().Unix()
-		now.At, now.Why = t.last.At, ""
+		t.lastReply.ConfirmedAt = time.Now().Unix()
+		now.RepliedAt, now.LastError = t.lastReply.ConfirmedAt, ""
 		t.save()
 	default:
 		var records []advisories.Record
 		var skipped int
 		if records, skipped, err = advisories.Read(bytes.NewReader(body.Bytes())); err == nil {
-			t.last = saved{URL: t.URL, ETag: a.ETag, LastModified: a.LastModified, At: time.Now().Unix(), Body: compressed(body.Bytes())}
-			now = t.newSnapshot(records, skipped)
+			t.lastReply = savedReply{URL: t.URL, ETag: a.ETag, LastModified: a.LastModified, ConfirmedAt: time.Now().Unix(), Body: gzipCompress(body.Bytes())}
+			now = t.newTrackerData(records, skipped)
 			t.save()
 			t.Log.Info("new security advisories", "records", len(records), "skipped", skipped)
 		}
 	}
 	if err != nil {
-		now.Why = fetch.Reason("the security tracker", err)
+		now.LastError = fetch.ErrorText("the security tracker", err)
 		t.Log.Warn("security advisories not downloaded", "url", t.URL, "err", err)
 	}
 	t.latest.Store(&now)
-	t.OnChange()
+	t.OnRequestDone()
 	return err
 }
 
-// newSnapshot returns TrackerData with these advisories and the times of the last reply.
-func (t *Downloader) newSnapshot(records []advisories.Record, skipped int) snapshot.TrackerData {
-	current := snapshot.TrackerData{Records: records, Skipped: skipped, At: t.last.At, StaleAfter: t.StaleAfter}
-	if at, err := http.ParseTime(t.last.LastModified); err == nil {
+// newTrackerData returns TrackerData with these advisories and the times of the last reply.
+func (t *Downloader) newTrackerData(records []advisories.Record, skipped int) snapshot.TrackerData {
+	current := snapshot.TrackerData{Records: records, SkippedCount: skipped, RepliedAt: t.lastReply.ConfirmedAt, StaleAfter: t.StaleAfter}
+	if at, err := http.ParseTime(t.lastReply.LastModified); err == nil {
 		current.AsOf = at.Unix()
 	}
 	return current
@@ -163,10 +163,10 @@ func (t *Downloader) newSnapshot(records []advisories.Record, skipped int) snaps
 
 // save stores the last valid reply.
 func (t *Downloader) save() {
-	store.Save(t.Store, t.Log, bucket, key, &t.last, time.Unix(t.last.At, 0))
+	store.Save(t.Store, t.Log, bucket, key, &t.lastReply, time.Unix(t.lastReply.ConfirmedAt, 0))
 }
 
-func compressed(body []byte) []byte {
+func gzipCompress(body []byte) []byte {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	_, err := io.Copy(z, bytes.NewReader(body))

@@ -24,7 +24,7 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 )
 
-func TestMain(m *testing.M) { await.Main(m) }
+func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
@@ -95,19 +95,19 @@ type testSystem struct {
 
 // open opens the store with timeouts so long that even a slow machine does not reach them.
 func (w *testSystem) open() *store.Store {
-	return store.Open(w.dir, store.Limits{Open: await.Hang, Operation: await.Hang, Close: await.Hang}, quiet)
+	return store.Open(w.dir, store.Limits{OpenTimeout: await.Timeout, OperationTimeout: await.Timeout, CloseTimeout: await.Timeout}, quiet)
 }
 
 // tracker returns a Downloader that uses the test system's store. The function stop closes the store and the
 // client.
 func (w *testSystem) tracker(t *testing.T) (tr *Downloader, stop func()) {
 	t.Helper()
-	client, err := fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Hang)}, "omg-test")
+	client, err := fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Timeout)}, "omg-test")
 	require.NoError(t, err)
 	s := w.open()
 	tr = New(Config{
 		URL: w.web.URL + "/", Interval: time.Hour, StaleAfter: 24 * time.Hour, Client: client, Store: s, Log: quiet,
-		OnChange: func() { w.changed.Add(1) },
+		OnRequestDone: func() { w.changed.Add(1) },
 	})
 	return tr, func() {
 		client.Close()
@@ -121,24 +121,24 @@ func TestTracker_Ask(t *testing.T) {
 	start := time.Now().Unix()
 	w := &testSystem{web: newWeb(t), dir: t.TempDir()}
 	tr, stop := w.tracker(t)
-	require.Zero(t, tr.Latest().At, "no records yet")
+	require.Zero(t, tr.Latest().RepliedAt, "no records yet")
 
 	w.web.respond(records(3))
 	require.NoError(t, tr.update(t.Context()))
 	first := tr.Latest()
 	require.Len(t, first.Records, 3)
 	require.EqualValues(t, 1_700_000_000, first.AsOf)
-	require.GreaterOrEqual(t, first.At, start)
+	require.GreaterOrEqual(t, first.RepliedAt, start)
 	require.Empty(t, w.web.last().Get("If-None-Match"))
 	require.EqualValues(t, 1, w.changed.Load())
 
-	tr.last.At, first.At = 5, 5 // a time long ago
+	tr.lastReply.ConfirmedAt, first.RepliedAt = 5, 5 // a time long ago
 	require.NoError(t, tr.update(t.Context()))
 	require.Equal(t, `"3"`, w.web.last().Get("If-None-Match"))
 	require.Equal(t, modified, w.web.last().Get("If-Modified-Since"))
 	again := tr.Latest()
 	require.NotSame(t, first, again, "an earlier result is not changed")
-	require.GreaterOrEqual(t, again.At, start, "a reply that is not modified confirms the advisories now")
+	require.GreaterOrEqual(t, again.RepliedAt, start, "a reply that is not modified confirms the advisories now")
 	require.Equal(t, first.Records, again.Records)
 	stop()
 
@@ -195,28 +195,28 @@ func TestTracker_Faults(t *testing.T) {
 			tr, stop := w.tracker(t)
 			w.web.respond(c.handle)
 			require.Error(t, tr.update(t.Context()))
-			require.Zero(t, tr.Latest().At, "unknown")
-			require.Contains(t, tr.Latest().Why, c.why)
-			require.Contains(t, tr.Latest().Why, "the security tracker")
+			require.Zero(t, tr.Latest().RepliedAt, "unknown")
+			require.Contains(t, tr.Latest().LastError, c.why)
+			require.Contains(t, tr.Latest().LastError, "the security tracker")
 
 			w.web.respond(records(2))
 			require.NoError(t, tr.update(t.Context()))
-			require.Empty(t, tr.Latest().Why)
+			require.Empty(t, tr.Latest().LastError)
 			before := *tr.Latest()
 
 			w.web.respond(c.handle)
 			if name == "not modified, without a condition" {
-				tr.last.ETag, tr.last.LastModified = "", "" // the reply 304 to a request without a condition is an error
+				tr.lastReply.ETag, tr.lastReply.LastModified = "", "" // the reply 304 to a request without a condition is an error
 			}
 			require.Error(t, tr.update(t.Context()))
 			after := *tr.Latest()
-			require.Contains(t, after.Why, c.why)
+			require.Contains(t, after.LastError, c.why)
 			require.EqualValues(t, 3, w.changed.Load())
 			stop()
 
 			tr, stop = w.tracker(t)
 			require.Equal(t, before, *tr.Latest(), "a restart without a network")
-			after.Why = ""
+			after.LastError = ""
 			require.Equal(t, before, after)
 			stop()
 		})
@@ -232,7 +232,7 @@ func TestTracker_OneBadRecord(t *testing.T) {
 	})
 	require.NoError(t, tr.update(t.Context()))
 	require.Len(t, tr.Latest().Records, 1)
-	require.Equal(t, 1, tr.Latest().Skipped)
+	require.Equal(t, 1, tr.Latest().SkippedCount)
 }
 
 // TestTracker_Stored checks that a stored reply is used only if it is valid and comes from the configured
@@ -242,16 +242,16 @@ func TestTracker_Stored(t *testing.T) {
 	tr, stop := w.tracker(t)
 	w.web.respond(records(2))
 	require.NoError(t, tr.update(t.Context()))
-	good := tr.last
+	good := tr.lastReply
 	require.Less(t, len(good.Body), 500, "compressed")
 	stop()
-	for name, spoil := range map[string]func(*saved){
-		"another tracker's": func(s *saved) { s.URL = "https://example.org" },
-		"not compressed":    func(s *saved) { s.Body = []byte("[]") },
-		"nothing":           func(s *saved) { s.Body = nil },
-		"cut off":           func(s *saved) { s.Body = s.Body[:len(s.Body)-20] },
-		"no advisories":     func(s *saved) { s.Body = compressed([]byte("<html>")) },
-		"far too large":     func(s *saved) { s.Body = compressed(append([]byte("["), make([]byte, 64<<20)...)) },
+	for name, spoil := range map[string]func(*savedReply){
+		"another tracker's": func(s *savedReply) { s.URL = "https://example.org" },
+		"not compressed":    func(s *savedReply) { s.Body = []byte("[]") },
+		"nothing":           func(s *savedReply) { s.Body = nil },
+		"cut off":           func(s *savedReply) { s.Body = s.Body[:len(s.Body)-20] },
+		"no advisories":     func(s *savedReply) { s.Body = gzipCompress([]byte("<html>")) },
+		"far too large":     func(s *savedReply) { s.Body = gzipCompress(append([]byte("["), make([]byte, 64<<20)...)) },
 	} {
 		s := w.open()
 		bad := good
@@ -261,9 +261,9 @@ func TestTracker_Stored(t *testing.T) {
 		require.NoError(t, s.Put(bucket, key, value, time.Now()))
 		require.NoError(t, s.Close())
 		tr, stop = w.tracker(t)
-		require.Zero(t, tr.Latest().At, name)
-		require.Zero(t, tr.last.At, name)
-		require.Empty(t, tr.last.ETag, "%s: the request has no condition", name)
+		require.Zero(t, tr.Latest().RepliedAt, name)
+		require.Zero(t, tr.lastReply.ConfirmedAt, name)
+		require.Empty(t, tr.lastReply.ETag, "%s: the request has no condition", name)
 		stop()
 	}
 }
@@ -275,7 +275,7 @@ func (g getter) Get(_ context.Context, _ fetch.Request, w io.Writer) (fetch.Resp
 	return g(w), nil
 }
 
-// oneValue is a store.Values that holds one value.
+// oneValue is a store.ValueStore that holds one value.
 type oneValue struct{ value []byte }
 
 func (s *oneValue) Put(_, _ string, value []byte, _ time.Time) error {
@@ -301,7 +301,7 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 					_, _ = io.WriteString(w, `[{"name":"AVG-1","packages":["a"],"status":"Fixed","severity":"High","affected":"1-1","fixed":"2-1"}]`)
 					return fetch.Response{ETag: `"1"`, LastModified: modified}
 				}),
-				OnChange: func() { changed++ },
+				OnRequestDone: func() { changed++ },
 			})
 			start := time.Now()
 			ctx, end := context.WithTimeout(t.Context(), d)

@@ -12,5 +12,5 @@ static int utf8(void) {
 */
 import "C"
 
-// UTF8 sets LC_CTYPE to a UTF-8 locale in the whole process, and reports whether the system has such a locale.
-func UTF8() bool { return C.utf8() != 0 }
+// SetUTF8 sets LC_CTYPE to a UTF-8 locale in the whole process, and reports whether the system has such a locale.
+func SetUTF8() bool { return C.utf8() != 0 }
