@@ -24,7 +24,7 @@ func environment(t testing.TB, text string, vars map[string]string) paths.Env {
 	if text != "" {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 	}
-	return paths.Env{UID: os.Getuid(), Getenv: func(name string) string {
+	return paths.Env{UID: os.Getuid(), Root: home, Getenv: func(name string) string {
 		if v, ok := vars[name]; ok {
 			return strings.ReplaceAll(v, "$HOME", home)
 		}
@@ -180,7 +180,7 @@ func TestLoad_Files(t *testing.T) {
 	require.NotEqual(t, 5, l.Cache.MaxEntries, "the system-wide daemon does not read the user's file")
 
 	nowhere := map[string]string{"HOME": "/dev/null"}
-	l, err = Load(paths.Env{Getenv: func(name string) string { return nowhere[name] }}, false)
+	l, err = Load(paths.Env{Root: t.TempDir(), Getenv: func(name string) string { return nowhere[name] }}, false)
 	require.NoError(t, err, "a home that is not a directory has no configuration")
 	require.Empty(t, l.Origins)
 }

@@ -26,10 +26,16 @@ const (
 type Env struct {
 	Getenv func(string) string
 	UID    int
+	// Root is the directory in which the files of all users are looked for. It is empty, which means /, except in tests:
+	// the machine may have an omg of its own.
+	Root string
 }
 
 // ProcessEnv returns the environment of this process.
 func ProcessEnv() Env { return Env{Getenv: os.Getenv, UID: os.Getuid()} }
+
+// inRoot returns the path of a file or directory of all users.
+func (e Env) inRoot(path string) string { return filepath.Join(e.Root, path) }
 
 // absoluteVariable returns the value of a variable if the value is an absolute path, and otherwise an empty string. According to the
 // XDG base directory specification, relative paths must be ignored.
@@ -60,7 +66,7 @@ func (e Env) DataDir(flag string) string {
 	if d := e.absoluteVariable("HOME"); d != "" {
 		return filepath.Join(d, ".local", "share", "omg")
 	}
-	return SystemDataDir
+	return e.inRoot(SystemDataDir)
 }
 
 // SystemConfig is the configuration file for all users.
@@ -74,7 +80,7 @@ func (e Env) ConfigFiles(system bool) (files []string, chosen bool) {
 	if f := e.Get("OMG_CONFIG"); f != "" {
 		return []string{f}, true
 	}
-	files = []string{SystemConfig}
+	files = []string{e.inRoot(SystemConfig)}
 	if system {
 		return files, false
 	}
@@ -106,18 +112,18 @@ func (e Env) Socket(flag string) string {
 // sets a path, this is the only one. Otherwise, the first is the socket of the user's daemon, and the second is that of the
 // system-wide daemon.
 func (e Env) Sockets(flag string) []string {
-	path := e.Socket(flag)
-	if flag != "" || e.Get("OMG_SOCKET_PATH") != "" || path == SystemSocket {
+	path, system := e.Socket(flag), e.inRoot(SystemSocket)
+	if flag != "" || e.Get("OMG_SOCKET_PATH") != "" || path == system {
 		return []string{path}
 	}
-	return []string{path, SystemSocket}
+	return []string{path, system}
 }
 
 // LockFile returns the path of the lock file that prevents a second daemon on the same socket. The file is in the directory of
 // the socket, or in PrivateDir if the socket is directly in /tmp.
 func (e Env) LockFile(socket string) string { return e.besideSocket(socket, ".lock") }
 
-// PIDFile returns the path of the PIDFile file of the daemon that listens on a socket. The file is in the same directory as the
+// PIDFile returns the path of the PID file of the daemon that listens on a socket. The file is in the same directory as the
 // lock file.
 func (e Env) PIDFile(socket string) string {
 	if filepath.Base(socket) == "omg.sock" {
@@ -168,11 +174,11 @@ func (e Env) ChosenIndexPaths(flags []string) []string {
 // DataDirs returns the data directories whose indexes a program reads without a daemon: the user's directory, and the
 // directory that all users share.
 func (e Env) DataDirs(flag string) []string {
-	path := e.DataDir(flag)
-	if path == SystemDataDir {
+	path, system := e.DataDir(flag), e.inRoot(SystemDataDir)
+	if path == system {
 		return []string{path}
 	}
-	return []string{path, SystemDataDir}
+	return []string{path, system}
 }
 
 // IndexDir returns the directory in a data directory in which omg keeps the index files and the journal of the AUR.

@@ -96,6 +96,7 @@ func TestDataDirs(t *testing.T) {
 	require.Equal(t, []string{"d", SystemDataDir}, e.DataDirs("d"))
 	require.Equal(t, []string{SystemDataDir}, e.DataDirs(SystemDataDir))
 	require.Equal(t, []string{SystemDataDir}, Env{}.DataDirs(""))
+	require.Equal(t, []string{"/r/var/lib/omg"}, Env{Root: "/r"}.DataDirs(""))
 }
 
 func TestConfigs(t *testing.T) {

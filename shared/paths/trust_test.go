@@ -64,6 +64,7 @@ func TestSockets(t *testing.T) {
 	require.Equal(t, []string{"/x"}, env("/x").Sockets(""))
 	require.Equal(t, []string{"/y"}, env("/x").Sockets("/y"))
 	require.Equal(t, []string{SystemSocket}, env("").Sockets(SystemSocket))
+	require.Equal(t, []string{"/tmp/omg.sock", "/r/run/omg/omg.sock"}, Env{Root: "/r"}.Sockets(""))
 }
 
 // TestCheckFile checks that a file is accepted only if its owner is trusted and no other user can write to it.

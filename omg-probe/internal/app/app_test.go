@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// home creates an empty home directory. It removes all environment variables and sets HOME and XDG_RUNTIME_DIR.
+// home creates an empty home directory. It removes all environment variables and sets HOME, XDG_RUNTIME_DIR and, because
+// the machine may have a system-wide daemon, OMG_SOCKET_PATH.
 func home(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -33,6 +34,7 @@ func home(t *testing.T) string {
 	}
 	t.Setenv("HOME", dir)
 	t.Setenv("XDG_RUNTIME_DIR", filepath.Join(dir, "run"))
+	t.Setenv("OMG_SOCKET_PATH", filepath.Join(dir, "run", "omg.sock"))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "run"), 0o700))
 	return dir
 }

@@ -82,7 +82,7 @@ func (w *testSystem) backend() *Backend {
 	w.notes = nil
 	o := w.o
 	o.PrintNote = func(line string) { w.notes = append(w.notes, line) }
-	return &Backend{o: o, env: paths.Env{UID: os.Getuid(), Getenv: func(name string) string { return w.env[name] }}}
+	return &Backend{o: o, env: paths.Env{UID: os.Getuid(), Root: w.path("root"), Getenv: func(name string) string { return w.env[name] }}}
 }
 
 // pacman returns pacman's configuration.

@@ -181,7 +181,7 @@ func (w *testUser) backend(o backend.Options) *Backend {
 	o.PrintNote = func(line string) { w.notes = append(w.notes, line) }
 	return &Backend{
 		o: o,
-		env: paths.Env{UID: os.Getuid(), Getenv: func(name string) string {
+		env: paths.Env{UID: os.Getuid(), Root: filepath.Dir(w.socket), Getenv: func(name string) string {
 			return map[string]string{"XDG_RUNTIME_DIR": filepath.Dir(w.socket)}[name]
 		}},
 		execDirect: func(_ backend.Options, served wire.ServedPaths) error {

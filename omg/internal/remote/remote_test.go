@@ -424,7 +424,9 @@ func TestChunks(t *testing.T) {
 // user. If the user named such a socket, omg reports an error.
 func TestSocketOfOthers(t *testing.T) {
 	get := func(string) string { return "" }
-	b := func(o backend.Options) *Backend { return &Backend{o: o, env: paths.Env{Getenv: get}} }
+	b := func(o backend.Options) *Backend {
+		return &Backend{o: o, env: paths.Env{Root: t.TempDir(), Getenv: get}}
+	}
 	strange := []error{
 		fmt.Errorf("x: %w (user 7)", client.ErrUntrusted), fmt.Errorf("x: %w", client.ErrNotSocket),
 		&os.PathError{Op: "connect", Path: "x", Err: fs.ErrPermission}, wire.Errorf(wire.CodeNotAllowed, "no"),
