@@ -98,7 +98,7 @@ func (c *Conn) connect(ctx context.Context) error {
 }
 
 // connectSocket connects the socket and checks the user of the listening process. If the server's queue of connections is full,
-// open waits until the deadline.
+// connectSocket waits until the deadline.
 func (c *Conn) connectSocket(ctx context.Context, fd int) error {
 	wait := c.opt.Timeout
 	if d, ok := ctx.Deadline(); ok {

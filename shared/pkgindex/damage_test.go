@@ -29,7 +29,7 @@ var allKinds = sync.OnceValue(func() (all []*Query) {
 	return all
 })
 
-// useAll opens an index and calls the methods of File and Set, which must not crash. It returns the error of OpenBytes,
+// useAll opens an index and calls the methods of File and FileSet, which must not crash. It returns the error of OpenBytes,
 // Check or NewFileSet.
 func useAll(t testing.TB, data []byte) error {
 	t.Helper()

@@ -8,7 +8,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// oracle is a slow and simple search, with which the results of Set.Search are compared. For every word, it compares
+// oracle is a slow and simple search, with which the results of FileSet.Search are compared. For every word, it compares
 // every field of every package.
 type oracle struct {
 	repos     []string

@@ -16,7 +16,7 @@ type Query struct {
 	onlyAUR bool     // only the AUR is searched
 	sortBy  string
 
-	// PauseFunc, if not nil, is called regularly during a search. If Pause returns an error, the search ends with that
+	// PauseFunc, if not nil, is called regularly during a search. If PauseFunc returns an error, the search ends with that
 	// error.
 	PauseFunc func() error
 }

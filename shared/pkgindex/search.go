@@ -159,8 +159,8 @@ func (q *Query) includesSource(p *sourceRange) bool {
 	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.ContainsFunc(q.repos, p.hasName))
 }
 
-// docsPerPause returns how many packages are compared between two calls of Pause. For words, the comparison of 256
-// packages takes only microseconds. For expressions it can take much longer, so Pause is called after fewer packages.
+// docsPerPause returns how many packages are compared between two calls of PauseFunc. For words, the comparison of 256
+// packages takes only microseconds. For expressions it can take much longer, so PauseFunc is called after fewer packages.
 func (q *Query) docsPerPause() int {
 	expressions := 0
 	for i := range q.terms {

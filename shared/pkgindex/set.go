@@ -11,7 +11,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// FileSetOptions selects the sources that a Set shows, and their order.
+// FileSetOptions selects the sources that a FileSet shows, and their order.
 type FileSetOptions struct {
 	// Repos lists the repositories to show, in order. If it is nil, the set shows all repositories in the order of the
 	// files. The AUR always comes last.
@@ -56,7 +56,7 @@ type sourceRange struct {
 // hasName reports whether a name in a request means this source.
 func (p *sourceRange) hasName(name string) bool { return p.name == name && !p.aurNameTaken }
 
-// Hit identifies a package that a Set has found. It is small, because a server keeps all hits of a search until it has
+// Hit identifies a package that a FileSet has found. It is small, because a server keeps all hits of a search until it has
 // sent them.
 type Hit struct {
 	sourceRank uint16 // the rank of the source that contains the package
@@ -239,7 +239,7 @@ func (s *FileSet) ReadRecord(h Hit, withDetails bool, visit func(summary, detail
 	})
 }
 
-// ReadRecords calls the function visit for each hit, with the same records as Read, until visit returns false.
+// ReadRecords calls the function visit for each hit, with the same records as ReadRecord, until visit returns false.
 func (s *FileSet) ReadRecords(hits []Hit, withDetails bool, visit func(h Hit, summary, details Record) bool) error {
 	return guardFaults(func() error {
 		for _, h := range hits {

@@ -9,7 +9,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// uncorrected returns inputs whose field Correction is nil. The function corrected returns a correction that fits these
+// uncorrected returns inputs whose field LibalpmResult is nil. The function corrected returns a correction that fits these
 // inputs.
 func uncorrected(t testing.TB) Inputs {
 	t.Helper()

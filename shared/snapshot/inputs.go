@@ -116,8 +116,8 @@ type LibalpmPackage struct {
 	Name, Version string
 	InstallReason pacmandb.Reason
 	NeedLevel     NeedLevel
-	// Repo is the first repository that has the package; empty for a foreign package. Offered is the package's version in
-	// Repo. Order is above 0 if Offered is newer than the installed version, and below 0 if Offered is older.
+	// Repo is the first repository that has the package; empty for a foreign package. OfferedVersion is the package's version in
+	// Repo. VersionOrder is above 0 if OfferedVersion is newer than the installed version, and below 0 if OfferedVersion is older.
 	Repo, OfferedVersion string
 	VersionOrder         int8
 	Ignored              bool
@@ -126,7 +126,7 @@ type LibalpmPackage struct {
 // NeedLevel says whether other installed packages need a package: not at all, optionally, or as a dependency.
 type NeedLevel uint8
 
-// The values of Need, in the order of how strongly a package is needed.
+// The values of NeedLevel, in the order of how strongly a package is needed.
 const (
 	NeedNone NeedLevel = iota
 	NeedOptional

@@ -183,7 +183,7 @@ func TestOutdated_Generated(t *testing.T) {
 	require.Equal(t, seen, slices.Compact(slices.Clone(seen)))
 }
 
-// TestFacts checks that Facts returns the contents of pacman's databases, without repositories that could not be read.
+// TestFacts checks that ComparisonFacts returns the contents of pacman's databases, without repositories that could not be read.
 func TestFacts(t *testing.T) {
 	s := build(t, Inputs{
 		PacmanConfig: &pacmandb.Config{IgnorePkg: []string{"x"}, Repos: []pacmandb.Repo{{Name: "core"}, {Name: "lost"}, {Name: "extra"}}},

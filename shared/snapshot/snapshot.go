@@ -29,7 +29,7 @@ type Snapshot struct {
 	counts          func() (*allCounts, error)
 }
 
-// Build makes a snapshot from inputs. The snapshot computes expensive results at their first use, unless Prepare computes
+// Build makes a snapshot from inputs. The snapshot computes expensive results at their first use, unless ComputeAll computes
 // them earlier. The error of Build wraps pkgindex.ErrDamaged and means that an index is inconsistent.
 func Build(in Inputs) (s *Snapshot, err error) {
 	s = &Snapshot{inputs: in, searchedRepos: in.Repositories, comparedRepos: in.Repositories}

@@ -16,7 +16,7 @@ type installedSet struct {
 	local      *pacmandb.Local
 	versions   map[string]string // the version of each installed package, by name
 	relations  func() *pacmandb.Relations
-	needByName map[string]NeedLevel // how strongly each installed package is needed according to libalpm, by name; nil without a Correction
+	needByName map[string]NeedLevel // how strongly each installed package is needed according to libalpm, by name; nil without a LibalpmResult
 }
 
 func newInstalledSet(local *pacmandb.Local, c *LibalpmResult) *installedSet {

@@ -22,10 +22,10 @@ var ErrMalformed = errors.New("not a well-formed frame")
 // length is within b, arrays and maps are nested at most MaxDepth deep, and b has at most MaxElements values, or one value
 // for every two bytes if that is more. Check also refuses extension types, which the protocol does not use. It reads b
 // once, without recursion and without allocating. Decoders recurse and trust lengths, so they must only read a frame that
-// passed Check.
+// passed CheckMessagePack.
 func CheckMessagePack(b []byte) error { return checkValues(b, max(MaxElements, len(b)/2)) }
 
-// CheckRequest checks the body of a request like Check. It allows at most MaxElements values, even in a long body.
+// CheckRequest checks the body of a request like CheckMessagePack. It allows at most MaxElements values, even in a long body.
 func CheckRequest(b []byte) error { return checkValues(b, MaxElements) }
 
 func checkValues(b []byte, most int) error {

@@ -62,7 +62,7 @@ func TestCheck_Refuses(t *testing.T) {
 	}
 }
 
-// slowCheck reports whether Check should accept b. Unlike Check, it decodes b recursively with the MessagePack library.
+// slowCheck reports whether CheckMessagePack should accept b. Unlike CheckMessagePack, it decodes b recursively with the MessagePack library.
 func slowCheck(b []byte) bool {
 	d := msgpack.NewDecoder(bytes.NewReader(b))
 	elements := 0

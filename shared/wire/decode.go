@@ -7,7 +7,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// DecodeSearchResult decodes one chunk of a SearchResult that passed Check. It passes every package to the function visit, and
+// DecodeSearchResult decodes one chunk of a SearchResult that passed CheckMessagePack. It passes every package to the function visit, and
 // decodes all other fields into r. The function must not keep the pointer to the package. Decoding the packages one by
 // one, without reflection, takes half the time of decoding them into a slice. The difference matters to a program that is
 // started for a single reply with hundreds of packages.
@@ -78,7 +78,7 @@ func (t frameString) substring(b []byte) string {
 	return t.all[at : at+len(b)]
 }
 
-// eachElement calls the function f with each encoded element of an array that passed Check.
+// eachElement calls the function f with each encoded element of an array that passed CheckMessagePack.
 func eachElement(b []byte, f func([]byte) error) error {
 	if len(b) == 0 || b[0]&0xf0 != 0x90 && b[0] != 0xdc && b[0] != 0xdd {
 		return fmt.Errorf("%w: not an array", ErrMalformed)
@@ -98,12 +98,12 @@ func eachElement(b []byte, f func([]byte) error) error {
 	return nil
 }
 
-// DecodePackage decodes a package that passed Check. It is equivalent to msgpack.Unmarshal, but several times faster.
+// DecodePackage decodes a package that passed CheckMessagePack. It is equivalent to msgpack.Unmarshal, but several times faster.
 func DecodePackage(b []byte, p *Package) error {
 	return frameString{string(b), cap(b)}.decodePackage(b, p)
 }
 
-// decodePackage decodes a package that passed Check. It skips unknown keys.
+// decodePackage decodes a package that passed CheckMessagePack. It skips unknown keys.
 func (t frameString) decodePackage(b []byte, p *Package) error {
 	return eachPair(b, func(key, value []byte) bool {
 		switch string(key) {

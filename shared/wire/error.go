@@ -27,7 +27,7 @@ type Error struct {
 	Code    Code   `msgpack:"code"`
 	Message string `msgpack:"message"`
 	// ServedPaths has the paths of the databases that the daemon reads. A client that answers from files after this error must
-	// read these databases, and not those of another system. The server sets Served in each error.
+	// read these databases, and not those of another system. The server sets ServedPaths in each error.
 	ServedPaths *ServedPaths `msgpack:"served,omitempty"`
 }
 

@@ -27,7 +27,7 @@ func (h *RequestHeader) AppendCacheKey(dst []byte) []byte {
 // valid in a request, because in a reply it marks an error of the connection.
 var ErrNoID = errors.New("a request without a readable id")
 
-// DecodeRequestHeader decodes the header of a request that passed Check. It runs for every request, so it has a loop of its own,
+// DecodeRequestHeader decodes the header of a request that passed CheckMessagePack. It runs for every request, so it has a loop of its own,
 // which takes half the time of a call of eachPair.
 func DecodeRequestHeader(frame []byte) (h RequestHeader, err error) {
 	n, rest, err := readMapHeader(frame)
@@ -80,7 +80,7 @@ type Reply struct {
 	More bool
 }
 
-// DecodeReply decodes a reply that passed Check. The field Result is a subslice of the parameter frame, not a copy.
+// DecodeReply decodes a reply that passed CheckMessagePack. The field Result is a subslice of the parameter frame, not a copy.
 func DecodeReply(frame []byte) (r Reply, err error) {
 	hasID := false
 	err = eachPair(frame, func(key, value []byte) bool {
@@ -109,7 +109,7 @@ func DecodeReply(frame []byte) (r Reply, err error) {
 	return r, nil
 }
 
-// eachPair calls the function f with each key and encoded value of a map that passed Check. If f returns false, eachPair
+// eachPair calls the function f with each key and encoded value of a map that passed CheckMessagePack. If f returns false, eachPair
 // stops and returns an error.
 func eachPair(b []byte, f func(key, value []byte) bool) error {
 	n, rest, err := readMapHeader(b)
@@ -140,7 +140,7 @@ func readMapHeader(b []byte) (pairs uint64, rest []byte, err error) {
 	return 0, nil, fmt.Errorf("%w: not a map", ErrMalformed)
 }
 
-// valueSize returns the size in bytes of the first value of b. The value must have passed Check.
+// valueSize returns the size in bytes of the first value of b. The value must have passed CheckMessagePack.
 func valueSize(b []byte) int {
 	at := 0
 	for left := uint64(1); left > 0; left-- {

@@ -183,7 +183,7 @@ type Source struct {
 	AsOf      int64 `msgpack:"as_of,omitempty" json:"as_of,omitempty"`
 	ChangedAt int64 `msgpack:"changed,omitempty" json:"changed,omitempty"`
 	SyncedAt  int64 `msgpack:"synced,omitempty" json:"synced,omitempty"`
-	// Downloaded means that omgd downloaded this database. In this case, Changed is the last time at which omgd found
+	// Downloaded means that omgd downloaded this database. In this case, ChangedAt is the last time at which omgd found
 	// that the mirror has the same database.
 	Downloaded bool `msgpack:"downloaded,omitempty" json:"own,omitempty"`
 	// Outdated means that results come from an earlier content of the database, because its present content could not be

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// DecodeRequest decodes the fields of a search request from a frame that passed Check. It skips unknown keys. It is
+// DecodeRequest decodes the fields of a search request from a frame that passed CheckMessagePack. It skips unknown keys. It is
 // equivalent to msgpack.Unmarshal, but takes a tenth of the time.
 func (r *SearchRequest) DecodeRequest(frame []byte) error {
 	return decodeFields(frame, func(key, value []byte) bool {

@@ -97,7 +97,7 @@ func (k *statusKeeper) problems() (list []wire.Problem) {
 }
 
 // onRefresh saves the current status. The goroutine that refreshes calls it after every refresh. While an
-// index is being built, the status is incomplete, and refreshed does not store it.
+// index is being built, the status is incomplete, and onRefresh does not store it.
 func (k *statusKeeper) onRefresh() {
 	st, release, err := k.snapshotHolder.Acquire()
 	if err != nil {

@@ -207,7 +207,7 @@ func (s *Store) toMemory(why error) {
 // oneLine returns the text of an error as one line, because Pebble's errors have several lines.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
-// withEngine calls f() with the engine. If f fails, the store continues with an engine in memory, and use calls f
+// withEngine calls f() with the engine. If f fails, the store continues with an engine in memory, and withEngine calls f
 // again with that engine.
 func withEngine[T any](s *Store, f func(*engine) (T, error)) (v T, err error) {
 	s.opMu.Lock()
