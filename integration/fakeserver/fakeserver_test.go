@@ -191,8 +191,8 @@ func ask(ctx context.Context, client *http.Client, s *Server) error {
 	return json.Unmarshal(b, &got)
 }
 
-// TestSwitches checks that each switch makes requests fail, and that requests succeed again when the fault ends.
-func TestSwitches(t *testing.T) {
+// TestMisbehaviours checks that each switch makes requests fail, and that requests succeed again when the fault ends.
+func TestMisbehaviours(t *testing.T) {
 	s, client := serveTLS(t)
 	require.NoError(t, ask(t.Context(), client, s))
 	for _, sw := range Misbehaviours() {
@@ -273,8 +273,8 @@ func TestServer_KeepsItsPort(t *testing.T) {
 	}
 }
 
-// TestServeBeside checks that a connection over IPv6Failure is refused or hangs, as the test requests.
-func TestServeBeside(t *testing.T) {
+// TestServeWithBrokenIPv6 checks that a connection over IPv6Failure is refused or hangs, as the test requests.
+func TestServeWithBrokenIPv6(t *testing.T) {
 	a := &AUR{}
 	a.Replace(t, somePackages())
 	for six, limit := range map[IPv6Failure]time.Duration{RefuseIPv6: harness.HangTimeout, HangIPv6: 50 * time.Millisecond} {

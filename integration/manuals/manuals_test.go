@@ -163,7 +163,7 @@ func TestSettings_WithoutComment(t *testing.T) {
 	}
 }
 
-func TestRoff_PlainText(t *testing.T) {
+func TestEscapeRoff_PlainText(t *testing.T) {
 	require.Equal(t, "\\&.Sh x\n\\&'y \\ez \\-\\-flag a-b", escapeRoff(".Sh x\n'y \\z --flag a-b"))
 	require.Equal(t, `Fl \-no\-aur , Fl n Ar X`, mdocFlagHead("--no-aur, -n X"))
 	_, err := parseHelp("no help at all\n", "omg")

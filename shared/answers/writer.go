@@ -62,7 +62,7 @@ func (w *writer) writeValue(key string, v any) {
 	_ = w.enc.Encode(v)
 }
 
-// field is an optional key-value pair of a result. It is written if set is true.
+// field is an optional key-value pair of a result. It is written if isSet is true.
 type field struct {
 	key   string
 	value any

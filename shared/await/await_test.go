@@ -40,7 +40,7 @@ func record(f func(t testing.TB)) error {
 	return r.failure
 }
 
-func TestThat_GivesUpAfterHang(t *testing.T) {
+func TestCondition_GivesUpAfterHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin, tries := time.Now(), 0
 		err := record(func(t testing.TB) {

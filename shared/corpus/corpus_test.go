@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestDB_HoldsRealDatabases(t *testing.T) {
+func TestPrivateDBPath_HoldsRealDatabases(t *testing.T) {
 	own, shared := PrivateDBPath(t), SharedDBPath(t)
 	for _, db := range []string{own, shared} {
 		for _, name := range []string{"core", "extra", "multilib"} {

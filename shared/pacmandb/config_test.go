@@ -371,7 +371,7 @@ func TestReadConfig_RefusedNames(t *testing.T) {
 	}
 }
 
-func TestSyncRepos(t *testing.T) {
+func TestListRepoFiles(t *testing.T) {
 	db := t.TempDir()
 	list := func(c *Config) (names []string) {
 		files, err := ListRepoFiles(db, c)

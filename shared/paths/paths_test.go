@@ -99,7 +99,7 @@ func TestDataDirs(t *testing.T) {
 	require.Equal(t, []string{"/r/var/lib/omg"}, Env{Root: "/r"}.DataDirs(""))
 }
 
-func TestConfigs(t *testing.T) {
+func TestConfigFiles(t *testing.T) {
 	for name, c := range map[string]struct {
 		vars   map[string]string
 		system bool
@@ -177,7 +177,7 @@ func TestMaxSystemUID(t *testing.T) {
 	require.EqualValues(t, 999, maxSystemUID(filepath.Join(t.TempDir(), "none")))
 }
 
-func TestCheckParent(t *testing.T) {
+func TestCheckDirTrust(t *testing.T) {
 	self := ProcessEnv()
 	dir := t.TempDir()
 	for mode, ok := range map[fs.FileMode]bool{
@@ -200,7 +200,7 @@ func TestCheckParent(t *testing.T) {
 	require.ErrorIs(t, self.CheckDirTrust(filepath.Join(dir, "none")), fs.ErrNotExist)
 }
 
-func TestCheckParent_OfAnotherUser(t *testing.T) {
+func TestCheckDirTrust_OfAnotherUser(t *testing.T) {
 	need.Root(t)
 	self := ProcessEnv()
 	dir := t.TempDir()
@@ -210,9 +210,9 @@ func TestCheckParent_OfAnotherUser(t *testing.T) {
 	require.NoError(t, Env{UID: 12345}.CheckDirTrust(dir))
 }
 
-// TestCheckWritten checks that CheckRootWrites, called by root, refuses a directory of another user and a path through a
+// TestCheckRootWrites checks that CheckRootWrites, called by root, refuses a directory of another user and a path through a
 // symlink of another user.
-func TestCheckWritten(t *testing.T) {
+func TestCheckRootWrites(t *testing.T) {
 	need.Root(t)
 	root, dir := ProcessEnv(), t.TempDir()
 	require.NoError(t, root.CheckRootWrites(filepath.Join(dir, "new", "index")))

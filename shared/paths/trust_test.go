@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestCheckParent_WholeWay checks that CheckDirTrust examines each directory and each link on a path, not only the last
+// TestCheckDirTrust_WholeWay checks that CheckDirTrust examines each directory and each link on a path, not only the last
 // directory.
-func TestCheckParent_WholeWay(t *testing.T) {
+func TestCheckDirTrust_WholeWay(t *testing.T) {
 	e := Env{UID: os.Getuid()}
 	top := t.TempDir()
 	at := func(names ...string) string { return filepath.Join(append([]string{top}, names...)...) }
@@ -67,8 +67,8 @@ func TestSockets(t *testing.T) {
 	require.Equal(t, []string{"/tmp/omg.sock", "/r/run/omg/omg.sock"}, Env{Root: "/r"}.Sockets(""))
 }
 
-// TestCheckFile checks that a file is accepted only if its owner is trusted and no other user can write to it.
-func TestCheckFile(t *testing.T) {
+// TestCheckFileTrust checks that a file is accepted only if its owner is trusted and no other user can write to it.
+func TestCheckFileTrust(t *testing.T) {
 	mine := func(uid uint32) bool { return uid == 1000 }
 	for _, c := range []struct {
 		uid, mode uint32

@@ -7,7 +7,7 @@ import (
 )
 
 // guardFaults calls the function f, which reads a mapped file. If f causes a memory fault, because the file was truncated
-// meanwhile, guard returns an error that wraps ErrDamaged.
+// meanwhile, guardFaults returns an error that wraps ErrDamaged.
 func guardFaults(f func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer catchFault(&err)

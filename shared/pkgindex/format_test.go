@@ -196,7 +196,7 @@ func TestFold(t *testing.T) {
 	}
 }
 
-func TestRelationName(t *testing.T) {
+func TestStripVersion(t *testing.T) {
 	for in, want := range map[string]string{
 		"glibc": "glibc", "glibc>=2.36": "glibc", "a=1:2-3": "a", "a<2": "a", "sh: to run": "sh",
 		"libx.so=6-64": "libx.so", "python>=3: for x=y": "python", "perl(A::B)": "perl(A::B)", "": "",

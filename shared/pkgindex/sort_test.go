@@ -8,9 +8,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestSortByAUR checks the order of results that are sorted by votes, popularity or modification time. Packages of
+// TestSortByAURField checks the order of results that are sorted by votes, popularity or modification time. Packages of
 // repositories have no such numbers. They come last, in the default order.
-func TestSortByAUR(t *testing.T) {
+func TestSortByAURField(t *testing.T) {
 	b := NewBuilder("test", 0)
 	core := b.AddSource("core", KindRepo)
 	for _, name := range []string{"tool", "tool-b"} {

@@ -132,7 +132,7 @@ func TestWordAnchors_ASCII(t *testing.T) {
 	}
 }
 
-func TestRequired(t *testing.T) {
+func TestRequiredLiterals(t *testing.T) {
 	for expr, want := range map[string][]string{
 		"firefox":              {"firefox"},
 		"FireFox.*i18N":        {"firefox", "i18n"},
@@ -194,7 +194,7 @@ func requireSearchable(t *testing.T, e *Expr, text string) {
 	}
 }
 
-func TestRequired_InEveryMatch(t *testing.T) {
+func TestRequiredLiterals_InEveryMatch(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	parts := []string{"ab", "B", "c", "É", "\u212A", "(", ")", "|", "*", "+", "?", "{2}", "{1,}", "{0,2}", ".", "[b]", "[^a]", `\<`, "^", "ſ"}
 	letters := []string{"a", "b", "B", "c", "é", "É", "k", "\u212A", "S", "ſ", "ab", "abab", "cab"}

@@ -284,7 +284,7 @@ func TestActive_OrderInsideDirectory(t *testing.T) {
 	}
 }
 
-func TestRustToolchain_Suffix(t *testing.T) {
+func TestParseRustToolchain_Suffix(t *testing.T) {
 	run(t, []scenario{{"both", Rust, []string{"rust-toolchain: 1.80.0", `rust-toolchain.toml: [toolchain]\nchannel = "1.81.0"\n`}, "1.80.0 missing pin 1.80.0 rust-toolchain"}})
 }
 

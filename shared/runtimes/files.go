@@ -112,7 +112,7 @@ type entry struct {
 
 var errTooMany = errors.New("too many entries")
 
-// readEntries returns the entries of an open directory. It returns at most limit entries; if the directory has more, list also
+// readEntries returns the entries of an open directory. It returns at most limit entries; if the directory has more, readEntries also
 // returns errTooMany.
 func (p *Prober) readEntries(fd, limit int) ([]entry, error) {
 	var all []entry

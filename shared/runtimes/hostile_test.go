@@ -216,7 +216,7 @@ func TestNotes_Bounded(t *testing.T) {
 	require.Len(t, p.Notes(), maxNotes)
 }
 
-func TestShown(t *testing.T) {
+func TestSanitize(t *testing.T) {
 	for _, good := range []string{"20", "1.80.0-nightly", "temurin-21.0.1+12", "system", "lts/iron", "path:a@b_c~d", strings.Repeat("a", 64)} {
 		require.Equal(t, good, Sanitize(good))
 	}

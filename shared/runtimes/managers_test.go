@@ -284,7 +284,7 @@ func TestActive_LinkedDirectory(t *testing.T) {
 	require.Equal(t, "1.80.0 rustup pin 1.80.0 ~/.rustup/settings.toml", w.format(New(env).Active(Rust)))
 }
 
-func TestDeclaredHere(t *testing.T) {
+func TestIsDeclaredHere(t *testing.T) {
 	w := newMachine(t, with(nodes, ".ruby-version: 3.2.0", "go.mod: go 1.24", "~/.nvm/alias/default: 20", "~/.tool-versions: java 21", `~/.config/mise/config.toml: [tools]\nbun = "1"\n`, "$PYENV_VERSION=3.12.1", `~/.rustup/settings.toml: default_toolchain = "stable"\n`)...)
 	p := New(w.env())
 	for name, want := range map[string]bool{Node: false, Python: true, Go: true, Rust: false, Ruby: true, Java: false, Bun: false} {

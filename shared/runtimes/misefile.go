@@ -166,7 +166,7 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 }
 
 // subtractVersion subtracts each number in steps from the number at the same place of a version: 20 minus 2 is 18, and 1.3.1
-// minus 0.1 is 1.2. If one difference would be negative, as in 3.0 minus 0.1, subtract goes back to the closest number
+// minus 0.1 is 1.2. If one difference would be negative, as in 3.0 minus 0.1, subtractVersion goes back to the closest number
 // before it that is not 0, lowers this number by 1 and drops the numbers after it: the result is 2.
 func subtractVersion(from, steps string) (string, bool) {
 	nums, ok := parsePartial(from)

@@ -15,9 +15,9 @@ func lostAUR(state wire.SourceState, why string) *IndexedSource {
 	return &IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}}
 }
 
-// TestNeedsAUR checks that a search that includes the AUR must query the AUR if the request is live, or if the snapshot has
+// TestNeedsAURQuery checks that a search that includes the AUR must query the AUR if the request is live, or if the snapshot has
 // no index of the AUR.
-func TestNeedsAUR(t *testing.T) {
+func TestNeedsAURQuery(t *testing.T) {
 	core := []IndexedSource{repository(t, "core", "a", "1-1")}
 	known := build(t, Inputs{Repositories: core, AUR: aur(t, "yay", "1-1")})
 	unknown := build(t, Inputs{Repositories: core, AUR: lostAUR(wire.SourceMissing, "not downloaded yet")})

@@ -42,8 +42,8 @@ func lists(t testing.TB, s *Snapshot, filters ...string) (lists [][]string) {
 	return lists
 }
 
-// TestCorrection checks that libalpm's result replaces omg's in every list, and that the inputs do not change.
-func TestCorrection(t *testing.T) {
+// TestLibalpmResult checks that libalpm's result replaces omg's in every list, and that the inputs do not change.
+func TestLibalpmResult(t *testing.T) {
 	in := uncorrected(t)
 	filters := []string{"", wire.FilterExplicit, wire.FilterOrphans, wire.FilterOrphansOrOptional, wire.FilterForeign}
 	uncorrectedLists := [][]string{{"a", "b", "c"}, {"a"}, {"c"}, {"c"}, {"a"}}
@@ -71,9 +71,9 @@ func TestCorrection(t *testing.T) {
 	require.Equal(t, pacmandb.ReasonExplicit, in.Local.Packages.Find("a").Reason)
 }
 
-// TestCorrection_Replacements checks that a correction does not change the list of replacements, because libalpm's result
+// TestLibalpmResult_Replacements checks that a correction does not change the list of replacements, because libalpm's result
 // has no such list.
-func TestCorrection_Replacements(t *testing.T) {
+func TestLibalpmResult_Replacements(t *testing.T) {
 	in := uncorrected(t)
 	in.LibalpmResult = &LibalpmResult{AllRepositoriesRead: true, Packages: []LibalpmPackage{
 		{Name: "c", Version: "1-1", InstallReason: pacmandb.ReasonDepend, Repo: "core", OfferedVersion: "1-1"},
@@ -84,9 +84,9 @@ func TestCorrection_Replacements(t *testing.T) {
 	require.Equal(t, []wire.Replacement{{Name: "c", Installed: "1-1", By: "d", Version: "1-1", Repo: "core"}}, out.Replacements)
 }
 
-// TestCorrection_InstalledOnly checks that libalpm's result replaces only the installed packages, and not their comparison
+// TestLibalpmResult_InstalledOnly checks that libalpm's result replaces only the installed packages, and not their comparison
 // with repositories, if libalpm could not read all repositories or omg downloads databases.
-func TestCorrection_InstalledOnly(t *testing.T) {
+func TestLibalpmResult_InstalledOnly(t *testing.T) {
 	for name, change := range map[string]func(*Inputs){
 		"repositories unread": func(in *Inputs) { in.LibalpmResult = corrected(false) },
 		"other repositories": func(in *Inputs) { // libalpm read pacman's databases, not those that omg downloaded

@@ -88,8 +88,8 @@ func TestInstalled_Words(t *testing.T) {
 	requireCode(t, err, wire.CodeInvalid, "regular expression")
 }
 
-// TestDescribe checks that the details of an installed package include its relations to other installed packages.
-func TestDescribe(t *testing.T) {
+// TestDescribeInstalled checks that the details of an installed package include its relations to other installed packages.
+func TestDescribeInstalled(t *testing.T) {
 	db := t.TempDir()
 	lib, tool, gui := installed("lib", "1-1", pacmandb.ReasonDepend), installed("tool", "1-1", pacmandb.ReasonExplicit, "lib>=1"), installed("gui", "1-1", 7)
 	gui.OptDepends = []string{"lib: for libraries", "tool", "none: not installed"}

@@ -270,8 +270,8 @@ func TestMissing(t *testing.T) {
 	require.Empty(t, missing[maxWordsWithSuggestions].Suggestions)
 }
 
-// TestEach_Stops checks that EachPackage stops when the function that it calls returns an error.
-func TestEach_Stops(t *testing.T) {
+// TestEachPackage_Stops checks that EachPackage stops when the function that it calls returns an error.
+func TestEachPackage_Stops(t *testing.T) {
 	s := build(t, Inputs{Repositories: []IndexedSource{repository(t, "core", "a", "1-1", "b", "1-1")}})
 	f, err := s.Search(query(""))
 	require.NoError(t, err)

@@ -60,7 +60,7 @@ func TestAUR_None(t *testing.T) {
 	require.False(t, (&Index{File: aurIndex(t, time.Now())}).HasRepository("aur"))
 }
 
-func TestMissingAUR(t *testing.T) {
+func TestNewMissingAURSource(t *testing.T) {
 	s := NewMissingAURSource(wire.SourceFailed, "damaged")
 	require.Equal(t, wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceFailed, Why: "damaged"}, s.Source)
 	require.Nil(t, s.Index)

@@ -78,8 +78,8 @@ func TestMemory_Corpus(t *testing.T) {
 	}
 }
 
-// TestReadInto_Skipped checks that a package that is too large is missing from the index, and that all others are in it.
-func TestReadInto_Skipped(t *testing.T) {
+// TestReadIntoIndex_Skipped checks that a package that is too large is missing from the index, and that all others are in it.
+func TestReadIntoIndex_Skipped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "core.db")
 	require.NoError(t, os.WriteFile(path, database(t, "a-1-1", "", "huge-1-1", strings.Repeat("x", pkgindex.MaxRecordSize), "z-1-1", ""), 0o644))
 	r, err := RepositoryFromFile(path)
@@ -113,9 +113,9 @@ func database(t testing.TB, pairs ...string) []byte {
 	return b.Bytes()
 }
 
-// TestReadInto_Canceled checks that ReadIntoIndex returns the error of a canceled context, and that this error does not mean a
+// TestReadIntoIndex_Canceled checks that ReadIntoIndex returns the error of a canceled context, and that this error does not mean a
 // damaged database.
-func TestReadInto_Canceled(t *testing.T) {
+func TestReadIntoIndex_Canceled(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 50, Seed: 1})
 	ctx, cancel := context.WithCancel(t.Context())
 	_, _, err := s.repository(t, "core").ReadIntoIndex(ctx, pkgindex.NewBuilder("test", 1).AddSource("core", pkgindex.KindRepo), cancel)

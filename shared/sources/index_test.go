@@ -97,9 +97,9 @@ func TestReadOrigins_Refuses(t *testing.T) {
 	}
 }
 
-// TestRemoveUnused checks that RemoveUnusedIndexes removes only indexes of this system's databases whose repositories are not
+// TestRemoveUnusedIndexes checks that RemoveUnusedIndexes removes only indexes of this system's databases whose repositories are not
 // configured, together with the temporary files of these indexes.
-func TestRemoveUnused(t *testing.T) {
+func TestRemoveUnusedIndexes(t *testing.T) {
 	s, other := generate(t, fixture.Options{Packages: 20, Seed: 1}), generate(t, fixture.Options{Packages: 20, Seed: 2})
 	dir := t.TempDir()
 	for _, name := range []string{"core", "extra"} {

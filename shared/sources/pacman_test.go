@@ -181,8 +181,8 @@ func TestWatched(t *testing.T) {
 	require.ElementsMatch(t, []string{s.conf, included, second, end, target, filepath.Join(parts, "a.conf")}, files)
 }
 
-// TestDatabaseFile checks that a repository that is read from a single database file is named after this file.
-func TestDatabaseFile(t *testing.T) {
+// TestRepositoryFromFile checks that a repository that is read from a single database file is named after this file.
+func TestRepositoryFromFile(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
 	t.Chdir(filepath.Join(s.db, "sync"))
 	for _, path := range []string{s.database("core"), "core.db"} {

@@ -62,8 +62,8 @@ func TestWrite_ReadableByOd(t *testing.T) {
 	require.Equal(t, []string{"924", "201", "0", "48"}, strings.Fields(string(out)))
 }
 
-// TestWriteShared checks that other users can read a file that WriteWorldReadable has written.
-func TestWriteShared(t *testing.T) {
+// TestWriteWorldReadable checks that other users can read a file that WriteWorldReadable has written.
+func TestWriteWorldReadable(t *testing.T) {
 	path := filepath.Join(dir(t), "omg.status")
 	s := example()
 	s.Updates.Partial = true

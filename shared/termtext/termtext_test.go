@@ -26,7 +26,7 @@ func TestClean(t *testing.T) {
 	}
 }
 
-func TestAppendJSON(t *testing.T) {
+func TestAppendSafeJSON(t *testing.T) {
 	const text = "\x1b\u009b\u202e ü \x7f"
 	b, err := json.Marshal(text)
 	require.NoError(t, err)

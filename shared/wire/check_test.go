@@ -24,7 +24,7 @@ func nested(open string, n int) []byte {
 	return append(bytes.Repeat([]byte(open), n), 0xc0)
 }
 
-func TestCheck_Accepts(t *testing.T) {
+func TestCheckMessagePack_Accepts(t *testing.T) {
 	for _, v := range []any{
 		nil, true, 0, -1, 1 << 40, 1.5, float32(1.5), "", strings.Repeat("x", 70_000),
 		[]byte{1, 2},
@@ -42,7 +42,7 @@ func TestCheck_Accepts(t *testing.T) {
 	require.NoError(t, CheckMessagePack(nested("\x81\xa1k", MaxDepth)))
 }
 
-func TestCheck_Refuses(t *testing.T) {
+func TestCheckMessagePack_Refuses(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"nothing":              {},
 		"arrays 17 deep":       nested("\x91", MaxDepth+1),
@@ -225,7 +225,7 @@ func TestHeader_AppendKey(t *testing.T) {
 	require.Equal(t, "\x82\xa2op\xa1x", string(idLast.AppendCacheKey(nil)))
 }
 
-func TestDecodeHeader(t *testing.T) {
+func TestDecodeRequestHeader(t *testing.T) {
 	for _, id := range []any{1, 127, 128, 255, 65535, 65536, uint64(1) << 63, int64(5), int8(3), int16(300), int32(70000)} {
 		h, err := DecodeRequestHeader(encode(t, map[string]any{"id": id, "op": "ping", "unknown": []int{1}}))
 		require.NoError(t, err, "%T", id)

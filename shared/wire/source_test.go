@@ -32,9 +32,9 @@ func TestCurrent(t *testing.T) {
 	require.Zero(t, UpToDateAsOf([]Source{{Kind: KindAUR, ChangedAt: 1}}))
 }
 
-// TestAdministrative checks that only operations that change the daemon, or show what other users do, are restricted to
+// TestIsAdminOp checks that only operations that change the daemon, or show what other users do, are restricted to
 // administrators.
-func TestAdministrative(t *testing.T) {
+func TestIsAdminOp(t *testing.T) {
 	want := map[string]bool{OpRefresh: true, OpCacheClear: true, OpLogLevel: true, OpMetrics: true}
 	for _, op := range constants(t, "operations.go", "Op") {
 		require.Equal(t, want[op], IsAdminOp(op), op)

@@ -145,7 +145,7 @@ func TestFormats_Escapes(t *testing.T) {
 	require.Equal(t, "&lt;span a=&#34;&#39;&#34;&gt;&amp;", escapePango(`<span a="'">&`))
 }
 
-func TestParse_Wrong(t *testing.T) {
+func TestParseFormat_Wrong(t *testing.T) {
 	for _, bad := range []string{"", "xml", "{{.nod}}", "{{node}}", "{{.node", "{{range .x}}", "{{.node}}{{"} {
 		_, err := ParseFormat(bad)
 		require.Error(t, err, "%q", bad)

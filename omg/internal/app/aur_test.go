@@ -245,7 +245,7 @@ func TestAURLog_Which(t *testing.T) {
 	require.Contains(t, stderr, "other users can write it")
 }
 
-func TestSinceTime(t *testing.T) {
+func TestParseSince(t *testing.T) {
 	now := time.Unix(monday, 0)
 	for value, want := range map[string]int64{
 		"": 0, "12h": monday - 12*3600, "7d": monday - 7*dayLength, "4w": monday - 28*dayLength, "0d": monday,

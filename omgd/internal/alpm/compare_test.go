@@ -32,7 +32,7 @@ func TestFacts_Lists(t *testing.T) {
 	require.True(t, f.Updates()[1].Ignored)
 }
 
-func TestCompare_Differences(t *testing.T) {
+func TestCompareFacts_Differences(t *testing.T) {
 	require.Empty(t, CompareFacts(sample(), sample()))
 	for want, change := range map[string]func(libalpm, ours *Facts){
 		"a: libalpm says installed (1-1), omg says not installed":                           func(_, f *Facts) { f.Installed = f.Installed[1:] },
@@ -56,7 +56,7 @@ func TestCompare_Differences(t *testing.T) {
 	}
 }
 
-func TestCompare_DamagedDatabases(t *testing.T) {
+func TestCompareFacts_DamagedDatabases(t *testing.T) {
 	libalpm, ours := sample(), sample()
 	libalpm.Databases[1] = alpmproto.Database{Name: "extra", Err: "damaged"}
 	for i := range libalpm.Installed { // if the databases are not read, every package looks foreign
@@ -71,7 +71,7 @@ func TestCompare_DamagedDatabases(t *testing.T) {
 	require.Len(t, CompareFacts(libalpm, ours), 2, "facts that do not depend on repositories are still compared")
 }
 
-func TestCompare_Bounded(t *testing.T) {
+func TestCompareFacts_Bounded(t *testing.T) {
 	many := sample()
 	for i := range 100 {
 		many.Installed = append(many.Installed, alpmproto.PackageFacts{Name: fmt.Sprintf("p%09000d", i), Version: "1-1"})

@@ -58,7 +58,7 @@ type liveClient struct {
 	turns         *share.Turns // decides which user may send the next query
 	pausedUntil   atomic.Int64 // no request is sent before this time, which comes from a Retry-After header; in Unix nanoseconds
 
-	mu     sync.Mutex // guards ended; begin locks it until the request is counted, so that close waits for each counted request
+	mu     sync.Mutex // guards ended; beginRequest locks it until the request is counted, so that close waits for each counted request
 	closed bool
 }
 

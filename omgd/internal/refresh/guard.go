@@ -5,7 +5,7 @@ import (
 	"runtime/debug"
 )
 
-// runGuarded calls read(), which reads one source. If read panics, guarded returns the panic as the error of
+// runGuarded calls read(), which reads one source. If read panics, runGuarded returns the panic as the error of
 // that source, so that the other sources are still read.
 func (r *Refresher) runGuarded(source string, read func() error) (err error) {
 	defer func() {

@@ -345,7 +345,7 @@ func (c *conn) dispatch(h wire.RequestHeader, frame []byte) error {
 	if err := c.waitForUnsent(); err != nil {
 		return err
 	}
-	// Shutdown first sets draining and then waits until active is 0. Here the order is reversed: active is incremented
+	// Shutdown first sets draining and then waits until runningRequests is 0. Here the order is reversed: runningRequests is incremented
 	// before draining is read. Therefore either Shutdown waits for the request, or the request is refused.
 	c.s.runningRequests.Add(1)
 	if c.s.draining.Load() && !greeting {

@@ -383,7 +383,7 @@ func (s *Service) handleCacheClear(_ context.Context, _ *server.Request, w *serv
 	return nil, w.Result(&wire.CacheClearResult{ClearedCount: uint32(n)})
 }
 
-// answerCached sends the reply to a request from the cache c. If c does not contain the reply, cached calls answer(), and
+// answerCached sends the reply to a request from the cache c. If c does not contain the reply, answerCached calls answer(), and
 // stores the reply that answer() has sent. The key in the cache is the encoded request, because decoding the request
 // would take longer than the lookup.
 func answerCached[R any](s *Service, c *cache, r *server.Request, w *server.Writer,

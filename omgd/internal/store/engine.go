@@ -153,7 +153,7 @@ func (e *engine) halt(err error) {
 }
 
 // runWithTimeout runs the Pebble operation f in a goroutine. It returns when f returns, when the engine stops, or after
-// the timeout. Variables that f sets may be read only after do has returned without an error.
+// the timeout. Variables that f sets may be read only after runWithTimeout has returned without an error.
 func runWithTimeout[T any](e *engine, timeout time.Duration, f func() (T, error)) (v T, err error) {
 	type result struct {
 		v   T

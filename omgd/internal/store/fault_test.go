@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -15,6 +16,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/await"
 )
 
 func soak() bool { return os.Getenv("OMG_SOAK") != "" }
@@ -90,6 +93,31 @@ func TestStore_Faults(t *testing.T) {
 		faulty(t, at, at+1, syscall.EIO)
 		faulty(t, at, 1<<30, syscall.ENOSPC)
 	}
+}
+
+// TestStore_UnreadableTables checks that the store continues in memory if Pebble cannot read its tables when it merges
+// them, which it does in the background.
+func TestStore_UnreadableTables(t *testing.T) {
+	var unreadable atomic.Bool
+	fs := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if read := op.Kind == errorfs.OpFileRead || op.Kind == errorfs.OpFileReadAt; read && unreadable.Load() {
+			return syscall.EIO
+		}
+		return nil
+	}))
+	s := openWithFS("/nowhere/"+DirName, fs, smallLimits, quiet())
+	requireState(t, s, "ok")
+	unreadable.Store(true)
+	value := text(t, 2000)
+	await.Condition(t, func() bool { // until there are enough tables to be merged
+		require.NoError(t, s.PutStatus(value, time.Now(), true))
+		state, why := s.State()
+		return state == "memory" && strings.Contains(why, syscall.EIO.Error())
+	}, "the failure of the background job")
+	require.NoError(t, s.Put("b", "k", value, time.Now()))
+	_, _, ok := s.Get("b", "k")
+	require.True(t, ok)
+	_ = s.Close() // the call may fail, but it must return
 }
 
 // TestOpen_Damage checks that Open returns a usable store, the old one or a new one, after files were changed
