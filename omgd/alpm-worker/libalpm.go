@@ -69,13 +69,13 @@ type syncDatabase struct {
 // openSession opens the databases of a request. A sync database that cannot be read is not an error of openSession: its
 // field Err has the reason.
 func openSession(req *alpmproto.Request) (*session, error) {
-	if err := checkLocal(req.DBPath); err != nil {
+	if err := checkLocal(req.DatabaseDir); err != nil {
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "%v", err)
 	}
 	locale.SetUTF8() // without a UTF-8 locale, libalpm fails on names beyond ASCII
-	handle, err := alpm.Initialize("/", req.DBPath)
+	handle, err := alpm.Initialize("/", req.DatabaseDir)
 	if err != nil {
-		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot open %.200s: %v", req.DBPath, err)
+		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot open %.200s: %v", req.DatabaseDir, err)
 	}
 	s := &session{handle: handle}
 	handle.SetLogCallback(keepFirstError, s)
@@ -91,7 +91,7 @@ func openSession(req *alpmproto.Request) (*session, error) {
 	}
 	for _, repo := range req.Repos {
 		d := syncDatabase{Database: alpmproto.Database{Name: repo.Name}, usage: alpm.Usage(repo.Usage)}
-		if err := s.loadSyncDB(&d, req.DBPath); err != nil {
+		if err := s.loadSyncDB(&d, req.DatabaseDir); err != nil {
 			d.db, d.Packages, d.Err = nil, 0, fmt.Sprintf("%.200s", err.Error())
 		}
 		s.dbs = append(s.dbs, d)

@@ -23,7 +23,7 @@ func TestWorker_EveryOperation(t *testing.T) {
 	o := fixture.Options{Packages: 1200, Installed: 300, Seed: 5}
 	dir := t.TempDir()
 	require.NoError(t, fixture.WriteDatabases(dir, o))
-	req := alpmproto.Request{DBPath: dir}
+	req := alpmproto.Request{DatabaseDir: dir}
 	for _, name := range []string{"core", "extra", "multilib"} {
 		req.Repos = append(req.Repos, alpmproto.Repo{Name: name, Usage: 15})
 	}
@@ -100,7 +100,7 @@ func TestWorker_BeyondASCII(t *testing.T) {
 	}
 	require.NoError(t, w.Close())
 	write("sync/own.db", db.String())
-	a, err := ask(t, alpmproto.OpFacts, alpmproto.Request{DBPath: dir, Repos: []alpmproto.Repo{{Name: "own", Usage: 15}}})
+	a, err := ask(t, alpmproto.OpFacts, alpmproto.Request{DatabaseDir: dir, Repos: []alpmproto.Repo{{Name: "own", Usage: 15}}})
 	require.NoError(t, err)
 	require.Equal(t, []alpmproto.Database{{Name: "own", Packages: 3}}, a.Databases)
 	require.Len(t, a.Installed, 1)

@@ -91,8 +91,8 @@ func checkRequest(op string, req *alpmproto.Request) error {
 	default:
 		return wire.Errorf(wire.CodeInvalid, "unknown operation %.100q", op)
 	}
-	if !filepath.IsAbs(req.DBPath) {
-		return wire.Errorf(wire.CodeInvalid, "the database directory %.200q is not absolute", req.DBPath)
+	if !filepath.IsAbs(req.DatabaseDir) {
+		return wire.Errorf(wire.CodeInvalid, "the database directory %.200q is not absolute", req.DatabaseDir)
 	}
 	return nil
 }

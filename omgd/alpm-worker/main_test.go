@@ -50,12 +50,12 @@ func TestWorker_BadRequests(t *testing.T) {
 		op  string
 		req alpmproto.Request
 	}{
-		"operation":    {"install", alpmproto.Request{DBPath: "/"}},
+		"operation":    {"install", alpmproto.Request{DatabaseDir: "/"}},
 		"no path":      {alpmproto.OpFacts, alpmproto.Request{}},
-		"relative":     {alpmproto.OpFacts, alpmproto.Request{DBPath: "var/lib/pacman"}},
-		"no words":     {alpmproto.OpSearch, alpmproto.Request{DBPath: "/"}},
-		"no names":     {alpmproto.OpInfo, alpmproto.Request{DBPath: "/"}},
-		"empty search": {alpmproto.OpSearch, alpmproto.Request{DBPath: "/", Words: []string{}}},
+		"relative":     {alpmproto.OpFacts, alpmproto.Request{DatabaseDir: "var/lib/pacman"}},
+		"no words":     {alpmproto.OpSearch, alpmproto.Request{DatabaseDir: "/"}},
+		"no names":     {alpmproto.OpInfo, alpmproto.Request{DatabaseDir: "/"}},
+		"empty search": {alpmproto.OpSearch, alpmproto.Request{DatabaseDir: "/", Words: []string{}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ask(t, c.op, c.req)
@@ -82,7 +82,7 @@ func TestWorker_BadRequests(t *testing.T) {
 }
 
 func FuzzQuestion(f *testing.F) {
-	good, err := wire.AppendRequest(nil, 1, alpmproto.OpFacts, &alpmproto.Request{DBPath: "/nowhere", Repos: []alpmproto.Repo{{Name: "core"}}})
+	good, err := wire.AppendRequest(nil, 1, alpmproto.OpFacts, &alpmproto.Request{DatabaseDir: "/nowhere", Repos: []alpmproto.Repo{{Name: "core"}}})
 	require.NoError(f, err)
 	f.Add(good)
 	f.Add([]byte{0, 0, 0, 1, 0x80})

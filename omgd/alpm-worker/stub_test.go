@@ -10,7 +10,7 @@ import (
 
 func TestStub_SaysSo(t *testing.T) {
 	for _, op := range []string{alpmproto.OpFacts, alpmproto.OpSearch, alpmproto.OpInfo} {
-		_, err := ask(t, op, alpmproto.Request{DBPath: "/", Words: []string{"x"}, Names: []string{"x"}})
+		_, err := ask(t, op, alpmproto.Request{DatabaseDir: "/", Words: []string{"x"}, Names: []string{"x"}})
 		requireCode(t, alpmproto.CodeWithoutLibalpm, err)
 	}
 }

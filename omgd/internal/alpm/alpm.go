@@ -68,7 +68,7 @@ type Databases struct {
 }
 
 func (d Databases) request() alpmproto.Request {
-	req := alpmproto.Request{DBPath: d.Path, IgnorePkg: d.IgnorePkg, IgnoreGroup: d.IgnoreGroup}
+	req := alpmproto.Request{DatabaseDir: d.Path, IgnorePkg: d.IgnorePkg, IgnoreGroup: d.IgnoreGroup}
 	for _, r := range d.Repos {
 		req.Repos = append(req.Repos, alpmproto.Repo{Name: r.Name, Usage: uint8(r.Usage)})
 	}

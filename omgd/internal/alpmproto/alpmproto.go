@@ -39,8 +39,8 @@ var ErrInvalidReply = errors.New("invalid reply")
 
 // Request is a request to omg-alpm-worker, with everything that the reply depends on besides the databases.
 type Request struct {
-	// DBPath is the absolute path of the database directory.
-	DBPath string `msgpack:"path"`
+	// DatabaseDir is the absolute path of the database directory.
+	DatabaseDir string `msgpack:"path"`
 	// Repos are the repositories in order of preference.
 	Repos       []Repo   `msgpack:"repos,omitempty"`
 	IgnorePkg   []string `msgpack:"ignore_pkg,omitempty"`
