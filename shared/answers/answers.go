@@ -288,7 +288,7 @@ func (w *writer) writePackages(s *snapshot.Snapshot, hits []pkgindex.Hit, detail
 // contains the total number of matches. If the query fails, the data of the AUR in the snapshot is used. If the
 // snapshot has no such data either, and no package is found although all repositories could be read, SearchLive returns
 // an error.
-func (e *Encoder) SearchLive(r *wire.SearchRequest, queryAUR func() snapshot.AURResult, emit Emit) error {
+func (e *Encoder) SearchLive(r *wire.SearchRequest, queryAUR func() snapshot.AURQueryResult, emit Emit) error {
 	official, err := e.WithoutAUR()
 	if err != nil {
 		return err
@@ -341,7 +341,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, queryAUR func() snapshot.AUR
 // InfoLive answers an InfoRequest in two parts, like SearchLive. The first part contains the packages that are in the
 // snapshot. The second part contains packages of the AUR: InfoLive calls the function queryAUR with the names that are
 // not in the snapshot.
-func (e *Encoder) InfoLive(r *wire.InfoRequest, queryAUR func(names []string) snapshot.AURResult, emit Emit) error {
+func (e *Encoder) InfoLive(r *wire.InfoRequest, queryAUR func(names []string) snapshot.AURQueryResult, emit Emit) error {
 	found, err := e.Lookup(r)
 	if err != nil {
 		return err

@@ -67,13 +67,13 @@ func TestSearchLive(t *testing.T) {
 	unknown.AUR = &snapshot.IndexedSource{Source: aurSource(wire.SourceMissing, "not downloaded yet")}
 	core := in.Repositories[0].Source
 	stale := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: 3, ChangedAt: 4}
-	reply := snapshot.AURResult{Packages: aur(t, "yay", "yay-bin", "yay-theme"), Source: aurSource(wire.SourceOK, "")}
-	failed := snapshot.AURResult{Source: aurSource(wire.SourceFailed, "slow")}
+	reply := snapshot.AURQueryResult{Packages: aur(t, "yay", "yay-bin", "yay-theme"), Source: aurSource(wire.SourceOK, "")}
+	failed := snapshot.AURQueryResult{Source: aurSource(wire.SourceFailed, "slow")}
 	official := []string{"core/yay-docs", "core/yay-theme"}
 	for name, c := range map[string]struct {
 		in      snapshot.Inputs
 		request wire.SearchRequest
-		reply   snapshot.AURResult
+		reply   snapshot.AURQueryResult
 		first   []string
 		second  []string
 		total   uint32
@@ -93,7 +93,7 @@ func TestSearchLive(t *testing.T) {
 			e := encoder(t, c.in)
 			var h halves
 			require.NoError(t, h.answer(t, func(emit Emit) error {
-				return e.SearchLive(&c.request, func() snapshot.AURResult { h.queried = true; return c.reply }, emit)
+				return e.SearchLive(&c.request, func() snapshot.AURQueryResult { h.queried = true; return c.reply }, emit)
 			}))
 			first := searched(t, h.first)
 			require.ElementsMatch(t, c.first, list(first.Packages))
@@ -120,11 +120,11 @@ func TestSearchLive(t *testing.T) {
 // a repository could not be read, the search returns a partial result instead, which is more useful.
 func TestSearchLive_Errors(t *testing.T) {
 	in := snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named("firefox")...)}}
-	failed := snapshot.AURResult{Source: aurSource(wire.SourceFailed, "slow")}
+	failed := snapshot.AURQueryResult{Source: aurSource(wire.SourceFailed, "slow")}
 	ask := func(in snapshot.Inputs, r *wire.SearchRequest) (h halves, err error) {
 		e := encoder(t, in)
 		err = h.answer(t, func(emit Emit) error {
-			return e.SearchLive(r, func() snapshot.AURResult { h.queried = true; return failed }, emit)
+			return e.SearchLive(r, func() snapshot.AURQueryResult { h.queried = true; return failed }, emit)
 		})
 		return h, err
 	}
@@ -159,9 +159,9 @@ func TestSearchLive_Chunks(t *testing.T) {
 		official, aurNames = append(official, fmt.Sprintf("official-%04d", i)), append(aurNames, fmt.Sprintf("theirs-%04d", i))
 	}
 	e := encoder(t, snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named(official...)...)}})
-	reply := snapshot.AURResult{Packages: aur(t, aurNames...), Source: aurSource(wire.SourceOK, "")}
+	reply := snapshot.AURQueryResult{Packages: aur(t, aurNames...), Source: aurSource(wire.SourceOK, "")}
 	all := chunks(t, func(emit Emit) error {
-		return e.SearchLive(&wire.SearchRequest{Words: []string{"i"}}, func() snapshot.AURResult { return reply }, emit)
+		return e.SearchLive(&wire.SearchRequest{Words: []string{"i"}}, func() snapshot.AURQueryResult { return reply }, emit)
 	})
 	require.Greater(t, len(all), 4)
 	got := searched(t, all)
@@ -178,14 +178,14 @@ func TestInfoLive(t *testing.T) {
 	known := in
 	known.AUR = &snapshot.IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: 3, ChangedAt: 4}, Index: aur(t, "yay-old")}
 	core := in.Repositories[0].Source
-	reply := snapshot.AURResult{Packages: aur(t, "yay"), Source: aurSource(wire.SourceOK, "")}
-	failed := snapshot.AURResult{Source: aurSource(wire.SourceFailed, "slow")}
+	reply := snapshot.AURQueryResult{Packages: aur(t, "yay"), Source: aurSource(wire.SourceOK, "")}
+	failed := snapshot.AURQueryResult{Source: aurSource(wire.SourceFailed, "slow")}
 	stale := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: 3, ChangedAt: 4}
 	request := []string{"yay", "bash", "core/none", "aur/none", "basj", "yay-old"}
 	for name, c := range map[string]struct {
 		in            snapshot.Inputs
 		names         []string
-		reply         snapshot.AURResult
+		reply         snapshot.AURQueryResult
 		queried       []string
 		first, second []string
 		missing       []string
@@ -212,7 +212,7 @@ func TestInfoLive(t *testing.T) {
 			e := encoder(t, c.in)
 			var h halves
 			require.NoError(t, h.answer(t, func(emit Emit) error {
-				return e.InfoLive(&wire.InfoRequest{Names: c.names}, func(names []string) snapshot.AURResult {
+				return e.InfoLive(&wire.InfoRequest{Names: c.names}, func(names []string) snapshot.AURQueryResult {
 					h.queried, h.names = true, names
 					return c.reply
 				}, emit)
@@ -242,9 +242,9 @@ func TestInfoLive_Errors(t *testing.T) {
 	ask := func(in snapshot.Inputs, names ...string) (h halves, err error) {
 		e := encoder(t, in)
 		err = h.answer(t, func(emit Emit) error {
-			return e.InfoLive(&wire.InfoRequest{Names: names}, func([]string) snapshot.AURResult {
+			return e.InfoLive(&wire.InfoRequest{Names: names}, func([]string) snapshot.AURQueryResult {
 				h.queried = true
-				return snapshot.AURResult{Source: aurSource(wire.SourceFailed, "slow")}
+				return snapshot.AURQueryResult{Source: aurSource(wire.SourceFailed, "slow")}
 			}, emit)
 		})
 		return h, err
@@ -274,12 +274,12 @@ func TestLive_EmitFails(t *testing.T) {
 	e := encoder(t, snapshot.Inputs{Repositories: []snapshot.IndexedSource{repository(t, "core", named("bash")...)}})
 	gone := errors.New("gone")
 	emit := func([]byte, bool) error { return gone }
-	require.ErrorIs(t, e.SearchLive(&wire.SearchRequest{Words: []string{"a"}}, func() snapshot.AURResult {
+	require.ErrorIs(t, e.SearchLive(&wire.SearchRequest{Words: []string{"a"}}, func() snapshot.AURQueryResult {
 		t.Error("asked")
-		return snapshot.AURResult{}
+		return snapshot.AURQueryResult{}
 	}, emit), gone)
-	require.ErrorIs(t, e.InfoLive(&wire.InfoRequest{Names: []string{"a"}}, func([]string) snapshot.AURResult {
+	require.ErrorIs(t, e.InfoLive(&wire.InfoRequest{Names: []string{"a"}}, func([]string) snapshot.AURQueryResult {
 		t.Error("asked")
-		return snapshot.AURResult{}
+		return snapshot.AURQueryResult{}
 	}, emit), gone)
 }

@@ -67,7 +67,7 @@ func TestOperations_OneChunk(t *testing.T) {
 		{wire.OpOutdated, nil, &wire.OutdatedResult{Basis: basis, Updates: []wire.Update{{Name: "a", Installed: "1-1", Version: "2-1", Repo: "core"}}}, func(c *Conn) (any, error) {
 			return c.Outdated(ctx)
 		}},
-		{wire.OpHistory, &wire.HistoryRequest{Limit: 2}, &wire.HistoryResult{Entries: []wire.HistoryEntry{{At: 5, Counts: wire.Counts{Installed: &n}}}}, func(c *Conn) (any, error) {
+		{wire.OpHistory, &wire.HistoryRequest{Limit: 2}, &wire.HistoryResult{Entries: []wire.CountsHistoryEntry{{At: 5, Counts: wire.Counts{Installed: &n}}}}, func(c *Conn) (any, error) {
 			return c.StatusHistory(ctx, &wire.HistoryRequest{Limit: 2})
 		}},
 		{wire.OpHealth, nil, &wire.HealthResult{State: wire.HealthOK, Components: []wire.Component{{Name: "store", State: wire.HealthOK, Since: 1}}}, func(c *Conn) (any, error) {

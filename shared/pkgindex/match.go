@@ -70,7 +70,7 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 			tier = TierDesc
 			ok, err = m.exprMatchesValue(t, doc)
 		case !t.searchesText():
-			// All candidates come from t.values, which lists only packages with this value. So the package matches.
+			// All candidates come from t.valuePostings, which lists only packages with this value. So the package matches.
 			tier, ok = TierDesc, true
 		default:
 			tier, ok = t.textTier(doc, text)

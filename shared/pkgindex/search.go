@@ -79,7 +79,7 @@ func appendHits(hits []Hit, keys []uint64) []Hit {
 	return hits
 }
 
-// sortKeys copies sc.keys to sc.sorted in ascending order. Keys with equal upper bits are already in ascending order of
+// sortKeys copies sc.hitKeys to sc.sortedKeys in ascending order. Keys with equal upper bits are already in ascending order of
 // their docs. Therefore a stable counting sort by the upper bits is enough: the first pass counts the keys, the second
 // places them.
 func (sc *searchBuffers) sortKeys(parts int) {
@@ -121,7 +121,7 @@ func (s *FileSet) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
 	return hits, nil
 }
 
-// searchFile searches one file, and appends the keys of the hits to sc.keys.
+// searchFile searches one file, and appends the keys of the hits to sc.hitKeys.
 func (s *FileSet) searchFile(i int, q *Query, sc *searchBuffers) error {
 	f := &s.files[i]
 	if !slices.ContainsFunc(f.sources, q.includesSource) {
@@ -133,7 +133,7 @@ func (s *FileSet) searchFile(i int, q *Query, sc *searchBuffers) error {
 	}
 	if tiers, ok, err := m.searchShortWord(sc); ok || err != nil {
 		for t, docs := range tiers {
-			s.matchDocs(f, q, sc, docs, func(uint32) (Tier, bool, error) { return Tier(t), true, nil })
+			s.appendHitKeys(f, q, sc, docs, func(uint32) (Tier, bool, error) { return Tier(t), true, nil })
 		}
 		return err
 	}
@@ -148,7 +148,7 @@ func (s *FileSet) searchFile(i int, q *Query, sc *searchBuffers) error {
 		}
 		sc.docs = docs
 	}
-	return s.matchDocs(f, q, sc, docs, m.tier)
+	return s.appendHitKeys(f, q, sc, docs, m.tier)
 }
 
 // includesSource reports whether the query searches the given source.
@@ -174,10 +174,10 @@ func (q *Query) docsPerPause() int {
 	return max(1, 16/expressions)
 }
 
-// matchDocs checks the packages in the slice docs, which is in ascending order. It appends the keys of matching packages
-// to sc.keys, but only for sources that the query searches. The function tier returns the tier of a package, and
+// appendHitKeys checks the packages in the slice docs, which is in ascending order. It appends the keys of matching packages
+// to sc.hitKeys, but only for sources that the query searches. The function tier returns the tier of a package, and
 // reports whether the package matches.
-func (s *FileSet) matchDocs(f *fileInSet, q *Query, sc *searchBuffers, docs []uint32, tier func(uint32) (Tier, bool, error)) error {
+func (s *FileSet) appendHitKeys(f *fileInSet, q *Query, sc *searchBuffers, docs []uint32, tier func(uint32) (Tier, bool, error)) error {
 	every := q.docsPerPause()
 	for _, p := range f.sources {
 		from, _ := slices.BinarySearch(docs, p.firstDoc)

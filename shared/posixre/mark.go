@@ -13,32 +13,34 @@ import (
 // maxMarkCopies limits how often a mark is repeated, and with that the size of marked text.
 const maxMarkCopies = 32
 
-// charKind is the kind of character on one side of a position.
-type charKind rune
+// neighborKind is the kind of character on one side of a position.
+type neighborKind rune
 
 const (
-	kindWord charKind = iota
+	kindWord neighborKind = iota
 	kindOther
 	kindNewline
 	kindTextEdge // the start or end of the text
-	charKindCount
+	neighborKindCount
 )
 
 // firstMark is the first mark. The marks are U+FDD0 to U+FDDF, noncharacters that text should not contain. If a text
 // contains one, that character is replaced by U+FFFD before the text is marked.
 const firstMark = 0xFDD0
 
-var allMarks = runeSet{firstMark, firstMark + rune(charKindCount*charKindCount) - 1}
+var allMarks = runeSet{firstMark, firstMark + rune(neighborKindCount*neighborKindCount) - 1}
 
 const anyMarksPattern = `[\x{FDD0}-\x{FDDF}]*`
 
-func markBetween(before, after charKind) rune { return firstMark + rune(before*charKindCount+after) }
+func markBetween(before, after neighborKind) rune {
+	return firstMark + rune(before*neighborKindCount+after)
+}
 
 // marksMatching returns the marks of those positions at which all the given anchors match.
 func marksMatching(anchors anchor) runeSet {
 	var s runeSet
-	for before := range charKindCount {
-		for after := range charKindCount {
+	for before := range neighborKindCount {
+		for after := range neighborKindCount {
 			from, to := before != kindWord && after == kindWord, before == kindWord && after != kindWord
 			holds := lineStart*boolBit(before >= kindNewline) | lineEnd*boolBit(after >= kindNewline) |
 				textStart*boolBit(before == kindTextEdge) | textEnd*boolBit(after == kindTextEdge) |
@@ -59,7 +61,7 @@ func boolBit(b bool) anchor {
 	return 0
 }
 
-func charKindOf(r rune, words runeSet) charKind {
+func neighborKindOf(r rune, words runeSet) neighborKind {
 	switch {
 	case r == '\n':
 		return kindNewline
@@ -78,7 +80,7 @@ func addMarks(text []byte, copies int) []byte {
 	words := wordSet()
 	const markLen = 3
 	out := make([]byte, 0, len(text)*(copies*markLen+1)+(copies+1)*markLen)
-	add := func(before, after charKind) {
+	add := func(before, after neighborKind) {
 		for range copies {
 			out = utf8.AppendRune(out, markBetween(before, after))
 		}
@@ -87,7 +89,7 @@ func addMarks(text []byte, copies int) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		text = text[size:]
-		after := charKindOf(r, words)
+		after := neighborKindOf(r, words)
 		add(before, after)
 		if allMarks.has(r) {
 			r = utf8.RuneError

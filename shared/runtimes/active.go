@@ -10,7 +10,7 @@ func (p *Prober) Declared(runtime string) []Declaration {
 	if all = append(all, p.globalDeclarations(runtime)...); hasChoice(all) {
 		return all
 	}
-	return append(all, p.currentDeclaration(runtime)...)
+	return append(all, p.currentLinkDeclaration(runtime)...)
 }
 
 // localDeclarations returns the declarations in the environment and in directories.

@@ -242,9 +242,9 @@ func (p *Prober) miseGlobals() []globalDeclaration {
 	return p.cachedGlobals
 }
 
-// currentDeclaration returns the version that omg's own symlink selects, as a declaration. The symlink leads to a version in the same
+// currentLinkDeclaration returns the version that omg's own symlink selects, as a declaration. The symlink leads to a version in the same
 // directory, which omg manages, or to the directory of a version that another manager has installed.
-func (p *Prober) currentDeclaration(runtime string) []Declaration {
+func (p *Prober) currentLinkDeclaration(runtime string) []Declaration {
 	root := omgVersionsDir(p)
 	if !p.isPresent(root) {
 		return nil

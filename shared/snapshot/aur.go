@@ -9,8 +9,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// AURResult is the result of one query to the AUR. It may come from a cache of earlier replies.
-type AURResult struct {
+// AURQueryResult is the result of one query to the AUR. It may come from a cache of earlier replies.
+type AURQueryResult struct {
 	// Packages is an index of the packages in the AUR's reply; nil if the query failed.
 	Packages *pkgindex.File
 	// Source describes the AUR in the reply to a client: its state, and the times of its data.
@@ -62,7 +62,7 @@ func (s *Snapshot) WithoutAUR() (*Snapshot, error) {
 // WithAUR returns a copy of the snapshot in which the AUR's reply replaces the index of the AUR. It also returns the
 // description of the AUR as a source. If the query failed, WithAUR returns the unchanged snapshot and describes the AUR as
 // stale. If the query failed and the snapshot has no index of the AUR, the returned snapshot is nil.
-func (s *Snapshot) WithAUR(r AURResult) (*Snapshot, wire.Source, error) {
+func (s *Snapshot) WithAUR(r AURQueryResult) (*Snapshot, wire.Source, error) {
 	if r.Packages != nil {
 		next, err := s.withAURIndex(r.Packages)
 		return next, r.Source, err

@@ -117,7 +117,7 @@ func TestWithAUR(t *testing.T) {
 		Repositories: []IndexedSource{repository(t, "core", "yay-theme", "1-1")}, AUR: aur(t, "yay", "1-1", "yay-bin", "1-1"),
 		Local: local(installed("yay-git", "0-1", pacmandb.ReasonExplicit)),
 	})
-	reply := AURResult{
+	reply := AURQueryResult{
 		Packages: index(t, pkgindex.KindAUR, wire.SourceAUR, packages("yay", "2-1", "yay-git", "1-1", "yay-theme", "1-1")...),
 		Source:   wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, ChangedAt: checked + 9},
 	}
@@ -144,7 +144,7 @@ func TestWithAUR(t *testing.T) {
 // its earlier times, and that WithAUR returns nil if the snapshot has no earlier data.
 func TestWithAUR_Fails(t *testing.T) {
 	core := repository(t, "core", "a", "1-1")
-	failed := AURResult{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceFailed, Why: "slow"}}
+	failed := AURQueryResult{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceFailed, Why: "slow"}}
 	s := build(t, Inputs{Repositories: []IndexedSource{core}, AUR: aur(t, "yay", "1-1")})
 	both, source, err := s.WithAUR(failed)
 	require.NoError(t, err)

@@ -202,11 +202,11 @@ type HistoryRequest struct {
 // HistoryResult is the reply to a HistoryRequest.
 type HistoryResult struct {
 	// Entries lists the counts after each change, oldest first.
-	Entries []HistoryEntry `msgpack:"entries" json:"entries"`
+	Entries []CountsHistoryEntry `msgpack:"entries" json:"entries"`
 }
 
-// HistoryEntry holds the counts that applied from the time At on, which is in Unix seconds.
-type HistoryEntry struct {
+// CountsHistoryEntry holds the counts that applied from the time At on, which is in Unix seconds.
+type CountsHistoryEntry struct {
 	At     int64  `msgpack:"at" json:"at"`
 	Counts Counts `msgpack:"counts" json:"counts"`
 }

@@ -165,7 +165,7 @@ func good() map[string][]byte {
 		"health":                     request(18, OpHealth, nil),
 		"health result":              result(18, false, &HealthResult{State: "degraded", Components: []Component{{Name: "libalpm", State: "degraded", Why: "differs", Version: "16.0.0", Since: 1_700_000_000}}}),
 		"history":                    request(19, OpHistory, &HistoryRequest{Limit: 2}),
-		"history result":             result(19, false, &HistoryResult{Entries: []HistoryEntry{{At: 1_700_000_000, Counts: Counts{Installed: count(924)}}, {At: 1_700_000_200, Counts: counts}}}),
+		"history result":             result(19, false, &HistoryResult{Entries: []CountsHistoryEntry{{At: 1_700_000_000, Counts: Counts{Installed: count(924)}}, {At: 1_700_000_200, Counts: counts}}}),
 		"error 1":                    AppendError(nil, 4, Errorf(CodeNotFound, "package not found: x")),
 		"error 2":                    AppendError(nil, 4, Errorf(CodeInvalid, "no operation \"x\"")),
 		"error 5 for the connection": AppendError(nil, 0, Errorf(CodeBusy, "too many connections (4096)")),

@@ -156,7 +156,7 @@ func TestStatus_Unknown(t *testing.T) {
 
 func TestStatus_History(t *testing.T) {
 	n := func(v uint32) *uint32 { return &v }
-	f := fake{history: &wire.HistoryResult{Entries: []wire.HistoryEntry{
+	f := fake{history: &wire.HistoryResult{Entries: []wire.CountsHistoryEntry{
 		{At: 60, Counts: wire.Counts{Installed: n(9), Updates: n(1)}},
 		{At: 120, Counts: wire.Counts{Installed: n(9), Updates: n(3)}},
 	}}}

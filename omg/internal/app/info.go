@@ -38,7 +38,7 @@ packages are shown.
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not query the AUR's server for unknown names"},
 			&cli.BoolFlag{Name: "installed", Aliases: []string{"i"}, Destination: &o.installed, Usage: "show installed packages, from the local database"},
-		}, o.listFlags(packageTemplate)...),
+		}, o.listFlags(packageTemplateExample)...),
 		Action: func(c *cli.Context) error { return a.runInfo(c, o) },
 	}
 }

@@ -48,7 +48,7 @@ are literal, and upper and lower case are the same.
 			&cli.BoolFlag{Name: "foreign", Destination: &o.foreign, Usage: "only packages that are in no repository"},
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Destination: &o.regex, Usage: "words are POSIX extended regular expressions"},
 			partialFlag(&o.allowPartial),
-		}, o.listFlags(packageTemplate)...),
+		}, o.listFlags(packageTemplateExample)...),
 		Action: func(c *cli.Context) error {
 			filter, err := o.filter()
 			if err != nil {
@@ -95,7 +95,7 @@ func explicitCommand(a *app) *cli.Command {
 		Description: exitCodesHelp(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "count", Aliases: []string{"c"}, Destination: &o.countOnly, Usage: "print the number of packages"},
-		}, o.listFlags(packageTemplate)...),
+		}, o.listFlags(packageTemplateExample)...),
 		Action: func(c *cli.Context) error { return a.runExplicit(c, o) },
 	}
 }
@@ -152,7 +152,7 @@ func orphansCommand(a *app) *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "required", Destination: &o.includeOptional, Usage: "also list dependencies that are only optionally required, like pacman -Qdtt"},
 			partialFlag(&o.allowPartial),
-		}, o.listFlags(packageTemplate)...),
+		}, o.listFlags(packageTemplateExample)...),
 		Action: func(c *cli.Context) error {
 			filter := wire.FilterOrphans
 			if o.includeOptional {
@@ -169,7 +169,7 @@ func foreignCommand(a *app) *cli.Command {
 		Name:        "foreign",
 		Usage:       "list installed packages that are in no repository, like pacman -Qm",
 		Description: partialHelp + exitCodesHelp(),
-		Flags:       append([]cli.Flag{partialFlag(&o.allowPartial)}, o.listFlags(packageTemplate)...),
+		Flags:       append([]cli.Flag{partialFlag(&o.allowPartial)}, o.listFlags(packageTemplateExample)...),
 		Action:      func(c *cli.Context) error { return a.listRemovable(c, o, wire.FilterForeign) },
 	}
 }

@@ -24,8 +24,8 @@ import (
 // that reads the output needs a new version.
 const schema = 1
 
-// packageTemplate is an example of --format for lists of packages.
-const packageTemplate = "{{.name}} {{.version}}"
+// packageTemplateExample is an example of --format for lists of packages.
+const packageTemplateExample = "{{.name}} {{.version}}"
 
 // outputOptions holds the flags for the form of the output.
 type outputOptions struct {

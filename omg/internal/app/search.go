@@ -51,7 +51,7 @@ package of the AUR that is also in a repository is marked as shadowed.
 			&cli.BoolFlag{Name: "live", Destination: &o.live, Usage: "query the AUR's server instead of omgd's copy of its data"},
 			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not query the AUR's server"},
 			&cli.StringFlag{Name: "sort", Destination: &o.sortOrder, Usage: "sort by `ORDER`: relevance, name or repo; for the AUR also votes, popularity or modified", Value: wire.SortRelevance},
-		}, o.listFlags(packageTemplate)...),
+		}, o.listFlags(packageTemplateExample)...),
 		Action: func(c *cli.Context) error { return a.runSearch(c, o) },
 	}
 }

@@ -84,7 +84,7 @@ func (a *app) runHistory(c *cli.Context, o *statusOptions) error {
 		return err
 	}
 	before := &wire.Counts{}
-	err = printList(out, r, r.Entries, func(*wire.HistoryEntry) string { return "" }, func(w *bufio.Writer, e *wire.HistoryEntry) {
+	err = printList(out, r, r.Entries, func(*wire.CountsHistoryEntry) string { return "" }, func(w *bufio.Writer, e *wire.CountsHistoryEntry) {
 		out.style.PrintCountChange(w, before, e)
 		before = &e.Counts
 	})

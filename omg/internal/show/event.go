@@ -15,9 +15,9 @@ const minuteFormat = "2006-01-02 15:04"
 func (s Style) PrintEvent(w *bufio.Writer, e *journal.Event) {
 	p := printer{s, w}
 	p.writeRaw(time.Unix(e.Between.From, 0).Format(minuteFormat) + " to " + time.Unix(e.Between.To, 0).Format(minuteFormat) + "  ")
-	p.setColor(colorTitle)
+	p.setColor(titleColor)
 	p.writeClean(e.Base)
-	p.setColor(colorNone)
+	p.setColor(resetColor)
 	p.writeRaw("  " + strings.ReplaceAll(e.Kind.String(), "-", " ") + ": ")
 	p.writeClean(localTime(e.From))
 	if e.From != "" && e.To != "" {

@@ -10,7 +10,7 @@ import (
 
 // PrintCountChange prints a line that lists the counts that have changed. For a count that was unknown before, the line shows only
 // the new value.
-func (s Style) PrintCountChange(w *bufio.Writer, before *wire.Counts, e *wire.HistoryEntry) {
+func (s Style) PrintCountChange(w *bufio.Writer, before *wire.Counts, e *wire.CountsHistoryEntry) {
 	p := printer{s, w}
 	p.writeRaw(time.Unix(e.At, 0).Format(time.DateTime))
 	var changes []string

@@ -84,16 +84,16 @@ func (s Style) PrintNameVersion(w *bufio.Writer, name, version string) {
 }
 
 func (p printer) printNameVersion(name, version string) {
-	p.setColor(colorTitle)
+	p.setColor(titleColor)
 	p.writeClean(name)
 	p.writeRaw(" ")
 	p.printVersion(version)
 }
 
 func (p printer) printVersion(version string) {
-	p.setColor(colorVersion)
+	p.setColor(versionColor)
 	p.writeClean(version)
-	p.setColor(colorNone)
+	p.setColor(resetColor)
 }
 
 // PrintUpdate prints an update like pacman -Qu.
@@ -130,7 +130,7 @@ func (s Style) PrintReplacement(w *bufio.Writer, r *wire.Replacement) {
 	p := printer{s, w}
 	p.printNameVersion(r.Name, r.Installed)
 	p.writeRaw(" replaced by ")
-	p.setColor(colorTitle)
+	p.setColor(titleColor)
 	p.writeClean(r.Repo + "/" + r.By + " ")
 	p.printVersion(r.Version)
 	p.printIgnored(r.Ignored)
@@ -148,9 +148,9 @@ func (s Style) PrintOwner(w *bufio.Writer, path, name, version string) {
 // PrintFile prints a file of a package like pacman -Ql.
 func (s Style) PrintFile(w *bufio.Writer, name, path string) {
 	p := printer{s, w}
-	p.setColor(colorTitle)
+	p.setColor(titleColor)
 	p.writeClean(name)
-	p.setColor(colorNone)
+	p.setColor(resetColor)
 	p.writeRaw(" ")
 	p.writeClean(path)
 	p.writeRaw("\n")
@@ -164,9 +164,9 @@ func (s Style) PrintChain(w *bufio.Writer, names, needs []string) {
 		if i > 0 {
 			p.writeRaw(" -> ")
 		}
-		p.setColor(colorTitle)
+		p.setColor(titleColor)
 		p.writeClean(name)
-		p.setColor(colorNone)
+		p.setColor(resetColor)
 		if i > 0 && needs[i-1] != name {
 			p.writeRaw(" (")
 			p.writeClean(needs[i-1])

@@ -11,22 +11,22 @@ import (
 // PrintSearchResult prints a package as a search result: a line with name and version, and the description below.
 func (s Style) PrintSearchResult(w *bufio.Writer, pkg *wire.Package) {
 	p := printer{s, w}
-	p.setColor(colorRepo)
+	p.setColor(repoColor)
 	p.writeClean(pkg.Repo)
 	p.writeRaw("/")
-	p.setColor(colorTitle)
+	p.setColor(titleColor)
 	p.writeClean(pkg.Name)
 	p.writeRaw(" ")
-	p.setColor(colorVersion)
+	p.setColor(versionColor)
 	p.writeClean(pkg.Version)
-	p.setColor(colorNone)
+	p.setColor(resetColor)
 	if len(pkg.Groups) > 0 {
 		p.writeRaw(" ")
-		p.setColor(colorGroups)
+		p.setColor(groupsColor)
 		p.writeRaw("(")
 		p.writeClean(strings.Join(pkg.Groups, " "))
 		p.writeRaw(")")
-		p.setColor(colorNone)
+		p.setColor(resetColor)
 	}
 	p.printAURMarks(pkg)
 	p.printInstalledMark(pkg)
@@ -64,9 +64,9 @@ func (p printer) printInstalledMark(pkg *wire.Package) {
 
 func (p printer) printMark(s string) {
 	p.writeRaw(" ")
-	p.setColor(colorMark)
+	p.setColor(markColor)
 	p.writeRaw("[")
 	p.writeClean(s)
 	p.writeRaw("]")
-	p.setColor(colorNone)
+	p.setColor(resetColor)
 }

@@ -63,14 +63,14 @@ func wrapColumn(env string, terminal *os.File) int {
 
 // pacman's colours.
 const (
-	colorNone    = "\x1b[0m"
-	colorTitle   = "\x1b[0;1m"
-	colorRepo    = "\x1b[1;35m"
-	colorVersion = "\x1b[1;32m"
-	colorGroups  = "\x1b[1;34m"
-	colorMark    = "\x1b[1;36m"
-	colorWarn    = "\x1b[1;33m"
-	colorFailed  = "\x1b[1;31m"
+	resetColor   = "\x1b[0m"
+	titleColor   = "\x1b[0;1m"
+	repoColor    = "\x1b[1;35m"
+	versionColor = "\x1b[1;32m"
+	groupsColor  = "\x1b[1;34m"
+	markColor    = "\x1b[1;36m"
+	warnColor    = "\x1b[1;33m"
+	failedColor  = "\x1b[1;31m"
 )
 
 // printer prints text with the colours and the width of its Style. Only the method writeRaw writes text unchanged, and it is
@@ -99,11 +99,11 @@ const (
 )
 
 func (p printer) printFieldLabel(name string) {
-	p.setColor(colorTitle)
+	p.setColor(titleColor)
 	p.writeRaw(name)
 	p.writeRaw(blanks[:labelWidth-1-len(name)])
 	p.writeRaw(":")
-	p.setColor(colorNone)
+	p.setColor(resetColor)
 	p.writeRaw(" ")
 }
 
@@ -157,7 +157,7 @@ func (p printer) printRowsField(name string, rows []row) {
 		p.writeRaw(name)
 		p.setColor(r.color)
 		p.writeRaw(strings.TrimRight(state, " "))
-		p.setColor(colorNone)
+		p.setColor(resetColor)
 		if r.rest != "" {
 			p.writeRaw(strings.Repeat(" ", len(state)-len(strings.TrimRight(state, " "))))
 			p.wrap(r.rest, valueColumn+textWidth(name)+textWidth(state))

@@ -231,7 +231,7 @@ func requireHarmless(t *testing.T, s string, columns int) {
 		if columns == 0 {
 			require.Equal(t, own+3, strings.Count(info, "\n"), "%q", info)
 		}
-		codes := strings.NewReplacer(colorNone, "", colorTitle, "", colorRepo, "", colorVersion, "", colorGroups, "", colorMark, "")
+		codes := strings.NewReplacer(resetColor, "", titleColor, "", repoColor, "", versionColor, "", groupsColor, "", markColor, "")
 		require.Equal(t, search, codes.Replace(printed(colored.PrintSearchResult, pkg)))
 		require.Equal(t, info, codes.Replace(printed(colored.PrintInfo, pkg)))
 	}

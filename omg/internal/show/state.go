@@ -25,12 +25,12 @@ const (
 
 // PrintCheck prints a line for a check: its state, its name in a column that is nameWidth wide, and what the check found.
 func (s Style) PrintCheck(w *bufio.Writer, state CheckState, name string, nameWidth int, found string) {
-	word, color := "info", colorMark
+	word, color := "info", markColor
 	switch state {
 	case StateOK:
-		word, color = "ok", colorVersion
+		word, color = "ok", versionColor
 	case StateWarn:
-		word, color = "warn", colorWarn
+		word, color = "warn", warnColor
 	}
 	p := printer{s, w}
 	p.printState(word, color, checkStateWidth)
@@ -59,12 +59,12 @@ func ComponentName(c *wire.Component) string {
 // reason for the state, and how long the component has been in this state.
 func (s Style) PrintComponent(w *bufio.Writer, c *wire.Component, nameWidth int, now time.Time) {
 	p := printer{s, w}
-	color := colorWarn
+	color := warnColor
 	switch c.State {
 	case wire.HealthOK:
-		color = colorVersion
+		color = versionColor
 	case wire.HealthFailed:
-		color = colorFailed
+		color = failedColor
 	}
 	p.printState(c.State, color, componentStateWidth)
 	var found []string
@@ -95,6 +95,6 @@ func (p printer) printRow(name string, nameWidth int, text string) {
 func (p printer) printState(word, color string, column int) {
 	p.setColor(color)
 	p.writeClean(word)
-	p.setColor(colorNone)
+	p.setColor(resetColor)
 	p.writeRaw(blanks[:max(1, column-len(word))])
 }

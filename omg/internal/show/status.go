@@ -89,11 +89,11 @@ func sourceRows(sources []wire.Source, now time.Time) []row {
 func stateColor(state wire.SourceState) string {
 	switch state {
 	case wire.SourceOK:
-		return colorVersion
+		return versionColor
 	case wire.SourceFailed:
-		return colorFailed
+		return failedColor
 	}
-	return colorWarn
+	return warnColor
 }
 
 func linesOrNone(text string) []string {

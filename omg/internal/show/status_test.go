@@ -92,7 +92,9 @@ func TestSource(t *testing.T) {
 func TestChange(t *testing.T) {
 	n := func(v uint32) *uint32 { return &v }
 	change := func(before, after wire.Counts) string {
-		return write(func(w *bufio.Writer) { Style{}.PrintCountChange(w, &before, &wire.HistoryEntry{At: 60, Counts: after}) })
+		return write(func(w *bufio.Writer) {
+			Style{}.PrintCountChange(w, &before, &wire.CountsHistoryEntry{At: 60, Counts: after})
+		})
 	}
 	security := func(v uint32) *wire.SecurityCounts { return &wire.SecurityCounts{Vulnerabilities: v} }
 	const at = "1970-01-01 00:01:00  "

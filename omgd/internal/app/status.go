@@ -71,13 +71,13 @@ func (k *statusKeeper) previousStatus() *wire.StatusResult {
 }
 
 // history returns the last n changes of the counts, the oldest first.
-func (k *statusKeeper) history(n int) []wire.HistoryEntry {
+func (k *statusKeeper) history(n int) []wire.CountsHistoryEntry {
 	entries := k.store.History(n)
-	list := make([]wire.HistoryEntry, 0, len(entries))
+	list := make([]wire.CountsHistoryEntry, 0, len(entries))
 	for _, e := range entries {
 		var r wire.StatusResult
 		if msgpack.Unmarshal(e.Status, &r) == nil {
-			list = append(list, wire.HistoryEntry{At: e.At.Unix(), Counts: r.Counts})
+			list = append(list, wire.CountsHistoryEntry{At: e.At.Unix(), Counts: r.Counts})
 		}
 	}
 	return list

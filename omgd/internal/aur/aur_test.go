@@ -187,7 +187,7 @@ func open(t *testing.T, c Config) *AUR {
 func words(w ...string) *wire.SearchRequest { return &wire.SearchRequest{Words: w} }
 
 // names returns the names of the packages in a result.
-func names(t *testing.T, f snapshot.AURResult) (out []string) {
+func names(t *testing.T, f snapshot.AURQueryResult) (out []string) {
 	t.Helper()
 	require.NotNil(t, f.Packages, f.Source.Why)
 	for p, err := range f.Packages.Packages() {

@@ -116,17 +116,17 @@ func (l *liveClient) beginRequest() bool {
 // match. Search takes no longer than aur.live.timeout. Users share neither replies nor their parts of the
 // daily limit. User 0 may use all queries that are left: user 0 is root, or every client of a daemon that has
 // only one user.
-func (a *AUR) Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURResult {
+func (a *AUR) Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURQueryResult {
 	q, err := buildQuery(r)
 	if err != nil {
-		return snapshot.AURResult{Source: missingSource(err)}
+		return snapshot.AURQueryResult{Source: missingSource(err)}
 	}
 	q.user = user
 	return a.live.answerQuery(ctx, q)
 }
 
 // Info asks the AUR for packages by name. It takes no longer than aur.live.timeout.
-func (a *AUR) Info(ctx context.Context, user uint32, names []string) snapshot.AURResult {
+func (a *AUR) Info(ctx context.Context, user uint32, names []string) snapshot.AURQueryResult {
 	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !validName(name) })
 	slices.Sort(names)
 	names = slices.Compact(names)
@@ -134,7 +134,7 @@ func (a *AUR) Info(ctx context.Context, user uint32, names []string) snapshot.AU
 	case len(names) == 0:
 		return a.emptyResult()
 	case len(names) > maxNamesPerRequest:
-		return snapshot.AURResult{Source: missingSource(fmt.Errorf("%w: more than %d names in one request", errNotQueried, maxNamesPerRequest))}
+		return snapshot.AURQueryResult{Source: missingSource(fmt.Errorf("%w: more than %d names in one request", errNotQueried, maxNamesPerRequest))}
 	}
 	q := infoQuery(names)
 	q.user = user
@@ -142,13 +142,13 @@ func (a *AUR) Info(ctx context.Context, user uint32, names []string) snapshot.AU
 }
 
 // emptyResult returns the result for an empty list of names.
-func (a *AUR) emptyResult() snapshot.AURResult {
+func (a *AUR) emptyResult() snapshot.AURQueryResult {
 	now := time.Now()
 	empty, err := newReply(nil, now)
 	if err != nil {
-		return snapshot.AURResult{Source: missingSource(err)}
+		return snapshot.AURQueryResult{Source: missingSource(err)}
 	}
-	return snapshot.AURResult{Packages: empty.index, Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: now.Unix(), ChangedAt: now.Unix()}}
+	return snapshot.AURQueryResult{Packages: empty.index, Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: now.Unix(), ChangedAt: now.Unix()}}
 }
 
 func missingSource(err error) wire.Source {
@@ -225,7 +225,7 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 
 // answerQuery returns a recent reply from memory, or else the reply to a new request. If the request fails,
 // it returns an older reply, marked as stale.
-func (l *liveClient) answerQuery(ctx context.Context, q query) snapshot.AURResult {
+func (l *liveClient) answerQuery(ctx context.Context, q query) snapshot.AURQueryResult {
 	cached, _ := l.recentReplies.GetIfPresent(q.key())
 	if cached != nil && time.Since(cached.at) < freshFor {
 		return cached.freshResult()
@@ -240,7 +240,7 @@ func (l *liveClient) answerQuery(ctx context.Context, q query) snapshot.AURResul
 		cached = l.loadReply(q.key())
 	}
 	if cached == nil {
-		return snapshot.AURResult{Source: missingSource(err)}
+		return snapshot.AURQueryResult{Source: missingSource(err)}
 	}
 	old := cached.freshResult()
 	old.Source.State = wire.SourceStale
@@ -248,8 +248,8 @@ func (l *liveClient) answerQuery(ctx context.Context, q query) snapshot.AURResul
 	return old
 }
 
-func (a *reply) freshResult() snapshot.AURResult {
-	return snapshot.AURResult{Packages: a.index, Source: wire.Source{
+func (a *reply) freshResult() snapshot.AURQueryResult {
+	return snapshot.AURQueryResult{Packages: a.index, Source: wire.Source{
 		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: a.at.Unix(), ChangedAt: a.at.Unix(),
 	}}
 }

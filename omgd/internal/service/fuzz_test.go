@@ -41,7 +41,7 @@ func smallService(f *testing.F) *Service {
 		Metrics:        func() (string, error) { return "", nil },
 		Health:         func() wire.HealthResult { return wire.HealthResult{} },
 		PreviousStatus: func() *wire.StatusResult { return nil },
-		History:        func(int) []wire.HistoryEntry { return nil },
+		History:        func(int) []wire.CountsHistoryEntry { return nil },
 	})
 	f.Cleanup(s.Close)
 	return s

@@ -12,12 +12,12 @@ import (
 // AUR sends live queries to the AUR: queries whose result a client waits for. Its methods return within the time of the
 // setting aur.live.timeout.
 type AUR interface {
-	Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURResult
-	Info(ctx context.Context, user uint32, names []string) snapshot.AURResult
+	Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURQueryResult
+	Info(ctx context.Context, user uint32, names []string) snapshot.AURQueryResult
 }
 
-// offlineAURResult replaces the AUR's result in the replies to requests whose field Offline is true.
-var offlineAURResult = snapshot.AURResult{Source: wire.Source{
+// offlineAURQueryResult replaces the AUR's result in the replies to requests whose field Offline is true.
+var offlineAURQueryResult = snapshot.AURQueryResult{Source: wire.Source{
 	Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "offline",
 }}
 
@@ -37,11 +37,11 @@ func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Def
 			return err
 		}
 		defer release()
-		queryAUR := func() snapshot.AURResult { return offlineAURResult }
+		queryAUR := func() snapshot.AURQueryResult { return offlineAURQueryResult }
 		if !r.Offline {
-			result := make(chan snapshot.AURResult, 1)
+			result := make(chan snapshot.AURQueryResult, 1)
 			go func() { result <- s.AUR.Search(ctx, s.cacheUser(q), r) }() // the AUR searches while omgd searches the repositories
-			queryAUR = func() (got snapshot.AURResult) {
+			queryAUR = func() (got snapshot.AURQueryResult) {
 				_ = w.Block(func() { got = <-result }) // if Wait returns an error, the next call of w.Chunk returns one too
 				return got
 			}
@@ -58,9 +58,9 @@ func (s *Service) infoLive(r *wire.InfoRequest) server.DeferredHandler {
 			return err
 		}
 		defer release()
-		return s.recheckIfDamaged(st.WithHost(w).InfoLive(r, func(names []string) (got snapshot.AURResult) {
+		return s.recheckIfDamaged(st.WithHost(w).InfoLive(r, func(names []string) (got snapshot.AURQueryResult) {
 			if r.Offline {
-				return offlineAURResult
+				return offlineAURQueryResult
 			}
 			_ = w.Block(func() { got = s.AUR.Info(ctx, s.cacheUser(q), names) }) // if Wait returns an error, the next call of w.Chunk returns one too
 			return got

@@ -56,7 +56,7 @@ type Config struct {
 	// used while the current counts are unknown.
 	PreviousStatus func() *wire.StatusResult
 	// History returns the last n entries of the history, the oldest first. Each entry has the counts after a change.
-	History func(n int) []wire.HistoryEntry
+	History func(n int) []wire.CountsHistoryEntry
 }
 
 // Service contains the handlers of all operations and their caches.
