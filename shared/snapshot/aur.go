@@ -38,12 +38,12 @@ func (s *Snapshot) NeedsAURQuery(r *wire.SearchRequest) bool {
 		return false
 	}
 	asked, _ := SplitReposFromWords(r)
-	return r.OnlyAUR || len(asked) == 0 || s.isAURNameFree() && slices.Contains(asked, wire.SourceAUR)
+	return r.OnlyAUR || len(asked) == 0 || s.hasNoRepoNamedAUR() && slices.Contains(asked, wire.SourceAUR)
 }
 
-// isAURNameFree reports whether a user who types aur as the name of a repository means the AUR. This is false if a configured
-// repository is called aur.
-func (s *Snapshot) isAURNameFree() bool {
+// hasNoRepoNamedAUR reports whether no configured repository is called aur. A user who types aur as the name of a repository
+// then means the AUR.
+func (s *Snapshot) hasNoRepoNamedAUR() bool {
 	return !slices.ContainsFunc(s.inputs.Repositories, func(src IndexedSource) bool { return src.Name == wire.SourceAUR })
 }
 
@@ -91,7 +91,7 @@ func (s *Snapshot) ParseAURTarget(target string) (name string, ok bool) {
 	if !ok {
 		return target, true
 	}
-	return name, repo == wire.SourceAUR && s.isAURNameFree()
+	return name, repo == wire.SourceAUR && s.hasNoRepoNamedAUR()
 }
 
 // LookupAUR returns a hit for the AUR's package with this name. If the AUR's data does not contain the package, it

@@ -134,7 +134,7 @@ func (s *Snapshot) checkSearchable(r *wire.SearchRequest) error {
 	aur, repos := r.OnlyAUR, requested
 	if r.OnlyAUR {
 		repos = nil
-	} else if s.isAURNameFree() && slices.Contains(requested, wire.SourceAUR) {
+	} else if s.hasNoRepoNamedAUR() && slices.Contains(requested, wire.SourceAUR) {
 		aur = true
 		repos = slices.DeleteFunc(slices.Clone(requested), func(name string) bool { return name == wire.SourceAUR })
 	}
@@ -147,7 +147,7 @@ func (s *Snapshot) checkSearchable(r *wire.SearchRequest) error {
 	}
 	for _, name := range repos {
 		if !slices.Contains(names, name) {
-			if s.inputs.AUR != nil && s.isAURNameFree() {
+			if s.inputs.AUR != nil && s.hasNoRepoNamedAUR() {
 				names = append(names, wire.SourceAUR)
 			}
 			return invalidErrorf("no repository %q (have: %s)", name, strings.Join(names, ", "))
@@ -204,7 +204,7 @@ func (s *Snapshot) Info(r *wire.InfoRequest) (*Matches, error) {
 
 // hasOnlyAURNames reports whether a request names only packages of the AUR, in the form aur/name.
 func (s *Snapshot) hasOnlyAURNames(r *wire.InfoRequest) bool {
-	return s.isAURNameFree() && len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
+	return s.hasNoRepoNamedAUR() && len(r.Names) > 0 && !slices.ContainsFunc(r.Names, func(n string) bool { return !strings.HasPrefix(n, wire.SourceAUR+"/") })
 }
 
 // Lookup returns the packages whose names are in an InfoRequest. If the snapshot has no index of the AUR, packages that

@@ -57,7 +57,7 @@ func Build(in Inputs) (s *Snapshot, err error) {
 
 // newFileSet combines the indexes of the repositories and of the AUR into one set.
 func (s *Snapshot) newFileSet(repositories []IndexedSource) (*pkgindex.FileSet, error) {
-	view := pkgindex.FileSetOptions{Repos: []string{}, AURNameTaken: !s.isAURNameFree()}
+	view := pkgindex.FileSetOptions{Repos: []string{}, AURNameTaken: !s.hasNoRepoNamedAUR()}
 	var files []*pkgindex.File
 	add := func(f *pkgindex.File) {
 		if !slices.Contains(files, f) {

@@ -48,13 +48,13 @@ func (a *app) runConfig(c *cli.Context, o *configOptions) error {
 	}
 	keys := c.Args().Slice()
 	for _, key := range keys {
-		if !slices.ContainsFunc(all.Settings, func(s backend.Setting) bool { return inSection(s.Key, key) }) {
+		if !slices.ContainsFunc(all.Settings, func(s backend.Setting) bool { return isSettingInSection(s.Key, key) }) {
 			return exit.WithCode(exit.NotFound, fmt.Errorf("unknown setting %q", key))
 		}
 	}
 	if len(keys) > 0 {
 		all.Settings = slices.DeleteFunc(all.Settings, func(s backend.Setting) bool {
-			return !slices.ContainsFunc(keys, func(key string) bool { return inSection(s.Key, key) })
+			return !slices.ContainsFunc(keys, func(key string) bool { return isSettingInSection(s.Key, key) })
 		})
 	}
 	for _, w := range all.Warnings {
@@ -69,8 +69,8 @@ func (a *app) runConfig(c *cli.Context, o *configOptions) error {
 	return out.finish()
 }
 
-// inSection reports whether a setting has the given name, or is in the section of that name.
-func inSection(setting, name string) bool {
+// isSettingInSection reports whether a setting has the given name, or is in the section of that name.
+func isSettingInSection(setting, name string) bool {
 	return setting == name || strings.HasPrefix(setting, name+".")
 }
 
