@@ -46,7 +46,7 @@ func computeRequirements(pkgs []localPackage) []alpmproto.Requirement {
 	mark := func(deps []depend, r alpmproto.Requirement) {
 		for _, d := range deps {
 			for _, s := range byName[d.name] {
-				if all[s.pkgIndex] < r && d.isMetBy(s) {
+				if all[s.pkgIndex] < r && d.isVersionMetBy(s) {
 					all[s.pkgIndex] = r
 				}
 			}
@@ -59,9 +59,9 @@ func computeRequirements(pkgs []localPackage) []alpmproto.Requirement {
 	return all
 }
 
-// isMetBy reports whether the version of s satisfies the dependency d. It does not compare names: s has the
+// isVersionMetBy reports whether the version of s satisfies the dependency d. It does not compare names: s has the
 // name of d.
-func (d depend) isMetBy(s satisfier) bool {
+func (d depend) isVersionMetBy(s satisfier) bool {
 	if d.mod == alpm.DepModAny {
 		return true
 	}

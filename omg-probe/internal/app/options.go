@@ -73,7 +73,7 @@ func parse(args []string) (*options, error) {
 	for i := 0; i < len(args); i++ {
 		word := args[i]
 		if !flags || len(word) < 2 || word[0] != '-' {
-			if err := o.parseArgument(word); err != nil {
+			if err := o.parsePositional(word); err != nil {
 				return nil, err
 			}
 			continue
@@ -172,9 +172,9 @@ func (o *options) valueSetter(name string) func(string) error {
 	return nil
 }
 
-// parseArgument handles an argument that is not a flag: the name of a runtime, the name of a number (ec, tc, oc, uc), all, or
+// parsePositional handles an argument that is not a flag: the name of a runtime, the name of a number (ec, tc, oc, uc), all, or
 // init and the shell's name.
-func (o *options) parseArgument(word string) error {
+func (o *options) parsePositional(word string) error {
 	switch {
 	case o.isInit && o.shell == "":
 		o.shell = word

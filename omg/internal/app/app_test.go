@@ -239,7 +239,7 @@ func TestPartsInTurn(t *testing.T) {
 }
 
 func TestFiles_Unreadable(t *testing.T) {
-	f := fake{files: &backend.FileLists{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}, {Name: "b", UnknownReason: "no file list of b"}}}}
+	f := fake{files: &backend.FilesResult{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}, {Name: "b", UnknownReason: "no file list of b"}}}}
 	code, out, stderr := f.run(t, "files", "a", "b")
 	require.Equal(t, exit.Failed, code)
 	require.Equal(t, "a /a\n", out)

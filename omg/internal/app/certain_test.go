@@ -173,9 +173,9 @@ func TestCertain_Unread(t *testing.T) {
 		{"why a", fake{why: &backend.WhyResult{Reading: read, Name: "a"}}, exit.Failed},
 		{"why a", fake{why: &backend.WhyResult{Reading: read}}, exit.Failed},
 		{"why a", fake{why: &backend.WhyResult{}}, exit.NotFound},
-		{"files a", fake{files: &backend.FileLists{Reading: read, Packages: lists}}, exit.OK},
-		{"files a", fake{files: &backend.FileLists{Reading: read, Missing: []string{"a"}}}, exit.Failed},
-		{"files a", fake{files: &backend.FileLists{Missing: []string{"a"}}}, exit.NotFound},
+		{"files a", fake{files: &backend.FilesResult{Reading: read, Packages: lists}}, exit.OK},
+		{"files a", fake{files: &backend.FilesResult{Reading: read, Missing: []string{"a"}}}, exit.Failed},
+		{"files a", fake{files: &backend.FilesResult{Missing: []string{"a"}}}, exit.NotFound},
 		{"info -i a", fake{installed: &wire.InstalledResult{Basis: wire.Basis{Partial: true, Why: read.Why}, Missing: []string{"a"}}}, exit.Failed},
 		{"info -i a", fake{installed: &wire.InstalledResult{Missing: []string{"a"}}}, exit.NotFound},
 		{"info a", fake{

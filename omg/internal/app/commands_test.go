@@ -48,7 +48,7 @@ func TestFormat_Examples(t *testing.T) {
 			Name: "a", Severity: "High", Advisories: []wire.Advisory{{Name: "AVG-1", Severity: "High", Counted: true}},
 		}}},
 		status: &wire.StatusResult{}, refresh: &wire.RefreshResult{}, clearCache: &wire.CacheClearResult{},
-		files:  &backend.FileLists{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}}},
+		files:  &backend.FilesResult{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}}},
 		config: &backend.Configuration{Settings: []backend.Setting{{Key: "a.b", Value: "x", Origin: "default"}}},
 		owns:   &backend.Owners{Paths: []backend.OwnedPath{{Path: "/a", Owners: []backend.Owner{{Name: "a", Version: "1"}}}}},
 		why:    &backend.WhyResult{Name: "a", Chains: []backend.DependencyChain{{Links: []backend.ChainLink{{Name: "a"}}}}},

@@ -40,7 +40,7 @@ type fake struct {
 	logLevel   *wire.LogLevelResult
 
 	owns   *backend.Owners
-	files  *backend.FileLists
+	files  *backend.FilesResult
 	why    *backend.WhyResult
 	config *backend.Configuration
 	doctor *backend.Checks
@@ -181,7 +181,7 @@ func (f *fake) Owns(context.Context, []string) (*backend.Owners, error) {
 	return give(f, "owns", f.owns)
 }
 
-func (f *fake) Files(context.Context, []string) (*backend.FileLists, error) {
+func (f *fake) Files(context.Context, []string) (*backend.FilesResult, error) {
 	return give(f, "files", f.files)
 }
 

@@ -58,7 +58,7 @@ func fullBackend() fake {
 		installed: full[wire.InstalledResult](), explicit: full[wire.ExplicitResult](), outdated: full[wire.OutdatedResult](),
 		security: full[wire.SecurityResult](), history: full[wire.HistoryResult](), health: full[wire.HealthResult](),
 		refresh: full[wire.RefreshResult](), clearCache: full[wire.CacheClearResult](), logLevel: full[wire.LogLevelResult](),
-		owns: full[backend.Owners](), files: full[backend.FileLists](), why: full[backend.WhyResult](), config: full[backend.Configuration](),
+		owns: full[backend.Owners](), files: full[backend.FilesResult](), why: full[backend.WhyResult](), config: full[backend.Configuration](),
 		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.InstalledVersions](), use: full[backend.UseResult](),
 	}
 	// The missing name x is found among the installed packages, the missing name y is not.

@@ -42,7 +42,7 @@ func (a *app) runFiles(c *cli.Context, o *outputOptions) error {
 	if out.json {
 		err = out.printDocument(all)
 	} else {
-		err = out.printFileLists(all)
+		err = out.printFilesResult(all)
 	}
 	read := basisFromReading(all.Reading)
 	if err == nil {
@@ -66,7 +66,7 @@ func basisFromReading(r backend.Reading) *wire.Basis {
 	return &wire.Basis{Partial: r.Partial, Why: r.Why}
 }
 
-func (o *resultPrinter) printFileLists(all *backend.FileLists) error {
+func (o *resultPrinter) printFilesResult(all *backend.FilesResult) error {
 	type file struct {
 		Name string `json:"name"`
 		Path string `json:"path"`

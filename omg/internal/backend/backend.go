@@ -57,7 +57,7 @@ type Backend interface {
 
 	// The following methods read files whose content the daemon does not hold in memory.
 	Owns(ctx context.Context, paths []string) (*Owners, error)
-	Files(ctx context.Context, names []string) (*FileLists, error)
+	Files(ctx context.Context, names []string) (*FilesResult, error)
 	Why(ctx context.Context, name string, reverse bool) (*WhyResult, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)

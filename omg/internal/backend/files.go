@@ -33,8 +33,8 @@ type Reading struct {
 	Why     string `json:"why,omitempty"`
 }
 
-// FileLists holds the files of installed packages.
-type FileLists struct {
+// FilesResult holds the files of installed packages.
+type FilesResult struct {
 	Reading
 	Packages []FileList `json:"packages"`
 	// Missing lists the requested names that are not installed.

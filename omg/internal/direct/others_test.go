@@ -92,7 +92,7 @@ func TestSystem(t *testing.T) {
 	files, err := w.backend().Files(t.Context(), []string{name, "nothing"})
 	require.NoError(t, err)
 	root := w.path("root") + "/"
-	require.Equal(t, &backend.FileLists{
+	require.Equal(t, &backend.FilesResult{
 		Packages: []backend.FileList{{Name: name, Files: []string{root + "usr/", root + "usr/share/", root + "usr/share/" + name + "/", root + readme}}},
 		Missing:  []string{"nothing"},
 	}, files)

@@ -84,13 +84,13 @@ func lookUpInPath(name string) string {
 }
 
 // Files implements backend.Backend. It also finds packages by the names of what they provide.
-func (b *Backend) Files(ctx context.Context, names []string) (*backend.FileLists, error) {
+func (b *Backend) Files(ctx context.Context, names []string) (*backend.FilesResult, error) {
 	pacman, local, err := b.readLocalDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
 	relations := pacmandb.Relate(local.Packages)
-	result := &backend.FileLists{Packages: []backend.FileList{}}
+	result := &backend.FilesResult{Packages: []backend.FileList{}}
 	exact := true // every name so far is the exact name of an installed package
 	for _, name := range names {
 		exact = exact && local.Find(name) != nil

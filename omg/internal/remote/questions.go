@@ -102,7 +102,7 @@ func (b *Backend) Owns(ctx context.Context, _ []string) (*backend.Owners, error)
 }
 
 // Files implements backend.Backend.
-func (b *Backend) Files(ctx context.Context, _ []string) (*backend.FileLists, error) {
+func (b *Backend) Files(ctx context.Context, _ []string) (*backend.FilesResult, error) {
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
