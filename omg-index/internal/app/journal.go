@@ -169,7 +169,7 @@ func (o *journalOptions) recordEvents(c *cli.Context, old, now *aurdiff.Observat
 		warn("the damaged file is kept as %s", o.journalPath+journal.DamagedSuffix)
 	}
 	if r.DroppedEntries > 0 {
-		warn("the journal was too large: its %d oldest observations were dropped", r.DroppedEntries)
+		warn("the journal was too large: its oldest observations were dropped (%d)", r.DroppedEntries)
 	}
 	if err != nil {
 		return exit.WithCode(exit.Failed, explainRefusedDump(path, err))
@@ -224,6 +224,10 @@ func (o *journalOptions) importJournal(c *cli.Context) error {
 	case err != nil:
 		return exit.WithCode(exit.Failed, fmt.Errorf("cannot import %s: %w", name, err))
 	}
-	_, err = fmt.Fprintf(c.App.Writer, "%s: %d observations\n", termtext.Clean(o.journalPath), n)
+	noun := "observations"
+	if n == 1 {
+		noun = "observation"
+	}
+	_, err = fmt.Fprintf(c.App.Writer, "%s: %d %s\n", termtext.Clean(o.journalPath), n, noun)
 	return exit.WithCode(exit.Failed, err)
 }

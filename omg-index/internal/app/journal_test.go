@@ -104,6 +104,8 @@ func TestJournal_To(t *testing.T) {
 	r = w.run("journal", "--import", w.path("lines"), "--to", w.path("copy"))
 	require.Equal(t, w.path("copy")+": 2 observations\n", r.stdout)
 	require.Equal(t, w.read(to), w.read(w.path("copy")))
+	w.write("one", exported.lines()[0]+"\n")
+	require.Equal(t, w.path("first")+": 1 observation\n", w.run("journal", "--import", w.path("one"), "--to", w.path("first")).stdout)
 	r = w.run("journal", "--import", w.path("lines"), "--to", w.path("copy"))
 	require.Equal(t, exit.Failed, r.code)
 	require.Equal(t, "omg-index: error: "+w.path("copy")+" exists\nomg-index: hint: name a new file\n", r.stderr)
