@@ -32,7 +32,6 @@ func TestCommands_ByName(t *testing.T) {
 
 // TestFormat_Examples checks that the example in each command's help works.
 func TestFormat_Examples(t *testing.T) {
-	writeJournal(t, aurHome(t))
 	some := []wire.InstalledPackage{pkg("a")}
 	f := fake{
 		search:    &wire.SearchResult{Total: 1, Packages: []wire.Package{some[0].Package}},
@@ -53,6 +52,7 @@ func TestFormat_Examples(t *testing.T) {
 		owns:   &backend.Owners{Paths: []backend.OwnedPath{{Path: "/a", Owners: []backend.Owner{{Name: "a", Version: "1"}}}}},
 		why:    &backend.WhyResult{Name: "a", Chains: []backend.DependencyChain{{Links: []backend.ChainLink{{Name: "a"}}}}},
 	}
+	f.aurLog = &backend.AURLogResult{Events: []backend.AUREvent{orphanedEvent}}
 	for _, c := range allCommands {
 		line := c.name
 		switch c.name {

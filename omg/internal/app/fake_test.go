@@ -44,6 +44,7 @@ type fake struct {
 	why    *backend.WhyResult
 	config *backend.Configuration
 	doctor *backend.Checks
+	aurLog *backend.AURLogResult // AURLog passes its events to the function visit
 	which  *backend.ActiveVersions
 	list   *backend.InstalledVersions
 	use    *backend.UseResult
@@ -59,6 +60,7 @@ type fake struct {
 	options   backend.Options
 	searched  *wire.SearchRequest
 	listed    *wire.InstalledRequest
+	logged    *backend.AURLogRequest
 	printed   func() string
 	questions []string
 }
@@ -194,6 +196,21 @@ func (f *fake) Config(context.Context, bool) (*backend.Configuration, error) {
 }
 
 func (f *fake) Doctor(context.Context) (*backend.Checks, error) { return give(f, "doctor", f.doctor) }
+
+func (f *fake) AURLog(_ context.Context, r *backend.AURLogRequest, visit func(*backend.AUREvent) error) (*backend.AURLogResult, error) {
+	f.logged = r
+	result, err := give(f, "aur log", f.aurLog)
+	if err != nil {
+		return nil, err
+	}
+	for i := range result.Events {
+		if err := visit(&result.Events[i]); err != nil {
+			return nil, err
+		}
+	}
+	result.Events = nil
+	return result, nil
+}
 
 func (f *fake) ActiveVersions(context.Context, []string) (*backend.ActiveVersions, error) {
 	return give(f, "which", f.which)

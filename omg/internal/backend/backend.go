@@ -61,6 +61,9 @@ type Backend interface {
 	Why(ctx context.Context, name string, reverse bool) (*WhyResult, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)
+	// AURLog calls the function visit once for each event that was found, the oldest first. The event is only valid during that
+	// call. The result contains everything except the events.
+	AURLog(ctx context.Context, r *AURLogRequest, visit func(*AUREvent) error) (*AURLogResult, error)
 
 	// The following methods depend on the working directory and the environment of the caller.
 	ActiveVersions(ctx context.Context, runtimes []string) (*ActiveVersions, error)

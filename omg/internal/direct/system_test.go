@@ -240,3 +240,15 @@ func badDatabases() []bad {
 
 // year returns the year of a time in Unix seconds.
 func year(unix int64) int { return time.Unix(unix, 0).UTC().Year() }
+
+// writeAUR writes an index of the AUR with the given packages, from a dump of the time asOf.
+func (w *testSystem) writeAUR(asOf int64, packages ...*wire.Package) {
+	w.t.Helper()
+	b := pkgindex.NewBuilder("test", 1)
+	into := b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
+	for _, p := range packages {
+		require.NoError(w.t, into.Add(p))
+	}
+	into.SetFileInfo("", 0, asOf)
+	w.writeIndex(w.index(wire.SourceAUR), b)
+}

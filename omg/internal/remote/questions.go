@@ -111,6 +111,11 @@ func (b *Backend) Why(ctx context.Context, _ string, _ bool) (*backend.WhyResult
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
+// AURLog implements backend.Backend.
+func (b *Backend) AURLog(ctx context.Context, _ *backend.AURLogRequest, _ func(*backend.AUREvent) error) (*backend.AURLogResult, error) {
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
+}
+
 // Config implements backend.Backend.
 func (b *Backend) Config(context.Context, bool) (*backend.Configuration, error) {
 	return nil, b.switchToDirect()

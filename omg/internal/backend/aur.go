@@ -1,0 +1,55 @@
+package backend
+
+import (
+	"time"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Interval is the times of two observations of the AUR, in UTC.
+type Interval [2]time.Time
+
+// NewInterval returns the interval between two times in Unix seconds.
+func NewInterval(from, to int64) Interval {
+	return Interval{time.Unix(from, 0).UTC(), time.Unix(to, 0).UTC()}
+}
+
+// AUREvent is an event in the journal of the AUR. A value that does not exist is nil.
+type AUREvent struct {
+	Base    string   `json:"pkgbase"`
+	Event   string   `json:"event"`
+	From    *string  `json:"from"`
+	To      *string  `json:"to"`
+	Between Interval `json:"between"`
+	Source  string   `json:"source"`
+}
+
+// JournalReading describes the journal of the AUR, and how completely it was read.
+type JournalReading struct {
+	Path string `json:"journal"`
+	// Observed is the interval from the first to the last observation in the journal; nil if the journal has none.
+	Observed *Interval `json:"observed"`
+	// Problem is what is wrong with the file of the journal; empty if nothing is wrong. Incomplete means that events may be
+	// missing for this reason.
+	Problem    string `json:"problem,omitempty"`
+	Incomplete bool   `json:"incomplete,omitempty"`
+	// LastRefused means that the last dump of the AUR was not compared, because it was probably incomplete.
+	LastRefused bool `json:"last_refused,omitempty"`
+}
+
+// AURLogRequest asks for the events of package bases of the AUR.
+type AURLogRequest struct {
+	// All asks for the events of all package bases. Otherwise Names lists packages and package bases. If Names is empty too, the
+	// request is about the installed packages that are in no repository.
+	All   bool
+	Names []string
+	// Since is a time in Unix seconds: events that happened before it are left out.
+	Since int64
+}
+
+// AURLogResult is the result of AURLog. Its basis says how certain the package bases of the installed packages are.
+type AURLogResult struct {
+	wire.Basis
+	JournalReading
+	Events []AUREvent `json:"events"`
+}

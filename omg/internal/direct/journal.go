@@ -1,0 +1,182 @@
+package direct
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/journal"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// AURLog implements backend.Backend.
+func (b *Backend) AURLog(ctx context.Context, r *backend.AURLogRequest, visit func(*backend.AUREvent) error) (*backend.AURLogResult, error) {
+	path, err := b.findJournal()
+	if err != nil {
+		return nil, err
+	}
+	wanted, basis, err := b.wantedPackageBases(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	result := &backend.AURLogResult{Basis: *basis}
+	result.JournalReading, err = b.readJournal(path, func(e *journal.Entry) error {
+		if e.Between.To < r.Since {
+			return nil
+		}
+		for _, event := range e.Events {
+			if wanted != nil && !wanted[event.Base] {
+				continue
+			}
+			if err := visit(convertEvent(event, e.Source)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, nil
+}
+
+// convertEvent returns an event of the journal in the form in which the backend returns it.
+func convertEvent(e journal.Event, source string) *backend.AUREvent {
+	fields := e.JSON()
+	return &backend.AUREvent{
+		Base: fields.Base, Event: fields.Event, From: fields.From, To: fields.To, Source: source,
+		Between: backend.NewInterval(e.Between.From, e.Between.To),
+	}
+}
+
+// noJournalError is the error if no journal exists. The parameter dirs lists the directories that were searched.
+func noJournalError(dirs []string) error {
+	return &exit.Error{
+		Code: exit.Failed, Err: fmt.Errorf("no journal of the AUR in %s", strings.Join(dirs, " and ")),
+		Hint: "omgd begins a journal when it downloads the next dump of the AUR",
+	}
+}
+
+// findJournal returns the path of the journal. It searches the directories of the indexes that the user named or, if the
+// user named none, the data directories. If it finds several journals, it returns the most recently written one.
+func (b *Backend) findJournal() (string, error) {
+	var dirs []string
+	if named := b.env.ChosenIndexPaths(b.o.IndexPaths); named != nil {
+		for _, path := range named {
+			if fi, err := os.Stat(path); err != nil || !fi.IsDir() {
+				path = filepath.Dir(path)
+			}
+			dirs = append(dirs, path)
+		}
+	} else {
+		for _, dir := range b.env.DataDirs(b.o.DataDir) {
+			dirs = append(dirs, paths.IndexDir(dir))
+		}
+	}
+	var found string
+	var written time.Time
+	var failed error
+	for _, dir := range dirs {
+		path := filepath.Join(dir, journal.FileName)
+		fi, err := os.Stat(path)
+		switch {
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			failed = cmp.Or(failed, err)
+		case err == nil && (found == "" || fi.ModTime().After(written)):
+			found, written = path, fi.ModTime()
+		}
+	}
+	switch {
+	case found != "":
+		return found, nil
+	case failed != nil:
+		return "", failed
+	}
+	return "", noJournalError(dirs)
+}
+
+// readJournal reads a journal, and calls the function visit for each entry that was not refused. The entry is only valid during
+// the call.
+func (b *Backend) readJournal(path string, visit func(*journal.Entry) error) (backend.JournalReading, error) {
+	reading := backend.JournalReading{Path: path}
+	var observed journal.Interval
+	state, err := journal.Read(path, b.env.Trusts, func(e *journal.Entry) error {
+		if reading.LastRefused = e.Outcome == journal.OutcomeRefused; reading.LastRefused {
+			return nil
+		}
+		if observed.To == 0 {
+			observed.From = e.Between.From
+		}
+		observed.To = e.Between.To
+		return visit(e)
+	})
+	if observed.To != 0 {
+		interval := backend.NewInterval(observed.From, observed.To)
+		reading.Observed = &interval
+	}
+	reading.Problem, reading.Incomplete = state.Problem(), state.DamagedEntries > 0 || state.RestLost
+	return reading, err
+}
+
+// wantedPackageBases returns the package bases whose events are wanted, or nil if the events of all package bases are wanted. It
+// also returns the basis of the result that names these package bases.
+func (b *Backend) wantedPackageBases(ctx context.Context, r *backend.AURLogRequest) (map[string]bool, *wire.Basis, error) {
+	wanted := map[string]bool{}
+	switch {
+	case r.All:
+		return nil, &wire.Basis{}, nil
+	case len(r.Names) > 0:
+		for _, name := range r.Names {
+			wanted[name] = true
+		}
+		b.addPackageBases(ctx, r.Names, wanted)
+		return wanted, &wire.Basis{}, nil
+	}
+	all, err := b.Installed(ctx, &wire.InstalledRequest{Filter: wire.FilterForeign, Details: true})
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range all.Packages {
+		p := &all.Packages[i]
+		wanted[cmp.Or(p.Base, p.Name)] = true
+	}
+	return wanted, &all.Basis, nil
+}
+
+// addPackageBases adds the package bases of the named packages to the map wanted. It finds packages that are installed or in the
+// AUR. If the AUR's data cannot be read, a note lists the packages whose package bases are unknown.
+func (b *Backend) addPackageBases(ctx context.Context, names []string, wanted map[string]bool) {
+	names = slices.Clone(names)
+	here, err := b.Installed(ctx, &wire.InstalledRequest{Names: names, Details: true})
+	if err == nil {
+		for i := range here.Packages {
+			p := &here.Packages[i]
+			wanted[cmp.Or(p.Base, p.Name)] = true
+			names = slices.DeleteFunc(names, func(name string) bool { return name == p.Name })
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	request := &wire.InfoRequest{Offline: true}
+	for _, name := range names {
+		request.Names = append(request.Names, wire.SourceAUR+"/"+name)
+	}
+	_, err = b.Info(ctx, request, func(p *wire.Package) error {
+		wanted[cmp.Or(p.Base, p.Name)] = true
+		return nil
+	}, func() {})
+	if err != nil {
+		b.o.PrintNote("the package bases of " + strings.Join(names, ", ") + " are unknown: " + err.Error())
+	}
+}
