@@ -1,0 +1,190 @@
+// Package aurlevel derives findings about a package base of the AUR from the journal's events and from the latest dump.
+//
+// A finding states facts with dates, and has a level: how important it is to look at the package base before the next build. It
+// is not a verdict. docs/journal.md contains the table of all findings, with the reason for the level of each.
+package aurlevel
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/omg-arch/omg/shared/journal"
+)
+
+// Level is the importance of a finding.
+type Level uint8
+
+// The levels, in ascending order.
+const (
+	// LevelNote: the fact is worth knowing, and common.
+	LevelNote Level = 1
+	// LevelLook: look at the package base before the next build, because an attack can begin like this.
+	LevelLook Level = 2
+)
+
+func (l Level) String() string {
+	if l == LevelLook {
+		return "look"
+	}
+	return "note"
+}
+
+// Reason is the rule from which a finding follows.
+type Reason string
+
+// The reasons for findings. The comment of each reason says which events and times the finding has.
+const (
+	// ReasonAdoptedAndUpdated: the adoption and the last update.
+	ReasonAdoptedAndUpdated Reason = "adopted-and-updated"
+	// ReasonRecreated: the event that the package base was recreated. If one dump did not have the package base, there are two
+	// events instead: the deletion, and that the package base was seen again.
+	ReasonRecreated Reason = "recreated"
+	// ReasonCoMaintainerAndUpdated: the addition of a co-maintainer and the last update.
+	ReasonCoMaintainerAndUpdated Reason = "comaintainer-added-and-updated"
+	// ReasonAdopted: the adoption.
+	ReasonAdopted Reason = "adopted"
+	// ReasonMaintainerChanged: the change.
+	ReasonMaintainerChanged Reason = "maintainer-changed"
+	// ReasonUpdatedAfterDormancy: the update.
+	ReasonUpdatedAfterDormancy Reason = "updated-after-dormancy"
+	// ReasonOrphaned: the event, if the journal contains it.
+	ReasonOrphaned Reason = "orphaned"
+	// ReasonOutOfDate: the time of the flag.
+	ReasonOutOfDate Reason = "out-of-date"
+	// ReasonDeleted: the deletion.
+	ReasonDeleted Reason = "deleted"
+)
+
+const day = 24 * 60 * 60
+
+const (
+	// maxUpdateDelay is the maximum time, in seconds, from a change of the maintainers to an update that is regarded as a
+	// consequence of the change.
+	maxUpdateDelay = 14 * day
+	// maxEventAge is the age of an event, in seconds, after which it is no longer the reason for a finding.
+	maxEventAge = 90 * day
+)
+
+// Event is an event of the journal with the source of its observation.
+type Event struct {
+	journal.Event
+	Source string
+}
+
+// Listing is what the latest dump of the AUR contains about a package base. Times are in Unix seconds.
+type Listing struct {
+	Maintainer string // empty for an orphan
+	// FlaggedAt is when the package base was flagged out of date; 0 if it is not flagged. UpdatedAt is when it was last updated.
+	FlaggedAt, UpdatedAt int64
+}
+
+// Finding is a fact about a package base.
+type Finding struct {
+	Level  Level
+	Reason Reason
+	// Events holds the events from which the finding follows, the oldest first. It is empty if the finding follows from the
+	// latest dump alone.
+	Events []Event
+	// UpdatedAt and FlaggedAt are times from the latest dump, in Unix seconds; 0 if the finding does not depend on them.
+	UpdatedAt, FlaggedAt int64
+}
+
+// Find returns the findings about a package base, the highest level first. The parameter events holds its events in the
+// journal, the oldest first. The parameter listing is nil if the latest dump does not contain the package base.
+//
+// The exact time of an event is unknown. Find returns a finding if the event may have happened at a time for which the rule
+// holds. Therefore a longer interval never hides a finding.
+func Find(events []Event, listing *Listing, now int64) []Finding {
+	var found []Finding
+	for i := range events {
+		if events[i].Between.To < now-maxEventAge {
+			continue
+		}
+		if f := findByEvent(events, i, listing); f.Level != 0 {
+			found = append(found, f)
+		}
+	}
+	found = append(found, findByState(events, listing)...)
+	slices.SortStableFunc(found, func(a, b Finding) int { return cmp.Compare(b.Level, a.Level) })
+	return found
+}
+
+// findByEvent returns the finding that follows from the event events[at], or a finding without a level if none follows.
+func findByEvent(events []Event, at int, listing *Listing) Finding {
+	e := events[at]
+	f := Finding{Level: LevelNote, Events: events[at : at+1]}
+	updated := listing != nil && mayFollow(e.Between, listing.UpdatedAt)
+	switch e.Kind {
+	case journal.EventAdopted:
+		f.Reason = ReasonAdopted
+		if updated && !isReturn(events[:at], e.To) {
+			f.Level, f.Reason, f.UpdatedAt = LevelLook, ReasonAdoptedAndUpdated, listing.UpdatedAt
+		}
+	case journal.EventMaintainerChanged:
+		f.Reason = ReasonMaintainerChanged
+	case journal.EventCoMaintainerAdded:
+		if !updated {
+			return Finding{}
+		}
+		f.Level, f.Reason, f.UpdatedAt = LevelLook, ReasonCoMaintainerAndUpdated, listing.UpdatedAt
+	case journal.EventRecreated:
+		f.Level, f.Reason = LevelLook, ReasonRecreated
+	case journal.EventFirstSeen:
+		deleted := findLast(events[:at], journal.EventDeleted)
+		if deleted == nil {
+			return Finding{}
+		}
+		f.Level, f.Reason, f.Events = LevelLook, ReasonRecreated, []Event{*deleted, e}
+	case journal.EventUpdatedAfterDormancy:
+		f.Reason = ReasonUpdatedAfterDormancy
+	default:
+		return Finding{}
+	}
+	return f
+}
+
+// mayFollow reports whether an update may have followed an event of the interval within maxUpdateDelay. If the update is in the
+// interval, it is unknown which of the two came first.
+func mayFollow(interval journal.Interval, updatedAt int64) bool {
+	return updatedAt >= interval.From && updatedAt <= interval.To+maxUpdateDelay
+}
+
+// isReturn reports whether a user who adopted a package base was also its last maintainer. The parameter before holds the events
+// before the adoption.
+func isReturn(before []Event, adopter string) bool {
+	orphaned := findLast(before, journal.EventOrphaned)
+	return orphaned != nil && orphaned.From == adopter
+}
+
+// findByState returns the findings that follow from the latest dump. Their age does not matter, because they still hold.
+func findByState(events []Event, listing *Listing) (found []Finding) {
+	if listing == nil {
+		// A package base without a deletion in the journal may never have been in the AUR.
+		if e := findLast(events, journal.EventDeleted, journal.EventFirstSeen); e != nil && e.Kind == journal.EventDeleted {
+			found = append(found, Finding{Level: LevelNote, Reason: ReasonDeleted, Events: []Event{*e}})
+		}
+		return found
+	}
+	if listing.Maintainer == "" {
+		f := Finding{Level: LevelNote, Reason: ReasonOrphaned}
+		e := findLast(events, journal.EventOrphaned, journal.EventAdopted, journal.EventMaintainerChanged, journal.EventDeleted)
+		if e != nil && e.Kind == journal.EventOrphaned {
+			f.Events = []Event{*e}
+		}
+		found = append(found, f)
+	}
+	if listing.FlaggedAt > 0 {
+		found = append(found, Finding{Level: LevelNote, Reason: ReasonOutOfDate, FlaggedAt: listing.FlaggedAt})
+	}
+	return found
+}
+
+// findLast returns the last event of one of the given kinds, or nil.
+func findLast(events []Event, kinds ...journal.EventKind) *Event {
+	for i := len(events) - 1; i >= 0; i-- {
+		if slices.Contains(kinds, events[i].Kind) {
+			return &events[i]
+		}
+	}
+	return nil
+}
