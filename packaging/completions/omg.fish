@@ -13,7 +13,7 @@ function __omg_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command $word"
-            case ' search' ' info' ' status' ' installed' ' explicit' ' orphans' ' foreign' ' outdated' ' security' ' aur' ' aur log' ' owns' ' files' ' why' ' which' ' list' ' use' ' doctor' ' health' ' metrics' ' refresh' ' cache' ' cache clear' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' config'
+            case ' search' ' info' ' status' ' installed' ' explicit' ' orphans' ' foreign' ' outdated' ' security' ' aur' ' aur check' ' aur log' ' owns' ' files' ' why' ' which' ' list' ' use' ' doctor' ' health' ' metrics' ' refresh' ' cache' ' cache clear' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' config'
                 set command "$command $word"
         end
     end
@@ -29,7 +29,7 @@ complete -c omg -n '__omg_at ""' -a orphans -d 'list dependencies that no packag
 complete -c omg -n '__omg_at ""' -a foreign -d 'list installed packages that are in no repository, like pacman -Qm'
 complete -c omg -n '__omg_at ""' -a outdated -d 'list available updates, like pacman -Qu'
 complete -c omg -n '__omg_at ""' -a security -d 'list installed packages that are affected by Arch\'s security advisories'
-complete -c omg -n '__omg_at ""' -a aur -d 'show what happened in the AUR'
+complete -c omg -n '__omg_at ""' -a aur -d 'show what happened in the AUR, and what to look at before a build'
 complete -c omg -n '__omg_at ""' -a owns -d 'show which installed packages own files, like pacman -Qo'
 complete -c omg -n '__omg_at ""' -a files -d 'list the files of installed packages, like pacman -Ql'
 complete -c omg -n '__omg_at ""' -a why -d 'show why a package is installed: the shortest chains from explicitly installed packages'
@@ -158,9 +158,18 @@ complete -c omg -n '__omg_at " security"' -s q -d 'print names only'
 complete -c omg -n '__omg_at " security"' -l help -d 'show help'
 complete -c omg -n '__omg_at " security"' -s h -d 'show help'
 complete -c omg -n '__omg_at " security"' -a '(__omg_installed)'
+complete -c omg -n '__omg_at " aur"' -a check -d 'list packages of the AUR to look at before the next build'
 complete -c omg -n '__omg_at " aur"' -a log -d 'list what happened to the AUR\'s packages: maintainers, deletions, hosts and more'
 complete -c omg -n '__omg_at " aur"' -l help -d 'show help'
 complete -c omg -n '__omg_at " aur"' -s h -d 'show help'
+complete -c omg -n '__omg_at " aur check"' -l fail-on -x -d 'exit with 5 if a finding has at least this LEVEL: note, look or act'
+complete -c omg -n '__omg_at " aur check"' -l json -d 'print JSON'
+complete -c omg -n '__omg_at " aur check"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields: \'{{.name}} {{.level}}\''
+complete -c omg -n '__omg_at " aur check"' -l color -x -d 'use colour WHEN: auto, always or never'
+complete -c omg -n '__omg_at " aur check"' -l quiet -d 'print names only'
+complete -c omg -n '__omg_at " aur check"' -s q -d 'print names only'
+complete -c omg -n '__omg_at " aur check"' -l help -d 'show help'
+complete -c omg -n '__omg_at " aur check"' -s h -d 'show help'
 complete -c omg -n '__omg_at " aur log"' -l all -d 'list the events of all packages'
 complete -c omg -n '__omg_at " aur log"' -s a -d 'list the events of all packages'
 complete -c omg -n '__omg_at " aur log"' -l since -x -d 'only events after a TIME: a date such as 2026-09-20, or an age such as 12h, 7d or 4w'

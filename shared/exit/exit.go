@@ -10,7 +10,7 @@ const (
 	Usage         = 2 // the command line was wrong
 	Failed        = 3 // the command failed, for example because a database could not be read
 	Network       = 4 // the command failed because it needs data from the network
-	AdvisoryFound = 5 // omg security --fail-on found an advisory of at least the given severity
+	AdvisoryFound = 5 // --fail-on: an advisory has at least the given severity, or a finding at least the given level
 	Degraded      = 6 // omg health or omg doctor found a problem
 )
 

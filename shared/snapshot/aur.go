@@ -100,8 +100,8 @@ func (s *Snapshot) LookupAUR(name string) ([]pkgindex.Hit, error) {
 	return s.searchSet.LookupAUR(name)
 }
 
-// noAURDataError returns the error for a request that needs data of the AUR while the snapshot has none.
-func (s *Snapshot) noAURDataError() error {
+// NoAURDataError returns the error for a request that needs data of the AUR while the snapshot has none (see HasAUR).
+func (s *Snapshot) NoAURDataError() error {
 	if s.inputs.AUR == nil {
 		return wire.Errorf(wire.CodeNetwork, "no data of the AUR: it is disabled (aur.enabled) and has no index")
 	}

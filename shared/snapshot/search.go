@@ -139,7 +139,7 @@ func (s *Snapshot) checkSearchable(r *wire.SearchRequest) error {
 		repos = slices.DeleteFunc(slices.Clone(requested), func(name string) bool { return name == wire.SourceAUR })
 	}
 	if aur && s.inputs.AUR == nil || aur && len(repos) == 0 && !s.HasAUR() {
-		return s.noAURDataError()
+		return s.NoAURDataError()
 	}
 	var names []string
 	for i := range s.searchedRepos {
@@ -197,7 +197,7 @@ func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 func (s *Snapshot) Info(r *wire.InfoRequest) (*Matches, error) {
 	found, err := s.Lookup(r)
 	if err == nil && s.hasOnlyAURNames(r) && !s.HasAUR() {
-		return nil, s.noAURDataError() // without the AUR's data, it is unknown whether the packages exist
+		return nil, s.NoAURDataError() // without the AUR's data, it is unknown whether the packages exist
 	}
 	return found, err
 }

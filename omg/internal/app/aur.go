@@ -20,9 +20,9 @@ import (
 func aurCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "aur",
-		Usage:       "show what happened in the AUR",
-		Description: exitCodesHelp(),
-		Subcommands: []*cli.Command{aurLogCommand(a)},
+		Usage:       "show what happened in the AUR, and what to look at before a build",
+		Description: exitCodesHelp(exit.Network, exit.AdvisoryFound),
+		Subcommands: []*cli.Command{aurCheckCommand(a), aurLogCommand(a)},
 		Action:      showSubcommands,
 	}
 }

@@ -45,6 +45,7 @@ type fake struct {
 	config *backend.Configuration
 	doctor *backend.Checks
 	aurLog *backend.AURLogResult // AURLog passes its events to the function visit
+	check  *backend.AURCheckResult
 	which  *backend.ActiveVersions
 	list   *backend.InstalledVersions
 	use    *backend.UseResult
@@ -61,6 +62,7 @@ type fake struct {
 	searched  *wire.SearchRequest
 	listed    *wire.InstalledRequest
 	logged    *backend.AURLogRequest
+	checked   []string
 	printed   func() string
 	questions []string
 }
@@ -210,6 +212,11 @@ func (f *fake) AURLog(_ context.Context, r *backend.AURLogRequest, visit func(*b
 	}
 	result.Events = nil
 	return result, nil
+}
+
+func (f *fake) AURCheck(_ context.Context, names []string) (*backend.AURCheckResult, error) {
+	f.checked = names
+	return give(f, "aur check", f.check)
 }
 
 func (f *fake) ActiveVersions(context.Context, []string) (*backend.ActiveVersions, error) {

@@ -53,3 +53,46 @@ type AURLogResult struct {
 	JournalReading
 	Events []AUREvent `json:"events"`
 }
+
+// The levels of findings, in ascending order.
+const (
+	FindingLevelNote = "note"
+	FindingLevelLook = "look"
+	FindingLevelAct  = "act"
+)
+
+// AURCheckResult holds the findings about packages of the AUR.
+type AURCheckResult struct {
+	wire.Basis
+	JournalReading
+	// CheckedCount is the number of packages that were checked. Packages lists those with findings, the highest level first.
+	CheckedCount int              `json:"checked"`
+	Packages     []CheckedPackage `json:"packages"`
+	// NotInAUR lists installed packages that are neither in the AUR nor in the journal. They were not checked.
+	NotInAUR []string `json:"not_in_aur,omitempty"`
+	// Missing lists requested names that are neither installed nor in the AUR nor in the journal.
+	Missing []string `json:"missing,omitempty"`
+}
+
+// CheckedPackage is a package of the AUR with findings about its package base.
+type CheckedPackage struct {
+	Name string `json:"name"`
+	Base string `json:"pkgbase"`
+	// Installed is the installed version; empty if the package is not installed.
+	Installed string `json:"installed,omitempty"`
+	// Level is the highest level of the findings.
+	Level    string       `json:"level"`
+	Findings []AURFinding `json:"findings"`
+}
+
+// AURFinding is a finding about a package base.
+type AURFinding struct {
+	Level  string `json:"level"`
+	Reason string `json:"reason"`
+	// Events holds the events from which the finding follows, the oldest first.
+	Events []AUREvent `json:"events"`
+	// Updated and Flagged are when the package base was last updated, and when it was flagged out of date. They are nil if the
+	// finding does not depend on them.
+	Updated *time.Time `json:"updated,omitempty"`
+	Flagged *time.Time `json:"flagged,omitempty"`
+}

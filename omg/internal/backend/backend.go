@@ -64,6 +64,8 @@ type Backend interface {
 	// AURLog calls the function visit once for each event that was found, the oldest first. The event is only valid during that
 	// call. The result contains everything except the events.
 	AURLog(ctx context.Context, r *AURLogRequest, visit func(*AUREvent) error) (*AURLogResult, error)
+	// AURCheck returns the findings about the named packages or, without names, about the installed foreign packages.
+	AURCheck(ctx context.Context, names []string) (*AURCheckResult, error)
 
 	// The following methods depend on the working directory and the environment of the caller.
 	ActiveVersions(ctx context.Context, runtimes []string) (*ActiveVersions, error)

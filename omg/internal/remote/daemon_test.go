@@ -230,9 +230,10 @@ func requests(visit func(*wire.Package) error) map[string]func(context.Context, 
 			_, err := b.AURLog(ctx, &backend.AURLogRequest{}, nil)
 			return err
 		},
-		"config": func(ctx context.Context, b backend.Backend) error { _, err := b.Config(ctx, false); return err },
-		"doctor": func(ctx context.Context, b backend.Backend) error { _, err := b.Doctor(ctx); return err },
-		"which":  func(ctx context.Context, b backend.Backend) error { _, err := b.ActiveVersions(ctx, nil); return err },
+		"aur check": func(ctx context.Context, b backend.Backend) error { _, err := b.AURCheck(ctx, nil); return err },
+		"config":    func(ctx context.Context, b backend.Backend) error { _, err := b.Config(ctx, false); return err },
+		"doctor":    func(ctx context.Context, b backend.Backend) error { _, err := b.Doctor(ctx); return err },
+		"which":     func(ctx context.Context, b backend.Backend) error { _, err := b.ActiveVersions(ctx, nil); return err },
 		"list": func(ctx context.Context, b backend.Backend) error {
 			_, err := b.InstalledVersions(ctx, nil)
 			return err
@@ -253,7 +254,7 @@ var kinds = map[string][]string{
 	// Only the daemon can answer these requests. They are sent even if the options name another system's databases.
 	"daemon": {"health", "metrics", "refresh", "clear cache", "log level"},
 	// omg-direct answers these requests from the databases that the daemon reads. They fail if the databases are unknown.
-	"files": {"owns", "files", "why", "aur log"},
+	"files": {"owns", "files", "why", "aur log", "aur check"},
 	// omg-direct answers this request from the daemon's databases or, if they are unknown, from the default databases.
 	"checks": {"doctor"},
 	// omg-direct answers these requests, and the daemon is not asked.

@@ -116,6 +116,11 @@ func (b *Backend) AURLog(ctx context.Context, _ *backend.AURLogRequest, _ func(*
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
+// AURCheck implements backend.Backend.
+func (b *Backend) AURCheck(ctx context.Context, _ []string) (*backend.AURCheckResult, error) {
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
+}
+
 // Config implements backend.Backend.
 func (b *Backend) Config(context.Context, bool) (*backend.Configuration, error) {
 	return nil, b.switchToDirect()

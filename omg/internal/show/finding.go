@@ -1,0 +1,91 @@
+package show
+
+import (
+	"bufio"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+)
+
+// PrintChecked prints a package of the AUR with its findings, one per line. Times are in the local time zone.
+func (s Style) PrintChecked(w *bufio.Writer, pkg *backend.CheckedPackage) {
+	p := printer{s, w}
+	p.setColor(titleColor)
+	p.writeClean(pkg.Name)
+	if pkg.Installed != "" {
+		p.writeRaw(" ")
+		p.printVersion(pkg.Installed)
+	}
+	p.setColor(resetColor)
+	if pkg.Base != pkg.Name {
+		p.writeClean(" (" + pkg.Base + ")")
+	}
+	p.writeRaw("\n")
+	for i := range pkg.Findings {
+		f := &pkg.Findings[i]
+		p.writeRaw("    ")
+		if f.Level != backend.FindingLevelNote {
+			p.setColor(warnColor)
+		}
+		p.writeClean(f.Level)
+		p.setColor(resetColor)
+		p.writeClean(": " + findingText(f))
+		p.writeRaw("\n")
+	}
+}
+
+// findingText returns the facts of a finding in words. Only the finding that a package base has no maintainer can lack events
+// and times.
+func findingText(f *backend.AURFinding) (text string) {
+	add := func(fact string) {
+		if text != "" {
+			text += ", "
+		}
+		text += fact
+	}
+	for i := range f.Events {
+		e := &f.Events[i]
+		what, more := eventText(e)
+		add(what + " between " + e.Between[0].Local().Format(minuteFormat) + " and " + e.Between[1].Local().Format(minuteFormat) + more)
+	}
+	if f.Updated != nil {
+		add("last updated " + f.Updated.Local().Format(minuteFormat))
+	}
+	if f.Flagged != nil {
+		add("flagged out of date " + f.Flagged.Local().Format(minuteFormat))
+	}
+	if text == "" {
+		return "without a maintainer"
+	}
+	return text
+}
+
+// eventText returns what happened to a package base, for an event from which a finding follows. The text more follows the
+// interval of the event; it is usually empty.
+func eventText(e *backend.AUREvent) (what, more string) {
+	from, to := "", ""
+	if e.From != nil {
+		from = localTime(*e.From)
+	}
+	if e.To != nil {
+		to = localTime(*e.To)
+	}
+	switch e.Event {
+	case "adopted":
+		what = "adopted by " + to
+	case "maintainer-changed":
+		what = "maintainer changed from " + from + " to " + to
+	case "comaintainer-added":
+		what = "co-maintainer " + to + " added"
+	case "recreated":
+		what = "deleted and created again"
+	case "first-seen":
+		what = "created again"
+	case "updated-after-dormancy":
+		what, more = "updated", " for the first time since "+from
+	case "orphaned":
+		what = "orphaned by " + from
+	default:
+		what = e.Event
+	}
+	return what, more
+}

@@ -1,0 +1,42 @@
+package show
+
+import (
+	"bufio"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+)
+
+func TestPrintChecked(t *testing.T) {
+	at := time.Date(2026, 9, 21, 12, 0, 0, 0, time.Local)
+	between := backend.Interval{at, at.Add(24 * time.Hour)}
+	event := func(kind string, from, to *string) []backend.AUREvent {
+		return []backend.AUREvent{{Base: "base", Event: kind, From: from, To: to, Between: between}}
+	}
+	const when = " between 2026-09-21 12:00 and 2026-09-22 12:00"
+	for want, f := range map[string]backend.AURFinding{
+		"adopted by bob" + when + ", last updated 2026-09-21 12:00":          {Events: event("adopted", nil, new("bob")), Updated: &at},
+		"adopted by bob\uFFFD[31m" + when:                                    {Events: event("adopted", nil, new("bob\x1b[31m"))},
+		"maintainer changed from eve to bob" + when:                          {Events: event("maintainer-changed", new("eve"), new("bob"))},
+		"co-maintainer bob added" + when + ", last updated 2026-09-21 12:00": {Events: event("comaintainer-added", nil, new("bob")), Updated: &at},
+		"deleted and created again" + when:                                   {Events: event("recreated", new("1"), new("2"))},
+		"deleted" + when + ", created again" + when: {
+			Events: append(event("deleted", new("1-1"), nil), event("first-seen", nil, new("2-1"))...),
+		},
+		"updated" + when + " for the first time since 2024-05-06": {Events: event("updated-after-dormancy", new("2024-05-06"), new("2026-09-21"))},
+		"orphaned by eve" + when:                                  {Events: event("orphaned", new("eve"), nil)},
+		"without a maintainer":                                    {},
+		"flagged out of date 2026-09-21 12:00":                    {Flagged: &at},
+		"event-99" + when:                                         {Events: event("event-99", nil, nil)},
+	} {
+		f.Level = "note"
+		pkg := &backend.CheckedPackage{Name: "tool", Base: "tool", Installed: "1-1", Findings: []backend.AURFinding{f}}
+		require.Equal(t, "tool 1-1\n    note: "+want+"\n", write(func(w *bufio.Writer) { Style{}.PrintChecked(w, pkg) }))
+	}
+	pkg := &backend.CheckedPackage{Name: "part", Base: "ba\x1bse", Findings: []backend.AURFinding{{Level: "look", Flagged: &at}}}
+	require.Equal(t, "\x1b[0;1mpart\x1b[0m (ba\uFFFDse)\n    \x1b[1;33mlook\x1b[0m: flagged out of date 2026-09-21 12:00\n",
+		write(func(w *bufio.Writer) { Style{Color: true}.PrintChecked(w, pkg) }))
+}
