@@ -41,7 +41,7 @@ const (
 func aurLog(events ...backend.AUREvent) fake {
 	observed := backend.Interval{day(0)[0], day(1)[1]}
 	return fake{aurLog: &backend.AURLogResult{
-		JournalReading: backend.JournalReading{Path: "/index/aur.omgjournal", Observed: &observed}, Events: events,
+		JournalReading: backend.JournalReading{Path: "/index/aur.omgjournal", Observed: &observed, CompleteSince: &observed[0]}, Events: events,
 	}}
 }
 
@@ -82,7 +82,7 @@ func TestAURLog_JSON(t *testing.T) {
 	code, stdout, stderr := aurLog(changedEvent).run(t, "aur", "log", "--json", "other")
 	require.Equal(t, exit.OK, code, stderr)
 	require.Equal(t, `{"schema":1,"generation":0,"at":0,"journal":"/index/aur.omgjournal",`+
-		`"observed":["2026-09-21T12:00:00Z","2026-09-23T12:00:00Z"],"events":[`+
+		`"observed":["2026-09-21T12:00:00Z","2026-09-23T12:00:00Z"],"complete_since":"2026-09-21T12:00:00Z","events":[`+
 		`{"pkgbase":"other","event":"maintainer-changed","from":"alice","to":"bob\u001b[31m",`+
 		`"between":["2026-09-21T12:00:00Z","2026-09-22T12:00:00Z"],"source":"dump"}]}`+"\n", stdout)
 	code, stdout, _ = aurLog().run(t, "aur", "log", "--json", "nosuch")

@@ -110,8 +110,11 @@ func (a *app) noteCheckProblems(all *backend.AURCheckResult, now time.Time) (cer
 	case all.Observed == nil:
 		a.printNote(errNoObservation.Error())
 		certain = false
-	case now.Sub(all.Observed[0]) < maxEventAge:
-		a.printNote("the journal begins " + all.Observed[0].Local().Format(time.DateOnly) + ": earlier events are unknown")
+	case now.Sub(*all.CompleteSince) >= maxEventAge:
+	case all.CompleteSince.Equal(all.Observed[0]):
+		a.printNote("the journal begins " + all.CompleteSince.Local().Format(time.DateOnly) + ": earlier events are unknown")
+	default:
+		a.printNote("the journal has a gap that ends " + all.CompleteSince.Local().Format(time.DateOnly) + ": the events in the gap are unknown")
 	}
 	if aur := wire.FindSourceByKind(all.Sources, wire.KindAUR); aur == nil || aur.State != wire.SourceOK {
 		if aur != nil {

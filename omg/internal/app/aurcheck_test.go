@@ -20,7 +20,7 @@ func aurCheck(levels ...string) fake {
 	observed := backend.NewInterval(now-200*dayLength, now-60)
 	check := &backend.AURCheckResult{
 		Basis:          wire.Basis{Sources: []wire.Source{aur(wire.SourceOK, "")}},
-		JournalReading: backend.JournalReading{Path: "/index/aur.omgjournal", Observed: &observed},
+		JournalReading: backend.JournalReading{Path: "/index/aur.omgjournal", Observed: &observed, CompleteSince: &observed[0]},
 		CheckedCount:   5, Packages: []backend.CheckedPackage{},
 	}
 	for _, level := range levels {
@@ -91,11 +91,18 @@ func TestAURCheck_Uncertain(t *testing.T) {
 func TestAURCheck_Notes(t *testing.T) {
 	f := aurCheck("note")
 	observed := backend.NewInterval(time.Now().Unix()-2*dayLength, time.Now().Unix())
-	f.check.Observed, f.check.NotInAUR, f.check.Missing = &observed, []string{"own"}, []string{"nosuch"}
+	f.check.Observed, f.check.CompleteSince = &observed, &observed[0]
+	f.check.NotInAUR, f.check.Missing = []string{"own"}, []string{"nosuch"}
 	code, _, stderr := f.run(t, "aur", "check")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "omg: note: the journal begins "+observed[0].Format(time.DateOnly)+": earlier events are unknown\n"+
 		"omg: note: not checked, because not in the AUR: \"own\"\nomg: error: neither installed nor in the AUR: \"nosuch\"\n", stderr)
+
+	f = aurCheck("note")
+	f.check.CompleteSince = &observed[0]
+	code, _, stderr = f.run(t, "aur", "check")
+	require.Equal(t, exit.OK, code)
+	require.Equal(t, "omg: note: the journal has a gap that ends "+observed[0].Format(time.DateOnly)+": the events in the gap are unknown\n", stderr)
 }
 
 func TestAURCheck_JSON(t *testing.T) {

@@ -29,6 +29,9 @@ type JournalReading struct {
 	Path string `json:"journal"`
 	// Observed is the interval from the first to the last observation in the journal; nil if the journal has none.
 	Observed *Interval `json:"observed"`
+	// CompleteSince is the time after which no observation is missing; nil if the journal has no observation. It is the time of
+	// the first observation or, if the journal has gaps, the end of the last gap.
+	CompleteSince *time.Time `json:"complete_since"`
 	// Problem is what is wrong with the file of the journal; empty if nothing is wrong. Incomplete means that events may be
 	// missing for this reason.
 	Problem    string `json:"problem,omitempty"`

@@ -110,6 +110,7 @@ func (b *Backend) findJournal() (string, error) {
 func (b *Backend) readJournal(path string, visit func(*journal.Entry) error) (backend.JournalReading, error) {
 	reading := backend.JournalReading{Path: path}
 	var observed journal.Interval
+	var completeSince int64
 	state, err := journal.Read(path, b.env.Trusts, func(e *journal.Entry) error {
 		if reading.LastRefused = e.Outcome == journal.OutcomeRefused; reading.LastRefused {
 			return nil
@@ -117,12 +118,16 @@ func (b *Backend) readJournal(path string, visit func(*journal.Entry) error) (ba
 		if observed.To == 0 {
 			observed.From = e.Between.From
 		}
+		if e.Between.From > observed.To {
+			completeSince = e.Between.From
+		}
 		observed.To = e.Between.To
 		return visit(e)
 	})
 	if observed.To != 0 {
 		interval := backend.NewInterval(observed.From, observed.To)
-		reading.Observed = &interval
+		since := time.Unix(completeSince, 0).UTC()
+		reading.Observed, reading.CompleteSince = &interval, &since
 	}
 	reading.Problem, reading.Incomplete = state.Problem(), state.DamagedEntries > 0 || state.RestLost
 	return reading, err

@@ -167,6 +167,37 @@ func TestAURLog_Refused(t *testing.T) {
 	}
 }
 
+// TestAURLog_Gap checks that a journal with a gap is complete only since the end of the gap. A refused observation is not a gap.
+func TestAURLog_Gap(t *testing.T) {
+	w := newTestSystem(t)
+	path := writeJournal(t, w.path("share/omg"), monday, testDays()...)
+	completeSince := func() int64 {
+		t.Helper()
+		_, log, err := w.logged(backend.AURLogRequest{All: true})
+		require.NoError(t, err)
+		require.Equal(t, monday-2*dayLength, log.Observed[0].Unix())
+		return log.CompleteSince.Unix()
+	}
+	require.Equal(t, monday-2*dayLength, completeSince())
+	for _, c := range []struct {
+		outcome        journal.Outcome
+		from, to, want int64
+	}{
+		{journal.OutcomeRefused, 0, 1, -2},
+		{journal.OutcomeCompared, 0, 2, -2},
+		{journal.OutcomeBaseline, 9, 9, 9},
+		{journal.OutcomeCompared, 9, 10, 9},
+	} {
+		journalWriter, err := journal.OpenWriter(path, func(*journal.Entry) error { return nil })
+		require.NoError(t, err)
+		require.NoError(t, journalWriter.Append(&journal.Entry{Observation: journal.Observation{
+			Outcome: c.outcome, Source: journal.SourceDump, Between: journal.Interval{From: monday + c.from*dayLength, To: monday + c.to*dayLength},
+		}}))
+		require.NoError(t, journalWriter.Close())
+		require.Equal(t, monday+c.want*dayLength, completeSince())
+	}
+}
+
 // TestAURLog_SeveralJournals checks which journal is read if several journals exist.
 func TestAURLog_SeveralJournals(t *testing.T) {
 	w := newTestSystem(t)
