@@ -166,6 +166,9 @@ func (b *Backend) addPackageBases(ctx context.Context, names []string, wanted ma
 	if err == nil {
 		for i := range here.Packages {
 			p := &here.Packages[i]
+			if !slices.Contains(names, p.Name) {
+				continue // found by a name that it provides; the AUR's package of that name is another one
+			}
 			wanted[cmp.Or(p.Base, p.Name)] = true
 			names = slices.DeleteFunc(names, func(name string) bool { return name == p.Name })
 		}

@@ -100,6 +100,17 @@ func TestAURLog_PackageBase(t *testing.T) {
 	require.Equal(t, []string{"base orphaned"}, events)
 }
 
+// TestAURLog_Provides checks that a name that an installed package provides does not stand for this package.
+func TestAURLog_Provides(t *testing.T) {
+	w := newTestSystem(t)
+	w.buildOwn()
+	w.write("db/local/base-1-1/desc", "%NAME%\nbase\n\n%VERSION%\n1-1\n\n%PROVIDES%\nother\n\n")
+	writeJournal(t, w.path("share/omg"), monday, testDays("base")...)
+	events, _, err := w.logged(backend.AURLogRequest{Names: []string{"other"}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"other maintainer-changed"}, events)
+}
+
 // TestAURLog_NoDatabases checks that the events of a package base can be listed on a machine without pacman.
 func TestAURLog_NoDatabases(t *testing.T) {
 	w := newTestSystem(t)
