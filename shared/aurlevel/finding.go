@@ -41,6 +41,8 @@ const (
 	ReasonRecreated Reason = "recreated"
 	// ReasonCoMaintainerAndUpdated: the addition of a co-maintainer and the last update.
 	ReasonCoMaintainerAndUpdated Reason = "comaintainer-added-and-updated"
+	// ReasonUpdatedWithoutMaintainer: the event that the package base was orphaned, if there is one, and the last update.
+	ReasonUpdatedWithoutMaintainer Reason = "updated-without-maintainer"
 	// ReasonAdopted: the adoption.
 	ReasonAdopted Reason = "adopted"
 	// ReasonMaintainerChanged: the change.
@@ -90,11 +92,12 @@ type Finding struct {
 }
 
 // Find returns the findings about a package base, the highest level first. The parameter events holds its events in the
-// journal, the oldest first. The parameter listing is nil if the latest dump does not contain the package base.
+// journal, the oldest first, and completeSince is the time of an observation after which the journal has no gap; 0 if it has no
+// observation. The parameter listing is nil if the latest dump does not contain the package base.
 //
 // The exact time of an event is unknown. Find returns a finding if the event may have happened at a time for which the rule
 // holds. Therefore a longer interval never hides a finding.
-func Find(events []Event, listing *Listing, now int64) []Finding {
+func Find(events []Event, completeSince int64, listing *Listing, now int64) []Finding {
 	var found []Finding
 	for i := range events {
 		if events[i].Between.To < now-maxEventAge {
@@ -103,6 +106,9 @@ func Find(events []Event, listing *Listing, now int64) []Finding {
 		if f := findByEvent(events, i, listing); f.Level != 0 {
 			found = append(found, f)
 		}
+	}
+	if f := findOrphanUpdate(events, completeSince, listing); f.UpdatedAt >= now-maxEventAge && f.Level != 0 {
+		found = append(found, f)
 	}
 	found = append(found, findByState(events, listing)...)
 	slices.SortStableFunc(found, func(a, b Finding) int { return cmp.Compare(b.Level, a.Level) })
@@ -154,6 +160,34 @@ func mayFollow(interval journal.Interval, updatedAt int64) bool {
 func isReturn(before []Event, adopter string) bool {
 	orphaned := findLast(before, journal.EventOrphaned)
 	return orphaned != nil && orphaned.From == adopter
+}
+
+// findOrphanUpdate returns the finding that a package base was updated although the dumps before and after the update show no
+// maintainer, or a finding without a level. The AUR accepts no update without a maintainer: between two dumps, somebody adopted the
+// package base, updated it and left it.
+func findOrphanUpdate(events []Event, completeSince int64, listing *Listing) Finding {
+	if listing == nil || listing.Maintainer != "" || completeSince == 0 {
+		return Finding{}
+	}
+	f := Finding{Level: LevelLook, Reason: ReasonUpdatedWithoutMaintainer, UpdatedAt: listing.UpdatedAt}
+	// Without later events, the package base was an orphan at the time completeSince already.
+	orphanSince := completeSince
+	e := findLast(events, journal.EventOrphaned, journal.EventFirstSeen, journal.EventRecreated,
+		journal.EventAdopted, journal.EventMaintainerChanged, journal.EventDeleted)
+	if e != nil && e.Between.To > completeSince {
+		switch e.Kind {
+		case journal.EventOrphaned:
+			f.Events = []Event{*e}
+		case journal.EventFirstSeen, journal.EventRecreated:
+		default:
+			return Finding{} // the latest dump is not the one of the journal's last observation
+		}
+		orphanSince = e.Between.To
+	}
+	if listing.UpdatedAt <= orphanSince {
+		return Finding{}
+	}
+	return f
 }
 
 // findByState returns the findings that follow from the latest dump. Their age does not matter, because they still hold.

@@ -96,16 +96,59 @@ func TestFind(t *testing.T) {
 		"an event of a later version":    {[]Event{on(-3, journal.EventKind(99), "", "x")}, listed(-3), ""},
 		"the highest level first": {
 			[]Event{on(-9, changed, "a", "b"), on(-6, coAdded, "", "eve"), on(-3, adopted, "", "bob")},
-			&Listing{UpdatedAt: now - 3*day, FlaggedAt: 5},
+			&Listing{UpdatedAt: now - 3*day, FlaggedAt: 5}, // a dump after the journal's last observation
 			"look comaintainer-added-and-updated 1, look adopted-and-updated 1, note maintainer-changed 1, note orphaned 0, note out-of-date 0",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var texts []string
-			for _, f := range Find(c.events, c.listing, now) {
+			for _, f := range Find(c.events, now-100*day, c.listing, now) {
 				texts = append(texts, fmt.Sprintf("%s %s %d", f.Level, f.Reason, len(f.Events)))
 			}
 			require.Equal(t, c.want, strings.Join(texts, ", "))
+		})
+	}
+}
+
+// TestFind_OrphanUpdate checks when an update of a package base without a maintainer is a finding. The journal begins with the
+// observation of a day, and the package base was last updated on another day.
+func TestFind_OrphanUpdate(t *testing.T) {
+	for name, c := range map[string]struct {
+		events         []Event
+		begins, update int64
+		want           bool
+	}{
+		"updated after the baseline":                {nil, -30, -29, true},
+		"updated before the baseline":               {nil, -30, -30, false},
+		"updated 90 days ago":                       {nil, -200, -90, true},
+		"updated 91 days ago":                       {nil, -200, -91, false},
+		"updated after it was orphaned":             {[]Event{on(-9, orphaned, "eve", "")}, -30, -8, true},
+		"updated, then orphaned":                    {[]Event{on(-9, orphaned, "eve", "")}, -30, -9, false},
+		"orphaned before a gap":                     {[]Event{on(-29, adopted, "", "bob"), on(-20, orphaned, "eve", "")}, -10, -15, false},
+		"orphaned before a gap, and updated later":  {[]Event{on(-29, adopted, "", "bob"), on(-20, orphaned, "eve", "")}, -10, -5, true},
+		"orphaned in a gap, and updated later":      {[]Event{on(-29, afterYear, "a", "b"), on(-20, changed, "eve", "bob")}, -10, -5, true},
+		"submitted without a maintainer":            {[]Event{on(-9, firstSeen, "", "1-1")}, -30, -9, false},
+		"updated after that":                        {[]Event{on(-9, firstSeen, "", "1-1")}, -30, -8, true},
+		"adopted in the journal, but not in a dump": {[]Event{on(-9, adopted, "", "bob")}, -30, -8, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			listing := &Listing{UpdatedAt: now + c.update*day}
+			got := false
+			for _, f := range Find(c.events, now+c.begins*day, listing, now) {
+				if f.Reason == ReasonUpdatedWithoutMaintainer {
+					got = true
+					require.Equal(t, LevelLook, f.Level)
+					require.Equal(t, listing.UpdatedAt, f.UpdatedAt)
+				}
+			}
+			require.Equal(t, c.want, got)
+			for _, f := range Find(c.events, 0, listing, now) {
+				require.NotEqual(t, ReasonUpdatedWithoutMaintainer, f.Reason, "a journal without an observation")
+			}
+			listing.Maintainer = "bob"
+			for _, f := range Find(c.events, now+c.begins*day, listing, now) {
+				require.NotEqual(t, ReasonUpdatedWithoutMaintainer, f.Reason, "a package base with a maintainer")
+			}
 		})
 	}
 }
@@ -120,7 +163,7 @@ func TestFind_Documented(t *testing.T) {
 	}
 	want := []string{}
 	for level, reasons := range map[Level][]Reason{
-		LevelLook: {ReasonAdoptedAndUpdated, ReasonCoMaintainerAndUpdated, ReasonRecreated},
+		LevelLook: {ReasonAdoptedAndUpdated, ReasonCoMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer},
 		LevelNote: {ReasonAdopted, ReasonMaintainerChanged, ReasonUpdatedAfterDormancy, ReasonOrphaned, ReasonOutOfDate, ReasonDeleted},
 	} {
 		for _, reason := range reasons {
@@ -137,8 +180,8 @@ func TestFind_Evidence(t *testing.T) {
 	require.Equal(t, []Finding{
 		{Level: LevelLook, Reason: ReasonAdoptedAndUpdated, Events: []Event{adoption}, UpdatedAt: now - 2*day},
 		{Level: LevelNote, Reason: ReasonOutOfDate, FlaggedAt: now - day},
-	}, Find([]Event{adoption}, listing, now))
+	}, Find([]Event{adoption}, now-100*day, listing, now))
 	gone, again := on(-9, deleted, "1-1", ""), on(-3, firstSeen, "", "2-1")
 	require.Equal(t, []Finding{{Level: LevelLook, Reason: ReasonRecreated, Events: []Event{gone, again}}},
-		Find([]Event{gone, on(-6, hostChanged, "a", "b"), again}, listed(-20), now))
+		Find([]Event{gone, on(-6, hostChanged, "a", "b"), again}, now-100*day, listed(-20), now))
 }

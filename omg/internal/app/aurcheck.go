@@ -35,9 +35,10 @@ the event happened between these dumps.
 
 A finding of the level "look" is a reason to look at the package before the next build:
 a package without a maintainer was adopted, or a co-maintainer was added, and it was
-updated at most 14 days later; or it was deleted and created again. Findings of the
-level "note" are facts that are common: orphaned, flagged out of date, deleted, adopted,
-another maintainer, updated after a year. No finding has the level "act" yet.
+updated at most 14 days later; it was deleted and created again; or it was updated,
+although the dumps before and after it show no maintainer. Findings of the level "note"
+are facts that are common: orphaned, flagged out of date, deleted, adopted, another
+maintainer, updated after a year. No finding has the level "act" yet.
 
 With --fail-on the exit code is 5 if a finding has at least that level. If the data of
 the AUR or the journal is missing, incomplete or old, a note says so, and the exit code

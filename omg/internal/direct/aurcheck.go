@@ -133,13 +133,17 @@ func (c *aurCheck) addEvents(e *journal.Entry) error {
 // finish returns the result.
 func (c *aurCheck) finish(now int64) *backend.AURCheckResult {
 	c.result.Packages = []backend.CheckedPackage{}
+	var completeSince int64
+	if c.result.CompleteSince != nil {
+		completeSince = c.result.CompleteSince.Unix()
+	}
 	for i := range c.packages {
 		p := &c.packages[i]
 		events := c.events[p.base]
 		switch {
 		case p.listing != nil || len(events) > 0:
 			c.result.CheckedCount++
-			if findings := aurlevel.Find(events, p.listing, now); len(findings) > 0 {
+			if findings := aurlevel.Find(events, completeSince, p.listing, now); len(findings) > 0 {
 				c.result.Packages = append(c.result.Packages, describeFindings(p, findings))
 			}
 		case p.installedVersion != "":

@@ -48,7 +48,11 @@ func findingText(f *backend.AURFinding) (text string) {
 		add(what + " between " + e.Between[0].Local().Format(minuteFormat) + " and " + e.Between[1].Local().Format(minuteFormat) + more)
 	}
 	if f.Updated != nil {
-		add("last updated " + f.Updated.Local().Format(minuteFormat))
+		updated := "last updated " + f.Updated.Local().Format(minuteFormat)
+		if f.Reason == "updated-without-maintainer" {
+			updated += ", although the dumps before and after it show no maintainer"
+		}
+		add(updated)
 	}
 	if f.Flagged != nil {
 		add("flagged out of date " + f.Flagged.Local().Format(minuteFormat))

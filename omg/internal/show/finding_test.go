@@ -26,11 +26,12 @@ func TestPrintChecked(t *testing.T) {
 		"deleted" + when + ", created again" + when: {
 			Events: append(event("deleted", new("1-1"), nil), event("first-seen", nil, new("2-1"))...),
 		},
-		"updated" + when + " for the first time since 2024-05-06": {Events: event("updated-after-dormancy", new("2024-05-06"), new("2026-09-21"))},
-		"orphaned by eve" + when:                                  {Events: event("orphaned", new("eve"), nil)},
-		"without a maintainer":                                    {},
-		"flagged out of date 2026-09-21 12:00":                    {Flagged: &at},
-		"event-99" + when:                                         {Events: event("event-99", nil, nil)},
+		"updated" + when + " for the first time since 2024-05-06":                                  {Events: event("updated-after-dormancy", new("2024-05-06"), new("2026-09-21"))},
+		"orphaned by eve" + when:                                                                   {Events: event("orphaned", new("eve"), nil)},
+		"last updated 2026-09-21 12:00, although the dumps before and after it show no maintainer": {Reason: "updated-without-maintainer", Updated: &at},
+		"without a maintainer":                                                                     {},
+		"flagged out of date 2026-09-21 12:00":                                                     {Flagged: &at},
+		"event-99" + when:                                                                          {Events: event("event-99", nil, nil)},
 	} {
 		f.Level = "note"
 		pkg := &backend.CheckedPackage{Name: "tool", Base: "tool", Installed: "1-1", Findings: []backend.AURFinding{f}}
