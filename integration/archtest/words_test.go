@@ -71,6 +71,7 @@ var badWords = []struct {
 	{regexp.MustCompile(`\bmend(?:s|ed|ing)?\b`), "fix"},
 	{regexp.MustCompile(`\b[Ww]hoever\b`), "a noun as the subject"},
 	{regexp.MustCompile(`(?:^|[.:;] |// )Who (?:[a-z]+s|has|is|was|may|can)\b`), "a noun as the subject, such as a user or a client"},
+	{regexp.MustCompile(`\b(?:with|[Rr]un|sudo) pacman -Syy?(?:[^uy]|$)`), "pacman -Syu: without -u, pacman may upgrade a part of the system"},
 	{regexp.MustCompile(`\b(?:where|if|as|while|when) all is (?:well|right)\b`), "normally"},
 }
 

@@ -63,14 +63,14 @@ func TestDatabase_Damaged(t *testing.T) {
 			harness.ReplaceFile(t, path, c.db)
 			defer harness.ReplaceFile(t, path, good)
 			r, peak := measure(s, "omg-index", buildCommand(s)...)
-			harness.RequireError(t, r, "omg-index", failed, path, c.says, "pacman -Syy")
+			harness.RequireError(t, r, "omg-index", failed, path, c.says, "pacman -Syyu")
 			require.Less(t, peak, int64(maxMemory))
 			require.Equal(t, oldWhole, harness.ReadFile(t, wholeIndex(s)), "the old index was lost")
 
 			r, peak = measure(s, "omg-index", append([]string{"build"}, s.PathFlags()...)...)
 			require.Contains(t, r.Stdout, "core: 16 packages\nmultilib: 16 packages\n", "the others are built")
 			r.Stdout = ""
-			harness.RequireError(t, r, "omg-index", failed, path, c.says, "pacman -Syy")
+			harness.RequireError(t, r, "omg-index", failed, path, c.says, "pacman -Syyu")
 			require.Less(t, peak, int64(maxMemory))
 			require.Equal(t, old["extra"], harness.ReadFile(t, s.IndexPath("extra")), "the old index was lost")
 			requireNothingElse(t, s)
@@ -90,7 +90,7 @@ func TestDatabase_Damaged(t *testing.T) {
 				require.Contains(t, r.Stderr, path)
 				require.Contains(t, r.Stderr, c.says)
 				require.Contains(t, r.Stderr, c2.note)
-				require.Contains(t, r.Stderr, "pacman -Syy")
+				require.Contains(t, r.Stderr, "pacman -Syyu")
 				require.Less(t, peak, int64(maxMemory))
 			}
 		})

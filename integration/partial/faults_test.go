@@ -34,15 +34,15 @@ func content[T string | []byte](c T) func(*testing.T, string) {
 func faults() []fault {
 	page := "<!DOCTYPE html><html><title>Please log in</title>" + strings.Repeat(" ", 1000) + "</html>\n"
 	return []fault{
-		{"empty", content(""), "the file is empty: download it again with pacman -Syy"},
+		{"empty", content(""), "the file is empty: download it again with pacman -Syyu"},
 		{"cut off", func(t *testing.T, path string) {
 			whole := harness.ReadFile(t, path)
 			harness.ReplaceFile(t, path, whole[:len(whole)/2])
-		}, "the file is truncated: download it again with pacman -Syy"},
-		{"a login page", content(page), "not a package database: download it again with pacman -Syy"},
+		}, "the file is truncated: download it again with pacman -Syyu"},
+		{"a login page", content(page), "not a package database: download it again with pacman -Syyu"},
 		{"not a tar archive", func(t *testing.T, path string) {
 			harness.ReplaceFile(t, path, harness.Gzip(t, []byte(strings.Repeat("some text\n", 1000))))
-		}, "not a package database: download it again with pacman -Syy"},
+		}, "not a package database: download it again with pacman -Syyu"},
 		{"unreadable", func(t *testing.T, path string) { require.NoError(t, os.Chmod(path, 0)) }, "permission denied: run chmod a+r on it"},
 		{"a directory", func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))

@@ -61,7 +61,7 @@ func flip(percent int) func(*testing.T, string) {
 }
 
 func faults() []fault {
-	const redownload = "download it again with pacman -Syy"
+	const redownload = "download it again with pacman -Syyu"
 	return []fault{
 		{name: "a page of a login portal", spoil: replace("<!DOCTYPE html>\n<html><body>Log in</body></html>\n"), why: "not a package database: " + redownload},
 		{name: "the text of a link", spoil: replace("../../elsewhere/core.db"), why: "not a package database: " + redownload},

@@ -163,7 +163,7 @@ func withRemedy(err error) error {
 		return fmt.Errorf("%w: run chmod a+r on it", err)
 	}
 	if IsDamaged(err) {
-		return fmt.Errorf("%w: download it again with pacman -Syy", err)
+		return fmt.Errorf("%w: download it again with pacman -Syyu", err)
 	}
 	return err
 }

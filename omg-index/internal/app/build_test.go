@@ -87,9 +87,9 @@ func TestBuild_BadDatabase(t *testing.T) {
 		make func(t *testing.T, path string)
 		says string
 	}{
-		"a page of a dead mirror": {func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("<html>"), 0o644)) }, "not a package database: download it again with pacman -Syy"},
-		"empty":                   {func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, nil, 0o644)) }, "empty: download it again with pacman -Syy"},
-		"cut off":                 {func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 20_000)) }, "truncated: download it again with pacman -Syy"},
+		"a page of a dead mirror": {func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, []byte("<html>"), 0o644)) }, "not a package database: download it again with pacman -Syyu"},
+		"empty":                   {func(t *testing.T, path string) { require.NoError(t, os.WriteFile(path, nil, 0o644)) }, "empty: download it again with pacman -Syyu"},
+		"cut off":                 {func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 20_000)) }, "truncated: download it again with pacman -Syyu"},
 		"a directory": {func(t *testing.T, path string) {
 			require.NoError(t, os.Remove(path))
 			require.NoError(t, os.Mkdir(path, 0o755))

@@ -51,7 +51,7 @@ func (s Style) PrintStatus(w *bufio.Writer, st *wire.StatusResult, now time.Time
 	p.printMultilineField("Degraded", problems)
 }
 
-// DownloadHint explains how updates can be found although pacman -Sy is not run.
+// DownloadHint explains how updates can be found although pacman does not synchronize its databases.
 const DownloadHint = "set sync.enabled = true in config.toml: omgd then downloads databases itself and counts updates with them"
 
 // shouldSuggestDownloads reports whether to suggest that omgd downloads its own databases, because a repository's database is old.
@@ -321,7 +321,7 @@ func sourceTimes(s *wire.Source, now time.Time) []string {
 		list = append(list, changed+RelativeTime(s.ChangedAt, now))
 	}
 	if s.SyncedAt != 0 && !s.Downloaded {
-		list = append(list, "last pacman -Sy "+RelativeTime(s.SyncedAt, now))
+		list = append(list, "synchronized by pacman "+RelativeTime(s.SyncedAt, now))
 	}
 	return list
 }
