@@ -280,6 +280,8 @@ says empty /mnt/omg daemon logs
 says waits /mnt/omg daemon logs --follow
 touch /tmp/fails
 says fails /mnt/omg daemon logs
+printf '#!/bin/sh\necho $$\n' >/tmp/bin/journalctl
+echo "processes: $(sh -c 'echo $$; exec /mnt/omg daemon logs -f' | sort -u | wc -l)"
 `)
 	require.Zero(t, r.Code, r.Stderr)
 	for _, want := range []string{
@@ -290,6 +292,7 @@ says fails /mnt/omg daemon logs
 		"follows: 0: journalctl --quiet --lines 50 --follow SYSLOG_IDENTIFIER=omgd _UID=0\n",
 		"empty: 0: omg: note: systemd's journal has no messages of omgd: omg daemon status shows whether it is running\n",
 		"waits: 0: \n", "fails: 3: failed\n",
+		"processes: 1\n", // journalctl is not a child, which would stay if omg is killed
 	} {
 		require.Contains(t, r.Stdout, want)
 	}

@@ -60,7 +60,7 @@ Otherwise omg starts it in the background.
 			},
 			{
 				Name: "logs", Usage: "show omgd's log",
-				Description: "The log is read from the journal, or from syslog's files.\n\n" + codes,
+				Description: "The log is read from the journal, or from syslog's files. With --follow, the exit code is that of journalctl.\n\n" + codes,
 				Flags: []cli.Flag{
 					&cli.IntFlag{Name: "lines", Aliases: []string{"n"}, Destination: &logs.lines, Usage: "show the last `N` lines", Value: 50},
 					&cli.BoolFlag{Name: "follow", Aliases: []string{"f"}, Destination: &logs.follow, Usage: "wait for new lines"},

@@ -27,8 +27,8 @@ var (
 )
 
 // Logs prints the last lines that the user's daemons have logged. It reads systemd's journal or, if there is no such
-// journal, the files of syslog. If follow is true, Logs also prints new lines until it is interrupted. Only systemd's
-// journal allows this.
+// journal, the files of syslog. If follow is true, this process becomes journalctl, which also prints new lines until it is
+// interrupted; Logs then returns only on errors. Only systemd's journal allows this.
 func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) (code int, err error) {
 	for _, dir := range journalDirs {
 		if _, err := os.Stat(dir); err != nil {
@@ -64,7 +64,7 @@ func (d *Daemon) printJournal(ctx context.Context, lines int, follow bool) (code
 		return append(args, "SYSLOG_IDENTIFIER=omgd", "_UID="+strconv.Itoa(d.Env.UID))
 	}
 	if follow {
-		return runTool(ctx, journalctl(lines, "--follow")...)
+		return 0, execTool(journalctl(lines, "--follow")...)
 	}
 	prints, code, err := toolPrints(ctx, journalctl(1)...)
 	switch {

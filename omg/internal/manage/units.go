@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // units lists the user's units of the daemon. The socket is stopped first: otherwise the next connection would start
@@ -75,6 +77,16 @@ func runTool(ctx context.Context, args ...string) (code int, err error) {
 		return 0, err
 	}
 	return wait()
+}
+
+// execTool replaces this process by a program. It returns only on errors. A program that runs until it is interrupted is not
+// started as a child, because a child would keep running if only omg is killed.
+func execTool(args ...string) error {
+	path, err := findTool(args[0])
+	if err != nil {
+		return err
+	}
+	return &os.PathError{Op: "exec", Path: path, Err: unix.Exec(path, args, os.Environ())}
 }
 
 // toolPrints runs a program and reports whether it prints anything to stdout.
