@@ -155,7 +155,7 @@ func TestIndex_Stale(t *testing.T) {
 	require.Equal(t, wire.SourceAUR, aur.Name)
 	require.Equal(t, wire.SourceStale, aur.State)
 	require.Equal(t, old.Unix(), aur.AsOf)
-	require.Equal(t, "not downloaded for 3 days", aur.Why)
+	require.Equal(t, "the dump is 3 days old", aur.Why)
 }
 
 // TestIndex_Named checks the flag --index with one file for both the repositories and the AUR, and with a file for

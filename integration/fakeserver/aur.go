@@ -110,6 +110,13 @@ func (a *AUR) Replace(t testing.TB, packages []Package) {
 	a.packages, a.dump, a.modified = packages, b.Bytes(), time.Now()
 }
 
+// SetModified sets the time at which the dump was written.
+func (a *AUR) SetModified(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.modified = at
+}
+
 func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	path, q := r.URL.EscapedPath(), r.URL.Query()
 	last := func() string {

@@ -20,7 +20,7 @@ func NewAURSource(f *pkgindex.File, staleAfter time.Duration) *snapshot.IndexedS
 		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: facts.AsOf, ChangedAt: f.IndexInfo().BuiltAt,
 	}}
 	if age := time.Since(time.Unix(s.AsOf, 0)); age > cmp.Or(staleAfter, day) {
-		s.State, s.Why = wire.SourceStale, "not downloaded for "+formatAge(age)
+		s.State, s.Why = wire.SourceStale, "the dump is "+formatAge(age)+" old"
 	}
 	return s
 }

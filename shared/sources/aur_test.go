@@ -40,7 +40,7 @@ func TestAUR(t *testing.T) {
 		time.Sleep(time.Second)
 		s = NewAURSource(f, 0)
 		require.Equal(t, wire.SourceStale, s.State)
-		require.Equal(t, "not downloaded for 24 hours", s.Why)
+		require.Equal(t, "the dump is 24 hours old", s.Why)
 		require.Equal(t, f, s.Index, "the index of a stale source is still used")
 		require.Equal(t, wire.SourceOK, NewAURSource(f, 2*day).State)
 	})

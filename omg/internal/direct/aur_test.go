@@ -99,7 +99,7 @@ func TestAUR_Stale(t *testing.T) {
 	require.NoError(t, err)
 	s := source(t, result.Sources, wire.SourceAUR)
 	require.Equal(t, wire.SourceStale, s.State)
-	require.Equal(t, "not downloaded for 3 hours", s.Why)
+	require.Equal(t, "the dump is 3 hours old", s.Why)
 }
 
 // TestAUR_NamedIndex checks that an index that the user named may contain the AUR, and that omg's own index of the AUR

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -117,10 +118,18 @@ func (s *server) File(_ context.Context, r fetch.Request, path string, check fun
 	if err := os.WriteFile(path+".new", dump, 0o600); err != nil {
 		return fetch.Response{}, err
 	}
-	if err := check(path + ".new"); err != nil {
+	const modified = "Mon, 02 Jan 2006 15:04:05 GMT"
+	at, err := http.ParseTime(modified)
+	if err == nil {
+		err = os.Chtimes(path+".new", time.Time{}, at)
+	}
+	if err == nil {
+		err = check(path + ".new")
+	}
+	if err != nil {
 		return fetch.Response{}, err
 	}
-	return fetch.Response{ETag: etag, LastModified: "Mon, 02 Jan 2006 15:04:05 GMT"}, os.Rename(path+".new", path)
+	return fetch.Response{ETag: etag, LastModified: modified}, os.Rename(path+".new", path)
 }
 
 // disk is a store.ValueStore in memory that outlives an AUR, as a store on disk does.

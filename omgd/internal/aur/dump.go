@@ -137,7 +137,6 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 		return d, err
 	case !got.NotModified:
 		d.ETag, d.LastModified = got.ETag, got.LastModified
-		a.setDumpTime(got.LastModified)
 		a.Log.Info("AUR dump downloaded", "bytes", got.Bytes)
 	}
 	d.ConfirmedAt, d.Why = now.Unix(), ""

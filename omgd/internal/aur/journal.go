@@ -2,9 +2,7 @@ package aur
 
 import (
 	"context"
-	"net/http"
 	"os"
-	"time"
 )
 
 // Journal configures the journal of what happens in the AUR.
@@ -15,17 +13,6 @@ type Journal struct {
 	// Record adds to the journal what happened between two dumps. The parameter old is "" if there is no earlier
 	// dump. If Record fails, the next dump is compared with the same earlier dump, and nothing is lost.
 	Record func(ctx context.Context, journal, old, now string) error
-}
-
-// setDumpTime gives the last dump the time at which the AUR wrote it. The journal has this time.
-func (a *AUR) setDumpTime(lastModified string) {
-	at, err := http.ParseTime(lastModified)
-	if err == nil {
-		err = os.Chtimes(a.DumpPath, time.Time{}, at)
-	}
-	if err != nil {
-		a.Log.Warn("time of the AUR dump unknown", "err", err)
-	}
 }
 
 // recordChanges adds to the journal what happened since the last recorded dump, unless the last dump is recorded.

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"syscall"
 	"time"
@@ -291,7 +292,8 @@ func simplify(ctx context.Context, err error) error {
 
 // File downloads a URL to the file at path. The new file replaces the old one only when the new file is
 // complete and on disk, and when check() returns no error for it. If check is nil, the content is not
-// checked. After an error the old file stays.
+// checked. After an error the old file stays. The new file has the modification time that the server has sent in the header
+// Last-Modified, if it has sent one, so that the file's age is the age of its content.
 func (c *Client) File(ctx context.Context, r Request, path string, check func(path string) error) (a Response, err error) {
 	f, err := atomicfile.Begin(path, atomicfile.Options{Mode: 0o644, Sync: true})
 	if err != nil {
@@ -300,6 +302,11 @@ func (c *Client) File(ctx context.Context, r Request, path string, check func(pa
 	defer f.Discard()
 	if a, err = c.Get(ctx, r, f); err != nil || a.NotModified {
 		return a, err
+	}
+	if at, err := http.ParseTime(a.LastModified); err == nil {
+		if err := os.Chtimes(f.Name(), time.Time{}, at); err != nil {
+			return a, err
+		}
 	}
 	if check != nil {
 		if err := check(f.Name()); err != nil {

@@ -413,6 +413,38 @@ func TestGet_Plain(t *testing.T) {
 	}
 }
 
+// TestFile_Time checks that a file has the time that the server has sent, also when its content is checked, and otherwise the
+// time of the download.
+func TestFile_Time(t *testing.T) {
+	modified := time.Date(2020, 2, 3, 4, 5, 6, 0, time.UTC)
+	header := modified.Format(http.TimeFormat)
+	url := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		if header != "" {
+			w.Header().Set("Last-Modified", header)
+		}
+		_, _ = io.WriteString(w, "new")
+	})
+	began := time.Now().Add(-time.Minute)
+	path := filepath.Join(t.TempDir(), "dump.gz")
+	for header = range map[string]bool{header: true, "": true, "yesterday": true} {
+		checked := time.Time{}
+		_, err := client(t).File(t.Context(), Request{URL: url, MaxBytes: 3}, path, func(p string) error {
+			fi, err := os.Stat(p)
+			checked = fi.ModTime()
+			return err
+		})
+		require.NoError(t, err)
+		fi, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, checked, fi.ModTime())
+		if header == modified.Format(http.TimeFormat) {
+			require.Equal(t, modified, checked.UTC())
+		} else {
+			require.True(t, checked.After(began), header)
+		}
+	}
+}
+
 func TestFile_Replaces(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "dump.gz")
