@@ -2,11 +2,14 @@ package network
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -133,4 +136,46 @@ func TestDump_Faults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDump_Age checks that the age of the AUR's data is the age of the dump, not of its download, with and without omgd.
+func TestDump_Age(t *testing.T) {
+	t.Parallel()
+	w := newAURSystem(t)
+	written := time.Now().Add(-20 * time.Hour)
+	w.aur.SetModified(written)
+	w.startWithDump()
+	aur := wire.FindSourceByKind(w.omgd.Status().Sources, wire.KindAUR)
+	require.Equal(t, written.Unix(), aur.AsOf)
+	require.Greater(t, aur.ChangedAt, written.Add(19*time.Hour).Unix(), "the time of the download")
+	require.Regexp(t, `aur +ok +20 hours old, downloaded .*, next request in (23 hours|1 day)`, w.omgd.Omg("status").Stdout)
+	w.omgd.Stop()
+	var r wire.StatusResult
+	require.NoError(t, json.Unmarshal([]byte(w.RunWithoutDaemon("status", "--json").Stdout), &r))
+	require.Equal(t, written.Unix(), wire.FindSourceByKind(r.Sources, wire.KindAUR).AsOf)
+}
+
+// TestRefreshSources checks that a user can make omgd ask the AUR before the planned time, but not as often as the user likes.
+func TestRefreshSources(t *testing.T) {
+	t.Parallel()
+	w := newAURSystem(t)
+	w.Env = append(w.Env, "OMG_AUR_INTERVAL=1h") // a request can be demanded after 150 seconds
+	w.startWithDump()
+	got := w.omgd.Omg("refresh", "--sources")
+	require.Zero(t, got.Code, got.Stderr)
+	require.Regexp(t, `(?m)^aur: no new request: the last request was just now, and the next one is possible in \d minutes?$`, got.Stdout)
+	require.Equal(t, 1, w.server.Count("dump"))
+	w.omgd.Stop()
+
+	w.Env = append(w.Env, "OMG_AUR_INTERVAL=1m") // after 2.5 seconds
+	w.start(long)
+	harness.Await(t, func() bool {
+		got = w.omgd.Omg("refresh", "--sources")
+		return strings.Contains(got.Stdout, "aur: up to date, next request in 1 minute\n")
+	}, "a demanded request: %v", &got)
+	require.Greater(t, w.server.Count("dump"), 1)
+	w.omgd.Stop()
+	got = w.RunWithoutDaemon("refresh", "--sources")
+	require.Equal(t, 3, got.Code)
+	require.Contains(t, got.Stderr, "needs a running omgd")
 }

@@ -35,6 +35,7 @@ for user in alice bob carol root; do
 	says "$user searches" as $user /mnt/omg search -q --limit 1 name:secretword
 	says "$user counts" as $user /mnt/omg status --format '{{.counts.installed}} {{.index.packages}}'
 	says "$user refreshes" as $user /mnt/omg refresh
+	says "$user asks the sources" as $user /mnt/omg refresh --sources
 	says "$user clears" as $user /mnt/omg cache clear
 	says "$user logs" as $user /mnt/omg daemon log-level info
 	says "$user measures" as $user /mnt/omg metrics
@@ -63,6 +64,7 @@ echo "left: $(ls /run/omg)"
 		"/var/lib/omg 755 omg\n", "/var/lib/omg/index 755 omg\n", "/var/lib/omg/index/core.omgidx 644 omg\n", "/var/lib/omg/cache.pebble 700 omg\n",
 		"alice searches: 1: omg: error: nothing found", "alice counts: 0: 20 200\n", "bob counts: 0: 20 200\n", "carol counts: 0: 20 200\n",
 		"alice refreshes: 3: omg: error: only an administrator may do this (refresh)\n",
+		"alice asks the sources: 0: omgd uses no source with a server: ", "root asks the sources: 0: ",
 		"bob clears: 3: omg: error: only an administrator may do this (cache_clear)\n",
 		"root refreshes: 0: ", "root clears: 0: ",
 		"carol logs: 3: omg: error: only an administrator may do this (log_level)\n", "root logs: 0: info\n",

@@ -88,7 +88,7 @@ _omg() {
 		words='--help -h'
 		;;
 	' refresh')
-		words='--json --format --color --help -h'
+		words='--json --format --color --sources --help -h'
 		;;
 	' cache')
 		words='clear --help -h'

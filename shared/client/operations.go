@@ -151,6 +151,11 @@ func (c *Conn) Refresh(ctx context.Context) (*wire.RefreshResult, error) {
 	return get[wire.RefreshResult](ctx, c, wire.OpRefresh, nil)
 }
 
+// RefreshSources makes the daemon send a request to the server of each source, unless it sent one recently.
+func (c *Conn) RefreshSources(ctx context.Context) (*wire.RefreshSourcesResult, error) {
+	return get[wire.RefreshSourcesResult](ctx, c, wire.OpRefreshSources, nil)
+}
+
 // ClearCache empties the daemon's caches.
 func (c *Conn) ClearCache(ctx context.Context) (*wire.CacheClearResult, error) {
 	return get[wire.CacheClearResult](ctx, c, wire.OpCacheClear, nil)

@@ -75,6 +75,7 @@ func TestOperations_OneChunk(t *testing.T) {
 		}},
 		{wire.OpMetrics, nil, &wire.MetricsResult{Text: "a 1\n"}, func(c *Conn) (any, error) { return c.Metrics(ctx) }},
 		{wire.OpRefresh, nil, &wire.RefreshResult{Refreshed: true, Generation: 8, At: 9}, func(c *Conn) (any, error) { return c.Refresh(ctx) }},
+		{wire.OpRefreshSources, nil, &wire.RefreshSourcesResult{Sources: []wire.SourceRefresh{{Name: "aur", State: wire.RefreshRecent, AllowedAt: 9}}}, func(c *Conn) (any, error) { return c.RefreshSources(ctx) }},
 		{wire.OpCacheClear, nil, &wire.CacheClearResult{ClearedCount: 4}, func(c *Conn) (any, error) { return c.ClearCache(ctx) }},
 		{wire.OpLogLevel, &wire.LogLevelRequest{}, &wire.LogLevelResult{Level: "info"}, func(c *Conn) (any, error) { return c.LogLevel(ctx, "") }},
 		{wire.OpLogLevel, &wire.LogLevelRequest{Level: "debug"}, &wire.LogLevelResult{Level: "debug"}, func(c *Conn) (any, error) {
@@ -246,6 +247,7 @@ func TestOperations_Errors(t *testing.T) {
 		"started":   func(c *Conn) error { return c.AwaitStarted(ctx) },
 		"metrics":   func(c *Conn) error { _, err := c.Metrics(ctx); return err },
 		"refresh":   func(c *Conn) error { _, err := c.Refresh(ctx); return err },
+		"sources":   func(c *Conn) error { _, err := c.RefreshSources(ctx); return err },
 		"clear":     func(c *Conn) error { _, err := c.ClearCache(ctx); return err },
 		"level":     func(c *Conn) error { _, err := c.LogLevel(ctx, ""); return err },
 	}

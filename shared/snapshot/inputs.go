@@ -96,8 +96,10 @@ type TrackerData struct {
 	// RepliedAt is when the tracker last replied, in Unix seconds. If it never replied, At is 0 and Records is empty. AsOf is the
 	// date of the advisories, in Unix seconds; 0 if the date is unknown.
 	RepliedAt, AsOf int64
-	// LastError is the error of the last request to the tracker; empty if the request succeeded.
-	LastError string
+	// LastError is the error of the last request to the tracker; empty if the request succeeded. NextRequestAt is when the next
+	// request will be sent, in Unix seconds; 0 if this is unknown.
+	LastError     string
+	NextRequestAt int64
 	// StaleAfter is the age from which the advisories are stale; 0 for never.
 	StaleAfter time.Duration
 }

@@ -11,13 +11,13 @@ import (
 
 // source returns the description of the tracker for a reply at the time now.
 func (t *TrackerData) source(now time.Time) wire.Source {
-	s := wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: wire.SourceOK, AsOf: t.AsOf, ChangedAt: t.RepliedAt, Why: t.LastError}
+	s := wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: wire.SourceOK, AsOf: t.AsOf, ChangedAt: t.RepliedAt, Why: t.LastError, NextRequestAt: t.NextRequestAt}
 	age := now.Sub(time.Unix(t.RepliedAt, 0))
 	switch {
 	case t.RepliedAt == 0:
 		s.State = wire.SourceMissing
 		if s.Why == "" {
-			s.Why = "not downloaded yet"
+			s.Why = wire.NotDownloadedYet
 		}
 	case t.StaleAfter > 0 && age > t.StaleAfter:
 		s.State = wire.SourceStale

@@ -63,7 +63,7 @@ func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snaps
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && why == "":
-		return nil, "not downloaded yet"
+		return nil, wire.NotDownloadedYet
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, why
 	case err != nil:

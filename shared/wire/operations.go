@@ -19,6 +19,8 @@ const (
 	OpMetrics    = "metrics"
 	OpHealth     = "health"
 	OpHistory    = "history"
+
+	OpRefreshSources = "refresh_sources"
 )
 
 // IsAdminOp reports whether a daemon for several users allows an operation only to root and administrators, because
@@ -170,6 +172,9 @@ const (
 	KindTracker    SourceKind = "tracker"
 )
 
+// NotDownloadedYet is the reason of a source that is missing because its first download has not ended yet.
+const NotDownloadedYet = "not downloaded yet"
+
 // Source describes one source of data: its state and its times (in Unix seconds, 0 if unknown).
 type Source struct {
 	// Name is the repository's name, SourceAUR or SourceTracker.
@@ -183,6 +188,8 @@ type Source struct {
 	AsOf      int64 `msgpack:"as_of,omitempty" json:"as_of,omitempty"`
 	ChangedAt int64 `msgpack:"changed,omitempty" json:"changed,omitempty"`
 	SyncedAt  int64 `msgpack:"synced,omitempty" json:"synced,omitempty"`
+	// NextRequestAt is when omgd will next send a request to the source's server; 0 if omgd sends none.
+	NextRequestAt int64 `msgpack:"next_request,omitempty" json:"next_request,omitempty"`
 	// Downloaded means that omgd downloaded this database. In this case, ChangedAt is the last time at which omgd found
 	// that the mirror has the same database.
 	Downloaded bool `msgpack:"downloaded,omitempty" json:"own,omitempty"`

@@ -175,6 +175,34 @@ type RefreshResult struct {
 	Why string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
 
+// RefreshSourcesResult is the reply to OpRefreshSources, whose request has no fields.
+type RefreshSourcesResult struct {
+	Sources []SourceRefresh `msgpack:"sources" json:"sources"`
+}
+
+// SourceRefresh is what became of a request to the server of a source.
+type SourceRefresh struct {
+	// Name is "aur", "aur packages" (the installed packages of the AUR), "tracker" or "downloaded databases".
+	Name string `msgpack:"name" json:"name"`
+	// State is one of the Refresh constants.
+	State string `msgpack:"state" json:"state"`
+	// Why is the error of the last request; empty if it succeeded.
+	Why string `msgpack:"why,omitempty" json:"why,omitempty"`
+	// LastRequestAt is when the last request ended. AllowedAt is, for RefreshRecent, when a user may demand the next request.
+	// NextRequestAt is when omgd will send the next request by itself. All are in Unix seconds, 0 if unknown.
+	LastRequestAt int64 `msgpack:"last_request,omitempty" json:"last_request,omitempty"`
+	AllowedAt     int64 `msgpack:"allowed,omitempty" json:"allowed,omitempty"`
+	NextRequestAt int64 `msgpack:"next_request,omitempty" json:"next_request,omitempty"`
+}
+
+// The states of a SourceRefresh.
+const (
+	RefreshDone    = "done"    // the server has replied
+	RefreshFailed  = "failed"  // the request has failed
+	RefreshRunning = "running" // the request was sent, and has not ended yet
+	RefreshRecent  = "recent"  // no request was sent, because the last one was sent recently
+)
+
 // LogLevelRequest reads or changes the log level.
 type LogLevelRequest struct {
 	// Level is the new level, one of error, warn, info, debug and trace; empty to leave it unchanged.

@@ -140,7 +140,15 @@ func good() map[string][]byte {
 				{Name: "own-tool", Installed: "1-1", State: ForeignUnknown},
 			},
 		}),
-		"refresh":            request(12, OpRefresh, nil),
+		"refresh": request(12, OpRefresh, nil),
+		"outdated result, next request": result(11, false, &OutdatedResult{Basis: Basis{Generation: 9, At: 1_700_000_200, Sources: []Source{
+			{Name: "aur", Kind: KindAUR, State: SourceMissing, Why: "refused", NextRequestAt: 1_700_090_000},
+		}}}),
+		"refresh_sources": request(120, OpRefreshSources, nil),
+		"refresh_sources result": result(120, false, &RefreshSourcesResult{Sources: []SourceRefresh{
+			{Name: "aur", State: RefreshRecent, Why: "refused", LastRequestAt: 1_700_000_000, AllowedAt: 1_700_003_600, NextRequestAt: 1_700_090_000},
+			{Name: "tracker", State: RefreshDone, LastRequestAt: 1_700_000_300},
+		}}),
 		"refresh result":     result(12, false, &RefreshResult{Refreshed: true, Generation: 9, At: 1_700_000_200, Why: "no local database"}),
 		"cache_clear":        request(13, OpCacheClear, nil),
 		"cache_clear result": result(13, false, &CacheClearResult{ClearedCount: 3}),

@@ -332,7 +332,7 @@ func TestHelp_ExitCodes(t *testing.T) {
 		code, out, _ := fake{}.run(t, slices.Concat(strings.Fields(command), []string{"--help"})...)
 		require.Equal(t, exit.OK, code, command)
 		want := "Exit codes: 0 answered; 1 nothing found; 2 wrong usage; 3 cannot answer"
-		if slices.Contains([]string{"search", "info", "outdated"}, command) { // these commands may need the AUR
+		if slices.Contains([]string{"search", "info", "outdated", "refresh"}, command) { // these commands may need the AUR
 			want += "; 4 no data from the network"
 		}
 		require.Contains(t, strings.Join(strings.Fields(out), " "), want+".", command)

@@ -352,7 +352,7 @@ func TestExitCodes_OfRefusals(t *testing.T) {
 	questions := map[string]string{
 		"search a": "search", "info core/a": "info", "status": "status", "status --history": "history", "installed": "installed",
 		"orphans -q": "installed", "explicit -c": "explicit", "outdated": "outdated", "security": "security", "health": "health",
-		"metrics": "metrics", "refresh": "refresh", "cache clear": "clear cache", "daemon log-level": "log level",
+		"metrics": "metrics", "refresh": "refresh", "refresh --sources": "refresh sources", "cache clear": "clear cache", "daemon log-level": "log level",
 		"owns /a": "owns", "files a": "files", "why a": "why", "config": "config", "doctor": "doctor", "which": "which", "list": "list", "use node 20": "use",
 	}
 	for line, question := range questions {

@@ -36,6 +36,7 @@ type fake struct {
 	health     *wire.HealthResult
 	metrics    *wire.MetricsResult
 	refresh    *wire.RefreshResult
+	sources    *wire.RefreshSourcesResult
 	clearCache *wire.CacheClearResult
 	logLevel   *wire.LogLevelResult
 
@@ -179,6 +180,10 @@ func (f *fake) ClearCache(context.Context) (*wire.CacheClearResult, error) {
 
 func (f *fake) LogLevel(context.Context, string) (*wire.LogLevelResult, error) {
 	return give(f, "log level", f.logLevel)
+}
+
+func (f *fake) RefreshSources(context.Context) (*wire.RefreshSourcesResult, error) {
+	return give(f, "refresh sources", f.sources)
 }
 
 func (f *fake) Owns(context.Context, []string) (*backend.Owners, error) {

@@ -57,7 +57,7 @@ func fullBackend() fake {
 		search: full[wire.SearchResult](), info: full[wire.InfoResult](), status: full[wire.StatusResult](),
 		installed: full[wire.InstalledResult](), explicit: full[wire.ExplicitResult](), outdated: full[wire.OutdatedResult](),
 		security: full[wire.SecurityResult](), history: full[wire.HistoryResult](), health: full[wire.HealthResult](),
-		refresh: full[wire.RefreshResult](), clearCache: full[wire.CacheClearResult](), logLevel: full[wire.LogLevelResult](),
+		refresh: full[wire.RefreshResult](), sources: full[wire.RefreshSourcesResult](), clearCache: full[wire.CacheClearResult](), logLevel: full[wire.LogLevelResult](),
 		owns: full[backend.Owners](), files: full[backend.FilesResult](), why: full[backend.WhyResult](), config: full[backend.Configuration](),
 		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.InstalledVersions](), use: full[backend.UseResult](),
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -98,16 +100,25 @@ func (a *app) runHistory(c *cli.Context, o *statusOptions) error {
 }
 
 func refreshCommand(a *app) *cli.Command {
-	o := &outputOptions{}
+	o, withSources := &outputOptions{}, false
 	return &cli.Command{
 		Name:  "refresh",
 		Usage: "make omgd read pacman's databases now",
 		Description: `omgd also reads the databases by itself after each change. Without omgd there is
 nothing to refresh, because each command reads the databases itself.
 
-` + exitCodesHelp(),
-		Flags: o.flags("{{.generation}}"),
+With --sources, omgd sends a request to the AUR, to the security tracker and, with
+sync.enabled, to the mirrors now, and not only at the planned time that omg status
+shows. After a request that succeeded, all users together have to wait for a 24th of the
+interval between the planned requests: for the AUR's dump an hour, otherwise 2.5 minutes.
+
+` + exitCodesHelp(exit.Network),
+		Flags: append(o.flags("{{.generation}}"),
+			&cli.BoolFlag{Name: "sources", Destination: &withSources, Usage: "make omgd send a request to the server of each source now"}),
 		Action: func(c *cli.Context) error {
+			if withSources {
+				return a.runRefreshSources(c, o)
+			}
 			err := runDaemonRequest(a, c, o, a.newBackend().Refresh, func(r *wire.RefreshResult) string {
 				switch {
 				case r.Refreshed:
@@ -128,6 +139,38 @@ nothing to refresh, because each command reads the databases itself.
 			return err
 		},
 	}
+}
+
+func (a *app) runRefreshSources(c *cli.Context, o *outputOptions) error {
+	if err := noArguments(c); err != nil {
+		return err
+	}
+	out, err := a.newOutput(c, *o)
+	if err != nil {
+		return err
+	}
+	r, err := a.newBackend().RefreshSources(c.Context)
+	if err != nil {
+		return err
+	}
+	err = out.printOne(r, func(*bufio.Writer) {
+		for i := range r.Sources {
+			out.printLine(show.DescribeRefresh(&r.Sources[i], time.Now()))
+		}
+		if len(r.Sources) == 0 {
+			out.printLine("omgd uses no source with a server: aur.enabled, tracker.enabled and sync.enabled are false")
+		}
+	})
+	if err == nil {
+		err = out.finish()
+	}
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(r.Sources, func(s wire.SourceRefresh) bool { return s.State == wire.RefreshFailed }) {
+		return exit.QuietError(exit.Network)
+	}
+	return nil
 }
 
 func cacheCommand(a *app) *cli.Command {

@@ -52,6 +52,7 @@ type Backend interface {
 	Health(ctx context.Context) (*wire.HealthResult, error)
 	Metrics(ctx context.Context) (*wire.MetricsResult, error)
 	Refresh(ctx context.Context) (*wire.RefreshResult, error)
+	RefreshSources(ctx context.Context) (*wire.RefreshSourcesResult, error)
 	ClearCache(ctx context.Context) (*wire.CacheClearResult, error)
 	LogLevel(ctx context.Context, level string) (*wire.LogLevelResult, error)
 

@@ -209,6 +209,11 @@ func (b *Backend) Refresh(context.Context) (*wire.RefreshResult, error) {
 	return &wire.RefreshResult{}, nil
 }
 
+// RefreshSources implements backend.Backend.
+func (b *Backend) RefreshSources(context.Context) (*wire.RefreshSourcesResult, error) {
+	return nil, errNoDaemon("refresh --sources")
+}
+
 // ClearCache implements backend.Backend.
 func (b *Backend) ClearCache(context.Context) (*wire.CacheClearResult, error) {
 	return &wire.CacheClearResult{}, nil

@@ -221,6 +221,7 @@ func requests(visit func(*wire.Package) error) map[string]func(context.Context, 
 		"health":      func(ctx context.Context, b backend.Backend) error { _, err := b.Health(ctx); return err },
 		"metrics":     func(ctx context.Context, b backend.Backend) error { _, err := b.Metrics(ctx); return err },
 		"refresh":     func(ctx context.Context, b backend.Backend) error { _, err := b.Refresh(ctx); return err },
+		"sources":     func(ctx context.Context, b backend.Backend) error { _, err := b.RefreshSources(ctx); return err },
 		"clear cache": func(ctx context.Context, b backend.Backend) error { _, err := b.ClearCache(ctx); return err },
 		"log level":   func(ctx context.Context, b backend.Backend) error { _, err := b.LogLevel(ctx, ""); return err },
 		"owns":        func(ctx context.Context, b backend.Backend) error { _, err := b.Owns(ctx, nil); return err },
@@ -252,7 +253,7 @@ var kinds = map[string][]string{
 	// Only the daemon can answer these requests. They fail if the options name another system's databases.
 	"kept": {"security", "history"},
 	// Only the daemon can answer these requests. They are sent even if the options name another system's databases.
-	"daemon": {"health", "metrics", "refresh", "clear cache", "log level"},
+	"daemon": {"health", "metrics", "refresh", "sources", "clear cache", "log level"},
 	// omg-direct answers these requests from the databases that the daemon reads. They fail if the databases are unknown.
 	"files": {"owns", "files", "why", "aur log", "aur check"},
 	// omg-direct answers this request from the daemon's databases or, if they are unknown, from the default databases.

@@ -86,6 +86,11 @@ func (b *Backend) Refresh(ctx context.Context) (*wire.RefreshResult, error) {
 	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.RefreshResult, error) { return c.Refresh(ctx) })
 }
 
+// RefreshSources implements backend.Backend.
+func (b *Backend) RefreshSources(ctx context.Context) (*wire.RefreshSourcesResult, error) {
+	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.RefreshSourcesResult, error) { return c.RefreshSources(ctx) })
+}
+
 // ClearCache implements backend.Backend.
 func (b *Backend) ClearCache(ctx context.Context) (*wire.CacheClearResult, error) {
 	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.CacheClearResult, error) { return c.ClearCache(ctx) })

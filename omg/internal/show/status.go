@@ -76,10 +76,7 @@ func sourceRows(sources []wire.Source, now time.Time) []row {
 			name:  name + strings.Repeat(" ", names-textWidth(name)+2),
 			state: string(s.State) + strings.Repeat(" ", states-len(s.State)+2),
 			color: stateColor(s.State),
-			rest:  s.Why,
-		}
-		if !s.Unavailable() {
-			rows[i].rest = strings.Join(append(linesOrNone(s.Why), sourceTimes(s, now)...), ", ")
+			rest:  strings.Join(slices.Concat(linesOrNone(s.Why), sourceTimes(s, now), linesOrNone(NextRequestText(s.NextRequestAt, now))), ", "),
 		}
 	}
 	return rows
@@ -307,9 +304,39 @@ func DescribeSource(s *wire.Source, now time.Time) string {
 	return strings.Join(append([]string{SourceStateReason(s)}, sourceTimes(s, now)...), ", ")
 }
 
-// sourceTimes returns the known times of a source in words.
+// NextRequestText says when the next request to a server is planned. It returns "" if this is not known, or if the request is
+// being sent.
+func NextRequestText(at int64, now time.Time) string {
+	if at <= now.Unix() {
+		return ""
+	}
+	return "next request " + TimeUntil(at, now)
+}
+
+// DescribeRefresh says what became of a request to the server of a source.
+func DescribeRefresh(s *wire.SourceRefresh, now time.Time) string {
+	next := linesOrNone(NextRequestText(s.NextRequestAt, now))
+	switch s.State {
+	case wire.RefreshDone:
+		return strings.Join(append([]string{s.Name + ": up to date"}, next...), ", ")
+	case wire.RefreshFailed:
+		return strings.Join(append([]string{s.Name + ": failed: " + s.Why}, next...), ", ")
+	case wire.RefreshRunning:
+		return s.Name + ": the request is still running: omg status shows the result"
+	}
+	last := "the last request was " + RelativeTime(s.LastRequestAt, now)
+	if s.Why != "" {
+		last += " and has failed: " + s.Why
+	}
+	return fmt.Sprintf("%s: no new request: %s, and the next one is possible %s", s.Name, last, TimeUntil(s.AllowedAt, now))
+}
+
+// sourceTimes returns the known times of a source in words. A source that is unavailable has none.
 func sourceTimes(s *wire.Source, now time.Time) []string {
 	var list []string
+	if s.Unavailable() {
+		return nil
+	}
 	if s.AsOf != 0 {
 		list = append(list, DataAge(s.AsOf, now))
 	}
@@ -345,6 +372,14 @@ func DataAge(unix int64, now time.Time) string {
 		return age + " old"
 	}
 	return map[string]string{"just now": "new", "in the future": "with a time in the future"}[moment]
+}
+
+// TimeUntil returns in which time a moment will be, such as "in 5 minutes".
+func TimeUntil(unix int64, now time.Time) string {
+	if wait, found := strings.CutSuffix(FormatAge(time.Unix(unix, 0).Sub(now)), " ago"); found {
+		return "in " + wait
+	}
+	return "in less than a minute"
 }
 
 // RelativeTime returns how long ago a time was, or "unknown".

@@ -154,3 +154,31 @@ func TestStatus_EveryCount(t *testing.T) {
 		require.Contains(t, out, "77777", counts.Field(i).Name)
 	}
 }
+
+func TestDescribeRefresh(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	in := func(d time.Duration) int64 { return now.Add(d).Unix() }
+	for want, s := range map[string]wire.SourceRefresh{
+		"aur: up to date, next request in 23 hours": {State: wire.RefreshDone, NextRequestAt: in(23 * time.Hour)},
+		"aur: up to date": {State: wire.RefreshDone},
+		"aur: failed: refused, next request in less than a minute":       {State: wire.RefreshFailed, Why: "refused", NextRequestAt: in(5 * time.Second)},
+		"aur: the request is still running: omg status shows the result": {State: wire.RefreshRunning},
+		"aur: no new request: the last request was 1 minute ago, and the next one is possible in 2 hours": {
+			State: wire.RefreshRecent, LastRequestAt: in(-time.Minute), AllowedAt: in(2 * time.Hour),
+		},
+		"aur: no new request: the last request was just now and has failed: refused, and the next one is possible in less than a minute": {
+			State: wire.RefreshRecent, Why: "refused", LastRequestAt: in(0), AllowedAt: in(30 * time.Second),
+		},
+	} {
+		s.Name = "aur"
+		require.Equal(t, want, DescribeRefresh(&s, now))
+	}
+}
+
+// TestNextRequestText checks that a time in the past is not shown: the request is being sent.
+func TestNextRequestText(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	require.Empty(t, NextRequestText(0, now))
+	require.Empty(t, NextRequestText(now.Unix(), now))
+	require.Equal(t, "next request in 1 day", NextRequestText(now.Add(25*time.Hour).Unix(), now))
+}

@@ -58,6 +58,7 @@ type daemon struct {
 	fetcher        *fetch.Client
 	refreshConfig  refresh.Config // filled by the init steps, used by initRefresh
 	aur            service.AUR    // nil if the AUR is disabled
+	demands        []sourceDemands
 	refresher      *refresh.Refresher
 	service        *service.Service
 	server         *server.Server
@@ -200,7 +201,7 @@ func (d *daemon) initService() error {
 		RecheckIndexes: d.refresher.CheckIndexes, Refresh: d.refresher.Refresh,
 		LibAlpmSearch: d.refresher.LibAlpmSearch, LibAlpmInfo: d.refresher.LibAlpmInfo,
 		AUR: d.aur, MultiUser: d.isSystemWide, Problems: d.allProblems, PreviousStatus: d.statusKeeper.previousStatus, History: d.statusKeeper.history,
-		Metrics: d.metrics.Text, Health: d.checkHealth,
+		RefreshSources: d.refreshSources, Metrics: d.metrics.Text, Health: d.checkHealth,
 	})
 	d.onClose(d.service.Close)
 	return nil

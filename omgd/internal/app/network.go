@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/aur"
@@ -44,6 +45,7 @@ func (d *daemon) initTracker() error {
 	})
 	d.backgroundTasks = append(d.backgroundTasks, t.Run)
 	d.refreshConfig.TrackerData = t.Latest
+	d.demands = append(d.demands, sourceDemands{wire.SourceTracker, t.Demands, "the security tracker"})
 	return nil
 }
 
@@ -72,6 +74,7 @@ func (d *daemon) initAUR() error {
 	}
 	d.backgroundTasks = append(d.backgroundTasks, a.Run)
 	d.aur, d.refreshConfig.AURSource, d.refreshConfig.AURReplies = a, a.Source, a.ForeignReplies
+	d.demands = append(d.demands, sourceDemands{wire.SourceAUR, a.DumpDemands, "the AUR"}, sourceDemands{"aur packages", a.ForeignDemands, "the AUR"})
 	return nil
 }
 
@@ -90,9 +93,51 @@ func (d *daemon) initDownloads() error {
 		OnRoundDone: d.kick,
 	})
 	d.backgroundTasks = append(d.backgroundTasks, m.Run)
+	d.demands = append(d.demands, sourceDemands{"downloaded databases", m.Demands, "a mirror"})
 	d.refreshConfig.DownloadedDatabases = &sources.Downloads{Dir: m.Dir, StaleAfter: c.StaleAfter(d.config.Stale.Repos), DownloadError: m.FailureReason}
 	d.refreshConfig.SearchDownloads = c.UseForSearch
 	return nil
+}
+
+// sourceDemands has the demands for the requests to the server of a source.
+type sourceDemands struct {
+	name    string
+	demands *fetch.Demands
+	server  string // what errors call the server
+}
+
+// refreshSources demands a request to the server of each source, and waits for the replies until ctx ends.
+func (d *daemon) refreshSources(ctx context.Context) []wire.SourceRefresh {
+	list := make([]wire.SourceRefresh, len(d.demands))
+	var waiting sync.WaitGroup
+	for i, source := range d.demands {
+		waiting.Go(func() { list[i] = source.describe(source.demands.Demand(ctx)) })
+	}
+	waiting.Wait()
+	return list
+}
+
+// describe returns what became of a demand, as it is sent to the user.
+func (s *sourceDemands) describe(r fetch.DemandResult) wire.SourceRefresh {
+	seconds := func(t time.Time) int64 {
+		if t.IsZero() {
+			return 0
+		}
+		return t.Unix()
+	}
+	result := wire.SourceRefresh{
+		Name: s.name, State: wire.RefreshDone, LastRequestAt: seconds(r.LastEndedAt), AllowedAt: seconds(r.AllowedAt), NextRequestAt: seconds(r.PlannedAt),
+	}
+	if r.Err != nil {
+		result.State, result.Why = wire.RefreshFailed, fetch.ErrorText(s.server, r.Err)
+	}
+	switch {
+	case r.Running:
+		result.State = wire.RefreshRunning
+	case !r.Sent:
+		result.State = wire.RefreshRecent
+	}
+	return result
 }
 
 // build builds an index and writes it to a file. The parameter source contains the arguments of

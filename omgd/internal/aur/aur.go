@@ -54,8 +54,11 @@ type Config struct {
 // AUR is the Arch User Repository as a source. Its methods may be called concurrently.
 type AUR struct {
 	Config
-	base           string
-	live           *liveClient
+	base string
+	live *liveClient
+	// DumpDemands and ForeignDemands let users demand the next request for the dump, and for the data of the foreign packages.
+	DumpDemands, ForeignDemands *fetch.Demands
+
 	dumpState      atomic.Pointer[dumpRecord]
 	foreignReplies atomic.Pointer[snapshot.AURReplies]
 }
@@ -70,7 +73,7 @@ func New(c Config) (*AUR, error) {
 		return nil, fmt.Errorf("aur.url: %w", err)
 	}
 	base := u.JoinPath("/").String()
-	a := &AUR{Config: c, base: base[:len(base)-1]}
+	a := &AUR{Config: c, base: base[:len(base)-1], DumpDemands: fetch.NewDemands(), ForeignDemands: fetch.NewDemands()}
 	a.live = newLiveClient(a)
 	a.loadDump()
 	a.loadForeign()

@@ -46,12 +46,14 @@ type dumpRecord struct {
 // Source returns the AUR as a source, with the state of the dump.
 func (a *AUR) Source() wire.Source {
 	d := a.dumpState.Load()
-	s := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, ChangedAt: d.ConfirmedAt}
+	s := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, ChangedAt: d.ConfirmedAt, NextRequestAt: d.NextRequestAt}
 	if at, err := http.ParseTime(d.LastModified); err == nil {
 		s.AsOf = at.Unix()
 	}
 	if _, err := os.Stat(a.IndexPath); err != nil {
-		return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: cmp.Or(d.Why, "not downloaded yet")}
+		return wire.Source{
+			Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: cmp.Or(d.Why, wire.NotDownloadedYet), NextRequestAt: d.NextRequestAt,
+		}
 	}
 	maxAge := max(a.StaleAfter, time.Duration(a.Interval)+time.Duration(a.Interval)/staleGraceDivisor)
 	switch age := time.Since(time.Unix(d.ConfirmedAt, 0)); {
@@ -86,11 +88,15 @@ func (a *AUR) runDumpRefresh(ctx context.Context) {
 	a.rebuild(ctx)
 	a.recordChanges(ctx)
 	var d dumpRecord
-	s := fetch.Schedule{Interval: time.Duration(a.Interval), FirstRetry: min(dumpRetryPause, time.Duration(a.Interval)), OnPlanned: func(next time.Time) {
-		d.NextRequestAt = next.Unix()
-		a.saveDump(d)
-		a.OnChange()
-	}}
+	s := fetch.Schedule{
+		Interval: time.Duration(a.Interval), FirstRetry: min(dumpRetryPause, time.Duration(a.Interval)),
+		Demands: a.DumpDemands, LastSuccess: a.dumpState.Load().ConfirmedAt,
+		OnPlanned: func(next time.Time) {
+			d.NextRequestAt = next.Unix()
+			a.saveDump(d)
+			a.OnChange()
+		},
+	}
 	s.Run(ctx, s.TimeUntil(a.dumpState.Load().NextRequestAt), func(ctx context.Context) (err error) {
 		d, err = a.refreshDump(ctx)
 		a.rebuild(ctx)

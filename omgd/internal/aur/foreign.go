@@ -53,7 +53,10 @@ func (a *AUR) runForeignRefresh(ctx context.Context) {
 	if !a.awaitInstalled(ctx) {
 		return
 	}
-	s := fetch.Schedule{Interval: foreignInterval, FirstRetry: foreignRetryPause}
+	s := fetch.Schedule{Interval: foreignInterval, FirstRetry: foreignRetryPause, Demands: a.ForeignDemands}
+	if last := a.ForeignReplies(); last != nil {
+		s.LastSuccess = last.RepliedAt.Unix()
+	}
 	s.Run(ctx, first, a.refreshForeign)
 }
 

@@ -17,6 +17,10 @@ type Schedule struct {
 	// OnPlanned, unless it is nil, is called after each request with the time of the next request. The caller
 	// stores this time for the next start.
 	OnPlanned func(next time.Time)
+	// Demands, unless it is nil, can demand that the next request is sent before its time. LastSuccess is when the last request
+	// before Run succeeded, in Unix seconds; 0 if none did.
+	Demands     *Demands
+	LastSuccess int64
 
 	failures int
 }
@@ -38,12 +42,16 @@ func (s *Schedule) NextPause(err error) time.Duration {
 		}
 	}
 	s.failures++
-	pause = min(pause, s.Interval)
+	return addJitter(max(min(pause, s.Interval), retryAfterOf(err)))
+}
+
+// retryAfterOf returns the pause that a server has asked for with the header Retry-After, 0 if it has not.
+func retryAfterOf(err error) time.Duration {
 	var refused *StatusError
 	if errors.As(err, &refused) {
-		pause = max(pause, refused.RetryAfter)
+		return refused.RetryAfter
 	}
-	return addJitter(pause)
+	return 0
 }
 
 func addJitter(d time.Duration) time.Duration {
@@ -57,24 +65,33 @@ func (s *Schedule) TimeUntil(next int64) time.Duration {
 }
 
 // Run sends requests by calling request(): the first one after the given duration, and each later one after a
-// pause of the schedule. It returns when ctx ends.
+// pause of the schedule, or when it is demanded. It returns when ctx ends.
 func (s *Schedule) Run(ctx context.Context, first time.Duration, request func(context.Context) error) {
-	timer := time.NewTimer(max(first, 0))
+	if s.Demands == nil {
+		s.Demands = NewDemands() // nobody else has it, so nobody demands a request
+	}
+	first = max(first, 0)
+	s.Demands.start(s.LastSuccess, s.Interval, time.Now().Add(first))
+	timer := time.NewTimer(first)
 	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
+		case <-s.Demands.wanted:
 		}
+		s.Demands.begin()
 		err := request(ctx)
 		if ctx.Err() != nil {
 			return
 		}
 		pause := s.NextPause(err)
+		next := time.Now().Add(pause)
 		if s.OnPlanned != nil {
-			s.OnPlanned(time.Now().Add(pause))
+			s.OnPlanned(next)
 		}
+		s.Demands.end(err, s.Interval, retryAfterOf(err), next)
 		timer.Reset(pause)
 	}
 }

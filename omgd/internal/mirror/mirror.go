@@ -57,6 +57,9 @@ type Config struct {
 // Downloader keeps the downloaded databases up to date.
 type Downloader struct {
 	Config
+	// Demands lets users demand the next round.
+	Demands *fetch.Demands
+
 	lastResults atomic.Pointer[roundResults]
 }
 
@@ -79,7 +82,7 @@ type record struct {
 
 // New returns a Downloader with the results in the store. It sends no request: Run does that.
 func New(c Config) *Downloader {
-	m := &Downloader{Config: c}
+	m := &Downloader{Config: c, Demands: fetch.NewDemands()}
 	k, _, _ := store.Load[roundResults](c.Store, bucket, key)
 	m.lastResults.Store(&k)
 	return m
@@ -95,11 +98,14 @@ func (m *Downloader) FailureReason(repo string) string {
 // omgd was restarted since then.
 func (m *Downloader) Run(ctx context.Context) {
 	var k *roundResults
-	s := fetch.Schedule{Interval: time.Duration(m.Interval), FirstRetry: min(firstPause, time.Duration(m.Interval)), OnPlanned: func(next time.Time) {
-		k.Next = next.Unix()
-		m.save(k)
-		m.OnRoundDone()
-	}}
+	s := fetch.Schedule{
+		Interval: time.Duration(m.Interval), FirstRetry: min(firstPause, time.Duration(m.Interval)), Demands: m.Demands,
+		OnPlanned: func(next time.Time) {
+			k.Next = next.Unix()
+			m.save(k)
+			m.OnRoundDone()
+		},
+	}
 	s.Run(ctx, s.TimeUntil(m.lastResults.Load().Next), func(ctx context.Context) (err error) {
 		k, err = m.round(ctx)
 		return err

@@ -37,6 +37,7 @@ func smallService(f *testing.F) *Service {
 		}, o), Log: log,
 		RecheckIndexes: func() { panic("a sound index is called damaged") },
 		Refresh:        func(context.Context) (bool, error) { return false, nil },
+		RefreshSources: func(context.Context) []wire.SourceRefresh { return nil },
 		Problems:       func() []wire.Problem { return nil },
 		Metrics:        func() (string, error) { return "", nil },
 		Health:         func() wire.HealthResult { return wire.HealthResult{} },
@@ -81,7 +82,7 @@ func FuzzRequest(f *testing.F) {
 		wire.OpLogLevel: {&wire.LogLevelRequest{Level: "error"}},
 		wire.OpHistory:  {&wire.HistoryRequest{Limit: 5}},
 		wire.OpStatus:   {nil}, wire.OpExplicit: {nil}, wire.OpOutdated: {nil}, wire.OpMetrics: {nil}, wire.OpHealth: {nil},
-		wire.OpRuntimes: {nil}, wire.OpRefresh: {nil}, wire.OpCacheClear: {nil}, wire.OpPing: {nil},
+		wire.OpRuntimes: {nil}, wire.OpRefresh: {nil}, wire.OpRefreshSources: {nil}, wire.OpCacheClear: {nil}, wire.OpPing: {nil},
 	} {
 		for _, one := range fields {
 			b, err := wire.AppendRequest(nil, 1, op, one)

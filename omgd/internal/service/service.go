@@ -21,6 +21,8 @@ import (
 const (
 	// refreshTimeout is the time that a refresh request waits for the end of the refresh.
 	refreshTimeout = 30 * time.Second
+	// sourcesTimeout is the time that a request waits for the servers of the sources. It is shorter than the timeout of a client.
+	sourcesTimeout = 5 * time.Second
 	// buildWait is the time that a request waits for an index that is being built.
 	buildWait = time.Second
 )
@@ -36,6 +38,8 @@ type Config struct {
 	// Refresh refreshes the snapshot, waits for the end of the refresh and returns true. If another
 	// requested refresh has only just ended, it returns false and does nothing.
 	Refresh func(context.Context) (bool, error)
+	// RefreshSources demands a request to the server of each source, and waits for the replies until the context ends.
+	RefreshSources func(context.Context) []wire.SourceRefresh
 	// LibAlpmSearch and LibAlpmInfo answer requests with libalpm while there is no index. libalpm is slower than an
 	// index. Both are nil if omg-alpm-worker is not installed.
 	LibAlpmSearch func(context.Context, *wire.SearchRequest, answers.Emit) error
@@ -100,6 +104,8 @@ func (s *Service) Ops() map[string]server.Op {
 		wire.OpRefresh:    {HandleDeferred: s.handleRefresh},
 		wire.OpCacheClear: {Handle: s.handleCacheClear},
 		wire.OpLogLevel:   {Handle: s.handleLogLevel},
+
+		wire.OpRefreshSources: {HandleDeferred: s.handleRefreshSources},
 	}
 }
 
@@ -368,6 +374,18 @@ func (s *Service) handleRefresh(ctx context.Context, _ *server.Request, w *serve
 		if p.Name == "refresh" {
 			result.Why = p.Why
 		}
+	}
+	return w.Result(&result)
+}
+
+// handleRefreshSources demands requests to the servers of the sources. Any user may do so: package fetch limits how often a
+// demand leads to a request, for all users together.
+func (s *Service) handleRefreshSources(ctx context.Context, _ *server.Request, w *server.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, sourcesTimeout)
+	defer cancel()
+	var result wire.RefreshSourcesResult
+	if err := w.Block(func() { result.Sources = s.RefreshSources(ctx) }); err != nil {
+		return err
 	}
 	return w.Result(&result)
 }

@@ -46,13 +46,16 @@ type Config struct {
 	Client     Getter
 	Store      store.ValueStore
 	Log        *slog.Logger
-	// OnRequestDone is called after each request to the tracker.
+	// OnRequestDone is called after each request to the tracker, when the next request is planned.
 	OnRequestDone func()
 }
 
 // Downloader downloads the tracker's advisories, and keeps the latest advisories.
 type Downloader struct {
 	Config
+	// Demands lets users demand the next request.
+	Demands *fetch.Demands
+
 	loadOnce  sync.Once
 	latest    atomic.Pointer[snapshot.TrackerData]
 	lastReply savedReply // set by loadStored; after that, only the goroutine of Run uses it
@@ -70,7 +73,7 @@ type savedReply struct {
 }
 
 // New returns a Downloader. The advisories in the store are loaded at the first use.
-func New(c Config) *Downloader { return &Downloader{Config: c} }
+func New(c Config) *Downloader { return &Downloader{Config: c, Demands: fetch.NewDemands()} }
 
 // loadStored reads the advisories in the store. New does not read them, because that would delay the daemon's first
 // reply.
@@ -113,8 +116,22 @@ func (t *Downloader) Run(ctx context.Context) {
 	if t.lastReply.ConfirmedAt != 0 {
 		first = t.Interval - min(max(0, time.Since(time.Unix(t.lastReply.ConfirmedAt, 0))), t.Interval)
 	}
-	s := fetch.Schedule{Interval: t.Interval, FirstRetry: min(firstPause, t.Interval)}
+	t.setNextRequest(time.Now().Add(first))
+	s := fetch.Schedule{
+		Interval: t.Interval, FirstRetry: min(firstPause, t.Interval), Demands: t.Demands, LastSuccess: t.lastReply.ConfirmedAt,
+		OnPlanned: func(next time.Time) {
+			t.setNextRequest(next)
+			t.OnRequestDone()
+		},
+	}
 	s.Run(ctx, first, t.update)
+}
+
+// setNextRequest records when the next request will be sent.
+func (t *Downloader) setNextRequest(at time.Time) {
+	now := *t.latest.Load()
+	now.NextRequestAt = at.Unix()
+	t.latest.Store(&now)
 }
 
 func (t *Downloader) update(ctx context.Context) error {
@@ -148,7 +165,6 @@ func (t *Downloader) update(ctx context.Context) error {
 		t.Log.Warn("security advisories not downloaded", "url", t.URL, "err", err)
 	}
 	t.latest.Store(&now)
-	t.OnRequestDone()
 	return err
 }
 
