@@ -78,9 +78,6 @@ func TestDoctor_Problems(t *testing.T) {
 		"a broken pacman.conf": {func(s *harness.System) {
 			harness.WriteFile(t, s.PacmanConf, "Include = /no/such/file\n[core]\nUsage = Nonsense\n[core")
 		}, "databases", ""},
-		"no index": {func(s *harness.System) {
-			require.NoError(t, os.RemoveAll(s.IndexDir()))
-		}, "index", "no index in "},
 		"no index that was named": {func(s *harness.System) {
 			s.Env = append(s.Env, "OMG_INDEX="+s.Path("nowhere.omgidx"))
 		}, "index", "nowhere.omgidx: no such file"},
@@ -121,9 +118,7 @@ func TestDoctor_Problems(t *testing.T) {
 			t.Parallel()
 			s := newSystem(t)
 			for _, well := range examine(s, c.check) {
-				if c.check != "daemon" {
-					require.NotEqual(t, "problem", well.State, "%s: %s", well.Name, well.Found)
-				}
+				require.NotEqual(t, "problem", well.State, "%s: %s", well.Name, well.Found)
 			}
 			c.breaks(s)
 			found := examine(s, c.check)
@@ -158,18 +153,17 @@ exec "$@"
 		require.Len(t, found, 1)
 		return found[0]
 	}
-	require.Equal(t, "unknown", units().State)
+	require.Equal(t, "off", units().State)
 	own := s.Path(".config", "systemd", "user")
 	harness.WriteFile(t, filepath.Join(own, "omgd.socket"), "[Socket]\n")
 	c := units()
-	require.Equal(t, "problem", c.State)
+	require.Equal(t, "off", c.State)
 	require.Contains(t, c.Found, "not enabled")
 	harness.WriteFile(t, filepath.Join(own, "sockets.target.wants", "omgd.socket"), "")
 	require.Equal(t, "ok", units().State)
 }
 
-// TestDoctor_Daemon checks that omg doctor finds the problems that only the daemon knows, and reports that no daemon
-// runs.
+// TestDoctor_Daemon checks that omg doctor shows what only the daemon knows, and reports that no daemon runs.
 func TestDoctor_Daemon(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
@@ -177,11 +171,11 @@ func TestDoctor_Daemon(t *testing.T) {
 	harness.CopyPrograms(t, s.Bin)
 	found := examine(s, "daemon")
 	require.Len(t, found, 1)
-	require.Equal(t, "problem", found[0].State)
+	require.Equal(t, "off", found[0].State)
 	s.StartDaemon()
 	harness.Await(t, func() bool {
 		found = examine(s, "libalpm")
-		return len(found) == 1 && found[0].State == "problem"
+		return len(found) == 1 && found[0].State == "off"
 	}, "libalpm's worker is missed: %v", &found)
 	harness.Await(t, func() bool {
 		found = examine(s, "status file")
@@ -189,6 +183,26 @@ func TestDoctor_Daemon(t *testing.T) {
 	}, "the status file is there: %v", &found)
 	require.Equal(t, "ok", examine(s, "daemon")[0].State)
 	require.Equal(t, "ok", examine(s, "socket")[0].State)
+	indexes := examine(s, "index")
+	require.Len(t, indexes, 3)
+	require.Contains(t, indexes[0].Found, s.IndexPath("core")+", ")
+	other := s.Path("other") // omgd's index is shown, not that of another data directory
+	require.Equal(t, indexes, read(s, s.Run("omg", append(command(s), "--data-dir", other)...), "index"))
+}
+
+// TestDoctor_FailedDownload checks that a source that could not be downloaded is a problem, with the time of the next request.
+func TestDoctor_FailedDownload(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	s.Env = append(s.Env, "OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL=http://127.0.0.1:1")
+	s.StartDaemon().AwaitReady()
+	var found []check
+	harness.Await(t, func() bool {
+		found = examine(s, "tracker")
+		return len(found) == 1 && found[0].State == "problem"
+	}, "the failed download: %v", &found)
+	require.Contains(t, found[0].Found, ", next request in ")
+	require.Contains(t, found[0].Todo, "tracker.enabled = false")
 }
 
 // TestDoctor_DaemonsDatabases checks that omg doctor, without --dbpath, examines the databases that the daemon reads, not

@@ -81,6 +81,35 @@ echo "left: $(ls /run/omg)"
 	require.NotContains(t, r.Stdout, `"runtimes"`, "the daemon of all looks into no home")
 }
 
+// TestSystem_Doctor checks that omg doctor shows a user without a daemon the system-wide daemon, its indexes and its units, and that
+// nothing is a problem.
+func TestSystem_Doctor(t *testing.T) {
+	t.Parallel()
+	r := machine(newSystem(t), system+`
+start; ready
+await test -e /run/omg/omg.status
+says "socket" as alice sh -c '/mnt/omg doctor | grep " socket "'
+says "daemon" as alice sh -c '/mnt/omg doctor | grep " daemon "'
+says "index" as alice sh -c '/mnt/omg doctor | grep " index "'
+says "units" as alice sh -c '/mnt/omg doctor | grep " units "'
+says "status file" as alice sh -c '/mnt/omg doctor | grep " status file "'
+mkdir -p /etc/systemd/system/sockets.target.wants; touch /etc/systemd/system/sockets.target.wants/omgd.socket
+says "enabled" as alice sh -c '/mnt/omg doctor | grep " units "'
+says "problems" as alice sh -c '/mnt/omg doctor | grep ^warn'
+stop
+says "no daemon" as alice sh -c '/mnt/omg doctor | grep "^off.* daemon "'
+`)
+	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
+	for _, want := range []string{
+		`(?m)^socket: 0: ok +socket +/run/omg/omg\.sock$`, `(?m)^daemon: 0: ok +daemon +the system-wide omgd `,
+		`(?m)^index: 0: ok +index +/var/lib/omg/index/core\.omgidx, \d+ packages$`, `(?m)^units: 0: off +units `,
+		`(?m)^status file: 0: ok +status file +/run/omg/omg\.status$`, `(?m)^enabled: 0: ok +units +omgd\.socket is enabled in /etc/systemd/system$`,
+		`(?m)^problems: 1: $`, `(?m)^no daemon: 0: off +daemon +omgd is not running `,
+	} {
+		require.Regexp(t, want, r.Stdout)
+	}
+}
+
 // TestSystem_Access checks that the configuration decides who may send requests and who may administer.
 func TestSystem_Access(t *testing.T) {
 	t.Parallel()

@@ -15,6 +15,9 @@ const (
 	HealthFailed   = "failed"
 )
 
+// NotKnownYet is the reason of a source's component until omgd has read its data for the first time.
+const NotKnownYet = "its state is not known yet"
+
 // HealthResult is the reply to OpHealth, whose request has no fields.
 type HealthResult struct {
 	// State is the worst state of the components.

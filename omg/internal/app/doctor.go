@@ -17,11 +17,14 @@ func doctorCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:  "doctor",
 		Usage: "check for common problems and suggest fixes",
-		Description: `omg doctor checks pacman's databases and lock, the indexes, the data directory, the
-socket, the status file and the clock; the daemon with its version, units and libalpm
-worker; and what the daemon has downloaded of the AUR and the security tracker. If omgd
-was started with other databases, omg doctor checks the databases that omgd reads. The
-command changes nothing. The exit code is 6 if there is a problem.
+		Description: `omg doctor checks pacman's databases and lock, the indexes, the settings, the data
+directory, the socket, the status file and the clock; the daemon with its version,
+units and libalpm worker; and what the daemon has downloaded of the AUR and the security
+tracker. If omgd was started with other databases, omg doctor checks the databases that
+omgd reads. The command changes nothing.
+
+A check prints ok, warn for a problem, off for a part that is not set up and that omg
+can do without, or info. The exit code is 6 if there is a problem.
 
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
 		Flags:  o.listFlags("{{.name}} {{.state}}"),
@@ -46,7 +49,9 @@ func (a *app) runDoctor(c *cli.Context, o *outputOptions) error {
 		names = max(names, len(all.Checks[i].Name))
 	}
 	err = printList(out, all, all.Checks, func(check *backend.Check) string { return check.Name }, func(w *bufio.Writer, check *backend.Check) {
-		state := map[string]show.CheckState{backend.CheckStateOK: show.StateOK, backend.CheckStateProblem: show.StateWarn}[check.State]
+		state := map[string]show.CheckState{
+			backend.CheckStateOK: show.StateOK, backend.CheckStateProblem: show.StateWarn, backend.CheckStateOff: show.StateOff,
+		}[check.State]
 		out.style.PrintCheck(w, state, check.Name, names, check.Found)
 		if check.Todo != "" {
 			out.style.PrintAdvice(w, names, check.Todo)

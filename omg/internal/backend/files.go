@@ -101,15 +101,17 @@ type Checks struct {
 const (
 	CheckStateOK      = "ok"
 	CheckStateProblem = "problem"
+	// CheckStateOff means that a part of omg is not set up. omg works without this part.
+	CheckStateOff     = "off"
 	CheckStateUnknown = "unknown"
 )
 
 // Check is the result of one check.
 type Check struct {
 	Name string `json:"name"`
-	// State is ok, problem or unknown.
+	// State is ok, problem, off or unknown.
 	State string `json:"state"`
-	// Found is what the check found, and Todo is how to solve the problem.
+	// Found is what the check found, and Todo is how to solve the problem, or how to set up what is off.
 	Found string `json:"found"`
 	Todo  string `json:"todo,omitempty"`
 }

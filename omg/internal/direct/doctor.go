@@ -4,27 +4,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/show"
-	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
-	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
-	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
-	"github.com/omg-arch/omg/shared/statusfile"
-	"github.com/omg-arch/omg/shared/version"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -32,6 +25,7 @@ import (
 type doctor struct {
 	*Backend
 	checks []backend.Check
+	daemon *servingDaemon // nil if no daemon serves this user
 }
 
 func (d *doctor) addOK(name, found string) { d.add(name, backend.CheckStateOK, found, "") }
@@ -40,6 +34,9 @@ func (d *doctor) addProblem(name, found, todo string) {
 	d.add(name, backend.CheckStateProblem, found, todo)
 }
 
+// addOff adds the result that a part of omg is not set up, which is not a problem. The parameter todo says how to set it up.
+func (d *doctor) addOff(name, found, todo string) { d.add(name, backend.CheckStateOff, found, todo) }
+
 func (d *doctor) add(name, state, found, todo string) {
 	d.checks = append(d.checks, backend.Check{Name: name, State: state, Found: found, Todo: todo})
 }
@@ -47,7 +44,12 @@ func (d *doctor) add(name, state, found, todo string) {
 // Doctor implements backend.Backend.
 func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 	d := &doctor{Backend: b}
-	c := b.settings()
+	c := d.checkSettings()
+	var daemonErr error
+	d.daemon, daemonErr = d.findDaemon(ctx)
+	if d.daemon != nil {
+		defer d.daemon.conn.Close()
+	}
 	pacman, err := b.pacmanConfig(&c)
 	if err != nil {
 		d.addProblem("databases", err.Error(), "correct this file")
@@ -60,10 +62,40 @@ func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 	}
 	d.checkDataDir()
 	d.checkSocket()
-	d.checkDaemon(ctx)
+	d.checkDaemon(ctx, daemonErr)
 	d.checkUnits()
 	d.checkStatusFile()
 	return &backend.Checks{Checks: d.checks}, nil
+}
+
+// checkSettings checks omg's configuration files and returns the settings. If they are wrong, it returns the default settings.
+func (d *doctor) checkSettings() config.Config {
+	const name = "settings"
+	loaded, err := config.Load(d.env, false)
+	if err != nil {
+		d.addProblem(name, err.Error(), "correct this line: until then, omgd does not start, and omg uses the default settings")
+		return config.Default()
+	}
+	files := "default settings"
+	if len(loaded.Files) > 0 {
+		files = strings.Join(loaded.Files, ", ")
+	}
+	for _, warning := range loaded.Warnings {
+		d.addProblem(name, warning, "remove this setting, or correct its name: man omg-config lists all settings")
+	}
+	if len(loaded.Warnings) == 0 {
+		d.addOK(name, files)
+	}
+	own := filepath.Join(d.env.Root, paths.SystemConfig)
+	for _, left := range []struct{ suffix, todo string }{
+		{".pacnew", "compare it with " + own + ", for example with pacdiff, and remove it"},
+		{".pacsave", "its settings are not used: move them to " + own + ", and remove it"},
+	} {
+		if _, err := os.Lstat(own + left.suffix); err == nil {
+			d.addProblem(name, "pacman has left "+own+left.suffix, left.todo)
+		}
+	}
+	return loaded.Config
 }
 
 const badDatabaseHint = "until this is fixed, omg uses the repository's last index, or finds none of its packages if no index exists"
@@ -117,81 +149,37 @@ func (d *doctor) checkLocalDatabase(ctx context.Context, dbpath string) {
 	}
 }
 
-// checkIndexes checks the index files that the user named, or otherwise omg's own.
-func (d *doctor) checkIndexes(ctx context.Context, pacman *sources.PacmanSetup) {
-	if named := d.env.ChosenIndexPaths(d.o.IndexPaths); named != nil {
-		for _, path := range named {
-			files, err := sources.IndexFiles(path)
-			if err == nil && len(files) == 0 {
-				err = fmt.Errorf("no index in %s", path)
-			}
-			if err != nil {
-				d.addProblem("index", err.Error(), "name another index")
-			}
-			for _, file := range files {
-				d.checkIndex(ctx, file, pacman, true)
-			}
-		}
-		return
-	}
-	found := 0
-	for i := range pacman.Repositories {
-		if path := d.firstIndexPath(pkgindex.KindRepo, pacman.Repositories[i].Name); path != "" {
-			found++
-			d.checkIndex(ctx, path, pacman, false)
-		}
-	}
-	if path := d.firstIndexPath(pkgindex.KindAUR, wire.SourceAUR); path != "" {
-		d.checkIndex(ctx, path, pacman, false)
-	}
-	if found == 0 {
-		d.addProblem("index", "no index in "+paths.IndexDir(d.env.DataDir(d.o.DataDir)), "searches take longer without an index: start omgd, or run omg-index build")
-	}
-}
+// downloadsCheck is the name of the checks of the downloaded databases, and downloadAdvice what to do if a download fails.
+const (
+	downloadsCheck = "downloaded databases"
+	downloadAdvice = "check the network, and the servers in pacman.conf"
+)
 
-// firstIndexPath returns the path of a source's index in the first data directory that has one, or "".
-func (d *doctor) firstIndexPath(kind pkgindex.SourceKind, name string) string {
-	for _, data := range d.env.DataDirs(d.o.DataDir) {
-		path := sources.IndexPath(paths.IndexDir(data), kind, name)
-		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
-			return path
+// checkServedDownloads checks the downloaded databases that the daemon uses.
+func (d *doctor) checkServedDownloads() {
+	compared := d.daemon.status.ComparedSources
+	for i := range compared {
+		s := &compared[i]
+		switch {
+		case !s.IsRepository():
+		case s.State != wire.SourceOK:
+			d.addProblem(downloadsCheck, s.Name+": "+s.Why, downloadAdvice)
+		case s.Downloaded:
+			d.addOK(downloadsCheck, s.Name+", "+show.DataAge(s.AsOf, time.Now()))
+		default:
+			d.addOK(downloadsCheck, s.Name+": pacman's database is newer")
 		}
 	}
-	return ""
-}
-
-// checkIndex checks that an index file is not damaged, and that it matches the databases.
-func (d *doctor) checkIndex(ctx context.Context, path string, pacman *sources.PacmanSetup, static bool) {
-	f, err := pkgindex.Open(path, d.env.Trusts)
-	if err == nil {
-		defer f.Close()
-		if err = f.Check(); err != nil {
-			err = fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	if err != nil {
-		d.addProblem("index", err.Error(), "remove it: omgd or omg-index build creates a new one")
-		return
-	}
-	x := &sources.Index{File: f, Origins: sources.ReadOrigins(path, d.env.Trusts), UserChosen: static}
-	for i := range pacman.Repositories {
-		repo := &pacman.Repositories[i]
-		if !x.HasRepository(repo.Name) {
-			continue
-		}
-		e := repo.Examine(ctx, x)
-		if e.NeedsBuild || static && e.Outdated && e.Stamp != (sourcefile.Stamp{}) {
-			d.addProblem("index", path+" is older than the databases: "+repo.Name, "start omgd, or run omg-index build")
-			return
-		}
-	}
-	d.addOK("index", fmt.Sprintf("%s, %d packages", path, f.DocCount()))
 }
 
 // checkDownloads checks the downloaded databases, if they are enabled.
 func (d *doctor) checkDownloads(ctx context.Context, c *config.Config, pacman *sources.PacmanSetup) {
-	const name = "downloaded databases"
+	const name = downloadsCheck
 	if !c.Sync.Enabled || d.o.DBPath != "" {
+		return
+	}
+	if d.daemon != nil && d.daemon.status != nil {
+		d.checkServedDownloads()
 		return
 	}
 	r := &snapshotReader{Backend: d.Backend, config: *c}
@@ -205,7 +193,7 @@ func (d *doctor) checkDownloads(ctx context.Context, c *config.Config, pacman *s
 		repo := pacman.Repositories[i].Name
 		switch {
 		case s.Downloaded && s.State == wire.SourceStale:
-			d.addProblem(name, repo+": "+s.Why, "check the network, and the servers in pacman.conf")
+			d.addProblem(name, repo+": "+s.Why, downloadAdvice)
 		case s.Downloaded:
 			d.addOK(name, repo+", "+show.DataAge(s.AsOf, time.Now()))
 		case s.Why != "":
@@ -242,116 +230,5 @@ func (d *doctor) checkDataDir() {
 		d.addOK("data directory", dir+" does not exist yet")
 	default:
 		d.addOK("data directory", dir)
-	}
-}
-
-func (d *doctor) checkSocket() {
-	path := d.env.Sockets(d.o.Socket)[0]
-	fi, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		d.addOK("socket", path+" does not exist: your daemon is not running")
-	case err != nil:
-		d.addProblem("socket", err.Error(), "choose another socket with --socket or OMG_SOCKET_PATH")
-	case fi.Mode()&fs.ModeSocket == 0:
-		d.addProblem("socket", path+" is not a socket", "move this file to another place, or choose another path for the socket")
-	default:
-		if st, ok := fi.Sys().(*syscall.Stat_t); ok && !d.env.Trusts(st.Uid) {
-			d.addProblem("socket", fmt.Sprintf("%s belongs to user %d", path, st.Uid), "do not use this socket: choose another socket with --socket")
-			return
-		}
-		d.addOK("socket", path)
-	}
-}
-
-// checkDaemon checks the daemon's version and health.
-func (d *doctor) checkDaemon(ctx context.Context) {
-	var conn *client.Conn
-	var err error
-	for _, socket := range d.env.Sockets(d.o.Socket) {
-		if conn, err = client.Dial(ctx, socket, client.Options{IsTrustedUser: d.env.Trusts, ClientName: "omg doctor"}); err == nil {
-			break
-		}
-	}
-	if err != nil {
-		d.addProblem("daemon", err.Error(), "start it: omg daemon start, or systemctl --user enable --now omgd.socket")
-		return
-	}
-	defer conn.Close()
-	hello, err := conn.Hello(ctx)
-	if err != nil {
-		d.addProblem("daemon", err.Error(), "restart it: omg daemon restart")
-		return
-	}
-	if hello.Server != version.String() {
-		d.addProblem("daemon", "omgd has version "+hello.Server+", omg has "+version.String(), "restart it: omg daemon restart")
-	} else {
-		d.addOK("daemon", "omgd "+hello.Server)
-	}
-	health, err := conn.Health(ctx)
-	if err != nil {
-		d.addProblem("health", err.Error(), "restart it: omg daemon restart")
-		return
-	}
-	todo := map[string]string{
-		"libalpm":              "rebuild or update omg: its libalpm worker was built for an older libalpm",
-		"store":                "free up disk space, then run omg daemon restart",
-		"watch":                "sudo sysctl -w fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288; until then, omgd finds changes up to a second later",
-		"local":                "reinstall this package",
-		"status file":          "free up space in the directory of the status file: until then, prompts show no numbers",
-		"data":                 "make the data directory writable: until then, omgd keeps everything in memory",
-		"aur":                  "check the network, or disable the AUR: aur.enabled = false",
-		"tracker":              "check the network, or disable the security tracker: tracker.enabled = false",
-		"downloaded databases": "check the network, and the servers in pacman.conf",
-		"refresh":              "try omg refresh; omg daemon logs shows the details",
-	}
-	for _, c := range health.Components {
-		switch {
-		case todo[c.Name] == "":
-		case c.State == "ok":
-			d.addOK(c.Name, c.Version)
-		default:
-			d.addProblem(c.Name, c.Why, todo[c.Name])
-		}
-	}
-}
-
-// checkUnits checks that omgd's units are in systemd's directories, and enabled.
-func (d *doctor) checkUnits() {
-	base := d.env.Get("XDG_CONFIG_HOME")
-	if base == "" {
-		base = filepath.Join(d.env.Get("HOME"), ".config")
-	}
-	own := filepath.Join(base, "systemd", "user")
-	installed := false
-	for _, dir := range []string{own, "/etc/systemd/user", "/usr/local/lib/systemd/user", "/usr/lib/systemd/user"} {
-		if _, err := os.Stat(filepath.Join(dir, "omgd.socket")); err == nil {
-			installed = true
-		}
-		if _, err := os.Lstat(filepath.Join(dir, "sockets.target.wants", "omgd.socket")); err == nil {
-			d.addOK("units", "omgd.socket is enabled in "+dir)
-			return
-		}
-	}
-	if installed {
-		d.addProblem("units", "omgd.socket is installed but not enabled", "enable it: systemctl --user enable --now omgd.socket")
-		return
-	}
-	d.add("units", backend.CheckStateUnknown, "omgd's units are not installed", "install them with make install-units")
-}
-
-func (d *doctor) checkStatusFile() {
-	path := d.env.StatusFile(d.env.Sockets(d.o.Socket)[0])
-	s, err := statusfile.Read(path)
-	if err == nil {
-		err = s.CheckFresh(time.Now(), statusfile.CurrentBoot())
-	}
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		d.add("status file", backend.CheckStateUnknown, path+" does not exist", "a running omgd writes this file, for prompts")
-	case err != nil:
-		d.addProblem("status file", strings.TrimSpace(err.Error()), "restart omgd, which writes a new file: omg daemon restart")
-	default:
-		d.addOK("status file", path)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
@@ -50,6 +51,112 @@ func (w *testSystem) noProblem(name string) {
 	for _, line := range list {
 		require.True(w.t, strings.HasPrefix(line, "ok: "), line)
 	}
+}
+
+// TestDoctor_Fresh checks that nothing is a problem on a system on which nothing of omg was set up.
+func TestDoctor_Fresh(t *testing.T) {
+	w := newTestSystem(t)
+	delete(w.env, "OMG_CONFIG")
+	states := map[string]string{}
+	for _, c := range ask(w, (*Backend).Doctor).Checks {
+		require.NotEqual(t, backend.CheckStateProblem, c.State, "%s: %s", c.Name, c.Found)
+		require.NotContains(t, c.Todo, "pacman -Sy ")
+		states[c.Name] = c.State
+	}
+	for _, name := range []string{"daemon", "index", "status file", "units"} {
+		require.Equal(t, backend.CheckStateOff, states[name], name)
+	}
+	require.Equal(t, []string{"ok: default settings"}, w.checks("settings"))
+}
+
+func TestDoctor_Settings(t *testing.T) {
+	w := newTestSystem(t)
+	w.noProblem("settings")
+	w.write("config.toml", "[aur]\nenabled = 'no'\n")
+	require.Contains(t, w.problem("settings"), "config.toml:2: aur.enabled: ")
+	w.write("config.toml", "[aur]\nenable = false\n")
+	require.Equal(t, w.path("config.toml")+`:2: unknown setting "aur.enable"`, w.problem("settings"))
+
+	w.write("config.toml", "")
+	for _, left := range []string{"config.toml.pacnew", "config.toml.pacsave"} {
+		w.write("root/etc/omg/"+left, "")
+		require.Equal(t, "pacman has left "+w.path("root/etc/omg/"+left), w.problem("settings"))
+		require.NoError(t, os.Remove(w.path("root/etc/omg/"+left)))
+	}
+	w.noProblem("settings")
+}
+
+// TestDoctor_DaemonShouldRun checks that it is a problem if no daemon runs although one has run, or although systemd should
+// start it.
+func TestDoctor_DaemonShouldRun(t *testing.T) {
+	w := newTestSystem(t)
+	units := filepath.Join(w.home, ".config", "systemd", "user")
+	w.write(".config/systemd/user/omgd.socket", "")
+	require.Equal(t, []string{"off: omgd.socket is installed but not enabled"}, w.checks("units"))
+	w.write(".config/systemd/user/sockets.target.wants/omgd.socket", "")
+	require.Equal(t, []string{"ok: omgd.socket is enabled in " + units}, w.checks("units"))
+	require.Equal(t, "omgd is not running ("+w.path("run/omg.sock")+"), but omgd.socket is enabled in "+units, w.problem("daemon"))
+	w.env["OMG_SOCKET_PATH"] = w.path("run/omg.sock") // systemd's socket is at another path
+	require.Len(t, w.checks("daemon"), 1)
+	require.Contains(t, w.checks("daemon")[0], "off: ")
+
+	dir, err := os.MkdirTemp("", "doctor-") // a socket's path must be short
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	w.env["OMG_SOCKET_PATH"] = filepath.Join(dir, "s")
+	l, err := net.Listen("unix", filepath.Join(dir, "s"))
+	require.NoError(t, err)
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	require.NoError(t, l.Close())
+	require.Contains(t, w.problem("daemon"), "omgd is not running ("+dir+"/s), but has left its socket")
+}
+
+// TestDoctor_Components checks the result for each state of a component of the daemon.
+func TestDoctor_Components(t *testing.T) {
+	soon := time.Now().Add(10*time.Minute + 30*time.Second).Unix()
+	d := &doctor{Backend: newTestSystem(t).backend(), daemon: &servingDaemon{status: &wire.StatusResult{Basis: wire.Basis{Sources: []wire.Source{
+		{Name: "aur", Kind: wire.KindAUR, NextRequestAt: soon}, {Name: "tracker", Kind: wire.KindTracker, NextRequestAt: 1},
+	}}}}}
+	for _, c := range []wire.Component{
+		{Name: "socket", State: wire.HealthOK},
+		{Name: "store", State: wire.HealthOK},
+		{Name: "refresh", State: wire.HealthStarting, Why: "reading"},
+		{Name: "libalpm", State: wire.HealthDegraded, Why: "missing: omg-alpm-worker is missing"},
+		{Name: "tracker", State: wire.HealthDegraded, Why: "missing: " + wire.NotDownloadedYet},
+		{Name: "tracker", State: wire.HealthDegraded, Why: wire.NotKnownYet},
+		{Name: "tracker", State: wire.HealthDegraded, Why: "missing: refused"},
+		{Name: "aur", State: wire.HealthOK},
+		{Name: "aur", State: wire.HealthDegraded, Why: "stale: refused"},
+	} {
+		d.checkComponent(&c)
+	}
+	lines := make([]string, len(d.checks))
+	for i, c := range d.checks {
+		lines[i] = c.Name + " " + c.State + ": " + c.Found
+	}
+	require.Equal(t, []string{
+		"store ok: ", "refresh unknown: reading", "libalpm off: omg-alpm-worker is not installed",
+		"tracker unknown: missing: not downloaded yet", "tracker unknown: its state is not known yet", "tracker problem: missing: refused",
+		"aur ok: next request in 10 minutes", "aur problem: stale: refused, next request in 10 minutes",
+	}, lines)
+	require.Contains(t, d.checks[7].Todo, "omg refresh --sources")
+}
+
+// TestDoctor_UsedIndex checks that omg doctor names the index that omg uses: that of all users, if only it matches the
+// database.
+func TestDoctor_UsedIndex(t *testing.T) {
+	w := newTestSystem(t)
+	w.buildOwn()
+	shared := w.path("root" + paths.SystemDataDir + "/index/core.omgidx")
+	text, err := os.ReadFile(w.database("multilib"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(w.database("core"), text, 0o644))
+	require.Equal(t, w.index("core")+" is older than the databases: core", w.problem("index"))
+	require.NoError(t, os.MkdirAll(filepath.Dir(shared), 0o755))
+	w.build(shared, "core")
+	w.noProblem("index")
+	require.Contains(t, w.checks("index")[0], "ok: "+shared+", ")
+	require.Contains(t, w.checks("index")[1], "ok: "+w.index("extra")+", ")
 }
 
 func TestDoctor_Databases(t *testing.T) {
@@ -91,7 +198,7 @@ func TestDoctor_Local(t *testing.T) {
 
 func TestDoctor_Indexes(t *testing.T) {
 	w := newTestSystem(t)
-	require.Equal(t, "no index in "+filepath.Dir(w.index("core")), w.problem("index"))
+	require.Equal(t, []string{"off: no index in " + filepath.Dir(w.index("core"))}, w.checks("index"))
 	w.buildOwn()
 	w.noProblem("index")
 	require.Len(t, w.checks("index"), 3)
@@ -170,8 +277,8 @@ func TestDoctor_Surroundings(t *testing.T) {
 	w.noProblem("db.lck")
 	w.noProblem("data directory")
 	require.Equal(t, []string{"ok: " + w.path("run/omg.sock") + " does not exist: your daemon is not running"}, w.checks("socket"))
-	require.Contains(t, w.problem("daemon"), "omgd is not running")
-	require.Equal(t, []string{"unknown: " + w.path("run/omg.status") + " does not exist"}, w.checks("status file"))
+	require.Equal(t, []string{"off: omgd is not running (" + w.path("run/omg.sock") + "): omg reads the databases itself"}, w.checks("daemon"))
+	require.Equal(t, []string{"off: " + w.path("run/omg.status") + " does not exist"}, w.checks("status file"))
 
 	w.write("db/db.lck", "")
 	require.Equal(t, []string{"ok: pacman is running"}, w.checks("db.lck"))

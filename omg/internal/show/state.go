@@ -15,6 +15,7 @@ const (
 	StateNotApplicable CheckState = iota
 	StateOK
 	StateWarn
+	StateOff // what is checked is not set up
 )
 
 // checkStateWidth is the column after the state of a check, componentStateWidth the column after the state of a component.
@@ -31,6 +32,8 @@ func (s Style) PrintCheck(w *bufio.Writer, state CheckState, name string, nameWi
 		word, color = "ok", versionColor
 	case StateWarn:
 		word, color = "warn", warnColor
+	case StateOff:
+		word = "off"
 	}
 	p := printer{s, w}
 	p.printState(word, color, checkStateWidth)

@@ -178,5 +178,5 @@ func sourceHealth(st *wire.StatusResult, kind wire.SourceKind) (state, why strin
 			return wire.HealthDegraded, string(s.State) + reasonSuffix(s.Why)
 		}
 	}
-	return wire.HealthDegraded, "its state is not known yet"
+	return wire.HealthDegraded, wire.NotKnownYet
 }
