@@ -131,6 +131,9 @@ func (l *Loaded) parse(path string, data []byte) error {
 		name, line := tomlKeyName(&p, e.Key())
 		switch e.Kind {
 		case unstable.Table, unstable.ArrayTable:
+			if err := checkSectionHeader(name, e.Kind); err != nil {
+				return &Error{Source: fmt.Sprintf("%s:%d", path, line), Err: err}
+			}
 			table = name + "."
 		case unstable.KeyValue:
 			if err := l.applyTOMLNode(&p, path, table+name, line, e.Value()); err != nil {
@@ -153,9 +156,31 @@ func tomlKeyName(p *unstable.Parser, i unstable.Iterator) (name string, line int
 	return strings.Join(parts, "."), line
 }
 
+// checkSectionHeader returns an error if the header of a section has the name of a setting, or is that of a list of sections.
+func checkSectionHeader(name string, kind unstable.Kind) error {
+	if _, ok := keyNamed(name); ok {
+		return fmt.Errorf("%s is a setting, not a section: write %[1]s = VALUE", name)
+	}
+	if kind == unstable.ArrayTable && isSection(name) {
+		return fmt.Errorf("[[%s]] is a list of sections: write [%[1]s]", name)
+	}
+	return nil
+}
+
+// checkNotSection returns an error if a value was assigned to a section, as in aur = false.
+func checkNotSection(name string, node *unstable.Node) error {
+	if !isSection(name) {
+		return nil
+	}
+	if _, ok := keyNamed(name + ".enabled"); ok && node.Kind == unstable.Bool {
+		return fmt.Errorf("%s is a section, not a setting: write %[1]s.enabled = %s", name, node.Data)
+	}
+	return fmt.Errorf("%s is a section, not a setting: write [%[1]s] and its settings below", name)
+}
+
 // applyTOMLNode sets one setting, or each setting in an inline table.
 func (l *Loaded) applyTOMLNode(p *unstable.Parser, path, name string, line int, node *unstable.Node) error {
-	if node.Kind == unstable.InlineTable {
+	if _, isKey := keyNamed(name); node.Kind == unstable.InlineTable && !isKey {
 		for i := node.Children(); i.Next(); {
 			inner, at := tomlKeyName(p, i.Node().Key())
 			if err := l.applyTOMLNode(p, path, name+"."+inner, at, i.Node().Value()); err != nil {
@@ -166,6 +191,9 @@ func (l *Loaded) applyTOMLNode(p *unstable.Parser, path, name string, line int, 
 	}
 	where := fmt.Sprintf("%s:%d", path, line)
 	k, ok := keyNamed(name)
+	if err := checkNotSection(name, node); err != nil {
+		return &Error{Source: where, Err: err}
+	}
 	if !ok {
 		l.Warnings = append(l.Warnings, fmt.Sprintf("%s: unknown setting %q", where, name))
 		return nil
@@ -205,6 +233,8 @@ func valueOfNode(node *unstable.Node) (value, error) {
 		}
 	case unstable.Float:
 		v.kind = "fraction"
+	case unstable.InlineTable:
+		v.kind = "table"
 	default:
 		v.kind = "date"
 	}

@@ -87,6 +87,11 @@ type key struct {
 	index []int // the index of the field in Config, for reflect.Value.FieldByIndex
 }
 
+// isSection reports whether a name is that of a section, such as aur or aur.live.
+func isSection(name string) bool {
+	return slices.ContainsFunc(keys(), func(k key) bool { return strings.HasPrefix(k.name, name+".") })
+}
+
 // keys returns all settings in the order of Config. It collects the settings at its first call, because most commands of
 // omg do not read the configuration.
 var keys = sync.OnceValue(func() []key { return collect(reflect.TypeFor[Config](), "", nil) })
@@ -148,12 +153,24 @@ func (k key) set(c *Config, v value) error {
 		return k.checkRange(int64(n), func(s string) (int64, error) { n, err := parseSize(s); return int64(n), err })
 	case int:
 		n, err := strconv.ParseInt(v.text, 0, 32)
+		if err == nil && v.kind == "string" {
+			return fmt.Errorf("%q is a string: write it without quotes", v.text)
+		}
+		if v.kind == "list" || v.kind == "table" {
+			return fmt.Errorf("a %s is not a number", v.kind)
+		}
 		if err != nil || v.kind != "" && v.kind != "number" {
 			return fmt.Errorf("%q is not a whole number, or is too large", v.text)
 		}
 		field.SetInt(n)
 		return k.checkRange(n, func(s string) (int64, error) { return strconv.ParseInt(s, 10, 64) })
 	case bool:
+		if v.kind == "list" || v.kind == "table" {
+			return fmt.Errorf("a %s is neither true nor false", v.kind)
+		}
+		if v.kind == "string" && (v.text == "true" || v.text == "false") {
+			return fmt.Errorf("%q is a string: write it without quotes", v.text)
+		}
 		if v.text != "true" && v.text != "false" || v.kind != "" && v.kind != "boolean" {
 			return fmt.Errorf("%q is neither true nor false", v.text)
 		}
