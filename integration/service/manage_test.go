@@ -257,6 +257,50 @@ case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program
 	require.NoFileExists(t, calls)
 }
 
+// TestManage_Setup checks that omg setup has systemd start omgd, restarts it for other settings, and undoes both.
+func TestManage_Setup(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	s.OmgConfig = s.Path("omg.toml")
+	harness.WriteFile(t, s.OmgConfig, "")
+	s = s.WithEnv("OMG_SOCKET_PATH=", "OMG_CONFIG="+s.OmgConfig, "OMG_TRACKER_ENABLED=", "OMG_TRACKER_URL=http://127.0.0.1:1", "SHELL=/bin/sh")
+	bin, calls := outside(s, "bin"), outside(s, "calls")
+	require.NoError(t, os.MkdirAll(s.Path("systemd"), 0o755))
+	listenOn(t, s.Path("systemd", "private"))
+	harness.WriteFile(t, s.Path(".config", "systemd", "user", "omgd.socket"), "")
+	harness.WriteProgram(t, filepath.Join(bin, "systemctl"), "#!/bin/sh\necho \"$*\" >>"+calls+"\n")
+	setup := func(answers string, args ...string) harness.Result {
+		t.Helper()
+		words := append([]string{"-c", "printf '" + answers + "' | exec \"$0\" setup \"$@\"", s.Program("omg")}, args...)
+		r := s.WithEnv("PATH="+bin+":"+os.Getenv("PATH")).RunTool("sh", words...)
+		require.Contains(t, []int{0, 6}, r.Code, "omg doctor may find a problem of the machine: %s%s", r.Stdout, r.Stderr)
+		return r
+	}
+	called := func() string {
+		list, err := os.ReadFile(calls)
+		if os.IsNotExist(err) {
+			return ""
+		}
+		require.NoError(t, err)
+		require.NoError(t, os.Remove(calls))
+		return string(list)
+	}
+	require.Contains(t, setup("", "--yes", "--dry-run").Stdout, "systemctl --user enable --now omgd.socket\n")
+	require.Empty(t, called())
+	require.Contains(t, setup(`n\n\n\n\n`).Stdout, "Start omgd for you when it is needed? [Y/n]")
+	require.Empty(t, called())
+	setup("", "--yes")
+	require.Equal(t, "--user enable --now omgd.socket\n", called())
+
+	d := s.StartDaemon() // as systemd would
+	require.Contains(t, setup(`\n\nn\n\n`).Stdout, "+tracker.enabled = false\n")
+	require.Equal(t, "--user enable --now omgd.socket\n--user restart omgd.socket omgd.service\n", called())
+	d.Stop()
+	setup("", "--remove", "--yes")
+	require.Equal(t, "--user disable --now omgd.socket omgd.service\n", called())
+	require.Empty(t, harness.ReadFile(t, s.OmgConfig))
+}
+
 // TestManage_Logs checks what omg daemon logs reads: the journal if there is one, otherwise syslog's files. If the
 // journal has no messages of omgd, omg prints a note.
 func TestManage_Logs(t *testing.T) {

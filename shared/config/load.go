@@ -84,6 +84,12 @@ func Load(env paths.Env, system bool) (*Loaded, error) {
 	return l, nil
 }
 
+// Check returns an error if a text is not a valid configuration file. The parameter path is the name of the file in the error.
+func Check(path string, text []byte) error {
+	l := &Loaded{Config: Default(), Origins: map[string]string{}}
+	return l.parse(path, text)
+}
+
 // read returns the content of a file, or an error if a user who is not trusted could have written the file.
 func read(path string, env paths.Env) ([]byte, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)

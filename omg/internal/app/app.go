@@ -145,6 +145,7 @@ var allCommands = []struct {
 	{name: "which", make: whichCommand},
 	{name: "list", make: listCommand},
 	{name: "use", make: useCommand},
+	{name: "setup", make: setupCommand},
 	{name: "doctor", make: doctorCommand},
 	{name: "health", make: healthCommand},
 	{name: "metrics", make: metricsCommand},

@@ -123,6 +123,19 @@ func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 	}
 }
 
+// IsManaged reports whether the user's service manager can start the daemon.
+func (d *Daemon) IsManaged() bool { return d.managed() }
+
+// Enable makes the user's service manager start the daemon when it is needed, from now on and after each login.
+func (d *Daemon) Enable(ctx context.Context) (code int, err error) {
+	return systemctl(ctx, "enable", "--now", units[0])
+}
+
+// Disable stops the daemon, and ends the effect of Enable.
+func (d *Daemon) Disable(ctx context.Context) (code int, err error) {
+	return systemctl(ctx, "disable", append([]string{"--now"}, units...)...)
+}
+
 // Restart stops the daemon, if one runs, and starts it like Start.
 func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
 	if d.managed() {
