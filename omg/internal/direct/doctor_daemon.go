@@ -131,7 +131,7 @@ func (d *doctor) checkDaemon(ctx context.Context, reason error) {
 
 // explainNoDaemon adds the result that no daemon serves. This is a problem only if a daemon should run.
 func (d *doctor) explainNoDaemon(reason error) {
-	const start = "start it: omg daemon start, or systemctl --user enable --now omgd.socket"
+	const start = "start it: omg setup, or omg daemon start"
 	socket := d.socket()
 	fi, err := os.Lstat(socket)
 	_, enabledIn := d.findUnits()
@@ -143,7 +143,7 @@ func (d *doctor) explainNoDaemon(reason error) {
 	case enabledIn != "" && d.o.Socket == "" && d.env.Get("OMG_SOCKET_PATH") == "":
 		d.addProblem("daemon", reason.Error()+", but omgd.socket is enabled in "+enabledIn, "start it: omg daemon start")
 	default:
-		d.addOff("daemon", reason.Error()+": omg reads the databases itself", "for faster answers, news of the AUR and numbers in prompts, "+start)
+		d.addOff("daemon", reason.Error()+": omg reads the databases itself", "for faster answers, the AUR and numbers in prompts, "+start)
 	}
 }
 
