@@ -95,8 +95,11 @@ says "units" as alice sh -c '/mnt/omg doctor | grep " units "'
 says "status file" as alice sh -c '/mnt/omg doctor | grep " status file "'
 mkdir -p /etc/systemd/system/sockets.target.wants; touch /etc/systemd/system/sockets.target.wants/omgd.socket
 says "enabled" as alice sh -c '/mnt/omg doctor | grep " units "'
+says "status" as alice /mnt/omg daemon status
+says "setup" as alice sh -c '/mnt/omg setup --yes --dry-run | grep system-wide'
 says "problems" as alice sh -c '/mnt/omg doctor | grep ^warn'
 stop
+says "stopped" as alice /mnt/omg daemon status
 says "no daemon" as alice sh -c '/mnt/omg doctor | grep "^off.* daemon "'
 `)
 	require.Zero(t, r.Code, "%s\n%s", r.Stdout, r.Stderr)
@@ -104,6 +107,8 @@ says "no daemon" as alice sh -c '/mnt/omg doctor | grep "^off.* daemon "'
 		`(?m)^socket: 0: ok +socket +/run/omg/omg\.sock$`, `(?m)^daemon: 0: ok +daemon +the system-wide omgd `,
 		`(?m)^index: 0: ok +index +/var/lib/omg/index/core\.omgidx, \d+ packages$`, `(?m)^units: 0: off +units `,
 		`(?m)^status file: 0: ok +status file +/run/omg/omg\.status$`, `(?m)^enabled: 0: ok +units +omgd\.socket is enabled in /etc/systemd/system$`,
+		`(?m)^status: 0: the system-wide omgd \S+ is running \(process \d+, /run/omg/omg\.sock\); your own is not$`,
+		`(?m)^setup: 0: The system-wide omgd answers you\.`, `(?m)^stopped: 1: omgd is not running `,
 		`(?m)^problems: 1: $`, `(?m)^no daemon: 0: off +daemon +omgd is not running `,
 	} {
 		require.Regexp(t, want, r.Stdout)

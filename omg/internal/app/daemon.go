@@ -48,7 +48,7 @@ Otherwise omg starts it in the background.
 			},
 			{
 				Name: "status", Usage: "show whether omgd is running",
-				Description: "Exit codes: 0 running; 1 not running; 2 wrong usage; 3 does not respond.",
+				Description: "If your own omgd is not running, but the system-wide omgd answers you, its state is shown.\n\nExit codes: 0 running; 1 not running; 2 wrong usage; 3 does not respond.",
 				Flags:       status.flags("{{.running}}"),
 				Action:      func(c *cli.Context) error { return a.runDaemonStatus(c, status) },
 			},
@@ -135,6 +135,12 @@ func (a *app) runDaemonStatus(c *cli.Context, o *outputOptions) error {
 			out.printLine("omgd is not running (" + s.Socket + ")")
 		case s.UnresponsiveReason != "":
 			out.printLine(fmt.Sprintf("omgd is running but does not respond (process %d, %s): %s", s.PID, s.Socket, s.UnresponsiveReason))
+		case s.IsSystemWide:
+			process := ""
+			if s.PID != 0 {
+				process = fmt.Sprintf("process %d, ", s.PID)
+			}
+			out.printLine(fmt.Sprintf("the system-wide omgd %s is running (%s%s); your own is not", s.Version, process, s.Socket))
 		default:
 			out.printLine(fmt.Sprintf("omgd %s is running (process %d, %s)", s.Version, s.PID, s.Socket))
 		}

@@ -40,7 +40,9 @@ type Daemon struct {
 type DaemonStatus struct {
 	Running bool   `json:"running"`
 	Socket  string `json:"socket"`
-	PID     int    `json:"pid,omitempty"`
+	// IsSystemWide is set if the user's own daemon does not run, and the system-wide daemon answers the user.
+	IsSystemWide bool `json:"system_wide,omitempty"`
+	PID          int  `json:"pid,omitempty"`
 	// Version is the daemon's version; empty if the daemon does not respond.
 	Version string `json:"version,omitempty"`
 	// UnresponsiveReason is the reason why a running daemon does not respond.
@@ -148,11 +150,17 @@ func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
 	return d.Start(ctx)
 }
 
-// Status returns the state of the daemon.
+// Status returns the state of the daemon. If it does not run, but the system-wide daemon answers the user, Status returns the
+// state of the system-wide daemon.
 func (d *Daemon) Status(ctx context.Context) (DaemonStatus, error) {
 	s := DaemonStatus{Socket: d.Env.Socket(d.Socket)}
 	pid, fd, err := d.findProcess(ctx)
 	if errors.Is(err, ErrNotRunning) {
+		for _, socket := range d.Env.Sockets(d.Socket)[1:] {
+			if found, err := d.systemWideStatus(ctx, socket); err == nil {
+				return found, nil
+			}
+		}
 		return s, nil
 	}
 	if err != nil {
@@ -169,10 +177,31 @@ func (d *Daemon) Status(ctx context.Context) (DaemonStatus, error) {
 	return s, nil
 }
 
+// systemWideStatus returns the state of the system-wide daemon, or an error if it does not answer the user.
+func (d *Daemon) systemWideStatus(ctx context.Context, socket string) (DaemonStatus, error) {
+	conn, err := d.dialSocket(ctx, socket)
+	if err != nil {
+		return DaemonStatus{}, err
+	}
+	defer conn.Close()
+	hello, err := conn.Hello(ctx)
+	if err != nil {
+		return DaemonStatus{}, err
+	}
+	s := DaemonStatus{Running: true, Socket: socket, IsSystemWide: true, Version: hello.Server}
+	if fd, ok := openPidfd(conn.PID()); ok { // otherwise the peer is systemd, which has created the socket
+		_ = unix.Close(fd)
+		s.PID = conn.PID()
+	}
+	return s, nil
+}
+
 func (d *Daemon) dial(ctx context.Context) (*client.Conn, error) {
-	return client.Dial(ctx, d.Env.Socket(d.Socket), client.Options{
-		IsTrustedUser: d.Env.Trusts, ClientName: "omg " + version.String(),
-	})
+	return d.dialSocket(ctx, d.Env.Socket(d.Socket))
+}
+
+func (d *Daemon) dialSocket(ctx context.Context, socket string) (*client.Conn, error) {
+	return client.Dial(ctx, socket, client.Options{IsTrustedUser: d.Env.Trusts, ClientName: "omg " + version.String()})
 }
 
 func (d *Daemon) version(ctx context.Context) (string, error) {
