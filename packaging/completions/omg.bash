@@ -12,12 +12,12 @@ _omg() {
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' search'|' info'|' status'|' installed'|' explicit'|' orphans'|' foreign'|' outdated'|' security'|' aur'|' aur check'|' aur log'|' owns'|' files'|' why'|' which'|' list'|' use'|' doctor'|' health'|' metrics'|' refresh'|' cache'|' cache clear'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' config') command+=" $word" ;;
+		' search'|' info'|' status'|' installed'|' explicit'|' orphans'|' foreign'|' outdated'|' security'|' aur'|' aur check'|' aur log'|' owns'|' files'|' why'|' which'|' list'|' use'|' setup'|' doctor'|' health'|' metrics'|' refresh'|' cache'|' cache clear'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' config') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='search info status installed explicit orphans foreign outdated security aur owns files why which list use doctor health metrics refresh cache daemon config --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --strict --help -h --version -v'
+		words='search info status installed explicit orphans foreign outdated security aur owns files why which list use setup doctor health metrics refresh cache daemon config --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --strict --help -h --version -v'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --json --format --color --quiet -q --help -h'
@@ -77,6 +77,9 @@ _omg() {
 		;;
 	' use')
 		words='node python go rust ruby java bun --json --format --color --help -h'
+		;;
+	' setup')
+		words='--yes -y --dry-run -n --remove --help -h'
 		;;
 	' doctor')
 		words='--json --format --color --quiet -q --help -h'

@@ -13,7 +13,7 @@ function __omg_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command $word"
-            case ' search' ' info' ' status' ' installed' ' explicit' ' orphans' ' foreign' ' outdated' ' security' ' aur' ' aur check' ' aur log' ' owns' ' files' ' why' ' which' ' list' ' use' ' doctor' ' health' ' metrics' ' refresh' ' cache' ' cache clear' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' config'
+            case ' search' ' info' ' status' ' installed' ' explicit' ' orphans' ' foreign' ' outdated' ' security' ' aur' ' aur check' ' aur log' ' owns' ' files' ' why' ' which' ' list' ' use' ' setup' ' doctor' ' health' ' metrics' ' refresh' ' cache' ' cache clear' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' config'
                 set command "$command $word"
         end
     end
@@ -36,6 +36,7 @@ complete -c omg -n '__omg_at ""' -a why -d 'show why a package is installed: the
 complete -c omg -n '__omg_at ""' -a which -d 'show which versions of node, python, go, rust, ruby, java and bun are active here'
 complete -c omg -n '__omg_at ""' -a list -d 'list the installed versions of runtimes, and their version managers'
 complete -c omg -n '__omg_at ""' -a use -d 'set the default version of a runtime'
+complete -c omg -n '__omg_at ""' -a setup -d 'set up the daemon, its sources and the shell prompt, with a few questions'
 complete -c omg -n '__omg_at ""' -a doctor -d 'check for common problems and suggest fixes'
 complete -c omg -n '__omg_at ""' -a health -d 'show the state of each part of omgd, and how long the part has been in this state'
 complete -c omg -n '__omg_at ""' -a metrics -d 'print omgd\'s metrics in Prometheus\' text format'
@@ -228,6 +229,13 @@ complete -c omg -n '__omg_at " use"' -l color -x -d 'use colour WHEN: auto, alwa
 complete -c omg -n '__omg_at " use"' -l help -d 'show help'
 complete -c omg -n '__omg_at " use"' -s h -d 'show help'
 complete -c omg -n '__omg_at " use"' -a 'node python go rust ruby java bun'
+complete -c omg -n '__omg_at " setup"' -l yes -d 'do not ask: start omgd with systemd, keep the settings, and leave the startup file of the shell alone'
+complete -c omg -n '__omg_at " setup"' -s y -d 'do not ask: start omgd with systemd, keep the settings, and leave the startup file of the shell alone'
+complete -c omg -n '__omg_at " setup"' -l dry-run -d 'show what would be changed, and change nothing'
+complete -c omg -n '__omg_at " setup"' -s n -d 'show what would be changed, and change nothing'
+complete -c omg -n '__omg_at " setup"' -l remove -d 'remove what omg setup has set up'
+complete -c omg -n '__omg_at " setup"' -l help -d 'show help'
+complete -c omg -n '__omg_at " setup"' -s h -d 'show help'
 complete -c omg -n '__omg_at " doctor"' -l json -d 'print JSON'
 complete -c omg -n '__omg_at " doctor"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields: \'{{.name}} {{.state}}\''
 complete -c omg -n '__omg_at " doctor"' -l color -x -d 'use colour WHEN: auto, always or never'
