@@ -144,10 +144,10 @@ func writeDatabases(s *harness.System) {
 	}
 	harness.WriteFile(s.T, s.PacmanConf, "[options]\nDBPath = "+s.DB+"\n"+
 		"[core]\nServer = https://mirror.invalid/core\n[extra]\nServer = https://mirror.invalid/extra\n")
-	harness.WriteFile(s.T, s.SyncDBPath("core"), harness.BuildDatabase(s.T, harness.PackageEntry("libcap", "1.0-1", more("POSIX 1003.1e capabilities")...)))
+	harness.WriteFile(s.T, s.SyncDBPath("core"), harness.BuildDatabase(s.T, harness.NewPackageEntry("libcap", "1.0-1", more("POSIX 1003.1e capabilities")...)))
 	harness.WriteFile(s.T, s.SyncDBPath("extra"), harness.BuildDatabase(s.T,
-		harness.PackageEntry("firefox", "1.0-1", more("Fast, private and safe web browser")...),
-		harness.PackageEntry("libfoo", "1.0-1", more("A library")...)))
+		harness.NewPackageEntry("firefox", "1.0-1", more("Fast, private and safe web browser")...),
+		harness.NewPackageEntry("libfoo", "1.0-1", more("A library")...)))
 	s.Install("firefox", "0.9-1", "DESC", "Fast, private and safe web browser", "DEPENDS", "libfoo")
 	s.Install("libfoo", "1.0-1", "DESC", "A library", "REASON", "1")
 	s.Install("leftover", "1.0-1", "DESC", "Nobody needs it", "REASON", "1")

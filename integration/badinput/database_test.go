@@ -179,11 +179,11 @@ func TestDatabase_DescWithoutName(t *testing.T) {
 	harness.WriteFile(t, s.PacmanConf, "[core]\n")
 	harness.WriteFile(t, filepath.Join(s.DB, "local", "ALPM_DB_VERSION"), "9\n")
 	harness.WriteFile(t, s.SyncDBPath("core"), harness.BuildDatabase(t,
-		harness.PackageEntry("good", "1.0-1", "DESC", "all there"),
+		harness.NewPackageEntry("good", "1.0-1", "DESC", "all there"),
 		harness.DatabaseEntry{Path: "nameless-1.0-1/desc", Text: "%VERSION%\n1.0-1\n\n%DESC%\nno name\n"},
 		harness.DatabaseEntry{Path: "empty-1.0-1/desc", Text: ""},
 		harness.DatabaseEntry{Path: "noversion/desc", Text: harness.Desc("noversion", "1.0-1", "DESC", "directory without a version")},
-		harness.PackageEntry("last", "1.0-1", "DESC", "all there"),
+		harness.NewPackageEntry("last", "1.0-1", "DESC", "all there"),
 	))
 	r := buildIndex(s)
 	harness.RequireSafeOutput(t, r)

@@ -45,7 +45,7 @@ func TestIndex_DiskFull(t *testing.T) {
 	_, err = io.Copy(fill, rand.Reader)
 	require.ErrorIs(t, err, syscall.ENOSPC)
 	require.NoError(t, fill.Close())
-	harness.ReplaceFile(t, s.SyncDBPath("core"), harness.BuildDatabase(t, harness.PackageEntry("new", "1.0-1")))
+	harness.ReplaceFile(t, s.SyncDBPath("core"), harness.BuildDatabase(t, harness.NewPackageEntry("new", "1.0-1")))
 	memory := func(r *wire.StatusResult) bool {
 		return slices.ContainsFunc(r.Problems, func(p wire.Problem) bool {
 			return p.Name == "index" && p.State == "memory" && strings.Contains(p.Why, s.IndexPath("core"))
@@ -57,7 +57,7 @@ func TestIndex_DiskFull(t *testing.T) {
 	require.Equal(t, old, indexes(s), "the old index was lost")
 	require.NoError(t, os.Remove(fill.Name()))
 	awaitNothingElse(t, s)
-	harness.ReplaceFile(t, s.SyncDBPath("core"), harness.BuildDatabase(t, harness.PackageEntry("new", "2.0-1")))
+	harness.ReplaceFile(t, s.SyncDBPath("core"), harness.BuildDatabase(t, harness.NewPackageEntry("new", "2.0-1")))
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return !memory(r) }, "no index in memory")
 	awaitSearch(t, d, "the new core", isNew)
 	require.NotEqual(t, old["core"], harness.ReadFile(t, s.IndexPath("core")))

@@ -19,8 +19,8 @@ func longNames(t *testing.T) *harness.System {
 	harness.WriteFile(t, s.PacmanConf, append(harness.ReadFile(t, s.PacmanConf), "\n[long]\n"...))
 	as, xs := strings.Repeat("a", 200), strings.Repeat("x", 200)
 	harness.WriteFile(t, s.SyncDBPath("long"), harness.BuildDatabase(t,
-		harness.PackageEntry(as, "1.0-1", "DESC", strings.Repeat("a", 3000)),
-		harness.PackageEntry(xs, "1.0-1", "DESC", strings.Repeat("x", 3000)),
+		harness.NewPackageEntry(as, "1.0-1", "DESC", strings.Repeat("a", 3000)),
+		harness.NewPackageEntry(xs, "1.0-1", "DESC", strings.Repeat("x", 3000)),
 	))
 	return s
 }

@@ -30,9 +30,9 @@ func hostileDatabase(t *testing.T) []byte {
 	}
 	return harness.BuildDatabase(t,
 		entry("evil-1.0-1", evil...),
-		harness.PackageEntry("evil"+hostile, "1.0-1", "DESC", "a hostile name"),
+		harness.NewPackageEntry("evil"+hostile, "1.0-1", "DESC", "a hostile name"),
 		entry("evil2-1\x1b[31m-1", "NAME", "evil2", "VERSION", "1\x1b[31m-1", "DESC", "a hostile version"),
-		harness.PackageEntry("../evil", "1.0-1", "DESC", "a name that climbs"),
+		harness.NewPackageEntry("../evil", "1.0-1", "DESC", "a name that climbs"),
 		entry("evil3-1.0-1", "NAME", "evil3", "VERSION", "1.0-1", "DESC", "fine", "ARCH", hostile, "CSIZE", "-5", "ISIZE", "99999999999999999999"),
 	)
 }

@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// DumpPath is the path of the AUR's metadata dump.
-const DumpPath = "/packages-meta-ext-v1.json.gz"
+// DumpURLPath is the path of the AUR's metadata dump.
+const DumpURLPath = "/packages-meta-ext-v1.json.gz"
 
 const (
 	maxResults = 5000
@@ -124,7 +124,7 @@ func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return s
 	}
 	switch {
-	case path == DumpPath:
+	case path == DumpURLPath:
 		a.serveDump(w, r)
 	case path == "/rpc", path == "/rpc/":
 		a.serveOldAPI(w, r, q)

@@ -81,7 +81,7 @@ func requestKind(r *http.Request) string {
 		return "search"
 	case strings.HasPrefix(path, "/rpc"):
 		return "info"
-	case path == DumpPath:
+	case path == DumpURLPath:
 		return "dump"
 	}
 	return "other"

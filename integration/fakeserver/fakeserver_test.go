@@ -113,7 +113,7 @@ func TestTooManyResults(t *testing.T) {
 
 func TestConditional(t *testing.T) {
 	_, s := serveSome(t)
-	for _, path := range []string{DumpPath, "/rpc/v5/info/water"} {
+	for _, path := range []string{DumpURLPath, "/rpc/v5/info/water"} {
 		resp, err := http.Get(s.URL + path)
 		require.NoError(t, err)
 		resp.Body.Close()
@@ -133,7 +133,7 @@ func TestConditional(t *testing.T) {
 func TestCorpusDump(t *testing.T) {
 	path := corpus.AURDump(t)
 	s := Serve(t, NewAUR(t, path), nil)
-	resp, err := http.Get(s.URL + DumpPath) // the transport decompresses
+	resp, err := http.Get(s.URL + DumpURLPath) // the transport decompresses
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	var got, want []map[string]any

@@ -49,7 +49,7 @@ const dripPause = 20 * time.Millisecond
 // Drip sends the correct answer byte by byte, but never its last byte.
 func Drip() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
-		body := recordAnswer(r, next, w)
+		body := captureAnswer(r, next, w)
 		tick := time.NewTicker(dripPause)
 		defer tick.Stop()
 		for i := range len(body) - 1 {
@@ -69,8 +69,8 @@ func Drip() Fault {
 	}
 }
 
-// recordAnswer calls the server's handler, copies the headers of the answer and returns its body.
-func recordAnswer(r *http.Request, next http.Handler, w http.ResponseWriter) []byte {
+// captureAnswer calls the server's handler, copies the headers of the answer and returns its body.
+func captureAnswer(r *http.Request, next http.Handler, w http.ResponseWriter) []byte {
 	rec := httptest.NewRecorder()
 	next.ServeHTTP(rec, r)
 	for k, v := range rec.Header() {
@@ -95,7 +95,7 @@ func ErrorStatus(code int, header ...string) Fault {
 // TruncatedAnswer sends the first half of the answer as if it were complete.
 func TruncatedAnswer() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
-		body := recordAnswer(r, next, w)
+		body := captureAnswer(r, next, w)
 		_, _ = w.Write(body[:len(body)/2])
 	}
 }
@@ -103,7 +103,7 @@ func TruncatedAnswer() Fault {
 // WrongLength sends fewer bytes than its Content-Length, and closes the connection.
 func WrongLength() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
-		body := recordAnswer(r, next, w)
+		body := captureAnswer(r, next, w)
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)+1000))
 		_, _ = w.Write(body)
 		w.(http.Flusher).Flush()

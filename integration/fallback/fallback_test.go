@@ -28,7 +28,7 @@ var questions = []string{
 func system(t *testing.T, word, version string) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.WithoutDatabases())
-	harness.WriteFile(t, s.SyncDBPath(word), harness.BuildDatabase(t, harness.PackageEntry("app", version), harness.PackageEntry(word+"-app", "1-1")))
+	harness.WriteFile(t, s.SyncDBPath(word), harness.BuildDatabase(t, harness.NewPackageEntry("app", version), harness.NewPackageEntry(word+"-app", "1-1")))
 	harness.WriteFile(t, s.PacmanConf, "[options]\nArchitecture = x86_64\n["+word+"]\nServer = file:///nowhere\n")
 	s.Install("app", version)
 	s.Install(word+"-foreign", "1-1", "REASON", "1")

@@ -83,9 +83,9 @@ func BuildDatabase(t testing.TB, entries ...DatabaseEntry) []byte {
 	return Gzip(t, out.Bytes())
 }
 
-// PackageEntry returns the desc of a package as an entry for BuildDatabase. The parameter more adds fields: each pair of
+// NewPackageEntry returns the desc of a package as an entry for BuildDatabase. The parameter more adds fields: each pair of
 // elements is the name of a field and its lines.
-func PackageEntry(name, version string, more ...string) DatabaseEntry {
+func NewPackageEntry(name, version string, more ...string) DatabaseEntry {
 	return DatabaseEntry{name + "-" + version + "/desc", Desc(name, version, more...)}
 }
 

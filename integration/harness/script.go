@@ -61,7 +61,7 @@ func RunScripts(t *testing.T, dir string) {
 		if stopCommandPattern.Match(text) {
 			t.Fatalf("%s: the command stop would end the script: to stop omgd, write omgd-stop", file)
 		}
-		if daemonStartPattern.Match(text) || !omgLinePattern.Match(text) {
+		if daemonCommandPattern.Match(text) || !omgLinePattern.Match(text) {
 			ways = []string{once}
 		}
 		for _, way := range ways {
@@ -76,19 +76,19 @@ func RunScripts(t *testing.T, dir string) {
 }
 
 var (
-	daemonStartPattern = regexp.MustCompile(`(?m)^(omgd|omg daemon)\b`)
-	stopCommandPattern = regexp.MustCompile(`(?m)^stop\b`)
-	omgLinePattern     = regexp.MustCompile(`(?m)^!? *((exits|fails) [0-9]+ |await ('[^']*'|\S+) )?omg |^same `)
+	daemonCommandPattern = regexp.MustCompile(`(?m)^(omgd|omg daemon)\b`)
+	stopCommandPattern   = regexp.MustCompile(`(?m)^stop\b`)
+	omgLinePattern       = regexp.MustCompile(`(?m)^!? *((exits|fails) [0-9]+ |await ('[^']*'|\S+) )?omg |^same `)
 )
 
 func runScripts(t *testing.T, files []string, way string) {
 	testscript.Run(t, testscript.Params{
 		Files: files, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
-			x := &script{System: New(env.T().(testing.TB), WithoutDatabases()), way: way}
+			x := &script{System: New(env.T().(testing.TB), WithoutDatabases()), wayName: way}
 			x.WorkDir = env.WorkDir
 			env.Defer(x.endBackgroundDaemon)
-			env.Values[scriptKey{}] = x
+			env.Values[scriptValueKey{}] = x
 			env.Vars = append(env.Vars, x.Env...)
 			env.Vars = append(env.Vars, "HOME="+env.WorkDir, "DB="+x.DB, "CONF="+x.PacmanConf, "DATA="+x.Data, "PATH="+x.Bin+":"+os.Getenv("PATH"))
 			if config, err := os.ReadFile(filepath.Join(env.WorkDir, "pacman.conf")); err == nil {
@@ -111,12 +111,12 @@ func runScripts(t *testing.T, files []string, way string) {
 	})
 }
 
-type scriptKey struct{}
+type scriptValueKey struct{}
 
 // script is the state of a running script.
 type script struct {
 	*System
-	way           string
+	wayName       string
 	repos         []string                   // the repositories, in the order of pacman.conf
 	entriesByRepo map[string][]DatabaseEntry // by repository
 	hasPacmanConf bool
@@ -131,7 +131,7 @@ func (x *script) endBackgroundDaemon() {
 	}
 }
 
-func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptKey{}).(*script) }
+func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptValueKey{}).(*script) }
 
 // parseFields parses FIELD=VALUE arguments; commas separate the values of a list.
 func parseFields(ts *testscript.TestScript, args []string) (fields []string) {
@@ -156,7 +156,7 @@ func scriptCmdPackage(ts *testscript.TestScript, neg bool, args []string) {
 	if x.entriesByRepo == nil {
 		x.entriesByRepo = map[string][]DatabaseEntry{}
 	}
-	x.entriesByRepo[repo] = append(x.entriesByRepo[repo], PackageEntry(args[1], args[2], parseFields(ts, args[3:])...))
+	x.entriesByRepo[repo] = append(x.entriesByRepo[repo], NewPackageEntry(args[1], args[2], parseFields(ts, args[3:])...))
 	ReplaceFile(x.T, x.SyncDBPath(repo), BuildDatabase(x.T, x.entriesByRepo[repo]...))
 	if !x.hasPacmanConf {
 		config := "[options]\nArchitecture = x86_64\nSigLevel = Never\n"
@@ -209,7 +209,7 @@ func scriptCmdCorpus(ts *testscript.TestScript, neg bool, args []string) {
 // onDatabaseChange must be called after each change of the databases. It stops the script's daemon and forgets the flags of omg.
 // The next call of prepareWay then starts a new daemon or builds a new index.
 func (x *script) onDatabaseChange() {
-	if x.way == "as it says" {
+	if x.wayName == "as it says" {
 		return
 	}
 	x.omgFlags = nil
@@ -225,11 +225,11 @@ func (x *script) prepareWay() []string {
 		return x.omgFlags
 	}
 	switch {
-	case x.way == "daemon":
+	case x.wayName == "daemon":
 		x.daemon = x.LaunchDaemon()
 		x.daemon.AwaitStatus(isRefreshed, "the first refresh")
 		x.omgFlags = []string{"--socket", x.daemon.Socket}
-	case x.way == "index" && x.hasRepositories():
+	case x.wayName == "index" && x.hasRepositories():
 		x.BuildIndexes()
 		x.omgFlags = append([]string{"--no-daemon"}, x.PathFlags()...)
 	case x.daemon != nil:

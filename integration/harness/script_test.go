@@ -20,8 +20,8 @@ func TestScript_Lines(t *testing.T) {
 	} {
 		require.False(t, omgLinePattern.MatchString(line+"\n"), line)
 	}
-	require.True(t, daemonStartPattern.MatchString("generate 1 1\nomgd --index x\n"))
-	require.False(t, daemonStartPattern.MatchString("exec omgd --version\nfails 3 exec omgd\n"))
+	require.True(t, daemonCommandPattern.MatchString("generate 1 1\nomgd --index x\n"))
+	require.False(t, daemonCommandPattern.MatchString("exec omgd --version\nfails 3 exec omgd\n"))
 	require.True(t, stopCommandPattern.MatchString("omgd\nstop\n"))
 	require.False(t, stopCommandPattern.MatchString("omgd\nomgd-stop\n"))
 }

@@ -19,7 +19,7 @@ type AnswerWay struct {
 func (s *System) AnswerWays() []AnswerWay {
 	s.T.Helper()
 	index := s.IndexWay()
-	return []AnswerWay{s.StartDaemon().AnswerWay("daemon"), index, s.DatabasesWay()}
+	return []AnswerWay{s.StartDaemon().AnswerWay("daemon"), index, s.DatabasesAnswerWay()}
 }
 
 // IndexWay builds an index, which omg then reads.
@@ -29,8 +29,8 @@ func (s *System) IndexWay() AnswerWay {
 	return AnswerWay{"index", append([]string{"--no-daemon", "--index", s.IndexDir()}, s.DatabaseFlags()...), s}
 }
 
-// DatabasesWay makes omg read the databases: its data directory has no index.
-func (s *System) DatabasesWay() AnswerWay {
+// DatabasesAnswerWay makes omg read the databases: its data directory has no index.
+func (s *System) DatabasesAnswerWay() AnswerWay {
 	s.T.Helper()
 	return AnswerWay{"databases", append([]string{"--no-daemon", "--data-dir", s.T.TempDir()}, s.DatabaseFlags()...), s}
 }

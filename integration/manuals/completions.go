@@ -9,16 +9,16 @@ import (
 
 // The kinds of arguments that a command accepts.
 const (
-	packageArgs   = "packages"  // names of the repositories' packages
-	installedArgs = "installed" // names of installed packages
-	settingArgs   = "settings"  // names of settings, such as cache.ttl
-	pathArgs      = "paths"     // files and directories
+	packageArgKind = "packages"  // names of the repositories' packages
+	installedArgs  = "installed" // names of installed packages
+	settingArgs    = "settings"  // names of settings, such as cache.ttl
+	pathArgs       = "paths"     // files and directories
 )
 
 // argKindByCommand maps each command to the kind of its arguments, or to a list of the words that it accepts. Commands that
 // are not in the map accept any text, or no argument.
 var argKindByCommand = map[string]string{
-	"omg info": packageArgs, "omg why": installedArgs, "omg files": installedArgs, "omg security": installedArgs, "omg config": settingArgs, "omg owns": pathArgs,
+	"omg info": packageArgKind, "omg why": installedArgs, "omg files": installedArgs, "omg security": installedArgs, "omg config": settingArgs, "omg owns": pathArgs,
 	"omg which": runtimes, "omg list": runtimes, "omg use": runtimes,
 	"omg-probe":      runtimes + " all ec tc oc uc init",
 	"omg-index info": pathArgs, "omg-index verify": pathArgs, "omg-index dump": pathArgs,
@@ -30,9 +30,9 @@ const runtimes = "node python go rust ruby java bun"
 // from a hostile repository, and a completion inserts them into a command line. Therefore only harmless names are
 // offered.
 var listingCommandByKind = map[string]string{
-	packageArgs:   `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmlessNameFilter,
-	installedArgs: `omg installed -q 2>/dev/null | ` + harmlessNameFilter,
-	settingArgs:   `omg config -q 2>/dev/null | ` + harmlessNameFilter,
+	packageArgKind: `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmlessNameFilter,
+	installedArgs:  `omg installed -q 2>/dev/null | ` + harmlessNameFilter,
+	settingArgs:    `omg config -q 2>/dev/null | ` + harmlessNameFilter,
 }
 
 const harmlessNameFilter = `LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'`
@@ -84,8 +84,8 @@ func shortenDescription(about string) string {
 // quote quotes a text as one word of a shell.
 func quote(s string) string { return `'` + strings.ReplaceAll(s, `'`, `'\''`) + `'` }
 
-// commandPatterns lists the commands as patterns: ' cache'|' cache clear'.
-func commandPatterns(all []completedCommand) string {
+// commandCasePatterns lists the commands as patterns: ' cache'|' cache clear'.
+func commandCasePatterns(all []completedCommand) string {
 	var patterns []string
 	for _, p := range all[1:] {
 		patterns = append(patterns, quote(p.commandPath))
@@ -115,7 +115,7 @@ func valueFlags(all []completedCommand, wantPaths bool) string {
 
 // usedArgKinds returns the kinds of arguments that the commands of a program accept.
 func usedArgKinds(all []completedCommand) (names []string) {
-	for _, kind := range []string{packageArgs, installedArgs, settingArgs} {
+	for _, kind := range []string{packageArgKind, installedArgs, settingArgs} {
 		if slices.ContainsFunc(all, func(p completedCommand) bool { return p.argKind == kind }) {
 			names = append(names, kind)
 		}
@@ -146,7 +146,7 @@ func bashCompletion(program string, all []completedCommand) string {
 	}
 	b.WriteString("\tesac\n")
 	if len(all) > 1 {
-		fmt.Fprintf(&b, "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\tcase \"$command $word\" in\n\t\t%s) command+=\" $word\" ;;\n\t\tesac\n\tdone\n", commandPatterns(all))
+		fmt.Fprintf(&b, "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\tcase \"$command $word\" in\n\t\t%s) command+=\" $word\" ;;\n\t\tesac\n\tdone\n", commandCasePatterns(all))
 	}
 	b.WriteString("\tcase $command in\n")
 	for _, p := range all {
@@ -194,7 +194,7 @@ func zshCompletion(program string, all []completedCommand) string {
 	}
 	b.WriteString("\tesac\n")
 	if len(all) > 1 {
-		fmt.Fprintf(&b, "\tfor word in $words[2,CURRENT-1]; do\n\t\tcase \"$command $word\" in\n\t\t(%s) command+=\" $word\" ;;\n\t\tesac\n\tdone\n", commandPatterns(all))
+		fmt.Fprintf(&b, "\tfor word in $words[2,CURRENT-1]; do\n\t\tcase \"$command $word\" in\n\t\t(%s) command+=\" $word\" ;;\n\t\tesac\n\tdone\n", commandCasePatterns(all))
 	}
 	b.WriteString("\tcase $command in\n")
 	for _, p := range all {
@@ -238,7 +238,7 @@ func fishCompletion(program string, all []completedCommand) string {
 	fmt.Fprintf(&b, "function %s_at -a place\n    set -l command ''\n", function)
 	if len(all) > 1 {
 		fmt.Fprintf(&b, "    for word in (commandline -opc)[2..-1]\n        switch \"$command $word\"\n            case %s\n                set command \"$command $word\"\n        end\n    end\n",
-			strings.ReplaceAll(commandPatterns(all), "|", " "))
+			strings.ReplaceAll(commandCasePatterns(all), "|", " "))
 	}
 	fmt.Fprintf(&b, "    test \"$command\" = \"$place\"\nend\ncomplete -c %s -f\n", program)
 	for _, p := range all {

@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 )
 
-// settingsSection is a table of the configuration file.
-type settingsSection struct {
+// configFileTable is a table of the configuration file.
+type configFileTable struct {
 	name string // "aur.live"
 	doc  string
 	keys []settingDoc
@@ -31,7 +31,7 @@ type settingDoc struct {
 // readSettings returns all settings with their descriptions. The descriptions are the comments in the source code of
 // shared/config. Everything else, such as the default, is requested from package config. Source code and package must
 // have the same settings.
-func readSettings(root string) ([]settingsSection, error) {
+func readSettings(root string) ([]configFileTable, error) {
 	path := filepath.Join("shared", "config", "config.go")
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(root, path), nil, parser.ParseComments)
 	if err != nil {
@@ -55,10 +55,10 @@ func readSettings(root string) ([]settingsSection, error) {
 		known[s.Key] = s
 	}
 
-	var all []settingsSection
+	var all []configFileTable
 	var walk func(typ, prefix string) error
 	walk = func(typ, prefix string) error {
-		s := settingsSection{name: prefix, doc: dropTypeName(docs[typ], typ)}
+		s := configFileTable{name: prefix, doc: dropDocTypeName(docs[typ], typ)}
 		at := len(all)
 		all = append(all, s)
 		for _, f := range structs[typ].Fields.List {
@@ -99,8 +99,8 @@ func readSettings(root string) ([]settingsSection, error) {
 // commentText returns the text of a comment as one line.
 func commentText(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
 
-// dropTypeName removes the type's name from its comment: "Refresh is when …" becomes "When …".
-func dropTypeName(doc, name string) string {
+// dropDocTypeName removes the type's name from its comment: "Refresh is when …" becomes "When …".
+func dropDocTypeName(doc, name string) string {
 	for _, verb := range []string{" is ", " are ", " "} {
 		if rest, ok := strings.CutPrefix(doc, name+verb); ok {
 			return strings.ToUpper(rest[:1]) + rest[1:]
@@ -149,7 +149,7 @@ func effectiveAfter(k settingDoc) string {
 }
 
 // settingsMarkdown returns the tables of docs/config.md.
-func settingsMarkdown(all []settingsSection) string {
+func settingsMarkdown(all []configFileTable) string {
 	var b strings.Builder
 	for _, s := range all {
 		fmt.Fprintf(&b, "## [%s]\n\n%s\n\n| key | means | may be | default | variable | takes effect after |\n| --- | --- | --- | --- | --- | --- |\n", s.name, s.doc)
@@ -162,7 +162,7 @@ func settingsMarkdown(all []settingsSection) string {
 }
 
 // settingsManual returns the part of omg-config(5) about the keys.
-func settingsManual(all []settingsSection) string {
+func settingsManual(all []configFileTable) string {
 	var b strings.Builder
 	for _, s := range all {
 		fmt.Fprintf(&b, ".Ss [%s]\n%s\n.Bl -tag -width Ds\n", s.name, escapeRoff(s.doc))
@@ -176,7 +176,7 @@ func settingsManual(all []settingsSection) string {
 }
 
 // settingsTOML returns the sections of a configuration file, in which each setting is a comment.
-func settingsTOML(all []settingsSection) string {
+func settingsTOML(all []configFileTable) string {
 	var b strings.Builder
 	for _, s := range all {
 		fmt.Fprintf(&b, "%s[%s]\n", commentLines(s.doc), s.name)

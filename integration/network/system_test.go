@@ -65,7 +65,7 @@ func newAURSystemOf(t *testing.T, serve func(http.Handler, *fakeserver.Certifica
 	w := &aurSystem{aur: &fakeserver.AUR{}}
 	w.aur.Replace(t, packages())
 	w.server = serve(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == fakeserver.DumpPath && !w.dump.Load() {
+		if r.URL.Path == fakeserver.DumpURLPath && !w.dump.Load() {
 			http.NotFound(rw, r)
 			return
 		}

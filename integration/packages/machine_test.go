@@ -52,7 +52,7 @@ func newMachine(t *testing.T, content, library string) *machine {
 	harness.WriteFile(t, filepath.Join(m.root, "etc/group"), "root:x:0:\n")
 	harness.WriteFile(t, filepath.Join(m.root, "etc/pacman.conf"), "[options]\nArchitecture = auto\n[core]\nServer = https://mirror.invalid\n")
 	harness.WriteFile(t, m.conf, "[options]\nArchitecture = auto\nSigLevel = Never\nLocalFileSigLevel = Never\n")
-	harness.WriteFile(t, filepath.Join(m.root, "var/lib/pacman/sync/core.db"), harness.BuildDatabase(t, harness.PackageEntry("glibc", "1-1", "DESC", "x")))
+	harness.WriteFile(t, filepath.Join(m.root, "var/lib/pacman/sync/core.db"), harness.BuildDatabase(t, harness.NewPackageEntry("glibc", "1-1", "DESC", "x")))
 	m.pacman("-U", m.emptyPackage("glibc", ""), m.emptyPackage("pacman", library))
 	m.before = m.files()
 	return m

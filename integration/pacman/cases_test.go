@@ -64,7 +64,7 @@ func casesSystem(t *testing.T) *harness.System {
 	} {
 		var entries []harness.DatabaseEntry
 		for _, p := range packages {
-			entries = append(entries, harness.PackageEntry(p[0], p[1], p[2:]...))
+			entries = append(entries, harness.NewPackageEntry(p[0], p[1], p[2:]...))
 		}
 		harness.WriteFile(t, s.SyncDBPath(repo), harness.BuildDatabase(t, entries...))
 	}

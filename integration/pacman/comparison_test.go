@@ -80,7 +80,7 @@ func plainDatabases(t testing.TB, s *harness.System) string {
 func (w *comparison) start() *comparison {
 	index := w.IndexWay()
 	w.daemon = w.StartDaemon()
-	w.ways = []harness.AnswerWay{w.daemon.AnswerWay("daemon"), index, w.DatabasesWay()}
+	w.ways = []harness.AnswerWay{w.daemon.AnswerWay("daemon"), index, w.DatabasesAnswerWay()}
 	return w
 }
 

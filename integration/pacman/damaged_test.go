@@ -48,12 +48,12 @@ func TestInstalled_VersionGone(t *testing.T) {
 	}
 
 	// A refresh that cannot read the database leaves the time of the data unchanged.
-	since := d.Status().At
+	since := d.Status().ConfirmedAt
 	harness.Await(t, func() bool { return time.Now().Unix() > since }, "another second than %d", since)
 	refreshed := d.Omg("refresh")
 	require.Equal(t, 3, refreshed.Code, refreshed.Stderr)
 	require.Contains(t, refreshed.Stderr, "local database")
-	require.Equal(t, since, d.Status().At)
+	require.Equal(t, since, d.Status().ConfirmedAt)
 
 	harness.WriteFile(t, version, "9\n")
 	d.AwaitStatus(func(r *wire.StatusResult) bool { return !r.Stale && r.Why == "" }, "all databases again")

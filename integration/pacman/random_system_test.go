@@ -182,17 +182,17 @@ func (s *randomSystem) publish(d dice, repo string) {
 		if d.oneIn(2) {
 			continue
 		}
-		p := harness.PackageEntry(name, pick(d, someVersions), d.describe(s.names, false)...)
+		p := harness.NewPackageEntry(name, pick(d, someVersions), d.describe(s.names, false)...)
 		files = append(files, p)
 		if d.oneIn(8) { // sometimes a package also has a depends file, which need not follow its desc in the archive
 			text := "%PROVIDES%\n" + pick(d, someVirtual) + "\n\n"
 			later = append(later, harness.DatabaseEntry{Path: strings.TrimSuffix(p.Path, "desc") + "depends", Text: text})
 		}
 		if d.oneIn(12) { // sometimes the database also has another version of the package
-			later = append(later, harness.PackageEntry(name, pick(d, someVersions), d.describe(s.names, false)...))
+			later = append(later, harness.NewPackageEntry(name, pick(d, someVersions), d.describe(s.names, false)...))
 		}
 	}
-	files = append(files, harness.PackageEntry("in-"+repo, "1-1", d.describe(s.names, false)...))
+	files = append(files, harness.NewPackageEntry("in-"+repo, "1-1", d.describe(s.names, false)...))
 	d.Shuffle(len(files), func(i, k int) { files[i], files[k] = files[k], files[i] })
 	db := harness.BuildDatabase(s.T, append(files, later...)...)
 	switch {

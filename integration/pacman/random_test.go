@@ -50,7 +50,7 @@ func TestRandom(t *testing.T) {
 func compareRandom(t *testing.T, number uint64) (n int) {
 	d := newDice(seed, number)
 	s := newRandomSystem(t, d)
-	ways := []harness.AnswerWay{s.DatabasesWay()}
+	ways := []harness.AnswerWay{s.DatabasesAnswerWay()}
 	if number%10 == 0 && !s.damaged {
 		ways = s.AnswerWays()
 	}
@@ -134,7 +134,7 @@ func compareReplacements(t *testing.T, s *randomSystem, number uint64) int {
 			want = slices.Delete(want, i, i+1)
 		}
 	}
-	way := s.DatabasesWay()
+	way := s.DatabasesAnswerWay()
 	var got []string
 	for line := range strings.Lines(way.Omg("outdated", "--all").Stdout) {
 		f := strings.Fields(line)

@@ -29,17 +29,17 @@ func TestRecords(t *testing.T) {
 	const many = 60_000
 	long := strings.Repeat("many words ", 40_000) + "at last"
 	harness.WriteFile(t, s.SyncDBPath("one"), harness.BuildDatabase(t,
-		harness.PackageEntry("apart", "1-1", "DESC", "in two files"),
-		harness.PackageEntry("twice", "1-1", "DESC", "the old one", "DEPENDS", "x"),
-		harness.PackageEntry("none", "1-1"),
-		harness.PackageEntry("blank", "1-1", "DESC", ""),
+		harness.NewPackageEntry("apart", "1-1", "DESC", "in two files"),
+		harness.NewPackageEntry("twice", "1-1", "DESC", "the old one", "DEPENDS", "x"),
+		harness.NewPackageEntry("none", "1-1"),
+		harness.NewPackageEntry("blank", "1-1", "DESC", ""),
 		harness.DatabaseEntry{Path: "apart-1-1/depends", Text: "%PROVIDES%\nvirtual=2\n\n%REPLACES%\nold\n\n"},
-		harness.PackageEntry("twice", "2-1", "DESC", "the new one", "DEPENDS", "y", "CSIZE", "2048"),
+		harness.NewPackageEntry("twice", "2-1", "DESC", "the new one", "DEPENDS", "y", "CSIZE", "2048"),
 	))
 	harness.WriteFile(t, s.SyncDBPath("two"), harness.BuildDatabase(t,
-		harness.PackageEntry("long", "1-1", "DESC", long),
-		harness.PackageEntry("provider", "1-1", "PROVIDES", numbered("virtual-library-%d=1", many), "DEPENDS", numbered("dep-%d>=1", 3000)),
-		harness.PackageEntry("last", "2-1", "DESC", "after them"),
+		harness.NewPackageEntry("long", "1-1", "DESC", long),
+		harness.NewPackageEntry("provider", "1-1", "PROVIDES", numbered("virtual-library-%d=1", many), "DEPENDS", numbered("dep-%d>=1", 3000)),
+		harness.NewPackageEntry("last", "2-1", "DESC", "after them"),
 	))
 	s.Install("blank", "1-1", "DESC", "")
 	s.Install("none", "1-1")
@@ -87,7 +87,7 @@ func TestRecords(t *testing.T) {
 func TestRecords_LeftOut(t *testing.T) {
 	s := harness.New(t, harness.WithoutDatabases())
 	harness.WriteFile(t, s.SyncDBPath("one"), harness.BuildDatabase(t,
-		harness.PackageEntry("good", "1-1"), harness.DatabaseEntry{Path: "bad/desc", Text: "x"}, harness.DatabaseEntry{Path: "worse/desc", Text: "x"},
+		harness.NewPackageEntry("good", "1-1"), harness.DatabaseEntry{Path: "bad/desc", Text: "x"}, harness.DatabaseEntry{Path: "worse/desc", Text: "x"},
 	))
 	s.Install("good", "1-1")
 	w := &comparison{System: s.SecondSystem(t, "[options]\nSigLevel = Never\n[one]\nServer = file:///nowhere\n")}

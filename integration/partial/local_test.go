@@ -46,7 +46,7 @@ func newLocal(t *testing.T) *harness.System {
 	t.Helper()
 	s := harness.New(t, harness.WithoutDatabases())
 	harness.WriteFile(t, s.PacmanConf, config)
-	harness.WriteFile(t, s.SyncDBPath("good"), harness.BuildDatabase(t, harness.PackageEntry("app", "2-1", "DESC", "a good thing")))
+	harness.WriteFile(t, s.SyncDBPath("good"), harness.BuildDatabase(t, harness.NewPackageEntry("app", "2-1", "DESC", "a good thing")))
 	s.Install("app", "1-1", "BASE", "app", "INSTALLDATE", "1700000000", "VALIDATION", "none", "DEPENDS", "needed\nservice", "PROVIDES", "application")
 	s.Install("needed", "1-1", "REASON", "1")
 	s.Install("server", "1-1", "REASON", "1", "PROVIDES", "service")

@@ -25,9 +25,9 @@ func TestOddNames(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t, harness.WithoutDatabases())
 	harness.WriteFile(t, s.PacmanConf, config)
-	entries := []harness.DatabaseEntry{harness.PackageEntry("tool", "2-1", "DESC", "a thing"), harness.PackageEntry("lonely", "1-1", "DESC", "a thing")}
+	entries := []harness.DatabaseEntry{harness.NewPackageEntry("tool", "2-1", "DESC", "a thing"), harness.NewPackageEntry("lonely", "1-1", "DESC", "a thing")}
 	for _, name := range slices.Concat(impossible, dashed) {
-		entries = append(entries, harness.PackageEntry(name, "2-1", "DESC", "a thing"))
+		entries = append(entries, harness.NewPackageEntry(name, "2-1", "DESC", "a thing"))
 		s.Install(name, "1-1", "REASON", "1", "DEPENDS", "needed")
 	}
 	s.Install("explicit-x", "1-1", "DESC", "a thing")

@@ -34,9 +34,9 @@ func newSystem(t *testing.T, bin string) *harness.System {
 	s := harness.New(t, harness.WithoutDatabases())
 	harness.WriteFile(t, s.PacmanConf, config+"[bad]\nServer = file:///nowhere\n")
 	harness.WriteFile(t, s.SyncDBPath("good"), harness.BuildDatabase(t,
-		harness.PackageEntry("tool", "2-1", "DESC", "a good thing"), harness.PackageEntry("toolbox", "1-1", "DESC", "another good thing")))
+		harness.NewPackageEntry("tool", "2-1", "DESC", "a good thing"), harness.NewPackageEntry("toolbox", "1-1", "DESC", "another good thing")))
 	harness.WriteFile(t, s.SyncDBPath("bad"), harness.BuildDatabase(t,
-		harness.PackageEntry("gadget", "2-1", "DESC", "a thing"), harness.PackageEntry("gear", "1-1", "DESC", "another thing")))
+		harness.NewPackageEntry("gadget", "2-1", "DESC", "a thing"), harness.NewPackageEntry("gear", "1-1", "DESC", "another thing")))
 	s.Install("tool", "1-1")
 	s.Install("gadget", "1-1")
 	s.Install("lonely", "1-1", "REASON", "1")

@@ -187,7 +187,7 @@ func TestRefresh_Killed(t *testing.T) {
 		require.NotNil(t, r.Counts.Explicit, "the last status is there at once")
 		if r.Stale {
 			fromStore++
-			require.NotZero(t, r.At)
+			require.NotZero(t, r.ConfirmedAt)
 		}
 		require.Contains(t, []string{stored, explicit[(i+1)%2]}, inWords(r.Counts))
 		require.False(t, slices.ContainsFunc(r.Problems, func(p wire.Problem) bool { return p.Name == "store" }), "%v", r.Problems)

@@ -27,8 +27,8 @@ import (
 //     or change libalpm's lists.
 //   - A log callback is a named function: cgo must not be given a closure.
 
-// answer answers a request that checkRequest() has accepted.
-func answer(op string, req *alpmproto.Request) (*alpmproto.Reply, error) {
+// answerRequest answers a request that checkRequest() has accepted.
+func answerRequest(op string, req *alpmproto.Request) (*alpmproto.Reply, error) {
 	a := &alpmproto.Reply{LibAlpm: alpm.Version()}
 	s, err := openSession(req)
 	if err != nil {
@@ -80,10 +80,10 @@ func openSession(req *alpmproto.Request) (*session, error) {
 	s := &session{handle: handle}
 	handle.SetLogCallback(keepFirstError, s)
 	for _, pattern := range req.IgnorePkg {
-		err = firstError(err, handle.AddIgnorePkg(pattern))
+		err = firstNonNilError(err, handle.AddIgnorePkg(pattern))
 	}
 	for _, pattern := range req.IgnoreGroup {
-		err = firstError(err, handle.AddIgnoreGroup(pattern))
+		err = firstNonNilError(err, handle.AddIgnoreGroup(pattern))
 	}
 	if err != nil {
 		_ = handle.Release()
@@ -99,7 +99,7 @@ func openSession(req *alpmproto.Request) (*session, error) {
 	return s, nil
 }
 
-func firstError(a, b error) error {
+func firstNonNilError(a, b error) error {
 	if a != nil {
 		return a
 	}
@@ -184,9 +184,9 @@ func (s *session) installed() ([]alpmproto.PackageFacts, error) {
 			version:  p.Version(),
 			reason:   int32(p.Reason()),
 			ignored:  p.ShouldIgnore(),
-			depends:  copyDepends(p.Depends()),
-			optional: copyDepends(p.OptionalDepends()),
-			provides: copyDepends(p.Provides()),
+			depends:  copyDependencies(p.Depends()),
+			optional: copyDependencies(p.OptionalDepends()),
+			provides: copyDependencies(p.Provides()),
 		})
 		return nil
 	})
@@ -201,7 +201,7 @@ func (s *session) installed() ([]alpmproto.PackageFacts, error) {
 	out := make([]alpmproto.PackageFacts, len(pkgs))
 	for i := range pkgs {
 		p := &pkgs[i]
-		out[i] = alpmproto.PackageFacts{Name: p.name, Version: p.version, Reason: p.reason, Required: required[i]}
+		out[i] = alpmproto.PackageFacts{Name: p.name, Version: p.version, Reason: p.reason, NeedLevel: required[i]}
 		s.setOffered(&out[i], p.ignored)
 	}
 	return out, nil
@@ -225,10 +225,10 @@ func (s *session) setOffered(p *alpmproto.PackageFacts, ignored bool) {
 	}
 }
 
-func copyDepends(list alpm.IDependList) []depend {
-	var out []depend
+func copyDependencies(list alpm.IDependList) []dependency {
+	var out []dependency
 	_ = list.ForEach(func(d *alpm.Depend) error {
-		out = append(out, depend{name: d.Name, mod: d.Mod, version: d.Version})
+		out = append(out, dependency{name: d.Name, mod: d.Mod, version: d.Version})
 		return nil
 	})
 	return out
@@ -249,7 +249,7 @@ func (s *session) search(words []string) ([]wire.Package, error) {
 			}
 		}
 		for _, p := range found {
-			out = append(out, summary(d.Name, p))
+			out = append(out, searchResultPackage(d.Name, p))
 		}
 	}
 	return out, nil

@@ -45,7 +45,7 @@ func TestWorker_EveryOperation(t *testing.T) {
 	}
 	required, updates := map[alpmproto.Requirement]int{}, 0
 	for _, p := range a.Installed {
-		required[p.Required]++
+		required[p.NeedLevel]++
 		if p.VersionOrder > 0 {
 			updates++
 		}

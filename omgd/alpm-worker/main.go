@@ -65,7 +65,7 @@ func replyToRequest(in io.Reader) (frames []byte, err error) {
 	if err := checkRequest(op, &req); err != nil {
 		return nil, err
 	}
-	a, err := answer(op, &req)
+	a, err := answerRequest(op, &req)
 	if err != nil {
 		return nil, err
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// summary copies the fields of a search result. They include all fields in which libalpm searches.
-func summary(repo string, p alpm.IPackage) wire.Package {
+// searchResultPackage copies the fields of a search result. They include all fields in which libalpm searches.
+func searchResultPackage(repo string, p alpm.IPackage) wire.Package {
 	return wire.Package{
 		Repo:    repo,
 		Name:    p.Name(),
@@ -23,7 +23,7 @@ func summary(repo string, p alpm.IPackage) wire.Package {
 
 // details copies all fields of a package.
 func details(repo string, p alpm.IPackage) wire.Package {
-	r := summary(repo, p)
+	r := searchResultPackage(repo, p)
 	r.Base = p.Base()
 	r.Filename = p.FileName()
 	r.Arch = p.Architecture()

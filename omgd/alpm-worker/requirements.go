@@ -13,10 +13,10 @@ type localPackage struct {
 	name, version               string
 	reason                      int32
 	ignored                     bool
-	depends, optional, provides []depend
+	depends, optional, provides []dependency
 }
 
-type depend struct {
+type dependency struct {
 	name    string
 	mod     alpm.DepMod
 	version string
@@ -43,7 +43,7 @@ func computeRequirements(pkgs []localPackage) []alpmproto.Requirement {
 		}
 	}
 	all := make([]alpmproto.Requirement, len(pkgs))
-	mark := func(deps []depend, r alpmproto.Requirement) {
+	mark := func(deps []dependency, r alpmproto.Requirement) {
 		for _, d := range deps {
 			for _, s := range byName[d.name] {
 				if all[s.pkgIndex] < r && d.isVersionMetBy(s) {
@@ -61,7 +61,7 @@ func computeRequirements(pkgs []localPackage) []alpmproto.Requirement {
 
 // isVersionMetBy reports whether the version of s satisfies the dependency d. It does not compare names: s has the
 // name of d.
-func (d depend) isVersionMetBy(s satisfier) bool {
+func (d dependency) isVersionMetBy(s satisfier) bool {
 	if d.mod == alpm.DepModAny {
 		return true
 	}

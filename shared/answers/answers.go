@@ -51,22 +51,22 @@ func (e *Encoder) WithHost(h Host) *Encoder {
 	return &copied
 }
 
-// find searches in the snapshot s, which is the encoder's snapshot or a copy with other data of the AUR.
-func (e *Encoder) find(s *snapshot.Snapshot, r *wire.SearchRequest) (*snapshot.Matches, error) {
+// searchSnapshot searches in the snapshot s, which is the encoder's snapshot or a copy with other data of the AUR.
+func (e *Encoder) searchSnapshot(s *snapshot.Snapshot, r *wire.SearchRequest) (*snapshot.Matches, error) {
 	var pause func() error
 	if e.host != nil {
 		pause = e.host.Yield
 	}
 	found, err := s.SearchWithPause(r, pause)
 	if err == nil {
-		e.reportMemory(found.Hits)
+		e.reportHitsMemory(found.Hits)
 	}
 	return found, err
 }
 
-// reportMemory tells the host how much memory a long list of hits needs until it is emitted. It does nothing if there
+// reportHitsMemory tells the host how much memory a long list of hits needs until it is emitted. It does nothing if there
 // is no host.
-func (e *Encoder) reportMemory(hits []pkgindex.Hit) {
+func (e *Encoder) reportHitsMemory(hits []pkgindex.Hit) {
 	const shortList = 50 // this many packages usually fit into one chunk
 	if e.host != nil && len(hits) > shortList {
 		e.host.CountMemory(cap(hits)*int(unsafe.Sizeof(pkgindex.Hit{})) + MaxChunk)
@@ -75,8 +75,8 @@ func (e *Encoder) reportMemory(hits []pkgindex.Hit) {
 
 // encodedBasis contains the encoded key-value pairs of a wire.Basis, and the number of pairs.
 type encodedBasis struct {
-	pairs int
-	bytes []byte
+	pairCount int
+	bytes     []byte
 }
 
 func encodeBasis(b wire.Basis) encodedBasis {
@@ -85,23 +85,23 @@ func encodeBasis(b wire.Basis) encodedBasis {
 	var e encodedBasis
 	w.buf.Reset()
 	w.writeUint("generation", b.Generation)
-	w.writeValue("at", b.At)
-	e.pairs = 2
+	w.writeValue("at", b.ConfirmedAt)
+	e.pairCount = 2
 	if b.Stale {
 		w.writeValue("stale", true)
-		e.pairs++
+		e.pairCount++
 	}
 	if b.Why != "" {
 		w.writeString("why", b.Why)
-		e.pairs++
+		e.pairCount++
 	}
 	if b.Partial {
 		w.writeValue("partial", true)
-		e.pairs++
+		e.pairCount++
 	}
 	if len(b.Sources) > 0 {
 		w.writeValue("sources", b.Sources)
-		e.pairs++
+		e.pairCount++
 	}
 	e.bytes = append(e.bytes, w.buf.Bytes()...)
 	return e
@@ -109,7 +109,7 @@ func encodeBasis(b wire.Basis) encodedBasis {
 
 // Search answers a SearchRequest. It sends no query to the AUR.
 func (e *Encoder) Search(r *wire.SearchRequest, emit Emit) error {
-	found, err := e.find(e.Snapshot, r)
+	found, err := e.searchSnapshot(e.Snapshot, r)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (e *Encoder) EncodeInfo(found *snapshot.Matches, emit Emit) error {
 	if err != nil {
 		return err
 	}
-	e.reportMemory(found.Hits)
+	e.reportHitsMemory(found.Hits)
 	w := newWriter(emit)
 	defer w.release()
 	w.beginChunk(encodeBasis(found.Basis), 0, field{"missing", missing, len(missing) > 0})
@@ -171,16 +171,16 @@ func (e *Encoder) Installed(r *wire.InstalledRequest, emit Emit) error {
 }
 
 // Explicit answers OpExplicit.
-func (e *Encoder) Explicit(emit Emit) error { return emitOne(e.Snapshot.Explicit, emit) }
+func (e *Encoder) Explicit(emit Emit) error { return emitInOneChunk(e.Snapshot.Explicit, emit) }
 
 // Outdated answers OpOutdated.
-func (e *Encoder) Outdated(emit Emit) error { return emitOne(e.Snapshot.Outdated, emit) }
+func (e *Encoder) Outdated(emit Emit) error { return emitInOneChunk(e.Snapshot.Outdated, emit) }
 
 // Runtimes answers OpRuntimes.
-func (e *Encoder) Runtimes(emit Emit) error { return emitOne(e.ActiveRuntimes, emit) }
+func (e *Encoder) Runtimes(emit Emit) error { return emitInOneChunk(e.ActiveRuntimes, emit) }
 
-// emitOne calls the function compute, and emits the encoded result in one chunk.
-func emitOne[R any](compute func() (*R, error), emit Emit) error {
+// emitInOneChunk calls the function compute, and emits the encoded result in one chunk.
+func emitInOneChunk[R any](compute func() (*R, error), emit Emit) error {
 	r, err := compute()
 	if err != nil {
 		return err
@@ -257,7 +257,7 @@ func (w *writer) writePackages(s *snapshot.Snapshot, hits []pkgindex.Hit, detail
 			return false
 		}
 		pairs := summary.PairCount + rest.PairCount
-		for _, has := range []bool{o.InstalledVersion != "", o.Shadowed, len(o.AdvisoryLines) > 0} {
+		for _, has := range []bool{o.InstalledVersion != "", o.ShadowedByRepo, len(o.AdvisoryLines) > 0} {
 			if has {
 				pairs++
 			}
@@ -268,7 +268,7 @@ func (w *writer) writePackages(s *snapshot.Snapshot, hits []pkgindex.Hit, detail
 		if o.InstalledVersion != "" {
 			w.writeString("installed", o.InstalledVersion)
 		}
-		if o.Shadowed {
+		if o.ShadowedByRepo {
 			w.writeValue("shadowed", true)
 		}
 		if len(o.AdvisoryLines) > 0 {
@@ -293,7 +293,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, queryAUR func() snapshot.AUR
 	if err != nil {
 		return err
 	}
-	found, err := e.find(official, r)
+	found, err := e.searchSnapshot(official, r)
 	if err != nil {
 		return err
 	}
@@ -324,7 +324,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, queryAUR func() snapshot.AUR
 		only := *r
 		only.Repos, only.OnlyAUR = nil, true
 		_, only.Words = snapshot.SplitReposFromWords(r)
-		if more, err = e.find(both, &only); err != nil {
+		if more, err = e.searchSnapshot(both, &only); err != nil {
 			return err
 		}
 		total += more.Total
@@ -346,7 +346,7 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, queryAUR func(names []string) sn
 	if err != nil {
 		return err
 	}
-	e.reportMemory(found.Hits)
+	e.reportHitsMemory(found.Hits)
 	w := newWriter(emit)
 	defer w.release()
 	basis := found.Basis

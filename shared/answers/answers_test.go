@@ -335,7 +335,7 @@ func TestEncodeBasis(t *testing.T) {
 	require.Equal(t, 6, reflect.TypeFor[wire.Basis]().NumField(), "a new field has to be encoded")
 	list := []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceFailed, Why: "damaged", Outdated: true}}
 	for mask := range 1 << 4 {
-		b := wire.Basis{Generation: 1 << 40, At: 5}
+		b := wire.Basis{Generation: 1 << 40, ConfirmedAt: 5}
 		b.Stale, b.Partial = mask&1 != 0, mask&2 != 0
 		if mask&4 != 0 {
 			b.Why = "some reason"
@@ -344,7 +344,7 @@ func TestEncodeBasis(t *testing.T) {
 			b.Sources = list
 		}
 		encoded := encodeBasis(b)
-		whole := append(wire.AppendMapHeader(nil, encoded.pairs), encoded.bytes...)
+		whole := append(wire.AppendMapHeader(nil, encoded.pairCount), encoded.bytes...)
 		require.NoError(t, wire.CheckMessagePack(whole))
 		var got wire.Basis
 		require.NoError(t, msgpack.Unmarshal(whole, &got))

@@ -9,7 +9,7 @@ import (
 )
 
 // MaxChunk is the maximum size of a chunk in bytes, unless a single package needs more. A value of MessagePack has at
-// least one byte, so a chunk of this size cannot have more values than wire.MaxElements.
+// least one byte, so a chunk of this size cannot have more values than wire.MaxRequestValues.
 const MaxChunk = 60 << 10
 
 // writer builds the chunks of one result. It ignores errors of the encoder, which cannot fail because it writes to memory.
@@ -72,7 +72,7 @@ type field struct {
 // beginChunk begins a chunk. A chunk is one MessagePack map: beginChunk writes the header of the map, the basis, and the fields
 // that are set. The caller must then write callersPairs further key-value pairs, and after them the list.
 func (w *writer) beginChunk(basis encodedBasis, callersPairs int, fields ...field) {
-	pairs := basis.pairs + callersPairs + 1
+	pairs := basis.pairCount + callersPairs + 1
 	for _, f := range fields {
 		if f.isSet {
 			pairs++

@@ -90,7 +90,7 @@ func (c *Conn) connect(ctx context.Context) error {
 		return err
 	}
 	c.fd = fd
-	c.r = bufio.NewReaderSize(stream{c}, 16<<10)
+	c.r = bufio.NewReaderSize(socketStream{c}, 16<<10)
 	c.out = c.out[:0]
 	c.helloID = c.nextRequestID()
 	c.out, err = wire.AppendRequest(c.out, c.helloID, wire.OpHello, &wire.HelloRequest{Protocol: wire.ProtocolVersion, Client: c.opt.ClientName})
@@ -149,10 +149,10 @@ func (c *Conn) Close() error {
 	return unix.Close(fd)
 }
 
-// stream is an io.Reader and io.Writer for the socket of a connection.
-type stream struct{ *Conn }
+// socketStream is an io.Reader and io.Writer for the socket of a connection.
+type socketStream struct{ *Conn }
 
-func (s stream) Read(p []byte) (int, error) {
+func (s socketStream) Read(p []byte) (int, error) {
 	for {
 		if !s.frameDeadline.IsZero() && time.Now().After(s.frameDeadline) {
 			return 0, os.ErrDeadlineExceeded
@@ -176,7 +176,7 @@ func (s stream) Read(p []byte) (int, error) {
 }
 
 // Write sends bytes. If the peer has closed the connection, Write returns an error and does not raise SIGPIPE.
-func (s stream) Write(p []byte) (done int, err error) {
+func (s socketStream) Write(p []byte) (done int, err error) {
 	for done < len(p) {
 		n, err := unix.SendmsgN(s.fd, p[done:], nil, nil, unix.MSG_NOSIGNAL)
 		switch {
@@ -247,7 +247,7 @@ func (c *Conn) flush() error {
 	if len(c.out) == 0 {
 		return nil
 	}
-	_, err := stream{c}.Write(c.out)
+	_, err := socketStream{c}.Write(c.out)
 	c.out = c.out[:0]
 	// A server that refuses a connection sends an error and closes the connection, perhaps before the client has sent its
 	// request. The client can still read the error.

@@ -13,15 +13,15 @@ import (
 // Each method below sends the request of one operation and returns the result. If a reply is sent in chunks, the method
 // joins their lists.
 
-// get sends a request whose reply has one chunk.
-func get[R any](ctx context.Context, c *Conn, op string, req any) (*R, error) {
+// requestOneChunk sends a request whose reply has one chunk.
+func requestOneChunk[R any](ctx context.Context, c *Conn, op string, req any) (*R, error) {
 	r := new(R)
 	return r, c.CallForResult(ctx, op, req, r)
 }
 
 // Hello returns the daemon's version and the paths of the databases that the daemon reads.
 func (c *Conn) Hello(ctx context.Context) (*wire.HelloResult, error) {
-	return get[wire.HelloResult](ctx, c, wire.OpHello, &wire.HelloRequest{Protocol: wire.ProtocolVersion, Client: c.opt.ClientName})
+	return requestOneChunk[wire.HelloResult](ctx, c, wire.OpHello, &wire.HelloRequest{Protocol: wire.ProtocolVersion, Client: c.opt.ClientName})
 }
 
 // Search sends a search. It passes every package to the function visit, which must not keep the pointer. After each chunk
@@ -53,7 +53,7 @@ func (c *Conn) Info(ctx context.Context, r *wire.InfoRequest, visit func(*wire.P
 
 // Status returns the counts, the state of the sources, and problems.
 func (c *Conn) Status(ctx context.Context) (*wire.StatusResult, error) {
-	return get[wire.StatusResult](ctx, c, wire.OpStatus, nil)
+	return requestOneChunk[wire.StatusResult](ctx, c, wire.OpStatus, nil)
 }
 
 // Installed returns the installed packages that the request selects.
@@ -76,12 +76,12 @@ func (c *Conn) Installed(ctx context.Context, r *wire.InstalledRequest) (*wire.I
 
 // Explicit returns the names of the explicitly installed packages.
 func (c *Conn) Explicit(ctx context.Context) (*wire.ExplicitResult, error) {
-	return get[wire.ExplicitResult](ctx, c, wire.OpExplicit, nil)
+	return requestOneChunk[wire.ExplicitResult](ctx, c, wire.OpExplicit, nil)
 }
 
 // Outdated returns the available updates.
 func (c *Conn) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
-	return get[wire.OutdatedResult](ctx, c, wire.OpOutdated, nil)
+	return requestOneChunk[wire.OutdatedResult](ctx, c, wire.OpOutdated, nil)
 }
 
 // Security returns the installed packages with advisories.
@@ -111,12 +111,12 @@ func (c *Conn) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.Sec
 
 // StatusHistory returns earlier counts.
 func (c *Conn) StatusHistory(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error) {
-	return get[wire.HistoryResult](ctx, c, wire.OpHistory, r)
+	return requestOneChunk[wire.HistoryResult](ctx, c, wire.OpHistory, r)
 }
 
 // Health returns the state of each part of the daemon.
 func (c *Conn) Health(ctx context.Context) (*wire.HealthResult, error) {
-	return get[wire.HealthResult](ctx, c, wire.OpHealth, nil)
+	return requestOneChunk[wire.HealthResult](ctx, c, wire.OpHealth, nil)
 }
 
 // startPollInterval is the interval at which AwaitStarted requests the health of a starting daemon.
@@ -143,25 +143,25 @@ func (c *Conn) AwaitStarted(ctx context.Context) error {
 
 // Metrics returns the daemon's metrics.
 func (c *Conn) Metrics(ctx context.Context) (*wire.MetricsResult, error) {
-	return get[wire.MetricsResult](ctx, c, wire.OpMetrics, nil)
+	return requestOneChunk[wire.MetricsResult](ctx, c, wire.OpMetrics, nil)
 }
 
 // Refresh makes the daemon read what has changed.
 func (c *Conn) Refresh(ctx context.Context) (*wire.RefreshResult, error) {
-	return get[wire.RefreshResult](ctx, c, wire.OpRefresh, nil)
+	return requestOneChunk[wire.RefreshResult](ctx, c, wire.OpRefresh, nil)
 }
 
 // RefreshSources makes the daemon send a request to the server of each source, unless it sent one recently.
 func (c *Conn) RefreshSources(ctx context.Context) (*wire.RefreshSourcesResult, error) {
-	return get[wire.RefreshSourcesResult](ctx, c, wire.OpRefreshSources, nil)
+	return requestOneChunk[wire.RefreshSourcesResult](ctx, c, wire.OpRefreshSources, nil)
 }
 
 // ClearCache empties the daemon's caches.
 func (c *Conn) ClearCache(ctx context.Context) (*wire.CacheClearResult, error) {
-	return get[wire.CacheClearResult](ctx, c, wire.OpCacheClear, nil)
+	return requestOneChunk[wire.CacheClearResult](ctx, c, wire.OpCacheClear, nil)
 }
 
 // LogLevel changes the daemon's log level, unless the parameter level is empty, and returns the level that now applies.
 func (c *Conn) LogLevel(ctx context.Context, level string) (*wire.LogLevelResult, error) {
-	return get[wire.LogLevelResult](ctx, c, wire.OpLogLevel, &wire.LogLevelRequest{Level: level})
+	return requestOneChunk[wire.LogLevelResult](ctx, c, wire.OpLogLevel, &wire.LogLevelRequest{Level: level})
 }

@@ -53,7 +53,7 @@ func (s *sorted) EncodeMsgpack(e *msgpack.Encoder) error { return e.EncodeMapSor
 // TestOperations_OneChunk calls each operation whose reply has one chunk, and compares the request and the result.
 func TestOperations_OneChunk(t *testing.T) {
 	n := uint32(3)
-	basis := wire.Basis{Generation: 7, At: 1_700_000_000, Partial: true, Why: "w", Sources: []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceFailed}}}
+	basis := wire.Basis{Generation: 7, ConfirmedAt: 1_700_000_000, Partial: true, Why: "w", Sources: []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceFailed}}}
 	for _, c := range []struct {
 		op      string
 		request any
@@ -148,7 +148,7 @@ func TestSearch(t *testing.T) {
 	aur := wire.Source{Name: "aur", Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow"}
 	request := &wire.SearchRequest{Words: []string{"a"}, Limit: 5, Live: true}
 	c := replying(t, wire.OpSearch, request,
-		&wire.SearchResult{Basis: wire.Basis{Generation: 7, At: 8, Sources: []wire.Source{core}}, Packages: named("a", "b")},
+		&wire.SearchResult{Basis: wire.Basis{Generation: 7, ConfirmedAt: 8, Sources: []wire.Source{core}}, Packages: named("a", "b")},
 		map[string]any{"packages": named("c")},
 		map[string]any{"total": 4, "packages": named("d"), "sources": []wire.Source{aur}},
 	)
@@ -157,7 +157,7 @@ func TestSearch(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"a", "b", "c", "d"}, p.names)
 	require.Equal(t, 2, p.pauses, "one pause between each two chunks")
-	require.Equal(t, &wire.SearchResult{Basis: wire.Basis{Generation: 7, At: 8, Sources: []wire.Source{core, aur}}, Total: 4}, got)
+	require.Equal(t, &wire.SearchResult{Basis: wire.Basis{Generation: 7, ConfirmedAt: 8, Sources: []wire.Source{core, aur}}, Total: 4}, got)
 
 	enough := errors.New("enough")
 	_, err = c.Search(ctx, request, func(*wire.Package) error { return enough }, p.countPause)

@@ -54,7 +54,7 @@ type Memory struct {
 	// Maximum total size of all cached replies; 0 to keep none.
 	MaxCacheBytes Size `toml:"max_caches" min:"0"`
 	// Total size of the write buffer and the block cache of the store on disk.
-	MaxStoreBytes Size `toml:"max_store" min:"1MiB" max:"1GiB"`
+	MaxStoreCacheBytes Size `toml:"max_store" min:"1MiB" max:"1GiB"`
 }
 
 // Limits are the limits on the resources that clients may use.
@@ -192,7 +192,7 @@ func Default() Config {
 		Refresh: Refresh{Interval: 300 * second},
 		Stale:   Stale{Repos: 24 * hour, AUR: 24 * hour, Tracker: 24 * hour},
 		Cache:   Cache{MaxEntries: 1000, TTL: 300 * second},
-		Memory:  Memory{MaxCacheBytes: 16 * mib, MaxStoreBytes: 2 * mib},
+		Memory:  Memory{MaxCacheBytes: 16 * mib, MaxStoreCacheBytes: 2 * mib},
 		Limits: Limits{
 			MaxConnections: 4096, MaxInFlight: 64, MaxUnsentPerConnection: mib, MaxUnsent: 64 * mib, MaxReceiveBufferBytes: 64 * mib,
 			ReadTimeout: 10 * second, WriteTimeout: 30 * second, UnreadTimeout: second, ShutdownTimeout: 5 * second, UserRate: 1000,

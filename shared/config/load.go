@@ -15,8 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// maxFile is the maximum size of a configuration file, in bytes.
-const maxFile = 256 << 10
+// maxFileSize is the maximum size of a configuration file, in bytes.
+const maxFileSize = 256 << 10
 
 // Loaded is a configuration, with information about where its values were set.
 type Loaded struct {
@@ -111,9 +111,9 @@ func read(path string, env paths.Env) ([]byte, error) {
 	if err := paths.CheckFileTrust(&st, env.Trusts); err != nil {
 		return nil, err
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("more than %d bytes", maxFile)
+	data, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
+	if err == nil && len(data) > maxFileSize {
+		err = fmt.Errorf("more than %d bytes", maxFileSize)
 	}
 	return data, err
 }

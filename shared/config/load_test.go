@@ -182,7 +182,7 @@ func TestLoad_Files(t *testing.T) {
 	_, err = Load(env, false)
 	require.ErrorIs(t, err, paths.ErrUntrusted)
 	require.NoError(t, os.Chmod(file, 0o644))
-	require.NoError(t, os.Truncate(file, maxFile+1))
+	require.NoError(t, os.Truncate(file, maxFileSize+1))
 	_, err = Load(env, false)
 	require.ErrorContains(t, err, "more than 262144 bytes")
 	require.NoError(t, os.Remove(file))

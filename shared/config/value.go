@@ -80,8 +80,8 @@ type value struct {
 	kind string   // the value's type in a file: string, number, boolean, list; empty for a variable or a flag
 }
 
-// key is one setting.
-type key struct {
+// settingKey is one setting.
+type settingKey struct {
 	name  string // the full name, such as "aur.live.timeout"
 	field reflect.StructField
 	index []int // the index of the field in Config, for reflect.Value.FieldByIndex
@@ -89,17 +89,17 @@ type key struct {
 
 // isSection reports whether a name is that of a section, such as aur or aur.live.
 func isSection(name string) bool {
-	return slices.ContainsFunc(keys(), func(k key) bool { return strings.HasPrefix(k.name, name+".") })
+	return slices.ContainsFunc(keys(), func(k settingKey) bool { return strings.HasPrefix(k.name, name+".") })
 }
 
 // keys returns all settings in the order of Config. It collects the settings at its first call, because most commands of
 // omg do not read the configuration.
-var keys = sync.OnceValue(func() []key { return collect(reflect.TypeFor[Config](), "", nil) })
+var keys = sync.OnceValue(func() []settingKey { return collect(reflect.TypeFor[Config](), "", nil) })
 
-func collect(t reflect.Type, prefix string, index []int) (all []key) {
+func collect(t reflect.Type, prefix string, index []int) (all []settingKey) {
 	for i := range t.NumField() {
 		f := t.Field(i)
-		k := key{prefix + f.Tag.Get("toml"), f, append(slices.Clone(index), i)}
+		k := settingKey{prefix + f.Tag.Get("toml"), f, append(slices.Clone(index), i)}
 		if f.Type.Kind() == reflect.Struct {
 			all = append(all, collect(f.Type, k.name+".", k.index)...)
 		} else {
@@ -109,26 +109,28 @@ func collect(t reflect.Type, prefix string, index []int) (all []key) {
 	return all
 }
 
-func keyNamed(name string) (key, bool) {
-	i := slices.IndexFunc(keys(), func(k key) bool { return k.name == name })
+func keyNamed(name string) (settingKey, bool) {
+	i := slices.IndexFunc(keys(), func(k settingKey) bool { return k.name == name })
 	if i < 0 {
-		return key{}, false
+		return settingKey{}, false
 	}
 	return keys()[i], true
 }
 
 // variable returns the name of the environment variable for the setting, such as OMG_LOG_LEVEL.
-func (k key) variable() string {
+func (k settingKey) variable() string {
 	return "OMG_" + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
 }
 
 // reloads reports whether a running daemon applies a change of the setting.
-func (k key) reloads() bool { return k.field.Tag.Get("reload") == "yes" }
+func (k settingKey) reloads() bool { return k.field.Tag.Get("reload") == "yes" }
 
-func (k key) valueIn(c *Config) reflect.Value { return reflect.ValueOf(c).Elem().FieldByIndex(k.index) }
+func (k settingKey) valueIn(c *Config) reflect.Value {
+	return reflect.ValueOf(c).Elem().FieldByIndex(k.index)
+}
 
 // set parses and checks the value v, and stores the result in the field of c that belongs to the setting.
-func (k key) set(c *Config, v value) error {
+func (k settingKey) set(c *Config, v value) error {
 	field := k.valueIn(c)
 	switch field.Interface().(type) {
 	case Duration:
@@ -200,7 +202,7 @@ func (k key) set(c *Config, v value) error {
 
 // checkRange returns an error if a number is less than the tag min or more than the tag max. The function parse parses the
 // value of a tag.
-func (k key) checkRange(n int64, parse func(string) (int64, error)) error {
+func (k settingKey) checkRange(n int64, parse func(string) (int64, error)) error {
 	for _, bound := range []struct {
 		tag, words string
 		beyond     func(limit int64) bool
@@ -225,7 +227,7 @@ func (k key) checkRange(n int64, parse func(string) (int64, error)) error {
 
 // checkString returns an error if a string is not one of the words in the tag oneof, or not in the form that the tag format
 // requires.
-func (k key) checkString(s string) error {
+func (k settingKey) checkString(s string) error {
 	if one, ok := k.field.Tag.Lookup("oneof"); ok && !slices.Contains(strings.Fields(one), s) {
 		return fmt.Errorf("%q is not one of %s", s, strings.Join(strings.Fields(one), ", "))
 	}

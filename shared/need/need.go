@@ -139,9 +139,9 @@ func Tmpfs(t testing.TB, size string) string {
 	return dir
 }
 
-// SharedMemory returns a new directory in /dev/shm, for tests that need a directory in a file system that is mounted in
+// SharedMemoryDir returns a new directory in /dev/shm, for tests that need a directory in a file system that is mounted in
 // another file system. The directory is removed when the test ends.
-func SharedMemory(t testing.TB) string {
+func SharedMemoryDir(t testing.TB) string {
 	t.Helper()
 	const shm = "/dev/shm"
 	var shmStat, parentStat syscall.Stat_t

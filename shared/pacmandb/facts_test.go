@@ -10,7 +10,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// facts implements SyncLookup from the packages of the repositories. It keeps only facts about installed packages: a few
+// facts implements SyncPackageFacts from the packages of the repositories. It keeps only facts about installed packages: a few
 // KiB for a whole distribution.
 type facts struct {
 	installed map[string]struct{}
@@ -19,7 +19,7 @@ type facts struct {
 	replacers [][]Replacer
 }
 
-var _ SyncLookup = (*facts)(nil)
+var _ SyncPackageFacts = (*facts)(nil)
 
 // newFacts returns facts for the installed packages pkgs and the given number of repositories. The repositories have no
 // packages yet: the method Add adds them.
@@ -67,16 +67,16 @@ func cloneAll(list []string) []string {
 	return out
 }
 
-// Lookup implements SyncLookup; it finds only packages with the name of an installed package.
+// Lookup implements SyncPackageFacts; it finds only packages with the name of an installed package.
 func (f *facts) Lookup(repo int, name string) (version string, ok bool) {
 	version, ok = f.versions[repo][name]
 	return version, ok
 }
 
-// Groups implements SyncLookup.
+// Groups implements SyncPackageFacts.
 func (f *facts) Groups(repo int, name string) []string { return f.groups[fmt.Sprint(repo, name)] }
 
-// Replacers implements SyncLookup; it yields only packages that replace an installed package.
+// Replacers implements SyncPackageFacts; it yields only packages that replace an installed package.
 func (f *facts) Replacers(repo int) iter.Seq[Replacer] {
 	sorted := slices.SortedStableFunc(slices.Values(f.replacers[repo]), func(a, b Replacer) int { return cmp.Compare(a.Name, b.Name) })
 	return slices.Values(sorted)

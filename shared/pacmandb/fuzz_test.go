@@ -38,7 +38,7 @@ func FuzzReadSync(f *testing.F) {
 			return r.read(context.Background(), bytes.NewReader(b))
 		}
 		err := read(false)
-		if errors.Is(err, errScattered) {
+		if errors.Is(err, errPackageFilesScattered) {
 			err = read(true)
 		}
 		require.Equal(t, out.PackageCount, calls)

@@ -16,22 +16,22 @@ func globMatch(pattern, s string) bool {
 	if !hasGlobMeta(pattern) {
 		return pattern == s
 	}
-	return utf8.ValidString(pattern) && utf8.ValidString(s) && decodeFunc(utf8.DecodeRuneInString).match(pattern, s) ||
-		decodeFunc(firstByte).match(pattern, s)
+	return utf8.ValidString(pattern) && utf8.ValidString(s) && decodeCharFunc(utf8.DecodeRuneInString).matchGlob(pattern, s) ||
+		decodeCharFunc(decodeFirstByte).matchGlob(pattern, s)
 }
 
-// decodeFunc decodes the first character of a pattern or a name, either as a UTF-8 character or as a byte.
-type decodeFunc func(s string) (c rune, size int)
+// decodeCharFunc decodes the first character of a pattern or a name, either as a UTF-8 character or as a byte.
+type decodeCharFunc func(s string) (c rune, size int)
 
-// firstByte decodes the first byte of s as a character; a byte outside ASCII belongs to no class.
-func firstByte(s string) (rune, int) {
+// decodeFirstByte decodes the first byte of s as a character; a byte outside ASCII belongs to no class.
+func decodeFirstByte(s string) (rune, int) {
 	if s[0] < utf8.RuneSelf {
 		return rune(s[0]), 1
 	}
 	return utf8.MaxRune + 1 + rune(s[0]), 1
 }
 
-func (decode decodeFunc) match(pattern, s string) bool {
+func (decode decodeCharFunc) matchGlob(pattern, s string) bool {
 	// If a later part of the pattern does not match, only the last star that was passed needs to match more characters.
 	star, starAt := "", ""
 	starred := false
@@ -44,7 +44,7 @@ func (decode decodeFunc) match(pattern, s string) bool {
 		if s == "" && pattern == "" {
 			return true
 		}
-		if rest, size, ok := decode.matchElement(pattern, s); ok {
+		if rest, size, ok := decode.matchPatternElement(pattern, s); ok {
 			pattern, s = rest, s[size:]
 			continue
 		}
@@ -62,9 +62,9 @@ func hasGlobMeta(pattern string) bool { return strings.ContainsAny(pattern, spec
 
 const specialInPattern = `*?[\`
 
-// matchElement matches the first element of pattern, which must not be a star, with the first character of s. It
+// matchPatternElement matches the first element of pattern, which must not be a star, with the first character of s. It
 // returns the remaining pattern and the length of the character.
-func (decode decodeFunc) matchElement(pattern, s string) (rest string, size int, ok bool) {
+func (decode decodeCharFunc) matchPatternElement(pattern, s string) (rest string, size int, ok bool) {
 	if pattern == "" || s == "" {
 		return "", 0, false
 	}
@@ -88,7 +88,7 @@ func (decode decodeFunc) matchElement(pattern, s string) (rest string, size int,
 
 // matchSet parses a set of characters such as [a-z]. The parameter pattern starts after the '['. It returns whether the set
 // contains the character c, the pattern after the ']' (rest), and whether there is a ']' (closed).
-func (decode decodeFunc) matchSet(pattern string, c rune) (in bool, rest string, closed bool) {
+func (decode decodeCharFunc) matchSet(pattern string, c rune) (in bool, rest string, closed bool) {
 	negated := pattern != "" && (pattern[0] == '!' || pattern[0] == '^')
 	if negated {
 		pattern = pattern[1:]
@@ -117,7 +117,7 @@ func (decode decodeFunc) matchSet(pattern string, c rune) (in bool, rest string,
 
 // decodeSetRune decodes one character of a set, which is written as the character itself, after a backslash, or as [=c=] or
 // [.c.]. It returns the character and the remaining pattern.
-func (decode decodeFunc) decodeSetRune(set string) (rune, string) {
+func (decode decodeCharFunc) decodeSetRune(set string) (rune, string) {
 	for _, mark := range []string{"=", "."} {
 		if inner, ok := strings.CutPrefix(set, "["+mark); ok {
 			if inner == "" {

@@ -47,8 +47,8 @@ type Installed struct {
 	Reason Reason
 	// InstallDate is in Unix seconds.
 	InstallDate int64
-	// InstalledDB is the repository from which pacman 7 installed the package.
-	InstalledDB string
+	// InstalledFromRepo is the repository from which pacman 7 installed the package.
+	InstalledFromRepo string
 	// XData are "key=value" lines written by pacman 7, such as "pkgtype=pkg".
 	XData []string
 
@@ -145,12 +145,12 @@ func (l *Local) SamePackages(other *Local) bool {
 }
 
 // ExplicitPackages returns the packages that the user asked for: pacman -Qe.
-func (l *Local) ExplicitPackages() []*Installed { return l.withReason(ReasonExplicit) }
+func (l *Local) ExplicitPackages() []*Installed { return l.packagesWithReason(ReasonExplicit) }
 
 // DependPackages returns the packages that were installed as dependencies: pacman -Qd.
-func (l *Local) DependPackages() []*Installed { return l.withReason(ReasonDepend) }
+func (l *Local) DependPackages() []*Installed { return l.packagesWithReason(ReasonDepend) }
 
-func (l *Local) withReason(reason Reason) []*Installed {
+func (l *Local) packagesWithReason(reason Reason) []*Installed {
 	var out []*Installed
 	for _, p := range l.Packages {
 		if p.Reason == reason {

@@ -58,7 +58,7 @@ func BenchmarkRelate(b *testing.B) {
 		l := mustRead(b, db)
 		b.ReportAllocs()
 		for b.Loop() {
-			Relate(l.Packages)
+			ComputeRelations(l.Packages)
 		}
 	})
 }

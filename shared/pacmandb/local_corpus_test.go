@@ -59,7 +59,7 @@ func TestLocal_PacmanSystems(t *testing.T) {
 }
 
 func checkCorpusCounts(t *testing.T, o *oracle, l *Local) {
-	r := Relate(l.Packages)
+	r := ComputeRelations(l.Packages)
 	native, foreign := SplitForeign(l.Packages, o.config(), o.facts(l))
 	require.Len(t, l.ExplicitPackages(), 99)
 	require.Len(t, l.DependPackages(), 825)
@@ -70,7 +70,7 @@ func checkCorpusCounts(t *testing.T, o *oracle, l *Local) {
 }
 
 func checkLists(t *testing.T, o *oracle, l *Local) {
-	r := Relate(l.Packages)
+	r := ComputeRelations(l.Packages)
 	facts, c := o.facts(l), o.config()
 	native, foreign := SplitForeign(l.Packages, c, facts)
 	for flags, got := range map[string][]*Installed{
@@ -104,7 +104,7 @@ func updateLines(out Outdated) []string {
 // requireFieldsEqual compares, for every package, every field that pacman -Qi shows.
 func requireFieldsEqual(t *testing.T, o *oracle, l *Local) {
 	t.Helper()
-	r := Relate(l.Packages)
+	r := ComputeRelations(l.Packages)
 	blocks := strings.Split(strings.TrimSuffix(o.run("-Qi"), "\n\n"), "\n\n")
 	require.Len(t, blocks, len(l.Packages))
 	for i, block := range blocks {
@@ -266,7 +266,7 @@ func shownNames(pkgs []*Installed) string {
 }
 
 func checkSatisfiers(t *testing.T, o *oracle, l *Local) {
-	r := Relate(l.Packages)
+	r := ComputeRelations(l.Packages)
 	for _, target := range []string{
 		"sh", "bash", "glibc>=2.30", "glibc<2", "libgl", "opengl-driver", "awk", "libcurl.so=4-64", "libcurl.so", "nope",
 		"ttf-font", "java-runtime", "libc.so", "glibc=2.36", "python3", "=", "a=b", "local/bash", "local/sh", "local/local/bash", "bash: with words",
@@ -282,7 +282,7 @@ func checkSatisfiers(t *testing.T, o *oracle, l *Local) {
 
 // checkWhy checks, for every package, that each dependency in the chains of Why and DependencyChains exists.
 func checkWhy(t *testing.T, _ *oracle, l *Local) {
-	r := Relate(l.Packages)
+	r := ComputeRelations(l.Packages)
 	orphans := names(r.Orphans(true))
 	for _, p := range l.Packages {
 		chains := r.Why(p.Name)
@@ -296,7 +296,7 @@ func checkWhy(t *testing.T, _ *oracle, l *Local) {
 			require.Equal(t, p.Name, c[len(c)-1].Name)
 			require.True(t, l.Find(c[0].Name).Explicit())
 			for i, link := range c[:len(c)-1] {
-				require.Contains(t, l.Find(link.Name).Depends, link.Depend)
+				require.Contains(t, l.Find(link.Name).Depends, link.DependOnNext)
 				require.Contains(t, r.RequiredBy(c[i+1].Name), link.Name)
 				require.False(t, i > 0 && l.Find(link.Name).Explicit(), "the chain should start at %s", link.Name)
 			}

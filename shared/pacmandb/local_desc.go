@@ -11,8 +11,8 @@ const maxLocalLine = 1023
 
 // localLines splits a local desc into lines as libalpm does. A zero byte ends a line's text.
 type localLines struct {
-	rest, last   string
-	hasZeroBytes bool // the desc contains zero bytes
+	rest, lastReadLine string
+	hasZeroBytes       bool // the desc contains zero bytes
 }
 
 func (l *localLines) next() (line string, ok bool) {
@@ -23,7 +23,7 @@ func (l *localLines) next() (line string, ok bool) {
 	if l.hasZeroBytes {
 		line, _, _ = strings.Cut(line, "\x00")
 	}
-	l.last = line
+	l.lastReadLine = line
 	return line, true
 }
 
@@ -44,7 +44,7 @@ func (l *localLines) fieldValue() string {
 	if line, ok := l.next(); ok {
 		return line
 	}
-	return l.last
+	return l.lastReadLine
 }
 
 // localParser parses local desc files. One parser is used for many files, to reuse its buffers.
@@ -97,7 +97,7 @@ func (d *localParser) parse(raw string, p *Installed) localDescInfo {
 		case "%PACKAGER%":
 			p.Packager = in.fieldValue()
 		case "%INSTALLED_DB%":
-			p.InstalledDB = in.fieldValue()
+			p.InstalledFromRepo = in.fieldValue()
 		case "%BUILDDATE%":
 			p.BuildDate = localInt(in.fieldValue())
 		case "%INSTALLDATE%":
@@ -105,7 +105,7 @@ func (d *localParser) parse(raw string, p *Installed) localDescInfo {
 		case "%SIZE%":
 			p.ISize, _ = strconv.ParseUint(in.fieldValue(), 10, 63) // 0 if the line is not a number
 		case "%REASON%":
-			p.Reason = localReason(in.fieldValue())
+			p.Reason = parseLocalReason(in.fieldValue())
 		case "%GROUPS%":
 			d.readList(&in, &p.Groups)
 		case "%LICENSE%":
@@ -204,9 +204,9 @@ func localInt(s string) int64 {
 	return n
 }
 
-// localReason parses the number at the start of s, as atoi(3) does, and keeps 32 bits of the number. pacman writes only
+// parseLocalReason parses the number at the start of s, as atoi(3) does, and keeps 32 bits of the number. pacman writes only
 // 0 and 1; since version 6.1 it treats any other number as unknown.
-func localReason(s string) Reason {
+func parseLocalReason(s string) Reason {
 	s = strings.TrimLeft(s, " \t")
 	end := 0
 	for end < len(s) && (s[end] >= '0' && s[end] <= '9' || end == 0 && (s[0] == '-' || s[0] == '+')) {

@@ -78,14 +78,14 @@ func (d *localDir) checkVersion() error {
 	return nil
 }
 
-// entry is a name in local/, except ".", ".." and the version file.
-type entry struct {
+// localEntry is a name in local/, except ".", ".." and the version file.
+type localEntry struct {
 	name  string
 	isDir bool
 }
 
 // list reads the names in local/, in the order of the directory, which is also the order in which pacman finds them.
-func (d *localDir) list(into []entry) ([]entry, error) {
+func (d *localDir) list(into []localEntry) ([]localEntry, error) {
 	if _, err := unix.Seek(d.localFD, 0, unix.SEEK_SET); err != nil {
 		return nil, &fs.PathError{Op: "read", Path: d.path, Err: err}
 	}
@@ -117,7 +117,7 @@ func (d *localDir) isDir(name string) bool {
 
 // appendEntries decodes the result of getdents64. Each record has an inode and an offset (8 bytes each), the length of
 // the record (2 bytes), the type (1 byte) and the name, which a zero byte ends.
-func appendEntries(into []entry, records []byte, isDir func(name string) bool) []entry {
+func appendEntries(into []localEntry, records []byte, isDir func(name string) bool) []localEntry {
 	names := string(records) // one copy of all records; the names are substrings of this copy
 	for at := 0; at+19 < len(records); {
 		size := int(binary.NativeEndian.Uint16(records[at+16:]))
@@ -127,7 +127,7 @@ func appendEntries(into []entry, records []byte, isDir func(name string) bool) [
 		name, _, _ := strings.Cut(names[at+19:at+size], "\x00")
 		if name != "." && name != ".." && name != localVersionFile {
 			kind := records[at+18]
-			into = append(into, entry{name, kind == unix.DT_DIR || (kind == unix.DT_UNKNOWN || kind == unix.DT_LNK) && isDir(name)})
+			into = append(into, localEntry{name, kind == unix.DT_DIR || (kind == unix.DT_UNKNOWN || kind == unix.DT_LNK) && isDir(name)})
 		}
 		at += size
 	}

@@ -56,12 +56,12 @@ func Reread(ctx context.Context, dbpath string, prev *Local) (*Local, error) {
 
 // dirStamps shows whether another process changed the database between two calls. It holds the stamps of the lock file
 // and of the two directories, whose times change when the lock file or a package is added or removed.
-type dirStamps struct{ lock, db, local sourcefile.Stamp }
+type dirStamps struct{ lockFile, db, local sourcefile.Stamp }
 
 func (d *localDir) stamps() (dirStamps, error) {
 	var w dirStamps
 	var err error
-	if w.lock, err = statAt(d.dbFD, "db.lck"); err != nil && !isMissing(err) {
+	if w.lockFile, err = statAt(d.dbFD, "db.lck"); err != nil && !isMissing(err) {
 		return w, err
 	}
 	if w.db, err = statAt(d.dbFD, "."); err != nil {
@@ -73,7 +73,7 @@ func (d *localDir) stamps() (dirStamps, error) {
 
 // readResult is an entry of local/ and the result of reading it.
 type readResult struct {
-	entry
+	localEntry
 	name, version string
 	order         int // the entry's position in the directory
 
@@ -105,7 +105,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 		return nil, false, err
 	}
 
-	again, err := d.list(make([]entry, 0, len(entries)))
+	again, err := d.list(make([]localEntry, 0, len(entries)))
 	if err != nil {
 		return nil, false, err
 	}
@@ -114,31 +114,31 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 		return nil, false, err
 	}
 	steady = before == after && slices.Equal(entries, again)
-	if before.lock != (sourcefile.Stamp{}) {
-		l.LockedAt = time.Unix(0, before.lock.MtimeNS)
+	if before.lockFile != (sourcefile.Stamp{}) {
+		l.LockedAt = time.Unix(0, before.lockFile.MtimeNS)
 	}
 	l.Packages = make([]*Installed, len(pkgs))
 	l.stamps = make([]sourcefile.Stamp, len(pkgs))
 	for i := range pkgs {
 		f := &pkgs[i]
 		if f.problem == ProblemMissingDesc { // pacman may be creating the desc at this moment
-			if _, err := statAt(d.localFD, f.entry.name+"/desc"); err == nil {
+			if _, err := statAt(d.localFD, f.localEntry.name+"/desc"); err == nil {
 				f.torn = true
 			}
 		}
 		if f.err != nil {
-			return nil, false, &fs.PathError{Op: "read", Path: filepath.Join(d.path, f.entry.name, "desc"), Err: f.err}
+			return nil, false, &fs.PathError{Op: "read", Path: filepath.Join(d.path, f.localEntry.name, "desc"), Err: f.err}
 		}
 		steady = steady && !f.torn
 		l.Packages[i], l.stamps[i] = f.pkg, f.stamp
-		l.Stamp.add(f.entry, f.stamp, l.readAt)
+		l.Stamp.add(f.localEntry, f.stamp, l.readAt)
 	}
 	for i := range others {
 		f := &others[i]
 		if f.isDir {
-			f.stamp, _ = statAt(d.localFD, f.entry.name+"/desc") // the zero Stamp if there is no desc
+			f.stamp, _ = statAt(d.localFD, f.localEntry.name+"/desc") // the zero Stamp if there is no desc
 		}
-		l.Stamp.add(f.entry, f.stamp, l.readAt)
+		l.Stamp.add(f.localEntry, f.stamp, l.readAt)
 	}
 	l.warn(pkgs, others)
 	return l, steady, nil
@@ -146,10 +146,10 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 
 // classifyEntries separates the entries into packages, in order of name, and other entries, which have a problem. If a
 // package has several entries, the first entry in the directory counts, as in pacman.
-func classifyEntries(entries []entry) (pkgs, others []readResult) {
+func classifyEntries(entries []localEntry) (pkgs, others []readResult) {
 	pkgs = make([]readResult, 0, len(entries))
 	for i, e := range entries {
-		f := readResult{entry: e, order: i}
+		f := readResult{localEntry: e, order: i}
 		var ok bool
 		f.name, f.version, ok = splitEntry(e.name)
 		switch {
@@ -237,7 +237,7 @@ type localReader struct {
 
 // read fills in the result f. It always sets f.pkg, if necessary with only a name and a version.
 func (r *localReader) read(f *readResult) {
-	path := f.entry.name + "/desc"
+	path := f.localEntry.name + "/desc"
 	old, was := r.previousPackage(f)
 	if old != nil && old.raw != "" && !was.MayStillChange(r.prev.readAt) {
 		if now, err := statAt(r.dir.localFD, path); err == nil && now == was {
@@ -315,7 +315,7 @@ func (l *Local) warn(pkgs, others []readResult) {
 				problem = ProblemImpossibleName // only a warning, because the desc was read completely
 			}
 			if problem != "" {
-				all = append(all, Warning{list[i].entry.name, problem})
+				all = append(all, Warning{list[i].localEntry.name, problem})
 			}
 		}
 	}

@@ -26,7 +26,7 @@ type LocalDBStamp struct {
 func (s LocalDBStamp) Same(other LocalDBStamp) bool { return s == other && !s.RecentlyChanged }
 
 // add adds an entry of local/ and the stamp of the entry's desc. The order of calls does not matter.
-func (s *LocalDBStamp) add(e entry, f sourcefile.Stamp, now time.Time) {
+func (s *LocalDBStamp) add(e localEntry, f sourcefile.Stamp, now time.Time) {
 	var h xxhash.Digest
 	h.Reset()
 	var b [41]byte

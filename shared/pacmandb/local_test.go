@@ -274,7 +274,7 @@ func TestReadLocal_OddDescs(t *testing.T) {
 	requireFieldsEqual(t, o, l)
 	p := l.Find("odd03")
 	require.Equal(t, []string{"pkgtype=pkg"}, p.XData)
-	require.Equal(t, "extra", p.InstalledDB)
+	require.Equal(t, "extra", p.InstalledFromRepo)
 	require.False(t, p.Explicit())
 }
 
@@ -483,7 +483,7 @@ func FuzzLocalDesc(f *testing.F) {
 			more = append(more, "DESC", p.Desc)
 		}
 		more = append(more, "REASON", fmt.Sprint(p.Reason), "SIZE", fmt.Sprint(p.ISize), "INSTALLDATE", fmt.Sprint(p.InstallDate),
-			"INSTALLED_DB", p.InstalledDB, "ARCH", p.Arch, "BUILDDATE", fmt.Sprint(p.BuildDate))
+			"INSTALLED_DB", p.InstalledFromRepo, "ARCH", p.Arch, "BUILDDATE", fmt.Sprint(p.BuildDate))
 		text := fields("n", "v", more...)
 		if longLine(text) {
 			return // libalpm cuts long lines, and may then read the rest of a line as a key

@@ -30,14 +30,16 @@ type satisfier struct {
 // dependantLists lists, for each package, the packages that depend on it. For package i the slice expression
 // `indexes[offsets[i]:offsets[i+1]]` gives their indexes.
 type dependantLists struct {
-	offsets, indexes []int32
+	offsets, packageIndexes []int32
 }
 
-func (r dependantLists) dependantsOf(i int32) []int32 { return r.indexes[r.offsets[i]:r.offsets[i+1]] }
+func (r dependantLists) dependantsOf(i int32) []int32 {
+	return r.packageIndexes[r.offsets[i]:r.offsets[i+1]]
+}
 
-// Relate computes the relations of the packages pkgs, which must be in the order of Local.Packages and must not change
+// ComputeRelations computes the relations of the packages pkgs, which must be in the order of Local.Packages and must not change
 // afterwards.
-func Relate(pkgs []*Installed) *Relations {
+func ComputeRelations(pkgs []*Installed) *Relations {
 	r := &Relations{pkgs: pkgs, firstSatisfierByName: make(map[string]int32, 2*len(pkgs))}
 	r.satisfiers = make([]satisfier, 0, 2*len(pkgs))
 	for i, p := range pkgs {

@@ -30,7 +30,7 @@ func chains(t *testing.T) (*oracle, *Local) {
 
 func TestRelations_Pacman(t *testing.T) {
 	o, l := chains(t)
-	r := Relate(l.Packages)
+	r := ComputeRelations(l.Packages)
 	require.Equal(t, o.lines("-Qdtq"), names(r.Orphans(false)))
 	require.Equal(t, o.lines("-Qdttq"), names(r.Orphans(true)))
 	require.NotEqual(t, r.Orphans(true), r.Orphans(false))
@@ -45,7 +45,7 @@ func TestRelations_Pacman(t *testing.T) {
 	}
 	require.Nil(t, r.RequiredBy("nope"))
 	require.False(t, r.IsUnneeded("nope", true))
-	require.Empty(t, Relate(nil).Orphans(false))
+	require.Empty(t, ComputeRelations(nil).Orphans(false))
 
 	requireFieldsEqual(t, o, l)
 	require.Equal(t, []string{"app", "bare-user"}, r.RequiredBy("provider"))
@@ -55,7 +55,7 @@ func TestRelations_Pacman(t *testing.T) {
 
 func TestWhy(t *testing.T) {
 	_, l := chains(t)
-	r := Relate(l.Packages)
+	r := ComputeRelations(l.Packages)
 	require.Equal(t, []Chain{
 		{{"tool", "low"}, {"low", ""}},
 		{{"app", "middle"}, {"middle", "low>=1"}, {"low", ""}},

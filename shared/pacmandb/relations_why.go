@@ -5,9 +5,9 @@ import "slices"
 // ChainLink is one package of a Chain.
 type ChainLink struct {
 	Name string
-	// Depend is the dependency that connects this package to the package of the next link, as written in the desc. It
+	// DependOnNext is the dependency that connects this package to the package of the next link, as written in the desc. It
 	// is empty in the last link.
-	Depend string
+	DependOnNext string
 }
 
 // Chain is a sequence of installed packages, in which each package needs the next.
@@ -105,7 +105,7 @@ func (r *Relations) chainLink(i, next int32) ChainLink {
 		met := false
 		r.visitSatisfiers(ParseDepend(s), func(k int32) { met = met || k == next })
 		if met {
-			return ChainLink{Name: r.pkgs[i].Name, Depend: s}
+			return ChainLink{Name: r.pkgs[i].Name, DependOnNext: s}
 		}
 	}
 	return ChainLink{Name: r.pkgs[i].Name}

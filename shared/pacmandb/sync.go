@@ -61,15 +61,15 @@ type SyncFile struct {
 // unchanged.
 func ReadSync(ctx context.Context, path, repo string, visit func(*wire.Package) error, restart func()) (SyncFile, error) {
 	out, err := readSync(ctx, path, repo, visit, restart == nil)
-	if errors.Is(err, errScattered) {
+	if errors.Is(err, errPackageFilesScattered) {
 		restart()
 		out, err = readSync(ctx, path, repo, visit, true)
 	}
 	return out, err
 }
 
-// errScattered means that the files of a package are not next to each other.
-var errScattered = errors.New("the files of a package are scattered")
+// errPackageFilesScattered means that the files of a package are not next to each other.
+var errPackageFilesScattered = errors.New("the files of a package are scattered")
 
 func readSync(ctx context.Context, path, repo string, visit func(*wire.Package) error, hold bool) (SyncFile, error) {
 	var out SyncFile

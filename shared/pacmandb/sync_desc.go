@@ -28,9 +28,9 @@ type descExtras struct {
 
 // descValue is a value, and where to store it: in a string or in a list. The value is text[from:to] of the descParser.
 type descValue struct {
-	stringDest *string
-	listDest   *[]string
-	from, to   int
+	stringDest    *string
+	listDest      *[]string
+	textStart, to int
 }
 
 // begin starts a new package, whose files are in the directory dir of the archive.
@@ -178,7 +178,7 @@ func (d *descParser) finish() (p *wire.Package, ok bool) {
 	p = &d.pkg
 	text := string(d.valueText)
 	for _, v := range d.values {
-		if s := text[v.from:v.to]; v.stringDest != nil {
+		if s := text[v.textStart:v.to]; v.stringDest != nil {
 			*v.stringDest = s
 		} else {
 			*v.listDest = append(*v.listDest, s)

@@ -24,15 +24,15 @@ var errLZIP = errors.New("lzip: invalid member header")
 // lzipCounter is the input of package lzma: first a header in the format that package lzma expects, and then the stream
 // of the member. It counts the bytes of the stream, and never reads ahead, because the trailer follows the stream.
 type lzipCounter struct {
-	header    []byte
-	in        *bufio.Reader
-	bytesRead uint64
+	lzmaHeader []byte
+	in         *bufio.Reader
+	bytesRead  uint64
 }
 
 func (c *lzipCounter) ReadByte() (byte, error) {
-	if len(c.header) > 0 {
-		b := c.header[0]
-		c.header = c.header[1:]
+	if len(c.lzmaHeader) > 0 {
+		b := c.lzmaHeader[0]
+		c.lzmaHeader = c.lzmaHeader[1:]
 		return b, nil
 	}
 	b, err := c.in.ReadByte()
@@ -68,7 +68,7 @@ func newLzipReader(in *bufio.Reader) (*lzipReader, error) {
 	_, _ = in.Discard(lzipHeaderSize)
 	header := binary.LittleEndian.AppendUint32([]byte{0x5d}, dictionary)
 	header = binary.LittleEndian.AppendUint64(header, 1<<64-1) // all bits of the size are set: it is unknown, and the stream has an end mark
-	l := &lzipReader{input: &lzipCounter{header: header, in: in}}
+	l := &lzipReader{input: &lzipCounter{lzmaHeader: header, in: in}}
 	l.lzma, err = lzma.ReaderConfig{DictCap: maxWindow}.NewReader(l.input)
 	return l, err
 }

@@ -14,15 +14,15 @@ type lzwReader struct {
 	maxWidth     uint // the largest number of bits of a code
 	hasClearCode bool // code 256 means that the table is cleared
 
-	width         uint   // the current number of bits of a code
-	next          int    // the code of the next entry of the table
-	group         []byte // a group of eight codes, or fewer at the end of the file
-	at            uint   // how many bits of group have been read
-	old           int    // the previous code; -1 if there is none
-	prevFirstByte byte   // the first byte of the output of the previous code
-	prefix        [1 << 16]uint16
-	suffix        [1 << 16]byte
-	stack, rest   []byte
+	width                    uint   // the current number of bits of a code
+	next                     int    // the code of the next entry of the table
+	group                    []byte // a group of eight codes, or fewer at the end of the file
+	at                       uint   // how many bits of group have been read
+	old                      int    // the previous code; -1 if there is none
+	prevFirstByte            byte   // the first byte of the output of the previous code
+	prefix                   [1 << 16]uint16
+	suffix                   [1 << 16]byte
+	stack, undeliveredOutput []byte
 }
 
 const (
@@ -77,13 +77,13 @@ func (l *lzwReader) readCode() (int, error) {
 }
 
 func (l *lzwReader) Read(p []byte) (int, error) {
-	for len(l.rest) == 0 {
+	for len(l.undeliveredOutput) == 0 {
 		if err := l.step(); err != nil {
 			return 0, err
 		}
 	}
-	n := copy(p, l.rest)
-	l.rest = l.rest[n:]
+	n := copy(p, l.undeliveredOutput)
+	l.undeliveredOutput = l.undeliveredOutput[n:]
 	return n, nil
 }
 
@@ -103,7 +103,7 @@ func (l *lzwReader) step() error {
 		}
 		l.old, l.prevFirstByte = code, byte(code)
 		l.stack = append(l.stack[:0], l.prevFirstByte)
-		l.rest = l.stack
+		l.undeliveredOutput = l.stack
 		return nil
 	}
 	// The output of a code is built from its last byte to its first.
@@ -130,7 +130,7 @@ func (l *lzwReader) step() error {
 	}
 	l.prevFirstByte = byte(c)
 	push(l.prevFirstByte)
-	l.rest = l.stack[at+1:]
+	l.undeliveredOutput = l.stack[at+1:]
 	if l.next < 1<<l.maxWidth {
 		l.prefix[l.next], l.suffix[l.next] = uint16(l.old), l.prevFirstByte
 		l.next++

@@ -21,7 +21,7 @@ type syncReader struct {
 	limits    limits
 	parser    descParser
 
-	dir []byte // the directory, in the archive, of the current package; empty before the first package
+	packageDir []byte // the directory, in the archive, of the current package; empty before the first package
 
 	// seen contains the hashes, made with seed, of the names of all packages that were passed to the callback onPackage. The
 	// field seen is used only if packages are not kept in memory.
@@ -29,17 +29,17 @@ type syncReader struct {
 	seen map[uint64]struct{}
 
 	// If holdAll is true, all packages are kept in memory until the end of the database.
-	holdAll   bool
-	held      map[string]*heldPackage // the key is the name of the package
-	order     []*heldPackage          // all packages, in the order in which they were found
-	current   *heldPackage            // the current package
-	heldBytes int64
+	holdAll      bool
+	heldPackages map[string]*heldPackage // the key is the name of the package
+	order        []*heldPackage          // all packages, in the order in which they were found
+	current      *heldPackage            // the current package
+	heldBytes    int64
 }
 
 // heldPackage is a package that is kept in memory, because more of its files may follow.
 type heldPackage struct {
-	dir   string
-	texts [][]byte
+	dir       string
+	fileTexts [][]byte
 }
 
 // read reads a whole database from src, up to and including the last byte.
@@ -52,7 +52,7 @@ func (r *syncReader) read(ctx context.Context, src io.Reader) error {
 	defer content.Close()
 	p := startPipe(content, r.limits.bytes)
 	defer p.stop()
-	r.seed, r.seen, r.held = maphash.MakeSeed(), map[uint64]struct{}{}, map[string]*heldPackage{}
+	r.seed, r.seen, r.heldPackages = maphash.MakeSeed(), map[uint64]struct{}{}, map[string]*heldPackage{}
 	if err := r.readPackages(ctx, &tarReader{in: p, needsEndMark: plain}); err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (r *syncReader) readPackages(ctx context.Context, t *tarReader) error {
 			r.recordLeftOut("%.200q is not in a directory and was left out", path)
 			continue
 		}
-		if err := r.begin(ctx, dir); err != nil {
+		if err := r.beginPackage(ctx, dir); err != nil {
 			return err
 		}
 		if size > int64(r.limits.desc) {
@@ -98,9 +98,9 @@ func (r *syncReader) readPackages(ctx context.Context, t *tarReader) error {
 	}
 }
 
-// begin makes the package of the directory dir the current package.
-func (r *syncReader) begin(ctx context.Context, dir []byte) error {
-	if string(r.dir) == string(dir) {
+// beginPackage makes the package of the directory dir the current package.
+func (r *syncReader) beginPackage(ctx context.Context, dir []byte) error {
+	if string(r.packageDir) == string(dir) {
 		return nil
 	}
 	if r.holdAll {
@@ -110,7 +110,7 @@ func (r *syncReader) begin(ctx context.Context, dir []byte) error {
 		return err
 	}
 	r.parser.begin(r.repo, dir)
-	r.dir = append(r.dir[:0], dir...)
+	r.packageDir = append(r.packageDir[:0], dir...)
 	return nil
 }
 
@@ -120,16 +120,16 @@ func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	r.dir = append(r.dir[:0], dir...)
+	r.packageDir = append(r.packageDir[:0], dir...)
 	name, _, ok := splitEntry(string(dir))
 	if !ok {
 		name = string(dir) + "/" // cannot equal the name of a package, because it contains a slash
 	}
-	p := r.held[name]
+	p := r.heldPackages[name]
 	if p == nil {
 		p = &heldPackage{dir: string(dir)}
 		r.order = append(r.order, p)
-		r.held[name] = p
+		r.heldPackages[name] = p
 	} else if p.dir != string(dir) {
 		r.warn("entry %.200q has the same package name as %.200q and was added to that package", dir, p.dir)
 	}
@@ -146,7 +146,7 @@ func (r *syncReader) addText(body []byte) error {
 	if r.heldBytes += int64(len(body)); r.heldBytes > r.limits.held {
 		return fmt.Errorf("%w: the files of a package are not next to each other, and all files together have more than %d MiB", sourcefile.ErrOversize, r.limits.held>>20)
 	}
-	r.current.texts = append(r.current.texts, bytes.Clone(body))
+	r.current.fileTexts = append(r.current.fileTexts, bytes.Clone(body))
 	return nil
 }
 
@@ -164,17 +164,17 @@ func splitPath(path []byte) (dir, file []byte) {
 func (r *syncReader) flush(ctx context.Context) error {
 	for _, p := range r.order {
 		r.parser.begin(r.repo, []byte(p.dir))
-		for _, text := range p.texts {
+		for _, text := range p.fileTexts {
 			r.parser.parse(text)
 		}
 		if err := r.passOn(ctx, p.dir); err != nil {
 			return err
 		}
 	}
-	if r.holdAll || len(r.dir) == 0 {
+	if r.holdAll || len(r.packageDir) == 0 {
 		return nil
 	}
-	return r.passOn(ctx, string(r.dir))
+	return r.passOn(ctx, string(r.packageDir))
 }
 
 // passOn passes the package in r.parser to the callback onPackage, unless the package has to be left out.
@@ -190,11 +190,11 @@ func (r *syncReader) passOn(ctx context.Context, dir string) error {
 	if !r.holdAll {
 		key := maphash.String(r.seed, p.Name)
 		if _, again := r.seen[key]; again {
-			return errScattered
+			return errPackageFilesScattered
 		}
 		r.seen[key] = struct{}{}
 	}
-	r.examine(dir, p)
+	r.addPackageWarnings(dir, p)
 	if r.out.PackageCount == r.limits.packages {
 		return fmt.Errorf("%w: it has more than %d packages", sourcefile.ErrOversize, r.limits.packages)
 	}
@@ -205,9 +205,9 @@ func (r *syncReader) passOn(ctx context.Context, dir string) error {
 	return nil
 }
 
-// examine adds a warning for each problem for which pacman would print a warning, and for some that pacman does not
+// addPackageWarnings adds a warning for each problem for which pacman would print a warning, and for some that pacman does not
 // report.
-func (r *syncReader) examine(dir string, p *wire.Package) {
+func (r *syncReader) addPackageWarnings(dir string, p *wire.Package) {
 	extras := &r.parser.extras
 	switch {
 	case extras.fileCount == 0: // the desc was too large, which has already been reported

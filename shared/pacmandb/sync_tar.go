@@ -73,7 +73,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 				size = longSize
 			}
 			t.pending = padded(size)
-			t.name = tarName(t.name[:0], h)
+			t.name = appendTarName(t.name[:0], h)
 			if longName != nil {
 				t.name = append(t.name[:0], longName...)
 			}
@@ -188,8 +188,8 @@ func tarNumber(field []byte) (int64, bool) {
 	return n, true
 }
 
-// tarName appends the file name in the header h to name.
-func tarName(name, h []byte) []byte {
+// appendTarName appends the file name in the header h to name.
+func appendTarName(name, h []byte) []byte {
 	if string(h[257:263]) == "ustar\x00" && h[345] != 0 {
 		name = append(name, cString(h[345:500])...)
 		name = append(name, '/')

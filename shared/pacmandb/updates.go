@@ -2,9 +2,9 @@ package pacmandb
 
 import "iter"
 
-// SyncLookup provides facts about the packages of the repositories for FindOutdated and SplitForeign. The facts come from the
+// SyncPackageFacts provides facts about the packages of the repositories for FindOutdated and SplitForeign. The facts come from the
 // databases or from an index. The parameter repo is the position of a repository in Config.Repos.
-type SyncLookup interface {
+type SyncPackageFacts interface {
 	// Lookup returns the version of a package in a repository. The name must be the name of an installed package.
 	Lookup(repo int, name string) (version string, ok bool)
 	// Groups returns the groups of a package in a repository. Lookup must have found the package.
@@ -32,8 +32,8 @@ type Update struct {
 
 // Replacement is an installed package that pacman -Su would offer to replace.
 type Replacement struct {
-	Name      string
-	Installed string
+	ReplacedName string
+	Installed    string
 	// By, Version and Repo identify the package that replaces the installed one.
 	By      string
 	Version string
@@ -58,7 +58,7 @@ type Outdated struct {
 // Usage of that repository is. A package is ignored if it matches IgnorePkg, if a group with which it was installed
 // matches IgnoreGroup, or if its repository is not used for upgrades. Replacements are the replacements that pacman -Su
 // makes if each of its questions is answered with yes.
-func FindOutdated(pkgs []*Installed, c *Config, facts SyncLookup) Outdated {
+func FindOutdated(pkgs []*Installed, c *Config, facts SyncPackageFacts) Outdated {
 	var out Outdated
 	for _, p := range pkgs {
 		for i := range c.Repos {
@@ -115,7 +115,7 @@ type replacementCandidate struct {
 // name. Replacements are found by name and version, never by provides. A package that is chosen as a replacement or as
 // an update becomes a target. An installed package that is already a target is skipped, and a target comes from only
 // one repository.
-func replacements(pkgs []*Installed, c *Config, facts SyncLookup) (out []Replacement) {
+func replacements(pkgs []*Installed, c *Config, facts SyncPackageFacts) (out []Replacement) {
 	candidates := map[string][]replacementCandidate{} // the key is the name of the package to replace
 	replacers := map[string]bool{}
 	for i := range c.Repos {
@@ -172,7 +172,7 @@ func repoReplacements(p *Installed, repo int, candidates []replacementCandidate,
 		}
 		last = k.replacer.Name
 		r := Replacement{
-			Name: p.Name, Installed: p.Version,
+			ReplacedName: p.Name, Installed: p.Version,
 			By: k.replacer.Name, Version: k.replacer.Version, Repo: c.Repos[repo].Name,
 			Ignored: isIgnored(c, k.replacer.Name, k.replacer.Groups) || isIgnored(c, p.Name, p.Groups),
 		}
@@ -184,7 +184,7 @@ func repoReplacements(p *Installed, repo int, candidates []replacementCandidate,
 		case !is:
 			chosen = append(chosen, r.By)
 		}
-		if r.By != r.Name { // a package that replaces itself is an update, not a replacement
+		if r.By != r.ReplacedName { // a package that replaces itself is an update, not a replacement
 			out = append(out, r)
 		}
 	}
@@ -193,7 +193,7 @@ func repoReplacements(p *Installed, repo int, candidates []replacementCandidate,
 
 // SplitForeign separates the packages that are in a repository of c, whatever the repository's Usage is, from all other
 // packages: pacman -Qn and -Qm.
-func SplitForeign(pkgs []*Installed, c *Config, facts SyncLookup) (native, foreign []*Installed) {
+func SplitForeign(pkgs []*Installed, c *Config, facts SyncPackageFacts) (native, foreign []*Installed) {
 	for _, p := range pkgs {
 		found := false
 		for i := 0; i < len(c.Repos) && !found; i++ {

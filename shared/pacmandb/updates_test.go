@@ -167,9 +167,9 @@ func requireReplacementsEqual(t *testing.T, o *oracle, out Outdated) {
 	}
 	for _, r := range out.Replacements {
 		if r.Ignored {
-			got = append(got, r.Name+" ignored "+r.By)
+			got = append(got, r.ReplacedName+" ignored "+r.By)
 		} else {
-			got = append(got, r.Name+" "+r.Repo+"/"+r.By)
+			got = append(got, r.ReplacedName+" "+r.Repo+"/"+r.By)
 		}
 	}
 	slices.Sort(want)

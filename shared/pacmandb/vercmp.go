@@ -51,7 +51,7 @@ func compareParts(a, b string) int {
 		return 0
 	}
 	for a != "" && b != "" {
-		restA, restB := trimSeparators(a), trimSeparators(b)
+		restA, restB := skipVersionSeparators(a), skipVersionSeparators(b)
 		separatorsA, separatorsB := len(a)-len(restA), len(b)-len(restB)
 		a, b = restA, restB
 		if a == "" || b == "" {
@@ -95,8 +95,8 @@ func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
 func isLetter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
-// trimSeparators returns s without the bytes before its first digit or letter.
-func trimSeparators(s string) string {
+// skipVersionSeparators returns s without the bytes before its first digit or letter.
+func skipVersionSeparators(s string) string {
 	for s != "" && !isDigit(s[0]) && !isLetter(s[0]) {
 		s = s[1:]
 	}

@@ -196,15 +196,15 @@ func isSystemUser(uid uint32, dirs []string) bool {
 		return unix.Lstat(dir, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFDIR && st.Uid == uid &&
 			checkPathTrust(filepath.Dir(dir), func(uid uint32) bool { return uid == 0 }) == nil
 	}
-	return slices.ContainsFunc(dirs, owns) && uint64(uid) <= maxSystemUID(loginDefs)
+	return slices.ContainsFunc(dirs, owns) && uint64(uid) <= readMaxSystemUID(loginDefs)
 }
 
 // loginDefs is the file with the ranges of user IDs: see login.defs(5).
 const loginDefs = "/etc/login.defs"
 
-// maxSystemUID returns the highest ID that a system user may have: SYS_UID_MAX in the file at path, or 999 if the file does
+// readMaxSystemUID returns the highest ID that a system user may have: SYS_UID_MAX in the file at path, or 999 if the file does
 // not set SYS_UID_MAX.
-func maxSystemUID(path string) uint64 {
+func readMaxSystemUID(path string) uint64 {
 	const usual = 999
 	b, err := os.ReadFile(path)
 	if err != nil {

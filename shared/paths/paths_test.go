@@ -172,9 +172,9 @@ func TestMaxSystemUID(t *testing.T) {
 	} {
 		file := filepath.Join(t.TempDir(), "login.defs")
 		require.NoError(t, os.WriteFile(file, []byte(c.text), 0o600))
-		require.Equal(t, c.want, maxSystemUID(file), name)
+		require.Equal(t, c.want, readMaxSystemUID(file), name)
 	}
-	require.EqualValues(t, 999, maxSystemUID(filepath.Join(t.TempDir(), "none")))
+	require.EqualValues(t, 999, readMaxSystemUID(filepath.Join(t.TempDir(), "none")))
 }
 
 func TestCheckDirTrust(t *testing.T) {

@@ -15,7 +15,7 @@ import (
 // File is an open index. Its methods are safe for concurrent use, but not after Close.
 type File struct {
 	path         string
-	info         IndexInfo
+	indexInfo    IndexInfo
 	data         []byte // the whole file
 	mapped       bool
 	docCount     uint32
@@ -74,7 +74,7 @@ func mapFile(fd int, st *unix.Stat_t) (*File, error) {
 	if _, _, err := unmarshalHeader(head, st.Size); err != nil {
 		return nil, err
 	}
-	if err := checkHoles(fd, st); err != nil {
+	if err := checkNotSparse(fd, st); err != nil {
 		return nil, err
 	}
 	data, err := unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ, unix.MAP_SHARED)
@@ -90,13 +90,13 @@ func mapFile(fd int, st *unix.Stat_t) (*File, error) {
 	return f, nil
 }
 
-// maxHolesChecked is the number of holes after which checkHoles ignores the rest of the file.
+// maxHolesChecked is the number of holes after which checkNotSparse ignores the rest of the file.
 const maxHolesChecked = 1024
 
-// checkHoles refuses a file if more than half of it was never written, since a tiny sparse file could make a reader spend
+// checkNotSparse refuses a file if more than half of it was never written, since a tiny sparse file could make a reader spend
 // memory and time on gigabytes of zeros. Small holes are allowed: a copy of an index may have holes where the index has
 // zeros. A compressing file system uses fewer blocks than the file has bytes, but reports no holes.
-func checkHoles(fd int, st *unix.Stat_t) error {
+func checkNotSparse(fd int, st *unix.Stat_t) error {
 	size := st.Size
 	if st.Blocks*512 >= size/2 {
 		return nil
@@ -202,7 +202,7 @@ func openData(head, data []byte) (f *File, err error) {
 	if len(facts) > maxFactsSize {
 		return nil, fmt.Errorf("%w: the build facts have %d bytes, at most %d are allowed", ErrDamaged, len(facts), maxFactsSize)
 	}
-	f.info, err = decodeIndexInfo(bytes.Clone(facts), f.docCount)
+	f.indexInfo, err = decodeIndexInfo(bytes.Clone(facts), f.docCount)
 	return f, err
 }
 
@@ -223,7 +223,7 @@ func (f *File) Close() error {
 func (f *File) Path() string { return f.path }
 
 // IndexInfo returns the facts about the build: the program, the time and the sources.
-func (f *File) IndexInfo() *IndexInfo { return &f.info }
+func (f *File) IndexInfo() *IndexInfo { return &f.indexInfo }
 
 // DocCount returns the number of packages.
 func (f *File) DocCount() uint32 { return f.docCount }

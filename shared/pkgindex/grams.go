@@ -17,8 +17,8 @@ func gramKey(g string) uint32 {
 
 func tierGramKey(g string, t Tier) uint32 { return gramKey(g) | uint32(t)<<29 }
 
-// gramList is a growing list of docs in encoded form: unsigned varints, the first doc and then the differences.
-type gramList struct {
+// gramDocList is a growing list of docs in encoded form: unsigned varints, the first doc and then the differences.
+type gramDocList struct {
 	key            uint32
 	count          uint32
 	lastDocPlusOne uint32 // the last doc plus 1, or 0 if the list is empty
@@ -28,7 +28,7 @@ type gramList struct {
 
 // add appends a doc, which must not be smaller than the last doc of the list. If it equals the last doc, the list stays
 // as it is.
-func (l *gramList) add(doc uint32) {
+func (l *gramDocList) add(doc uint32) {
 	if l.lastDocPlusOne == doc+1 {
 		return
 	}
@@ -59,9 +59,9 @@ func (b *Builder) eachText(f func(doc uint32, d *pendingDoc, text []byte)) {
 // selects a place in the page. A page is allocated when its two bytes first occur in a text, so most pages are never
 // allocated.
 type trigrams struct {
-	// pages holds, for each substring, the position of its list in the field all, counted from 1; 0 means no list.
-	pages [1 << 16]*[1 << 8]uint32
-	lists []gramList
+	// listPositions holds, for each substring, the position of its list in the field all, counted from 1; 0 means no list.
+	listPositions [1 << 16]*[1 << 8]uint32
+	lists         []gramDocList
 }
 
 func (t *trigrams) collect(b *Builder) {
@@ -75,13 +75,13 @@ func (t *trigrams) collect(b *Builder) {
 			if x == 0 || y == 0 {
 				continue
 			}
-			page := t.pages[uint16(x)<<8|uint16(y)]
+			page := t.listPositions[uint16(x)<<8|uint16(y)]
 			if page == nil {
 				page = new([1 << 8]uint32)
-				t.pages[uint16(x)<<8|uint16(y)] = page
+				t.listPositions[uint16(x)<<8|uint16(y)] = page
 			}
 			if page[z] == 0 {
-				t.lists = append(t.lists, gramList{key: 3<<24 | uint32(x)<<16 | uint32(y)<<8 | uint32(z)})
+				t.lists = append(t.lists, gramDocList{key: 3<<24 | uint32(x)<<16 | uint32(y)<<8 | uint32(z)})
 				page[z] = uint32(len(t.lists))
 			}
 			t.lists[page[z]-1].add(doc)
@@ -95,7 +95,7 @@ type shortGrams struct {
 	// listIDs holds, for each tier and substring, the position of the list in the field all, counted from 1; 0 means no
 	// list.
 	listIDs [numTiers][shortGramCount]uint32
-	lists   []gramList
+	lists   []gramDocList
 }
 
 const shortGramCount = 1<<16 + 1<<8
@@ -175,15 +175,15 @@ func (s *shortGrams) addGram(doc uint32, g []byte, t Tier) {
 	s.lastDocs[p] = doc + 1
 	id := &s.listIDs[t][p]
 	if *id == 0 {
-		s.lists = append(s.lists, gramList{key: tierGramKey(string(g), t)})
+		s.lists = append(s.lists, gramDocList{key: tierGramKey(string(g), t)})
 		*id = uint32(len(s.lists))
 	}
 	s.lists[*id-1].add(doc)
 }
 
 // encodeGrams encodes the GRAM section and the lists that it refers to.
-func encodeGrams(lists []gramList, docs uint32) (grams, post []byte) {
-	slices.SortFunc(lists, func(a, b gramList) int { return cmp.Compare(a.key, b.key) })
+func encodeGrams(lists []gramDocList, docs uint32) (grams, post []byte) {
+	slices.SortFunc(lists, func(a, b gramDocList) int { return cmp.Compare(a.key, b.key) })
 	for i := range lists {
 		l := &lists[i]
 		where := uint32(len(post))

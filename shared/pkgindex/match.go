@@ -64,12 +64,12 @@ func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
 		t := &m.terms[i]
 		var tier Tier
 		switch {
-		case t.expr != nil && t.searchesText():
+		case t.expr != nil && t.searchesDocText():
 			tier, ok, err = m.exprTier(t, doc, text)
 		case t.expr != nil:
 			tier = TierDesc
 			ok, err = m.exprMatchesValue(t, doc)
-		case !t.searchesText():
+		case !t.searchesDocText():
 			// All candidates come from t.valuePostings, which lists only packages with this value. So the package matches.
 			tier, ok = TierDesc, true
 		default:

@@ -59,9 +59,9 @@ type term struct {
 	raw   string        // the word or the expression as the user typed it, without its prefix
 }
 
-// searchesText reports whether a term searches for its word within a text. Otherwise the term must equal a complete
+// searchesDocText reports whether a term searches for its word within a text. Otherwise the term must equal a complete
 // value.
-func (t *term) searchesText() bool { return t.field <= fieldGroup }
+func (t *term) searchesDocText() bool { return t.field <= fieldGroup }
 
 // The maximum numbers of words and of regular expressions in a query. The limit for expressions is lower, because it
 // may be necessary to match each expression against every package.
@@ -137,7 +137,7 @@ func (s *FileSet) HasRepo(name string) bool {
 func (q *Query) AsRegexps() ([]string, bool) {
 	list := make([]string, len(q.terms))
 	for i, t := range q.terms {
-		if !t.searchesText() {
+		if !t.searchesDocText() {
 			return nil, false
 		}
 		if list[i] = t.raw; t.expr == nil {

@@ -241,9 +241,9 @@ func (m *matcher) candidates(sc *searchBuffers) (docs []uint32, all bool, err er
 	for i := range m.terms {
 		t := &m.terms[i]
 		switch {
-		case !t.searchesText() && t.expr == nil:
+		case !t.searchesDocText() && t.expr == nil:
 			sc.postingLists = append(sc.postingLists, t.valuePostings)
-		case !t.searchesText():
+		case !t.searchesDocText():
 		case t.expr != nil:
 			u, narrow, err := m.exprCandidates(t, sc)
 			if err != nil {
@@ -348,7 +348,7 @@ func (m *matcher) shortCandidates(sc *searchBuffers) (docs []uint32, all bool, e
 	count := uint64(math.MaxUint64)
 	for i := range m.terms {
 		t := &m.terms[i]
-		if t.expr != nil || !t.searchesText() || len(t.word) == 0 {
+		if t.expr != nil || !t.searchesDocText() || len(t.word) == 0 {
 			continue
 		}
 		var lists []postingList

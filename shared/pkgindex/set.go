@@ -22,16 +22,16 @@ type FileSetOptions struct {
 	// Installed lists the names of the installed packages. Among equally good matches, a search returns installed
 	// packages first.
 	Installed []string
-	// AURNameTaken means that a repository is called aur, like the AUR. In requests, the name aur then means this
+	// HasRepoNamedAUR means that a repository is called aur, like the AUR. In requests, the name aur then means this
 	// repository, even if the set does not show the repository.
-	AURNameTaken bool
+	HasRepoNamedAUR bool
 }
 
 // FileSet combines one or more indexes. The caller must close their files.
 type FileSet struct {
-	files        []fileInSet
-	sources      []sourceRange // the sources that the set shows, in order; the rank of a source is its index here
-	aurNameTaken bool
+	files           []fileInSet
+	sources         []sourceRange // the sources that the set shows, in order; the rank of a source is its index here
+	hasRepoNamedAUR bool
 }
 
 // fileInSet is an index file of a set, with the sources that the set shows and the installed packages.
@@ -50,7 +50,7 @@ type sourceRange struct {
 	firstDoc     uint32 // the first doc of the source
 	endDoc       uint32 // the last doc of the source plus 1
 	noSearch     bool
-	aurNameTaken bool // the source is the AUR, but a repository is also called aur: see FileSetOptions.AURNameTaken
+	aurNameTaken bool // the source is the AUR, but a repository is also called aur: see FileSetOptions.HasRepoNamedAUR
 }
 
 // hasName reports whether a name in a request means this source.
@@ -68,11 +68,11 @@ func (s *FileSet) fileOf(h Hit) *fileInSet { return &s.files[s.sources[h.sourceR
 
 // NewFileSet combines files. If two files have the same source, the set shows the source of the first file.
 func NewFileSet(files []*File, v FileSetOptions) (*FileSet, error) {
-	s := &FileSet{files: make([]fileInSet, len(files)), aurNameTaken: v.AURNameTaken}
+	s := &FileSet{files: make([]fileInSet, len(files)), hasRepoNamedAUR: v.HasRepoNamedAUR}
 	var found []sourceRange
 	for i, f := range files {
 		s.files[i].File = f
-		for _, src := range f.info.Sources {
+		for _, src := range f.indexInfo.Sources {
 			known := slices.ContainsFunc(found, func(p sourceRange) bool { return p.name == src.Name && p.kind == src.Kind })
 			if known || src.Kind == KindRepo && v.Repos != nil && !slices.Contains(v.Repos, src.Name) {
 				continue
@@ -81,7 +81,7 @@ func NewFileSet(files []*File, v FileSetOptions) (*FileSet, error) {
 				fileIndex: i, name: src.Name, kind: src.Kind,
 				firstDoc: src.FirstDoc, endDoc: src.FirstDoc + src.PackageCount,
 				noSearch:     src.Kind == KindRepo && slices.Contains(v.UnsearchedRepos, src.Name),
-				aurNameTaken: src.Kind == KindAUR && v.AURNameTaken,
+				aurNameTaken: src.Kind == KindAUR && v.HasRepoNamedAUR,
 			})
 		}
 	}

@@ -19,8 +19,8 @@ func (f *File) Verify() error {
 		return err
 	}
 	return guardFaults(func() error {
-		b := NewBuilder(f.info.Builder, f.info.BuiltAt)
-		for i := range f.info.Sources {
+		b := NewBuilder(f.indexInfo.Builder, f.indexInfo.BuiltAt)
+		for i := range f.indexInfo.Sources {
 			if err := f.rebuildSource(b, i); err != nil {
 				return err
 			}
@@ -42,11 +42,11 @@ func (f *File) Verify() error {
 
 // rebuildSource adds the packages of the i-th source to b.
 func (f *File) rebuildSource(b *Builder, i int) error {
-	facts := &f.info.Sources[i]
+	facts := &f.indexInfo.Sources[i]
 	if facts.Kind != KindRepo && facts.Kind != KindAUR {
 		return fmt.Errorf("%w: source %q is of the unknown kind %q", ErrDamaged, facts.Name, facts.Kind)
 	}
-	for _, other := range f.info.Sources[:i] {
+	for _, other := range f.indexInfo.Sources[:i] {
 		if other.Name == facts.Name && other.Kind == facts.Kind {
 			return fmt.Errorf("%w: two sources are called %q", ErrDamaged, facts.Name)
 		}

@@ -6,17 +6,17 @@ import "slices"
 // installed, which may be nil, reports whether a package is installed. Among equally good matches, a search returns
 // installed packages first. The caller must still close the files of the set and f.
 func (s *FileSet) WithAUR(f *File, installed func(name string) bool) (*FileSet, error) {
-	next := &FileSet{aurNameTaken: s.aurNameTaken, files: append(slices.Clone(s.files), fileInSet{File: f, installedDocs: make(bitset, (f.docCount+63)/64)})}
+	next := &FileSet{hasRepoNamedAUR: s.hasRepoNamedAUR, files: append(slices.Clone(s.files), fileInSet{File: f, installedDocs: make(bitset, (f.docCount+63)/64)})}
 	for _, p := range s.sources {
 		if p.kind != KindAUR {
 			next.sources = append(next.sources, p)
 		}
 	}
-	for _, src := range f.info.Sources {
+	for _, src := range f.indexInfo.Sources {
 		if src.Kind == KindAUR {
 			next.sources = append(next.sources, sourceRange{
 				fileIndex: len(s.files), name: src.Name, kind: src.Kind, firstDoc: src.FirstDoc, endDoc: src.FirstDoc + src.PackageCount,
-				aurNameTaken: s.aurNameTaken,
+				aurNameTaken: s.hasRepoNamedAUR,
 			})
 		}
 	}

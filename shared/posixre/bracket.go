@@ -23,7 +23,7 @@ func (p *parser) bracket(at int) (*node, error) {
 	var s runeSet
 	for first := true; first || p.peek() != ']'; first = false {
 		start := p.pos
-		from, err := p.element(at, first)
+		from, err := p.bracketElement(at, first)
 		if err != nil {
 			return nil, err
 		}
@@ -41,7 +41,7 @@ func (p *parser) bracket(at int) (*node, error) {
 			continue
 		}
 		p.pos++
-		to, err := p.element(at, true)
+		to, err := p.bracketElement(at, true)
 		if err != nil {
 			return nil, err
 		}
@@ -58,9 +58,9 @@ func (p *parser) bracket(at int) (*node, error) {
 	return newSet(s.normal()), nil
 }
 
-// element parses one character, class, equivalence class or collating symbol. If the parameter hyphen is false, a "-"
+// bracketElement parses one character, class, equivalence class or collating symbol. If the parameter hyphen is false, a "-"
 // is an error, except as the last element.
-func (p *parser) element(at int, hyphen bool) (element, error) {
+func (p *parser) bracketElement(at int, hyphen bool) (element, error) {
 	start := p.pos
 	if !p.more() {
 		return element{}, p.fail(at, `unmatched "["`)

@@ -17,23 +17,23 @@ const (
 // writer collects an expression in Go's syntax.
 type writer struct {
 	strings.Builder
-	target
+	targetTextKind
 	tooLong bool // the expression has become longer than maxGoSyntaxBytes
 }
 
-// target is the kind of text that an expression in Go's syntax is to match. Only an expression for marked text can
+// targetTextKind is the kind of text that an expression in Go's syntax is to match. Only an expression for marked text can
 // contain word anchors, such as \<.
-type target uint8
+type targetTextKind uint8
 
 const (
-	targetAnyText    target = iota
-	targetOneLine           // text without a newline: ^ and $ match only at the ends of the text, so matching is much faster
-	targetMarkedText        // text with the marks that the function addMarks adds
+	targetAnyText            targetTextKind = iota
+	targetTextWithoutNewline                // text without a newline: ^ and $ match only at the ends of the text, so matching is much faster
+	targetMarkedText                        // text with the marks that the function addMarks adds
 )
 
 // goSyntax returns the expression n in Go's syntax, and false if the result would be longer than maxGoSyntaxBytes.
-func goSyntax(n *node, to target) (string, bool) {
-	w := &writer{target: to}
+func goSyntax(n *node, to targetTextKind) (string, bool) {
+	w := &writer{targetTextKind: to}
 	w.WriteString("(?i)")
 	w.node(n)
 	return w.String(), !w.tooLong
@@ -48,13 +48,13 @@ func (w *writer) node(n *node) int {
 	switch n.op {
 	case opLit:
 		for _, r := range n.lit {
-			w.skipMarks()
+			w.writeAnyMarks()
 			w.WriteString(regexp.QuoteMeta(string(r)))
 		}
 	case opSet:
-		w.skipMarks()
-		if w.target == targetMarkedText {
-			w.set(minus(n.set, allMarks))
+		w.writeAnyMarks()
+		if w.targetTextKind == targetMarkedText {
+			w.set(minus(n.set, allMarkChars))
 		} else {
 			w.set(n.set)
 		}
@@ -62,7 +62,7 @@ func (w *writer) node(n *node) int {
 		w.anchor(n.anchors)
 	case opConcat:
 		for _, sub := range n.subs {
-			product = max(product, w.group(sub))
+			product = max(product, w.writeNodeInGroup(sub))
 		}
 	case opAlt:
 		for i, sub := range n.subs {
@@ -78,7 +78,7 @@ func (w *writer) node(n *node) int {
 	return product
 }
 
-func (w *writer) group(n *node) int {
+func (w *writer) writeNodeInGroup(n *node) int {
 	if n.op != opAlt {
 		return w.node(n)
 	}
@@ -91,7 +91,7 @@ func (w *writer) group(n *node) int {
 // repeat writes a repetition. It splits a count that is too large for package regexp: a{2500} becomes
 // a{1000}a{1000}a{500}.
 func (w *writer) repeat(n *node) int {
-	inner := &writer{target: w.target}
+	inner := &writer{targetTextKind: w.targetTextKind}
 	product := inner.node(n.subs[0])
 	w.tooLong = w.tooLong || inner.tooLong
 	body := "(?:" + inner.String() + ")"
@@ -124,12 +124,12 @@ func (w *writer) repeat(n *node) int {
 }
 
 func (w *writer) anchor(a anchor) {
-	if w.target == targetMarkedText {
+	if w.targetTextKind == targetMarkedText {
 		w.set(marksMatching(a))
 		return
 	}
 	texts := [...]string{`(?m:^)`, `(?m:$)`, `\A`, `\z`} // the Go syntax for each bit of an anchor, lowest bit first
-	if w.target == targetOneLine {
+	if w.targetTextKind == targetTextWithoutNewline {
 		texts[0], texts[1] = texts[2], texts[3]
 	}
 	for i, text := range texts {
@@ -165,9 +165,9 @@ func (w *writer) member(r rune) {
 	w.WriteRune(r)
 }
 
-// skipMarks writes an expression that matches the marks before the next character.
-func (w *writer) skipMarks() {
-	if w.target == targetMarkedText {
+// writeAnyMarks writes an expression that matches the marks before the next character.
+func (w *writer) writeAnyMarks() {
+	if w.targetTextKind == targetMarkedText {
 		w.WriteString(anyMarksPattern)
 	}
 }

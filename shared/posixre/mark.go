@@ -24,16 +24,16 @@ const (
 	neighborKindCount
 )
 
-// firstMark is the first mark. The marks are U+FDD0 to U+FDDF, noncharacters that text should not contain. If a text
+// firstMarkChar is the first mark. The marks are U+FDD0 to U+FDDF, noncharacters that text should not contain. If a text
 // contains one, that character is replaced by U+FFFD before the text is marked.
-const firstMark = 0xFDD0
+const firstMarkChar = 0xFDD0
 
-var allMarks = runeSet{firstMark, firstMark + rune(neighborKindCount*neighborKindCount) - 1}
+var allMarkChars = runeSet{firstMarkChar, firstMarkChar + rune(neighborKindCount*neighborKindCount) - 1}
 
 const anyMarksPattern = `[\x{FDD0}-\x{FDDF}]*`
 
 func markBetween(before, after neighborKind) rune {
-	return firstMark + rune(before*neighborKindCount+after)
+	return firstMarkChar + rune(before*neighborKindCount+after)
 }
 
 // marksMatching returns the marks of those positions at which all the given anchors match.
@@ -91,7 +91,7 @@ func addMarks(text []byte, copies int) []byte {
 		text = text[size:]
 		after := neighborKindOf(r, words)
 		add(before, after)
-		if allMarks.has(r) {
+		if allMarkChars.has(r) {
 			r = utf8.RuneError
 		}
 		out = utf8.AppendRune(out, r)
@@ -101,13 +101,13 @@ func addMarks(text []byte, copies int) []byte {
 	return out
 }
 
-// unmarkOffset converts an offset in marked text into the offset in the text from which the marked text was made.
-func unmarkOffset(text, marked []byte, at int) int {
+// toUnmarkedOffset converts an offset in marked text into the offset in the text from which the marked text was made.
+func toUnmarkedOffset(text, marked []byte, at int) int {
 	from := 0
 	for i := 0; i < at; {
 		r, size := utf8.DecodeRune(marked[i:])
 		i += size
-		if !allMarks.has(r) {
+		if !allMarkChars.has(r) {
 			_, size = utf8.DecodeRune(text[from:])
 			from += size
 		}
@@ -115,9 +115,9 @@ func unmarkOffset(text, marked []byte, at int) int {
 	return from
 }
 
-// anchorCounts describes the matches of a node. For each of four kinds of positions in a match, it holds the largest number of
+// maxAnchorsPerPosition describes the matches of a node. For each of four kinds of positions in a match, it holds the largest number of
 // anchors that a match can need at one such position. A field has the value noPosition if no match has such a position.
-type anchorCounts struct {
+type maxAnchorsPerPosition struct {
 	inEmpty      int // the only position in an empty match
 	beforeFirst  int // the position before the first character of a match
 	afterLast    int // the position after the last character of a match
@@ -126,12 +126,12 @@ type anchorCounts struct {
 
 const noPosition = -1 << 20
 
-func (g anchorCounts) largest() int {
+func (g maxAnchorsPerPosition) largest() int {
 	return max(g.inEmpty, g.beforeFirst, g.afterLast, g.betweenChars)
 }
 
-func (g anchorCounts) followedBy(h anchorCounts) anchorCounts {
-	return anchorCounts{
+func (g maxAnchorsPerPosition) followedBy(h maxAnchorsPerPosition) maxAnchorsPerPosition {
+	return maxAnchorsPerPosition{
 		inEmpty:      max(noPosition, g.inEmpty+h.inEmpty),
 		beforeFirst:  max(g.beforeFirst, g.inEmpty+h.beforeFirst),
 		afterLast:    max(h.afterLast, g.afterLast+h.inEmpty),
@@ -139,17 +139,17 @@ func (g anchorCounts) followedBy(h anchorCounts) anchorCounts {
 	}
 }
 
-func (g anchorCounts) either(h anchorCounts) anchorCounts {
-	return anchorCounts{max(g.inEmpty, h.inEmpty), max(g.beforeFirst, h.beforeFirst), max(g.afterLast, h.afterLast), max(g.betweenChars, h.betweenChars)}
+func (g maxAnchorsPerPosition) either(h maxAnchorsPerPosition) maxAnchorsPerPosition {
+	return maxAnchorsPerPosition{max(g.inEmpty, h.inEmpty), max(g.beforeFirst, h.beforeFirst), max(g.afterLast, h.afterLast), max(g.betweenChars, h.betweenChars)}
 }
 
-func countAnchors(n *node) anchorCounts {
-	nothing := anchorCounts{0, noPosition, noPosition, noPosition}
+func countAnchors(n *node) maxAnchorsPerPosition {
+	nothing := maxAnchorsPerPosition{0, noPosition, noPosition, noPosition}
 	switch n.op {
 	case opLit, opSet:
-		return anchorCounts{noPosition, 0, 0, 0}
+		return maxAnchorsPerPosition{noPosition, 0, 0, 0}
 	case opAnchor:
-		return anchorCounts{1, noPosition, noPosition, noPosition}
+		return maxAnchorsPerPosition{1, noPosition, noPosition, noPosition}
 	case opConcat:
 		g := nothing
 		for _, sub := range n.subs {
@@ -169,7 +169,7 @@ func countAnchors(n *node) anchorCounts {
 		one := countAnchors(n.subs[0])
 		g := one.followedBy(one)
 		if n.low > 2 && one.inEmpty > 0 {
-			idle := anchorCounts{min((n.low-2)*one.inEmpty, maxMarkCopies+1), noPosition, noPosition, noPosition}
+			idle := maxAnchorsPerPosition{min((n.low-2)*one.inEmpty, maxMarkCopies+1), noPosition, noPosition, noPosition}
 			g = g.followedBy(idle).either(one.followedBy(idle).followedBy(one)).either(idle.followedBy(g))
 		}
 		return g.either(one).either(nothing)

@@ -16,14 +16,14 @@ const (
 
 // node is a parsed expression.
 type node struct {
-	op      op
-	lit     []rune  // opLit: a sequence of characters
-	set     runeSet // opSet: the characters of which one matches, closed under case folding
-	anchors anchor  // opAnchor: the anchors, which must all match
-	subs    []*node // opConcat and opAlt: the operands; opRepeat: its only operand
-	low     int     // opRepeat: the operand is repeated at least this many times
-	high    int     // opRepeat: the operand is repeated at most this many times; -1 means no limit
-	size    int     // the number of characters and anchors, where a{3} counts as three characters
+	op           op
+	lit          []rune  // opLit: a sequence of characters
+	set          runeSet // opSet: the characters of which one matches, closed under case folding
+	anchors      anchor  // opAnchor: the anchors, which must all match
+	subs         []*node // opConcat and opAlt: the operands; opRepeat: its only operand
+	low          int     // opRepeat: the operand is repeated at least this many times
+	high         int     // opRepeat: the operand is repeated at most this many times; -1 means no limit
+	expandedSize int     // the number of characters and anchors, where a{3} counts as three characters
 }
 
 // anchor is a set of conditions on a position in the text.
@@ -56,12 +56,12 @@ func concat(parts []*node) *node {
 	var subs []*node
 	size := 0
 	for _, p := range parts {
-		size += p.size
+		size += p.expandedSize
 		switch last := len(subs) - 1; {
 		case p.op == opEmpty:
 		case last >= 0 && p.op == opLit && subs[last].op == opLit:
 			subs[last].lit = append(subs[last].lit, p.lit...)
-			subs[last].size += p.size
+			subs[last].expandedSize += p.expandedSize
 		case last >= 0 && p.op == opAnchor && subs[last].op == opAnchor:
 			subs[last].anchors |= p.anchors
 		case p.op == opLit || p.op == opAnchor:
@@ -77,7 +77,7 @@ func concat(parts []*node) *node {
 	case 1:
 		return subs[0]
 	}
-	return &node{op: opConcat, subs: subs, size: size}
+	return &node{op: opConcat, subs: subs, expandedSize: size}
 }
 
 func alternate(branches []*node) *node {
@@ -86,7 +86,7 @@ func alternate(branches []*node) *node {
 	}
 	n := &node{op: opAlt, subs: branches}
 	for _, b := range branches {
-		n.size += b.size
+		n.expandedSize += b.expandedSize
 	}
 	return n
 }
@@ -105,7 +105,7 @@ func repeat(operand *node, low, high int) *node {
 		}
 		return repeat(operand.subs[0], low*operand.low, high)
 	}
-	return &node{op: opRepeat, subs: []*node{operand}, low: low, high: high, size: operand.size * max(1, low, high)}
+	return &node{op: opRepeat, subs: []*node{operand}, low: low, high: high, expandedSize: operand.expandedSize * max(1, low, high)}
 }
 
 // isSimpleRepeat reports whether a repetition is *, + or ?. Two such repetitions in a row mean the same as a single one: +?

@@ -68,7 +68,7 @@ func (p *parser) alternation(depth int) (*node, error) {
 		}
 		branches = append(branches, b)
 		if p.peek() != '|' {
-			return p.sized(alternate(branches), wholeExpr)
+			return p.checkSize(alternate(branches), wholeExpr)
 		}
 		p.pos++
 	}
@@ -96,9 +96,9 @@ func (p *parser) branch(depth int) (*node, error) {
 	return concat(parts), nil
 }
 
-// sized returns n unchanged, or an error with the given offset if n is larger than maxSize.
-func (p *parser) sized(n *node, offset int) (*node, error) {
-	if n.size > maxSize {
+// checkSize returns n unchanged, or an error with the given offset if n is larger than maxSize.
+func (p *parser) checkSize(n *node, offset int) (*node, error) {
+	if n.expandedSize > maxSize {
 		why := fmt.Sprintf("more than %d characters with repetitions written out", maxSize)
 		return nil, &Error{p.expr, offset, why, ErrTooLarge}
 	}
@@ -126,9 +126,9 @@ func (p *parser) atom(depth int) (*node, error) {
 	case '.':
 		return newSet(runeSet{'\n', '\n'}.negate()), nil
 	case '^':
-		return &node{op: opAnchor, anchors: lineStart, size: 1}, nil
+		return &node{op: opAnchor, anchors: lineStart, expandedSize: 1}, nil
 	case '$':
-		return &node{op: opAnchor, anchors: lineEnd, size: 1}, nil
+		return &node{op: opAnchor, anchors: lineEnd, expandedSize: 1}, nil
 	case '*', '+', '?', '{':
 		return nil, p.fail(at, `nothing to repeat before "%c"`, r)
 	case '\\':
@@ -141,18 +141,18 @@ func (p *parser) atom(depth int) (*node, error) {
 	}
 }
 
-func newLiteral(r rune) *node { return &node{op: opLit, lit: []rune{r}, size: 1} }
+func newLiteral(r rune) *node { return &node{op: opLit, lit: []rune{r}, expandedSize: 1} }
 
-func newSet(s runeSet) *node { return &node{op: opSet, set: s, size: 1} }
+func newSet(s runeSet) *node { return &node{op: opSet, set: s, expandedSize: 1} }
 
-var escapedAnchors = map[rune]anchor{
+var anchorByEscapedChar = map[rune]anchor{
 	'<': wordStart, '>': wordEnd, 'b': wordEdge, 'B': notWordEdge, '`': textStart, '\'': textEnd,
 }
 
 func (p *parser) escape(at int) (*node, error) {
 	r := p.next()
-	if a, ok := escapedAnchors[r]; ok {
-		return &node{op: opAnchor, anchors: a, size: 1}, nil
+	if a, ok := anchorByEscapedChar[r]; ok {
+		return &node{op: opAnchor, anchors: a, expandedSize: 1}, nil
 	}
 	switch {
 	case r == 'w':
@@ -186,7 +186,7 @@ func (p *parser) repetition(operand *node) (*node, error) {
 			return nil, err
 		}
 	}
-	return p.sized(repeat(operand, low, high), at)
+	return p.checkSize(repeat(operand, low, high), at)
 }
 
 // counts parses what follows a "{", which is n}, n,}, n,m}, ,m} or ,}. It returns the lower and the upper bound.

@@ -96,10 +96,10 @@ type Expr struct {
 	requiredLiterals []string
 
 	// A text matches if re matches and, where marked is not nil, marked matches the marked text (see mark.go).
-	re           *regexp.Regexp // the expression without its word anchors
-	singleLineRE *regexp.Regexp // like re, but faster, and only for text without a newline
-	markedRE     *regexp.Regexp // the expression for marked text; nil if the expression has no word anchors
-	markCopies   int            // how often each mark is repeated in marked text
+	re            *regexp.Regexp // the expression without its word anchors
+	singleLineRE  *regexp.Regexp // like re, but faster, and only for text without a newline
+	markedRE      *regexp.Regexp // the expression for marked text; nil if the expression has no word anchors
+	copiesPerMark int            // how often each mark is repeated in marked text
 }
 
 // Compile parses a POSIX extended regular expression. Its error is an *Error.
@@ -114,12 +114,12 @@ func Compile(expr string) (*Expr, error) {
 	}
 	e.singleLineRE = e.re
 	if root.hasAnchor(lineAnchors) {
-		if e.singleLineRE, err = compile(expr, root, targetOneLine); err != nil {
+		if e.singleLineRE, err = compile(expr, root, targetTextWithoutNewline); err != nil {
 			return nil, err
 		}
 	}
 	if root.hasAnchor(wordAnchors) {
-		if e.markCopies = countAnchors(root).largest(); e.markCopies > maxMarkCopies {
+		if e.copiesPerMark = countAnchors(root).largest(); e.copiesPerMark > maxMarkCopies {
 			return nil, &Error{expr, wholeExpr, "too many anchors in a row", ErrTooLarge}
 		}
 		if e.markedRE, err = compile(expr, root, targetMarkedText); err != nil {
@@ -129,7 +129,7 @@ func Compile(expr string) (*Expr, error) {
 	return e, nil
 }
 
-func compile(expr string, root *node, to target) (*regexp.Regexp, error) {
+func compile(expr string, root *node, to targetTextKind) (*regexp.Regexp, error) {
 	text, ok := goSyntax(root, to)
 	if !ok {
 		return nil, &Error{expr, wholeExpr, "too many large sets of characters", ErrTooLarge}
@@ -151,7 +151,7 @@ func (e *Expr) MatchString(s string) bool {
 	if strings.IndexByte(s, '\n') < 0 {
 		re = e.singleLineRE
 	}
-	return re.MatchString(s) && (e.markedRE == nil || e.markedRE.Match(addMarks([]byte(s), e.markCopies)))
+	return re.MatchString(s) && (e.markedRE == nil || e.markedRE.Match(addMarks([]byte(s), e.copiesPerMark)))
 }
 
 // FindIndex returns the start and end of the leftmost-longest match in text, ignoring case, or nil if there is none.
@@ -166,10 +166,10 @@ func (e *Expr) FindIndex(text []byte) []int {
 	if !re.Match(text) {
 		return nil
 	}
-	marked := addMarks(text, e.markCopies)
+	marked := addMarks(text, e.copiesPerMark)
 	at := e.markedRE.FindIndex(marked)
 	if at != nil {
-		at[0], at[1] = unmarkOffset(text, marked, at[0]), unmarkOffset(text, marked, at[1])
+		at[0], at[1] = toUnmarkedOffset(text, marked, at[0]), toUnmarkedOffset(text, marked, at[1])
 	}
 	return at
 }

@@ -56,8 +56,8 @@ func (s runeSet) has(r rune) bool {
 	return 2*i < len(s) && s[2*i] <= r
 }
 
-// cased returns, in order, every character that differs from another character only in case.
-var cased = sync.OnceValue(func() []rune {
+// casedChars returns, in order, every character that differs from another character only in case.
+var casedChars = sync.OnceValue(func() []rune {
 	var out []rune
 	for r := rune(0); r <= unicode.MaxRune; r++ {
 		if unicode.SimpleFold(r) != r || unicode.ToUpper(r) != r {
@@ -91,7 +91,7 @@ func (s runeSet) addRange(lo, hi rune) runeSet {
 		}
 		return s
 	}
-	all := cased()
+	all := casedChars()
 	at, _ := slices.BinarySearch(all, lo)
 	for ; at < len(all) && all[at] <= hi; at++ {
 		if all[at] > lo {
@@ -143,30 +143,30 @@ var wordSet = sync.OnceValue(func() runeSet { return unionSets(alphaSet(), runeS
 
 var (
 	alphaSet = sync.OnceValue(func() runeSet {
-		return minus(setOfTables(unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.Nd), runeSet{'0', '9'})
+		return minus(runeSetOfTables(unicode.L, unicode.Nl, unicode.Other_Alphabetic, unicode.Nd), runeSet{'0', '9'})
 	})
 	blankSet = sync.OnceValue(func() runeSet {
-		return unionSets(minus(setOfTables(unicode.Zs), noBreak), runeSet{'\t', '\t'})
+		return unionSets(minus(runeSetOfTables(unicode.Zs), noBreakSpaces), runeSet{'\t', '\t'})
 	})
 	spaceSet = sync.OnceValue(func() runeSet {
-		return unionSets(minus(setOfTables(unicode.Z), noBreak), runeSet{'\t', '\r'})
+		return unionSets(minus(runeSetOfTables(unicode.Z), noBreakSpaces), runeSet{'\t', '\r'})
 	})
-	cntrlSet     = sync.OnceValue(func() runeSet { return unionSets(setOfTables(unicode.Cc, unicode.Zl, unicode.Zp)) })
+	cntrlSet     = sync.OnceValue(func() runeSet { return unionSets(runeSetOfTables(unicode.Cc, unicode.Zl, unicode.Zp)) })
 	printableSet = sync.OnceValue(func() runeSet {
-		assigned := setOfTables(unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.Cf, unicode.Co)
-		return minus(assigned, setOfTables(unicode.Zl, unicode.Zp))
+		assigned := runeSetOfTables(unicode.L, unicode.M, unicode.N, unicode.P, unicode.S, unicode.Z, unicode.Cf, unicode.Co)
+		return minus(assigned, runeSetOfTables(unicode.Zl, unicode.Zp))
 	})
 	graphSet = sync.OnceValue(func() runeSet { return minus(printableSet(), spaceSet()) })
 )
 
-// noBreak are the no-break spaces.
-var noBreak = runeSet{0xA0, 0xA0, 0x2007, 0x2007, 0x202F, 0x202F}
+// noBreakSpaces are the no-break spaces.
+var noBreakSpaces = runeSet{0xA0, 0xA0, 0x2007, 0x2007, 0x202F, 0x202F}
 
 func unionSets(sets ...runeSet) runeSet { return runeSet(slices.Concat(sets...)).normal() }
 
 func minus(a, b runeSet) runeSet { return unionSets(a.negate(), b).negate() }
 
-func setOfTables(tables ...*unicode.RangeTable) runeSet {
+func runeSetOfTables(tables ...*unicode.RangeTable) runeSet {
 	var s runeSet
 	add := func(lo, hi, stride rune) {
 		if stride == 1 {

@@ -4,10 +4,10 @@ package runtimes
 // chooses the version. Global files and omg's own symlink are left out if an earlier declaration chooses the version.
 func (p *Prober) Declared(runtime string) []Declaration {
 	all := p.localDeclarations(runtime)
-	if hasChoice(all) {
+	if hasNonRequirement(all) {
 		return all
 	}
-	if all = append(all, p.globalDeclarations(runtime)...); hasChoice(all) {
+	if all = append(all, p.globalDeclarations(runtime)...); hasNonRequirement(all) {
 		return all
 	}
 	return append(all, p.currentLinkDeclaration(runtime)...)
@@ -21,7 +21,7 @@ func (p *Prober) localDeclarations(runtime string) []Declaration {
 			all = append(all, d)
 		}
 	}
-	if hasChoice(all) {
+	if hasNonRequirement(all) {
 		return all
 	}
 	p.walk()
@@ -39,7 +39,7 @@ func (p *Prober) IsDeclaredHere(runtime string) bool {
 	return false
 }
 
-func hasChoice(all []Declaration) bool {
+func hasNonRequirement(all []Declaration) bool {
 	for _, d := range all {
 		if !d.isRequirement {
 			return true
@@ -75,7 +75,7 @@ func (p *Prober) activeVersion(runtime string, demand *Declaration) Active {
 			break // the version in PATH runs, not the manager's global version
 		}
 		a := p.resolve(&d)
-		if now.version != nil && d.Scope == ScopeDirectory && !d.needsManager && pathOverrides(*now.version, a) {
+		if now.version != nil && d.Scope == ScopeDirectory && !d.needsManager && pathVersionOverridesDeclared(*now.version, a) {
 			a = now.version.toActive(&d)
 			a.Differs = true
 			return a
@@ -106,9 +106,9 @@ func (i Installation) toActive(d *Declaration) Active {
 	return Active{Runtime: i.Runtime, Version: i.Version, Manager: i.Manager, Path: i.Path, Declared: d}
 }
 
-// pathOverrides reports whether the version in PATH runs instead of the declared version. A version that uv has installed is
+// pathVersionOverridesDeclared reports whether the version in PATH runs instead of the declared version. A version that uv has installed is
 // an exception: it is not in PATH, because uv runs its versions itself.
-func pathOverrides(running Installation, declared Active) bool {
+func pathVersionOverridesDeclared(running Installation, declared Active) bool {
 	if declared.Missing {
 		return running.Manager != "system"
 	}
@@ -127,7 +127,7 @@ func (p *Prober) resolve(d *Declaration) Active {
 		return Active{Runtime: d.Runtime, Version: d.Want, Declared: d}
 	case d.dirInstallation != nil:
 		i, ok = *d.dirInstallation, true
-	case !d.dirWithoutRuntime:
+	case !d.isDirWithoutRuntime:
 		i, ok = p.choose(d.Runtime, want)
 		for n := 0; !ok && n < len(d.Alternatives); n++ {
 			i, ok = p.choose(d.Runtime, d.Alternatives[n])
@@ -169,7 +169,7 @@ func (p *Prober) satisfies(d *Declaration, have string) bool {
 // AllActive returns the active versions of the prober's runtimes. A runtime without an active version is left out.
 func (p *Prober) AllActive() []Active {
 	var all []Active
-	for _, runtime := range p.runtimes {
+	for _, runtime := range p.requestedRuntimes {
 		if a := p.Active(runtime); a.Version != "" {
 			all = append(all, a)
 		}

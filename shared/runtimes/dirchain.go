@@ -153,8 +153,8 @@ func (p *Prober) readDir(dir string, checkRemote bool, real *string) (has func(s
 	for _, e := range entries {
 		all[e.name] = e.kind
 	}
-	p.storeListing(dir, all)
-	return func(name string) bool { return all.kind(name) != absentEntry }, st.Dev, remote
+	p.cacheListing(dir, all)
+	return func(name string) bool { return all.entryKind(name) != absentEntryKind }, st.Dev, remote
 }
 
 // walk reads the directories from the working directory upwards until a version of each requested runtime is chosen.
@@ -164,8 +164,8 @@ func (p *Prober) walk() {
 	}
 	p.walked = true
 	undecided := map[string]bool{}
-	for _, runtime := range p.runtimes {
-		if !hasChoice(p.environmentDeclarations(runtime)) {
+	for _, runtime := range p.requestedRuntimes {
+		if !hasNonRequirement(p.environmentDeclarations(runtime)) {
 			undecided[runtime] = true
 		}
 	}
@@ -218,7 +218,7 @@ func (s *levelReader) read() {
 	for _, name := range p.toolVersionsNames() {
 		if l := s.logical; len(s.undecided) > 0 && l != nil && l.has(name) {
 			path := filepath.Join(l.dir, name)
-			s.add(path, p.scopeOf(path), p.dropMiseIgnored(l.dir, p.parse(path, parseToolVersions)))
+			s.add(path, p.scopeOf(path), p.dropMiseIgnored(l.dir, p.parseDeclarationFile(path, parseToolVersions)))
 		}
 	}
 	for _, f := range languageFiles {
@@ -236,7 +236,7 @@ func (s *levelReader) read() {
 		if parse == nil {
 			parse = rcFileParser(f.runtime)
 		}
-		s.add(path, ScopeDirectory, p.adjustIdiomatic(path, p.parse(path, parse)))
+		s.add(path, ScopeDirectory, p.adjustIdiomatic(path, p.parseDeclarationFile(path, parse)))
 	}
 }
 
@@ -250,9 +250,9 @@ func (p *Prober) scopeOf(path string) Scope {
 	return ScopeDirectory
 }
 
-// parse reads a file and returns the declarations that the function parser finds in its text. If parser returns an
+// parseDeclarationFile reads a file and returns the declarations that the function parser finds in its text. If parser returns an
 // error, parse adds a note.
-func (p *Prober) parse(path string, parser func(p *Prober, path string, text []byte) ([]rawDeclaration, error)) []rawDeclaration {
+func (p *Prober) parseDeclarationFile(path string, parser func(p *Prober, path string, text []byte) ([]rawDeclaration, error)) []rawDeclaration {
 	text, ok := p.read(path)
 	if !ok {
 		return nil

@@ -49,8 +49,8 @@ func (p *Prober) read(path string) (text []byte, ok bool) { return p.readUpTo(pa
 
 func (p *Prober) readUpTo(path string, limit int64) (text []byte, ok bool) {
 	var st unix.Stat_t
-	switch p.listedKind(path) {
-	case absentEntry:
+	switch p.listedFileType(path) {
+	case absentEntryKind:
 		return nil, false
 	case unix.DT_REG:
 	default:
@@ -110,10 +110,10 @@ type entry struct {
 	kind byte
 }
 
-var errTooMany = errors.New("too many entries")
+var errTooManyEntries = errors.New("too many entries")
 
 // readEntries returns the entries of an open directory. It returns at most limit entries; if the directory has more, readEntries also
-// returns errTooMany.
+// returns errTooManyEntries.
 func (p *Prober) readEntries(fd, limit int) ([]entry, error) {
 	var all []entry
 	if p.dirents == nil {
@@ -139,7 +139,7 @@ func (p *Prober) readEntries(fd, limit int) ([]entry, error) {
 			}
 			if s := string(name); s != "." && s != ".." {
 				if len(all) == limit {
-					return all, errTooMany
+					return all, errTooManyEntries
 				}
 				all = append(all, entry{s, b[18]})
 			}
@@ -148,9 +148,9 @@ func (p *Prober) readEntries(fd, limit int) ([]entry, error) {
 	}
 }
 
-// children returns the entries of a manager's directory. It returns none if the directory does not exist. If the
+// managerDirEntries returns the entries of a manager's directory. It returns none if the directory does not exist. If the
 // directory cannot be read or has more than limit entries, children also returns none, and adds a note.
-func (p *Prober) children(path string, limit int) []entry {
+func (p *Prober) managerDirEntries(path string, limit int) []entry {
 	fd, err := open(path, unix.O_DIRECTORY)
 	if err == nil {
 		var all []entry
@@ -173,7 +173,7 @@ func (p *Prober) isPresent(path string) bool {
 	}
 	yes, known := p.existsByPath[path]
 	if !known {
-		yes = p.listedKind(path) != absentEntry && accessible(path)
+		yes = p.listedFileType(path) != absentEntryKind && accessible(path)
 		p.existsByPath[path] = yes
 	}
 	return yes
@@ -225,7 +225,7 @@ func readLink(path string) string {
 // left out.
 func (p *Prober) versionDirs(path string) []string {
 	var names []string
-	for _, e := range p.children(path, maxEntries) {
+	for _, e := range p.managerDirEntries(path, maxEntries) {
 		if !Showable(e.name) {
 			continue
 		}

@@ -49,7 +49,7 @@ func (p *Prober) goEnvPath() string {
 		return ""
 	}
 	if !filepath.IsAbs(path) {
-		path = p.configHome("go/env")
+		path = p.configHomeSubdir("go/env")
 	}
 	return path
 }
@@ -127,7 +127,7 @@ func (p *Prober) nearestFile(name string) string {
 		if l == nil {
 			return ""
 		}
-		if path := filepath.Join(l.dir, name); l.has(name) && (p.listedKind(path) == unix.DT_REG || !isDirectory(path)) {
+		if path := filepath.Join(l.dir, name); l.has(name) && (p.listedFileType(path) == unix.DT_REG || !isDirectory(path)) {
 			return path
 		}
 	}
@@ -262,7 +262,7 @@ func (p *Prober) activeGo(local Active) Active {
 			return a
 		}
 	}
-	if dir := filepath.Join(goToolchains(p), "toolchain@v0.0.1-"+name+"."+runtime.GOOS+"-"+runtime.GOARCH); !choice.pathOnly && p.isPresent(dir) {
+	if dir := filepath.Join(goToolchainsDir(p), "toolchain@v0.0.1-"+name+"."+runtime.GOOS+"-"+runtime.GOARCH); !choice.pathOnly && p.isPresent(dir) {
 		a.Manager, a.Path = "go", dir
 		return a
 	}
@@ -270,14 +270,14 @@ func (p *Prober) activeGo(local Active) Active {
 	return a
 }
 
-// goVersion is a parsed version of Go: 1.21rc2 is 1, 21, "", rc, 2.
-type goVersion struct {
+// parsedGoVersion is a parsed version of Go: 1.21rc2 is 1, 21, "", rc, 2.
+type parsedGoVersion struct {
 	major, minor, patch, prereleaseKind, pre string
 }
 
-// parseGo parses a version of Go as internal/gover does; for an invalid version it returns the zero goVersion.
-func parseGo(s string) goVersion {
-	var v goVersion
+// parseGo parses a version of Go as internal/gover does; for an invalid version it returns the zero parsedGoVersion.
+func parseGo(s string) parsedGoVersion {
+	var v parsedGoVersion
 	number := func() (n string, ok bool) {
 		i := countDigits(s)
 		if i == 0 || i > 1 && s[0] == '0' {
@@ -288,18 +288,18 @@ func parseGo(s string) goVersion {
 	}
 	var ok bool
 	if v.major, ok = number(); !ok {
-		return goVersion{}
+		return parsedGoVersion{}
 	}
 	if s == "" {
 		v.minor, v.patch = "0", "0" // 1 is 1.0.0
 		return v
 	}
 	if s[0] != '.' {
-		return goVersion{}
+		return parsedGoVersion{}
 	}
 	s = s[1:]
 	if v.minor, ok = number(); !ok {
-		return goVersion{}
+		return parsedGoVersion{}
 	}
 	if s == "" {
 		if compareDigits(v.minor, "21") < 0 {
@@ -310,7 +310,7 @@ func parseGo(s string) goVersion {
 	if s[0] == '.' {
 		s = s[1:]
 		if v.patch, ok = number(); !ok || s != "" {
-			return goVersion{}
+			return parsedGoVersion{}
 		}
 		return v
 	}
@@ -320,12 +320,12 @@ func parseGo(s string) goVersion {
 	}
 	v.prereleaseKind, s = s[:i], s[i:]
 	if v.pre, ok = number(); !ok || i == 0 || s != "" {
-		return goVersion{}
+		return parsedGoVersion{}
 	}
 	return v
 }
 
-func validGo(s string) bool { return parseGo(s) != goVersion{} }
+func validGo(s string) bool { return parseGo(s) != parsedGoVersion{} }
 
 // goVersionOf returns the version in a toolchain's name, go1.21.3 or go1.21.3-custom; "" if the name is invalid.
 func goVersionOf(toolchain string) string {

@@ -144,10 +144,10 @@ func TestDirectory_SymlinkLoop(t *testing.T) {
 }
 
 func TestActive_OtherFileSystem(t *testing.T) {
-	dir := need.SharedMemory(t)
+	dir := need.SharedMemoryDir(t)
 	p := New(Env{Root: t.TempDir(), Dir: dir})
 	require.Empty(t, p.AllActive())
-	require.Equal(t, []Note{{"/dev", "on another file system than its subdirectory: not searched"}}, p.Notes())
+	require.Equal(t, []IgnoredPathNote{{"/dev", "on another file system than its subdirectory: not searched"}}, p.Notes())
 	p = New(Env{Root: t.TempDir(), Dir: dir, CrossBorders: true})
 	require.Empty(t, p.AllActive())
 	require.Empty(t, p.Notes())

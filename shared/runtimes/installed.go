@@ -22,22 +22,22 @@ type manager struct {
 var managers = []manager{
 	{name: "omg", root: omgVersionsDir},
 	{name: "mise", root: (*Prober).miseInstalls},
-	{name: "asdf", root: (*Prober).asdfInstalls},
+	{name: "asdf", root: (*Prober).asdfInstallsDir},
 	{name: "nvm", runtime: Node, root: (*Prober).nvmDir, versionsDir: "versions/node"},
 	{name: "fnm", runtime: Node, root: (*Prober).fnmDir, versionsDir: "node-versions", read: readFnm},
 	{name: "volta", runtime: Node, root: voltaHome, versionsDir: "tools/image/node"},
 	{name: "pyenv", runtime: Python, root: pyenvRoot, versionsDir: "versions"},
 	{name: "uv", runtime: Python, root: uvPythons, read: readUv},
 	{name: "goenv", runtime: Go, root: goenvRoot, versionsDir: "versions"},
-	{name: "go", runtime: Go, root: goToolchains, read: readGoToolchain},
-	{name: "rustup", runtime: Rust, root: (*Prober).rustupHome, versionsDir: "toolchains", read: readRustup},
+	{name: "go", runtime: Go, root: goToolchainsDir, read: readGoToolchain},
+	{name: "rustup", runtime: Rust, root: (*Prober).rustupHome, versionsDir: "toolchains", read: readRustupToolchain},
 	{name: "rbenv", runtime: Ruby, root: rbenvRoot, versionsDir: "versions"},
 	{name: "sdkman", runtime: Java, root: sdkmanDir, versionsDir: "candidates/java"},
 }
 
 // managerRoot returns the directory of a manager; "" if unknown.
 func (p *Prober) managerRoot(m manager) string {
-	return p.cachedDir(m.name, func() string { return m.root(p) })
+	return p.findDirOnce(m.name, func() string { return m.root(p) })
 }
 
 func omgVersionsDir(p *Prober) string {
@@ -48,7 +48,7 @@ func omgVersionsDir(p *Prober) string {
 }
 
 func (p *Prober) miseData() string {
-	return p.cachedDir("MISE_DATA_DIR", func() string {
+	return p.findDirOnce("MISE_DATA_DIR", func() string {
 		if d := p.envPath("MISE_DATA_DIR"); d != "" {
 			return d
 		}
@@ -57,7 +57,7 @@ func (p *Prober) miseData() string {
 }
 
 func (p *Prober) miseInstalls() string {
-	return p.cachedDir("mise's versions", func() string {
+	return p.findDirOnce("mise's versions", func() string {
 		if d := p.miseData(); d != "" {
 			return filepath.Join(d, "installs")
 		}
@@ -65,7 +65,7 @@ func (p *Prober) miseInstalls() string {
 	})
 }
 
-func (p *Prober) asdfInstalls() string {
+func (p *Prober) asdfInstallsDir() string {
 	if d := p.envPathOrHome("ASDF_DATA_DIR", ".asdf"); d != "" {
 		return filepath.Join(d, "installs")
 	}
@@ -80,7 +80,7 @@ func (p *Prober) nvmDir() string {
 	if d := p.envPath("XDG_CONFIG_HOME"); d != "" {
 		return filepath.Join(d, "nvm")
 	}
-	return p.home(".nvm")
+	return p.homePath(".nvm")
 }
 
 // fnmDir returns the directory of fnm; the first versions of fnm used ~/.fnm.
@@ -91,7 +91,7 @@ func (p *Prober) fnmDir() string {
 	if d := p.dataHome("fnm"); p.isPresent(d) {
 		return d
 	}
-	return p.home(".fnm")
+	return p.homePath(".fnm")
 }
 
 func (p *Prober) rustupHome() string { return p.envPathOrHome("RUSTUP_HOME", ".rustup") }
@@ -112,15 +112,15 @@ func uvPythons(p *Prober) string {
 	return ""
 }
 
-// goToolchains returns the directory of the toolchains that the go command has downloaded.
-func goToolchains(p *Prober) string {
+// goToolchainsDir returns the directory of the toolchains that the go command has downloaded.
+func goToolchainsDir(p *Prober) string {
 	if d := p.goEnv("GOMODCACHE", ""); filepath.IsAbs(d) {
 		return filepath.Join(d, "golang.org")
 	}
 	if first, _, _ := strings.Cut(p.goEnv("GOPATH", ""), ":"); filepath.IsAbs(first) {
 		return filepath.Join(first, "pkg/mod/golang.org")
 	}
-	return p.home("go/pkg/mod/golang.org")
+	return p.homePath("go/pkg/mod/golang.org")
 }
 
 // asdfName returns asdf's name for a runtime.
@@ -158,15 +158,15 @@ func readGoToolchain(_ *Prober, dir, name string) (Installation, bool) {
 	return Installation{Version: v, Path: filepath.Join(dir, name)}, found && here && v != ""
 }
 
-// readRustup parses a toolchain's name like 1.80.0-x86_64-unknown-linux-gnu. For a channel such as stable, the version
+// readRustupToolchain parses a toolchain's name like 1.80.0-x86_64-unknown-linux-gnu. For a channel such as stable, the version
 // comes from the name of a library of the compiler. The toolchain's manifest contains it too, but is a megabyte large.
-func readRustup(p *Prober, dir, name string) (Installation, bool) {
+func readRustupToolchain(p *Prober, dir, name string) (Installation, bool) {
 	alias := trimHostTriple(name)
 	i := Installation{Version: alias, Alias: alias, Path: filepath.Join(dir, name)}
 	if isDigit(alias[0]) && strings.Count(alias, ".") >= 2 {
 		return i, true
 	}
-	for _, e := range p.children(filepath.Join(i.Path, "lib"), maxEntries) {
+	for _, e := range p.managerDirEntries(filepath.Join(i.Path, "lib"), maxEntries) {
 		// libLLVM-22-rust-1.95.0-stable.so, libLLVM.so.18.1-rust-1.78.0-stable
 		if !strings.HasPrefix(e.name, "libLLVM") {
 			continue
@@ -255,12 +255,12 @@ func (p *Prober) isComplete(i Installation) bool {
 	case "rustup", "go", "system", "JAVA_HOME", "venv", "":
 		return true
 	case "mise":
-		if cache := p.miseCache(i.Runtime); p.isPresent(cache) && accessible(filepath.Join(cache, filepath.Base(i.Path), "incomplete")) {
+		if cache := p.miseCacheDir(i.Runtime); p.isPresent(cache) && accessible(filepath.Join(cache, filepath.Base(i.Path), "incomplete")) {
 			return false
 		}
 	}
 	for _, dir := range []string{"bin", "go/bin", "."} { // asdf installs Go in a subdirectory named go
-		for _, program := range programs(i.Runtime) {
+		for _, program := range programsOf(i.Runtime) {
 			if accessible(filepath.Join(i.Path, dir, program)) {
 				return true
 			}
@@ -276,8 +276,8 @@ func (p *Prober) isComplete(i Installation) bool {
 	return len(names) == 0
 }
 
-// miseCache returns the directory in which mise marks unfinished installs of a runtime.
-func (p *Prober) miseCache(runtime string) string {
+// miseCacheDir returns the directory in which mise marks unfinished installs of a runtime.
+func (p *Prober) miseCacheDir(runtime string) string {
 	dir := p.envPath("MISE_CACHE_DIR")
 	if dir == "" {
 		if dir = p.envPathOrHome("XDG_CACHE_HOME", ".cache"); dir == "" {
@@ -323,7 +323,7 @@ func (p *Prober) SystemVersions() map[string]string {
 		return p.cachedSystemVersions
 	}
 	p.cachedSystemVersions = map[string]string{}
-	for _, e := range p.children(filepath.Join(p.env.DBPath, "local"), maxPackages) {
+	for _, e := range p.managerDirEntries(filepath.Join(p.env.DBPath, "local"), maxPackages) {
 		// name-version-release
 		i := strings.LastIndexByte(e.name, '-')
 		if i <= 0 {

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// javaVendor returns the name that mise and asdf use for a vendor of Java. The parameter name is SDKMAN's name of the
+// miseJavaVendorName returns the name that mise and asdf use for a vendor of Java. The parameter name is SDKMAN's name of the
 // vendor, such as tem in 21.0.1-tem.
-func javaVendor(name string) string {
+func miseJavaVendorName(name string) string {
 	switch name {
 	case "amzn":
 		return "corretto"
@@ -41,7 +41,7 @@ func asdfJavaName(want string) string {
 	if i <= 0 || !isDigit(want[0]) || i == len(want)-1 || !isLetter(want[i+1]) {
 		return ""
 	}
-	v, vendor := want[:i], javaVendor(want[i+1:])
+	v, vendor := want[:i], miseJavaVendorName(want[i+1:])
 	if strings.HasSuffix(v, ".fx") {
 		return ""
 	}

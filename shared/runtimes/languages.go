@@ -13,8 +13,8 @@ const (
 	maxAlternatives = 8  // maximum number of versions that a declaration may have in addition to its first one
 )
 
-// reversePaths returns the paths of the named files in a directory, in reverse alphabetical order, at most maxConfD.
-func reversePaths(dir string, names []string) []string {
+// pathsInReverseOrder returns the paths of the named files in a directory, in reverse alphabetical order, at most maxConfD.
+func pathsInReverseOrder(dir string, names []string) []string {
 	slices.Sort(names)
 	slices.Reverse(names)
 	var all []string

@@ -31,7 +31,7 @@ func bareVersion(runtime, want string) string {
 }
 
 // kindOf returns how specific a wanted version is.
-func kindOf(runtime, want string) DeclarationKind {
+func kindOf(runtime, want string) WantKind {
 	want = bareRequest(runtime, want)
 	switch {
 	case want == "":
@@ -49,7 +49,7 @@ func kindOf(runtime, want string) DeclarationKind {
 			}
 		}
 		return KindFloor
-	case isChannel(runtime, want):
+	case isRustChannel(runtime, want):
 		return KindRange
 	}
 	v := parseVersion(runtime, want)
@@ -62,8 +62,8 @@ func kindOf(runtime, want string) DeclarationKind {
 	return KindRange
 }
 
-// isChannel reports whether a Rust toolchain is a channel, which gets newer versions.
-func isChannel(runtime, want string) bool {
+// isRustChannel reports whether a Rust toolchain is a channel, which gets newer versions.
+func isRustChannel(runtime, want string) bool {
 	return runtime == Rust && (want == "stable" || want == "beta" || want == "nightly")
 }
 
@@ -179,7 +179,7 @@ func (p *Prober) matcher(runtime, want string) func(version) bool {
 // this directory, installationAtPath returns the manager's version. Otherwise, the directory's name counts as the version.
 func (p *Prober) installationAtPath(runtime, path string) (Installation, bool) {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		path = p.home(rest)
+		path = p.homePath(rest)
 	}
 	if path = filepath.Clean(path); !filepath.IsAbs(path) || !p.isPresent(path) {
 		return Installation{}, false

@@ -9,16 +9,16 @@ import (
 
 // miseState contains the settings that decide which configuration files of mise are read, and the files that have been read.
 type miseState struct {
-	configNames       []string        // configNames of the configuration files in a directory, by precedence
-	envs              []string        // the environments in MISE_ENV; later environments take precedence
-	fragmentsByEnv    bool            // the setting env_conf_d: conf.d/NAME.ENV.toml only applies to the environment ENV
-	toolVersionsNames []string        // names of the files in asdf's format, by precedence; by default .tool-versions
-	ceilings          map[string]bool // the directories in mise's setting ceiling_paths, at which its search upwards ends
-	ignoredPaths      []string        // configuration files that must not be read, and directories of such files
-	files             map[string]*miseFile
-	lockedVersions    map[string]map[string][]string // the locked versions, by the lock file's path and the tool
-	settings          *miseSettings
-	otherSystemsOnly  map[string]bool // runtimes that mise does not manage here, because the file requests them only for other systems
+	configNames             []string        // configNames of the configuration files in a directory, by precedence
+	envs                    []string        // the environments in MISE_ENV; later environments take precedence
+	hasEnvSpecificFragments bool            // the setting env_conf_d: conf.d/NAME.ENV.toml only applies to the environment ENV
+	toolVersionsNames       []string        // names of the files in asdf's format, by precedence; by default .tool-versions
+	ceilings                map[string]bool // the directories in mise's setting ceiling_paths, at which its search upwards ends
+	ignoredPaths            []string        // configuration files that must not be read, and directories of such files
+	files                   map[string]*miseFile
+	lockedVersions          map[string]map[string][]string // the locked versions, by the lock file's path and the tool
+	settings                *miseSettings
+	otherSystemsOnly        map[string]bool // runtimes that mise does not manage here, because the file requests them only for other systems
 }
 
 // miseSettings has the merged settings of all configuration files of mise.
@@ -31,11 +31,11 @@ type miseSettings struct {
 }
 
 func (p *Prober) miseConfigDir() string {
-	return p.cachedDir("MISE_CONFIG_DIR", func() string {
+	return p.findDirOnce("MISE_CONFIG_DIR", func() string {
 		if d := p.envPath("MISE_CONFIG_DIR"); d != "" {
 			return d
 		}
-		return p.configHome("mise")
+		return p.configHomeSubdir("mise")
 	})
 }
 
@@ -79,7 +79,7 @@ func (p *Prober) loadMise() *miseState {
 			m.envs = append(m.envs, env)
 		}
 	}
-	m.fragmentsByEnv = flag("MISE_ENV_CONF_D", "env_conf_d")
+	m.hasEnvSpecificFragments = flag("MISE_ENV_CONF_D", "env_conf_d")
 	for i := len(m.envs) - 1; i >= 0; i-- {
 		for _, name := range miseEnvFilePatterns {
 			m.configNames = append(m.configNames, strings.Replace(name, "*", m.envs[i], 1))
@@ -125,7 +125,7 @@ func (p *Prober) shellVariable(name string) string {
 // expanded returns a path with ~ replaced by the home directory.
 func (p *Prober) expanded(path string) string {
 	if rest, ok := strings.CutPrefix(path, "~/"); ok {
-		return p.home(rest)
+		return p.homePath(rest)
 	}
 	return filepath.Clean(path)
 }
@@ -212,7 +212,7 @@ func (p *Prober) miseFilesIn(l *dirLevel) []*miseFile {
 	for _, name := range m.configNames {
 		first, _, _ := strings.Cut(name, "/")
 		if l.has(first) {
-			l.miseFiles = append(l.miseFiles, p.miseRead(filepath.Join(l.dir, name), l.dir)...)
+			l.miseFiles = append(l.miseFiles, p.readMiseConfigs(filepath.Join(l.dir, name), l.dir)...)
 		}
 	}
 	return l.miseFiles
@@ -235,11 +235,11 @@ func (p *Prober) miseGlobalFiles() []*miseFile {
 			names = append(names, "mise."+m.envs[i]+".toml", "config."+m.envs[i]+".toml")
 		}
 		for _, name := range append(names, "mise.toml", "config.toml", "conf.d") {
-			all = append(all, p.miseRead(filepath.Join(dir, name), dir)...)
+			all = append(all, p.readMiseConfigs(filepath.Join(dir, name), dir)...)
 		}
 	}
 	if path := p.envPath("MISE_GLOBAL_CONFIG_FILE"); path != "" {
-		all = append(all, p.miseRead(path, filepath.Dir(path))...)
+		all = append(all, p.readMiseConfigs(path, filepath.Dir(path))...)
 	} else {
 		directory(p.miseConfigDir())
 	}
@@ -247,9 +247,9 @@ func (p *Prober) miseGlobalFiles() []*miseFile {
 	return all
 }
 
-// miseRead reads a configuration file of mise, or all files in a directory named conf.d. In such a directory, the last
+// readMiseConfigs reads a configuration file of mise, or all files in a directory named conf.d. In such a directory, the last
 // file takes precedence.
-func (p *Prober) miseRead(path, root string) []*miseFile {
+func (p *Prober) readMiseConfigs(path, root string) []*miseFile {
 	m := p.loadMise()
 	for _, not := range m.ignoredPaths {
 		if path == not || strings.HasPrefix(path, not+"/") {
@@ -280,13 +280,13 @@ func (p *Prober) miseFragments(dir string) []string {
 	}
 	m := p.loadMise()
 	var files []string
-	for _, e := range p.children(dir, maxEntries) {
+	for _, e := range p.managerDirEntries(dir, maxEntries) {
 		stem, isTOML := strings.CutSuffix(e.name, ".toml")
 		if !isTOML || e.name[0] == '.' {
 			continue
 		}
 		_, env, dotted := strings.Cut(strings.TrimSuffix(stem, ".local"), ".")
-		if m.fragmentsByEnv && dotted && !slices.Contains(m.envs, env) {
+		if m.hasEnvSpecificFragments && dotted && !slices.Contains(m.envs, env) {
 			continue
 		}
 		files = append(files, e.name)
@@ -294,7 +294,7 @@ func (p *Prober) miseFragments(dir string) []string {
 	if len(files) > maxConfD {
 		p.addNote(dir, "too many files")
 	}
-	return reversePaths(dir, files)
+	return pathsInReverseOrder(dir, files)
 }
 
 // toolVersionsNames returns the names of the files in asdf's format, by precedence.
@@ -347,11 +347,11 @@ func (p *Prober) miseSettings() *miseSettings {
 					versions, _ = lookupTOML(tools, name).(tomlTable)
 				}
 				for from, to := range versions {
-					if s.aliases[miseToolName(name)] == nil {
-						s.aliases[miseToolName(name)] = map[string]string{}
+					if s.aliases[canonicalMiseToolName(name)] == nil {
+						s.aliases[canonicalMiseToolName(name)] = map[string]string{}
 					}
-					if _, known := s.aliases[miseToolName(name)][from]; !known && tomlString(to) != "" {
-						s.aliases[miseToolName(name)][from] = tomlString(to)
+					if _, known := s.aliases[canonicalMiseToolName(name)][from]; !known && tomlString(to) != "" {
+						s.aliases[canonicalMiseToolName(name)][from] = tomlString(to)
 					}
 				}
 			}
@@ -385,21 +385,21 @@ func (p *Prober) miseSettings() *miseSettings {
 		s.monorepo = ""
 	}
 	s.noLock = !locks
-	s.disabled, s.idiomaticTools = miseToolNames(disabled), miseToolNames(idiomatic)
-	s.enabled, s.onlyEnabled = miseToolNames(enabled), len(enabled) > 0
+	s.disabled, s.idiomaticTools = canonicalMiseToolNames(disabled), canonicalMiseToolNames(idiomatic)
+	s.enabled, s.onlyEnabled = canonicalMiseToolNames(enabled), len(enabled) > 0
 	return s
 }
 
-func miseToolNames(names []string) []string {
+func canonicalMiseToolNames(names []string) []string {
 	var all []string
 	for _, name := range names {
-		all = append(all, miseToolName(strings.TrimSpace(name)))
+		all = append(all, canonicalMiseToolName(strings.TrimSpace(name)))
 	}
 	return all
 }
 
-// miseToolName returns the runtime that mise means by a tool's name. The name of any other tool is returned unchanged.
-func miseToolName(name string) string {
+// canonicalMiseToolName returns the runtime that mise means by a tool's name. The name of any other tool is returned unchanged.
+func canonicalMiseToolName(name string) string {
 	if runtime, known := Canonical(strings.TrimPrefix(name, "core:")); known {
 		return runtime
 	}

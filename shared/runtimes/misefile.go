@@ -90,14 +90,14 @@ func (p *Prober) miseTools(f *miseFile) []rawDeclaration {
 	for _, name := range slices.Sorted(maps.Keys(tools)) {
 		tool, known := Canonical(strings.TrimPrefix(name, "core:"))
 		wanted := parseMiseRequests(tools[name])
-		if !known || len(wanted) == 0 || !slices.Contains(p.runtimes, tool) {
+		if !known || len(wanted) == 0 || !slices.Contains(p.requestedRuntimes, tool) {
 			continue
 		}
 		wanted = slices.DeleteFunc(wanted, func(r miseRequest) bool { return !r.appliesHere() })
 		if len(wanted) == 0 {
 			p.loadMise().otherSystemsOnly[tool] = true
 		}
-		if p.isLeftByMise(tool) {
+		if p.isNotManagedByMise(tool) {
 			continue
 		}
 		one := rawDeclaration{runtime: tool, want: wanted[0].want}
@@ -113,8 +113,8 @@ func (p *Prober) miseTools(f *miseFile) []rawDeclaration {
 	return all
 }
 
-// isLeftByMise reports whether mise leaves a runtime to other managers.
-func (p *Prober) isLeftByMise(tool string) bool {
+// isNotManagedByMise reports whether mise leaves a runtime to other managers.
+func (p *Prober) isNotManagedByMise(tool string) bool {
 	s := p.miseSettings()
 	if s.onlyEnabled {
 		return p.loadMise().otherSystemsOnly[tool] || !slices.Contains(s.enabled, tool)
@@ -125,13 +125,13 @@ func (p *Prober) isLeftByMise(tool string) bool {
 // dropMiseIgnored returns those entries of the .tool-versions file in dir that apply: it removes the entries that mise ignores.
 // It removes nothing if mise is not installed, or if asdf is also installed, because asdf reads all entries.
 func (p *Prober) dropMiseIgnored(dir string, all []rawDeclaration) []rawDeclaration {
-	if !p.isMiseInstalled() || p.isPresent(p.asdfInstalls()) {
+	if !p.isMiseInstalled() || p.isPresent(p.asdfInstallsDir()) {
 		return all
 	}
 	if p.isAboveMiseCeiling(dir) {
 		return nil
 	}
-	return slices.DeleteFunc(all, func(f rawDeclaration) bool { return p.isLeftByMise(f.runtime) })
+	return slices.DeleteFunc(all, func(f rawDeclaration) bool { return p.isNotManagedByMise(f.runtime) })
 }
 
 // miseResolve applies mise's aliases and the lock file to want, which is a requested version. It returns the
@@ -141,7 +141,7 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 		return want, true
 	}
 	alias := func(want string) string {
-		if to, known := p.miseSettings().aliases[miseToolName(name)][want]; known {
+		if to, known := p.miseSettings().aliases[canonicalMiseToolName(name)][want]; known {
 			return to
 		}
 		return want
@@ -149,7 +149,7 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 	as = alias(want)
 	if steps, ok := strings.CutPrefix(as, "sub-"); ok {
 		steps, base, both := strings.Cut(steps, ":")
-		if base = alias(base); base == "lts" && miseToolName(name) == Node {
+		if base = alias(base); base == "lts" && canonicalMiseToolName(name) == Node {
 			base = strconv.Itoa(newestLTS)
 		}
 		if as, ok = subtractVersion(base, steps); !both || !ok {
@@ -204,9 +204,9 @@ func (p *Prober) miseLocked(f *miseFile, name, want string) string {
 	if p.miseSettings().noLock {
 		return ""
 	}
-	locked := p.miseLock(p.miseLockPath(f))[miseToolName(name)]
+	locked := p.miseLock(p.miseLockPath(f))[canonicalMiseToolName(name)]
 	if want == "latest" && len(locked) > 0 {
-		return slices.MaxFunc(locked, func(a, b string) int { return compareVersions(miseToolName(name), a, b) })
+		return slices.MaxFunc(locked, func(a, b string) int { return compareVersions(canonicalMiseToolName(name), a, b) })
 	}
 	prefix, bounded := strings.CutPrefix(want, "prefix:")
 	prefix = strings.TrimPrefix(prefix, "v")
@@ -268,7 +268,7 @@ func (p *Prober) miseLock(path string) map[string][]string {
 		for _, one := range several {
 			entry, _ := one.(tomlTable)
 			if v := tomlString(entry["version"]); v != "" {
-				all[miseToolName(name)] = append(all[miseToolName(name)], v)
+				all[canonicalMiseToolName(name)] = append(all[canonicalMiseToolName(name)], v)
 			}
 		}
 	}
@@ -283,7 +283,7 @@ func (p *Prober) adjustIdiomatic(path string, all []rawDeclaration) []rawDeclara
 		return all
 	}
 	all = slices.DeleteFunc(all, func(f rawDeclaration) bool {
-		return slices.Contains(p.miseSettings().idiomaticTools, f.runtime) && p.isLeftByMise(f.runtime) && !p.hasOwnManager(f.runtime)
+		return slices.Contains(p.miseSettings().idiomaticTools, f.runtime) && p.isNotManagedByMise(f.runtime) && !p.hasOwnManager(f.runtime)
 	})
 	for i := range all {
 		p.applyMiseLock(path, &all[i])

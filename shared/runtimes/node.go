@@ -185,7 +185,7 @@ func (p *Prober) resolveLTSOffset(name string) string {
 	}
 	var names []string
 	if dir := p.nvmAliasPath("lts"); p.isPresent(dir) {
-		for _, e := range p.children(dir, maxEntries) {
+		for _, e := range p.managerDirEntries(dir, maxEntries) {
 			if Showable(e.name) {
 				names = append(names, e.name)
 			}

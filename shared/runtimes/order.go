@@ -6,7 +6,7 @@ type rawDeclaration struct {
 	want          string
 	resolvedWant  string // the version that a lock file or an alias gives instead of want; "" if neither does
 	alternatives  []string
-	kind          DeclarationKind
+	kind          WantKind
 	kindIsSet     bool // whether the field kind is already correct; if not, kindOf determines the kind from the form of want
 	isRequirement bool
 	needsManager  bool // want contains a template, which only the version manager can expand
@@ -14,11 +14,11 @@ type rawDeclaration struct {
 
 func (f rawDeclaration) toDeclaration(scope Scope, source string) Declaration {
 	d := Declaration{
-		Runtime: f.runtime, Want: f.want, Alternatives: f.alternatives, Kind: f.kind, Scope: scope, Source: source,
+		Runtime: f.runtime, Want: f.want, Alternatives: f.alternatives, WantKind: f.kind, Scope: scope, Source: source,
 		isRequirement: f.isRequirement, resolvedWant: f.resolvedWant, needsManager: f.needsManager,
 	}
 	if !f.kindIsSet {
-		d.Kind = kindOf(f.runtime, f.want)
+		d.WantKind = kindOf(f.runtime, f.want)
 	}
 	return d
 }

@@ -9,8 +9,8 @@ import (
 // maxPathEntries limits how many entries of PATH are searched.
 const maxPathEntries = 256
 
-// programs returns the names of a runtime's programs, in the order in which they are searched.
-func programs(runtime string) []string {
+// programsOf returns the names of a runtime's programs, in the order in which they are searched.
+func programsOf(runtime string) []string {
 	switch runtime {
 	case Python:
 		return []string{"python", "python3"}
@@ -21,7 +21,7 @@ func programs(runtime string) []string {
 }
 
 // pathEntry is the path of a directory in PATH, also split into the directory above and the name.
-type pathEntry struct{ dir, above, name string }
+type pathEntry struct{ dir, parentDir, name string }
 
 // pathDirs returns the directories of PATH; none if the environment is not that of a shell.
 func (p *Prober) pathDirs() []pathEntry {
@@ -51,13 +51,13 @@ func (p *Prober) isSystemBin(dir string) bool {
 
 // hasProgram reports whether a directory contains a program of a runtime.
 func (p *Prober) hasProgram(dir, runtime string) bool {
-	return slices.ContainsFunc(programs(runtime), func(name string) bool { return p.isPresent(filepath.Join(dir, name)) })
+	return slices.ContainsFunc(programsOf(runtime), func(name string) bool { return p.isPresent(filepath.Join(dir, name)) })
 }
 
-// shimOf returns the manager whose shims are in a directory; "" if the directory contains no shims. A shim is a program
+// shimManagerOf returns the manager whose shims are in a directory; "" if the directory contains no shims. A shim is a program
 // that selects a version each time it runs.
-func (p *Prober) shimOf(runtime string, in pathEntry) string {
-	root := in.above
+func (p *Prober) shimManagerOf(runtime string, in pathEntry) string {
+	root := in.parentDir
 	switch {
 	case in.name == "bin" && runtime == Node && root == voltaHome(p):
 		return "volta"
@@ -102,7 +102,7 @@ func newShellVersion(i Installation) shellVersion { return shellVersion{version:
 
 func (p *Prober) findOnPath(runtime string) shellVersion {
 	for _, in := range p.pathDirs() {
-		dir, shim := in.dir, p.shimOf(runtime, in)
+		dir, shim := in.dir, p.shimManagerOf(runtime, in)
 		switch {
 		case dir == "/usr/local/bin" || dir == "/usr/local/sbin": // no manager uses these directories
 		case p.isSystemBin(dir):
@@ -131,7 +131,7 @@ func (p *Prober) findOnPath(runtime string) shellVersion {
 
 // installationInPath returns the version whose programs are in a directory of PATH.
 func (p *Prober) installationInPath(runtime string, in pathEntry) (Installation, bool) {
-	dir, root := in.dir, in.above
+	dir, root := in.dir, in.parentDir
 	if (runtime == Go || runtime == Java) && !inside(dir, p.env.Home) {
 		if i, ok := p.systemInstallation(runtime); ok && i.Path != "" && inside(dir, i.Path) {
 			return i, true

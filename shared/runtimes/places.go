@@ -143,7 +143,7 @@ func (p *Prober) globalDeclarations(runtime string) []Declaration {
 	}
 	line := func(manager, path string, parse func(*Prober, string, []byte) ([]rawDeclaration, error)) {
 		if p.isPresent(filepath.Dir(path)) {
-			for _, f := range p.parse(path, parse) {
+			for _, f := range p.parseDeclarationFile(path, parse) {
 				add(manager, path, f)
 			}
 		}
@@ -169,7 +169,7 @@ func (p *Prober) globalDeclarations(runtime string) []Declaration {
 		if dir := pyenvRoot(p); dir != "" {
 			line("pyenv", filepath.Join(dir, "version"), rcFileParser(Python))
 		}
-		if dir := p.configHome("uv"); dir != "" {
+		if dir := p.configHomeSubdir("uv"); dir != "" {
 			line("uv", filepath.Join(dir, ".python-version"), rcFileParser(Python))
 		}
 	case Ruby:
@@ -229,10 +229,10 @@ func (p *Prober) miseGlobals() []globalDeclaration {
 	}
 	logical, _ := p.dirChains()
 	for _, name := range p.toolVersionsNames() {
-		if path := p.home(name); path != "" && !logical.sawHome {
-			for _, one := range p.parse(path, parseToolVersions) {
+		if path := p.homePath(name); path != "" && !logical.sawHome {
+			for _, one := range p.parseDeclarationFile(path, parseToolVersions) {
 				manager := "asdf"
-				if !p.isPresent(p.asdfInstalls()) {
+				if !p.isPresent(p.asdfInstallsDir()) {
 					manager = "mise"
 				}
 				p.cachedGlobals = append(p.cachedGlobals, globalDeclaration{one, manager, path})
@@ -265,6 +265,6 @@ func (p *Prober) currentLinkDeclaration(runtime string) []Declaration {
 			break
 		}
 	}
-	d.dirWithoutRuntime = d.dirInstallation == nil
+	d.isDirWithoutRuntime = d.dirInstallation == nil
 	return []Declaration{d}
 }

@@ -92,7 +92,7 @@ func pythonVariant(text string) (without, variant string) {
 func (p *Prober) activatedPython() (Declaration, bool) {
 	virtual, conda := p.envPath("VIRTUAL_ENV"), p.envPath("CONDA_PREFIX")
 	first := func(dir string) int {
-		at := slices.IndexFunc(p.pathDirs(), func(in pathEntry) bool { return in.name == "bin" && in.above == dir })
+		at := slices.IndexFunc(p.pathDirs(), func(in pathEntry) bool { return in.name == "bin" && in.parentDir == dir })
 		if at < 0 {
 			return len(p.pathDirs())
 		}
@@ -100,7 +100,7 @@ func (p *Prober) activatedPython() (Declaration, bool) {
 	}
 	in := func(variable, want string, i *Installation) (Declaration, bool) {
 		d := rawDeclaration{runtime: Python, want: want, kindIsSet: true}.toDeclaration(ScopeEnvironment, "$"+variable)
-		d.dirInstallation, d.dirWithoutRuntime = i, i == nil
+		d.dirInstallation, d.isDirWithoutRuntime = i, i == nil
 		return d, true
 	}
 	if virtual == "" || conda != "" && first(conda) < first(virtual) {
@@ -127,7 +127,7 @@ func (p *Prober) condaPython(dir string) (Installation, bool) {
 	if dir == "" {
 		return Installation{}, false
 	}
-	for _, e := range p.children(filepath.Join(dir, "conda-meta"), maxEntries) {
+	for _, e := range p.managerDirEntries(filepath.Join(dir, "conda-meta"), maxEntries) {
 		record, isJSON := strings.CutSuffix(e.name, ".json")
 		rest, python := strings.CutPrefix(record, "python-")
 		v, build, both := strings.Cut(rest, "-")

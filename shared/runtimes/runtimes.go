@@ -87,19 +87,19 @@ type Env struct {
 	CrossRemote bool
 }
 
-// DeclarationKind is how specific a declaration is.
-type DeclarationKind uint8
+// WantKind is how specific a declaration is.
+type WantKind uint8
 
 const (
 	// KindPin means that the declaration allows exactly one version.
-	KindPin DeclarationKind = iota
+	KindPin WantKind = iota
 	// KindRange means that the declaration allows several versions: 20, ^18, lts/*, stable.
 	KindRange
 	// KindFloor means that the declaration allows a minimum version and all later versions.
 	KindFloor
 )
 
-func (k DeclarationKind) String() string { return [...]string{"pin", "range", "floor"}[k] }
+func (k WantKind) String() string { return [...]string{"pin", "range", "floor"}[k] }
 
 // Scope is where a declaration applies.
 type Scope uint8
@@ -124,16 +124,16 @@ type Declaration struct {
 	Runtime      string
 	Want         string   // the version as written in Source, at most 256 arbitrary bytes
 	Alternatives []string // versions to try in this order if Want is not installed
-	Kind         DeclarationKind
+	WantKind     WantKind
 	Scope        Scope
 	Source       string // the path of the file, or $ and the name of the variable
 
-	isRequirement     bool          // the declaration is only a requirement: it chooses no version
-	dirInstallation   *Installation // the runtime in the directory that is declared; nil if a version is declared, not a directory
-	dirWithoutRuntime bool          // a directory is declared, not a version, and the directory contains no runtime
-	resolvedWant      string        // the version that a lock file or an alias gives instead of Want; "" if neither does
-	needsManager      bool          // only the version manager can tell what Want means
-	manager           string        // the manager to which the file Source belongs, if it is a global file; otherwise ""
+	isRequirement       bool          // the declaration is only a requirement: it chooses no version
+	dirInstallation     *Installation // the runtime in the directory that is declared; nil if a version is declared, not a directory
+	isDirWithoutRuntime bool          // a directory is declared, not a version, and the directory contains no runtime
+	resolvedWant        string        // the version that a lock file or an alias gives instead of Want; "" if neither does
+	needsManager        bool          // only the version manager can tell what Want means
+	manager             string        // the manager to which the file Source belongs, if it is a global file; otherwise ""
 }
 
 // Installation is one installed version of a runtime. Version and Alias are Showable.
@@ -160,8 +160,8 @@ type Active struct {
 	Declared *Declaration
 }
 
-// Note tells which file or directory was ignored, and why.
-type Note struct {
+// IgnoredPathNote tells which file or directory was ignored, and why.
+type IgnoredPathNote struct {
 	Path, Text string
 }
 
@@ -171,9 +171,9 @@ const maxNotes = 64
 // Prober finds the versions. It reads each file once and stores the result, so a new Prober is needed to see changes.
 // Only one goroutine may use a Prober.
 type Prober struct {
-	env      Env
-	runtimes []string // the requested runtimes
-	notes    []Note
+	env               Env
+	requestedRuntimes []string // the requested runtimes
+	notes             []IgnoredPathNote
 
 	isRemoteFS func(fd int) bool // the function remoteFS; tests replace it
 
@@ -187,10 +187,10 @@ type Prober struct {
 	homeListing            listing                  // the listing of the home directory; nil until the directory is read
 	dirents                []byte                   // the buffer into which the method readEntries reads
 	installationsByRuntime map[string][]Installation
-	dirByName              map[string]string   // the paths of directories that the method cachedDir has stored, by the name passed to cachedDir
+	dirByName              map[string]string   // the paths of directories that the method findDirOnce has stored, by the name passed to findDirOnce
 	managerRootsByRuntime  map[string][]string // the root directories of the managers that can install a runtime, by runtime
 	cachedSystemVersions   map[string]string
-	systemInstallations    map[string]maybeInstalled // by runtime
+	systemInstallations    map[string]optionalInstallation // by runtime
 	cachedGlobals          []globalDeclaration
 	hasReadGlobals         bool
 	cachedRustupSettings   *rustupSettings
@@ -203,8 +203,8 @@ type Prober struct {
 	goSettingsByPath       map[string]map[string]string // the settings in the go command's files, by the file's path
 }
 
-// maybeInstalled is an installed version, or no version if ok is false.
-type maybeInstalled struct {
+// optionalInstallation is an installed version, or no version if ok is false.
+type optionalInstallation struct {
 	Installation
 	ok bool
 }
@@ -224,11 +224,11 @@ func New(env Env, names ...string) *Prober {
 		env.Top = env.Home
 	}
 	return &Prober{
-		env: env, runtimes: names, cachedSystemVersions: env.SystemVersions, isRemoteFS: remoteFS,
+		env: env, requestedRuntimes: names, cachedSystemVersions: env.SystemVersions, isRemoteFS: remoteFS,
 		directoryDeclarations:  map[string][]Declaration{},
 		dirByName:              make(map[string]string, 32),
 		managerRootsByRuntime:  map[string][]string{},
-		systemInstallations:    map[string]maybeInstalled{},
+		systemInstallations:    map[string]optionalInstallation{},
 		goSettingsByPath:       map[string]map[string]string{},
 		shellDeclarations:      map[string][]Declaration{},
 		existsByPath:           make(map[string]bool, 32),
@@ -239,13 +239,13 @@ func New(env Env, names ...string) *Prober {
 }
 
 // Names returns the runtimes that the prober was made for.
-func (p *Prober) Names() []string { return slices.Clone(p.runtimes) }
+func (p *Prober) Names() []string { return slices.Clone(p.requestedRuntimes) }
 
 // Notes returns the files that have been skipped so far, such as broken and unreadable ones.
-func (p *Prober) Notes() []Note { return slices.Clone(p.notes) }
+func (p *Prober) Notes() []IgnoredPathNote { return slices.Clone(p.notes) }
 
 func (p *Prober) addNote(path, text string) {
-	n := Note{path, text}
+	n := IgnoredPathNote{path, text}
 	if len(p.notes) < maxNotes && !slices.Contains(p.notes, n) {
 		p.notes = append(p.notes, n)
 	}
@@ -262,17 +262,17 @@ func (p *Prober) envPath(name string) string {
 // envPathOrHome returns the directory in an environment variable. If the variable is not set, base returns a directory below the
 // home directory, or "" if the home directory is unknown.
 func (p *Prober) envPathOrHome(variable string, home ...string) string {
-	return p.cachedDir(variable, func() string {
+	return p.findDirOnce(variable, func() string {
 		if v := p.envPath(variable); v != "" {
 			return v
 		}
-		return p.home(home...)
+		return p.homePath(home...)
 	})
 }
 
-// cachedDir returns the directory that the function find returns. It calls find only at the first call for a name, and stores
+// findDirOnce returns the directory that the function find returns. It calls find only at the first call for a name, and stores
 // the directory under the name for later calls.
-func (p *Prober) cachedDir(name string, find func() string) string {
+func (p *Prober) findDirOnce(name string, find func() string) string {
 	dir, known := p.dirByName[name]
 	if !known {
 		dir = find()
@@ -281,7 +281,7 @@ func (p *Prober) cachedDir(name string, find func() string) string {
 	return dir
 }
 
-func (p *Prober) home(below ...string) string {
+func (p *Prober) homePath(below ...string) string {
 	if p.env.Home == "" {
 		return ""
 	}
@@ -296,8 +296,8 @@ func (p *Prober) dataHome(name string) string {
 	return ""
 }
 
-// configHome returns a directory below $XDG_CONFIG_HOME or ~/.config.
-func (p *Prober) configHome(name string) string {
+// configHomeSubdir returns a directory below $XDG_CONFIG_HOME or ~/.config.
+func (p *Prober) configHomeSubdir(name string) string {
 	if d := p.envPathOrHome("XDG_CONFIG_HOME", ".config"); d != "" {
 		return filepath.Join(d, name)
 	}

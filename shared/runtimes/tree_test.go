@@ -88,7 +88,7 @@ func (w *machine) format(a Active) string {
 	if a.Declared == nil {
 		return a.Version + " " + by
 	}
-	line := fmt.Sprintf("%s %s %s %s %s", a.Version, by, a.Declared.Kind, strings.Replace(a.Declared.Want, w.home, "~", 1), w.short(a.Declared.Source))
+	line := fmt.Sprintf("%s %s %s %s %s", a.Version, by, a.Declared.WantKind, strings.Replace(a.Declared.Want, w.home, "~", 1), w.short(a.Declared.Source))
 	if a.Differs {
 		line += " differs"
 	}

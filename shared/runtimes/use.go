@@ -60,13 +60,13 @@ func Use(env Env, runtime, want string) (Installation, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return Installation{}, err
 	}
-	return i, replaceLink(path, target)
+	return i, replaceSymlink(path, target)
 }
 
-// replaceLink makes the symlink at a path lead to a target. A symlink can only be replaced by a rename, so replaceLink
+// replaceSymlink makes the symlink at a path lead to a target. A symlink can only be replaced by a rename, so replaceSymlink
 // first creates a temporary symlink. If one exists already, because a killed process left it or another process is
-// using it, replaceLink removes it and tries again.
-func replaceLink(path, target string) (err error) {
+// using it, replaceSymlink removes it and tries again.
+func replaceSymlink(path, target string) (err error) {
 	next := path + ".new"
 	for range 100 {
 		if err := os.Remove(next); err != nil && !errors.Is(err, fs.ErrNotExist) {

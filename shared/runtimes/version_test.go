@@ -85,7 +85,7 @@ func TestParseRange(t *testing.T) {
 func TestKindOf(t *testing.T) {
 	for _, c := range []struct {
 		runtime, want string
-		kind          DeclarationKind
+		kind          WantKind
 	}{
 		{Node, "20", KindRange},
 		{Node, "20.1", KindRange},

@@ -81,7 +81,7 @@ func TestLibalpmResult_Replacements(t *testing.T) {
 	in.Repositories = []IndexedSource{currentSource("core", index(t, "repo", "core", wire.Package{Name: "d", Version: "1-1", Replaces: []string{"c"}}, wire.Package{Name: "c", Version: "1-1"}))}
 	out, err := build(t, in).Outdated()
 	require.NoError(t, err)
-	require.Equal(t, []wire.Replacement{{Name: "c", Installed: "1-1", By: "d", Version: "1-1", Repo: "core"}}, out.Replacements)
+	require.Equal(t, []wire.Replacement{{ReplacedName: "c", Installed: "1-1", By: "d", Version: "1-1", Repo: "core"}}, out.Replacements)
 }
 
 // TestLibalpmResult_InstalledOnly checks that libalpm's result replaces only the installed packages, and not their comparison

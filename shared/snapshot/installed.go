@@ -123,7 +123,7 @@ func (s *Snapshot) DescribeInstalled(p *pacmandb.Installed, details bool) wire.I
 	}
 	relations := s.installedSet.relations()
 	out := wire.InstalledPackage{
-		Package: p.Package, Reason: reason, InstallDate: p.InstallDate, InstalledDB: p.InstalledDB,
+		Package: p.Package, Reason: reason, InstallDate: p.InstallDate, InstalledFromRepo: p.InstalledFromRepo,
 		RequiredBy: relations.RequiredBy(p.Name), OptionalFor: relations.OptionalFor(p.Name),
 	}
 	out.Repo = "local"
@@ -178,7 +178,7 @@ func (s *Snapshot) Outdated() (*wire.OutdatedResult, error) {
 		r.Sources = append(r.Sources, security.source())
 		for i := range r.Updates {
 			u := &r.Updates[i]
-			u.Fixes = security.fixedAdvisories(u.Name, func(fixed string) bool { return pacmandb.Compare(u.Version, fixed) >= 0 })
+			u.Fixes = security.advisoriesFixedByUpdate(u.Name, func(fixed string) bool { return pacmandb.Compare(u.Version, fixed) >= 0 })
 		}
 	}
 	for _, p := range c.outdated.Replacements {

@@ -23,7 +23,7 @@ func TestInstalled_Filters(t *testing.T) {
 		f, err := s.Installed(&wire.InstalledRequest{Filter: filter})
 		require.NoError(t, err)
 		require.EqualValues(t, 7, f.Generation)
-		require.EqualValues(t, checked, f.At)
+		require.EqualValues(t, checked, f.ConfirmedAt)
 		require.False(t, f.Partial || f.Stale)
 		require.Len(t, f.Sources, map[bool]int{true: 3}[filter == wire.FilterForeign])
 		return f
@@ -48,7 +48,7 @@ func TestInstalled_Filters(t *testing.T) {
 	result, err := s.Explicit()
 	require.NoError(t, err)
 	require.Equal(t, names(explicit), result.Names)
-	require.Equal(t, wire.Basis{Generation: 7, At: checked}, result.Basis)
+	require.Equal(t, wire.Basis{Generation: 7, ConfirmedAt: checked}, result.Basis)
 }
 
 // TestInstalled_Names checks that a request finds installed packages by their names or by names that they provide.
@@ -93,7 +93,7 @@ func TestDescribeInstalled(t *testing.T) {
 	db := t.TempDir()
 	lib, tool, gui := installed("lib", "1-1", pacmandb.ReasonDepend), installed("tool", "1-1", pacmandb.ReasonExplicit, "lib>=1"), installed("gui", "1-1", 7)
 	gui.OptDepends = []string{"lib: for libraries", "tool", "none: not installed"}
-	gui.Filename, gui.InstallDate, gui.InstalledDB = "gui.pkg.tar.zst", 5, "extra"
+	gui.Filename, gui.InstallDate, gui.InstalledFromRepo = "gui.pkg.tar.zst", 5, "extra"
 	require.NoError(t, os.MkdirAll(filepath.Join(db, "local", "tool-1-1"), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(db, "local", "tool-1-1", "install"), nil, 0o644))
 	s := build(t, Inputs{DBPath: db, Local: local(lib, tool, gui)})
@@ -112,7 +112,7 @@ func TestDescribeInstalled(t *testing.T) {
 	require.Empty(t, d.Reason, "the reason 7 is neither explicit nor dependency")
 	require.Equal(t, []string{"lib: for libraries", "tool"}, d.InstalledOpt)
 	require.EqualValues(t, 5, d.InstallDate)
-	require.Equal(t, "extra", d.InstalledDB)
+	require.Equal(t, "extra", d.InstalledFromRepo)
 	require.Equal(t, wire.InstalledPackage{Package: wire.Package{Repo: "local", Name: "gui", Version: "1-1", Desc: "about gui"}}, s.DescribeInstalled(gui, false))
 	require.Equal(t, wire.InstalledPackage{
 		Package: wire.Package{Repo: "local", Name: "tool", Version: "1-1", Desc: "about tool"}, Reason: "explicit",
@@ -145,7 +145,7 @@ func TestOutdated(t *testing.T) {
 			{Name: "update", Installed: "1-1", Version: "2-1", Repo: "core"},
 		},
 		InstalledNewer: []wire.Update{{Name: "newer", Installed: "2-1", Version: "1-1", Repo: "core"}},
-		Replacements:   []wire.Replacement{{Name: "old", Installed: "1-1", By: "new", Version: "3-1", Repo: "extra"}},
+		Replacements:   []wire.Replacement{{ReplacedName: "old", Installed: "1-1", By: "new", Version: "3-1", Repo: "extra"}},
 		Foreign: []wire.ForeignPackage{
 			{Name: "foreign", Installed: "1-1", State: wire.ForeignUnknown}, {Name: "old", Installed: "1-1", State: wire.ForeignUnknown},
 		},

@@ -11,7 +11,7 @@ func ConvertRuntimes(active []runtimes.Active) []wire.Runtime {
 	for i, a := range active {
 		list[i] = wire.Runtime{Runtime: a.Runtime, Version: a.Version, Manager: a.Manager, Path: a.Path, Missing: a.Missing, Differs: a.Differs}
 		if d := a.Declared; d != nil {
-			list[i].Wanted, list[i].WantedKind, list[i].WantedSource = d.Want, d.Kind.String(), d.Source
+			list[i].Wanted, list[i].WantedKind, list[i].WantedSource = d.Want, d.WantKind.String(), d.Source
 		}
 	}
 	return list

@@ -16,7 +16,7 @@ func TestRuntimes(t *testing.T) {
 		{Runtime: "go", Version: "1.30", Missing: true},
 		{Runtime: "node", Version: "18.1.0", Differs: true},
 	}, ConvertRuntimes([]runtimes.Active{
-		{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/20.1.0", Declared: &runtimes.Declaration{Want: "20", Kind: runtimes.KindRange, Source: "/p/.nvmrc"}},
+		{Runtime: "node", Version: "20.1.0", Manager: "omg", Path: "/d/20.1.0", Declared: &runtimes.Declaration{Want: "20", WantKind: runtimes.KindRange, Source: "/p/.nvmrc"}},
 		{Runtime: "go", Version: "1.30", Missing: true},
 		{Runtime: "node", Version: "18.1.0", Differs: true},
 	}))

@@ -268,7 +268,7 @@ func (s *Snapshot) SuggestForUnknown(unknown []string) ([]wire.MissingName, erro
 // UnindexedFields contains the fields of a package that are not in an index. A snapshot adds them.
 type UnindexedFields struct {
 	InstalledVersion string // the installed version; empty if the package is not installed
-	Shadowed         bool   // the package is in the AUR, and a repository has a package with the same name
+	ShadowedByRepo   bool   // the package is in the AUR, and a repository has a package with the same name
 	AdvisoryLines    []string
 }
 
@@ -290,7 +290,7 @@ func (s *Snapshot) ReadRecords(hits []pkgindex.Hit, details bool, visit func(sum
 		o := UnindexedFields{InstalledVersion: s.installedVersion(name)}
 		if s.searchSet.SourceKindOf(h) == pkgindex.KindAUR {
 			found, err := s.searchSet.HasRepoPackage(name)
-			o.Shadowed = err == nil && found
+			o.ShadowedByRepo = err == nil && found
 		} else {
 			o.AdvisoryLines = words[name]
 		}
@@ -305,7 +305,7 @@ func (s *Snapshot) EachPackage(hits []pkgindex.Hit, details bool, visit func(*wi
 	err := s.ReadRecords(hits, details, func(summary, rest pkgindex.Record, o UnindexedFields) bool {
 		var p wire.Package
 		if p, failed = pkgindex.DecodePackage(summary, rest); failed == nil {
-			p.InstalledVersion, p.Shadowed, p.Advisories = o.InstalledVersion, o.Shadowed, o.AdvisoryLines
+			p.InstalledVersion, p.Shadowed, p.Advisories = o.InstalledVersion, o.ShadowedByRepo, o.AdvisoryLines
 			failed = visit(&p)
 		}
 		return failed == nil

@@ -26,7 +26,7 @@ func TestSearch_All(t *testing.T) {
 	require.Equal(t, 1800, f.Total)
 	require.Equal(t, 1800, s.PackageCount())
 	require.Equal(t, wire.Basis{
-		Generation: 7, At: checked, Sources: []wire.Source{in.Repositories[0].Source, in.Repositories[1].Source, in.Repositories[2].Source},
+		Generation: 7, ConfirmedAt: checked, Sources: []wire.Source{in.Repositories[0].Source, in.Repositories[1].Source, in.Repositories[2].Source},
 	}, f.Basis)
 	require.Equal(t, f.Basis, s.SearchBasis())
 	seen, marked := map[string]bool{}, 0

@@ -52,7 +52,7 @@ func (s *Snapshot) assessSecurity() (*installedAdvisories, error) {
 	if !out.hasReplied() || s.installedSet == nil {
 		return out, nil
 	}
-	view := &systemVersions{s: s}
+	view := &snapshotPackageVersions{s: s}
 	out.packages = advisories.Assess(out.Records, view)
 	for i := range out.packages {
 		p := &out.packages[i]
@@ -110,18 +110,18 @@ func (s *installedAdvisories) countFinding(f advisories.Finding) {
 	}
 }
 
-// systemVersions implements advisories.PackageVersions: it returns the installed version of a package, and its versions in the repositories.
-type systemVersions struct {
+// snapshotPackageVersions implements advisories.PackageVersions: it returns the installed version of a package, and its versions in the repositories.
+type snapshotPackageVersions struct {
 	s   *Snapshot
 	err error
 }
 
-func (o *systemVersions) Installed(name string) (string, bool) {
+func (o *snapshotPackageVersions) Installed(name string) (string, bool) {
 	v, ok := o.s.installedSet.versions[name]
 	return v, ok
 }
 
-func (o *systemVersions) OfferedVersions(name string) (versions []string) {
+func (o *snapshotPackageVersions) OfferedVersions(name string) (versions []string) {
 	err := eachRepoVersion(o.s.comparedSet, name, func(_, version string) { versions = append(versions, version) })
 	if o.err == nil {
 		o.err = err
@@ -129,8 +129,8 @@ func (o *systemVersions) OfferedVersions(name string) (versions []string) {
 	return versions
 }
 
-// SecurityMatches is the result of a SecurityRequest.
-type SecurityMatches struct {
+// VulnerablePackageMatches is the result of a SecurityRequest.
+type VulnerablePackageMatches struct {
 	wire.Basis
 	Packages []*advisories.PackageFindings
 	// NotInstalled lists the requested names that are not installed.
@@ -140,7 +140,7 @@ type SecurityMatches struct {
 }
 
 // Security returns the advisories for the installed packages that a SecurityRequest requests.
-func (s *Snapshot) Security(r *wire.SecurityRequest) (*SecurityMatches, error) {
+func (s *Snapshot) Security(r *wire.SecurityRequest) (*VulnerablePackageMatches, error) {
 	if s.installedSet == nil {
 		return nil, s.installedUnknownError()
 	}
@@ -158,7 +158,7 @@ func (s *Snapshot) Security(r *wire.SecurityRequest) (*SecurityMatches, error) {
 	if len(r.Packages) > maxLookupNames {
 		return nil, invalidErrorf("%d names in one request: at most %d are allowed", len(r.Packages), maxLookupNames)
 	}
-	found := &SecurityMatches{Basis: s.comparedBasis(), SkippedCount: security.SkippedCount}
+	found := &VulnerablePackageMatches{Basis: s.comparedBasis(), SkippedCount: security.SkippedCount}
 	found.Sources = append([]wire.Source{tracker}, found.Sources...)
 	wanted := make(map[string]bool, len(r.Packages))
 	for _, name := range r.Packages {
@@ -175,9 +175,9 @@ func (s *Snapshot) Security(r *wire.SecurityRequest) (*SecurityMatches, error) {
 	return found, nil
 }
 
-// fixedAdvisories returns the names of the advisories for a package that an update resolves. The function fixed reports whether the
+// advisoriesFixedByUpdate returns the names of the advisories for a package that an update resolves. The function fixed reports whether the
 // update is at least the version in which an advisory is fixed.
-func (s *installedAdvisories) fixedAdvisories(name string, fixed func(in string) bool) []string {
+func (s *installedAdvisories) advisoriesFixedByUpdate(name string, fixed func(in string) bool) []string {
 	i := slices.IndexFunc(s.packages, func(p advisories.PackageFindings) bool { return p.Name == name })
 	if i < 0 {
 		return nil

@@ -59,7 +59,7 @@ func TestSecurity(t *testing.T) {
 	f, err := s.Security(&wire.SecurityRequest{})
 	require.NoError(t, err)
 	require.EqualValues(t, 7, f.Generation)
-	require.EqualValues(t, checked, f.At)
+	require.EqualValues(t, checked, f.ConfirmedAt)
 	require.False(t, f.Stale || f.Partial)
 	require.Equal(t, 2, f.SkippedCount)
 	require.Len(t, f.Sources, 4)
@@ -146,7 +146,7 @@ func TestSecurity_NoRepositories(t *testing.T) {
 // the status has no counts of advisories.
 func TestSecurity_Unknown(t *testing.T) {
 	in := generated(t, fixture.Options{Packages: 100, Installed: 20, Seed: 3})
-	ask := func() (*SecurityMatches, error) { return build(t, in).Security(&wire.SecurityRequest{}) }
+	ask := func() (*VulnerablePackageMatches, error) { return build(t, in).Security(&wire.SecurityRequest{}) }
 	counted := func() *wire.SecurityCounts {
 		status, err := build(t, in).Status()
 		require.NoError(t, err)

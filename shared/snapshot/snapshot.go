@@ -26,7 +26,7 @@ type Snapshot struct {
 	comparison      func() (*comparison, error)
 	foreignPackages func() (*foreignComparison, error)
 	security        func() (*installedAdvisories, error)
-	counts          func() (*allCounts, error)
+	counts          func() (*countsAndPartialNames, error)
 }
 
 // Build makes a snapshot from inputs. The snapshot computes expensive results at their first use, unless ComputeAll computes
@@ -57,7 +57,7 @@ func Build(in Inputs) (s *Snapshot, err error) {
 
 // newFileSet combines the indexes of the repositories and of the AUR into one set.
 func (s *Snapshot) newFileSet(repositories []IndexedSource) (*pkgindex.FileSet, error) {
-	view := pkgindex.FileSetOptions{Repos: []string{}, AURNameTaken: !s.hasNoRepoNamedAUR()}
+	view := pkgindex.FileSetOptions{Repos: []string{}, HasRepoNamedAUR: !s.hasNoRepoNamedAUR()}
 	var files []*pkgindex.File
 	add := func(f *pkgindex.File) {
 		if !slices.Contains(files, f) {
@@ -120,7 +120,7 @@ func (s *Snapshot) IsComplete() bool {
 // localBasis returns the basis of a result that depends only on the local database.
 func (s *Snapshot) localBasis() wire.Basis {
 	b := wire.Basis{
-		Generation: s.inputs.Generation, At: s.checkedAtUnix(), Stale: s.inputs.Local.FailureReason != "", Partial: s.inputs.Local.UnreadablePackages != "",
+		Generation: s.inputs.Generation, ConfirmedAt: s.checkedAtUnix(), Stale: s.inputs.Local.FailureReason != "", Partial: s.inputs.Local.UnreadablePackages != "",
 		Why: s.inputs.Local.FailureReason,
 	}
 	if b.Why == "" {
@@ -143,7 +143,7 @@ func (s *Snapshot) searchBasis(wanted []string) wire.Basis {
 	if len(wanted) > 0 {
 		sources = slices.DeleteFunc(sources, func(src wire.Source) bool { return !slices.Contains(wanted, src.Name) })
 	}
-	return wire.Basis{Generation: s.inputs.Generation, At: s.checkedAtUnix(), Sources: sources, Partial: missingReposText(s.searchedRepos, wanted) != ""}
+	return wire.Basis{Generation: s.inputs.Generation, ConfirmedAt: s.checkedAtUnix(), Sources: sources, Partial: missingReposText(s.searchedRepos, wanted) != ""}
 }
 
 // SearchBasis returns the basis of a search in all repositories.

@@ -63,14 +63,14 @@ func (s *Snapshot) incompleteProblems() (list []wire.Problem) {
 	return list
 }
 
-// allCounts holds the counts, and the JSON names of the counts that may be wrong because a source could not be read.
-type allCounts struct {
+// countsAndPartialNames holds the counts, and the JSON names of the counts that may be wrong because a source could not be read.
+type countsAndPartialNames struct {
 	counts       wire.Counts
 	partialNames []string
 }
 
-func (s *Snapshot) countAll() (*allCounts, error) {
-	c := &allCounts{}
+func (s *Snapshot) countAll() (*countsAndPartialNames, error) {
+	c := &countsAndPartialNames{}
 	if err := s.countPackages(&c.counts); err != nil {
 		return nil, err
 	}

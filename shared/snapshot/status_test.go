@@ -105,15 +105,15 @@ func TestWithCheckTime(t *testing.T) {
 	require.NoError(t, err)
 	after, err := later.Status()
 	require.NoError(t, err)
-	require.EqualValues(t, checked, before.At)
-	require.EqualValues(t, checked+60, after.At)
-	after.At = before.At
+	require.EqualValues(t, checked, before.ConfirmedAt)
+	require.EqualValues(t, checked+60, after.ConfirmedAt)
+	after.ConfirmedAt = before.ConfirmedAt
 	require.Equal(t, before, after)
 	require.Equal(t, s.Generation(), later.Generation())
 	require.Equal(t, time.Unix(checked+60, 0), later.Inputs().CheckedAt)
 	never, err := build(t, Inputs{}).Status()
 	require.NoError(t, err)
-	require.Zero(t, never.At)
+	require.Zero(t, never.ConfirmedAt)
 }
 
 // TestDownloaded checks that installed packages are compared with the databases that omg downloads, and that searches use

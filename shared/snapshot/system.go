@@ -28,7 +28,7 @@ func newInstalledSet(local *pacmandb.Local, c *LibalpmResult) *installedSet {
 	for _, p := range s.local.Packages {
 		s.versions[p.Name] = p.Version
 	}
-	s.relations = sync.OnceValue(func() *pacmandb.Relations { return pacmandb.Relate(s.local.Packages) })
+	s.relations = sync.OnceValue(func() *pacmandb.Relations { return pacmandb.ComputeRelations(s.local.Packages) })
 	return s
 }
 
@@ -99,21 +99,21 @@ func (s *Snapshot) compareInstalled() (*comparison, error) {
 	if s.installedSet == nil || !hasAnyIndex(s.comparedRepos) {
 		return nil, nil
 	}
-	config, facts := s.newSetFacts(s.comparedRepos, s.comparedSet)
+	config, facts := s.newIndexSyncFacts(s.comparedRepos, s.comparedSet)
 	c := &comparison{outdated: pacmandb.FindOutdated(s.installedSet.local.Packages, config, facts)}
 	_, c.foreign = pacmandb.SplitForeign(s.installedSet.local.Packages, config, facts)
 	if facts.err != nil {
 		return nil, facts.err
 	}
 	if s.inputs.LibalpmResult != nil && s.inputs.LibalpmResult.AllRepositoriesRead && s.inputs.DownloadedRepositories == nil {
-		s.inputs.LibalpmResult.replaceComparison(c, s.installedSet.local.Packages)
+		s.inputs.LibalpmResult.replaceOmgComparison(c, s.installedSet.local.Packages)
 	}
 	return c, nil
 }
 
-// replaceComparison replaces the result of omg's comparison by libalpm's result. Only omg's list of replacements is kept, because
+// replaceOmgComparison replaces the result of omg's comparison by libalpm's result. Only omg's list of replacements is kept, because
 // libalpm's result has no such list.
-func (c *LibalpmResult) replaceComparison(out *comparison, packages []*pacmandb.Installed) {
+func (c *LibalpmResult) replaceOmgComparison(out *comparison, packages []*pacmandb.Installed) {
 	out.foreign = nil
 	out.outdated = pacmandb.Outdated{Replacements: out.outdated.Replacements}
 	for i, p := range c.Packages {
@@ -132,7 +132,7 @@ func (c *LibalpmResult) replaceComparison(out *comparison, packages []*pacmandb.
 // ComparisonFacts returns the facts with which installed packages can be compared: the configuration with the repositories that could
 // be read, and the contents of these repositories. The facts come from pacman's databases, not from downloaded databases.
 // The indexes must stay open while the facts are used.
-func (s *Snapshot) ComparisonFacts() (*pacmandb.Config, pacmandb.SyncLookup, error) {
+func (s *Snapshot) ComparisonFacts() (*pacmandb.Config, pacmandb.SyncPackageFacts, error) {
 	set := s.searchSet
 	if s.inputs.DownloadedRepositories != nil && s.inputs.SearchDownloaded {
 		var err error
@@ -140,11 +140,11 @@ func (s *Snapshot) ComparisonFacts() (*pacmandb.Config, pacmandb.SyncLookup, err
 			return nil, nil, err
 		}
 	}
-	config, facts := s.newSetFacts(s.inputs.Repositories, set)
+	config, facts := s.newIndexSyncFacts(s.inputs.Repositories, set)
 	return config, facts, nil
 }
 
-func (s *Snapshot) newSetFacts(repositories []IndexedSource, set *pkgindex.FileSet) (*pacmandb.Config, *indexSyncFacts) {
+func (s *Snapshot) newIndexSyncFacts(repositories []IndexedSource, set *pkgindex.FileSet) (*pacmandb.Config, *indexSyncFacts) {
 	config := &pacmandb.Config{}
 	if s.inputs.PacmanConfig != nil {
 		*config = *s.inputs.PacmanConfig
@@ -163,7 +163,7 @@ func (s *Snapshot) newSetFacts(repositories []IndexedSource, set *pkgindex.FileS
 	return config, f
 }
 
-// indexSyncFacts implements pacmandb.SyncLookup with a set of indexes. It caches the last look-up, because callers look up the
+// indexSyncFacts implements pacmandb.SyncPackageFacts with a set of indexes. It caches the last look-up, because callers look up the
 // same package in several repositories, one after the other.
 type indexSyncFacts struct {
 	fileSet   *pkgindex.FileSet

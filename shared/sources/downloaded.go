@@ -27,9 +27,9 @@ type Downloads struct {
 	StaleAfter time.Duration
 	// OpenIndex opens an index.
 	OpenIndex func(path string) (*pkgindex.File, error)
-	// DownloadError returns the error of the last download of a repository's database; empty if the download succeeded. If DownloadError is
+	// DownloadErrorOf returns the error of the last download of a repository's database; empty if the download succeeded. If DownloadErrorOf is
 	// nil, the errors are unknown.
-	DownloadError func(repo string) string
+	DownloadErrorOf func(repo string) string
 }
 
 // ReplacePacmanSources returns the repositories with downloaded databases in place of pacman's: a downloaded database is used if it is
@@ -53,8 +53,8 @@ func (d Downloads) ReplacePacmanSources(repositories []snapshot.IndexedSource, d
 // find returns the downloaded database of a repository as a source, or the reason why none can be used. It returns nil and
 // an empty reason if pacman's database is newer and has an index, or is being indexed.
 func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snapshot.IndexedSource, why string) {
-	if d.DownloadError != nil {
-		why = d.DownloadError(r.Name)
+	if d.DownloadErrorOf != nil {
+		why = d.DownloadErrorOf(r.Name)
 	}
 	fi, err := os.Stat(filepath.Join(d.Dir, r.Name+".db"))
 	var f *pkgindex.File

@@ -46,7 +46,7 @@ func (d *downloads) replaced(t testing.TB, stale time.Duration, why func(string)
 	for i := range p.Repositories {
 		system = append(system, settle(t.Context(), &p.Repositories[i], nil, nil).IndexedSource)
 	}
-	list := Downloads{Dir: d.dir, StaleAfter: stale, DownloadError: why, OpenIndex: func(path string) (*pkgindex.File, error) {
+	list := Downloads{Dir: d.dir, StaleAfter: stale, DownloadErrorOf: why, OpenIndex: func(path string) (*pkgindex.File, error) {
 		f, err := pkgindex.Open(path, nil)
 		if err == nil {
 			t.Cleanup(func() { _ = f.Close() })
@@ -170,7 +170,7 @@ func TestReplace_BadSystem(t *testing.T) {
 		"a newer index":  {func() ExaminedRepository { return settle(t.Context(), core, newerIndex, nil) }, false},
 		"being indexed": {func() ExaminedRepository {
 			e := core.Examine(t.Context(), nil)
-			e.SetPending()
+			e.MarkIndexBuilding()
 			return e
 		}, false},
 	} {

@@ -63,24 +63,24 @@ type Origin struct {
 	SHA256 string           `msgpack:"sha256"`
 }
 
-// Origins lists the files from which an index was built. With the origins, a program can find out without reading a
+// IndexOrigins lists the files from which an index was built. With the origins, a program can find out without reading a
 // database whether the database has changed since then, and whether the index was built from a database with the same name
 // in another directory. Origins are stored in a file beside the index and not in the index, so that the bytes of an index
 // do not depend on the directory in which it is built.
-type Origins []Origin
+type IndexOrigins []Origin
 
 const (
 	originSuffix      = ".origin"
 	maxOriginFileSize = 1 << 20 // maximum size of an origin file in bytes; each origin needs a few hundred bytes
 )
 
-// OriginOf returns the origin for a file that was read to build an index.
-func OriginOf(f *sourcefile.File) Origin {
+// OriginOfFile returns the origin for a file that was read to build an index.
+func OriginOfFile(f *sourcefile.File) Origin {
 	return Origin{Path: f.Path, Stamp: f.Stamp, SHA256: f.HexDigest()}
 }
 
 // find returns the origin with the given path, or nil if the index was not built from the file at this path.
-func (o Origins) find(path string) *Origin {
+func (o IndexOrigins) find(path string) *Origin {
 	for i := range o {
 		if o[i].Path == path {
 			return &o[i]
@@ -90,7 +90,7 @@ func (o Origins) find(path string) *Origin {
 }
 
 // Write stores the origins in a file beside the index file.
-func (o Origins) Write(index string) error {
+func (o IndexOrigins) Write(index string) error {
 	b, err := msgpack.Marshal(o)
 	if err != nil {
 		return err
@@ -102,7 +102,7 @@ func (o Origins) Write(index string) error {
 // origins, the digest of a database decides whether the database has changed, and the index is not used in place of an
 // unreadable database. Origins must be as trusted as the index, because forged origins could make a changed database look
 // unchanged.
-func ReadOrigins(index string, trust func(uid uint32) bool) Origins {
+func ReadOrigins(index string, trust func(uid uint32) bool) IndexOrigins {
 	f, _, err := sourcefile.Open(index + originSuffix)
 	if err != nil {
 		return nil
@@ -115,7 +115,7 @@ func ReadOrigins(index string, trust func(uid uint32) bool) Origins {
 	if err != nil || wire.CheckMessagePack(b) != nil {
 		return nil
 	}
-	var o Origins
+	var o IndexOrigins
 	if msgpack.Unmarshal(b, &o) != nil {
 		return nil
 	}
@@ -163,7 +163,7 @@ func RemoveOldIndexes(dataDir string) {
 
 // isCurrent reports whether the file at path still has the content from which an index was built. It compares the stamp of the
 // file with the stamp in the origin. If these differ, it compares the digest of the file with the digest in the index.
-func (o Origins) isCurrent(ctx context.Context, path string, now sourcefile.Stamp, built pkgindex.SourceInfo) (bool, error) {
+func (o IndexOrigins) isCurrent(ctx context.Context, path string, now sourcefile.Stamp, built pkgindex.SourceInfo) (bool, error) {
 	if now.Size != built.FileSize {
 		return false, nil
 	}

@@ -37,7 +37,7 @@ func TestIndexPath(t *testing.T) {
 		require.True(t, ok)
 		require.NotContains(t, stem, ".", "the index of core.files could be confused with an index of core's file list")
 		require.LessOrEqual(t, len(base+originSuffix)+len(".")+len(".2147483647.tmp"), 255, "%q: the name of a temporary file is too long", name)
-		require.NoError(t, Origins{}.Write(path), "%q", name)
+		require.NoError(t, IndexOrigins{}.Write(path), "%q", name)
 	}
 	require.Equal(t, filepath.Join(dir, "core.omgidx"), IndexPath(dir, pkgindex.KindRepo, "core"))
 	require.Equal(t, filepath.Join(dir, "aur.omgidx"), IndexPath(dir, pkgindex.KindAUR, "anything"))
@@ -51,7 +51,7 @@ func TestOrigins(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 20, Seed: 1})
 	file, err := sourcefile.Read(t.Context(), s.database("core"), drain)
 	require.NoError(t, err)
-	want := Origins{OriginOf(&file), {Path: "/other", SHA256: "x"}}
+	want := IndexOrigins{OriginOfFile(&file), {Path: "/other", SHA256: "x"}}
 	index := filepath.Join(t.TempDir(), "core.omgidx")
 	require.Nil(t, ReadOrigins(index, nil), "the index has no origin file")
 	require.NoError(t, want.Write(index))
@@ -61,12 +61,12 @@ func TestOrigins(t *testing.T) {
 	require.Equal(t, file.HexDigest(), want[0].SHA256)
 	require.Equal(t, &want[1], want.find("/other"))
 	require.Nil(t, want.find("/none"))
-	require.Nil(t, Origins(nil).find("/other"))
+	require.Nil(t, IndexOrigins(nil).find("/other"))
 }
 
 // TestReadOrigins_Refuses checks that origins that are damaged or not trusted are ignored.
 func TestReadOrigins_Refuses(t *testing.T) {
-	good := Origins{{Path: "/a", SHA256: "x"}}
+	good := IndexOrigins{{Path: "/a", SHA256: "x"}}
 	mine := func(uid uint32) bool { return int(uid) == os.Geteuid() }
 	for name, spoil := range map[string]func(t *testing.T, path string){
 		"cut off":         func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 9)) },
@@ -112,7 +112,7 @@ func TestRemoveUnusedIndexes(t *testing.T) {
 	core, err := os.ReadFile(IndexPath(dir, pkgindex.KindRepo, "core"))
 	require.NoError(t, err)
 	// These files are not indexes that omg built from a database of this system.
-	kept := map[string]Origins{
+	kept := map[string]IndexOrigins{
 		"aur": {{Path: "/data/aur.json.gz"}}, "no-origin": nil, "core.files": {{Path: filepath.Join(s.db, "sync", "my.files")}},
 		"two": {{Path: s.database("two")}, {Path: s.database("three")}}, "another-name": {{Path: s.database("gone")}},
 	}

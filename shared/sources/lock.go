@@ -15,27 +15,27 @@ import (
 // created the lock has probably died.
 const staleLockAge = 60 * time.Second
 
-// LockState is the state of pacman's lock, for programs that read the databases.
-type LockState struct {
+// PacmanLockState is the state of pacman's lock, for programs that read the databases.
+type PacmanLockState struct {
 	UntilStale time.Duration // the time until the lock is stale; 0 if it is stale or does not exist
 	Problem    *wire.Problem // the lock as a problem that the status lists; nil if no lock exists
 }
 
-// ReadLock examines pacman's lock in its database directory.
-func ReadLock(dbpath string) LockState {
+// ExaminePacmanLock examines pacman's lock in its database directory.
+func ExaminePacmanLock(dbpath string) PacmanLockState {
 	path := filepath.Join(dbpath, "db.lck")
 	fi, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return LockState{}
+		return PacmanLockState{}
 	}
 	if err != nil {
-		return LockState{Problem: &wire.Problem{Name: "db.lck", State: "failed", Why: err.Error()}}
+		return PacmanLockState{Problem: &wire.Problem{Name: "db.lck", State: "failed", Why: err.Error()}}
 	}
 	age := time.Since(lastDatabaseChange(dbpath, fi.ModTime()))
 	if wait := staleLockAge - age; wait > 0 {
-		return LockState{UntilStale: wait, Problem: &wire.Problem{Name: "db.lck", State: "busy", Why: "pacman is running"}}
+		return PacmanLockState{UntilStale: wait, Problem: &wire.Problem{Name: "db.lck", State: "busy", Why: "pacman is running"}}
 	}
-	return LockState{Problem: &wire.Problem{
+	return PacmanLockState{Problem: &wire.Problem{
 		Name: "db.lck", State: "failed",
 		Why: fmt.Sprintf("%s was created at %s, but pacman has changed nothing for a minute: remove this lock if pacman is not running", path, fi.ModTime().Format(time.DateTime)),
 	}}

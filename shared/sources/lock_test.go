@@ -25,26 +25,26 @@ func TestReadLock(t *testing.T) {
 				require.NoError(t, os.Chtimes(path, time.Now(), time.Now()))
 			}
 		}
-		require.Equal(t, LockState{}, ReadLock(s.db))
+		require.Equal(t, PacmanLockState{}, ExaminePacmanLock(s.db))
 		require.NoError(t, os.WriteFile(lock, nil, 0o600))
 		touch(lock, local, sync)
 		running := &wire.Problem{Name: "db.lck", State: "busy", Why: "pacman is running"}
-		require.Equal(t, LockState{UntilStale: staleLockAge, Problem: running}, ReadLock(s.db))
+		require.Equal(t, PacmanLockState{UntilStale: staleLockAge, Problem: running}, ExaminePacmanLock(s.db))
 		time.Sleep(staleLockAge - time.Second)
-		require.Equal(t, LockState{UntilStale: time.Second, Problem: running}, ReadLock(s.db))
+		require.Equal(t, PacmanLockState{UntilStale: time.Second, Problem: running}, ExaminePacmanLock(s.db))
 		touch(local)
-		require.Equal(t, LockState{UntilStale: staleLockAge, Problem: running}, ReadLock(s.db), "a package was changed")
+		require.Equal(t, PacmanLockState{UntilStale: staleLockAge, Problem: running}, ExaminePacmanLock(s.db), "a package was changed")
 		time.Sleep(staleLockAge - time.Second)
 		touch(sync)
-		require.Equal(t, LockState{UntilStale: staleLockAge, Problem: running}, ReadLock(s.db), "a database was changed")
+		require.Equal(t, PacmanLockState{UntilStale: staleLockAge, Problem: running}, ExaminePacmanLock(s.db), "a database was changed")
 		time.Sleep(staleLockAge)
-		dead := ReadLock(s.db)
+		dead := ExaminePacmanLock(s.db)
 		require.Zero(t, dead.UntilStale)
 		require.Equal(t, "failed", dead.Problem.State)
 		require.Contains(t, dead.Problem.Why, "remove this lock")
 		require.Contains(t, dead.Problem.Why, lock)
 		require.NoError(t, os.Remove(lock))
-		require.Equal(t, LockState{}, ReadLock(s.db))
+		require.Equal(t, PacmanLockState{}, ExaminePacmanLock(s.db))
 	})
 }
 
@@ -52,8 +52,8 @@ func TestReadLock(t *testing.T) {
 func TestReadLock_Errors(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
-	l := ReadLock(file)
+	l := ExaminePacmanLock(file)
 	require.Zero(t, l.UntilStale)
 	require.Equal(t, "failed", l.Problem.State)
-	require.Equal(t, LockState{}, ReadLock(filepath.Join(filepath.Dir(file), "none")), "a missing directory has no lock")
+	require.Equal(t, PacmanLockState{}, ExaminePacmanLock(filepath.Join(filepath.Dir(file), "none")), "a missing directory has no lock")
 }

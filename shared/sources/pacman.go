@@ -21,11 +21,11 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// DefaultPacmanConfig, DefaultDBPath and DefaultLog are pacman's defaults.
+// DefaultPacmanConfig, DefaultDBPath and DefaultPacmanLog are pacman's defaults.
 const (
 	DefaultPacmanConfig = "/etc/pacman.conf"
 	DefaultDBPath       = "/var/lib/pacman"
-	DefaultLog          = "/var/log/pacman.log"
+	DefaultPacmanLog    = "/var/log/pacman.log"
 )
 
 // day is the default age from which a source is stale.
@@ -83,7 +83,7 @@ func (c Config) ReadPacmanSetup() (*PacmanSetup, error) {
 		return nil, err
 	}
 	if filepath.Clean(configured) == p.DBPath { // pacman's log says nothing about databases in another directory
-		p.SyncedAt = cachedLastSync(cmp.Or(conf.LogFile, DefaultLog))
+		p.SyncedAt = cachedLastSync(cmp.Or(conf.LogFile, DefaultPacmanLog))
 	}
 	files, err := pacmandb.ListRepoFiles(p.DBPath, conf)
 	if err != nil {

@@ -101,7 +101,7 @@ func TestRead_Synced(t *testing.T) {
 	later := line(at.Add(2*time.Hour), "[PACMAN] synchronizing package lists") + strings.Repeat(line(at, "[ALPM] upgraded x (1-1 -> 1-2)"), 1000)
 	require.NoError(t, os.WriteFile(s.log, []byte(text+later), 0o644))
 	require.Equal(t, at.Add(2*time.Hour).Unix(), synced())
-	require.NoError(t, os.WriteFile(s.log, []byte(text+strings.Repeat("x", maxLogBytes)), 0o644))
+	require.NoError(t, os.WriteFile(s.log, []byte(text+strings.Repeat("x", pacmanLogTailBytes)), 0o644))
 	require.Zero(t, synced(), "the line is too far from the end of the log")
 	require.NoError(t, os.WriteFile(s.log, []byte("[2019-01-02 03:04] [PACMAN] synchronizing package lists\n"), 0o644))
 	require.Equal(t, time.Date(2019, 1, 2, 3, 4, 0, 0, time.Local).Unix(), synced())

@@ -17,8 +17,8 @@ import (
 // Index is an open index file.
 type Index struct {
 	File *pkgindex.File
-	// Origins lists the files from which the index was built; nil if they are unknown.
-	Origins Origins
+	// BuiltFrom lists the files from which the index was built; nil if they are unknown.
+	BuiltFrom IndexOrigins
 	// UserChosen means that the user chose this index: omg does not rebuild it, and uses it even without a database.
 	UserChosen bool
 }
@@ -29,10 +29,10 @@ type ExaminedRepository struct {
 	// Stamp is the stamp (size, times and inode) of the repository's database file; zero if the file does not exist.
 	Stamp sourcefile.Stamp
 	// NeedsBuild is true if the database exists, but there is no index of its present content. The caller must then build
-	// an index and call SetBuilt, SetFailed or SetPending.
+	// an index and call SetBuilt, SetFailed or MarkIndexBuilding.
 	NeedsBuild bool
-	// indexedTimes holds the modification time and the status change time that the database had when its index was built.
-	indexedTimes struct{ asOf, changed int64 }
+	// indexedDBTimes holds the modification time and the status change time that the database had when its index was built.
+	indexedDBTimes struct{ asOf, changed int64 }
 }
 
 // Examine compares the repository's database with the index x, which may be nil, and decides the state of the source. The
@@ -53,9 +53,9 @@ func (r *Repository) Examine(ctx context.Context, x *Index) ExaminedRepository {
 	}}
 	facts, holds := r.infoInIndex(x)
 	if holds {
-		e.Index, e.indexedTimes.asOf = x.File, facts.AsOf
-		if origin := x.Origins.find(r.DatabasePath); origin != nil {
-			e.indexedTimes.changed = origin.Stamp.CtimeSeconds()
+		e.Index, e.indexedDBTimes.asOf = x.File, facts.AsOf
+		if origin := x.BuiltFrom.find(r.DatabasePath); origin != nil {
+			e.indexedDBTimes.changed = origin.Stamp.CtimeSeconds()
 		}
 	}
 	fi, err := os.Stat(r.DatabasePath)
@@ -67,7 +67,7 @@ func (r *Repository) Examine(ctx context.Context, x *Index) ExaminedRepository {
 		e.State, e.Why = wire.SourceMissing, "no database: download it with pacman -Syu"
 		if e.Index != nil {
 			e.State, e.Why, e.Outdated = wire.SourceStale, "no database: the last index is used", !x.UserChosen
-			e.AsOf, e.ChangedAt = e.indexedTimes.asOf, e.indexedTimes.changed
+			e.AsOf, e.ChangedAt = e.indexedDBTimes.asOf, e.indexedDBTimes.changed
 		}
 		return e
 	case err == nil && !fi.Mode().IsRegular():
@@ -86,7 +86,7 @@ func (r *Repository) Examine(ctx context.Context, x *Index) ExaminedRepository {
 		e.NeedsBuild = true
 		return e
 	}
-	current, err := x.Origins.isCurrent(ctx, r.DatabasePath, e.Stamp, facts)
+	current, err := x.BuiltFrom.isCurrent(ctx, r.DatabasePath, e.Stamp, facts)
 	switch {
 	case err != nil:
 		e.setUnreadable(r, x, err)
@@ -118,7 +118,7 @@ func (r *Repository) infoInIndex(x *Index) (pkgindex.SourceInfo, bool) {
 
 // isBuiltFrom reports whether the index was built from the database file at the given path. The file may have changed since
 // the index was built.
-func (x *Index) isBuiltFrom(database string) bool { return x.Origins.find(database) != nil }
+func (x *Index) isBuiltFrom(database string) bool { return x.BuiltFrom.find(database) != nil }
 
 // setUnreadable sets the state of a repository whose database cannot be read. If the index x was built from this database, or was
 // chosen by the user, the source uses the index x and is stale.
@@ -141,17 +141,17 @@ func (e *ExaminedRepository) SetFailed(err error) {
 	e.State, e.Why = wire.SourceFailed, err.Error()
 	if e.Index != nil {
 		e.State, e.Outdated = wire.SourceStale, true
-		e.AsOf, e.ChangedAt = e.indexedTimes.asOf, e.indexedTimes.changed
+		e.AsOf, e.ChangedAt = e.indexedDBTimes.asOf, e.indexedDBTimes.changed
 	}
 }
 
-// SetPending must be called while an index of the database is being built. If an earlier index exists, the source uses
+// MarkIndexBuilding must be called while an index of the database is being built. If an earlier index exists, the source uses
 // this index and its state is stale. Otherwise its state is failed until the index is built, and Building is set.
-func (e *ExaminedRepository) SetPending() {
+func (e *ExaminedRepository) MarkIndexBuilding() {
 	e.NeedsBuild = false
 	if e.Index != nil {
 		e.State, e.Why = wire.SourceStale, "the database has changed and is being indexed"
-		e.AsOf, e.ChangedAt = e.indexedTimes.asOf, e.indexedTimes.changed
+		e.AsOf, e.ChangedAt = e.indexedDBTimes.asOf, e.indexedDBTimes.changed
 		return
 	}
 	e.State, e.Why, e.Building = wire.SourceFailed, "the database is being indexed", true

@@ -55,9 +55,9 @@ func TestExamine_Stamp(t *testing.T) {
 	content[len(content)/2]++
 	require.NoError(t, os.WriteFile(core.DatabasePath, content, 0o644))
 	require.True(t, core.Examine(t.Context(), x).NeedsBuild)
-	x.Origins[0].Stamp = stampOf(t, core.DatabasePath)
+	x.BuiltFrom[0].Stamp = stampOf(t, core.DatabasePath)
 	require.False(t, core.Examine(t.Context(), x).NeedsBuild, "the content was not read")
-	x.Origins[0].SHA256 = "another"
+	x.BuiltFrom[0].SHA256 = "another"
 	require.True(t, core.Examine(t.Context(), x).NeedsBuild, "the index was built from a database with another digest than the origin's")
 }
 
@@ -77,7 +77,7 @@ func TestExamine_Changed(t *testing.T) {
 	}
 
 	e := changed()
-	e.SetPending()
+	e.MarkIndexBuilding()
 	require.Equal(t, wire.Source{
 		Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "the database has changed and is being indexed",
 		AsOf: before.MtimeSeconds(), ChangedAt: before.CtimeSeconds(), Outdated: true,
@@ -105,7 +105,7 @@ func TestExamine_First(t *testing.T) {
 	e := core.Examine(t.Context(), nil)
 	require.True(t, e.NeedsBuild)
 	require.False(t, e.Outdated)
-	e.SetPending()
+	e.MarkIndexBuilding()
 	require.True(t, e.Building)
 	require.Equal(t, wire.SourceFailed, e.State)
 	require.Equal(t, "the database is being indexed", e.Why)
@@ -123,7 +123,7 @@ func TestExamine_OtherDirectory(t *testing.T) {
 	require.True(t, e.NeedsBuild)
 	require.Nil(t, e.Index)
 	require.False(t, e.Outdated)
-	e.SetPending()
+	e.MarkIndexBuilding()
 	require.Nil(t, e.Index)
 	require.Equal(t, wire.SourceFailed, e.State)
 

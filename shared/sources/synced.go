@@ -10,9 +10,9 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// maxLogBytes limits how many bytes at the end of pacman's log are searched. The limit is enough for more than ten thousand
+// pacmanLogTailBytes limits how many bytes at the end of pacman's log are searched. The limit is enough for more than ten thousand
 // lines, which usually cover several years.
-const maxLogBytes = 1 << 20
+const pacmanLogTailBytes = 1 << 20
 
 // lastSyncCache caches the time of the last synchronization according to pacman's log. With the cache, a refresh reads the log
 // only if the log has changed.
@@ -47,7 +47,7 @@ func cachedLastSync(log string) int64 {
 // log has none.
 func findLastSync(f io.ReaderAt, size int64) (int64, error) {
 	const entry = "synchronizing package lists"
-	from := max(0, size-maxLogBytes)
+	from := max(0, size-pacmanLogTailBytes)
 	log := make([]byte, size-from)
 	n, err := f.ReadAt(log, from)
 	if err != nil && !errors.Is(err, io.EOF) {

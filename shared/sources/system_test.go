@@ -91,7 +91,7 @@ func indexed(t testing.TB, dir string, r *Repository) *Index {
 	f, _, err := r.ReadIntoIndex(t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), nil)
 	require.NoError(t, err)
 	require.NoError(t, b.WriteFile(path))
-	require.NoError(t, Origins{OriginOf(&f.File)}.Write(path))
+	require.NoError(t, IndexOrigins{OriginOfFile(&f.File)}.Write(path))
 	return open(t, path)
 }
 
@@ -101,7 +101,7 @@ func open(t testing.TB, path string) *Index {
 	f, err := pkgindex.Open(path, nil)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.Close() })
-	return &Index{File: f, Origins: ReadOrigins(path, nil)}
+	return &Index{File: f, BuiltFrom: ReadOrigins(path, nil)}
 }
 
 // stampOf returns the stamp of a file.

@@ -36,7 +36,7 @@ func clean(s string) string {
 	safe := 0 // s[:safe] needs no replacement
 	for safe < len(s) {
 		r, n := utf8.DecodeRuneInString(s[safe:])
-		if mustReplace(r, n) {
+		if needsReplacement(r, n) {
 			break
 		}
 		safe += n
@@ -49,7 +49,7 @@ func clean(s string) string {
 	b.WriteString(s[:safe])
 	for i := safe; i < len(s); {
 		r, n := utf8.DecodeRuneInString(s[i:])
-		if mustReplace(r, n) {
+		if needsReplacement(r, n) {
 			r = utf8.RuneError
 		}
 		b.WriteRune(r)
@@ -58,8 +58,8 @@ func clean(s string) string {
 	return b.String()
 }
 
-// mustReplace reports whether the rune r, which was decoded from n bytes, must not be printed.
-func mustReplace(r rune, n int) bool { return r == utf8.RuneError && n == 1 || IsUnsafe(r) }
+// needsReplacement reports whether the rune r, which was decoded from n bytes, must not be printed.
+func needsReplacement(r rune, n int) bool { return r == utf8.RuneError && n == 1 || IsUnsafe(r) }
 
 // AppendSafeJSON appends JSON text to dst, with each unsafe rune escaped. It leaves the C0 controls as they are: the JSON
 // encoder has already escaped those in strings, and between values they are whitespace.

@@ -9,28 +9,28 @@ import (
 // The limits of frames. The limit of a reply leaves room for the largest package. The limit of a request is small,
 // because anyone who can connect may send requests.
 const (
-	MaxDepth       = 16       // maximum nesting depth of arrays and maps
-	MaxElements    = 65_536   // maximum number of values in one request, including keys of maps
-	MaxRequestSize = 1 << 20  // maximum size of the body of a request, in bytes
-	MaxFrameSize   = 64 << 20 // maximum size of the body of a reply, in bytes
+	MaxNestingDepth  = 16       // maximum nesting depth of arrays and maps
+	MaxRequestValues = 65_536   // maximum number of values in one request, including keys of maps
+	MaxRequestSize   = 1 << 20  // maximum size of the body of a request, in bytes
+	MaxFrameSize     = 64 << 20 // maximum size of the body of a reply, in bytes
 )
 
 // ErrMalformed means that the bytes are not one MessagePack value within the limits.
 var ErrMalformed = errors.New("not a well-formed frame")
 
 // CheckMessagePack returns an error unless the body b of a frame is exactly one MessagePack value that is safe to decode: every
-// length is within b, arrays and maps are nested at most MaxDepth deep, and b has at most MaxElements values, or one value
+// length is within b, arrays and maps are nested at most MaxNestingDepth deep, and b has at most MaxRequestValues values, or one value
 // for every two bytes if that is more. Check also refuses extension types, which the protocol does not use. It reads b
 // once, without recursion and without allocating. Decoders recurse and trust lengths, so they must only read a frame that
 // passed CheckMessagePack.
-func CheckMessagePack(b []byte) error { return checkValues(b, max(MaxElements, len(b)/2)) }
+func CheckMessagePack(b []byte) error { return checkMsgpackValues(b, max(MaxRequestValues, len(b)/2)) }
 
-// CheckRequest checks the body of a request like CheckMessagePack. It allows at most MaxElements values, even in a long body.
-func CheckRequest(b []byte) error { return checkValues(b, MaxElements) }
+// CheckRequest checks the body of a request like CheckMessagePack. It allows at most MaxRequestValues values, even in a long body.
+func CheckRequest(b []byte) error { return checkMsgpackValues(b, MaxRequestValues) }
 
-func checkValues(b []byte, most int) error {
+func checkMsgpackValues(b []byte, most int) error {
 	// left[d] is the number of values that the open array or map at nesting depth d still lacks.
-	var left [MaxDepth + 1]uint64
+	var left [MaxNestingDepth + 1]uint64
 	depth, elements, at := 0, 0, 0
 	left[0] = 1
 	for {
@@ -62,8 +62,8 @@ func checkValues(b []byte, most int) error {
 		if inside > uint64(len(b)-at) {
 			return fmt.Errorf("%w: an array or map of %d values, but only %d bytes are left", ErrMalformed, inside, len(b)-at)
 		}
-		if depth == MaxDepth {
-			return fmt.Errorf("%w: nested more than %d deep", ErrMalformed, MaxDepth)
+		if depth == MaxNestingDepth {
+			return fmt.Errorf("%w: nested more than %d deep", ErrMalformed, MaxNestingDepth)
 		}
 		depth++
 		left[depth] = inside

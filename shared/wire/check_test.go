@@ -31,28 +31,28 @@ func TestCheckMessagePack_Accepts(t *testing.T) {
 		[]any{},
 		map[string]any{"id": 1, "op": "search", "words": []string{"a", "b"}},
 		[]any{[]any{[]any{map[string]any{"a": []int{1, 2, 3}}}}},
-		make([]int, MaxElements-1),
+		make([]int, MaxRequestValues-1),
 	} {
 		b := encode(t, v)
 		require.NoError(t, CheckMessagePack(b))
 		require.Error(t, CheckMessagePack(append(b, 0)), "a byte after the end")
 		require.Error(t, CheckMessagePack(b[:len(b)-1]), "cut off")
 	}
-	require.NoError(t, CheckMessagePack(nested("\x91", MaxDepth)))
-	require.NoError(t, CheckMessagePack(nested("\x81\xa1k", MaxDepth)))
+	require.NoError(t, CheckMessagePack(nested("\x91", MaxNestingDepth)))
+	require.NoError(t, CheckMessagePack(nested("\x81\xa1k", MaxNestingDepth)))
 }
 
 func TestCheckMessagePack_Refuses(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"nothing":              {},
-		"arrays 17 deep":       nested("\x91", MaxDepth+1),
+		"arrays 17 deep":       nested("\x91", MaxNestingDepth+1),
 		"a million arrays":     nested("\x91", 1_000_000),
 		"a million maps":       nested("\x81\xa1k", 500_000),
 		"array32 of 4 billion": {0xdd, 0xff, 0xff, 0xff, 0xff, 0xc0},
 		"map32 of 4 billion":   {0xdf, 0xff, 0xff, 0xff, 0xff, 0xc0},
 		"str32 of 4 billion":   {0xdb, 0xff, 0xff, 0xff, 0xff, 'x'},
 		"bin32 of 4 billion":   {0xc6, 0xff, 0xff, 0xff, 0xff, 'x'},
-		"too many values":      encode(t, make([]int, MaxElements)),
+		"too many values":      encode(t, make([]int, MaxRequestValues)),
 		"fixext":               {0xd4, 1, 1},
 		"ext8":                 {0xc7, 1, 1, 1},
 		"never used":           {0xc1},
@@ -96,7 +96,7 @@ func slowCheck(b []byte) bool {
 		}
 		return true
 	}
-	if !walk(MaxDepth) || elements > MaxElements {
+	if !walk(MaxNestingDepth) || elements > MaxRequestValues {
 		return false
 	}
 	_, err := d.PeekCode()

@@ -41,7 +41,7 @@ func TestDecode_EqualsReflection(t *testing.T) {
 	full := fullPackage(t)
 	full.EmptyDesc = false // this field is never encoded
 	packages := []Package{full, {Repo: "core", Name: "a", Version: "1-1"}, {BuildDate: -5}, {}}
-	basis := Basis{Generation: 7, At: 1_700_000_000, Stale: true, Why: "locked", Partial: true, Sources: []Source{{Name: "core", Kind: KindRepository, State: SourceOK}}}
+	basis := Basis{Generation: 7, ConfirmedAt: 1_700_000_000, Stale: true, Why: "locked", Partial: true, Sources: []Source{{Name: "core", Kind: KindRepository, State: SourceOK}}}
 	result := SearchResult{Basis: basis, Total: 4, Packages: packages, Suggestions: []string{"b"}}
 	b := encode(t, &result)
 	require.NoError(t, CheckMessagePack(b))

@@ -92,8 +92,8 @@ const (
 type Basis struct {
 	// Generation is the number of the daemon's snapshot; 0 if the result does not come from a snapshot of a daemon.
 	Generation uint64 `msgpack:"generation" json:"generation"`
-	// At is when the snapshot was last found to be current, in Unix seconds; 0 if never.
-	At int64 `msgpack:"at" json:"at"`
+	// ConfirmedAt is when the snapshot was last found to be current, in Unix seconds; 0 if never.
+	ConfirmedAt int64 `msgpack:"at" json:"at"`
 	// Stale means that the data about installed packages comes from an earlier run of the daemon, or that the daemon could
 	// not check whether the data is still current. Why is the reason why the result is stale or partial. If the reason
 	// concerns only one source, it may be in the field Why of this source instead.

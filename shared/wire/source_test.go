@@ -45,7 +45,7 @@ func TestIsAdminOp(t *testing.T) {
 func TestResults_JSON(t *testing.T) {
 	n := uint32(3)
 	b, err := json.Marshal(&StatusResult{
-		Basis:         Basis{Generation: 1, At: 2, Partial: true, Why: "w", Sources: []Source{{Name: "core", Kind: KindRepository, State: SourceFailed, Outdated: true}}},
+		Basis:         Basis{Generation: 1, ConfirmedAt: 2, Partial: true, Why: "w", Sources: []Source{{Name: "core", Kind: KindRepository, State: SourceFailed, Outdated: true}}},
 		Counts:        Counts{Updates: &n},
 		PartialCounts: []string{"updates"},
 		Problems:      []Problem{{Name: "libalpm", State: "missing"}},

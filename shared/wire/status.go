@@ -112,9 +112,9 @@ type InstalledResult struct {
 type InstalledPackage struct {
 	Package `msgpack:",inline"`
 	// Reason is why the package was installed: "explicit" or "dependency"; empty if the database has neither.
-	Reason      string `msgpack:"reason,omitempty" json:"reason,omitempty"`
-	InstallDate int64  `msgpack:"installdate,omitempty" json:"installdate,omitempty"`
-	InstalledDB string `msgpack:"installed_db,omitempty" json:"installed_db,omitempty"`
+	Reason            string `msgpack:"reason,omitempty" json:"reason,omitempty"`
+	InstallDate       int64  `msgpack:"installdate,omitempty" json:"installdate,omitempty"`
+	InstalledFromRepo string `msgpack:"installed_db,omitempty" json:"installed_db,omitempty"`
 	// HasScript means that the package has an install script.
 	HasScript bool `msgpack:"script,omitempty" json:"script,omitempty"`
 	// RequiredBy and OptionalFor list the names of installed packages that require this package, always or optionally.
@@ -155,12 +155,12 @@ type Update struct {
 
 // Replacement is an installed package that an upgrade would offer to replace.
 type Replacement struct {
-	Name      string `msgpack:"name" json:"name"`
-	Installed string `msgpack:"installed" json:"installed"`
-	By        string `msgpack:"by" json:"by"`
-	Version   string `msgpack:"version" json:"version"`
-	Repo      string `msgpack:"repo" json:"repo"`
-	Ignored   bool   `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
+	ReplacedName string `msgpack:"name" json:"name"`
+	Installed    string `msgpack:"installed" json:"installed"`
+	By           string `msgpack:"by" json:"by"`
+	Version      string `msgpack:"version" json:"version"`
+	Repo         string `msgpack:"repo" json:"repo"`
+	Ignored      bool   `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
 }
 
 // RefreshResult is the reply to OpRefresh, whose request has no fields.

@@ -75,7 +75,7 @@ func good() map[string][]byte {
 		Submitted: 1_500_000_000, Modified: 1_600_000_000, Keywords: []string{"browser"}, URLPath: "/cgit/aur.git/snapshot/firefox-git.tar.gz",
 	}}
 	served := ServedPaths{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}
-	basis := Basis{Generation: 9, At: 1_700_000_200, Sources: []Source{source}}
+	basis := Basis{Generation: 9, ConfirmedAt: 1_700_000_200, Sources: []Source{source}}
 	remembered := basis
 	remembered.Stale, remembered.Why = true, "an older state"
 	failed := Source{Name: "core", Kind: KindRepository, State: SourceFailed, Why: "read /var/lib/pacman/sync/core.db: the file is cut off: pacman -Syy downloads it again"}
@@ -83,7 +83,7 @@ func good() map[string][]byte {
 		Name: "extra", Kind: KindRepository, State: SourceStale, Why: "it has changed and is being indexed",
 		AsOf: 1_700_000_000, ChangedAt: 1_700_000_100, SyncedAt: 1_700_000_150, Outdated: true,
 	}
-	partial := Basis{Generation: 10, At: 1_700_000_200, Partial: true, Sources: []Source{failed, last}}
+	partial := Basis{Generation: 10, ConfirmedAt: 1_700_000_200, Partial: true, Sources: []Source{failed, last}}
 	counts := Counts{
 		Installed: count(924), Explicit: count(0), Updates: count(70_000), AURUpdates: count(3),
 		AUR: &AURCounts{1, 2, 3, 4, 5, 6, 7}, Security: &SecurityCounts{6, 1, 2, 1, 1, 1, 3, 1, 2, 4},
@@ -123,25 +123,25 @@ func good() map[string][]byte {
 			Index: IndexStatus{Packages: 3000, BuiltAt: 1_700_000_000, Files: []string{"/var/lib/omg/index/extra.omgidx"}},
 		}),
 		"installed": request(9, OpInstalled, &InstalledRequest{Names: []string{"a"}, Words: []string{"b"}, Regex: true, Filter: FilterOrphans, Details: true}),
-		"installed result": result(9, false, &InstalledResult{Basis: Basis{Generation: 9, At: 1_790_000_000, Stale: true, Why: "open local: permission denied"}, Packages: []InstalledPackage{{
-			Package: full, Reason: "dependency", InstallDate: 1_700_000_300, InstalledDB: "extra", HasScript: true,
+		"installed result": result(9, false, &InstalledResult{Basis: Basis{Generation: 9, ConfirmedAt: 1_790_000_000, Stale: true, Why: "open local: permission denied"}, Packages: []InstalledPackage{{
+			Package: full, Reason: "dependency", InstallDate: 1_700_000_300, InstalledFromRepo: "extra", HasScript: true,
 			RequiredBy: []string{"x"}, OptionalFor: []string{"y"}, InstalledOpt: []string{"libnotify"},
 		}}, Missing: []string{"a"}}),
 		"explicit_list":        request(10, OpExplicit, nil),
-		"explicit_list result": result(10, false, &ExplicitResult{Basis: Basis{Generation: 9, At: 1_790_000_000, Partial: true, Why: "local/x-1-1 has an empty desc"}, Names: []string{"base", "firefox"}}),
+		"explicit_list result": result(10, false, &ExplicitResult{Basis: Basis{Generation: 9, ConfirmedAt: 1_790_000_000, Partial: true, Why: "local/x-1-1 has an empty desc"}, Names: []string{"base", "firefox"}}),
 		"outdated":             request(11, OpOutdated, nil),
 		"outdated result": result(11, false, &OutdatedResult{
 			Basis:          remembered,
 			Updates:        []Update{{Name: "firefox", Installed: "119.0-1", Version: "120.0-1", Repo: "extra", Ignored: true, Fixes: []string{"AVG-1"}}},
 			InstalledNewer: []Update{{Name: "linux", Installed: "7.0-1", Version: "6.9-1", Repo: "core"}},
-			Replacements:   []Replacement{{Name: "old", Installed: "1-1", By: "new", Version: "2-1", Repo: "extra", Ignored: true}},
+			Replacements:   []Replacement{{ReplacedName: "old", Installed: "1-1", By: "new", Version: "2-1", Repo: "extra", Ignored: true}},
 			Foreign: []ForeignPackage{
 				{Name: "yay-bin", Installed: "11.0-1", AURVersion: "11.3.0-1", State: ForeignUpdate, Ignored: true, OutOfDate: 1_700_000_000, Orphan: true},
 				{Name: "own-tool", Installed: "1-1", State: ForeignUnknown},
 			},
 		}),
 		"refresh": request(12, OpRefresh, nil),
-		"outdated result, next request": result(11, false, &OutdatedResult{Basis: Basis{Generation: 9, At: 1_700_000_200, Sources: []Source{
+		"outdated result, next request": result(11, false, &OutdatedResult{Basis: Basis{Generation: 9, ConfirmedAt: 1_700_000_200, Sources: []Source{
 			{Name: "aur", Kind: KindAUR, State: SourceMissing, Why: "refused", NextRequestAt: 1_700_090_000},
 		}}}),
 		"refresh_sources": request(120, OpRefreshSources, nil),
@@ -156,7 +156,7 @@ func good() map[string][]byte {
 		"log_level result":   result(14, false, &LogLevelResult{Level: "debug"}),
 		"security":           request(15, OpSecurity, &SecurityRequest{Packages: []string{"firefox", "none"}}),
 		"security result": result(15, false, &SecurityResult{
-			Basis:   Basis{Generation: 9, At: 1_700_000_200, Sources: []Source{{Name: "tracker", Kind: KindTracker, State: SourceOK, ChangedAt: 1_700_000_000}, source}},
+			Basis:   Basis{Generation: 9, ConfirmedAt: 1_700_000_200, Sources: []Source{{Name: "tracker", Kind: KindTracker, State: SourceOK, ChangedAt: 1_700_000_000}, source}},
 			Missing: []string{"none"}, Skipped: 1,
 			Packages: []VulnerablePackage{{
 				Name: "firefox", Installed: "119.0-1", Update: "120.0-1", Foreign: true, Severity: "High", Verdict: "fixable",
@@ -183,7 +183,7 @@ func good() map[string][]byte {
 			0xde, 0, 4, 0xa2, 'i', 'd', 0xd3, 0, 0, 0, 0, 0, 0, 0, 9, 0xd9, 2, 'o', 'p', 0xda, 0, 4, 'p', 'i', 'n', 'g',
 			0xa3, 'n', 'e', 'w', 0xdc, 0, 2, 0xc0, 0xcb, 0x3f, 0xf0, 0, 0, 0, 0, 0, 0, 0xa1, 'b', 0xc4, 1, 0xff,
 		),
-		"16 lists within each other": frame(append(bytes.Repeat([]byte{0x91}, MaxDepth), 0xc0)...),
+		"16 lists within each other": frame(append(bytes.Repeat([]byte{0x91}, MaxNestingDepth), 0xc0)...),
 	}
 }
 
@@ -196,8 +196,8 @@ func bad() map[string]vector {
 		"length 4 GiB":                   of([]byte{0xff, 0xff, 0xff, 0xff, 1}, "length"),
 		"body shorter than its length":   of([]byte{0, 0, 0, 9, 0x81}, "length"),
 		"HTTP":                           of([]byte("GET / HTTP/1.1\r\n\r\n"), "length"),
-		"17 lists within each other":     of(frame(append(bytes.Repeat([]byte{0x91}, MaxDepth+1), 0xc0)...), "depth"),
-		"17 maps within each other":      of(frame(append(bytes.Repeat([]byte{0x81, 0xa1, 'k'}, MaxDepth+1), 0xc0)...), "depth"),
+		"17 lists within each other":     of(frame(append(bytes.Repeat([]byte{0x91}, MaxNestingDepth+1), 0xc0)...), "depth"),
+		"17 maps within each other":      of(frame(append(bytes.Repeat([]byte{0x81, 0xa1, 'k'}, MaxNestingDepth+1), 0xc0)...), "depth"),
 		"text longer than the body":      of(frame(0xa5, 'a'), "end"),
 		"text of 4 billion bytes":        of(frame(0xdb, 0xff, 0xff, 0xff, 0xff, 'a'), "end"),
 		"raw bytes longer than the body": of(frame(0xc5, 0xff, 0xff, 1), "end"),

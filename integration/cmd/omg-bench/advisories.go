@@ -60,7 +60,7 @@ func (b *bench) measureAdvisories() error {
 	for i := range assessedPackageCount {
 		system[fmt.Sprintf("package-%d", i)] = "1.2.3-1"
 	}
-	var times measurements
+	var times runTimes
 	for range 50 {
 		start := time.Now()
 		if len(advisories.Assess(records, system)) == 0 {
@@ -69,7 +69,7 @@ func (b *bench) measureAdvisories() error {
 		times = append(times, milliseconds(time.Since(start)))
 	}
 	b.add(figure{
-		Name: "verdicts of all advisories", Subject: fmt.Sprintf("%d advisories, %d packages", advisoryCount, assessedPackageCount), Unit: "ms",
+		Name: "verdicts of all advisories", Workload: fmt.Sprintf("%d advisories, %d packages", advisoryCount, assessedPackageCount), Unit: "ms",
 		MeasuredValue: times.median(), SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75), ours: times,
 		Aim: "under 5 ms", AimMet: times.median() < 5,
 	})

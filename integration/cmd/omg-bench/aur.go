@@ -27,7 +27,7 @@ func (b *bench) measureAUR() error {
 		return err
 	}
 	w.name = "15000 and 100000 of the AUR"
-	first, second := filepath.Join(w.data, "first.json.gz"), filepath.Join(w.data, "second.json.gz")
+	first, second := filepath.Join(w.dataDir, "first.json.gz"), filepath.Join(w.dataDir, "second.json.gz")
 	if err := errors.Join(writeDump(first, 1), writeDump(second, 2)); err != nil {
 		return err
 	}
@@ -45,14 +45,14 @@ func (b *bench) measureAUR() error {
 	if err := b.measureAURMemory(w, "omgd anonymous memory with the AUR, at rest"); err != nil {
 		return err
 	}
-	w.peak.Store(0)
+	w.omgdPeakMemoryKB.Store(0)
 	if _, err := run(b.env, b.aurBuildCommand(w, second)...); err != nil {
 		return err
 	}
 	time.Sleep(5 * time.Second) // meanwhile omgd maps the new index and checks it completely
-	peak := float64(w.peak.Load()) / 1024
+	peak := float64(w.omgdPeakMemoryKB.Load()) / 1024
 	b.add(figure{
-		Name: "omgd anonymous memory while a new dump is taken over, peak", Subject: w.name, Unit: "MiB", MeasuredValue: peak,
+		Name: "omgd anonymous memory while a new dump is taken over, peak", Workload: w.name, Unit: "MiB", MeasuredValue: peak,
 		Aim: "under 30 MiB", AimMet: peak < 30,
 	})
 	return nil
@@ -67,12 +67,12 @@ func writeDump(path string, seed uint64) error {
 }
 
 func (b *bench) aurBuildCommand(w *testSystem, dump string) []string {
-	return []string{filepath.Join(b.bin, "omg-index"), "build", "--aur", dump, "--data-dir", w.data}
+	return []string{filepath.Join(b.bin, "omg-index"), "build", "--aur", dump, "--data-dir", w.dataDir}
 }
 
 // measureAURBuild measures building the index: time and peak memory.
 func (b *bench) measureAURBuild(w *testSystem, dump string) error {
-	var times measurements
+	var times runTimes
 	most := 0.0
 	for range 5 {
 		var stderr bytes.Buffer
@@ -94,11 +94,11 @@ func (b *bench) measureAURBuild(w *testSystem, dump string) error {
 	}
 	on := fmt.Sprint(aurPackageCount)
 	b.add(figure{
-		Name: "omg-index build --aur", Subject: on, Unit: "ms", MeasuredValue: times.median(), SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75),
+		Name: "omg-index build --aur", Workload: on, Unit: "ms", MeasuredValue: times.median(), SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75),
 		ours: times, Aim: "under 3000 ms", AimMet: times.median() < 3000,
 	})
 	b.add(figure{
-		Name: "omg-index build --aur, most memory", Subject: on, Unit: "MiB", MeasuredValue: most, Aim: "under 200 MiB", AimMet: most < 200,
+		Name: "omg-index build --aur, most memory", Workload: on, Unit: "MiB", MeasuredValue: most, Aim: "under 200 MiB", AimMet: most < 200,
 	})
 	return nil
 }
@@ -136,9 +136,9 @@ func watchPeak(pid int) (peak func() float64) {
 
 // measureAURSearch measures, in this process, opening the AUR's index and searching all indexes as omgd does.
 func (b *bench) measureAURSearch(w *testSystem) error {
-	dir := paths.IndexDir(w.data)
+	dir := paths.IndexDir(w.dataDir)
 	index := sources.IndexPath(dir, pkgindex.KindAUR, wire.SourceAUR)
-	var opens measurements
+	var opens runTimes
 	for range 50 {
 		start := time.Now()
 		f, err := pkgindex.Open(index, nil)
@@ -151,7 +151,7 @@ func (b *bench) measureAURSearch(w *testSystem) error {
 		}
 	}
 	b.add(figure{
-		Name: "index of the AUR opened", Subject: fmt.Sprint(aurPackageCount), Unit: "ms", MeasuredValue: opens.median(),
+		Name: "index of the AUR opened", Workload: fmt.Sprint(aurPackageCount), Unit: "ms", MeasuredValue: opens.median(),
 		SpreadLow: opens.quantile(0.25), SpreadHigh: opens.quantile(0.75), ours: opens, Aim: "under 5 ms", AimMet: opens.median() < 5,
 	})
 	s, closeAll, err := openSnapshot(dir)
@@ -165,10 +165,10 @@ func (b *bench) measureAURSearch(w *testSystem) error {
 	}
 	p99 := times.quantile(0.99)
 	b.add(figure{
-		Name: "answer to a search of 1 to 100 hits, p50", Subject: w.name, Unit: "µs", MeasuredValue: times.median(),
+		Name: "answer to a search of 1 to 100 hits, p50", Workload: w.name, Unit: "µs", MeasuredValue: times.median(),
 		SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75),
 	})
-	b.add(figure{Name: "answer to a search of 1 to 100 hits, p99", Subject: w.name, Unit: "µs", MeasuredValue: p99, Aim: "under 100 µs", AimMet: p99 < 100})
+	b.add(figure{Name: "answer to a search of 1 to 100 hits, p99", Workload: w.name, Unit: "µs", MeasuredValue: p99, Aim: "under 100 µs", AimMet: p99 < 100})
 	return nil
 }
 
@@ -177,6 +177,6 @@ func (b *bench) measureAURMemory(w *testSystem, name string) error {
 	if err != nil {
 		return err
 	}
-	b.add(figure{Name: name, Subject: w.name, Unit: "MiB", MeasuredValue: kb / 1024, Aim: "under 30 MiB", AimMet: kb/1024 < 30})
+	b.add(figure{Name: name, Workload: w.name, Unit: "MiB", MeasuredValue: kb / 1024, Aim: "under 30 MiB", AimMet: kb/1024 < 30})
 	return nil
 }

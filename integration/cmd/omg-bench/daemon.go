@@ -40,7 +40,7 @@ func (b *bench) measureIdle() error {
 	}
 	part := 100 * (after - before).Seconds() / idleTime.Seconds()
 	b.add(figure{
-		Name: "omgd idle for a minute", Subject: w.name, Unit: "% of a core", MeasuredValue: part, Aim: "under 0.1 %", AimMet: part < 0.1,
+		Name: "omgd idle for a minute", Workload: w.name, Unit: "% of a core", MeasuredValue: part, Aim: "under 0.1 %", AimMet: part < 0.1,
 	})
 	return nil
 }
@@ -98,7 +98,7 @@ func (b *bench) measureChangeDelay() error {
 		err := conn.CallForResult(ctx, wire.OpExplicit, nil, &r)
 		return len(r.Names), err
 	}
-	var times measurements
+	var times runTimes
 	for i := range 20 {
 		p := all.Packages[i%len(all.Packages)]
 		desc := filepath.Join(w.db, "local", p.Name+"-"+p.Version, "desc")
@@ -139,7 +139,7 @@ func (b *bench) measureChangeDelay() error {
 		time.Sleep(300 * time.Millisecond)
 	}
 	b.add(figure{
-		Name: "time from a change of one package until omgd answers with it", Subject: w.name + ", 1200 installed", Unit: "ms", MeasuredValue: times.median(),
+		Name: "time from a change of one package until omgd answers with it", Workload: w.name + ", 1200 installed", Unit: "ms", MeasuredValue: times.median(),
 		SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75), ours: times, Aim: "under 150 ms", AimMet: times.median() < 150,
 	})
 	return nil

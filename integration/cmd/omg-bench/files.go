@@ -40,7 +40,7 @@ func (b *bench) measureSplitIndex() error {
 		return err
 	}
 	queries := fixture.GenerateQueries(w.fixtureOptions, 4000)
-	var times [2]measurements
+	var times [2]runTimes
 	for i, dir := range []string{one, five} {
 		s, closeAll, err := openSnapshot(dir)
 		if err != nil {
@@ -59,7 +59,7 @@ func (b *bench) measureSplitIndex() error {
 		most float64
 	}{{"p50", 0.5, 3}, {"p99", 0.99, 1.7}} {
 		f := figure{
-			Name: "reply to a search of 1 to 100 hits, " + q.name, Subject: on, Unit: "µs", PeerName: "one file",
+			Name: "reply to a search of 1 to 100 hits, " + q.name, Workload: on, Unit: "µs", PeerName: "one file",
 			MeasuredValue: times[1].quantile(q.at), PeerValue: times[0].quantile(q.at), Aim: fmt.Sprintf("at most %v times", q.most),
 		}
 		f.AimMet = f.MeasuredValue <= q.most*f.PeerValue
@@ -80,7 +80,7 @@ func (b *bench) measureSplitIndex() error {
 func (b *bench) measureSplitIndexDaemon(w *testSystem, on, one, five string) error {
 	var commands [2][]string
 	for i, dir := range []string{five, one} {
-		served := &testSystem{name: on, db: w.db, conf: w.conf, data: dir}
+		served := &testSystem{name: on, db: w.db, conf: w.conf, dataDir: dir}
 		if err := b.startDaemon(served, "--index", dir); err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func openSnapshot(dir string) (s *snapshot.Snapshot, closeAll func(), err error)
 
 // replyTimes returns, for each query that has 1 to 100 hits, the time in microseconds to search and to encode the
 // reply.
-func replyTimes(s *snapshot.Snapshot, queries []string) (times measurements, err error) {
+func replyTimes(s *snapshot.Snapshot, queries []string) (times runTimes, err error) {
 	encoder := answers.New(s)
 	nowhere := func([]byte, bool) error { return nil }
 	for _, words := range queries {

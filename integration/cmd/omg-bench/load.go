@@ -160,7 +160,7 @@ func (b *bench) measureRequestRate(w *testSystem, e *echoServer, name string, re
 	for i, r := range requests {
 		bare[i] = request{frame: echoRequest(r.frame, r.replySize), replySize: r.replySize, idOffset: len(r.frame) - 1}
 	}
-	var ours, peers, times measurements
+	var ours, peers, times runTimes
 	for turn := range loadRounds {
 		rate, waits, err := flood(w.socket, requests, conns, depth, turn)
 		if err != nil {
@@ -177,7 +177,7 @@ func (b *bench) measureRequestRate(w *testSystem, e *echoServer, name string, re
 		how = fmt.Sprintf("%d at a time", depth)
 	}
 	f := figure{
-		Name: name + ", " + how, Subject: fmt.Sprintf("%d connections", conns), Unit: "requests/s",
+		Name: name + ", " + how, Workload: fmt.Sprintf("%d connections", conns), Unit: "requests/s",
 		MeasuredValue: ours.median(), SpreadLow: ours.quantile(0), SpreadHigh: ours.quantile(1),
 		PeerValue: peers.median(), PeerName: "echo server", IsRate: true, ours: ours, peers: peers,
 		Note: fmt.Sprintf("p50 %s, p99 %s, p99.9 %s µs", formatNumber(times.median()), formatNumber(times.quantile(0.99)), formatNumber(times.quantile(0.999))),
@@ -191,9 +191,9 @@ func (b *bench) measureRequestRate(w *testSystem, e *echoServer, name string, re
 
 // flood opens conns connections and sends requests on all of them for loadTime. It returns the replies per second, and
 // the time in microseconds that each reply took.
-func flood(path string, requests []request, conns, depth, turn int) (rate float64, times measurements, err error) {
+func flood(path string, requests []request, conns, depth, turn int) (rate float64, times runTimes, err error) {
 	type done struct {
-		times measurements
+		times runTimes
 		err   error
 	}
 	results := make([]done, conns)
@@ -229,9 +229,9 @@ func flood(path string, requests []request, conns, depth, turn int) (rate float6
 
 // sendPipelined sends depth requests, reads their replies, and repeats. Requests that must not be in the cache get a new
 // number.
-func sendPipelined(nc net.Conn, requests []request, first, depth int, end time.Time) (measurements, error) {
+func sendPipelined(nc net.Conn, requests []request, first, depth int, end time.Time) (runTimes, error) {
 	in := bufio.NewReaderSize(nc, 64<<10)
-	var times measurements
+	var times runTimes
 	var batch []byte
 	for at := first; ; at += depth {
 		batch = batch[:0]

@@ -25,13 +25,13 @@ type bench struct {
 }
 
 func main() {
-	if err := mainErr(); err != nil {
+	if err := runBenchmarks(); err != nil {
 		fmt.Fprintf(os.Stderr, "omg-bench: error: %v\n", err)
 		os.Exit(3)
 	}
 }
 
-func mainErr() error {
+func runBenchmarks() error {
 	bin := flag.String("bin", "bin", "`DIR` of the built programs")
 	corpus := flag.String("corpus", "", "`DIR` of the corpus")
 	turns := flag.Int("turns", 40, "runs of each program")
@@ -58,7 +58,7 @@ func mainErr() error {
 	if err := os.CopyFS(b.bin, os.DirFS(abs)); err != nil {
 		return err
 	}
-	b.Machine = machine()
+	b.Machine = describeMachine()
 	b.env = []string{
 		"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + dir,
 		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false",
@@ -139,8 +139,8 @@ func (b *bench) unpack(corpus string) error {
 	return exec.Command("tar", "xzf", archive, "-C", b.corpusDB).Run()
 }
 
-// buildHello builds a program that only prints one line. No Go program can take less time.
-func (b *bench) buildHello() (string, error) {
+// buildHelloProgram builds a program that only prints one line. No Go program can take less time.
+func (b *bench) buildHelloProgram() (string, error) {
 	path := filepath.Join(b.bin, "hello")
 	if _, err := os.Stat(path); err == nil {
 		return path, nil

@@ -55,7 +55,7 @@ func (b *bench) findMise() (string, error) {
 
 // measureProbe measures omg-probe in a directory that declares five runtimes.
 func (b *bench) measureProbe() error {
-	hello, err := b.buildHello()
+	hello, err := b.buildHelloProgram()
 	if err != nil {
 		return err
 	}

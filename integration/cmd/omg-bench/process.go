@@ -40,21 +40,21 @@ func run(env []string, args ...string) (time.Duration, error) {
 	return took, err
 }
 
-// measurements contains the run times of one program, in milliseconds.
-type measurements []float64
+// runTimes contains the run times of one program, in milliseconds.
+type runTimes []float64
 
-func (s measurements) quantile(q float64) float64 {
+func (s runTimes) quantile(q float64) float64 {
 	s = slices.Clone(s)
 	slices.Sort(s)
 	return s[min(len(s)-1, int(q*float64(len(s))))]
 }
 
-func (s measurements) median() float64 { return s.quantile(0.5) }
+func (s runTimes) median() float64 { return s.quantile(0.5) }
 
 // runAlternately runs programs alternately, so that a busy moment affects all of them, and returns the times of each program.
 // The times of the first round are left out.
-func runAlternately(turns int, env []string, programs ...[]string) ([]measurements, error) {
-	out := make([]measurements, len(programs))
+func runAlternately(turns int, env []string, programs ...[]string) ([]runTimes, error) {
+	out := make([]runTimes, len(programs))
 	for turn := range turns + 1 {
 		for i, p := range programs {
 			took, err := run(env, p...)
@@ -71,9 +71,9 @@ func runAlternately(turns int, env []string, programs ...[]string) ([]measuremen
 
 // newRatioFigure returns a figure that compares two programs. The aim is met if the program of the project is faster than the
 // peer by at least the factor in the parameter faster.
-func newRatioFigure(name, on, peer string, ours, peers measurements, aim string, faster float64) figure {
+func newRatioFigure(name, on, peer string, ours, peers runTimes, aim string, faster float64) figure {
 	return figure{
-		Name: name, Subject: on, Unit: "ms",
+		Name: name, Workload: on, Unit: "ms",
 		MeasuredValue: ours.median(), SpreadLow: ours.quantile(0.25), SpreadHigh: ours.quantile(0.75),
 		PeerValue: peers.median(), PeerName: peer,
 		Aim: aim, AimMet: peers.median()/ours.median() >= faster,

@@ -22,15 +22,15 @@ const daemonSettleTime = 2 * time.Second
 // testSystem has a database directory, a data directory with indexes of these databases, and an omgd that serves the
 // databases.
 type testSystem struct {
-	name            string
-	fixtureOptions  fixture.Options // of generated databases
-	db              string
-	conf            string
-	data            string
-	searchedPackage string // a package to search for
-	socket          string
-	omgd            *exec.Cmd
-	peak            atomic.Uint64 // peak of omgd's anonymous memory, in kB
+	name             string
+	fixtureOptions   fixture.Options // of generated databases
+	db               string
+	conf             string
+	dataDir          string
+	searchedPackage  string // a package to search for
+	socket           string
+	omgd             *exec.Cmd
+	omgdPeakMemoryKB atomic.Uint64 // omgdPeakMemoryKB of omgd's anonymous memory, in kB
 }
 
 // newGeneratedSystem creates a setup of n packages.
@@ -53,11 +53,11 @@ func (b *bench) buildIndex(w *testSystem) (err error) {
 	if w.conf, err = b.writePacmanConf("core", "extra", "multilib"); err != nil {
 		return err
 	}
-	w.data = w.db + "-data"
-	if err := os.MkdirAll(w.data, 0o755); err != nil {
+	w.dataDir = w.db + "-data"
+	if err := os.MkdirAll(w.dataDir, 0o755); err != nil {
 		return err
 	}
-	_, err = run(b.env, b.indexBuildCommand(w, "--data-dir", w.data)...)
+	_, err = run(b.env, b.indexBuildCommand(w, "--data-dir", w.dataDir)...)
 	return err
 }
 
@@ -67,8 +67,8 @@ func (b *bench) indexBuildCommand(w *testSystem, to ...string) []string {
 
 // startDaemon starts an omgd for the setup, with further arguments.
 func (b *bench) startDaemon(w *testSystem, more ...string) error {
-	w.socket = filepath.Join(w.data, "omg.sock")
-	args := append([]string{"--foreground", "--socket", w.socket, "--dbpath", w.db, "--pacman-config", w.conf, "--data-dir", w.data}, more...)
+	w.socket = filepath.Join(w.dataDir, "omg.sock")
+	args := append([]string{"--foreground", "--socket", w.socket, "--dbpath", w.db, "--pacman-config", w.conf, "--data-dir", w.dataDir}, more...)
 	w.omgd = exec.Command(filepath.Join(b.bin, "omgd"), args...)
 	w.omgd.Env = append(b.env, "OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+b.trackerURL, "OMG_NETWORK_PROXY=none")
 	w.omgd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
@@ -100,7 +100,7 @@ func pacmanCommand(w *testSystem, args ...string) []string {
 
 // measureProgramRuns measures complete runs of the programs.
 func (b *bench) measureProgramRuns() error {
-	hello, err := b.buildHello()
+	hello, err := b.buildHelloProgram()
 	if err != nil {
 		return err
 	}
@@ -212,11 +212,11 @@ func (b *bench) measureSecurity(w *testSystem) error {
 
 // measureIndexSize compares the size of the indexes with the size of the desc files from which they were built.
 func (b *bench) measureIndexSize(w *testSystem, dbs []string) error {
-	desc, err := descBytes(dbs)
+	desc, err := totalDescBytes(dbs)
 	if err != nil {
 		return err
 	}
-	indexes, err := sources.IndexFiles(paths.IndexDir(w.data))
+	indexes, err := sources.IndexFiles(paths.IndexDir(w.dataDir))
 	if err != nil {
 		return err
 	}
@@ -229,7 +229,7 @@ func (b *bench) measureIndexSize(w *testSystem, dbs []string) error {
 		size += fi.Size()
 	}
 	b.add(figure{
-		Name: "index size", Subject: w.name, Unit: "MB", PeerName: "desc files",
+		Name: "index size", Workload: w.name, Unit: "MB", PeerName: "desc files",
 		MeasuredValue: float64(size) / 1e6, PeerValue: float64(desc) / 1e6,
 		Aim: "smaller than the desc files", AimMet: size < desc,
 	})
@@ -243,12 +243,12 @@ func (b *bench) measureMemory(w *testSystem) error {
 		return err
 	}
 	b.add(figure{
-		Name: "omgd anonymous memory, at rest", Subject: w.name, Unit: "MiB",
+		Name: "omgd anonymous memory, at rest", Workload: w.name, Unit: "MiB",
 		MeasuredValue: now / 1024, Aim: "under 20 MiB (25 MiB with installed packages)", AimMet: now/1024 < 20,
 	})
-	peak := float64(w.peak.Load())
+	peak := float64(w.omgdPeakMemoryKB.Load())
 	b.add(figure{
-		Name: "omgd anonymous memory, peak", Subject: w.name, Unit: "MiB",
+		Name: "omgd anonymous memory, peak", Workload: w.name, Unit: "MiB",
 		MeasuredValue: peak / 1024, Aim: "under 20 MiB (25 MiB with installed packages)", AimMet: peak/1024 < 20,
 	})
 	return nil
@@ -261,8 +261,8 @@ func (w *testSystem) sampleMemory() {
 		if err != nil {
 			return
 		}
-		if kb := uint64(now); kb > w.peak.Load() {
-			w.peak.Store(kb)
+		if kb := uint64(now); kb > w.omgdPeakMemoryKB.Load() {
+			w.omgdPeakMemoryKB.Store(kb)
 		}
 		time.Sleep(2 * time.Millisecond)
 	}

@@ -30,12 +30,12 @@ func (b *bench) measurePing() error {
 		return err
 	}
 	answer := wire.AppendResult(nil, 1, []byte{0x80}, false)
-	var ours, peers measurements
+	var ours, peers runTimes
 	for range 20 {
 		for _, peer := range []struct {
 			path    string
 			request []byte
-			into    *measurements
+			into    *runTimes
 		}{{w.socket, request, &ours}, {e.socketPath, echoRequest(request, len(answer)), &peers}} {
 			times, err := measureRoundTrips(peer.path, peer.request, 2000)
 			if err != nil {
@@ -61,12 +61,12 @@ func (b *bench) measureHealth(socket string) error {
 		return err
 	}
 	p99 := times.quantile(0.99)
-	b.add(figure{Name: "health, p99", Subject: "socket", MeasuredValue: p99, Unit: "µs", Aim: "under 1 ms", AimMet: p99 < 1000})
+	b.add(figure{Name: "health, p99", Workload: "socket", MeasuredValue: p99, Unit: "µs", Aim: "under 1 ms", AimMet: p99 < 1000})
 	return nil
 }
 
 // measureRoundTrips returns the times of n round trips in microseconds.
-func measureRoundTrips(path string, request []byte, n int) (measurements, error) {
+func measureRoundTrips(path string, request []byte, n int) (runTimes, error) {
 	nc, err := net.Dial("unix", path)
 	if err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func measureRoundTrips(path string, request []byte, n int) (measurements, error)
 	defer nc.Close()
 	var head [wire.FrameHeaderSize]byte
 	buf := make([]byte, 4<<10)
-	times := make(measurements, n)
+	times := make(runTimes, n)
 	for i := range times {
 		start := time.Now()
 		if _, err := nc.Write(request); err != nil {

@@ -18,8 +18,8 @@ import (
 // figure is one line of the table.
 type figure struct {
 	Name string `json:"name"`
-	// Subject names what was measured: the corpus, or a number of generated packages.
-	Subject string `json:"on"`
+	// Workload names what was measured: the corpus, or a number of generated packages.
+	Workload string `json:"on"`
 	// MeasuredValue is omg's value, and PeerValue is the value to compare it with. Both are in Unit.
 	MeasuredValue float64 `json:"measured"`
 	PeerValue     float64 `json:"peer,omitempty"`
@@ -37,7 +37,7 @@ type figure struct {
 	// Note contains details, such as percentiles.
 	Note string `json:"note,omitempty"`
 	// ours and peers are the single measurements of omg and of the peer, taken alternately.
-	ours, peers measurements
+	ours, peers runTimes
 }
 
 // formatResult returns the result: a ratio if the figure has a peer, otherwise the measured value and its unit.
@@ -75,7 +75,7 @@ type report struct {
 
 func (r *report) add(f figure) {
 	r.Figures = append(r.Figures, f)
-	fmt.Fprintf(os.Stderr, "%s (%s): %s\n", f.Name, f.Subject, f.formatResult())
+	fmt.Fprintf(os.Stderr, "%s (%s): %s\n", f.Name, f.Workload, f.formatResult())
 }
 
 // writeMarkdown prints the table.
@@ -102,7 +102,7 @@ func (r *report) writeMarkdown(w io.Writer) {
 			result += "; " + f.Note
 		}
 		fmt.Fprintf(w, "| %s | %s | %s %s | %s | %s | %s | %s | %s |\n",
-			f.Name, f.Subject, formatNumber(f.MeasuredValue), f.Unit, spread, peer, result, f.Aim, met)
+			f.Name, f.Workload, formatNumber(f.MeasuredValue), f.Unit, spread, peer, result, f.Aim, met)
 	}
 }
 
@@ -111,10 +111,10 @@ func (r *report) writeMarkdown(w io.Writer) {
 func (r *report) writeBenchmarks(w io.Writer) {
 	fmt.Fprintf(w, "cpu: %s\nUnit requests/s better=higher\nUnit ratio better=lower\n", r.Machine)
 	for _, f := range r.Figures {
-		name := "Benchmark" + benchmarkName(f.Name) + "/" + benchmarkName(f.Subject)
+		name := "Benchmark" + toBenchmarkName(f.Name) + "/" + toBenchmarkName(f.Workload)
 		ours := f.ours
 		if len(ours) == 0 {
-			ours = measurements{f.MeasuredValue}
+			ours = runTimes{f.MeasuredValue}
 		}
 		for i, v := range ours {
 			fmt.Fprintf(w, "%s 1 %g %s", name, v, f.Unit)
@@ -126,8 +126,8 @@ func (r *report) writeBenchmarks(w io.Writer) {
 	}
 }
 
-// benchmarkName removes the characters that the name of a benchmark cannot have.
-func benchmarkName(s string) string {
+// toBenchmarkName removes the characters that the name of a benchmark cannot have.
+func toBenchmarkName(s string) string {
 	words := strings.FieldsFunc(s, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	for i, w := range words {
 		first, size := utf8.DecodeRuneInString(w)
@@ -161,8 +161,8 @@ func (r *report) writeAllFormats(dir string) error {
 	return nil
 }
 
-// machine describes the machine that was measured.
-func machine() string {
+// describeMachine describes the machine that was measured.
+func describeMachine() string {
 	cpu := "unknown processor"
 	if b, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		for line := range strings.Lines(string(b)) {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// minWords is the minimum number of words in a passage.
-const minWords = 4
+// minPassageWords is the minimum number of words in a passage.
+const minPassageWords = 4
 
 // eachFile calls the function visit for every file of the project that has the suffix.
 func eachFile(root, suffix string, visit func(path string) error) error {
@@ -49,7 +49,7 @@ func passages(root string) (all []sample, err error) {
 	err = eachSource(root, true, func(set *token.FileSet, file *ast.File) {
 		test := strings.HasSuffix(set.Position(file.Pos()).Filename, "_test.go")
 		for _, group := range file.Comments {
-			if text := strings.TrimSpace(group.Text()); countWords(text) >= minWords {
+			if text := strings.TrimSpace(group.Text()); countWords(text) >= minPassageWords {
 				all = append(all, sample{"comment", position(root, set, group.Pos()), text})
 			}
 		}
@@ -88,7 +88,7 @@ func countWords(text string) int { return len(strings.Fields(text)) }
 
 // isProseText reports whether a string literal is written for people.
 func isProseText(text string) bool {
-	if countWords(text) < minWords || strings.ContainsAny(text, "\x00\x1b") {
+	if countWords(text) < minPassageWords || strings.ContainsAny(text, "\x00\x1b") {
 		return false
 	}
 	letters := 0
@@ -127,7 +127,7 @@ func eachName(d ast.Decl, add func(id *ast.Ident, owner string)) {
 	case *ast.FuncDecl:
 		owner := ""
 		if d.Recv != nil && len(d.Recv.List) == 1 {
-			owner = typeName(d.Recv.List[0].Type) + "."
+			owner = typeNameOfExpr(d.Recv.List[0].Type) + "."
 		}
 		add(d.Name, owner)
 	case *ast.GenDecl:
@@ -153,12 +153,12 @@ func eachName(d ast.Decl, add func(id *ast.Ident, owner string)) {
 	}
 }
 
-func typeName(e ast.Expr) string {
+func typeNameOfExpr(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.StarExpr:
-		return typeName(e.X)
+		return typeNameOfExpr(e.X)
 	case *ast.IndexExpr:
-		return typeName(e.X)
+		return typeNameOfExpr(e.X)
 	case *ast.Ident:
 		return e.Name
 	}

@@ -44,7 +44,7 @@ func paragraphs(text string) (all []paragraph) {
 	var lines []string
 	begin, code := 0, false
 	end := func() {
-		if joined := strings.Join(lines, "\n"); countWords(joined) >= minWords && isMostlyLetters(joined) {
+		if joined := strings.Join(lines, "\n"); countWords(joined) >= minPassageWords && isMostlyLetters(joined) {
 			all = append(all, paragraph{begin, joined})
 		}
 		lines = nil

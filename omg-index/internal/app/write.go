@@ -97,9 +97,9 @@ func (b *buildRun) write(builder *pkgindex.Builder, out string, results []*readR
 		}
 		return 0, wrong
 	}
-	var origins sources.Origins
+	var origins sources.IndexOrigins
 	for _, r := range results {
-		origins = append(origins, sources.OriginOf(&r.sourceFile))
+		origins = append(origins, sources.OriginOfFile(&r.sourceFile))
 	}
 	if err := origins.Write(out); err != nil {
 		return 0, exit.WithCode(exit.Failed, fmt.Errorf("cannot write the index's origin: %w", err))

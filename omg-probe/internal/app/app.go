@@ -31,7 +31,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 }
 
 func run(args []string, stdout io.Writer) error {
-	o, err := parse(args)
+	o, err := parseArgs(args)
 	if err != nil {
 		return err
 	}

@@ -65,9 +65,9 @@ func (o *options) isStatusBar() bool {
 	return o.noEnv
 }
 
-// parse parses the arguments. Package flag is not used because it accepts neither flags after other arguments nor
+// parseArgs parses the arguments. Package flag is not used because it accepts neither flags after other arguments nor
 // -C/dir.
-func parse(args []string) (*options, error) {
+func parseArgs(args []string) (*options, error) {
 	o := &options{deadline: defaultDeadline, format: "plain"}
 	flags := true
 	for i := 0; i < len(args); i++ {

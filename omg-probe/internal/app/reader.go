@@ -176,16 +176,16 @@ func (r *reader) explanation() string {
 			explainRuntime(&b, p, name)
 		}
 		for _, n := range p.Notes() {
-			fmt.Fprintf(&b, "skipped %s: %s\n", quotePath(n.Path), termtext.Clean(n.Text))
+			fmt.Fprintf(&b, "skipped %s: %s\n", quotePathIfUnsafe(n.Path), termtext.Clean(n.Text))
 		}
 	}
 	switch {
 	case r.statusErr != nil && status.WasRead:
-		fmt.Fprintf(&b, "status %s: not shown: %s\n", quotePath(r.statusPath), termtext.Clean(r.statusErr.Error()))
+		fmt.Fprintf(&b, "status %s: not shown: %s\n", quotePathIfUnsafe(r.statusPath), termtext.Clean(r.statusErr.Error()))
 	case r.statusErr != nil:
 		fmt.Fprintf(&b, "status: none: %s\n", termtext.Clean(r.statusErr.Error()))
 	default:
-		fmt.Fprintf(&b, "status %s: refreshed %s\n%s", quotePath(r.statusPath), status.RefreshedAt.UTC().Format(time.RFC3339), render.FormatNumbers(status))
+		fmt.Fprintf(&b, "status %s: refreshed %s\n%s", quotePathIfUnsafe(r.statusPath), status.RefreshedAt.UTC().Format(time.RFC3339), render.FormatNumbers(status))
 	}
 	return b.String()
 }
@@ -200,7 +200,7 @@ func explainRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
 	case a.Path == "":
 		fmt.Fprintf(b, "%s %s: %s\n", name, quoteVersion(a.Version), a.Manager)
 	default:
-		fmt.Fprintf(b, "%s %s: %s, %s\n", name, quoteVersion(a.Version), a.Manager, quotePath(a.Path))
+		fmt.Fprintf(b, "%s %s: %s, %s\n", name, quoteVersion(a.Version), a.Manager, quotePathIfUnsafe(a.Path))
 	}
 	if a.Differs {
 		fmt.Fprintf(b, "    differs from what is declared: %s\n", quoteVersion(a.Declared.Want))
@@ -217,7 +217,7 @@ func explainRuntime(b *strings.Builder, p *runtimes.Prober, name string) {
 		if decided(d) {
 			mark = ">"
 		}
-		fmt.Fprintf(b, "  %s %s %s, %s: %s\n", mark, d.Kind, quoteVersion(d.Want), d.Scope, quotePath(d.Source))
+		fmt.Fprintf(b, "  %s %s %s, %s: %s\n", mark, d.WantKind, quoteVersion(d.Want), d.Scope, quotePathIfUnsafe(d.Source))
 	}
 	if all := p.Installed(name); len(all) > 0 {
 		b.WriteString("    installed:")
@@ -240,8 +240,8 @@ func quoteVersion(s string) string {
 	return quote(s)
 }
 
-// quotePath returns a path or the name of a variable, quoted if it is not safe to show.
-func quotePath(path string) string {
+// quotePathIfUnsafe returns a path or the name of a variable, quoted if it is not safe to show.
+func quotePathIfUnsafe(path string) string {
 	for part := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
 		if !runtimes.Showable(strings.TrimLeft(part, ".$")) {
 			return quote(path)

@@ -29,7 +29,7 @@ func jsonFields(a Report) map[string]any {
 		}
 		if d := r.Declared; d != nil {
 			v["declared"] = runtimes.Sanitize(d.Want)
-			v["scope"], v["kind"], v["source"] = d.Scope.String(), d.Kind.String(), shownSource(d.Source)
+			v["scope"], v["kind"], v["source"] = d.Scope.String(), d.WantKind.String(), shownSource(d.Source)
 		}
 		versions = append(versions, v)
 	}
@@ -118,12 +118,12 @@ func waybar(a Report) (string, error) {
 		case !s.Fresh:
 			classes = append(classes, "stale")
 		default:
-			for _, c := range pendingNumbers(s) {
+			for _, c := range actionableNumbers(s) {
 				if c.n.Known && c.n.N > 0 {
 					classes = append(classes, c.name)
 				}
 			}
-			if slices.ContainsFunc(pendingNumbers(s), func(c namedNumber) bool { return c.n.Partial }) {
+			if slices.ContainsFunc(actionableNumbers(s), func(c namedNumber) bool { return c.n.Partial }) {
 				classes = append(classes, "partial")
 			}
 		}
@@ -137,7 +137,7 @@ func waybar(a Report) (string, error) {
 		tip = append(tip, one)
 	}
 	if a.WantsStatus {
-		for _, c := range pendingNumbers(a.Status) {
+		for _, c := range actionableNumbers(a.Status) {
 			tip = append(tip, c.name+" "+c.n.String())
 		}
 	}

@@ -31,13 +31,13 @@ type Format func(Report) (string, error)
 func ParseFormat(name string) (Format, error) {
 	switch name {
 	case "plain":
-		return oneLineFormat(plainText, noEscape), nil
+		return newOneLineFormat(plainText, noEscape), nil
 	case "starship":
-		return oneLineFormat(briefText, noEscape), nil
+		return newOneLineFormat(briefText, noEscape), nil
 	case "tmux":
-		return oneLineFormat(briefText, escapeTmux), nil
+		return newOneLineFormat(briefText, escapeTmux), nil
 	case "polybar":
-		return oneLineFormat(briefText, escapePolybar), nil
+		return newOneLineFormat(briefText, escapePolybar), nil
 	case "i3blocks":
 		return i3blocks, nil
 	case "waybar":
@@ -48,7 +48,7 @@ func ParseFormat(name string) (Format, error) {
 	return parseTemplate(name)
 }
 
-func oneLineFormat(text func(Report) string, escape func(string) string) Format {
+func newOneLineFormat(text func(Report) string, escape func(string) string) Format {
 	return func(a Report) (string, error) {
 		if s := text(a); s != "" {
 			return escape(s) + "\n", nil
@@ -84,8 +84,8 @@ type namedNumber struct {
 	n    statusfile.Number
 }
 
-// pendingNumbers returns the numbers of things that the user may want to act on, such as updates and orphans.
-func pendingNumbers(s LoadedStatus) []namedNumber {
+// actionableNumbers returns the numbers of things that the user may want to act on, such as updates and orphans.
+func actionableNumbers(s LoadedStatus) []namedNumber {
 	return []namedNumber{
 		{"updates", s.Updates}, {"aur", s.AURUpdates}, {"vulnerabilities", s.Vulnerabilities}, {"orphans", s.Orphans},
 	}
@@ -94,7 +94,7 @@ func pendingNumbers(s LoadedStatus) []namedNumber {
 // FormatNumbers returns all numbers of a status, one per line.
 func FormatNumbers(s LoadedStatus) string {
 	var b strings.Builder
-	for _, c := range append(pendingNumbers(s), namedNumber{"explicit", s.Explicit}, namedNumber{"installed", s.Installed}) {
+	for _, c := range append(actionableNumbers(s), namedNumber{"explicit", s.Explicit}, namedNumber{"installed", s.Installed}) {
 		b.WriteString("  " + c.name + " " + c.n.String() + "\n")
 	}
 	if degraded := s.Degraded.Names(); len(degraded) > 0 {
@@ -107,7 +107,7 @@ func FormatNumbers(s LoadedStatus) string {
 func plainText(a Report) string {
 	all := runtimeLabels(a)
 	if a.WantsStatus && (a.Complete || a.Status.WasRead) {
-		for _, c := range pendingNumbers(a.Status) {
+		for _, c := range actionableNumbers(a.Status) {
 			all = append(all, c.name+" "+c.n.String())
 		}
 	}
@@ -121,7 +121,7 @@ func briefText(a Report) string {
 	if !a.WantsStatus || !a.Complete && !a.Status.WasRead {
 		return strings.Join(all, " ")
 	}
-	numbers := pendingNumbers(a.Status)
+	numbers := actionableNumbers(a.Status)
 	unknown := 0
 	var some []string
 	for _, c := range numbers {

@@ -23,7 +23,7 @@ func loaded(updates, aur, vulnerabilities, orphans int) LoadedStatus {
 var (
 	node = runtimes.Active{
 		Runtime: runtimes.Node, Version: "20.1.0", Manager: "nvm", Missing: true,
-		Declared: &runtimes.Declaration{Kind: runtimes.KindPin, Scope: runtimes.ScopeDirectory, Source: "/home/$(id)/.nvmrc"},
+		Declared: &runtimes.Declaration{WantKind: runtimes.KindPin, Scope: runtimes.ScopeDirectory, Source: "/home/$(id)/.nvmrc"},
 	}
 	golang = runtimes.Active{Runtime: runtimes.Go, Version: "1.26.0", Manager: "system"}
 )

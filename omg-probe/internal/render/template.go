@@ -17,7 +17,7 @@ func parseTemplate(text string) (Format, error) {
 			"or a template such as {{.node}}", text)
 	}
 	names := runtimes.Names()
-	for _, c := range pendingNumbers(LoadedStatus{}) {
+	for _, c := range actionableNumbers(LoadedStatus{}) {
 		names = append(names, c.name)
 	}
 	var texts, fields []string // fields[i] follows texts[i]
@@ -58,7 +58,7 @@ func templateFieldText(a Report, name string) string {
 			return runtimes.Sanitize(r.Version)
 		}
 	}
-	for _, c := range pendingNumbers(a.Status) {
+	for _, c := range actionableNumbers(a.Status) {
 		if c.name == name {
 			return c.n.String()
 		}

@@ -21,7 +21,7 @@ import (
 // app holds the state of one command line.
 type app struct {
 	options        backend.Options
-	indexes        cli.StringSlice
+	indexPaths     cli.StringSlice
 	requireCertain bool
 
 	openBackend    backend.OpenFunc
@@ -71,7 +71,7 @@ with --quiet print REPO/-Rdd instead.
 func (a *app) globalFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Destination: &a.options.Socket, Usage: "omgd's socket `PATH`", DefaultText: "$OMG_SOCKET_PATH, or omg.sock in $XDG_RUNTIME_DIR or /tmp"},
-		&cli.StringSliceFlag{Name: "index", Destination: &a.indexes, Usage: "read the index `FILE`, or all indexes in a directory, instead of asking omgd (repeatable)"},
+		&cli.StringSliceFlag{Name: "index", Destination: &a.indexPaths, Usage: "read the index `FILE`, or all indexes in a directory, instead of asking omgd (repeatable)"},
 		&cli.StringFlag{Name: "dbpath", Destination: &a.options.DBPath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
 		&cli.StringFlag{Name: "pacman-config", Destination: &a.options.PacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 		&cli.StringFlag{Name: "data-dir", Destination: &a.options.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
@@ -212,7 +212,7 @@ func exitCodesHelp(more ...int) string {
 // newBackend opens the backend for the options of this command line.
 func (a *app) newBackend() backend.Backend {
 	o := a.options
-	o.IndexPaths = a.indexes.Value()
+	o.IndexPaths = a.indexPaths.Value()
 	return a.openBackend(o)
 }
 

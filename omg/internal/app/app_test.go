@@ -92,7 +92,7 @@ func TestNothingFound(t *testing.T) {
 func TestOutdated_All(t *testing.T) {
 	f := fake{outdated: &wire.OutdatedResult{
 		Updates:        []wire.Update{{Name: "git", Installed: "1", Version: "2", Ignored: true}},
-		Replacements:   []wire.Replacement{{Name: "old", Installed: "1", By: "new", Version: "3", Repo: "core"}},
+		Replacements:   []wire.Replacement{{ReplacedName: "old", Installed: "1", By: "new", Version: "3", Repo: "core"}},
 		InstalledNewer: []wire.Update{{Name: "vim", Installed: "9", Version: "8", Repo: "extra"}},
 	}}
 	_, out, _ := f.run(t, "outdated")
@@ -143,7 +143,7 @@ func TestOutdated_AUR(t *testing.T) {
 }
 
 func TestStatus_Unknown(t *testing.T) {
-	f := fake{status: &wire.StatusResult{Basis: wire.Basis{Stale: true, At: 1}}}
+	f := fake{status: &wire.StatusResult{Basis: wire.Basis{Stale: true, ConfirmedAt: 1}}}
 	code, out, _ := f.run(t, "status")
 	require.Equal(t, exit.OK, code)
 	require.Contains(t, out, "stale, last checked ")
@@ -258,7 +258,7 @@ func TestFiles_Unreadable(t *testing.T) {
 
 func TestWhy(t *testing.T) {
 	f := fake{why: &backend.WhyResult{Name: "bash", Chains: []backend.DependencyChain{
-		{Links: []backend.ChainLink{{Name: "a", Depend: "sh"}, {Name: "bash"}}},
+		{Links: []backend.ChainLink{{Name: "a", DependOnNext: "sh"}, {Name: "bash"}}},
 	}}}
 	_, out, _ := f.run(t, "why", "sh")
 	require.Equal(t, "a -> bash (sh)\n", out)

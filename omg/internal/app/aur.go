@@ -23,7 +23,7 @@ func aurCommand(a *app) *cli.Command {
 		Usage:       "show what happened in the AUR, and what to look at before a build",
 		Description: exitCodesHelp(exit.Network, exit.AdvisoryFound),
 		Subcommands: []*cli.Command{aurCheckCommand(a), aurLogCommand(a)},
-		Action:      showSubcommands,
+		Action:      showSubcommandsAction,
 	}
 }
 

@@ -99,7 +99,7 @@ func TestCertain(t *testing.T) {
 		{name: "a missing database", basis: wire.Basis{Partial: true, Sources: core(wire.SourceMissing, false)}, empty: true, note: "partial: core missing: a reason"},
 		{name: "a failed database", basis: wire.Basis{Partial: true, Sources: core(wire.SourceFailed, false)}, empty: true, note: "partial: core failed: a reason"},
 		{name: "unread packages", basis: wire.Basis{Partial: true, Why: "local/a-1 is unread"}, local: true, empty: true, note: "partial: local/a-1 is unread"},
-		{name: "remembered packages", basis: wire.Basis{Stale: true, At: 1, Why: "no reading"}, local: true, empty: true, note: "the installed packages could not be checked, last checked "},
+		{name: "remembered packages", basis: wire.Basis{Stale: true, ConfirmedAt: 1, Why: "no reading"}, local: true, empty: true, note: "the installed packages could not be checked, last checked "},
 		{name: "packages read at no time", basis: wire.Basis{Stale: true}, local: true, empty: true, note: "the installed packages could not be checked\n"},
 		{name: "partial without a reason", basis: wire.Basis{Partial: true}, empty: true, note: "partial: a source could not be read"},
 	} {
@@ -161,7 +161,7 @@ func checkCertain(t *testing.T, f fake, c commandCase, sure, empty, filled bool,
 // TestCertain_Unread checks the exit codes of commands about installed packages if a part of the local database could
 // not be read.
 func TestCertain_Unread(t *testing.T) {
-	read := backend.Reading{Partial: true, Why: "local/b-1 has no desc"}
+	read := backend.Reading{Partial: true, WhyPartial: "local/b-1 has no desc"}
 	chains := []backend.DependencyChain{{Links: []backend.ChainLink{{Name: "a"}}}}
 	lists := []backend.FileList{{Name: "a", Files: []string{"/a"}}}
 	for _, c := range []struct {
@@ -176,11 +176,11 @@ func TestCertain_Unread(t *testing.T) {
 		{"files a", fake{files: &backend.FilesResult{Reading: read, Packages: lists}}, exit.OK},
 		{"files a", fake{files: &backend.FilesResult{Reading: read, Missing: []string{"a"}}}, exit.Failed},
 		{"files a", fake{files: &backend.FilesResult{Missing: []string{"a"}}}, exit.NotFound},
-		{"info -i a", fake{installed: &wire.InstalledResult{Basis: wire.Basis{Partial: true, Why: read.Why}, Missing: []string{"a"}}}, exit.Failed},
+		{"info -i a", fake{installed: &wire.InstalledResult{Basis: wire.Basis{Partial: true, Why: read.WhyPartial}, Missing: []string{"a"}}}, exit.Failed},
 		{"info -i a", fake{installed: &wire.InstalledResult{Missing: []string{"a"}}}, exit.NotFound},
 		{"info a", fake{
 			info:      &wire.InfoResult{Missing: []wire.MissingName{{Name: "a"}}},
-			installed: &wire.InstalledResult{Basis: wire.Basis{Partial: true, Why: read.Why}, Packages: []wire.InstalledPackage{pkg("a")}},
+			installed: &wire.InstalledResult{Basis: wire.Basis{Partial: true, Why: read.WhyPartial}, Packages: []wire.InstalledPackage{pkg("a")}},
 		}, exit.OK},
 	} {
 		code, _, stderr := c.f.run(t, strings.Fields(c.line)...)
@@ -203,7 +203,7 @@ func TestOddNames(t *testing.T) {
 		explicit:  &wire.ExplicitResult{Names: []string{"-Rdd", "a", "$(id)"}},
 		search:    &wire.SearchResult{Total: 2, Packages: []wire.Package{pkg("a").Package, pkg("-Rdd b").Package}},
 		outdated: &wire.OutdatedResult{
-			Updates: []wire.Update{{Name: "-Rdd"}, {Name: "a"}}, Replacements: []wire.Replacement{{Name: "-Rdd"}}, Foreign: []wire.ForeignPackage{{Name: "-Rdd"}},
+			Updates: []wire.Update{{Name: "-Rdd"}, {Name: "a"}}, Replacements: []wire.Replacement{{ReplacedName: "-Rdd"}}, Foreign: []wire.ForeignPackage{{Name: "-Rdd"}},
 		},
 		security: &wire.SecurityResult{Packages: []wire.VulnerablePackage{
 			{Name: "-Rdd", Severity: "Low", Advisories: open}, {Name: "a", Severity: "Low", Advisories: open},
@@ -237,7 +237,7 @@ func TestOddNames(t *testing.T) {
 func TestCertain_Status(t *testing.T) {
 	n := uint32(2)
 	st := &wire.StatusResult{
-		Basis:         wire.Basis{Partial: true, At: 1, Sources: []wire.Source{repository("core", wire.SourceFailed, "cut off")}},
+		Basis:         wire.Basis{Partial: true, ConfirmedAt: 1, Sources: []wire.Source{repository("core", wire.SourceFailed, "cut off")}},
 		Counts:        wire.Counts{Installed: &n, Updates: &n},
 		PartialCounts: []string{"updates"},
 	}
@@ -255,7 +255,7 @@ func TestCertain_Status(t *testing.T) {
 	require.Equal(t, exit.Failed, code)
 	require.Empty(t, out)
 	require.Contains(t, stderr, "omg: error: the result is partial: core failed: cut off\n")
-	st.Basis = wire.Basis{At: 1, Sources: []wire.Source{repository("core", wire.SourceOK, "")}}
+	st.Basis = wire.Basis{ConfirmedAt: 1, Sources: []wire.Source{repository("core", wire.SourceOK, "")}}
 	code, out, _ = fake{status: st}.run(t, "--strict", "status")
 	require.Equal(t, exit.OK, code)
 	require.NotEmpty(t, out)

@@ -78,7 +78,7 @@ Otherwise omg starts it in the background.
 				}),
 			},
 		},
-		Action: showSubcommands,
+		Action: showSubcommandsAction,
 	}
 }
 
@@ -91,7 +91,7 @@ func (a *app) selectedDaemon() *manage.Daemon {
 			d.Args = append(d.Args, f.name, f.value)
 		}
 	}
-	for _, index := range a.indexes.Value() {
+	for _, index := range a.indexPaths.Value() {
 		d.Args = append(d.Args, "--index", index)
 	}
 	return d

@@ -9,9 +9,9 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// jsonFields returns a map from the JSON name of each field of a struct to its value. Texts are cleaned for a terminal.
+// jsonFieldValues returns a map from the JSON name of each field of a struct to its value. Texts are cleaned for a terminal.
 // If JSON omits a field or the field is null, the map contains an empty string, because an unknown number is not zero.
-func jsonFields(element any) (map[string]any, error) {
+func jsonFieldValues(element any) (map[string]any, error) {
 	b, err := json.Marshal(element)
 	if err != nil {
 		return nil, err

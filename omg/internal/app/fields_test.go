@@ -129,7 +129,7 @@ func TestFields_Stay(t *testing.T) {
 func daemonFields(t *testing.T, way string, fields []string) {
 	t.Helper()
 	if way == "format" {
-		named, err := jsonFields(full[manage.DaemonStatus]())
+		named, err := jsonFieldValues(full[manage.DaemonStatus]())
 		require.NoError(t, err)
 		for _, field := range fields {
 			require.Contains(t, named, field)
@@ -170,7 +170,7 @@ func TestFields_Added(t *testing.T) {
 
 // TestFields_Certain checks that the JSON of a complete result has no fields about its reliability.
 func TestFields_Certain(t *testing.T) {
-	f := fake{outdated: &wire.OutdatedResult{Basis: wire.Basis{Generation: 1, At: 2, Sources: []wire.Source{repository("core", wire.SourceOK, "")}}}}
+	f := fake{outdated: &wire.OutdatedResult{Basis: wire.Basis{Generation: 1, ConfirmedAt: 2, Sources: []wire.Source{repository("core", wire.SourceOK, "")}}}}
 	_, out, _ := f.run(t, "outdated", "--json")
 	require.Equal(t, `{"schema":1,"generation":1,"at":2,"sources":[{"name":"core","kind":"repository","state":"ok"}],"updates":[]}`+"\n", out)
 }

@@ -63,7 +63,7 @@ func (a *app) runFiles(c *cli.Context, o *outputOptions) error {
 
 // basisFromReading returns the basis of a result that was computed from the local database, which was read just now.
 func basisFromReading(r backend.Reading) *wire.Basis {
-	return &wire.Basis{Partial: r.Partial, Why: r.Why}
+	return &wire.Basis{Partial: r.Partial, Why: r.WhyPartial}
 }
 
 func (o *resultPrinter) printFilesResult(all *backend.FilesResult) error {
@@ -73,7 +73,7 @@ func (o *resultPrinter) printFilesResult(all *backend.FilesResult) error {
 	}
 	for _, p := range all.Packages {
 		for _, path := range p.Files {
-			err := o.printElement(&file{p.Name, path}, path, func(w *bufio.Writer) { o.style.PrintFile(w, p.Name, path) })
+			err := o.printElement(&file{p.Name, path}, path, func(w *bufio.Writer) { o.style.PrintPackageFile(w, p.Name, path) })
 			if err != nil {
 				return err
 			}
@@ -208,7 +208,7 @@ func (a *app) runWhy(c *cli.Context, o *whyOptions) error {
 	err = printList(out, all, all.Chains, end, func(w *bufio.Writer, chain *backend.DependencyChain) {
 		names, needs := make([]string, len(chain.Links)), make([]string, len(chain.Links))
 		for i, l := range chain.Links {
-			names[i], needs[i] = l.Name, l.Depend
+			names[i], needs[i] = l.Name, l.DependOnNext
 		}
 		out.style.PrintChain(w, names, needs)
 	})

@@ -121,7 +121,7 @@ func (o *resultPrinter) printOutdated(opts *outdatedOptions, all *wire.OutdatedR
 		o.style.PrintUpdate(w, &shown)
 	})
 	if opts.all && err == nil {
-		err = printList(o, nil, all.Replacements, func(r *wire.Replacement) string { return o.safePackageName(r.Name) }, o.style.PrintReplacement)
+		err = printList(o, nil, all.Replacements, func(r *wire.Replacement) string { return o.safePackageName(r.ReplacedName) }, o.style.PrintReplacement)
 	}
 	if opts.all && err == nil {
 		err = printList(o, nil, all.InstalledNewer, updateName, o.style.PrintNewer)

@@ -60,7 +60,7 @@ type resultPrinter struct {
 	style      show.Style
 	tmpl       *template.Template
 
-	unsafeNames []string // package names that are not printed, because a program could take the names for an option or a command
+	unprintedNames []string // package names that are not printed, because a program could take the names for an option or a command
 }
 
 func (a *app) newOutput(c *cli.Context, o outputOptions) (*resultPrinter, error) {
@@ -111,7 +111,7 @@ func (o *resultPrinter) printLine(text string) {
 
 // printWithTemplate prints one element with the template.
 func (o *resultPrinter) printWithTemplate(element any) error {
-	fields, err := jsonFields(element)
+	fields, err := jsonFieldValues(element)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ const omittedName = "\x00"
 // programs, which could take a name such as -Rdd or $(id) for something else. For such a name, safePackageName returns omittedName.
 func (o *resultPrinter) safePackageName(name string) string {
 	if (o.quiet || o.tmpl != nil) && !wire.IsSafeName(name) {
-		o.unsafeNames = append(o.unsafeNames, name)
+		o.unprintedNames = append(o.unprintedNames, name)
 		return omittedName
 	}
 	return name
@@ -219,12 +219,12 @@ func (o *resultPrinter) finish() error {
 	if err == nil && o.heldOutput != nil {
 		_, err = o.heldOutput.WriteTo(o.app.stdout)
 	}
-	if n := len(o.unsafeNames); n > 0 {
+	if n := len(o.unprintedNames); n > 0 {
 		note := "left out 1 package whose name could be taken for something else on a command line"
 		if n > 1 {
 			note = fmt.Sprintf("left out %d packages whose names could be taken for something else on a command line", n)
 		}
-		o.app.printNote(note + ": " + quoteWords(o.unsafeNames))
+		o.app.printNote(note + ": " + quoteWords(o.unprintedNames))
 	}
 	return err
 }
@@ -261,7 +261,7 @@ func uncertaintyReason(b *wire.Basis) string {
 	}
 	for i := range b.Sources {
 		if s := &b.Sources[i]; s.Outdated {
-			return show.SourceStateReason(s)
+			return show.SourceStateAndReason(s)
 		}
 	}
 	return ""
@@ -277,7 +277,7 @@ func (o *resultPrinter) noteBasis(b *wire.Basis) {
 	}
 	for i := range b.Sources {
 		if s := &b.Sources[i]; s.Outdated && s.IsRepository() {
-			o.app.printNote(show.SourceStateReason(s))
+			o.app.printNote(show.SourceStateAndReason(s))
 		}
 	}
 }

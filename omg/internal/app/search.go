@@ -13,8 +13,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// terminalLimit is the default number of results on a terminal.
-const terminalLimit = 50
+// defaultTerminalResultCount is the default number of results on a terminal.
+const defaultTerminalResultCount = 50
 
 // searchOptions holds the flags of omg search.
 type searchOptions struct {
@@ -81,7 +81,7 @@ func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequ
 	case limit < 0 || limit > 1<<31-1:
 		return nil, command.Usagef("--limit must be 0 or more, not %d", limit)
 	case !c.IsSet("limit") && terminal && !o.json:
-		limit = terminalLimit
+		limit = defaultTerminalResultCount
 	}
 	r.Limit = uint32(limit)
 	return r, nil

@@ -190,12 +190,12 @@ func cacheCommand(a *app) *cli.Command {
 					func(*wire.CacheClearResult) error { return nil })
 			},
 		}},
-		Action: showSubcommands,
+		Action: showSubcommandsAction,
 	}
 }
 
-// showSubcommands is the action of a command that consists of subcommands.
-func showSubcommands(c *cli.Context) error {
+// showSubcommandsAction is the action of a command that consists of subcommands.
+func showSubcommandsAction(c *cli.Context) error {
 	if c.Args().Present() {
 		known := make([]string, len(c.Command.Subcommands))
 		for i, sub := range c.Command.Subcommands {

@@ -29,8 +29,8 @@ type Owner struct {
 type Reading struct {
 	// Partial means that the descriptions of some packages could not be read, and these packages could change the result.
 	// Why is the reason.
-	Partial bool   `json:"partial,omitempty"`
-	Why     string `json:"why,omitempty"`
+	Partial    bool   `json:"partial,omitempty"`
+	WhyPartial string `json:"why,omitempty"`
 }
 
 // FilesResult holds the files of installed packages.
@@ -68,9 +68,9 @@ type DependencyChain struct {
 // ChainLink is a package in a DependencyChain, with the reason why it needs the next package.
 type ChainLink struct {
 	Name string `json:"name"`
-	// Depend is the dependency of this package that the next package in the chain satisfies. It is empty for the last
+	// DependOnNext is the dependency of this package that the next package in the chain satisfies. It is empty for the last
 	// package of the chain.
-	Depend string `json:"depend,omitempty"`
+	DependOnNext string `json:"depend,omitempty"`
 }
 
 // Configuration is the effective configuration.

@@ -178,9 +178,9 @@ func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.
 	})
 }
 
-// errNoDaemon returns the error for a request that only a running daemon can answer. The parameter what describes the
+// noDaemonError returns the error for a request that only a running daemon can answer. The parameter what describes the
 // request.
-func errNoDaemon(what string) error {
+func noDaemonError(what string) error {
 	return fmt.Errorf("%s needs a running omgd: start it with omg daemon start", what)
 }
 
@@ -191,17 +191,17 @@ func (b *Backend) StatusHistory(context.Context, *wire.HistoryRequest) (*wire.Hi
 
 // Health implements backend.Backend.
 func (b *Backend) Health(context.Context) (*wire.HealthResult, error) {
-	return nil, errNoDaemon("health")
+	return nil, noDaemonError("health")
 }
 
 // Metrics implements backend.Backend.
 func (b *Backend) Metrics(context.Context) (*wire.MetricsResult, error) {
-	return nil, errNoDaemon("metrics")
+	return nil, noDaemonError("metrics")
 }
 
 // LogLevel implements backend.Backend.
 func (b *Backend) LogLevel(context.Context, string) (*wire.LogLevelResult, error) {
-	return nil, errNoDaemon("log-level")
+	return nil, noDaemonError("log-level")
 }
 
 // Refresh implements backend.Backend. It does nothing, because each answer is read from the current files.
@@ -211,7 +211,7 @@ func (b *Backend) Refresh(context.Context) (*wire.RefreshResult, error) {
 
 // RefreshSources implements backend.Backend.
 func (b *Backend) RefreshSources(context.Context) (*wire.RefreshSourcesResult, error) {
-	return nil, errNoDaemon("refresh --sources")
+	return nil, noDaemonError("refresh --sources")
 }
 
 // ClearCache implements backend.Backend.

@@ -205,7 +205,7 @@ func (d *doctor) checkDownloads(ctx context.Context, c *config.Config, pacman *s
 }
 
 func (d *doctor) checkPacmanLock(dbpath string) {
-	switch lock := sources.ReadLock(dbpath); {
+	switch lock := sources.ExaminePacmanLock(dbpath); {
 	case lock.Problem == nil:
 		d.addOK("db.lck", "not locked")
 	case lock.UntilStale > 0:

@@ -83,7 +83,7 @@ func (d *doctor) usedIndexPath(ctx context.Context, repo *sources.Repository) st
 		if err != nil {
 			continue
 		}
-		e := repo.Examine(ctx, &sources.Index{File: f, Origins: sources.ReadOrigins(path, d.env.Trusts)})
+		e := repo.Examine(ctx, &sources.Index{File: f, BuiltFrom: sources.ReadOrigins(path, d.env.Trusts)})
 		_ = f.Close()
 		if !e.NeedsBuild && !e.Outdated {
 			return path
@@ -116,7 +116,7 @@ func (d *doctor) checkIndex(ctx context.Context, path string, pacman *sources.Pa
 		d.addProblem("index", err.Error(), "remove it: omgd or omg-index build creates a new one")
 		return
 	}
-	x := &sources.Index{File: f, Origins: sources.ReadOrigins(path, d.env.Trusts), UserChosen: static}
+	x := &sources.Index{File: f, BuiltFrom: sources.ReadOrigins(path, d.env.Trusts), UserChosen: static}
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
 		if !x.HasRepository(repo.Name) {

@@ -26,15 +26,15 @@ import (
 // snapshotReader reads the inputs of one snapshot.
 type snapshotReader struct {
 	*Backend
-	config          config.Config
-	hasNamedIndexes bool             // the user named indexes; omg's own indexes are not used
-	namedIndexes    []*sources.Index // the usable indexes among the indexes that the user named
-	namedIndexErr   error            // the errors of unusable indexes that the user named
-	openFiles       []*pkgindex.File
+	config            config.Config
+	hasNamedIndexes   bool             // the user named indexes; omg's own indexes are not used
+	userNamedIndexes  []*sources.Index // the usable indexes among the indexes that the user named
+	userNamedIndexErr error            // the errors of unusable indexes that the user named
+	openedIndexes     []*pkgindex.File
 }
 
 func (r *snapshotReader) close() {
-	for _, f := range r.openFiles {
+	for _, f := range r.openedIndexes {
 		_ = f.Close()
 	}
 }
@@ -51,14 +51,14 @@ func (r *snapshotReader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	reading.Go(func() { local, localErr = pacmandb.ReadLocal(ctx, pacman.DBPath) })
 	defer reading.Wait()
 	r.openNamedIndexes()
-	if r.namedIndexErr != nil && len(pacman.Config.Repos) == 0 {
-		return nil, r.namedIndexErr // the repositories are unknown: pacman.conf lists none, and the index cannot be read
+	if r.userNamedIndexErr != nil && len(pacman.Config.Repos) == 0 {
+		return nil, r.userNamedIndexErr // the repositories are unknown: pacman.conf lists none, and the index cannot be read
 	}
-	for _, x := range r.namedIndexes {
+	for _, x := range r.userNamedIndexes {
 		pacman.AddFromIndex(x.Repositories())
 	}
 	in := &snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config, SearchDownloaded: r.config.Sync.UseForSearch}
-	if lock := sources.ReadLock(pacman.DBPath); lock.Problem != nil {
+	if lock := sources.ExaminePacmanLock(pacman.DBPath); lock.Problem != nil {
 		in.Problems = append(in.Problems, *lock.Problem)
 	}
 	in.Repositories = r.repositorySources(ctx, pacman)
@@ -95,7 +95,7 @@ func (r *snapshotReader) open(path string) (*pkgindex.File, error) {
 		_ = f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	r.openFiles = append(r.openFiles, f)
+	r.openedIndexes = append(r.openedIndexes, f)
 	return f, nil
 }
 
@@ -114,14 +114,14 @@ func (r *snapshotReader) openNamedIndexes() {
 		if err == nil && len(files) == 0 {
 			err = fmt.Errorf("no index in %s", name)
 		}
-		r.namedIndexErr = errors.Join(r.namedIndexErr, err)
+		r.userNamedIndexErr = errors.Join(r.userNamedIndexErr, err)
 		for _, path := range files {
 			f, err := r.open(path)
 			if err != nil {
-				r.namedIndexErr = errors.Join(r.namedIndexErr, err)
+				r.userNamedIndexErr = errors.Join(r.userNamedIndexErr, err)
 				continue
 			}
-			r.namedIndexes = append(r.namedIndexes, &sources.Index{File: f, Origins: sources.ReadOrigins(path, r.env.Trusts), UserChosen: true})
+			r.userNamedIndexes = append(r.userNamedIndexes, &sources.Index{File: f, BuiltFrom: sources.ReadOrigins(path, r.env.Trusts), UserChosen: true})
 		}
 	}
 }
@@ -160,8 +160,8 @@ func (r *snapshotReader) repositorySources(ctx context.Context, pacman *sources.
 	building.Wait()
 	slices.Sort(why)
 	why = slices.Compact(why)
-	if r.namedIndexErr != nil && (len(read) == 0 || !slices.Contains(why, r.namedIndexErr.Error())) {
-		r.o.PrintNote(r.namedIndexErr.Error())
+	if r.userNamedIndexErr != nil && (len(read) == 0 || !slices.Contains(why, r.userNamedIndexErr.Error())) {
+		r.o.PrintNote(r.userNamedIndexErr.Error())
 	}
 	if len(read) > 0 {
 		r.o.PrintNote(r.slowReadNote(why))
@@ -216,13 +216,13 @@ func (r *snapshotReader) examineRepository(ctx context.Context, repo *sources.Re
 // otherwise only omg's own indexes. The result why is the reason to read the database if none of the indexes matches it.
 func (r *snapshotReader) repositoryIndexes(repo *sources.Repository) (list []*sources.Index, why string) {
 	if r.hasNamedIndexes {
-		for _, x := range r.namedIndexes {
+		for _, x := range r.userNamedIndexes {
 			if x.HasRepository(repo.Name) {
 				list = append(list, x)
 			}
 		}
-		if r.namedIndexErr != nil {
-			return list, r.namedIndexErr.Error()
+		if r.userNamedIndexErr != nil {
+			return list, r.userNamedIndexErr.Error()
 		}
 		return list, "none of the given indexes contains " + repo.Name
 	}
@@ -235,7 +235,7 @@ func (r *snapshotReader) repositoryIndexes(repo *sources.Repository) (list []*so
 		case err != nil:
 			why = err.Error()
 		default:
-			list = append(list, &sources.Index{File: f, Origins: sources.ReadOrigins(path, r.env.Trusts)})
+			list = append(list, &sources.Index{File: f, BuiltFrom: sources.ReadOrigins(path, r.env.Trusts)})
 		}
 	}
 	return list, why
@@ -245,7 +245,7 @@ func (r *snapshotReader) repositoryIndexes(repo *sources.Repository) (list []*so
 // aur tries the index in the next data directory.
 func (r *snapshotReader) aurSource() *snapshot.IndexedSource {
 	staleAfter := time.Duration(r.config.Stale.AUR)
-	for _, x := range r.namedIndexes {
+	for _, x := range r.userNamedIndexes {
 		if s := sources.NewAURSource(x.File, staleAfter); s != nil {
 			return s
 		}
@@ -267,8 +267,8 @@ func (r *snapshotReader) aurSource() *snapshot.IndexedSource {
 	switch {
 	case failed != nil || !r.config.AUR.Enabled:
 		return failed
-	case r.namedIndexErr != nil: // the unusable index could contain the AUR
-		return sources.NewMissingAURSource(wire.SourceFailed, r.namedIndexErr.Error())
+	case r.userNamedIndexErr != nil: // the unusable index could contain the AUR
+		return sources.NewMissingAURSource(wire.SourceFailed, r.userNamedIndexErr.Error())
 	}
 	return sources.NewMissingAURSource(wire.SourceMissing, "no data yet; omgd downloads it")
 }

@@ -27,7 +27,7 @@ func (b *Backend) readLocalDatabase(ctx context.Context) (*sources.PacmanSetup, 
 // readingOf returns how completely the local database was read.
 func readingOf(local *pacmandb.Local) backend.Reading {
 	why, _ := sources.DescribeUnreadablePackages(local)
-	return backend.Reading{Partial: why != "", Why: why}
+	return backend.Reading{Partial: why != "", WhyPartial: why}
 }
 
 // Owns implements backend.Backend. A name without a slash is looked up in PATH if the working directory has no such
@@ -89,7 +89,7 @@ func (b *Backend) Files(ctx context.Context, names []string) (*backend.FilesResu
 	if err != nil {
 		return nil, err
 	}
-	relations := pacmandb.Relate(local.Packages)
+	relations := pacmandb.ComputeRelations(local.Packages)
 	result := &backend.FilesResult{Packages: []backend.FileList{}}
 	exact := true // every name so far is the exact name of an installed package
 	for _, name := range names {
@@ -121,7 +121,7 @@ func (b *Backend) Why(ctx context.Context, name string, reverse bool) (*backend.
 	if err != nil {
 		return nil, err
 	}
-	relations := pacmandb.Relate(local.Packages)
+	relations := pacmandb.ComputeRelations(local.Packages)
 	result := &backend.WhyResult{Reading: readingOf(local), Chains: []backend.DependencyChain{}}
 	p := relations.Satisfier(name)
 	if p == nil {

@@ -97,7 +97,7 @@ func (w *testSystem) pacman() *sources.PacmanSetup {
 func (w *testSystem) build(path string, repositories ...string) {
 	w.t.Helper()
 	b := pkgindex.NewBuilder("test", 1)
-	var origins sources.Origins
+	var origins sources.IndexOrigins
 	pacman := w.pacman()
 	for i := range pacman.Repositories {
 		r := &pacman.Repositories[i]
@@ -106,7 +106,7 @@ func (w *testSystem) build(path string, repositories ...string) {
 		}
 		f, _, err := r.ReadIntoIndex(w.t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), nil)
 		require.NoError(w.t, err)
-		origins = append(origins, sources.OriginOf(&f.File))
+		origins = append(origins, sources.OriginOfFile(&f.File))
 	}
 	require.Len(w.t, origins, len(repositories))
 	w.writeIndex(path, b)

@@ -16,8 +16,8 @@ import (
 // journalDirs lists the directories in which systemd's journal stores its files.
 var journalDirs = []string{"/run/log/journal", "/var/log/journal"}
 
-// syslogs lists the files to which syslog daemons write.
-var syslogs = []string{"/var/log/daemon.log", "/var/log/syslog", "/var/log/messages", "/var/log/everything.log"}
+// syslogPaths lists the files to which syslog daemons write.
+var syslogPaths = []string{"/var/log/daemon.log", "/var/log/syslog", "/var/log/messages", "/var/log/everything.log"}
 
 var (
 	// ErrNoLog means that omg found no log that contains messages of omgd.
@@ -40,7 +40,7 @@ func (d *Daemon) Logs(ctx context.Context, w io.Writer, lines int, follow bool) 
 		return 0, errors.New("--follow needs systemd's journal, which is missing")
 	}
 	var unread []string
-	for _, path := range syslogs {
+	for _, path := range syslogPaths {
 		last, err := lastMatchingLines(path, "omgd[", lines)
 		if errors.Is(err, os.ErrPermission) {
 			unread = append(unread, path)

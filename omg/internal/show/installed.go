@@ -128,7 +128,7 @@ func (s Style) PrintNewer(w *bufio.Writer, u *wire.Update) {
 // PrintReplacement prints an installed package that an upgrade offers to replace.
 func (s Style) PrintReplacement(w *bufio.Writer, r *wire.Replacement) {
 	p := printer{s, w}
-	p.printNameVersion(r.Name, r.Installed)
+	p.printNameVersion(r.ReplacedName, r.Installed)
 	p.writeRaw(" replaced by ")
 	p.setColor(titleColor)
 	p.writeClean(r.Repo + "/" + r.By + " ")
@@ -145,8 +145,8 @@ func (s Style) PrintOwner(w *bufio.Writer, path, name, version string) {
 	p.writeRaw("\n")
 }
 
-// PrintFile prints a file of a package like pacman -Ql.
-func (s Style) PrintFile(w *bufio.Writer, name, path string) {
+// PrintPackageFile prints a file of a package like pacman -Ql.
+func (s Style) PrintPackageFile(w *bufio.Writer, name, path string) {
 	p := printer{s, w}
 	p.setColor(titleColor)
 	p.writeClean(name)

@@ -90,7 +90,7 @@ func TestUpdates(t *testing.T) {
 	}))
 	require.Equal(t, "old 1-1 replaced by core/new 2-1 [ignored]\n", write(func(w *bufio.Writer) {
 		Style{}.PrintReplacement(w, &wire.Replacement{
-			Name: "old", Installed: "1-1", By: "new", Version: "2-1", Repo: "core", Ignored: true,
+			ReplacedName: "old", Installed: "1-1", By: "new", Version: "2-1", Repo: "core", Ignored: true,
 		})
 	}))
 }
@@ -109,8 +109,8 @@ func TestStatus(t *testing.T) {
 	n := func(v uint32) *uint32 { return &v }
 	st := &wire.StatusResult{
 		Basis: wire.Basis{
-			At:      now.Unix() - 30,
-			Sources: []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "not synchronized for 2 days", AsOf: now.Unix() - 2*86400, ChangedAt: now.Unix()}},
+			ConfirmedAt: now.Unix() - 30,
+			Sources:     []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "not synchronized for 2 days", AsOf: now.Unix() - 2*86400, ChangedAt: now.Unix()}},
 		},
 		Counts: wire.Counts{
 			Installed: n(924), Explicit: n(99), Orphans: n(12), OrphansOrOptional: n(15), Foreign: n(4),
@@ -146,7 +146,7 @@ Hint            : set sync.enabled = true in config.toml: omgd then downloads da
                   extra (downloaded by omgd)  ok  refused, 1 day old, confirmed by a mirror 2 hours ago
 `, lines)
 	*st = wire.StatusResult{
-		Basis:    wire.Basis{At: st.At, Stale: true, Why: "local/ cannot be read"},
+		Basis:    wire.Basis{ConfirmedAt: st.ConfirmedAt, Stale: true, Why: "local/ cannot be read"},
 		Problems: []wire.Problem{{Name: "libalpm", State: "missing"}},
 	}
 	require.Equal(t, `State           : stale, last checked just now: local/ cannot be read
@@ -188,10 +188,10 @@ func TestHostileText_Lists(t *testing.T) {
 			"update": write(func(w *bufio.Writer) { Style{}.PrintUpdate(w, u) }),
 			"newer":  write(func(w *bufio.Writer) { Style{}.PrintNewer(w, u) }),
 			"replaced": write(func(w *bufio.Writer) {
-				Style{}.PrintReplacement(w, &wire.Replacement{Name: s, Installed: s, By: s, Version: s, Repo: s})
+				Style{}.PrintReplacement(w, &wire.Replacement{ReplacedName: s, Installed: s, By: s, Version: s, Repo: s})
 			}),
 			"owner":      write(func(w *bufio.Writer) { Style{}.PrintOwner(w, s, s, s) }),
-			"file":       write(func(w *bufio.Writer) { Style{}.PrintFile(w, s, s) }),
+			"file":       write(func(w *bufio.Writer) { Style{}.PrintPackageFile(w, s, s) }),
 			"vulnerable": write(func(w *bufio.Writer) { Style{}.PrintVulnerable(w, vulnerable) }),
 			"issues":     write(func(w *bufio.Writer) { Style{}.PrintIssues(w, vulnerable) }),
 			"chain":      write(func(w *bufio.Writer) { Style{}.PrintChain(w, []string{s, s}, []string{"x" + s, ""}) }),

@@ -31,7 +31,7 @@ type Style struct {
 // parameter color is the value of --color, where auto means colours on a terminal unless NO_COLOR is set
 // (no-color.org).
 func NewStyle(color string, terminal *os.File) (Style, error) {
-	s := Style{Width: wrapColumn(os.Getenv("COLUMNS"), terminal)}
+	s := Style{Width: pacmanWrapColumn(os.Getenv("COLUMNS"), terminal)}
 	switch color {
 	case "always":
 		s.Color = true
@@ -44,9 +44,9 @@ func NewStyle(color string, terminal *os.File) (Style, error) {
 	return s, nil
 }
 
-// wrapColumn returns the column at which pacman wraps its output; 0 means never. If the variable COLUMNS is a number, pacman
+// pacmanWrapColumn returns the column at which pacman wraps its output; 0 means never. If the variable COLUMNS is a number, pacman
 // wraps at this column, even in a pipe. Otherwise it wraps at the terminal's width, or at 80 if the width is unknown.
-func wrapColumn(env string, terminal *os.File) int {
+func pacmanWrapColumn(env string, terminal *os.File) int {
 	// Shells and watch(1) set COLUMNS to a plain number; pacman stores it in 16 bits.
 	if n, err := strconv.ParseUint(env, 10, 16); err == nil {
 		return int(n)

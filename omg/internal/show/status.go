@@ -15,9 +15,9 @@ import (
 func (s Style) PrintStatus(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
 	p := printer{s, w}
 	if st.Stale {
-		p.printField("State", withReason("stale"+lastCheckText(", last checked ", st.At, now), st.Why))
+		p.printField("State", withReason("stale"+lastCheckText(", last checked ", st.ConfirmedAt, now), st.Why))
 	} else {
-		p.printField("State", "up to date"+lastCheckText(", checked ", st.At, now))
+		p.printField("State", "up to date"+lastCheckText(", checked ", st.ConfirmedAt, now))
 	}
 	if st.Partial {
 		// The reasons are left out here, because the field Sources shows them.
@@ -75,15 +75,15 @@ func sourceRows(sources []wire.Source, now time.Time) []row {
 		rows[i] = row{
 			name:  name + strings.Repeat(" ", names-textWidth(name)+2),
 			state: string(s.State) + strings.Repeat(" ", states-len(s.State)+2),
-			color: stateColor(s.State),
-			rest:  strings.Join(slices.Concat(linesOrNone(s.Why), sourceTimes(s, now), linesOrNone(NextRequestText(s.NextRequestAt, now))), ", "),
+			color: sourceStateColor(s.State),
+			rest:  strings.Join(slices.Concat(singleLineUnlessEmpty(s.Why), sourceTimes(s, now), singleLineUnlessEmpty(NextRequestText(s.NextRequestAt, now))), ", "),
 		}
 	}
 	return rows
 }
 
-// stateColor returns the colour of a source's state.
-func stateColor(state wire.SourceState) string {
+// sourceStateColor returns the colour of a source's state.
+func sourceStateColor(state wire.SourceState) string {
 	switch state {
 	case wire.SourceOK:
 		return versionColor
@@ -93,7 +93,7 @@ func stateColor(state wire.SourceState) string {
 	return warnColor
 }
 
-func linesOrNone(text string) []string {
+func singleLineUnlessEmpty(text string) []string {
 	if text == "" {
 		return nil
 	}
@@ -206,7 +206,7 @@ func (c countFormatter) securityLines() []string {
 		{n.Affected, mark, "without a fix"},
 		{n.Unconfirmed, "", "unconfirmed"},
 	})
-	return append([]string{line}, linesOrNone(verdicts)...)
+	return append([]string{line}, singleLineUnlessEmpty(verdicts)...)
 }
 
 // aurLines returns lines about the AUR's updates and the other states of installed AUR packages.
@@ -225,7 +225,7 @@ func (c countFormatter) aurLines() []string {
 		{aur.OutOfDate, "", "out of date"},
 		{aur.Orphaned, "", "orphaned"},
 	})
-	return append(lines, linesOrNone(more)...)
+	return append(lines, singleLineUnlessEmpty(more)...)
 }
 
 func withReason(what, why string) string {
@@ -275,7 +275,7 @@ func missingSourcesText(b *wire.Basis, reasons bool) string {
 // NotCheckedNote returns the note on a stale result. It says that the installed packages could not be checked, and how long
 // ago the last check was.
 func NotCheckedNote(b *wire.Basis) string {
-	return "the installed packages could not be checked" + lastCheckText(", last checked ", b.At, time.Now())
+	return "the installed packages could not be checked" + lastCheckText(", last checked ", b.ConfirmedAt, time.Now())
 }
 
 // lastCheckText returns the given prefix, followed by how long ago the last check was. It returns "" if the time of the check is
@@ -287,8 +287,8 @@ func lastCheckText(prefix string, at int64, now time.Time) string {
 	return prefix + RelativeTime(at, now)
 }
 
-// SourceStateReason returns a source's state and the reason for it.
-func SourceStateReason(s *wire.Source) string {
+// SourceStateAndReason returns a source's state and the reason for it.
+func SourceStateAndReason(s *wire.Source) string {
 	return withReason(sourceName(s)+": "+string(s.State), s.Why)
 }
 
@@ -301,7 +301,7 @@ func sourceName(s *wire.Source) string {
 
 // DescribeSource returns a description of a source: its state and its times, as far as they are known.
 func DescribeSource(s *wire.Source, now time.Time) string {
-	return strings.Join(append([]string{SourceStateReason(s)}, sourceTimes(s, now)...), ", ")
+	return strings.Join(append([]string{SourceStateAndReason(s)}, sourceTimes(s, now)...), ", ")
 }
 
 // NextRequestText says when the next request to a server is planned. It returns "" if this is not known, or if the request is
@@ -315,7 +315,7 @@ func NextRequestText(at int64, now time.Time) string {
 
 // DescribeRefresh says what became of a request to the server of a source.
 func DescribeRefresh(s *wire.SourceRefresh, now time.Time) string {
-	next := linesOrNone(NextRequestText(s.NextRequestAt, now))
+	next := singleLineUnlessEmpty(NextRequestText(s.NextRequestAt, now))
 	switch s.State {
 	case wire.RefreshDone:
 		return strings.Join(append([]string{s.Name + ": up to date"}, next...), ", ")

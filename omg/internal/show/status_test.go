@@ -21,7 +21,7 @@ func lines(each func(*bufio.Writer)) []string {
 func TestStatus_Partial(t *testing.T) {
 	n := uint32(4)
 	st := &wire.StatusResult{
-		Basis: wire.Basis{At: 1, Partial: true, Sources: []wire.Source{
+		Basis: wire.Basis{ConfirmedAt: 1, Partial: true, Sources: []wire.Source{
 			{Name: "core", Kind: wire.KindRepository, State: wire.SourceFailed, Why: "cut off"},
 			{Name: "extra", Kind: wire.KindRepository, State: wire.SourceStale, Why: "old"},
 			{Name: "aur", Kind: wire.KindAUR, State: wire.SourceMissing},
@@ -80,12 +80,12 @@ func TestMissingSources(t *testing.T) {
 func TestSource(t *testing.T) {
 	now := time.Unix(1_700_000_000, 0)
 	s := wire.Source{Name: "core", State: wire.SourceFailed, Why: "cut off"}
-	require.Equal(t, "core: failed: cut off", SourceStateReason(&s))
+	require.Equal(t, "core: failed: cut off", SourceStateAndReason(&s))
 	require.Equal(t, "core: failed: cut off", DescribeSource(&s, now))
 	s = wire.Source{Name: "core", State: wire.SourceOK, Why: "a mirror refused", ChangedAt: now.Unix(), Downloaded: true}
 	require.Equal(t, "core (downloaded by omgd): ok: a mirror refused, confirmed by a mirror just now", DescribeSource(&s, now))
 	require.Equal(t, "the installed packages could not be checked", NotCheckedNote(&wire.Basis{}))
-	require.Regexp(t, `^the installed packages could not be checked, last checked \d+ years ago$`, NotCheckedNote(&wire.Basis{At: 1}))
+	require.Regexp(t, `^the installed packages could not be checked, last checked \d+ years ago$`, NotCheckedNote(&wire.Basis{ConfirmedAt: 1}))
 }
 
 // TestChange checks that the line about a change contains only the counts that differ.

@@ -83,12 +83,12 @@ type Result struct {
 }
 
 // Facts returns libalpm's facts about the databases.
-func (w *Worker) Facts(ctx context.Context, d Databases) (*Facts, error) {
+func (w *Worker) Facts(ctx context.Context, d Databases) (*ReaderFacts, error) {
 	a, err := w.ask(ctx, alpmproto.OpFacts, d.request())
 	if err != nil {
 		return nil, err
 	}
-	return &Facts{LibAlpm: a.LibAlpm, Databases: a.Databases, Installed: a.Installed}, nil
+	return &ReaderFacts{LibAlpm: a.LibAlpm, Databases: a.Databases, Installed: a.Installed}, nil
 }
 
 // Search returns the packages of the sync databases that match every word, like pacman -Ss. Each word is a

@@ -12,8 +12,8 @@ import (
 // MaxDifferences is the largest number of differences that CompareFacts lists.
 const MaxDifferences = 20
 
-// Facts are the facts that one reader has found in the databases. The reader is libalpm or omg's own code.
-type Facts struct {
+// ReaderFacts are the facts that one reader has found in the databases. The reader is libalpm or omg's own code.
+type ReaderFacts struct {
 	// LibAlpm is the version of libalpm; "" for facts that omg's own code has found.
 	LibAlpm string
 	// Databases are the sync databases in order of preference. A database whose field Err is set could not be
@@ -26,19 +26,19 @@ type Facts struct {
 // OwnFacts returns the facts that omg's own code has found: about the installed packages l, and about the
 // repositories of the configuration c. The parameter databases has the package counts and the errors of the
 // repositories, in the order of c.Repos.
-func OwnFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncLookup, databases []alpmproto.Database) *Facts {
-	relations := pacmandb.Relate(l.Packages)
+func OwnFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncPackageFacts, databases []alpmproto.Database) *ReaderFacts {
+	relations := pacmandb.ComputeRelations(l.Packages)
 	outdated := pacmandb.FindOutdated(l.Packages, c, facts)
-	f := &Facts{Databases: databases, Installed: make([]alpmproto.PackageFacts, len(l.Packages))}
+	f := &ReaderFacts{Databases: databases, Installed: make([]alpmproto.PackageFacts, len(l.Packages))}
 	index := make(map[string]*alpmproto.PackageFacts, len(l.Packages))
 	for i, p := range l.Packages {
 		r := &f.Installed[i]
-		*r = alpmproto.PackageFacts{Name: p.Name, Version: p.Version, Reason: int32(p.Reason), Required: alpmproto.Required}
+		*r = alpmproto.PackageFacts{Name: p.Name, Version: p.Version, Reason: int32(p.Reason), NeedLevel: alpmproto.Required}
 		switch {
 		case relations.IsUnneeded(p.Name, false):
-			r.Required = alpmproto.NotRequired
+			r.NeedLevel = alpmproto.NotRequired
 		case relations.IsUnneeded(p.Name, true):
-			r.Required = alpmproto.OptionallyRequired
+			r.NeedLevel = alpmproto.OptionallyRequired
 		}
 		index[p.Name] = r
 	}
@@ -64,7 +64,7 @@ func OwnFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncLookup, 
 // CompareFacts returns one line for each difference between libalpm's facts and omg's. After MaxDifferences lines
 // it returns one more line, with the number of further differences. If libalpm or omg could not read a
 // database, facts that depend on the repositories are not compared.
-func CompareFacts(libalpm, ours *Facts) []string {
+func CompareFacts(libalpm, ours *ReaderFacts) []string {
 	var d differences
 	comparable := d.compareDatabases(libalpm.Databases, ours.Databases)
 	a, b := libalpm.Installed, ours.Installed
@@ -165,8 +165,8 @@ func (d *differences) compareInstalled(a, b *alpmproto.PackageFacts, repositorie
 	if a.Reason != b.Reason {
 		differ(reasonText(a.Reason), reasonText(b.Reason))
 	}
-	if a.Required != b.Required {
-		differ(requirementTexts[a.Required], requirementTexts[b.Required])
+	if a.NeedLevel != b.NeedLevel {
+		differ(requirementTexts[a.NeedLevel], requirementTexts[b.NeedLevel])
 	}
 	if repositories {
 		if x, y := describeOffer(a), describeOffer(b); x != y {

@@ -9,13 +9,13 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/alpmproto"
 )
 
-func sample() *Facts {
-	return &Facts{
+func sample() *ReaderFacts {
+	return &ReaderFacts{
 		Databases: []alpmproto.Database{{Name: "core", Packages: 3}, {Name: "extra", Packages: 5}},
 		Installed: []alpmproto.PackageFacts{
-			{Name: "a", Version: "1-1", Repo: "core", Offered: "1-1", Required: alpmproto.Required},
+			{Name: "a", Version: "1-1", Repo: "core", Offered: "1-1", NeedLevel: alpmproto.Required},
 			{Name: "b", Version: "1-1", Reason: 1, Repo: "core", Offered: "2-1", VersionOrder: 1},
-			{Name: "c", Version: "1-1", Reason: 1, Required: alpmproto.OptionallyRequired},
+			{Name: "c", Version: "1-1", Reason: 1, NeedLevel: alpmproto.OptionallyRequired},
 			{Name: "d", Version: "3-1", Repo: "extra", Offered: "2-1", VersionOrder: -1},
 			{Name: "e", Version: "1-1", Repo: "extra", Offered: "2-1", VersionOrder: 1, Ignored: true},
 		},
@@ -34,21 +34,21 @@ func TestFacts_Lists(t *testing.T) {
 
 func TestCompareFacts_Differences(t *testing.T) {
 	require.Empty(t, CompareFacts(sample(), sample()))
-	for want, change := range map[string]func(libalpm, ours *Facts){
-		"a: libalpm says installed (1-1), omg says not installed":                           func(_, f *Facts) { f.Installed = f.Installed[1:] },
-		"e: libalpm says installed (1-1), omg says not installed":                           func(_, f *Facts) { f.Installed = f.Installed[:4] },
-		"c: libalpm says not installed, omg says installed (1-1)":                           func(f, _ *Facts) { f.Installed = append(f.Installed[:2:2], f.Installed[3:]...) },
-		"e: libalpm says not installed, omg says installed (1-1)":                           func(f, _ *Facts) { f.Installed = f.Installed[:4] },
-		"a: libalpm says 2-1, omg says 1-1":                                                 func(f, _ *Facts) { f.Installed[0].Version = "2-1" },
-		"a: libalpm says installed as a dependency, omg says explicitly installed":          func(f, _ *Facts) { f.Installed[0].Reason = 1 },
-		"a: libalpm says installed for the unknown reason 7, omg says explicitly installed": func(f, _ *Facts) { f.Installed[0].Reason = 7 },
-		"a: libalpm says not required, omg says required":                                   func(f, _ *Facts) { f.Installed[0].Required = alpmproto.NotRequired },
-		"a: libalpm says foreign, omg says same as core/1-1":                                func(f, _ *Facts) { f.Installed[0].Repo = "" },
-		"d: libalpm says update to extra/2-1, omg says newer than extra/2-1":                func(f, _ *Facts) { f.Installed[3].VersionOrder = 1 },
-		"e: libalpm says update to extra/2-1, omg says ignored update to extra/2-1":         func(f, _ *Facts) { f.Installed[4].Ignored = false },
-		"core: libalpm says 2 packages, omg says 3":                                         func(f, _ *Facts) { f.Databases[0].Packages = 2 },
-		"libalpm read the databases core, omg read core extra":                              func(f, _ *Facts) { f.Databases = f.Databases[:1] },
-		"libalpm read the databases none, omg read core extra":                              func(f, _ *Facts) { f.Databases = nil },
+	for want, change := range map[string]func(libalpm, ours *ReaderFacts){
+		"a: libalpm says installed (1-1), omg says not installed":                           func(_, f *ReaderFacts) { f.Installed = f.Installed[1:] },
+		"e: libalpm says installed (1-1), omg says not installed":                           func(_, f *ReaderFacts) { f.Installed = f.Installed[:4] },
+		"c: libalpm says not installed, omg says installed (1-1)":                           func(f, _ *ReaderFacts) { f.Installed = append(f.Installed[:2:2], f.Installed[3:]...) },
+		"e: libalpm says not installed, omg says installed (1-1)":                           func(f, _ *ReaderFacts) { f.Installed = f.Installed[:4] },
+		"a: libalpm says 2-1, omg says 1-1":                                                 func(f, _ *ReaderFacts) { f.Installed[0].Version = "2-1" },
+		"a: libalpm says installed as a dependency, omg says explicitly installed":          func(f, _ *ReaderFacts) { f.Installed[0].Reason = 1 },
+		"a: libalpm says installed for the unknown reason 7, omg says explicitly installed": func(f, _ *ReaderFacts) { f.Installed[0].Reason = 7 },
+		"a: libalpm says not required, omg says required":                                   func(f, _ *ReaderFacts) { f.Installed[0].NeedLevel = alpmproto.NotRequired },
+		"a: libalpm says foreign, omg says same as core/1-1":                                func(f, _ *ReaderFacts) { f.Installed[0].Repo = "" },
+		"d: libalpm says update to extra/2-1, omg says newer than extra/2-1":                func(f, _ *ReaderFacts) { f.Installed[3].VersionOrder = 1 },
+		"e: libalpm says update to extra/2-1, omg says ignored update to extra/2-1":         func(f, _ *ReaderFacts) { f.Installed[4].Ignored = false },
+		"core: libalpm says 2 packages, omg says 3":                                         func(f, _ *ReaderFacts) { f.Databases[0].Packages = 2 },
+		"libalpm read the databases core, omg read core extra":                              func(f, _ *ReaderFacts) { f.Databases = f.Databases[:1] },
+		"libalpm read the databases none, omg read core extra":                              func(f, _ *ReaderFacts) { f.Databases = nil },
 	} {
 		libalpm, ours := sample(), sample()
 		change(libalpm, ours)
@@ -67,7 +67,7 @@ func TestCompareFacts_DamagedDatabases(t *testing.T) {
 	require.Equal(t, []string{"extra: libalpm cannot read the database (damaged), omg reads 5 packages"}, CompareFacts(libalpm, ours))
 	require.Equal(t, []string{"extra: libalpm reads 5 packages, omg cannot read the database (damaged)"}, CompareFacts(ours, libalpm))
 	require.Empty(t, CompareFacts(libalpm, libalpm))
-	libalpm.Installed[0].Required = alpmproto.NotRequired
+	libalpm.Installed[0].NeedLevel = alpmproto.NotRequired
 	require.Len(t, CompareFacts(libalpm, ours), 2, "facts that do not depend on repositories are still compared")
 }
 

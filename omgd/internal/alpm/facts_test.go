@@ -6,7 +6,7 @@ import (
 )
 
 // names returns the names of the installed packages for which keep() returns true.
-func (f *Facts) names(keep func(*alpmproto.PackageFacts) bool) []string {
+func (f *ReaderFacts) names(keep func(*alpmproto.PackageFacts) bool) []string {
 	var out []string
 	for i := range f.Installed {
 		if p := &f.Installed[i]; keep(p) {
@@ -17,29 +17,29 @@ func (f *Facts) names(keep func(*alpmproto.PackageFacts) bool) []string {
 }
 
 // Explicit returns the names of the explicitly installed packages, which pacman -Qeq lists.
-func (f *Facts) Explicit() []string {
+func (f *ReaderFacts) Explicit() []string {
 	return f.names(func(p *alpmproto.PackageFacts) bool { return p.Reason == int32(pacmandb.ReasonExplicit) })
 }
 
 // Orphans returns the names that pacman -Qdtq lists. With onlyRequired, it returns the names that pacman -Qdttq
 // lists: they include packages that are needed only as an optional dependency.
-func (f *Facts) Orphans(onlyRequired bool) []string {
+func (f *ReaderFacts) Orphans(onlyRequired bool) []string {
 	most := alpmproto.NotRequired
 	if onlyRequired {
 		most = alpmproto.OptionallyRequired
 	}
 	return f.names(func(p *alpmproto.PackageFacts) bool {
-		return p.Reason == int32(pacmandb.ReasonDepend) && p.Required <= most
+		return p.Reason == int32(pacmandb.ReasonDepend) && p.NeedLevel <= most
 	})
 }
 
 // Foreign returns the names of the packages that are in no repository, which pacman -Qmq lists.
-func (f *Facts) Foreign() []string {
+func (f *ReaderFacts) Foreign() []string {
 	return f.names(func(p *alpmproto.PackageFacts) bool { return p.Repo == "" })
 }
 
 // Updates returns the updates that pacman -Qu lists.
-func (f *Facts) Updates() []pacmandb.Update {
+func (f *ReaderFacts) Updates() []pacmandb.Update {
 	var out []pacmandb.Update
 	for i := range f.Installed {
 		if p := &f.Installed[i]; p.VersionOrder > 0 {

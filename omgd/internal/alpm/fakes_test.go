@@ -44,7 +44,7 @@ func frames(t *testing.T, id uint64, replies ...*alpmproto.Reply) []byte {
 }
 
 // askAnything sends a request to a worker that ignores the request.
-func askAnything(ctx context.Context, w *Worker) (*Facts, error) {
+func askAnything(ctx context.Context, w *Worker) (*ReaderFacts, error) {
 	return w.Facts(ctx, Databases{Path: "/"})
 }
 
@@ -119,7 +119,7 @@ func TestWorker_OtherAnswers(t *testing.T) {
 		"fewer than none":   {LibAlpm: "1", Databases: []alpmproto.Database{{Name: "core", Packages: -1}}},
 		"no name":           with(func(p *alpmproto.PackageFacts) { p.Name = "" }),
 		"twice":             unsorted,
-		"no such need":      with(func(p *alpmproto.PackageFacts) { p.Required = 9 }),
+		"no such need":      with(func(p *alpmproto.PackageFacts) { p.NeedLevel = 9 }),
 		"a foreign update":  with(func(p *alpmproto.PackageFacts) { p.Repo = "" }),
 		"ignored for what":  with(func(p *alpmproto.PackageFacts) { p.VersionOrder = 0 }),
 		"a nameless record": {LibAlpm: "1", Databases: []alpmproto.Database{{Name: "core"}}, Packages: []wire.Package{{Repo: "core"}}},

@@ -85,7 +85,7 @@ func config(t testing.TB, db string, repos ...string) *pacmandb.Config {
 }
 
 // ours returns the facts that omg's own code finds in the databases.
-func ours(t testing.TB, c *pacmandb.Config) *Facts {
+func ours(t testing.TB, c *pacmandb.Config) *ReaderFacts {
 	t.Helper()
 	l, err := pacmandb.ReadLocal(t.Context(), c.DBPath)
 	require.NoError(t, err)
@@ -116,7 +116,7 @@ func databases(c *pacmandb.Config) Databases {
 }
 
 // requireAgreement requires that libalpm and omg's own code find the same facts, and returns the facts.
-func requireAgreement(t *testing.T, w *Worker, c *pacmandb.Config) *Facts {
+func requireAgreement(t *testing.T, w *Worker, c *pacmandb.Config) *ReaderFacts {
 	t.Helper()
 	want := ours(t, c)
 	got, err := w.Facts(t.Context(), databases(c))
@@ -129,7 +129,7 @@ func requireAgreement(t *testing.T, w *Worker, c *pacmandb.Config) *Facts {
 	return got
 }
 
-func requirePacmanAgrees(t *testing.T, c *pacmandb.Config, f *Facts) {
+func requirePacmanAgrees(t *testing.T, c *pacmandb.Config, f *ReaderFacts) {
 	t.Helper()
 	need.Program(t, "pacman")
 	var updates []string

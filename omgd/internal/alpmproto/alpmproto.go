@@ -96,8 +96,8 @@ type PackageFacts struct {
 
 	Name, Version string
 	// Reason has the values of pacmandb.Reason.
-	Reason   int32
-	Required Requirement
+	Reason    int32
+	NeedLevel Requirement
 	// Repo is the first repository that has the package, "" for a foreign package. Offered is the version in
 	// that repository.
 	Repo, Offered string
@@ -113,12 +113,12 @@ type PackageFacts struct {
 func Encode(id uint64, a *Reply) ([]byte, error) {
 	s := splitter{id: id, next: chunk{LibAlpm: a.LibAlpm, Databases: a.Databases}}
 	for i := range a.Installed {
-		if err := s.add(&s.next.Installed, &a.Installed[i]); err != nil {
+		if err := s.addRecord(&s.next.Installed, &a.Installed[i]); err != nil {
 			return nil, err
 		}
 	}
 	for i := range a.Packages {
-		if err := s.add(&s.next.Packages, &a.Packages[i]); err != nil {
+		if err := s.addRecord(&s.next.Packages, &a.Packages[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -145,7 +145,7 @@ type splitter struct {
 	out  []byte
 }
 
-func (s *splitter) add(to *[]msgpack.RawMessage, record any) error {
+func (s *splitter) addRecord(to *[]msgpack.RawMessage, record any) error {
 	b, err := msgpack.Marshal(record)
 	if err != nil {
 		return err
@@ -257,7 +257,7 @@ func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
 		if p.Name == "" || i > 0 && p.Name <= a.Installed[i-1].Name {
 			return nil, fmt.Errorf("%w: the installed packages are not sorted by name", ErrInvalidReply)
 		}
-		if p.Required > Required || p.Repo == "" && (p.VersionOrder != 0 || p.Offered != "") || p.Ignored && p.VersionOrder <= 0 {
+		if p.NeedLevel > Required || p.Repo == "" && (p.VersionOrder != 0 || p.Offered != "") || p.Ignored && p.VersionOrder <= 0 {
 			return nil, fmt.Errorf("%w: contradictory facts about %.100q", ErrInvalidReply, p.Name)
 		}
 	}

@@ -14,7 +14,7 @@ func large() *Reply {
 	a := &Reply{LibAlpm: "16.0.0", Databases: []Database{{Name: "core", Packages: 2}, {Name: "extra", Err: "damaged"}}}
 	for i := range 20_000 {
 		a.Installed = append(a.Installed, PackageFacts{
-			Name: fmt.Sprintf("p%05d", i), Version: "1:2-3", Reason: int32(i % 3), Required: Requirement(i % 3),
+			Name: fmt.Sprintf("p%05d", i), Version: "1:2-3", Reason: int32(i % 3), NeedLevel: Requirement(i % 3),
 			Repo: "core", Offered: "1:2-4", VersionOrder: 1, Ignored: i%2 == 0,
 		})
 	}
@@ -73,7 +73,7 @@ func TestReply_ManySmallValues(t *testing.T) {
 func TestEncode_Refuses(t *testing.T) {
 	_, err := Encode(RequestID, &Reply{Packages: []wire.Package{{Desc: strings.Repeat("x", wire.MaxFrameSize)}}})
 	require.ErrorIs(t, err, wire.ErrTooLarge)
-	_, err = Encode(RequestID, &Reply{Packages: []wire.Package{{Depends: make([]string, wire.MaxElements)}}})
+	_, err = Encode(RequestID, &Reply{Packages: []wire.Package{{Depends: make([]string, wire.MaxRequestValues)}}})
 	require.ErrorIs(t, err, wire.ErrMalformed)
 	many := &Reply{}
 	for range MaxReply / 500_000 {

@@ -64,13 +64,13 @@ type daemon struct {
 	server         *server.Server
 	serviceManager systemd.Notifier
 
-	// backgroundTasks are functions that run in goroutines beside the server. Each function must return within 100 ms
+	// backgroundFuncs are functions that run in goroutines beside the server. Each function must return within 100 ms
 	// after its context ends.
-	backgroundTasks []func(context.Context)
-	// initProblems are the problems that the init steps have found.
-	initProblems []wire.Problem
-	closers      []func() // functions that undo the init steps
-	closeOnce    sync.Once
+	backgroundFuncs []func(context.Context)
+	// problemsAtInit are the problems that the init steps have found.
+	problemsAtInit []wire.Problem
+	closers        []func() // functions that undo the init steps
+	closeOnce      sync.Once
 }
 
 // openDaemon returns a daemon that has opened its socket but does not serve requests yet.
@@ -113,7 +113,7 @@ func (d *daemon) Close() {
 	})
 }
 
-func (d *daemon) onClose(undo func()) { d.closers = append(d.closers, undo) }
+func (d *daemon) addCloser(undo func()) { d.closers = append(d.closers, undo) }
 
 // initData makes the data directory. If that fails, omgd runs and keeps its data in memory only.
 func (d *daemon) initData() error {
@@ -122,7 +122,7 @@ func (d *daemon) initData() error {
 	}
 	if err := os.MkdirAll(d.data, 0o755); err != nil {
 		d.log.Warn("no data directory", "err", err)
-		d.initProblems = append(d.initProblems, wire.Problem{Name: "data", State: "memory", Why: err.Error()})
+		d.problemsAtInit = append(d.problemsAtInit, wire.Problem{Name: "data", State: "memory", Why: err.Error()})
 		return nil
 	}
 	sources.RemoveOldIndexes(d.data)
@@ -136,7 +136,7 @@ func (d *daemon) initAccess() (err error) {
 
 func (d *daemon) initSocket() (err error) {
 	if d.listener, err = d.openSocket(); err == nil {
-		d.onClose(d.listener.Close)
+		d.addCloser(d.listener.Close)
 	}
 	return err
 }
@@ -157,7 +157,7 @@ func (d *daemon) initMetrics() error {
 		Health: d.checkHealth,
 	})
 	limitMemory(d.config.Memory)
-	d.backgroundTasks = append(d.backgroundTasks, d.scavenge)
+	d.backgroundFuncs = append(d.backgroundFuncs, d.scavenge)
 	return nil
 }
 
@@ -165,7 +165,7 @@ func (d *daemon) initStatus() error {
 	d.statusKeeper = newStatusKeeper(d.options, d.listener.Addr().String(), d.snapshotHolder)
 	d.statusKeeper.refreshInterval = func() time.Duration { return d.refresher.Interval() }
 	d.statusKeeper.otherProblems = d.allProblems
-	d.onClose(d.statusKeeper.close)
+	d.addCloser(d.statusKeeper.close)
 	return nil
 }
 
@@ -190,8 +190,8 @@ func (d *daemon) initRefresh() error {
 		d.serviceManager.Status(d.statusLine())
 	}
 	d.refresher = refresh.New(c)
-	d.onClose(d.refresher.Close)
-	d.backgroundTasks = append(d.backgroundTasks, d.refresher.Run, d.runWatchdog)
+	d.addCloser(d.refresher.Close)
+	d.backgroundFuncs = append(d.backgroundFuncs, d.refresher.Run, d.runWatchdog)
 	return nil
 }
 
@@ -201,9 +201,9 @@ func (d *daemon) initService() error {
 		RecheckIndexes: d.refresher.CheckIndexes, Refresh: d.refresher.Refresh,
 		LibAlpmSearch: d.refresher.LibAlpmSearch, LibAlpmInfo: d.refresher.LibAlpmInfo,
 		AUR: d.aur, MultiUser: d.isSystemWide, Problems: d.allProblems, PreviousStatus: d.statusKeeper.previousStatus, History: d.statusKeeper.history,
-		RefreshSources: d.refreshSources, Metrics: d.metrics.Text, Health: d.checkHealth,
+		RefreshSources: d.refreshSources, MetricsText: d.metrics.Text, Health: d.checkHealth,
 	})
-	d.onClose(d.service.Close)
+	d.addCloser(d.service.Close)
 	return nil
 }
 
@@ -214,7 +214,7 @@ func (d *daemon) initServer() error {
 		OnMemoryFault: d.refresher.CheckIndexes, Observer: d.metrics,
 	}
 	if d.gate != nil {
-		c.Allow, c.Admin, c.AllowRequest, c.OnCost, c.HasSeveralUsers = d.gate.Allow, d.gate.IsAdmin, d.gate.AllowRequest, d.gate.Spend, true
+		c.IsAllowed, c.IsAdmin, c.AllowRequest, c.OnCost, c.HasSeveralUsers = d.gate.Allow, d.gate.IsAdmin, d.gate.AllowRequest, d.gate.Spend, true
 	}
 	d.server = server.New(c)
 	return nil
@@ -230,15 +230,15 @@ func (d *daemon) initDebug() error {
 		if err != nil {
 			return err
 		}
-		d.onClose(scraped.Close)
-		d.backgroundTasks = append(d.backgroundTasks, scraped.Run)
+		d.addCloser(scraped.Close)
+		d.backgroundFuncs = append(d.backgroundFuncs, scraped.Run)
 	}
 	return nil
 }
 
 // allProblems returns all problems that are not part of the snapshot.
 func (d *daemon) allProblems() []wire.Problem {
-	return slices.Concat(d.initProblems, d.refresher.Problems(), d.statusKeeper.problems())
+	return slices.Concat(d.problemsAtInit, d.refresher.Problems(), d.statusKeeper.problems())
 }
 
 // currentStatus returns the current status. It returns false while there is no snapshot.
@@ -258,7 +258,7 @@ func (d *daemon) currentStatus() (*wire.StatusResult, bool) {
 
 // checkHealth returns the state of the daemon's components.
 func (d *daemon) checkHealth() wire.HealthResult {
-	in := health.Input{Starting: d.snapshotHolder.Starting(), RefreshInterval: d.refresher.Interval(), LibAlpm: d.refresher.LibAlpmVersion()}
+	in := health.Input{Starting: d.snapshotHolder.IsStarting(), RefreshInterval: d.refresher.Interval(), LibAlpmVersion: d.refresher.LibAlpmVersion()}
 	if d.config.AUR.Enabled {
 		in.EnabledSources = append(in.EnabledSources, wire.KindAUR)
 	}

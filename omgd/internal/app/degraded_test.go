@@ -195,7 +195,7 @@ func TestServe_TruncatedIndex(t *testing.T) {
 		// Besides requests, these functions of omgd read the truncated index.
 		_ = d.checkHealth()
 		_, _ = d.metrics.Text()
-		_, _ = d.foreignPackages()
+		_, _ = d.foreignPackageNames()
 		_ = d.statusLine()
 		await.Condition(t, func() bool {
 			fi, err := os.Stat(w.index("core"))

@@ -43,7 +43,7 @@ func (d *daemon) initTracker() error {
 		URL: c.URL, Interval: time.Duration(c.Interval), StaleAfter: time.Duration(d.config.Stale.Tracker),
 		Client: d.fetcher, Store: d.statusKeeper.store, Log: d.log, OnRequestDone: d.kick,
 	})
-	d.backgroundTasks = append(d.backgroundTasks, t.Run)
+	d.backgroundFuncs = append(d.backgroundFuncs, t.Run)
 	d.refreshConfig.TrackerData = t.Latest
 	d.demands = append(d.demands, sourceDemands{wire.SourceTracker, t.Demands, "the security tracker"})
 	return nil
@@ -60,19 +60,19 @@ func (d *daemon) initAUR() error {
 		DumpPath:  filepath.Join(d.data, "aur.json.gz"),
 		IndexPath: sources.IndexPath(paths.IndexDir(d.data), pkgindex.KindAUR, wire.SourceAUR),
 		Build:     func(ctx context.Context, dump, index string) error { return build(ctx, index, "--aur", dump) },
-		Journal: aur.Journal{
+		Journal: aur.JournalConfig{
 			Path:         filepath.Join(paths.IndexDir(d.data), journal.FileName),
 			RecordedDump: filepath.Join(d.data, "aur.observed.json.gz"),
 			Record: func(ctx context.Context, path, old, now string) error {
 				return indexer.RecordJournal(ctx, d.log, path, old, now)
 			},
 		},
-		OnChange: d.kick, ForeignPackages: d.foreignPackages,
+		OnChange: d.kick, ForeignPackages: d.foreignPackageNames,
 	})
 	if err != nil {
 		return err
 	}
-	d.backgroundTasks = append(d.backgroundTasks, a.Run)
+	d.backgroundFuncs = append(d.backgroundFuncs, a.Run)
 	d.aur, d.refreshConfig.AURSource, d.refreshConfig.AURReplies = a, a.Source, a.ForeignReplies
 	d.demands = append(d.demands, sourceDemands{wire.SourceAUR, a.DumpDemands, "the AUR"}, sourceDemands{"aur packages", a.ForeignDemands, "the AUR"})
 	return nil
@@ -92,9 +92,9 @@ func (d *daemon) initDownloads() error {
 		BuildIndex:  func(ctx context.Context, db, index string) error { return build(ctx, index, "--db", db) },
 		OnRoundDone: d.kick,
 	})
-	d.backgroundTasks = append(d.backgroundTasks, m.Run)
+	d.backgroundFuncs = append(d.backgroundFuncs, m.Run)
 	d.demands = append(d.demands, sourceDemands{"downloaded databases", m.Demands, "a mirror"})
-	d.refreshConfig.DownloadedDatabases = &sources.Downloads{Dir: m.Dir, StaleAfter: c.StaleAfter(d.config.Stale.Repos), DownloadError: m.FailureReason}
+	d.refreshConfig.DownloadedDatabases = &sources.Downloads{Dir: m.Dir, StaleAfter: c.StaleAfter(d.config.Stale.Repos), DownloadErrorOf: m.FailureReason}
 	d.refreshConfig.SearchDownloads = c.UseForSearch
 	return nil
 }
@@ -151,9 +151,9 @@ func build(ctx context.Context, index string, source ...string) error {
 	return image.Write(index)
 }
 
-// foreignPackages returns the names of the installed packages that are in no repository. It returns false while these
+// foreignPackageNames returns the names of the installed packages that are in no repository. It returns false while these
 // names are unknown.
-func (d *daemon) foreignPackages() ([]string, bool) {
+func (d *daemon) foreignPackageNames() ([]string, bool) {
 	st, release, err := d.snapshotHolder.Acquire()
 	if err != nil {
 		return nil, false

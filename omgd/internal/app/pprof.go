@@ -21,14 +21,14 @@ func (d *daemon) serveProfiles() error {
 	if err != nil {
 		return fmt.Errorf("pprof: %w", err)
 	}
-	d.onClose(func() { _ = l.Close() })
+	d.addCloser(func() { _ = l.Close() })
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 8 << 10}
-	d.backgroundTasks = append(d.backgroundTasks, func(ctx context.Context) {
+	d.backgroundFuncs = append(d.backgroundFuncs, func(ctx context.Context) {
 		served := make(chan struct{})
 		go func() {
 			defer close(served)

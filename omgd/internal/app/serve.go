@@ -29,7 +29,7 @@ func (d *daemon) serve(ctx context.Context, restoreSignals func()) error {
 	tasks, stopTasks := context.WithCancel(context.Background())
 	defer stopTasks()
 	var wait sync.WaitGroup
-	for _, task := range d.backgroundTasks {
+	for _, task := range d.backgroundFuncs {
 		wait.Go(func() { task(tasks) })
 	}
 	served := make(chan error, 1)
@@ -75,7 +75,7 @@ func (d *daemon) serve(ctx context.Context, restoreSignals func()) error {
 	case err := <-ended:
 		return err
 	case s := <-secondSignal:
-		d.abandon()
+		d.closeWithoutWaiting()
 		signal.Reset(s)
 		// End by the same signal, so that the parent process sees the signal in the exit status. A signal to
 		// this thread is delivered before the call returns; a signal to the process may be delivered later.
@@ -83,13 +83,13 @@ func (d *daemon) serve(ctx context.Context, restoreSignals func()) error {
 		err := unix.Tgkill(unix.Getpid(), unix.Gettid(), s.(syscall.Signal))
 		return errors.Join(fmt.Errorf("a second signal (%s)", s), err)
 	case <-time.After(allTime):
-		d.abandon()
+		d.closeWithoutWaiting()
 		return errShutdownTimeout
 	}
 }
 
-// abandon removes the daemon's files without waiting for its goroutines.
-func (d *daemon) abandon() {
+// closeWithoutWaiting removes the daemon's files without waiting for its goroutines.
+func (d *daemon) closeWithoutWaiting() {
 	d.statusKeeper.removeFile()
 	d.listener.Close()
 }

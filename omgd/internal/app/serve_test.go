@@ -92,7 +92,7 @@ func TestServe_RefreshAtTheEnd(t *testing.T) {
 	w := newTestSystem(t)
 	d, err := openDaemon(w.options)
 	require.NoError(t, err)
-	d.backgroundTasks = nil
+	d.backgroundFuncs = nil
 	r := serveDaemon(t, d)
 	stopped, stop := context.WithCancel(context.Background())
 	stop()

@@ -32,16 +32,16 @@ type statusKeeper struct {
 	snapshotHolder *state.Holder
 	log            *slog.Logger
 
-	fileMu  sync.Mutex // guards the following fields; locked while the status file is written or removed
-	removed bool       // set by removeFile: the status file is not written any more
-	fileWhy string     // why the last write of the status file failed; empty if it succeeded
+	fileMu           sync.Mutex // guards the following fields; locked while the status file is written or removed
+	removed          bool       // set by removeFile: the status file is not written any more
+	fileWriteFailure string     // why the last write of the status file failed; empty if it succeeded
 }
 
 // newStatusKeeper opens the store in the data directory. The path of the status file follows from the path of
 // the socket.
 func newStatusKeeper(o options, socket string, holder *state.Holder) *statusKeeper {
 	limits := o.store
-	limits.MemorySize = int64(o.config.Memory.MaxStoreBytes)
+	limits.MemorySize = int64(o.config.Memory.MaxStoreCacheBytes)
 	k := &statusKeeper{
 		store: store.Open(filepath.Join(o.data, store.DirName), limits, o.log),
 		path:  o.env.StatusFile(socket), write: statusfile.Write, snapshotHolder: holder, log: o.log,
@@ -55,7 +55,7 @@ func newStatusKeeper(o options, socket string, holder *state.Holder) *statusKeep
 			k.storedStatus = &r
 		}
 		if last := k.history(1); len(last) == 1 {
-			k.lastCounts = encodedCounts(&last[0].Counts)
+			k.lastCounts = encodeCounts(&last[0].Counts)
 		}
 	}
 	return k
@@ -90,8 +90,8 @@ func (k *statusKeeper) problems() (list []wire.Problem) {
 	}
 	k.fileMu.Lock()
 	defer k.fileMu.Unlock()
-	if k.fileWhy != "" {
-		list = append(list, wire.Problem{Name: "status file", State: "failed", Why: k.fileWhy})
+	if k.fileWriteFailure != "" {
+		list = append(list, wire.Problem{Name: "status file", State: "failed", Why: k.fileWriteFailure})
 	}
 	return list
 }
@@ -112,7 +112,7 @@ func (k *statusKeeper) onRefresh() {
 	if !st.HasBuildingIndex() {
 		k.save(r)
 	}
-	if r.At == 0 {
+	if r.ConfirmedAt == 0 {
 		return // no successful check yet: write no file, so that prompts show nothing
 	}
 	r.Problems = append(r.Problems, k.otherProblems()...)
@@ -128,10 +128,10 @@ func (k *statusKeeper) save(r *wire.StatusResult) {
 	encoded, err := msgpack.Marshal(r)
 	counts := k.lastCounts
 	if !r.Partial && !r.Stale {
-		counts = encodedCounts(&r.Counts)
+		counts = encodeCounts(&r.Counts)
 	}
 	if err == nil {
-		err = k.store.PutStatus(encoded, time.Unix(r.At, 0), counts != k.lastCounts)
+		err = k.store.PutStatus(encoded, time.Unix(r.ConfirmedAt, 0), counts != k.lastCounts)
 	}
 	if err != nil {
 		k.log.Warn("status not stored", "err", err)
@@ -139,7 +139,7 @@ func (k *statusKeeper) save(r *wire.StatusResult) {
 	k.lastCounts = counts
 }
 
-func encodedCounts(c *wire.Counts) string {
+func encodeCounts(c *wire.Counts) string {
 	b, err := msgpack.Marshal(c)
 	if err != nil {
 		return ""
@@ -172,7 +172,7 @@ func toFileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Statu
 	s := statusfile.Status{
 		Installed: number(c.Installed, "installed"), Explicit: number(c.Explicit, "explicit"),
 		Orphans: number(c.Orphans, "orphans"), Updates: number(c.Updates, "updates"),
-		RefreshedAt: time.Unix(r.At, 0), Interval: interval, UpdatesAsOf: updatesAsOf(r), Degraded: degraded,
+		RefreshedAt: time.Unix(r.ConfirmedAt, 0), Interval: interval, UpdatesAsOf: updatesAsOf(r), Degraded: degraded,
 	}
 	if n := c.Security; n != nil && ok(wire.KindTracker) {
 		// The repositories decide only which advisories can be fixed, not how many advisories there are. So
@@ -213,9 +213,9 @@ func (k *statusKeeper) writeFile(s statusfile.Status) error {
 		return nil
 	}
 	err := k.write(k.path, s)
-	k.fileWhy = ""
+	k.fileWriteFailure = ""
 	if err != nil {
-		k.fileWhy = err.Error()
+		k.fileWriteFailure = err.Error()
 	}
 	return err
 }

@@ -43,7 +43,7 @@ type Config struct {
 	// Build builds an index file from a dump. It fails if the dump is invalid.
 	Build func(ctx context.Context, dump, index string) error
 	// Journal configures the journal. Without a function Record there is none.
-	Journal Journal
+	Journal JournalConfig
 	// OnChange is called when there is new data or a new error.
 	OnChange func()
 	// ForeignPackages returns the names of the installed packages that are in no repository. It returns false while
@@ -76,7 +76,7 @@ func New(c Config) (*AUR, error) {
 	a := &AUR{Config: c, base: base[:len(base)-1], DumpDemands: fetch.NewDemands(), ForeignDemands: fetch.NewDemands()}
 	a.live = newLiveClient(a)
 	a.loadDump()
-	a.loadForeign()
+	a.loadForeignReplies()
 	return a, nil
 }
 

@@ -178,7 +178,7 @@ func settings(t *testing.T, s *server, remembered store.ValueStore) Config {
 			if err != nil {
 				return err
 			}
-			return os.WriteFile(index, b.data, 0o600)
+			return os.WriteFile(index, b.indexData, 0o600)
 		},
 		OnChange:        func() {},
 		ForeignPackages: func() ([]string, bool) { return []string{"yay-bin", "spotify"}, true },
@@ -339,7 +339,7 @@ func TestSearch_Breaker(t *testing.T) {
 			require.Equal(t, wire.SourceMissing, a.Search(t.Context(), 0, words(fmt.Sprint("yay", i))).Source.State)
 		}
 		require.Equal(t, maxFailures, s.count("search"))
-		rest := breakerPauseFactor * time.Duration(a.LiveQueries.Timeout)
+		rest := breakerPauseInTimeouts * time.Duration(a.LiveQueries.Timeout)
 		time.Sleep(rest + time.Second)
 		a.Search(t.Context(), 0, words("paru"))
 		got := a.Search(t.Context(), 0, words("paru"))
@@ -678,7 +678,7 @@ func TestNew_ForgetsNonsense(t *testing.T) {
 		remembered := newDisk()
 		value, err := msgpack.Marshal([]byte("no index"))
 		require.NoError(t, err)
-		for _, key := range []string{keyForeign, keyForeignNames, keyDump, keySpent, searchQuery("name-desc", "yay").path} {
+		for _, key := range []string{keyForeign, keyForeignNames, keyDump, keySpent, newSearchQuery("name-desc", "yay").path} {
 			require.NoError(t, remembered.Put(storeBucket, key, value, time.Now()))
 		}
 		a := open(t, settings(t, &server{down: fetch.ErrSlow}, remembered))
@@ -706,7 +706,7 @@ func FuzzAsk(f *testing.F) {
 	f.Add(`[]`)
 	f.Fuzz(func(t *testing.T, body string) {
 		a := &AUR{Config: Config{Fetch: &server{body: body}}, base: "https://aur.example"}
-		packages, err := a.ask(t.Context(), searchQuery("keywords", "web"), time.Second)
+		packages, err := a.ask(t.Context(), newSearchQuery("keywords", "web"), time.Second)
 		if err != nil {
 			return
 		}

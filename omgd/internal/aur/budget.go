@@ -12,14 +12,14 @@ import (
 type queryBudget struct {
 	tokens *rate.Limiter
 
-	mu         sync.Mutex
-	usedByUser map[uint32]float64 // by UID: how many queries of the user still count as used
-	updatedAt  time.Time          // when the numbers of used queries were computed
+	mu             sync.Mutex
+	usedByUser     map[uint32]float64 // by UID: how many queries of the user still count as used
+	usageUpdatedAt time.Time          // when the numbers of used queries were computed
 }
 
 func newQueryBudget(daily, burst int) *queryBudget {
 	perSecond := float64(daily) / (24 * time.Hour).Seconds()
-	return &queryBudget{tokens: rate.NewLimiter(rate.Limit(perSecond), burst), usedByUser: make(map[uint32]float64), updatedAt: time.Now()}
+	return &queryBudget{tokens: rate.NewLimiter(rate.Limit(perSecond), burst), usedByUser: make(map[uint32]float64), usageUpdatedAt: time.Now()}
 }
 
 // spend counts a query of a user. It returns an error if the user may not send another query now. Used
@@ -29,8 +29,8 @@ func (b *queryBudget) spend(user uint32) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := time.Now()
-	back := now.Sub(b.updatedAt).Seconds() * float64(b.tokens.Limit())
-	b.updatedAt = now
+	back := now.Sub(b.usageUpdatedAt).Seconds() * float64(b.tokens.Limit())
+	b.usageUpdatedAt = now
 	for u := range b.usedByUser {
 		if b.usedByUser[u] -= back; b.usedByUser[u] <= 0 {
 			delete(b.usedByUser, u)

@@ -50,7 +50,7 @@ func (a *AUR) runForeignRefresh(ctx context.Context) {
 	if last := a.ForeignReplies(); last != nil {
 		first = min(max(time.Until(last.RepliedAt.Add(foreignInterval)), 0), foreignInterval)
 	}
-	if !a.awaitInstalled(ctx) {
+	if !a.awaitInstalledPackagesKnown(ctx) {
 		return
 	}
 	s := fetch.Schedule{Interval: foreignInterval, FirstRetry: foreignRetryPause, Demands: a.ForeignDemands}
@@ -60,8 +60,8 @@ func (a *AUR) runForeignRefresh(ctx context.Context) {
 	s.Run(ctx, first, a.refreshForeign)
 }
 
-// awaitInstalled waits until it is known which packages are installed. It returns false if ctx ends first.
-func (a *AUR) awaitInstalled(ctx context.Context) bool {
+// awaitInstalledPackagesKnown waits until it is known which packages are installed. It returns false if ctx ends first.
+func (a *AUR) awaitInstalledPackagesKnown(ctx context.Context) bool {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -111,8 +111,8 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 	return nil
 }
 
-// loadForeign loads the stored replies about the foreign packages.
-func (a *AUR) loadForeign() {
+// loadForeignReplies loads the stored replies about the foreign packages.
+func (a *AUR) loadForeignReplies() {
 	answer := a.loadReply(keyForeign)
 	names, at, ok := store.Load[[]string](a.Store, storeBucket, keyForeignNames)
 	if answer == nil || !ok || !at.Equal(answer.at) {

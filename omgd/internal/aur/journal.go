@@ -5,8 +5,8 @@ import (
 	"os"
 )
 
-// Journal configures the journal of what happens in the AUR.
-type Journal struct {
+// JournalConfig configures the journal of what happens in the AUR.
+type JournalConfig struct {
 	// Path is the path of the journal. RecordedDump is the path of the dump that the journal has recorded last: another name
 	// of Config.DumpPathPath, until that is replaced.
 	Path, RecordedDump string

@@ -54,7 +54,7 @@ func read(t *testing.T, path string) []byte {
 func journaled(t *testing.T, s *server) (Config, *recorder) {
 	t.Helper()
 	c, r := settings(t, s, newDisk()), &recorder{t: t}
-	c.Journal = Journal{
+	c.Journal = JournalConfig{
 		Path: filepath.Join(filepath.Dir(c.DumpPath), "journal"), RecordedDump: filepath.Join(filepath.Dir(c.DumpPath), "observed"), Record: r.record,
 	}
 	return c, r

@@ -38,9 +38,9 @@ const (
 	// requestTimeoutFactor is the timeout of a request, in multiples of aur.live.timeout. A request may run
 	// longer than its caller waits: the reply is then cached for the next caller.
 	requestTimeoutFactor = 5
-	// After maxFailures consecutive failures, no request is sent for breakerPauseFactor times aur.live.timeout.
-	maxFailures        = 3
-	breakerPauseFactor = 5
+	// After maxFailures consecutive failures, no request is sent for breakerPauseInTimeouts times aur.live.timeout.
+	maxFailures            = 3
+	breakerPauseInTimeouts = 5
 )
 
 // liveClient sends the live queries. Equal queries share a request, there is a daily limit, and no query is sent
@@ -67,10 +67,10 @@ func newLiveClient(a *AUR) *liveClient {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.recentReplies = otter.Must(&otter.Options[string, *reply]{
 		MaximumWeight: maxCachedBytes,
-		Weigher:       func(key string, a *reply) uint32 { return uint32(len(key) + len(a.data) + 256) },
+		Weigher:       func(key string, a *reply) uint32 { return uint32(len(key) + len(a.indexData) + 256) },
 	})
 	l.breaker = gobreaker.NewCircuitBreaker[*reply](gobreaker.Settings{
-		Timeout:      breakerPauseFactor * time.Duration(a.LiveQueries.Timeout),
+		Timeout:      breakerPauseInTimeouts * time.Duration(a.LiveQueries.Timeout),
 		ReadyToTrip:  func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= maxFailures },
 		IsSuccessful: func(err error) bool { return err == nil || !isRemoteFailure(err) },
 		OnStateChange: func(_ string, _, to gobreaker.State) {
@@ -119,7 +119,7 @@ func (l *liveClient) beginRequest() bool {
 func (a *AUR) Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURQueryResult {
 	q, err := buildQuery(r)
 	if err != nil {
-		return snapshot.AURQueryResult{Source: missingSource(err)}
+		return snapshot.AURQueryResult{Source: missingAURSource(err)}
 	}
 	q.user = user
 	return a.live.answerQuery(ctx, q)
@@ -134,7 +134,7 @@ func (a *AUR) Info(ctx context.Context, user uint32, names []string) snapshot.AU
 	case len(names) == 0:
 		return a.emptyResult()
 	case len(names) > maxNamesPerRequest:
-		return snapshot.AURQueryResult{Source: missingSource(fmt.Errorf("%w: more than %d names in one request", errNotQueried, maxNamesPerRequest))}
+		return snapshot.AURQueryResult{Source: missingAURSource(fmt.Errorf("%w: more than %d names in one request", errNotQueried, maxNamesPerRequest))}
 	}
 	q := infoQuery(names)
 	q.user = user
@@ -146,12 +146,12 @@ func (a *AUR) emptyResult() snapshot.AURQueryResult {
 	now := time.Now()
 	empty, err := newReply(nil, now)
 	if err != nil {
-		return snapshot.AURQueryResult{Source: missingSource(err)}
+		return snapshot.AURQueryResult{Source: missingAURSource(err)}
 	}
 	return snapshot.AURQueryResult{Packages: empty.index, Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: now.Unix(), ChangedAt: now.Unix()}}
 }
 
-func missingSource(err error) wire.Source {
+func missingAURSource(err error) wire.Source {
 	return wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: ErrorText(err)}
 }
 
@@ -191,7 +191,7 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 				by = "name"
 			}
 		}
-		q := searchQuery(by, value)
+		q := newSearchQuery(by, value)
 		if by != "name" && by != "name-desc" {
 			// Of the fields in which one can search, the AUR's search results contain only the name, the
 			// description and the maintainer. So a search in any other field needs a query for this field.
@@ -240,7 +240,7 @@ func (l *liveClient) answerQuery(ctx context.Context, q query) snapshot.AURQuery
 		cached = l.loadReply(q.key())
 	}
 	if cached == nil {
-		return snapshot.AURQueryResult{Source: missingSource(err)}
+		return snapshot.AURQueryResult{Source: missingAURSource(err)}
 	}
 	old := cached.freshResult()
 	old.Source.State = wire.SourceStale

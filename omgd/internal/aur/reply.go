@@ -17,9 +17,9 @@ import (
 
 // reply is a reply of the AUR in the form of an index in memory. It is searched like any other index.
 type reply struct {
-	index *pkgindex.File
-	data  []byte
-	at    time.Time
+	index     *pkgindex.File
+	indexData []byte
+	at        time.Time
 }
 
 // newReply returns a reply that consists of these packages. Packages that are too large for an index are left
@@ -45,13 +45,13 @@ func decodeReply(data []byte, at time.Time) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &reply{index: f, data: data, at: at}, nil
+	return &reply{index: f, indexData: data, at: at}, nil
 }
 
 // saveReply stores a reply, unless it is too large.
 func (a *AUR) saveReply(key string, answer *reply) {
-	if len(answer.data) <= maxStoredReplyBytes {
-		store.Save(a.Store, a.Log, storeBucket, key, answer.data, answer.at)
+	if len(answer.indexData) <= maxStoredReplyBytes {
+		store.Save(a.Store, a.Log, storeBucket, key, answer.indexData, answer.at)
 	}
 }
 

@@ -56,8 +56,8 @@ func (q query) key() string {
 	return strconv.FormatUint(uint64(q.user), 10) + q.path
 }
 
-// searchQuery returns a query for the packages that have this value in this field.
-func searchQuery(by, value string) query {
+// newSearchQuery returns a query for the packages that have this value in this field.
+func newSearchQuery(by, value string) query {
 	return query{path: "/rpc/v5/search/" + url.PathEscape(value) + "?by=" + url.QueryEscape(by), field: by, value: value}
 }
 

@@ -18,8 +18,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copyEnv is the environment variable that tells a process that it is the copy in the background.
-const copyEnv = "OMGD_DETACHED"
+// detachedEnvName is the environment variable that tells a process that it is the copy in the background.
+const detachedEnvName = "OMGD_DETACHED"
 
 // readyByte is the byte that the copy writes to its standard error when it is ready. The byte occurs in no text.
 const readyByte = 0
@@ -57,7 +57,7 @@ func Start(ctx context.Context) (stderr []byte, err error) {
 	}
 	cmd := exec.Command(self, os.Args[1:]...)
 	cmd.Args[0] = os.Args[0]
-	cmd.Env = append(os.Environ(), copyEnv+"=1")
+	cmd.Env = append(os.Environ(), detachedEnvName+"=1")
 	cmd.Stderr = w
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
@@ -97,11 +97,11 @@ func waitForExit(ctx context.Context, cmd *exec.Cmd) error {
 }
 
 // IsCopy reports whether this process is the copy that Start has put into the background. It removes the
-// variable copyEnv from the environment, so it must be called before anything starts that would inherit the
+// variable detachedEnvName from the environment, so it must be called before anything starts that would inherit the
 // variable.
 func IsCopy() bool {
-	_, ok := os.LookupEnv(copyEnv)
-	_ = os.Unsetenv(copyEnv)
+	_, ok := os.LookupEnv(detachedEnvName)
+	_ = os.Unsetenv(detachedEnvName)
 	return ok
 }
 

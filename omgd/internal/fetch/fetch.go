@@ -23,13 +23,13 @@ import (
 
 // The errors of a download. ErrStatus is wrapped by a StatusError.
 var (
-	ErrInsecure  = errors.New("not over TLS")
-	ErrRedirect  = errors.New("too many redirects")
-	ErrTooLarge  = errors.New("too large")
-	ErrTruncated = errors.New("the response is truncated")
-	ErrSlow      = errors.New("too slow")
-	ErrEncoding  = errors.New("invalid Content-Encoding")
-	ErrStatus    = errors.New("refused")
+	ErrInsecure         = errors.New("not over TLS")
+	ErrTooManyRedirects = errors.New("too many redirects")
+	ErrTooLarge         = errors.New("too large")
+	ErrTruncated        = errors.New("the response is truncated")
+	ErrSlow             = errors.New("too slow")
+	ErrEncoding         = errors.New("invalid Content-Encoding")
+	ErrStatus           = errors.New("refused")
 )
 
 // StatusError is the error for a reply with an HTTP status other than 200 and 304.
@@ -154,7 +154,7 @@ func checkRequestURL(r *http.Request) error {
 // machine.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	if len(via) > maxRedirects {
-		return ErrRedirect
+		return ErrTooManyRedirects
 	}
 	from := via[len(via)-1].URL
 	if from.Scheme == "https" && r.URL.Scheme != "https" || isLoopback(r.URL.Hostname()) && !isLoopback(from.Hostname()) {

@@ -204,7 +204,7 @@ func TestGet_Bodies(t *testing.T) {
 			_, _ = io.WriteString(w, "<html>")
 		}, 0, ErrStatus},
 		"not modified, unasked":  {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNotModified) }, 0, ErrStatus},
-		"redirected in a circle": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }, 0, ErrRedirect},
+		"redirected in a circle": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }, 0, ErrTooManyRedirects},
 		"redirected to elsewhere without TLS": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://192.0.2.1/", http.StatusFound)
 		}, 0, ErrInsecure},

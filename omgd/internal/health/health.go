@@ -21,8 +21,8 @@ type Input struct {
 	// RefreshInterval is the time between two refreshes. The refresh is degraded if the last successful one is more
 	// than three intervals ago.
 	RefreshInterval time.Duration
-	// LibAlpm is the version of libalpm that omg-alpm-worker has reported; empty before its first reply.
-	LibAlpm string
+	// LibAlpmVersion is the version of libalpm that omg-alpm-worker has reported; empty before its first reply.
+	LibAlpmVersion string
 	// EnabledSources are the AUR and the tracker, if they are enabled in the configuration. Evaluate does not
 	// report a disabled source.
 	EnabledSources []wire.SourceKind
@@ -56,7 +56,7 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 			state = wire.HealthStarting
 		}
 		add("index", state, indexWhy(st))
-		age := now.Sub(time.Unix(st.At, 0))
+		age := now.Sub(time.Unix(st.ConfirmedAt, 0))
 		failed := slices.IndexFunc(st.Problems, func(p wire.Problem) bool { return p.Name == "refresh" })
 		switch {
 		case failed >= 0:
@@ -97,7 +97,7 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 	}
 	for i := range list {
 		if list[i].Name == "libalpm" {
-			list[i].Version = in.LibAlpm
+			list[i].Version = in.LibAlpmVersion
 		}
 	}
 	result := wire.HealthResult{State: wire.HealthOK}

@@ -13,7 +13,7 @@ var now = time.Unix(1_700_000_000, 0)
 
 // healthy returns the status of a daemon without problems.
 func healthy() *wire.StatusResult {
-	r := &wire.StatusResult{Basis: wire.Basis{Generation: 1, At: now.Unix()}}
+	r := &wire.StatusResult{Basis: wire.Basis{Generation: 1, ConfirmedAt: now.Unix()}}
 	r.Index.Packages = 100
 	r.Sources = []wire.Source{
 		{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK},
@@ -76,7 +76,7 @@ func TestEvaluate_States(t *testing.T) {
 			in.Status.Stale, in.Status.Why = true, "local: permission denied"
 		}, "refresh", wire.HealthDegraded, "local: permission denied", wire.HealthDegraded},
 		"no refresh for long": {func(in *Input) {
-			in.Status.At = now.Add(-4 * in.RefreshInterval).Unix()
+			in.Status.ConfirmedAt = now.Add(-4 * in.RefreshInterval).Unix()
 		}, "refresh", wire.HealthDegraded, "20m0s ago", wire.HealthDegraded},
 		"libalpm differs": {func(in *Input) {
 			in.Status.Problems = []wire.Problem{{Name: "libalpm", State: "differs", Why: "bash"}}
@@ -123,7 +123,7 @@ func TestEvaluate_States(t *testing.T) {
 		}, wire.SourceAUR, wire.HealthDegraded, "its state is not known yet", wire.HealthDegraded},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := Input{Status: healthy(), RefreshInterval: 5 * time.Minute, LibAlpm: "15.0.0", EnabledSources: []wire.SourceKind{wire.KindAUR}}
+			in := Input{Status: healthy(), RefreshInterval: 5 * time.Minute, LibAlpmVersion: "15.0.0", EnabledSources: []wire.SourceKind{wire.KindAUR}}
 			c.change(&in)
 			var m Monitor
 			r := m.Evaluate(in, now)

@@ -24,7 +24,7 @@ import (
 const timeout = 10 * time.Minute // a build with a million packages takes seconds
 
 // Image is an index in memory.
-type Image struct{ memory *os.File }
+type Image struct{ memoryFile *os.File }
 
 // Build builds an index. The parameter source has the arguments that select the source of the index, such as
 // --db and a path. They are passed to the command `omg-index build`.
@@ -34,7 +34,7 @@ func Build(ctx context.Context, source ...string) (*Image, error) {
 		return nil, os.NewSyscallError("memfd_create", err)
 	}
 	image := &Image{os.NewFile(uintptr(fd), "index")}
-	if _, err := runOmgIndex(ctx, image.memory, append([]string{"build", "-o", "-"}, source...)...); err != nil {
+	if _, err := runOmgIndex(ctx, image.memoryFile, append([]string{"build", "-o", "-"}, source...)...); err != nil {
 		image.Close()
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func runOmgIndex(ctx context.Context, stdout *os.File, args ...string) (warnings
 }
 
 // Open maps the image as an index file. The mapping stays valid after the image is closed.
-func (i *Image) Open() (*pkgindex.File, error) { return pkgindex.OpenFromFile(i.memory) }
+func (i *Image) Open() (*pkgindex.File, error) { return pkgindex.OpenFromFile(i.memoryFile) }
 
 // Write writes the image to a file, and makes the file's directory if it does not exist.
 func (i *Image) Write(path string) error {
@@ -82,14 +82,14 @@ func (i *Image) Write(path string) error {
 		}
 	}
 	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *atomicfile.File) error {
-		fi, err := i.memory.Stat()
+		fi, err := i.memoryFile.Stat()
 		if err != nil {
 			return err
 		}
-		_, err = io.Copy(f, io.NewSectionReader(i.memory, 0, fi.Size()))
+		_, err = io.Copy(f, io.NewSectionReader(i.memoryFile, 0, fi.Size()))
 		return err
 	})
 }
 
 // Close frees the memory of the image, unless the image is still mapped.
-func (i *Image) Close() { _ = i.memory.Close() }
+func (i *Image) Close() { _ = i.memoryFile.Close() }

@@ -53,7 +53,7 @@ func New(level string, background bool, stderr io.Writer) (*Log, error) {
 	if err := l.SetLevel(level); err != nil {
 		return nil, err
 	}
-	l.Logger = slog.New(l.handler(background, stderr))
+	l.Logger = slog.New(l.newHandler(background, stderr))
 	return l, nil
 }
 
@@ -76,13 +76,13 @@ func (l *Log) LevelName() string {
 	return l.level.Level().String()
 }
 
-func (l *Log) handler(background bool, stderr io.Writer) slog.Handler {
+func (l *Log) newHandler(background bool, stderr io.Writer) slog.Handler {
 	ours, err := journal.StderrIsJournalStream()
 	switch {
 	case err == nil && ours, background && journal.Enabled():
 		return newSystemLogHandler(&l.level, func(level slog.Level, text string, fields map[string]string) error {
 			fields["SYSLOG_IDENTIFIER"] = Identifier
-			return journal.Send(text, priority(level), fields)
+			return journal.Send(text, priorityOfLevel(level), fields)
 		})
 	case background:
 		if w, err := syslog.New(syslog.LOG_DAEMON|syslog.LOG_INFO, Identifier); err == nil {
@@ -111,7 +111,7 @@ func nameTraceLevel(groups []string, a slog.Attr) slog.Attr {
 	return a
 }
 
-func priority(level slog.Level) journal.Priority {
+func priorityOfLevel(level slog.Level) journal.Priority {
 	switch {
 	case level >= slog.LevelError:
 		return journal.PriErr
@@ -124,7 +124,7 @@ func priority(level slog.Level) journal.Priority {
 }
 
 func toSyslog(w *syslog.Writer, level slog.Level, text string) error {
-	switch priority(level) {
+	switch priorityOfLevel(level) {
 	case journal.PriErr:
 		return w.Err(text)
 	case journal.PriWarning:

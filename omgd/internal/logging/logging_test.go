@@ -62,6 +62,6 @@ func TestLog_Priorities(t *testing.T) {
 		slog.LevelError: journal.PriErr, slog.LevelWarn: journal.PriWarning, slog.LevelInfo: journal.PriInfo,
 		slog.LevelDebug: journal.PriDebug, LevelTrace: journal.PriDebug,
 	} {
-		require.Equal(t, want, priority(level))
+		require.Equal(t, want, priorityOfLevel(level))
 	}
 }

@@ -77,8 +77,8 @@ func (m *Metrics) RequestObserver(operation string) func(time.Duration) {
 	return func(took time.Duration) { observer.Observe(took.Seconds()) }
 }
 
-// errorKinds maps error codes to the values of the label "kind".
-var errorKinds = map[wire.Code]string{
+// errorKindByCode maps error codes to the values of the label "kind".
+var errorKindByCode = map[wire.Code]string{
 	wire.CodeNotFound: "not_found", wire.CodeInvalid: "invalid", wire.CodeInternal: "internal", wire.CodeNetwork: "network",
 	wire.CodeBusy: "busy", wire.CodeShuttingDown: "shutting_down", wire.CodeNotAllowed: "not_allowed", wire.CodeTooLarge: "too_large",
 	wire.CodeNotReady: "not_ready", wire.CodeVersion: "version",
@@ -86,7 +86,7 @@ var errorKinds = map[wire.Code]string{
 
 // CountError counts a request that was answered with an error.
 func (m *Metrics) CountError(code wire.Code) {
-	kind, ok := errorKinds[code]
+	kind, ok := errorKindByCode[code]
 	if !ok {
 		kind = strconv.Itoa(int(code))
 	}
@@ -168,7 +168,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	value(generationDesc, prometheus.GaugeValue, float64(st.Generation))
-	value(snapshotCheckedDesc, prometheus.GaugeValue, float64(st.At))
+	value(snapshotCheckedDesc, prometheus.GaugeValue, float64(st.ConfirmedAt))
 	value(indexPackagesDesc, prometheus.GaugeValue, float64(st.Index.Packages))
 	for name, n := range map[string]*uint32{
 		"installed": st.Counts.Installed, "explicit": st.Counts.Explicit, "orphans": st.Counts.Orphans, "foreign": st.Counts.Foreign,

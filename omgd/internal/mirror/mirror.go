@@ -65,9 +65,9 @@ type Downloader struct {
 
 // roundResults has the results of the last round. A value of this type does not change after it is published.
 type roundResults struct {
-	// Next is the time at which the next round begins, in Unix seconds.
-	Next  int64             `msgpack:"next"`
-	Repos map[string]record `msgpack:"repos"`
+	// NextRoundAt is the time at which the next round begins, in Unix seconds.
+	NextRoundAt int64             `msgpack:"next"`
+	Repos       map[string]record `msgpack:"repos"`
 }
 
 // record is the result of the last round for one repository.
@@ -101,12 +101,12 @@ func (m *Downloader) Run(ctx context.Context) {
 	s := fetch.Schedule{
 		Interval: time.Duration(m.Interval), FirstRetry: min(firstPause, time.Duration(m.Interval)), Demands: m.Demands,
 		OnPlanned: func(next time.Time) {
-			k.Next = next.Unix()
+			k.NextRoundAt = next.Unix()
 			m.save(k)
 			m.OnRoundDone()
 		},
 	}
-	s.Run(ctx, s.TimeUntil(m.lastResults.Load().Next), func(ctx context.Context) (err error) {
+	s.Run(ctx, s.TimeUntil(m.lastResults.Load().NextRoundAt), func(ctx context.Context) (err error) {
 		k, err = m.round(ctx)
 		return err
 	})

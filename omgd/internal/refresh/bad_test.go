@@ -62,7 +62,7 @@ func (w *testSystem) requireNoIndex(state wire.SourceState, text string) {
 	require.True(w.t, status.Partial)
 	require.Subset(w.t, status.PartialCounts, []string{"updates", "foreign"})
 	require.NotNil(w.t, status.Counts.Updates)
-	require.False(w.t, w.config.SnapshotHolder.Starting())
+	require.False(w.t, w.config.SnapshotHolder.IsStarting())
 }
 
 // requireOutdated requires that the repository core is answered from its last index and is stale, and that its
@@ -231,7 +231,7 @@ func TestBadDatabase_All(t *testing.T) {
 		require.Nil(t, status.Counts.Foreign)
 		_, err = w.state().Snapshot.Search(&wire.SearchRequest{Words: []string{"lib"}})
 		require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
-		require.False(t, w.config.SnapshotHolder.Starting())
+		require.False(t, w.config.SnapshotHolder.IsStarting())
 	})
 }
 

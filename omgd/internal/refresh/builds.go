@@ -35,15 +35,15 @@ func buildIndex(ctx context.Context, database string) (IndexImage, error) {
 // indexBuilds runs the builds of indexes: for each index file one build at a time, and at most maxBuilds builds in
 // all. The end of each build causes a refresh.
 type indexBuilds struct {
-	r     *Refresher
-	ctx   context.Context // set by setContext; the builds are canceled when this context ends
-	slots chan struct{}
-	tasks sync.WaitGroup
+	r             *Refresher
+	ctx           context.Context // set by setContext; the builds are canceled when this context ends
+	slots         chan struct{}
+	taskWaitGroup sync.WaitGroup
 
-	mu            sync.Mutex
-	jobs          map[string]*buildJob // the last build of each index, by the path of the index
-	memoryReasons map[string]string    // why an index is in memory only, by the path of the index
-	done          chan struct{}        // closed when the last running build ends; nil while no build runs
+	mu                sync.Mutex
+	jobs              map[string]*buildJob // the last build of each index, by the path of the index
+	memoryOnlyReasons map[string]string    // why an index is in memory only, by the path of the index
+	done              chan struct{}        // closed when the last running build ends; nil while no build runs
 }
 
 // maxBuilds is how many builds may run concurrently.
@@ -67,14 +67,14 @@ type buildJob struct {
 }
 
 func newIndexBuilds(r *Refresher) *indexBuilds {
-	return &indexBuilds{r: r, slots: make(chan struct{}, maxBuilds), jobs: map[string]*buildJob{}, memoryReasons: map[string]string{}}
+	return &indexBuilds{r: r, slots: make(chan struct{}, maxBuilds), jobs: map[string]*buildJob{}, memoryOnlyReasons: map[string]string{}}
 }
 
 func (b *indexBuilds) setContext(ctx context.Context) { b.ctx = ctx }
 
 // wait waits for all builds to end and drops their results.
 func (b *indexBuilds) wait() {
-	b.tasks.Wait()
+	b.taskWaitGroup.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, j := range b.jobs {
@@ -89,11 +89,11 @@ func (b *indexBuilds) wait() {
 func (b *indexBuilds) problem() *wire.Problem {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if len(b.memoryReasons) == 0 {
+	if len(b.memoryOnlyReasons) == 0 {
 		return nil
 	}
-	first := slices.Min(slices.Collect(maps.Keys(b.memoryReasons)))
-	return &wire.Problem{Name: "index", State: "memory", Why: b.memoryReasons[first]}
+	first := slices.Min(slices.Collect(maps.Keys(b.memoryOnlyReasons)))
+	return &wire.Problem{Name: "index", State: "memory", Why: b.memoryOnlyReasons[first]}
 }
 
 // takeResult returns the result of the last build of the index at path. A second call returns nil, until the
@@ -137,7 +137,7 @@ func (b *indexBuilds) ensureBuild(path string, repo *sources.Repository, stamp s
 	if b.done == nil {
 		b.done = make(chan struct{})
 	}
-	b.tasks.Go(func() { b.run(path, *repo, stamp, j) })
+	b.taskWaitGroup.Go(func() { b.run(path, *repo, stamp, j) })
 	return 0, j.err
 }
 
@@ -211,7 +211,7 @@ func (b *indexBuilds) build(path string, repo *sources.Repository, stamp sourcef
 			origin.Stamp, origin.SHA256 = stamp, src.SHA256
 		}
 	}
-	o := &mappedFile{index: state.NewMappedIndex(file), origins: sources.Origins{origin}}
+	o := &mappedFile{index: state.NewMappedIndex(file), origins: sources.IndexOrigins{origin}}
 	err = image.Write(path)
 	if err == nil {
 		err = o.origins.Write(path)
@@ -232,7 +232,7 @@ func (b *indexBuilds) build(path string, repo *sources.Repository, stamp sourcef
 		return o, nil
 	}
 	b.mu.Lock()
-	delete(b.memoryReasons, path)
+	delete(b.memoryOnlyReasons, path)
 	b.mu.Unlock()
 	o.index.Release()
 	o.index, o.stamp = state.NewMappedIndex(onDisk), fi
@@ -244,5 +244,5 @@ func (b *indexBuilds) keepInMemory(path string, err error) {
 	b.r.config.Log.Warn("index kept in memory", "path", path, "err", err)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.memoryReasons[path] = err.Error()
+	b.memoryOnlyReasons[path] = err.Error()
 }

@@ -137,7 +137,7 @@ func TestBuild_First(t *testing.T) {
 		require.Zero(t, time.Since(start))
 		st := w.state()
 		require.True(t, st.HasBuildingIndex())
-		require.True(t, w.config.SnapshotHolder.Starting())
+		require.True(t, w.config.SnapshotHolder.IsStarting())
 		status, err := st.Status()
 		require.NoError(t, err)
 		require.EqualValues(t, 10, *status.Counts.Installed)
@@ -151,7 +151,7 @@ func TestBuild_First(t *testing.T) {
 		close(release)
 		synctest.Wait()
 		w.settle()
-		require.False(t, w.config.SnapshotHolder.Starting())
+		require.False(t, w.config.SnapshotHolder.IsStarting())
 		w.requireCurrent("core", "extra", "multilib")
 	})
 }
@@ -179,7 +179,7 @@ func TestBuild_Later(t *testing.T) {
 		require.Equal(t, buildWait, time.Since(start))
 		w.requireOutdated("the database has changed and is being indexed", int(packages))
 		require.Equal(t, asOf, w.source("core").AsOf)
-		require.False(t, w.config.SnapshotHolder.Starting(), "requests are answered")
+		require.False(t, w.config.SnapshotHolder.IsStarting(), "requests are answered")
 		time.Sleep(took)
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
@@ -246,7 +246,7 @@ func TestBuild_AtOnce(t *testing.T) {
 			return nil
 		})
 		w.refresh(t.Context(), nil)
-		w.builds.tasks.Wait()
+		w.builds.taskWaitGroup.Wait()
 		require.Equal(t, maxBuilds, most)
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
@@ -363,7 +363,7 @@ func TestBuild_EndsWithRun(t *testing.T) {
 
 	w = newTestSystem(t, nil)
 	w.refresh(t.Context(), nil)
-	w.builds.tasks.Wait()
+	w.builds.taskWaitGroup.Wait()
 	untaken := w.builds.jobs[w.index("core")].result
 	require.NotNil(t, untaken)
 	require.Positive(t, untaken.index.Size())

@@ -15,11 +15,11 @@ import (
 
 // confirmation has the state and the results of the comparison of the snapshot with libalpm.
 type confirmation struct {
-	requested      chan struct{}                // has a value if a snapshot waits to be compared
-	failed         atomic.Bool                  // the last comparison failed
-	problem        atomic.Pointer[wire.Problem] // the problem to report in the status; nil if there is none
-	libAlpmVersion atomic.Pointer[string]       // the version of libalpm that omg-alpm-worker has last reported
-	difference     atomic.Pointer[difference]   // libalpm's results, if they differ from omg's
+	comparisonRequested  chan struct{}                // has a value if a snapshot waits to be compared
+	lastComparisonFailed atomic.Bool                  // the last comparison failed
+	problem              atomic.Pointer[wire.Problem] // the problem to report in the status; nil if there is none
+	libAlpmVersion       atomic.Pointer[string]       // the version of libalpm that omg-alpm-worker has last reported
+	difference           atomic.Pointer[difference]   // libalpm's results, if they differ from omg's
 }
 
 // difference has libalpm's results, and the inputs of the snapshot that was compared with them.
@@ -49,7 +49,7 @@ func (c *confirmation) correction(in *snapshot.Inputs) *snapshot.LibalpmResult {
 // request requests that the current snapshot is compared with the data of libalpm, and does not wait for the comparison.
 func (c *confirmation) request() {
 	select {
-	case c.requested <- struct{}{}:
+	case c.comparisonRequested <- struct{}{}:
 	default:
 	}
 }
@@ -62,7 +62,7 @@ func (r *Refresher) runConfirmation(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.confirmation.requested:
+		case <-r.confirmation.comparisonRequested:
 		}
 		st, release, err := r.config.SnapshotHolder.Acquire()
 		if err != nil {
@@ -113,7 +113,7 @@ func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snap
 	libalpm, err := worker.Facts(ctx, alpm.Databases{
 		Path: s.Inputs().DBPath, Repos: config.Repos, IgnorePkg: config.IgnorePkg, IgnoreGroup: config.IgnoreGroup,
 	})
-	c.failed.Store(err != nil)
+	c.lastComparisonFailed.Store(err != nil)
 	if err != nil {
 		return &wire.Problem{Name: "libalpm", State: "missing", Why: err.Error()}, nil, err
 	}
@@ -133,7 +133,7 @@ func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snap
 		return problem, nil, nil
 	}
 	problem.Why += "; libalpm's results are used"
-	return problem, correctionOf(libalpm), nil
+	return problem, libalpmResultOf(libalpm), nil
 }
 
 // needByRequirement converts the values of alpmproto.Requirement to values of snapshot.NeedLevel.
@@ -143,14 +143,14 @@ var needByRequirement = [...]snapshot.NeedLevel{
 	alpmproto.Required:           snapshot.NeedRequired,
 }
 
-func correctionOf(f *alpm.Facts) *snapshot.LibalpmResult {
+func libalpmResultOf(f *alpm.ReaderFacts) *snapshot.LibalpmResult {
 	c := &snapshot.LibalpmResult{AllRepositoriesRead: true, Packages: make([]snapshot.LibalpmPackage, len(f.Installed))}
 	for _, d := range f.Databases {
 		c.AllRepositoriesRead = c.AllRepositoriesRead && d.Err == ""
 	}
 	for i, p := range f.Installed {
 		c.Packages[i] = snapshot.LibalpmPackage{
-			Name: p.Name, Version: p.Version, InstallReason: pacmandb.Reason(p.Reason), NeedLevel: needByRequirement[p.Required],
+			Name: p.Name, Version: p.Version, InstallReason: pacmandb.Reason(p.Reason), NeedLevel: needByRequirement[p.NeedLevel],
 			Repo: p.Repo, OfferedVersion: p.Offered, VersionOrder: p.VersionOrder, Ignored: p.Ignored,
 		}
 	}

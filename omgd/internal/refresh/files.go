@@ -19,7 +19,7 @@ type mappedFiles struct {
 	isTrustedOwner func(uid uint32) bool
 	log            *slog.Logger
 	onDamage       func() // called when a background check finds a damaged file
-	mapped         map[string]*mappedFile
+	mappedByPath   map[string]*mappedFile
 	used           map[string]bool // paths used since the last sweep
 	runningChecks  sync.WaitGroup
 }
@@ -28,19 +28,19 @@ type mappedFiles struct {
 type mappedFile struct {
 	index   *state.MappedIndex
 	stamp   sourcefile.Stamp // the stamp of the file when it was mapped; zero for an index in memory
-	origins sources.Origins
+	origins sources.IndexOrigins
 	err     error
 }
 
 func newMappedFiles(trustedOwner func(uint32) bool, log *slog.Logger, recheck func()) *mappedFiles {
-	return &mappedFiles{isTrustedOwner: trustedOwner, log: log, onDamage: recheck, mapped: map[string]*mappedFile{}, used: map[string]bool{}}
+	return &mappedFiles{isTrustedOwner: trustedOwner, log: log, onDamage: recheck, mappedByPath: map[string]*mappedFile{}, used: map[string]bool{}}
 }
 
 // get returns the mapping of an index file. It maps the file if it is new or has changed. A newly mapped file
 // is checked completely in the background.
 func (f *mappedFiles) get(path string) (*mappedFile, error) {
 	f.used[path] = true
-	old := f.mapped[path]
+	old := f.mappedByPath[path]
 	fi, err := os.Stat(path)
 	if old != nil && (old.stamp == sourcefile.Stamp{} || err == nil && old.stamp == sourcefile.StampOf(fi)) {
 		return old, old.err
@@ -62,19 +62,19 @@ func (f *mappedFiles) get(path string) (*mappedFile, error) {
 func (f *mappedFiles) put(path string, o *mappedFile) {
 	f.used[path] = true
 	f.drop(path)
-	f.mapped[path] = o
+	f.mappedByPath[path] = o
 }
 
 func (f *mappedFiles) drop(path string) {
-	if old := f.mapped[path]; old != nil {
+	if old := f.mappedByPath[path]; old != nil {
 		old.index.Release()
-		delete(f.mapped, path)
+		delete(f.mappedByPath, path)
 	}
 }
 
 // sweep drops the mappings of files that were not used since the last sweep.
 func (f *mappedFiles) sweep() {
-	for path := range f.mapped {
+	for path := range f.mappedByPath {
 		if !f.used[path] {
 			f.drop(path)
 		}
@@ -95,7 +95,7 @@ func (f *mappedFiles) checkLater(x *state.MappedIndex) {
 
 // checkAll checks every index completely. An index that fails the check is not used until its file changes.
 func (f *mappedFiles) checkAll() {
-	for path, o := range f.mapped {
+	for path, o := range f.mappedByPath {
 		if err := o.index.Check(); err != nil && o.err == nil {
 			o.err = fmt.Errorf("%s: %w", path, err)
 			f.log.Error("index failed its check", "err", o.err)
@@ -105,7 +105,7 @@ func (f *mappedFiles) checkAll() {
 
 func (f *mappedFiles) close() {
 	f.runningChecks.Wait()
-	for _, path := range slices.Collect(maps.Keys(f.mapped)) {
+	for _, path := range slices.Collect(maps.Keys(f.mappedByPath)) {
 		f.drop(path)
 	}
 }

@@ -146,13 +146,13 @@ func TestFiles_DamagedInMemory(t *testing.T) {
 		require.NoError(t, os.WriteFile(w.config.IndexDir, nil, 0o644))
 		w.settle()
 		w.builder.built()
-		x := w.mappedFiles.mapped[w.index("core")].index
+		x := w.mappedFiles.mappedByPath[w.index("core")].index
 		x.Retain() // the test still reads this index when another one has replaced it
 		defer x.Release()
 		w.CheckIndexes()
 		w.settle()
 		require.Empty(t, w.builder.built(), "all indexes are sound")
-		w.mappedFiles.mapped[w.index("core")].err = errors.New("found to be damaged")
+		w.mappedFiles.mappedByPath[w.index("core")].err = errors.New("found to be damaged")
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
 		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
@@ -304,9 +304,9 @@ func TestFiles_ChecksInBackground(t *testing.T) {
 		f.runningChecks.Wait()
 		require.Zero(t, suspected)
 		f.sweep()
-		require.Len(t, f.mapped, 1, "the index was used since the last sweep")
+		require.Len(t, f.mappedByPath, 1, "the index was used since the last sweep")
 		f.sweep()
-		require.Empty(t, f.mapped)
+		require.Empty(t, f.mappedByPath)
 		require.Zero(t, o.index.Size())
 
 		corrupt(t, path)
@@ -318,7 +318,7 @@ func TestFiles_ChecksInBackground(t *testing.T) {
 		_, err = f.get(path)
 		require.ErrorIs(t, err, pkgindex.ErrDamaged)
 		f.close()
-		require.Empty(t, f.mapped)
+		require.Empty(t, f.mappedByPath)
 	})
 }
 
@@ -331,7 +331,7 @@ func TestFiles_TruncatedDuringRefresh(t *testing.T) {
 		w.builder.built()
 		packages := w.state().PackageCount()
 		require.NoError(t, os.Truncate(w.index("core"), 0))
-		w.mappedFiles.mapped[w.index("core")].stamp = stampOf(t, w.index("core"))
+		w.mappedFiles.mappedByPath[w.index("core")].stamp = stampOf(t, w.index("core"))
 		w.write("extra", content(t, "extra", 50))
 		w.refresh(t.Context(), nil)
 		require.Equal(t, []string{"refresh: failed"}, problemNames(w.Problems()))

@@ -33,7 +33,7 @@ func (g *inputCollector) addIndex(x *state.MappedIndex) {
 }
 
 // gather reads all sources. If a source cannot be read, the error is in the state of that source.
-func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, lock sources.LockState) (*snapshot.Inputs, []*state.MappedIndex) {
+func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, lock sources.PacmanLockState) (*snapshot.Inputs, []*state.MappedIndex) {
 	g := &inputCollector{Refresher: r, ctx: ctx}
 	g.inputs = snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config, SearchDownloaded: r.config.SearchDownloads}
 	if lock.Problem != nil {
@@ -212,7 +212,7 @@ func (g *inputCollector) examineRepository(repo *sources.Repository) (snapshot.I
 	if e.NeedsBuild {
 		wait, err := g.builds.ensureBuild(path, repo, e.Stamp)
 		if building = err == nil; building {
-			e.SetPending()
+			e.MarkIndexBuilding()
 		} else {
 			e.SetFailed(err)
 		}
@@ -242,7 +242,7 @@ func sourceIndex(o *mappedFile) *sources.Index {
 	if o == nil {
 		return nil
 	}
-	return &sources.Index{File: o.index.File, Origins: o.origins}
+	return &sources.Index{File: o.index.File, BuiltFrom: o.origins}
 }
 
 // aur returns the AUR together with its index. It returns nil if the AUR is disabled and has no index.

@@ -108,7 +108,7 @@ func TestConfirm_Agrees(t *testing.T) {
 		require.Equal(t, "15.0.0", w.LibAlpmVersion())
 		require.Empty(t, w.Problems())
 		require.Empty(t, w.kick)
-		require.False(t, w.confirmation.failed.Load())
+		require.False(t, w.confirmation.lastComparisonFailed.Load())
 		w.settle()
 		require.Equal(t, generation, w.generation())
 	})
@@ -186,23 +186,23 @@ func TestConfirm_Fails(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T) {
 				w := newTestSystem(t, nil)
 				w.settle()
-				<-w.confirmation.requested
+				<-w.confirmation.comparisonRequested
 				w.ask()
 				require.Equal(t, []string{"libalpm: missing"}, problemNames(w.Problems()))
 				require.Contains(t, w.Problems()[0].Why, c.why)
 				require.Empty(t, w.kick)
 				w.requireCurrent("core", "extra", "multilib")
 				w.settle()
-				require.Len(t, w.confirmation.requested, 1, "libalpm is asked again")
+				require.Len(t, w.confirmation.comparisonRequested, 1, "libalpm is asked again")
 				if worker == nil {
 					return
 				}
-				<-w.confirmation.requested
+				<-w.confirmation.comparisonRequested
 				worker.reply(w.ours())
 				w.ask()
 				require.Empty(t, w.Problems())
 				w.settle()
-				require.Empty(t, w.confirmation.requested)
+				require.Empty(t, w.confirmation.comparisonRequested)
 			})
 		})
 	}

@@ -42,7 +42,7 @@ func (r *Refresher) setCheckTime(in *snapshot.Inputs) {
 	r.lastInputs.Local.Packages = in.Local.Packages // the same packages, but the field Fresh of their stamp may have become false
 	r.lastInputs.CheckedAt = in.CheckedAt
 	r.config.SnapshotHolder.Swap(state.New(current.WithCheckTime(in.CheckedAt), current.Indexes()))
-	if r.confirmation.failed.Load() {
+	if r.confirmation.lastComparisonFailed.Load() {
 		r.confirmation.request()
 	}
 }

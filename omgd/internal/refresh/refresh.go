@@ -107,10 +107,10 @@ type Refresher struct {
 	confirmation confirmation
 	lastFailure  atomic.Pointer[wire.Problem] // why the last refresh failed, nil if it did not
 
-	mu                 sync.Mutex
-	waiters            []chan struct{} // closed at the end of the requested refresh, which has not begun yet
-	requestedRefreshAt time.Time       // when the last requested refresh ended
-	userPause          time.Duration   // userRefreshPause; tests set another value
+	mu                      sync.Mutex
+	waiters                 []chan struct{} // closed at the end of the requested refresh, which has not begun yet
+	requestedRefreshEndedAt time.Time       // when the last requested refresh ended
+	userPause               time.Duration   // userRefreshPause; tests set another value
 }
 
 // New returns a Refresher. Run does the work; the other methods may be called before Run.
@@ -122,7 +122,7 @@ func New(c Config) *Refresher {
 		config: c, kick: make(chan struct{}, 1), intervalChanged: make(chan struct{}, 1), ended: make(chan struct{}),
 		userPause: userRefreshPause, inotify: realInotifyCalls(),
 	}
-	r.confirmation.requested = make(chan struct{}, 1)
+	r.confirmation.comparisonRequested = make(chan struct{}, 1)
 	r.mappedFiles = newMappedFiles(c.IsTrustedOwner, c.Log, r.CheckIndexes)
 	r.builds = newIndexBuilds(r)
 	r.interval.Store(int64(cmp.Or(c.Interval, DefaultInterval)))
@@ -144,7 +144,7 @@ const userRefreshPause = 5 * time.Second
 // ago, Refresh does nothing and returns false.
 func (r *Refresher) Refresh(ctx context.Context) (bool, error) {
 	r.mu.Lock()
-	if time.Since(r.requestedRefreshAt) < r.userPause {
+	if time.Since(r.requestedRefreshEndedAt) < r.userPause {
 		r.mu.Unlock()
 		return false, nil
 	}
@@ -181,7 +181,7 @@ func (r *Refresher) takeWaiters() func() {
 			return
 		}
 		r.mu.Lock()
-		r.requestedRefreshAt = time.Now()
+		r.requestedRefreshEndedAt = time.Now()
 		r.mu.Unlock()
 		for _, done := range waiting {
 			close(done)
@@ -338,7 +338,7 @@ func (r *Refresher) readAndPublish(ctx context.Context, watch *watcher) error {
 	if err != nil {
 		return err
 	}
-	lock := sources.ReadLock(pacman.DBPath)
+	lock := sources.ExaminePacmanLock(pacman.DBPath)
 	if lock.UntilStale > 0 && r.canAwaitTransaction() {
 		r.nextPause = lock.UntilStale // a transaction is running: try again later
 		return nil
@@ -351,7 +351,7 @@ func (r *Refresher) readAndPublish(ctx context.Context, watch *watcher) error {
 	}
 	// If a pacman transaction began while the inputs were collected, they may be a mixture of old and new
 	// data.
-	if now := sources.ReadLock(pacman.DBPath); now.UntilStale > 0 && r.canAwaitTransaction() {
+	if now := sources.ExaminePacmanLock(pacman.DBPath); now.UntilStale > 0 && r.canAwaitTransaction() {
 		r.nextPause = now.UntilStale
 		return nil
 	}

@@ -28,7 +28,7 @@ func running(t *testing.T) (*testSystem, *atomic.Int64) {
 		c.Interval = time.Hour
 		c.OnRefresh = func(time.Duration) { // only the goroutine that refreshes calls this function
 			refreshes.Add(1)
-			if w.nextPause == 0 && w.lastInputs != nil && len(w.kick) == 0 && !w.config.SnapshotHolder.Starting() {
+			if w.nextPause == 0 && w.lastInputs != nil && len(w.kick) == 0 && !w.config.SnapshotHolder.IsStarting() {
 				select {
 				case quiet <- struct{}{}:
 				default:
@@ -86,9 +86,9 @@ func TestRefresh_IsShared(t *testing.T) {
 // refresh.
 func TestRefresh_IsAskedForOnce(t *testing.T) {
 	w := newTestSystem(t, nil)
-	for w.lastInputs == nil || w.config.SnapshotHolder.Starting() { // the end of a build also causes a refresh
+	for w.lastInputs == nil || w.config.SnapshotHolder.IsStarting() { // the end of a build also causes a refresh
 		w.refresh(t.Context(), nil)
-		w.builds.tasks.Wait()
+		w.builds.taskWaitGroup.Wait()
 	}
 	var all sync.WaitGroup
 	for range 50 {
@@ -173,7 +173,7 @@ func TestRefresh_PanicOfOneSource(t *testing.T) {
 		require.Equal(t, wire.SourceAUR, aur.Name)
 		require.Equal(t, wire.SourceFailed, aur.State)
 		require.Empty(t, w.Problems())
-		require.Equal(t, time.Now().Unix(), status.At)
+		require.Equal(t, time.Now().Unix(), status.ConfirmedAt)
 	})
 }
 
@@ -215,7 +215,7 @@ func TestRefresh_NothingAtStart(t *testing.T) {
 		_, _, err := w.config.SnapshotHolder.Acquire()
 		require.Equal(t, wire.CodeNotReady, wire.CodeOf(err))
 		require.ErrorContains(t, err, "pacman.conf")
-		require.False(t, w.config.SnapshotHolder.Starting(), "the refresh has failed")
+		require.False(t, w.config.SnapshotHolder.IsStarting(), "the refresh has failed")
 		require.Equal(t, []string{"refresh: failed"}, problemNames(w.Problems()))
 		require.NoError(t, os.Rename(conf+".away", conf))
 		w.settle()
@@ -242,7 +242,7 @@ func TestRefresh_LocalUnreadable(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, status.Stale)
 		require.Contains(t, status.Why, "local")
-		require.Equal(t, checked.Unix(), status.At)
+		require.Equal(t, checked.Unix(), status.ConfirmedAt)
 		require.EqualValues(t, 10, *status.Counts.Installed)
 		require.Empty(t, w.Problems())
 		w.requireCurrent("core", "extra", "multilib")
@@ -253,7 +253,7 @@ func TestRefresh_LocalUnreadable(t *testing.T) {
 		require.NoError(t, err)
 		require.Nil(t, status.Counts.Installed, "unknown, not 0")
 		require.Nil(t, status.Counts.Updates)
-		require.Zero(t, status.At)
+		require.Zero(t, status.ConfirmedAt)
 		require.True(t, status.Stale)
 		w.requireCurrent("core", "extra", "multilib")
 
@@ -264,7 +264,7 @@ func TestRefresh_LocalUnreadable(t *testing.T) {
 		require.NoError(t, err)
 		require.False(t, status.Stale)
 		require.EqualValues(t, 10, *status.Counts.Installed)
-		require.Equal(t, time.Now().Unix(), status.At)
+		require.Equal(t, time.Now().Unix(), status.ConfirmedAt)
 	})
 }
 

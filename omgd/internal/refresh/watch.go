@@ -27,13 +27,13 @@ const pollInterval = time.Second
 // is reached, the watcher compares the directory every pollInterval instead. Each time it also tries again to
 // watch the directory.
 type watcher struct {
-	inotify      inotifyCalls
-	ignore       func(path string) bool
-	log          *slog.Logger
-	changed      chan struct{}
-	startPolling chan struct{} // has a value if polling has to begin
-	stop         chan struct{}
-	running      sync.WaitGroup
+	inotify            inotifyCalls
+	isPathIgnored      func(path string) bool
+	log                *slog.Logger
+	changed            chan struct{}
+	pollingRequested   chan struct{} // has a value if polling has to begin
+	stopSignal         chan struct{}
+	goroutineWaitGroup sync.WaitGroup
 
 	mu           sync.Mutex // guards the following fields
 	fsWatcher    *fsnotify.Watcher
@@ -64,10 +64,10 @@ type pathState struct {
 // returns true.
 func newWatcher(log *slog.Logger, in inotifyCalls, ignore func(path string) bool) *watcher {
 	w := &watcher{
-		inotify: in, log: log, ignore: ignore, watchedPaths: &watchedPaths{},
-		changed: make(chan struct{}, 1), startPolling: make(chan struct{}, 1), stop: make(chan struct{}),
+		inotify: in, log: log, isPathIgnored: ignore, watchedPaths: &watchedPaths{},
+		changed: make(chan struct{}, 1), pollingRequested: make(chan struct{}, 1), stopSignal: make(chan struct{}),
 	}
-	w.running.Go(w.poll)
+	w.goroutineWaitGroup.Go(w.poll)
 	return w
 }
 
@@ -80,7 +80,7 @@ func (w *watcher) forward(from *fsnotify.Watcher) {
 			if !ok {
 				return
 			}
-			if w.ignore(e.Name) {
+			if w.isPathIgnored(e.Name) {
 				continue
 			}
 		case err, ok := <-from.Errors:
@@ -128,7 +128,7 @@ func (w *watcher) watchAll() (changed bool) {
 			w.fsWatcher, unwatched, why = nil, w.watchedPaths.dirs, err
 		} else {
 			from := w.fsWatcher
-			w.running.Go(func() { w.forward(from) })
+			w.goroutineWaitGroup.Go(func() { w.forward(from) })
 		}
 	}
 	if w.fsWatcher != nil {
@@ -153,7 +153,7 @@ func (w *watcher) watchAll() (changed bool) {
 	w.setProblem(why)
 	changed = w.compare(unwatched)
 	select {
-	case w.startPolling <- struct{}{}:
+	case w.pollingRequested <- struct{}{}:
 	default:
 	}
 	return changed
@@ -213,12 +213,12 @@ func (w *watcher) compare(dirs []string) (changed bool) {
 func (w *watcher) poll() {
 	for {
 		select {
-		case <-w.stop:
+		case <-w.stopSignal:
 			return
-		case <-w.startPolling:
+		case <-w.pollingRequested:
 		}
 		select {
-		case <-w.stop:
+		case <-w.stopSignal:
 			return
 		case <-time.After(pollInterval):
 		}
@@ -274,11 +274,11 @@ func (w *watcher) WaitQuiet(ctx context.Context, quiet time.Duration) bool {
 
 // Close stops watching, and waits for the watcher's goroutines.
 func (w *watcher) Close() {
-	close(w.stop)
+	close(w.stopSignal)
 	w.mu.Lock()
 	if w.fsWatcher != nil {
 		_ = w.fsWatcher.Close()
 	}
 	w.mu.Unlock()
-	w.running.Wait()
+	w.goroutineWaitGroup.Wait()
 }

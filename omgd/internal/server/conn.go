@@ -30,8 +30,8 @@ const (
 	maxIdleBuffer = 16 << 10
 	// replyBufferSize is the size of a buffer from the pool replyBuffers.
 	replyBufferSize = flushAt + maxIdleBuffer + maxHeaderSize
-	// maxHeaderSize is an upper bound for the size of a reply without its result. maxErrorSize is larger than most error frames.
-	maxHeaderSize, maxErrorSize = 64, 1 << 10
+	// maxHeaderSize is an upper bound for the size of a reply without its result. usualErrorSize is larger than most error frames.
+	maxHeaderSize, usualErrorSize = 64, 1 << 10
 	// largeFrameSize is the size above which a frame counts against Limits.MaxReceiveBytes while it is being received.
 	// Smaller frames need no such limit, because the number of connections is limited.
 	largeFrameSize = 64 << 10
@@ -171,7 +171,7 @@ func (c *conn) handleRequest(frame []byte) error {
 	}
 	c.consecutiveRefusals = 0
 	if err != nil {
-		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "%v", err))
+		return c.replyWithError(h.ID, wire.Errorf(wire.CodeInvalid, "%v", err))
 	}
 	stages.markDecoded()
 	err = c.dispatch(h, frame)
@@ -183,7 +183,7 @@ func (c *conn) handleRequest(frame []byte) error {
 // read, because omgd also needs time to refuse a request.
 func (c *conn) refuseOverRate(id uint64) error {
 	const shortest, longest = time.Millisecond, time.Second
-	err := c.fail(id, wire.Errorf(wire.CodeBusy, "too many requests of user %d", c.peer.UID))
+	err := c.replyWithError(id, wire.Errorf(wire.CodeBusy, "too many requests of user %d", c.peer.UID))
 	c.turn.release()
 	if err = errors.Join(err, c.flush()); err != nil {
 		return err
@@ -298,10 +298,10 @@ func (c *conn) awaitRequest() error {
 func (c *conn) readBig(n int) ([]byte, error) {
 	if n > largeFrameSize {
 		if !c.user.Trusted {
-			if !c.s.shares.receivedBytes.TryAcquire(c.user, int64(n)) {
+			if !c.s.shares.receivingFrameBytes.TryAcquire(c.user, int64(n)) {
 				return nil, wire.Errorf(wire.CodeBusy, "too many large requests of user %d", c.peer.UID)
 			}
-			defer c.s.shares.receivedBytes.Add(c.user, -int64(n))
+			defer c.s.shares.receivingFrameBytes.Add(c.user, -int64(n))
 		}
 		c.turn.release()
 		ctx, cancel := context.WithTimeout(c.ctx, c.s.cfg.Limits.ReadTimeout)
@@ -336,11 +336,11 @@ func (c *conn) dispatch(h wire.RequestHeader, frame []byte) error {
 	greeting := o != nil && o.name == wire.OpHello // a greeting is answered even during the shutdown
 	switch {
 	case c.isInFlight(h.ID):
-		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "request id %d is already in flight", h.ID))
+		return c.replyWithError(h.ID, wire.Errorf(wire.CodeInvalid, "request id %d is already in flight", h.ID))
 	case o == nil:
-		return c.fail(h.ID, wire.Errorf(wire.CodeInvalid, "no operation %.40q", h.Op))
-	case o.admin && c.s.cfg.Admin != nil && !c.s.cfg.Admin(c.peer):
-		return c.fail(h.ID, wire.Errorf(wire.CodeNotAllowed, "only an administrator may do this (%s)", o.name))
+		return c.replyWithError(h.ID, wire.Errorf(wire.CodeInvalid, "no operation %.40q", h.Op))
+	case o.admin && c.s.cfg.IsAdmin != nil && !c.s.cfg.IsAdmin(c.peer):
+		return c.replyWithError(h.ID, wire.Errorf(wire.CodeNotAllowed, "only an administrator may do this (%s)", o.name))
 	}
 	if err := c.waitForUnsent(); err != nil {
 		return err
@@ -350,7 +350,7 @@ func (c *conn) dispatch(h wire.RequestHeader, frame []byte) error {
 	c.s.runningRequests.Add(1)
 	if c.s.draining.Load() && !greeting {
 		c.s.runningRequests.Add(-1)
-		return c.fail(h.ID, errShuttingDown)
+		return c.replyWithError(h.ID, errShuttingDown)
 	}
 	if o.HandleDeferred != nil {
 		return c.startSlow(o.HandleDeferred, o, h.ID, frame)
@@ -372,7 +372,7 @@ func (c *conn) dispatch(h wire.RequestHeader, frame []byte) error {
 // waitForUnsent waits while the unread replies of this connection, or of all connections of its user, exceed their
 // limit.
 func (c *conn) waitForUnsent() error {
-	if c.unsent.Load() <= c.s.cfg.Limits.MaxUnsentPerConnection && !c.s.shares.unsent.Over(c.user) {
+	if c.unsent.Load() <= c.s.cfg.Limits.MaxUnsentPerConnection && !c.s.shares.unsent.IsUserOverShare(c.user) {
 		return nil
 	}
 	c.turn.release()
@@ -386,7 +386,7 @@ func (c *conn) waitForUnsent() error {
 	}
 	// When a peer reads its replies, all waiting requests wake up. While this request waits for its turn, the other
 	// requests may exceed the limit again, so the limit is checked again after the wait.
-	for c.s.shares.unsent.Over(c.user) {
+	for c.s.shares.unsent.IsUserOverShare(c.user) {
 		c.turn.release()
 		c.s.waitForUnsent(c.ctx, c.user)
 		if err := c.turn.acquire(); err != nil {
@@ -410,11 +410,11 @@ func (c *conn) isInFlight(id uint64) bool {
 func (c *conn) startSlow(d DeferredHandler, o *op, id uint64, frame []byte) error {
 	if int(c.slowCount.Load()) >= c.s.cfg.Limits.MaxInFlight {
 		c.s.runningRequests.Add(-1)
-		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many concurrent requests on this connection: at most %d", c.s.cfg.Limits.MaxInFlight))
+		return c.replyWithError(id, wire.Errorf(wire.CodeBusy, "too many concurrent requests on this connection: at most %d", c.s.cfg.Limits.MaxInFlight))
 	}
 	if !c.s.shares.slowRequests.TryAcquire(c.user, 1) {
 		c.s.runningRequests.Add(-1)
-		return c.fail(id, wire.Errorf(wire.CodeBusy, "too many concurrent slow requests of user %d", c.peer.UID))
+		return c.replyWithError(id, wire.Errorf(wire.CodeBusy, "too many concurrent slow requests of user %d", c.peer.UID))
 	}
 	c.slowCount.Add(1)
 	c.mu.Lock()
@@ -447,10 +447,10 @@ func (c *conn) removeInFlight(id uint64) {
 	delete(c.slowIDs, id)
 }
 
-// fail answers a request with an error. Only the goroutine that runs serve may call it.
-func (c *conn) fail(id uint64, e *wire.Error) error {
+// replyWithError answers a request with an error. Only the goroutine that runs serve may call it.
+func (c *conn) replyWithError(id uint64, e *wire.Error) error {
 	c.countError(e)
-	c.growOut(maxErrorSize)
+	c.growOut(usualErrorSize)
 	c.out = c.s.appendError(c.out, id, e)
 	return c.flushLarge()
 }
@@ -472,7 +472,7 @@ func (c *conn) flushLarge() error {
 
 // endWithError sends the error e with the id 0, which belongs to no request. It returns e, with which the connection ends.
 func (c *conn) endWithError(e *wire.Error) error {
-	if err := c.fail(0, e); err != nil {
+	if err := c.replyWithError(0, e); err != nil {
 		return err
 	}
 	return e

@@ -23,7 +23,7 @@ import (
 )
 
 func TestAllow_RefusesPeer(t *testing.T) {
-	_, dial, _ := serve(t, Config{Allow: func(p Peer) bool {
+	_, dial, _ := serve(t, Config{IsAllowed: func(p Peer) bool {
 		if p.PID == 0 {
 			t.Error("the peer has no process ID")
 		}
@@ -183,7 +183,7 @@ func TestUnsent_WaitingRequests(t *testing.T) {
 			}
 		}
 	})
-	cfg.HasSeveralUsers, cfg.Admin = true, func(Peer) bool { return false }
+	cfg.HasSeveralUsers, cfg.IsAdmin = true, func(Peer) bool { return false }
 	cfg.Limits = Limits{MaxUnsent: 4 * kept}
 	s, dial, _ := serve(t, cfg)
 	peers := 50 + 2*runtime.GOMAXPROCS(0)
@@ -193,7 +193,7 @@ func TestUnsent_WaitingRequests(t *testing.T) {
 	await.Condition(t, func() bool { return s.Connections() == peers && s.shares.unsent.Used() > 2*kept }, "unread replies that exceed MaxUnsent")
 	await.Condition(t, func() bool {
 		expireWrites(connections(s))
-		s.closeUnread(await.Timeout, anyUser)
+		s.closeSlowReaders(await.Timeout, anyUser)
 		return s.Connections() == 0
 	}, "all peers that do not read are disconnected")
 	require.LessOrEqual(t, maxReplies.Load(), int64(3+max(2, runtime.GOMAXPROCS(0))))
@@ -439,8 +439,8 @@ func FuzzConnection(f *testing.F) {
 // administrators and connections with a running request stay open.
 func TestIdle_ClosedWhenShort(t *testing.T) {
 	var admin atomic.Bool
-	cfg := deferredConfig(func(ctx context.Context, _ *Request, w *Writer) error { return w.Block(func() { <-ctx.Done() }) })
-	cfg.HasSeveralUsers, cfg.Admin = true, func(Peer) bool { return admin.Load() }
+	cfg := deferredConfig(func(ctx context.Context, _ *Request, w *Writer) error { return w.RunBlocking(func() { <-ctx.Done() }) })
+	cfg.HasSeveralUsers, cfg.IsAdmin = true, func(Peer) bool { return admin.Load() }
 	cfg.Limits = Limits{MaxConnections: 8, IdleWhenShort: await.Timeout}
 	s, dial, _ := serve(t, cfg)
 	busy, idle := dial(), dial()
@@ -465,7 +465,7 @@ func TestIdle_ClosedWhenShort(t *testing.T) {
 	}
 }
 
-// TestCloseUnread_SlowLog checks that the server still accepts connections while closeUnread writes to the log, which
+// TestCloseUnread_SlowLog checks that the server still accepts connections while closeSlowReaders writes to the log, which
 // can take long.
 func TestCloseUnread_SlowLog(t *testing.T) {
 	reader, log := io.Pipe()
@@ -478,7 +478,7 @@ func TestCloseUnread_SlowLog(t *testing.T) {
 	swept := make(chan struct{})
 	go func() {
 		defer close(swept)
-		s.closeUnread(0, anyUser)
+		s.closeSlowReaders(0, anyUser)
 	}()
 	first := make([]byte, 1)
 	_, err := reader.Read(first) // one byte of a log line: the write to the log blocks until the rest is read

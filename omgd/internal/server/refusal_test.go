@@ -24,7 +24,7 @@ func TestRefusal_NamesServed(t *testing.T) {
 	cfg := Config{
 		Hello:        wire.HelloResult{Server: "test", ServedPaths: served},
 		Limits:       Limits{MaxInFlight: 1},
-		Admin:        func(Peer) bool { return false },
+		IsAdmin:      func(Peer) bool { return false },
 		AllowRequest: func(Peer) bool { return true },
 		Ops: map[string]Op{
 			"op":              {Handle: immediate(notReady)},
@@ -79,7 +79,7 @@ func TestRefusal_NamesServed(t *testing.T) {
 		change func(*Config)
 		code   wire.Code
 	}{
-		"another user":         {func(c *Config) { c.Allow = func(Peer) bool { return false } }, wire.CodeNotAllowed},
+		"another user":         {func(c *Config) { c.IsAllowed = func(Peer) bool { return false } }, wire.CodeNotAllowed},
 		"too many connections": {func(c *Config) { c.Limits.MaxConnections = -1 }, wire.CodeBusy},
 		"too many requests":    {func(c *Config) { c.AllowRequest = func(Peer) bool { return false } }, wire.CodeBusy},
 	} {

@@ -79,9 +79,9 @@ func (w *Writer) releaseMemory() {
 // run. It returns an error if the peer does not wait for the reply any more.
 func (w *Writer) Yield() error { return w.turn.yield() }
 
-// Block calls the function wait, which may block. Other requests can run in the meantime. Only a DeferredHandler may call Wait,
+// RunBlocking calls the function wait, which may block. Other requests can run in the meantime. Only a DeferredHandler may call Wait,
 // because a Handler must not block.
-func (w *Writer) Block(wait func()) error {
+func (w *Writer) RunBlocking(wait func()) error {
 	held := w.turn.release()
 	wait()
 	if !held {
@@ -195,7 +195,7 @@ func (c *conn) answerError(r *Request, w *Writer, err error) error {
 		c.countError(werr)
 		return c.write(w.turn, c.s.appendError(nil, w.id, werr), nil)
 	}
-	return c.fail(w.id, werr)
+	return c.replyWithError(w.id, werr)
 }
 
 // slowRequestThreshold is the duration above which a request is logged as slow.

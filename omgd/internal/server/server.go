@@ -114,12 +114,12 @@ type Config struct {
 	Log *slog.Logger
 	// Hello is the reply to the greeting. The server sets the protocol version in the reply.
 	Hello wire.HelloResult
-	// Allow reports whether a peer's user may send requests. If Allow is nil, only the user of this process and root
+	// IsAllowed reports whether a peer's user may send requests. If IsAllowed is nil, only the user of this process and root
 	// may.
-	Allow func(Peer) bool
-	// Admin reports whether a peer's user is an administrator, who may use administrative operations. If Admin is nil,
+	IsAllowed func(Peer) bool
+	// IsAdmin reports whether a peer's user is an administrator, who may use administrative operations. If IsAdmin is nil,
 	// every user is.
-	Admin func(Peer) bool
+	IsAdmin func(Peer) bool
 	// AllowRequest counts a request, and reports whether the user's requests are within the rate limit. If AllowRequest
 	// is nil, there is no rate limit.
 	AllowRequest func(Peer) bool
@@ -155,7 +155,7 @@ type Server struct {
 	cancel          context.CancelFunc
 	draining        atomic.Bool
 	runningRequests atomic.Int64 // the number of running requests
-	// when closeUnread and closeIdle last looked for connections to close, in Unix nanoseconds
+	// when closeSlowReaders and closeIdle last looked for connections to close, in Unix nanoseconds
 	lastCloseUnread, lastCloseIdle atomic.Int64
 	receiveBudget                  *semaphore.Weighted
 	shares                         shares
@@ -179,9 +179,9 @@ func New(cfg Config) *Server {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	if cfg.Allow == nil {
+	if cfg.IsAllowed == nil {
 		self := uint32(os.Geteuid())
-		cfg.Allow = func(p Peer) bool { return p.UID == self || p.UID == 0 }
+		cfg.IsAllowed = func(p Peer) bool { return p.UID == self || p.UID == 0 }
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{
@@ -274,10 +274,10 @@ func (s *Server) startConn(nc *net.UnixConn) {
 	switch {
 	case s.draining.Load():
 		refuse = errShuttingDown
-	case err != nil || !s.cfg.Allow(peer):
+	case err != nil || !s.cfg.IsAllowed(peer):
 		refuse = wire.Errorf(wire.CodeNotAllowed, "user %d is not allowed to use this daemon", peer.UID)
 	case !s.shares.connections.TryAcquire(user, 1):
-		refuse = s.tooManyConnections(user)
+		refuse = s.tooManyConnectionsError(user)
 	default:
 		c = newConn(s, nc, raw, peer, user)
 		s.conns[c] = struct{}{}
@@ -356,7 +356,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for s.runningRequests.Load() > 0 && ctx.Err() == nil {
-		s.closeUnread(s.cfg.Limits.UnreadTimeout, anyUser)
+		s.closeSlowReaders(s.cfg.Limits.UnreadTimeout, anyUser)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -373,7 +373,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		case <-done:
 			return nil
 		case <-tick.C:
-			s.closeUnread(s.cfg.Limits.UnreadTimeout, anyUser)
+			s.closeSlowReaders(s.cfg.Limits.UnreadTimeout, anyUser)
 			continue
 		case <-ctx.Done():
 		}

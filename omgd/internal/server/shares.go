@@ -18,17 +18,17 @@ import (
 // shares are the resources that are divided between the users. If a server has only one user, that user is trusted and
 // may use them all.
 type shares struct {
-	connections   *share.Pool
-	unsent        *share.Pool // bytes of unread replies
-	receivedBytes *share.Pool // bytes of large frames that are being received
-	slowRequests  *share.Pool // running slow requests
-	refusedConns  *share.Pool // refusedConns connections that stay open until the peer has read the refusal
-	turns         *share.Turns
+	connections         *share.Pool
+	unsent              *share.Pool // bytes of unread replies
+	receivingFrameBytes *share.Pool // bytes of large frames that are being received
+	slowRequests        *share.Pool // running slow requests
+	refusedConns        *share.Pool // refusedConns connections that stay open until the peer has read the refusal
+	turns               *share.Turns
 }
 
 const (
-	// maxSlow is the maximum number of running slow requests of all connections together.
-	maxSlow = 4096
+	// maxSlowRequests is the maximum number of running slow requests of all connections together.
+	maxSlowRequests = 4096
 	// maxRefusedConns is the maximum number of refused connections that stay open. A peer must read the refusal within
 	// refusalTimeout.
 	maxRefusedConns = 256
@@ -41,20 +41,20 @@ const (
 func newShares(l Limits) shares {
 	pool := func(limit int64) *share.Pool { return share.NewPool(limit, limit/32) }
 	return shares{
-		connections: pool(int64(l.MaxConnections)), unsent: pool(l.MaxUnsent), receivedBytes: pool(l.MaxReceiveBytes),
-		slowRequests: pool(maxSlow), refusedConns: pool(maxRefusedConns), turns: share.NewTurns(runtime.GOMAXPROCS(0)),
+		connections: pool(int64(l.MaxConnections)), unsent: pool(l.MaxUnsent), receivingFrameBytes: pool(l.MaxReceiveBytes),
+		slowRequests: pool(maxSlowRequests), refusedConns: pool(maxRefusedConns), turns: share.NewTurns(runtime.GOMAXPROCS(0)),
 	}
 }
 
 // userOf returns the user of a peer. On a server that is not shared, every user is trusted; otherwise only
 // administrators.
 func (s *Server) userOf(p Peer) share.User {
-	return share.User{UID: p.UID, Trusted: !s.cfg.HasSeveralUsers || s.cfg.Admin == nil || s.cfg.Admin(p)}
+	return share.User{UID: p.UID, Trusted: !s.cfg.HasSeveralUsers || s.cfg.IsAdmin == nil || s.cfg.IsAdmin(p)}
 }
 
-// tooManyConnections returns the error for a peer that is refused because its user, or the server, has too many
+// tooManyConnectionsError returns the error for a peer that is refused because its user, or the server, has too many
 // connections.
-func (s *Server) tooManyConnections(u share.User) *wire.Error {
+func (s *Server) tooManyConnectionsError(u share.User) *wire.Error {
 	if u.Trusted {
 		return wire.Errorf(wire.CodeBusy, "too many connections (%d)", s.cfg.Limits.MaxConnections)
 	}
@@ -84,7 +84,7 @@ func (s *Server) rejectEarly(nc *net.UnixConn, raw syscall.RawConn, u share.User
 	switch {
 	case peerClosed(raw):
 	case s.shares.turns.Waiting(u) >= maxWaitingPerUser:
-		_, _ = nc.Write(s.appendError(nil, 0, s.tooManyConnections(u))) // cannot block: the send buffer is empty
+		_, _ = nc.Write(s.appendError(nil, 0, s.tooManyConnectionsError(u))) // cannot block: the send buffer is empty
 	default:
 		return false
 	}
@@ -102,7 +102,7 @@ func waitForPeerClose(nc *net.UnixConn, r io.Reader) {
 	_, _ = io.CopyN(io.Discard, r, maxIgnored)
 }
 
-// sweepInterval is the minimum time between two searches of all connections by closeUnread, or by closeIdle.
+// sweepInterval is the minimum time between two searches of all connections by closeSlowReaders, or by closeIdle.
 const sweepInterval = 100 * time.Millisecond
 
 // claimSweep reports whether at least sweepInterval has passed since the time in last. If so, it sets last to now.
@@ -111,9 +111,9 @@ func claimSweep(last *atomic.Int64, now time.Time) bool {
 	return now.UnixNano()-at >= int64(sweepInterval) && last.CompareAndSwap(at, now.UnixNano())
 }
 
-// closeUnread closes the connections on which a write has been waiting for the peer for longer than maxUnread. It only
+// closeSlowReaders closes the connections on which a write has been waiting for the peer for longer than maxUnread. It only
 // closes connections of users for whom the function matches returns true.
-func (s *Server) closeUnread(maxUnread time.Duration, matches func(share.User) bool) {
+func (s *Server) closeSlowReaders(maxUnread time.Duration, matches func(share.User) bool) {
 	now := time.Now()
 	if !claimSweep(&s.lastCloseUnread, now) {
 		return
@@ -161,8 +161,8 @@ func (s *Server) closeIdle() {
 // request whose reply would add to them. While it waits, it closes connections that do not read their replies.
 func (s *Server) waitForUnsent(ctx context.Context, u share.User) {
 	const shortest, longest = 5 * time.Millisecond, 100 * time.Millisecond
-	for pause := shortest; s.shares.unsent.Over(u) && ctx.Err() == nil; pause = min(2*pause, longest) {
-		s.closeUnread(min(s.cfg.Limits.UnreadTimeout, s.cfg.Limits.WriteTimeout), s.shares.unsent.Over)
+	for pause := shortest; s.shares.unsent.IsUserOverShare(u) && ctx.Err() == nil; pause = min(2*pause, longest) {
+		s.closeSlowReaders(min(s.cfg.Limits.UnreadTimeout, s.cfg.Limits.WriteTimeout), s.shares.unsent.IsUserOverShare)
 		time.Sleep(pause)
 	}
 }
@@ -172,11 +172,11 @@ func (s *Server) waitForUnsent(ctx context.Context, u share.User) {
 // only the user's own connections. The turn is released during waits, and during writes, which can take long. Trusted
 // users need no turn.
 type turn struct {
-	c          *conn
-	held       bool
-	heldSince  time.Time
-	used       time.Duration // the total length of the request's earlier turns
-	frameBytes int           // the size of the frames that the request has read and written
+	c                *conn
+	held             bool
+	heldSince        time.Time
+	earlierTurnsTime time.Duration // the total length of the request's earlier turns
+	frameBytes       int           // the size of the frames that the request has read and written
 }
 
 // acquire waits for the turn. If the peer has closed its socket during the wait, acquire returns an error.
@@ -207,7 +207,7 @@ func (t *turn) release() bool {
 	}
 	took := time.Since(t.heldSince)
 	t.held = false
-	t.used += took
+	t.earlierTurnsTime += took
 	t.c.s.shares.turns.Release(t.c.user, took)
 	return true
 }
@@ -239,7 +239,7 @@ func (t *turn) yield() error {
 		return err
 	}
 	t.held = false
-	t.used += took
+	t.earlierTurnsTime += took
 	if err := t.c.s.shares.turns.Yield(t.c.ctx, t.c.user, took); err != nil {
 		return err
 	}
@@ -288,7 +288,7 @@ func (c *conn) readAvailable(p []byte) (n int, ok bool) {
 func (t *turn) finish() {
 	t.release()
 	if spend := t.c.s.cfg.OnCost; spend != nil && !t.c.user.Trusted {
-		spend(t.c.peer, t.used, t.frameBytes)
+		spend(t.c.peer, t.earlierTurnsTime, t.frameBytes)
 	}
-	t.used, t.frameBytes = 0, 0
+	t.earlierTurnsTime, t.frameBytes = 0, 0
 }

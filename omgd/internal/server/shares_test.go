@@ -44,7 +44,7 @@ func TestReceived_Share(t *testing.T) {
 	whole := request(t, 1, "op", map[string]string{"text": strings.Repeat("x", 300_000)})
 	for n := range int64(2) {
 		send(t, dial(), whole[:100])
-		await.Condition(t, func() bool { return s.shares.receivedBytes.Used() > (n+1)*300_000 }, "a large request that has begun")
+		await.Condition(t, func() bool { return s.shares.receivingFrameBytes.Used() > (n+1)*300_000 }, "a large request that has begun")
 	}
 	third := dial()
 	send(t, third, whole[:100])
@@ -62,7 +62,7 @@ func TestReceived_Share(t *testing.T) {
 func TestSlow_Share(t *testing.T) {
 	var admin atomic.Bool
 	s, dial, _ := serve(t, shared(deferredConfig(chunks(1)), &admin))
-	s.shares.slowRequests.Add(self(), maxSlow/2)
+	s.shares.slowRequests.Add(self(), maxSlowRequests/2)
 	r := ask(t, dial(), 1)
 	require.NotNil(t, r.Err)
 	require.Equal(t, wire.CodeBusy, r.Err.Code)

@@ -21,7 +21,7 @@ import (
 // shared changes cfg for a server with several users. All connections of the test have the same user. While admin is
 // true, that user is an administrator.
 func shared(cfg Config, admin *atomic.Bool) Config {
-	cfg.HasSeveralUsers, cfg.Admin = true, func(Peer) bool { return admin.Load() }
+	cfg.HasSeveralUsers, cfg.IsAdmin = true, func(Peer) bool { return admin.Load() }
 	return cfg
 }
 

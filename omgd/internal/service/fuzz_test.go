@@ -39,7 +39,7 @@ func smallService(f *testing.F) *Service {
 		Refresh:        func(context.Context) (bool, error) { return false, nil },
 		RefreshSources: func(context.Context) []wire.SourceRefresh { return nil },
 		Problems:       func() []wire.Problem { return nil },
-		Metrics:        func() (string, error) { return "", nil },
+		MetricsText:    func() (string, error) { return "", nil },
 		Health:         func() wire.HealthResult { return wire.HealthResult{} },
 		PreviousStatus: func() *wire.StatusResult { return nil },
 		History:        func(int) []wire.CountsHistoryEntry { return nil },

@@ -42,7 +42,7 @@ func (s *Service) searchLive(st *state.State, r *wire.SearchRequest) (server.Def
 			result := make(chan snapshot.AURQueryResult, 1)
 			go func() { result <- s.AUR.Search(ctx, s.cacheUser(q), r) }() // the AUR searches while omgd searches the repositories
 			queryAUR = func() (got snapshot.AURQueryResult) {
-				_ = w.Block(func() { got = <-result }) // if Wait returns an error, the next call of w.Chunk returns one too
+				_ = w.RunBlocking(func() { got = <-result }) // if Wait returns an error, the next call of w.Chunk returns one too
 				return got
 			}
 		}
@@ -62,7 +62,7 @@ func (s *Service) infoLive(r *wire.InfoRequest) server.DeferredHandler {
 			if r.Offline {
 				return offlineAURQueryResult
 			}
-			_ = w.Block(func() { got = s.AUR.Info(ctx, s.cacheUser(q), names) }) // if Wait returns an error, the next call of w.Chunk returns one too
+			_ = w.RunBlocking(func() { got = s.AUR.Info(ctx, s.cacheUser(q), names) }) // if Wait returns an error, the next call of w.Chunk returns one too
 			return got
 		}, w.Chunk))
 	}

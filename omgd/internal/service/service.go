@@ -52,8 +52,8 @@ type Config struct {
 	// Problems returns the problems of omgd that the snapshot does not contain. The reply to a status request lists
 	// them.
 	Problems func() []wire.Problem
-	// Metrics returns the metrics in the text format of Prometheus.
-	Metrics func() (string, error)
+	// MetricsText returns the metrics in the text format of Prometheus.
+	MetricsText func() (string, error)
 	// Health returns the state of the daemon's components.
 	Health func() wire.HealthResult
 	// PreviousStatus returns the status that the previous omgd process has stored, or nil if none is stored. Its counts are
@@ -253,7 +253,7 @@ func (s *Service) answerWhenReady(ctx context.Context, needRepositories bool, r 
 			return s.recheckIfDamaged(err)
 		}
 		over := false
-		if failed := w.Block(func() {
+		if failed := w.RunBlocking(func() {
 			select {
 			case <-changed:
 			case <-limit.C:
@@ -268,7 +268,7 @@ func (s *Service) answerWhenReady(ctx context.Context, needRepositories bool, r 
 }
 
 func (s *Service) handleMetrics(_ context.Context, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
-	text, err := s.Metrics()
+	text, err := s.MetricsText()
 	if err != nil {
 		return nil, err
 	}
@@ -384,7 +384,7 @@ func (s *Service) handleRefreshSources(ctx context.Context, _ *server.Request, w
 	ctx, cancel := context.WithTimeout(ctx, sourcesTimeout)
 	defer cancel()
 	var result wire.RefreshSourcesResult
-	if err := w.Block(func() { result.Sources = s.RefreshSources(ctx) }); err != nil {
+	if err := w.RunBlocking(func() { result.Sources = s.RefreshSources(ctx) }); err != nil {
 		return err
 	}
 	return w.Result(&result)

@@ -27,7 +27,7 @@ func number(n uint32) *uint32 { return &n }
 // lastStatus returns the status of an earlier omgd. No snapshot in these tests has the same numbers.
 func lastStatus() *wire.StatusResult {
 	return &wire.StatusResult{
-		Basis: wire.Basis{Generation: 5, At: 1_000},
+		Basis: wire.Basis{Generation: 5, ConfirmedAt: 1_000},
 		Counts: wire.Counts{
 			Installed: number(1001), Explicit: number(1002), Foreign: number(1003), Updates: number(1004), Ignored: number(1005),
 			Replacements: number(1006), AURUpdates: number(1007),

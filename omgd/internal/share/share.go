@@ -20,8 +20,8 @@ type User struct {
 
 // Pool is a limited amount of connections, bytes or requests.
 type Pool struct {
-	limit, reserve int64
-	used           atomic.Int64
+	limit, reservedForTrusted int64
+	used                      atomic.Int64
 
 	mu sync.Mutex
 	by map[uint32]int64 // by UID: how much each untrusted user has; users who have nothing are removed
@@ -30,7 +30,7 @@ type Pool struct {
 // NewPool returns a pool. The reserve is the part of the limit that only trusted users can
 // take.
 func NewPool(limit, reserve int64) *Pool {
-	return &Pool{limit: limit, reserve: reserve, by: make(map[uint32]int64)}
+	return &Pool{limit: limit, reservedForTrusted: reserve, by: make(map[uint32]int64)}
 }
 
 // TryAcquire adds n to what a user has, unless this is more than the user may have. It reports whether it has added n. The
@@ -41,7 +41,7 @@ func (p *Pool) TryAcquire(u User, n int64) bool {
 	if !p.fits(u, n) {
 		return false
 	}
-	p.add(u, n)
+	p.addUsage(u, n)
 	return true
 }
 
@@ -53,12 +53,12 @@ func (p *Pool) Add(u User, n int64) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.add(u, n)
+	p.addUsage(u, n)
 }
 
-// Over reports whether a user has more than allowed, which is possible after Add.
-func (p *Pool) Over(u User) bool {
-	if 2*p.used.Load() <= p.limit-p.reserve { // what all users have together is no more than what is free
+// IsUserOverShare reports whether a user has more than allowed, which is possible after Add.
+func (p *Pool) IsUserOverShare(u User) bool {
+	if 2*p.used.Load() <= p.limit-p.reservedForTrusted { // what all users have together is no more than what is free
 		return false
 	}
 	p.mu.Lock()
@@ -77,10 +77,10 @@ func (p *Pool) fits(u User, n int64) bool {
 	if u.Trusted {
 		return n <= free
 	}
-	return p.by[u.UID]+n <= free-p.reserve
+	return p.by[u.UID]+n <= free-p.reservedForTrusted
 }
 
-func (p *Pool) add(u User, n int64) {
+func (p *Pool) addUsage(u User, n int64) {
 	p.used.Add(n)
 	if u.Trusted {
 		return

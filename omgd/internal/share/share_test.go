@@ -51,13 +51,13 @@ func TestPool_Over(t *testing.T) {
 	p := NewPool(100, 0)
 	one, other := User{UID: 1}, User{UID: 2}
 	p.Add(one, 70)
-	require.True(t, p.Over(one))
-	require.False(t, p.Over(other))
+	require.True(t, p.IsUserOverShare(one))
+	require.False(t, p.IsUserOverShare(other))
 	require.False(t, p.IsShort())
 	p.Add(one, 10)
 	require.True(t, p.IsShort())
 	p.Add(one, -80)
-	require.False(t, p.Over(one))
+	require.False(t, p.IsUserOverShare(one))
 	require.Empty(t, p.by, "users who have nothing use no memory")
 }
 

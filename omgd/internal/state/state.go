@@ -116,9 +116,9 @@ func (h *Holder) Acquire() (s *State, release func(), err error) {
 	}
 }
 
-// Starting reports whether there is no snapshot yet, or a repository in the snapshot still waits for its
+// IsStarting reports whether there is no snapshot yet, or a repository in the snapshot still waits for its
 // first index.
-func (h *Holder) Starting() bool {
+func (h *Holder) IsStarting() bool {
 	st, release, err := h.Acquire()
 	if err != nil {
 		return h.absenceReason.Load() == nil

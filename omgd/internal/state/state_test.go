@@ -74,22 +74,22 @@ func TestHolder_NoState(t *testing.T) {
 // for its first index. After SetError it is not starting.
 func TestHolder_Starting(t *testing.T) {
 	h := NewHolder()
-	require.True(t, h.Starting(), "nothing was read yet")
+	require.True(t, h.IsStarting(), "nothing was read yet")
 	building, err := snapshot.Build(snapshot.Inputs{Repositories: []snapshot.IndexedSource{core(nil, true)}})
 	require.NoError(t, err)
 	h.Swap(New(building, nil))
-	require.True(t, h.Starting(), "the first index is being built")
+	require.True(t, h.IsStarting(), "the first index is being built")
 	x := index(t, file(t))
 	h.Swap(stateWith(t, 1, x))
 	x.Release()
-	require.False(t, h.Starting())
+	require.False(t, h.IsStarting())
 
 	failed, err := snapshot.Build(snapshot.Inputs{Repositories: []snapshot.IndexedSource{core(nil, false)}})
 	require.NoError(t, err)
 	h.Swap(New(failed, nil))
-	require.False(t, h.Starting(), "a failed source is not being built")
+	require.False(t, h.IsStarting(), "a failed source is not being built")
 	h.SetError("pacman.conf cannot be read")
-	require.False(t, h.Starting(), "the reason is known")
+	require.False(t, h.IsStarting(), "the reason is known")
 }
 
 // TestHolder_Changed checks that a change closes the channel that Changed has returned before. A reader that

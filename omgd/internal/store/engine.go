@@ -34,7 +34,7 @@ type engine struct {
 
 	limits Limits
 
-	diskOpened   atomic.Bool   // set when openDisk is done: after that, a failed write stops the engine
+	isDiskOpened atomic.Bool   // set when openDisk is done: after that, a failed write stops the engine
 	valuesLoaded atomic.Bool   // set when the values are loaded: after that, a failed background job stops the engine
 	storeClosing chan struct{} // closed by Store.Close; from then on, limits.CloseTimeout is the timeout of an operation
 	stopped      chan struct{} // closed by stop
@@ -78,7 +78,7 @@ func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, 
 		return nil, err
 	}
 	e.db = db
-	e.diskOpened.Store(true)
+	e.isDiskOpened.Store(true)
 	return e, nil
 }
 
@@ -219,7 +219,7 @@ type failStopFS struct {
 }
 
 func (g failStopFS) checkWrite(err error) error {
-	if err != nil && g.e.diskOpened.Load() {
+	if err != nil && g.e.isDiskOpened.Load() {
 		g.e.halt(err)
 	}
 	return err

@@ -39,8 +39,8 @@ type valueIndex struct {
 
 // bucketIndex has the write number and the size of each value in a bucket.
 type bucketIndex struct {
-	values map[string]valueInfo
-	bytes  int
+	valueInfoByKey map[string]valueInfo
+	bytes          int
 }
 
 type valueInfo struct {
@@ -54,30 +54,30 @@ func (ix *valueIndex) bucket(name string) *bucketIndex {
 	}
 	b := ix.buckets[name]
 	if b == nil {
-		b = &bucketIndex{values: map[string]valueInfo{}}
+		b = &bucketIndex{valueInfoByKey: map[string]valueInfo{}}
 		ix.buckets[name] = b
 	}
 	return b
 }
 
 func (b *bucketIndex) set(key string, s valueInfo) {
-	b.bytes += s.size - b.values[key].size
-	b.values[key] = s
+	b.bytes += s.size - b.valueInfoByKey[key].size
+	b.valueInfoByKey[key] = s
 }
 
 func (b *bucketIndex) remove(key string) {
-	b.bytes -= b.values[key].size
-	delete(b.values, key)
+	b.bytes -= b.valueInfoByKey[key].size
+	delete(b.valueInfoByKey, key)
 }
 
 // oldestExcess returns the key of the oldest value, if the bucket exceeds its limits.
 func (b *bucketIndex) oldestExcess() (string, bool) {
-	if len(b.values) <= MaxBucketEntries && b.bytes <= MaxBucketBytes {
+	if len(b.valueInfoByKey) <= MaxBucketEntries && b.bytes <= MaxBucketBytes {
 		return "", false
 	}
 	oldest, first := "", true
-	for key, s := range b.values {
-		if first || s.seq < b.values[oldest].seq {
+	for key, s := range b.valueInfoByKey {
+		if first || s.seq < b.valueInfoByKey[oldest].seq {
 			oldest, first = key, false
 		}
 	}
@@ -121,18 +121,18 @@ func decodeRecord(v []byte) (record, bool) {
 
 // loadedData is the result of load.
 type loadedData struct {
-	index valueIndex
-	last  StatusEntry
+	valueIndex      valueIndex
+	lastStatusEntry StatusEntry
 }
 
 // loadAll checks the schema and reads every value once, so that damage is found now and not later by a
 // background job of Pebble. It removes invalid values.
 func loadAll(db *pebble.DB, log *slog.Logger) (found loadedData, err error) {
-	ix := &found.index
+	ix := &found.valueIndex
 	v, closer, err := db.Get([]byte(keySchema))
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
-		return found, db.Set([]byte(keySchema), []byte{schema}, pebble.Sync)
+		return found, db.Set([]byte(keySchema), []byte{schemaVersion}, pebble.Sync)
 	case err != nil:
 		return found, err
 	}
@@ -140,8 +140,8 @@ func loadAll(db *pebble.DB, log *slog.Logger) (found loadedData, err error) {
 	if err := closer.Close(); err != nil {
 		return found, err
 	}
-	if version != string([]byte{schema}) {
-		return found, fmt.Errorf("unknown schema %x, this omgd uses %02x", version, schema)
+	if version != string([]byte{schemaVersion}) {
+		return found, fmt.Errorf("unknown schema %x, this omgd uses %02x", version, schemaVersion)
 	}
 	it, err := db.NewIter(nil)
 	if err != nil {
@@ -158,7 +158,7 @@ func loadAll(db *pebble.DB, log *slog.Logger) (found loadedData, err error) {
 			ix.bucket(name).set(key, valueInfo{r.seq, len(r.body)})
 			ix.seq = max(ix.seq, r.seq)
 			if name == bucketStatus && key == keyLast {
-				found.last = StatusEntry{r.at, append([]byte(nil), r.body...)}
+				found.lastStatusEntry = StatusEntry{r.at, append([]byte(nil), r.body...)}
 			}
 		default:
 			log.Warn("damaged value removed", "key", fmt.Sprintf("%q", it.Key()))
@@ -193,8 +193,8 @@ func readRecord(e *engine, bucket, key string) (record, bool, error) {
 	return r, ok, nil
 }
 
-// history returns the last n entries of the history, the oldest first.
-func history(db *pebble.DB, n int) ([]StatusEntry, error) {
+// readStatusHistory returns the last n entries of the history, the oldest first.
+func readStatusHistory(db *pebble.DB, n int) ([]StatusEntry, error) {
 	it, err := db.NewIter(&pebble.IterOptions{
 		LowerBound: diskKey(bucketHistory, ""), UpperBound: []byte(bucketHistory + "\x01"),
 	})

@@ -43,7 +43,7 @@ const (
 )
 
 const (
-	schema = 1
+	schemaVersion = 1
 	// maxAsideStores is how many damaged or incompatible stores stay on disk after they were set aside.
 	maxAsideStores  = 3
 	asideTimeFormat = "20060102T150405.000"
@@ -74,13 +74,13 @@ type Store struct {
 	fs     vfs.FS
 	limits Limits
 
-	mu      sync.Mutex // guards the following fields; never held during disk access
-	engine  *engine    // nil if nothing can be stored, or after Close
-	closed  bool
-	state   string
-	why     string
-	last    StatusEntry // the latest status, whether or not it is on disk yet
-	hasLast bool
+	mu            sync.Mutex // guards the following fields; never held during disk access
+	engine        *engine    // nil if nothing can be stored, or after Close
+	closed        bool
+	state         string
+	why           string
+	lastStatus    StatusEntry // the latest status, whether or not it is on disk yet
+	hasLastStatus bool
 
 	opMu  sync.Mutex // locked during each operation on the engine
 	index valueIndex // guarded by opMu
@@ -143,8 +143,8 @@ func (s *Store) open(dir string) error {
 		return err
 	}
 	e.valuesLoaded.Store(true)
-	s.engine, s.index = e, found.index
-	s.last, s.hasLast = found.last, found.last.Status != nil
+	s.engine, s.index = e, found.valueIndex
+	s.lastStatus, s.hasLastStatus = found.lastStatusEntry, found.lastStatusEntry.Status != nil
 	return nil
 }
 
@@ -247,7 +247,7 @@ func (s *Store) PutStatus(status []byte, at time.Time, changed bool) error {
 	}
 	status = slices.Clone(status)
 	s.mu.Lock()
-	s.last, s.hasLast = StatusEntry{at, status}, true
+	s.lastStatus, s.hasLastStatus = StatusEntry{at, status}, true
 	s.mu.Unlock()
 	_, err := withEngine(s, func(e *engine) (struct{}, error) {
 		w := []pendingValue{{bucketStatus, keyLast, status}}
@@ -263,7 +263,7 @@ func (s *Store) PutStatus(status []byte, at time.Time, changed bool) error {
 func (s *Store) LastStatus() (StatusEntry, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.last, s.hasLast
+	return s.lastStatus, s.hasLastStatus
 }
 
 // History returns the last n statuses of the history, the oldest first. If n is negative, it returns all of
@@ -273,7 +273,7 @@ func (s *Store) History(n int) []StatusEntry {
 		n = math.MaxInt
 	}
 	out, err := withEngine(s, func(e *engine) ([]StatusEntry, error) {
-		return runWithTimeout(e, e.limits.OperationTimeout, func() ([]StatusEntry, error) { return history(e.db, n) })
+		return runWithTimeout(e, e.limits.OperationTimeout, func() ([]StatusEntry, error) { return readStatusHistory(e.db, n) })
 	})
 	if err != nil {
 		s.log.Warn("cannot read the history", "err", err)

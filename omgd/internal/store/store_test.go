@@ -255,7 +255,7 @@ func TestOpen_SetsOthersAside(t *testing.T) {
 		if n > 0 {
 			require.Contains(t, why, "unknown schema 02, this omgd uses 01")
 		}
-		raw(t, dir, keySchema, []byte{schema + 1})
+		raw(t, dir, keySchema, []byte{schemaVersion + 1})
 	}
 	require.Len(t, asides(t, dir), maxAsideStores+1)
 	require.DirExists(t, keep)
