@@ -161,11 +161,11 @@ func (a *AUR) serveOldAPI(w http.ResponseWriter, r *http.Request, q url.Values) 
 }
 
 type reply struct {
-	Error   string `json:"error,omitempty"`
-	Count   int    `json:"resultcount"`
-	Results any    `json:"results"`
-	Type    string `json:"type"`
-	Version int    `json:"version"`
+	Error       string `json:"error,omitempty"`
+	ResultCount int    `json:"resultcount"`
+	Results     any    `json:"results"`
+	Type        string `json:"type"`
+	Version     int    `json:"version"`
 }
 
 func errorReply(text string) reply {
@@ -233,7 +233,7 @@ func (a *AUR) search(arg, by string) reply {
 	if len(found) > maxResults {
 		return errorReply("Too many package results.")
 	}
-	return reply{Count: len(found), Results: found, Type: "search", Version: 5}
+	return reply{ResultCount: len(found), Results: found, Type: "search", Version: 5}
 }
 
 func stringOrEmpty(s *string) string {
@@ -253,7 +253,7 @@ func (a *AUR) info(names []string) reply {
 			found = append(found, p)
 		}
 	}
-	return reply{Count: len(found), Results: found, Type: "multiinfo", Version: 5}
+	return reply{ResultCount: len(found), Results: found, Type: "multiinfo", Version: 5}
 }
 
 // sendReply sends a reply with its digest as ETag, compressed if the client accepts that. If the client already has the

@@ -133,8 +133,8 @@ func (x *script) endBackgroundDaemon() {
 
 func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptValueKey{}).(*script) }
 
-// parseFields parses FIELD=VALUE arguments; commas separate the values of a list.
-func parseFields(ts *testscript.TestScript, args []string) (fields []string) {
+// parseFieldArgs parses FIELD=VALUE arguments; commas separate the values of a list.
+func parseFieldArgs(ts *testscript.TestScript, args []string) (fields []string) {
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
 		if !ok {
@@ -156,7 +156,7 @@ func scriptCmdPackage(ts *testscript.TestScript, neg bool, args []string) {
 	if x.entriesByRepo == nil {
 		x.entriesByRepo = map[string][]DatabaseEntry{}
 	}
-	x.entriesByRepo[repo] = append(x.entriesByRepo[repo], NewPackageEntry(args[1], args[2], parseFields(ts, args[3:])...))
+	x.entriesByRepo[repo] = append(x.entriesByRepo[repo], NewPackageEntry(args[1], args[2], parseFieldArgs(ts, args[3:])...))
 	ReplaceFile(x.T, x.SyncDBPath(repo), BuildDatabase(x.T, x.entriesByRepo[repo]...))
 	if !x.hasPacmanConf {
 		config := "[options]\nArchitecture = x86_64\nSigLevel = Never\n"
@@ -165,7 +165,7 @@ func scriptCmdPackage(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		WriteFile(x.T, x.PacmanConf, config)
 	}
-	x.onDatabaseChange()
+	x.resetAfterDatabaseChange()
 }
 
 func scriptCmdInstall(ts *testscript.TestScript, neg bool, args []string) {
@@ -173,8 +173,8 @@ func scriptCmdInstall(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: install NAME VERSION [FIELD=VALUE,…]")
 	}
 	x := scriptOf(ts)
-	x.Install(args[0], args[1], parseFields(ts, args[2:])...)
-	x.onDatabaseChange()
+	x.Install(args[0], args[1], parseFieldArgs(ts, args[2:])...)
+	x.resetAfterDatabaseChange()
 }
 
 func scriptCmdGenerate(ts *testscript.TestScript, neg bool, args []string) {
@@ -190,7 +190,7 @@ func scriptCmdGenerate(ts *testscript.TestScript, neg bool, args []string) {
 	if !x.hasPacmanConf {
 		WriteFile(x.T, x.PacmanConf, fixture.PacmanConfig)
 	}
-	x.onDatabaseChange()
+	x.resetAfterDatabaseChange()
 }
 
 func scriptCmdCorpus(ts *testscript.TestScript, neg bool, args []string) {
@@ -203,12 +203,12 @@ func scriptCmdCorpus(ts *testscript.TestScript, neg bool, args []string) {
 	if !x.hasPacmanConf {
 		WriteFile(x.T, x.PacmanConf, CorpusPacmanConf)
 	}
-	x.onDatabaseChange()
+	x.resetAfterDatabaseChange()
 }
 
-// onDatabaseChange must be called after each change of the databases. It stops the script's daemon and forgets the flags of omg.
+// resetAfterDatabaseChange must be called after each change of the databases. It stops the script's daemon and forgets the flags of omg.
 // The next call of prepareWay then starts a new daemon or builds a new index.
-func (x *script) onDatabaseChange() {
+func (x *script) resetAfterDatabaseChange() {
 	if x.wayName == "as it says" {
 		return
 	}

@@ -9,16 +9,16 @@ import (
 
 // The kinds of arguments that a command accepts.
 const (
-	packageArgKind = "packages"  // names of the repositories' packages
-	installedArgs  = "installed" // names of installed packages
-	settingArgs    = "settings"  // names of settings, such as cache.ttl
-	pathArgs       = "paths"     // files and directories
+	packageArgKind          = "packages"  // names of the repositories' packages
+	installedPackageArgKind = "installed" // names of installed packages
+	settingArgs             = "settings"  // names of settings, such as cache.ttl
+	pathArgs                = "paths"     // files and directories
 )
 
 // argKindByCommand maps each command to the kind of its arguments, or to a list of the words that it accepts. Commands that
 // are not in the map accept any text, or no argument.
 var argKindByCommand = map[string]string{
-	"omg info": packageArgKind, "omg why": installedArgs, "omg files": installedArgs, "omg security": installedArgs, "omg config": settingArgs, "omg owns": pathArgs,
+	"omg info": packageArgKind, "omg why": installedPackageArgKind, "omg files": installedPackageArgKind, "omg security": installedPackageArgKind, "omg config": settingArgs, "omg owns": pathArgs,
 	"omg which": runtimes, "omg list": runtimes, "omg use": runtimes,
 	"omg-probe":      runtimes + " all ec tc oc uc init",
 	"omg-index info": pathArgs, "omg-index verify": pathArgs, "omg-index dump": pathArgs,
@@ -30,12 +30,12 @@ const runtimes = "node python go rust ruby java bun"
 // from a hostile repository, and a completion inserts them into a command line. Therefore only harmless names are
 // offered.
 var listingCommandByKind = map[string]string{
-	packageArgKind: `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmlessNameFilter,
-	installedArgs:  `omg installed -q 2>/dev/null | ` + harmlessNameFilter,
-	settingArgs:    `omg config -q 2>/dev/null | ` + harmlessNameFilter,
+	packageArgKind:          `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmlessNameGrep,
+	installedPackageArgKind: `omg installed -q 2>/dev/null | ` + harmlessNameGrep,
+	settingArgs:             `omg config -q 2>/dev/null | ` + harmlessNameGrep,
 }
 
-const harmlessNameFilter = `LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'`
+const harmlessNameGrep = `LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'`
 
 // completedCommand is a program or one of its commands, with the words that may follow it.
 type completedCommand struct {
@@ -115,7 +115,7 @@ func valueFlags(all []completedCommand, wantPaths bool) string {
 
 // usedArgKinds returns the kinds of arguments that the commands of a program accept.
 func usedArgKinds(all []completedCommand) (names []string) {
-	for _, kind := range []string{packageArgKind, installedArgs, settingArgs} {
+	for _, kind := range []string{packageArgKind, installedPackageArgKind, settingArgs} {
 		if slices.ContainsFunc(all, func(p completedCommand) bool { return p.argKind == kind }) {
 			names = append(names, kind)
 		}

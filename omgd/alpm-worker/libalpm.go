@@ -78,7 +78,7 @@ func openSession(req *alpmproto.Request) (*session, error) {
 		return nil, wire.Errorf(alpmproto.CodeOpenFailed, "libalpm cannot open %.200s: %v", req.DatabaseDir, err)
 	}
 	s := &session{handle: handle}
-	handle.SetLogCallback(keepFirstError, s)
+	handle.SetLogCallback(keepFirstLoggedError, s)
 	for _, pattern := range req.IgnorePkg {
 		err = firstNonNilError(err, handle.AddIgnorePkg(pattern))
 	}
@@ -92,7 +92,7 @@ func openSession(req *alpmproto.Request) (*session, error) {
 	for _, repo := range req.Repos {
 		d := syncDatabase{Database: alpmproto.Database{Name: repo.Name}, usage: alpm.Usage(repo.Usage)}
 		if err := s.loadSyncDB(&d, req.DatabaseDir); err != nil {
-			d.db, d.Packages, d.Err = nil, 0, fmt.Sprintf("%.200s", err.Error())
+			d.db, d.PackageCount, d.Err = nil, 0, fmt.Sprintf("%.200s", err.Error())
 		}
 		s.dbs = append(s.dbs, d)
 	}
@@ -125,9 +125,9 @@ func checkLocal(path string) error {
 	return nil
 }
 
-// keepFirstError keeps the first error that libalpm logs. It ignores messages of lower levels, of which libalpm
+// keepFirstLoggedError keeps the first error that libalpm logs. It ignores messages of lower levels, of which libalpm
 // logs one for each package.
-func keepFirstError(context any, level alpm.LogLevel, text string) {
+func keepFirstLoggedError(context any, level alpm.LogLevel, text string) {
 	if s := context.(*session); level <= alpm.LogError && s.firstLoggedError == "" {
 		s.firstLoggedError = strings.TrimSpace(text)
 	}
@@ -150,7 +150,7 @@ func (s *session) loadSyncDB(d *syncDatabase, path string) error {
 	d.db.SetUsage(d.usage)
 	s.firstLoggedError = ""
 	err = d.db.PkgCache().ForEach(func(alpm.IPackage) error {
-		d.Packages++
+		d.PackageCount++
 		return nil
 	})
 	if err == nil {
@@ -161,7 +161,7 @@ func (s *session) loadSyncDB(d *syncDatabase, path string) error {
 		return fmt.Errorf("%w: %s", err, s.firstLoggedError)
 	case err != nil:
 		return err
-	case d.Packages > 0: // libalpm has read packages: an error in its log concerns a single entry
+	case d.PackageCount > 0: // libalpm has read packages: an error in its log concerns a single entry
 		return nil
 	case s.firstLoggedError != "":
 		return errors.New(s.firstLoggedError)
@@ -202,14 +202,14 @@ func (s *session) installed() ([]alpmproto.PackageFacts, error) {
 	for i := range pkgs {
 		p := &pkgs[i]
 		out[i] = alpmproto.PackageFacts{Name: p.name, Version: p.version, Reason: p.reason, NeedLevel: required[i]}
-		s.setOffered(&out[i], p.ignored)
+		s.setOfferedVersion(&out[i], p.ignored)
 	}
 	return out, nil
 }
 
-// setOffered finds the first repository that has the package p, and sets the fields of p about that repository and
+// setOfferedVersion finds the first repository that has the package p, and sets the fields of p about that repository and
 // its version.
-func (s *session) setOffered(p *alpmproto.PackageFacts, ignored bool) {
+func (s *session) setOfferedVersion(p *alpmproto.PackageFacts, ignored bool) {
 	for _, d := range s.dbs {
 		if d.db == nil {
 			continue
@@ -238,7 +238,7 @@ func copyDependencies(list alpm.IDependList) []dependency {
 func (s *session) search(words []string) ([]wire.Package, error) {
 	var out []wire.Package
 	for _, d := range s.dbs {
-		if d.db == nil || d.Packages == 0 {
+		if d.db == nil || d.PackageCount == 0 {
 			continue
 		}
 		found := d.db.Search(words).Slice()

@@ -41,9 +41,9 @@ func TestWorker_EveryOperation(t *testing.T) {
 	}
 	for _, d := range a.Databases {
 		require.Empty(t, d.Err)
-		require.Equal(t, counts[d.Name], d.Packages, d.Name)
+		require.Equal(t, counts[d.Name], d.PackageCount, d.Name)
 	}
-	required, updates := map[alpmproto.Requirement]int{}, 0
+	required, updates := map[alpmproto.NeedLevel]int{}, 0
 	for _, p := range a.Installed {
 		required[p.NeedLevel]++
 		if p.VersionOrder > 0 {
@@ -102,7 +102,7 @@ func TestWorker_BeyondASCII(t *testing.T) {
 	write("sync/own.db", db.String())
 	a, err := ask(t, alpmproto.OpFacts, alpmproto.Request{DatabaseDir: dir, Repos: []alpmproto.Repo{{Name: "own", Usage: 15}}})
 	require.NoError(t, err)
-	require.Equal(t, []alpmproto.Database{{Name: "own", Packages: 3}}, a.Databases)
+	require.Equal(t, []alpmproto.Database{{Name: "own", PackageCount: 3}}, a.Databases)
 	require.Len(t, a.Installed, 1)
 	require.Equal(t, "1.γ-1", a.Installed[0].Offered)
 }

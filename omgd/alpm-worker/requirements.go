@@ -33,7 +33,7 @@ type satisfier struct {
 // computeRequirements returns how strongly each installed package is required by the installed packages, including the
 // package itself. It computes what libalpm's compute_requiredby and compute_optionalfor return. It does not call
 // these two functions, because go-alpm's bindings of them use memory after freeing it.
-func computeRequirements(pkgs []localPackage) []alpmproto.Requirement {
+func computeRequirements(pkgs []localPackage) []alpmproto.NeedLevel {
 	byName := make(map[string][]satisfier, 2*len(pkgs))
 	for i := range pkgs {
 		p := &pkgs[i]
@@ -42,8 +42,8 @@ func computeRequirements(pkgs []localPackage) []alpmproto.Requirement {
 			byName[v.name] = append(byName[v.name], satisfier{pkgIndex: i, version: v.version, unversioned: v.mod != alpm.DepModEq})
 		}
 	}
-	all := make([]alpmproto.Requirement, len(pkgs))
-	mark := func(deps []dependency, r alpmproto.Requirement) {
+	all := make([]alpmproto.NeedLevel, len(pkgs))
+	mark := func(deps []dependency, r alpmproto.NeedLevel) {
 		for _, d := range deps {
 			for _, s := range byName[d.name] {
 				if all[s.pkgIndex] < r && d.isVersionMetBy(s) {
@@ -53,7 +53,7 @@ func computeRequirements(pkgs []localPackage) []alpmproto.Requirement {
 		}
 	}
 	for i := range pkgs {
-		mark(pkgs[i].depends, alpmproto.Required)
+		mark(pkgs[i].depends, alpmproto.StrictlyRequired)
 		mark(pkgs[i].optional, alpmproto.OptionallyRequired)
 	}
 	return all

@@ -7,6 +7,6 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func answer(string, *alpmproto.Request) (*alpmproto.Reply, error) {
+func answerRequest(string, *alpmproto.Request) (*alpmproto.Reply, error) {
 	return nil, wire.Errorf(alpmproto.CodeWithoutLibalpm, "omg-alpm-worker was built without libalpm")
 }

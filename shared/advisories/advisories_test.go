@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// system implements PackageVersions with a map of the installed versions and a map of the versions in the repositories.
+// system implements VersionLookup with a map of the installed versions and a map of the versions in the repositories.
 type system struct {
 	installed map[string]string
 	offered   map[string][]string

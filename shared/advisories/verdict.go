@@ -67,8 +67,8 @@ type PackageFindings struct {
 	Findings []Finding
 }
 
-// PackageVersions gives Assess the versions of the installed packages and of the packages in the repositories.
-type PackageVersions interface {
+// VersionLookup gives Assess the versions of the installed packages and of the packages in the repositories.
+type VersionLookup interface {
 	// Installed returns the version of an installed package.
 	Installed(name string) (version string, ok bool)
 	// OfferedVersions returns the versions of a package in the repositories, in the order of the repositories.
@@ -76,7 +76,7 @@ type PackageVersions interface {
 }
 
 // Assess returns the installed packages for which a record's verdict is not VerdictSafe, the worst first.
-func Assess(records []Record, system PackageVersions) []PackageFindings {
+func Assess(records []Record, system VersionLookup) []PackageFindings {
 	at := make(map[string]int)
 	var found []PackageFindings
 	for i := range records {

@@ -247,10 +247,10 @@ func DecodePackage(object []byte) (*wire.Package, error) {
 	if err := r.readObject(jsontext.NewDecoder(bytes.NewReader(object), decodeOptions)); err != nil {
 		return nil, err
 	}
-	if why := findDefect(&r.object); why != "" {
+	if why := packageDefect(&r.object); why != "" {
 		return nil, fmt.Errorf("%.100q %s", r.object.Name, why)
 	}
-	return r.convert(), nil
+	return r.toPackage(), nil
 }
 
 // maxBaseID is the largest value of Entry.BaseID. A float64 represents every integer up to maxBaseID exactly.
@@ -337,7 +337,7 @@ func (p *parser) nextPackage(visit func(Entry) error) error {
 		return err
 	}
 	o := &p.object
-	if why := findDefect(o); why != "" {
+	if why := packageDefect(o); why != "" {
 		p.leaveOut("package %.100q %s", o.Name, why)
 		return nil
 	}
@@ -355,14 +355,14 @@ func (p *parser) nextPackage(visit func(Entry) error) error {
 	}
 	p.result.PackageCount++
 	id := min(max(p.object.PackageBaseID, 0), maxBaseID)
-	if err := visit(Entry{Package: p.convert(), BaseID: uint64(id)}); err != nil {
+	if err := visit(Entry{Package: p.toPackage(), BaseID: uint64(id)}); err != nil {
 		return sourcefile.MarkCallerError(err)
 	}
 	return nil
 }
 
-// findDefect returns the reason why an object is not a package, or "" if it is a package.
-func findDefect(o *object) string {
+// packageDefect returns the reason why an object is not a package, or "" if it is a package.
+func packageDefect(o *object) string {
 	const maxName, maxVersion = 255, 255
 	switch {
 	case o.Name == "":
@@ -379,8 +379,8 @@ func findDefect(o *object) string {
 	return ""
 }
 
-// convert returns the object as a package.
-func (r *objectDecoder) convert() *wire.Package {
+// toPackage returns the object as a package.
+func (r *objectDecoder) toPackage() *wire.Package {
 	o := &r.object
 	for _, list := range o.lists() {
 		*list = slices.DeleteFunc(*list, func(s string) bool { return s == "" }) // null was decoded as ""
@@ -389,7 +389,7 @@ func (r *objectDecoder) convert() *wire.Package {
 		Votes: uint32(min(max(o.NumVotes, 0), math.MaxUint32)), Popularity: max(o.Popularity, 0), OutOfDate: unixSeconds(o.OutOfDate),
 		Maintainer: o.Maintainer, Submitter: o.Submitter, CoMaintainers: o.CoMaintainers,
 		Submitted: unixSeconds(o.FirstSubmitted), Modified: unixSeconds(o.LastModified),
-		Keywords: o.Keywords, URLPath: snapshotPath(o),
+		Keywords: o.Keywords, URLPath: sourceArchivePath(o),
 	}
 	r.pkg = wire.Package{
 		Repo: Repo, Name: o.Name, Version: o.Version, Desc: o.Description, Base: o.PackageBase, URL: o.URL,
@@ -399,9 +399,9 @@ func (r *objectDecoder) convert() *wire.Package {
 	return &r.pkg
 }
 
-// snapshotPath returns the path of a package's source archive. The AUR's dump writes the name of the package into the path,
+// sourceArchivePath returns the path of a package's source archive. The AUR's dump writes the name of the package into the path,
 // but only archives of package bases exist.
-func snapshotPath(o *object) string {
+func sourceArchivePath(o *object) string {
 	const suffix = ".tar.gz"
 	dir, ok := strings.CutSuffix(o.URLPath, "/"+o.Name+suffix)
 	if !ok || o.PackageBase == "" {

@@ -49,17 +49,17 @@ type Options struct {
 
 // Conn is a connection to omgd. It is not safe for concurrent use. Send and Receive pipeline several requests on it.
 type Conn struct {
-	path           string
-	opt            Options
-	pauseThreshold time.Duration // normally the constant pauseThreshold; tests change it
-	fd             int
-	pid            int // the id of the listening process
-	r              *bufio.Reader
-	frame          []byte
-	frameDeadline  time.Time // the deadline of the frame that is being read; zero before the frame's first byte
-	out            []byte    // encoded requests that Receive has not sent yet
-	lastRequestID  uint64
-	helloID        uint64 // the id of the greeting; 0 after the reply to the greeting has arrived
+	path             string
+	opt              Options
+	assumePauseAfter time.Duration // normally the constant pauseThreshold; tests change it
+	fd               int
+	pid              int // the id of the listening process
+	r                *bufio.Reader
+	frame            []byte
+	frameDeadline    time.Time // the deadline of the frame that is being read; zero before the frame's first byte
+	out              []byte    // encoded requests that Receive has not sent yet
+	lastRequestID    uint64
+	helloID          uint64 // the id of the greeting; 0 after the reply to the greeting has arrived
 	// greetingResult is the encoded result of the last greeting. It stays set after a reconnect.
 	greetingResult []byte
 }
@@ -76,7 +76,7 @@ func Dial(ctx context.Context, path string, opt Options) (*Conn, error) {
 	if opt.IsTrustedUser == nil {
 		opt.IsTrustedUser = func(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
 	}
-	c := &Conn{path: path, opt: opt, pauseThreshold: pauseThreshold}
+	c := &Conn{path: path, opt: opt, assumePauseAfter: assumePauseAfter}
 	return c, c.connect(ctx)
 }
 
@@ -329,7 +329,7 @@ func (c *Conn) call(ctx context.Context, op string, req any, handle func([]byte,
 		}
 		if r.More {
 			unread = append(unread, bytes.Clone(r.Result))
-			if c.isIdleFor(c.pauseThreshold) {
+			if c.isIdleFor(c.assumePauseAfter) {
 				if err := passChunks(unread, handle); err != nil {
 					return err
 				}
@@ -355,8 +355,8 @@ func passChunks(chunks [][]byte, handle func([]byte, bool) error) error {
 	return nil
 }
 
-// pauseThreshold is the time without a new chunk after which the client assumes that the server is waiting, usually for a network.
-const pauseThreshold = 50 * time.Millisecond
+// assumePauseAfter is the time without a new chunk after which the client assumes that the server is waiting, usually for a network.
+const assumePauseAfter = 50 * time.Millisecond
 
 // maxServerPause is how long the server may wait for a network between two chunks. It equals the largest allowed value of
 // the setting aur.live.timeout. The timeout of the next frame begins when this wait has ended.

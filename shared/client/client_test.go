@@ -128,7 +128,7 @@ func TestCall_ReadsAhead(t *testing.T) {
 		})(nc, 0)
 	})
 	c := dial(t, path, Options{})
-	c.pauseThreshold = await.Timeout // so long that the client does not mistake a slow write of the server for a pause
+	c.assumePauseAfter = await.Timeout // so long that the client does not mistake a slow write of the server for a pause
 	got := 0
 	require.NoError(t, c.Call(ctx, "op", nil, func(b []byte, more bool) error {
 		got++

@@ -260,7 +260,7 @@ func checkURL(s string, schemes ...string) error {
 	switch {
 	case err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme):
 		return fmt.Errorf("%q is not a URL with one of the schemes %s", s, strings.Join(schemes, ", "))
-	case schemes[0] == "https" && u.Scheme == "http" && !loopback(u.Hostname()):
+	case schemes[0] == "https" && u.Scheme == "http" && !isLoopbackHost(u.Hostname()):
 		return fmt.Errorf("%q is not encrypted: use https", s)
 	case u.RawQuery != "" || u.Fragment != "":
 		return fmt.Errorf("%q has a query or a fragment: remove everything from the ? or # on", s)
@@ -284,13 +284,13 @@ func checkListenAddress(s string) error {
 	switch {
 	case at < 0 || err != nil || strings.Contains(host, ":") != six:
 		return fmt.Errorf("%q is neither an absolute path nor a host and a port", s)
-	case !loopback(host):
+	case !isLoopbackHost(host):
 		return fmt.Errorf("%q is not a local address: use 127.0.0.1, [::1] or a path", s)
 	}
 	return nil
 }
 
-func loopback(host string) bool {
+func isLoopbackHost(host string) bool {
 	a, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && a.IsLoopback()
 }

@@ -40,7 +40,7 @@ func Advisories(t testing.TB) string {
 func PrivateDBPath(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := unpackArchive(dir, archive(t), 0o644); err != nil {
+	if err := unpackArchive(dir, databaseArchivePath(t), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -51,7 +51,7 @@ func PrivateDBPath(t testing.TB) string {
 // removes.
 func SharedDBPath(t testing.TB) string {
 	t.Helper()
-	path := archive(t)
+	path := databaseArchivePath(t)
 	content, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +86,7 @@ func unpackShared(dir, archive string) error {
 	return nil // ErrExist means that another test has just unpacked the archive
 }
 
-func archive(t testing.TB) string {
+func databaseArchivePath(t testing.TB) string {
 	t.Helper()
 	return filepath.Join(Dir(t), "pacman-db.tar.gz")
 }

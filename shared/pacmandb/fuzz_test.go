@@ -209,7 +209,7 @@ func slowDesc(text string) wire.Package {
 		}
 	}
 	p.EmptyDesc = hasDesc && p.Desc == ""
-	p.CSize, p.ISize, p.BuildDate = parseSize(sizes[0]), parseSize(sizes[1]), localInt(date)
+	p.CSize, p.ISize, p.BuildDate = parseSize(sizes[0]), parseSize(sizes[1]), parseLocalDate(date)
 	for i, here := range []bool{md5, sha, pgp} {
 		if here {
 			p.Validation = append(p.Validation, []string{"md5", "sha256", "pgp"}[i])

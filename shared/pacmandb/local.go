@@ -56,8 +56,8 @@ type Installed struct {
 	problem EntryProblem // the problem of the desc, or empty
 }
 
-// dir returns the name of the package's directory in local/.
-func (p *Installed) dir() string { return p.Name + "-" + p.Version }
+// localDirName returns the name of the package's directory in local/.
+func (p *Installed) localDirName() string { return p.Name + "-" + p.Version }
 
 // Explicit reports whether the user asked for the package itself.
 func (p *Installed) Explicit() bool { return p.Reason == ReasonExplicit }
@@ -101,8 +101,8 @@ type Local struct {
 	// it is not zero, a transaction may be half done.
 	LockedAt time.Time
 
-	stamps []sourcefile.Stamp // the stamps of the packages' desc files
-	readAt time.Time          // the time just before the descs were read
+	descStamps []sourcefile.Stamp // the stamps of the packages' desc files
+	readTime   time.Time          // the time just before the descs were read
 }
 
 // Unread returns the first package whose desc could not be read completely, and the number of such packages. The
@@ -113,7 +113,7 @@ func (l *Local) Unread() (first Warning, n int) {
 			continue
 		}
 		if n == 0 {
-			first = Warning{p.dir(), p.problem}
+			first = Warning{p.localDirName(), p.problem}
 		}
 		n++
 	}
@@ -173,14 +173,14 @@ type SearchWord struct {
 func (l *Local) Search(words []SearchWord) []*Installed {
 	var out []*Installed
 	for _, p := range l.Packages {
-		if p.matches(words) {
+		if p.matchesSearchWords(words) {
 			out = append(out, p)
 		}
 	}
 	return out
 }
 
-func (p *Installed) matches(words []SearchWord) bool {
+func (p *Installed) matchesSearchWords(words []SearchWord) bool {
 	for _, w := range words {
 		if !strings.Contains(p.Name, w.Text) && !w.Match(p.Name) && !((p.Desc != "" || p.EmptyDesc) && w.Match(p.Desc)) &&
 			!slices.ContainsFunc(p.Provides, func(s string) bool { return w.Match(ParseDepend(s).Name) }) &&

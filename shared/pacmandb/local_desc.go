@@ -99,9 +99,9 @@ func (d *localParser) parse(raw string, p *Installed) localDescInfo {
 		case "%INSTALLED_DB%":
 			p.InstalledFromRepo = in.fieldValue()
 		case "%BUILDDATE%":
-			p.BuildDate = localInt(in.fieldValue())
+			p.BuildDate = parseLocalDate(in.fieldValue())
 		case "%INSTALLDATE%":
-			p.InstallDate = localInt(in.fieldValue())
+			p.InstallDate = parseLocalDate(in.fieldValue())
 		case "%SIZE%":
 			p.ISize, _ = strconv.ParseUint(in.fieldValue(), 10, 63) // 0 if the line is not a number
 		case "%REASON%":
@@ -195,8 +195,8 @@ func localValidation(values []string) []string {
 	return out
 }
 
-// localInt parses a date. It returns 0 if the line does not consist of a number.
-func localInt(s string) int64 {
+// parseLocalDate parses a date. It returns 0 if the line does not consist of a number.
+func parseLocalDate(s string) int64 {
 	n, err := strconv.ParseInt(strings.TrimLeft(s, " \t"), 10, 64)
 	if err != nil {
 		return 0

@@ -22,10 +22,10 @@ var ErrNoFiles = errors.New("no file list")
 // PackageFiles returns the paths that the package p installed, relative to the root, in the order of pacman -Ql. The paths of
 // directories end in a slash.
 func PackageFiles(dbpath string, p *Installed) ([]string, error) {
-	if strings.Contains(p.dir(), "/") {
+	if strings.Contains(p.localDirName(), "/") {
 		return nil, fmt.Errorf("%w of %q", ErrNoFiles, p.Name)
 	}
-	path := filepath.Join(dbpath, "local", p.dir(), "files")
+	path := filepath.Join(dbpath, "local", p.localDirName(), "files")
 	data, _, err := readRegular(unix.AT_FDCWD, path, nil, maxFileListBytes)
 	if err != nil {
 		return nil, fmt.Errorf("%w of %s: %s: %w", ErrNoFiles, p.Name, path, err)
@@ -52,7 +52,7 @@ func (p *Installed) HasScript(dbpath string) bool {
 	case ProblemMissingDesc, ProblemUnreadable, ProblemNotRegular:
 		return false
 	}
-	_, err := os.Stat(filepath.Join(dbpath, "local", p.dir(), "install"))
+	_, err := os.Stat(filepath.Join(dbpath, "local", p.localDirName(), "install"))
 	return err == nil
 }
 
@@ -180,7 +180,7 @@ func (l *Local) Owners(ctx context.Context, dbpath string, paths []ResolvedPath)
 			if i >= len(l.Packages) {
 				return
 			}
-			data, _, err := readRegular(d.localFD, l.Packages[i].dir()+"/files", buf, maxFileListBytes)
+			data, _, err := readRegular(d.localFD, l.Packages[i].localDirName()+"/files", buf, maxFileListBytes)
 			if err != nil {
 				failed.Add(1)
 				continue

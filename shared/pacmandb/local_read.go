@@ -91,7 +91,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 		return nil, false, err
 	}
 	defer d.close()
-	l = &Local{readAt: time.Now()}
+	l = &Local{readTime: time.Now()}
 	before, err := d.stamps()
 	if err != nil {
 		return nil, false, err
@@ -118,7 +118,7 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 		l.LockedAt = time.Unix(0, before.lockFile.MtimeNS)
 	}
 	l.Packages = make([]*Installed, len(pkgs))
-	l.stamps = make([]sourcefile.Stamp, len(pkgs))
+	l.descStamps = make([]sourcefile.Stamp, len(pkgs))
 	for i := range pkgs {
 		f := &pkgs[i]
 		if f.problem == ProblemMissingDesc { // pacman may be creating the desc at this moment
@@ -130,15 +130,15 @@ func readLocal(ctx context.Context, dbpath string, prev *Local) (l *Local, stead
 			return nil, false, &fs.PathError{Op: "read", Path: filepath.Join(d.path, f.localEntry.name, "desc"), Err: f.err}
 		}
 		steady = steady && !f.torn
-		l.Packages[i], l.stamps[i] = f.pkg, f.stamp
-		l.Stamp.add(f.localEntry, f.stamp, l.readAt)
+		l.Packages[i], l.descStamps[i] = f.pkg, f.stamp
+		l.Stamp.add(f.localEntry, f.stamp, l.readTime)
 	}
 	for i := range others {
 		f := &others[i]
 		if f.isDir {
 			f.stamp, _ = statAt(d.localFD, f.localEntry.name+"/desc") // the zero Stamp if there is no desc
 		}
-		l.Stamp.add(f.localEntry, f.stamp, l.readAt)
+		l.Stamp.add(f.localEntry, f.stamp, l.readTime)
 	}
 	l.warn(pkgs, others)
 	return l, steady, nil
@@ -239,7 +239,7 @@ type localReader struct {
 func (r *localReader) read(f *readResult) {
 	path := f.localEntry.name + "/desc"
 	old, was := r.previousPackage(f)
-	if old != nil && old.raw != "" && !was.MayStillChange(r.prev.readAt) {
+	if old != nil && old.raw != "" && !was.MayStillChange(r.prev.readTime) {
 		if now, err := statAt(r.dir.localFD, path); err == nil && now == was {
 			f.pkg, f.stamp, f.problem = old, was, old.problem
 			return
@@ -289,7 +289,7 @@ func (r *localReader) previousPackage(f *readResult) (*Installed, sourcefile.Sta
 	if i < 0 || r.prev.Packages[i].Version != f.version {
 		return nil, sourcefile.Stamp{}
 	}
-	return r.prev.Packages[i], r.prev.stamps[i]
+	return r.prev.Packages[i], r.prev.descStamps[i]
 }
 
 func problemFromError(err error) EntryProblem {

@@ -379,7 +379,7 @@ func TestReadLocal_OutOfFiles(t *testing.T) {
 // age changes l as if it had been read a minute later. The files' times are then old enough: equal stamps prove that the
 // files have not changed.
 func age(l *Local) *Local {
-	l.readAt = l.readAt.Add(time.Minute)
+	l.readTime = l.readTime.Add(time.Minute)
 	l.Stamp.RecentlyChanged = false
 	return l
 }

@@ -28,9 +28,9 @@ type descExtras struct {
 
 // descValue is a value, and where to store it: in a string or in a list. The value is text[from:to] of the descParser.
 type descValue struct {
-	stringDest    *string
-	listDest      *[]string
-	textStart, to int
+	stringDest         *string
+	listDest           *[]string
+	textStart, textEnd int
 }
 
 // begin starts a new package, whose files are in the directory dir of the archive.
@@ -178,7 +178,7 @@ func (d *descParser) finish() (p *wire.Package, ok bool) {
 	p = &d.pkg
 	text := string(d.valueText)
 	for _, v := range d.values {
-		if s := text[v.textStart:v.to]; v.stringDest != nil {
+		if s := text[v.textStart:v.textEnd]; v.stringDest != nil {
 			*v.stringDest = s
 		} else {
 			*v.listDest = append(*v.listDest, s)
@@ -186,7 +186,7 @@ func (d *descParser) finish() (p *wire.Package, ok bool) {
 	}
 	p.Name, p.Version, ok = splitEntry(extras.dir)
 	p.EmptyDesc = extras.hasDesc && p.Desc == ""
-	p.CSize, p.ISize, p.BuildDate = parseSize(extras.csize), parseSize(extras.isize), localInt(extras.buildDate)
+	p.CSize, p.ISize, p.BuildDate = parseSize(extras.csize), parseSize(extras.isize), parseLocalDate(extras.buildDate)
 	for _, v := range [...]struct {
 		present bool
 		name    string

@@ -17,7 +17,7 @@ type lzwReader struct {
 	width                    uint   // the current number of bits of a code
 	next                     int    // the code of the next entry of the table
 	group                    []byte // a group of eight codes, or fewer at the end of the file
-	at                       uint   // how many bits of group have been read
+	groupBitsRead            uint   // how many bits of group have been read
 	old                      int    // the previous code; -1 if there is none
 	prevFirstByte            byte   // the first byte of the output of the previous code
 	prefix                   [1 << 16]uint16
@@ -56,8 +56,8 @@ func (l *lzwReader) readCode() (int, error) {
 		l.width++
 		l.group = l.group[:0] // the rest of the group is padding
 	}
-	if l.at+l.width > uint(len(l.group))*8 || len(l.group) == 0 {
-		l.group, l.at = append(l.group[:0], make([]byte, l.width)...), 0
+	if l.groupBitsRead+l.width > uint(len(l.group))*8 || len(l.group) == 0 {
+		l.group, l.groupBitsRead = append(l.group[:0], make([]byte, l.width)...), 0
 		n, err := io.ReadFull(l.in, l.group)
 		l.group = l.group[:n]
 		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
@@ -69,10 +69,10 @@ func (l *lzwReader) readCode() (int, error) {
 	}
 	code := 0
 	for i := range l.width {
-		bit := l.at + i
+		bit := l.groupBitsRead + i
 		code |= int(l.group[bit/8]>>(bit%8)&1) << i
 	}
-	l.at += l.width
+	l.groupBitsRead += l.width
 	return code, nil
 }
 

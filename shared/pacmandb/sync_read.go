@@ -30,14 +30,14 @@ type syncReader struct {
 
 	// If holdAll is true, all packages are kept in memory until the end of the database.
 	holdAll      bool
-	heldPackages map[string]*heldPackage // the key is the name of the package
-	order        []*heldPackage          // all packages, in the order in which they were found
-	current      *heldPackage            // the current package
+	heldPackages map[string]*unfinishedPackage // the key is the name of the package
+	order        []*unfinishedPackage          // all packages, in the order in which they were found
+	current      *unfinishedPackage            // the current package
 	heldBytes    int64
 }
 
-// heldPackage is a package that is kept in memory, because more of its files may follow.
-type heldPackage struct {
+// unfinishedPackage is a package that is kept in memory, because more of its files may follow.
+type unfinishedPackage struct {
 	dir       string
 	fileTexts [][]byte
 }
@@ -52,7 +52,7 @@ func (r *syncReader) read(ctx context.Context, src io.Reader) error {
 	defer content.Close()
 	p := startPipe(content, r.limits.bytes)
 	defer p.stop()
-	r.seed, r.seen, r.heldPackages = maphash.MakeSeed(), map[uint64]struct{}{}, map[string]*heldPackage{}
+	r.seed, r.seen, r.heldPackages = maphash.MakeSeed(), map[uint64]struct{}{}, map[string]*unfinishedPackage{}
 	if err := r.readPackages(ctx, &tarReader{in: p, needsEndMark: plain}); err != nil {
 		return err
 	}
@@ -127,7 +127,7 @@ func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 	}
 	p := r.heldPackages[name]
 	if p == nil {
-		p = &heldPackage{dir: string(dir)}
+		p = &unfinishedPackage{dir: string(dir)}
 		r.order = append(r.order, p)
 		r.heldPackages[name] = p
 	} else if p.dir != string(dir) {

@@ -61,7 +61,7 @@ func (t *tarReader) next() (name []byte, size int64, err error) {
 			}
 			if kind == 'L' {
 				longName = bytes.Clone(cString(extra))
-			} else if longName, longSize, err = paxRecords(extra, longName, longSize); err != nil {
+			} else if longName, longSize, err = nameAndSizeFromPax(extra, longName, longSize); err != nil {
 				return nil, 0, err
 			}
 			continue
@@ -205,9 +205,9 @@ func cString(b []byte) []byte {
 	return b
 }
 
-// paxRecords returns the name and the size from the pax attributes of an entry, or the parameters name and size if b
+// nameAndSizeFromPax returns the name and the size from the pax attributes of an entry, or the parameters name and size if b
 // has no such attribute. The attributes are lines "length key=value", where length is the length of the whole line.
-func paxRecords(b, name []byte, size int64) ([]byte, int64, error) {
+func nameAndSizeFromPax(b, name []byte, size int64) ([]byte, int64, error) {
 	for len(b) > 0 {
 		length, _, ok := bytes.Cut(b[:min(len(b), 8)], []byte(" "))
 		n, err := strconv.Atoi(string(length))

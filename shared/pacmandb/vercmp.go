@@ -61,7 +61,7 @@ func compareParts(a, b string) int {
 			return sign(separatorsA - separatorsB)
 		}
 		numeric := isDigit(a[0])
-		endA, endB := segmentEnd(a, numeric), segmentEnd(b, numeric)
+		endA, endB := versionSegmentLen(a, numeric), versionSegmentLen(b, numeric)
 		segmentA, segmentB := a[:endA], b[:endB]
 		a, b = a[endA:], b[endB:]
 		if segmentB == "" { // one part has a segment of digits here, the other has letters: the part with the digits is newer
@@ -103,9 +103,9 @@ func skipVersionSeparators(s string) string {
 	return s
 }
 
-// segmentEnd returns the length of the segment at the start of s, in bytes: of the digits if numeric is set, otherwise
+// versionSegmentLen returns the length of the segment at the start of s, in bytes: of the digits if numeric is set, otherwise
 // of the letters.
-func segmentEnd(s string, numeric bool) int {
+func versionSegmentLen(s string, numeric bool) int {
 	i := 0
 	for i < len(s) && (numeric && isDigit(s[i]) || !numeric && isLetter(s[i])) {
 		i++

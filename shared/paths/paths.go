@@ -184,8 +184,8 @@ func (e Env) DataDirs(flag string) []string {
 // IndexDir returns the directory in a data directory in which omg keeps the index files and the journal of the AUR.
 func IndexDir(dataDir string) string { return filepath.Join(dataDir, "index") }
 
-// systemDirs are the directories of the system-wide daemon, whose owner is the user that the daemon runs as.
-var systemDirs = []string{SystemRuntimeDir, SystemDataDir}
+// systemDaemonDirs are the directories of the system-wide daemon, whose owner is the user that the daemon runs as.
+var systemDaemonDirs = []string{SystemRuntimeDir, SystemDataDir}
 
 // isSystemUser reports whether the system-wide daemon runs as the user uid. The user must own one of the directories dirs.
 // Only root can create these directories, so root has chosen the owner, usually with User= in the daemon's unit. A login
@@ -223,7 +223,7 @@ func readMaxSystemUID(path string) uint64 {
 // Trusts reports whether the files and sockets of the user uid are trusted. Three users are trusted: the user of this
 // process, root, and the user that the system-wide daemon runs as.
 func (e Env) Trusts(uid uint32) bool {
-	return uid == 0 || int(uid) == e.UID || isSystemUser(uid, systemDirs)
+	return uid == 0 || int(uid) == e.UID || isSystemUser(uid, systemDaemonDirs)
 }
 
 // ErrNotInstalled means that one of omg's programs is not installed in the expected directory.

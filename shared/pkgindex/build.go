@@ -23,14 +23,14 @@ import (
 // Builder collects packages and writes them into one index. Several goroutines may add packages concurrently, each
 // to a different source: the written bytes depend only on the packages and the facts.
 type Builder struct {
-	info    IndexInfo
-	sources []*SourceBuilder
+	indexInfo IndexInfo
+	sources   []*SourceBuilder
 }
 
 // NewBuilder returns an empty Builder. The parameters program and built (in Unix seconds) become the fields Builder and
 // Built of the index's BuildInfo.
 func NewBuilder(program string, built int64) *Builder {
-	return &Builder{info: IndexInfo{Builder: program, BuiltAt: built}}
+	return &Builder{indexInfo: IndexInfo{Builder: program, BuiltAt: built}}
 }
 
 // AddSource begins the next source of the index, in the order of the file. It must not be called concurrently.
@@ -63,12 +63,12 @@ type SourceBuilder struct {
 
 // pendingDoc is a package that was added.
 type pendingDoc struct {
-	record                          arenaRef
-	textStart                       uint32
-	nameLen, providesLen, groupsLen uint32 // how many bytes the name, the provides and the groups have in the text
-	textLen                         uint32
-	votes                           uint32
-	addOrder                        uint32 // how many packages of the source were added before this one
+	record                                  arenaRef
+	textStart                               uint32
+	nameLen, providesTextLen, groupsTextLen uint32 // how many bytes the name, the provides and the groups have in the text
+	textLen                                 uint32
+	votes                                   uint32
+	addOrder                                uint32 // how many packages of the source were added before this one
 }
 
 // The letters that identify the fields in the TERM dictionary.
@@ -135,12 +135,12 @@ func (s *SourceBuilder) Add(p *wire.Package) error {
 	for _, v := range p.Provides {
 		s.text = append(appendFold(s.text, stripVersion(v)), 0)
 	}
-	d.providesLen = uint32(len(s.text)) - mark
+	d.providesTextLen = uint32(len(s.text)) - mark
 	mark = uint32(len(s.text))
 	for _, v := range p.Groups {
 		s.text = append(appendFold(s.text, v), 0)
 	}
-	d.groupsLen = uint32(len(s.text)) - mark
+	d.groupsTextLen = uint32(len(s.text)) - mark
 	s.text = append(appendFold(s.text, p.Desc), 0)
 	if p.Desc == "" && p.EmptyDesc {
 		s.text = append(s.text, 0)
@@ -218,13 +218,13 @@ func (s *SourceBuilder) sortDocs() {
 		return cmp.Or(
 			cmp.Compare(b.votes, a.votes),
 			cmp.Compare(a.nameLen, b.nameLen),
-			bytes.Compare(s.foldedName(a), s.foldedName(b)),
+			bytes.Compare(s.foldedNameOf(a), s.foldedNameOf(b)),
 			cmp.Compare(a.addOrder, b.addOrder),
 		)
 	})
 }
 
-func (s *SourceBuilder) foldedName(d pendingDoc) []byte {
+func (s *SourceBuilder) foldedNameOf(d pendingDoc) []byte {
 	return s.text[d.textStart : d.textStart+d.nameLen]
 }
 
@@ -294,14 +294,14 @@ func (b *Builder) writeSections(w io.Writer) (header []byte, err error) {
 		wait.Go(s.sortDocs)
 	}
 	wait.Wait()
-	b.info.Sources = nil
+	b.indexInfo.Sources = nil
 	first := uint32(0)
 	for _, s := range b.sources {
 		s.info.FirstDoc, s.info.PackageCount = first, uint32(len(s.docs))
-		b.info.Sources = append(b.info.Sources, s.info)
+		b.indexInfo.Sources = append(b.indexInfo.Sources, s.info)
 		first += s.info.PackageCount
 	}
-	facts, err := msgpack.Marshal(&b.info)
+	facts, err := msgpack.Marshal(&b.indexInfo)
 	if err != nil {
 		return nil, err
 	}
@@ -337,7 +337,7 @@ func (b *Builder) writeSections(w io.Writer) (header []byte, err error) {
 		names []byte
 	)
 	wait.Go(func() { long.collect(b) })
-	wait.Go(func() { short.collect(b); terms.collect(b, n); names = b.encodeNames(n) })
+	wait.Go(func() { short.collect(b); terms.collectTerms(b, n); names = b.encodeNames(n) })
 	wait.Wait()
 	grams, post := encodeGrams(append(long.lists, short.lists...), n)
 	termEntries, values, post := terms.encode(post, n)
@@ -361,9 +361,9 @@ func (b *Builder) encodeDocs(n uint32) []byte {
 			out = binary.LittleEndian.AppendUint32(out, record)
 			out = binary.LittleEndian.AppendUint32(out, text)
 			out = binary.LittleEndian.AppendUint32(out, d.nameLen)
-			out = binary.LittleEndian.AppendUint32(out, d.providesLen)
-			out = binary.LittleEndian.AppendUint32(out, d.groupsLen)
-			out = binary.LittleEndian.AppendUint32(out, letterMask(s.foldedName(d)))
+			out = binary.LittleEndian.AppendUint32(out, d.providesTextLen)
+			out = binary.LittleEndian.AppendUint32(out, d.groupsTextLen)
+			out = binary.LittleEndian.AppendUint32(out, nameCharBits(s.foldedNameOf(d)))
 			record += d.record.size
 			text += d.textLen
 		}
@@ -382,7 +382,7 @@ func (b *Builder) encodeNames(n uint32) []byte {
 	all := make([]entry, 0, n)
 	for _, s := range b.sources {
 		for _, d := range s.docs {
-			all = append(all, entry{s.foldedName(d), uint32(len(all))})
+			all = append(all, entry{s.foldedNameOf(d), uint32(len(all))})
 		}
 	}
 	slices.SortFunc(all, func(x, y entry) int {

@@ -90,8 +90,8 @@ func mapFile(fd int, st *unix.Stat_t) (*File, error) {
 	return f, nil
 }
 
-// maxHolesChecked is the number of holes after which checkNotSparse ignores the rest of the file.
-const maxHolesChecked = 1024
+// maxFileHolesChecked is the number of holes after which checkNotSparse ignores the rest of the file.
+const maxFileHolesChecked = 1024
 
 // checkNotSparse refuses a file if more than half of it was never written, since a tiny sparse file could make a reader spend
 // memory and time on gigabytes of zeros. Small holes are allowed: a copy of an index may have holes where the index has
@@ -108,7 +108,7 @@ func checkNotSparse(fd int, st *unix.Stat_t) error {
 	}
 	defer func() { _, _ = unix.Seek(fd, at, unix.SEEK_SET) }()
 	written := int64(0)
-	for hole, n := int64(0), 0; hole < size && n <= maxHolesChecked; n++ {
+	for hole, n := int64(0), 0; hole < size && n <= maxFileHolesChecked; n++ {
 		data, err := unix.Seek(fd, hole, unix.SEEK_DATA)
 		if err == unix.EINVAL && n == 0 {
 			return nil // the file system does not support SEEK_DATA

@@ -69,10 +69,10 @@ func stripVersion(rel string) string {
 	return rel
 }
 
-// letterMask returns the set of characters in a name as bits: 26 bits for letters, 4 for digits, and 2 for all other
+// nameCharBits returns the set of characters in a name as bits: 26 bits for letters, 4 for digits, and 2 for all other
 // characters. Two names at an edit distance of n differ in at most 2n bits, so that a search for similar names excludes
 // nearly all names without reading their text.
-func letterMask(name []byte) uint32 {
+func nameCharBits(name []byte) uint32 {
 	var set uint32
 	for _, c := range name {
 		switch {

@@ -111,9 +111,9 @@ func shortGramIndex(g []byte) int {
 func (s *shortGrams) collect(b *Builder) {
 	b.eachText(func(doc uint32, d *pendingDoc, text []byte) {
 		name := text[:d.nameLen]
-		provides := text[d.nameLen+1 : d.nameLen+1+d.providesLen]
-		groups := text[d.nameLen+1+d.providesLen:][:d.groupsLen]
-		desc := text[d.nameLen+1+d.providesLen+d.groupsLen : d.textLen-1]
+		provides := text[d.nameLen+1 : d.nameLen+1+d.providesTextLen]
+		groups := text[d.nameLen+1+d.providesTextLen:][:d.groupsTextLen]
+		desc := text[d.nameLen+1+d.providesTextLen+d.groupsTextLen : d.textLen-1]
 
 		// For each substring of a doc, put uses only the tier of its first call. So the calls are in order of tier, the
 		// best tier first.
@@ -133,7 +133,7 @@ func (s *shortGrams) collect(b *Builder) {
 				s.addGramsAt(doc, name, i, TierWordStart)
 			}
 		}
-		s.addAllGrams(doc, name, TierName)
+		s.addAllGrams(doc, name, TierNameContains)
 		eachValue(provides, func(v []byte) { s.addAllGrams(doc, v, TierProvidesOrGroup) })
 		eachValue(groups, func(v []byte) { s.addAllGrams(doc, v, TierProvidesOrGroup) })
 		s.addAllGrams(doc, desc, TierDesc)

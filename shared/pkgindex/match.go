@@ -137,7 +137,7 @@ func (t *matcherTerm) isProvidedBy(doc uint32) bool {
 func (m *matcher) exprTier(t *matcherTerm, doc uint32, text docText) (Tier, bool, error) {
 	if t.field == fieldAny || t.field == fieldName {
 		if at := t.expr.FindIndex(text.name); at != nil {
-			return spanTier(text.name, at[0], at[1]), true, nil
+			return nameSpanTier(text.name, at[0], at[1]), true, nil
 		}
 		if i := bytes.Index(text.name, t.word); i >= 0 {
 			summary, _, err := m.file.record(doc, false)
@@ -181,8 +181,8 @@ func (t *matcherTerm) exprValuesTier(values []byte, wholeTier Tier) (tier Tier, 
 	return tier, ok
 }
 
-// spanTier returns the tier of a match that covers name[start:end].
-func spanTier(name []byte, start, end int) Tier {
+// nameSpanTier returns the tier of a match that covers name[start:end].
+func nameSpanTier(name []byte, start, end int) Tier {
 	switch {
 	case start == 0 && end == len(name):
 		return TierExact
@@ -191,7 +191,7 @@ func spanTier(name []byte, start, end int) Tier {
 	case !isWordByte(name[start-1]):
 		return TierWordStart
 	default:
-		return TierName
+		return TierNameContains
 	}
 }
 

@@ -107,7 +107,7 @@ func oracleTier(p *wire.Package, w string) Tier {
 		case !isWordByte(name[i-1]):
 			at("name", TierWordStart)
 		default:
-			at("name", TierName)
+			at("name", TierNameContains)
 		}
 	}
 	for _, v := range p.Provides {

@@ -128,7 +128,7 @@ func (s *FileSet) UnknownRepo(q *Query) string {
 
 // HasRepo reports whether the set has a source with the given name. The source may have no packages.
 func (s *FileSet) HasRepo(name string) bool {
-	return slices.ContainsFunc(s.sources, func(p sourceRange) bool { return p.hasName(name) })
+	return slices.ContainsFunc(s.sources, func(p sourceRange) bool { return p.isSourceNamed(name) })
 }
 
 // AsRegexps converts each word of the query into a POSIX extended regular expression. A package that matches the

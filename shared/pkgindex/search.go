@@ -156,7 +156,7 @@ func (q *Query) includesSource(p *sourceRange) bool {
 	if q.onlyAUR {
 		return p.kind == KindAUR
 	}
-	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.ContainsFunc(q.repos, p.hasName))
+	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.ContainsFunc(q.repos, p.isSourceNamed))
 }
 
 // docsPerPause returns how many packages are compared between two calls of PauseFunc. For words, the comparison of 256
@@ -259,7 +259,7 @@ func (m *matcher) candidates(sc *searchBuffers) (docs []uint32, all bool, err er
 		}
 	}
 	if len(sc.postingLists) == 0 && len(unions) == 0 {
-		return m.shortCandidates(sc)
+		return m.shortWordCandidates(sc)
 	}
 	docs, err = m.intersectLists(sc)
 	if len(sc.postingLists) == 0 {
@@ -341,9 +341,9 @@ func (m *matcher) exprCandidates(t *matcherTerm, sc *searchBuffers) (docs []uint
 	return unionSorted(docs, plain), true, err
 }
 
-// shortCandidates returns the packages that contain the rarest plain word of a query. All plain words of the query have
-// fewer than three bytes. If the query has no plain word, shortCandidates returns all = true and no docs.
-func (m *matcher) shortCandidates(sc *searchBuffers) (docs []uint32, all bool, err error) {
+// shortWordCandidates returns the packages that contain the rarest plain word of a query. All plain words of the query have
+// fewer than three bytes. If the query has no plain word, shortWordCandidates returns all = true and no docs.
+func (m *matcher) shortWordCandidates(sc *searchBuffers) (docs []uint32, all bool, err error) {
 	var best []postingList
 	count := uint64(math.MaxUint64)
 	for i := range m.terms {

@@ -53,8 +53,8 @@ type sourceRange struct {
 	aurNameTaken bool // the source is the AUR, but a repository is also called aur: see FileSetOptions.HasRepoNamedAUR
 }
 
-// hasName reports whether a name in a request means this source.
-func (p *sourceRange) hasName(name string) bool { return p.name == name && !p.aurNameTaken }
+// isSourceNamed reports whether a name in a request means this source.
+func (p *sourceRange) isSourceNamed(name string) bool { return p.name == name && !p.aurNameTaken }
 
 // Hit identifies a package that a FileSet has found. It is small, because a server keeps all hits of a search until it has
 // sent them.
@@ -289,7 +289,7 @@ func (s *FileSet) RepoOf(h Hit) string { return s.sources[h.sourceRank].name }
 // Lookup returns the packages with exactly the given name, in the order of the repositories. If repo is not empty,
 // Lookup searches only the source that is called repo.
 func (s *FileSet) Lookup(repo, name string) (hits []Hit, err error) {
-	return s.lookup(name, func(p *sourceRange) bool { return repo == "" || p.hasName(repo) })
+	return s.lookup(name, func(p *sourceRange) bool { return repo == "" || p.isSourceNamed(repo) })
 }
 
 // LookupAUR returns the AUR's package with exactly the given name, or no hits if the AUR has no such package.

@@ -25,7 +25,7 @@ func (s *FileSet) Suggest(name string) (names []string, err error) {
 		distance int
 	}
 	var found []near
-	set := letterMask(word)
+	set := nameCharBits(word)
 	// A word of two or three letters would be within two edits of too many names.
 	limit := min(maxEditDistance, len(word)/2)
 	err = guardFaults(func() error {

@@ -24,7 +24,7 @@ type termTable struct {
 	docLists [][]uint32
 }
 
-func (t *termTable) collect(b *Builder, docs uint32) {
+func (t *termTable) collectTerms(b *Builder, docs uint32) {
 	ids := make(map[termKey]uint32)
 	first := uint32(0)
 	for _, s := range b.sources {

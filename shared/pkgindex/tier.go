@@ -12,7 +12,7 @@ const (
 	TierProvides                    // the word equals a name that the package provides
 	TierPrefix                      // the name starts with the word
 	TierWordStart                   // a part of the name starts with the word, such as b in a-b
-	TierName                        // the name contains the word, but no part of the name starts with it
+	TierNameContains                // the name contains the word, but no part of the name starts with it
 	TierProvidesOrGroup             // a provided name or a group contains the word
 	TierDesc                        // the word is in the description, or in a field that results do not show
 	numTiers
@@ -38,7 +38,7 @@ func nameTier(name, word []byte, i int) Tier {
 		}
 		next := bytes.Index(name[i+1:], word)
 		if next < 0 {
-			return TierName
+			return TierNameContains
 		}
 		i += 1 + next
 	}

@@ -8,9 +8,9 @@ import (
 
 // element is one part of a bracket expression.
 type element struct {
-	r     rune
-	class runeSet // the members of a class [:name:]; nil if the element is the character r
-	equiv bool    // the element is an equivalence class [=x=], which like a class cannot start or end a range
+	r            rune
+	class        runeSet // the members of a class [:name:]; nil if the element is the character r
+	isEquivClass bool    // the element is an equivalence class [=x=], which like a class cannot start or end a range
 }
 
 // bracket parses a bracket expression. The parameter at is the offset of its "["; the parser's position is after the
@@ -32,7 +32,7 @@ func (p *parser) bracket(at int) (*node, error) {
 			continue
 		}
 		// A "-" right before the closing "]" is an ordinary character.
-		if from.equiv || p.peek() != '-' || strings.HasPrefix(p.expr[p.pos:], "-]") {
+		if from.isEquivClass || p.peek() != '-' || strings.HasPrefix(p.expr[p.pos:], "-]") {
 			if first && !negated && p.peek() == ']' {
 				p.pos++
 				return newLiteral(from.r), nil // such as [+]
@@ -46,7 +46,7 @@ func (p *parser) bracket(at int) (*node, error) {
 			return nil, err
 		}
 		lo, hi := unicode.ToUpper(from.r), unicode.ToUpper(to.r)
-		if to.class != nil || to.equiv || lo > hi {
+		if to.class != nil || to.isEquivClass || lo > hi {
 			return nil, p.fail(start, "wrong range in brackets")
 		}
 		s = s.addRange(lo, hi)
@@ -89,7 +89,7 @@ func (p *parser) bracketElement(at int, hyphen bool) (element, error) {
 	if n == 0 || n < len(name) {
 		return element{}, p.fail(start, "unknown collating symbol %s in brackets", quoteShort(name, 20))
 	}
-	return element{r: r, equiv: kind == '='}, nil
+	return element{r: r, isEquivClass: kind == '='}, nil
 }
 
 // name parses the name in an element such as [:alpha:] and the closing ":]". The parameter kind is ':', '=' or '.'.

@@ -24,7 +24,7 @@ type parser struct {
 
 func parse(expr string) (*node, error) {
 	if len(expr) > maxLength {
-		return nil, &Error{expr, wholeExpr, fmt.Sprintf("longer than %d bytes", maxLength), ErrTooLarge}
+		return nil, &Error{expr, wholeExprOffset, fmt.Sprintf("longer than %d bytes", maxLength), ErrTooLarge}
 	}
 	for i, r := range expr {
 		if r == utf8.RuneError {
@@ -68,7 +68,7 @@ func (p *parser) alternation(depth int) (*node, error) {
 		}
 		branches = append(branches, b)
 		if p.peek() != '|' {
-			return p.checkSize(alternate(branches), wholeExpr)
+			return p.checkSize(alternate(branches), wholeExprOffset)
 		}
 		p.pos++
 	}

@@ -87,8 +87,8 @@ func quoteShort(s string, maxRunes int) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// wholeExpr is the value of Error.Offset if the error concerns the whole expression, not one position.
-const wholeExpr = -1
+// wholeExprOffset is the value of Error.Offset if the error concerns the whole expression, not one position.
+const wholeExprOffset = -1
 
 // Expr is a compiled expression. It is safe for concurrent use.
 type Expr struct {
@@ -120,7 +120,7 @@ func Compile(expr string) (*Expr, error) {
 	}
 	if root.hasAnchor(wordAnchors) {
 		if e.copiesPerMark = countAnchors(root).largest(); e.copiesPerMark > maxMarkCopies {
-			return nil, &Error{expr, wholeExpr, "too many anchors in a row", ErrTooLarge}
+			return nil, &Error{expr, wholeExprOffset, "too many anchors in a row", ErrTooLarge}
 		}
 		if e.markedRE, err = compile(expr, root, targetMarkedText); err != nil {
 			return nil, err
@@ -132,11 +132,11 @@ func Compile(expr string) (*Expr, error) {
 func compile(expr string, root *node, to targetTextKind) (*regexp.Regexp, error) {
 	text, ok := goSyntax(root, to)
 	if !ok {
-		return nil, &Error{expr, wholeExpr, "too many large sets of characters", ErrTooLarge}
+		return nil, &Error{expr, wholeExprOffset, "too many large sets of characters", ErrTooLarge}
 	}
 	re, err := regexp.Compile(text)
 	if err != nil {
-		return nil, &Error{expr, wholeExpr, "too large or too deeply nested", ErrTooLarge}
+		return nil, &Error{expr, wholeExprOffset, "too large or too deeply nested", ErrTooLarge}
 	}
 	re.Longest()
 	return re, nil

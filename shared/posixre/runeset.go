@@ -13,7 +13,7 @@ type runeSet []rune
 
 // normal sorts the ranges and joins those that overlap or are adjacent. It may modify s.
 func (s runeSet) normal() runeSet {
-	sort.Sort(byFirst(s))
+	sort.Sort(rangesByStart(s))
 	out := s[:0]
 	for i := 0; i < len(s); i += 2 {
 		if n := len(out); n > 0 && s[i] <= out[n-1]+1 {
@@ -25,11 +25,11 @@ func (s runeSet) normal() runeSet {
 	return out
 }
 
-type byFirst runeSet
+type rangesByStart runeSet
 
-func (s byFirst) Len() int           { return len(s) / 2 }
-func (s byFirst) Less(i, j int) bool { return s[2*i] < s[2*j] }
-func (s byFirst) Swap(i, j int) {
+func (s rangesByStart) Len() int           { return len(s) / 2 }
+func (s rangesByStart) Less(i, j int) bool { return s[2*i] < s[2*j] }
+func (s rangesByStart) Swap(i, j int) {
 	s[2*i], s[2*j] = s[2*j], s[2*i]
 	s[2*i+1], s[2*j+1] = s[2*j+1], s[2*i+1]
 }

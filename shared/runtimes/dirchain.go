@@ -159,10 +159,10 @@ func (p *Prober) readDir(dir string, checkRemote bool, real *string) (has func(s
 
 // walk reads the directories from the working directory upwards until a version of each requested runtime is chosen.
 func (p *Prober) walk() {
-	if p.walked {
+	if p.hasWalkedDirs {
 		return
 	}
-	p.walked = true
+	p.hasWalkedDirs = true
 	undecided := map[string]bool{}
 	for _, runtime := range p.requestedRuntimes {
 		if !hasNonRequirement(p.environmentDeclarations(runtime)) {
@@ -187,7 +187,7 @@ type levelReader struct {
 	logical, physical   *dirLevel // the directories of this level in the two chains of dirChains; nil after a chain's end
 }
 
-func (s *levelReader) add(path string, scope Scope, all []rawDeclaration) {
+func (s *levelReader) addDeclarations(path string, scope Scope, all []rawDeclaration) {
 	for _, f := range all {
 		if !s.undecided[f.runtime] || s.declared[f.runtime] {
 			continue
@@ -205,20 +205,20 @@ func (s *levelReader) read() {
 	if s.physical != nil {
 		if s.undecided[Rust] {
 			if toolchain := p.rustupSettings().Overrides[s.physical.dir]; toolchain != "" {
-				s.add(p.rustupSettings().path, ScopeDirectory, []rawDeclaration{{runtime: Rust, want: trimHostTriple(toolchain)}})
+				s.addDeclarations(p.rustupSettings().path, ScopeDirectory, []rawDeclaration{{runtime: Rust, want: trimHostTriple(toolchain)}})
 			}
 		}
 		for _, f := range p.miseFilesIn(s.physical) {
 			if len(s.undecided) == 0 {
 				return
 			}
-			s.add(f.path, p.scopeOf(f.path), p.miseTools(f))
+			s.addDeclarations(f.path, p.scopeOf(f.path), p.miseTools(f))
 		}
 	}
 	for _, name := range p.toolVersionsNames() {
 		if l := s.logical; len(s.undecided) > 0 && l != nil && l.has(name) {
 			path := filepath.Join(l.dir, name)
-			s.add(path, p.scopeOf(path), p.dropMiseIgnored(l.dir, p.parseDeclarationFile(path, parseToolVersions)))
+			s.addDeclarations(path, p.scopeOf(path), p.dropMiseIgnored(l.dir, p.parseDeclarationFile(path, parseToolVersions)))
 		}
 	}
 	for _, f := range languageFiles {
@@ -236,7 +236,7 @@ func (s *levelReader) read() {
 		if parse == nil {
 			parse = rcFileParser(f.runtime)
 		}
-		s.add(path, ScopeDirectory, p.adjustIdiomatic(path, p.parseDeclarationFile(path, parse)))
+		s.addDeclarations(path, ScopeDirectory, p.adjustIdiomatic(path, p.parseDeclarationFile(path, parse)))
 	}
 }
 

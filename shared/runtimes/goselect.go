@@ -23,7 +23,7 @@ type goRequirement struct {
 // goEnv returns a setting of the go command: from the environment, otherwise from the file that the command `go env -w`
 // writes, otherwise from the file go.env in GOROOT. The parameter root is GOROOT; "" leaves out the file go.env.
 func (p *Prober) goEnv(name, root string) string {
-	if v := p.shellVariable(name); v != "" {
+	if v := p.shellEnvVariable(name); v != "" {
 		return v
 	}
 	if v := p.goEnvFileSettings()[name]; v != "" {
@@ -44,7 +44,7 @@ func (p *Prober) goEnvFileSettings() map[string]string {
 }
 
 func (p *Prober) goEnvPath() string {
-	path := p.shellVariable("GOENV")
+	path := p.shellEnvVariable("GOENV")
 	if path == "off" {
 		return ""
 	}
@@ -76,7 +76,7 @@ func (p *Prober) goSettings(path string) map[string]string {
 
 // goRoot returns the GOROOT of the go command of an installed version.
 func (p *Prober) goRoot(local Installation) string {
-	if root := p.envPath("GOROOT"); root != "" && p.inShell() {
+	if root := p.absPathFromEnv("GOROOT"); root != "" && p.inShell() {
 		return root
 	}
 	switch {
@@ -113,7 +113,7 @@ func (p *Prober) findGoRequirement() goRequirement {
 		return *d
 	}
 	if text, ok := p.read(path); ok {
-		d.path, d.language, d.toolchain = path, goModLine(text, "go"), goModLine(text, "toolchain")
+		d.path, d.language, d.toolchain = path, goModDirectiveValue(text, "go"), goModDirectiveValue(text, "toolchain")
 	}
 	return *d
 }
@@ -133,8 +133,8 @@ func (p *Prober) nearestFile(name string) string {
 	}
 }
 
-// goModLine returns the text after a word on the first line that begins with this word.
-func goModLine(text []byte, word string) string {
+// goModDirectiveValue returns the text after a word on the first line that begins with this word.
+func goModDirectiveValue(text []byte, word string) string {
 	for b := range bytes.Lines(text) {
 		rest, ok := strings.CutPrefix(strings.TrimSpace(string(b)), word)
 		if ok && rest != "" && (rest[0] == ' ' || rest[0] == '\t') {
@@ -190,7 +190,7 @@ func (p *Prober) chooseGo(local Installation) goChoice {
 		setting = "auto"
 	}
 	source := "$GOTOOLCHAIN"
-	if p.shellVariable("GOTOOLCHAIN") == "" {
+	if p.shellEnvVariable("GOTOOLCHAIN") == "" {
 		source = p.goEnvPath()
 		if p.goEnvFileSettings()["GOTOOLCHAIN"] == "" {
 			source = filepath.Join(root, "go.env")

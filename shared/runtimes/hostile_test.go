@@ -147,10 +147,10 @@ func TestActive_OtherFileSystem(t *testing.T) {
 	dir := need.SharedMemoryDir(t)
 	p := New(Env{Root: t.TempDir(), Dir: dir})
 	require.Empty(t, p.AllActive())
-	require.Equal(t, []IgnoredPathNote{{"/dev", "on another file system than its subdirectory: not searched"}}, p.Notes())
+	require.Equal(t, []IgnoredPathNote{{"/dev", "on another file system than its subdirectory: not searched"}}, p.IgnoredPathNotes())
 	p = New(Env{Root: t.TempDir(), Dir: dir, CrossBorders: true})
 	require.Empty(t, p.AllActive())
-	require.Empty(t, p.Notes())
+	require.Empty(t, p.IgnoredPathNotes())
 }
 
 func TestDirectory_TooManyLevels(t *testing.T) {
@@ -159,8 +159,8 @@ func TestDirectory_TooManyLevels(t *testing.T) {
 	env.Dir = w.path(strings.Repeat("d/", maxLevels))
 	p := New(env)
 	require.Empty(t, w.format(p.Active(Node)))
-	require.Len(t, p.Notes(), 1)
-	require.Equal(t, "too many levels up: not searched", p.Notes()[0].Text)
+	require.Len(t, p.IgnoredPathNotes(), 1)
+	require.Equal(t, "too many levels up: not searched", p.IgnoredPathNotes()[0].Text)
 	env.Dir = w.path(strings.Repeat("d/", maxLevels-1))
 	p = New(env)
 	require.Equal(t, "18.20.4 nvm range 18 .nvmrc", w.format(p.Active(Node)))
@@ -200,7 +200,7 @@ func TestTOML_DeepNesting(t *testing.T) {
 	w := newMachine(t, "package.json: "+strings.Repeat("[", 60_000))
 	p := New(w.env())
 	require.Empty(t, p.AllActive())
-	require.Len(t, p.Notes(), 1)
+	require.Len(t, p.IgnoredPathNotes(), 1)
 }
 
 func TestNotes_Bounded(t *testing.T) {
@@ -213,7 +213,7 @@ func TestNotes_Bounded(t *testing.T) {
 		p.resolveNvmAlias(fmt.Sprint(i))
 	}
 	require.Empty(t, p.AllActive())
-	require.Len(t, p.Notes(), maxNotes)
+	require.Len(t, p.IgnoredPathNotes(), maxNotes)
 }
 
 func TestSanitize(t *testing.T) {

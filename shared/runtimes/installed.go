@@ -41,15 +41,15 @@ func (p *Prober) managerRoot(m manager) string {
 }
 
 func omgVersionsDir(p *Prober) string {
-	if p.env.Data == "" {
+	if p.env.OmgDataDir == "" {
 		return ""
 	}
-	return filepath.Join(p.env.Data, "versions")
+	return filepath.Join(p.env.OmgDataDir, "versions")
 }
 
 func (p *Prober) miseData() string {
 	return p.findDirOnce("MISE_DATA_DIR", func() string {
-		if d := p.envPath("MISE_DATA_DIR"); d != "" {
+		if d := p.absPathFromEnv("MISE_DATA_DIR"); d != "" {
 			return d
 		}
 		return p.dataHome("mise")
@@ -74,10 +74,10 @@ func (p *Prober) asdfInstallsDir() string {
 
 // nvmDir returns the directory that nvm's installer uses.
 func (p *Prober) nvmDir() string {
-	if d := p.envPath("NVM_DIR"); d != "" {
+	if d := p.absPathFromEnv("NVM_DIR"); d != "" {
 		return d
 	}
-	if d := p.envPath("XDG_CONFIG_HOME"); d != "" {
+	if d := p.absPathFromEnv("XDG_CONFIG_HOME"); d != "" {
 		return filepath.Join(d, "nvm")
 	}
 	return p.homePath(".nvm")
@@ -85,7 +85,7 @@ func (p *Prober) nvmDir() string {
 
 // fnmDir returns the directory of fnm; the first versions of fnm used ~/.fnm.
 func (p *Prober) fnmDir() string {
-	if d := p.envPath("FNM_DIR"); d != "" {
+	if d := p.absPathFromEnv("FNM_DIR"); d != "" {
 		return d
 	}
 	if d := p.dataHome("fnm"); p.isPresent(d) {
@@ -103,7 +103,7 @@ func rbenvRoot(p *Prober) string { return p.envPathOrHome("RBENV_ROOT", ".rbenv"
 func sdkmanDir(p *Prober) string { return p.envPathOrHome("SDKMAN_DIR", ".sdkman") }
 
 func uvPythons(p *Prober) string {
-	if d := p.envPath("UV_PYTHON_INSTALL_DIR"); d != "" {
+	if d := p.absPathFromEnv("UV_PYTHON_INSTALL_DIR"); d != "" {
 		return d
 	}
 	if d := p.dataHome("uv"); d != "" {
@@ -278,7 +278,7 @@ func (p *Prober) isComplete(i Installation) bool {
 
 // miseCacheDir returns the directory in which mise marks unfinished installs of a runtime.
 func (p *Prober) miseCacheDir(runtime string) string {
-	dir := p.envPath("MISE_CACHE_DIR")
+	dir := p.absPathFromEnv("MISE_CACHE_DIR")
 	if dir == "" {
 		if dir = p.envPathOrHome("XDG_CACHE_HOME", ".cache"); dir == "" {
 			return ""

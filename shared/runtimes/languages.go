@@ -98,7 +98,7 @@ func parseToolVersions(_ *Prober, _ string, text []byte) ([]rawDeclaration, erro
 			return true
 		}
 		f := rawDeclaration{runtime: runtime, want: words[1], alternatives: words[2:min(len(words), 2+maxAlternatives)]}
-		if rest := strings.Join(words[1:], " "); isTemplate(rest) {
+		if rest := strings.Join(words[1:], " "); isMiseTemplate(rest) {
 			f = rawDeclaration{runtime: runtime, want: rest, needsManager: true}
 		}
 		all = append(all, f)

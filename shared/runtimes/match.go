@@ -91,20 +91,20 @@ func (p *Prober) choose(runtime, want string) (Installation, bool) {
 	same := func(i Installation) bool {
 		return i.Version == want || i.Version == raw || i.Alias == raw || i.Alias == want
 	}
-	i, ok := p.firstInstallation(runtime, same)
+	i, ok := p.newestInstallationWhere(runtime, same)
 	if !ok {
-		i, ok = p.firstInstallation(runtime, p.installationMatcher(runtime, want))
+		i, ok = p.newestInstallationWhere(runtime, p.installationMatcher(runtime, want))
 	}
 	if other := asdfJavaName(want); !ok && runtime == Java && other != "" {
-		if i, ok = p.firstInstallation(Java, func(i Installation) bool { return i.Version == other }); !ok {
-			i, ok = p.firstInstallation(Java, p.installationMatcher(Java, other))
+		if i, ok = p.newestInstallationWhere(Java, func(i Installation) bool { return i.Version == other }); !ok {
+			i, ok = p.newestInstallationWhere(Java, p.installationMatcher(Java, other))
 		}
 	}
 	return i, ok
 }
 
-// firstInstallation returns the newest installed version for which the function accept returns true.
-func (p *Prober) firstInstallation(runtime string, accept func(Installation) bool) (Installation, bool) {
+// newestInstallationWhere returns the newest installed version for which the function accept returns true.
+func (p *Prober) newestInstallationWhere(runtime string, accept func(Installation) bool) (Installation, bool) {
 	for _, i := range p.candidates(runtime) {
 		if accept(i) && p.isComplete(i) {
 			return i, true
@@ -192,5 +192,5 @@ func (p *Prober) installationAtPath(runtime, path string) (Installation, bool) {
 
 // installationContaining returns the installed version in whose directory the path is. The path may also be this directory itself.
 func (p *Prober) installationContaining(runtime, path string) (Installation, bool) {
-	return p.firstInstallation(runtime, func(i Installation) bool { return i.Path != "" && inside(path, i.Path) })
+	return p.newestInstallationWhere(runtime, func(i Installation) bool { return i.Path != "" && inside(path, i.Path) })
 }

@@ -23,16 +23,16 @@ type miseState struct {
 
 // miseSettings has the merged settings of all configuration files of mise.
 type miseSettings struct {
-	disabled, enabled, idiomaticTools []string
-	onlyEnabled                       bool
-	noLock                            bool
-	monorepo                          string // the directory whose lock files apply to all directories below
-	aliases                           map[string]map[string]string
+	disabledTools, enabledTools, idiomaticTools []string
+	onlyEnabled                                 bool
+	noLock                                      bool
+	monorepoRoot                                string // the directory whose lock files apply to all directories below
+	aliases                                     map[string]map[string]string
 }
 
 func (p *Prober) miseConfigDir() string {
 	return p.findDirOnce("MISE_CONFIG_DIR", func() string {
-		if d := p.envPath("MISE_CONFIG_DIR"); d != "" {
+		if d := p.absPathFromEnv("MISE_CONFIG_DIR"); d != "" {
 			return d
 		}
 		return p.configHomeSubdir("mise")
@@ -59,13 +59,13 @@ func (p *Prober) loadMise() *miseState {
 		rc = p.miserc()
 	}
 	setting := func(variable, separator, key string) []string {
-		if value := p.shellVariable(variable); value != "" {
+		if value := p.shellEnvVariable(variable); value != "" {
 			return strings.Split(value, separator)
 		}
 		return tomlStrings(rc[key])
 	}
 	flag := func(variable, key string) bool {
-		if value := p.shellVariable(variable); value != "" {
+		if value := p.shellEnvVariable(variable); value != "" {
 			return parseBool(value)
 		}
 		on, _ := rc[key].(bool)
@@ -85,11 +85,11 @@ func (p *Prober) loadMise() *miseState {
 			m.configNames = append(m.configNames, strings.Replace(name, "*", m.envs[i], 1))
 		}
 	}
-	if others := localFileNames(setting("MISE_OVERRIDE_CONFIG_FILENAMES", ":", "override_config_filenames")); len(others) > 0 {
+	if others := filterLocalFileNames(setting("MISE_OVERRIDE_CONFIG_FILENAMES", ":", "override_config_filenames")); len(others) > 0 {
 		slices.Reverse(others)
 		m.configNames = append(m.configNames, others...)
 	} else {
-		if name := localFileNames([]string{p.shellVariable("MISE_DEFAULT_CONFIG_FILENAME")}); len(name) > 0 {
+		if name := filterLocalFileNames([]string{p.shellEnvVariable("MISE_DEFAULT_CONFIG_FILENAME")}); len(name) > 0 {
 			m.configNames = append(m.configNames, name...)
 		}
 		if m.configNames == nil {
@@ -98,10 +98,10 @@ func (p *Prober) loadMise() *miseState {
 			m.configNames = append(m.configNames, miseConfigPaths...)
 		}
 	}
-	m.toolVersionsNames = localFileNames(setting("MISE_OVERRIDE_TOOL_VERSIONS_FILENAMES", ":", "override_tool_versions_filenames"))
+	m.toolVersionsNames = filterLocalFileNames(setting("MISE_OVERRIDE_TOOL_VERSIONS_FILENAMES", ":", "override_tool_versions_filenames"))
 	slices.Reverse(m.toolVersionsNames)
 	if len(m.toolVersionsNames) == 0 {
-		m.toolVersionsNames = append(localFileNames([]string{p.shellVariable("MISE_DEFAULT_TOOL_VERSIONS_FILENAME")}), toolVersionsFile)
+		m.toolVersionsNames = append(filterLocalFileNames([]string{p.shellEnvVariable("MISE_DEFAULT_TOOL_VERSIONS_FILENAME")}), toolVersionsFile)
 	}
 	for _, dir := range setting("MISE_CEILING_PATHS", ":", "ceiling_paths") {
 		m.ceilings[p.expanded(dir)] = true
@@ -114,8 +114,8 @@ func (p *Prober) loadMise() *miseState {
 	return m
 }
 
-// shellVariable returns an environment variable; "" if the environment is not that of a shell.
-func (p *Prober) shellVariable(name string) string {
+// shellEnvVariable returns an environment variable; "" if the environment is not that of a shell.
+func (p *Prober) shellEnvVariable(name string) string {
 	if !p.inShell() {
 		return ""
 	}
@@ -138,8 +138,8 @@ func parseBool(value string) bool {
 	return false
 }
 
-// localFileNames returns at most maxConfD of the names. It leaves out absolute paths, and paths such as ../mise.toml.
-func localFileNames(names []string) []string {
+// filterLocalFileNames returns at most maxConfD of the names. It leaves out absolute paths, and paths such as ../mise.toml.
+func filterLocalFileNames(names []string) []string {
 	var all []string
 	for _, name := range names {
 		if name = strings.TrimSpace(name); name != "" && filepath.IsLocal(name) && filepath.Clean(name) == name && len(all) < maxConfD {
@@ -238,7 +238,7 @@ func (p *Prober) miseGlobalFiles() []*miseFile {
 			all = append(all, p.readMiseConfigs(filepath.Join(dir, name), dir)...)
 		}
 	}
-	if path := p.envPath("MISE_GLOBAL_CONFIG_FILE"); path != "" {
+	if path := p.absPathFromEnv("MISE_GLOBAL_CONFIG_FILE"); path != "" {
 		all = append(all, p.readMiseConfigs(path, filepath.Dir(path))...)
 	} else {
 		directory(p.miseConfigDir())
@@ -299,7 +299,7 @@ func (p *Prober) miseFragments(dir string) []string {
 
 // toolVersionsNames returns the names of the files in asdf's format, by precedence.
 func (p *Prober) toolVersionsNames() []string {
-	name := p.shellVariable("ASDF_DEFAULT_TOOL_VERSIONS_FILENAME")
+	name := p.shellEnvVariable("ASDF_DEFAULT_TOOL_VERSIONS_FILENAME")
 	if name == "" || strings.Contains(name, "/") {
 		return p.loadMise().toolVersionsNames
 	}
@@ -335,8 +335,8 @@ func (p *Prober) miseSettings() *miseSettings {
 		if on, is := settings["lockfile"].(bool); is && !seen["lockfile"] {
 			seen["lockfile"], locks = true, on
 		}
-		if on, _ := f.content["monorepo_root"].(bool); on && s.monorepo == "" {
-			s.monorepo = f.root
+		if on, _ := f.content["monorepo_root"].(bool); on && s.monorepoRoot == "" {
+			s.monorepoRoot = f.root
 			lock, _ = lookupTOML(f.content, "monorepo", "lockfile").(bool)
 		}
 		for _, key := range []string{"tool_alias", "alias"} {
@@ -371,22 +371,22 @@ func (p *Prober) miseSettings() *miseSettings {
 		add(f)
 	}
 	variable := func(to *[]string, name string) {
-		if value := p.shellVariable(name); value != "" {
+		if value := p.shellEnvVariable(name); value != "" {
 			*to = strings.Split(value, ",")
 		}
 	}
 	variable(&disabled, "MISE_DISABLE_TOOLS")
 	variable(&enabled, "MISE_ENABLE_TOOLS")
 	variable(&idiomatic, "MISE_IDIOMATIC_VERSION_FILE_ENABLE_TOOLS")
-	if value := p.shellVariable("MISE_LOCKFILE"); value != "" {
+	if value := p.shellEnvVariable("MISE_LOCKFILE"); value != "" {
 		locks = parseBool(value)
 	}
 	if !lock {
-		s.monorepo = ""
+		s.monorepoRoot = ""
 	}
 	s.noLock = !locks
-	s.disabled, s.idiomaticTools = canonicalMiseToolNames(disabled), canonicalMiseToolNames(idiomatic)
-	s.enabled, s.onlyEnabled = canonicalMiseToolNames(enabled), len(enabled) > 0
+	s.disabledTools, s.idiomaticTools = canonicalMiseToolNames(disabled), canonicalMiseToolNames(idiomatic)
+	s.enabledTools, s.onlyEnabled = canonicalMiseToolNames(enabled), len(enabled) > 0
 	return s
 }
 

@@ -76,8 +76,8 @@ func (r miseRequest) appliesHere() bool {
 	})
 }
 
-// isTemplate reports whether a text is a template, which only mise can expand.
-func isTemplate(want string) bool {
+// isMiseTemplate reports whether a text is a template, which only mise can expand.
+func isMiseTemplate(want string) bool {
 	return strings.Contains(want, "{{") || strings.Contains(want, "{%")
 }
 
@@ -117,9 +117,9 @@ func (p *Prober) miseTools(f *miseFile) []rawDeclaration {
 func (p *Prober) isNotManagedByMise(tool string) bool {
 	s := p.miseSettings()
 	if s.onlyEnabled {
-		return p.loadMise().otherSystemsOnly[tool] || !slices.Contains(s.enabled, tool)
+		return p.loadMise().otherSystemsOnly[tool] || !slices.Contains(s.enabledTools, tool)
 	}
-	return p.loadMise().otherSystemsOnly[tool] || slices.Contains(s.disabled, tool)
+	return p.loadMise().otherSystemsOnly[tool] || slices.Contains(s.disabledTools, tool)
 }
 
 // dropMiseIgnored returns those entries of the .tool-versions file in dir that apply: it removes the entries that mise ignores.
@@ -137,7 +137,7 @@ func (p *Prober) dropMiseIgnored(dir string, all []rawDeclaration) []rawDeclarat
 // miseResolve applies mise's aliases and the lock file to want, which is a requested version. It returns the
 // resulting version or prefix. The second result is true if only mise can resolve the requested version.
 func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown bool) {
-	if isTemplate(want) {
+	if isMiseTemplate(want) {
 		return want, true
 	}
 	alias := func(want string) string {
@@ -162,7 +162,7 @@ func (p *Prober) miseResolve(f *miseFile, name, want string) (as string, unknown
 	if locked := p.miseLocked(f, name, as); locked != "" {
 		as = locked
 	}
-	return as, isTemplate(as)
+	return as, isMiseTemplate(as)
 }
 
 // subtractVersion subtracts each number in steps from the number at the same place of a version: 20 minus 2 is 18, and 1.3.1
@@ -228,7 +228,7 @@ func (p *Prober) miseLockPath(f *miseFile) string {
 	if filepath.Base(dir) == "conf.d" {
 		dir = filepath.Dir(dir)
 	}
-	if root := p.miseSettings().monorepo; root != "" && strings.HasPrefix(dir, root+"/") {
+	if root := p.miseSettings().monorepoRoot; root != "" && strings.HasPrefix(dir, root+"/") {
 		dir = root
 	}
 	lock := "mise"

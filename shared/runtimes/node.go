@@ -14,12 +14,12 @@ import (
 // version 4, and each further name means a version that is higher by 2.
 var ltsNames = [...]string{"argon", "boron", "carbon", "dubnium", "erbium", "fermium", "gallium", "hydrogen", "iron", "jod", "krypton"}
 
-// firstLTS is the major version of the Node.js release with the first name in the array ltsNames.
-const firstLTS = 4
+// firstLTSMajor is the major version of the Node.js release with the first name in the array ltsNames.
+const firstLTSMajor = 4
 
 // newestLTS is the major version of the Node.js release with the last name in the array ltsNames. The names of later long-term
 // releases are known only if nvm is installed, because nvm stores these names.
-const newestLTS = firstLTS + 2*(len(ltsNames)-1)
+const newestLTS = firstLTSMajor + 2*(len(ltsNames)-1)
 
 // maxVoltaExtends limits the length of a chain of files in which the key volta.extends of each file leads to the next file.
 const maxVoltaExtends = 8
@@ -215,14 +215,14 @@ func (p *Prober) ltsMatcher(want string) func(version) bool {
 		}
 		return func(v version) bool {
 			return v.vendor == "" && !v.isPrerelease(Node) && len(v.nums) > 0 &&
-				v.nums[0] >= firstLTS && v.nums[0] <= newest && v.nums[0]%2 == 0
+				v.nums[0] >= firstLTSMajor && v.nums[0] <= newest && v.nums[0]%2 == 0
 		}
 	}
 	n := slices.Index(ltsNames[:], strings.ToLower(strings.TrimLeft(name, "/-")))
 	if n < 0 {
 		return nil
 	}
-	major := uint64(firstLTS + 2*n)
+	major := uint64(firstLTSMajor + 2*n)
 	return func(v version) bool {
 		return v.vendor == "" && !v.isPrerelease(Node) && len(v.nums) > 0 && v.nums[0] == major
 	}

@@ -27,7 +27,7 @@ type pathEntry struct{ dir, parentDir, name string }
 func (p *Prober) pathDirs() []pathEntry {
 	if !p.hasSplitPath {
 		p.hasSplitPath = true
-		path := p.shellVariable("PATH")
+		path := p.shellEnvVariable("PATH")
 		p.pathEntries = make([]pathEntry, 0, min(1+strings.Count(path, ":"), maxPathEntries))
 		for dir := range strings.SplitSeq(path, ":") {
 			if filepath.IsAbs(dir) && len(p.pathEntries) < maxPathEntries {
@@ -49,8 +49,8 @@ func (p *Prober) isSystemBin(dir string) bool {
 	return false
 }
 
-// hasProgram reports whether a directory contains a program of a runtime.
-func (p *Prober) hasProgram(dir, runtime string) bool {
+// dirHasProgram reports whether a directory contains a program of a runtime.
+func (p *Prober) dirHasProgram(dir, runtime string) bool {
 	return slices.ContainsFunc(programsOf(runtime), func(name string) bool { return p.isPresent(filepath.Join(dir, name)) })
 }
 
@@ -79,14 +79,14 @@ func (p *Prober) shimManagerOf(runtime string, in pathEntry) string {
 	return ""
 }
 
-// shellVersion describes the version that the shell runs according to PATH, regardless of declarations.
-type shellVersion struct {
+// shellPathVersion describes the version that the shell runs according to PATH, regardless of declarations.
+type shellPathVersion struct {
 	version *Installation // the version that a manager has put into PATH, or the system's version; nil if neither
 	source  string        // the name of the environment variable that leads to this version, such as $PATH
 	shim    string        // the manager whose shim selects a version each time it runs, or ""
 }
 
-func (p *Prober) shellVersion(runtime string) shellVersion {
+func (p *Prober) shellVersion(runtime string) shellPathVersion {
 	r, known := p.shellVersions[runtime]
 	if !known {
 		if p.inShell() {
@@ -98,9 +98,11 @@ func (p *Prober) shellVersion(runtime string) shellVersion {
 }
 
 // newShellVersion returns the result for an installed version to which PATH leads.
-func newShellVersion(i Installation) shellVersion { return shellVersion{version: &i, source: "$PATH"} }
+func newShellVersion(i Installation) shellPathVersion {
+	return shellPathVersion{version: &i, source: "$PATH"}
+}
 
-func (p *Prober) findOnPath(runtime string) shellVersion {
+func (p *Prober) findOnPath(runtime string) shellPathVersion {
 	for _, in := range p.pathDirs() {
 		dir, shim := in.dir, p.shimManagerOf(runtime, in)
 		switch {
@@ -110,13 +112,13 @@ func (p *Prober) findOnPath(runtime string) shellVersion {
 				return newShellVersion(i)
 			}
 		case shim != "":
-			if p.hasProgram(dir, runtime) {
-				return shellVersion{shim: shim}
+			if p.dirHasProgram(dir, runtime) {
+				return shellPathVersion{shim: shim}
 			}
 		case in.name == "bin":
-			i, ok := p.installationInPath(runtime, in)
+			i, ok := p.installationOfPathEntry(runtime, in)
 			if ok && i.Manager == "mise" { // after `mise activate`, PATH changes with the directory
-				return shellVersion{shim: "mise"}
+				return shellPathVersion{shim: "mise"}
 			}
 			if ok {
 				return newShellVersion(i)
@@ -126,11 +128,11 @@ func (p *Prober) findOnPath(runtime string) shellVersion {
 	if runtime == Node {
 		return p.switchedNode()
 	}
-	return shellVersion{}
+	return shellPathVersion{}
 }
 
-// installationInPath returns the version whose programs are in a directory of PATH.
-func (p *Prober) installationInPath(runtime string, in pathEntry) (Installation, bool) {
+// installationOfPathEntry returns the version whose programs are in a directory of PATH.
+func (p *Prober) installationOfPathEntry(runtime string, in pathEntry) (Installation, bool) {
 	dir, root := in.dir, in.parentDir
 	if (runtime == Go || runtime == Java) && !inside(dir, p.env.Home) {
 		if i, ok := p.systemInstallation(runtime); ok && i.Path != "" && inside(dir, i.Path) {
@@ -141,7 +143,7 @@ func (p *Prober) installationInPath(runtime string, in pathEntry) (Installation,
 		return Installation{}, false
 	}
 	for _, path := range []string{dir, filepath.Join(linkTarget(root), "bin")} {
-		if i, ok := p.installationContaining(runtime, path); ok && p.hasProgram(dir, runtime) {
+		if i, ok := p.installationContaining(runtime, path); ok && p.dirHasProgram(dir, runtime) {
 			return i, true
 		}
 	}
@@ -160,7 +162,7 @@ func linkTarget(path string) string {
 // isLinkOfManager reports whether dir is the path of a symlink that a manager makes to the selected version, such as
 // nvm's symlink named current.
 func (p *Prober) isLinkOfManager(runtime, dir string) bool {
-	if runtime == Node && dir == p.envPath("FNM_MULTISHELL_PATH") {
+	if runtime == Node && dir == p.absPathFromEnv("FNM_MULTISHELL_PATH") {
 		return true
 	}
 	if filepath.Base(dir) != currentLink { // the symlinks of omg, nvm and SDKMAN all have this name
@@ -176,7 +178,7 @@ func (p *Prober) isLinkOfManager(runtime, dir string) bool {
 			return true
 		}
 	}
-	return p.env.Data != "" && dir == filepath.Join(omgVersionsDir(p), runtime, currentLink)
+	return p.env.OmgDataDir != "" && dir == filepath.Join(omgVersionsDir(p), runtime, currentLink)
 }
 
 // isInManagerDir reports whether a path is in the directory of a manager that can install the runtime.
@@ -199,9 +201,9 @@ func (p *Prober) isInManagerDir(runtime, path string) bool {
 
 // switchedNode returns the version of Node.js that nvm or fnm has selected for this shell, according to the variables of nvm
 // and fnm. It is called if PATH leads to no known version.
-func (p *Prober) switchedNode() shellVersion {
+func (p *Prober) switchedNode() shellPathVersion {
 	for _, variable := range []string{"NVM_BIN", "FNM_MULTISHELL_PATH"} {
-		dir := p.envPath(variable)
+		dir := p.absPathFromEnv(variable)
 		if dir == "" {
 			continue
 		}
@@ -209,8 +211,8 @@ func (p *Prober) switchedNode() shellVersion {
 			dir = target
 		}
 		if i, ok := p.installationContaining(Node, dir); ok {
-			return shellVersion{version: &i, source: "$" + variable}
+			return shellPathVersion{version: &i, source: "$" + variable}
 		}
 	}
-	return shellVersion{}
+	return shellPathVersion{}
 }

@@ -51,7 +51,7 @@ func (p *Prober) readEnvironment(runtime string) []Declaration {
 			all = append(all, d)
 		}
 	case Java:
-		if dir := p.envPath("JAVA_HOME"); dir != "" && !p.isDefaultJavaHome(dir) {
+		if dir := p.absPathFromEnv("JAVA_HOME"); dir != "" && !p.isDefaultJavaHome(dir) {
 			f := rawDeclaration{runtime: Java, want: filepath.Base(dir), kindIsSet: true}
 			i, ok := p.javaAt(dir)
 			if ok {

@@ -68,9 +68,9 @@ func normalizePythonRequest(want string) string {
 	return rest
 }
 
-// pythonVariant splits the text after the numbers of a version into the variant and the text before the variant: rc1t
+// splitPythonVariant splits the text after the numbers of a version into the variant and the text before the variant: rc1t
 // becomes rc1 and freethreaded.
-func pythonVariant(text string) (without, variant string) {
+func splitPythonVariant(text string) (without, variant string) {
 	for _, v := range []struct{ suffix, name string }{
 		{"+freethreaded+debug", "freethreaded+debug"},
 		{"+freethreaded", "freethreaded"},
@@ -90,7 +90,7 @@ func pythonVariant(text string) (without, variant string) {
 // activatedPython returns the Python environment that the shell has activated, as a declaration. If a virtual environment and
 // an environment of conda are both active, the one that comes first in PATH is returned.
 func (p *Prober) activatedPython() (Declaration, bool) {
-	virtual, conda := p.envPath("VIRTUAL_ENV"), p.envPath("CONDA_PREFIX")
+	virtual, conda := p.absPathFromEnv("VIRTUAL_ENV"), p.absPathFromEnv("CONDA_PREFIX")
 	first := func(dir string) int {
 		at := slices.IndexFunc(p.pathDirs(), func(in pathEntry) bool { return in.name == "bin" && in.parentDir == dir })
 		if at < 0 {

@@ -70,8 +70,8 @@ type Env struct {
 	// OutsideShell means that Getenv returns the environment of a status bar, of tmux's server or of another program whose
 	// variables are not those of the user's shell: the declarations in the environment and PATH are ignored.
 	OutsideShell bool
-	// Data is omg's data directory, which contains versions/<runtime>/current.
-	Data string
+	// OmgDataDir is omg's data directory, which contains versions/<runtime>/current.
+	OmgDataDir string
 	// SystemVersions maps runtimes to the versions of the system's packages; if nil, the versions are read from DBPath.
 	SystemVersions map[string]string
 	// DBPath is pacman's database directory; "" means /var/lib/pacman.
@@ -179,7 +179,7 @@ type Prober struct {
 
 	logicalDirs            *dirChain
 	physicalDirs           *dirChain
-	walked                 bool
+	hasWalkedDirs          bool
 	directoryDeclarations  map[string][]Declaration // the declarations in directories, by runtime; the nearest directory is first
 	shellDeclarations      map[string][]Declaration // the declarations in the environment, by runtime
 	existsByPath           map[string]bool          // the results of isPresent, by path
@@ -187,7 +187,7 @@ type Prober struct {
 	homeListing            listing                  // the listing of the home directory; nil until the directory is read
 	dirents                []byte                   // the buffer into which the method readEntries reads
 	installationsByRuntime map[string][]Installation
-	dirByName              map[string]string   // the paths of directories that the method findDirOnce has stored, by the name passed to findDirOnce
+	cachedDirByName        map[string]string   // the paths of directories that the method findDirOnce has stored, by the name passed to findDirOnce
 	managerRootsByRuntime  map[string][]string // the root directories of the managers that can install a runtime, by runtime
 	cachedSystemVersions   map[string]string
 	systemInstallations    map[string]optionalInstallation // by runtime
@@ -198,7 +198,7 @@ type Prober struct {
 	voltaChecked           bool // whether the key volta was looked up in the nearest package.json
 	pathEntries            []pathEntry
 	hasSplitPath           bool
-	shellVersions          map[string]shellVersion // by runtime
+	shellVersions          map[string]shellPathVersion // by runtime
 	cachedGoRequirement    *goRequirement
 	goSettingsByPath       map[string]map[string]string // the settings in the go command's files, by the file's path
 }
@@ -226,7 +226,7 @@ func New(env Env, names ...string) *Prober {
 	return &Prober{
 		env: env, requestedRuntimes: names, cachedSystemVersions: env.SystemVersions, isRemoteFS: remoteFS,
 		directoryDeclarations:  map[string][]Declaration{},
-		dirByName:              make(map[string]string, 32),
+		cachedDirByName:        make(map[string]string, 32),
 		managerRootsByRuntime:  map[string][]string{},
 		systemInstallations:    map[string]optionalInstallation{},
 		goSettingsByPath:       map[string]map[string]string{},
@@ -234,15 +234,15 @@ func New(env Env, names ...string) *Prober {
 		existsByPath:           make(map[string]bool, 32),
 		listings:               map[string]listing{},
 		installationsByRuntime: map[string][]Installation{},
-		shellVersions:          map[string]shellVersion{},
+		shellVersions:          map[string]shellPathVersion{},
 	}
 }
 
 // Names returns the runtimes that the prober was made for.
 func (p *Prober) Names() []string { return slices.Clone(p.requestedRuntimes) }
 
-// Notes returns the files that have been skipped so far, such as broken and unreadable ones.
-func (p *Prober) Notes() []IgnoredPathNote { return slices.Clone(p.notes) }
+// IgnoredPathNotes returns the files that have been skipped so far, such as broken and unreadable ones.
+func (p *Prober) IgnoredPathNotes() []IgnoredPathNote { return slices.Clone(p.notes) }
 
 func (p *Prober) addNote(path, text string) {
 	n := IgnoredPathNote{path, text}
@@ -251,8 +251,8 @@ func (p *Prober) addNote(path, text string) {
 	}
 }
 
-// envPath returns the value of an environment variable if it is an absolute path, otherwise "".
-func (p *Prober) envPath(name string) string {
+// absPathFromEnv returns the value of an environment variable if it is an absolute path, otherwise "".
+func (p *Prober) absPathFromEnv(name string) string {
 	if v := p.env.Getenv(name); filepath.IsAbs(v) {
 		return filepath.Clean(v)
 	}
@@ -263,7 +263,7 @@ func (p *Prober) envPath(name string) string {
 // home directory, or "" if the home directory is unknown.
 func (p *Prober) envPathOrHome(variable string, home ...string) string {
 	return p.findDirOnce(variable, func() string {
-		if v := p.envPath(variable); v != "" {
+		if v := p.absPathFromEnv(variable); v != "" {
 			return v
 		}
 		return p.homePath(home...)
@@ -273,10 +273,10 @@ func (p *Prober) envPathOrHome(variable string, home ...string) string {
 // findDirOnce returns the directory that the function find returns. It calls find only at the first call for a name, and stores
 // the directory under the name for later calls.
 func (p *Prober) findDirOnce(name string, find func() string) string {
-	dir, known := p.dirByName[name]
+	dir, known := p.cachedDirByName[name]
 	if !known {
 		dir = find()
-		p.dirByName[name] = dir
+		p.cachedDirByName[name] = dir
 	}
 	return dir
 }

@@ -71,7 +71,7 @@ func (w *machine) env() Env {
 	return Env{
 		Getenv: func(name string) string { return w.vars[name] },
 		Home:   w.home, Dir: w.dir, Root: w.root,
-		Data: filepath.Join(w.home, ".local/share/omg"),
+		OmgDataDir: filepath.Join(w.home, ".local/share/omg"),
 	}
 }
 
@@ -106,7 +106,7 @@ func (w *machine) short(path string) string {
 
 func (w *machine) notes(p *Prober) []string {
 	var all []string
-	for _, n := range p.Notes() {
+	for _, n := range p.IgnoredPathNotes() {
 		all = append(all, w.short(n.Path)+": "+n.Text)
 	}
 	return all

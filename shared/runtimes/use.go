@@ -29,11 +29,11 @@ func Use(env Env, runtime, want string) (Installation, error) {
 	if !known {
 		return Installation{}, fmt.Errorf("%w %q (have: %s)", ErrUnknown, runtime, strings.Join(Names(), ", "))
 	}
-	if env.Data == "" {
+	if env.OmgDataDir == "" {
 		return Installation{}, errors.New("no data directory")
 	}
 	p := New(env, name)
-	dir := filepath.Join(env.Data, "versions", name)
+	dir := filepath.Join(env.OmgDataDir, "versions", name)
 	path := filepath.Join(dir, currentLink)
 	i, ok := p.choose(name, want)
 	switch {

@@ -73,7 +73,7 @@ func parseVersion(runtime, s string) version {
 	}
 	v.rest = s
 	if runtime == Python {
-		v.rest, v.variant = pythonVariant(s)
+		v.rest, v.variant = splitPythonVariant(s)
 	}
 	// Versions of Java up to 8 begin with a 1 that is left out here: 1.8.0_392 is a version of Java 8.
 	if runtime == Java && len(v.nums) > 1 && v.nums[0] == 1 && v.nums[1] < 9 {

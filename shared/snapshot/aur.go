@@ -80,7 +80,7 @@ func (s *Snapshot) withAURIndex(f *pkgindex.File) (*Snapshot, error) {
 	next := *s
 	var err error
 	next.inputs.AUR = &IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK}, Index: f}
-	next.searchSet, err = s.searchSet.WithAUR(f, func(name string) bool { return s.installedVersion(name) != "" })
+	next.searchFileSet, err = s.searchFileSet.WithAUR(f, func(name string) bool { return s.installedVersion(name) != "" })
 	return &next, err
 }
 
@@ -97,7 +97,7 @@ func (s *Snapshot) ParseAURTarget(target string) (name string, ok bool) {
 // LookupAUR returns a hit for the AUR's package with this name. If the AUR's data does not contain the package, it
 // returns no hit.
 func (s *Snapshot) LookupAUR(name string) ([]pkgindex.Hit, error) {
-	return s.searchSet.LookupAUR(name)
+	return s.searchFileSet.LookupAUR(name)
 }
 
 // NoAURDataError returns the error for a request that needs data of the AUR while the snapshot has none (see HasAUR).

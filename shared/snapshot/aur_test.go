@@ -73,11 +73,11 @@ func TestRepositoryNamedAUR(t *testing.T) {
 		f, err := s.Info(&wire.InfoRequest{Names: []string{"aur/yay"}})
 		require.NoError(t, err, name)
 		require.Len(t, f.Hits, 1, name)
-		require.Equal(t, pkgindex.KindRepo, s.searchSet.SourceKindOf(f.Hits[0]), name)
+		require.Equal(t, pkgindex.KindRepo, s.searchFileSet.SourceKindOf(f.Hits[0]), name)
 		f, err = s.Search(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}})
 		require.NoError(t, err, name)
 		require.Len(t, f.Hits, 1, name)
-		require.Equal(t, pkgindex.KindRepo, s.searchSet.SourceKindOf(f.Hits[0]), name)
+		require.Equal(t, pkgindex.KindRepo, s.searchFileSet.SourceKindOf(f.Hits[0]), name)
 		require.False(t, s.NeedsAURQuery(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}}), name)
 		f, err = s.Search(&wire.SearchRequest{Words: []string{"yay"}, OnlyAUR: true, Repos: []string{"aur"}})
 		if name != "both" {
@@ -86,7 +86,7 @@ func TestRepositoryNamedAUR(t *testing.T) {
 		}
 		require.NoError(t, err)
 		require.Len(t, f.Hits, 1)
-		require.Equal(t, pkgindex.KindAUR, s.searchSet.SourceKindOf(f.Hits[0]))
+		require.Equal(t, pkgindex.KindAUR, s.searchFileSet.SourceKindOf(f.Hits[0]))
 	}
 	lost := build(t, Inputs{Repositories: []IndexedSource{{Source: wire.Source{Name: "aur", Kind: wire.KindRepository, State: wire.SourceFailed}}}, AUR: aur(t, "yay", "13-1")})
 	_, err := lost.Search(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}})

@@ -56,11 +56,11 @@ func (s *Snapshot) findAURPackage(replies *AURReplies, name string) (p *wire.Pac
 			return p, p == nil, nil
 		}
 	}
-	hits, err := s.comparedSet.LookupAUR(name)
+	hits, err := s.comparedFileSet.LookupAUR(name)
 	if err != nil || len(hits) == 0 {
 		return nil, false, err
 	}
-	found, err := s.comparedSet.ReadPackage(hits[0])
+	found, err := s.comparedFileSet.ReadPackage(hits[0])
 	return &found, false, err
 }
 

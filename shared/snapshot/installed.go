@@ -132,7 +132,7 @@ func (s *Snapshot) DescribeInstalled(p *pacmandb.Installed, details bool) wire.I
 	}
 	for _, dep := range p.OptDepends {
 		if target, _, _ := strings.Cut(dep, ": "); relations.Satisfier(target) != nil {
-			out.InstalledOpt = append(out.InstalledOpt, dep)
+			out.InstalledOptDepends = append(out.InstalledOptDepends, dep)
 		}
 	}
 	out.HasScript = p.HasScript(s.inputs.DBPath)

@@ -110,7 +110,7 @@ func TestDescribeInstalled(t *testing.T) {
 	require.Equal(t, []string{"lib>=1"}, d.Depends)
 	d = s.DescribeInstalled(gui, true)
 	require.Empty(t, d.Reason, "the reason 7 is neither explicit nor dependency")
-	require.Equal(t, []string{"lib: for libraries", "tool"}, d.InstalledOpt)
+	require.Equal(t, []string{"lib: for libraries", "tool"}, d.InstalledOptDepends)
 	require.EqualValues(t, 5, d.InstallDate)
 	require.Equal(t, "extra", d.InstalledFromRepo)
 	require.Equal(t, wire.InstalledPackage{Package: wire.Package{Repo: "local", Name: "gui", Version: "1-1", Desc: "about gui"}}, s.DescribeInstalled(gui, false))

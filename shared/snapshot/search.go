@@ -81,7 +81,7 @@ func (s *Snapshot) SearchWithPause(r *wire.SearchRequest, pause func() error) (*
 	if r.Regex {
 		q.PauseFunc = pauseWithTimeout(pause)
 	}
-	result, err := s.searchSet.Search(q, int(r.Limit))
+	result, err := s.searchFileSet.Search(q, int(r.Limit))
 	if err != nil {
 		return nil, convertQueryError(err)
 	}
@@ -183,7 +183,7 @@ func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
 	}
 	var close []string
 	for _, w := range r.Words[:min(len(r.Words), maxWordsWithSuggestions)] {
-		names, err := s.searchSet.Suggest(w)
+		names, err := s.searchFileSet.Suggest(w)
 		if err != nil {
 			return nil, err
 		}
@@ -224,7 +224,7 @@ func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 			found.UnknownNames = append(found.UnknownNames, target) // the repository in "/name" is empty, so the package cannot exist
 			continue
 		}
-		hits, err := s.searchSet.Lookup(repo, name)
+		hits, err := s.searchFileSet.Lookup(repo, name)
 		if err != nil {
 			return nil, err
 		}
@@ -254,11 +254,11 @@ func (s *Snapshot) SuggestForUnknown(unknown []string) ([]wire.MissingName, erro
 		if !ok {
 			repo, name = "", target
 		}
-		if i >= maxWordsWithSuggestions || repo != "" && !s.searchSet.HasRepo(repo) {
+		if i >= maxWordsWithSuggestions || repo != "" && !s.searchFileSet.HasRepo(repo) {
 			continue
 		}
 		var err error
-		if list[i].Suggestions, err = s.searchSet.Suggest(name); err != nil {
+		if list[i].Suggestions, err = s.searchFileSet.Suggest(name); err != nil {
 			return nil, err
 		}
 	}
@@ -285,11 +285,11 @@ func (s *Snapshot) ReadRecords(hits []pkgindex.Hit, details bool, visit func(sum
 			words = security.linesByPackage
 		}
 	}
-	return s.searchSet.ReadRecords(hits, details, func(h pkgindex.Hit, summary, rest pkgindex.Record) bool {
+	return s.searchFileSet.ReadRecords(hits, details, func(h pkgindex.Hit, summary, rest pkgindex.Record) bool {
 		name := summary.Name()
 		o := UnindexedFields{InstalledVersion: s.installedVersion(name)}
-		if s.searchSet.SourceKindOf(h) == pkgindex.KindAUR {
-			found, err := s.searchSet.HasRepoPackage(name)
+		if s.searchFileSet.SourceKindOf(h) == pkgindex.KindAUR {
+			found, err := s.searchFileSet.HasRepoPackage(name)
 			o.ShadowedByRepo = err == nil && found
 		} else {
 			o.AdvisoryLines = words[name]

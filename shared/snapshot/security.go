@@ -110,7 +110,7 @@ func (s *installedAdvisories) countFinding(f advisories.Finding) {
 	}
 }
 
-// snapshotPackageVersions implements advisories.PackageVersions: it returns the installed version of a package, and its versions in the repositories.
+// snapshotPackageVersions implements advisories.VersionLookup: it returns the installed version of a package, and its versions in the repositories.
 type snapshotPackageVersions struct {
 	s   *Snapshot
 	err error
@@ -122,7 +122,7 @@ func (o *snapshotPackageVersions) Installed(name string) (string, bool) {
 }
 
 func (o *snapshotPackageVersions) OfferedVersions(name string) (versions []string) {
-	err := eachRepoVersion(o.s.comparedSet, name, func(_, version string) { versions = append(versions, version) })
+	err := eachRepoVersion(o.s.comparedFileSet, name, func(_, version string) { versions = append(versions, version) })
 	if o.err == nil {
 		o.err = err
 	}

@@ -16,10 +16,10 @@ type Snapshot struct {
 	inputs       Inputs
 	installedSet *installedSet // nil if the installed packages are unknown
 	// searchedRepos lists the repositories that searches use. The field set combines the indexes of these repositories with the
-	// AUR's index. compared lists the repositories with which installed packages are compared. comparedSet combines the
+	// AUR's index. compared lists the repositories with which installed packages are compared. comparedFileSet combines the
 	// indexes of the compared repositories with the AUR's index.
-	searchedRepos, comparedRepos []IndexedSource
-	searchSet, comparedSet       *pkgindex.FileSet
+	searchedRepos, comparedRepos   []IndexedSource
+	searchFileSet, comparedFileSet *pkgindex.FileSet
 
 	// These functions compute their results once, at the first call, because the results are expensive and some programs
 	// do not need them.
@@ -42,12 +42,12 @@ func Build(in Inputs) (s *Snapshot, err error) {
 			s.searchedRepos = in.DownloadedRepositories
 		}
 	}
-	if s.searchSet, err = s.newFileSet(s.searchedRepos); err != nil {
+	if s.searchFileSet, err = s.newFileSet(s.searchedRepos); err != nil {
 		return nil, err
 	}
-	s.comparedSet = s.searchSet
+	s.comparedFileSet = s.searchFileSet
 	if in.DownloadedRepositories != nil && !in.SearchDownloaded {
-		if s.comparedSet, err = s.newFileSet(s.comparedRepos); err != nil {
+		if s.comparedFileSet, err = s.newFileSet(s.comparedRepos); err != nil {
 			return nil, err
 		}
 	}
@@ -104,7 +104,7 @@ func (s *Snapshot) Inputs() *Inputs { return &s.inputs }
 func (s *Snapshot) Generation() uint64 { return s.inputs.Generation }
 
 // PackageCount returns the number of packages that searches show.
-func (s *Snapshot) PackageCount() int { return s.searchSet.PackageCount() }
+func (s *Snapshot) PackageCount() int { return s.searchFileSet.PackageCount() }
 
 // HasBuildingIndex reports whether the first index of a repository is being built.
 func (s *Snapshot) HasBuildingIndex() bool {

@@ -99,7 +99,7 @@ func (s *Snapshot) compareInstalled() (*comparison, error) {
 	if s.installedSet == nil || !hasAnyIndex(s.comparedRepos) {
 		return nil, nil
 	}
-	config, facts := s.newIndexSyncFacts(s.comparedRepos, s.comparedSet)
+	config, facts := s.newIndexSyncFacts(s.comparedRepos, s.comparedFileSet)
 	c := &comparison{outdated: pacmandb.FindOutdated(s.installedSet.local.Packages, config, facts)}
 	_, c.foreign = pacmandb.SplitForeign(s.installedSet.local.Packages, config, facts)
 	if facts.err != nil {
@@ -133,7 +133,7 @@ func (c *LibalpmResult) replaceOmgComparison(out *comparison, packages []*pacman
 // be read, and the contents of these repositories. The facts come from pacman's databases, not from downloaded databases.
 // The indexes must stay open while the facts are used.
 func (s *Snapshot) ComparisonFacts() (*pacmandb.Config, pacmandb.SyncPackageFacts, error) {
-	set := s.searchSet
+	set := s.searchFileSet
 	if s.inputs.DownloadedRepositories != nil && s.inputs.SearchDownloaded {
 		var err error
 		if set, err = s.newFileSet(s.inputs.Repositories); err != nil {

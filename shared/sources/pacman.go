@@ -90,12 +90,12 @@ func (c Config) ReadPacmanSetup() (*PacmanSetup, error) {
 		return nil, err
 	}
 	for _, f := range files {
-		p.add(f.Name, f.Path, f.Usage)
+		p.addRepository(f.Name, f.Path, f.Usage)
 	}
 	return p, nil
 }
 
-func (p *PacmanSetup) add(name, database string, usage pacmandb.Usage) {
+func (p *PacmanSetup) addRepository(name, database string, usage pacmandb.Usage) {
 	p.Repositories = append(p.Repositories, Repository{
 		Name: name, DatabasePath: database, Usage: usage, staleAfter: p.staleAfter, syncedAt: p.SyncedAt,
 	})
@@ -120,7 +120,7 @@ func (p *PacmanSetup) AddFromIndex(names []string) {
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Name == name }) {
-			p.add(name, filepath.Join(p.DBPath, "sync", name+".db"), pacmandb.UsageAll)
+			p.addRepository(name, filepath.Join(p.DBPath, "sync", name+".db"), pacmandb.UsageAll)
 		}
 	}
 }

@@ -67,15 +67,15 @@ func decodePackages(result []byte, visit func(*Package) error) (rest []byte, err
 // frameString is a frame that was converted to one string. All decoded strings are substrings of this string, so that decoding
 // allocates once for the frame and not for each string.
 type frameString struct {
-	all      string
-	frameCap int // the capacity of the frame's slice
+	wholeFrame string
+	frameCap   int // the capacity of the frame's slice
 }
 
 // substring(b) returns the bytes of b as a substring of t.all. The slice b must be a subslice of the frame: the offset of b in
 // the frame is the difference between the capacities of the two slices.
 func (t frameString) substring(b []byte) string {
 	at := t.frameCap - cap(b)
-	return t.all[at : at+len(b)]
+	return t.wholeFrame[at : at+len(b)]
 }
 
 // eachElement calls the function f with each encoded element of an array that passed CheckMessagePack.

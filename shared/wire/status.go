@@ -120,8 +120,8 @@ type InstalledPackage struct {
 	// RequiredBy and OptionalFor list the names of installed packages that require this package, always or optionally.
 	RequiredBy  []string `msgpack:"required_by,omitempty" json:"required_by,omitempty"`
 	OptionalFor []string `msgpack:"optional_for,omitempty" json:"optional_for,omitempty"`
-	// InstalledOpt lists the package's optional dependencies that are installed.
-	InstalledOpt []string `msgpack:"installed_opt,omitempty" json:"installed_opt,omitempty"`
+	// InstalledOptDepends lists the package's optional dependencies that are installed.
+	InstalledOptDepends []string `msgpack:"installed_opt,omitempty" json:"installed_opt,omitempty"`
 }
 
 // ExplicitResult is the reply to OpExplicit, whose request has no fields.

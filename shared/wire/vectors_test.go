@@ -125,7 +125,7 @@ func good() map[string][]byte {
 		"installed": request(9, OpInstalled, &InstalledRequest{Names: []string{"a"}, Words: []string{"b"}, Regex: true, Filter: FilterOrphans, Details: true}),
 		"installed result": result(9, false, &InstalledResult{Basis: Basis{Generation: 9, ConfirmedAt: 1_790_000_000, Stale: true, Why: "open local: permission denied"}, Packages: []InstalledPackage{{
 			Package: full, Reason: "dependency", InstallDate: 1_700_000_300, InstalledFromRepo: "extra", HasScript: true,
-			RequiredBy: []string{"x"}, OptionalFor: []string{"y"}, InstalledOpt: []string{"libnotify"},
+			RequiredBy: []string{"x"}, OptionalFor: []string{"y"}, InstalledOptDepends: []string{"libnotify"},
 		}}, Missing: []string{"a"}}),
 		"explicit_list":        request(10, OpExplicit, nil),
 		"explicit_list result": result(10, false, &ExplicitResult{Basis: Basis{Generation: 9, ConfirmedAt: 1_790_000_000, Partial: true, Why: "local/x-1-1 has an empty desc"}, Names: []string{"base", "firefox"}}),

@@ -68,7 +68,7 @@ func (b *bench) measureAdvisories() error {
 		}
 		times = append(times, milliseconds(time.Since(start)))
 	}
-	b.add(figure{
+	b.add(tableRow{
 		Name: "verdicts of all advisories", Workload: fmt.Sprintf("%d advisories, %d packages", advisoryCount, assessedPackageCount), Unit: "ms",
 		MeasuredValue: times.median(), SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75), ours: times,
 		Aim: "under 5 ms", AimMet: times.median() < 5,

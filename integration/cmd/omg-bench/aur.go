@@ -51,7 +51,7 @@ func (b *bench) measureAUR() error {
 	}
 	time.Sleep(5 * time.Second) // meanwhile omgd maps the new index and checks it completely
 	peak := float64(w.omgdPeakMemoryKB.Load()) / 1024
-	b.add(figure{
+	b.add(tableRow{
 		Name: "omgd anonymous memory while a new dump is taken over, peak", Workload: w.name, Unit: "MiB", MeasuredValue: peak,
 		Aim: "under 30 MiB", AimMet: peak < 30,
 	})
@@ -93,11 +93,11 @@ func (b *bench) measureAURBuild(w *testSystem, dump string) error {
 		times = append(times, took)
 	}
 	on := fmt.Sprint(aurPackageCount)
-	b.add(figure{
+	b.add(tableRow{
 		Name: "omg-index build --aur", Workload: on, Unit: "ms", MeasuredValue: times.median(), SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75),
 		ours: times, Aim: "under 3000 ms", AimMet: times.median() < 3000,
 	})
-	b.add(figure{
+	b.add(tableRow{
 		Name: "omg-index build --aur, most memory", Workload: on, Unit: "MiB", MeasuredValue: most, Aim: "under 200 MiB", AimMet: most < 200,
 	})
 	return nil
@@ -150,7 +150,7 @@ func (b *bench) measureAURSearch(w *testSystem) error {
 			return err
 		}
 	}
-	b.add(figure{
+	b.add(tableRow{
 		Name: "index of the AUR opened", Workload: fmt.Sprint(aurPackageCount), Unit: "ms", MeasuredValue: opens.median(),
 		SpreadLow: opens.quantile(0.25), SpreadHigh: opens.quantile(0.75), ours: opens, Aim: "under 5 ms", AimMet: opens.median() < 5,
 	})
@@ -164,11 +164,11 @@ func (b *bench) measureAURSearch(w *testSystem) error {
 		return err
 	}
 	p99 := times.quantile(0.99)
-	b.add(figure{
+	b.add(tableRow{
 		Name: "answer to a search of 1 to 100 hits, p50", Workload: w.name, Unit: "µs", MeasuredValue: times.median(),
 		SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75),
 	})
-	b.add(figure{Name: "answer to a search of 1 to 100 hits, p99", Workload: w.name, Unit: "µs", MeasuredValue: p99, Aim: "under 100 µs", AimMet: p99 < 100})
+	b.add(tableRow{Name: "answer to a search of 1 to 100 hits, p99", Workload: w.name, Unit: "µs", MeasuredValue: p99, Aim: "under 100 µs", AimMet: p99 < 100})
 	return nil
 }
 
@@ -177,6 +177,6 @@ func (b *bench) measureAURMemory(w *testSystem, name string) error {
 	if err != nil {
 		return err
 	}
-	b.add(figure{Name: name, Workload: w.name, Unit: "MiB", MeasuredValue: kb / 1024, Aim: "under 30 MiB", AimMet: kb/1024 < 30})
+	b.add(tableRow{Name: name, Workload: w.name, Unit: "MiB", MeasuredValue: kb / 1024, Aim: "under 30 MiB", AimMet: kb/1024 < 30})
 	return nil
 }

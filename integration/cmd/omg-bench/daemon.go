@@ -39,7 +39,7 @@ func (b *bench) measureIdle() error {
 		return err
 	}
 	part := 100 * (after - before).Seconds() / idleTime.Seconds()
-	b.add(figure{
+	b.add(tableRow{
 		Name: "omgd idle for a minute", Workload: w.name, Unit: "% of a core", MeasuredValue: part, Aim: "under 0.1 %", AimMet: part < 0.1,
 	})
 	return nil
@@ -138,7 +138,7 @@ func (b *bench) measureChangeDelay() error {
 		times = append(times, milliseconds(time.Since(start)))
 		time.Sleep(300 * time.Millisecond)
 	}
-	b.add(figure{
+	b.add(tableRow{
 		Name: "time from a change of one package until omgd answers with it", Workload: w.name + ", 1200 installed", Unit: "ms", MeasuredValue: times.median(),
 		SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75), ours: times, Aim: "under 150 ms", AimMet: times.median() < 150,
 	})

@@ -21,8 +21,8 @@ import (
 // splitIndexPackages is the number of packages for which five index files are compared with one.
 const splitIndexPackages = 15_000
 
-// splitIndexRepositories are the names of the five repositories that contain splitIndexPackages packages.
-var splitIndexRepositories = []string{"a", "b", "c", "d", "e"}
+// splitIndexRepoNames are the names of the five repositories that contain splitIndexPackages packages.
+var splitIndexRepoNames = []string{"a", "b", "c", "d", "e"}
 
 // measureSplitIndex compares five index files, one for each repository, with one index file for all five. It measures searches in
 // this process and complete runs of omg.
@@ -31,7 +31,7 @@ func (b *bench) measureSplitIndex() error {
 	if err != nil {
 		return err
 	}
-	if w.conf, err = b.writePacmanConf(splitIndexRepositories...); err != nil {
+	if w.conf, err = b.writePacmanConf(splitIndexRepoNames...); err != nil {
 		return err
 	}
 	dir := filepath.Dir(w.db)
@@ -58,7 +58,7 @@ func (b *bench) measureSplitIndex() error {
 		at   float64
 		most float64
 	}{{"p50", 0.5, 3}, {"p99", 0.99, 1.7}} {
-		f := figure{
+		f := tableRow{
 			Name: "reply to a search of 1 to 100 hits, " + q.name, Workload: on, Unit: "µs", PeerName: "one file",
 			MeasuredValue: times[1].quantile(q.at), PeerValue: times[0].quantile(q.at), Aim: fmt.Sprintf("at most %v times", q.most),
 		}
@@ -98,7 +98,7 @@ func (b *bench) measureSplitIndexDaemon(w *testSystem, on, one, five string) err
 
 // writeWholeAndSplitIndex writes the same packages, in five repositories, as one index file and as five.
 func writeWholeAndSplitIndex(one, five string) error {
-	names := splitIndexRepositories
+	names := splitIndexRepoNames
 	all := pkgindex.NewBuilder("omg-bench", 0)
 	var together, apart []*pkgindex.SourceBuilder
 	var builders []*pkgindex.Builder

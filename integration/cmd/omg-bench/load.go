@@ -176,7 +176,7 @@ func (b *bench) measureRequestRate(w *testSystem, e *echoServer, name string, re
 	if depth > 1 {
 		how = fmt.Sprintf("%d at a time", depth)
 	}
-	f := figure{
+	f := tableRow{
 		Name: name + ", " + how, Workload: fmt.Sprintf("%d connections", conns), Unit: "requests/s",
 		MeasuredValue: ours.median(), SpreadLow: ours.quantile(0), SpreadHigh: ours.quantile(1),
 		PeerValue: peers.median(), PeerName: "echo server", IsRate: true, ours: ours, peers: peers,

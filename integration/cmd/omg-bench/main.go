@@ -63,7 +63,7 @@ func runBenchmarks() error {
 		"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + dir,
 		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false",
 	}
-	if err := b.unpack(*corpus); err != nil {
+	if err := b.unpackCorpus(*corpus); err != nil {
 		return err
 	}
 	stop := b.startTracker()
@@ -76,8 +76,8 @@ func runBenchmarks() error {
 	return err
 }
 
-// parts are the measurements that the flag -only can select, in the order in which the table shows them.
-var parts = []struct {
+// measurementParts are the measurements that the flag -only can select, in the order in which the table shows them.
+var measurementParts = []struct {
 	name    string
 	measure func(*bench) error
 }{
@@ -95,8 +95,8 @@ var parts = []struct {
 }
 
 func partNames() []string {
-	names := make([]string, len(parts))
-	for i, p := range parts {
+	names := make([]string, len(measurementParts))
+	for i, p := range measurementParts {
 		names[i] = p.name
 	}
 	return names
@@ -114,7 +114,7 @@ func (b *bench) measure(only string) error {
 		}
 	}
 	var failed []error
-	for _, p := range parts {
+	for _, p := range measurementParts {
 		if wanted != nil && !slices.Contains(wanted, p.name) {
 			continue
 		}
@@ -125,8 +125,8 @@ func (b *bench) measure(only string) error {
 	return errors.Join(failed...)
 }
 
-// unpack unpacks the corpus' databases, if they exist.
-func (b *bench) unpack(corpus string) error {
+// unpackCorpus unpacks the corpus' databases, if they exist.
+func (b *bench) unpackCorpus(corpus string) error {
 	archive := filepath.Join(corpus, "pacman-db.tar.gz")
 	if _, err := os.Stat(archive); corpus == "" || err != nil {
 		fmt.Fprintln(os.Stderr, "no corpus: its figures are left out")

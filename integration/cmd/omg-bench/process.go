@@ -71,8 +71,8 @@ func runAlternately(turns int, env []string, programs ...[]string) ([]runTimes, 
 
 // newRatioFigure returns a figure that compares two programs. The aim is met if the program of the project is faster than the
 // peer by at least the factor in the parameter faster.
-func newRatioFigure(name, on, peer string, ours, peers runTimes, aim string, faster float64) figure {
-	return figure{
+func newRatioFigure(name, on, peer string, ours, peers runTimes, aim string, faster float64) tableRow {
+	return tableRow{
 		Name: name, Workload: on, Unit: "ms",
 		MeasuredValue: ours.median(), SpreadLow: ours.quantile(0.25), SpreadHigh: ours.quantile(0.75),
 		PeerValue: peers.median(), PeerName: peer,

@@ -118,14 +118,14 @@ func (b *bench) measureProgramRuns() error {
 	}
 	systems = append(systems, w)
 	for _, w := range systems {
-		if err := b.measureSystemRuns(w, hello); err != nil {
+		if err := b.measureTestSystemRuns(w, hello); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *bench) measureSystemRuns(w *testSystem, hello string) error {
+func (b *bench) measureTestSystemRuns(w *testSystem, hello string) error {
 	if err := b.startDaemon(w); err != nil {
 		return err
 	}
@@ -228,7 +228,7 @@ func (b *bench) measureIndexSize(w *testSystem, dbs []string) error {
 		}
 		size += fi.Size()
 	}
-	b.add(figure{
+	b.add(tableRow{
 		Name: "index size", Workload: w.name, Unit: "MB", PeerName: "desc files",
 		MeasuredValue: float64(size) / 1e6, PeerValue: float64(desc) / 1e6,
 		Aim: "smaller than the desc files", AimMet: size < desc,
@@ -242,12 +242,12 @@ func (b *bench) measureMemory(w *testSystem) error {
 	if err != nil {
 		return err
 	}
-	b.add(figure{
+	b.add(tableRow{
 		Name: "omgd anonymous memory, at rest", Workload: w.name, Unit: "MiB",
 		MeasuredValue: now / 1024, Aim: "under 20 MiB (25 MiB with installed packages)", AimMet: now/1024 < 20,
 	})
 	peak := float64(w.omgdPeakMemoryKB.Load())
-	b.add(figure{
+	b.add(tableRow{
 		Name: "omgd anonymous memory, peak", Workload: w.name, Unit: "MiB",
 		MeasuredValue: peak / 1024, Aim: "under 20 MiB (25 MiB with installed packages)", AimMet: peak/1024 < 20,
 	})

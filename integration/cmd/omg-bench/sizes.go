@@ -74,12 +74,12 @@ func (b *bench) measureGeneratedIndex(n int) error {
 	if err := build.WriteFile(path); err != nil {
 		return err
 	}
-	b.add(figure{Name: "index written", Workload: on, Unit: "ms", MeasuredValue: milliseconds(time.Since(start))})
+	b.add(tableRow{Name: "index written", Workload: on, Unit: "ms", MeasuredValue: milliseconds(time.Since(start))})
 	fi, err := os.Stat(path)
 	if err != nil {
 		return err
 	}
-	b.add(figure{Name: "index size per package", Workload: on, Unit: "bytes", MeasuredValue: float64(fi.Size()) / float64(n)})
+	b.add(tableRow{Name: "index size per package", Workload: on, Unit: "bytes", MeasuredValue: float64(fi.Size()) / float64(n)})
 
 	var opens runTimes
 	for range 50 {
@@ -93,7 +93,7 @@ func (b *bench) measureGeneratedIndex(n int) error {
 			return err
 		}
 	}
-	open := figure{Name: "index opened", Workload: on, Unit: "ms", MeasuredValue: opens.median(), SpreadLow: opens.quantile(0.25), SpreadHigh: opens.quantile(0.75), ours: opens}
+	open := tableRow{Name: "index opened", Workload: on, Unit: "ms", MeasuredValue: opens.median(), SpreadLow: opens.quantile(0.25), SpreadHigh: opens.quantile(0.75), ours: opens}
 	if n == 120_000 {
 		open.Aim, open.AimMet = "under 5 ms", opens.median() < 5
 	}
@@ -144,11 +144,11 @@ func (b *bench) measureSearches(path, on string, n int, queries []string) error 
 		times = append(times, t)
 	}
 	aims := map[int]float64{15_000: 50, 120_000: 100}
-	p99 := figure{Name: "search of 1 to 100 hits, p99", Workload: on, Unit: "µs", MeasuredValue: times.quantile(0.99)}
+	p99 := tableRow{Name: "search of 1 to 100 hits, p99", Workload: on, Unit: "µs", MeasuredValue: times.quantile(0.99)}
 	if aim := aims[n]; aim > 0 {
 		p99.Aim, p99.AimMet = fmt.Sprintf("under %.0f µs", aim), p99.MeasuredValue < aim
 	}
-	b.add(figure{Name: "search of 1 to 100 hits, p50", Workload: on, Unit: "µs", MeasuredValue: times.median(), SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75)})
+	b.add(tableRow{Name: "search of 1 to 100 hits, p50", Workload: on, Unit: "µs", MeasuredValue: times.median(), SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75)})
 	b.add(p99)
 
 	worst := 0.0
@@ -163,7 +163,7 @@ func (b *bench) measureSearches(path, on string, n int, queries []string) error 
 		}
 		worst = max(worst, s.median())
 	}
-	short := figure{Name: "search of one or two letters, slowest", Workload: on, Unit: "µs", MeasuredValue: worst}
+	short := tableRow{Name: "search of one or two letters, slowest", Workload: on, Unit: "µs", MeasuredValue: worst}
 	if n <= 120_000 {
 		short.Aim, short.AimMet = "under 1 ms", worst < 1000
 	}

@@ -61,7 +61,7 @@ func (b *bench) measureHealth(socket string) error {
 		return err
 	}
 	p99 := times.quantile(0.99)
-	b.add(figure{Name: "health, p99", Workload: "socket", MeasuredValue: p99, Unit: "µs", Aim: "under 1 ms", AimMet: p99 < 1000})
+	b.add(tableRow{Name: "health, p99", Workload: "socket", MeasuredValue: p99, Unit: "µs", Aim: "under 1 ms", AimMet: p99 < 1000})
 	return nil
 }
 

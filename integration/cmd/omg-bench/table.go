@@ -15,8 +15,8 @@ import (
 	"unicode/utf8"
 )
 
-// figure is one line of the table.
-type figure struct {
+// tableRow is one line of the table.
+type tableRow struct {
 	Name string `json:"name"`
 	// Workload names what was measured: the corpus, or a number of generated packages.
 	Workload string `json:"on"`
@@ -41,7 +41,7 @@ type figure struct {
 }
 
 // formatResult returns the result: a ratio if the figure has a peer, otherwise the measured value and its unit.
-func (f figure) formatResult() string {
+func (f tableRow) formatResult() string {
 	if f.PeerValue == 0 {
 		return formatNumber(f.MeasuredValue) + " " + f.Unit
 	}
@@ -69,11 +69,11 @@ func formatNumber(v float64) string {
 
 // report contains the figures of a whole run.
 type report struct {
-	Machine string   `json:"machine"`
-	Figures []figure `json:"figures"`
+	Machine string     `json:"machine"`
+	Figures []tableRow `json:"figures"`
 }
 
-func (r *report) add(f figure) {
+func (r *report) add(f tableRow) {
 	r.Figures = append(r.Figures, f)
 	fmt.Fprintf(os.Stderr, "%s (%s): %s\n", f.Name, f.Workload, f.formatResult())
 }

@@ -50,7 +50,7 @@ func passages(root string) (all []sample, err error) {
 		test := strings.HasSuffix(set.Position(file.Pos()).Filename, "_test.go")
 		for _, group := range file.Comments {
 			if text := strings.TrimSpace(group.Text()); countWords(text) >= minPassageWords {
-				all = append(all, sample{"comment", position(root, set, group.Pos()), text})
+				all = append(all, sample{"comment", formatPosition(root, set, group.Pos()), text})
 			}
 		}
 		if test {
@@ -62,7 +62,7 @@ func passages(root string) (all []sample, err error) {
 				return false
 			case *ast.BasicLit:
 				if text, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING && isProseText(text) {
-					all = append(all, sample{"text", position(root, set, n.Pos()), strings.TrimSpace(text)})
+					all = append(all, sample{"text", formatPosition(root, set, n.Pos()), strings.TrimSpace(text)})
 				}
 			}
 			return true
@@ -75,7 +75,7 @@ func passages(root string) (all []sample, err error) {
 	return append(all, documents...), err
 }
 
-func position(root string, set *token.FileSet, pos token.Pos) string {
+func formatPosition(root string, set *token.FileSet, pos token.Pos) string {
 	p := set.Position(pos)
 	name, err := filepath.Rel(root, p.Filename)
 	if err != nil {
@@ -110,7 +110,7 @@ func identifiers(root string) (all []sample, err error) {
 			if len(id.Name) > 1 && id.Name != "main" && !seen[key] {
 				seen[key] = true
 				dir, _ := filepath.Rel(root, filepath.Dir(set.Position(id.Pos()).Filename))
-				all = append(all, sample{"name", position(root, set, id.Pos()), "package " + dir + ": " + name})
+				all = append(all, sample{"name", formatPosition(root, set, id.Pos()), "package " + dir + ": " + name})
 			}
 		}
 		for _, d := range file.Decls {

@@ -141,8 +141,8 @@ func (b *buildRun) checkOutput(out string) error {
 	return nil
 }
 
-// maxConcurrent is the number of indexes that are built concurrently. Each index is in memory until it is written.
-const maxConcurrent = 2
+// maxConcurrentBuilds is the number of indexes that are built concurrently. Each index is in memory until it is written.
+const maxConcurrentBuilds = 2
 
 // buildIndexPerSource writes an index for each source. If a source cannot be read, its old index is kept, and the indexes of
 // the other sources are still built.
@@ -156,7 +156,7 @@ func (b *buildRun) buildIndexPerSource(dir string) error {
 	results := make([]*readResult, len(b.sources))
 	sizes := make([]int64, len(b.sources))
 	var group errgroup.Group
-	group.SetLimit(maxConcurrent)
+	group.SetLimit(maxConcurrentBuilds)
 	for i, s := range b.sources {
 		group.Go(func() error {
 			builder := b.newBuilder()

@@ -60,7 +60,7 @@ func (o *options) newReader() (*reader, error) {
 		top = abs
 	}
 	r.runtimesEnv = runtimes.Env{
-		Getenv: os.Getenv, Home: os.Getenv("HOME"), Dir: dir, RealDir: real, Data: r.pathsEnv.DataDir(o.dataDir), DBPath: o.dbPath,
+		Getenv: os.Getenv, Home: os.Getenv("HOME"), Dir: dir, RealDir: real, OmgDataDir: r.pathsEnv.DataDir(o.dataDir), DBPath: o.dbPath,
 		Top: top, CrossBorders: o.crossFileSystems, CrossRemote: o.searchRemoteFS, OutsideShell: o.isStatusBar(),
 	}
 	return r, nil
@@ -175,7 +175,7 @@ func (r *reader) explanation() string {
 		for _, name := range names {
 			explainRuntime(&b, p, name)
 		}
-		for _, n := range p.Notes() {
+		for _, n := range p.IgnoredPathNotes() {
 			fmt.Fprintf(&b, "skipped %s: %s\n", quotePathIfUnsafe(n.Path), termtext.Clean(n.Text))
 		}
 	}

@@ -54,7 +54,7 @@ with --quiet print REPO/-Rdd instead.
 
 ` + exitCodesHelp(exit.Network, exit.AdvisoryFound, exit.Degraded),
 		Flags:    flags,
-		Commands: a.neededCommands(args),
+		Commands: a.commandsNamedIn(args),
 		Action: func(c *cli.Context) error {
 			if pacman != nil {
 				return pacman
@@ -155,10 +155,10 @@ var allCommands = []struct {
 	{name: "config", make: configCommand},
 }
 
-// neededCommands returns the commands whose names or aliases are among the arguments. The command to run is one of them, and
+// commandsNamedIn returns the commands whose names or aliases are among the arguments. The command to run is one of them, and
 // making all commands with their flags takes a tenth of the run time of omg. If no argument is a command, or the help
 // is requested, all commands are returned.
-func (a *app) neededCommands(args []string) []*cli.Command {
+func (a *app) commandsNamedIn(args []string) []*cli.Command {
 	var made []*cli.Command
 	for _, c := range allCommands {
 		if slices.Contains(args, c.name) || c.alias != "" && slices.Contains(args, c.alias) {

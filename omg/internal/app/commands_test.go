@@ -19,14 +19,14 @@ func TestCommands_ByName(t *testing.T) {
 		made := c.make(a)
 		require.Equal(t, c.name, made.Name)
 		require.Equal(t, strings.Fields(c.alias), append([]string{}, made.Aliases...), "the list of commands contains the alias")
-		some := a.neededCommands([]string{"omg", "--socket", "x", c.name, "word"})
+		some := a.commandsNamedIn([]string{"omg", "--socket", "x", c.name, "word"})
 		require.Len(t, some, 1)
 		require.Equal(t, c.name, some[0].Name)
 	}
-	require.Len(t, a.neededCommands([]string{"omg", "search", "info"}), 2)
-	require.Len(t, a.neededCommands([]string{"omg", "audit"}), 1)
+	require.Len(t, a.commandsNamedIn([]string{"omg", "search", "info"}), 2)
+	require.Len(t, a.commandsNamedIn([]string{"omg", "audit"}), 1)
 	for _, args := range [][]string{{"omg"}, {"omg", "--help"}, {"omg", "search", "--help"}, {"omg", "nonsense"}, {"omg", "info", "-h"}} {
-		require.Len(t, a.neededCommands(args), len(allCommands), "%q", args)
+		require.Len(t, a.commandsNamedIn(args), len(allCommands), "%q", args)
 	}
 }
 

@@ -127,7 +127,7 @@ func (a *app) runExplicit(c *cli.Context, o *explicitOptions) error {
 		return err
 	}
 	for _, name := range all.Names {
-		if out.safePackageName(name) != omittedName {
+		if out.safePackageName(name) != unprintedElementName {
 			out.printLine(name)
 		}
 	}

@@ -157,15 +157,15 @@ func (o *resultPrinter) printOne(v any, human func(*bufio.Writer)) error {
 	return nil
 }
 
-// omittedName is a special name for resultPrinter.printElement: an element with this name is not printed.
-const omittedName = "\x00"
+// unprintedElementName is a special name for resultPrinter.printElement: an element with this name is not printed.
+const unprintedElementName = "\x00"
 
 // safePackageName returns the name of a package for resultPrinter.printElement. The output of --quiet and --format is meant for other
-// programs, which could take a name such as -Rdd or $(id) for something else. For such a name, safePackageName returns omittedName.
+// programs, which could take a name such as -Rdd or $(id) for something else. For such a name, safePackageName returns unprintedElementName.
 func (o *resultPrinter) safePackageName(name string) string {
 	if (o.quiet || o.tmpl != nil) && !wire.IsSafeName(name) {
 		o.unprintedNames = append(o.unprintedNames, name)
-		return omittedName
+		return unprintedElementName
 	}
 	return name
 }
@@ -182,7 +182,7 @@ func (o *resultPrinter) safeRepoPackageName(p *wire.Package) string {
 
 // printElement prints an element of a list in a form other than JSON.
 func (o *resultPrinter) printElement(v any, name string, human func(*bufio.Writer)) error {
-	if name == omittedName {
+	if name == unprintedElementName {
 		return nil
 	}
 	if o.quiet {
@@ -237,7 +237,7 @@ func (o *resultPrinter) finishWithBasis(b *wire.Basis) error {
 	}
 	err := o.finish()
 	if err == nil {
-		o.noteBasis(b)
+		o.printBasisNotes(b)
 	}
 	return err
 }
@@ -267,8 +267,8 @@ func uncertaintyReason(b *wire.Basis) string {
 	return ""
 }
 
-// noteBasis prints notes about what a result lacks, and which parts are stale.
-func (o *resultPrinter) noteBasis(b *wire.Basis) {
+// printBasisNotes prints notes about what a result lacks, and which parts are stale.
+func (o *resultPrinter) printBasisNotes(b *wire.Basis) {
 	if b.Stale {
 		o.app.printNote(show.NotCheckedNote(b))
 	}

@@ -84,9 +84,9 @@ func (r *snapshotReader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	return in, ctx.Err()
 }
 
-// open opens an index and checks all of it, because a flipped bit could hide a package. The daemon does this check in
+// openCheckedIndex opens an index and checks all of it, because a flipped bit could hide a package. The daemon does this check in
 // the background.
-func (r *snapshotReader) open(path string) (*pkgindex.File, error) {
+func (r *snapshotReader) openCheckedIndex(path string) (*pkgindex.File, error) {
 	f, err := pkgindex.Open(path, r.env.Trusts)
 	if err != nil {
 		return nil, err
@@ -102,7 +102,7 @@ func (r *snapshotReader) open(path string) (*pkgindex.File, error) {
 // downloadedDatabases returns the downloaded databases.
 func (r *snapshotReader) downloadedDatabases() sources.Downloads {
 	return sources.Downloads{
-		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.DownloadDir), StaleAfter: r.config.Sync.StaleAfter(r.config.Stale.Repos), OpenIndex: r.open,
+		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.DownloadDir), StaleAfter: r.config.Sync.StaleAfter(r.config.Stale.Repos), OpenIndex: r.openCheckedIndex,
 	}
 }
 
@@ -116,7 +116,7 @@ func (r *snapshotReader) openNamedIndexes() {
 		}
 		r.userNamedIndexErr = errors.Join(r.userNamedIndexErr, err)
 		for _, path := range files {
-			f, err := r.open(path)
+			f, err := r.openCheckedIndex(path)
 			if err != nil {
 				r.userNamedIndexErr = errors.Join(r.userNamedIndexErr, err)
 				continue
@@ -229,7 +229,7 @@ func (r *snapshotReader) repositoryIndexes(repo *sources.Repository) (list []*so
 	why = noIndexReason
 	for _, dir := range r.env.DataDirs(r.o.DataDir) {
 		path := sources.IndexPath(paths.IndexDir(dir), pkgindex.KindRepo, repo.Name)
-		f, err := r.open(path)
+		f, err := r.openCheckedIndex(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
@@ -253,7 +253,7 @@ func (r *snapshotReader) aurSource() *snapshot.IndexedSource {
 	var failed *snapshot.IndexedSource
 	if !r.hasNamedIndexes {
 		for _, dir := range r.env.DataDirs(r.o.DataDir) {
-			f, err := r.open(sources.IndexPath(paths.IndexDir(dir), pkgindex.KindAUR, wire.SourceAUR))
+			f, err := r.openCheckedIndex(sources.IndexPath(paths.IndexDir(dir), pkgindex.KindAUR, wire.SourceAUR))
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 			case err != nil:

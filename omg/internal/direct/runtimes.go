@@ -21,7 +21,7 @@ func (b *Backend) runtimesEnv() (runtimes.Env, error) {
 	if err != nil {
 		return runtimes.Env{}, err
 	}
-	env := runtimes.Env{Getenv: b.env.Get, Home: b.env.Get("HOME"), Dir: dir, Data: b.env.DataDir(b.o.DataDir), DBPath: b.o.DBPath}
+	env := runtimes.Env{Getenv: b.env.Get, Home: b.env.Get("HOME"), Dir: dir, OmgDataDir: b.env.DataDir(b.o.DataDir), DBPath: b.o.DBPath}
 	if b.o.DBPath != "" {
 		return env, nil
 	}
@@ -61,7 +61,7 @@ func (b *Backend) ActiveVersions(_ context.Context, names []string) (*backend.Ac
 		return nil, err
 	}
 	result := &backend.ActiveVersions{Runtimes: snapshot.ConvertRuntimes(p.AllActive())}
-	for _, n := range p.Notes() {
+	for _, n := range p.IgnoredPathNotes() {
 		result.Notes = append(result.Notes, n.Path+": "+n.Text)
 	}
 	return result, nil

@@ -24,8 +24,8 @@ func (b *Backend) readLocalDatabase(ctx context.Context) (*sources.PacmanSetup, 
 	return pacman, local, err
 }
 
-// readingOf returns how completely the local database was read.
-func readingOf(local *pacmandb.Local) backend.Reading {
+// localDBReading returns how completely the local database was read.
+func localDBReading(local *pacmandb.Local) backend.Reading {
 	why, _ := sources.DescribeUnreadablePackages(local)
 	return backend.Reading{Partial: why != "", WhyPartial: why}
 }
@@ -110,7 +110,7 @@ func (b *Backend) Files(ctx context.Context, names []string) (*backend.FilesResu
 		result.Packages = append(result.Packages, one)
 	}
 	if !exact {
-		result.Reading = readingOf(local)
+		result.Reading = localDBReading(local)
 	}
 	return result, nil
 }
@@ -122,7 +122,7 @@ func (b *Backend) Why(ctx context.Context, name string, reverse bool) (*backend.
 		return nil, err
 	}
 	relations := pacmandb.ComputeRelations(local.Packages)
-	result := &backend.WhyResult{Reading: readingOf(local), Chains: []backend.DependencyChain{}}
+	result := &backend.WhyResult{Reading: localDBReading(local), Chains: []backend.DependencyChain{}}
 	p := relations.Satisfier(name)
 	if p == nil {
 		return result, nil

@@ -53,7 +53,7 @@ type DaemonStatus struct {
 // returns only on errors.
 func (d *Daemon) Start(ctx context.Context) (code int, err error) {
 	if d.managed() {
-		code, err := systemctl(ctx, "start", units...)
+		code, err := runUserSystemctl(ctx, "start", units...)
 		return code, d.waitUntilReady(ctx, code, err)
 	}
 	program, err := paths.ProgramPath("omgd")
@@ -93,7 +93,7 @@ func (d *Daemon) stopTimeout() time.Duration {
 func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 	managed := d.managed()
 	if managed {
-		if code, err := systemctl(ctx, "stop", units...); code != 0 || err != nil {
+		if code, err := runUserSystemctl(ctx, "stop", units...); code != 0 || err != nil {
 			return code, err
 		}
 	}
@@ -130,18 +130,18 @@ func (d *Daemon) IsManaged() bool { return d.managed() }
 
 // Enable makes the user's service manager start the daemon when it is needed, from now on and after each login.
 func (d *Daemon) Enable(ctx context.Context) (code int, err error) {
-	return systemctl(ctx, "enable", "--now", units[0])
+	return runUserSystemctl(ctx, "enable", "--now", units[0])
 }
 
 // Disable stops the daemon, and ends the effect of Enable.
 func (d *Daemon) Disable(ctx context.Context) (code int, err error) {
-	return systemctl(ctx, "disable", append([]string{"--now"}, units...)...)
+	return runUserSystemctl(ctx, "disable", append([]string{"--now"}, units...)...)
 }
 
 // Restart stops the daemon, if one runs, and starts it like Start.
 func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
 	if d.managed() {
-		code, err := systemctl(ctx, "restart", units...)
+		code, err := runUserSystemctl(ctx, "restart", units...)
 		return code, d.waitUntilReady(ctx, code, err)
 	}
 	if _, err := d.Stop(ctx); err != nil && !errors.Is(err, ErrNotRunning) {

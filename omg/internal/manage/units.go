@@ -50,8 +50,8 @@ func unitDirs(get func(string) string) []string {
 	return dirs
 }
 
-// systemctl runs systemctl --user.
-func systemctl(ctx context.Context, verb string, units ...string) (code int, err error) {
+// runUserSystemctl runs systemctl --user.
+func runUserSystemctl(ctx context.Context, verb string, units ...string) (code int, err error) {
 	return runTool(ctx, append([]string{"systemctl", "--user", verb}, units...)...)
 }
 

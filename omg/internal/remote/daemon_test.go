@@ -184,7 +184,7 @@ func (w *testUser) backend(o backend.Options) *Backend {
 		env: paths.Env{UID: os.Getuid(), Root: filepath.Dir(w.socket), Getenv: func(name string) string {
 			return map[string]string{"XDG_RUNTIME_DIR": filepath.Dir(w.socket)}[name]
 		}},
-		execDirect: func(_ backend.Options, served wire.ServedPaths) error {
+		execOmgDirect: func(_ backend.Options, served wire.ServedPaths) error {
 			w.became = append(w.became, served)
 			return errBecame
 		},

@@ -16,9 +16,9 @@ import (
 // databases, above all the decompressors, takes longer to load than a request to the daemon takes.
 const directProgram = "omg-direct"
 
-// execDirect replaces this process by omg-direct with the same arguments. omg-direct reads the databases of the daemon,
+// execOmgDirect replaces this process by omg-direct with the same arguments. omg-direct reads the databases of the daemon,
 // unless the arguments name other databases.
-func execDirect(o backend.Options, served wire.ServedPaths) error {
+func execOmgDirect(o backend.Options, served wire.ServedPaths) error {
 	path, err := paths.ProgramPath(directProgram)
 	if err != nil {
 		return fmt.Errorf("omgd does not respond, and omg-direct, which answers without it, cannot run: %w", err)

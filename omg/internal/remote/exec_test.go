@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		var b execCall
 		err := json.Unmarshal([]byte(text), &b)
 		if err == nil {
-			err = execDirect(b.Options, b.Served)
+			err = execOmgDirect(b.Options, b.Served)
 		}
 		fmt.Println(err)
 		os.Exit(3)

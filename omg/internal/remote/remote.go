@@ -21,9 +21,9 @@ import (
 type Backend struct {
 	o   backend.Options
 	env paths.Env
-	// execDirect replaces the process by omg-direct. The parameter served holds the paths of the databases that omg-direct
+	// execOmgDirect replaces the process by omg-direct. The parameter served holds the paths of the databases that omg-direct
 	// reads. execDirect returns only on errors. Tests replace this function.
-	execDirect func(o backend.Options, served wire.ServedPaths) error
+	execOmgDirect func(o backend.Options, served wire.ServedPaths) error
 	// hasAnswered is set once the daemon has answered. Afterwards omg-direct must not answer, because everything that one
 	// command prints must describe one system at one moment.
 	hasAnswered bool
@@ -33,19 +33,19 @@ type Backend struct {
 
 // Open returns the backend for one command.
 func Open(o backend.Options) backend.Backend {
-	return &Backend{o: o, env: paths.ProcessEnv(), execDirect: execDirect}
+	return &Backend{o: o, env: paths.ProcessEnv(), execOmgDirect: execOmgDirect}
 }
 
-// hasNamedFiles reports whether the options name databases or indexes, which may be other files than those that the daemon
+// hasUserNamedDatabases reports whether the options name databases or indexes, which may be other files than those that the daemon
 // reads.
-func (b *Backend) hasNamedFiles() bool {
+func (b *Backend) hasUserNamedDatabases() bool {
 	return b.o.DBPath != "" || b.o.PacmanConfig != "" || len(b.o.IndexPaths) > 0
 }
 
 // asksDaemon reports whether requests go to the daemon. They do not if the options name databases or indexes, unless
 // the options also name the daemon's socket.
 func (b *Backend) asksDaemon() bool {
-	return !b.o.NoDaemon && (b.o.Socket != "" || !b.hasNamedFiles())
+	return !b.o.NoDaemon && (b.o.Socket != "" || !b.hasUserNamedDatabases())
 }
 
 // askWithFallback sends a request to the daemon. If the daemon cannot answer, omg-direct replaces the process.
@@ -166,7 +166,7 @@ func (b *Backend) switchToDirect() error {
 	if b.servedPaths != nil {
 		served = *b.servedPaths
 	}
-	return b.execDirect(b.o, served)
+	return b.execOmgDirect(b.o, served)
 }
 
 // switchToDirectWithDaemonPaths replaces the process by omg-direct, which reads the same databases as the daemon.

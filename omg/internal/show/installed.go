@@ -47,7 +47,7 @@ func (s Style) PrintInstalled(w *bufio.Writer, pkg *wire.InstalledPackage) {
 func optionalDependencies(pkg *wire.InstalledPackage) []string {
 	out := slices.Clone(pkg.OptDepends)
 	for i, d := range out {
-		if slices.Contains(pkg.InstalledOpt, d) {
+		if slices.Contains(pkg.InstalledOptDepends, d) {
 			out[i] += " [installed]"
 		}
 	}

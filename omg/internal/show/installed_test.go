@@ -200,7 +200,7 @@ func TestHostileText_Lists(t *testing.T) {
 			require.Equal(t, termtext.Clean(strings.TrimSuffix(one, "\n"))+"\n", one, name)
 		}
 		p := wire.InstalledPackage{
-			Package: *hostile(s), Reason: s, RequiredBy: []string{s}, OptionalFor: []string{s}, InstalledOpt: []string{s},
+			Package: *hostile(s), Reason: s, RequiredBy: []string{s}, OptionalFor: []string{s}, InstalledOptDepends: []string{s},
 		}
 		st := &wire.StatusResult{
 			Basis: wire.Basis{

@@ -131,12 +131,12 @@ func TestQuota_IsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var q quota
 		q.set(2)
-		for uid := range uint32(maxUsers + 100) {
+		for uid := range uint32(maxCountedUsers + 100) {
 			require.True(t, q.allow(uid))
-			require.LessOrEqual(t, len(q.limiterByUID), maxUsers)
+			require.LessOrEqual(t, len(q.limiterByUID), maxCountedUsers)
 		}
 		time.Sleep(time.Second)
-		require.True(t, q.allow(4*maxUsers))
+		require.True(t, q.allow(4*maxCountedUsers))
 		require.Len(t, q.limiterByUID, 1, "users without a request for a second are evicted")
 	})
 }

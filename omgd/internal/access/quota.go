@@ -7,9 +7,9 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxUsers is the largest number of users whose requests are counted at the same time. A user who has sent no
+// maxCountedUsers is the largest number of users whose requests are counted at the same time. A user who has sent no
 // request for a second needs no entry.
-const maxUsers = 1024
+const maxCountedUsers = 1024
 
 // quota counts the requests of each user.
 type quota struct {
@@ -42,7 +42,7 @@ func (q *quota) spend(uid uint32, n int) {
 func (q *quota) limiter(uid uint32) *rate.Limiter {
 	l := q.limiterByUID[uid]
 	if l == nil {
-		if len(q.limiterByUID) >= maxUsers {
+		if len(q.limiterByUID) >= maxCountedUsers {
 			q.evict()
 		}
 		l = rate.NewLimiter(rate.Limit(q.requestsPerSecond), q.requestsPerSecond)
@@ -59,7 +59,7 @@ func (q *quota) evict() {
 		}
 	}
 	for uid := range q.limiterByUID {
-		if len(q.limiterByUID) < maxUsers {
+		if len(q.limiterByUID) < maxCountedUsers {
 			return
 		}
 		delete(q.limiterByUID, uid)

@@ -33,7 +33,7 @@ func OwnFacts(l *pacmandb.Local, c *pacmandb.Config, facts pacmandb.SyncPackageF
 	index := make(map[string]*alpmproto.PackageFacts, len(l.Packages))
 	for i, p := range l.Packages {
 		r := &f.Installed[i]
-		*r = alpmproto.PackageFacts{Name: p.Name, Version: p.Version, Reason: int32(p.Reason), NeedLevel: alpmproto.Required}
+		*r = alpmproto.PackageFacts{Name: p.Name, Version: p.Version, Reason: int32(p.Reason), NeedLevel: alpmproto.StrictlyRequired}
 		switch {
 		case relations.IsUnneeded(p.Name, false):
 			r.NeedLevel = alpmproto.NotRequired
@@ -117,11 +117,11 @@ func (d *differences) compareDatabases(libalpm, ours []alpmproto.Database) bool 
 		all = all && a.Err == "" && b.Err == ""
 		switch {
 		case a.Err != "" && b.Err == "":
-			d.add("%s: libalpm cannot read the database (%s), omg reads %d packages", a.Name, a.Err, b.Packages)
+			d.add("%s: libalpm cannot read the database (%s), omg reads %d packages", a.Name, a.Err, b.PackageCount)
 		case a.Err == "" && b.Err != "":
-			d.add("%s: libalpm reads %d packages, omg cannot read the database (%s)", a.Name, a.Packages, b.Err)
-		case a.Err == "" && a.Packages != b.Packages:
-			d.add("%s: libalpm says %d packages, omg says %d", a.Name, a.Packages, b.Packages)
+			d.add("%s: libalpm reads %d packages, omg cannot read the database (%s)", a.Name, a.PackageCount, b.Err)
+		case a.Err == "" && a.PackageCount != b.PackageCount:
+			d.add("%s: libalpm says %d packages, omg says %d", a.Name, a.PackageCount, b.PackageCount)
 		}
 	}
 	return all
@@ -143,10 +143,10 @@ var (
 		int32(pacmandb.ReasonExplicit): "explicitly installed",
 		int32(pacmandb.ReasonDepend):   "installed as a dependency",
 	}
-	requirementTexts = map[alpmproto.Requirement]string{
+	requirementTexts = map[alpmproto.NeedLevel]string{
 		alpmproto.NotRequired:        "not required",
 		alpmproto.OptionallyRequired: "optionally required",
-		alpmproto.Required:           "required",
+		alpmproto.StrictlyRequired:   "required",
 	}
 )
 

@@ -11,9 +11,9 @@ import (
 
 func sample() *ReaderFacts {
 	return &ReaderFacts{
-		Databases: []alpmproto.Database{{Name: "core", Packages: 3}, {Name: "extra", Packages: 5}},
+		Databases: []alpmproto.Database{{Name: "core", PackageCount: 3}, {Name: "extra", PackageCount: 5}},
 		Installed: []alpmproto.PackageFacts{
-			{Name: "a", Version: "1-1", Repo: "core", Offered: "1-1", NeedLevel: alpmproto.Required},
+			{Name: "a", Version: "1-1", Repo: "core", Offered: "1-1", NeedLevel: alpmproto.StrictlyRequired},
 			{Name: "b", Version: "1-1", Reason: 1, Repo: "core", Offered: "2-1", VersionOrder: 1},
 			{Name: "c", Version: "1-1", Reason: 1, NeedLevel: alpmproto.OptionallyRequired},
 			{Name: "d", Version: "3-1", Repo: "extra", Offered: "2-1", VersionOrder: -1},
@@ -46,7 +46,7 @@ func TestCompareFacts_Differences(t *testing.T) {
 		"a: libalpm says foreign, omg says same as core/1-1":                                func(f, _ *ReaderFacts) { f.Installed[0].Repo = "" },
 		"d: libalpm says update to extra/2-1, omg says newer than extra/2-1":                func(f, _ *ReaderFacts) { f.Installed[3].VersionOrder = 1 },
 		"e: libalpm says update to extra/2-1, omg says ignored update to extra/2-1":         func(f, _ *ReaderFacts) { f.Installed[4].Ignored = false },
-		"core: libalpm says 2 packages, omg says 3":                                         func(f, _ *ReaderFacts) { f.Databases[0].Packages = 2 },
+		"core: libalpm says 2 packages, omg says 3":                                         func(f, _ *ReaderFacts) { f.Databases[0].PackageCount = 2 },
 		"libalpm read the databases core, omg read core extra":                              func(f, _ *ReaderFacts) { f.Databases = f.Databases[:1] },
 		"libalpm read the databases none, omg read core extra":                              func(f, _ *ReaderFacts) { f.Databases = nil },
 	} {

@@ -116,7 +116,7 @@ func TestWorker_OtherAnswers(t *testing.T) {
 	for name, a := range map[string]*alpmproto.Reply{
 		"no databases":      {LibAlpm: "1"},
 		"another database":  {LibAlpm: "1", Databases: []alpmproto.Database{{Name: "extra"}}},
-		"fewer than none":   {LibAlpm: "1", Databases: []alpmproto.Database{{Name: "core", Packages: -1}}},
+		"fewer than none":   {LibAlpm: "1", Databases: []alpmproto.Database{{Name: "core", PackageCount: -1}}},
 		"no name":           with(func(p *alpmproto.PackageFacts) { p.Name = "" }),
 		"twice":             unsorted,
 		"no such need":      with(func(p *alpmproto.PackageFacts) { p.NeedLevel = 9 }),

@@ -255,7 +255,7 @@ func requireFailed(t *testing.T, w *Worker, h *handmade) {
 	got, err := w.Facts(t.Context(), databases(c))
 	require.NoError(t, err)
 	require.NotEmpty(t, got.Databases[1].Err)
-	require.Zero(t, got.Databases[1].Packages)
+	require.Zero(t, got.Databases[1].PackageCount)
 	want := ours(t, c)
 	require.NotEmpty(t, want.Databases[1].Err)
 	for _, i := range []int{0, 2} {
@@ -279,6 +279,6 @@ func TestFacts_ImpossibleRepositories(t *testing.T) {
 	require.Empty(t, f.Databases[0].Err)
 	for _, d := range f.Databases[1:] {
 		require.NotEmpty(t, d.Err, d.Name)
-		require.Zero(t, d.Packages)
+		require.Zero(t, d.PackageCount)
 	}
 }

@@ -99,7 +99,7 @@ func ours(t testing.TB, c *pacmandb.Config) *ReaderFacts {
 			src.State, src.Why, d.Err = wire.SourceFailed, err.Error(), err.Error()
 		} else {
 			facts, _ := src.Index.IndexInfo().FindSource(pkgindex.KindRepo, r.Name)
-			d.Packages = int(facts.PackageCount)
+			d.PackageCount = int(facts.PackageCount)
 		}
 		databases = append(databases, d)
 		in.Repositories = append(in.Repositories, src)

@@ -73,20 +73,20 @@ type Reply struct {
 
 // Database is a sync database and the number of its packages.
 type Database struct {
-	Name     string `msgpack:"name"`
-	Packages int    `msgpack:"packages"`
+	Name         string `msgpack:"name"`
+	PackageCount int    `msgpack:"packages"`
 	// Err is the reason why the database cannot be read. Packages is 0 then.
 	Err string `msgpack:"err,omitempty"`
 }
 
-// Requirement is how strongly the installed packages need a package.
-type Requirement uint8
+// NeedLevel is how strongly the installed packages need a package.
+type NeedLevel uint8
 
 // The values of Requirement.
 const (
-	NotRequired        Requirement = iota // pacman -Qt lists the package
-	OptionallyRequired                    // needed only as an optional dependency: pacman -Qtt lists the package
-	Required
+	NotRequired        NeedLevel = iota // pacman -Qt lists the package
+	OptionallyRequired                  // needed only as an optional dependency: pacman -Qtt lists the package
+	StrictlyRequired
 )
 
 // PackageFacts are the facts about an installed package.
@@ -97,7 +97,7 @@ type PackageFacts struct {
 	Name, Version string
 	// Reason has the values of pacmandb.Reason.
 	Reason    int32
-	NeedLevel Requirement
+	NeedLevel NeedLevel
 	// Repo is the first repository that has the package, "" for a foreign package. Offered is the version in
 	// that repository.
 	Repo, Offered string
@@ -249,7 +249,7 @@ func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
 	case a.LibAlpm == "":
 		return nil, fmt.Errorf("%w: the version of libalpm is missing", ErrInvalidReply)
 	}
-	if !slices.EqualFunc(a.Databases, repos, func(d Database, r Repo) bool { return d.Name == r.Name && d.Packages >= 0 }) {
+	if !slices.EqualFunc(a.Databases, repos, func(d Database, r Repo) bool { return d.Name == r.Name && d.PackageCount >= 0 }) {
 		return nil, fmt.Errorf("%w: its databases are not those of the request", ErrInvalidReply)
 	}
 	for i := range a.Installed {
@@ -257,7 +257,7 @@ func (c *Collector) Reply(op string, repos []Repo) (*Reply, error) {
 		if p.Name == "" || i > 0 && p.Name <= a.Installed[i-1].Name {
 			return nil, fmt.Errorf("%w: the installed packages are not sorted by name", ErrInvalidReply)
 		}
-		if p.NeedLevel > Required || p.Repo == "" && (p.VersionOrder != 0 || p.Offered != "") || p.Ignored && p.VersionOrder <= 0 {
+		if p.NeedLevel > StrictlyRequired || p.Repo == "" && (p.VersionOrder != 0 || p.Offered != "") || p.Ignored && p.VersionOrder <= 0 {
 			return nil, fmt.Errorf("%w: contradictory facts about %.100q", ErrInvalidReply, p.Name)
 		}
 	}

@@ -11,10 +11,10 @@ import (
 )
 
 func large() *Reply {
-	a := &Reply{LibAlpm: "16.0.0", Databases: []Database{{Name: "core", Packages: 2}, {Name: "extra", Err: "damaged"}}}
+	a := &Reply{LibAlpm: "16.0.0", Databases: []Database{{Name: "core", PackageCount: 2}, {Name: "extra", Err: "damaged"}}}
 	for i := range 20_000 {
 		a.Installed = append(a.Installed, PackageFacts{
-			Name: fmt.Sprintf("p%05d", i), Version: "1:2-3", Reason: int32(i % 3), NeedLevel: Requirement(i % 3),
+			Name: fmt.Sprintf("p%05d", i), Version: "1:2-3", Reason: int32(i % 3), NeedLevel: NeedLevel(i % 3),
 			Repo: "core", Offered: "1:2-4", VersionOrder: 1, Ignored: i%2 == 0,
 		})
 	}

@@ -12,7 +12,7 @@ func (o *options) runtimes() func(map[string]string) ([]wire.Runtime, map[string
 	if o.isSystemWide {
 		return nil
 	}
-	env := runtimes.Env{Getenv: o.env.Get, Home: o.env.Get("HOME"), Data: o.data, DBPath: o.dbpath}
+	env := runtimes.Env{Getenv: o.env.Get, Home: o.env.Get("HOME"), OmgDataDir: o.data, DBPath: o.dbpath}
 	return func(system map[string]string) ([]wire.Runtime, map[string]string) {
 		env := env
 		env.SystemVersions = system

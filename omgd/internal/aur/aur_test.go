@@ -474,11 +474,11 @@ func TestSearch_Budget(t *testing.T) {
 			}
 		}
 		require.InDelta(t, 110, s.count("search"), 2)
-		require.Equal(t, errBudget.Error(), a.Search(t.Context(), 0, words("one more")).Source.Why)
+		require.Equal(t, errDailyQueryLimit.Error(), a.Search(t.Context(), 0, words("one more")).Source.Why)
 
 		c.LiveQueries.MaxPerDay, c.Store = 0, newDisk()
 		a = open(t, c)
-		require.Equal(t, errBudget.Error(), a.Search(t.Context(), 0, words("one more")).Source.Why)
+		require.Equal(t, errDailyQueryLimit.Error(), a.Search(t.Context(), 0, words("one more")).Source.Why)
 		c.LiveQueries.MaxPerDay, c.LiveQueries.Enabled = 100, false
 		a = open(t, c)
 		require.Contains(t, a.Search(t.Context(), 0, words("one more")).Source.Why, "aur.live.enabled")
@@ -678,7 +678,7 @@ func TestNew_ForgetsNonsense(t *testing.T) {
 		remembered := newDisk()
 		value, err := msgpack.Marshal([]byte("no index"))
 		require.NoError(t, err)
-		for _, key := range []string{keyForeign, keyForeignNames, keyDump, keySpent, newSearchQuery("name-desc", "yay").path} {
+		for _, key := range []string{keyForeign, keyForeignNames, keyDump, keyQueriesLeft, newSearchQuery("name-desc", "yay").path} {
 			require.NoError(t, remembered.Put(storeBucket, key, value, time.Now()))
 		}
 		a := open(t, settings(t, &server{down: fetch.ErrSlow}, remembered))

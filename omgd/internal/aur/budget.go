@@ -40,7 +40,7 @@ func (b *queryBudget) spend(user uint32) error {
 		return errShare
 	}
 	if !b.tokens.AllowN(now, 1) {
-		return errBudget
+		return errDailyQueryLimit
 	}
 	if user != 0 {
 		b.usedByUser[user]++

@@ -20,8 +20,8 @@ const (
 	foreignInterval = time.Hour
 	// foreignRetryPause is the pause after the first failed request.
 	foreignRetryPause = 5 * time.Minute
-	// maxForeignNames is the largest number of names that are requested in an interval.
-	maxForeignNames = 10 * maxNamesPerRequest
+	// maxForeignNamesPerInterval is the largest number of names that are requested in an interval.
+	maxForeignNamesPerInterval = 10 * maxNamesPerRequest
 	// foreignTimeout is the timeout of one request.
 	foreignTimeout = time.Minute
 )
@@ -86,7 +86,7 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 	}
 	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !validName(name) })
 	slices.Sort(names)
-	names = names[:min(len(names), maxForeignNames)]
+	names = names[:min(len(names), maxForeignNamesPerInterval)]
 	var packages []wire.Package
 	for part := range slices.Chunk(names, maxNamesPerRequest) {
 		found, err := a.ask(ctx, infoQuery(part), foreignTimeout)

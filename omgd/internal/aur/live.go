@@ -23,9 +23,9 @@ import (
 )
 
 var (
-	errNotQueried = errors.New("the AUR was not queried")
-	errBudget     = errors.New("the daily limit of AUR queries is reached (aur.live.max_per_day)")
-	errShare      = errors.New("your share of the daily limit of AUR queries is used up for now (aur.live.max_per_day)")
+	errNotQueried      = errors.New("the AUR was not queried")
+	errDailyQueryLimit = errors.New("the daily limit of AUR queries is reached (aur.live.max_per_day)")
+	errShare           = errors.New("your share of the daily limit of AUR queries is used up for now (aur.live.max_per_day)")
 )
 
 const (
@@ -88,7 +88,7 @@ func (a *AUR) burst() int { return (a.LiveQueries.MaxPerDay + 9) / 10 }
 
 // isRemoteFailure reports whether an error is a failure of the AUR or the network.
 func isRemoteFailure(err error) bool {
-	return !errors.Is(err, ErrTooManyMatches) && !errors.Is(err, ErrTooShort) && !errors.Is(err, errBudget) && !errors.Is(err, errShare) &&
+	return !errors.Is(err, ErrTooManyMatches) && !errors.Is(err, ErrTooShort) && !errors.Is(err, errDailyQueryLimit) && !errors.Is(err, errShare) &&
 		!errors.Is(err, errNotQueried) && !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, context.Canceled)
 }
 
@@ -312,7 +312,7 @@ func (l *liveClient) sendRequest(q query) (got *reply, err error) {
 	if err := l.budget.spend(q.user); err != nil {
 		return nil, err
 	}
-	l.saveSpent()
+	l.saveQueriesLeft()
 	packages, err := l.ask(ctx, q, total)
 	var refused *fetch.StatusError
 	if errors.As(err, &refused) && refused.RetryAfter > 0 {
@@ -351,17 +351,17 @@ func (l *liveClient) acquireSlot(ctx context.Context, uid uint32) (release func(
 	}
 }
 
-// keySpent is the store's key of the number of queries that are left. The number is stored so that the daily
+// keyQueriesLeft is the store's key of the number of queries that are left. The number is stored so that the daily
 // limit also holds across restarts.
-const keySpent = "spent"
+const keyQueriesLeft = "spent"
 
-func (l *liveClient) saveSpent() {
+func (l *liveClient) saveQueriesLeft() {
 	now := time.Now()
-	store.Save(l.Store, l.Log, storeBucket, keySpent, l.budget.left(now), now)
+	store.Save(l.Store, l.Log, storeBucket, keyQueriesLeft, l.budget.left(now), now)
 }
 
 func (l *liveClient) loadSpent() {
-	left, at, ok := store.Load[float64](l.Store, storeBucket, keySpent)
+	left, at, ok := store.Load[float64](l.Store, storeBucket, keyQueriesLeft)
 	if !ok || at.After(time.Now()) {
 		return
 	}

@@ -79,7 +79,7 @@ func ErrorText(err error) string {
 		return "the AUR refuses requests for now (rate limit)"
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return "the last request failed; omgd tries again soon"
-	case errors.Is(err, ErrDumpRejected), errors.Is(err, ErrTooManyMatches), errors.Is(err, ErrTooShort), errors.Is(err, errNotQueried), errors.Is(err, errBudget), errors.Is(err, errShare):
+	case errors.Is(err, ErrDumpRejected), errors.Is(err, ErrTooManyMatches), errors.Is(err, ErrTooShort), errors.Is(err, errNotQueried), errors.Is(err, errDailyQueryLimit), errors.Is(err, errShare):
 		return err.Error()
 	}
 	return fetch.ErrorText("the AUR", err)

@@ -59,7 +59,7 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
 	cmd.WaitDelay = cmp.Or(s.waitDelay, waitDelay)
-	out := stoppingWriter{to: s.Stdout, stop: cancel}
+	out := stopOnErrorWriter{to: s.Stdout, stop: cancel}
 	switch {
 	case s.StdoutFile != nil:
 		cmd.Stdout = s.StdoutFile
@@ -68,7 +68,7 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	}
 	var stderrBuf boundedBuffer
 	cmd.Stderr = &stderrBuf
-	var g processGroup
+	var g childProcessGroup
 	cmd.Cancel = g.kill
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -117,13 +117,13 @@ func setResourceLimits(pid int, data uint64) error {
 	return os.NewSyscallError("prlimit", unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: data, Max: data}, nil))
 }
 
-// processGroup is the process group of a child. It is identified by the process ID of its leader.
-type processGroup struct {
+// childProcessGroup is the process group of a child. It is identified by the process ID of its leader.
+type childProcessGroup struct {
 	sync.Mutex
 	leader int // the process ID; 0 as soon as the ID may belong to another process
 }
 
-func (g *processGroup) kill() error {
+func (g *childProcessGroup) kill() error {
 	g.Lock()
 	defer g.Unlock()
 	if g.leader == 0 || unix.Kill(-g.leader, unix.SIGKILL) != nil {
@@ -134,7 +134,7 @@ func (g *processGroup) kill() error {
 
 // waitAndKillRest waits until the leader exits, and kills the other processes of its group. It does both before the
 // leader is reaped: until then the leader's ID cannot be reused.
-func (g *processGroup) waitAndKillRest() {
+func (g *childProcessGroup) waitAndKillRest() {
 	for {
 		err := unix.Waitid(unix.P_PID, g.leader, nil, unix.WEXITED|unix.WNOWAIT, nil)
 		if !errors.Is(err, unix.EINTR) {
@@ -147,14 +147,14 @@ func (g *processGroup) waitAndKillRest() {
 	g.Unlock()
 }
 
-// stoppingWriter passes output to a writer. At the writer's first error, it keeps the error and calls stop().
-type stoppingWriter struct {
+// stopOnErrorWriter passes output to a writer. At the writer's first error, it keeps the error and calls stop().
+type stopOnErrorWriter struct {
 	to   io.Writer
 	stop func()
 	err  error
 }
 
-func (s *stoppingWriter) Write(p []byte) (int, error) {
+func (s *stopOnErrorWriter) Write(p []byte) (int, error) {
 	n, err := s.to.Write(p)
 	if err != nil && s.err == nil {
 		s.err = err

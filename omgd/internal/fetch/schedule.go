@@ -25,9 +25,9 @@ type Schedule struct {
 	failures int
 }
 
-// jitter is the largest fraction of a pause that is added to the pause, so that machines that start at the
+// maxJitterFraction is the largest fraction of a pause that is added to the pause, so that machines that start at the
 // same time do not send requests at the same time.
-const jitter = 0.1
+const maxJitterFraction = 0.1
 
 // NextPause returns the pause after a request that ended with err.
 func (s *Schedule) NextPause(err error) time.Duration {
@@ -55,7 +55,7 @@ func retryAfterOf(err error) time.Duration {
 }
 
 func addJitter(d time.Duration) time.Duration {
-	return d + time.Duration(rand.Float64()*jitter*float64(d))
+	return d + time.Duration(rand.Float64()*maxJitterFraction*float64(d))
 }
 
 // TimeUntil returns the time from now until next, which is a time in Unix seconds that was planned before a

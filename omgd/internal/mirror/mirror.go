@@ -26,8 +26,8 @@ import (
 
 // The bucket and the key of the results of the last round in the store.
 const (
-	bucket = "mirror"
-	key    = "repositories"
+	bucket          = "mirror"
+	repositoriesKey = "repositories"
 )
 
 const (
@@ -66,12 +66,12 @@ type Downloader struct {
 // roundResults has the results of the last round. A value of this type does not change after it is published.
 type roundResults struct {
 	// NextRoundAt is the time at which the next round begins, in Unix seconds.
-	NextRoundAt int64             `msgpack:"next"`
-	Repos       map[string]record `msgpack:"repos"`
+	NextRoundAt int64                      `msgpack:"next"`
+	Repos       map[string]repoRoundResult `msgpack:"repos"`
 }
 
-// record is the result of the last round for one repository.
-type record struct {
+// repoRoundResult is the result of the last round for one repository.
+type repoRoundResult struct {
 	// URL is the address from which the database was downloaded. ETag is only valid for that address.
 	URL          string `msgpack:"url"`
 	ETag         string `msgpack:"etag"`
@@ -83,7 +83,7 @@ type record struct {
 // New returns a Downloader with the results in the store. It sends no request: Run does that.
 func New(c Config) *Downloader {
 	m := &Downloader{Config: c, Demands: fetch.NewDemands()}
-	k, _, _ := store.Load[roundResults](c.Store, bucket, key)
+	k, _, _ := store.Load[roundResults](c.Store, bucket, repositoriesKey)
 	m.lastResults.Store(&k)
 	return m
 }
@@ -114,7 +114,7 @@ func (m *Downloader) Run(ctx context.Context) {
 
 func (m *Downloader) save(k *roundResults) {
 	m.lastResults.Store(k)
-	store.Save(m.Store, m.Log, bucket, key, k, time.Now())
+	store.Save(m.Store, m.Log, bucket, repositoriesKey, k, time.Now())
 }
 
 // round requests each database that pacman -Sy would download. The record of each repository has the error of
@@ -132,7 +132,7 @@ func (m *Downloader) round(ctx context.Context) (*roundResults, error) {
 		return failedResults(conf.Repos, before.Repos, err), err
 	}
 	defer os.RemoveAll(stage)
-	k := &roundResults{Repos: make(map[string]record)}
+	k := &roundResults{Repos: make(map[string]repoRoundResult)}
 	for _, repo := range conf.Repos {
 		if repo.Usage&pacmandb.UsageSync == 0 {
 			continue
@@ -160,8 +160,8 @@ func recreateDir(dir string) error {
 }
 
 // failedResults returns the results of a round that failed for all repositories with the same error.
-func failedResults(repos []pacmandb.Repo, before map[string]record, err error) *roundResults {
-	k := &roundResults{Repos: make(map[string]record)}
+func failedResults(repos []pacmandb.Repo, before map[string]repoRoundResult, err error) *roundResults {
+	k := &roundResults{Repos: make(map[string]repoRoundResult)}
 	for _, repo := range repos {
 		r := before[repo.Name]
 		r.FailureReason = err.Error()
@@ -171,16 +171,16 @@ func failedResults(repos []pacmandb.Repo, before map[string]record, err error) *
 }
 
 // removeUnconfigured removes the files of repositories that are no longer configured.
-func (m *Downloader) removeUnconfigured(repos map[string]record) {
+func (m *Downloader) removeUnconfigured(repos map[string]repoRoundResult) {
 	kept := map[string]bool{}
 	for repo := range repos {
-		for _, name := range filesOf(repo) {
+		for _, name := range repoFileNames(repo) {
 			kept[name] = true
 		}
 	}
 	entries, _ := os.ReadDir(m.Dir)
 	for _, e := range entries {
-		for _, suffix := range filesOf("") {
+		for _, suffix := range repoFileNames("") {
 			if strings.HasSuffix(e.Name(), suffix) && !kept[e.Name()] {
 				_ = os.Remove(filepath.Join(m.Dir, e.Name()))
 			}
@@ -188,9 +188,9 @@ func (m *Downloader) removeUnconfigured(repos map[string]record) {
 	}
 }
 
-// filesOf returns the names of a repository's files. Without a repository name, it returns the suffixes of
+// repoFileNames returns the names of a repository's files. Without a repository name, it returns the suffixes of
 // these names. The index is last: readers look for the index, so the other files must be in place before it.
-func filesOf(repo string) []string {
+func repoFileNames(repo string) []string {
 	return []string{repo + ".db", repo + signatureSuffix, sources.IndexPath("", pkgindex.KindRepo, repo)}
 }
 
@@ -199,9 +199,9 @@ const signatureSuffix = ".db.sig"
 // updateDatabase requests a database from the servers of a repository, in order, until a request succeeds. It returns
 // the new record of the database. If all requests fail, it returns the old record and the error of the first
 // server.
-func (m *Downloader) updateDatabase(ctx context.Context, repo pacmandb.Repo, r record, stage string) (record, error) {
+func (m *Downloader) updateDatabase(ctx context.Context, repo pacmandb.Repo, r repoRoundResult, stage string) (repoRoundResult, error) {
 	if _, err := os.Stat(sources.IndexPath(m.Dir, pkgindex.KindRepo, repo.Name)); err != nil {
-		r = record{} // there is no index: download the database even if it has not changed
+		r = repoRoundResult{} // there is no index: download the database even if it has not changed
 	}
 	if len(repo.Servers) == 0 {
 		return r, fmt.Errorf("pacman.conf has no Server for %s", repo.Name)
@@ -224,7 +224,7 @@ func (m *Downloader) updateDatabase(ctx context.Context, repo pacmandb.Repo, r r
 
 // updateFromServer requests a database from one server. A new database replaces the old one only after an index was
 // built from the new one.
-func (m *Downloader) updateFromServer(ctx context.Context, repo pacmandb.Repo, server string, r record, stage string) (record, error) {
+func (m *Downloader) updateFromServer(ctx context.Context, repo pacmandb.Repo, server string, r repoRoundResult, stage string) (repoRoundResult, error) {
 	url := strings.TrimRight(server, "/") + "/" + repo.Name + ".db"
 	staged := filepath.Join(stage, repo.Name+".db")
 	req := fetch.Request{URL: url, LastModified: r.LastModified, MaxBytes: maxDatabaseSize, KeepEncoding: true, AllowHTTP: true}
@@ -256,7 +256,7 @@ func (m *Downloader) updateFromServer(ctx context.Context, repo pacmandb.Repo, s
 		return r, err
 	}
 	m.Log.Info("database downloaded", "repository", repo.Name, "bytes", got.Bytes, "of", at.Format(time.DateTime))
-	return record{URL: url, ETag: got.ETag, LastModified: at.UTC().Format(http.TimeFormat)}, nil
+	return repoRoundResult{URL: url, ETag: got.ETag, LastModified: at.UTC().Format(http.TimeFormat)}, nil
 }
 
 // markUpToDate sets the status change time (ctime) of a database to now, as a sign that the database is up to
@@ -281,7 +281,7 @@ func older(server, local string) bool {
 
 // publish moves the files of a repository from the directory stage to their final places.
 func (m *Downloader) publish(repo, stage string) error {
-	for _, name := range filesOf(repo) {
+	for _, name := range repoFileNames(repo) {
 		if err := os.Rename(filepath.Join(stage, name), filepath.Join(m.Dir, name)); err != nil {
 			if !os.IsNotExist(err) || name != repo+signatureSuffix {
 				return err

@@ -62,7 +62,7 @@ type buildJob struct {
 	running       bool
 	result        *mappedFile // the built index; nil as soon as takeResult has returned it
 	err           error
-	pause         time.Duration
+	retryPause    time.Duration
 	notBefore     time.Time // an index of the same content is not built again before this time
 }
 
@@ -119,7 +119,7 @@ func (b *indexBuilds) ensureBuild(path string, repo *sources.Repository, stamp s
 	defer b.mu.Unlock()
 	j := b.jobs[path]
 	if j == nil {
-		j = &buildJob{pause: firstRetryPause}
+		j = &buildJob{retryPause: firstRetryPause}
 		b.jobs[path] = j
 	}
 	same := j.databaseStamp == stamp
@@ -131,7 +131,7 @@ func (b *indexBuilds) ensureBuild(path string, repo *sources.Repository, stamp s
 	case same && j.err != nil && time.Now().Before(j.notBefore):
 		return time.Until(j.notBefore), j.err
 	case !same:
-		j.pause, j.err = firstRetryPause, nil
+		j.retryPause, j.err = firstRetryPause, nil
 	}
 	j.databaseStamp, j.running = stamp, true
 	if b.done == nil {
@@ -172,10 +172,10 @@ func (b *indexBuilds) run(path string, repo sources.Repository, stamp sourcefile
 	j.running, j.err, j.result = false, err, result
 	if err != nil {
 		b.r.config.Log.Warn("index not built", "database", repo.DatabasePath, "err", err)
-		j.notBefore = time.Now().Add(j.pause)
-		j.pause = min(2*j.pause, maxRetryPause)
+		j.notBefore = time.Now().Add(j.retryPause)
+		j.retryPause = min(2*j.retryPause, maxRetryPause)
 	} else {
-		j.pause = firstRetryPause
+		j.retryPause = firstRetryPause
 	}
 	idle := true
 	for _, other := range b.jobs {
@@ -217,18 +217,18 @@ func (b *indexBuilds) build(path string, repo *sources.Repository, stamp sourcef
 		err = o.origins.Write(path)
 	}
 	if err != nil {
-		b.keepInMemory(path, err)
+		b.recordKeptInMemory(path, err)
 		return o, nil
 	}
 	onDisk, err := pkgindex.Open(path, b.r.config.IsTrustedOwner)
 	if err != nil {
-		b.keepInMemory(path, err)
+		b.recordKeptInMemory(path, err)
 		return o, nil
 	}
 	fi, err := sourcefile.StampOfPath(path)
 	if err != nil {
 		_ = onDisk.Close()
-		b.keepInMemory(path, err)
+		b.recordKeptInMemory(path, err)
 		return o, nil
 	}
 	b.mu.Lock()
@@ -239,8 +239,8 @@ func (b *indexBuilds) build(path string, repo *sources.Repository, stamp sourcef
 	return o, nil
 }
 
-// keepInMemory records why an index is in memory and not on disk.
-func (b *indexBuilds) keepInMemory(path string, err error) {
+// recordKeptInMemory records why an index is in memory and not on disk.
+func (b *indexBuilds) recordKeptInMemory(path string, err error) {
 	b.r.config.Log.Warn("index kept in memory", "path", path, "err", err)
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -13,41 +13,41 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// confirmation has the state and the results of the comparison of the snapshot with libalpm.
-type confirmation struct {
-	comparisonRequested  chan struct{}                // has a value if a snapshot waits to be compared
-	lastComparisonFailed atomic.Bool                  // the last comparison failed
-	problem              atomic.Pointer[wire.Problem] // the problem to report in the status; nil if there is none
-	libAlpmVersion       atomic.Pointer[string]       // the version of libalpm that omg-alpm-worker has last reported
-	difference           atomic.Pointer[difference]   // libalpm's results, if they differ from omg's
+// libalpmConfirmation has the state and the results of the comparison of the snapshot with libalpm.
+type libalpmConfirmation struct {
+	comparisonRequested  chan struct{}                     // has a value if a snapshot waits to be compared
+	lastComparisonFailed atomic.Bool                       // the last comparison failed
+	problem              atomic.Pointer[wire.Problem]      // the problem to report in the status; nil if there is none
+	libAlpmVersion       atomic.Pointer[string]            // the version of libalpm that omg-alpm-worker has last reported
+	difference           atomic.Pointer[libalpmDifference] // libalpm's results, if they differ from omg's
 }
 
-// difference has libalpm's results, and the inputs of the snapshot that was compared with them.
-type difference struct {
-	correction *snapshot.LibalpmResult
-	inputs     *snapshot.Inputs
+// libalpmDifference has libalpm's results, and the inputs of the snapshot that was compared with them.
+type libalpmDifference struct {
+	libAlpmResult *snapshot.LibalpmResult
+	inputs        *snapshot.Inputs
 }
 
 // appliesTo reports whether libalpm's results are for the same databases as these inputs.
-func (d *difference) appliesTo(in *snapshot.Inputs) bool {
+func (d *libalpmDifference) appliesTo(in *snapshot.Inputs) bool {
 	inputs := d.inputs
-	return in.Local.Packages != nil && in.Local.Packages.SamePackages(inputs.Local.Packages) && sameConfig(in.PacmanConfig, inputs.PacmanConfig) &&
+	return in.Local.Packages != nil && in.Local.Packages.SamePackages(inputs.Local.Packages) && sameIgnoreSettings(in.PacmanConfig, inputs.PacmanConfig) &&
 		slices.EqualFunc(in.Repositories, inputs.Repositories, func(a, b snapshot.IndexedSource) bool {
 			return a.Name == b.Name && a.Index == b.Index && a.Usage == b.Usage
 		})
 }
 
-// correction returns libalpm's results for these inputs. It returns nil if the results do not differ from
+// libalpmCorrection returns libalpm's results for these inputs. It returns nil if the results do not differ from
 // omg's, or if libalpm has not read these databases yet.
-func (c *confirmation) correction(in *snapshot.Inputs) *snapshot.LibalpmResult {
+func (c *libalpmConfirmation) libalpmCorrection(in *snapshot.Inputs) *snapshot.LibalpmResult {
 	if d := c.difference.Load(); d != nil && d.appliesTo(in) {
-		return d.correction
+		return d.libAlpmResult
 	}
 	return nil
 }
 
 // request requests that the current snapshot is compared with the data of libalpm, and does not wait for the comparison.
-func (c *confirmation) request() {
+func (c *libalpmConfirmation) request() {
 	select {
 	case c.comparisonRequested <- struct{}{}:
 	default:
@@ -62,7 +62,7 @@ func (r *Refresher) runConfirmation(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-r.confirmation.comparisonRequested:
+		case <-r.libAlpmComparison.comparisonRequested:
 		}
 		st, release, err := r.config.SnapshotHolder.Acquire()
 		if err != nil {
@@ -82,7 +82,7 @@ func (r *Refresher) runConfirmation(ctx context.Context) {
 // compareWithLibAlpm compares a snapshot with libalpm. If the results differ, libalpm's results are used, but only if
 // omg could read all databases: libalpm silently reads a damaged database as one with fewer packages.
 func (r *Refresher) compareWithLibAlpm(ctx context.Context, s *snapshot.Snapshot) {
-	problem, correction, err := r.confirmation.compare(ctx, r.config.Alpm, s)
+	problem, correction, err := r.libAlpmComparison.compare(ctx, r.config.Alpm, s)
 	switch {
 	case ctx.Err() != nil:
 		return
@@ -91,21 +91,21 @@ func (r *Refresher) compareWithLibAlpm(ctx context.Context, s *snapshot.Snapshot
 	case problem != nil:
 		r.config.Log.Warn("libalpm reads the databases differently", "differences", problem.Why)
 	}
-	r.confirmation.problem.Store(problem)
-	var next *difference
+	r.libAlpmComparison.problem.Store(problem)
+	var next *libalpmDifference
 	if correction != nil {
-		next = &difference{correction, s.Inputs()}
+		next = &libalpmDifference{correction, s.Inputs()}
 	}
-	before := r.confirmation.difference.Load()
+	before := r.libAlpmComparison.difference.Load()
 	unchanged := next == nil && before == nil || next != nil && before != nil && before.appliesTo(s.Inputs()) &&
-		before.correction.AllRepositoriesRead == correction.AllRepositoriesRead && slices.Equal(before.correction.Packages, correction.Packages)
+		before.libAlpmResult.AllRepositoriesRead == correction.AllRepositoriesRead && slices.Equal(before.libAlpmResult.Packages, correction.Packages)
 	if !unchanged {
-		r.confirmation.difference.Store(next)
+		r.libAlpmComparison.difference.Store(next)
 		r.Kick()
 	}
 }
 
-func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snapshot.Snapshot) (*wire.Problem, *snapshot.LibalpmResult, error) {
+func (c *libalpmConfirmation) compare(ctx context.Context, worker *alpm.Worker, s *snapshot.Snapshot) (*wire.Problem, *snapshot.LibalpmResult, error) {
 	config, facts, err := s.ComparisonFacts()
 	if err != nil {
 		return nil, nil, err
@@ -121,7 +121,7 @@ func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snap
 	databases := make([]alpmproto.Database, len(config.Repos))
 	for i, repo := range config.Repos {
 		n, _ := s.RepoPackageCount(repo.Name)
-		databases[i] = alpmproto.Database{Name: repo.Name, Packages: n}
+		databases[i] = alpmproto.Database{Name: repo.Name, PackageCount: n}
 	}
 	differ := alpm.CompareFacts(libalpm, alpm.OwnFacts(s.Inputs().Local.Packages, config, facts, databases))
 	if len(differ) == 0 {
@@ -136,11 +136,11 @@ func (c *confirmation) compare(ctx context.Context, worker *alpm.Worker, s *snap
 	return problem, libalpmResultOf(libalpm), nil
 }
 
-// needByRequirement converts the values of alpmproto.Requirement to values of snapshot.NeedLevel.
+// needByRequirement converts the values of alpmproto.NeedLevel to values of snapshot.NeedLevel.
 var needByRequirement = [...]snapshot.NeedLevel{
 	alpmproto.NotRequired:        snapshot.NeedNone,
 	alpmproto.OptionallyRequired: snapshot.NeedOptional,
-	alpmproto.Required:           snapshot.NeedRequired,
+	alpmproto.StrictlyRequired:   snapshot.NeedRequired,
 }
 
 func libalpmResultOf(f *alpm.ReaderFacts) *snapshot.LibalpmResult {
@@ -159,7 +159,7 @@ func libalpmResultOf(f *alpm.ReaderFacts) *snapshot.LibalpmResult {
 
 // LibAlpmVersion returns the version of libalpm in its last reply, empty if there was no reply.
 func (r *Refresher) LibAlpmVersion() string {
-	if v := r.confirmation.libAlpmVersion.Load(); v != nil {
+	if v := r.libAlpmComparison.libAlpmVersion.Load(); v != nil {
 		return *v
 	}
 	return ""

@@ -73,7 +73,7 @@ func (g *inputCollector) readLocal(dbpath string) {
 	g.inputs.Local = snapshot.LocalInput{Packages: last}
 	if last != nil {
 		if stamp, err := pacmandb.ReadLocalStamp(dbpath); err == nil && stamp.Same(last.Stamp) {
-			g.examineLocal()
+			g.addUnreadableLocalProblem()
 			return
 		}
 	}
@@ -89,14 +89,14 @@ func (g *inputCollector) readLocal(dbpath string) {
 		g.inputs.Local.FailureReason = err.Error()
 		return
 	}
-	g.examineLocal()
+	g.addUnreadableLocalProblem()
 	if g.inputs.Local.Packages.Stamp.RecentlyChanged {
 		g.nextPause = rereadPause // another change in the same clock tick would not show in the stamp
 	}
 }
 
-// examineLocal adds a problem for entries of the local database that cannot be read.
-func (g *inputCollector) examineLocal() {
+// addUnreadableLocalProblem adds a problem for entries of the local database that cannot be read.
+func (g *inputCollector) addUnreadableLocalProblem() {
 	var problem *wire.Problem
 	g.inputs.Local.UnreadablePackages, problem = sources.DescribeUnreadablePackages(g.inputs.Local.Packages)
 	if problem != nil {

@@ -62,7 +62,7 @@ func (w *testSystem) ours() *alpmproto.Reply {
 	for _, repo := range config.Repos {
 		n, ok := st.RepoPackageCount(repo.Name)
 		require.True(w.t, ok)
-		a.Databases = append(a.Databases, alpmproto.Database{Name: repo.Name, Packages: n})
+		a.Databases = append(a.Databases, alpmproto.Database{Name: repo.Name, PackageCount: n})
 	}
 	a.Installed = alpm.OwnFacts(st.Inputs().Local.Packages, config, facts, a.Databases).Installed
 	return a
@@ -108,7 +108,7 @@ func TestConfirm_Agrees(t *testing.T) {
 		require.Equal(t, "15.0.0", w.LibAlpmVersion())
 		require.Empty(t, w.Problems())
 		require.Empty(t, w.kick)
-		require.False(t, w.confirmation.lastComparisonFailed.Load())
+		require.False(t, w.libAlpmComparison.lastComparisonFailed.Load())
 		w.settle()
 		require.Equal(t, generation, w.generation())
 	})
@@ -186,23 +186,23 @@ func TestConfirm_Fails(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T) {
 				w := newTestSystem(t, nil)
 				w.settle()
-				<-w.confirmation.comparisonRequested
+				<-w.libAlpmComparison.comparisonRequested
 				w.ask()
 				require.Equal(t, []string{"libalpm: missing"}, problemNames(w.Problems()))
 				require.Contains(t, w.Problems()[0].Why, c.why)
 				require.Empty(t, w.kick)
 				w.requireCurrent("core", "extra", "multilib")
 				w.settle()
-				require.Len(t, w.confirmation.comparisonRequested, 1, "libalpm is asked again")
+				require.Len(t, w.libAlpmComparison.comparisonRequested, 1, "libalpm is asked again")
 				if worker == nil {
 					return
 				}
-				<-w.confirmation.comparisonRequested
+				<-w.libAlpmComparison.comparisonRequested
 				worker.reply(w.ours())
 				w.ask()
 				require.Empty(t, w.Problems())
 				w.settle()
-				require.Empty(t, w.confirmation.comparisonRequested)
+				require.Empty(t, w.libAlpmComparison.comparisonRequested)
 			})
 		})
 	}
@@ -250,7 +250,7 @@ func TestLibAlpmSearch_WithoutIndex(t *testing.T) {
 		w.builder.set(func(context.Context, string) error { return errRefused })
 		w.settle()
 		worker.reply(&alpmproto.Reply{
-			Databases: []alpmproto.Database{{Name: "core", Packages: 8}, {Name: "extra", Err: "damaged"}, {Name: "multilib", Packages: 8}},
+			Databases: []alpmproto.Database{{Name: "core", PackageCount: 8}, {Name: "extra", Err: "damaged"}, {Name: "multilib", PackageCount: 8}},
 			Packages:  []wire.Package{{Repo: "multilib", Name: "lib32-a", Version: "1-1"}, {Repo: "core", Name: "a", Version: "2-1", Desc: "no lib32"}},
 		})
 		search := func(words ...string) (wire.SearchResult, error) {
@@ -290,7 +290,7 @@ func TestLibAlpmInfo_WithoutIndex(t *testing.T) {
 		w.settle()
 		p := w.state().Inputs().Local.Packages.Packages[0]
 		worker.reply(&alpmproto.Reply{
-			Databases: []alpmproto.Database{{Name: "core", Packages: 8}, {Name: "extra", Packages: 84}, {Name: "multilib", Packages: 8}},
+			Databases: []alpmproto.Database{{Name: "core", PackageCount: 8}, {Name: "extra", PackageCount: 84}, {Name: "multilib", PackageCount: 8}},
 			Packages:  []wire.Package{{Repo: "core", Name: p.Name, Version: "99-1"}},
 		})
 		r, err := decoded[wire.InfoResult](t, func(emit func([]byte, bool) error) error {

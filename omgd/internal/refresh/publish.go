@@ -13,7 +13,7 @@ import (
 // publish builds a snapshot of the inputs and makes it the current snapshot. If the inputs are the same as
 // those of the current snapshot, the current snapshot stays and only gets a new time.
 func (r *Refresher) publish(in *snapshot.Inputs, files []*state.MappedIndex) error {
-	in.LibalpmResult = r.confirmation.correction(in)
+	in.LibalpmResult = r.libAlpmComparison.libalpmCorrection(in)
 	if in.Local.FailureReason != "" && r.lastInputs != nil {
 		in.CheckedAt = r.lastInputs.CheckedAt // this refresh could not check the local database
 	} else if in.Local.FailureReason != "" {
@@ -42,8 +42,8 @@ func (r *Refresher) setCheckTime(in *snapshot.Inputs) {
 	r.lastInputs.Local.Packages = in.Local.Packages // the same packages, but the field Fresh of their stamp may have become false
 	r.lastInputs.CheckedAt = in.CheckedAt
 	r.config.SnapshotHolder.Swap(state.New(current.WithCheckTime(in.CheckedAt), current.Indexes()))
-	if r.confirmation.lastComparisonFailed.Load() {
-		r.confirmation.request()
+	if r.libAlpmComparison.lastComparisonFailed.Load() {
+		r.libAlpmComparison.request()
 	}
 }
 
@@ -60,14 +60,14 @@ func (r *Refresher) replace(in *snapshot.Inputs, files []*state.MappedIndex) err
 	r.generation++
 	r.config.SnapshotHolder.Swap(state.New(s, files))
 	r.lastInputs = in
-	r.confirmation.request()
+	r.libAlpmComparison.request()
 	r.config.Log.Info("new snapshot", "generation", r.generation, "packages", s.PackageCount(), "complete", s.IsComplete())
 	return nil
 }
 
 // sameInputs reports whether the snapshots of the inputs a and b would give the same answers.
 func sameInputs(a, b *snapshot.Inputs) bool {
-	return a.DBPath == b.DBPath && sameConfig(a.PacmanConfig, b.PacmanConfig) && sameLocal(&a.Local, &b.Local) &&
+	return a.DBPath == b.DBPath && sameIgnoreSettings(a.PacmanConfig, b.PacmanConfig) && sameLocal(&a.Local, &b.Local) &&
 		slices.EqualFunc(a.Repositories, b.Repositories, sameSource) &&
 		slices.EqualFunc(a.DownloadedRepositories, b.DownloadedRepositories, sameSource) && a.SearchDownloaded == b.SearchDownloaded &&
 		(a.AUR == nil) == (b.AUR == nil) && (a.AUR == nil || sameSource(*a.AUR, *b.AUR)) &&
@@ -85,7 +85,7 @@ func sameLocal(a, b *snapshot.LocalInput) bool {
 		(a.Packages == b.Packages || a.Packages != nil && b.Packages != nil && a.Packages.SamePackages(b.Packages))
 }
 
-// sameConfig reports whether two configurations ignore the same packages.
-func sameConfig(a, b *pacmandb.Config) bool {
+// sameIgnoreSettings reports whether two configurations ignore the same packages.
+func sameIgnoreSettings(a, b *pacmandb.Config) bool {
 	return slices.Equal(a.IgnorePkg, b.IgnorePkg) && slices.Equal(a.IgnoreGroup, b.IgnoreGroup)
 }

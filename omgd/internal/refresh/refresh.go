@@ -104,8 +104,8 @@ type Refresher struct {
 	nextPause   time.Duration    // the pause before the next refresh; 0 means the regular interval
 	lastInputs  *snapshot.Inputs // the inputs of the current snapshot
 
-	confirmation confirmation
-	lastFailure  atomic.Pointer[wire.Problem] // why the last refresh failed, nil if it did not
+	libAlpmComparison libalpmConfirmation
+	lastFailure       atomic.Pointer[wire.Problem] // why the last refresh failed, nil if it did not
 
 	mu                      sync.Mutex
 	waiters                 []chan struct{} // closed at the end of the requested refresh, which has not begun yet
@@ -122,7 +122,7 @@ func New(c Config) *Refresher {
 		config: c, kick: make(chan struct{}, 1), intervalChanged: make(chan struct{}, 1), ended: make(chan struct{}),
 		userPause: userRefreshPause, inotify: realInotifyCalls(),
 	}
-	r.confirmation.comparisonRequested = make(chan struct{}, 1)
+	r.libAlpmComparison.comparisonRequested = make(chan struct{}, 1)
 	r.mappedFiles = newMappedFiles(c.IsTrustedOwner, c.Log, r.CheckIndexes)
 	r.builds = newIndexBuilds(r)
 	r.interval.Store(int64(cmp.Or(c.Interval, DefaultInterval)))
@@ -380,7 +380,7 @@ func (r *Refresher) Problems() (list []wire.Problem) {
 	if w := r.watcher.Load(); w != nil {
 		watch = w.Problem()
 	}
-	for _, p := range []*wire.Problem{r.lastFailure.Load(), watch, r.builds.problem(), r.confirmation.problem.Load()} {
+	for _, p := range []*wire.Problem{r.lastFailure.Load(), watch, r.builds.problem(), r.libAlpmComparison.problem.Load()} {
 		if p != nil {
 			list = append(list, *p)
 		}

@@ -48,7 +48,7 @@ type conn struct {
 	ctx              context.Context // the context that the handlers of this connection get
 	cancel           context.CancelFunc
 	r                *bufio.Reader
-	largeFrame       []byte  // the buffer of a frame that is larger than the buffer of the reader r
+	largeFrameBuffer []byte  // the buffer of a frame that is larger than the buffer of the reader r
 	out              []byte  // the collected replies to fast requests, which are not yet written
 	smallReplyBuffer []byte  // the small buffer that out gets back after out has used a large buffer from the pool replyBuffers
 	fastRequest      Request // the running fast request
@@ -140,8 +140,8 @@ func (c *conn) serveRequests() error {
 		if err != nil {
 			return err
 		}
-		if cap(c.largeFrame) > maxIdleBuffer {
-			c.largeFrame = nil
+		if cap(c.largeFrameBuffer) > maxIdleBuffer {
+			c.largeFrameBuffer = nil
 		}
 		if cap(c.keyBuffer) > maxIdleBuffer {
 			c.keyBuffer = nil
@@ -241,7 +241,7 @@ func (c *conn) nextFrame() ([]byte, error) {
 	}
 	head, err := c.r.Peek(wire.FrameHeaderSize)
 	if err != nil {
-		return nil, frameError(err)
+		return nil, asFrameError(err)
 	}
 	n, err := wire.FrameLength([wire.FrameHeaderSize]byte(head), wire.MaxRequestSize)
 	if err != nil {
@@ -267,7 +267,7 @@ func (c *conn) nextFrame() ([]byte, error) {
 	if limited {
 		_ = c.nc.SetReadDeadline(time.Time{})
 	}
-	return frame, frameError(err)
+	return frame, asFrameError(err)
 }
 
 // awaitRequest waits for the first byte of a frame.
@@ -315,12 +315,12 @@ func (c *conn) readBig(n int) ([]byte, error) {
 		}
 	}
 	var err error
-	c.largeFrame, err = wire.ReadFrame(c.r, c.largeFrame, wire.MaxRequestSize)
-	return c.largeFrame, err
+	c.largeFrameBuffer, err = wire.ReadFrame(c.r, c.largeFrameBuffer, wire.MaxRequestSize)
+	return c.largeFrameBuffer, err
 }
 
-// frameError converts a read error in the middle of a frame into the error that is reported.
-func frameError(err error) error {
+// asFrameError converts a read error in the middle of a frame into the error that is reported.
+func asFrameError(err error) error {
 	switch {
 	case errors.Is(err, io.EOF):
 		return io.ErrUnexpectedEOF
@@ -532,7 +532,7 @@ func (c *conn) write(t *turn, head, body []byte) error {
 func (c *conn) writeWithTurn(t *turn, head, body []byte) error {
 	t.frameBytes += len(head) + len(body)
 	if t.held && len(body) == 0 {
-		head = head[c.writeAvailable(head):]
+		head = head[c.writeWithoutBlocking(head):]
 	}
 	if len(head)+len(body) == 0 {
 		return nil
@@ -544,9 +544,9 @@ func (c *conn) writeWithTurn(t *turn, head, body []byte) error {
 	return t.reacquire()
 }
 
-// writeAvailable writes as much of b as fits into the socket's buffer, without waiting. It returns the number of written
+// writeWithoutBlocking writes as much of b as fits into the socket's buffer, without waiting. It returns the number of written
 // bytes.
-func (c *conn) writeAvailable(b []byte) (n int) {
+func (c *conn) writeWithoutBlocking(b []byte) (n int) {
 	if !c.writeMu.TryLock() {
 		return 0
 	}

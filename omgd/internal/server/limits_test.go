@@ -193,7 +193,7 @@ func TestUnsent_WaitingRequests(t *testing.T) {
 	await.Condition(t, func() bool { return s.Connections() == peers && s.shares.unsent.Used() > 2*kept }, "unread replies that exceed MaxUnsent")
 	await.Condition(t, func() bool {
 		expireWrites(connections(s))
-		s.closeSlowReaders(await.Timeout, anyUser)
+		s.closeSlowReaders(await.Timeout, acceptAnyUser)
 		return s.Connections() == 0
 	}, "all peers that do not read are disconnected")
 	require.LessOrEqual(t, maxReplies.Load(), int64(3+max(2, runtime.GOMAXPROCS(0))))
@@ -478,7 +478,7 @@ func TestCloseUnread_SlowLog(t *testing.T) {
 	swept := make(chan struct{})
 	go func() {
 		defer close(swept)
-		s.closeSlowReaders(0, anyUser)
+		s.closeSlowReaders(0, acceptAnyUser)
 	}()
 	first := make([]byte, 1)
 	_, err := reader.Read(first) // one byte of a log line: the write to the log blocks until the rest is read

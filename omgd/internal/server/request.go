@@ -67,8 +67,8 @@ func (w *Writer) CountMemory(bytes int) {
 	w.c.s.shares.unsent.Add(w.c.user, int64(bytes))
 }
 
-// releaseMemory subtracts the memory that CountMemory has counted.
-func (w *Writer) releaseMemory() {
+// uncountMemory subtracts the memory that CountMemory has counted.
+func (w *Writer) uncountMemory() {
 	if w.countedMemory != 0 {
 		w.c.s.shares.unsent.Add(w.c.user, -w.countedMemory)
 		w.countedMemory = 0
@@ -143,7 +143,7 @@ func (w *Writer) Result(v any) error {
 // connection must be closed.
 func (c *conn) runHandler(h Handler, r *Request, w *Writer) error {
 	later, err := c.callHandler(h, r, w)
-	w.releaseMemory()
+	w.uncountMemory()
 	if later != nil && err == nil && !w.started {
 		c.s.runningRequests.Add(1) // counts the request a second time, because dispatch and the new goroutine each subtract 1
 		w.isDeferred = true
@@ -159,7 +159,7 @@ func (c *conn) runDeferred(d DeferredHandler, r *Request, w *Writer) error {
 	}
 	defer w.turn.finish()
 	_, err := c.callHandler(func(ctx context.Context, r *Request, w *Writer) (DeferredHandler, error) { return nil, d(ctx, r, w) }, r, w)
-	w.releaseMemory()
+	w.uncountMemory()
 	return c.finishRequest(r, w, err)
 }
 

@@ -156,9 +156,9 @@ type Server struct {
 	draining        atomic.Bool
 	runningRequests atomic.Int64 // the number of running requests
 	// when closeSlowReaders and closeIdle last looked for connections to close, in Unix nanoseconds
-	lastCloseUnread, lastCloseIdle atomic.Int64
-	receiveBudget                  *semaphore.Weighted
-	shares                         shares
+	lastSlowReaderSweepAt, lastIdleConnSweepAt atomic.Int64
+	receiveBudget                              *semaphore.Weighted
+	shares                                     shares
 
 	mu        sync.Mutex
 	conns     map[*conn]struct{}
@@ -356,7 +356,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for s.runningRequests.Load() > 0 && ctx.Err() == nil {
-		s.closeSlowReaders(s.cfg.Limits.UnreadTimeout, anyUser)
+		s.closeSlowReaders(s.cfg.Limits.UnreadTimeout, acceptAnyUser)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -373,7 +373,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		case <-done:
 			return nil
 		case <-tick.C:
-			s.closeSlowReaders(s.cfg.Limits.UnreadTimeout, anyUser)
+			s.closeSlowReaders(s.cfg.Limits.UnreadTimeout, acceptAnyUser)
 			continue
 		case <-ctx.Done():
 		}

@@ -231,7 +231,7 @@ func TestUnsent_IsBoundedForAll(t *testing.T) {
 	require.NoError(t, <-pinged)
 	await.Condition(t, func() bool {
 		expireWrites(deaf)
-		r.closeSlowReaders(await.Timeout, anyUser)
+		r.closeSlowReaders(await.Timeout, acceptAnyUser)
 		return r.Connections() == 1
 	}, "all that do not read go")
 }

@@ -18,11 +18,11 @@ import (
 // shares are the resources that are divided between the users. If a server has only one user, that user is trusted and
 // may use them all.
 type shares struct {
-	connections         *share.Pool
-	unsent              *share.Pool // bytes of unread replies
-	receivingFrameBytes *share.Pool // bytes of large frames that are being received
-	slowRequests        *share.Pool // running slow requests
-	refusedConns        *share.Pool // refusedConns connections that stay open until the peer has read the refusal
+	connections         *share.Budget
+	unsent              *share.Budget // bytes of unread replies
+	receivingFrameBytes *share.Budget // bytes of large frames that are being received
+	slowRequests        *share.Budget // running slow requests
+	refusedConns        *share.Budget // refusedConns connections that stay open until the peer has read the refusal
 	turns               *share.Turns
 }
 
@@ -39,7 +39,7 @@ const (
 )
 
 func newShares(l Limits) shares {
-	pool := func(limit int64) *share.Pool { return share.NewPool(limit, limit/32) }
+	pool := func(limit int64) *share.Budget { return share.NewBudget(limit, limit/32) }
 	return shares{
 		connections: pool(int64(l.MaxConnections)), unsent: pool(l.MaxUnsent), receivingFrameBytes: pool(l.MaxReceiveBytes),
 		slowRequests: pool(maxSlowRequests), refusedConns: pool(maxRefusedConns), turns: share.NewTurns(runtime.GOMAXPROCS(0)),
@@ -115,7 +115,7 @@ func claimSweep(last *atomic.Int64, now time.Time) bool {
 // closes connections of users for whom the function matches returns true.
 func (s *Server) closeSlowReaders(maxUnread time.Duration, matches func(share.User) bool) {
 	now := time.Now()
-	if !claimSweep(&s.lastCloseUnread, now) {
+	if !claimSweep(&s.lastSlowReaderSweepAt, now) {
 		return
 	}
 	overdue := s.findConns(func(c *conn) bool {
@@ -139,12 +139,12 @@ func (s *Server) findConns(matches func(*conn) bool) (found []*conn) {
 	return found
 }
 
-func anyUser(share.User) bool { return true }
+func acceptAnyUser(share.User) bool { return true }
 
 // closeIdle closes the connections that have sent no request for IdleWhenShort, except those of trusted users.
 func (s *Server) closeIdle() {
 	now := time.Now()
-	if !claimSweep(&s.lastCloseIdle, now) {
+	if !claimSweep(&s.lastIdleConnSweepAt, now) {
 		return
 	}
 	idle := s.findConns(func(c *conn) bool {

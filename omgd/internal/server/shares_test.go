@@ -87,8 +87,8 @@ func TestUnsent_ClosesOnlyOfThatUser(t *testing.T) {
 	nc := dial()
 	send(t, nc, request(t, 1, "op", nil))
 	for range 2 { // when the second search for such connections begins, the first has ended
-		last := s.lastCloseUnread.Load()
-		await.Condition(t, func() bool { return s.lastCloseUnread.Load() != last }, "connections that do not read are looked for")
+		last := s.lastSlowReaderSweepAt.Load()
+		await.Condition(t, func() bool { return s.lastSlowReaderSweepAt.Load() != last }, "connections that do not read are looked for")
 	}
 	require.Nil(t, ask(t, other, 1).Err)
 	s.shares.unsent.Add(self(), -700_000)

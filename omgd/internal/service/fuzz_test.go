@@ -42,7 +42,7 @@ func smallService(f *testing.F) *Service {
 		MetricsText:    func() (string, error) { return "", nil },
 		Health:         func() wire.HealthResult { return wire.HealthResult{} },
 		PreviousStatus: func() *wire.StatusResult { return nil },
-		History:        func(int) []wire.CountsHistoryEntry { return nil },
+		CountsHistory:  func(int) []wire.CountsHistoryEntry { return nil },
 	})
 	f.Cleanup(s.Close)
 	return s

@@ -59,8 +59,8 @@ type Config struct {
 	// PreviousStatus returns the status that the previous omgd process has stored, or nil if none is stored. Its counts are
 	// used while the current counts are unknown.
 	PreviousStatus func() *wire.StatusResult
-	// History returns the last n entries of the history, the oldest first. Each entry has the counts after a change.
-	History func(n int) []wire.CountsHistoryEntry
+	// CountsHistory returns the last n entries of the history, the oldest first. Each entry has the counts after a change.
+	CountsHistory func(n int) []wire.CountsHistoryEntry
 }
 
 // Service contains the handlers of all operations and their caches.
@@ -292,7 +292,7 @@ func (s *Service) handleHistory(_ context.Context, r *server.Request, w *server.
 	if req.Limit > 0 {
 		n = min(n, int(req.Limit))
 	}
-	return w.Result(&wire.HistoryResult{Entries: s.History(n)})
+	return w.Result(&wire.HistoryResult{Entries: s.CountsHistory(n)})
 }
 
 // handleStatus answers a status request without waiting. While the snapshot lacks counts, it uses the counts of the previous

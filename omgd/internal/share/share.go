@@ -18,8 +18,8 @@ type User struct {
 	Trusted bool
 }
 
-// Pool is a limited amount of connections, bytes or requests.
-type Pool struct {
+// Budget is a limited amount of connections, bytes or requests.
+type Budget struct {
 	limit, reservedForTrusted int64
 	used                      atomic.Int64
 
@@ -27,15 +27,15 @@ type Pool struct {
 	by map[uint32]int64 // by UID: how much each untrusted user has; users who have nothing are removed
 }
 
-// NewPool returns a pool. The reserve is the part of the limit that only trusted users can
+// NewBudget returns a pool. The reserve is the part of the limit that only trusted users can
 // take.
-func NewPool(limit, reserve int64) *Pool {
-	return &Pool{limit: limit, reservedForTrusted: reserve, by: make(map[uint32]int64)}
+func NewBudget(limit, reserve int64) *Budget {
+	return &Budget{limit: limit, reservedForTrusted: reserve, by: make(map[uint32]int64)}
 }
 
 // TryAcquire adds n to what a user has, unless this is more than the user may have. It reports whether it has added n. The
 // caller must call Add with -n afterwards.
-func (p *Pool) TryAcquire(u User, n int64) bool {
+func (p *Budget) TryAcquire(u User, n int64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.fits(u, n) {
@@ -46,7 +46,7 @@ func (p *Pool) TryAcquire(u User, n int64) bool {
 }
 
 // Add adds n to what a user has, even if this is more than the user may have. n may be negative.
-func (p *Pool) Add(u User, n int64) {
+func (p *Budget) Add(u User, n int64) {
 	if u.Trusted { // without the lock, because Add is called for each reply
 		p.used.Add(n)
 		return
@@ -57,7 +57,7 @@ func (p *Pool) Add(u User, n int64) {
 }
 
 // IsUserOverShare reports whether a user has more than allowed, which is possible after Add.
-func (p *Pool) IsUserOverShare(u User) bool {
+func (p *Budget) IsUserOverShare(u User) bool {
 	if 2*p.used.Load() <= p.limit-p.reservedForTrusted { // what all users have together is no more than what is free
 		return false
 	}
@@ -67,12 +67,12 @@ func (p *Pool) IsUserOverShare(u User) bool {
 }
 
 // Used returns how much all users have together.
-func (p *Pool) Used() int64 { return p.used.Load() }
+func (p *Budget) Used() int64 { return p.used.Load() }
 
 // IsShort reports whether no more than a quarter of the limit is free.
-func (p *Pool) IsShort() bool { return p.Used() >= p.limit-p.limit/4 }
+func (p *Budget) IsShort() bool { return p.Used() >= p.limit-p.limit/4 }
 
-func (p *Pool) fits(u User, n int64) bool {
+func (p *Budget) fits(u User, n int64) bool {
 	free := p.limit - p.used.Load()
 	if u.Trusted {
 		return n <= free
@@ -80,7 +80,7 @@ func (p *Pool) fits(u User, n int64) bool {
 	return p.by[u.UID]+n <= free-p.reservedForTrusted
 }
 
-func (p *Pool) addUsage(u User, n int64) {
+func (p *Budget) addUsage(u User, n int64) {
 	p.used.Add(n)
 	if u.Trusted {
 		return

@@ -12,7 +12,7 @@ import (
 
 // acquireAll acquires units of a pool for a user until the user may have no more units. It returns how many units it has
 // acquired.
-func acquireAll(p *Pool, u User) (n int) {
+func acquireAll(p *Budget, u User) (n int) {
 	for p.TryAcquire(u, 1) {
 		n++
 	}
@@ -21,7 +21,7 @@ func acquireAll(p *Pool, u User) (n int) {
 
 func TestPool_TryAcquire(t *testing.T) {
 	root := User{UID: 0, Trusted: true}
-	p := NewPool(1000, 100)
+	p := NewBudget(1000, 100)
 	for uid, want := range []int{450, 225, 113, 56} {
 		require.Equal(t, want, acquireAll(p, User{UID: uint32(uid + 1)}), "user %d gets half of the free units", uid+1)
 	}
@@ -35,7 +35,7 @@ func TestPool_TryAcquire(t *testing.T) {
 
 // TestPool_Simultaneous checks that four users who acquire units in alternation get equal amounts.
 func TestPool_Simultaneous(t *testing.T) {
-	p := NewPool(1000, 0)
+	p := NewBudget(1000, 0)
 	for acquired := true; acquired; {
 		acquired = false
 		for uid := range uint32(4) {
@@ -48,7 +48,7 @@ func TestPool_Simultaneous(t *testing.T) {
 }
 
 func TestPool_Over(t *testing.T) {
-	p := NewPool(100, 0)
+	p := NewBudget(100, 0)
 	one, other := User{UID: 1}, User{UID: 2}
 	p.Add(one, 70)
 	require.True(t, p.IsUserOverShare(one))

@@ -69,7 +69,7 @@ func openDisk(dir string, limits Limits, fs vfs.FS, log *slog.Logger) (*engine, 
 			}
 		}()
 		e.lock = lock
-		o := options(e)
+		o := pebbleOptions(e)
 		o.FS = failStopFS{fs, e}
 		o.Lock = lock
 		return pebble.Open(dir, o)
@@ -101,7 +101,7 @@ func makeDir(fs vfs.FS, dir string) error {
 // openMemory opens a database in memory.
 func openMemory(limits Limits, log *slog.Logger) (*engine, error) {
 	e := newEngine(limits, log)
-	o := options(e)
+	o := pebbleOptions(e)
 	o.FS = vfs.NewMem()
 	o.DisableWAL = true
 	db, err := runWithTimeout(e, limits.OpenTimeout, func() (*pebble.DB, error) { return pebble.Open("", o) })
@@ -112,8 +112,8 @@ func openMemory(limits Limits, log *slog.Logger) (*engine, error) {
 	return e, nil
 }
 
-// options returns options with which Pebble needs little memory and CPU time, and logs little.
-func options(e *engine) *pebble.Options {
+// pebbleOptions returns options with which Pebble needs little memory and CPU time, and logs little.
+func pebbleOptions(e *engine) *pebble.Options {
 	o := &pebble.Options{
 		CacheSize:    e.limits.MemorySize / 2,
 		MemTableSize: uint64(e.limits.MemorySize / 2),
