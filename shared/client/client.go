@@ -51,7 +51,7 @@ type Options struct {
 type Conn struct {
 	path             string
 	opt              Options
-	assumePauseAfter time.Duration // normally the constant pauseThreshold; tests change it
+	assumePauseAfter time.Duration // normally the constant assumePauseAfter; tests change it
 	fd               int
 	pid              int // the id of the listening process
 	r                *bufio.Reader

@@ -95,7 +95,7 @@ type Expr struct {
 	expr             string
 	requiredLiterals []string
 
-	// A text matches if re matches and, where marked is not nil, marked matches the marked text (see mark.go).
+	// A text matches if re matches and, where markedRE is not nil, markedRE matches the marked text (see mark.go).
 	re            *regexp.Regexp // the expression without its word anchors
 	singleLineRE  *regexp.Regexp // like re, but faster, and only for text without a newline
 	markedRE      *regexp.Regexp // the expression for marked text; nil if the expression has no word anchors

@@ -9,7 +9,7 @@ import (
 
 // miseState contains the settings that decide which configuration files of mise are read, and the files that have been read.
 type miseState struct {
-	configNames             []string        // configNames of the configuration files in a directory, by precedence
+	configNames             []string        // names of the configuration files in a directory, by precedence
 	envs                    []string        // the environments in MISE_ENV; later environments take precedence
 	hasEnvSpecificFragments bool            // the setting env_conf_d: conf.d/NAME.ENV.toml only applies to the environment ENV
 	toolVersionsNames       []string        // names of the files in asdf's format, by precedence; by default .tool-versions

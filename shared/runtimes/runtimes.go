@@ -259,8 +259,8 @@ func (p *Prober) absPathFromEnv(name string) string {
 	return ""
 }
 
-// envPathOrHome returns the directory in an environment variable. If the variable is not set, base returns a directory below the
-// home directory, or "" if the home directory is unknown.
+// envPathOrHome returns the directory in an environment variable. If the variable is not set, it returns the directory with
+// the path home below the home directory, or "" if the home directory is unknown.
 func (p *Prober) envPathOrHome(variable string, home ...string) string {
 	return p.findDirOnce(variable, func() string {
 		if v := p.absPathFromEnv(variable); v != "" {

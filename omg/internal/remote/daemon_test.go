@@ -150,14 +150,14 @@ func (s *standIn) questions() []string {
 	return slices.Clone(s.asked)
 }
 
-// errBecame is returned by the tests' version of execDirect, which records its arguments instead of replacing the process.
+// errBecame is returned by the tests' version of execOmgDirect, which records its arguments instead of replacing the process.
 var errBecame = errors.New("became omg-direct")
 
 // testUser is the environment of a user, and records what the backend did.
 type testUser struct {
 	socket string // the default socket
 	notes  []string
-	became []wire.ServedPaths // for each call of execDirect, the databases that omg-direct would read
+	became []wire.ServedPaths // for each call of execOmgDirect, the databases that omg-direct would read
 }
 
 func newTestUser(t *testing.T) *testUser {

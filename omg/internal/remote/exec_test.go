@@ -15,8 +15,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// execCall holds the arguments of a call of execDirect. TestExecDirect starts this test program again, and the new process
-// calls execDirect with these arguments.
+// execCall holds the arguments of a call of execOmgDirect. TestExecDirect starts this test program again, and the new process
+// calls execOmgDirect with these arguments.
 type execCall struct {
 	Options backend.Options
 	Served  wire.ServedPaths

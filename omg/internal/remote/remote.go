@@ -22,7 +22,7 @@ type Backend struct {
 	o   backend.Options
 	env paths.Env
 	// execOmgDirect replaces the process by omg-direct. The parameter served holds the paths of the databases that omg-direct
-	// reads. execDirect returns only on errors. Tests replace this function.
+	// reads. execOmgDirect returns only on errors. Tests replace this function.
 	execOmgDirect func(o backend.Options, served wire.ServedPaths) error
 	// hasAnswered is set once the daemon has answered. Afterwards omg-direct must not answer, because everything that one
 	// command prints must describe one system at one moment.

@@ -82,7 +82,7 @@ type Database struct {
 // NeedLevel is how strongly the installed packages need a package.
 type NeedLevel uint8
 
-// The values of Requirement.
+// The values of NeedLevel.
 const (
 	NotRequired        NeedLevel = iota // pacman -Qt lists the package
 	OptionallyRequired                  // needed only as an optional dependency: pacman -Qtt lists the package

@@ -39,7 +39,7 @@ func (r *Refresher) setCheckTime(in *snapshot.Inputs) {
 		return
 	}
 	defer release()
-	r.lastInputs.Local.Packages = in.Local.Packages // the same packages, but the field Fresh of their stamp may have become false
+	r.lastInputs.Local.Packages = in.Local.Packages // the same packages, but the field RecentlyChanged of their stamp may have become false
 	r.lastInputs.CheckedAt = in.CheckedAt
 	r.config.SnapshotHolder.Swap(state.New(current.WithCheckTime(in.CheckedAt), current.Indexes()))
 	if r.libAlpmComparison.lastComparisonFailed.Load() {

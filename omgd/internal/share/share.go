@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 )
 
-// User is a user who takes a part of the amount of a Pool.
+// User is a user who takes a part of the amount of a Budget.
 type User struct {
 	UID uint32
 	// Trusted users (root, administrators, the daemon's own) may take everything that is
