@@ -72,6 +72,8 @@ check deadcode "$tools/deadcode" -tags "${TAGS%,libalpm}" -filter github.com/omg
 	./omg ./omg/omg-direct ./omgd ./omgd/alpm-worker ./omg-index ./omg-probe
 check words words
 check commits commits
+# Without shellcheck and pyflakes, which actionlint would run where they are installed, its findings are the same everywhere.
+check actionlint "$tools/actionlint" -shellcheck= -pyflakes= .github/workflows/*.yml
 for script in scripts/*.sh .ci/run; do
 	check "bash -n $script" bash -n "$script"
 done
