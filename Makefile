@@ -100,7 +100,7 @@ check: build ## Run the tests that need no package manager, network or root, wit
 	CGO_ENABLED=0 $(TEST) -tags $(TAGS) $(TESTFLAGS) $(TESTPACKAGES)
 
 .PHONY: lint
-lint: $(TOOLS)/built ## Check formatting, vet, staticcheck, tidy modules, known vulnerabilities, words, commit subjects
+lint: $(TOOLS)/built ## Check formatting, vet, staticcheck, tidy modules, workflows, known vulnerabilities, words, commit subjects
 	@TAGS=$(ALL_TAGS) TOOLS=$(TOOLS) VULNERABILITIES=$(VULNERABILITIES) scripts/lint.sh
 
 $(TOOLS)/built: tools/go.mod tools/go.sum
@@ -192,6 +192,10 @@ srcinfo: ## Write the .SRCINFO of the PKGBUILDs in packaging/arch, with makepkg
 .PHONY: arch
 arch: ## Write the packages for the AUR into dist/arch, with the checksums of the tarballs in dist/; KEY= is the PGP key of releases
 	@VERSION='$(VERSION:%-dirty=%)' KEY='$(KEY)' scripts/arch.sh release
+
+.PHONY: draft
+draft: ## Upload the tarballs in dist/ to a draft of the release on GitHub, with gh, and with its changes from CHANGELOG.md
+	@VERSION='$(VERSION)' scripts/draft.sh
 
 .PHONY: clean
 clean: ## Remove what was built

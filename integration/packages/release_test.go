@@ -1,6 +1,8 @@
 package packages
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -128,4 +130,40 @@ func TestDistBin(t *testing.T) {
 	list = run(t, dir, "bsdtar", "-tf", filepath.Join(dir, "omg-bin-1.2.3-1-"+machine+".pkg.tar.gz"))
 	require.Contains(t, list, "\nusr/bin/omg\n")
 	require.Contains(t, list, "\netc/omg/config.toml\n")
+}
+
+// TestDraft_Files checks that make draft uploads the files of a whole release with its changes, and refuses anything else.
+func TestDraft_Files(t *testing.T) {
+	p := newProject(t)
+	uploaded := filepath.Join(p.dir, "build", "uploaded")
+	harness.WriteProgram(t, filepath.Join(p.dir, "build", "gh"), []byte("#!/bin/sh\nprintf '%s\\n' \"$@\" >"+uploaded+"\n"))
+	refuses := func(why string, args ...string) {
+		t.Helper()
+		r := p.make(append([]string{"draft"}, args...)...)
+		require.NotZero(t, r.Code)
+		require.Contains(t, r.Stderr, why)
+		require.NoFileExists(t, uploaded)
+	}
+	refuses(`"v1.2.3-4-g0123abc" is not the version of a release`, "VERSION=v1.2.3-4-g0123abc")
+	refuses(`"v1.2.3-dirty" is not the version of a release`, "VERSION=v1.2.3-dirty")
+	refuses("## 1.2.3")
+	harness.WriteFile(t, filepath.Join(p.dir, "CHANGELOG.md"), "# Changes\n\n## 1.2.3 (2026-01-02)\n\n- a change\n\n## 1.2.2\n\n- an old change\n")
+	refuses("there is no dist/omg-1.2.3.tar.gz")
+	for _, name := range []string{"omg-1.2.3", "omg-1.2.3-vendored", "omg-1.2.3-linux-x86_64", "omg-1.2.3-linux-aarch64"} {
+		name += ".tar.gz"
+		harness.WriteFile(t, filepath.Join(p.dir, "dist", name), name)
+		harness.WriteFile(t, filepath.Join(p.dir, "dist", name+".sha256"), fmt.Sprintf("%x  %s\n", sha256.Sum256([]byte(name)), name))
+	}
+	last := filepath.Join(p.dir, "dist/omg-1.2.3-linux-aarch64.tar.gz")
+	harness.WriteFile(t, last, "changed")
+	refuses("does not have its checksum")
+	harness.WriteFile(t, last, filepath.Base(last))
+
+	p.mustMake("draft")
+	args := string(harness.ReadFile(t, uploaded))
+	require.Contains(t, args, "release\ncreate\nv1.2.3\n--draft\n--verify-tag\n")
+	require.NotContains(t, args, "--prerelease")
+	require.Contains(t, args, "- a change")
+	require.NotContains(t, args, "- an old change")
+	require.Equal(t, 8, strings.Count(args, "dist/omg-1.2.3"))
 }
