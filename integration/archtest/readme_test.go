@@ -32,12 +32,19 @@ func commands(t *testing.T, text string) []string {
 	return lines
 }
 
-func TestDocs_NameRealTargets(t *testing.T) {
+// makeTargets returns the Makefile's targets that `make help` lists.
+func makeTargets(t *testing.T) map[string]bool {
+	t.Helper()
 	targets := map[string]bool{}
 	for _, m := range target.FindAllStringSubmatch(read(t, "Makefile"), -1) {
 		targets[m[1]] = true
 	}
 	require.NotEmpty(t, targets)
+	return targets
+}
+
+func TestDocs_NameRealTargets(t *testing.T) {
+	targets := makeTargets(t)
 	for _, document := range []string{"README.md", "CONTRIBUTING.md"} {
 		checked := 0
 		for _, line := range commands(t, read(t, document)) {
