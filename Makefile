@@ -157,6 +157,10 @@ demo: build ## Build, index, start a private omgd, search, show a package, stop
 docs: build ## Regenerate docs/config.md, packaging/config.toml, manual pages and completions from --help and the settings' comments
 	go run -tags $(TAGS) ./integration/cmd/omg-docs -root . -bin bin
 
+.PHONY: pictures
+pictures: build ## Take the pictures in docs/pictures again, from what omg prints on a demo system
+	$(TEST) -tags $(TAGS) -count=1 ./integration/pictures -run Pictures -write
+
 # pacman looks for hooks only in these two directories.
 HOOKDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/share/libalpm/hooks,/etc/pacman.d/hooks)
 INSTALL = DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' HOOKDIR='$(HOOKDIR)' scripts/install.sh

@@ -1,0 +1,107 @@
+package pictures
+
+import (
+	"flag"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/creack/pty"
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/fakeserver"
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+var write = flag.Bool("write", false, "write the pictures instead of comparing them")
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// pictures are the commands of the pictures, by the names of their files.
+var pictures = map[string][]string{
+	"search":   {"search", "browser"},
+	"status":   {"status"},
+	"outdated": {"outdated", "--security"},
+	"security": {"security", "--cve"},
+}
+
+// TestPictures_Current checks that each committed picture shows what omg prints now.
+func TestPictures_Current(t *testing.T) {
+	need.Terminal(t)
+	omgd := startDemo(t)
+	dir := filepath.Join(harness.ProjectRoot(t), "docs", "pictures")
+	for name, args := range pictures {
+		line := "omg " + strings.Join(args, " ")
+		svg, err := makeSVG(line, "\x1b[1;32m$\x1b[0m "+line+"\n"+steady(omgd.System, runOnTerminal(t, omgd, args)))
+		require.NoError(t, err, line)
+		path := filepath.Join(dir, name+".svg")
+		if *write {
+			harness.WriteFile(t, path, svg)
+			continue
+		}
+		require.Equal(t, svg, string(harness.ReadFile(t, path)), "run make pictures, look at the picture, and commit it")
+	}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, entries, len(pictures), "a picture is missing, or is not made by this test")
+}
+
+var (
+	// minutesAgo and minutesOld match the ages that depend on how long the daemon of the demo has been running.
+	minutesAgo = regexp.MustCompile(`\b[0-9]+ minutes? ago\b`)
+	minutesOld = regexp.MustCompile(`\b[0-9]+ minutes? old\b`)
+	// noLibalpm matches the end of a status without libalpm, which this machine may not have.
+	noLibalpm = regexp.MustCompile(`(?s)[^\n]*Degraded[^\n]* libalpm: missing.*\z`)
+)
+
+// steady replaces what differs between two runs or machines: the directory of the test, the time since the start of the daemon, and
+// whether there is an omg-alpm-worker.
+func steady(s *harness.System, text string) string {
+	text = strings.ReplaceAll(text, s.Data, "/home/you/.local/share/omg")
+	text = minutesOld.ReplaceAllString(minutesAgo.ReplaceAllString(text, "just now"), "new")
+	return noLibalpm.ReplaceAllString(text, "")
+}
+
+// runOnTerminal runs omg on a terminal of its own, and returns what it prints.
+func runOnTerminal(t *testing.T, omgd *harness.Daemon, args []string) string {
+	t.Helper()
+	cmd := omgd.System.WithEnv("TERM=xterm-256color").Command("omg", append(args, "--socket", omgd.Socket)...)
+	screen, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: rows, Cols: columns})
+	require.NoError(t, err)
+	defer screen.Close()
+	text, _ := io.ReadAll(screen) // ends with EIO when omg has ended
+	require.NoError(t, cmd.Wait(), "%s", text)
+	return strings.ReplaceAll(string(text), "\r\n", "\n")
+}
+
+// startDemo starts omgd for the demo system, and waits until it has the data of the AUR and of the tracker.
+func startDemo(t *testing.T) *harness.Daemon {
+	t.Helper()
+	aur := &fakeserver.AUR{}
+	aur.Replace(t, demoAUR())
+	server := fakeserver.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/all.json" {
+			_, _ = io.WriteString(w, demoAdvisories)
+			return
+		}
+		aur.ServeHTTP(w, r)
+	}), nil)
+	// omgd adds up to a tenth to the intervals. With these, the times of the next requests in full days and hours are always the same.
+	s := harness.New(t, harness.WithoutDatabases(), harness.WithEnv("OMG_AUR_ENABLED=true", "OMG_AUR_URL="+server.URL,
+		"OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+server.URL, "OMG_AUR_INTERVAL=30h", "OMG_TRACKER_INTERVAL=190m",
+		"OMG_NETWORK_TIMEOUT=2m", "OMG_NETWORK_PROXY=none"))
+	writeDemo(s)
+	omgd := s.StartDaemon()
+	omgd.AwaitStatus(func(r *wire.StatusResult) bool {
+		notOK := func(s wire.Source) bool { return s.State != wire.SourceOK }
+		return len(r.Sources) == 4 && !slices.ContainsFunc(r.Sources, notOK) && r.Counts.Security != nil && r.Counts.AURUpdates != nil
+	}, "two repositories, the AUR and the tracker")
+	return omgd
+}
