@@ -1,18 +1,24 @@
 package archtest
 
 import (
+	"io"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/integration/fakeserver"
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // TestDemo_BuildsFirst checks that `make demo` builds the programs before it runs the script. All other tests start
@@ -83,34 +89,50 @@ func TestDemo_ThisMachine(t *testing.T) {
 	runDemo(t, harness.New(t, harness.WithoutDatabases()))
 }
 
-// wrappers are shell functions for the README's examples. They run the programs with the test's databases instead of
-// the machine's.
-const wrappers = `
-omg() { command omg "$@" --dbpath "$DB" --pacman-config "$CONF"; }
+// wrappers are shell functions for the examples of the guides. They run the programs with the test's databases instead of
+// the machine's. With databaseWrapper, omg does not ask omgd.
+const (
+	databaseWrapper = `omg() { command omg "$@" --dbpath "$DB" --pacman-config "$CONF"; }`
+	wrappers        = `
 omgd() { exec omgd "$@" --dbpath "$DB" --pacman-config "$CONF"; }
 omg-index() { if [[ $1 == build ]]; then set -- "$@" --dbpath "$DB" --pacman-config "$CONF"; fi; command omg-index "$@"; }
 `
+)
 
 var (
 	comment  = regexp.MustCompile(`\s+#\s.*$`)
 	exitCode = regexp.MustCompile(`\s# exit ([0-9])$`)
 )
 
-// TestReadme_ExamplesRun runs every line of the README's examples, in order, with databases as the README assumes them.
+// guides are the documents whose examples run. The value is true if omgd runs before the first example.
+var guides = map[string]bool{"README.md": true, "docs/usage.md": false, "docs/scripts.md": true}
+
+// TestReadme_ExamplesRun runs every line of the examples of the README and of the guides, with databases as they assume them.
 func TestReadme_ExamplesRun(t *testing.T) {
+	for guide, served := range guides {
+		t.Run(guide, func(t *testing.T) { runExamples(t, guide, served) })
+	}
+}
+
+func runExamples(t *testing.T, guide string, served bool) {
 	bash := need.Program(t, "bash")
 	s := harness.New(t, harness.WithoutDatabases())
 	writeDatabases(s)
-	harness.WriteFile(t, s.Path("all.json"),
-		`[{"name":"AVG-1","packages":["firefox"],"status":"Fixed","severity":"High","affected":"0.9-1","fixed":"1.0-1"}]`)
+	harness.WriteFile(t, s.Path("all.json"), advisories)
 	s = s.WithEnv("PATH="+s.Bin+":"+os.Getenv("PATH"), "DB="+s.DB, "CONF="+s.PacmanConf)
 	s.WorkDir = s.Home
+	writeJournal(s)
+	functions := wrappers + databaseWrapper + "\n"
+	if served {
+		functions = wrappers
+		serve(s)
+	}
 
 	ran := map[string]int{}
-	for _, line := range commands(t, read(t, "README.md")) {
+	for _, line := range commands(t, read(t, guide)) {
 		program := strings.Fields(line)[0]
-		if program == "make" {
-			continue
+		if program == "make" || line == makepkgLine(t) {
+			continue // other tests check these
 		}
 		ran[program]++
 		want := 0
@@ -118,7 +140,7 @@ func TestReadme_ExamplesRun(t *testing.T) {
 			want, _ = strconv.Atoi(m[1])
 		}
 		text, background := strings.CutSuffix(comment.ReplaceAllString(line, ""), " &")
-		cmd := s.Command(bash, "-c", wrappers+text)
+		cmd := s.Command(bash, "-c", functions+text)
 		if background {
 			s.StartDaemonCommand(cmd, s.Socket()).AwaitReady()
 			continue
@@ -130,8 +152,43 @@ func TestReadme_ExamplesRun(t *testing.T) {
 			require.Emptyf(t, r.Stderr, "%s complained", line)
 		}
 	}
-	for _, program := range []string{"omg", "omgd", "omg-index"} {
-		require.NotZerof(t, ran[program], "the README does not show %s", program)
+	for _, program := range []string{"omg", "omg-index"} {
+		require.NotZerof(t, ran[program], "%s does not show %s", guide, program)
+	}
+}
+
+const advisories = `[{"name":"AVG-1","packages":["firefox"],"status":"Fixed","severity":"High","affected":"0.9-1","fixed":"1.0-1"}]`
+
+// serve starts omgd, and waits until it has the advisories.
+func serve(s *harness.System) {
+	s.T.Helper()
+	tracker := fakeserver.Serve(s.T, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, advisories) }), nil)
+	s = s.WithEnv("OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+tracker.URL, "OMG_NETWORK_TIMEOUT=2m", "OMG_NETWORK_PROXY=none")
+	omgd := s.StartDaemonCommand(s.Command("omgd", append(s.DatabaseFlags(), "--foreground", "--socket", s.Socket())...), s.Socket())
+	omgd.AwaitReady()
+	omgd.AwaitStatus(func(r *wire.StatusResult) bool { return r.Counts.Security != nil }, "the advisories")
+}
+
+// makepkgLine returns the README's line that builds the packages. integration/packages runs it.
+func makepkgLine(t *testing.T) string {
+	t.Helper()
+	lines := slices.DeleteFunc(commands(t, read(t, "README.md")), func(line string) bool { return !strings.Contains(line, "makepkg") })
+	require.Len(t, lines, 1)
+	return lines[0]
+}
+
+// writeJournal writes a journal of the AUR in which the installed package leftover has got a new maintainer.
+func writeJournal(s *harness.System) {
+	s.T.Helper()
+	journal := filepath.Join(s.Home, ".local/share/omg/index/aur.omgjournal")
+	require.NoError(s.T, os.MkdirAll(filepath.Dir(journal), 0o755))
+	dumps := []string{s.Path("old.json"), s.Path("new.json")}
+	for i, dump := range dumps {
+		harness.WriteFile(s.T, dump, `[{"Name":"leftover","PackageBase":"leftover","Version":"1.0-1","Maintainer":"`+[]string{"ana", "bob"}[i]+`"}]`)
+		at := time.Now().Add(time.Duration(24*i-25) * time.Hour)
+		require.NoError(s.T, os.Chtimes(dump, at, at))
+		r := s.Run("omg-index", append([]string{"journal", "--to", journal}, dumps[:i+1]...)...)
+		require.Zero(s.T, r.Code, r.Stderr)
 	}
 }
 

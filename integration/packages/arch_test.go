@@ -240,3 +240,21 @@ func TestPackages_Arch(t *testing.T) {
 	m.testUpgraded(second)
 	m.testRemoved()
 }
+
+// TestReadme_ArchPackage runs the README's lines that build packages on Arch, up to the check of their sources.
+func TestReadme_ArchPackage(t *testing.T) {
+	needMakepkg(t)
+	readme := string(harness.ReadFile(t, filepath.Join(harness.ProjectRoot(t), "README.md")))
+	lines := regexp.MustCompile(`(?m)^(make dist .*)\n(cd .* makepkg -si\b.*)$`).FindStringSubmatch(readme)
+	require.NotNil(t, lines, "the README does not show how to build the packages")
+	dir := filepath.Join(t.TempDir(), "project")
+	repository(t, dir)
+	b := &builder{t: t}
+	b.long(dir, "bash", "-ec", lines[1])
+	command := strings.Replace(lines[2], "makepkg -si", "makepkg --config "+writeMakepkgConf(t)+" --nodeps --nocolor --verifysource", 1)
+	as := []string{"bash", "-ec", command}
+	if os.Getuid() == 0 {
+		as = append([]string{"unshare", "--map-user=1000", "--map-group=1000", "--net"}, as...)
+	}
+	require.Contains(t, b.long(dir, as[0], as[1:]...), "omg-0.1.0-vendored.tar.gz ... Passed")
+}
