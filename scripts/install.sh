@@ -93,6 +93,7 @@ put_omg() {
 	put_all "$share/licenses/omg" LICENSE
 	put_all "$share/doc/omg" README.md CHANGELOG.md SECURITY.md docs/*.md shared/wire/PROTOCOL.md
 	put_all "$share/doc/omg/decisions" docs/decisions/*
+	put_all "$share/doc/omg/pictures" docs/pictures/*
 	put_all "$share/doc/omg/prometheus" packaging/prometheus/*
 	for name in "${programs[@]}" omg-direct; do
 		[[ ! -e bin/$name.cdx.json ]] || put_all "$share/doc/omg/sbom" "bin/$name.cdx.json"
