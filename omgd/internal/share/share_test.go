@@ -19,7 +19,7 @@ func acquireAll(p *Budget, u User) (n int) {
 	return n
 }
 
-func TestPool_TryAcquire(t *testing.T) {
+func TestBudget_TryAcquire(t *testing.T) {
 	root := User{UID: 0, Trusted: true}
 	p := NewBudget(1000, 100)
 	for uid, want := range []int{450, 225, 113, 56} {
@@ -33,8 +33,8 @@ func TestPool_TryAcquire(t *testing.T) {
 	require.Equal(t, 175, acquireAll(p, User{UID: 1001}))
 }
 
-// TestPool_Simultaneous checks that four users who acquire units in alternation get equal amounts.
-func TestPool_Simultaneous(t *testing.T) {
+// TestBudget_Simultaneous checks that four users who acquire units in alternation get equal amounts.
+func TestBudget_Simultaneous(t *testing.T) {
 	p := NewBudget(1000, 0)
 	for acquired := true; acquired; {
 		acquired = false
@@ -47,7 +47,7 @@ func TestPool_Simultaneous(t *testing.T) {
 	}
 }
 
-func TestPool_Over(t *testing.T) {
+func TestBudget_Over(t *testing.T) {
 	p := NewBudget(100, 0)
 	one, other := User{UID: 1}, User{UID: 2}
 	p.Add(one, 70)
