@@ -252,6 +252,15 @@ func TestCompare_NoNews(t *testing.T) {
 	}
 }
 
+// recent returns packages that were updated at different times shortly before monday.
+func recent() (list []pkg) {
+	for i := range trustedUpdatePlace {
+		name := fmt.Sprintf("recent-%d", i)
+		list = append(list, example(pkg{"Name": name, "PackageBase": name, "LastModified": monday - 2000 + i}))
+	}
+	return list
+}
+
 // TestCompare_Clock checks that the content of the dumps decides which dump is older, and that a wrong clock only makes the
 // interval longer.
 func TestCompare_Clock(t *testing.T) {
@@ -267,10 +276,24 @@ func TestCompare_Clock(t *testing.T) {
 		"a gap of a month makes the interval wide": {monday, monday + 30*day, journal.Interval{From: monday, To: monday + 30*day}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := events(t, observe(t, c.old, example(nil)), observe(t, c.now, example(updated)))
+			got := events(t, observe(t, c.old, append(recent(), example(nil))...), observe(t, c.now, append(recent(), example(updated))...))
 			require.Equal(t, []string{`demo maintainer-changed "alice" "bob"`}, short(got))
 			require.Equal(t, c.want, got[0].Between)
 		})
+	}
+}
+
+// TestRead_WrongTime checks that a single update in the future does not change the time of a dump.
+func TestRead_WrongTime(t *testing.T) {
+	for ahead, want := range map[int64]int64{0: monday, maxTimeLead: monday + maxTimeLead, maxTimeLead + 1: monday, 300 * day: monday} {
+		updated := pkg{"LastModified": monday + ahead}
+		require.Equal(t, want, observe(t, monday, append(recent(), example(updated))...).At, ahead)
+		require.Equal(t, want, observe(t, monday, example(updated)).At, "a small dump, %d", ahead)
+		var split []pkg
+		for i := range trustedUpdatePlace {
+			split = append(split, example(updated), example(pkg{"Name": fmt.Sprintf("part-%d", i), "LastModified": monday + ahead}))
+		}
+		require.Equal(t, want, observe(t, monday, split...).At, "a package base with many packages, %d", ahead)
 	}
 }
 

@@ -33,11 +33,19 @@ const (
 	maxDepends       = 4096
 )
 
+// Limits for the times in a dump: a single wrong time must not decide when the dump was made.
+const (
+	// maxTimeLead is the maximum time, in seconds, by which an update in the content can be later than both the modification time of
+	// the file and the update at place trustedUpdatePlace, counted from the latest update.
+	maxTimeLead        = 60 * 60
+	trustedUpdatePlace = 10
+)
+
 // Observation holds the data of a dump that is needed to compare it with another dump.
 type Observation struct {
 	sourcefile.File
-	// At is the time of the dump in Unix seconds: the modification time of the file or the latest time in its content,
-	// whichever is later.
+	// At is the time of the dump in Unix seconds: the modification time of the file or the latest update in its content,
+	// whichever is later. A few updates that are much later than all others do not count: their times are wrong.
 	At int64
 	// PackageCount is the number of packages in the dump. LeftOutCount is the number of entries that could not be used.
 	PackageCount, LeftOutCount int
@@ -50,6 +58,8 @@ type Observation struct {
 	totalBytes int
 	recordRefs []recordRef // sorted by package base, then by package
 	scratch    []byte
+
+	updateTimes []int64 // of all packages; only during Read
 }
 
 // recordRef says where a package's record is stored: in which chunk, and at which offset. The prefix contains the first 8 bytes
@@ -67,7 +77,7 @@ func Read(ctx context.Context, path string) (*Observation, error) {
 		return nil, err
 	}
 	o.File, o.PackageCount, o.LeftOutCount = got.File, got.PackageCount, got.LeftOutCount
-	o.At = max(o.At, got.Stamp.MtimeSeconds(), 0)
+	o.At, o.updateTimes = o.findTime(got.Stamp.MtimeSeconds()), nil
 	slices.SortFunc(o.recordRefs, func(a, b recordRef) int {
 		if a.namePrefix != b.namePrefix {
 			return cmp.Compare(a.namePrefix, b.namePrefix)
@@ -81,13 +91,30 @@ func Read(ctx context.Context, path string) (*Observation, error) {
 	return o, nil
 }
 
+// findTime returns the time of the dump whose file was modified at the time mtime.
+func (o *Observation) findTime(mtime int64) int64 {
+	at := max(mtime, 0)
+	limit := at + maxTimeLead
+	slices.Sort(o.updateTimes)
+	times := slices.Compact(o.updateTimes) // the packages of a package base have the same time
+	if len(times) >= trustedUpdatePlace {
+		limit = max(limit, times[len(times)-trustedUpdatePlace]+maxTimeLead)
+	}
+	for _, t := range slices.Backward(times) {
+		if t <= limit {
+			return max(at, t)
+		}
+	}
+	return at
+}
+
 // addPackage adds the record of a package to the observation.
 func (o *Observation) addPackage(p aurdump.Entry) error {
 	base := cmp.Or(p.Base, p.Name)
 	if len(base) > journal.MaxText || !wire.IsPossibleName(base) {
 		base = p.Name
 	}
-	o.At = max(o.At, p.AUR.Submitted, p.AUR.Modified, p.AUR.OutOfDate)
+	o.updateTimes = append(o.updateTimes, p.AUR.Modified)
 	if p.AUR.Maintainer != "" {
 		o.maintainedCount++
 	}
