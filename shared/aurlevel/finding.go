@@ -43,6 +43,12 @@ const (
 	ReasonCoMaintainerAndUpdated Reason = "comaintainer-added-and-updated"
 	// ReasonUpdatedWithoutMaintainer: the event that the package base was orphaned, if there is one, and the last update.
 	ReasonUpdatedWithoutMaintainer Reason = "updated-without-maintainer"
+	// ReasonMoved: none. The installed package was built from another package base.
+	ReasonMoved Reason = "moved-to-another-base"
+	// ReasonAppeared: the event that the package base was seen first, after the package was installed.
+	ReasonAppeared Reason = "appeared-after-installation"
+	// ReasonYoungDependency: the event.
+	ReasonYoungDependency Reason = "young-dependency-added"
 	// ReasonAdopted: the adoption.
 	ReasonAdopted Reason = "adopted"
 	// ReasonMaintainerChanged: the change.
@@ -63,6 +69,11 @@ const (
 	// maxUpdateDelay is the maximum time, in seconds, from a change of the maintainers to an update that is regarded as a
 	// consequence of the change.
 	maxUpdateDelay = 14 * day
+	// maxDumpDelay is how much earlier, in seconds, an update can be than the time of a dump that does not contain it: making the
+	// dump takes time.
+	maxDumpDelay = 60 * 60
+	// minTenure is for how long, in seconds, a user must have been the maintainer so that an adoption counts as a return.
+	minTenure = 90 * day
 	// maxEventAge is the age of an event, in seconds, after which it is no longer the reason for a finding.
 	maxEventAge = 90 * day
 )
@@ -78,6 +89,14 @@ type Listing struct {
 	Maintainer string // empty for an orphan
 	// FlaggedAt is when the package base was flagged out of date; 0 if it is not flagged. UpdatedAt is when it was last updated.
 	FlaggedAt, UpdatedAt int64
+}
+
+// Installation describes the installed package. It is empty if the package is not installed.
+type Installation struct {
+	// At is when the package was installed, in Unix seconds; 0 if this is unknown.
+	At int64
+	// FromOtherBase means that the package was built from another package base than the one in which the AUR now has it.
+	FromOtherBase bool
 }
 
 // Finding is a fact about a package base.
@@ -96,14 +115,18 @@ type Finding struct {
 // observation. The parameter listing is nil if the latest dump does not contain the package base.
 //
 // The exact time of an event is unknown. Find returns a finding if the event may have happened at a time for which the rule
-// holds. Therefore a longer interval never hides a finding.
-func Find(events []Event, completeSince int64, listing *Listing, now int64) []Finding {
+// holds. However, changes that cancel each other out in one interval are no events, and an orphan that was adopted in the same
+// interval has only a new maintainer.
+func Find(events []Event, completeSince int64, listing *Listing, installed Installation, now int64) []Finding {
 	var found []Finding
+	if installed.FromOtherBase {
+		found = append(found, Finding{Level: LevelLook, Reason: ReasonMoved})
+	}
 	for i := range events {
 		if events[i].Between.To < now-maxEventAge {
 			continue
 		}
-		if f := findByEvent(events, i, listing); f.Level != 0 {
+		if f := findByEvent(events, i, completeSince, listing, installed.At); f.Level != 0 {
 			found = append(found, f)
 		}
 	}
@@ -116,31 +139,36 @@ func Find(events []Event, completeSince int64, listing *Listing, now int64) []Fi
 }
 
 // findByEvent returns the finding that follows from the event events[at], or a finding without a level if none follows.
-func findByEvent(events []Event, at int, listing *Listing) Finding {
+func findByEvent(events []Event, at int, completeSince int64, listing *Listing, installedAt int64) Finding {
 	e := events[at]
 	f := Finding{Level: LevelNote, Events: events[at : at+1]}
 	updated := listing != nil && mayFollow(e.Between, listing.UpdatedAt)
 	switch e.Kind {
 	case journal.EventAdopted:
 		f.Reason = ReasonAdopted
-		if updated && !isReturn(events[:at], e.To) {
+		if updated && !isReturn(events[:at], completeSince, e.To) {
 			f.Level, f.Reason, f.UpdatedAt = LevelLook, ReasonAdoptedAndUpdated, listing.UpdatedAt
 		}
 	case journal.EventMaintainerChanged:
 		f.Reason = ReasonMaintainerChanged
 	case journal.EventCoMaintainerAdded:
-		if !updated {
+		if !updated || wasMaintainer(events, &e) {
 			return Finding{}
 		}
 		f.Level, f.Reason, f.UpdatedAt = LevelLook, ReasonCoMaintainerAndUpdated, listing.UpdatedAt
 	case journal.EventRecreated:
 		f.Level, f.Reason = LevelLook, ReasonRecreated
 	case journal.EventFirstSeen:
-		deleted := findLast(events[:at], journal.EventDeleted)
-		if deleted == nil {
+		switch deleted := findLast(events[:at], journal.EventDeleted); {
+		case deleted != nil:
+			f.Level, f.Reason, f.Events = LevelLook, ReasonRecreated, []Event{*deleted, e}
+		case installedAt > 0 && e.Between.From >= installedAt:
+			f.Level, f.Reason = LevelLook, ReasonAppeared
+		default:
 			return Finding{}
 		}
-		f.Level, f.Reason, f.Events = LevelLook, ReasonRecreated, []Event{*deleted, e}
+	case journal.EventYoungDependencyAdded:
+		f.Level, f.Reason = LevelLook, ReasonYoungDependency
 	case journal.EventUpdatedAfterDormancy:
 		f.Reason = ReasonUpdatedAfterDormancy
 	default:
@@ -152,14 +180,29 @@ func findByEvent(events []Event, at int, listing *Listing) Finding {
 // mayFollow reports whether an update may have followed an event of the interval within maxUpdateDelay. If the update is in the
 // interval, it is unknown which of the two came first.
 func mayFollow(interval journal.Interval, updatedAt int64) bool {
-	return updatedAt >= interval.From && updatedAt <= interval.To+maxUpdateDelay
+	return updatedAt >= interval.From-maxDumpDelay && updatedAt <= interval.To+maxUpdateDelay
 }
 
-// isReturn reports whether a user who adopted a package base was also its last maintainer. The parameter before holds the events
-// before the adoption.
-func isReturn(before []Event, adopter string) bool {
+// isReturn reports whether a user who adopted a package base was also its last maintainer, and is known to have been it for at
+// least minTenure. The parameter before holds the events before the adoption.
+func isReturn(before []Event, completeSince int64, adopter string) bool {
 	orphaned := findLast(before, journal.EventOrphaned)
-	return orphaned != nil && orphaned.From == adopter
+	if orphaned == nil || orphaned.From != adopter || completeSince == 0 {
+		return false
+	}
+	since := completeSince
+	if e := findLast(before, journal.EventAdopted, journal.EventMaintainerChanged, journal.EventFirstSeen, journal.EventRecreated); e != nil {
+		since = max(since, e.Between.To)
+	}
+	return orphaned.Between.From-since >= minTenure
+}
+
+// wasMaintainer reports whether the user who became a co-maintainer was the maintainer in the same interval, and handed the package
+// base over.
+func wasMaintainer(events []Event, added *Event) bool {
+	return slices.ContainsFunc(events, func(e Event) bool {
+		return e.Kind == journal.EventMaintainerChanged && e.Between == added.Between && e.From == added.To
+	})
 }
 
 // findOrphanUpdate returns the finding that a package base was updated although the dumps before and after the update show no

@@ -64,21 +64,34 @@ func TestFind(t *testing.T) {
 		"adopted 90 days ago":                  {[]Event{on(-90, adopted, "", "bob")}, listed(-90), "look adopted-and-updated 1"},
 		"adopted 91 days ago":                  {[]Event{on(-91, adopted, "", "bob")}, listed(-91), ""},
 		"adopted again by the last maintainer": {[]Event{on(-9, orphaned, "bob", ""), on(-3, adopted, "", "bob")}, listed(-2), "note adopted 1"},
-		"adopted by another user":              {[]Event{on(-9, orphaned, "eve", ""), on(-3, adopted, "", "bob")}, listed(-2), "look adopted-and-updated 1"},
+		"adopted again after 89 days":          {[]Event{on(-10, orphaned, "bob", ""), on(-3, adopted, "", "bob")}, listed(-2), "look adopted-and-updated 1"},
+		"adopted again soon": {
+			[]Event{on(-40, adopted, "", "eve"), on(-9, orphaned, "eve", ""), on(-3, adopted, "", "eve")},
+			listed(-2), "look adopted-and-updated 1, note adopted 1",
+		},
+		"updated just before the dump": {
+			[]Event{on(-20, adopted, "", "bob")}, &Listing{Maintainer: "bob", UpdatedAt: now - 21*day - maxDumpDelay}, "look adopted-and-updated 1",
+		},
+		"handed over to a new maintainer": {
+			[]Event{on(-3, changed, "bob", "eve"), on(-3, coAdded, "", "bob")}, listed(-2), "note maintainer-changed 1",
+		},
+		"a new dependency":        {[]Event{on(-3, journal.EventYoungDependencyAdded, "", "x")}, listed(-2), "look young-dependency-added 1"},
+		"adopted by another user": {[]Event{on(-9, orphaned, "eve", ""), on(-3, adopted, "", "bob")}, listed(-2), "look adopted-and-updated 1"},
 		"adopted by an earlier maintainer": {
 			[]Event{on(-9, orphaned, "bob", ""), on(-8, adopted, "", "eve"), on(-7, orphaned, "eve", ""), on(-6, adopted, "", "bob")},
 			listed(-30),
 			"note adopted 1, note adopted 1",
 		},
-		"maintainer changed":               {[]Event{on(-3, changed, "eve", "bob")}, listed(-2), "note maintainer-changed 1"},
-		"maintainer changed 91 days ago":   {[]Event{on(-91, changed, "eve", "bob")}, listed(-91), ""},
-		"co-maintainer and update":         {[]Event{on(-3, coAdded, "", "eve")}, listed(-2), "look comaintainer-added-and-updated 1"},
-		"co-maintainer without update":     {[]Event{on(-3, coAdded, "", "eve")}, listed(-5), ""},
-		"co-maintainer and a later update": {[]Event{on(-20, coAdded, "", "eve")}, listed(0), ""},
-		"recreated":                        {[]Event{on(-3, recreated, "1", "2")}, listed(-3), "look recreated 1"},
-		"recreated 91 days ago":            {[]Event{on(-91, recreated, "1", "2")}, listed(-91), ""},
-		"deleted, and seen again":          {[]Event{on(-200, deleted, "1-1", ""), on(-3, firstSeen, "", "2-1")}, listed(-3), "look recreated 2"},
-		"first seen":                       {[]Event{on(-3, firstSeen, "", "2-1")}, listed(-3), ""},
+		"maintainer changed":                 {[]Event{on(-3, changed, "eve", "bob")}, listed(-2), "note maintainer-changed 1"},
+		"maintainer changed 91 days ago":     {[]Event{on(-91, changed, "eve", "bob")}, listed(-91), ""},
+		"co-maintainer and update":           {[]Event{on(-3, coAdded, "", "eve")}, listed(-2), "look comaintainer-added-and-updated 1"},
+		"co-maintainer without update":       {[]Event{on(-3, coAdded, "", "eve")}, listed(-5), ""},
+		"co-maintainer and a later update":   {[]Event{on(-20, coAdded, "", "eve")}, listed(0), ""},
+		"recreated":                          {[]Event{on(-3, recreated, "1", "2")}, listed(-3), "look recreated 1"},
+		"recreated 91 days ago":              {[]Event{on(-91, recreated, "1", "2")}, listed(-91), ""},
+		"deleted, and seen again":            {[]Event{on(-200, deleted, "1-1", ""), on(-3, firstSeen, "", "2-1")}, listed(-3), "look recreated 2"},
+		"first seen after the installation":  {[]Event{on(-3, firstSeen, "", "2-1")}, listed(-3), "look appeared-after-installation 1"},
+		"first seen before the installation": {[]Event{on(-5, firstSeen, "", "2-1")}, listed(-3), ""},
 		"recreated, and deleted again": {
 			[]Event{on(-9, deleted, "1-1", ""), on(-6, firstSeen, "", "2-1"), on(-3, deleted, "2-1", "")}, nil, "look recreated 2, note deleted 1",
 		},
@@ -102,7 +115,7 @@ func TestFind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var texts []string
-			for _, f := range Find(c.events, now-100*day, c.listing, now) {
+			for _, f := range Find(c.events, now-100*day, c.listing, Installation{At: now - 5*day}, now) {
 				texts = append(texts, fmt.Sprintf("%s %s %d", f.Level, f.Reason, len(f.Events)))
 			}
 			require.Equal(t, c.want, strings.Join(texts, ", "))
@@ -134,7 +147,7 @@ func TestFind_OrphanUpdate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			listing := &Listing{UpdatedAt: now + c.update*day}
 			got := false
-			for _, f := range Find(c.events, now+c.begins*day, listing, now) {
+			for _, f := range Find(c.events, now+c.begins*day, listing, Installation{}, now) {
 				if f.Reason == ReasonUpdatedWithoutMaintainer {
 					got = true
 					require.Equal(t, LevelLook, f.Level)
@@ -142,15 +155,20 @@ func TestFind_OrphanUpdate(t *testing.T) {
 				}
 			}
 			require.Equal(t, c.want, got)
-			for _, f := range Find(c.events, 0, listing, now) {
+			for _, f := range Find(c.events, 0, listing, Installation{}, now) {
 				require.NotEqual(t, ReasonUpdatedWithoutMaintainer, f.Reason, "a journal without an observation")
 			}
 			listing.Maintainer = "bob"
-			for _, f := range Find(c.events, now+c.begins*day, listing, now) {
+			for _, f := range Find(c.events, now+c.begins*day, listing, Installation{}, now) {
 				require.NotEqual(t, ReasonUpdatedWithoutMaintainer, f.Reason, "a package base with a maintainer")
 			}
 		})
 	}
+}
+
+// TestFind_OtherBase checks that there is always a finding if the installed package was built from another package base.
+func TestFind_OtherBase(t *testing.T) {
+	require.Equal(t, []Finding{{Level: LevelLook, Reason: ReasonMoved}}, Find(nil, now, listed(-3), Installation{FromOtherBase: true}, now))
 }
 
 // TestFind_Documented checks that the table in docs/journal.md contains each reason with the right level, and nothing else.
@@ -163,7 +181,7 @@ func TestFind_Documented(t *testing.T) {
 	}
 	want := []string{}
 	for level, reasons := range map[Level][]Reason{
-		LevelLook: {ReasonAdoptedAndUpdated, ReasonCoMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer},
+		LevelLook: {ReasonMoved, ReasonAppeared, ReasonYoungDependency, ReasonAdoptedAndUpdated, ReasonCoMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer},
 		LevelNote: {ReasonAdopted, ReasonMaintainerChanged, ReasonUpdatedAfterDormancy, ReasonOrphaned, ReasonOutOfDate, ReasonDeleted},
 	} {
 		for _, reason := range reasons {
@@ -180,8 +198,8 @@ func TestFind_Evidence(t *testing.T) {
 	require.Equal(t, []Finding{
 		{Level: LevelLook, Reason: ReasonAdoptedAndUpdated, Events: []Event{adoption}, UpdatedAt: now - 2*day},
 		{Level: LevelNote, Reason: ReasonOutOfDate, FlaggedAt: now - day},
-	}, Find([]Event{adoption}, now-100*day, listing, now))
+	}, Find([]Event{adoption}, now-100*day, listing, Installation{}, now))
 	gone, again := on(-9, deleted, "1-1", ""), on(-3, firstSeen, "", "2-1")
 	require.Equal(t, []Finding{{Level: LevelLook, Reason: ReasonRecreated, Events: []Event{gone, again}}},
-		Find([]Event{gone, on(-6, hostChanged, "a", "b"), again}, now-100*day, listed(-20), now))
+		Find([]Event{gone, on(-6, hostChanged, "a", "b"), again}, now-100*day, listed(-20), Installation{}, now))
 }

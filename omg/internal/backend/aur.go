@@ -3,6 +3,7 @@ package backend
 import (
 	"time"
 
+	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -32,6 +33,8 @@ type JournalReading struct {
 	// CompleteSince is the time after which no observation is missing; nil if the journal has no observation. It is the time of
 	// the first observation or, if the journal has gaps, the end of the last gap.
 	CompleteSince *time.Time `json:"complete_since"`
+	// LastDigest is the digest of the dump that was observed last; zeros if it is unknown.
+	LastDigest journal.Digest `json:"-"`
 	// Problem is what is wrong with the file of the journal; empty if nothing is wrong. Incomplete means that events may be
 	// missing for this reason.
 	Problem    string `json:"problem,omitempty"`
@@ -71,6 +74,13 @@ type AURCheckResult struct {
 	// CheckedCount is the number of packages that were checked. Packages lists those with findings, the highest level first.
 	CheckedCount int              `json:"checked"`
 	Packages     []CheckedPackage `json:"packages"`
+	// Certain means that all data is complete and recent, and that all packages were checked. If it is false, findings may be missing.
+	Certain bool `json:"certain"`
+	// DumpDiffers means that the journal's last observation is another dump than the latest dump of the AUR. What happened between
+	// the two dumps is unknown.
+	DumpDiffers bool `json:"dump_differs,omitempty"`
+	// Shortened lists package bases with so many events in the journal that the oldest were left out.
+	Shortened []string `json:"shortened,omitempty"`
 	// NotInAUR lists installed packages that are neither in the AUR nor in the journal. They were not checked.
 	NotInAUR []string `json:"not_in_aur,omitempty"`
 	// Missing lists requested names that are neither installed nor in the AUR nor in the journal.
@@ -81,6 +91,8 @@ type AURCheckResult struct {
 type CheckedPackage struct {
 	Name string `json:"name"`
 	Base string `json:"pkgbase"`
+	// BuiltBase is the package base from which the installed package was built, if the AUR now has the package in another one.
+	BuiltBase string `json:"built_from,omitempty"`
 	// Installed is the installed version; empty if the package is not installed.
 	Installed string `json:"installed,omitempty"`
 	// Level is the highest level of the findings.

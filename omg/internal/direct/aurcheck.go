@@ -3,6 +3,7 @@ package direct
 import (
 	"cmp"
 	"context"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/aurlevel"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/journal"
+	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -35,6 +37,7 @@ func (b *Backend) AURCheck(ctx context.Context, names []string) (*backend.AURChe
 		if err != nil {
 			return nil, withNetworkCode(err)
 		}
+		c.result.DumpDiffers = c.hasOtherDump()
 		return c.finish(time.Now().Unix()), nil
 	})
 }
@@ -60,6 +63,12 @@ type packageToCheck struct {
 	name, base       string
 	installedVersion string
 	listing          *aurlevel.Listing // nil if the dump does not contain it
+	// builtBase is the package base from which the installed package was built, if this is known and the AUR has the package in
+	// another one. installedAt is when the package was installed, in Unix seconds.
+	builtBase   string
+	installedAt int64
+	// onlyBase means that the dump does not contain the package itself, but another package of its package base.
+	onlyBase bool
 }
 
 // findPackages finds the packages with the given names or, without names, the installed foreign packages. It returns the basis of
@@ -78,7 +87,7 @@ func (c *aurCheck) findPackages(names []string) (*wire.Basis, error) {
 		// A package can also be found by a name that it provides, but the AUR's package of that name is another one.
 		if len(names) == 0 || slices.Contains(names, p.Name) && !seen[p.Name] {
 			seen[p.Name] = true
-			c.packages = append(c.packages, packageToCheck{name: p.Name, base: cmp.Or(p.Base, p.Name), installedVersion: p.Version})
+			c.packages = append(c.packages, packageToCheck{name: p.Name, base: cmp.Or(p.Base, p.Name), builtBase: p.Base, installedVersion: p.Version, installedAt: p.InstallDate})
 		}
 	}
 	for _, name := range names {
@@ -92,6 +101,9 @@ func (c *aurCheck) findPackages(names []string) (*wire.Basis, error) {
 			return nil, err
 		}
 		c.events[c.packages[i].base] = nil
+		if built := c.packages[i].builtBase; built != "" {
+			c.events[built] = nil
+		}
 	}
 	if wire.FindSourceByKind(found.Basis.Sources, wire.KindAUR) == nil {
 		found.Basis.Sources = append(found.Basis.Sources, c.snapshot.Inputs().AUR.Source)
@@ -105,7 +117,11 @@ func (c *aurCheck) lookUp(p *packageToCheck) error {
 		hits, err := c.snapshot.LookupAUR(name)
 		if err == nil {
 			err = c.snapshot.EachPackage(hits, true, func(found *wire.Package) error {
-				p.base = cmp.Or(found.Base, found.Name)
+				base := cmp.Or(found.Base, found.Name)
+				if p.builtBase == base {
+					p.builtBase = ""
+				}
+				p.base = base
 				p.listing = &aurlevel.Listing{}
 				if found.AUR != nil {
 					*p.listing = aurlevel.Listing{Maintainer: found.AUR.Maintainer, FlaggedAt: found.AUR.OutOfDate, UpdatedAt: found.AUR.Modified}
@@ -113,21 +129,53 @@ func (c *aurCheck) lookUp(p *packageToCheck) error {
 				return nil
 			})
 		}
-		if err != nil || p.listing != nil {
+		if err != nil {
 			return err
 		}
+		if p.listing != nil {
+			// makepkg builds a package with debug symbols from each package base; the AUR does not list it.
+			p.onlyBase = name != p.name && p.name != p.base+"-debug"
+			return nil
+		}
 	}
+	p.builtBase = ""
 	return nil
 }
 
 // addEvents adds the events of an entry of the journal that concern the packages.
 func (c *aurCheck) addEvents(e *journal.Entry) error {
 	for _, event := range e.Events {
-		if list, wanted := c.events[event.Base]; wanted {
-			c.events[event.Base] = append(list, aurlevel.Event{Event: event, Source: e.Source})
+		list, wanted := c.events[event.Base]
+		if !wanted {
+			continue
 		}
+		if len(list) == 2*maxEventsOfBase {
+			list = append(list[:0], list[maxEventsOfBase:]...)
+			if !slices.Contains(c.result.Shortened, event.Base) {
+				c.result.Shortened = append(c.result.Shortened, event.Base)
+			}
+		}
+		c.events[event.Base] = append(list, aurlevel.Event{Event: event, Source: e.Source})
 	}
 	return nil
+}
+
+// maxEventsOfBase is the number of events of a package base that are always used. If a package base has at least twice as many, the
+// oldest are left out. A package base of the AUR has a few events a year.
+const maxEventsOfBase = 500
+
+// hasOtherDump reports whether the journal's last observation is another dump than the indexed one. Without digests, only a dump
+// that is newer than the observation is known to be another one.
+func (c *aurCheck) hasOtherDump() bool {
+	aur := c.snapshot.Inputs().AUR
+	if c.result.Observed == nil {
+		return true
+	}
+	info, _ := aur.Index.IndexInfo().FindSource(pkgindex.KindAUR, wire.SourceAUR)
+	if info.SHA256 != "" && c.result.LastDigest != (journal.Digest{}) {
+		return info.SHA256 != hex.EncodeToString(c.result.LastDigest[:])
+	}
+	return info.AsOf > c.result.Observed[1].Unix()
 }
 
 // finish returns the result.
@@ -140,10 +188,13 @@ func (c *aurCheck) finish(now int64) *backend.AURCheckResult {
 	for i := range c.packages {
 		p := &c.packages[i]
 		events := c.events[p.base]
+		if p.onlyBase {
+			c.result.NotInAUR = append(c.result.NotInAUR, p.name)
+		}
 		switch {
 		case p.listing != nil || len(events) > 0:
 			c.result.CheckedCount++
-			if findings := aurlevel.Find(events, completeSince, p.listing, now); len(findings) > 0 {
+			if findings := c.find(p, completeSince, now); len(findings) > 0 {
 				c.result.Packages = append(c.result.Packages, describeFindings(p, findings))
 			}
 		case p.installedVersion != "":
@@ -158,20 +209,33 @@ func (c *aurCheck) finish(now int64) *backend.AURCheckResult {
 	return &c.result
 }
 
-// compareFindings compares the findings about two packages by the highest level, and then by their number.
-func compareFindings(a, b []backend.AURFinding) int {
-	isLook := func(f []backend.AURFinding) int {
-		if f[0].Level == backend.FindingLevelLook {
-			return 1
-		}
-		return 0
+// find returns the findings about a package, also about the package base from which it was built, the highest level first.
+func (c *aurCheck) find(p *packageToCheck, completeSince, now int64) []aurlevel.Finding {
+	installed := aurlevel.Installation{At: p.installedAt, FromOtherBase: p.builtBase != ""}
+	found := aurlevel.Find(c.events[p.base], completeSince, p.listing, installed, now)
+	if p.builtBase != "" {
+		found = append(found, aurlevel.Find(c.events[p.builtBase], completeSince, nil, aurlevel.Installation{}, now)...)
+		slices.SortStableFunc(found, func(a, b aurlevel.Finding) int { return cmp.Compare(b.Level, a.Level) })
 	}
-	return cmp.Or(cmp.Compare(isLook(a), isLook(b)), cmp.Compare(len(a), len(b)))
+	return found
+}
+
+// compareFindings compares the findings about two packages by the number of those with the highest level, and then by their number.
+func compareFindings(a, b []backend.AURFinding) int {
+	countLooks := func(findings []backend.AURFinding) (n int) {
+		for i := range findings {
+			if findings[i].Level == backend.FindingLevelLook {
+				n++
+			}
+		}
+		return n
+	}
+	return cmp.Or(cmp.Compare(countLooks(a), countLooks(b)), cmp.Compare(len(a), len(b)))
 }
 
 // describeFindings returns a package with its findings in the form in which the backend returns them.
 func describeFindings(p *packageToCheck, findings []aurlevel.Finding) backend.CheckedPackage {
-	checked := backend.CheckedPackage{Name: p.name, Base: p.base, Installed: p.installedVersion, Level: findings[0].Level.String()}
+	checked := backend.CheckedPackage{Name: p.name, Base: p.base, BuiltBase: p.builtBase, Installed: p.installedVersion, Level: findings[0].Level.String()}
 	for _, f := range findings {
 		described := backend.AURFinding{
 			Level: f.Level.String(), Reason: string(f.Reason), Events: []backend.AUREvent{},

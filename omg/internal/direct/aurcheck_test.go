@@ -74,6 +74,58 @@ func TestAURCheck(t *testing.T) {
 	require.Equal(t, wire.SourceOK, source(t, result.Sources, wire.SourceAUR).State)
 }
 
+// TestAURCheck_OtherBase checks that a package that the AUR has in another package base is a finding, with the events of both.
+func TestAURCheck_OtherBase(t *testing.T) {
+	w := newTestSystem(t)
+	w.buildOwn()
+	now := time.Now().Unix()
+	for name, base := range map[string]string{"moved": "old", "split": "still", "split-debug": "split"} {
+		w.write("db/local/"+name+"-3-1/desc", "%NAME%\n"+name+"\n\n%BASE%\n"+base+"\n\n%VERSION%\n3-1\n\n")
+	}
+	w.write("db/local/still-debug-3-1/desc", "%NAME%\nstill-debug\n\n%BASE%\nstill\n\n%VERSION%\n3-1\n\n")
+	w.writeAUR(now,
+		&wire.Package{Name: "moved", Version: "1-1", Base: "evil", AUR: &wire.AUR{Maintainer: "mallory"}},
+		&wire.Package{Name: "still", Version: "1-1", AUR: &wire.AUR{Maintainer: "bob"}},
+	)
+	writeJournal(t, w.path("share/omg"), now, []journal.Event{
+		{Base: "old", Kind: journal.EventDeleted, From: "1-1"}, {Base: "evil", Kind: journal.EventAdopted, To: "mallory"},
+	})
+	found, result := w.checked("moved", "split", "still-debug")
+	require.Equal(t, map[string][]string{"moved": {"moved-to-another-base", "adopted", "deleted"}}, found)
+	require.Equal(t, "old", result.Packages[0].BuiltBase)
+	require.Equal(t, "evil", result.Packages[0].Base)
+	require.Equal(t, []string{"split"}, result.NotInAUR, "its package base does not have it any more")
+	require.False(t, result.DumpDiffers)
+}
+
+// TestAURCheck_DumpDiffers checks that a dump that the journal has not observed is reported.
+func TestAURCheck_DumpDiffers(t *testing.T) {
+	w := newTestSystem(t)
+	w.buildOwn()
+	now := time.Now().Unix()
+	w.writeAUR(now, &wire.Package{Name: "yay", Version: "1-1", AUR: &wire.AUR{}})
+	writeJournal(t, w.path("share/omg"), now-1)
+	_, result := w.checked("yay")
+	require.True(t, result.DumpDiffers)
+}
+
+// TestAURCheck_ManyEvents checks that the number of events of one package base is limited, and that the newest ones are used.
+func TestAURCheck_ManyEvents(t *testing.T) {
+	w := newTestSystem(t)
+	w.buildOwn()
+	now := time.Now().Unix()
+	w.writeAUR(now, &wire.Package{Name: "busy", Version: "1-1", AUR: &wire.AUR{Maintainer: "bob"}})
+	events := make([]journal.Event, 2*maxEventsOfBase+1)
+	for i := range events {
+		events[i] = journal.Event{Base: "busy", Kind: journal.EventFirstSeen, To: "1-1"}
+	}
+	events[len(events)-1] = journal.Event{Base: "busy", Kind: journal.EventAdopted, To: "bob"}
+	writeJournal(t, w.path("share/omg"), now, events)
+	found, result := w.checked("busy")
+	require.Equal(t, []string{"adopted"}, found["busy"])
+	require.Equal(t, []string{"busy"}, result.Shortened)
+}
+
 // TestAURCheck_NoData checks that the exit code says that data is missing if there is no journal or no dump of the AUR.
 func TestAURCheck_NoData(t *testing.T) {
 	w := newTestSystem(t)

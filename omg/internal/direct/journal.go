@@ -110,6 +110,7 @@ func (b *Backend) findJournal() (string, error) {
 func (b *Backend) readJournal(path string, visit func(*journal.Entry) error) (backend.JournalReading, error) {
 	reading := backend.JournalReading{Path: path}
 	var observed journal.Interval
+	var digest journal.Digest
 	var completeSince int64
 	state, err := journal.Read(path, b.env.Trusts, func(e *journal.Entry) error {
 		if reading.LastRefused = e.Outcome == journal.OutcomeRefused; reading.LastRefused {
@@ -118,16 +119,16 @@ func (b *Backend) readJournal(path string, visit func(*journal.Entry) error) (ba
 		if observed.To == 0 {
 			observed.From = e.Between.From
 		}
-		if e.Between.From > observed.To {
+		if e.Between.From > observed.To || e.Outcome == journal.OutcomeBaseline {
 			completeSince = e.Between.From
 		}
-		observed.To = e.Between.To
+		observed.To, digest = e.Between.To, e.SHA256
 		return visit(e)
 	})
 	if observed.To != 0 {
 		interval := backend.NewInterval(observed.From, observed.To)
 		since := time.Unix(completeSince, 0).UTC()
-		reading.Observed, reading.CompleteSince = &interval, &since
+		reading.Observed, reading.CompleteSince, reading.LastDigest = &interval, &since, digest
 	}
 	reading.Problem, reading.Incomplete = state.Problem(), state.DamagedEntries > 0 || state.RestLost
 	return reading, err

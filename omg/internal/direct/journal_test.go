@@ -198,6 +198,7 @@ func TestAURLog_Gap(t *testing.T) {
 		{journal.OutcomeCompared, 0, 2, -2},
 		{journal.OutcomeBaseline, 9, 9, 9},
 		{journal.OutcomeCompared, 9, 10, 9},
+		{journal.OutcomeBaseline, 10, 10, 10},
 	} {
 		journalWriter, err := journal.OpenWriter(path, func(*journal.Entry) error { return nil })
 		require.NoError(t, err)

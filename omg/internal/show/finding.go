@@ -28,14 +28,16 @@ func (s Style) PrintChecked(w *bufio.Writer, pkg *backend.CheckedPackage) {
 		}
 		p.writeClean(f.Level)
 		p.setColor(resetColor)
-		p.writeClean(": " + findingText(f))
+		p.writeClean(": " + findingText(pkg, f))
 		p.writeRaw("\n")
 	}
 }
 
-// findingText returns the facts of a finding in words. Only the finding that a package base has no maintainer can lack events
-// and times.
-func findingText(f *backend.AURFinding) (text string) {
+// findingText returns the facts of a finding about a package in words.
+func findingText(pkg *backend.CheckedPackage, f *backend.AURFinding) (text string) {
+	if f.Reason == "moved-to-another-base" {
+		return "now in the package base " + pkg.Base + ", but the installed package was built from " + pkg.BuiltBase
+	}
 	add := func(fact string) {
 		if text != "" {
 			text += ", "
@@ -45,6 +47,12 @@ func findingText(f *backend.AURFinding) (text string) {
 	for i := range f.Events {
 		e := &f.Events[i]
 		what, more := eventText(e)
+		if f.Reason == "appeared-after-installation" {
+			what = "seen for the first time, after the installation,"
+		}
+		if e.Base == pkg.BuiltBase {
+			what = "the package base " + e.Base + " " + what
+		}
 		add(what + " between " + e.Between[0].Local().Format(minuteFormat) + " and " + e.Between[1].Local().Format(minuteFormat) + more)
 	}
 	if f.Updated != nil {
@@ -84,6 +92,8 @@ func eventText(e *backend.AUREvent) (what, more string) {
 		what = "deleted and created again"
 	case "first-seen":
 		what = "created again"
+	case "young-dependency-added":
+		what = "new dependency " + to + ", which was then new in the AUR, added"
 	case "updated-after-dormancy":
 		what, more = "updated", " for the first time since "+from
 	case "orphaned":

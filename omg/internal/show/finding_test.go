@@ -29,12 +29,18 @@ func TestPrintChecked(t *testing.T) {
 		"updated" + when + " for the first time since 2024-05-06":                                  {Events: event("updated-after-dormancy", new("2024-05-06"), new("2026-09-21"))},
 		"orphaned by eve" + when:                                                                   {Events: event("orphaned", new("eve"), nil)},
 		"last updated 2026-09-21 12:00, although the dumps before and after it show no maintainer": {Reason: "updated-without-maintainer", Updated: &at},
-		"without a maintainer":                                                                     {},
-		"flagged out of date 2026-09-21 12:00":                                                     {Flagged: &at},
-		"event-99" + when:                                                                          {Events: event("event-99", nil, nil)},
+		"now in the package base tool, but the installed package was built from other":             {Reason: "moved-to-another-base"},
+		"seen for the first time, after the installation," + when: {
+			Reason: "appeared-after-installation", Events: event("first-seen", nil, new("1-1")),
+		},
+		"new dependency x, which was then new in the AUR, added" + when: {Events: event("young-dependency-added", nil, new("x"))},
+		"the package base other deleted" + when:                         {Events: []backend.AUREvent{{Base: "other", Event: "deleted", From: new("1-1"), Between: between}}},
+		"without a maintainer":                                          {},
+		"flagged out of date 2026-09-21 12:00":                          {Flagged: &at},
+		"event-99" + when:                                               {Events: event("event-99", nil, nil)},
 	} {
 		f.Level = "note"
-		pkg := &backend.CheckedPackage{Name: "tool", Base: "tool", Installed: "1-1", Findings: []backend.AURFinding{f}}
+		pkg := &backend.CheckedPackage{Name: "tool", Base: "tool", BuiltBase: "other", Installed: "1-1", Findings: []backend.AURFinding{f}}
 		require.Equal(t, "tool 1-1\n    note: "+want+"\n", write(func(w *bufio.Writer) { Style{}.PrintChecked(w, pkg) }))
 	}
 	pkg := &backend.CheckedPackage{Name: "part", Base: "ba\x1bse", Findings: []backend.AURFinding{{Level: "look", Flagged: &at}}}
