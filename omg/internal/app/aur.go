@@ -152,15 +152,23 @@ const maxJournalAge = 48 * time.Hour
 
 // noteJournalProblems prints notes about a journal that is damaged or old, or whose last observation was refused.
 func (a *app) noteJournalProblems(r *backend.JournalReading) {
+	for _, problem := range journalProblems(r) {
+		a.printNote(problem)
+	}
+}
+
+// journalProblems returns in which ways a journal is damaged or old, and whether its last observation was refused.
+func journalProblems(r *backend.JournalReading) (problems []string) {
 	if r.Problem != "" {
-		a.printNote(r.Path + ": " + r.Problem)
+		problems = append(problems, r.Path+": "+r.Problem)
 	}
 	if r.LastRefused {
-		a.printNote("the last dump of the AUR was not used: it was probably incomplete")
+		problems = append(problems, "the last dump of the AUR was not used: it was probably incomplete")
 	}
 	if now := time.Now(); isJournalOld(r, now) {
-		a.printNote("the journal's last observation of the AUR was " + show.RelativeTime(r.Observed[1].Unix(), now))
+		problems = append(problems, "the journal's last observation of the AUR was "+show.RelativeTime(r.Observed[1].Unix(), now))
 	}
+	return problems
 }
 
 // isJournalOld reports whether the journal's last observation is older than maxJournalAge.

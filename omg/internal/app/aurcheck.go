@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -35,15 +36,19 @@ the event happened between these dumps.
 
 A finding of the level "look" is a reason to look at the package before the next build:
 a package without a maintainer was adopted, or a co-maintainer was added, and it was
-updated at most 14 days later; it was deleted and created again; or it was updated,
-although the dumps before and after it show no maintainer. Findings of the level "note"
+updated at most 14 days later; it was deleted and created again, moved to another
+package base, or seen for the first time after you installed it; it needs a package that
+was new in the AUR; or it was updated, although the dumps before and after it show no
+maintainer. Findings of the level "note"
 are facts that are common: orphaned, flagged out of date, deleted, adopted, another
 maintainer, updated after a year. No finding has the level "act" yet.
 
-With --fail-on the exit code is 5 if a finding has at least that level. If the data of
-the AUR or the journal is missing, incomplete or old, a note says so, and the exit code
-is 4, also if there are findings below the level of --fail-on. With --fail-on and no
-such finding, the exit code is otherwise 0.
+With --fail-on the exit code is 5 if a finding has at least that level. If a package
+could not be checked because the AUR does not have it, or if the data of the AUR or the
+journal is missing, incomplete, old or not of the same dump, a note says so, and the
+exit code is 4, also if there are findings below the level of --fail-on. With --fail-on
+and no such finding, the exit code is otherwise 0. If the journal began less than 90
+days ago, only a note says so: omg cannot know what happened before.
 
 ` + exitCodesHelp(exit.Network, exit.AdvisoryFound),
 		Flags: append([]cli.Flag{
@@ -72,6 +77,11 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	if err != nil {
 		return err
 	}
+	problems := findCheckProblems(all, time.Now())
+	all.Certain = len(problems) == 0 && !all.Partial && !all.Stale
+	if out.certainOnly && len(problems) > 0 {
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", problems[0]), Hint: out.uncertainHint()}
+	}
 	err = printList(out, all, all.Packages, func(p *backend.CheckedPackage) string { return out.safePackageName(p.Name) }, out.style.PrintChecked)
 	if err == nil {
 		err = out.finishWithBasis(&all.Basis)
@@ -79,14 +89,17 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	if err != nil {
 		return err
 	}
-	certain := a.noteCheckProblems(all, time.Now())
+	for _, problem := range problems {
+		a.printNote(problem)
+	}
+	a.noteBeginning(all, time.Now())
 	switch {
 	case c.IsSet("fail-on") && reachesLevel(all.Packages, o.failOn):
 		return exit.QuietError(exit.AdvisoryFound)
-	case !certain:
+	case !all.Certain:
 		return exit.QuietError(exit.Network)
 	case len(all.Missing) > 0:
-		return exit.WithCode(exit.NotFound, errors.New("neither installed nor in the AUR: "+quoteWords(all.Missing)))
+		return exit.WithCode(exit.NotFound, errors.New("neither installed nor in the AUR: "+quoteEach(all.Missing)))
 	case c.IsSet("fail-on"):
 		return nil
 	}
@@ -103,28 +116,54 @@ func reachesLevel(packages []backend.CheckedPackage, level string) bool {
 // maxEventAge is the age of an event after which no finding follows from it any more; see docs/journal.md.
 const maxEventAge = 90 * 24 * time.Hour
 
-// noteCheckProblems prints notes about missing, incomplete and old data. It reports whether the data is complete and recent.
-func (a *app) noteCheckProblems(all *backend.AURCheckResult, now time.Time) (certain bool) {
-	a.noteJournalProblems(&all.JournalReading)
-	certain = !all.Partial && !all.Stale && all.Problem == "" && !all.LastRefused && !isJournalOld(&all.JournalReading, now)
+// maxClockDifference is how far ahead of this machine's clock the time of an observation can be.
+const maxClockDifference = time.Hour
+
+// findCheckProblems returns why the findings may be incomplete, except for what the basis says.
+func findCheckProblems(all *backend.AURCheckResult, now time.Time) (problems []string) {
+	problems = journalProblems(&all.JournalReading)
 	switch {
 	case all.Observed == nil:
-		a.printNote(errNoObservation.Error())
-		certain = false
-	case now.Sub(*all.CompleteSince) >= maxEventAge:
-	case all.CompleteSince.Equal(all.Observed[0]):
-		a.printNote("the journal begins " + all.CompleteSince.Local().Format(time.DateOnly) + ": earlier events are unknown")
-	default:
-		a.printNote("the journal has a gap that ends " + all.CompleteSince.Local().Format(time.DateOnly) + ": the events in the gap are unknown")
+		problems = append(problems, errNoObservation.Error())
+	case all.Observed[1].Sub(now) > maxClockDifference:
+		problems = append(problems, "the journal's last observation of the AUR is in the future: "+all.Observed[1].Local().Format(time.RFC3339))
+	case all.DumpDiffers && !all.LastRefused:
+		problems = append(problems, "the last dump of the AUR is not the one that the journal observed last: what happened in between is unknown")
 	}
-	if aur := wire.FindSourceByKind(all.Sources, wire.KindAUR); aur == nil || aur.State != wire.SourceOK {
-		if aur != nil {
-			a.printNote(show.DescribeSource(aur, now))
-		}
-		certain = false
+	if hasRecentGap(all, now) {
+		problems = append(problems, "the journal has a gap that ends "+all.CompleteSince.Local().Format(time.DateOnly)+": the events in the gap are unknown")
+	}
+	if len(all.Shortened) > 0 {
+		problems = append(problems, "too many events, the oldest are left out: "+quoteEach(all.Shortened))
+	}
+	if aur := wire.FindSourceByKind(all.Sources, wire.KindAUR); aur == nil {
+		problems = append(problems, "no data of the AUR")
+	} else if aur.State != wire.SourceOK {
+		problems = append(problems, show.DescribeSource(aur, now))
 	}
 	if len(all.NotInAUR) > 0 {
-		a.printNote("not checked, because not in the AUR: " + quoteWords(all.NotInAUR))
+		problems = append(problems, "not checked, because not in the AUR: "+quoteEach(all.NotInAUR))
 	}
-	return certain
+	return problems
+}
+
+// hasRecentGap reports whether the journal has a gap that ended so recently that findings could follow from events in the gap.
+func hasRecentGap(all *backend.AURCheckResult, now time.Time) bool {
+	return all.Observed != nil && !all.CompleteSince.Equal(all.Observed[0]) && now.Sub(*all.CompleteSince) < maxEventAge
+}
+
+// noteBeginning prints a note if the journal began so recently that findings could follow from earlier events.
+func (a *app) noteBeginning(all *backend.AURCheckResult, now time.Time) {
+	if all.Observed != nil && all.CompleteSince.Equal(all.Observed[0]) && now.Sub(all.Observed[0]) < maxEventAge {
+		a.printNote("the journal begins " + all.CompleteSince.Local().Format(time.DateOnly) + ": earlier events are unknown")
+	}
+}
+
+// quoteEach puts each word in quotation marks, and joins them.
+func quoteEach(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = `"` + word + `"`
+	}
+	return strings.Join(quoted, ", ")
 }

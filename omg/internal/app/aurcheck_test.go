@@ -63,6 +63,8 @@ func TestAURCheck(t *testing.T) {
 // unless a finding reaches the level of --fail-on.
 func TestAURCheck_Uncertain(t *testing.T) {
 	old := backend.NewInterval(monday-300*dayLength, time.Now().Unix()-3*dayLength)
+	future := backend.NewInterval(monday-300*dayLength, time.Now().Unix()+2*60*60)
+	recent := time.Now().Add(-89 * 24 * time.Hour)
 	for want, change := range map[string]func(*backend.AURCheckResult){
 		"the journal's last observation of the AUR was 3 days ago":              func(r *backend.AURCheckResult) { r.Observed = &old },
 		"the journal does not contain an observation of the AUR yet":            func(r *backend.AURCheckResult) { r.Observed = nil },
@@ -70,6 +72,13 @@ func TestAURCheck_Uncertain(t *testing.T) {
 		"the last dump of the AUR was not used: it was probably incomplete":     func(r *backend.AURCheckResult) { r.LastRefused = true },
 		"aur: stale: not downloaded for 3 days": func(r *backend.AURCheckResult) {
 			r.Sources = []wire.Source{aur(wire.SourceStale, "not downloaded for 3 days")}
+		},
+		"the journal has a gap that ends ":                           func(r *backend.AURCheckResult) { r.CompleteSince = &recent },
+		"the journal's last observation of the AUR is in the future": func(r *backend.AURCheckResult) { r.Observed = &future },
+		"the last dump of the AUR is not the one that the journal":   func(r *backend.AURCheckResult) { r.DumpDiffers = true },
+		"too many events, the oldest are left out: \"busy\"":         func(r *backend.AURCheckResult) { r.Shortened = []string{"busy"} },
+		"not checked, because not in the AUR: " + `"` + strings.Repeat("own", 30) + `", "b"`: func(r *backend.AURCheckResult) {
+			r.NotInAUR = []string{strings.Repeat("own", 30), "b"}
 		},
 		"partial: core is missing":                    func(r *backend.AURCheckResult) { r.Partial, r.Why = true, "core is missing" },
 		"the installed packages could not be checked": func(r *backend.AURCheckResult) { r.Stale = true },
@@ -82,8 +91,13 @@ func TestAURCheck_Uncertain(t *testing.T) {
 			require.Contains(t, stdout, "note 1-1\n")
 			require.Contains(t, stderr, "omg: note: "+want)
 		}
+		_, stdout, _ := f.run(t, "aur", "check", "--json")
+		require.Contains(t, stdout, `"certain":false`, want)
+		code, stdout, _ := f.run(t, "--strict", "aur", "check")
+		require.Equal(t, exit.Failed, code, want)
+		require.Empty(t, stdout)
 		f.check.Packages = nil
-		code, _, _ := f.run(t, "aur", "check")
+		code, _, _ = f.run(t, "aur", "check")
 		require.Equal(t, exit.Network, code, "unknown is not nothing: %s", want)
 	}
 }
@@ -92,17 +106,11 @@ func TestAURCheck_Notes(t *testing.T) {
 	f := aurCheck("note")
 	observed := backend.NewInterval(time.Now().Unix()-2*dayLength, time.Now().Unix())
 	f.check.Observed, f.check.CompleteSince = &observed, &observed[0]
-	f.check.NotInAUR, f.check.Missing = []string{"own"}, []string{"nosuch"}
+	f.check.Missing = []string{"nosuch"}
 	code, _, stderr := f.run(t, "aur", "check")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "omg: note: the journal begins "+observed[0].Format(time.DateOnly)+": earlier events are unknown\n"+
-		"omg: note: not checked, because not in the AUR: \"own\"\nomg: error: neither installed nor in the AUR: \"nosuch\"\n", stderr)
-
-	f = aurCheck("note")
-	f.check.CompleteSince = &observed[0]
-	code, _, stderr = f.run(t, "aur", "check")
-	require.Equal(t, exit.OK, code)
-	require.Equal(t, "omg: note: the journal has a gap that ends "+observed[0].Format(time.DateOnly)+": the events in the gap are unknown\n", stderr)
+		"omg: error: neither installed nor in the AUR: \"nosuch\"\n", stderr)
 }
 
 func TestAURCheck_JSON(t *testing.T) {
@@ -116,6 +124,7 @@ func TestAURCheck_JSON(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(stdout), &got))
 	require.Equal(t, 5, got.Checked)
+	require.Contains(t, stdout, `"certain":true`)
 	require.Equal(t, `[{"name":"look","pkgbase":"look","installed":"1-1","level":"look","findings":[{"level":"look","reason":"orphaned",`+
 		`"events":[{"pkgbase":"yay","event":"orphaned","from":"carol","to":null,"between":["2026-09-21T12:00:00Z","2026-09-22T12:00:00Z"],`+
 		`"source":"dump"}],"updated":"2026-09-21T12:00:00Z"}]}]`, string(got.Packages))
