@@ -33,8 +33,8 @@ func aurCheck(levels ...string) fake {
 }
 
 func TestAURCheck(t *testing.T) {
-	const look, note = "look 1-1\n    look: orphaned by carol between 2026-09-21 12:00 and 2026-09-22 12:00\n",
-		"note 1-1\n    note: orphaned by carol between 2026-09-21 12:00 and 2026-09-22 12:00\n"
+	const look, note = "look 1-1\n    look: orphaned by \"carol\" between 2026-09-21 12:00 +0000 and 2026-09-22 12:00 +0000\n",
+		"note 1-1\n    note: orphaned by \"carol\" between 2026-09-21 12:00 +0000 and 2026-09-22 12:00 +0000\n"
 	for _, c := range []struct {
 		levels, line string
 		code         int

@@ -2,6 +2,8 @@ package show
 
 import (
 	"bufio"
+	"cmp"
+	"strconv"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 )
@@ -53,17 +55,17 @@ func findingText(pkg *backend.CheckedPackage, f *backend.AURFinding) (text strin
 		if e.Base == pkg.BuiltBase {
 			what = "the package base " + e.Base + " " + what
 		}
-		add(what + " between " + e.Between[0].Local().Format(minuteFormat) + " and " + e.Between[1].Local().Format(minuteFormat) + more)
+		add(what + " between " + e.Between[0].Local().Format(zonedMinuteFormat) + " and " + e.Between[1].Local().Format(zonedMinuteFormat) + more)
 	}
 	if f.Updated != nil {
-		updated := "last updated " + f.Updated.Local().Format(minuteFormat)
+		updated := "last updated " + f.Updated.Local().Format(zonedMinuteFormat)
 		if f.Reason == "updated-without-maintainer" {
 			updated += ", although the dumps before and after it show no maintainer"
 		}
 		add(updated)
 	}
 	if f.Flagged != nil {
-		add("flagged out of date " + f.Flagged.Local().Format(minuteFormat))
+		add("flagged out of date " + f.Flagged.Local().Format(zonedMinuteFormat))
 	}
 	if text == "" {
 		return "without a maintainer"
@@ -71,33 +73,38 @@ func findingText(pkg *backend.CheckedPackage, f *backend.AURFinding) (text strin
 	return text
 }
 
+// zonedMinuteFormat is the format of times in findings. The offset keeps their order clear when daylight saving time ends.
+const zonedMinuteFormat = minuteFormat + " -0700"
+
+// quoteValue puts a value of an event in quotation marks, and escapes what is not printable, so that it cannot be taken for a part of
+// the sentence.
+func quoteValue(value *string) string {
+	if value == nil {
+		return "nobody"
+	}
+	return strconv.Quote(*value)
+}
+
 // eventText returns what happened to a package base, for an event from which a finding follows. The text more follows the
 // interval of the event; it is usually empty.
 func eventText(e *backend.AUREvent) (what, more string) {
-	from, to := "", ""
-	if e.From != nil {
-		from = localTime(*e.From)
-	}
-	if e.To != nil {
-		to = localTime(*e.To)
-	}
 	switch e.Event {
 	case "adopted":
-		what = "adopted by " + to
+		what = "adopted by " + quoteValue(e.To)
 	case "maintainer-changed":
-		what = "maintainer changed from " + from + " to " + to
+		what = "maintainer changed from " + quoteValue(e.From) + " to " + quoteValue(e.To)
 	case "comaintainer-added":
-		what = "co-maintainer " + to + " added"
+		what = "co-maintainer " + quoteValue(e.To) + " added"
 	case "recreated":
 		what = "deleted and created again"
 	case "first-seen":
 		what = "created again"
 	case "young-dependency-added":
-		what = "new dependency " + to + ", which was then new in the AUR, added"
+		what = "new dependency " + quoteValue(e.To) + ", which was then new in the AUR, added"
 	case "updated-after-dormancy":
-		what, more = "updated", " for the first time since "+from
+		what, more = "updated", " for the first time since "+localTime(*cmp.Or(e.From, new(string)))
 	case "orphaned":
-		what = "orphaned by " + from
+		what = "orphaned by " + quoteValue(e.From)
 	default:
 		what = e.Event
 	}
