@@ -261,9 +261,7 @@ case $2 in start | restart) exec `+strings.Join(slices.Concat([]string{s.Program
 func TestManage_Setup(t *testing.T) {
 	t.Parallel()
 	s := newSystem(t)
-	s.OmgConfig = s.Path("omg.toml")
-	harness.WriteFile(t, s.OmgConfig, "")
-	s = s.WithEnv("OMG_SOCKET_PATH=", "OMG_CONFIG="+s.OmgConfig, "OMG_TRACKER_ENABLED=", "OMG_TRACKER_URL=http://127.0.0.1:1", "SHELL=/bin/sh")
+	s = s.WithEnv("OMG_SOCKET_PATH=", "OMG_CONFIG=", "OMG_TRACKER_ENABLED=", "OMG_TRACKER_URL=http://127.0.0.1:1", "SHELL=/bin/sh")
 	bin, calls := outside(s, "bin"), outside(s, "calls")
 	require.NoError(t, os.MkdirAll(s.Path("systemd"), 0o755))
 	listenOn(t, s.Path("systemd", "private"))
@@ -293,12 +291,12 @@ func TestManage_Setup(t *testing.T) {
 	require.Equal(t, "--user enable --now omgd.socket\n", called())
 
 	d := s.StartDaemon() // as systemd would
-	require.Contains(t, setup(`\n\nn\n\n`).Stdout, "+tracker.enabled = false\n")
+	require.Contains(t, setup(`\nn\n\n`).Stdout, "+tracker.enabled = false\n")
 	require.Equal(t, "--user enable --now omgd.socket\n--user restart omgd.socket omgd.service\n", called())
 	d.Stop()
 	setup("", "--remove", "--yes")
 	require.Equal(t, "--user disable --now omgd.socket omgd.service\n", called())
-	require.Empty(t, harness.ReadFile(t, s.OmgConfig))
+	require.NoFileExists(t, s.Path(".config", "omg", "setup.toml"))
 }
 
 // TestManage_Logs checks what omg daemon logs reads: the journal if there is one, otherwise syslog's files. If the

@@ -48,7 +48,7 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Load reads the configuration files and then the environment variables; a later value overrides an earlier one. The first
-// file is that of all users. The second is the user's; it is not read if the parameter system is set. If OMG_CONFIG is
+// file is that of all users. The others are the user's; they are not read if the parameter system is set. If OMG_CONFIG is
 // set, Load reads only the file at that path. A missing file is skipped, except for the file in OMG_CONFIG. The variable
 // of a setting is OMG_SECTION_KEY; lists in variables are comma-separated.
 func Load(env paths.Env, system bool) (*Loaded, error) {
@@ -84,10 +84,11 @@ func Load(env paths.Env, system bool) (*Loaded, error) {
 	return l, nil
 }
 
-// Check returns an error if a text is not a valid configuration file. The parameter path is the name of the file in the error.
-func Check(path string, text []byte) error {
+// Parse returns the default settings, changed by the text of one configuration file. The parameter path is the name of the file in
+// Origins and in errors.
+func Parse(path string, text []byte) (*Loaded, error) {
 	l := &Loaded{Config: Default(), Origins: map[string]string{}}
-	return l.parse(path, text)
+	return l, l.parse(path, text)
 }
 
 // read returns the content of a file, or an error if a user who is not trusted could have written the file.

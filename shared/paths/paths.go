@@ -73,9 +73,9 @@ func (e Env) DataDir(flag string) string {
 const SystemConfig = "/etc/omg/config.toml"
 
 // ConfigFiles returns the paths of the configuration files in the order in which they must be read; a later file overrides an
-// earlier one. The first file is the one for all users. The second is the user's file in $XDG_CONFIG_HOME/omg or
-// ~/.config/omg; it is left out if the parameter system is set. If OMG_CONFIG is set, ConfigFiles returns only the path in
-// OMG_CONFIG, and chosen is true.
+// earlier one. The first file is the one for all users. The second, setup.toml, is written by omg setup, and the third,
+// config.toml, by the user; both are in $XDG_CONFIG_HOME/omg or ~/.config/omg, and left out if the parameter system is set. If
+// OMG_CONFIG is set, ConfigFiles returns only the path in OMG_CONFIG, and chosen is true.
 func (e Env) ConfigFiles(system bool) (files []string, chosen bool) {
 	if f := e.Get("OMG_CONFIG"); f != "" {
 		return []string{f}, true
@@ -84,13 +84,14 @@ func (e Env) ConfigFiles(system bool) (files []string, chosen bool) {
 	if system {
 		return files, false
 	}
-	if d := e.absoluteVariable("XDG_CONFIG_HOME"); d != "" {
-		return append(files, filepath.Join(d, "omg", "config.toml")), false
+	dir := e.absoluteVariable("XDG_CONFIG_HOME")
+	if home := e.absoluteVariable("HOME"); dir == "" && home != "" {
+		dir = filepath.Join(home, ".config")
 	}
-	if d := e.absoluteVariable("HOME"); d != "" {
-		return append(files, filepath.Join(d, ".config", "omg", "config.toml")), false
+	if dir == "" {
+		return files, false
 	}
-	return files, false
+	return append(files, filepath.Join(dir, "omg", "setup.toml"), filepath.Join(dir, "omg", "config.toml")), false
 }
 
 // Socket returns the path of the socket on which omgd listens: the value of a flag, otherwise OMG_SOCKET_PATH, otherwise

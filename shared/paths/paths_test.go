@@ -108,9 +108,9 @@ func TestConfigFiles(t *testing.T) {
 	}{
 		"chosen":             {map[string]string{"OMG_CONFIG": "/c", "HOME": "/h"}, true, []string{"/c"}, true},
 		"of all users":       {map[string]string{"HOME": "/h"}, true, []string{SystemConfig}, false},
-		"of the user":        {map[string]string{"HOME": "/h"}, false, []string{SystemConfig, "/h/.config/omg/config.toml"}, false},
-		"XDG":                {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/x"}, false, []string{SystemConfig, "/x/omg/config.toml"}, false},
-		"a relative one":     {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "x"}, false, []string{SystemConfig, "/h/.config/omg/config.toml"}, false},
+		"of the user":        {map[string]string{"HOME": "/h"}, false, []string{SystemConfig, "/h/.config/omg/setup.toml", "/h/.config/omg/config.toml"}, false},
+		"XDG":                {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "/x"}, false, []string{SystemConfig, "/x/omg/setup.toml", "/x/omg/config.toml"}, false},
+		"a relative one":     {map[string]string{"HOME": "/h", "XDG_CONFIG_HOME": "x"}, false, []string{SystemConfig, "/h/.config/omg/setup.toml", "/h/.config/omg/config.toml"}, false},
 		"without a home":     {nil, false, []string{SystemConfig}, false},
 		"of a relative home": {map[string]string{"HOME": "h"}, false, []string{SystemConfig}, false},
 	} {

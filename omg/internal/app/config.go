@@ -26,9 +26,9 @@ func configCommand(a *app) *cli.Command {
 		Usage:     "show the effective settings and where each was set",
 		ArgsUsage: "[KEY...]",
 		Description: `KEY is a setting or a section, such as aur. Settings are read from
-/etc/omg/config.toml, config.toml in $XDG_CONFIG_HOME/omg and environment variables,
-in this order; flags of omgd override them. The output is a valid configuration
-file.
+/etc/omg/config.toml, setup.toml and config.toml in $XDG_CONFIG_HOME/omg, and
+environment variables, in this order; flags of omgd override them. The output is a
+valid configuration file.
 
 ` + exitCodesHelp(),
 		Flags: append(o.listFlags("{{.key}} {{.origin}}"),

@@ -36,26 +36,30 @@ func setupCommand(a *app) *cli.Command {
 sources omgd downloads and what this costs, and whether to show omg-probe in the prompt.
 It then runs omg doctor.
 
-It changes only a marked block in omg's own configuration file and, if you agree after
-it has shown the change, a marked block in the startup file of your shell. These files
-must be your own, in your home directory. A second run changes only what is answered
-differently.
+It writes setup.toml, beside config.toml, and, if you agree after it has shown the change,
+a marked block at the end of the startup file of your shell. What config.toml or an
+environment variable sets is not asked. The files must be your own, in your home directory,
+with one hard link each; otherwise they are left alone. A second run changes only what is
+answered differently.
+
+--remove removes setup.toml and the blocks, and stops and disables omgd's units, also if
+omg setup has not enabled them. Directories and empty startup files stay.
 
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Destination: &o.accept, Usage: "do not ask: start omgd with systemd, keep the settings, and leave the startup file of the shell alone"},
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Destination: &o.dryRun, Usage: "show what would be changed, and change nothing"},
-			&cli.BoolFlag{Name: "remove", Destination: &o.remove, Usage: "remove what omg setup has set up"},
+			&cli.BoolFlag{Name: "remove", Destination: &o.remove, Usage: "remove the settings and the blocks of omg setup, and stop and disable omgd's units"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
 			}
 			env := paths.ProcessEnv()
-			if env.Get("SUDO_UID") != "" || env.Get("DOAS_USER") != "" {
-				return setup.ErrSudo
+			if err := setup.CheckUser(env); err != nil {
+				return err
 			}
-			s := &setupRun{app: a, setupOptions: *o, env: env, daemon: a.selectedDaemon(), answers: bufio.NewReader(os.Stdin)}
+			s := &setupRun{app: a, setupOptions: *o, env: env, daemon: a.selectedDaemon(), answers: bufio.NewReaderSize(os.Stdin, maxAnswer)}
 			if o.remove {
 				return s.undo(c.Context)
 			}
@@ -71,14 +75,31 @@ type setupRun struct {
 	env     paths.Env
 	daemon  *manage.Daemon
 	answers *bufio.Reader
+	// writeErr is the first error of writing to standard output. Nothing is changed after it, because the user has not seen everything.
+	writeErr error
 }
 
-// errNoAnswer means that standard input has ended before the last question was answered.
-var errNoAnswer = errors.New("a question was not answered, and nothing was changed: answer on a terminal, or use --yes")
+const (
+	maxAnswer  = 64 // the length of the longest line that is read as an answer, in bytes
+	maxAnswers = 3  // after as many wrong answers to a question, omg setup gives up
+)
+
+var (
+	// errNoAnswer means that standard input has ended before the last question was answered.
+	errNoAnswer    = errors.New("a question was not answered, and nothing was changed: answer on a terminal, or use --yes")
+	errWrongAnswer = errors.New("a question was not answered with y or n, and nothing was changed")
+)
 
 func (s *setupRun) say(format string, args ...any) {
 	for line := range strings.Lines(fmt.Sprintf(format, args...)) {
-		_, _ = io.WriteString(s.stdout, termtext.Clean(strings.TrimSuffix(line, "\n"))+"\n")
+		s.write(strings.TrimSuffix(line, "\n"), "\n")
+	}
+}
+
+// write writes a line, without control characters, and then an ending.
+func (s *setupRun) write(line, ending string) {
+	if s.writeErr == nil {
+		_, s.writeErr = io.WriteString(s.stdout, termtext.Clean(line)+ending)
 	}
 }
 
@@ -91,14 +112,20 @@ func (s *setupRun) ask(question string, byDefault bool) (bool, error) {
 	if s.accept {
 		return byDefault, nil
 	}
-	for {
-		_, _ = io.WriteString(s.stdout, question+" "+choices+" ")
-		line, err := s.answers.ReadString('\n')
-		if err != nil {
-			_, _ = io.WriteString(s.stdout, "\n")
+	for range maxAnswers {
+		s.write(question+" "+choices, " ")
+		if s.writeErr != nil {
+			return false, s.writeErr
+		}
+		line, err := s.answers.ReadSlice('\n') // at most maxAnswer bytes
+		if errors.Is(err, bufio.ErrBufferFull) {
+			break
+		}
+		if err != nil && len(line) == 0 {
+			s.say("\n")
 			return false, errNoAnswer
 		}
-		switch strings.ToLower(strings.TrimSpace(line)) {
+		switch strings.ToLower(strings.TrimSpace(string(line))) {
 		case "":
 			return byDefault, nil
 		case "y", "yes":
@@ -108,6 +135,7 @@ func (s *setupRun) ask(question string, byDefault bool) (bool, error) {
 		}
 		s.say("Answer y or n.")
 	}
+	return false, errWrongAnswer
 }
 
 // setupAnswers has the answers to the questions.
@@ -117,11 +145,19 @@ type setupAnswers struct {
 	wantsPrompt  bool // show omg-probe in the prompt
 }
 
-// run asks all questions, makes the changes, and runs omg doctor.
+// run asks all questions, makes the changes, and runs omg doctor. It reads what it may change before it asks, so that no question is
+// asked in vain.
 func (s *setupRun) run(c *cli.Context) error {
 	own, systemWide := s.findDaemons(c.Context)
+	current := &setup.CurrentSettings{}
+	if !systemWide {
+		var err error
+		if current, err = setup.ReadSettings(s.env); err != nil {
+			return err
+		}
+	}
 	s.say("omg works without any setup. Enter keeps the answer in capitals.\n\n")
-	answers, err := s.askAll(own, systemWide)
+	answers, err := s.askAll(current, own, systemWide)
 	if err != nil {
 		return err
 	}
@@ -132,12 +168,11 @@ func (s *setupRun) run(c *cli.Context) error {
 		}
 	}
 	if !systemWide {
-		if settings, err = setup.ChangeSettings(s.env, answers.settings); err != nil {
-			return err
-		}
+		settings = current.Change(answers.settings)
 		s.showDiff(&settings)
 	}
-	if err := s.apply(&settings, &prompt); err != nil {
+	// The settings are written last: if the other file cannot be written, the next run still finds a change, and restarts omgd.
+	if err := s.apply(&prompt, &settings); err != nil {
 		return err
 	}
 	if err := s.setUpDaemon(c.Context, answers.enableDaemon, own && !settings.IsEmpty()); err != nil {
@@ -173,10 +208,8 @@ func (s *setupRun) findDaemons(ctx context.Context) (own, systemWide bool) {
 }
 
 // askAll asks at most five questions; the sixth is asked by askForPrompt.
-func (s *setupRun) askAll(own, systemWide bool) (answers setupAnswers, err error) {
-	if answers.settings, err = setup.Current(s.env); err != nil {
-		return answers, err
-	}
+func (s *setupRun) askAll(current *setup.CurrentSettings, own, systemWide bool) (answers setupAnswers, err error) {
+	answers.settings = current.Settings
 	ask := func(question string, answer *bool, about ...string) {
 		if err == nil {
 			s.say("%s", strings.Join(about, "\n"))
@@ -194,13 +227,20 @@ func (s *setupRun) askAll(own, systemWide bool) (answers setupAnswers, err error
 		} else if !own {
 			s.say("Daemon: systemd or omgd's units are missing. omg daemon start, in a login script, starts omgd.\n\n")
 		}
-		ask("Use the AUR?", &answers.settings.AUR,
+		askUnlessFixed := func(key, question string, answer *bool, about ...string) {
+			if by := current.FixedBy[key]; by != "" {
+				s.say("%s is set by %s, which omg setup does not change.\n\n", key, by)
+				return
+			}
+			ask(question, answer, about...)
+		}
+		askUnlessFixed(setup.KeyAUR, "Use the AUR?", &answers.settings.AUR,
 			"AUR: omgd downloads the list of all packages, about 10 MB, once a day if it has changed, and",
 			"sends the names of your installed packages that are in no repository once an hour (a few kB).")
-		ask("Use the security tracker?", &answers.settings.Tracker,
+		askUnlessFixed(setup.KeyTracker, "Use the security tracker?", &answers.settings.Tracker,
 			"Security tracker: omgd downloads its list of advisories once an hour if it has changed.",
 			"The list has about 1 MB, so this is less than 24 MB a day.")
-		ask("Download databases?", &answers.settings.Sync,
+		askUnlessFixed(setup.KeySync, "Download databases?", &answers.settings.Sync,
 			"Fresh counts: omgd downloads pacman's databases into its own directory, without root, so that",
 			"the number of updates is current. "+s.downloadCost())
 	}
@@ -234,8 +274,11 @@ func (s *setupRun) downloadCost() string {
 	return fmt.Sprintf("They have %.1f MiB, and each is downloaded once an hour\nif it has changed: at most %.0f MiB a day.", float64(size)/mib, float64(size)*perDay/mib)
 }
 
-// apply makes changes, unless --dry-run is set.
+// apply makes changes, unless --dry-run is set, or the output could not be written.
 func (s *setupRun) apply(changes ...*setup.Change) error {
+	if s.writeErr != nil {
+		return s.writeErr
+	}
 	for _, change := range changes {
 		if s.dryRun || change.IsEmpty() {
 			continue
@@ -267,6 +310,8 @@ func (s *setupRun) askToWrite(question string, change *setup.Change) (setup.Chan
 	return *change, nil
 }
 
+const restartHint = "omgd uses the new settings after: omg daemon restart"
+
 // setUpDaemon enables the daemon's units, if this is wanted. The parameter restart means that the daemon runs with earlier
 // settings.
 func (s *setupRun) setUpDaemon(ctx context.Context, enable, restart bool) error {
@@ -281,7 +326,7 @@ func (s *setupRun) setUpDaemon(ctx context.Context, enable, restart bool) error 
 	case s.daemon.IsManaged():
 		return s.runUnits(ctx, "omg daemon restart", s.daemon.Restart)
 	}
-	s.say("omgd uses the new settings after: omg daemon restart")
+	s.say("%s", restartHint)
 	return nil
 }
 
@@ -319,18 +364,22 @@ func (s *setupRun) askForPrompt() (setup.Change, error) {
 	return agreed, err
 }
 
-// undo removes what omg setup has set up: the blocks, and the links that enable the units.
+// undo removes what omg setup has set up: the settings, the blocks, and the links that enable the units. It returns an error if it
+// could not read a startup file, after it has done everything else.
 func (s *setupRun) undo(ctx context.Context) error {
-	settings, err := setup.RemoveSettings(s.env)
+	own, _ := s.findDaemons(ctx)
+	current, err := setup.ReadSettings(s.env)
 	if err != nil {
 		return err
 	}
+	settings := current.Remove()
 	s.showDiff(&settings)
-	changes := []*setup.Change{&settings}
+	changes := []*setup.Change{}
+	var unread []error
 	for _, shell := range setup.Shells {
 		change, err := setup.RemovePrompt(s.env, shell)
 		if err != nil {
-			s.printNote(err.Error())
+			unread = append(unread, err)
 			continue
 		}
 		agreed, err := s.askToWrite("Remove this from", &change)
@@ -342,16 +391,18 @@ func (s *setupRun) undo(ctx context.Context) error {
 		}
 		changes = append(changes, &agreed)
 	}
-	if err := s.apply(changes...); err != nil {
+	if err := s.apply(append(changes, &settings)...); err != nil {
 		return err
 	}
 	if s.daemon.IsManaged() {
 		if err := s.runUnits(ctx, "systemctl --user disable --now omgd.socket omgd.service", s.daemon.Disable); err != nil {
 			return err
 		}
+	} else if own && !settings.IsEmpty() {
+		s.say("%s", restartHint)
 	}
 	if s.dryRun {
 		s.say("Nothing was changed.")
 	}
-	return nil
+	return errors.Join(append(unread, s.writeErr)...)
 }

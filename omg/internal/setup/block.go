@@ -1,5 +1,5 @@
-// Package setup makes the changes of omg setup: a block of settings in the user's configuration, and a block that shows omg-probe
-// in the prompt of a shell. It changes nothing outside of these blocks.
+// Package setup makes the changes of omg setup: a file of settings beside the user's config.toml, and a block that shows omg-probe
+// in the prompt of a shell. It changes nothing else in the startup file of the shell, except that it ends an unfinished last line.
 package setup
 
 import (
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// beginLine and endLine are the first and the last line of a block. Both are comments in TOML and in all supported shells.
+// beginLine and endLine are the first and the last line of a block. Both are comments in all supported shells.
 const (
 	beginLine = "# >>> omg setup >>>"
 	endLine   = "# <<< omg setup <<<"
@@ -49,18 +49,16 @@ func parse(content string) (t text, err error) {
 }
 
 // withBlock returns the content with other lines in the block. If lines is empty, the content has no block. A new block is at the
-// start or at the end of the file.
-func (t *text) withBlock(lines []string, atStart bool) string {
+// end of the file.
+func (t *text) withBlock(lines []string) string {
 	var b strings.Builder
 	write := func(lines []string) {
 		for _, line := range lines {
 			b.WriteString(line)
 		}
 	}
-	writeBlock := func() {
-		if len(lines) == 0 {
-			return
-		}
+	write(t.before)
+	if len(lines) > 0 {
 		if s := b.String(); s != "" && !strings.HasSuffix(s, "\n") {
 			b.WriteByte('\n')
 		}
@@ -68,13 +66,6 @@ func (t *text) withBlock(lines []string, atStart bool) string {
 			b.WriteString(line + "\n")
 		}
 	}
-	if !t.hasBlock && atStart {
-		writeBlock()
-		write(t.before)
-		return b.String()
-	}
-	write(t.before)
-	writeBlock()
 	write(t.after)
 	return b.String()
 }

@@ -1,13 +1,16 @@
 package setup
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/paths"
 )
 
@@ -49,22 +52,20 @@ const blockOfX = beginLine + "\nx\n" + endLine + "\n"
 // TestParse_RoundTrip checks that a block can be added to any file and removed again, and that everything else stays.
 func TestParse_RoundTrip(t *testing.T) {
 	for _, content := range []string{"", "a\n", "a\nb", "\n\n", "a\r\nb\r\n", "\xff\x00\n"} {
-		for _, atStart := range []bool{true, false} {
-			before, err := parse(content)
-			require.NoError(t, err)
-			require.Equal(t, content, before.withBlock(nil, atStart))
-			with := before.withBlock([]string{"x"}, atStart)
-			require.Equal(t, 1, strings.Count(with, blockOfX))
-			again, err := parse(with)
-			require.NoError(t, err)
-			require.Equal(t, with, again.withBlock([]string{"x"}, atStart), "the same block")
-			require.Equal(t, strings.Replace(with, "\nx\n", "\ny\nz\n", 1), again.withBlock([]string{"y", "z"}, !atStart), "the block stays in its place")
-			want := content
-			if !atStart && content != "" && !strings.HasSuffix(content, "\n") {
-				want += "\n"
-			}
-			require.Equal(t, want, again.withBlock(nil, atStart))
+		before, err := parse(content)
+		require.NoError(t, err)
+		require.Equal(t, content, before.withBlock(nil))
+		with := before.withBlock([]string{"x"})
+		require.Equal(t, 1, strings.Count(with, blockOfX))
+		again, err := parse(with + "after\n")
+		require.NoError(t, err)
+		require.Equal(t, with+"after\n", again.withBlock([]string{"x"}), "the same block")
+		require.Equal(t, strings.Replace(with, "\nx\n", "\ny\nz\n", 1)+"after\n", again.withBlock([]string{"y", "z"}), "the block stays in its place")
+		want := content
+		if content != "" && !strings.HasSuffix(content, "\n") {
+			want += "\n"
 		}
+		require.Equal(t, want+"after\n", again.withBlock(nil))
 	}
 }
 
@@ -86,7 +87,10 @@ func TestChange_Refused(t *testing.T) {
 		"a link to itself":                 func(path string) error { return os.Symlink(path, path) },
 		"a directory":                      func(path string) error { return os.Mkdir(path, 0o755) },
 		"an incomplete block":              func(path string) error { return os.WriteFile(path, []byte(beginLine), 0o644) },
-		"a large file":                     func(path string) error { return os.WriteFile(path, make([]byte, maxFileSize+1), 0o644) },
+		"a file with two hard links": func(path string) error {
+			return errors.Join(os.WriteFile(path, nil, 0o644), os.Link(path, filepath.Join(h.dir, "second")))
+		},
+		"a large file": func(path string) error { return os.WriteFile(path, make([]byte, maxFileSize+1), 0o644) },
 	} {
 		path := filepath.Join(h.dir, ".bashrc")
 		require.NoError(t, prepare(path), name)
@@ -99,10 +103,10 @@ func TestChange_Refused(t *testing.T) {
 	other.UID++
 	_, err := ChangePrompt(other, "bash")
 	require.ErrorIs(t, err, errNotOwn, "a file of another user")
-	for _, name := range []string{"SUDO_UID", "DOAS_USER"} {
+	for _, name := range []string{"SUDO_UID", "SUDO_USER", "DOAS_USER", "PKEXEC_UID"} {
 		h.vars[name] = "1000"
 		_, err = ChangePrompt(h.env(), "bash")
-		require.ErrorIs(t, err, ErrSudo)
+		require.ErrorIs(t, err, ErrOtherUser)
 		delete(h.vars, name)
 	}
 	h.vars["HOME"] = ""
@@ -122,6 +126,11 @@ func TestChange_Apply(t *testing.T) {
 	h.write("dotfiles/zshrc", "new\n")
 	require.ErrorContains(t, c.Apply(h.env()), "changed by another program")
 	require.Equal(t, "new\n", h.read(".zshrc"))
+	c, err = ChangePrompt(h.env(), "zsh")
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(target, 0o600))
+	require.ErrorContains(t, c.Apply(h.env()), "changed by another program", "another mode")
+	require.NoError(t, os.Chmod(target, 0o640))
 
 	c, err = ChangePrompt(h.env(), "zsh")
 	require.NoError(t, err)
@@ -144,40 +153,34 @@ func TestChange_Apply(t *testing.T) {
 	c, err = ChangePrompt(h.env(), "zsh")
 	require.NoError(t, err)
 	require.True(t, c.IsEmpty(), "the user has added the line")
+	h.write("dotfiles/zshrc", "# eval \"$(omg-probe init zsh)\"\n")
+	c, err = ChangePrompt(h.env(), "zsh")
+	require.NoError(t, err)
+	require.False(t, c.IsEmpty(), "a comment adds nothing")
 }
 
-func TestChangeSettings(t *testing.T) {
+// TestChange_ApplyKeepsAttributes checks that the group and the extended attributes of a file stay.
+func TestChange_ApplyKeepsAttributes(t *testing.T) {
+	need.Root(t)
 	h := newHome(t)
-	apply := func(want Settings) {
-		t.Helper()
-		c, err := ChangeSettings(h.env(), want)
+	path := h.write(".bashrc", "old\n")
+	require.NoError(t, os.Chown(path, -1, 65001))
+	require.NoError(t, os.Chmod(path, 0o640))
+	if err := unix.Setxattr(path, "user.note", []byte("mine"), 0); !errors.Is(err, unix.ENOTSUP) { // older kernels have none on tmpfs
 		require.NoError(t, err)
-		require.NoError(t, c.Apply(h.env()))
-		now, err := Current(h.env())
-		require.NoError(t, err)
-		require.Equal(t, want, now)
 	}
-	const file = ".config/omg/config.toml"
-	apply(Settings{AUR: true, Tracker: true})
-	require.NoFileExists(t, filepath.Join(h.dir, file), "these are the defaults")
-	apply(Settings{Tracker: true})
-	require.Equal(t, beginLine+"\naur.enabled = false\n"+endLine+"\n", h.read(file))
-	h.write(file, h.read(file)+"[log]\nlevel = \"debug\"\n")
-	apply(Settings{AUR: true, Tracker: true, Sync: true})
-	require.Equal(t, beginLine+"\naur.enabled = true\nsync.enabled = true\n"+endLine+"\n[log]\nlevel = \"debug\"\n", h.read(file))
-	c, err := RemoveSettings(h.env())
+	names, err := unix.Listxattr(path, nil)
+	require.NoError(t, err)
+	c, err := ChangePrompt(h.env(), "bash")
 	require.NoError(t, err)
 	require.NoError(t, c.Apply(h.env()))
-	require.Equal(t, "[log]\nlevel = \"debug\"\n", h.read(file))
-
-	h.write(file, "[tracker]\ninterval = \"2h\"\n")
-	_, err = ChangeSettings(h.env(), Settings{AUR: true})
-	require.ErrorContains(t, err, "change them there: tracker.enabled = false")
-	apply(Settings{Tracker: true})
-	require.Equal(t, beginLine+"\naur.enabled = false\n"+endLine+"\n[tracker]\ninterval = \"2h\"\n", h.read(file))
-	h.write(file, "aur = false\n")
-	_, err = ChangeSettings(h.env(), Settings{})
-	require.ErrorContains(t, err, "config.toml:1: aur is a section")
+	var st unix.Stat_t
+	require.NoError(t, unix.Stat(path, &st))
+	require.Equal(t, uint32(65001), st.Gid)
+	require.Equal(t, uint32(0o640), st.Mode&0o7777)
+	kept, err := unix.Listxattr(path, nil)
+	require.NoError(t, err)
+	require.Equal(t, names, kept)
 }
 
 func TestStartupFile(t *testing.T) {
