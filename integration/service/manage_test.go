@@ -293,6 +293,11 @@ func TestManage_Setup(t *testing.T) {
 	d := s.StartDaemon() // as systemd would
 	require.Contains(t, setup(`\nn\n\n`).Stdout, "+tracker.enabled = false\n")
 	require.Equal(t, "--user enable --now omgd.socket\n--user restart omgd.socket omgd.service\n", called())
+	harness.WriteProgram(t, filepath.Join(bin, "systemctl"), "#!/bin/sh\nexit 5\n")
+	failed := s.WithEnv("PATH="+bin+":"+os.Getenv("PATH")).RunTool("sh", "-c", `printf '\ny\n\n' | exec "$0" setup`, s.Program("omg"))
+	require.Equal(t, 3, failed.Code)
+	require.Contains(t, failed.Stdout, "omgd uses the new settings after: omg daemon restart\n")
+	harness.WriteProgram(t, filepath.Join(bin, "systemctl"), "#!/bin/sh\necho \"$*\" >>"+calls+"\n")
 	d.Stop()
 	setup("", "--remove", "--yes")
 	require.Equal(t, "--user disable --now omgd.socket omgd.service\n", called())

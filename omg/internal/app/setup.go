@@ -40,7 +40,8 @@ It writes setup.toml, beside config.toml, and, if you agree after it has shown t
 a marked block at the end of the startup file of your shell. What config.toml or an
 environment variable sets is not asked. The files must be your own, in your home directory,
 with one hard link each; otherwise they are left alone. A second run changes only what is
-answered differently.
+answered differently; the answer no does not undo the start by systemd, or the block in the
+startup file.
 
 --remove removes setup.toml and the blocks, and stops and disables omgd's units, also if
 omg setup has not enabled them. Directories and empty startup files stay.
@@ -317,6 +318,9 @@ const restartHint = "omgd uses the new settings after: omg daemon restart"
 func (s *setupRun) setUpDaemon(ctx context.Context, enable, restart bool) error {
 	if enable {
 		if err := s.runUnits(ctx, "systemctl --user enable --now omgd.socket", s.daemon.Enable); err != nil {
+			if restart && !s.dryRun {
+				s.say("%s", restartHint)
+			}
 			return err
 		}
 	}
@@ -358,7 +362,7 @@ func (s *setupRun) askForPrompt() (setup.Change, error) {
 		return offered, nil
 	}
 	agreed, err := s.askToWrite("Write this to", &offered)
-	if err == nil && agreed.IsEmpty() {
+	if err == nil && agreed.IsEmpty() && !s.dryRun {
 		s.say("Add this line to the end of %s:\n  %s", setup.StartupFile(s.env, shell), setup.PromptLine(shell))
 	}
 	return agreed, err
