@@ -115,7 +115,7 @@ type Finding struct {
 // observation. The parameter listing is nil if the latest dump does not contain the package base.
 //
 // The exact time of an event is unknown. Find returns a finding if the event may have happened at a time for which the rule
-// holds. However, changes that cancel each other out in one interval are no events, and an orphan that was adopted in the same
+// holds, except for ReasonAppeared, for which the whole interval must lie after the installation. However, changes that cancel each other out in one interval are no events, and an orphan that was adopted in the same
 // interval has only a new maintainer.
 func Find(events []Event, completeSince int64, listing *Listing, installed Installation, now int64) []Finding {
 	var found []Finding

@@ -231,7 +231,7 @@ func (e Env) Trusts(uid uint32) bool {
 var ErrNotInstalled = errors.New("not installed")
 
 // ProgramPath returns the path of one of omg's programs. The program must be in the directory of the running program, or in
-// lib/omg of the same prefix. Program ignores PATH and all other environment variables, because another user may control
+// lib/omg of the same prefix. ProgramPath ignores PATH and all other environment variables, because another user may control
 // the environment.
 func ProgramPath(name string) (string, error) {
 	self, err := os.Executable()

@@ -47,8 +47,9 @@ With --fail-on the exit code is 5 if a finding has at least that level. If a pac
 could not be checked because the AUR does not have it, or if the data of the AUR or the
 journal is missing, incomplete, old or not of the same dump, a note says so, and the
 exit code is 4, also if there are findings below the level of --fail-on. With --fail-on
-and no such finding, the exit code is otherwise 0. If the journal began less than 90
-days ago, only a note says so: omg cannot know what happened before.
+and no such finding, the exit code is otherwise 0, or 1 if a PKG is neither installed
+nor in the AUR. If the journal began less than 90 days ago, only a note says so: omg
+cannot know what happened before.
 
 ` + exitCodesHelp(exit.Network, exit.AdvisoryFound),
 		Flags: append([]cli.Flag{

@@ -226,7 +226,7 @@ func (s *setupRun) askAll(current *setup.CurrentSettings, own, systemWide bool) 
 			ask("Start omgd for you when it is needed?", &answers.enableDaemon,
 				"Daemon: with omgd, answers take 3 ms, and it knows the AUR, advisories and the numbers for prompts.")
 		} else if !own {
-			s.say("Daemon: systemd or omgd's units are missing. omg daemon start, in a login script, starts omgd.\n\n")
+			s.say("Daemon: systemd does not manage this omgd: systemd or its units are missing, or a\nsocket or databases were chosen. omg daemon start, in a login script, starts it.\n\n")
 		}
 		askUnlessFixed := func(key, question string, answer *bool, about ...string) {
 			if by := current.FixedBy[key]; by != "" {

@@ -172,7 +172,7 @@ func (c *aurCheck) hasOtherDump() bool {
 		return true
 	}
 	info, _ := aur.Index.IndexInfo().FindSource(pkgindex.KindAUR, wire.SourceAUR)
-	if info.SHA256 != "" && c.result.LastDigest != (journal.Digest{}) {
+	if info.SHA256 != "" && c.result.LastDigest != [32]byte{} {
 		return info.SHA256 != hex.EncodeToString(c.result.LastDigest[:])
 	}
 	return info.AsOf > c.result.Observed[1].Unix()

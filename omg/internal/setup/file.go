@@ -99,7 +99,7 @@ func newChange(env paths.Env, path string, lines []string) (Change, error) {
 // IsEmpty reports whether the change changes nothing.
 func (c *Change) IsEmpty() bool { return len(c.Diff) == 0 }
 
-// Apply writes the file. It returns an error if the file was changed after newChange has read it.
+// Apply writes the file. It returns an error if the file was changed after openChange has read it.
 func (c *Change) Apply(env paths.Env) error {
 	if c.IsEmpty() {
 		return nil
