@@ -126,6 +126,7 @@ func runExamples(t *testing.T, guide string, served bool) {
 	writeJournal(s)
 	functions := wrappers + databaseWrapper + "\n"
 	if served {
+		need.Loopback(t)
 		functions = wrappers + daemonWrapper + "\n"
 		serve(s)
 	}

@@ -196,8 +196,8 @@ func TestExamples_Accepted(t *testing.T) {
 	accepted := map[string]int{}
 	for _, line := range lines {
 		program, rest, _ := strings.Cut(line, " ")
-		if !strings.HasPrefix(program, "omg") || strings.HasPrefix(rest, "daemon ") {
-			continue
+		if !strings.HasPrefix(program, "omg") || program == "omgd" || strings.HasPrefix(rest, "daemon ") {
+			continue // integration/archtest starts the daemon of the guides
 		}
 		accepted[program]++
 		// The command may exit with 1, nothing found. Exit codes that mean wrong usage or a missing program are errors.

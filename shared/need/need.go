@@ -8,6 +8,7 @@ package need
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -221,6 +222,23 @@ func Terminal(t testing.TB) {
 		t.Skipf("needs a pseudo-terminal: %v", err)
 	}
 	_ = f.Close()
+}
+
+// Loopback skips a test that connects to a server in the test, if the loopback interface is down, as it is in a new
+// network namespace.
+func Loopback(t testing.TB) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err == nil {
+		defer l.Close()
+		var c net.Conn
+		if c, err = net.Dial("tcp", l.Addr().String()); err == nil {
+			_ = c.Close()
+		}
+	}
+	if err != nil {
+		t.Skipf("needs the loopback interface: %v", err)
+	}
 }
 
 // IPv6 requires that this machine has the loopback address of IPv6, ::1.
