@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/manage"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/paths"
@@ -197,22 +198,11 @@ func isInstalled(program string) bool {
 // findUnits searches systemd's directories for the unit omgd.socket of the daemon that serves, or otherwise of the user's
 // own daemon. It returns the directory that has the unit and the directory in which the unit is enabled; "" for none.
 func (d *doctor) findUnits() (installedIn, enabledIn string) {
-	kind, own := "user", ""
+	kind := manage.UserUnits
 	if d.daemon != nil && d.daemon.isSystemWide {
-		kind = "system"
-	} else if base := d.env.Get("XDG_CONFIG_HOME"); base != "" {
-		own = filepath.Join(base, "systemd", kind)
-	} else {
-		own = filepath.Join(d.env.Get("HOME"), ".config", "systemd", kind)
+		kind = manage.SystemUnits
 	}
-	list := []string{own}
-	for _, dir := range []string{"/etc", "/usr/local/lib", "/usr/lib"} {
-		list = append(list, filepath.Join(d.env.Root, dir, "systemd", kind))
-	}
-	for _, dir := range list {
-		if dir == "" {
-			continue
-		}
+	for _, dir := range manage.UnitDirs(d.env, kind) {
 		if _, err := os.Stat(filepath.Join(dir, "omgd.socket")); err == nil && installedIn == "" {
 			installedIn = dir
 		}

@@ -52,7 +52,7 @@ type DaemonStatus struct {
 // Start starts the daemon, and returns when it is ready. Without a service manager this process becomes omgd, and Start
 // returns only on errors.
 func (d *Daemon) Start(ctx context.Context) (code int, err error) {
-	if d.managed() {
+	if d.IsManaged() {
 		code, err := runUserSystemctl(ctx, "start", units...)
 		return code, d.waitUntilReady(ctx, code, err)
 	}
@@ -91,7 +91,7 @@ func (d *Daemon) stopTimeout() time.Duration {
 
 // Stop stops the daemon and waits until it has exited.
 func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
-	managed := d.managed()
+	managed := d.IsManaged()
 	if managed {
 		if code, err := runUserSystemctl(ctx, "stop", units...); code != 0 || err != nil {
 			return code, err
@@ -125,9 +125,6 @@ func (d *Daemon) Stop(ctx context.Context) (code int, err error) {
 	}
 }
 
-// IsManaged reports whether the user's service manager can start the daemon.
-func (d *Daemon) IsManaged() bool { return d.managed() }
-
 // Enable makes the user's service manager start the daemon when it is needed, from now on and after each login.
 func (d *Daemon) Enable(ctx context.Context) (code int, err error) {
 	return runUserSystemctl(ctx, "enable", "--now", units[0])
@@ -140,7 +137,7 @@ func (d *Daemon) Disable(ctx context.Context) (code int, err error) {
 
 // Restart stops the daemon, if one runs, and starts it like Start.
 func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
-	if d.managed() {
+	if d.IsManaged() {
 		code, err := runUserSystemctl(ctx, "restart", units...)
 		return code, d.waitUntilReady(ctx, code, err)
 	}

@@ -10,15 +10,17 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/paths"
 )
 
 // units lists the user's units of the daemon. The socket is stopped first: otherwise the next connection would start
 // the service again.
 var units = []string{"omgd.socket", "omgd.service"}
 
-// managed reports whether the user's service manager runs and has the daemon's units. The service manager is only used
+// IsManaged reports whether the user's service manager runs and has the daemon's units. The service manager is only used
 // for a daemon at the default path, without arguments.
-func (d *Daemon) managed() bool {
+func (d *Daemon) IsManaged() bool {
 	get := d.Env.Getenv
 	runtime := get("XDG_RUNTIME_DIR")
 	if d.Socket != "" || len(d.Args) > 0 || get("OMG_SOCKET_PATH") != "" || !filepath.IsAbs(runtime) {
@@ -27,25 +29,34 @@ func (d *Daemon) managed() bool {
 	if fi, err := os.Stat(filepath.Join(runtime, "systemd", "private")); err != nil || fi.Mode()&fs.ModeSocket == 0 {
 		return false
 	}
-	for _, dir := range unitDirs(get) {
-		if _, err := os.Stat(filepath.Join(dir, "systemd", "user", units[0])); err == nil {
+	for _, dir := range UnitDirs(d.Env, UserUnits) {
+		if _, err := os.Stat(filepath.Join(dir, units[0])); err == nil {
 			return true
 		}
 	}
 	return false
 }
 
-// unitDirs returns a list of directories. In each directory DIR, systemd searches DIR/systemd/user for a user's units
-// (systemd.unit(5)).
-func unitDirs(get func(string) string) []string {
-	dirs := []string{"/etc", "/run", "/usr/local/lib", "/usr/lib"}
-	for _, d := range [][2]string{{"XDG_CONFIG_HOME", ".config"}, {"XDG_DATA_HOME", ".local/share"}} {
-		switch own, home := get(d[0]), get("HOME"); {
-		case filepath.IsAbs(own):
-			dirs = append(dirs, own)
-		case filepath.IsAbs(home):
-			dirs = append(dirs, filepath.Join(home, d[1]))
+// The kinds of units: those of a user's service manager, and those of the system's.
+const (
+	UserUnits   = "user"
+	SystemUnits = "system"
+)
+
+// UnitDirs returns the directories in which systemd searches for units of a kind, those of the user first (systemd.unit(5)).
+func UnitDirs(env paths.Env, kind string) (dirs []string) {
+	if kind == UserUnits {
+		for _, d := range [][2]string{{"XDG_CONFIG_HOME", ".config"}, {"XDG_DATA_HOME", ".local/share"}} {
+			switch own, home := env.Get(d[0]), env.Get("HOME"); {
+			case filepath.IsAbs(own):
+				dirs = append(dirs, filepath.Join(own, "systemd", kind))
+			case filepath.IsAbs(home):
+				dirs = append(dirs, filepath.Join(home, d[1], "systemd", kind))
+			}
 		}
+	}
+	for _, dir := range []string{"/etc", "/run", "/usr/local/lib", "/usr/lib"} {
+		dirs = append(dirs, filepath.Join(env.Root, dir, "systemd", kind))
 	}
 	return dirs
 }
