@@ -74,9 +74,10 @@ const (
 	maxDumpDelay = 60 * 60
 	// minTenure is for how long, in seconds, a user must have been the maintainer so that an adoption counts as a return.
 	minTenure = 90 * day
-	// maxEventAge is the age of an event, in seconds, after which it is no longer the reason for a finding.
-	maxEventAge = 90 * day
 )
+
+// MaxEventAge is the age of an event, in seconds, after which it is no longer the reason for a finding.
+const MaxEventAge = 90 * day
 
 // Event is an event of the journal with the source of its observation.
 type Event struct {
@@ -115,22 +116,22 @@ type Finding struct {
 // observation. The parameter listing is nil if the latest dump does not contain the package base.
 //
 // The exact time of an event is unknown. Find returns a finding if the event may have happened at a time for which the rule
-// holds, except for ReasonAppeared, for which the whole interval must lie after the installation. However, changes that cancel each other out in one interval are no events, and an orphan that was adopted in the same
-// interval has only a new maintainer.
+// holds, except for ReasonAppeared, for which the whole interval must lie after the installation. However, changes that cancel
+// each other out in one interval are no events, and an orphan that was adopted in the same interval has only a new maintainer.
 func Find(events []Event, completeSince int64, listing *Listing, installed Installation, now int64) []Finding {
 	var found []Finding
 	if installed.FromOtherBase {
 		found = append(found, Finding{Level: LevelLook, Reason: ReasonMoved})
 	}
 	for i := range events {
-		if events[i].Between.To < now-maxEventAge {
+		if events[i].Between.To < now-MaxEventAge {
 			continue
 		}
 		if f := findByEvent(events, i, completeSince, listing, installed.At); f.Level != 0 {
 			found = append(found, f)
 		}
 	}
-	if f := findOrphanUpdate(events, completeSince, listing); f.UpdatedAt >= now-maxEventAge && f.Level != 0 {
+	if f := findOrphanUpdate(events, completeSince, listing); f.UpdatedAt >= now-MaxEventAge && f.Level != 0 {
 		found = append(found, f)
 	}
 	found = append(found, findByState(events, listing)...)

@@ -39,9 +39,9 @@ a package without a maintainer was adopted, or a co-maintainer was added, and it
 updated at most 14 days later; it was deleted and created again, moved to another
 package base, or seen for the first time after you installed it; it needs a package that
 was new in the AUR; or it was updated, although the dumps before and after it show no
-maintainer. Findings of the level "note"
-are facts that are common: orphaned, flagged out of date, deleted, adopted, another
-maintainer, updated after a year. No finding has the level "act" yet.
+maintainer. Findings of the level "note" are facts that are common: orphaned, flagged out
+of date, deleted, adopted, another maintainer, updated after a year. No finding has the
+level "act" yet.
 
 With --fail-on the exit code is 5 if a finding has at least that level. If a package
 could not be checked because the AUR does not have it, or if the data of the AUR or the
@@ -93,7 +93,7 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	for _, problem := range problems {
 		a.printNote(problem)
 	}
-	a.noteBeginning(all, time.Now())
+	a.noteBeginning(all)
 	switch {
 	case c.IsSet("fail-on") && reachesLevel(all.Packages, o.failOn):
 		return exit.QuietError(exit.AdvisoryFound)
@@ -114,9 +114,6 @@ func reachesLevel(packages []backend.CheckedPackage, level string) bool {
 	})
 }
 
-// maxEventAge is the age of an event after which no finding follows from it any more; see docs/journal.md.
-const maxEventAge = 90 * 24 * time.Hour
-
 // maxClockDifference is how far ahead of this machine's clock the time of an observation can be.
 const maxClockDifference = time.Hour
 
@@ -131,7 +128,7 @@ func findCheckProblems(all *backend.AURCheckResult, now time.Time) (problems []s
 	case all.DumpDiffers && !all.LastRefused:
 		problems = append(problems, "the last dump of the AUR is not the one that the journal observed last: what happened in between is unknown")
 	}
-	if hasRecentGap(all, now) {
+	if hasRecentGap(all) {
 		problems = append(problems, "the journal has a gap that ends "+all.CompleteSince.Local().Format(time.DateOnly)+": the events in the gap are unknown")
 	}
 	if len(all.Shortened) > 0 {
@@ -149,13 +146,13 @@ func findCheckProblems(all *backend.AURCheckResult, now time.Time) (problems []s
 }
 
 // hasRecentGap reports whether the journal has a gap that ended so recently that findings could follow from events in the gap.
-func hasRecentGap(all *backend.AURCheckResult, now time.Time) bool {
-	return all.Observed != nil && !all.CompleteSince.Equal(all.Observed[0]) && now.Sub(*all.CompleteSince) < maxEventAge
+func hasRecentGap(all *backend.AURCheckResult) bool {
+	return all.Observed != nil && !all.CompleteSince.Equal(all.Observed[0]) && all.CompleteSince.After(all.EventsSince)
 }
 
 // noteBeginning prints a note if the journal began so recently that findings could follow from earlier events.
-func (a *app) noteBeginning(all *backend.AURCheckResult, now time.Time) {
-	if all.Observed != nil && all.CompleteSince.Equal(all.Observed[0]) && now.Sub(all.Observed[0]) < maxEventAge {
+func (a *app) noteBeginning(all *backend.AURCheckResult) {
+	if all.Observed != nil && all.CompleteSince.Equal(all.Observed[0]) && all.CompleteSince.After(all.EventsSince) {
 		a.printNote("the journal begins " + all.CompleteSince.Local().Format(time.DateOnly) + ": earlier events are unknown")
 	}
 }

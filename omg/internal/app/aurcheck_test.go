@@ -21,7 +21,7 @@ func aurCheck(levels ...string) fake {
 	check := &backend.AURCheckResult{
 		Basis:          wire.Basis{Sources: []wire.Source{aur(wire.SourceOK, "")}},
 		JournalReading: backend.JournalReading{Path: "/index/aur.omgjournal", Observed: &observed, CompleteSince: &observed[0]},
-		CheckedCount:   5, Packages: []backend.CheckedPackage{},
+		CheckedCount:   5, Packages: []backend.CheckedPackage{}, EventsSince: time.Unix(now-90*dayLength, 0),
 	}
 	for _, level := range levels {
 		check.Packages = append(check.Packages, backend.CheckedPackage{

@@ -221,7 +221,11 @@ func (f *fake) AURLog(_ context.Context, r *backend.AURLogRequest, visit func(*b
 
 func (f *fake) AURCheck(_ context.Context, names []string) (*backend.AURCheckResult, error) {
 	f.checked = names
-	return give(f, "aur check", f.check)
+	r, err := give(f, "aur check", f.check)
+	if err == nil {
+		r.EventsSince = f.check.EventsSince // not in JSON
+	}
+	return r, err
 }
 
 func (f *fake) ActiveVersions(context.Context, []string) (*backend.ActiveVersions, error) {

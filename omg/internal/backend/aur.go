@@ -78,6 +78,8 @@ type AURCheckResult struct {
 	// DumpDiffers means that the journal's last observation is another dump than the latest dump of the AUR. What happened between
 	// the two dumps is unknown.
 	DumpDiffers bool `json:"dump_differs,omitempty"`
+	// EventsSince is the time since which an event can be the reason for a finding.
+	EventsSince time.Time `json:"-"`
 	// Shortened lists package bases with so many events in the journal that the oldest were left out.
 	Shortened []string `json:"shortened,omitempty"`
 	// NotInAUR lists installed packages that are neither in the AUR nor in the journal. They were not checked.

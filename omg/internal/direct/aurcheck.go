@@ -180,7 +180,7 @@ func (c *aurCheck) hasOtherDump() bool {
 
 // finish returns the result.
 func (c *aurCheck) finish(now int64) *backend.AURCheckResult {
-	c.result.Packages = []backend.CheckedPackage{}
+	c.result.Packages, c.result.EventsSince = []backend.CheckedPackage{}, time.Unix(now-aurlevel.MaxEventAge, 0)
 	var completeSince int64
 	if c.result.CompleteSince != nil {
 		completeSince = c.result.CompleteSince.Unix()
