@@ -133,19 +133,23 @@ func table(t *testing.T, text, first string) [][]string {
 			inside = false
 			continue
 		}
-		var cells []string
-		for cell := range strings.SplitSeq(strings.Trim(line, "|"), "|") {
-			cells = append(cells, strings.TrimSpace(cell))
-		}
-		switch {
-		case cells[0] == first:
+		switch row := cells(line); {
+		case row[0] == first:
 			inside = true
-		case inside && strings.Trim(cells[0], "-") != "":
-			rows = append(rows, cells)
+		case inside && strings.Trim(row[0], "-") != "":
+			rows = append(rows, row)
 		}
 	}
 	require.NotEmptyf(t, rows, "no table that begins with %q", first)
 	return rows
+}
+
+// cells returns the cells of a table's row.
+func cells(line string) (all []string) {
+	for cell := range strings.SplitSeq(strings.Trim(strings.TrimSpace(line), "|"), "|") {
+		all = append(all, strings.TrimSpace(cell))
+	}
+	return all
 }
 
 var quoted = regexp.MustCompile("`([^`]+)`")

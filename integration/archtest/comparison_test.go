@@ -8,15 +8,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cells returns the cells of a table's row.
-func cells(line string) []string {
-	all := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
-	for i := range all {
-		all[i] = strings.TrimSpace(all[i])
-	}
-	return all
-}
-
 // TestComparison_Sources checks that each cell of the README's comparison is one of the four answers, that docs/comparison.md has the same
 // answer with a source, and that the rows in which omg is behind come first.
 func TestComparison_Sources(t *testing.T) {
