@@ -15,7 +15,6 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/manage"
 	"github.com/omg-arch/omg/omg/internal/setup"
-	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/paths"
@@ -143,7 +142,7 @@ func (s *setupRun) ask(question string, byDefault bool) (bool, error) {
 type setupAnswers struct {
 	settings     setup.Settings
 	enableDaemon bool
-	wantsPrompt  bool // show omg-probe in the prompt
+	promptShell  string // the shell in whose prompt omg-probe is shown; empty for none
 }
 
 // run asks all questions, makes the changes, and runs omg doctor. It reads what it may change before it asks, so that no question is
@@ -163,8 +162,8 @@ func (s *setupRun) run(c *cli.Context) error {
 		return err
 	}
 	var settings, prompt setup.Change
-	if answers.wantsPrompt {
-		if prompt, err = s.askForPrompt(); err != nil {
+	if answers.promptShell != "" {
+		if prompt, err = s.askForPrompt(answers.promptShell); err != nil {
 			return err
 		}
 	}
@@ -194,18 +193,11 @@ func (s *setupRun) run(c *cli.Context) error {
 
 // findDaemons reports whether the user's own daemon runs or, if it does not, the system-wide daemon serves.
 func (s *setupRun) findDaemons(ctx context.Context) (own, systemWide bool) {
-	for i, socket := range s.env.Sockets(s.options.Socket) {
-		conn, err := client.Dial(ctx, socket, client.Options{IsTrustedUser: s.env.Trusts, ClientName: "omg setup"})
-		if err != nil {
-			continue
-		}
-		_, err = conn.Hello(ctx)
-		_ = conn.Close()
-		if err == nil {
-			return i == 0, i > 0
-		}
+	status, err := s.daemon.Status(ctx)
+	if err != nil {
+		return false, false
 	}
-	return false, false
+	return status.Running && !status.IsSystemWide, status.IsSystemWide
 }
 
 // askAll asks at most five questions; the sixth is asked by askForPrompt.
@@ -253,9 +245,12 @@ func (s *setupRun) askAll(current *setup.CurrentSettings, own, systemWide bool) 
 		s.say("Prompt: %s.\n\n", noShell)
 		return answers, nil
 	}
-	answers.wantsPrompt = s.accept
-	ask("Show omg-probe in the prompt of "+shell+"?", &answers.wantsPrompt,
+	wantsPrompt := s.accept
+	ask("Show omg-probe in the prompt of "+shell+"?", &wantsPrompt,
 		"Prompt: the versions of node, python and the like that a project uses. It reads only files, in 10 ms.")
+	if wantsPrompt {
+		answers.promptShell = shell
+	}
 	return answers, err
 }
 
@@ -347,13 +342,9 @@ func (s *setupRun) runUnits(ctx context.Context, line string, run func(context.C
 	return err
 }
 
-// askForPrompt returns the change that adds omg-probe to the startup file of the user's shell, if the user agrees. Otherwise it
-// prints the line, for the user to add it.
-func (s *setupRun) askForPrompt() (setup.Change, error) {
-	shell, err := setup.ShellName(s.env)
-	if err != nil {
-		return setup.Change{}, err
-	}
+// askForPrompt returns the change that adds omg-probe to the startup file of a shell, if the user agrees. Otherwise it prints the
+// line, for the user to add it.
+func (s *setupRun) askForPrompt(shell string) (setup.Change, error) {
 	offered, err := setup.ChangePrompt(s.env, shell)
 	if err != nil {
 		s.printNote(err.Error())
@@ -369,17 +360,18 @@ func (s *setupRun) askForPrompt() (setup.Change, error) {
 }
 
 // undo removes what omg setup has set up: the settings, the blocks, and the links that enable the units. It returns an error if it
-// could not read a startup file, after it has done everything else.
+// could not read the settings or a startup file, after it has done everything else.
 func (s *setupRun) undo(ctx context.Context) error {
 	own, _ := s.findDaemons(ctx)
-	current, err := setup.ReadSettings(s.env)
-	if err != nil {
-		return err
+	var settings setup.Change
+	var unread []error
+	if current, err := setup.ReadSettings(s.env); err != nil {
+		unread = append(unread, err)
+	} else {
+		settings = current.Remove()
 	}
-	settings := current.Remove()
 	s.showDiff(&settings)
 	changes := []*setup.Change{}
-	var unread []error
 	for _, shell := range setup.Shells {
 		change, err := setup.RemovePrompt(s.env, shell)
 		if err != nil {

@@ -72,10 +72,13 @@ func ReadSettings(env paths.Env) (*CurrentSettings, error) {
 			now.FixedBy[key] = place
 		}
 	}
-	if !chosen {
-		err = now.readFile(env)
+	if chosen {
+		return now, nil
 	}
-	return now, err
+	if len(files) < 3 {
+		return nil, errNoHome
+	}
+	return now, now.readFile(env, files[1])
 }
 
 // withoutVariables returns the environment without the variables that are settings.
@@ -90,14 +93,8 @@ func withoutVariables(env paths.Env) paths.Env {
 	return env
 }
 
-// readFile reads the file that omg setup writes.
-func (now *CurrentSettings) readFile(env paths.Env) error {
-	files, _ := env.ConfigFiles(false)
-	if len(files) < 3 {
-		return errNoHome
-	}
-	path := files[1]
-	var err error
+// readFile reads the file that omg setup writes, at the given path.
+func (now *CurrentSettings) readFile(env paths.Env, path string) (err error) {
 	if now.file, err = openChange(env, path); err != nil {
 		return err
 	}
