@@ -58,13 +58,13 @@ var kindNames = [...]string{
 }
 
 func (k EventKind) String() string {
-	if !k.known() {
+	if !k.isKnown() {
 		return fmt.Sprintf("event-%d", uint8(k))
 	}
 	return kindNames[k]
 }
 
-func (k EventKind) known() bool { return k > 0 && int(k) < len(kindNames) }
+func (k EventKind) isKnown() bool { return k > 0 && int(k) < len(kindNames) }
 
 // errKind means that a text is not the name of a kind of event.
 var errKind = errors.New("not the name of an event")
@@ -172,7 +172,7 @@ var errEvent = errors.New("not an event of a package base")
 
 // check returns an error if this version does not know the kind of the event, or if the texts of the event are invalid.
 func (e *Event) check() error {
-	if !e.Kind.known() {
+	if !e.Kind.isKnown() {
 		return fmt.Errorf("%s is %w", e.Kind, errKind)
 	}
 	return e.checkTexts()

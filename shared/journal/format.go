@@ -64,11 +64,11 @@ const (
 
 var outcomeNames = [...]string{OutcomeBaseline: "baseline", OutcomeCompared: "compared", OutcomeRefused: "refused"}
 
-func (o Outcome) known() bool { return o > 0 && int(o) < len(outcomeNames) }
+func (o Outcome) isKnown() bool { return o > 0 && int(o) < len(outcomeNames) }
 
 // MarshalText returns the name of an observation's outcome.
 func (o Outcome) MarshalText() ([]byte, error) {
-	if !o.known() {
+	if !o.isKnown() {
 		return nil, fmt.Errorf("%d is not the outcome of an observation", o)
 	}
 	return []byte(outcomeNames[o]), nil
@@ -123,7 +123,7 @@ type Entry struct {
 
 // check returns an error if the observation cannot be written to a journal.
 func (o *Observation) check() error {
-	if !o.Outcome.known() || len(o.Source) > MaxText {
+	if !o.Outcome.isKnown() || len(o.Source) > MaxText {
 		return fmt.Errorf("%w: an impossible outcome or source", ErrDamaged)
 	}
 	return o.Between.check()
