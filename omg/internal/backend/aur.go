@@ -32,8 +32,6 @@ type JournalReading struct {
 	// CompleteSince is the time after which no observation is missing; nil if the journal has no observation. It is the time of
 	// the first observation or, if the journal has gaps, the end of the last gap.
 	CompleteSince *time.Time `json:"complete_since"`
-	// LastDigest is the SHA-256 of the dump that was observed last; zeros if it is unknown.
-	LastDigest [32]byte `json:"-"`
 	// Problem is what is wrong with the file of the journal; empty if nothing is wrong. Incomplete means that events may be
 	// missing for this reason.
 	Problem    string `json:"problem,omitempty"`

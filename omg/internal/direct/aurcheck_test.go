@@ -109,23 +109,6 @@ func TestAURCheck_DumpDiffers(t *testing.T) {
 	require.True(t, result.DumpDiffers)
 }
 
-// TestAURCheck_ManyEvents checks that the number of events of one package base is limited, and that the newest ones are used.
-func TestAURCheck_ManyEvents(t *testing.T) {
-	w := newTestSystem(t)
-	w.buildOwn()
-	now := time.Now().Unix()
-	w.writeAUR(now, &wire.Package{Name: "busy", Version: "1-1", AUR: &wire.AUR{Maintainer: "bob"}})
-	events := make([]journal.Event, 2*maxEventsOfBase+1)
-	for i := range events {
-		events[i] = journal.Event{Base: "busy", Kind: journal.EventFirstSeen, To: "1-1"}
-	}
-	events[len(events)-1] = journal.Event{Base: "busy", Kind: journal.EventAdopted, To: "bob"}
-	writeJournal(t, w.path("share/omg"), now, events)
-	found, result := w.checked("busy")
-	require.Equal(t, []string{"adopted"}, found["busy"])
-	require.Equal(t, []string{"busy"}, result.Shortened)
-}
-
 // TestAURCheck_NoData checks that the exit code says that data is missing if there is no journal or no dump of the AUR.
 func TestAURCheck_NoData(t *testing.T) {
 	w := newTestSystem(t)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/aurcheck"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/paths"
@@ -29,8 +30,7 @@ func (b *Backend) AURLog(ctx context.Context, r *backend.AURLogRequest, visit fu
 	if err != nil {
 		return nil, err
 	}
-	result := &backend.AURLogResult{Basis: *basis}
-	result.JournalReading, err = b.readJournal(path, func(e *journal.Entry) error {
+	reading, err := aurcheck.ReadJournal(path, b.env.Trusts, func(e *journal.Entry) error {
 		if e.Between.To < r.Since {
 			return nil
 		}
@@ -47,7 +47,7 @@ func (b *Backend) AURLog(ctx context.Context, r *backend.AURLogRequest, visit fu
 	if err != nil {
 		return nil, err
 	}
-	return result, nil
+	return &backend.AURLogResult{Basis: *basis, JournalReading: describeReading(path, &reading)}, nil
 }
 
 // convertEvent returns an event of the journal in the form in which the backend returns it.
@@ -105,33 +105,15 @@ func (b *Backend) findJournal() (string, error) {
 	return "", noJournalError(dirs)
 }
 
-// readJournal reads a journal, and calls the function visit for each entry that was not refused. The entry is only valid during
-// the call.
-func (b *Backend) readJournal(path string, visit func(*journal.Entry) error) (backend.JournalReading, error) {
-	reading := backend.JournalReading{Path: path}
-	var observed journal.Interval
-	var digest journal.Digest
-	var completeSince int64
-	state, err := journal.Read(path, b.env.Trusts, func(e *journal.Entry) error {
-		if reading.LastRefused = e.Outcome == journal.OutcomeRefused; reading.LastRefused {
-			return nil
-		}
-		if observed.To == 0 {
-			observed.From = e.Between.From
-		}
-		if e.Between.From > observed.To || e.Outcome == journal.OutcomeBaseline {
-			completeSince = e.Between.From
-		}
-		observed.To, digest = e.Between.To, e.SHA256
-		return visit(e)
-	})
-	if observed.To != 0 {
-		interval := backend.NewInterval(observed.From, observed.To)
-		since := time.Unix(completeSince, 0).UTC()
-		reading.Observed, reading.CompleteSince, reading.LastDigest = &interval, &since, digest
+// describeReading returns how a journal was read in the form in which the backend returns it.
+func describeReading(path string, r *aurcheck.JournalReading) backend.JournalReading {
+	reading := backend.JournalReading{Path: path, Problem: r.Problem, Incomplete: r.Incomplete, LastRefused: r.LastRefused}
+	if r.HasObservation() {
+		interval := backend.NewInterval(r.Observed.From, r.Observed.To)
+		since := time.Unix(r.CompleteSince, 0).UTC()
+		reading.Observed, reading.CompleteSince = &interval, &since
 	}
-	reading.Problem, reading.Incomplete = state.Problem(), state.DamagedEntries > 0 || state.RestLost
-	return reading, err
+	return reading
 }
 
 // wantedPackageBases returns the package bases whose events are wanted, or nil if the events of all package bases are wanted. It
