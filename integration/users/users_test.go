@@ -268,7 +268,7 @@ func TestUnread_OneUser(t *testing.T) {
 	require.NoError(t, err)
 	started := 0
 	for _, nc := range deaf {
-		if unread(t, nc) > 0 {
+		if unread(t, nc) > 4<<10 { // a shorter reply is the error of a request over the rate limit
 			started++
 		}
 	}
