@@ -91,11 +91,17 @@ func TestDemo_ThisMachine(t *testing.T) {
 
 // wrappers are shell functions for the examples of the guides. They run the programs with the test's databases instead of
 // the machine's. With databaseWrapper, omg never asks omgd. With daemonWrapper, omg asks omgd,
-// except with the option --no-daemon.
+// except with the options --no-daemon and --index. An index is complete if it has the repositories of pacman.conf.
 const (
 	databaseWrapper = `omg() { command omg "$@" --dbpath "$DB" --pacman-config "$CONF"; }`
-	daemonWrapper   = `omg() { if [[ " $* " == *" --no-daemon "* ]]; then set -- "$@" --dbpath "$DB" --pacman-config "$CONF"; fi; command omg "$@"; }`
-	wrappers        = `
+	daemonWrapper   = `omg() {
+	case " $* " in
+		*" --no-daemon "*) set -- "$@" --dbpath "$DB" --pacman-config "$CONF" ;;
+		*" --index "*) set -- "$@" --pacman-config "$CONF" ;;
+	esac
+	command omg "$@"
+}`
+	wrappers = `
 omgd() { exec omgd "$@" --dbpath "$DB" --pacman-config "$CONF"; }
 omg-index() { if [[ $1 == build ]]; then set -- "$@" --dbpath "$DB" --pacman-config "$CONF"; fi; command omg-index "$@"; }
 `

@@ -3,12 +3,37 @@ package harness
 import (
 	"os"
 	"path/filepath"
+	"testing"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/paths"
 )
+
+// HideMachineOmg hides the settings and the daemon of omg that the machine has, for tests of programs that read /etc/omg and
+// ask the system-wide omgd. If the machine has them, HideMachineOmg works like RunIsolated: a test returns if the result is
+// false.
+func HideMachineOmg(t *testing.T) bool {
+	t.Helper()
+	var dirs []string
+	for _, dir := range []string{filepath.Dir(paths.SystemConfig), paths.SystemRuntimeDir} {
+		if _, err := os.Stat(dir); err == nil {
+			dirs = append(dirs, dir)
+		}
+	}
+	if len(dirs) == 0 {
+		return true
+	}
+	if !RunIsolated(t) {
+		return false
+	}
+	for _, dir := range dirs {
+		require.NoError(t, unix.Mount("tmpfs", dir, "tmpfs", 0, "mode=755"), dir)
+		t.Cleanup(func() { require.NoError(t, unix.Unmount(dir, unix.MNT_DETACH)) })
+	}
+	return true
+}
 
 // MountOverMachine mounts the system's databases and pacman.conf over those of the machine, in /var/lib/pacman and
 // /etc, for all programs that the test runs from then on. Everything else in the machine's /etc and /var/lib, and its

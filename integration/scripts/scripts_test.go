@@ -3,6 +3,7 @@
 package scripts
 
 import (
+	"path/filepath"
 	"testing"
 
 	"github.com/omg-arch/omg/integration/harness"
@@ -11,3 +12,10 @@ import (
 func TestMain(m *testing.M) { harness.Main(m) }
 
 func TestScripts(t *testing.T) { harness.RunScripts(t, "testdata") }
+
+// TestScripts_DefaultSettings runs the scripts in which omg reads its settings from the usual places.
+func TestScripts_DefaultSettings(t *testing.T) {
+	if harness.HideMachineOmg(t) {
+		harness.RunScripts(t, filepath.Join("testdata", "defaults"))
+	}
+}
