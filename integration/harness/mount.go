@@ -11,9 +11,9 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// HideMachineOmg hides the settings and the daemon of omg that the machine has, for tests of programs that read /etc/omg and
-// ask the system-wide omgd. If the machine has them, HideMachineOmg works like RunIsolated: a test returns if the result is
-// false.
+// HideMachineOmg reports whether the test sees neither settings nor a daemon of omg that the machine has, in /etc/omg and
+// /run/omg. If the machine has some, HideMachineOmg hides them where RunIsolated runs the test a second time; the caller
+// returns if the result is false.
 func HideMachineOmg(t *testing.T) bool {
 	t.Helper()
 	var dirs []string

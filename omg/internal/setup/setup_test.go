@@ -102,7 +102,10 @@ func TestChange_Refused(t *testing.T) {
 	h.write(".bashrc", "")
 	other.UID++
 	_, err := ChangePrompt(other, "bash")
-	require.ErrorIs(t, err, errNotOwn, "a file of another user")
+	require.ErrorContains(t, err, ".bashrc is not changed: ", "a file of another user")
+	if os.Getuid() == 0 { // otherwise, the directory belongs to another user too, and is refused before the file
+		require.ErrorIs(t, err, errNotOwn)
+	}
 	for _, name := range []string{"SUDO_UID", "SUDO_USER", "DOAS_USER", "PKEXEC_UID"} {
 		h.vars[name] = "1000"
 		_, err = ChangePrompt(h.env(), "bash")
