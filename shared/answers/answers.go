@@ -247,17 +247,26 @@ func maxEncodedLen(list []string) int {
 	return n
 }
 
+// maxEncodedMarkLen returns an upper bound for the encoded size of a mark with its key, in bytes; 0 if there is no mark.
+func maxEncodedMarkLen(m *wire.AURMark) int {
+	if m == nil {
+		return 0
+	}
+	const keys = 48
+	return keys + len(m.Level) + maxEncodedLen(m.Reasons)
+}
+
 // writePackages writes the key "packages" and a list of the packages that the hits identify. Whenever a chunk is full,
 // packages starts a new chunk.
 func (w *writer) writePackages(s *snapshot.Snapshot, hits []pkgindex.Hit, details bool) error {
 	w.beginList("packages")
 	var failed error
 	err := s.ReadRecords(hits, details, func(summary, rest pkgindex.Record, o snapshot.UnindexedFields) bool {
-		if failed = w.makeRoomFor(len(summary.Bytes) + len(rest.Bytes) + maxEncodedLen(o.AdvisoryLines)); failed != nil {
+		if failed = w.makeRoomFor(len(summary.Bytes) + len(rest.Bytes) + maxEncodedLen(o.AdvisoryLines) + maxEncodedMarkLen(o.AURFindings)); failed != nil {
 			return false
 		}
 		pairs := summary.PairCount + rest.PairCount
-		for _, has := range []bool{o.InstalledVersion != "", o.ShadowedByRepo, len(o.AdvisoryLines) > 0} {
+		for _, has := range []bool{o.InstalledVersion != "", o.ShadowedByRepo, len(o.AdvisoryLines) > 0, o.AURFindings != nil} {
 			if has {
 				pairs++
 			}
@@ -273,6 +282,9 @@ func (w *writer) writePackages(s *snapshot.Snapshot, hits []pkgindex.Hit, detail
 		}
 		if len(o.AdvisoryLines) > 0 {
 			w.writeValue("advisories", o.AdvisoryLines)
+		}
+		if o.AURFindings != nil {
+			w.writeValue("aur_findings", o.AURFindings)
 		}
 		return true
 	})

@@ -28,7 +28,7 @@ func (s *Snapshot) compareForeign() (*foreignComparison, error) {
 	f := &foreignComparison{aurKnown: s.HasAUR() || replies != nil, packages: []wire.ForeignPackage{}}
 	for _, p := range c.foreign {
 		u := wire.ForeignPackage{
-			Name: p.Name, Installed: p.Version, State: wire.ForeignUnknown, Ignored: s.inputs.PacmanConfig != nil && pacmandb.IsIgnored(s.inputs.PacmanConfig, p),
+			Name: p.Name, Installed: p.Version, State: wire.ForeignUnknown, AURFindings: s.inputs.AURFindings.mark(p.Name), Ignored: s.inputs.PacmanConfig != nil && pacmandb.IsIgnored(s.inputs.PacmanConfig, p),
 		}
 		aurPackage, gone, err := s.findAURPackage(replies, p.Name)
 		if err != nil {

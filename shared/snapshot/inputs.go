@@ -45,6 +45,8 @@ type Inputs struct {
 	AUR *IndexedSource
 	// AURReplies holds the AUR's replies about installed packages; nil if the AUR was not queried.
 	AURReplies *AURReplies
+	// AURFindings holds the findings about the installed packages that are in no repository; nil if they are unknown.
+	AURFindings *AURFindings
 	// Tracker is the data of the security tracker; nil if the tracker is disabled.
 	Tracker *TrackerData
 	// LibalpmResult is libalpm's result for the same databases; nil if omg's result does not differ from it.

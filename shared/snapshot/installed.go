@@ -126,7 +126,7 @@ func (s *Snapshot) DescribeInstalled(p *pacmandb.Installed, details bool) wire.I
 		Package: p.Package, Reason: reason, InstallDate: p.InstallDate, InstalledFromRepo: p.InstalledFromRepo,
 		RequiredBy: relations.RequiredBy(p.Name), OptionalFor: relations.OptionalFor(p.Name),
 	}
-	out.Repo = "local"
+	out.Repo, out.AURFindings = "local", s.inputs.AURFindings.mark(p.Name)
 	if security, err := s.security(); err == nil && security != nil {
 		out.Advisories = security.linesByPackage[p.Name]
 	}

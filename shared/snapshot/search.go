@@ -270,6 +270,7 @@ type UnindexedFields struct {
 	InstalledVersion string // the installed version; empty if the package is not installed
 	ShadowedByRepo   bool   // the package is in the AUR, and a repository has a package with the same name
 	AdvisoryLines    []string
+	AURFindings      *wire.AURMark
 }
 
 // ReadRecords calls the function visit for each hit, until visit returns false. It passes the summary, the details and the
@@ -291,6 +292,9 @@ func (s *Snapshot) ReadRecords(hits []pkgindex.Hit, details bool, visit func(sum
 		if s.searchFileSet.SourceKindOf(h) == pkgindex.KindAUR {
 			found, err := s.searchFileSet.HasRepoPackage(name)
 			o.ShadowedByRepo = err == nil && found
+			if details && o.InstalledVersion != "" && !o.ShadowedByRepo {
+				o.AURFindings = s.inputs.AURFindings.mark(name)
+			}
 		} else {
 			o.AdvisoryLines = words[name]
 		}
@@ -306,6 +310,7 @@ func (s *Snapshot) EachPackage(hits []pkgindex.Hit, details bool, visit func(*wi
 		var p wire.Package
 		if p, failed = pkgindex.DecodePackage(summary, rest); failed == nil {
 			p.InstalledVersion, p.Shadowed, p.Advisories = o.InstalledVersion, o.ShadowedByRepo, o.AdvisoryLines
+			p.AURFindings = o.AURFindings
 			failed = visit(&p)
 		}
 		return failed == nil

@@ -81,7 +81,12 @@ func (s *Snapshot) countAll() (*countsAndPartialNames, error) {
 	if security != nil && security.hasReplied() && s.installedSet != nil {
 		c.counts.Security = &security.counts
 	}
-	c.partialNames = s.partialCountNames(&c.counts)
+	findings, err := s.countFindings()
+	if err != nil {
+		return nil, err
+	}
+	c.counts.AURFindings = findings.counts
+	c.partialNames = s.partialCountNames(&c.counts, findings.isPartial)
 	return c, nil
 }
 
@@ -145,12 +150,13 @@ const (
 	countNameIgnored         = "ignored"
 	countNameReplacements    = "replacements"
 	countNameAURUpdates      = "aur_updates"
+	countNameAURFindings     = "aur_findings"
 	countNameSecurity        = "security"
 )
 
 // partialCountNames returns the JSON names of the counts that may be wrong because a source could not be read. It leaves out
-// counts that are unknown.
-func (s *Snapshot) partialCountNames(c *wire.Counts) (names []string) {
+// counts that are unknown. The parameter isFindingsPartial reports whether this is so for the counts of findings.
+func (s *Snapshot) partialCountNames(c *wire.Counts, isFindingsPartial bool) (names []string) {
 	add := func(known bool, name string) {
 		if known {
 			names = append(names, name)
@@ -171,6 +177,9 @@ func (s *Snapshot) partialCountNames(c *wire.Counts) (names []string) {
 		add(c.Replacements != nil, countNameReplacements)
 		add(c.AURUpdates != nil, countNameAURUpdates)
 		add(c.Security != nil, countNameSecurity)
+	}
+	if isFindingsPartial {
+		add(c.AURFindings != nil, countNameAURFindings)
 	}
 	return names
 }

@@ -162,6 +162,9 @@ func (t frameString) decodePackage(b []byte, p *Package) error {
 			return t.decodeString(value, &p.InstalledVersion)
 		case "advisories":
 			return t.decodeStrings(value, &p.Advisories)
+		case "aur_findings":
+			p.AURFindings = &AURMark{}
+			return msgpack.Unmarshal(value, p.AURFindings) == nil
 		case "shadowed":
 			p.Shadowed = value[0] == 0xc3
 		}

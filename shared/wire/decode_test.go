@@ -29,6 +29,8 @@ func fullPackage(t testing.TB) Package {
 			f.SetBool(true)
 		case *AUR:
 			f.Set(reflect.ValueOf(&AUR{Votes: 3, Popularity: 1.5, Maintainer: "m", Keywords: []string{"k"}}))
+		case *AURMark:
+			f.Set(reflect.ValueOf(&AURMark{Level: "level", Reasons: []string{"one", "two"}}))
 		default:
 			require.Fail(t, "a field of a type that decodePackage does not decode", name)
 		}

@@ -14,6 +14,8 @@ type ForeignPackage struct {
 	OutOfDate int64 `msgpack:"outofdate,omitempty" json:"outofdate,omitempty"`
 	// Orphan means that the package has no maintainer in the AUR.
 	Orphan bool `msgpack:"orphan,omitempty" json:"orphan,omitempty"`
+	// AURFindings is nil if there are no findings about the package, or if they are unknown.
+	AURFindings *AURMark `msgpack:"aur_findings,omitempty" json:"aur_findings,omitempty"`
 }
 
 // The states of a foreign package.

@@ -59,6 +59,9 @@ type Package struct {
 	Shadowed bool `msgpack:"shadowed,omitempty" json:"shadowed,omitempty"`
 	// Advisories lists the advisories for the installed package with this name, as text: "AVG-1 (High, fixable)".
 	Advisories []string `msgpack:"advisories,omitempty" json:"advisories,omitempty"`
+	// AURFindings marks a package of the AUR that is installed, or an installed package that is in no repository. It is nil if there
+	// are no findings about the package, or if they are unknown.
+	AURFindings *AURMark `msgpack:"aur_findings,omitempty" json:"aur_findings,omitempty"`
 }
 
 // AUR has the fields of a package that only packages of the AUR have. Times are in Unix seconds.

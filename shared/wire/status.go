@@ -35,6 +35,8 @@ type Counts struct {
 	// installed packages that are in no repository. Both fields are nil while the AUR's data is unknown.
 	AURUpdates *uint32    `msgpack:"aur_updates,omitempty" json:"aur_updates,omitempty"`
 	AUR        *AURCounts `msgpack:"aur,omitempty" json:"aur,omitempty"`
+	// AURFindings counts the installed packages that are in no repository and about which there are findings; nil if this is unknown.
+	AURFindings *FindingCounts `msgpack:"aur_findings,omitempty" json:"aur_findings,omitempty"`
 	// Security counts the advisories for installed packages; nil if this is unknown.
 	Security *SecurityCounts `msgpack:"security,omitempty" json:"security,omitempty"`
 }

@@ -74,6 +74,7 @@ func good() map[string][]byte {
 		Votes: 300, Popularity: 1.25, OutOfDate: 1_690_000_000, Maintainer: "jan", Submitter: "eva", CoMaintainers: []string{"ina"},
 		Submitted: 1_500_000_000, Modified: 1_600_000_000, Keywords: []string{"browser"}, URLPath: "/cgit/aur.git/snapshot/firefox-git.tar.gz",
 	}}
+	mark := &AURMark{Level: FindingLevelLook, Reasons: []string{"adopted-and-updated", "out-of-date"}}
 	served := ServedPaths{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}
 	basis := Basis{Generation: 9, ConfirmedAt: 1_700_000_200, Sources: []Source{source}}
 	remembered := basis
@@ -122,6 +123,15 @@ func good() map[string][]byte {
 			Basis: partial, Counts: Counts{Installed: count(924), Updates: count(2)}, PartialCounts: []string{"updates"},
 			Index: IndexStatus{Packages: 3000, BuiltAt: 1_700_000_000, Files: []string{"/var/lib/omg/index/extra.omgidx"}},
 		}),
+		"status result, findings": result(8, false, &StatusResult{
+			Basis: basis, Counts: Counts{Installed: count(924), Foreign: count(40), AURFindings: &FindingCounts{Look: 2, Note: 7}}, PartialCounts: []string{"aur_findings"},
+		}),
+		"info result, findings": result(300, false, &InfoResult{Basis: Basis{Generation: 6}, Packages: []Package{{
+			Repo: "aur", Name: "yay", Version: "12.0-1", AUR: &AUR{Votes: 1, Maintainer: "eva"}, InstalledVersion: "11.0-1", AURFindings: mark,
+		}}}),
+		"outdated result, findings": result(11, false, &OutdatedResult{Basis: basis, Foreign: []ForeignPackage{
+			{Name: "yay", Installed: "11.0-1", AURVersion: "12.0-1", State: ForeignUpdate, AURFindings: mark},
+		}}),
 		"installed": request(9, OpInstalled, &InstalledRequest{Names: []string{"a"}, Words: []string{"b"}, Regex: true, Filter: FilterOrphans, Details: true}),
 		"installed result": result(9, false, &InstalledResult{Basis: Basis{Generation: 9, ConfirmedAt: 1_790_000_000, Stale: true, Why: "open local: permission denied"}, Packages: []InstalledPackage{{
 			Package: full, Reason: "dependency", InstallDate: 1_700_000_300, InstalledFromRepo: "extra", HasScript: true,

@@ -59,9 +59,9 @@ type AURLogResult struct {
 
 // The levels of findings, in ascending order.
 const (
-	FindingLevelNote = "note"
-	FindingLevelLook = "look"
-	FindingLevelAct  = "act"
+	FindingLevelNote = wire.FindingLevelNote
+	FindingLevelLook = wire.FindingLevelLook
+	FindingLevelAct  = wire.FindingLevelAct
 )
 
 // AURCheckResult holds the findings about packages of the AUR.
