@@ -14,6 +14,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/aur"
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/findings"
 	"github.com/omg-arch/omg/omgd/internal/health"
 	"github.com/omg-arch/omg/omgd/internal/listen"
 	"github.com/omg-arch/omg/omgd/internal/logging"
@@ -59,6 +60,7 @@ type daemon struct {
 	refreshConfig  refresh.Config // filled by the init steps, used by initRefresh
 	aur            service.AUR    // nil if the AUR is disabled
 	demands        []sourceDemands
+	findings       *findings.Keeper
 	refresher      *refresh.Refresher
 	service        *service.Service
 	server         *server.Server
@@ -88,7 +90,7 @@ func newDaemon(o options) *daemon {
 func (d *daemon) initSteps() []func() error {
 	return []func() error{
 		d.initAccess, d.initSocket, d.initData, d.initMetrics, d.initStatus, d.initNetwork,
-		d.initTracker, d.initAUR, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
+		d.initTracker, d.initFindings, d.initAUR, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
 	}
 }
 
@@ -186,6 +188,7 @@ func (d *daemon) initRefresh() error {
 	c.OnRefresh = d.metrics.ObserveRefresh
 	c.OnSuccess = func() {
 		d.statusKeeper.onRefresh()
+		d.findings.Wake()
 		d.checkHealth()
 		d.serviceManager.Status(d.statusLine())
 	}

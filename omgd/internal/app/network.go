@@ -9,6 +9,7 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/aur"
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/findings"
 	"github.com/omg-arch/omg/omgd/internal/indexer"
 	"github.com/omg-arch/omg/omgd/internal/mirror"
 	"github.com/omg-arch/omg/omgd/internal/tracker"
@@ -49,6 +50,18 @@ func (d *daemon) initTracker() error {
 	return nil
 }
 
+// initFindings sets up the findings about packages of the AUR. They are also computed if the AUR is disabled, from the last dump and
+// the journal.
+func (d *daemon) initFindings() error {
+	d.findings = findings.New(findings.Config{
+		JournalPath: filepath.Join(paths.IndexDir(d.data), journal.FileName), IsTrustedOwner: d.env.Trusts,
+		SnapshotHolder: d.snapshotHolder, Log: d.log, OnChange: d.kick,
+	})
+	d.backgroundFuncs = append(d.backgroundFuncs, d.findings.Run)
+	d.refreshConfig.AURFindings = d.findings.Latest
+	return nil
+}
+
 // initAUR sets up the AUR, if it is enabled.
 func (d *daemon) initAUR() error {
 	c := d.config.AUR
@@ -61,10 +74,12 @@ func (d *daemon) initAUR() error {
 		IndexPath: sources.IndexPath(paths.IndexDir(d.data), pkgindex.KindAUR, wire.SourceAUR),
 		Build:     func(ctx context.Context, dump, index string) error { return build(ctx, index, "--aur", dump) },
 		Journal: aur.JournalConfig{
-			Path:         filepath.Join(paths.IndexDir(d.data), journal.FileName),
+			Path:         d.findings.JournalPath,
 			RecordedDump: filepath.Join(d.data, "aur.observed.json.gz"),
 			Record: func(ctx context.Context, path, old, now string) error {
-				return indexer.RecordJournal(ctx, d.log, path, old, now)
+				err := indexer.RecordJournal(ctx, d.log, path, old, now)
+				d.findings.Wake()
+				return err
 			},
 		},
 		OnChange: d.kick, ForeignPackages: d.foreignPackageNames,

@@ -139,8 +139,11 @@ func (k *statusKeeper) save(r *wire.StatusResult) {
 	k.lastCounts = counts
 }
 
+// encodeCounts encodes the counts whose changes the history records. It leaves out the findings, which are unknown after each start.
 func encodeCounts(c *wire.Counts) string {
-	b, err := msgpack.Marshal(c)
+	recorded := *c
+	recorded.AURFindings = nil
+	b, err := msgpack.Marshal(&recorded)
 	if err != nil {
 		return ""
 	}

@@ -51,6 +51,9 @@ func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, loc
 	if r.config.AURReplies != nil {
 		g.inputs.AURReplies = r.config.AURReplies()
 	}
+	if r.config.AURFindings != nil {
+		g.inputs.AURFindings = r.config.AURFindings()
+	}
 	if r.config.ReadRuntimes != nil {
 		if err := r.runGuarded("runtimes", func() error {
 			g.inputs.Runtimes, g.inputs.SystemRuntimes = r.config.ReadRuntimes(systemRuntimes(g.inputs.Local.Packages))

@@ -70,8 +70,10 @@ type Config struct {
 	// AURSource returns the state of the AUR. AURReplies returns the AUR's replies about the foreign packages, or nil
 	// if there are none yet. Both functions are nil if the AUR is disabled. AURStaleAfter is the age from which an
 	// AURSource index that was built elsewhere is stale.
-	AURSource     func() wire.Source
-	AURReplies    func() *snapshot.AURReplies
+	AURSource  func() wire.Source
+	AURReplies func() *snapshot.AURReplies
+	// AURFindings returns the findings about the foreign packages, or nil while they are unknown; nil if they are not computed.
+	AURFindings   func() *snapshot.AURFindings
 	AURStaleAfter time.Duration
 	// DownloadedDatabases has the downloaded databases; nil if downloads are disabled.
 	DownloadedDatabases *sources.Downloads

@@ -1,0 +1,161 @@
+// Package findings computes the findings about the installed packages of the AUR, each time that one of their inputs changes: the
+// journal, the index of the AUR, or the installed packages that are in no repository. The next snapshot contains the results.
+package findings
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"reflect"
+	"runtime/debug"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/shared/aurcheck"
+	"github.com/omg-arch/omg/shared/journal"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// maxAge is the age from which findings are computed again although no input has changed: findings begin and end with time.
+const maxAge = 24 * time.Hour
+
+// Config configures a Keeper.
+type Config struct {
+	// JournalPath is the path of the journal. IsTrustedOwner reports whether a user may own it.
+	JournalPath    string
+	IsTrustedOwner func(uid uint32) bool
+	SnapshotHolder *state.Holder
+	Log            *slog.Logger
+	// OnChange is called when Latest returns other findings than before.
+	OnChange func()
+}
+
+// Keeper keeps the latest findings. Its methods may be called concurrently.
+type Keeper struct {
+	Config
+	latest atomic.Pointer[snapshot.AURFindings]
+	awake  chan struct{} // has a value if the inputs have to be compared
+
+	// Only the goroutine of Run uses the following fields.
+	inputs     inputs    // the inputs of the latest findings
+	computedAt time.Time // when the findings were last computed; zero if never, or if they could not be computed
+	lastError  string    // why the findings could not be computed; empty if they could
+}
+
+// inputs is what findings depend on, besides the time.
+type inputs struct {
+	packages []aurcheck.Package
+	dump     pkgindex.SourceInfo
+	journal  sourcefile.Stamp // zero if there is no journal
+}
+
+// New returns a Keeper without findings. Run computes them.
+func New(c Config) *Keeper { return &Keeper{Config: c, awake: make(chan struct{}, 1)} }
+
+// Latest returns the latest findings, or nil while they are unknown.
+func (k *Keeper) Latest() *snapshot.AURFindings { return k.latest.Load() }
+
+// Wake requests that the inputs are compared, and does not wait for it. It must be called after each refresh, and after each change of
+// the journal.
+func (k *Keeper) Wake() {
+	select {
+	case k.awake <- struct{}{}:
+	default:
+	}
+}
+
+// Run computes the findings whenever their inputs have changed, until ctx ends.
+func (k *Keeper) Run(ctx context.Context) {
+	debug.SetPanicOnFault(true) // a mapped index that another program cuts off must not end the daemon
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-k.awake:
+			k.update(ctx)
+		}
+	}
+}
+
+// update computes the findings if an input has changed, or if they are old.
+func (k *Keeper) update(ctx context.Context) {
+	found, err := k.compute(ctx)
+	if errors.Is(err, errUpToDate) || ctx.Err() != nil {
+		return
+	}
+	text := ""
+	if err != nil {
+		text, k.computedAt = err.Error(), time.Time{}
+		// Without a journal or a dump there is nothing to log: the findings are unknown until both exist.
+		if text != k.lastError && !errors.Is(err, fs.ErrNotExist) && wire.CodeOf(err) != wire.CodeNetwork {
+			k.Log.Warn("findings about packages of the AUR not computed", "err", err)
+		}
+	}
+	k.lastError = text
+	if !isEqual(k.Latest(), found) {
+		k.latest.Store(found)
+		k.OnChange()
+	}
+}
+
+// errUpToDate means that findings need not be computed again.
+var errUpToDate = errors.New("the findings are up to date")
+
+// compute returns the findings, or errUpToDate if they are already known or if the installed packages are being read.
+func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			k.Log.Error("panic while computing findings", "panic", p, "stack", string(debug.Stack()))
+			found, err = nil, errors.New("internal error")
+		}
+	}()
+	st, release, err := k.SnapshotHolder.Acquire()
+	if err != nil {
+		return nil, errUpToDate
+	}
+	defer release()
+	if st.HasBuildingIndex() {
+		return nil, errUpToDate
+	}
+	check, err := aurcheck.New(st.Snapshot)
+	if err == nil {
+		_, err = check.AddPackages(nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	now, next := time.Now(), inputs{packages: check.Packages()}
+	next.dump, _ = st.Inputs().AUR.Index.IndexInfo().FindSource(pkgindex.KindAUR, wire.SourceAUR)
+	next.journal, _ = sourcefile.StampOfPath(k.JournalPath)
+	if age := now.Sub(k.computedAt); age >= 0 && age < maxAge && reflect.DeepEqual(next, k.inputs) {
+		return nil, errUpToDate
+	}
+	k.inputs, k.computedAt = next, now
+	reading, err := aurcheck.ReadJournal(k.JournalPath, k.IsTrustedOwner, func(e *journal.Entry) error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return check.AddEvents(e)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return check.Findings(&reading, check.Finish(&reading, now.Unix()), now.Unix()), nil
+}
+
+// isEqual reports whether the snapshots with these findings would give the same answers.
+func isEqual(a, b *snapshot.AURFindings) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Incomplete == b.Incomplete && maps.EqualFunc(a.Marks, b.Marks, func(a, b *wire.AURMark) bool {
+		return a == b || a != nil && b != nil && a.Level == b.Level && slices.Equal(a.Reasons, b.Reasons)
+	})
+}
