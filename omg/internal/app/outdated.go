@@ -29,7 +29,8 @@ func outdatedCommand(a *app) *cli.Command {
 --all, the list also contains replacements that an upgrade would offer, packages that
 are newer than in their repository or the AUR, and packages that are flagged out of
 date, orphaned, deleted from the AUR, or unknown to the AUR. For packages built from
-a VCS (-git and the like), updates are unknown.
+a VCS (-git and the like), updates are unknown. On a terminal, [aur look] or [aur act]
+marks a package about which "omg aur check" has a finding of this level.
 
 With enabled = true in [sync] of the configuration, omgd uses databases that it
 downloads itself, and a note says how old they are.
@@ -127,7 +128,14 @@ func (o *resultPrinter) printOutdated(opts *outdatedOptions, all *wire.OutdatedR
 		err = printList(o, nil, all.InstalledNewer, updateName, o.style.PrintNewer)
 	}
 	if err == nil {
-		err = printList(o, nil, foreign, func(p *wire.ForeignPackage) string { return o.safePackageName(p.Name) }, o.style.PrintForeign)
+		isTerminal := terminalFile(o.app.stdout) != nil
+		err = printList(o, nil, foreign, func(p *wire.ForeignPackage) string { return o.safePackageName(p.Name) }, func(w *bufio.Writer, p *wire.ForeignPackage) {
+			shown := *p
+			if !isTerminal {
+				shown.AURFindings = nil // scripts read these lines
+			}
+			o.style.PrintForeign(w, &shown)
+		})
 	}
 	return err
 }

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"cmp"
 	"strconv"
+	"strings"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // PrintChecked prints a package of the AUR with its findings, one per line. Times are in the local time zone.
@@ -32,6 +34,13 @@ func (s Style) PrintChecked(w *bufio.Writer, pkg *backend.CheckedPackage) {
 		p.setColor(resetColor)
 		p.writeClean(": " + findingText(pkg, f))
 		p.writeRaw("\n")
+	}
+}
+
+// printMarkField prints the level and the reasons of the findings about a package, unless there are none.
+func (p printer) printMarkField(m *wire.AURMark) {
+	if m != nil {
+		p.printField("AUR Findings", m.Level+": "+strings.Join(m.Reasons, ", ")+" (see omg aur check)")
 	}
 }
 

@@ -16,7 +16,11 @@ func (s Style) PrintForeign(w *bufio.Writer, u *wire.ForeignPackage) {
 		p.writeRaw(" -> ")
 		p.printVersion(u.AURVersion)
 	}
-	p.printMark("aur")
+	if mark := u.AURFindings; mark != nil && mark.Level != wire.FindingLevelNote {
+		p.printMark("aur " + mark.Level)
+	} else {
+		p.printMark("aur")
+	}
 	switch u.State {
 	case wire.ForeignInstalledNewer:
 		p.printMark("newer than " + u.AURVersion)

@@ -28,6 +28,7 @@ func (s Style) PrintInfo(w *bufio.Writer, pkg *wire.Package) {
 	if len(pkg.Advisories) > 0 {
 		p.printMultilineField("Advisories", pkg.Advisories)
 	}
+	p.printMarkField(pkg.AURFindings)
 	p.writeRaw("\n")
 }
 

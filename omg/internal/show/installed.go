@@ -40,6 +40,7 @@ func (s Style) PrintInstalled(w *bufio.Writer, pkg *wire.InstalledPackage) {
 	if len(pkg.Advisories) > 0 {
 		p.printMultilineField("Advisories", pkg.Advisories)
 	}
+	p.printMarkField(pkg.AURFindings)
 	p.writeRaw("\n")
 }
 

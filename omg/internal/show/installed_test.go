@@ -128,6 +128,7 @@ Foreign         : 4 not from a repository (AUR or local)
 Updates         : 0 (and 2 ignored)
 AUR Updates     : 3
                   1 ignored, 2 unknown (VCS), 1 out of date
+AUR Findings    : unknown (see omg aur check)
 Replacements    : 1
 Security        : unknown
 Index           : 15000 packages, built 2 hours ago
@@ -156,6 +157,7 @@ Orphans         : unknown
 Foreign         : unknown
 Updates         : unknown
 AUR Updates     : unknown
+AUR Findings    : unknown (see omg aur check)
 Replacements    : unknown
 Security        : unknown
 Index           : None

@@ -30,6 +30,9 @@ func (s Style) PrintStatus(w *bufio.Writer, st *wire.StatusResult, now time.Time
 	p.printField("Foreign", c.foreignText())
 	p.printField("Updates", c.updatesText()+asOfText(st.ComparedSources, now))
 	p.printMultilineField("AUR Updates", c.aurLines())
+	if text := c.findingsText(); text != "" {
+		p.printField("AUR Findings", text)
+	}
 	if n := st.Counts.Replacements; n == nil || c.isWorthShowing("replacements", n) {
 		p.printField("Replacements", c.formatCount("replacements", st.Counts.Replacements))
 	}
@@ -226,6 +229,20 @@ func (c countFormatter) aurLines() []string {
 		{aur.Orphaned, "", "orphaned"},
 	})
 	return append(lines, singleLineUnlessEmpty(more)...)
+}
+
+// findingsText returns the numbers of packages of the AUR with findings. It returns "" if there is nothing to act on or to look at:
+// notes are common, and the command aur check lists them.
+func (c countFormatter) findingsText() string {
+	n, mark := c.Counts.AURFindings, c.uncertainMark("aur_findings")
+	const where = " (see omg aur check)"
+	switch {
+	case n == nil:
+		return "unknown" + where
+	case n.Act == 0 && n.Look == 0 && mark == "":
+		return ""
+	}
+	return joinCounts([]labeledCount{{n.Act, mark, "to act on"}, {n.Look, mark, "to look at"}, {n.Note, mark, "with notes"}}) + where
 }
 
 func withReason(what, why string) string {

@@ -106,13 +106,17 @@ func TestChange(t *testing.T) {
 }
 
 func TestForeign(t *testing.T) {
+	mark := func(level string) *wire.AURMark { return &wire.AURMark{Level: level, Reasons: []string{"recreated"}} }
 	for want, p := range map[string]wire.ForeignPackage{
-		"a 1 -> 2 [aur]\n":                {State: wire.ForeignUpdate, AURVersion: "2"},
-		"a 1 [aur]\n":                     {State: wire.ForeignCurrent, AURVersion: "1"},
-		"a 1 [aur] [newer than 0]\n":      {State: wire.ForeignInstalledNewer, AURVersion: "0"},
-		"a 1 [aur] [unknown (VCS)]\n":     {State: wire.ForeignVCS, AURVersion: "0"},
-		"a 1 [aur] [gone from the AUR]\n": {State: wire.ForeignGone},
-		"a 1 [aur] [unknown]\n":           {State: wire.ForeignUnknown},
+		"a 1 -> 3 [aur look]\n":               {State: wire.ForeignUpdate, AURVersion: "3", AURFindings: mark(wire.FindingLevelLook)},
+		"a 1 [aur act] [gone from the AUR]\n": {State: wire.ForeignGone, AURFindings: mark(wire.FindingLevelAct)},
+		"a 1 -> 4 [aur]\n":                    {State: wire.ForeignUpdate, AURVersion: "4", AURFindings: mark(wire.FindingLevelNote)},
+		"a 1 -> 2 [aur]\n":                    {State: wire.ForeignUpdate, AURVersion: "2"},
+		"a 1 [aur]\n":                         {State: wire.ForeignCurrent, AURVersion: "1"},
+		"a 1 [aur] [newer than 0]\n":          {State: wire.ForeignInstalledNewer, AURVersion: "0"},
+		"a 1 [aur] [unknown (VCS)]\n":         {State: wire.ForeignVCS, AURVersion: "0"},
+		"a 1 [aur] [gone from the AUR]\n":     {State: wire.ForeignGone},
+		"a 1 [aur] [unknown]\n":               {State: wire.ForeignUnknown},
 		"a 1 [aur] [out of date since 1970-01-02] [orphan] [ignored]\n": {State: wire.ForeignCurrent, OutOfDate: 86400, Orphan: true, Ignored: true},
 	} {
 		p.Name, p.Installed = "a", "1"
@@ -136,6 +140,42 @@ func TestRuntimes(t *testing.T) {
 	} {
 		require.Equal(t, want, write(func(w *bufio.Writer) { Style{}.PrintRuntimeVersion(w, &v) }))
 	}
+}
+
+// TestStatus_Findings checks that notes alone are not shown, that unknown findings are, and that an uncertain zero is not left out.
+func TestStatus_Findings(t *testing.T) {
+	for _, c := range []struct {
+		counts  *wire.FindingCounts
+		partial bool
+		want    string
+	}{
+		{nil, false, "AUR Findings    : unknown (see omg aur check)"},
+		{&wire.FindingCounts{}, false, ""},
+		{&wire.FindingCounts{Note: 3}, false, ""},
+		{&wire.FindingCounts{Look: 1, Note: 3}, false, "AUR Findings    : 1 to look at, 3 with notes (see omg aur check)"},
+		{&wire.FindingCounts{Act: 2}, false, "AUR Findings    : 2 to act on (see omg aur check)"},
+		{&wire.FindingCounts{Note: 1}, true, "AUR Findings    : 0? to act on, 0? to look at, 1? with notes (see omg aur check)"},
+	} {
+		st := &wire.StatusResult{Counts: wire.Counts{AURFindings: c.counts}}
+		if c.partial {
+			st.PartialCounts = []string{"aur_findings"}
+		}
+		shown := ""
+		for _, line := range lines(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, time.Unix(1, 0)) }) {
+			if strings.HasPrefix(line, "AUR Findings") {
+				shown = line
+			}
+		}
+		require.Equal(t, c.want, shown)
+	}
+}
+
+// TestMarks checks that a package's fields end with the level and the reasons of the findings about it.
+func TestMarks(t *testing.T) {
+	pkg := wire.Package{Name: "a", Version: "1-1", AURFindings: &wire.AURMark{Level: "look", Reasons: []string{"recreated", "x\n"}}}
+	const line = "AUR Findings    : look: recreated, x\ufffd (see omg aur check)\n\n"
+	require.True(t, strings.HasSuffix(write(func(w *bufio.Writer) { Style{}.PrintInfo(w, &pkg) }), line))
+	require.True(t, strings.HasSuffix(write(func(w *bufio.Writer) { Style{}.PrintInstalled(w, &wire.InstalledPackage{Package: pkg}) }), line))
 }
 
 // TestStatus_EveryCount checks that every count of a status is printed.
