@@ -38,6 +38,9 @@
 //	then u64: the last time at which the databases from which updates are counted
 //	         were known to equal those of the mirrors, seconds since 1970 (UTC);
 //	         0 if unknown
+//	then three u32: the packages of the AUR about which there are findings, by the
+//	         highest level of these findings (act, look, note); an unknown number
+//	         is 0xFFFFFFFF. The bit 64 of byte 69 says that they may be wrong
 //
 // A number whose bit says that it is unknown is also 0xFFFFFFFF, so that a reader that ignores the bit shows an absurd
 // number and not 0. New fields are added at the end of the file, where older readers skip them. The version grows only if
@@ -68,6 +71,10 @@ const (
 
 	securitySize = 9 * 4
 	asOfSize     = 8
+	findingsSize = 3 * 4
+	endSize      = securitySize + asOfSize + findingsSize // the size of what follows the versions
+
+	partialFindingsBit = 64
 
 	unknownNumber = math.MaxUint32
 )
@@ -159,6 +166,9 @@ type Status struct {
 	Vulnerabilities Number
 	Security        Security
 
+	// AURFindings counts the packages of the AUR about which there are findings.
+	AURFindings AURFindings
+
 	// UpdatesAsOf tells how recent Updates is: at this time, the databases from which omgd counted the updates were
 	// last known to equal those of the mirrors. It is in whole seconds, and zero if unknown.
 	UpdatesAsOf time.Time
@@ -177,6 +187,25 @@ type Security struct {
 	Critical, High, Medium, Low, UnknownSeverity Number
 	Fixable, InTesting, Affected                 Number
 	Unconfirmed                                  Number // unconfirmed advisories; no other number includes them
+}
+
+// AURFindings counts packages of the AUR by the highest level of the findings about them.
+type AURFindings struct {
+	Act, Look, Note Number
+}
+
+// numbers returns the counts in the order in which the status file stores them.
+func (f *AURFindings) numbers() [findingsSize / 4]*Number {
+	return [findingsSize / 4]*Number{&f.Act, &f.Look, &f.Note}
+}
+
+// ToLookAt returns the number of packages at the levels act and look, which are worth a prompt. Notes are common.
+func (f *AURFindings) ToLookAt() Number {
+	n := Number{Known: f.Act.Known && f.Look.Known, Partial: f.Act.Partial || f.Look.Partial}
+	if n.Known {
+		n.N = uint32(min(uint64(f.Act.N)+uint64(f.Look.N), unknownNumber-1))
+	}
+	return n
 }
 
 // numbers returns the counts in the order in which the status file stores them.
@@ -224,7 +253,7 @@ func (s *Status) encode() ([]byte, error) {
 	case len(s.RuntimeVersions) > maxVersions:
 		return nil, fmt.Errorf("status: %d versions, but the file may have at most %d", len(s.RuntimeVersions), maxVersions)
 	}
-	b := make([]byte, fixedSize, fixedSize+32*len(s.RuntimeVersions)+securitySize+asOfSize)
+	b := make([]byte, fixedSize, fixedSize+32*len(s.RuntimeVersions)+endSize)
 	le := binary.LittleEndian
 	le.PutUint32(b[0:], magic)
 	b[4] = version
@@ -256,22 +285,32 @@ func (s *Status) encode() ([]byte, error) {
 		}
 	}
 	for _, n := range s.Security.numbers() {
-		if n.Known {
-			b = le.AppendUint32(b, n.N)
-		} else {
-			b = le.AppendUint32(b, unknownNumber)
-		}
+		b = appendNumber(b, n)
 	}
 	var asOf int64
 	if !s.UpdatesAsOf.IsZero() {
 		asOf = max(s.UpdatesAsOf.Unix(), 0)
 	}
 	b = le.AppendUint64(b, uint64(asOf))
+	for _, n := range s.AURFindings.numbers() {
+		b = appendNumber(b, n)
+		if n.Known && n.Partial {
+			b[partialOffset] |= partialFindingsBit
+		}
+	}
 	if len(b) > maxSize {
 		return nil, fmt.Errorf("status: %d bytes, but the file may have at most %d", len(b), maxSize)
 	}
 	le.PutUint32(b[64:], uint32(len(b)))
 	return b, nil
+}
+
+// appendNumber appends a number that has no bit for unknown.
+func appendNumber(b []byte, n *Number) []byte {
+	if !n.Known {
+		return binary.LittleEndian.AppendUint32(b, unknownNumber)
+	}
+	return binary.LittleEndian.AppendUint32(b, n.N)
 }
 
 // decode returns the Status that the content of a file encodes, or an error that wraps ErrFormat for any other content.
@@ -322,7 +361,7 @@ func decode(b []byte) (Status, error) {
 		}
 		s.RuntimeVersions = append(s.RuntimeVersions, v)
 	}
-	if len(b)-len(rest) > maxSize-securitySize-asOfSize {
+	if len(b)-len(rest) > maxSize-endSize {
 		return bad("too many versions")
 	}
 	if len(rest) >= securitySize { // a file that an older omgd wrote ends here, without these numbers
@@ -338,6 +377,16 @@ func decode(b []byte) (Status, error) {
 	if len(rest) >= asOfSize { // a file that an older omgd wrote ends here, without this time
 		if at := le.Uint64(rest); at != 0 && at <= math.MaxInt64/uint64(time.Second) {
 			s.UpdatesAsOf = time.Unix(int64(at), 0).UTC()
+		}
+		rest = rest[asOfSize:]
+	} else {
+		rest = nil
+	}
+	if len(rest) >= findingsSize { // a file that an older omgd wrote ends here, without these numbers
+		for i, number := range s.AURFindings.numbers() {
+			if n := le.Uint32(rest[4*i:]); n != unknownNumber {
+				*number = Number{N: n, Known: true, Partial: b[partialOffset]&partialFindingsBit != 0}
+			}
 		}
 	}
 	return s, nil

@@ -19,6 +19,7 @@ func example() Status {
 		Security: Security{
 			Critical: NewNumber(0), High: NewNumber(1), Medium: NewNumber(2), Low: NewNumber(0), Fixable: NewNumber(2), InTesting: NewNumber(1), Affected: NewNumber(0), Unconfirmed: NewNumber(7),
 		},
+		AURFindings: AURFindings{Act: NewNumber(0), Look: NewNumber(2)},
 	}
 }
 
@@ -31,12 +32,13 @@ const exampleHex = `
 2c010000 10000000
 ffffffff 03000000
 b0000000000000000000000000000007
-88000000 02 000000
+94000000 02 000000
 04 6e6f6465 06 32342e312e30
 02 676f     04 312e3236
 00000000 01000000 02000000 00000000 ffffffff
 02000000 01000000 00000000 07000000
 10b8556900000000
+00000000 02000000 ffffffff
 `
 
 func TestFormat(t *testing.T) {
@@ -100,13 +102,33 @@ func TestFormat_Degraded(t *testing.T) {
 // without a meaning are ignored.
 func TestFormat_PartialUnknown(t *testing.T) {
 	s := example()
-	s.AURUpdates = Number{Partial: true}
+	s.AURUpdates, s.AURFindings = Number{Partial: true}, AURFindings{Look: Number{Partial: true}}
 	b, err := s.encode()
 	require.NoError(t, err)
-	b[partialOffset] |= 0xd0 // 16 is the bit of AUR updates; 64 and 128 have no meaning yet
+	b[partialOffset] |= 0xd0 // 16 is the bit of AUR updates, 64 that of findings; 128 has no meaning yet
 	back, err := decode(b)
 	require.NoError(t, err)
-	require.Equal(t, example(), back)
+	want := example()
+	want.AURFindings = AURFindings{}
+	require.Equal(t, want, back)
+}
+
+// TestFormat_PartialFindings checks that the findings, which have one bit, are partial together.
+func TestFormat_PartialFindings(t *testing.T) {
+	s := example()
+	s.AURFindings.Look.Partial = true
+	b, err := s.encode()
+	require.NoError(t, err)
+	require.Equal(t, []byte{64, 0, 0}, b[partialOffset:fixedSize])
+	back, err := decode(b)
+	require.NoError(t, err)
+	require.Equal(t, "0?", back.AURFindings.Act.String())
+	require.Equal(t, "2?", back.AURFindings.Look.String())
+	require.Equal(t, "?", back.AURFindings.Note.String())
+	require.Equal(t, "2?", back.AURFindings.ToLookAt().String())
+	back.AURFindings.Act = NewNumber(3)
+	require.Equal(t, "5?", back.AURFindings.ToLookAt().String())
+	require.Equal(t, "?", (&AURFindings{Look: NewNumber(1)}).ToLookAt().String())
 }
 
 func TestNumber_String(t *testing.T) {
@@ -135,6 +157,7 @@ func TestFormat_Earlier(t *testing.T) {
 		without int
 		lacks   func()
 	}{
+		{findingsSize, func() { s.AURFindings = AURFindings{} }},
 		{asOfSize, func() { s.UpdatesAsOf = time.Time{} }},
 		{securitySize, func() { s.Security = Security{} }},
 	} {

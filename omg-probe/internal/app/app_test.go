@@ -63,7 +63,8 @@ func status(t *testing.T, at time.Time) {
 	t.Helper()
 	require.NoError(t, statusfile.Write(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "omg.status"), statusfile.Status{
 		Installed: statusfile.NewNumber(1200), Explicit: statusfile.NewNumber(300), Orphans: statusfile.NewNumber(4),
-		Updates: statusfile.NewNumber(7), AURUpdates: statusfile.NewNumber(0), RefreshedAt: at, Interval: 300 * time.Second,
+		AURFindings: statusfile.AURFindings{Act: statusfile.NewNumber(0), Look: statusfile.NewNumber(0)},
+		Updates:     statusfile.NewNumber(7), AURUpdates: statusfile.NewNumber(0), RefreshedAt: at, Interval: 300 * time.Second,
 		RuntimeVersions: []statusfile.RuntimeVersion{{Runtime: "ruby", Version: "3.4.1"}},
 	}))
 }
@@ -119,19 +120,19 @@ func TestStatus_Partial(t *testing.T) {
 	zero.Partial = true
 	require.NoError(t, statusfile.Write(filepath.Join(dir, "run", "omg.status"), statusfile.Status{
 		Installed: statusfile.NewNumber(1200), Explicit: partial, Orphans: statusfile.NewNumber(0), Updates: partial,
-		AURUpdates: zero, Vulnerabilities: statusfile.NewNumber(0), RefreshedAt: time.Now(), Interval: 300 * time.Second,
+		AURUpdates: zero, Vulnerabilities: statusfile.NewNumber(0), AURFindings: statusfile.AURFindings{Act: zero, Look: partial}, RefreshedAt: time.Now(), Interval: 300 * time.Second,
 	}))
-	shows(t, "updates 2? aur 0? vulnerabilities 0 orphans 0\n", "--status")
-	shows(t, "updates 2? aur 0?\n", "--status", "-f", "starship")
-	shows(t, "updates 2? aur 0?\nupdates 2?\n", "--status", "-f", "i3blocks")
+	shows(t, "updates 2? aur 0? vulnerabilities 0 orphans 0 findings 2?\n", "--status")
+	shows(t, "updates 2? aur 0? findings 2?\n", "--status", "-f", "starship")
+	shows(t, "updates 2? aur 0? findings 2?\nupdates 2?\n", "--status", "-f", "i3blocks")
 	for name, want := range map[string]string{"ec": "2?\n", "tc": "1200\n", "oc": "0\n", "uc": "2?\n"} {
 		shows(t, want, name)
 	}
-	shows(t, "2? 0? 0\n", "--format={{.updates}} {{.aur}} {{.orphans}}")
+	shows(t, "2? 0? 0 2?\n", "--format={{.updates}} {{.aur}} {{.orphans}} {{.findings}}")
 	out, _, _ := probe("--status", "-f", "waybar")
-	require.Contains(t, out, `"class":["updates","partial"]`)
+	require.Contains(t, out, `"class":["updates","findings","partial"]`)
 	out, _, _ = probe("--status", "-f", "json")
-	require.Contains(t, out, `"partial":["explicit","updates","aur_updates"]`)
+	require.Contains(t, out, `"partial":["explicit","updates","aur_updates","aur_findings"]`)
 	require.Contains(t, out, `"updates":2,`)
 	out, _, _ = probe("--why", "--status")
 	require.Contains(t, out, "  updates 2?\n")

@@ -6,7 +6,7 @@ Usage:
   omg-probe [flags] [RUNTIME...]         the versions that are active in this directory; RUNTIME is node, python, go,
                                          rust, ruby, java or bun; without RUNTIME, the versions that the shell or the
                                          project declares
-  omg-probe --status [RUNTIME...|all]    pending updates, AUR updates, vulnerabilities and orphans; all: versions too
+  omg-probe --status [RUNTIME...|all]    updates, AUR updates, vulnerabilities, orphans, AUR findings; all: versions too
   omg-probe ec|tc|oc|uc                  number of explicit (ec), all (tc), orphaned (oc) packages, or of updates (uc)
   omg-probe init bash|zsh|fish [...]     shell code for a prompt that shows what the other arguments select
 

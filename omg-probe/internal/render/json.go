@@ -45,7 +45,8 @@ func jsonNumbers(s LoadedStatus) map[string]any {
 		"fresh": s.Fresh, "at": nil, "updates_as_of": nil,
 		"installed": jsonNumber(s.Installed), "explicit": jsonNumber(s.Explicit), "orphans": jsonNumber(s.Orphans),
 		"updates": jsonNumber(s.Updates), "aur_updates": jsonNumber(s.AURUpdates), "vulnerabilities": jsonNumber(s.Vulnerabilities),
-		"partial": partialNumbers(s), "degraded": s.Degraded.Names(),
+		"aur_findings": map[string]any{"act": jsonNumber(s.AURFindings.Act), "look": jsonNumber(s.AURFindings.Look), "note": jsonNumber(s.AURFindings.Note)},
+		"partial":      partialNumbers(s), "degraded": s.Degraded.Names(),
 	}
 	if s.WasRead {
 		f["at"] = s.RefreshedAt.UTC().Format(time.RFC3339)
@@ -66,6 +67,7 @@ func partialNumbers(s LoadedStatus) []string {
 		{"updates", s.Updates},
 		{"aur_updates", s.AURUpdates},
 		{"vulnerabilities", s.Vulnerabilities},
+		{"aur_findings", s.AURFindings.ToLookAt()},
 	} {
 		if c.n.Partial {
 			names = append(names, c.name)
@@ -118,12 +120,12 @@ func waybar(a Report) (string, error) {
 		case !s.Fresh:
 			classes = append(classes, "stale")
 		default:
-			for _, c := range actionableNumbers(s) {
+			for _, c := range shownNumbers(s) {
 				if c.n.Known && c.n.N > 0 {
 					classes = append(classes, c.name)
 				}
 			}
-			if slices.ContainsFunc(actionableNumbers(s), func(c namedNumber) bool { return c.n.Partial }) {
+			if slices.ContainsFunc(shownNumbers(s), func(c namedNumber) bool { return c.n.Partial }) {
 				classes = append(classes, "partial")
 			}
 		}
@@ -137,7 +139,7 @@ func waybar(a Report) (string, error) {
 		tip = append(tip, one)
 	}
 	if a.WantsStatus {
-		for _, c := range actionableNumbers(a.Status) {
+		for _, c := range shownNumbers(a.Status) {
 			tip = append(tip, c.name+" "+c.n.String())
 		}
 	}

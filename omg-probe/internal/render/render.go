@@ -91,10 +91,23 @@ func actionableNumbers(s LoadedStatus) []namedNumber {
 	}
 }
 
+// shownNumbers returns the numbers for a prompt or a bar. The packages of the AUR to look at are left out if there are none, because
+// that is usual. If nothing is known about the AUR, the question mark of its updates says so.
+func shownNumbers(s LoadedStatus) []namedNumber {
+	numbers, n := actionableNumbers(s), s.AURFindings.ToLookAt()
+	if n.Known && (n.N > 0 || n.Partial) || !n.Known && s.AURUpdates.Known {
+		numbers = append(numbers, namedNumber{findingsName, n})
+	}
+	return numbers
+}
+
+// findingsName is the name of the number of packages of the AUR to look at.
+const findingsName = "findings"
+
 // FormatNumbers returns all numbers of a status, one per line.
 func FormatNumbers(s LoadedStatus) string {
 	var b strings.Builder
-	for _, c := range append(actionableNumbers(s), namedNumber{"explicit", s.Explicit}, namedNumber{"installed", s.Installed}) {
+	for _, c := range append(actionableNumbers(s), namedNumber{findingsName, s.AURFindings.ToLookAt()}, namedNumber{"explicit", s.Explicit}, namedNumber{"installed", s.Installed}) {
 		b.WriteString("  " + c.name + " " + c.n.String() + "\n")
 	}
 	if degraded := s.Degraded.Names(); len(degraded) > 0 {
@@ -107,7 +120,7 @@ func FormatNumbers(s LoadedStatus) string {
 func plainText(a Report) string {
 	all := runtimeLabels(a)
 	if a.WantsStatus && (a.Complete || a.Status.WasRead) {
-		for _, c := range actionableNumbers(a.Status) {
+		for _, c := range shownNumbers(a.Status) {
 			all = append(all, c.name+" "+c.n.String())
 		}
 	}
@@ -121,7 +134,7 @@ func briefText(a Report) string {
 	if !a.WantsStatus || !a.Complete && !a.Status.WasRead {
 		return strings.Join(all, " ")
 	}
-	numbers := actionableNumbers(a.Status)
+	numbers := shownNumbers(a.Status)
 	unknown := 0
 	var some []string
 	for _, c := range numbers {

@@ -17,6 +17,7 @@ func loaded(updates, aur, vulnerabilities, orphans int) LoadedStatus {
 		Updates: statusfile.NewNumber(updates), AURUpdates: statusfile.NewNumber(aur),
 		Vulnerabilities: statusfile.NewNumber(vulnerabilities), Orphans: statusfile.NewNumber(orphans),
 		Installed: statusfile.NewNumber(1200), Explicit: statusfile.NewNumber(300), RefreshedAt: time.Unix(1_700_000_000, 0),
+		AURFindings: statusfile.AURFindings{Act: statusfile.NewNumber(0), Look: statusfile.NewNumber(0), Note: statusfile.NewNumber(3)},
 	}}
 }
 
@@ -40,6 +41,12 @@ func TestFormats(t *testing.T) {
 	lacking := loaded(2, 0, 1, 3)
 	lacking.Updates.Partial, lacking.AURUpdates.Partial = true, true
 	partial := Report{WantsStatus: true, Status: lacking, Complete: true}
+	look := Report{WantsStatus: true, Status: loaded(0, 1, 0, 0), Complete: true}
+	look.Status.AURFindings.Look, look.Status.AURFindings.Act = statusfile.NewNumber(2), statusfile.NewNumber(1)
+	doubtful := Report{WantsStatus: true, Status: loaded(0, 0, 0, 0), Complete: true}
+	doubtful.Status.AURFindings.Look.Partial = true
+	unknown := Report{WantsStatus: true, Status: loaded(0, 0, 0, 0), Complete: true}
+	unknown.Status.AURFindings = statusfile.AURFindings{}
 	zero := Report{WantsStatus: true, Status: loaded(0, 0, 0, 0), Complete: true}
 	for _, c := range []struct {
 		name, format, want string
@@ -81,6 +88,14 @@ func TestFormats(t *testing.T) {
 				`"class":["updates","vulnerabilities","orphans","partial"]}` + "\n", partial,
 		},
 		{"template of partial numbers", "{{.updates}}/{{.aur}}/{{.vulnerabilities}}", "2?/0?/1\n", partial},
+		{"findings", "plain", "updates 0 aur 1 vulnerabilities 0 orphans 0 findings 3\n", look},
+		{"findings", "starship", "aur 1 findings 3\n", look},
+		{"findings", "waybar", `{"text":"aur 1 findings 3","tooltip":"updates 0\naur 1\nvulnerabilities 0\norphans 0\nfindings 3","class":["aur","findings"]}` + "\n", look},
+		{"partial findings", "starship", "findings 0?\n", doubtful},
+		{"unknown findings", "starship", "findings ?\n", unknown},
+		{"template of findings", "{{.findings}}", "3\n", look},
+		{"template of no findings", "{{.findings}}", "0\n", zero},
+		{"template of stale findings", "{{.findings}}", "?\n", stale},
 		{"template", "n={{.node}} g={{ .go }} r={{.ruby}} #[fg=red]", "n=20.1.0* g=1.26.0 r= #[fg=red]\n", versions},
 		{"template of numbers", "{{.updates}}/{{.aur}}/{{.vulnerabilities}}/{{.orphans}}", "5/0/2/0\n", both},
 		{"template of stale numbers", "{{.updates}}", "?\n", stale},
@@ -105,7 +120,7 @@ func TestJSON(t *testing.T) {
 	require.JSONEq(t, `{"schema":1,"complete":true,"runtimes":[
 		{"name":"node","version":"20.1.0","manager":"nvm","missing":true,"kind":"pin","scope":"directory","source":".nvmrc","declared":"?","active":null,"differs":false},
 		{"name":"go","version":"1.26.0","manager":"system","missing":false,"kind":"","scope":"system","source":"","declared":null,"active":"1.26.0","differs":false}],
-		"status":{"fresh":true,"at":"2023-11-14T22:13:20Z","updates":5,"aur_updates":null,"vulnerabilities":2,"orphans":0,
+		"status":{"fresh":true,"at":"2023-11-14T22:13:20Z","updates":5,"aur_updates":null,"vulnerabilities":2,"orphans":0,"aur_findings":{"act":0,"look":0,"note":3},
 		"installed":1200,"explicit":300,"updates_as_of":"2023-11-14T22:13:20Z","partial":[],"degraded":["watch"]}}`, text)
 	s.UpdatesAsOf = time.Time{}
 	text, err = format(Report{WantsStatus: true, Status: s})
@@ -224,7 +239,7 @@ func TestWaybar_Classes(t *testing.T) {
 func TestNumbers(t *testing.T) {
 	s := loaded(2, 0, 1, 3)
 	s.Updates.Partial, s.Explicit = true, statusfile.Number{}
-	require.Equal(t, "  updates 2?\n  aur 0\n  vulnerabilities 1\n  orphans 3\n  explicit ?\n  installed 1200\n", FormatNumbers(s))
+	require.Equal(t, "  updates 2?\n  aur 0\n  vulnerabilities 1\n  orphans 3\n  findings 0\n  explicit ?\n  installed 1200\n", FormatNumbers(s))
 }
 
 func TestJSON_OneLine(t *testing.T) {

@@ -20,6 +20,7 @@ func parseTemplate(text string) (Format, error) {
 	for _, c := range actionableNumbers(LoadedStatus{}) {
 		names = append(names, c.name)
 	}
+	names = append(names, findingsName)
 	var texts, fields []string // fields[i] follows texts[i]
 	for rest := text; ; {
 		before, after, found := strings.Cut(rest, "{{")
@@ -62,6 +63,9 @@ func templateFieldText(a Report, name string) string {
 		if c.name == name {
 			return c.n.String()
 		}
+	}
+	if name == findingsName {
+		return a.Status.AURFindings.ToLookAt().String()
 	}
 	return ""
 }

@@ -191,6 +191,10 @@ func toFileStatus(r *wire.StatusResult, interval time.Duration) statusfile.Statu
 	if ok(wire.KindAUR) {
 		s.AURUpdates = number(c.AURUpdates, "aur_updates")
 	}
+	if n := c.AURFindings; n != nil {
+		of := func(n *uint32) statusfile.Number { return number(n, "aur_findings") }
+		s.AURFindings = statusfile.AURFindings{Act: of(&n.Act), Look: of(&n.Look), Note: of(&n.Note)}
+	}
 	return s
 }
 
