@@ -136,6 +136,7 @@ var (
 	indexPackagesDesc   = newDesc("omg_index_packages", "Packages in the index.")
 	packageCountsDesc   = newDesc("omg_installed_packages", "Numbers of installed packages, such as those with updates; absent while unknown.", "count")
 	vulnerabilitiesDesc = newDesc("omg_vulnerabilities", "Advisories for installed packages by severity; absent while unknown.", "severity")
+	aurFindingsDesc     = newDesc("omg_aur_findings", "Installed packages of the AUR with findings, by the highest level; absent while unknown.", "level")
 	sourceChangedDesc   = newDesc("omg_source_changed_timestamp_seconds", "Time of the last change or successful check of a source.", "source", "kind")
 	componentOKDesc     = newDesc("omg_component_ok", "1 if a component is ok, otherwise 0.", "component", "state")
 	sourceOKDesc        = newDesc("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
@@ -181,6 +182,11 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	if s := st.Counts.Security; s != nil {
 		for severity, n := range map[string]uint32{"critical": s.Critical, "high": s.High, "medium": s.Medium, "low": s.Low, "unknown": s.Unknown} {
 			value(vulnerabilitiesDesc, prometheus.GaugeValue, float64(n), severity)
+		}
+	}
+	if f := st.Counts.AURFindings; f != nil {
+		for level, n := range map[string]uint32{wire.FindingLevelAct: f.Act, wire.FindingLevelLook: f.Look, wire.FindingLevelNote: f.Note} {
+			value(aurFindingsDesc, prometheus.GaugeValue, float64(n), level)
 		}
 	}
 	sources := slices.Clone(st.Sources)
