@@ -12,7 +12,7 @@ _omg() {
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' search'|' info'|' status'|' installed'|' explicit'|' orphans'|' foreign'|' outdated'|' security'|' aur'|' aur check'|' aur log'|' owns'|' files'|' why'|' which'|' list'|' use'|' setup'|' doctor'|' health'|' metrics'|' refresh'|' cache'|' cache clear'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' config') command+=" $word" ;;
+		' search'|' info'|' status'|' installed'|' explicit'|' orphans'|' foreign'|' outdated'|' security'|' aur'|' aur check'|' aur log'|' aur ack'|' owns'|' files'|' why'|' which'|' list'|' use'|' setup'|' doctor'|' health'|' metrics'|' refresh'|' cache'|' cache clear'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' config') command+=" $word" ;;
 		esac
 	done
 	case $command in
@@ -49,13 +49,16 @@ _omg() {
 		more=installed
 		;;
 	' aur')
-		words='check log --help -h'
+		words='check log ack --help -h'
 		;;
 	' aur check')
-		words='--fail-on --json --format --color --quiet -q --help -h'
+		words='--fail-on --honour-ack --json --format --color --quiet -q --help -h'
 		;;
 	' aur log')
 		words='--all -a --since --json --format --color --quiet -q --help -h'
+		;;
+	' aur ack')
+		words='--list -l --remove -r --json --format --color --quiet -q --help -h'
 		;;
 	' owns')
 		words='--json --format --color --quiet -q --help -h'

@@ -69,6 +69,18 @@ func (e Env) DataDir(flag string) string {
 	return e.inRoot(SystemDataDir)
 }
 
+// StateDir returns the directory for what omg keeps for this user alone: $XDG_STATE_HOME/omg, otherwise ~/.local/state/omg, otherwise
+// (without HOME) "".
+func (e Env) StateDir() string {
+	if d := e.absoluteVariable("XDG_STATE_HOME"); d != "" {
+		return filepath.Join(d, "omg")
+	}
+	if d := e.absoluteVariable("HOME"); d != "" {
+		return filepath.Join(d, ".local", "state", "omg")
+	}
+	return ""
+}
+
 // SystemConfig is the configuration file for all users.
 const SystemConfig = "/etc/omg/config.toml"
 

@@ -22,7 +22,7 @@ func aurCommand(a *app) *cli.Command {
 		Name:        "aur",
 		Usage:       "show what happened in the AUR, and what to look at before a build",
 		Description: exitCodesHelp(exit.Network, exit.AdvisoryFound),
-		Subcommands: []*cli.Command{aurCheckCommand(a), aurLogCommand(a)},
+		Subcommands: []*cli.Command{aurCheckCommand(a), aurLogCommand(a), aurAckCommand(a)},
 		Action:      showSubcommandsAction,
 	}
 }

@@ -19,7 +19,8 @@ import (
 // aurCheckOptions holds the flags of aur check.
 type aurCheckOptions struct {
 	outputOptions
-	failOn string
+	failOn    string
+	honourAck bool
 }
 
 func aurCheckCommand(a *app) *cli.Command {
@@ -54,6 +55,7 @@ cannot know what happened before.
 ` + exitCodesHelp(exit.Network, exit.AdvisoryFound),
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "fail-on", Destination: &o.failOn, Usage: "exit with 5 if a finding has at least this `LEVEL`: note, look or act"},
+			&cli.BoolFlag{Name: "honour-ack", Destination: &o.honourAck, Usage: "with --fail-on, do not count findings that you have acknowledged with omg aur ack"},
 		}, o.listFlags("{{.name}} {{.level}}")...),
 		Action: func(c *cli.Context) error { return a.runAURCheck(c, o) },
 	}
@@ -65,6 +67,9 @@ var findingLevels = []string{backend.FindingLevelNote, backend.FindingLevelLook,
 func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	if c.IsSet("fail-on") && !slices.Contains(findingLevels, o.failOn) {
 		return command.Usagef("--fail-on is one of %s, not %q", strings.Join(findingLevels, ", "), o.failOn)
+	}
+	if o.honourAck && !c.IsSet("fail-on") {
+		return command.Usagef("--honour-ack needs --fail-on")
 	}
 	names, err := aurNames(c.Args().Slice())
 	if err != nil {
@@ -78,6 +83,7 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	if err != nil {
 		return err
 	}
+	a.markAcks(all.Packages)
 	problems := findCheckProblems(all, time.Now())
 	all.Certain = len(problems) == 0 && !all.Partial && !all.Stale
 	if out.certainOnly && len(problems) > 0 {
@@ -95,7 +101,7 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	}
 	a.noteBeginning(all)
 	switch {
-	case c.IsSet("fail-on") && reachesLevel(all.Packages, o.failOn):
+	case c.IsSet("fail-on") && reachesLevel(all.Packages, o.failOn, o.honourAck):
 		return exit.QuietError(exit.AdvisoryFound)
 	case !all.Certain:
 		return exit.QuietError(exit.Network)
@@ -107,10 +113,14 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	return emptyListError(&wire.Basis{}, len(all.Packages))
 }
 
-// reachesLevel reports whether a finding has at least the given level.
-func reachesLevel(packages []backend.CheckedPackage, level string) bool {
+// reachesLevel reports whether a finding has at least the given level. If honourAck is true, findings that the user has acknowledged
+// do not count.
+func reachesLevel(packages []backend.CheckedPackage, level string, honourAck bool) bool {
 	return slices.ContainsFunc(packages, func(p backend.CheckedPackage) bool {
-		return slices.Index(findingLevels, p.Level) >= slices.Index(findingLevels, level)
+		return slices.ContainsFunc(p.Findings, func(f backend.AURFinding) bool {
+			isCounted := !honourAck || f.Acknowledged == nil
+			return isCounted && slices.Index(findingLevels, f.Level) >= slices.Index(findingLevels, level)
+		})
 	})
 }
 

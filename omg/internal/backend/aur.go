@@ -109,4 +109,6 @@ type AURFinding struct {
 	// finding does not depend on them.
 	Updated *time.Time `json:"updated,omitempty"`
 	Flagged *time.Time `json:"flagged,omitempty"`
+	// Acknowledged is when the user acknowledged the finding; nil if not.
+	Acknowledged *time.Time `json:"acknowledged,omitempty"`
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/wire"
@@ -33,8 +34,21 @@ func (s Style) PrintChecked(w *bufio.Writer, pkg *backend.CheckedPackage) {
 		p.writeClean(f.Level)
 		p.setColor(resetColor)
 		p.writeClean(": " + findingText(pkg, f))
+		if f.Acknowledged != nil {
+			p.writeRaw(" (acknowledged " + f.Acknowledged.Local().Format(time.DateOnly) + ")")
+		}
 		p.writeRaw("\n")
 	}
+}
+
+// PrintAck prints an acknowledged finding about a package, in one line.
+func (s Style) PrintAck(w *bufio.Writer, name string, f *backend.AURFinding, at time.Time) {
+	p := printer{s, w}
+	p.setColor(titleColor)
+	p.writeClean(name)
+	p.setColor(resetColor)
+	p.writeClean(": " + f.Level + ": " + f.Reason + ", acknowledged " + at.Local().Format(time.DateOnly))
+	p.writeRaw("\n")
 }
 
 // printMarkField prints the level and the reasons of the findings about a package, unless there are none.
