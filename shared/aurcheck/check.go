@@ -72,12 +72,18 @@ func New(s *snapshot.Snapshot) (*Check, error) {
 	return &Check{snapshot: s, events: map[string][]aurlevel.Event{}}, nil
 }
 
-// AddPackages adds the packages with the given names or, without names, the installed foreign packages. It returns the basis of
-// the list.
+// AddPackages adds the packages with the given names, or in the package bases with these names, or, without names, the installed
+// foreign packages. It returns the basis of the list.
 func (c *Check) AddPackages(names []string) (*wire.Basis, error) {
-	request := &wire.InstalledRequest{Names: names}
+	request := &wire.InstalledRequest{}
 	if len(names) == 0 {
 		request.Filter = wire.FilterForeign
+	} else {
+		var err error
+		if request.Names, err = c.resolveBases(names); err != nil {
+			return nil, err
+		}
+		names = request.Names
 	}
 	found, err := c.snapshot.Installed(request)
 	if err != nil {

@@ -114,3 +114,32 @@ func TestCheck_Order(t *testing.T) {
 	}
 	require.Equal(t, []string{"c", "b", "a"}, names)
 }
+
+// TestCheck_PackageBase checks that the name of a package base stands for its packages, unless it is also the name of a package.
+func TestCheck_PackageBase(t *testing.T) {
+	s := newSnapshot(t,
+		&wire.Package{Name: "tool", Base: "tool-base", Version: "1-1", AUR: &wire.AUR{}},
+		&wire.Package{Name: "tool-docs", Base: "tool-base", Version: "1-1", AUR: &wire.AUR{}},
+		&wire.Package{Name: "both", Version: "1-1", AUR: &wire.AUR{}},
+		&wire.Package{Name: "both-docs", Base: "both", Version: "1-1", AUR: &wire.AUR{}},
+	)
+	for _, c := range []struct{ names, want, missing []string }{
+		{[]string{"tool-base"}, []string{"tool", "tool-docs"}, nil},
+		{[]string{"tool-base", "tool", "nosuch"}, []string{"tool", "tool-docs"}, []string{"nosuch"}},
+		{[]string{"both"}, []string{"both"}, nil},
+		{[]string{"removed"}, []string{"removed"}, nil}, // only the journal knows it
+	} {
+		check, err := New(s)
+		require.NoError(t, err)
+		_, err = check.AddPackages(c.names)
+		require.NoError(t, err)
+		require.NoError(t, check.AddEvents(entry(journal.Event{Base: "removed", Kind: journal.EventDeleted, From: "1-1"})))
+		result := check.Finish(&JournalReading{}, now)
+		var names []string
+		for _, p := range result.Packages {
+			names = append(names, p.Name)
+		}
+		require.Equal(t, c.want, names)
+		require.Equal(t, c.missing, result.Missing)
+	}
+}
