@@ -15,14 +15,14 @@ import (
 func (s Style) PrintChecked(w *bufio.Writer, pkg *backend.CheckedPackage) {
 	p := printer{s, w}
 	p.setColor(titleColor)
-	p.writeClean(pkg.Name)
+	p.writeClean(visibleName(pkg.Name))
 	if pkg.Installed != "" {
 		p.writeRaw(" ")
 		p.printVersion(pkg.Installed)
 	}
 	p.setColor(resetColor)
 	if pkg.Base != pkg.Name {
-		p.writeClean(" (" + pkg.Base + ")")
+		p.writeClean(" (" + visibleName(pkg.Base) + ")")
 	}
 	p.writeRaw("\n")
 	for i := range pkg.Findings {
@@ -41,11 +41,20 @@ func (s Style) PrintChecked(w *bufio.Writer, pkg *backend.CheckedPackage) {
 	}
 }
 
+// visibleName returns a name of a package or package base. If it has characters that are not visible, such as a zero-width space, it
+// is quoted and these characters are escaped, because two different names could otherwise look alike.
+func visibleName(name string) string {
+	if quoted := strconv.Quote(name); quoted != `"`+name+`"` {
+		return quoted
+	}
+	return name
+}
+
 // PrintAck prints an acknowledged finding about a package, in one line.
 func (s Style) PrintAck(w *bufio.Writer, name string, f *backend.AURFinding, at time.Time) {
 	p := printer{s, w}
 	p.setColor(titleColor)
-	p.writeClean(name)
+	p.writeClean(visibleName(name))
 	p.setColor(resetColor)
 	p.writeClean(": " + f.Level + ": " + f.Reason + ", acknowledged " + at.Local().Format(time.DateOnly))
 	p.writeRaw("\n")
@@ -61,7 +70,7 @@ func (p printer) printMarkField(m *wire.AURMark) {
 // findingText returns the facts of a finding about a package in words.
 func findingText(pkg *backend.CheckedPackage, f *backend.AURFinding) (text string) {
 	if f.Reason == "moved-to-another-base" {
-		return "now in the package base " + pkg.Base + ", but the installed package was built from " + pkg.BuiltBase
+		return "now in the package base " + visibleName(pkg.Base) + ", but the installed package was built from " + visibleName(pkg.BuiltBase)
 	}
 	add := func(fact string) {
 		if text != "" {
@@ -76,7 +85,7 @@ func findingText(pkg *backend.CheckedPackage, f *backend.AURFinding) (text strin
 			what = "seen for the first time, after the installation,"
 		}
 		if e.Base == pkg.BuiltBase {
-			what = "the package base " + e.Base + " " + what
+			what = "the package base " + visibleName(e.Base) + " " + what
 		}
 		add(what + " between " + e.Between[0].Local().Format(zonedMinuteFormat) + " and " + e.Between[1].Local().Format(zonedMinuteFormat) + more)
 	}

@@ -10,6 +10,15 @@ import (
 	"github.com/omg-arch/omg/omg/internal/backend"
 )
 
+// TestVisibleName checks that names that look alike are told apart, and that other names stay as they are.
+func TestVisibleName(t *testing.T) {
+	for name, want := range map[string]string{
+		"yay": "yay", "gtk+3.0": "gtk+3.0", "größe": "größe", "ya\u200by": `"ya\u200by"`, "\ufeffyay": `"\ufeffyay"`, "a\u00adb": `"a\u00adb"`, "a\x1b": `"a\x1b"`,
+	} {
+		require.Equal(t, want, visibleName(name))
+	}
+}
+
 func TestPrintChecked(t *testing.T) {
 	zone := time.Local
 	time.Local = time.FixedZone("", 2*60*60)
@@ -48,6 +57,6 @@ func TestPrintChecked(t *testing.T) {
 		require.Equal(t, "tool 1-1\n    note: "+want+"\n", write(func(w *bufio.Writer) { Style{}.PrintChecked(w, pkg) }))
 	}
 	pkg := &backend.CheckedPackage{Name: "part", Base: "ba\x1bse", Findings: []backend.AURFinding{{Level: "look", Flagged: &at}}}
-	require.Equal(t, "\x1b[0;1mpart\x1b[0m (ba\uFFFDse)\n    \x1b[1;33mlook\x1b[0m: flagged out of date "+noon+"\n",
+	require.Equal(t, "\x1b[0;1mpart\x1b[0m (\"ba\\x1bse\")\n    \x1b[1;33mlook\x1b[0m: flagged out of date "+noon+"\n",
 		write(func(w *bufio.Writer) { Style{Color: true}.PrintChecked(w, pkg) }))
 }
