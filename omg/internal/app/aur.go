@@ -48,8 +48,8 @@ hands every day.
 
 The events come from the journal, to which omgd adds an entry for each new dump of the
 AUR. omg reads the journal itself, also if omgd is running. Events before the first dump
-in the journal are unknown. With --index, omg reads the journal in the directory of the
-index.
+in the journal are unknown. The options --data-dir and --index of omg name the directory
+with the journal: omg --data-dir DIR aur log.
 
 Events are: maintainer-changed, orphaned, adopted, comaintainer-added,
 comaintainer-removed, deleted, recreated, first-seen, updated-after-dormancy,

@@ -110,6 +110,8 @@ func (a *app) changeAcks(c *cli.Context, o *aurAckOptions, file *acks.File, args
 	if err != nil {
 		return nil, err
 	}
+	// A check of a package can also have findings about others.
+	all.Packages = slices.DeleteFunc(all.Packages, func(p backend.CheckedPackage) bool { return p.Name != names[0] && p.Base != names[0] })
 	var added []acks.Ack
 	for i := range all.Packages {
 		of, err := file.Add(&all.Packages[i], reason, time.Now())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,11 +30,12 @@ func aurCheckCommand(a *app) *cli.Command {
 		Name:      "check",
 		Usage:     "list packages of the AUR to look at before the next build",
 		ArgsUsage: "[PKG...]",
-		Description: `Without PKG, the installed packages that are in no repository are checked. Packages
-with findings are listed, those with the most important ones first. A finding is a fact
-with its dates, not a verdict. It follows from the journal, which "omg aur log" lists,
-and from the last dump of the AUR. The two times of an event are the times of two dumps:
-the event happened between these dumps.
+		Description: `Without PKG, the installed packages that are in no repository are checked. PKG is a
+package, or a package base, which stands for its packages. Packages with findings are
+listed, those with the most important ones first. A finding is a fact with its dates,
+not a verdict. It follows from the journal, which "omg aur log" lists, and from the last
+dump of the AUR. The two times of an event are the times of two dumps: the event
+happened between these dumps.
 
 A finding of the level "look" is a reason to look at the package before the next build:
 a package without a maintainer was adopted, or a co-maintainer was added, and it was
@@ -51,6 +53,9 @@ exit code is 4, also if there are findings below the level of --fail-on. With --
 and no such finding, the exit code is otherwise 0, or 1 if a PKG is neither installed
 nor in the AUR. If the journal began less than 90 days ago, only a note says so: omg
 cannot know what happened before.
+
+The options --data-dir and --index of omg name the directory with the journal and the
+index of the AUR: omg --data-dir DIR aur check.
 
 ` + exitCodesHelp(exit.Network, exit.AdvisoryFound),
 		Flags: append([]cli.Flag{
@@ -89,6 +94,9 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	if out.certainOnly && len(problems) > 0 {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", problems[0]), Hint: out.uncertainHint()}
 	}
+	if len(all.Packages) == 0 && all.Certain && all.CheckedCount > 0 && out.isForPeople() {
+		out.printLine(noFindingsText(all.CheckedCount))
+	}
 	err = printList(out, all, all.Packages, func(p *backend.CheckedPackage) string { return out.safePackageName(p.Name) }, out.style.PrintChecked)
 	if err == nil {
 		err = out.finishWithBasis(&all.Basis)
@@ -111,6 +119,14 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 		return nil
 	}
 	return emptyListError(&wire.Basis{}, len(all.Packages))
+}
+
+// noFindingsText returns the line for a terminal if there are no findings about the given number of packages.
+func noFindingsText(checked int) string {
+	if checked == 1 {
+		return "1 package checked, no findings"
+	}
+	return strconv.Itoa(checked) + " packages checked, no findings"
 }
 
 // reachesLevel reports whether a finding has at least the given level. If honourAck is true, findings that the user has acknowledged
@@ -167,11 +183,11 @@ func (a *app) noteBeginning(all *backend.AURCheckResult) {
 	}
 }
 
-// quoteEach puts each word in quotation marks, and joins them.
+// quoteEach puts each word in quotation marks, escapes characters that are not visible, and joins the words.
 func quoteEach(words []string) string {
 	quoted := make([]string, len(words))
 	for i, word := range words {
-		quoted[i] = `"` + word + `"`
+		quoted[i] = strconv.Quote(word)
 	}
 	return strings.Join(quoted, ", ")
 }

@@ -128,10 +128,9 @@ func (o *resultPrinter) printOutdated(opts *outdatedOptions, all *wire.OutdatedR
 		err = printList(o, nil, all.InstalledNewer, updateName, o.style.PrintNewer)
 	}
 	if err == nil {
-		isTerminal := terminalFile(o.app.stdout) != nil
 		err = printList(o, nil, foreign, func(p *wire.ForeignPackage) string { return o.safePackageName(p.Name) }, func(w *bufio.Writer, p *wire.ForeignPackage) {
 			shown := *p
-			if !isTerminal {
+			if !o.isForPeople() {
 				shown.AURFindings = nil // scripts read these lines
 			}
 			o.style.PrintForeign(w, &shown)

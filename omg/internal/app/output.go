@@ -95,6 +95,11 @@ func (a *app) newOutput(c *cli.Context, o outputOptions) (*resultPrinter, error)
 	return out, nil
 }
 
+// isForPeople reports whether the result is printed on a terminal, in the form for people.
+func (o *resultPrinter) isForPeople() bool {
+	return !o.json && !o.quiet && o.tmpl == nil && terminalFile(o.app.stdout) != nil
+}
+
 // terminalFile returns the file of a stream if it is a terminal, otherwise nil.
 func terminalFile(w io.Writer) *os.File {
 	if f, ok := w.(*os.File); ok && command.IsTerminal(f) {
