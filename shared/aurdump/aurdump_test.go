@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -250,6 +251,15 @@ func TestPackage(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "yay", p.Name)
 	require.Equal(t, []string{"go"}, p.Depends)
+	require.Nil(t, p.AUR.PendingRequests, "unknown is not none")
+	for text, want := range map[string]*uint32{`0`: new(uint32(0)), `2`: new(uint32(2)), `-1`: new(uint32(0)), `1e99`: new(uint32(math.MaxUint32)), `null`: nil, `[1]`: nil, `"2"`: nil} {
+		p, err := DecodePackage([]byte(`{"Name":"yay","Version":"1-1","PendingRequests":` + text + `}`))
+		require.NoError(t, err)
+		require.Equal(t, want, p.AUR.PendingRequests, text)
+	}
+	dumped, _, err := readAll(t, []byte(`[{"Name":"yay","Version":"1-1","PendingRequests":2}]`))
+	require.NoError(t, err)
+	require.Nil(t, dumped[0].AUR.PendingRequests, "a number in a dump is as old as the dump")
 	for _, bad := range []string{`null`, ``, `[]`, `{"Name":"yay"}`, `{"Name":"a/b","Version":"1"}`, `{"Name":"yay","Version":"1"`} {
 		_, err := DecodePackage([]byte(bad))
 		require.Error(t, err, bad)

@@ -45,6 +45,10 @@ type object struct {
 	Groups         []string
 	License        []string
 	Keywords       []string
+
+	// PendingRequests is only in replies to info requests. HasPendingRequests is false if the reply does not contain the number.
+	PendingRequests    float64
+	HasPendingRequests bool
 }
 
 // lists returns the fields that are lists.
@@ -170,6 +174,9 @@ func (r *objectDecoder) readValue(d *jsontext.Decoder, key []byte) error {
 		return r.readList(d, &o.License)
 	case `"Keywords"`:
 		return r.readList(d, &o.Keywords)
+	case `"PendingRequests"`:
+		o.HasPendingRequests = d.PeekKind() == '0' // a number
+		return r.readNumber(d, &o.PendingRequests)
 	}
 	return d.SkipValue()
 }
@@ -237,8 +244,8 @@ func (r *objectDecoder) readList(d *jsontext.Decoder, v *[]string) error {
 	return err
 }
 
-// DecodePackage decodes one object in the format of the dump, which the AUR's replies share. An error says why the object is
-// not a package.
+// DecodePackage decodes one object in the format of the dump, which the AUR's replies share. Unlike Read, it also decodes the
+// number of pending requests, which only replies contain. An error says why the object is not a package.
 func DecodePackage(object []byte) (*wire.Package, error) {
 	if jsontext.Value(object).Kind() != '{' {
 		return nil, errors.New("it is not an object")
@@ -250,7 +257,12 @@ func DecodePackage(object []byte) (*wire.Package, error) {
 	if why := packageDefect(&r.object); why != "" {
 		return nil, fmt.Errorf("%.100q %s", r.object.Name, why)
 	}
-	return r.toPackage(), nil
+	p := r.toPackage()
+	if r.object.HasPendingRequests {
+		n := uint32(min(max(r.object.PendingRequests, 0), math.MaxUint32))
+		p.AUR.PendingRequests = &n
+	}
+	return p, nil
 }
 
 // maxBaseID is the largest value of Entry.BaseID. A float64 represents every integer up to maxBaseID exactly.

@@ -51,6 +51,22 @@ func (c *Conn) Info(ctx context.Context, r *wire.InfoRequest, visit func(*wire.P
 	return all, err
 }
 
+// AURInfo returns what the AUR's server has about packages now.
+func (c *Conn) AURInfo(ctx context.Context, names []string) (*wire.AURInfoResult, error) {
+	all := &wire.AURInfoResult{}
+	err := c.Call(ctx, wire.OpAURInfo, &wire.AURInfoRequest{Names: names}, func(b []byte, _ bool) error {
+		var chunk wire.AURInfoResult
+		if err := msgpack.Unmarshal(b, &chunk); err != nil {
+			return err
+		}
+		all.Sources = append(all.Sources, chunk.Sources...)
+		all.Packages = append(all.Packages, chunk.Packages...)
+		all.NotAsked = append(all.NotAsked, chunk.NotAsked...)
+		return nil
+	})
+	return all, err
+}
+
 // Status returns the counts, the state of the sources, and problems.
 func (c *Conn) Status(ctx context.Context) (*wire.StatusResult, error) {
 	return requestOneChunk[wire.StatusResult](ctx, c, wire.OpStatus, nil)

@@ -76,6 +76,9 @@ func TestOperations_OneChunk(t *testing.T) {
 		{wire.OpMetrics, nil, &wire.MetricsResult{Text: "a 1\n"}, func(c *Conn) (any, error) { return c.Metrics(ctx) }},
 		{wire.OpRefresh, nil, &wire.RefreshResult{Refreshed: true, Generation: 8, At: 9}, func(c *Conn) (any, error) { return c.Refresh(ctx) }},
 		{wire.OpRefreshSources, nil, &wire.RefreshSourcesResult{Sources: []wire.SourceRefresh{{Name: "aur", State: wire.RefreshRecent, AllowedAt: 9}}}, func(c *Conn) (any, error) { return c.RefreshSources(ctx) }},
+		{wire.OpAURInfo, &wire.AURInfoRequest{Names: []string{"a", "b"}}, &wire.AURInfoResult{Sources: []wire.Source{{Name: "aur", State: wire.SourceOK}}, Packages: []wire.Package{{Name: "a", AUR: &wire.AUR{PendingRequests: &n}}}, NotAsked: []string{"b"}}, func(c *Conn) (any, error) {
+			return c.AURInfo(ctx, []string{"a", "b"})
+		}},
 		{wire.OpCacheClear, nil, &wire.CacheClearResult{ClearedCount: 4}, func(c *Conn) (any, error) { return c.ClearCache(ctx) }},
 		{wire.OpLogLevel, &wire.LogLevelRequest{}, &wire.LogLevelResult{Level: "info"}, func(c *Conn) (any, error) { return c.LogLevel(ctx, "") }},
 		{wire.OpLogLevel, &wire.LogLevelRequest{Level: "debug"}, &wire.LogLevelResult{Level: "debug"}, func(c *Conn) (any, error) {

@@ -13,6 +13,8 @@ import (
 type AURQueryResult struct {
 	// Packages is an index of the packages in the AUR's reply; nil if the query failed.
 	Packages *pkgindex.File
+	// IsIncomplete means that the AUR's reply contained packages that cannot be used. A package that Packages lacks may be one of them.
+	IsIncomplete bool
 	// Source describes the AUR in the reply to a client: its state, and the times of its data.
 	Source wire.Source
 }

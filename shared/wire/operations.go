@@ -7,6 +7,8 @@ const (
 	OpSearch = "search"
 	OpInfo   = "info"
 
+	OpAURInfo = "aur_info"
+
 	OpStatus     = "status"
 	OpInstalled  = "installed"
 	OpExplicit   = "explicit_list"

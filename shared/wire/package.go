@@ -78,6 +78,9 @@ type AUR struct {
 	Modified      int64    `msgpack:"modified,omitempty" json:"modified,omitempty"`
 	Keywords      []string `msgpack:"keywords,omitempty" json:"keywords,omitempty"`
 	URLPath       string   `msgpack:"urlpath,omitempty" json:"urlpath,omitempty"`
+	// PendingRequests is the number of requests about the package base (to delete, merge, orphan or adopt it) that nobody has decided yet.
+	// It is nil if this is unknown: only replies of the AUR to info requests contain it, not the dump.
+	PendingRequests *uint32 `msgpack:"pending_requests,omitempty" json:"pending_requests,omitempty"`
 }
 
 // IsPossibleName reports whether a name is not empty and has only characters that makepkg allows in names of packages: letters

@@ -75,6 +75,9 @@ func good() map[string][]byte {
 		Submitted: 1_500_000_000, Modified: 1_600_000_000, Keywords: []string{"browser"}, URLPath: "/cgit/aur.git/snapshot/firefox-git.tar.gz",
 	}}
 	mark := &AURMark{Level: FindingLevelLook, Reasons: []string{"adopted-and-updated", "out-of-date"}}
+	live := aur
+	asked := *aur.AUR
+	live.AUR, asked.PendingRequests = &asked, count(1)
 	served := ServedPaths{DBPath: "/srv/pacman", PacmanConfig: "/srv/pacman.conf"}
 	basis := Basis{Generation: 9, ConfirmedAt: 1_700_000_200, Sources: []Source{source}}
 	remembered := basis
@@ -111,7 +114,14 @@ func good() map[string][]byte {
 		"search result without packages": result(3, false, &SearchResult{Basis: Basis{Generation: 1 << 40}, Suggestions: []string{"firefox"}}),
 		"info":                           request(300, OpInfo, &InfoRequest{Names: []string{"firefox", "extra/none"}}),
 		"info result":                    result(300, false, &InfoResult{Basis: Basis{Generation: 6}, Packages: []Package{full}, Missing: []MissingName{{Name: "extra/none", Suggestions: []string{"nano"}}}}),
-		"status":                         request(8, OpStatus, nil),
+		"aur_info":                       request(302, OpAURInfo, &AURInfoRequest{Names: []string{"firefox-git", "own-tool", "gone"}}),
+		"aur_info result": result(302, false, &AURInfoResult{
+			Sources: []Source{{Name: "aur", Kind: KindAUR, State: SourceOK, AsOf: 1_700_000_000, ChangedAt: 1_700_000_000}}, Packages: []Package{live}, NotAsked: []string{"own-tool"},
+		}),
+		"aur_info result, no reply": result(302, false, &AURInfoResult{
+			Sources: []Source{{Name: "aur", Kind: KindAUR, State: SourceMissing, Why: "the AUR does not answer in time"}}, Packages: []Package{},
+		}),
+		"status": request(8, OpStatus, nil),
 		"status result": result(8, false, &StatusResult{
 			Basis: remembered, Counts: counts,
 			Index:           IndexStatus{Packages: 3568, BuiltAt: 1_700_000_000, Files: []string{"/var/lib/omg/index/core.omgidx", "/var/lib/omg/index/extra.omgidx"}},

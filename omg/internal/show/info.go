@@ -78,6 +78,9 @@ func (p printer) printAURInfo(pkg *wire.Package) {
 	p.printField("First Submitted", formatDateOr(a.Submitted, ""))
 	p.printField("Last Modified", formatDateOr(a.Modified, ""))
 	p.printField("Out-of-date", formatDateOr(a.OutOfDate, "No"))
+	if a.PendingRequests != nil {
+		p.printUnwrappedField("Open Requests", strconv.FormatUint(uint64(*a.PendingRequests), 10))
+	}
 	if pkg.Shadowed {
 		p.printField("Shadowed By", "a repository package with the same name")
 	}

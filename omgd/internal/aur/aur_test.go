@@ -691,9 +691,10 @@ func TestNew_ForgetsNonsense(t *testing.T) {
 func TestAsk_WithAnOddResult(t *testing.T) {
 	body := `{"version":5,"type":"multiinfo","results":[null,{"Name":"one","Version":"1-1","NumVotes":"3"},{"Name":["no"]},{"Name":"two","Version":"2-1","License":"GPL"}]}`
 	a := &AUR{Config: Config{Fetch: &server{body: body}}, base: "https://aur.example"}
-	packages, err := a.ask(t.Context(), infoQuery([]string{"one", "two"}), time.Second)
+	packages, leftOut, err := a.ask(t.Context(), infoQuery([]string{"one", "two"}), time.Second)
 	require.NoError(t, err)
 	require.Len(t, packages, 2)
+	require.Equal(t, 2, leftOut)
 	require.EqualValues(t, 3, packages[0].AUR.Votes)
 	require.Equal(t, []string{"GPL"}, packages[1].Licenses)
 }
@@ -706,7 +707,7 @@ func FuzzAsk(f *testing.F) {
 	f.Add(`[]`)
 	f.Fuzz(func(t *testing.T, body string) {
 		a := &AUR{Config: Config{Fetch: &server{body: body}}, base: "https://aur.example"}
-		packages, err := a.ask(t.Context(), newSearchQuery("keywords", "web"), time.Second)
+		packages, _, err := a.ask(t.Context(), newSearchQuery("keywords", "web"), time.Second)
 		if err != nil {
 			return
 		}

@@ -3,6 +3,7 @@ package aur
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -89,7 +90,10 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 	names = names[:min(len(names), maxForeignNamesPerInterval)]
 	var packages []wire.Package
 	for part := range slices.Chunk(names, maxNamesPerRequest) {
-		found, err := a.ask(ctx, infoQuery(part), foreignTimeout)
+		found, leftOut, err := a.ask(ctx, infoQuery(part), foreignTimeout)
+		if err == nil && leftOut > 0 {
+			err = fmt.Errorf("%w: %d packages cannot be read", ErrInvalidReply, leftOut)
+		}
 		if err != nil {
 			a.Log.Warn("foreign packages not looked up in the AUR", "err", err)
 			return err
@@ -97,6 +101,9 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 		packages = append(packages, found...)
 	}
 	got, err := newReply(packages, time.Now())
+	if err == nil && got.isIncomplete {
+		err = fmt.Errorf("%w: a package is too large", ErrInvalidReply)
+	}
 	if err != nil {
 		return err
 	}

@@ -249,7 +249,7 @@ func (l *liveClient) answerQuery(ctx context.Context, q query) snapshot.AURQuery
 }
 
 func (a *reply) freshResult() snapshot.AURQueryResult {
-	return snapshot.AURQueryResult{Packages: a.index, Source: wire.Source{
+	return snapshot.AURQueryResult{Packages: a.index, IsIncomplete: a.isIncomplete, Source: wire.Source{
 		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: a.at.Unix(), ChangedAt: a.at.Unix(),
 	}}
 }
@@ -313,7 +313,7 @@ func (l *liveClient) sendRequest(q query) (got *reply, err error) {
 		return nil, err
 	}
 	l.saveQueriesLeft()
-	packages, err := l.ask(ctx, q, total)
+	packages, leftOut, err := l.ask(ctx, q, total)
 	var refused *fetch.StatusError
 	if errors.As(err, &refused) && refused.RetryAfter > 0 {
 		l.pausedUntil.Store(time.Now().Add(refused.RetryAfter).UnixNano())
@@ -327,6 +327,7 @@ func (l *liveClient) sendRequest(q query) (got *reply, err error) {
 	if got, err = newReply(packages, time.Now()); err != nil {
 		return nil, err
 	}
+	got.isIncomplete = got.isIncomplete || leftOut > 0
 	l.recentReplies.Set(q.key(), got)
 	l.saveReply(q.key(), got)
 	return got, nil

@@ -20,24 +20,33 @@ type reply struct {
 	index     *pkgindex.File
 	indexData []byte
 	at        time.Time
+	// isIncomplete means that the reply had results that omgd cannot use. It is not stored.
+	isIncomplete bool
 }
 
 // newReply returns a reply that consists of these packages. Packages that are too large for an index are left
-// out.
+// out, and the reply is then incomplete.
 func newReply(packages []wire.Package, at time.Time) (*reply, error) {
 	b := pkgindex.NewBuilder("omgd "+version.String(), at.Unix())
 	source := b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
 	source.SetFileInfo("", 0, at.Unix())
+	isIncomplete := false
 	for i := range packages {
-		if err := source.Add(&packages[i]); err != nil && !errors.Is(err, pkgindex.ErrRecordTooLarge) {
+		err := source.Add(&packages[i])
+		if err != nil && !errors.Is(err, pkgindex.ErrRecordTooLarge) {
 			return nil, err
 		}
+		isIncomplete = isIncomplete || err != nil
 	}
 	data, err := b.Bytes()
 	if err != nil {
 		return nil, err
 	}
-	return decodeReply(data, at)
+	got, err := decodeReply(data, at)
+	if err == nil {
+		got.isIncomplete = isIncomplete
+	}
+	return got, err
 }
 
 func decodeReply(data []byte, at time.Time) (*reply, error) {

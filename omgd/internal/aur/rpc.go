@@ -67,11 +67,11 @@ func infoQuery(names []string) query {
 }
 
 // ask sends a query and reads the reply. It leaves out invalid results, such as a package with an invalid
-// name.
-func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Package, error) {
+// name, and returns how many they are.
+func (a *AUR) ask(ctx context.Context, q query, total time.Duration) (packages []wire.Package, leftOut int, err error) {
 	var body bytes.Buffer
 	if _, err := a.Fetch.Get(ctx, fetch.Request{URL: a.base + q.path, MaxBytes: maxAnswer, Timeout: total}, &body); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	var reply struct {
 		Version int               `json:"version"`
@@ -80,25 +80,28 @@ func (a *AUR) ask(ctx context.Context, q query, total time.Duration) ([]wire.Pac
 		Results []json.RawMessage `json:"results"`
 	}
 	if err := json.Unmarshal(body.Bytes(), &reply); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidReply, err)
+		return nil, 0, fmt.Errorf("%w: %w", ErrInvalidReply, err)
 	}
 	switch {
 	case reply.Type == "error" && strings.HasPrefix(reply.Error, "Too many"):
-		return nil, ErrTooManyMatches
+		return nil, 0, ErrTooManyMatches
 	case reply.Type == "error" && strings.HasPrefix(reply.Error, "Query arg too small"):
-		return nil, ErrTooShort
+		return nil, 0, ErrTooShort
 	case reply.Type == "error":
-		return nil, fmt.Errorf("%w: error %.100q", ErrInvalidReply, reply.Error)
+		return nil, 0, fmt.Errorf("%w: error %.100q", ErrInvalidReply, reply.Error)
 	case reply.Version != 5 || reply.Type != "search" && reply.Type != "multiinfo":
-		return nil, fmt.Errorf("%w: version %d, type %.20q", ErrInvalidReply, reply.Version, reply.Type)
+		return nil, 0, fmt.Errorf("%w: version %d, type %.20q", ErrInvalidReply, reply.Version, reply.Type)
 	}
-	packages := make([]wire.Package, 0, len(reply.Results))
+	packages = make([]wire.Package, 0, len(reply.Results))
 	for _, raw := range reply.Results {
-		if p, err := aurdump.DecodePackage(raw); err == nil {
-			packages = append(packages, q.addSearchedField(*p))
+		p, err := aurdump.DecodePackage(raw)
+		if err != nil {
+			leftOut++
+			continue
 		}
+		packages = append(packages, q.addSearchedField(*p))
 	}
-	return packages, nil
+	return packages, leftOut, nil
 }
 
 // validName reports whether name can be the name of a package.

@@ -105,6 +105,7 @@ func (s *Service) Ops() map[string]server.Op {
 		wire.OpCacheClear: {Handle: s.handleCacheClear},
 		wire.OpLogLevel:   {Handle: s.handleLogLevel},
 
+		wire.OpAURInfo:        {HandleDeferred: s.handleAURInfo},
 		wire.OpRefreshSources: {HandleDeferred: s.handleRefreshSources},
 	}
 }
