@@ -27,6 +27,9 @@ func (r *JournalReading) HasObservation() bool { return r.Observed.To != 0 }
 func ReadJournal(path string, trust func(uid uint32) bool, visit func(*journal.Entry) error) (JournalReading, error) {
 	var reading JournalReading
 	state, err := journal.Read(path, trust, func(e *journal.Entry) error {
+		if e.Outcome == journal.OutcomePartial {
+			return visit(e) // it says nothing about most packages
+		}
 		if reading.LastRefused = e.Outcome == journal.OutcomeRefused; reading.LastRefused {
 			return nil
 		}

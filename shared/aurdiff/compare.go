@@ -30,33 +30,43 @@ var (
 
 // comparison compares two observations.
 type comparison struct {
-	old, later    *Observation
-	interval      journal.Interval
-	onEvent       func(journal.Event) error
-	youngPackages [][]byte // the names of the packages that were submitted shortly before the later observation, sorted
-	baseName      string   // the package base that is compared
-	err           error    // the error that onEvent returned; afterwards onEvent is not called again
+	old, later *Observation
+	interval   journal.Interval
+	onEvent    func(journal.Event) error
+	// isYoung reports whether a package was submitted shortly before the later observation.
+	isYoung func(name []byte) bool
+	// known holds, by package base, the events after the earlier observation that are recorded already, the oldest first.
+	known    map[string][]journal.Event
+	baseName string // the package base that is compared
+	err      error  // the error that onEvent returned; afterwards onEvent is not called again
 }
 
 // Compare calls the function visit with each event between two observations, sorted by package base. Two observations of
 // the same dump have no events. If the dumps cannot be compared, the error wraps ErrPartial or ErrOlder, and visit was not
 // called. An error of visit is returned unchanged.
 func Compare(old, now *Observation, visit func(journal.Event) error) error {
-	c := &comparison{old: old, later: now, onEvent: visit, interval: IntervalBetween(old, now)}
+	return compareBeyond(old, now, nil, visit)
+}
+
+// compareBeyond is like Compare, but leaves out what the events known already say: events by package base that happened after the earlier
+// observation, the oldest first.
+func compareBeyond(old, now *Observation, known map[string][]journal.Event, visit func(journal.Event) error) error {
+	c := &comparison{old: old, later: now, onEvent: visit, interval: IntervalBetween(old, now), known: known}
 	if old.SHA256 == now.SHA256 {
 		return nil
 	}
 	if err := c.checkComparable(); err != nil {
 		return err
 	}
-	c.youngPackages = c.later.submittedSince(c.later.At - maxYoungAge)
+	youngPackages := c.later.submittedSince(c.later.At - maxYoungAge)
+	c.isYoung = func(name []byte) bool { return contains(youngPackages, name) }
 	for before, after := range basePairs(old, now) {
 		switch {
 		case after == nil:
 			c.emitDeleted(before.decodeBase())
 		case before == nil:
 			c.emitFirstSeen(after.decodeBase())
-		case !before.hasSameRecords(after):
+		case !before.hasSameRecords(after) || len(known[string(after.name)]) > 0:
 			c.compareBase(before.decodeBase(), after.decodeBase())
 		}
 		if c.err != nil {
@@ -138,7 +148,7 @@ func (o *Observation) submittedSince(since int64) [][]byte {
 
 // emitEvent calls onEvent with an event of the current package base.
 func (c *comparison) emitEvent(kind journal.EventKind, from, to string) {
-	if c.err == nil {
+	if c.err == nil && !c.isKnown(kind, from, to) {
 		c.err = c.onEvent(journal.Event{Base: c.baseName, Kind: kind, From: from, To: to, Between: c.interval})
 	}
 }
@@ -179,7 +189,7 @@ func (c *comparison) compareBase(old, now *base) {
 		c.emitEvent(journal.EventHostChanged, before, after)
 	}
 	for _, name := range now.depends {
-		if !contains(old.depends, name) && contains(c.youngPackages, name) && !contains(now.pkgs, name) {
+		if !contains(old.depends, name) && c.isYoung(name) && !contains(now.pkgs, name) {
 			c.emitEvent(journal.EventYoungDependencyAdded, "", string(name))
 		}
 	}
@@ -188,8 +198,20 @@ func (c *comparison) compareBase(old, now *base) {
 	}
 }
 
-// emitMaintainerChanges adds events for the changes of the maintainer and the co-maintainers.
+// emitMaintainerChanges adds events for the changes of the maintainer and the co-maintainers. If some changes are known already, it adds
+// events for the changes before and after these.
 func (c *comparison) emitMaintainerChanges(old, now *base) {
+	before, after := old.maintainers(), now.maintainers()
+	if known := c.known[c.baseName]; len(known) > 0 {
+		first, last := before.replay(known)
+		c.emitMaintainers(before, first)
+		before = last
+	}
+	c.emitMaintainers(before, after)
+}
+
+// emitMaintainers adds events for the differences between the maintainers of a package base at two times.
+func (c *comparison) emitMaintainers(old, now maintainers) {
 	switch {
 	case bytes.Equal(old.maintainer, now.maintainer):
 	case len(now.maintainer) == 0:

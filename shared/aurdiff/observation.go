@@ -110,10 +110,7 @@ func (o *Observation) findTime(mtime int64) int64 {
 
 // addPackage adds the record of a package to the observation.
 func (o *Observation) addPackage(p aurdump.Entry) error {
-	base := cmp.Or(p.Base, p.Name)
-	if len(base) > journal.MaxText || !wire.IsPossibleName(base) {
-		base = p.Name
-	}
+	base := baseName(p.Package)
 	o.updateTimes = append(o.updateTimes, p.AUR.Modified)
 	if p.AUR.Maintainer != "" {
 		o.maintainedCount++

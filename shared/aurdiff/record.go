@@ -74,7 +74,7 @@ func RecordInJournal(path string, old, later *Observation) (r RecordResult, err 
 // compared, the result why is the reason, and the entry gets no events.
 func (h *journalHistory) fillEntry(e *journal.Entry, old, later *Observation) (why, err error) {
 	between := IntervalBetween(old, later)
-	err = Compare(old, later, func(event journal.Event) error {
+	err = compareBeyond(old, later, h.partialEvents, func(event journal.Event) error {
 		if len(e.Events) == maxEvents {
 			return journal.ErrTooLarge
 		}
@@ -114,10 +114,13 @@ type journalHistory struct {
 	// because the journal ends with the earlier observation.
 	eventHashes map[uint64]struct{}
 	seed        maphash.Seed
+	// partialEvents holds, by package base, the events of partial observations after the time since. They are the same changes that the
+	// comparison finds, only seen earlier or more often.
+	partialEvents map[string][]journal.Event
 }
 
 func newJournalHistory(old *Observation) *journalHistory {
-	h := &journalHistory{seed: maphash.MakeSeed(), eventHashes: map[uint64]struct{}{}}
+	h := &journalHistory{seed: maphash.MakeSeed(), eventHashes: map[uint64]struct{}{}, partialEvents: map[string][]journal.Event{}}
 	if old != nil {
 		h.since = old.At
 	}
@@ -126,6 +129,14 @@ func newJournalHistory(old *Observation) *journalHistory {
 
 // addEntry adds an entry of the journal to the history.
 func (h *journalHistory) addEntry(e *journal.Entry) error {
+	if e.Outcome == journal.OutcomePartial {
+		if h.since > 0 && e.Between.To > h.since {
+			for _, event := range e.Events {
+				h.partialEvents[event.Base] = append(h.partialEvents[event.Base], event)
+			}
+		}
+		return nil
+	}
 	h.lastObservation = e.Observation
 	if e.Outcome == journal.OutcomeRefused {
 		if h.firstRefused.Outcome == 0 {

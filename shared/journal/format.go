@@ -60,9 +60,12 @@ const (
 	OutcomeCompared Outcome = 2
 	// OutcomeRefused: the observation was not used, because it was probably incomplete.
 	OutcomeRefused Outcome = 3
+	// OutcomePartial: the observation has only a few packages. It was compared with the last observation of these packages, and it says
+	// nothing about any other package.
+	OutcomePartial Outcome = 4
 )
 
-var outcomeNames = [...]string{OutcomeBaseline: "baseline", OutcomeCompared: "compared", OutcomeRefused: "refused"}
+var outcomeNames = [...]string{OutcomeBaseline: "baseline", OutcomeCompared: "compared", OutcomeRefused: "refused", OutcomePartial: "partial"}
 
 func (o Outcome) isKnown() bool { return o > 0 && int(o) < len(outcomeNames) }
 
@@ -100,8 +103,13 @@ func (d *Digest) UnmarshalText(text []byte) error {
 	return err
 }
 
-// SourceDump is the source of observations that come from the AUR's dump.
-const SourceDump = "dump"
+// The sources of observations.
+const (
+	// SourceDump: the AUR's dump.
+	SourceDump = "dump"
+	// SourceRPC: the AUR's replies about a few packages.
+	SourceRPC = "rpc"
+)
 
 // Observation describes the state of the AUR that was observed at one time.
 type Observation struct {

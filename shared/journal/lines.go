@@ -152,7 +152,7 @@ func parseLine(text []byte, e *Entry) (next bool, out importedLine, err error) {
 	if err := json.Unmarshal(text, &out.Event); err != nil {
 		return false, out, err
 	}
-	next = e.Outcome != OutcomeCompared || e.Between != out.Between
+	next = e.Outcome != OutcomeCompared && e.Outcome != OutcomePartial || e.Between != out.Between
 	out.observation = Observation{Outcome: OutcomeCompared, Source: SourceDump, Between: out.Between}
 	return next, out, nil
 }
