@@ -2,11 +2,13 @@ package fakeserver
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -59,6 +61,8 @@ type Details struct {
 	CoMaintainers []string `json:",omitempty"`
 	License       []string
 	Keywords      []string
+	// PendingRequests is only in replies to info requests. Older versions of aurweb do not have it.
+	PendingRequests *int `json:",omitempty"`
 }
 
 // Package is a record with all fields, as the dump and replies to info requests contain it.
@@ -73,6 +77,8 @@ type AUR struct {
 	packages []Package
 	dump     []byte // gzip
 	modified time.Time
+	// checksum replaces the file with the checksum of the dump, unless it is empty.
+	checksum string
 }
 
 // NewAUR creates an AUR from a metadata dump.
@@ -103,11 +109,22 @@ func (a *AUR) Replace(t testing.TB, packages []Package) {
 	var b bytes.Buffer
 	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	require.NoError(t, err)
-	require.NoError(t, json.NewEncoder(z).Encode(packages))
+	dumped := slices.Clone(packages)
+	for i := range dumped {
+		dumped[i].PendingRequests = nil
+	}
+	require.NoError(t, json.NewEncoder(z).Encode(dumped))
 	require.NoError(t, z.Close())
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.packages, a.dump, a.modified = packages, b.Bytes(), time.Now()
+}
+
+// ReplaceLive replaces the packages, but not the dump, which is then older than the packages.
+func (a *AUR) ReplaceLive(packages []Package) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.packages = packages
 }
 
 // SetModified sets the time at which the dump was written.
@@ -115,6 +132,21 @@ func (a *AUR) SetModified(at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.modified = at
+}
+
+// SetChecksum replaces the file with the checksum of the dump. If text is empty, the checksum is right again.
+func (a *AUR) SetChecksum(text string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.checksum = text
+}
+
+// sendChecksum sends the file with the checksum of the dump, as aurweb writes it.
+func (a *AUR) sendChecksum(w http.ResponseWriter) {
+	a.mu.Lock()
+	text := cmp.Or(a.checksum, fmt.Sprintf("SHA256 (%s) = %x", strings.TrimPrefix(DumpURLPath, "/"), sha256.Sum256(a.dump)))
+	a.mu.Unlock()
+	_, _ = io.WriteString(w, text)
 }
 
 func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -126,6 +158,8 @@ func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path == DumpURLPath:
 		a.serveDump(w, r)
+	case path == DumpURLPath+".sha256":
+		a.sendChecksum(w)
 	case path == "/rpc", path == "/rpc/":
 		a.serveOldAPI(w, r, q)
 	case strings.HasPrefix(path, "/rpc/v5/search/"):

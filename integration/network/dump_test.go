@@ -99,7 +99,7 @@ func TestDump_LiveBeside(t *testing.T) {
 // faults for which liveReasons has another reason. The reasons differ because omgd first stores a dump unchecked, and
 // refuses it only when it reads the stored dump.
 var dumpReasons = map[string]string{
-	"truncated JSON": `dump was rejected: .*truncated`,
+	"truncated JSON": `dump was rejected: its checksum is not a SHA-256`,
 	"gzip of 10 GiB": `too large`,
 }
 
@@ -136,6 +136,23 @@ func TestDump_Faults(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDump_Checksum checks that a dump with another checksum than the published one does not replace the last dump, that omg status says so,
+// and that the dump is used once the checksum is right.
+func TestDump_Checksum(t *testing.T) {
+	t.Parallel()
+	w := newAURSystem(t)
+	w.startWithDump()
+	index := harness.ReadFile(t, w.IndexPath("aur"))
+	w.aur.SetChecksum("SHA256 (packages-meta-ext-v1.json.gz) = " + strings.Repeat("0", 64))
+	w.nextDump(append(packages(), fakeserver.Package{Record: fakeserver.Record{Name: "paru-new", Version: "1-1"}}))
+	const reason = "the AUR's dump was rejected: it does not match its checksum"
+	harness.Await(t, func() bool { return strings.Contains(w.omgd.Omg("status").Stdout, reason) }, "omg status says why; omgd printed: %s", w.omgd.Stderr)
+	require.Equal(t, index, harness.ReadFile(t, w.IndexPath("aur")))
+	w.aur.SetChecksum("")
+	w.nextDump(append(packages(), fakeserver.Package{Record: fakeserver.Record{Name: "paru-new", Version: "1-1"}}))
+	harness.Await(t, func() bool { return w.omgd.Omg("info", "--offline", "paru-new").Code == 0 }, "the dump is used; omgd printed: %s", w.omgd.Stderr)
 }
 
 // TestDump_Age checks that the age of the AUR's data is the age of the dump, not of its download, with and without omgd.

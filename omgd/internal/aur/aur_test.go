@@ -43,6 +43,9 @@ type server struct {
 	etag      string
 	dump      []byte
 	panics    bool
+	// checksum returns the reply to the n-th request for the checksum of the dump; nil if there is none.
+	checksum         func(n int) (string, error)
+	checksumRequests int
 }
 
 func (s *server) record(r fetch.Request) (late time.Duration, body string, down error) {
@@ -73,6 +76,9 @@ func (s *server) count(part string) (n int) {
 }
 
 func (s *server) Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Response, error) {
+	if strings.HasSuffix(r.URL, checksumSuffix) {
+		return s.sendChecksum(w)
+	}
 	late, body, down := s.record(r)
 	if late > 0 {
 		select {
@@ -102,6 +108,20 @@ func (s *server) Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.R
 	}
 	n, err := io.WriteString(w, body)
 	return fetch.Response{Bytes: int64(n)}, err
+}
+
+func (s *server) sendChecksum(w io.Writer) (fetch.Response, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.checksum == nil {
+		return fetch.Response{}, &fetch.StatusError{Code: http.StatusNotFound}
+	}
+	s.checksumRequests++
+	text, err := s.checksum(s.checksumRequests)
+	if err == nil {
+		_, err = io.WriteString(w, text)
+	}
+	return fetch.Response{Bytes: int64(len(text))}, err
 }
 
 func (s *server) File(_ context.Context, r fetch.Request, path string, check func(string) error) (fetch.Response, error) {

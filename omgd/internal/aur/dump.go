@@ -132,9 +132,9 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 	if _, err := os.Stat(a.DumpPath); err != nil {
 		d.ETag, d.LastModified = "", ""
 	}
-	got, err := a.Fetch.File(ctx, fetch.Request{
+	got, err := a.downloadDump(ctx, fetch.Request{
 		URL: a.base + dumpPath, ETag: d.ETag, LastModified: d.LastModified, MaxBytes: maxDump, Timeout: dumpTimeout, KeepEncoding: true,
-	}, a.DumpPath, func(path string) error { return a.build(ctx, path) })
+	})
 	now := time.Now()
 	switch {
 	case err != nil:
@@ -149,7 +149,7 @@ func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 	return d, nil
 }
 
-// ErrDumpRejected means that a dump cannot be read, or has far fewer packages than the last dump.
+// ErrDumpRejected means that a dump cannot be read, does not match its checksum, or has far fewer packages than the last dump.
 var ErrDumpRejected = errors.New("the AUR's dump was rejected")
 
 // build builds an index from a dump. The new index replaces the old one, unless it has less than half as many

@@ -1,0 +1,90 @@
+package aur
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/omg-arch/omg/omgd/internal/fetch"
+)
+
+const (
+	// checksumSuffix is appended to the path of the dump to get the path of its checksum.
+	checksumSuffix = ".sha256"
+	// maxChecksumFile is the limit of a file with a checksum in bytes. The AUR's has about 110.
+	maxChecksumFile = 1 << 10
+)
+
+// errChecksum means that a dump has another checksum than the one that the AUR publishes.
+var errChecksum = fmt.Errorf("%w: it does not match its checksum", ErrDumpRejected)
+
+// downloadDump downloads the dump if it has changed, checks it, and builds its index.
+//
+// The AUR writes a new dump and a new checksum every five minutes, so the checksum that is requested after a dump can be that of the next dump.
+// Then both are downloaded once more. The second dump must have one of the two checksums: on a slow connection it is the earlier one.
+func (a *AUR) downloadDump(ctx context.Context, r fetch.Request) (got fetch.Response, err error) {
+	var sums [][]byte
+	for range 2 {
+		got, err = a.Fetch.File(ctx, r, a.DumpPath, func(path string) error {
+			if err := a.checkDump(ctx, path, &sums); err != nil {
+				return err
+			}
+			return a.build(ctx, path)
+		})
+		if !errors.Is(err, errChecksum) {
+			return got, err
+		}
+	}
+	return got, err
+}
+
+// checkDump requests the checksum of the dump, adds it to sums, and returns an error unless the file at path has one of these checksums. A
+// server without checksums is accepted: a dump that is cut off or damaged does not unpack, and a checksum from the same server proves no more.
+func (a *AUR) checkDump(ctx context.Context, path string, sums *[][]byte) error {
+	var text bytes.Buffer
+	_, err := a.Fetch.Get(ctx, fetch.Request{URL: a.base + dumpPath + checksumSuffix, MaxBytes: maxChecksumFile, Timeout: dumpTimeout}, &text)
+	var status *fetch.StatusError
+	if errors.As(err, &status) && slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusGone}, status.Code) {
+		a.Log.Info("AUR dump without a checksum", "status", status.Code)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	published, err := parseChecksum(text.String())
+	if err != nil {
+		return err
+	}
+	*sums = append(*sums, published)
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	digest := sha256.New()
+	if _, err := io.Copy(digest, f); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(*sums, func(sum []byte) bool { return bytes.Equal(sum, digest.Sum(nil)) }) {
+		return nil
+	}
+	return errChecksum
+}
+
+// parseChecksum returns the SHA-256 in a line such as "SHA256 (NAME) = HEX", which the AUR writes, or "HEX  NAME".
+func parseChecksum(text string) ([]byte, error) {
+	for word := range strings.FieldsSeq(text) {
+		if sum, err := hex.DecodeString(word); err == nil && len(sum) == sha256.Size {
+			return sum, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: its checksum is not a SHA-256, but %.40q", ErrDumpRejected, text)
+}
