@@ -110,7 +110,7 @@ func (o *Observation) findTime(mtime int64) int64 {
 
 // addPackage adds the record of a package to the observation.
 func (o *Observation) addPackage(p aurdump.Entry) error {
-	base := baseName(p.Package)
+	base := BaseName(p.Package)
 	o.updateTimes = append(o.updateTimes, p.AUR.Modified)
 	if p.AUR.Maintainer != "" {
 		o.maintainedCount++
@@ -156,7 +156,7 @@ func appendRecord(dst []byte, base string, p aurdump.Entry) []byte {
 	left := maxDepends
 	for _, list := range [...][]string{p.Depends, p.MakeDepends, p.CheckDepends} {
 		for _, depend := range list[:min(len(list), left)] {
-			if name := dependencyName(depend); name != "" {
+			if name := DependencyName(depend); name != "" {
 				dst = appendText(dst, name)
 				left--
 			}
@@ -178,8 +178,8 @@ func clipText(s string) string {
 	return strings.ToValidUTF8(s[:journal.MaxText], "")
 }
 
-// dependencyName returns the package name in a dependency, without the version. It returns "" if this is not a valid package name.
-func dependencyName(depend string) string {
+// DependencyName returns the package name in a dependency, without the version. It returns "" if this is not a valid package name.
+func DependencyName(depend string) string {
 	name := depend
 	if at := strings.IndexAny(depend, "<>="); at >= 0 {
 		name = depend[:at]

@@ -84,7 +84,7 @@ func newCursors(packages []wire.Package) map[string]*cursor {
 		if p.AUR == nil {
 			continue
 		}
-		base := baseName(p)
+		base := BaseName(p)
 		c := cursors[base]
 		if c == nil {
 			c = &cursor{name: []byte(base)}
@@ -96,8 +96,8 @@ func newCursors(packages []wire.Package) map[string]*cursor {
 	return cursors
 }
 
-// baseName returns the name of the package base of a package. If this name is impossible, it returns the name of the package.
-func baseName(p *wire.Package) string {
+// BaseName returns the name of the package base of a package. If this name is impossible, it returns the name of the package.
+func BaseName(p *wire.Package) string {
 	base := cmp.Or(p.Base, p.Name)
 	if len(base) > journal.MaxText || !wire.IsPossibleName(base) {
 		return p.Name

@@ -139,7 +139,10 @@ type AUR struct {
 	// Address of the AUR.
 	URL string `toml:"url" format:"url"`
 	// Time between two downloads of the metadata dump.
-	Interval    Duration    `toml:"interval" min:"1m"`
+	Interval Duration `toml:"interval" min:"1m"`
+	// Ask the AUR once an hour about the installed packages that are in no repository but in the metadata dump, and record in the journal
+	// what has changed. Otherwise omgd learns it from the next dump.
+	Watch       bool        `toml:"watch"`
 	LiveQueries LiveQueries `toml:"live"`
 }
 

@@ -228,8 +228,9 @@ func (s *setupRun) askAll(current *setup.CurrentSettings, own, systemWide bool) 
 			ask(question, answer, about...)
 		}
 		askUnlessFixed(setup.KeyAUR, "Use the AUR?", &answers.settings.AUR,
-			"AUR: omgd downloads the list of all packages, about 10 MB, once a day if it has changed, and",
-			"sends the names of your installed packages that are in no repository once an hour (a few kB).")
+			"AUR: omgd downloads the list of all packages, about 10 MB, once a day if it has changed. By itself,",
+			"it sends no names of packages. With aur.watch = true in config.toml, it also asks once an hour about",
+			"your installed packages of the AUR (about 230 kB a day), so that omg aur check shows changes earlier.")
 		askUnlessFixed(setup.KeyTracker, "Use the security tracker?", &answers.settings.Tracker,
 			"Security tracker: omgd downloads its list of advisories once an hour if it has changed.",
 			"The list has about 1 MB, so this is less than 24 MB a day.")

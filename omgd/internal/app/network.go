@@ -89,7 +89,10 @@ func (d *daemon) initAUR() error {
 	}
 	d.backgroundFuncs = append(d.backgroundFuncs, a.Run)
 	d.aur, d.refreshConfig.AURSource, d.refreshConfig.AURReplies = a, a.Source, a.ForeignReplies
-	d.demands = append(d.demands, sourceDemands{wire.SourceAUR, a.DumpDemands, "the AUR"}, sourceDemands{"aur packages", a.ForeignDemands, "the AUR"})
+	d.demands = append(d.demands, sourceDemands{wire.SourceAUR, a.DumpDemands, "the AUR"})
+	if c.Watch {
+		d.demands = append(d.demands, sourceDemands{"aur packages", a.ForeignDemands, "the AUR"})
+	}
 	return nil
 }
 

@@ -1,5 +1,5 @@
 // Package aur gets data from the Arch User Repository (AUR). Once a day it downloads the AUR's dump and has
-// an index built from it. Once an hour it requests the data of the installed foreign packages. For data that
+// an index built from it. If the user wants that, it requests the data of the installed foreign packages once an hour. For data that
 // the dump lacks, it sends live queries while a client waits. If a request to the AUR fails, the last data
 // stays in use, with its age.
 package aur
@@ -61,6 +61,7 @@ type AUR struct {
 
 	dumpState      atomic.Pointer[dumpRecord]
 	foreignReplies atomic.Pointer[snapshot.AURReplies]
+	journalWriting sync.Mutex // held while this process, or omg-index for it, writes the journal
 }
 
 // New returns an AUR with the data in the store. It downloads nothing: Run does that.

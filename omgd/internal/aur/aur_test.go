@@ -185,7 +185,7 @@ func settings(t *testing.T, s *server, remembered store.ValueStore) Config {
 	t.Helper()
 	dir := t.TempDir()
 	c := config.Default().AUR
-	c.URL = "https://aur.example/"
+	c.URL, c.Watch = "https://aur.example/", true
 	return Config{
 		AUR: c, StaleAfter: 24 * time.Hour, Fetch: s, Store: remembered, Log: discard,
 		DumpPath: filepath.Join(dir, "dump.gz"), IndexPath: filepath.Join(dir, "aur.omgidx"),
@@ -508,7 +508,7 @@ func TestSearch_Budget(t *testing.T) {
 // TestRun_Week checks the number of requests in a week with many live queries.
 func TestRun_Week(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
+		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"spotify"},{"Name":"yay-bin"}]`)}
 		c := settings(t, s, newDisk())
 		c.LiveQueries.MaxPerDay = 50
 		a, err := New(c)
@@ -554,7 +554,7 @@ func run(t *testing.T, c Config) (a *AUR, stop func()) {
 // TestRun_Restart checks that a new daemon sends no regular request before the request is due.
 func TestRun_Restart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"yay"}]`)}
+		s := &server{etag: `"1"`, dump: gzipped(`[{"Name":"spotify"},{"Name":"yay-bin"}]`)}
 		c := settings(t, s, newDisk())
 		for range 10 {
 			a, stop := run(t, c)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"time"
 
@@ -44,14 +45,17 @@ func newForeignReplies(names []string, f *pkgindex.File, at time.Time) (*snapsho
 	return r, nil
 }
 
-// runForeignRefresh requests the data of the foreign packages once an hour. The hour begins at the last reply, even
-// if omgd was restarted since then.
+// runForeignRefresh requests the data of the foreign packages once an hour, if the user wants that (aur.watch). The hour begins at the last
+// reply, even if omgd was restarted since then.
 func (a *AUR) runForeignRefresh(ctx context.Context) {
+	if !a.Watch {
+		return
+	}
 	first := time.Duration(0)
 	if last := a.ForeignReplies(); last != nil {
 		first = min(max(time.Until(last.RepliedAt.Add(foreignInterval)), 0), foreignInterval)
 	}
-	if !a.awaitInstalledPackagesKnown(ctx) {
+	if !a.awaitPackagesKnown(ctx) {
 		return
 	}
 	s := fetch.Schedule{Interval: foreignInterval, FirstRetry: foreignRetryPause, Demands: a.ForeignDemands}
@@ -61,12 +65,14 @@ func (a *AUR) runForeignRefresh(ctx context.Context) {
 	s.Run(ctx, first, a.refreshForeign)
 }
 
-// awaitInstalledPackagesKnown waits until it is known which packages are installed. It returns false if ctx ends first.
-func (a *AUR) awaitInstalledPackagesKnown(ctx context.Context) bool {
+// awaitPackagesKnown waits until it is known which packages are installed, and which names are in the AUR. It returns false if ctx ends
+// first.
+func (a *AUR) awaitPackagesKnown(ctx context.Context) bool {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		if _, ok := a.ForeignPackages(); ok {
+		_, err := os.Stat(a.IndexPath)
+		if _, ok := a.ForeignPackages(); ok && err == nil {
 			return true
 		}
 		select {
@@ -82,10 +88,14 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 	if !ok {
 		return errInstalledUnknown
 	}
+	names, err := a.keepPublicNames(names)
+	if err != nil {
+		return fmt.Errorf("%w: the AUR's dump is unknown: %w", errNotQueried, err)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return !validName(name) })
 	if len(names) == 0 {
 		return nil
 	}
-	names = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !validName(name) })
 	slices.Sort(names)
 	names = names[:min(len(names), maxForeignNamesPerInterval)]
 	var packages []wire.Package
@@ -111,6 +121,7 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.recordReplies(a.foreignReplies.Load(), replies)
 	a.foreignReplies.Store(replies)
 	a.saveReply(keyForeign, got)
 	store.Save(a.Store, a.Log, storeBucket, keyForeignNames, names, got.at)
@@ -120,6 +131,9 @@ func (a *AUR) refreshForeign(ctx context.Context) error {
 
 // loadForeignReplies loads the stored replies about the foreign packages.
 func (a *AUR) loadForeignReplies() {
+	if !a.Watch {
+		return
+	}
 	answer := a.loadReply(keyForeign)
 	names, at, ok := store.Load[[]string](a.Store, storeBucket, keyForeignNames)
 	if answer == nil || !ok || !at.Equal(answer.at) {

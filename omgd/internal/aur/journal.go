@@ -29,7 +29,10 @@ func (a *AUR) recordChanges(ctx context.Context) {
 		}
 		old, earlier = "", false // the journal begins
 	}
-	if err := j.Record(ctx, j.Path, old, a.DumpPath); err != nil {
+	a.journalWriting.Lock()
+	err = j.Record(ctx, j.Path, old, a.DumpPath)
+	a.journalWriting.Unlock()
+	if err != nil {
 		if ctx.Err() == nil {
 			a.Log.Warn("AUR journal not written", "err", err, "compared", earlier)
 		}
