@@ -52,7 +52,7 @@ _omg() {
 		words='check log ack --help -h'
 		;;
 	' aur check')
-		words='--fail-on --honour-ack --json --format --color --quiet -q --help -h'
+		words='--fail-on --honour-ack --offline --json --format --color --quiet -q --help -h'
 		;;
 	' aur log')
 		words='--all -a --since --json --format --color --quiet -q --help -h'

@@ -3,7 +3,9 @@
 //
 //	c, err := aurcheck.New(snapshot)
 //	basis, err := c.AddPackages(names)
+//	live, err := c.AskAUR(ctx, ask) // optional
 //	reading, err := aurcheck.ReadJournal(path, trust, c.AddEvents)
+//	err = c.ApplyReplies()
 //	result := c.Finish(&reading, now)
 package aurcheck
 
@@ -25,6 +27,7 @@ type Check struct {
 	packages []Package
 	events   map[string][]aurlevel.Event // by package base; only for package bases of packages
 	result   Result
+	live     *liveReplies // nil if the AUR was not asked
 }
 
 // Package is a package to check: its package base, and what the latest dump of the AUR contains about it.
@@ -36,8 +39,12 @@ type Package struct {
 	// BuiltBase is the package base from which the installed package was built, if this is known and the AUR has the package in
 	// another one.
 	BuiltBase string
-	// Listing is nil if the dump does not contain the package.
-	Listing *aurlevel.Listing
+	// Listing is nil if the dump does not contain the package. It belongs to the package listedName: this one, or another one of its package
+	// base.
+	Listing    *aurlevel.Listing
+	listedName string
+	// RequiredBy is the package that needs this package and was added by name; empty if this package was added itself.
+	RequiredBy string
 	// IsOnlyBaseListed means that the dump does not contain the package itself, but another package of its package base.
 	IsOnlyBaseListed bool
 }
@@ -129,10 +136,7 @@ func (c *Check) lookUp(p *Package) error {
 					p.BuiltBase = ""
 				}
 				p.Base = base
-				p.Listing = &aurlevel.Listing{}
-				if found.AUR != nil {
-					*p.Listing = aurlevel.Listing{Maintainer: found.AUR.Maintainer, FlaggedAt: found.AUR.OutOfDate, UpdatedAt: found.AUR.Modified}
-				}
+				p.Listing, p.listedName = newListing(found), found.Name
 				return nil
 			})
 		}
@@ -147,6 +151,14 @@ func (c *Check) lookUp(p *Package) error {
 	}
 	p.BuiltBase = ""
 	return nil
+}
+
+// newListing returns what the AUR has about the package base of a package.
+func newListing(p *wire.Package) *aurlevel.Listing {
+	if p.AUR == nil {
+		return &aurlevel.Listing{}
+	}
+	return &aurlevel.Listing{Maintainer: p.AUR.Maintainer, FlaggedAt: p.AUR.OutOfDate, UpdatedAt: p.AUR.Modified}
 }
 
 // maxEventsOfBase is the number of events of a package base that are always used. If a package base has at least twice as many, the
@@ -217,8 +229,11 @@ func (c *Check) find(p *Package, completeSince, now int64) []aurlevel.Finding {
 	found := aurlevel.Find(c.events[p.Base], completeSince, p.Listing, installed, now)
 	if p.BuiltBase != "" {
 		found = append(found, aurlevel.Find(c.events[p.BuiltBase], completeSince, nil, aurlevel.Installation{}, now)...)
-		slices.SortStableFunc(found, func(a, b aurlevel.Finding) int { return cmp.Compare(b.Level, a.Level) })
 	}
+	if c.live != nil && c.live.findings[p.Base] != nil {
+		found = append(found, aurlevel.FindLive(c.live.findings[p.Base])...)
+	}
+	aurlevel.Sort(found)
 	return found
 }
 

@@ -5,7 +5,6 @@
 package aurlevel
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/omg-arch/omg/shared/journal"
@@ -109,6 +108,10 @@ type Finding struct {
 	Events []Event
 	// UpdatedAt and FlaggedAt are times from the latest dump, in Unix seconds; 0 if the finding does not depend on them.
 	UpdatedAt, FlaggedAt int64
+	// SubmittedAt, PendingRequests and Dependencies are what a reply of the AUR contains. They are empty if the finding does not depend on them.
+	SubmittedAt     int64
+	PendingRequests uint32
+	Dependencies    []string
 }
 
 // Find returns the findings about a package base, the highest level first. The parameter events holds its events in the
@@ -135,7 +138,7 @@ func Find(events []Event, completeSince int64, listing *Listing, installed Insta
 		found = append(found, f)
 	}
 	found = append(found, findByState(events, listing)...)
-	slices.SortStableFunc(found, func(a, b Finding) int { return cmp.Compare(b.Level, a.Level) })
+	Sort(found)
 	return found
 }
 

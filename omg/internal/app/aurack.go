@@ -35,9 +35,10 @@ such as adopted-and-updated. "omg aur check" still shows them, with the date, an
 "omg aur check --fail-on LEVEL --honour-ack" does not count them.
 
 An acknowledgement is for one event: if something else happens to the package, or if
-it is updated again, there is a new finding. It is yours alone: omg keeps it in
-$XDG_STATE_HOME/omg, and neither omgd nor other users know it. Therefore omg status,
-prompts and metrics still count the package.
+it is updated again, there is a new finding. A finding that only a live reply of the
+AUR shows can be acknowledged after the next dump. An acknowledgement is yours alone:
+omg keeps it in $XDG_STATE_HOME/omg, and neither omgd nor other users know it. Therefore
+omg status, prompts and metrics still count the package.
 
 With --list, your acknowledgements are listed, also those of findings that there no
 longer are. With --remove, the acknowledgements about PKG are removed. If there is
@@ -106,7 +107,7 @@ func (a *app) changeAcks(c *cli.Context, o *aurAckOptions, file *acks.File, args
 	if o.remove {
 		return file.Remove(names[0], reason)
 	}
-	all, err := a.newBackend().AURCheck(c.Context, names)
+	all, err := a.newBackend().AURCheck(c.Context, &backend.AURCheckRequest{Names: names, Offline: true})
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ type aurCheckOptions struct {
 	outputOptions
 	failOn    string
 	honourAck bool
+	offline   bool
 }
 
 func aurCheckCommand(a *app) *cli.Command {
@@ -37,14 +38,23 @@ not a verdict. It follows from the journal, which "omg aur log" lists, and from 
 dump of the AUR. The two times of an event are the times of two dumps: the event
 happened between these dumps.
 
+For each PKG, omgd also asks the AUR what has changed since the last dump, because
+attacks last hours, and level by level about the dependencies in the AUR. Dependencies
+with findings are listed too. The AUR is asked only about names that the last dump
+contains: other names could be private. If the AUR could not be asked, for example
+without omgd or without a network, a note says so, and the exit code is 4. With --offline
+it is not asked.
+
 A finding of the level "look" is a reason to look at the package before the next build:
 a package without a maintainer was adopted, or a co-maintainer was added, and it was
 updated at most 14 days later; it was deleted and created again, moved to another
 package base, or seen for the first time after you installed it; it needs a package that
 was new in the AUR; or it was updated, although the dumps before and after it show no
-maintainer. Findings of the level "note" are facts that are common: orphaned, flagged out
-of date, deleted, adopted, another maintainer, updated after a year. No finding has the
-level "act" yet.
+maintainer. For a PKG and its dependencies there are two more: it was submitted at most
+14 days ago, or needs a package that neither a repository nor the last dump has. Findings
+of the level "note" are facts that are common: orphaned, flagged out of date, deleted,
+adopted, another maintainer, updated after a year, and for a PKG, updated since the last
+dump, or requests about it are open. No finding has the level "act" yet.
 
 With --fail-on the exit code is 5 if a finding has at least that level. If a package
 could not be checked because the AUR does not have it, or if the data of the AUR or the
@@ -61,6 +71,7 @@ index of the AUR: omg --data-dir DIR aur check.
 		Flags: append([]cli.Flag{
 			&cli.StringFlag{Name: "fail-on", Destination: &o.failOn, Usage: "exit with 5 if a finding has at least this `LEVEL`: note, look or act"},
 			&cli.BoolFlag{Name: "honour-ack", Destination: &o.honourAck, Usage: "with --fail-on, do not count findings that you have acknowledged with omg aur ack"},
+			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not ask the AUR's server about PKG"},
 		}, o.listFlags("{{.name}} {{.level}}")...),
 		Action: func(c *cli.Context) error { return a.runAURCheck(c, o) },
 	}
@@ -84,7 +95,7 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	if err != nil {
 		return err
 	}
-	all, err := a.newBackend().AURCheck(c.Context, names)
+	all, err := a.newBackend().AURCheck(c.Context, &backend.AURCheckRequest{Names: names, Offline: o.offline})
 	if err != nil {
 		return err
 	}
@@ -108,13 +119,14 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 		a.printNote(problem)
 	}
 	a.noteBeginning(all)
+	a.noteLive(all.Live, time.Now())
 	switch {
 	case c.IsSet("fail-on") && reachesLevel(all.Packages, o.failOn, o.honourAck):
 		return exit.QuietError(exit.AdvisoryFound)
 	case !all.Certain:
 		return exit.QuietError(exit.Network)
 	case len(all.Missing) > 0:
-		return exit.WithCode(exit.NotFound, errors.New("neither installed nor in the AUR: "+quoteEach(all.Missing)))
+		return exit.WithCode(exit.NotFound, errors.New("neither installed nor in the last dump of the AUR: "+quoteEach(all.Missing)))
 	case c.IsSet("fail-on"):
 		return nil
 	}
@@ -165,6 +177,7 @@ func findCheckProblems(all *backend.AURCheckResult, now time.Time) (problems []s
 	} else if aur.State != wire.SourceOK {
 		problems = append(problems, show.DescribeSource(aur, now))
 	}
+	problems = append(problems, liveProblems(all.Live)...)
 	if len(all.NotInAUR) > 0 {
 		problems = append(problems, "not checked, because not in the AUR: "+quoteEach(all.NotInAUR))
 	}

@@ -112,7 +112,7 @@ func TestAURCheck_Notes(t *testing.T) {
 	code, _, stderr := f.run(t, "aur", "check")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "omg: note: the journal begins "+observed[0].Format(time.DateOnly)+": earlier events are unknown\n"+
-		"omg: error: neither installed nor in the AUR: \"nosuch\"\n", stderr)
+		"omg: error: neither installed nor in the last dump of the AUR: \"nosuch\"\n", stderr)
 }
 
 func TestAURCheck_JSON(t *testing.T) {

@@ -219,8 +219,8 @@ func (f *fake) AURLog(_ context.Context, r *backend.AURLogRequest, visit func(*b
 	return result, nil
 }
 
-func (f *fake) AURCheck(_ context.Context, names []string) (*backend.AURCheckResult, error) {
-	f.checked = names
+func (f *fake) AURCheck(_ context.Context, request *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
+	f.checked = request.Names
 	r, err := give(f, "aur check", f.check)
 	if err == nil {
 		r.EventsSince = f.check.EventsSince // not in JSON

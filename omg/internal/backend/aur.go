@@ -64,6 +64,29 @@ const (
 	FindingLevelAct  = wire.FindingLevelAct
 )
 
+// AURCheckRequest asks for the findings about packages of the AUR.
+type AURCheckRequest struct {
+	// Names lists packages. If it is empty, the request is about the installed packages that are in no repository.
+	Names []string
+	// Offline means that the AUR is not asked about the packages in Names.
+	Offline bool
+}
+
+// LiveReading describes what the AUR has replied about the requested packages and their dependencies.
+type LiveReading struct {
+	// At is the time of the oldest reply; nil if the AUR has not replied to each request. FailureReason then says why.
+	At            *time.Time `json:"at"`
+	FailureReason string     `json:"why,omitempty"`
+	// AskedCount is the number of packages about which the AUR has replied. DependencyCount is how many of them are dependencies.
+	AskedCount      int `json:"asked"`
+	DependencyCount int `json:"dependencies"`
+	// NotAsked lists the requested names about which the AUR was not asked, because the last dump does not contain them: a name that is not
+	// known to be public does not leave the machine.
+	NotAsked []string `json:"not_asked,omitempty"`
+	// SkippedCount is the number of dependencies about which the AUR was not asked because there are too many.
+	SkippedCount int `json:"skipped,omitempty"`
+}
+
 // AURCheckResult holds the findings about packages of the AUR.
 type AURCheckResult struct {
 	wire.Basis
@@ -78,6 +101,8 @@ type AURCheckResult struct {
 	DumpDiffers bool `json:"dump_differs,omitempty"`
 	// EventsSince is the time since which an event can be the reason for a finding.
 	EventsSince time.Time `json:"-"`
+	// Live describes the replies of the AUR; nil if the request does not need them.
+	Live *LiveReading `json:"live,omitempty"`
 	// Shortened lists package bases with so many events in the journal that the oldest were left out.
 	Shortened []string `json:"shortened,omitempty"`
 	// NotInAUR lists installed packages that are neither in the AUR nor in the journal. They were not checked.
@@ -94,6 +119,8 @@ type CheckedPackage struct {
 	BuiltBase string `json:"built_from,omitempty"`
 	// Installed is the installed version; empty if the package is not installed.
 	Installed string `json:"installed,omitempty"`
+	// RequiredBy is the requested package that needs this package to run, build or check; empty if this package was requested itself.
+	RequiredBy string `json:"required_by,omitempty"`
 	// Level is the highest level of the findings.
 	Level    string       `json:"level"`
 	Findings []AURFinding `json:"findings"`
@@ -111,4 +138,9 @@ type AURFinding struct {
 	Flagged *time.Time `json:"flagged,omitempty"`
 	// Acknowledged is when the user acknowledged the finding; nil if not.
 	Acknowledged *time.Time `json:"acknowledged,omitempty"`
+	// Submitted is when the package base was submitted, PendingRequests the number of undecided requests about it, and Dependencies lists
+	// dependencies that are in no repository and not in the last dump of the AUR. They are empty if the finding does not depend on them.
+	Submitted       *time.Time `json:"submitted,omitempty"`
+	PendingRequests uint32     `json:"pending_requests,omitempty"`
+	Dependencies    []string   `json:"dependencies,omitempty"`
 }

@@ -18,6 +18,8 @@ type Options struct {
 	DataDir      string
 	// NoDaemon means that no request is sent to omgd.
 	NoDaemon bool
+	// LiveSocket is the socket of the omgd that omg-direct asks for replies of the AUR; empty for none. omg sets it when it starts omg-direct.
+	LiveSocket string
 	// AdvisoriesFile is a file with the security tracker's advisories, which is read instead of asking the daemon for them.
 	AdvisoriesFile string
 	// CommandLine holds the whole command line, for omg-direct.
@@ -65,8 +67,8 @@ type Backend interface {
 	// AURLog calls the function visit once for each event that was found, the oldest first. The event is only valid during that
 	// call. The result contains everything except the events.
 	AURLog(ctx context.Context, r *AURLogRequest, visit func(*AUREvent) error) (*AURLogResult, error)
-	// AURCheck returns the findings about the named packages or, without names, about the installed foreign packages.
-	AURCheck(ctx context.Context, names []string) (*AURCheckResult, error)
+	// AURCheck returns the findings about the named packages and their dependencies or, without names, about the installed foreign packages.
+	AURCheck(ctx context.Context, r *AURCheckRequest) (*AURCheckResult, error)
 
 	// The following methods depend on the working directory and the environment of the caller.
 	ActiveVersions(ctx context.Context, runtimes []string) (*ActiveVersions, error)

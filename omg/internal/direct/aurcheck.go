@@ -13,7 +13,7 @@ import (
 )
 
 // AURCheck implements backend.Backend.
-func (b *Backend) AURCheck(ctx context.Context, names []string) (*backend.AURCheckResult, error) {
+func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
 	path, err := b.findJournal()
 	if err != nil {
 		return nil, withNetworkCode(err)
@@ -23,16 +23,30 @@ func (b *Backend) AURCheck(ctx context.Context, names []string) (*backend.AURChe
 		if err != nil {
 			return nil, err
 		}
-		basis, err := c.AddPackages(names)
+		basis, err := c.AddPackages(r.Names)
 		if err != nil {
 			return nil, err
+		}
+		var live *backend.LiveReading
+		if len(r.Names) > 0 && !r.Offline {
+			conn := &liveConn{Backend: b}
+			defer conn.close()
+			reading, err := c.AskAUR(ctx, conn.ask)
+			if err != nil {
+				return nil, err
+			}
+			live = describeLive(reading)
 		}
 		reading, err := aurcheck.ReadJournal(path, b.env.Trusts, c.AddEvents)
 		if err != nil {
 			return nil, withNetworkCode(err)
 		}
+		if err := c.ApplyReplies(); err != nil {
+			return nil, err
+		}
 		now := time.Now()
 		result := describeCheck(c.Finish(&reading, now.Unix()))
+		result.Live = live
 		result.Basis, result.JournalReading = *basis, describeReading(path, &reading)
 		result.EventsSince = time.Unix(now.Unix()-aurlevel.MaxEventAge, 0)
 		return result, nil
@@ -62,12 +76,13 @@ func describeCheck(found *aurcheck.Result) *backend.AURCheckResult {
 // describeFindings returns a package with its findings in the form in which the backend returns them.
 func describeFindings(p *aurcheck.CheckedPackage) backend.CheckedPackage {
 	checked := backend.CheckedPackage{
-		Name: p.Name, Base: p.Base, BuiltBase: p.BuiltBase, Installed: p.InstalledVersion, Level: p.Findings[0].Level.String(),
+		Name: p.Name, RequiredBy: p.RequiredBy, Base: p.Base, BuiltBase: p.BuiltBase, Installed: p.InstalledVersion, Level: p.Findings[0].Level.String(),
 	}
 	for _, f := range p.Findings {
 		described := backend.AURFinding{
 			Level: f.Level.String(), Reason: string(f.Reason), Events: []backend.AUREvent{},
 			Updated: timeOrNil(f.UpdatedAt), Flagged: timeOrNil(f.FlaggedAt),
+			Submitted: timeOrNil(f.SubmittedAt), PendingRequests: f.PendingRequests, Dependencies: f.Dependencies,
 		}
 		for _, e := range f.Events {
 			described.Events = append(described.Events, *convertEvent(e.Event, e.Source))

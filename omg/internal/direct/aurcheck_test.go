@@ -17,7 +17,7 @@ import (
 // checked returns the reasons of the findings about each package, and the result.
 func (w *testSystem) checked(names ...string) (map[string][]string, *backend.AURCheckResult) {
 	w.t.Helper()
-	result, err := w.backend().AURCheck(w.t.Context(), names)
+	result, err := w.backend().AURCheck(w.t.Context(), &backend.AURCheckRequest{Names: names, Offline: true})
 	require.NoError(w.t, err)
 	found := map[string][]string{}
 	for _, p := range result.Packages {
@@ -114,7 +114,7 @@ func TestAURCheck_NoData(t *testing.T) {
 	w := newTestSystem(t)
 	w.buildOwn()
 	check := func() error {
-		_, err := w.backend().AURCheck(t.Context(), nil)
+		_, err := w.backend().AURCheck(t.Context(), &backend.AURCheckRequest{})
 		return err
 	}
 	require.ErrorContains(t, check(), "no journal of the AUR in ")

@@ -1,5 +1,6 @@
 // Package direct implements the backend without a daemon. It reads pacman's local database, and for each repository the
-// index that matches its database, or the database itself if no index matches. It writes nothing.
+// index that matches its database, or the database itself if no index matches. It writes nothing. Only AURCheck and Doctor send
+// requests to a daemon, if one runs.
 package direct
 
 import (
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/aurcheck"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
@@ -21,6 +23,8 @@ import (
 type Backend struct {
 	o   backend.Options
 	env paths.Env
+	// aurInfo replaces the requests to omgd about packages of the AUR in tests; otherwise nil.
+	aurInfo aurcheck.AskFunc
 }
 
 // Open returns the backend for one command.

@@ -231,10 +231,13 @@ func requests(visit func(*wire.Package) error) map[string]func(context.Context, 
 			_, err := b.AURLog(ctx, &backend.AURLogRequest{}, nil)
 			return err
 		},
-		"aur check": func(ctx context.Context, b backend.Backend) error { _, err := b.AURCheck(ctx, nil); return err },
-		"config":    func(ctx context.Context, b backend.Backend) error { _, err := b.Config(ctx, false); return err },
-		"doctor":    func(ctx context.Context, b backend.Backend) error { _, err := b.Doctor(ctx); return err },
-		"which":     func(ctx context.Context, b backend.Backend) error { _, err := b.ActiveVersions(ctx, nil); return err },
+		"aur check": func(ctx context.Context, b backend.Backend) error {
+			_, err := b.AURCheck(ctx, &backend.AURCheckRequest{})
+			return err
+		},
+		"config": func(ctx context.Context, b backend.Backend) error { _, err := b.Config(ctx, false); return err },
+		"doctor": func(ctx context.Context, b backend.Backend) error { _, err := b.Doctor(ctx); return err },
+		"which":  func(ctx context.Context, b backend.Backend) error { _, err := b.ActiveVersions(ctx, nil); return err },
 		"list": func(ctx context.Context, b backend.Backend) error {
 			_, err := b.InstalledVersions(ctx, nil)
 			return err

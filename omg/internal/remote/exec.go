@@ -30,6 +30,9 @@ func execOmgDirect(o backend.Options, served wire.ServedPaths) error {
 	if o.PacmanConfig == "" && served.PacmanConfig != "" {
 		flags = append(flags, "--pacman-config", served.PacmanConfig)
 	}
+	if o.LiveSocket != "" {
+		flags = append(flags, "--live-socket", o.LiveSocket)
+	}
 	argv := slices.Concat(o.CommandLine[:1], flags, o.CommandLine[1:])
 	return &os.PathError{Op: "exec", Path: path, Err: unix.Exec(path, argv, os.Environ())}
 }

@@ -121,8 +121,9 @@ func (b *Backend) AURLog(ctx context.Context, _ *backend.AURLogRequest, _ func(*
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
-// AURCheck implements backend.Backend.
-func (b *Backend) AURCheck(ctx context.Context, _ []string) (*backend.AURCheckResult, error) {
+// AURCheck implements backend.Backend. If packages are named, omg-direct asks the daemon for replies of the AUR about them.
+func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
+	b.passesSocket = len(r.Names) > 0 && !r.Offline
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 

@@ -29,6 +29,10 @@ type Backend struct {
 	hasAnswered bool
 	// servedPaths holds the paths of the databases that the daemon reads; nil while they are unknown.
 	servedPaths *wire.ServedPaths
+	// connectedSocket is the socket of the daemon to which the last connection was made. If passesSocket is true, omg-direct may send requests
+	// to this daemon, once the daemon has answered.
+	connectedSocket string
+	passesSocket    bool
 }
 
 // Open returns the backend for one command.
@@ -103,6 +107,7 @@ func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 			if err != nil && !errors.Is(err, client.ErrNoDaemon) {
 				b.o.PrintNote(err.Error())
 			}
+			b.connectedSocket = socket
 			return next, nil
 		}
 		// If the user may not connect to the system's daemon, that is not an error: the daemon is for other users.
@@ -179,5 +184,8 @@ func (b *Backend) switchToDirectWithDaemonPaths(ctx context.Context) error {
 		return b.fallBack(err)
 	}
 	b.servedPaths = &hello.ServedPaths
+	if b.passesSocket {
+		b.o.LiveSocket = b.connectedSocket
+	}
 	return b.switchToDirect()
 }

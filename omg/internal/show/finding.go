@@ -24,6 +24,9 @@ func (s Style) PrintChecked(w *bufio.Writer, pkg *backend.CheckedPackage) {
 	if pkg.Base != pkg.Name {
 		p.writeClean(" (" + visibleName(pkg.Base) + ")")
 	}
+	if pkg.RequiredBy != "" {
+		p.writeClean(", required by " + pkg.RequiredBy)
+	}
 	p.writeRaw("\n")
 	for i := range pkg.Findings {
 		f := &pkg.Findings[i]
@@ -91,13 +94,19 @@ func findingText(pkg *backend.CheckedPackage, f *backend.AURFinding) (text strin
 	}
 	if f.Updated != nil {
 		updated := "last updated " + f.Updated.Local().Format(zonedMinuteFormat)
-		if f.Reason == "updated-without-maintainer" {
+		switch f.Reason {
+		case "updated-without-maintainer":
 			updated += ", although the dumps before and after it show no maintainer"
+		case "updated-since-dump":
+			updated += ", after the last dump"
 		}
 		add(updated)
 	}
 	if f.Flagged != nil {
 		add("flagged out of date " + f.Flagged.Local().Format(zonedMinuteFormat))
+	}
+	if fact := liveFact(f); fact != "" {
+		add(fact)
 	}
 	if text == "" {
 		return "without a maintainer"

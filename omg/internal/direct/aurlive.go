@@ -1,0 +1,59 @@
+package direct
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/aurcheck"
+	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/version"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// liveTimeout is longer than the longest aur.live.timeout, for which omgd waits for the AUR.
+const liveTimeout = 70 * time.Second
+
+// errWithoutDaemon means that no omgd was named that may be asked for replies of the AUR.
+var errWithoutDaemon = errors.New("omg answers without omgd, and does not use the network itself")
+
+// liveConn asks omgd for replies of the AUR. It connects before the first request.
+type liveConn struct {
+	*Backend
+	conn *client.Conn
+}
+
+func (l *liveConn) ask(ctx context.Context, names []string) (*wire.AURInfoResult, error) {
+	if l.aurInfo != nil {
+		return l.aurInfo(ctx, names)
+	}
+	if l.o.LiveSocket == "" {
+		return nil, errWithoutDaemon
+	}
+	if l.conn == nil {
+		conn, err := client.Dial(ctx, l.o.LiveSocket, client.Options{IsTrustedUser: l.env.Trusts, ClientName: "omg " + version.String(), Timeout: liveTimeout})
+		if err != nil {
+			return nil, err
+		}
+		l.conn = conn
+	}
+	return l.conn.AURInfo(ctx, names)
+}
+
+func (l *liveConn) close() {
+	if l.conn != nil {
+		_ = l.conn.Close()
+	}
+}
+
+// describeLive returns what the AUR has replied in the form in which the backend returns it.
+func describeLive(r *aurcheck.LiveReading) *backend.LiveReading {
+	live := &backend.LiveReading{
+		FailureReason: r.FailureReason, AskedCount: r.AskedCount, DependencyCount: r.DependencyCount, NotAsked: r.NotAsked, SkippedCount: r.SkippedCount,
+	}
+	if r.FailureReason == "" {
+		live.At = timeOrNil(r.RepliedAt)
+	}
+	return live
+}
