@@ -46,16 +46,23 @@ func TestPrintChecked(t *testing.T) {
 		"seen for the first time, after the installation," + when: {
 			Reason: "appeared-after-installation", Events: event("first-seen", nil, new("1-1")),
 		},
-		`new dependency "x", which was then new in the AUR, added` + when: {Events: event("young-dependency-added", nil, new("x"))},
-		"the package base other deleted" + when:                           {Events: []backend.AUREvent{{Base: "other", Event: "deleted", From: new("1-1"), Between: between}}},
-		"without a maintainer":                                            {},
-		"flagged out of date " + noon:                                     {Flagged: &at},
-		"event-99" + when:                                                 {Events: event("event-99", nil, nil)},
+		`new dependency "x", which was then new in the AUR, added` + when:                {Events: event("young-dependency-added", nil, new("x"))},
+		"the package base other deleted" + when:                                          {Events: []backend.AUREvent{{Base: "other", Event: "deleted", From: new("1-1"), Between: between}}},
+		"without a maintainer":                                                           {},
+		"last updated " + noon + ", after the last dump":                                 {Reason: "updated-since-dump", Updated: &at},
+		"submitted to the AUR " + noon:                                                   {Reason: "young", Submitted: &at},
+		"1 request about it is open (to delete, merge, orphan or adopt it)":              {PendingRequests: 1},
+		"3 requests about it are open (to delete, merge, orphan or adopt it)":            {PendingRequests: 3},
+		`needs what neither a repository nor the last dump of the AUR has: "a", "b\x1b"`: {Dependencies: []string{"a", "b\x1b"}},
+		"flagged out of date " + noon:                                                    {Flagged: &at},
+		"event-99" + when:                                                                {Events: event("event-99", nil, nil)},
 	} {
 		f.Level = "note"
 		pkg := &backend.CheckedPackage{Name: "tool", Base: "tool", BuiltBase: "other", Installed: "1-1", Findings: []backend.AURFinding{f}}
 		require.Equal(t, "tool 1-1\n    note: "+want+"\n", write(func(w *bufio.Writer) { Style{}.PrintChecked(w, pkg) }))
 	}
+	dependency := &backend.CheckedPackage{Name: "part", Base: "part", RequiredBy: "to\x1bol"}
+	require.Equal(t, "part, required by to\uFFFDol\n", write(func(w *bufio.Writer) { Style{}.PrintChecked(w, dependency) }))
 	pkg := &backend.CheckedPackage{Name: "part", Base: "ba\x1bse", Findings: []backend.AURFinding{{Level: "look", Flagged: &at}}}
 	require.Equal(t, "\x1b[0;1mpart\x1b[0m (\"ba\\x1bse\")\n    \x1b[1;33mlook\x1b[0m: flagged out of date "+noon+"\n",
 		write(func(w *bufio.Writer) { Style{Color: true}.PrintChecked(w, pkg) }))
