@@ -1,5 +1,6 @@
 // Package aurdump reads the AUR's metadata dump packages-meta-ext-v1.json, one JSON array with an object for each
-// package, which the AUR publishes compressed with gzip.
+// package, which the AUR publishes compressed with gzip. It also reads a directory with the git archive that the AUR has announced as
+// the successor of the dump.
 //
 // A dump comes from the network. It is read as a stream: whatever the dump contains, the reader keeps at most one
 // package's object, of at most MaxObject bytes.
@@ -12,6 +13,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/readahead"
@@ -51,7 +54,7 @@ type ReadResult struct {
 	OmittedWarningCount int
 }
 
-// Read reads the dump at path, compressed or not, and passes every package to the function visit, in the dump's order.
+// Read reads the dump at path, compressed or not, or a directory with the AUR's git archive, and passes every package to the function visit, in the dump's order.
 // The package and its slices are valid only until visit returns; its strings stay valid. Read leaves out, with a
 // warning, an entry that is not an object with a usable name and version, and an entry with the name of an earlier
 // entry.
@@ -72,8 +75,28 @@ type Entry struct {
 
 // ReadEntries is like Read, and passes on the numbers of the package bases as well.
 func ReadEntries(ctx context.Context, path string, visit func(Entry) error) (ReadResult, error) {
+	return sourceAt(path).readEntries(ctx, visit)
+}
+
+// source is a form in which the AUR publishes all its packages.
+type source interface {
+	readEntries(ctx context.Context, visit func(Entry) error) (ReadResult, error)
+}
+
+// sourceAt returns the source at path: a directory with the files of the AUR's git archive, or its dump.
+func sourceAt(path string) source {
+	if _, err := os.Stat(filepath.Join(path, archiveBaseFile)); err == nil {
+		return archiveDir(path)
+	}
+	return dumpFile(path)
+}
+
+// dumpFile is the path of a dump.
+type dumpFile string
+
+func (path dumpFile) readEntries(ctx context.Context, visit func(Entry) error) (ReadResult, error) {
 	var out ReadResult
-	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error { return out.read(ctx, in, realLimits, visit) })
+	file, err := sourcefile.Read(ctx, string(path), func(in io.Reader) error { return out.read(ctx, in, realLimits, visit) })
 	out.File = file
 	return out, err
 }
@@ -104,8 +127,7 @@ func (f *ReadResult) read(ctx context.Context, src io.Reader, limits limits, vis
 		defer ahead.Close()
 		content = ahead
 	}
-	bounded := &boundedReader{ctx: ctx, r: content, totalLeft: limits.bytes, objectLeft: limits.object}
-	p := newParser(bounded, limits, f)
+	p := newParser(newBoundedReader(ctx, content, limits), limits, f)
 	return convertStreamError(p.visitPackages(visit))
 }
 

@@ -49,6 +49,10 @@ type object struct {
 	// PendingRequests is only in replies to info requests. HasPendingRequests is false if the reply does not contain the number.
 	PendingRequests    float64
 	HasPendingRequests bool
+
+	// ID and PopularityUpdated are only used for objects of the git archive: see archiveDir.
+	ID                float64
+	PopularityUpdated float64
 }
 
 // lists returns the fields that are lists.
@@ -174,6 +178,10 @@ func (r *objectDecoder) readValue(d *jsontext.Decoder, key []byte) error {
 		return r.readList(d, &o.License)
 	case `"Keywords"`:
 		return r.readList(d, &o.Keywords)
+	case `"ID"`:
+		return r.readNumber(d, &o.ID)
+	case `"PopularityUpdated"`:
+		return r.readNumber(d, &o.PopularityUpdated)
 	case `"PendingRequests"`:
 		o.HasPendingRequests = d.PeekKind() == '0' // a number
 		return r.readNumber(d, &o.PendingRequests)
@@ -348,6 +356,11 @@ func (p *parser) nextPackage(visit func(Entry) error) error {
 	if err := p.readObject(p.dec); err != nil {
 		return err
 	}
+	return p.visitObject(visit)
+}
+
+// visitObject passes the decoded object to the function visit, unless it has to be left out.
+func (p *parser) visitObject(visit func(Entry) error) error {
 	o := &p.object
 	if why := packageDefect(o); why != "" {
 		p.leaveOut("package %.100q %s", o.Name, why)

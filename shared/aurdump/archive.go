@@ -1,0 +1,168 @@
+package aurdump
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"path/filepath"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
+)
+
+// The files of the AUR's git archive (aurweb-git-archive --spec metadata), with which the AUR wants to replace its dump. Each of them is an object
+// with one member for each package base, or for each package.
+const (
+	archiveBaseFile    = "pkgbase.json"
+	archivePackageFile = "pkgname.json"
+)
+
+// maxArchiveBaseBytes limits the file of package bases, whose fields are kept in memory. That of the AUR would have about 35 MB.
+const maxArchiveBaseBytes = 128 << 20
+
+// archiveDir is a directory with the files of the AUR's git archive. It reads only these two files, and never runs git.
+type archiveDir string
+
+// archiveBase holds the fields of a package base.
+type archiveBase struct {
+	id, votes, popularity, outOfDate, submitted, modified float64
+	maintainer, urlPath                                   string
+	keywords                                              []string
+}
+
+func (dir archiveDir) readEntries(ctx context.Context, visit func(Entry) error) (ReadResult, error) {
+	var out ReadResult
+	out.Path = string(dir)
+	bases, baseFile, err := dir.readBases(ctx, &out)
+	if err != nil {
+		return out, err
+	}
+	packageFile, err := sourcefile.Read(ctx, filepath.Join(string(dir), archivePackageFile), func(in io.Reader) error {
+		p := newParser(newBoundedReader(ctx, in, realLimits), realLimits, &out)
+		return convertStreamError(p.visitMembers(func(name string) error {
+			base, ok := bases[p.object.PackageBase]
+			switch {
+			case name != p.object.Name:
+				p.leaveOut("package %.100q is listed as %.100q", p.object.Name, name)
+				return nil
+			case !ok:
+				p.leaveOut("package %.100q belongs to the package base %.100q, which %s does not have", name, p.object.PackageBase, archiveBaseFile)
+				return nil
+			}
+			base.fill(&p.object)
+			return p.visitObject(visit)
+		}))
+	})
+	out.File = sourcefile.File{Path: string(dir), Stamp: baseFile.Stamp}
+	out.Stamp.Size += packageFile.Stamp.Size
+	out.Stamp.MtimeNS = max(out.Stamp.MtimeNS, packageFile.Stamp.MtimeNS)
+	out.SHA256 = sha256.Sum256(slices.Concat(baseFile.SHA256[:], packageFile.SHA256[:]))
+	if err == nil && out.PackageCount == 0 {
+		err = &fs.PathError{Op: "read", Path: filepath.Join(string(dir), archivePackageFile), Err: sourcefile.ErrEmpty}
+	}
+	return out, err
+}
+
+// readBases reads the package bases.
+func (dir archiveDir) readBases(ctx context.Context, out *ReadResult) (map[string]archiveBase, sourcefile.File, error) {
+	path := filepath.Join(string(dir), archiveBaseFile)
+	f, stamp, err := sourcefile.Open(path)
+	if err != nil {
+		return nil, sourcefile.File{}, err
+	}
+	_ = f.Close()
+	limits := realLimits
+	limits.bytes = maxArchiveBaseBytes
+	bases := map[string]archiveBase{}
+	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error {
+		p := newParser(newBoundedReader(ctx, in, limits), limits, out)
+		return convertStreamError(p.visitMembers(func(name string) error {
+			if len(bases) == limits.packages {
+				return fmt.Errorf("%w: it has more than %d package bases", sourcefile.ErrOversize, limits.packages)
+			}
+			bases[name] = newArchiveBase(&p.object, float64(stamp.MtimeSeconds()))
+			return nil
+		}))
+	})
+	return bases, file, err
+}
+
+// newArchiveBase returns the fields of a package base at the time now, in Unix seconds. The archive contains the popularity at an earlier time. By
+// the AUR's formula it decreases by 2 % a day.
+func newArchiveBase(o *object, now float64) archiveBase {
+	const dailyDecay, day = 0.98, 86400
+	b := archiveBase{
+		id: o.ID, votes: o.NumVotes, popularity: o.Popularity, outOfDate: o.OutOfDate, submitted: o.FirstSubmitted, modified: o.LastModified,
+		maintainer: o.Maintainer, urlPath: o.URLPath, keywords: slices.Clone(o.Keywords),
+	}
+	if o.PopularityUpdated > 0 && now > o.PopularityUpdated {
+		b.popularity *= math.Pow(dailyDecay, (now-o.PopularityUpdated)/day)
+	}
+	return b
+}
+
+// fill sets the fields of a package that are those of its package base.
+func (b *archiveBase) fill(o *object) {
+	o.PackageBaseID, o.NumVotes, o.Popularity, o.OutOfDate = b.id, b.votes, b.popularity, b.outOfDate
+	o.FirstSubmitted, o.LastModified, o.Maintainer, o.URLPath = b.submitted, b.modified, b.maintainer, b.urlPath
+	o.Keywords = append(o.Keywords[:0], b.keywords...)
+}
+
+// visitMembers decodes the members of an object one after the other into p.object, and calls the function visit with the name of each. It reads to
+// the end of the file.
+func (p *parser) visitMembers(visit func(name string) error) error {
+	if kind := p.dec.PeekKind(); kind != '{' {
+		_, err := p.dec.ReadToken()
+		syntax := new(jsontext.SyntacticError)
+		switch {
+		case err == io.EOF:
+			return sourcefile.ErrEmpty
+		case err == nil, errors.As(err, &syntax):
+			return ErrNotDump
+		}
+		return err
+	}
+	if _, err := p.dec.ReadToken(); err != nil {
+		return err
+	}
+	for p.dec.PeekKind() != '}' {
+		p.in.objectLeft = p.limits.object
+		key, err := p.dec.ReadToken()
+		if err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+		name := key.String()
+		if p.dec.PeekKind() != '{' {
+			p.leaveOut("the member %.100q is not an object", name)
+			err = p.dec.SkipValue()
+		} else if err = p.readObject(p.dec); err == nil {
+			err = visit(name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if _, err := p.dec.ReadToken(); err != nil {
+		return err
+	}
+	if _, err := p.dec.ReadToken(); err != io.EOF {
+		if err == nil {
+			err = fmt.Errorf("%w: data after the end of the object", sourcefile.ErrDamaged)
+		}
+		return err
+	}
+	return nil
+}
+
+func newBoundedReader(ctx context.Context, r io.Reader, l limits) *boundedReader {
+	return &boundedReader{ctx: ctx, r: r, totalLeft: l.bytes, objectLeft: l.object}
+}
