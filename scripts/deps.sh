@@ -52,6 +52,7 @@ find_missing() {
 	need fish fish fish have fish
 	need tmux tmux tmux have tmux
 	need mandoc mandoc mandoc have mandoc
+	need minisign minisign minisign have minisign
 	# Only the command line tools of these packages are needed: neither systemd nor a service has to run.
 	need systemd-analyze systemd systemd have systemd-analyze
 	need systemd-socket-activate systemd systemd have systemd-socket-activate

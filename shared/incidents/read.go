@@ -1,0 +1,54 @@
+package incidents
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/sourcefile"
+)
+
+// ReadFile reads the list in a file, unless a user whom the function trust rejects could have written the file.
+func ReadFile(path string, trust func(uid uint32) bool) (*List, error) {
+	data, _, err := readTrusted(path, MaxBytes, trust)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(path, data)
+}
+
+// ReadSigned reads the list of a server that omgd has downloaded to a file. It verifies the signature. The second result is when the
+// server has last confirmed that this is its list: the modification time of the file.
+func ReadSigned(l *Location, path string, trust func(uid uint32) bool) (*List, time.Time, error) {
+	data, confirmedAt, err := readTrusted(path, MaxBytes+MaxSignatureBytes, trust)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	list, err := ParseSigned(l.Address, l.Key, data)
+	return list, confirmedAt, err
+}
+
+// readTrusted returns the content and the modification time of a file.
+func readTrusted(path string, maxBytes int64, trust func(uid uint32) bool) ([]byte, time.Time, error) {
+	f, _, err := sourcefile.Open(path)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return nil, time.Time{}, os.NewSyscallError("fstat", err)
+	}
+	if err := paths.CheckFileTrust(&st, trust); err != nil {
+		return nil, time.Time{}, fmt.Errorf("%s: %w", path, err)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err == nil && int64(len(data)) > maxBytes {
+		err = &Error{path, 0, fmt.Errorf("more than %d bytes", maxBytes)}
+	}
+	return data, time.Unix(st.Mtim.Unix()), err
+}
