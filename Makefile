@@ -60,7 +60,7 @@ TOOLS := build/tools/$(shell go env GOVERSION)
 .DELETE_ON_ERROR:
 
 # A digest of the version and of all files from which the programs are built. A build writes it to bin/.built.
-DIGEST = { echo '$(VERSION)'; find go.work go.work.sum $(wildcard vendor) omg omgd omg-index omg-probe shared Makefile \
+DIGEST = { echo '$(VERSION)'; find go.work go.work.sum $(wildcard vendor) omg omgd omg-index omg-probe shared Makefile packaging/aur-incidents.toml \
 	-type f ! -name '*_test.go' -print0 | sort -z | xargs -0 sha256sum; } | sha256sum
 
 .PHONY: build
@@ -70,6 +70,7 @@ build: ## Build all programs into bin/
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags $(TAGS) -ldflags '$(PURE_LDFLAGS)$(call bound)' -o bin/ $(FIXED)
 	CGO_ENABLED=0 go build -trimpath -buildvcs=false $(PIE) -tags $(TAGS) -ldflags '$(PURE_LDFLAGS)$(call bound,$(PIE))' -o bin/ $(MOVED)
 	CGO_ENABLED=$(if $(ALPM),1,0) go build -trimpath -buildvcs=false $(PIE) -tags $(ALL_TAGS) -ldflags '$(if $(ALPM),$(strip $(GO_LDFLAGS) $(GIVEN_LDFLAGS)),$(PURE_LDFLAGS))$(call bound,$(PIE))' -o bin/omg-alpm-worker ./omgd/alpm-worker
+	@cp packaging/aur-incidents.toml bin/
 	@$(DIGEST) >bin/.built
 
 # Builds the programs again if their sources or the version have changed. Otherwise make install needs no Go, as under sudo.

@@ -87,6 +87,7 @@ put_omg() {
 		put 644 "packaging/completions/$name.fish" "$share/fish/vendor_completions.d/$name.fish"
 	done
 	put 755 bin/omg-direct "$PREFIX/lib/omg/omg-direct"
+	put_all "$share/omg" packaging/aur-incidents.toml
 	for file in packaging/man/*; do
 		[[ $file == */omg-alpm-worker.8 ]] || put_all "$share/man/man${file##*.}" "$file"
 	done

@@ -23,6 +23,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/incidents"
 )
 
 // ProjectRoot returns the project's root directory: the one with go.work.
@@ -91,6 +93,13 @@ func buildPrograms(root string) error {
 	}
 	builtPrograms.dir = dir
 	if err := os.Chmod(dir, 0o755); err != nil { // some tests run the programs as other users
+		return err
+	}
+	list, err := os.ReadFile(filepath.Join(root, "packaging", incidents.ShippedName))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, incidents.ShippedName), list, 0o644)
+	}
+	if err != nil {
 		return err
 	}
 	// The same flags as in `make build`.

@@ -176,7 +176,7 @@ func checkPrograms(t *testing.T, dir string) {
 // checkFiles checks the places and the permissions of all files.
 func checkFiles(t *testing.T, dir string) {
 	t.Helper()
-	place := regexp.MustCompile(`^(?:usr/(?:bin|lib/(?:omg|systemd|sysusers\.d|tmpfiles\.d)|share/(?:bash-completion|doc/omg|fish|libalpm|licenses|man|zsh))/|etc/omg/config\.toml$|\.[A-Z]+$)`)
+	place := regexp.MustCompile(`^(?:usr/(?:bin|lib/(?:omg|systemd|sysusers\.d|tmpfiles\.d)|share/(?:bash-completion|doc/omg|omg|fish|libalpm|licenses|man|zsh))/|etc/omg/config\.toml$|\.[A-Z]+$)`)
 	require.NoError(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
 		require.NoError(t, err)
 		rel, _ := filepath.Rel(dir, path)

@@ -12,6 +12,9 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
+// ShippedName is the name of the list that is installed with omg.
+const ShippedName = "aur-incidents.toml"
+
 // ReadFile reads the list in a file, unless a user whom the function trust rejects could have written the file.
 func ReadFile(path string, trust func(uid uint32) bool) (*List, error) {
 	data, _, err := readTrusted(path, MaxBytes, trust)

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"aead.dev/minisign"
@@ -38,10 +39,10 @@ func (l *Location) String() string { return l.Path + l.Address }
 // ParseLocation returns the location in an element of the setting aur.incidents.lists, which package config has checked: a path, or
 // an address and a key.
 func ParseLocation(text string) (Location, error) {
-	address, key, remote := strings.Cut(text, " ")
-	if !remote {
+	if filepath.IsAbs(text) {
 		return Location{Path: text}, nil
 	}
+	address, key, _ := strings.Cut(text, " ")
 	l := Location{Address: address}
 	if err := l.Key.UnmarshalText([]byte(strings.TrimSpace(key))); err != nil {
 		return Location{}, fmt.Errorf("%s: %q is not a public key of minisign", address, shorten(key))

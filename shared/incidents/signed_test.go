@@ -82,10 +82,8 @@ func TestParseSigned_Minisign(t *testing.T) {
 
 func TestParseLocation(t *testing.T) {
 	l, err := ParseLocation("/etc/omg/my list.toml")
-	require.Error(t, err, "a text with a space is an address and a key")
-	l, err = ParseLocation("/etc/omg/list.toml")
 	require.NoError(t, err)
-	require.Equal(t, Location{Path: "/etc/omg/list.toml"}, l)
+	require.Equal(t, Location{Path: "/etc/omg/my list.toml"}, l)
 	_, err = ParseLocation("https://example.org/list.toml RWQ")
 	require.EqualError(t, err, `https://example.org/list.toml: "RWQ" is not a public key of minisign`)
 	_, _, one := signed(t)
