@@ -19,10 +19,15 @@ const (
 	LevelNote Level = 1
 	// LevelLook: look at the package base before the next build, because an attack can begin like this.
 	LevelLook Level = 2
+	// LevelAct: the installed package is known to be harmful.
+	LevelAct Level = 3
 )
 
 func (l Level) String() string {
-	if l == LevelLook {
+	switch l {
+	case LevelAct:
+		return "act"
+	case LevelLook:
 		return "look"
 	}
 	return "note"

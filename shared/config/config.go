@@ -142,8 +142,9 @@ type AUR struct {
 	Interval Duration `toml:"interval" min:"1m"`
 	// Ask the AUR once an hour about the installed packages that are in no repository but in the metadata dump, and record in the journal
 	// what has changed. Otherwise omgd learns it from the next dump.
-	Watch       bool        `toml:"watch"`
-	LiveQueries LiveQueries `toml:"live"`
+	Watch       bool          `toml:"watch"`
+	LiveQueries LiveQueries   `toml:"live"`
+	Incidents   IncidentLists `toml:"incidents"`
 }
 
 // LiveQueries controls the queries that omgd sends to the AUR while a client waits for the reply.
@@ -154,6 +155,15 @@ type LiveQueries struct {
 	Timeout Duration `toml:"timeout" min:"10ms" max:"1m"`
 	// Maximum number of live queries per day.
 	MaxPerDay int `toml:"max_per_day" min:"0" max:"4000"`
+}
+
+// IncidentLists is which lists of known incidents in the AUR `omg aur check` compares with the installed packages.
+type IncidentLists struct {
+	// Use the list that is installed with omg.
+	Shipped bool `toml:"shipped"`
+	// Further lists: each element is the absolute path of a file, or an https address, a space and the minisign public key of the
+	// list's publisher. omgd downloads the lists with an address once a day.
+	Lists []string `toml:"lists" format:"incidents"`
 }
 
 // Tracker is Arch's security tracker.
@@ -206,6 +216,7 @@ func Default() Config {
 		AUR: AUR{
 			Enabled: true, URL: "https://aur.archlinux.org", Interval: 24 * hour,
 			LiveQueries: LiveQueries{Enabled: true, Timeout: 2 * second, MaxPerDay: 1000},
+			Incidents:   IncidentLists{Shipped: true},
 		},
 		Tracker: Tracker{Enabled: true, URL: "https://security.archlinux.org", Interval: hour},
 	}

@@ -196,6 +196,9 @@ func (k settingKey) set(c *Config, v value) error {
 			}
 		}
 		field.Set(reflect.ValueOf(v.list))
+		if k.field.Tag.Get("format") == "incidents" {
+			return checkIncidentLists(v.list)
+		}
 	}
 	return nil
 }

@@ -262,6 +262,30 @@ func ProgramPath(name string) (string, error) {
 	return "", fmt.Errorf("%s is %w in %s or %s", name, ErrNotInstalled, dir, filepath.Join(dir, "..", "lib", "omg"))
 }
 
+// SharedFilePath returns the path of a file that is installed with omg, such as the list of incidents. The file must be in the
+// directory of the running program, as after a build, or in share/omg of the same prefix. Like ProgramPath, it ignores the environment.
+func SharedFilePath(name string) (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil {
+		return "", err
+	}
+	dir := filepath.Dir(self)
+	prefix := filepath.Dir(dir)
+	if filepath.Base(dir) == "omg" && filepath.Base(prefix) == "lib" {
+		prefix = filepath.Dir(prefix)
+	}
+	shared := filepath.Join(prefix, "share", "omg")
+	for _, p := range []string{filepath.Join(dir, name), filepath.Join(shared, name)} {
+		if fi, err := os.Stat(p); err == nil && fi.Mode().IsRegular() {
+			return p, nil
+		}
+	}
+	return "", fmt.Errorf("%s is %w in %s or %s", name, ErrNotInstalled, dir, shared)
+}
+
 // MakePrivateDir creates a directory that only this user can enter. If the directory exists, MakePrivateDir returns an error
 // unless it belongs to this user and no other user can enter it.
 func (e Env) MakePrivateDir(dir string) error {

@@ -54,15 +54,21 @@ maintainer. For a PKG and its dependencies there are two more: it was submitted 
 14 days ago, or needs a package that neither a repository nor the last dump has. Findings
 of the level "note" are facts that are common: orphaned, flagged out of date, deleted,
 adopted, another maintainer, updated after a year, and for a PKG, updated since the last
-dump, or requests about it are open. No finding has the level "act" yet.
+dump, or requests about it are open.
+
+The level "act" means that a list of incidents has the name of the installed package, and
+that it was built on a day on which a harmful build could be had. All installed packages
+are compared with the lists, also those of a repository. A list is installed with omg,
+and the setting aur.incidents.lists adds others. If the build date of a package is
+unknown, the level is "look".
 
 With --fail-on the exit code is 5 if a finding has at least that level. If a package
-could not be checked because the AUR does not have it, or if the data of the AUR or the
-journal is missing, incomplete, old or not of the same dump, a note says so, and the
-exit code is 4, also if there are findings below the level of --fail-on. With --fail-on
-and no such finding, the exit code is otherwise 0, or 1 if a PKG is neither installed
-nor in the AUR. If the journal began less than 90 days ago, only a note says so: omg
-cannot know what happened before.
+could not be checked because the AUR does not have it, if the data of the AUR or the
+journal is missing, incomplete, old or not of the same dump, or if a list of incidents
+cannot be read or has expired, a note says so, and the exit code is 4, also if there are
+findings below the level of --fail-on. With --fail-on and no such finding, the exit code
+is otherwise 0, or 1 if a PKG is neither installed nor in the AUR. If the journal began
+less than 90 days ago, only a note says so: omg cannot know what happened before.
 
 The options --data-dir and --index of omg name the directory with the journal and the
 index of the AUR: omg --data-dir DIR aur check.
@@ -120,6 +126,11 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	}
 	a.noteBeginning(all)
 	a.noteLive(all.Live, time.Now())
+	for i := range all.IncidentLists {
+		for _, warning := range all.IncidentLists[i].Warnings {
+			a.printNote(warning)
+		}
+	}
 	switch {
 	case c.IsSet("fail-on") && reachesLevel(all.Packages, o.failOn, o.honourAck):
 		return exit.QuietError(exit.AdvisoryFound)
@@ -157,7 +168,15 @@ const maxClockDifference = time.Hour
 
 // findCheckProblems returns why the findings may be incomplete, except for what the basis says.
 func findCheckProblems(all *backend.AURCheckResult, now time.Time) (problems []string) {
-	problems = journalProblems(&all.JournalReading)
+	for i := range all.IncidentLists {
+		if list := &all.IncidentLists[i]; list.Problem != "" {
+			problems = append(problems, "the list of incidents "+list.Location+": "+strings.TrimPrefix(list.Problem, list.Location+": "))
+		}
+	}
+	if all.Unavailable != "" {
+		return append(problems, "only the lists of incidents were checked: "+all.Unavailable)
+	}
+	problems = append(problems, journalProblems(&all.JournalReading)...)
 	switch {
 	case all.Observed == nil:
 		problems = append(problems, errNoObservation.Error())

@@ -50,6 +50,7 @@ func TestAURCheck(t *testing.T) {
 		{"look note", "-q --fail-on look", exit.AdvisoryFound, "look\nnote\n"},
 		{"note", "-q --fail-on look", exit.OK, "note\n"},
 		{"look", "-q --fail-on act", exit.OK, "look\n"},
+		{"act look", "-q --fail-on act", exit.AdvisoryFound, "act\nlook\n"},
 		{"look", "--format {{.name}}/{{.level}}/{{.installed}}", exit.OK, "look/look/1-1\n"},
 	} {
 		code, stdout, stderr := aurCheck(strings.Fields(c.levels)...).run(t, append([]string{"aur", "check"}, strings.Fields(c.line)...)...)
@@ -81,6 +82,15 @@ func TestAURCheck_Uncertain(t *testing.T) {
 		"too many events, the oldest are left out: \"busy\"":         func(r *backend.AURCheckResult) { r.Shortened = []string{"busy"} },
 		"not checked, because not in the AUR: " + `"` + strings.Repeat("own", 30) + `", "b"`: func(r *backend.AURCheckResult) {
 			r.NotInAUR = []string{strings.Repeat("own", 30), "b"}
+		},
+		"the list of incidents /list.toml: expired after 2026-06-30": func(r *backend.AURCheckResult) {
+			r.IncidentLists = []backend.IncidentList{{Location: "/list.toml", Problem: "expired after 2026-06-30"}}
+		},
+		"the list of incidents /list.toml: open /list.toml: no such file": func(r *backend.AURCheckResult) {
+			r.IncidentLists = []backend.IncidentList{{Location: "/list.toml", Problem: "/list.toml: open /list.toml: no such file"}}
+		},
+		"only the lists of incidents were checked: no journal": func(r *backend.AURCheckResult) {
+			r.Unavailable = "no journal"
 		},
 		"partial: core is missing":                    func(r *backend.AURCheckResult) { r.Partial, r.Why = true, "core is missing" },
 		"the installed packages could not be checked": func(r *backend.AURCheckResult) { r.Stale = true },

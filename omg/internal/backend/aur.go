@@ -109,6 +109,24 @@ type AURCheckResult struct {
 	NotInAUR []string `json:"not_in_aur,omitempty"`
 	// Missing lists requested names that are neither installed nor in the AUR nor in the journal.
 	Missing []string `json:"missing,omitempty"`
+	// IncidentLists lists the lists of known incidents with which the installed packages were compared.
+	IncidentLists []IncidentList `json:"incident_lists"`
+	// Unavailable is why there are only the findings that follow from these lists: the journal or the data of the AUR is missing. It
+	// is empty if both could be read.
+	Unavailable string `json:"unavailable,omitempty"`
+}
+
+// IncidentList describes a list of known incidents in the AUR.
+type IncidentList struct {
+	// Location is the path or the address of the list.
+	Location string `json:"location"`
+	Name     string `json:"name,omitempty"`
+	Sequence int64  `json:"sequence,omitempty"`
+	// Expires is the last day on which the list is complete, as 2027-01-31.
+	Expires string `json:"expires,omitempty"`
+	// Problem is why incidents may be missing; empty if the list is complete. Warnings names keys in the list that omg does not know.
+	Problem  string   `json:"problem,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // CheckedPackage is a package of the AUR with findings about its package base.
@@ -143,4 +161,23 @@ type AURFinding struct {
 	Submitted       *time.Time `json:"submitted,omitempty"`
 	PendingRequests uint32     `json:"pending_requests,omitempty"`
 	Dependencies    []string   `json:"dependencies,omitempty"`
+	// Incident is the known incident from which the finding follows; nil if it follows from something else.
+	Incident *AURIncident `json:"incident,omitempty"`
+}
+
+// AURIncident is a known incident that a package matches.
+type AURIncident struct {
+	// What is what happened, in one sentence, and Source the address at which this was published. List is the location of the list
+	// with the incident.
+	What   string `json:"what"`
+	Source string `json:"source"`
+	List   string `json:"list"`
+	// First and Last are the first and the last day on which a harmful build could be had, as 2026-06-09. Versions is the harmful
+	// versions; empty if each version that was built on these days is harmful.
+	First    string `json:"first"`
+	Last     string `json:"last"`
+	Versions string `json:"versions,omitempty"`
+	// Built and InstalledAt are when the installed package was built and installed; nil if this is unknown.
+	Built       *time.Time `json:"built"`
+	InstalledAt *time.Time `json:"installed_at"`
 }

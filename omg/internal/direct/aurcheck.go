@@ -14,43 +14,49 @@ import (
 
 // AURCheck implements backend.Backend.
 func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
+	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*backend.AURCheckResult, error) {
+		now := time.Now()
+		result, err := b.checkEvents(ctx, s, r, now)
+		return b.addIncidents(s, r.Names, now, result, err)
+	})
+}
+
+// checkEvents returns the findings that follow from the journal, the dump and, for named packages, the AUR's replies.
+func (b *Backend) checkEvents(ctx context.Context, s *snapshot.Snapshot, r *backend.AURCheckRequest, now time.Time) (*backend.AURCheckResult, error) {
 	path, err := b.findJournal()
 	if err != nil {
 		return nil, withNetworkCode(err)
 	}
-	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*backend.AURCheckResult, error) {
-		c, err := aurcheck.New(s)
+	c, err := aurcheck.New(s)
+	if err != nil {
+		return nil, err
+	}
+	basis, err := c.AddPackages(r.Names)
+	if err != nil {
+		return nil, err
+	}
+	var live *backend.LiveReading
+	if len(r.Names) > 0 && !r.Offline {
+		conn := &liveConn{Backend: b}
+		defer conn.close()
+		reading, err := c.AskAUR(ctx, conn.ask)
 		if err != nil {
 			return nil, err
 		}
-		basis, err := c.AddPackages(r.Names)
-		if err != nil {
-			return nil, err
-		}
-		var live *backend.LiveReading
-		if len(r.Names) > 0 && !r.Offline {
-			conn := &liveConn{Backend: b}
-			defer conn.close()
-			reading, err := c.AskAUR(ctx, conn.ask)
-			if err != nil {
-				return nil, err
-			}
-			live = describeLive(reading)
-		}
-		reading, err := aurcheck.ReadJournal(path, b.env.Trusts, c.AddEvents)
-		if err != nil {
-			return nil, withNetworkCode(err)
-		}
-		if err := c.ApplyReplies(); err != nil {
-			return nil, err
-		}
-		now := time.Now()
-		result := describeCheck(c.Finish(&reading, now.Unix()))
-		result.Live = live
-		result.Basis, result.JournalReading = *basis, describeReading(path, &reading)
-		result.EventsSince = time.Unix(now.Unix()-aurlevel.MaxEventAge, 0)
-		return result, nil
-	})
+		live = describeLive(reading)
+	}
+	reading, err := aurcheck.ReadJournal(path, b.env.Trusts, c.AddEvents)
+	if err != nil {
+		return nil, withNetworkCode(err)
+	}
+	if err := c.ApplyReplies(); err != nil {
+		return nil, err
+	}
+	result := describeCheck(c.Finish(&reading, now.Unix()))
+	result.Live = live
+	result.Basis, result.JournalReading = *basis, describeReading(path, &reading)
+	result.EventsSince = time.Unix(now.Unix()-aurlevel.MaxEventAge, 0)
+	return result, nil
 }
 
 // withNetworkCode returns err with the exit code for data that omg does not have yet.

@@ -67,10 +67,8 @@ func noJournalError(dirs []string) error {
 	}
 }
 
-// findJournal returns the path of the journal. It searches the directories of the indexes that the user named or, if the
-// user named none, the data directories. If it finds several journals, it returns the most recently written one.
-func (b *Backend) findJournal() (string, error) {
-	var dirs []string
+// indexDirs returns the directories of the indexes that the user named or, if the user named none, those in the data directories.
+func (b *Backend) indexDirs() (dirs []string) {
 	if named := b.env.ChosenIndexPaths(b.o.IndexPaths); named != nil {
 		for _, path := range named {
 			if fi, err := os.Stat(path); err != nil || !fi.IsDir() {
@@ -83,6 +81,13 @@ func (b *Backend) findJournal() (string, error) {
 			dirs = append(dirs, paths.IndexDir(dir))
 		}
 	}
+	return dirs
+}
+
+// findJournal returns the path of the journal in one of the directories of indexes. If it finds several journals, it returns the most
+// recently written one.
+func (b *Backend) findJournal() (string, error) {
+	dirs := b.indexDirs()
 	var found string
 	var written time.Time
 	var failed error

@@ -72,6 +72,9 @@ func (p printer) printMarkField(m *wire.AURMark) {
 
 // findingText returns the facts of a finding about a package in words.
 func findingText(pkg *backend.CheckedPackage, f *backend.AURFinding) (text string) {
+	if f.Incident != nil {
+		return incidentText(pkg, f.Incident)
+	}
 	if f.Reason == "moved-to-another-base" {
 		return "now in the package base " + visibleName(pkg.Base) + ", but the installed package was built from " + visibleName(pkg.BuiltBase)
 	}
@@ -112,6 +115,26 @@ func findingText(pkg *backend.CheckedPackage, f *backend.AURFinding) (text strin
 		return "without a maintainer"
 	}
 	return text
+}
+
+// incidentText returns the facts of a finding that follows from a known incident: the dates of the installed package, the days of the
+// harmful builds, what happened and where this was published.
+func incidentText(pkg *backend.CheckedPackage, i *backend.AURIncident) (text string) {
+	if pkg.Installed != "" {
+		text = "build date unknown"
+		if i.Built != nil {
+			text = "built " + i.Built.Local().Format(zonedMinuteFormat)
+		}
+		if i.InstalledAt != nil {
+			text += ", installed " + i.InstalledAt.Local().Format(zonedMinuteFormat)
+		}
+		text += "; "
+	}
+	text += "builds from " + i.First + " to " + i.Last + " (UTC) are harmful"
+	if i.Versions != "" {
+		text += ", versions " + i.Versions
+	}
+	return text + ": " + i.What + " " + i.Source
 }
 
 // zonedMinuteFormat is the format of times in findings. The offset keeps their order clear when daylight saving time ends.
