@@ -1,6 +1,7 @@
 package incidents
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -33,6 +34,16 @@ func ReadSigned(l *Location, path string, trust func(uid uint32) bool) (*List, t
 	}
 	list, err := ParseSigned(l.Address, l.Key, data)
 	return list, confirmedAt, err
+}
+
+// HasContent reports whether the file of ReadSigned has a list with the given content, whatever its signature is.
+func HasContent(path string, list []byte) (bool, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false, err
+	}
+	last, _ := split(data)
+	return bytes.Equal(last, list), nil
 }
 
 // readTrusted returns the content and the modification time of a file.

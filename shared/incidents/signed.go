@@ -50,6 +50,9 @@ func ParseLocation(text string) (Location, error) {
 	return l, nil
 }
 
+// FilePattern matches the names of all files that FileName returns, for filepath.Glob.
+const FilePattern = "incidents-*.signed"
+
 // FileName returns the name of the file in the directory of the index files in which omgd keeps the list of a server with its
 // signature. Another key leads to another file.
 func (l *Location) FileName() string {

@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"time"
@@ -10,9 +11,11 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/aur"
 	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/omgd/internal/findings"
+	"github.com/omg-arch/omg/omgd/internal/incidentlists"
 	"github.com/omg-arch/omg/omgd/internal/indexer"
 	"github.com/omg-arch/omg/omgd/internal/mirror"
 	"github.com/omg-arch/omg/omgd/internal/tracker"
+	"github.com/omg-arch/omg/shared/incidents"
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
@@ -92,6 +95,34 @@ func (d *daemon) initAUR() error {
 	d.demands = append(d.demands, sourceDemands{wire.SourceAUR, a.DumpDemands, "the AUR"})
 	if c.Watch {
 		d.demands = append(d.demands, sourceDemands{"aur packages", a.ForeignDemands, "the AUR"})
+	}
+	return nil
+}
+
+// initIncidentLists sets up the lists of known incidents that are on servers, if the AUR is enabled.
+func (d *daemon) initIncidentLists() error {
+	c := d.config.AUR
+	if !c.Enabled {
+		return nil
+	}
+	dir := paths.IndexDir(d.data)
+	var remote []incidents.Location
+	for _, element := range c.Incidents.Lists {
+		location, err := incidents.ParseLocation(element)
+		switch {
+		case err != nil:
+			return fmt.Errorf("aur.incidents.lists: %w", err)
+		case location.Path == "":
+			remote = append(remote, location)
+		}
+	}
+	incidentlists.RemoveOthers(dir, remote)
+	for _, location := range remote {
+		l := incidentlists.New(incidentlists.Config{
+			Location: location, Dir: dir, Client: d.fetcher, Store: d.statusKeeper.store, Log: d.log, IsTrusted: d.env.Trusts,
+		})
+		d.backgroundFuncs = append(d.backgroundFuncs, l.Run)
+		d.demands = append(d.demands, sourceDemands{location.Address, l.Demands, "the server of the list of incidents"})
 	}
 	return nil
 }
