@@ -102,7 +102,7 @@ func TestAURCheck_OnlyIncidents(t *testing.T) {
 	require.Contains(t, result.Unavailable, "no data of the AUR")
 
 	w.write("list.toml", incidentList(1, "9999-12-31", "other"))
-	_, err := w.backend().AURCheck(t.Context(), nil)
+	_, err := w.backend().AURCheck(t.Context(), &backend.AURCheckRequest{})
 	require.Equal(t, wire.CodeNetwork, wire.CodeOf(err), "without a finding, the missing data is an error")
 }
 
@@ -169,6 +169,6 @@ func TestReadIncidentLists_Downloaded(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(path, incidents.Join(list, minisign.Sign(other, list)), 0o644))
 	require.Equal(t, []string{"https://example.org/list.toml: the signature is not valid for this key"}, w.listProblems())
-	_, err = w.backend().AURCheck(t.Context(), nil)
+	_, err = w.backend().AURCheck(t.Context(), &backend.AURCheckRequest{})
 	require.Error(t, err)
 }
