@@ -1,9 +1,13 @@
 package aurcheck
 
 import (
+	"cmp"
 	"slices"
+	"time"
 
 	"github.com/omg-arch/omg/shared/aurlevel"
+	"github.com/omg-arch/omg/shared/incidents"
+	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -43,6 +47,32 @@ func (c *Check) Findings(reading *JournalReading, result *Result, now int64) *sn
 		found.Marks[p.Name] = newMark(p.Findings)
 	}
 	return found
+}
+
+// AddIncidents adds the marks of the installed packages that match a known incident, also of those that are in a repository.
+func AddIncidents(found *snapshot.AURFindings, local *pacmandb.Local, lists []incidents.State, now time.Time) {
+	for i := range lists {
+		found.Incomplete = found.Incomplete || lists[i].Problem != ""
+	}
+	if local == nil {
+		return
+	}
+	for _, p := range local.Packages {
+		installed := incidents.Package{Name: p.Name, Base: p.Base, Version: p.Version, BuildDate: p.BuildDate, InstallDate: p.InstallDate}
+		var findings []aurlevel.Finding
+		for _, m := range incidents.MatchAll(lists, &installed, now) {
+			findings = append(findings, aurlevel.FindIncident(m.Kind))
+		}
+		if len(findings) == 0 {
+			continue
+		}
+		slices.SortStableFunc(findings, func(a, b aurlevel.Finding) int { return cmp.Compare(b.Level, a.Level) })
+		mark := newMark(findings)
+		if other := found.Marks[p.Name]; other != nil { // its level is at most that of an incident
+			mark.Reasons = append(mark.Reasons, other.Reasons[:min(len(other.Reasons), wire.MaxMarkReasons-len(mark.Reasons))]...)
+		}
+		found.Marks[p.Name] = mark
+	}
 }
 
 // newMark returns the mark of a package with the given findings, of which the first has the highest level.

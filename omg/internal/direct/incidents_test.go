@@ -109,7 +109,7 @@ func TestAURCheck_OnlyIncidents(t *testing.T) {
 // listProblems returns the problem of each list.
 func (w *testSystem) listProblems() (problems []string) {
 	w.t.Helper()
-	for _, list := range w.backend().readIncidentLists(time.Now()).described {
+	for _, list := range w.backend().readIncidentLists(time.Now()) {
 		problems = append(problems, list.Problem)
 	}
 	return problems
@@ -160,7 +160,7 @@ func TestReadIncidentLists_Downloaded(t *testing.T) {
 	require.Equal(t, map[string][]string{"bad": {"known-incident"}}, found)
 	require.Equal(t, "https://example.org/list.toml", result.Packages[0].Findings[0].Incident.List)
 
-	old := time.Now().Add(-maxConfirmedAge - time.Hour)
+	old := time.Now().Add(-48*time.Hour - time.Hour)
 	require.NoError(t, os.Chtimes(path, old, old))
 	require.Equal(t, []string{"its server last confirmed it on " + old.Format(time.DateOnly)}, w.listProblems())
 

@@ -58,6 +58,10 @@ func (d *daemon) initTracker() error {
 func (d *daemon) initFindings() error {
 	d.findings = findings.New(findings.Config{
 		JournalPath: filepath.Join(paths.IndexDir(d.data), journal.FileName), IsTrustedOwner: d.env.Trusts,
+		Incidents: incidents.Sources{
+			HasShipped: d.config.AUR.Incidents.Shipped, Elements: d.config.AUR.Incidents.Lists,
+			Dirs: []string{paths.IndexDir(d.data)}, IsTrusted: d.env.Trusts,
+		},
 		SnapshotHolder: d.snapshotHolder, Log: d.log, OnChange: d.kick,
 	})
 	d.backgroundFuncs = append(d.backgroundFuncs, d.findings.Run)

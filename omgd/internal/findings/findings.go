@@ -1,10 +1,12 @@
 // Package findings computes the findings about the installed packages of the AUR, each time that one of their inputs changes: the
-// journal, the index of the AUR, or the installed packages that are in no repository. The next snapshot contains the results.
+// journal, the index of the AUR, the lists of known incidents, or the installed packages. The next snapshot contains the results.
 package findings
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -16,7 +18,9 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/aurcheck"
+	"github.com/omg-arch/omg/shared/incidents"
 	"github.com/omg-arch/omg/shared/journal"
+	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sourcefile"
@@ -31,6 +35,8 @@ type Config struct {
 	// JournalPath is the path of the journal. IsTrustedOwner reports whether a user may own it.
 	JournalPath    string
 	IsTrustedOwner func(uid uint32) bool
+	// Incidents says which lists of known incidents the installed packages are compared with.
+	Incidents      incidents.Sources
 	SnapshotHolder *state.Holder
 	Log            *slog.Logger
 	// OnChange is called when Latest returns other findings than before.
@@ -53,7 +59,10 @@ type Keeper struct {
 type inputs struct {
 	packages []aurcheck.Package
 	dump     pkgindex.SourceInfo
-	journal  sourcefile.Stamp // zero if there is no journal
+	journal  sourcefile.Stamp   // zero if there is no journal
+	lists    []sourcefile.Stamp // of the lists of incidents; zero for a file that does not exist
+	// installed is a checksum of what incidents are compared with of all installed packages.
+	installed uint64
 }
 
 // New returns a Keeper without findings. Run computes them.
@@ -128,16 +137,42 @@ func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, err 
 	if err == nil {
 		_, err = check.AddPackages(nil)
 	}
-	if err != nil {
-		return nil, err
+	now, next := time.Now(), k.currentInputs(st.Snapshot)
+	if err == nil {
+		next.packages = check.Packages()
 	}
-	now, next := time.Now(), inputs{packages: check.Packages()}
-	next.dump, _ = st.Inputs().AUR.Index.IndexInfo().FindSource(pkgindex.KindAUR, wire.SourceAUR)
-	next.journal, _ = sourcefile.StampOfPath(k.JournalPath)
 	if age := now.Sub(k.computedAt); age >= 0 && age < maxAge && reflect.DeepEqual(next, k.inputs) {
 		return nil, errUpToDate
 	}
 	k.inputs, k.computedAt = next, now
+	if err == nil {
+		found, err = k.readEvents(ctx, check, now)
+	}
+	return k.addIncidents(found, st.Inputs().Local.Packages, now, err)
+}
+
+// currentInputs returns the inputs of findings, except for the packages to check.
+func (k *Keeper) currentInputs(s *snapshot.Snapshot) (in inputs) {
+	if s.HasAUR() {
+		in.dump, _ = s.Inputs().AUR.Index.IndexInfo().FindSource(pkgindex.KindAUR, wire.SourceAUR)
+	}
+	in.journal, _ = sourcefile.StampOfPath(k.JournalPath)
+	for _, path := range k.Incidents.Paths() {
+		stamp, _ := sourcefile.StampOfPath(path)
+		in.lists = append(in.lists, stamp)
+	}
+	if local := s.Inputs().Local.Packages; local != nil {
+		h := fnv.New64a()
+		for _, p := range local.Packages {
+			fmt.Fprintf(h, "%s %s %s %d %d\n", p.Name, p.Base, p.Version, p.BuildDate, p.InstallDate)
+		}
+		in.installed = h.Sum64()
+	}
+	return in
+}
+
+// readEvents returns the findings that follow from the journal and the dump.
+func (k *Keeper) readEvents(ctx context.Context, check *aurcheck.Check, now time.Time) (*snapshot.AURFindings, error) {
 	reading, err := aurcheck.ReadJournal(k.JournalPath, k.IsTrustedOwner, func(e *journal.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -148,6 +183,21 @@ func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, err 
 		return nil, err
 	}
 	return check.Findings(&reading, check.Finish(&reading, now.Unix()), now.Unix()), nil
+}
+
+// addIncidents adds the findings that follow from lists of known incidents. If the others are unknown because of the error err, the
+// result has only these, and is incomplete; without any, the error stays.
+func (k *Keeper) addIncidents(found *snapshot.AURFindings, local *pacmandb.Local, now time.Time, err error) (*snapshot.AURFindings, error) {
+	lists := k.Incidents.Read(now)
+	if err == nil {
+		aurcheck.AddIncidents(found, local, lists, now)
+		return found, nil
+	}
+	found = &snapshot.AURFindings{Marks: map[string]*wire.AURMark{}, Incomplete: true}
+	if aurcheck.AddIncidents(found, local, lists, now); len(found.Marks) == 0 {
+		return nil, err
+	}
+	return found, nil
 }
 
 // isEqual reports whether the snapshots with these findings would give the same answers.

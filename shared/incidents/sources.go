@@ -1,0 +1,133 @@
+package incidents
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"github.com/omg-arch/omg/shared/paths"
+)
+
+// maxConfirmedAge is the age of the last confirmation of a list by its server from which incidents may be missing. omgd asks once a
+// day.
+const maxConfirmedAge = 48 * time.Hour
+
+// Sources says which lists the installed packages are compared with.
+type Sources struct {
+	// HasShipped means that the list installed with omg is one of them. Elements holds the others, in the form of the setting
+	// aur.incidents.lists.
+	HasShipped bool
+	Elements   []string
+	// Dirs are the directories in which omgd keeps the lists of servers.
+	Dirs []string
+	// IsTrusted reports whether a user may own the file of a list.
+	IsTrusted func(uid uint32) bool
+}
+
+// State is a list with what is wrong with it.
+type State struct {
+	// Location is the path or the address of the list.
+	Location string
+	// List is nil if the list cannot be read.
+	List *List
+	// Problem says why incidents may be missing; empty if none are.
+	Problem string
+}
+
+// Read reads all lists.
+func (s *Sources) Read(now time.Time) []State {
+	var states []State
+	add := func(location string, list *List, problem string) {
+		if list != nil && list.IsExpired(now) {
+			problem = "expired after " + list.Expires.String() + ": later incidents are unknown"
+		}
+		states = append(states, State{Location: location, List: list, Problem: problem})
+	}
+	if s.HasShipped {
+		path, err := paths.SharedFilePath(ShippedName)
+		var list *List
+		if err == nil {
+			list, err = ReadFile(path, s.IsTrusted)
+		}
+		add(cmp.Or(path, ShippedName), list, errorText(err))
+	}
+	for _, element := range s.Elements {
+		location, err := ParseLocation(element)
+		switch {
+		case err != nil:
+			add(element, nil, err.Error())
+		case location.Path != "":
+			list, err := ReadFile(location.Path, s.IsTrusted)
+			add(location.Path, list, errorText(err))
+		default:
+			list, problem := s.readDownloaded(&location, now)
+			add(location.Address, list, problem)
+		}
+	}
+	return states
+}
+
+// readDownloaded reads the list of a server that omgd has downloaded, and verifies its signature. If several directories have the
+// list, it returns the one with the highest sequence number.
+func (s *Sources) readDownloaded(location *Location, now time.Time) (newest *List, problem string) {
+	var confirmedAt time.Time
+	for _, dir := range s.Dirs {
+		list, at, err := ReadSigned(location, filepath.Join(dir, location.FileName()), s.IsTrusted)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			problem = err.Error()
+		case newest == nil || list.Sequence > newest.Sequence || list.Sequence == newest.Sequence && at.After(confirmedAt):
+			newest, confirmedAt = list, at
+		}
+	}
+	switch {
+	case newest == nil:
+		return nil, cmp.Or(problem, "not downloaded yet: omgd downloads it")
+	case now.Sub(confirmedAt) > maxConfirmedAge:
+		return newest, "its server last confirmed it on " + confirmedAt.Local().Format(time.DateOnly)
+	}
+	return newest, ""
+}
+
+// Paths returns the files that Read reads, if they exist.
+func (s *Sources) Paths() (files []string) {
+	if s.HasShipped {
+		if path, err := paths.SharedFilePath(ShippedName); err == nil {
+			files = append(files, path)
+		}
+	}
+	for _, element := range s.Elements {
+		location, err := ParseLocation(element)
+		switch {
+		case err != nil:
+		case location.Path != "":
+			files = append(files, location.Path)
+		default:
+			for _, dir := range s.Dirs {
+				files = append(files, filepath.Join(dir, location.FileName()))
+			}
+		}
+	}
+	return files
+}
+
+// MatchAll returns the incidents of all lists that a package matches, in the order of the lists.
+func MatchAll(states []State, p *Package, now time.Time) (found []Match) {
+	for i := range states {
+		if list := states[i].List; list != nil {
+			found = append(found, list.Match(p, now)...)
+		}
+	}
+	return found
+}
+
+// errorText returns the text of an error, or an empty string if there is none.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
