@@ -33,9 +33,6 @@ type Location struct {
 // SignatureAddress returns the address of the list's signature.
 func (l *Location) SignatureAddress() string { return l.Address + ".minisig" }
 
-// String returns the path or the address.
-func (l *Location) String() string { return l.Path + l.Address }
-
 // ParseLocation returns the location in an element of the setting aur.incidents.lists, which package config has checked: a path, or
 // an address and a key.
 func ParseLocation(text string) (Location, error) {

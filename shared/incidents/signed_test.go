@@ -89,7 +89,7 @@ func TestParseLocation(t *testing.T) {
 	_, _, one := signed(t)
 	_, _, other := signed(t)
 	require.Equal(t, "https://example.org/list.toml.minisig", one.SignatureAddress())
-	require.Equal(t, "https://example.org/list.toml", one.String())
+	require.Equal(t, "https://example.org/list.toml", one.Address)
 	require.NotEqual(t, one.FileName(), other.FileName(), "each key has its own file")
 	require.Equal(t, one.FileName(), one.FileName())
 	require.Regexp(t, `^incidents-[0-9a-f]{16}\.signed$`, one.FileName())
