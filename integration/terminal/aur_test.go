@@ -56,10 +56,10 @@ func TestAUR(t *testing.T) {
 
 	directly := way{s.DatabasesAnswerWay(), ""}
 	directly.Args = append(directly.Args, "--data-dir", s.Data)
-	shown = directly.runOn(t, newScreen(t, 100), stdout, "aur", "check", "f")
+	shown = directly.runOn(t, newScreen(t, 100), stdout, "aur", "check", "--offline", "f")
 	require.Equal(t, "20 packages checked, no findings\n", shown.Stdout, shown.Stderr)
-	shown = directly.runOn(t, newScreen(t, 100), stdout, "aur", "check", "-q", "f")
+	shown = directly.runOn(t, newScreen(t, 100), stdout, "aur", "check", "--offline", "-q", "f")
 	require.Empty(t, shown.Stdout)
-	piped = directly.runOn(t, newScreen(t, 100), stderr, "aur", "check", "f")
+	piped = directly.runOn(t, newScreen(t, 100), stderr, "aur", "check", "--offline", "f")
 	require.Empty(t, piped.Stdout)
 }

@@ -16,7 +16,7 @@ func TestAURCheck_Live(t *testing.T) {
 	for want, live := range map[string]backend.LiveReading{
 		"omg: note: the AUR was asked 60 minutes ago about 1 package and 2 dependencies\n": {At: &at, AskedCount: 3, DependencyCount: 2},
 		"omg: note: the AUR was asked 60 minutes ago about 2 packages and 1 dependency\n" +
-			"omg: note: the AUR was not asked about names that its last dump does not contain, because they could be private: \"own\uFFFD\"\n": {
+			"omg: note: the AUR was not asked about names that its last dump does not contain, because they could be private: \"own\\x1b\"\n": {
 			At: &at, AskedCount: 3, DependencyCount: 1, NotAsked: []string{"own\x1b"},
 		},
 	} {
