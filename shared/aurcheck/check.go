@@ -203,10 +203,15 @@ func (c *Check) Finish(reading *JournalReading, now int64) *Result {
 			c.result.Missing = append(c.result.Missing, p.Name)
 		}
 	}
-	slices.SortStableFunc(c.result.Packages, func(a, b CheckedPackage) int {
+	sortPackages(c.result.Packages)
+	return &c.result
+}
+
+// sortPackages sorts packages by their findings, those with the most important ones first, and then by name.
+func sortPackages(packages []CheckedPackage) {
+	slices.SortStableFunc(packages, func(a, b CheckedPackage) int {
 		return cmp.Or(compareFindings(b.Findings, a.Findings), cmp.Compare(a.Name, b.Name))
 	})
-	return &c.result
 }
 
 // hasOtherDump reports whether the journal's last observation is another dump than the indexed one. Without digests, only a dump

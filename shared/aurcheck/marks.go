@@ -1,14 +1,9 @@
 package aurcheck
 
 import (
-	"cmp"
 	"slices"
-	"time"
 
 	"github.com/omg-arch/omg/shared/aurlevel"
-	"github.com/omg-arch/omg/shared/incidents"
-	"github.com/omg-arch/omg/shared/pacmandb"
-	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -36,43 +31,17 @@ func LacksEvents(reading *JournalReading, result *Result, now int64) bool {
 // Packages returns the packages that were added, with what the latest dump of the AUR contains about them.
 func (c *Check) Packages() []Package { return c.packages }
 
-// Findings returns the marks of the packages that were added, for the snapshots of omgd.
-func (c *Check) Findings(reading *JournalReading, result *Result, now int64) *snapshot.AURFindings {
-	found := &snapshot.AURFindings{Marks: make(map[string]*wire.AURMark, len(c.packages)), Incomplete: LacksEvents(reading, result, now)}
-	for i := range c.packages {
-		found.Marks[c.packages[i].Name] = nil
+// NewMarks returns the marks of packages that were checked, for the snapshots of omgd. The parameter found lists those with findings,
+// which can be others too.
+func NewMarks(checked []Package, found []CheckedPackage) map[string]*wire.AURMark {
+	marks := make(map[string]*wire.AURMark, len(checked))
+	for i := range checked {
+		marks[checked[i].Name] = nil
 	}
-	for i := range result.Packages {
-		p := &result.Packages[i]
-		found.Marks[p.Name] = newMark(p.Findings)
+	for i := range found {
+		marks[found[i].Name] = newMark(found[i].Findings)
 	}
-	return found
-}
-
-// AddIncidents adds the marks of the installed packages that match a known incident, also of those that are in a repository.
-func AddIncidents(found *snapshot.AURFindings, local *pacmandb.Local, lists []incidents.State, now time.Time) {
-	for i := range lists {
-		found.Incomplete = found.Incomplete || lists[i].Problem != ""
-	}
-	if local == nil {
-		return
-	}
-	for _, p := range local.Packages {
-		installed := incidents.Package{Name: p.Name, Base: p.Base, Version: p.Version, BuildDate: p.BuildDate, InstallDate: p.InstallDate}
-		var findings []aurlevel.Finding
-		for _, m := range incidents.MatchAll(lists, &installed, now) {
-			findings = append(findings, aurlevel.FindIncident(m.Kind))
-		}
-		if len(findings) == 0 {
-			continue
-		}
-		slices.SortStableFunc(findings, func(a, b aurlevel.Finding) int { return cmp.Compare(b.Level, a.Level) })
-		mark := newMark(findings)
-		if other := found.Marks[p.Name]; other != nil { // its level is at most that of an incident
-			mark.Reasons = append(mark.Reasons, other.Reasons[:min(len(other.Reasons), wire.MaxMarkReasons-len(mark.Reasons))]...)
-		}
-		found.Marks[p.Name] = mark
-	}
+	return marks
 }
 
 // newMark returns the mark of a package with the given findings, of which the first has the highest level.

@@ -117,6 +117,8 @@ type Finding struct {
 	SubmittedAt     int64
 	PendingRequests uint32
 	Dependencies    []string
+	// Incident is the known incident from which the finding follows; nil if it follows from something else.
+	Incident *Incident
 }
 
 // Find returns the findings about a package base, the highest level first. The parameter events holds its events in the

@@ -14,13 +14,20 @@ const (
 	ReasonCurrentIncident Reason = "current-incident"
 )
 
-// FindIncident returns the finding about a package that matches a known incident in the given way.
-func FindIncident(kind incidents.Kind) Finding {
-	switch kind {
+// Incident is a known incident, and the package that matches it.
+type Incident struct {
+	incidents.Match
+	Package *incidents.Package
+}
+
+// FindIncident returns the finding about a package that matches a known incident.
+func FindIncident(i Incident) Finding {
+	f := Finding{Level: LevelLook, Reason: ReasonPossibleIncident, Incident: &i}
+	switch i.Kind {
 	case incidents.KindInstalled:
-		return Finding{Level: LevelAct, Reason: ReasonKnownIncident}
+		f.Level, f.Reason = LevelAct, ReasonKnownIncident
 	case incidents.KindNow:
-		return Finding{Level: LevelLook, Reason: ReasonCurrentIncident}
+		f.Reason = ReasonCurrentIncident
 	}
-	return Finding{Level: LevelLook, Reason: ReasonPossibleIncident}
+	return f
 }

@@ -12,28 +12,39 @@ import (
 	"github.com/omg-arch/omg/shared/snapshot"
 )
 
-// AURCheck implements backend.Backend.
+// AURCheck implements backend.Backend. If the journal or the dump is missing, and a package matches a known incident, the result has
+// only this finding and the reason.
 func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
 	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*backend.AURCheckResult, error) {
 		now := time.Now()
-		result, err := b.checkEvents(ctx, s, r, now)
-		return b.addIncidents(s, r.Names, now, result, err)
+		result, found, err := b.checkEvents(ctx, s, r, now)
+		lists := b.readIncidentLists(now)
+		found = aurcheck.AddIncidents(found, lists, s.Inputs().Local.Packages, r.Names, now)
+		if err != nil {
+			if len(found) == 0 {
+				return nil, err
+			}
+			result = &backend.AURCheckResult{Unavailable: err.Error()}
+		}
+		result.IncidentLists, result.Packages = describeLists(lists), describePackages(found)
+		return result, nil
 	})
 }
 
-// checkEvents returns the findings that follow from the journal, the dump and, for named packages, the AUR's replies.
-func (b *Backend) checkEvents(ctx context.Context, s *snapshot.Snapshot, r *backend.AURCheckRequest, now time.Time) (*backend.AURCheckResult, error) {
+// checkEvents returns the packages with findings that follow from the journal, the dump and, for named packages, the AUR's replies. The
+// result does not have them yet.
+func (b *Backend) checkEvents(ctx context.Context, s *snapshot.Snapshot, r *backend.AURCheckRequest, now time.Time) (*backend.AURCheckResult, []aurcheck.CheckedPackage, error) {
 	path, err := b.findJournal()
 	if err != nil {
-		return nil, withNetworkCode(err)
+		return nil, nil, withNetworkCode(err)
 	}
 	c, err := aurcheck.New(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	basis, err := c.AddPackages(r.Names)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var live *backend.LiveReading
 	if len(r.Names) > 0 && !r.Offline {
@@ -41,22 +52,23 @@ func (b *Backend) checkEvents(ctx context.Context, s *snapshot.Snapshot, r *back
 		defer conn.close()
 		reading, err := c.AskAUR(ctx, conn.ask)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		live = describeLive(reading)
 	}
 	reading, err := aurcheck.ReadJournal(path, b.env.Trusts, c.AddEvents)
 	if err != nil {
-		return nil, withNetworkCode(err)
+		return nil, nil, withNetworkCode(err)
 	}
 	if err := c.ApplyReplies(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	result := describeCheck(c.Finish(&reading, now.Unix()))
-	result.Live = live
-	result.Basis, result.JournalReading = *basis, describeReading(path, &reading)
-	result.EventsSince = time.Unix(now.Unix()-aurlevel.MaxEventAge, 0)
-	return result, nil
+	found := c.Finish(&reading, now.Unix())
+	return &backend.AURCheckResult{
+		Basis: *basis, JournalReading: describeReading(path, &reading), Live: live,
+		EventsSince: time.Unix(now.Unix()-aurlevel.MaxEventAge, 0), CheckedCount: found.CheckedCount,
+		DumpDiffers: found.HasOtherDump, Shortened: found.Shortened, NotInAUR: found.NotInAUR, Missing: found.Missing,
+	}, found.Packages, nil
 }
 
 // withNetworkCode returns err with the exit code for data that omg does not have yet.
@@ -67,16 +79,13 @@ func withNetworkCode(err error) error {
 	return exit.WithCode(exit.Network, err)
 }
 
-// describeCheck returns the result of a check in the form in which the backend returns it.
-func describeCheck(found *aurcheck.Result) *backend.AURCheckResult {
-	result := &backend.AURCheckResult{
-		CheckedCount: found.CheckedCount, Packages: make([]backend.CheckedPackage, len(found.Packages)),
-		DumpDiffers: found.HasOtherDump, Shortened: found.Shortened, NotInAUR: found.NotInAUR, Missing: found.Missing,
+// describePackages returns packages with their findings in the form in which the backend returns them.
+func describePackages(found []aurcheck.CheckedPackage) []backend.CheckedPackage {
+	packages := make([]backend.CheckedPackage, len(found))
+	for i := range found {
+		packages[i] = describeFindings(&found[i])
 	}
-	for i := range found.Packages {
-		result.Packages[i] = describeFindings(&found.Packages[i])
-	}
-	return result
+	return packages
 }
 
 // describeFindings returns a package with its findings in the form in which the backend returns them.
@@ -89,6 +98,7 @@ func describeFindings(p *aurcheck.CheckedPackage) backend.CheckedPackage {
 			Level: f.Level.String(), Reason: string(f.Reason), Events: []backend.AUREvent{},
 			Updated: timeOrNil(f.UpdatedAt), Flagged: timeOrNil(f.FlaggedAt),
 			Submitted: timeOrNil(f.SubmittedAt), PendingRequests: f.PendingRequests, Dependencies: f.Dependencies,
+			Incident: describeIncident(f.Incident),
 		}
 		for _, e := range f.Events {
 			described.Events = append(described.Events, *convertEvent(e.Event, e.Source))

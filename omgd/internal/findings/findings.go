@@ -5,8 +5,6 @@ package findings
 import (
 	"context"
 	"errors"
-	"fmt"
-	"hash/fnv"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -15,6 +13,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+	"weak"
 
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/aurcheck"
@@ -61,8 +60,9 @@ type inputs struct {
 	dump     pkgindex.SourceInfo
 	journal  sourcefile.Stamp   // zero if there is no journal
 	lists    []sourcefile.Stamp // of the lists of incidents; zero for a file that does not exist
-	// installed is a checksum of what incidents are compared with of all installed packages.
-	installed uint64
+	// installed refers to all installed packages, which the lists of incidents are compared with. omgd keeps them as long as the local
+	// database does not change; this reference does not keep them.
+	installed weak.Pointer[pacmandb.Local]
 }
 
 // New returns a Keeper without findings. Run computes them.
@@ -145,10 +145,22 @@ func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, err 
 		return nil, errUpToDate
 	}
 	k.inputs, k.computedAt = next, now
+	var withFindings []aurcheck.CheckedPackage
+	incomplete := true
 	if err == nil {
-		found, err = k.readEvents(ctx, check, now)
+		withFindings, incomplete, err = k.readEvents(ctx, check, now)
 	}
-	return k.addIncidents(found, st.Inputs().Local.Packages, now, err)
+	lists := k.Incidents.Read(now)
+	withFindings = aurcheck.AddIncidents(withFindings, lists, st.Inputs().Local.Packages, nil, now)
+	checked := next.packages
+	if err != nil {
+		if len(withFindings) == 0 {
+			return nil, err
+		}
+		checked = nil // only the lists are known
+	}
+	incomplete = incomplete || slices.ContainsFunc(lists, func(l incidents.State) bool { return l.Problem != "" })
+	return &snapshot.AURFindings{Marks: aurcheck.NewMarks(checked, withFindings), Incomplete: incomplete}, nil
 }
 
 // currentInputs returns the inputs of findings, except for the packages to check.
@@ -161,18 +173,12 @@ func (k *Keeper) currentInputs(s *snapshot.Snapshot) (in inputs) {
 		stamp, _ := sourcefile.StampOfPath(path)
 		in.lists = append(in.lists, stamp)
 	}
-	if local := s.Inputs().Local.Packages; local != nil {
-		h := fnv.New64a()
-		for _, p := range local.Packages {
-			fmt.Fprintf(h, "%s %s %s %d %d\n", p.Name, p.Base, p.Version, p.BuildDate, p.InstallDate)
-		}
-		in.installed = h.Sum64()
-	}
+	in.installed = weak.Make(s.Inputs().Local.Packages)
 	return in
 }
 
-// readEvents returns the findings that follow from the journal and the dump.
-func (k *Keeper) readEvents(ctx context.Context, check *aurcheck.Check, now time.Time) (*snapshot.AURFindings, error) {
+// readEvents returns the packages with findings that follow from the journal and the dump, and whether findings may be missing.
+func (k *Keeper) readEvents(ctx context.Context, check *aurcheck.Check, now time.Time) (found []aurcheck.CheckedPackage, incomplete bool, err error) {
 	reading, err := aurcheck.ReadJournal(k.JournalPath, k.IsTrustedOwner, func(e *journal.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -180,24 +186,10 @@ func (k *Keeper) readEvents(ctx context.Context, check *aurcheck.Check, now time
 		return check.AddEvents(e)
 	})
 	if err != nil {
-		return nil, err
+		return nil, true, err
 	}
-	return check.Findings(&reading, check.Finish(&reading, now.Unix()), now.Unix()), nil
-}
-
-// addIncidents adds the findings that follow from lists of known incidents. If the others are unknown because of the error err, the
-// result has only these, and is incomplete; without any, the error stays.
-func (k *Keeper) addIncidents(found *snapshot.AURFindings, local *pacmandb.Local, now time.Time, err error) (*snapshot.AURFindings, error) {
-	lists := k.Incidents.Read(now)
-	if err == nil {
-		aurcheck.AddIncidents(found, local, lists, now)
-		return found, nil
-	}
-	found = &snapshot.AURFindings{Marks: map[string]*wire.AURMark{}, Incomplete: true}
-	if aurcheck.AddIncidents(found, local, lists, now); len(found.Marks) == 0 {
-		return nil, err
-	}
-	return found, nil
+	result := check.Finish(&reading, now.Unix())
+	return result.Packages, aurcheck.LacksEvents(&reading, result, now.Unix()), nil
 }
 
 // isEqual reports whether the snapshots with these findings would give the same answers.
