@@ -246,14 +246,10 @@ var ErrNotInstalled = errors.New("not installed")
 // lib/omg of the same prefix. ProgramPath ignores PATH and all other environment variables, because another user may control
 // the environment.
 func ProgramPath(name string) (string, error) {
-	self, err := os.Executable()
+	dir, err := programDir()
 	if err != nil {
 		return "", err
 	}
-	if self, err = filepath.EvalSymlinks(self); err != nil {
-		return "", err
-	}
-	dir := filepath.Dir(self)
 	for _, p := range []string{filepath.Join(dir, name), filepath.Join(dir, "..", "lib", "omg", name)} {
 		if fi, err := os.Stat(p); err == nil && fi.Mode().IsRegular() && fi.Mode()&0o111 != 0 {
 			return p, nil
@@ -265,14 +261,10 @@ func ProgramPath(name string) (string, error) {
 // SharedFilePath returns the path of a file that is installed with omg, such as the list of incidents. The file must be in the
 // directory of the running program, as after a build, or in share/omg of the same prefix. Like ProgramPath, it ignores the environment.
 func SharedFilePath(name string) (string, error) {
-	self, err := os.Executable()
+	dir, err := programDir()
 	if err != nil {
 		return "", err
 	}
-	if self, err = filepath.EvalSymlinks(self); err != nil {
-		return "", err
-	}
-	dir := filepath.Dir(self)
 	prefix := filepath.Dir(dir)
 	if filepath.Base(dir) == "omg" && filepath.Base(prefix) == "lib" {
 		prefix = filepath.Dir(prefix)
@@ -284,6 +276,15 @@ func SharedFilePath(name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("%s is %w in %s or %s", name, ErrNotInstalled, dir, shared)
+}
+
+// programDir returns the directory of the running program, without links.
+func programDir() (string, error) {
+	self, err := os.Executable()
+	if err == nil {
+		self, err = filepath.EvalSymlinks(self)
+	}
+	return filepath.Dir(self), err
 }
 
 // MakePrivateDir creates a directory that only this user can enter. If the directory exists, MakePrivateDir returns an error
