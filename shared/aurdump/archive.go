@@ -3,15 +3,12 @@ package aurdump
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"math"
 	"path/filepath"
 	"slices"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
@@ -117,18 +114,7 @@ func (b *archiveBase) fill(o *object) {
 // visitMembers decodes the members of an object one after the other into p.object, and calls the function visit with the name of each. It reads to
 // the end of the file.
 func (p *parser) visitMembers(visit func(name string) error) error {
-	if kind := p.dec.PeekKind(); kind != '{' {
-		_, err := p.dec.ReadToken()
-		syntax := new(jsontext.SyntacticError)
-		switch {
-		case err == io.EOF:
-			return sourcefile.ErrEmpty
-		case err == nil, errors.As(err, &syntax):
-			return ErrNotDump
-		}
-		return err
-	}
-	if _, err := p.dec.ReadToken(); err != nil {
+	if err := p.readBegin('{'); err != nil {
 		return err
 	}
 	for p.dec.PeekKind() != '}' {
@@ -151,16 +137,7 @@ func (p *parser) visitMembers(visit func(name string) error) error {
 			return err
 		}
 	}
-	if _, err := p.dec.ReadToken(); err != nil {
-		return err
-	}
-	if _, err := p.dec.ReadToken(); err != io.EOF {
-		if err == nil {
-			err = fmt.Errorf("%w: data after the end of the object", sourcefile.ErrDamaged)
-		}
-		return err
-	}
-	return nil
+	return p.readEnd("object")
 }
 
 func newBoundedReader(ctx context.Context, r io.Reader, l limits) *boundedReader {

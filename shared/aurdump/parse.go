@@ -302,18 +302,7 @@ func newParser(in *boundedReader, limits limits, out *ReadResult) *parser {
 
 // visitPackages passes the packages of the array to the function visit, and reads to the end of the file.
 func (p *parser) visitPackages(visit func(Entry) error) error {
-	if kind := p.dec.PeekKind(); kind != '[' {
-		_, err := p.dec.ReadToken()
-		syntax := new(jsontext.SyntacticError)
-		switch {
-		case err == io.EOF:
-			return sourcefile.ErrEmpty
-		case err == nil, errors.As(err, &syntax):
-			return ErrNotDump // perhaps an error page of the AUR
-		}
-		return err
-	}
-	if _, err := p.dec.ReadToken(); err != nil {
+	if err := p.readBegin('['); err != nil {
 		return err
 	}
 	for kind := p.dec.PeekKind(); kind != ']'; kind = p.dec.PeekKind() {
@@ -335,13 +324,9 @@ func (p *parser) visitPackages(visit func(Entry) error) error {
 			return err
 		}
 	}
-	if _, err := p.dec.ReadToken(); err != nil {
-		return err
-	}
-	switch _, err := p.dec.ReadToken(); {
-	case err == nil:
-		return fmt.Errorf("%w: data after the end of the array", sourcefile.ErrDamaged)
-	case err != io.EOF:
+	err := p.readEnd("array")
+	switch {
+	case err != nil:
 		return err
 	case p.result.PackageCount > 0:
 		return nil
@@ -349,6 +334,37 @@ func (p *parser) visitPackages(visit func(Entry) error) error {
 		return fmt.Errorf("%w: none of the %d elements of the array is a package", ErrNotDump, p.result.LeftOutCount)
 	}
 	return sourcefile.ErrEmpty
+}
+
+// readBegin reads the beginning of the array or object that the whole file consists of.
+func (p *parser) readBegin(kind jsontext.Kind) error {
+	isExpected := p.dec.PeekKind() == kind
+	_, err := p.dec.ReadToken()
+	syntax := new(jsontext.SyntacticError)
+	switch {
+	case isExpected:
+		return err
+	case err == io.EOF:
+		return sourcefile.ErrEmpty
+	case err == nil, errors.As(err, &syntax):
+		return ErrNotDump // perhaps an error page of the AUR
+	}
+	return err
+}
+
+// readEnd reads the end of the array or object, and checks that nothing follows.
+func (p *parser) readEnd(noun string) error {
+	if _, err := p.dec.ReadToken(); err != nil {
+		return err
+	}
+	_, err := p.dec.ReadToken()
+	switch err {
+	case nil:
+		return fmt.Errorf("%w: data after the end of the %s", sourcefile.ErrDamaged, noun)
+	case io.EOF:
+		return nil
+	}
+	return err
 }
 
 // nextPackage decodes the next package and passes it to the function visit, unless the package has to be left out.
