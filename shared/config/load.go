@@ -135,7 +135,7 @@ func (l *Loaded) parse(path string, data []byte) error {
 	table := ""
 	for p.NextExpression() {
 		e := p.Expression()
-		name, line := dottedTOMLKey(&p, e.Key())
+		name, line := DottedTOMLKey(&p, e.Key())
 		switch e.Kind {
 		case unstable.Table, unstable.ArrayTable:
 			if err := checkSectionHeader(name, e.Kind); err != nil {
@@ -151,8 +151,8 @@ func (l *Loaded) parse(path string, data []byte) error {
 	return errors.Join(broken, p.Error())
 }
 
-// dottedTOMLKey joins the parts of a key in the file with dots, and returns the key and its line.
-func dottedTOMLKey(p *unstable.Parser, i unstable.Iterator) (name string, line int) {
+// DottedTOMLKey joins the parts of a key in a TOML file with dots, and returns the key and its line.
+func DottedTOMLKey(p *unstable.Parser, i unstable.Iterator) (name string, line int) {
 	var parts []string
 	for i.Next() {
 		if line == 0 {
@@ -189,7 +189,7 @@ func checkNotSection(name string, node *unstable.Node) error {
 func (l *Loaded) applyTOMLNode(p *unstable.Parser, path, name string, line int, node *unstable.Node) error {
 	if _, isKey := keyNamed(name); node.Kind == unstable.InlineTable && !isKey {
 		for i := node.Children(); i.Next(); {
-			inner, at := dottedTOMLKey(p, i.Node().Key())
+			inner, at := DottedTOMLKey(p, i.Node().Key())
 			if err := l.applyTOMLNode(p, path, name+"."+inner, at, i.Node().Value()); err != nil {
 				return err
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 	"github.com/pelletier/go-toml/v2/unstable"
 
+	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -82,7 +83,7 @@ func (r *reader) read(data []byte) error {
 	keys, set := r.lines, setListKey
 	for p.NextExpression() {
 		e := p.Expression()
-		name, line := joinKey(&p, e.Key())
+		name, line := config.DottedTOMLKey(&p, e.Key())
 		fail := func(format string, args ...any) error {
 			return &Error{r.list.Path, line, fmt.Errorf(format, args...)}
 		}
@@ -206,18 +207,6 @@ func (r *reader) warn(line int, name string) {
 	case len(l.Warnings) == maxWarnings:
 		l.Warnings = append(l.Warnings, l.Path+": more unknown keys")
 	}
-}
-
-// joinKey joins the parts of a key with dots, and returns the key and its line.
-func joinKey(p *unstable.Parser, i unstable.Iterator) (name string, line int) {
-	var parts []string
-	for i.Next() {
-		if line == 0 {
-			line = p.Shape(i.Node().Raw).Start.Line
-		}
-		parts = append(parts, string(i.Node().Data))
-	}
-	return strings.Join(parts, "."), line
 }
 
 // check returns an error if the list or one of its incidents is invalid.
