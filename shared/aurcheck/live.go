@@ -245,7 +245,7 @@ func (l *liveReplies) apply() error {
 			return young
 		},
 		HasOtherPackages: func(base string, names []string) bool {
-			has, err := l.hasOtherPackages(base, names)
+			has, err := aurdiff.HasOtherPackages(aur.Index.Packages(), base, names)
 			failed = errors.Join(failed, err)
 			return has
 		},
@@ -306,18 +306,4 @@ func (l *liveReplies) removeUnlisted() {
 			p.Listing = nil
 		}
 	}
-}
-
-// hasOtherPackages reports whether the last dump has packages of a package base other than those with the given names. It reads all
-// packages of the dump, but it is called only if a package is no longer in the AUR.
-func (l *liveReplies) hasOtherPackages(base string, names []string) (bool, error) {
-	for p, err := range l.snapshot.Inputs().AUR.Index.Packages() {
-		if err != nil {
-			return false, err
-		}
-		if aurdiff.BaseName(&p) == base && !slices.Contains(names, p.Name) {
-			return true, nil
-		}
-	}
-	return false, nil
 }

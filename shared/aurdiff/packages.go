@@ -2,6 +2,7 @@ package aurdiff
 
 import (
 	"cmp"
+	"iter"
 	"maps"
 	"slices"
 
@@ -94,6 +95,20 @@ func newCursors(packages []wire.Package) map[string]*cursor {
 		c.records = append(c.records, encodedFields(appendRecord(nil, base, aurdump.Entry{Package: p})[lengthSize:]))
 	}
 	return cursors
+}
+
+// HasOtherPackages reports whether packages, which can be all of a dump, has a package of a package base other than those with the given
+// names. It can have to read all packages, so it is called only for a package base that has lost one.
+func HasOtherPackages(packages iter.Seq2[wire.Package, error], base string, names []string) (bool, error) {
+	for p, err := range packages {
+		if err != nil {
+			return false, err
+		}
+		if BaseName(&p) == base && !slices.Contains(names, p.Name) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // BaseName returns the name of the package base of a package. If this name is impossible, it returns the name of the package.

@@ -51,16 +51,9 @@ func (d *indexedDump) lookUp(name string) *wire.Package {
 
 // hasOtherPackages reports whether the dump has packages of a package base other than those with the given names.
 func (d *indexedDump) hasOtherPackages(base string, names []string) bool {
-	for p, err := range d.file.Packages() {
-		if err != nil {
-			d.err = errors.Join(d.err, err)
-			return false
-		}
-		if aurdiff.BaseName(&p) == base && !slices.Contains(names, p.Name) {
-			return true
-		}
-	}
-	return false
+	has, err := aurdiff.HasOtherPackages(d.file.Packages(), base, names)
+	d.err = errors.Join(d.err, err)
+	return has
 }
 
 func (d *indexedDump) isYoung(name string, since int64) bool {
