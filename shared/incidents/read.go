@@ -2,12 +2,8 @@ package incidents
 
 import (
 	"bytes"
-	"fmt"
-	"io"
 	"os"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/sourcefile"
@@ -53,16 +49,9 @@ func readTrusted(path string, maxBytes int64, trust func(uid uint32) bool) ([]by
 		return nil, time.Time{}, err
 	}
 	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return nil, time.Time{}, os.NewSyscallError("fstat", err)
+	data, st, err := paths.ReadTrustedFile(f, maxBytes, trust)
+	if err != nil {
+		return nil, time.Time{}, &Error{path, 0, err}
 	}
-	if err := paths.CheckFileTrust(&st, trust); err != nil {
-		return nil, time.Time{}, fmt.Errorf("%s: %w", path, err)
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
-	if err == nil && int64(len(data)) > maxBytes {
-		err = &Error{path, 0, fmt.Errorf("more than %d bytes", maxBytes)}
-	}
-	return data, time.Unix(st.Mtim.Unix()), err
+	return data, time.Unix(st.Mtim.Unix()), nil
 }

@@ -3,6 +3,7 @@ package paths
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,26 @@ func CheckFileTrust(st *unix.Stat_t, trust func(uid uint32) bool) error {
 		return fmt.Errorf("%w: other users can write it (mode %04o): run chmod go-w on it", ErrUntrusted, st.Mode&0o7777)
 	}
 	return nil
+}
+
+// ReadTrustedFile returns the content of an open file of at most maxBytes bytes, and its attributes. It returns an error if the file is
+// not a regular file, or if a user whom the function trust rejects could have written it. The errors do not contain the path.
+func ReadTrustedFile(f *os.File, maxBytes int64, trust func(uid uint32) bool) ([]byte, unix.Stat_t, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+		return nil, st, os.NewSyscallError("fstat", err)
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return nil, st, errors.New("not a regular file")
+	}
+	if err := CheckFileTrust(&st, trust); err != nil {
+		return nil, st, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxBytes+1))
+	if err == nil && int64(len(data)) > maxBytes {
+		err = fmt.Errorf("more than %d bytes", maxBytes)
+	}
+	return data, st, err
 }
 
 // maxLinks is the number of symbolic links that the kernel follows in a path.

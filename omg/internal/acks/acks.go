@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -72,22 +71,9 @@ func (f *File) Read() ([]Ack, error) {
 	}
 	defer file.Close()
 	fail := func(err error) ([]Ack, error) { return nil, fmt.Errorf("%s: %w", f.path, err) }
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
-		return fail(err)
-	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return fail(errors.New("not a regular file"))
-	}
-	if err := paths.CheckFileTrust(&st, func(uid uint32) bool { return int(uid) == f.env.UID }); err != nil {
-		return fail(err)
-	}
-	content, err := io.ReadAll(io.LimitReader(file, maxFileSize+1))
+	content, _, err := paths.ReadTrustedFile(file, maxFileSize, func(uid uint32) bool { return int(uid) == f.env.UID })
 	if err != nil {
 		return fail(err)
-	}
-	if len(content) > maxFileSize {
-		return fail(fmt.Errorf("larger than %d bytes", maxFileSize))
 	}
 	var d document
 	if err := json.Unmarshal(content, &d); err != nil {
