@@ -2,17 +2,16 @@ package aurcheck
 
 import (
 	"slices"
+	"time"
 
 	"github.com/omg-arch/omg/shared/aurlevel"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// omg states the reasons why findings may be missing, and must not import this package: its limits are the same.
+// The limits of the journal's last observation, in seconds.
 const (
-	// maxJournalAge is the age of the journal's last observation, in seconds, from which the journal is old.
-	maxJournalAge = 48 * 60 * 60
-	// maxClockDifference is how far, in seconds, the time of an observation can be ahead of this machine's clock.
-	maxClockDifference = 60 * 60
+	maxJournalAge      = int64(wire.MaxJournalAge / time.Second)
+	maxClockDifference = int64(wire.MaxClockDifference / time.Second)
 )
 
 // LacksEvents reports whether events may be missing from a journal, or the journal's events end at another time than the indexed dump:

@@ -1,5 +1,15 @@
 package wire
 
+import "time"
+
+// Limits of the journal's last observation. Beyond them, findings may be missing.
+const (
+	// MaxJournalAge is the maximum age. omgd normally observes the AUR once a day.
+	MaxJournalAge = 48 * time.Hour
+	// MaxClockDifference is the maximum time by which it can be ahead of this machine's clock.
+	MaxClockDifference = time.Hour
+)
+
 // The levels of findings about packages of the AUR, in ascending order.
 const (
 	FindingLevelNote = "note" // the fact is worth knowing, and common

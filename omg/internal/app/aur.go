@@ -146,10 +146,6 @@ func parseSince(value string, now time.Time) (int64, error) {
 	return 0, command.Usagef("--since is a date such as 2026-09-20, or an age such as 12h, 7d or 4w, not %q", value)
 }
 
-// maxJournalAge is an age of the journal's last observation. If the observation is older, a note says how old it is. omgd
-// normally observes the AUR once a day.
-const maxJournalAge = 48 * time.Hour
-
 // noteJournalProblems prints notes about a journal that is damaged or old, or whose last observation was refused.
 func (a *app) noteJournalProblems(r *backend.JournalReading) {
 	for _, problem := range journalProblems(r) {
@@ -171,7 +167,7 @@ func journalProblems(r *backend.JournalReading) (problems []string) {
 	return problems
 }
 
-// isJournalOld reports whether the journal's last observation is older than maxJournalAge.
+// isJournalOld reports whether the journal's last observation is older than wire.MaxJournalAge.
 func isJournalOld(r *backend.JournalReading, now time.Time) bool {
-	return r.Observed != nil && now.Sub(r.Observed[1]) > maxJournalAge
+	return r.Observed != nil && now.Sub(r.Observed[1]) > wire.MaxJournalAge
 }

@@ -163,9 +163,6 @@ func reachesLevel(packages []backend.CheckedPackage, level string, honourAck boo
 	})
 }
 
-// maxClockDifference is how far ahead of this machine's clock the time of an observation can be.
-const maxClockDifference = time.Hour
-
 // findCheckProblems returns why the findings may be incomplete, except for what the basis says.
 func findCheckProblems(all *backend.AURCheckResult, now time.Time) (problems []string) {
 	for i := range all.IncidentLists {
@@ -180,7 +177,7 @@ func findCheckProblems(all *backend.AURCheckResult, now time.Time) (problems []s
 	switch {
 	case all.Observed == nil:
 		problems = append(problems, errNoObservation.Error())
-	case all.Observed[1].Sub(now) > maxClockDifference:
+	case all.Observed[1].Sub(now) > wire.MaxClockDifference:
 		problems = append(problems, "the journal's last observation of the AUR is in the future: "+all.Observed[1].Local().Format(time.RFC3339))
 	case all.DumpDiffers && !all.LastRefused:
 		problems = append(problems, "the last dump of the AUR is not the one that the journal observed last: what happened in between is unknown")
