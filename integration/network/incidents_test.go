@@ -2,7 +2,6 @@ package network
 
 import (
 	"bytes"
-	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/omg-arch/omg/integration/fakeserver"
 	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/need"
 )
 
@@ -23,18 +23,7 @@ import (
 func signedList(t *testing.T, dir string, sequence int) (list, signature []byte) {
 	t.Helper()
 	path := filepath.Join(dir, "list.toml")
-	harness.WriteFile(t, path, fmt.Sprintf(`name = "test"
-source = "https://example.org"
-sequence = %d
-expires = 9999-12-31
-
-[[incident]]
-packages = ["bad"]
-what = "The build ran a program from a server."
-source = "https://example.org/news"
-first = 2026-06-09
-last = 2026-06-16
-`, sequence))
+	harness.WriteFile(t, path, fixture.IncidentList(sequence, "9999-12-31", "bad"))
 	out, err := exec.Command("minisign", "-S", "-s", filepath.Join(dir, "key"), "-m", path).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return harness.ReadFile(t, path), harness.ReadFile(t, path+".minisig")

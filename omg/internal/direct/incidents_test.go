@@ -12,26 +12,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/incidents"
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/wire"
 )
-
-// incidentList returns a list with one incident, of 9 to 16 June 2026.
-func incidentList(sequence int, expires string, names ...string) string {
-	return fmt.Sprintf(`name = "test"
-source = "https://example.org"
-sequence = %d
-expires = %s
-[[incident]]
-packages = ["%s"]
-what = "The build ran a program from a server."
-source = "https://example.org/news"
-first = 2026-06-09
-last = 2026-06-16
-`, sequence, expires, strings.Join(names, `", "`))
-}
 
 // useLists makes the test system use only the given lists of incidents.
 func (w *testSystem) useLists(lists ...string) {
@@ -60,7 +46,7 @@ func TestAURCheck_Incidents(t *testing.T) {
 		&wire.Package{Name: "bad", Version: "1-1", AUR: &wire.AUR{}},
 	)
 	writeJournal(t, w.path("share/omg"), now, []journal.Event{{Base: "adopted", Kind: journal.EventAdopted, To: "bob"}})
-	w.write("list.toml", incidentList(1, "9999-12-31", "bad", "gone", "old", "rebuilt", "undated", "not-installed"))
+	w.write("list.toml", fixture.IncidentList(1, "9999-12-31", "bad", "gone", "old", "rebuilt", "undated", "not-installed"))
 	w.useLists(w.path("list.toml"))
 
 	found, result := w.checked()
@@ -89,7 +75,7 @@ func TestAURCheck_Incidents(t *testing.T) {
 func TestAURCheck_OnlyIncidents(t *testing.T) {
 	w := newTestSystem(t)
 	w.installBuilt("bad", 12)
-	w.write("list.toml", incidentList(1, "9999-12-31", "bad"))
+	w.write("list.toml", fixture.IncidentList(1, "9999-12-31", "bad"))
 	w.useLists(w.path("list.toml"))
 	found, result := w.checked()
 	require.Equal(t, map[string][]string{"bad": {"known-incident"}}, found)
@@ -101,7 +87,7 @@ func TestAURCheck_OnlyIncidents(t *testing.T) {
 	require.Equal(t, map[string][]string{"bad": {"known-incident"}}, found)
 	require.Contains(t, result.Unavailable, "no data of the AUR")
 
-	w.write("list.toml", incidentList(1, "9999-12-31", "other"))
+	w.write("list.toml", fixture.IncidentList(1, "9999-12-31", "other"))
 	_, err := w.backend().AURCheck(t.Context(), &backend.AURCheckRequest{})
 	require.Equal(t, wire.CodeNetwork, wire.CodeOf(err), "without a finding, the missing data is an error")
 }
@@ -120,7 +106,7 @@ func TestReadIncidentLists_Problems(t *testing.T) {
 	w := newTestSystem(t)
 	w.useLists()
 	require.Empty(t, w.listProblems())
-	w.write("old.toml", incidentList(1, "2026-06-30", "bad"))
+	w.write("old.toml", fixture.IncidentList(1, "2026-06-30", "bad"))
 	w.write("wrong.toml", "name = 5\n")
 	w.useLists(w.path("missing.toml"), w.path("old.toml"), w.path("wrong.toml"))
 	problems := w.listProblems()
@@ -153,7 +139,7 @@ func TestReadIncidentLists_Downloaded(t *testing.T) {
 	require.Equal(t, []string{"not downloaded yet: omgd downloads it"}, w.listProblems())
 
 	path := filepath.Join(paths.IndexDir(w.path("share/omg")), location.FileName())
-	list := []byte(incidentList(7, "9999-12-31", "bad"))
+	list := []byte(fixture.IncidentList(7, "9999-12-31", "bad"))
 	w.write(strings.TrimPrefix(path, w.home+"/"), string(incidents.Join(list, minisign.Sign(private, list))))
 	require.Equal(t, []string{""}, w.listProblems())
 	found, result := w.checked()

@@ -15,6 +15,7 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/incidents"
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/pacmandb"
@@ -204,18 +205,6 @@ func TestKeeper_Damaged(t *testing.T) {
 // TestKeeper_Incidents checks that installed packages that match a known incident are marked, also those of a repository and also
 // without a journal, and that a change of the list or of a build date is noticed.
 func TestKeeper_Incidents(t *testing.T) {
-	const list = `name = "test"
-source = "https://example.org"
-sequence = 1
-expires = 9999-12-31
-
-[[incident]]
-packages = ["bad"]
-what = "The build ran a program from a server."
-source = "https://example.org/news"
-first = 2026-06-09
-last = 2026-06-16
-`
 	w := newWorld(t)
 	path := filepath.Join(t.TempDir(), "list.toml")
 	w.Keeper.Incidents = incidents.Sources{Elements: []string{path}, IsTrusted: w.IsTrustedOwner}
@@ -229,7 +218,7 @@ last = 2026-06-16
 			in.Local.Packages.Packages[0].InstallDate = builtAt.Unix()
 		}
 	}
-	require.NoError(t, os.WriteFile(path, []byte(list), 0o644))
+	require.NoError(t, os.WriteFile(path, []byte(fixture.IncidentList(1, "9999-12-31", "bad")), 0o644))
 	harmful := time.Date(2026, 6, 12, 0, 0, 0, 0, time.UTC)
 	w.publish(installed(harmful), orphan("bad"))
 	require.Equal(t, map[string]*wire.AURMark{"bad": {Level: wire.FindingLevelAct, Reasons: []string{"known-incident"}}}, update().Marks)

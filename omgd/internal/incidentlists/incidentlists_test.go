@@ -23,6 +23,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/incidents"
 	"github.com/omg-arch/omg/shared/paths"
 )
@@ -30,21 +31,6 @@ import (
 func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
-
-// listText returns a list with a sequence number and a package.
-func listText(sequence int, name string) string {
-	return fmt.Sprintf(`name = "test"
-source = "https://example.org"
-sequence = %d
-expires = 9999-12-31
-[[incident]]
-packages = ["%s"]
-what = "The build ran a program from a server."
-source = "https://example.org/news"
-first = 2026-06-09
-last = 2026-06-16
-`, sequence, name)
-}
 
 // publisher is a server with a list, which misbehaves when told to.
 type publisher struct {
@@ -132,7 +118,7 @@ func (p *publisher) sequence() int64 {
 // again.
 func TestUpdate(t *testing.T) {
 	p, r := newPublisher(t), record{}
-	p.serve(listText(7, "evil"))
+	p.serve(fixture.IncidentList(7, "9999-12-31", "evil"))
 	require.NoError(t, p.update(t.Context(), &r))
 	require.EqualValues(t, 7, p.sequence())
 	require.EqualValues(t, 7, r.Sequence)
@@ -147,7 +133,7 @@ func TestUpdate(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, confirmed.After(old), "the server has confirmed the list")
 
-	p.serve(listText(8, "worse"))
+	p.serve(fixture.IncidentList(8, "9999-12-31", "worse"))
 	require.NoError(t, p.update(t.Context(), &r))
 	require.EqualValues(t, 8, p.sequence())
 
@@ -180,39 +166,39 @@ func TestUpdate_Refused(t *testing.T) {
 		misbehave func(p *publisher)
 		want      string
 	}{
-		"an older list": {func(p *publisher) { p.serve(listText(6, "evil")) }, "the list is older than the last one: its sequence number is 6, the last one was 7"},
-		"another list":  {func(p *publisher) { p.serve(listText(7, "good")) }, "the list has changed, but not its sequence number: 7"},
+		"an older list": {func(p *publisher) { p.serve(fixture.IncidentList(6, "9999-12-31", "evil")) }, "the list is older than the last one: its sequence number is 6, the last one was 7"},
+		"another list":  {func(p *publisher) { p.serve(fixture.IncidentList(7, "9999-12-31", "good")) }, "the list has changed, but not its sequence number: 7"},
 		"another key": {func(p *publisher) {
-			p.handle(signature, text(string(minisign.Sign(other, []byte(listText(8, "evil"))))))
+			p.handle(signature, text(string(minisign.Sign(other, []byte(fixture.IncidentList(8, "9999-12-31", "evil"))))))
 		}, "the signature is not valid"},
 		"another list's": {func(p *publisher) {
-			p.handle(signature, text(string(minisign.Sign(p.private, []byte(listText(7, "evil"))))))
+			p.handle(signature, text(string(minisign.Sign(p.private, []byte(fixture.IncidentList(7, "9999-12-31", "evil"))))))
 		}, "the signature is not valid"},
 		"no signature":         {func(p *publisher) { p.handle(signature, nil) }, "the signature: refused: 404 Not Found"},
 		"an empty signature":   {func(p *publisher) { p.handle(signature, text("")) }, "the signature is not valid"},
 		"a large signature":    {func(p *publisher) { p.handle(signature, text(strings.Repeat("x", incidents.MaxSignatureBytes+1))) }, "the signature: too large"},
 		"a large list":         {func(p *publisher) { p.handle(list, text(strings.Repeat("#", incidents.MaxBytes+1))) }, "too large"},
 		"a truncated list":     {func(p *publisher) { p.handle(list, truncated) }, "the response is truncated"},
-		"a list that is cut":   {func(p *publisher) { p.handle(list, text(listText(8, "evil")[:100])) }, "the signature is not valid"},
+		"a list that is cut":   {func(p *publisher) { p.handle(list, text(fixture.IncidentList(8, "9999-12-31", "evil")[:100])) }, "the signature is not valid"},
 		"an error":             {func(p *publisher) { p.handle(list, status(http.StatusInternalServerError)) }, "refused: 500"},
 		"too many requests":    {func(p *publisher) { p.handle(list, status(http.StatusTooManyRequests)) }, "refused: 429"},
-		"a signed broken list": {func(p *publisher) { p.serve(listText(8, "evil") + "[[incident]]\n") }, ":11: packages is missing or empty"},
+		"a signed broken list": {func(p *publisher) { p.serve(fixture.IncidentList(8, "9999-12-31", "evil") + "[[incident]]\n") }, ":11: packages is missing or empty"},
 		"a signed other file":  {func(p *publisher) { p.serve("# " + strings.Repeat("x", 100)) }, "name is missing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, r := newPublisher(t), record{}
-			p.serve(listText(7, "evil"))
+			p.serve(fixture.IncidentList(7, "9999-12-31", "evil"))
 			require.NoError(t, p.update(t.Context(), &r))
 			before, err := os.ReadFile(p.path)
 			require.NoError(t, err)
-			p.serve(listText(8, "evil"))
+			p.serve(fixture.IncidentList(8, "9999-12-31", "evil"))
 			c.misbehave(p)
 			require.ErrorContains(t, p.update(t.Context(), &r), c.want)
 			after, err := os.ReadFile(p.path)
 			require.NoError(t, err)
 			require.Equal(t, before, after, "the last good list stays")
 
-			p.serve(listText(8, "evil"))
+			p.serve(fixture.IncidentList(8, "9999-12-31", "evil"))
 			require.NoError(t, p.update(t.Context(), &r), "the server recovers")
 			require.EqualValues(t, 8, p.sequence())
 		})
@@ -222,13 +208,13 @@ func TestUpdate_Refused(t *testing.T) {
 // TestUpdate_OlderAfterLoss checks that an older list is refused even if the file with the last list has been lost.
 func TestUpdate_OlderAfterLoss(t *testing.T) {
 	p, r := newPublisher(t), record{}
-	p.serve(listText(7, "evil"))
+	p.serve(fixture.IncidentList(7, "9999-12-31", "evil"))
 	require.NoError(t, p.update(t.Context(), &r))
 	require.NoError(t, os.Remove(p.path))
-	p.serve(listText(6, "evil"))
+	p.serve(fixture.IncidentList(6, "9999-12-31", "evil"))
 	require.ErrorIs(t, p.update(t.Context(), &r), ErrOlder)
 	require.Zero(t, p.sequence())
-	p.serve(listText(7, "evil"))
+	p.serve(fixture.IncidentList(7, "9999-12-31", "evil"))
 	require.NoError(t, p.update(t.Context(), &r))
 	require.EqualValues(t, 7, p.sequence())
 }
