@@ -80,7 +80,7 @@ func faulty(t *testing.T, first, last int, fault error) int {
 // once or permanently.
 func TestStore_Faults(t *testing.T) {
 	total := faulty(t, 0, 0, nil)
-	require.Greater(t, total, 200)
+	require.Greater(t, total, 100) // about 200, but Pebble merges operations that wait at the same time
 	step := max(1, total/20)
 	if soak() {
 		step = max(1, total/200) // each run leaks a stopped engine
