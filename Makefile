@@ -116,6 +116,10 @@ else
 	go test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem work
 endif
 
+.PHONY: replay
+replay: ## Measure the rules about the AUR on simulated years (docs/journal-measures.md): SET=first, second or all, SEED=1, SCALES=0.3,1,3
+	go run -tags $(TAGS) ./integration/cmd/omg-replay -set '$(or $(SET),first)' -seed '$(or $(SEED),1)' -scales '$(or $(SCALES),0.3,1,3)'
+
 .PHONY: bench-once
 bench-once: ## Run each Go benchmark once, to check that it still works
 	go test -tags $(TAGS) -run '^$$' -bench . -benchtime 1x work

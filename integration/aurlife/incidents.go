@@ -135,10 +135,11 @@ func (w *World) attack(i *Incident, user, n int, until int64) {
 		if b == nil {
 			return
 		}
-		b.maintainer, b.Incident = user, i
+		b.maintainer, b.Incident, b.AttackedAt = user, i, w.Now
 		w.at(w.Now+300+w.harm.Int64N(2*3600), func() {
 			b.Version++
-			b.Modified, b.HarmfulSince, b.OutOfDate = w.Now, w.Now, 0
+			b.Modified, b.OutOfDate = w.Now, 0
+			w.setHarmful(b)
 			w.at(max(until, w.Now+3600), func() { w.restore(b) })
 		})
 	case NewName, YoungDependency:
@@ -179,9 +180,27 @@ func (w *World) lookAlikeName(name string) string {
 
 func (w *World) addHarmful(name string, user int, i *Incident, until int64) *Base {
 	b := w.newBase(name, user, w.Now)
-	b.Incident, b.HarmfulSince = i, w.Now
-	w.at(until, func() { w.remove(b) })
+	b.Incident, b.AttackedAt = i, w.Now
+	w.setHarmful(b)
+	w.at(until, func() {
+		w.setRestored(b)
+		w.remove(b)
+	})
 	return b
+}
+
+func (w *World) setHarmful(b *Base) {
+	b.HarmfulSince = w.Now
+	if w.OnHarm != nil {
+		w.OnHarm(b)
+	}
+}
+
+func (w *World) setRestored(b *Base) {
+	if w.OnRestored != nil {
+		w.OnRestored(b)
+	}
+	b.HarmfulSince = 0
 }
 
 // restore takes a package base back: it is an orphan again, and its harmful update is reverted.
@@ -190,7 +209,8 @@ func (w *World) restore(b *Base) {
 		return
 	}
 	b.Version++
-	b.Modified, b.HarmfulSince = w.Now, 0
+	b.Modified = w.Now
+	w.setRestored(b)
 	b.maintainer = nobody
 }
 

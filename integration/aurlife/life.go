@@ -173,7 +173,7 @@ func (w *World) adopt(b *Base, user int) {
 		return
 	}
 	w.Count["adopted"]++
-	b.maintainer, b.Incident = user, nil
+	b.maintainer, b.Incident, b.AttackedAt = user, nil, 0
 	if w.r.Float64() < w.rates.UpdatedSoon {
 		w.Count["adopted, to be updated soon"]++
 		w.at(w.Now+w.delay(w.rates.UpdateDelay), func() {
@@ -266,6 +266,7 @@ func (w *World) deleteOne() *Base {
 
 func (w *World) remove(b *Base) {
 	b.isDeleted = true
+	w.removed = append(w.removed, b.Name)
 	if w.byName[b.Name] == b {
 		delete(w.byName, b.Name)
 	}

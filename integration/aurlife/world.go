@@ -35,8 +35,9 @@ type Base struct {
 	Host                string
 	// Incident is the incident that changed the package base last; nil for usual life.
 	Incident *Incident
-	// HarmfulSince is when the last harmful update was made; 0 if the package base is harmless.
-	HarmfulSince int64
+	// AttackedAt is when the incident began to change the package base. HarmfulSince is when the harmful update was made; 0 if the
+	// package base is harmless.
+	AttackedAt, HarmfulSince int64
 
 	maintainer     int   // nobody for an orphan
 	lastMaintainer int   // before it became an orphan
@@ -52,6 +53,9 @@ type World struct {
 	Bases []*Base
 	// Count counts the events of usual life, by a short name.
 	Count map[string]int
+	// OnHarm, if it is not nil, is called when a package base becomes harmful, and OnRestored when a harmful package base is taken back or
+	// removed.
+	OnHarm, OnRestored func(*Base)
 
 	rates    Rates
 	factor   float64 // the size of the AUR, as a multiple of 100,000 packages
@@ -63,6 +67,8 @@ type World struct {
 	lastID   int
 	queue    timeline
 	sequence int
+	observed map[string]*Base // copies of the package bases at the last call of Changes, by name
+	removed  []string         // the names of the package bases that were deleted since
 }
 
 // Options describes a year.
@@ -101,11 +107,7 @@ func (w *World) addOldBase(name string) {
 	// The votes of the most popular packages are about those of the AUR, and half of all packages have at most one.
 	b.Votes = int(math.Pow(1/(w.r.Float64()+1e-9), 0.72)) - 1
 	b.Votes = min(b.Votes, topVotes)
-	if w.r.Float64() > neverUpdated {
-		b.Modified += int64(w.r.Float64() * float64(w.Now-b.Submitted))
-		b.Version += 1 + w.r.IntN(20)
-	}
-	if w.r.Float64() < orphanShare*1.25*math.Pow(1+float64(b.Votes), -0.3) {
+	if w.r.Float64() < orphanShare*1.12*math.Pow(1+float64(b.Votes), -0.3) {
 		w.setOrphan(b)
 	}
 	for w.r.Float64() < 0.05 {
@@ -146,7 +148,22 @@ func (w *World) setUpdateRates() {
 			at += w.rates.Updates[class].Share
 		}
 		b.perYear = w.rates.Updates[class].PerYear
+		w.drawLastUpdate(b)
 	}
+}
+
+// drawLastUpdate sets when a package base that exists at the start was last updated, so that it is as likely to be updated in the last weeks
+// before the start as after it.
+func (w *World) drawLastUpdate(b *Base) {
+	if w.r.Float64() < neverUpdated {
+		return
+	}
+	ago := int64(w.r.ExpFloat64() / b.perYear * 365 * day)
+	if !isMaintained(b) {
+		ago += int64(w.r.ExpFloat64() * 365 * day) // since it has been an orphan
+	}
+	b.Modified = max(b.Submitted+int64(w.r.Float64()*float64(w.Now-b.Submitted)/2), w.Now-ago)
+	b.Version += 1 + w.r.IntN(20)
 }
 
 // drawUpdateRate returns the update rate of a new package base.
