@@ -79,6 +79,8 @@ type AUR struct {
 	modified time.Time
 	// checksum replaces the file with the checksum of the dump, unless it is empty.
 	checksum string
+	// Archive is the git archive; nil if it is not served. It must be set before the first request.
+	Archive *GitArchive
 }
 
 // NewAUR creates an AUR from a metadata dump.
@@ -156,6 +158,8 @@ func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return s
 	}
 	switch {
+	case a.Archive != nil && strings.HasPrefix(path, ArchiveURLPath+"/"):
+		a.Archive.handler.ServeHTTP(w, r)
 	case path == DumpURLPath:
 		a.serveDump(w, r)
 	case path == DumpURLPath+".sha256":

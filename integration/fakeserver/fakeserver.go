@@ -83,6 +83,10 @@ func requestKind(r *http.Request) string {
 		return "info"
 	case path == DumpURLPath:
 		return "dump"
+	case path == ArchiveURLPath+"/info/refs":
+		return "refs"
+	case path == ArchiveURLPath+"/git-upload-pack":
+		return "pack"
 	}
 	return "other"
 }

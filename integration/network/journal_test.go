@@ -35,7 +35,7 @@ func TestJournal_Dumps(t *testing.T) {
 	exported := func() []string { return w.Run("omg-index", "journal", "--export", path).Lines() }
 	harness.Await(t, func() bool { return len(exported()) == 1 && strings.Contains(exported()[0], `"baseline"`) },
 		"the journal begins; omgd printed: %s", w.omgd.Stderr)
-	observed := harness.ReadFile(t, filepath.Join(w.Data, "aur.observed.json.gz"))
+	observed := harness.ReadFile(t, filepath.Join(w.Data, "aur.observed"))
 	require.Equal(t, harness.ReadFile(t, filepath.Join(w.Data, "aur.json.gz")), observed)
 	none := w.omgd.Omg("--data-dir", w.Data, "aur", "log", "--all")
 	require.Equal(t, 1, none.Code, none.Stderr)

@@ -17,6 +17,9 @@ const (
 	minDormancy = 365 * day
 	// maxYoungAge is the maximum age of a package base, in seconds, at which a new dependency on this package base is an event.
 	maxYoungAge = 90 * day
+	// maxLostCoMaintained is the maximum number of packages with co-maintainers in one dump if no package has any in the other dump. If it is exceeded,
+	// one of the dumps lacks this field: some forms in which the AUR publishes its packages did not always have it.
+	maxLostCoMaintained = 20
 )
 
 // Errors for two dumps whose differences do not show what happened in the AUR.
@@ -94,6 +97,9 @@ func (c *comparison) checkComparable() error {
 	case !isSimilarRatio(old.extendedCount, old.PackageCount, now.extendedCount, now.PackageCount):
 		return fmt.Errorf("%w: %d of %d packages have licenses, keywords or dependencies, in the previous dump %d of %d: "+
 			"compare two dumps named packages-meta-ext-v1.json", ErrPartial, now.extendedCount, now.PackageCount, old.extendedCount, old.PackageCount)
+	}
+	if old, now := old.coMaintainedCount, now.coMaintainedCount; min(old, now) == 0 && max(old, now) > maxLostCoMaintained {
+		return fmt.Errorf("%w: %d packages have co-maintainers, in the previous dump %d", ErrPartial, now, old)
 	}
 	return c.checkNotOlder()
 }

@@ -470,3 +470,27 @@ func BenchmarkCompare(b *testing.B) {
 		require.NoError(b, Compare(first, second, func(journal.Event) error { return nil }))
 	}
 }
+
+// TestCompare_NoCoMaintainers checks that a dump without co-maintainers is not compared with one that has many: it lacks this field.
+func TestCompare_NoCoMaintainers(t *testing.T) {
+	dump := func(at int64, coMaintained int) *Observation {
+		var list []pkg
+		for i := range 2 * maxLostCoMaintained {
+			name := fmt.Sprintf("p%02d", i)
+			p := pkg{"Name": name, "PackageBase": name}
+			if i < coMaintained {
+				p["CoMaintainers"] = []string{"carol"}
+			}
+			list = append(list, example(p))
+		}
+		o, err := Read(t.Context(), write(t, at, list...))
+		require.NoError(t, err)
+		return o
+	}
+	nothing := func(e journal.Event) error { t.Errorf("%v", e); return nil }
+	without, many := dump(monday, 0), dump(tuesday, maxLostCoMaintained+1)
+	require.ErrorIs(t, Compare(without, many, nothing), ErrPartial)
+	require.ErrorIs(t, Compare(dump(monday, maxLostCoMaintained+1), dump(tuesday, 0), nothing), ErrPartial)
+	require.Len(t, events(t, without, dump(tuesday, maxLostCoMaintained)), maxLostCoMaintained)
+	require.Len(t, events(t, dump(monday, 1), many), maxLostCoMaintained)
+}

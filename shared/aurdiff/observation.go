@@ -51,8 +51,8 @@ type Observation struct {
 	PackageCount, LeftOutCount int
 
 	// maintainedCount is the number of packages with a maintainer. extendedCount is the number of packages with a license, a
-	// keyword or a dependency, which only the AUR's extended dump has.
-	maintainedCount, extendedCount int
+	// keyword or a dependency, which only the AUR's extended dump has. coMaintainedCount is the number of packages with co-maintainers.
+	maintainedCount, extendedCount, coMaintainedCount int
 
 	chunks     [][]byte
 	totalBytes int
@@ -114,6 +114,9 @@ func (o *Observation) addPackage(p aurdump.Entry) error {
 	o.updateTimes = append(o.updateTimes, p.AUR.Modified)
 	if p.AUR.Maintainer != "" {
 		o.maintainedCount++
+	}
+	if len(p.AUR.CoMaintainers) > 0 {
+		o.coMaintainedCount++
 	}
 	if len(p.Licenses)+len(p.AUR.Keywords)+len(p.Depends)+len(p.MakeDepends) > 0 {
 		o.extendedCount++

@@ -3,6 +3,7 @@ package aurdump
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/omg-arch/omg/shared/gitpack"
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
@@ -23,25 +25,64 @@ const (
 // maxArchiveBaseBytes limits the file of package bases, whose fields are kept in memory. That of the AUR would have about 35 MB.
 const maxArchiveBaseBytes = 128 << 20
 
+// archiveFiles are the two files of the AUR's git archive. The function read passes the content of one of them to the function parse.
+type archiveFiles struct {
+	// at is the time of the archive in Unix seconds.
+	at   int64
+	read func(name string, parse func(io.Reader) error) error
+}
+
 // archiveDir is a directory with the files of the AUR's git archive. It reads only these two files, and never runs git.
 type archiveDir string
 
-// archiveBase holds the fields of a package base.
-type archiveBase struct {
-	id, votes, popularity, outOfDate, submitted, modified float64
-	maintainer, urlPath                                   string
-	keywords                                              []string
-}
-
 func (dir archiveDir) readEntries(ctx context.Context, visit func(Entry) error) (ReadResult, error) {
 	var out ReadResult
-	out.Path = string(dir)
-	bases, baseFile, err := dir.readBases(ctx, &out)
+	f, stamp, err := sourcefile.Open(filepath.Join(string(dir), archiveBaseFile))
 	if err != nil {
 		return out, err
 	}
-	packageFile, err := sourcefile.Read(ctx, filepath.Join(string(dir), archivePackageFile), func(in io.Reader) error {
-		p := newParser(newBoundedReader(ctx, in, realLimits), realLimits, &out)
+	_ = f.Close()
+	var digests []byte
+	out.Path, out.Stamp = string(dir), sourcefile.Stamp{Dev: stamp.Dev, Ino: stamp.Ino}
+	files := archiveFiles{at: stamp.MtimeSeconds(), read: func(name string, parse func(io.Reader) error) error {
+		file, err := sourcefile.Read(ctx, filepath.Join(string(dir), name), parse)
+		out.Stamp.Size += file.Stamp.Size
+		out.Stamp.MtimeNS, out.Stamp.CtimeNS = max(out.Stamp.MtimeNS, file.Stamp.MtimeNS), max(out.Stamp.CtimeNS, file.Stamp.CtimeNS)
+		digests = append(digests, file.SHA256[:]...)
+		return err
+	}}
+	err = out.readArchive(ctx, &files, visit)
+	if errors.Is(err, sourcefile.ErrEmpty) {
+		err = &fs.PathError{Op: "read", Path: filepath.Join(string(dir), archivePackageFile), Err: sourcefile.ErrEmpty}
+	}
+	out.SHA256 = sha256.Sum256(digests)
+	return out, err
+}
+
+// readPack reads a pack with a commit of the archive.
+func (f *ReadResult) readPack(ctx context.Context, content io.ReaderAt, size int64, visit func(Entry) error) error {
+	pack, err := gitpack.Open(ctx, content, size)
+	if err != nil {
+		return convertStreamError(err)
+	}
+	f.committedAt = pack.CommittedAt
+	return f.readArchive(ctx, &archiveFiles{at: pack.CommittedAt, read: func(name string, parse func(io.Reader) error) error {
+		file, err := pack.File(name)
+		if err != nil {
+			return err
+		}
+		return parse(file)
+	}}, visit)
+}
+
+// readArchive reads the package bases, and then the packages.
+func (f *ReadResult) readArchive(ctx context.Context, files *archiveFiles, visit func(Entry) error) error {
+	bases, err := f.readBases(ctx, files)
+	if err != nil {
+		return err
+	}
+	err = files.read(archivePackageFile, func(in io.Reader) error {
+		p := newParser(newBoundedReader(ctx, in, realLimits), realLimits, f)
 		return convertStreamError(p.visitMembers(func(name string) error {
 			base, ok := bases[p.object.PackageBase]
 			switch {
@@ -56,38 +97,34 @@ func (dir archiveDir) readEntries(ctx context.Context, visit func(Entry) error) 
 			return p.visitObject(visit)
 		}))
 	})
-	out.File = sourcefile.File{Path: string(dir), Stamp: baseFile.Stamp}
-	out.Stamp.Size += packageFile.Stamp.Size
-	out.Stamp.MtimeNS = max(out.Stamp.MtimeNS, packageFile.Stamp.MtimeNS)
-	out.SHA256 = sha256.Sum256(slices.Concat(baseFile.SHA256[:], packageFile.SHA256[:]))
-	if err == nil && out.PackageCount == 0 {
-		err = &fs.PathError{Op: "read", Path: filepath.Join(string(dir), archivePackageFile), Err: sourcefile.ErrEmpty}
+	if err == nil && f.PackageCount == 0 {
+		err = sourcefile.ErrEmpty
 	}
-	return out, err
+	return err
 }
 
 // readBases reads the package bases.
-func (dir archiveDir) readBases(ctx context.Context, out *ReadResult) (map[string]archiveBase, sourcefile.File, error) {
-	path := filepath.Join(string(dir), archiveBaseFile)
-	f, stamp, err := sourcefile.Open(path)
-	if err != nil {
-		return nil, sourcefile.File{}, err
-	}
-	_ = f.Close()
+func (f *ReadResult) readBases(ctx context.Context, files *archiveFiles) (map[string]archiveBase, error) {
 	limits := realLimits
 	limits.bytes = maxArchiveBaseBytes
 	bases := map[string]archiveBase{}
-	file, err := sourcefile.Read(ctx, path, func(in io.Reader) error {
-		p := newParser(newBoundedReader(ctx, in, limits), limits, out)
+	return bases, files.read(archiveBaseFile, func(in io.Reader) error {
+		p := newParser(newBoundedReader(ctx, in, limits), limits, f)
 		return convertStreamError(p.visitMembers(func(name string) error {
 			if len(bases) == limits.packages {
 				return fmt.Errorf("%w: it has more than %d package bases", sourcefile.ErrOversize, limits.packages)
 			}
-			bases[name] = newArchiveBase(&p.object, float64(stamp.MtimeSeconds()))
+			bases[name] = newArchiveBase(&p.object, float64(files.at))
 			return nil
 		}))
 	})
-	return bases, file, err
+}
+
+// archiveBase holds the fields of a package base.
+type archiveBase struct {
+	id, votes, popularity, outOfDate, submitted, modified float64
+	maintainer, urlPath                                   string
+	keywords                                              []string
 }
 
 // newArchiveBase returns the fields of a package base at the time now, in Unix seconds. The archive contains the popularity at an earlier time. By

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/shared/corpus"
+	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -219,4 +222,51 @@ func FuzzReadArchive(f *testing.F) {
 			require.True(t, wire.IsPossibleName(p.Name))
 		}
 	})
+}
+
+// packOf returns the path of a pack that the real git makes of the files in dir, with a commit of the given time.
+func packOf(t testing.TB, dir string, committedAt int64) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "pack")
+	c := exec.Command("sh", "-euc", `git init -q . && git add -A && git commit -q -m files && git rev-list --objects HEAD | git pack-objects -q --stdout >"$1"`, "sh", path)
+	need.Program(t, "git")
+	date := strconv.FormatInt(committedAt, 10) + " +0000"
+	c.Dir, c.Env = dir, []string{
+		"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_AUTHOR_DATE=" + date,
+		"GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@example.org", "GIT_COMMITTER_DATE=" + date,
+	}
+	out, err := c.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return path
+}
+
+// TestReadArchive_Pack checks that a pack with a commit of the archive has the same packages as its files. Its time is that of the commit.
+func TestReadArchive_Pack(t *testing.T) {
+	dir := writeArchive(t, archivedBases, archivedPackages)
+	want, ids, _, err := readArchive(t, dir)
+	require.NoError(t, err)
+	path := packOf(t, dir, 1_600_086_400)
+	list, packIDs, r, err := readArchive(t, path)
+	require.NoError(t, err)
+	require.Equal(t, want, list)
+	require.Equal(t, ids, packIDs)
+	require.Equal(t, path, r.Path)
+	require.EqualValues(t, 1_600_086_400, r.Stamp.MtimeSeconds(), "not the time of the file")
+	digest, err := sourcefile.DigestOfPath(t.Context(), path)
+	require.NoError(t, err)
+	require.Equal(t, digest, r.HexDigest())
+
+	pack, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for name, content := range map[string][]byte{"cut off": pack[:len(pack)/2], "changed": append([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x09"), pack[12:]...)} {
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+		_, _, _, err = readArchive(t, path)
+		require.ErrorIs(t, err, sourcefile.ErrDamaged, name)
+	}
+	other := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(other, archiveBaseFile), []byte(archivedBases), 0o600))
+	_, _, _, err = readArchive(t, packOf(t, other, 1_600_086_400))
+	require.ErrorContains(t, err, "has no file pkgname.json")
+	_, _, _, err = readArchive(t, packOf(t, writeArchive(t, archivedBases, "{}"), 1_600_086_400))
+	require.ErrorIs(t, err, sourcefile.ErrEmpty)
 }

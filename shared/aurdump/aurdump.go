@@ -1,6 +1,6 @@
 // Package aurdump reads the AUR's metadata dump packages-meta-ext-v1.json, one JSON array with an object for each
-// package, which the AUR publishes compressed with gzip. It also reads a directory with the git archive that the AUR has announced as
-// the successor of the dump.
+// package, which the AUR publishes compressed with gzip. It also reads the git archive that the AUR has announced as the successor of the dump: a
+// directory with its two files, or a pack with a commit of it.
 //
 // A dump comes from the network. It is read as a stream: whatever the dump contains, the reader keeps at most one
 // package's object, of at most MaxObject bytes.
@@ -15,10 +15,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/readahead"
 
+	"github.com/omg-arch/omg/shared/gitpack"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -52,9 +54,12 @@ type ReadResult struct {
 	// Warnings holds problems of single packages, at most MaxWarnings; OmittedWarningCount is the number of further problems.
 	Warnings            []string
 	OmittedWarningCount int
+
+	committedAt int64 // the time of the commit in a pack, in Unix seconds
 }
 
-// Read reads the dump at path, compressed or not, or a directory with the AUR's git archive, and passes every package to the function visit, in the dump's order.
+// Read reads the dump at path, compressed or not, or the AUR's git archive, and passes every package to the function visit, in the dump's order. The time
+// of a pack is that of its commit, whatever the modification time of the file.
 // The package and its slices are valid only until visit returns; its strings stay valid. Read leaves out, with a
 // warning, an entry that is not an object with a usable name and version, and an entry with the name of an earlier
 // entry.
@@ -91,12 +96,24 @@ func sourceAt(path string) source {
 	return dumpFile(path)
 }
 
-// dumpFile is the path of a dump.
+// dumpFile is the path of a dump, or of a pack with a commit of the git archive.
 type dumpFile string
 
 func (path dumpFile) readEntries(ctx context.Context, visit func(Entry) error) (ReadResult, error) {
 	var out ReadResult
-	file, err := sourcefile.Read(ctx, string(path), func(in io.Reader) error { return out.read(ctx, in, realLimits, visit) })
+	file, err := sourcefile.ReadAt(ctx, string(path), func(in io.Reader, at io.ReaderAt, size int64) error {
+		src := bufio.NewReaderSize(in, 64<<10)
+		if magic, _ := src.Peek(len(gitpack.Magic)); string(magic) == gitpack.Magic {
+			if _, err := io.Copy(io.Discard, src); err != nil {
+				return err
+			}
+			return out.readPack(ctx, at, size, visit)
+		}
+		return out.read(ctx, src, realLimits, visit)
+	})
+	if out.committedAt > 0 {
+		file.Stamp.MtimeNS = out.committedAt * int64(time.Second)
+	}
 	out.File = file
 	return out, err
 }

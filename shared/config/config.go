@@ -138,7 +138,12 @@ type AUR struct {
 	Enabled bool `toml:"enabled"`
 	// Address of the AUR.
 	URL string `toml:"url" format:"url"`
-	// Time between two downloads of the metadata dump.
+	// What omgd downloads to know all packages: the metadata dump of the AUR, or the git archive that the AUR has announced as the successor of
+	// the dump. The archive needs aur.archive_url.
+	Source string `toml:"source" oneof:"dump archive"`
+	// Address of the git archive, such as https://example.org/archive.git. It has no default, because the AUR does not serve the archive yet.
+	ArchiveURL string `toml:"archive_url" format:"url or empty"`
+	// Time between two downloads of the metadata dump or the git archive.
 	Interval Duration `toml:"interval" min:"1m"`
 	// Ask the AUR once an hour about the installed packages that are in no repository but in the metadata dump, and record in the journal
 	// what has changed. Otherwise omgd learns it from the next dump.
@@ -146,6 +151,12 @@ type AUR struct {
 	LiveQueries LiveQueries   `toml:"live"`
 	Incidents   IncidentLists `toml:"incidents"`
 }
+
+// The values of AUR.Source.
+const (
+	AURDump    = "dump"
+	AURArchive = "archive"
+)
 
 // LiveQueries controls the queries that omgd sends to the AUR while a client waits for the reply.
 type LiveQueries struct {
@@ -214,7 +225,7 @@ func Default() Config {
 		Network: Network{Timeout: 30 * second},
 		Sync:    Sync{Interval: hour},
 		AUR: AUR{
-			Enabled: true, URL: "https://aur.archlinux.org", Interval: 24 * hour,
+			Enabled: true, URL: "https://aur.archlinux.org", Source: AURDump, Interval: 24 * hour,
 			LiveQueries: LiveQueries{Enabled: true, Timeout: 2 * second, MaxPerDay: 1000},
 			Incidents:   IncidentLists{Shipped: true},
 		},

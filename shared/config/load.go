@@ -80,7 +80,15 @@ func Load(env paths.Env, system bool) (*Loaded, error) {
 		}
 		l.Origins[k.name] = k.variable()
 	}
-	return l, nil
+	return l, l.checkTogether()
+}
+
+// checkTogether returns an error if settings do not fit together.
+func (l *Loaded) checkTogether() error {
+	if l.AUR.Source == AURArchive && l.AUR.ArchiveURL == "" {
+		return &Error{Source: l.Origins["aur.source"], Key: "aur.source", Err: errors.New("the archive needs an address: set aur.archive_url")}
+	}
+	return nil
 }
 
 // Parse returns the default settings, changed by the text of one configuration file. The parameter path is the name of the file in

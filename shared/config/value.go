@@ -237,6 +237,10 @@ func (k settingKey) checkString(s string) error {
 	switch k.field.Tag.Get("format") {
 	case "url":
 		return checkURL(s, "https", "http")
+	case "url or empty":
+		if s != "" {
+			return checkURL(s, "https", "http")
+		}
 	case "proxy":
 		if s == "" || s == "none" {
 			return nil

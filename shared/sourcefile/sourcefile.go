@@ -132,6 +132,12 @@ func Open(path string) (*os.File, Stamp, error) {
 // discard what parse produced: the file as a whole is unusable. An error of ctx, and an error that parse marked with
 // MarkCallerError, is returned unchanged.
 func Read(ctx context.Context, path string, parse func(io.Reader) error) (File, error) {
+	return ReadAt(ctx, path, func(in io.Reader, _ io.ReaderAt, _ int64) error { return parse(in) })
+}
+
+// ReadAt is like Read, and parse can also read the file, which has the given size, at any position. It must nevertheless read all of the Reader,
+// from which the digest is computed.
+func ReadAt(ctx context.Context, path string, parse func(in io.Reader, at io.ReaderAt, size int64) error) (File, error) {
 	out := File{Path: path}
 	f, stamp, err := Open(path)
 	if err != nil {
@@ -142,7 +148,7 @@ func Read(ctx context.Context, path string, parse func(io.Reader) error) (File, 
 	err = ErrEmpty
 	in := &hashReader{ctx: ctx, r: f, sum: sha256.New()}
 	if stamp.Size > 0 {
-		err = parse(in)
+		err = parse(in, f, stamp.Size)
 	}
 	var caller *callerError
 	if errors.As(err, &caller) {

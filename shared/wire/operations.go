@@ -198,7 +198,12 @@ type Source struct {
 	// Outdated means that results come from an earlier content of the database, because its present content could not be
 	// read or is still being indexed.
 	Outdated bool `msgpack:"outdated,omitempty" json:"outdated,omitempty"`
+	// Form is FormArchive if the data of the AUR comes from its git archive. It is empty for the dump and for other sources.
+	Form string `msgpack:"form,omitempty" json:"form,omitempty"`
 }
+
+// FormArchive is the value of Source.Form for the AUR's git archive.
+const FormArchive = "git archive"
 
 // FindSourceByKind returns the first source with this kind, or nil if no source has it. It is for the kinds KindAUR and
 // KindTracker, which at most one source has.

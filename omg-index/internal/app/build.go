@@ -42,9 +42,9 @@ if all sources could be read; "-" is standard output. The same databases give th
 bytes, except for the time of the build, which SOURCE_DATE_EPOCH sets.
 
 With --aur, only the AUR's dump is read. The dump is packages-meta-ext-v1.json.gz,
-compressed or not. A directory with pkgbase.json and pkgname.json, the files of the
-git archive that the AUR has announced as its successor, is read as well. omg-index
-does not run git. With --aur and one of --dbpath, --pacman-config, --repo and --db,
+compressed or not. The git archive that the AUR has announced as its successor is read
+as well: a directory with pkgbase.json and pkgname.json, or a pack with a commit of it.
+omg-index does not run git. With --aur and one of --dbpath, --pacman-config, --repo and --db,
 the databases of the repositories are read as well.
 
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
@@ -53,7 +53,7 @@ the databases of the repositories are read as well.
 			&cli.StringFlag{Name: "pacman-config", Destination: &o.pacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 			&cli.StringSliceFlag{Name: "repo", Destination: &o.repoNames, Usage: "only the repository `NAME` (repeatable)"},
 			&cli.StringSliceFlag{Name: "db", Destination: &o.databasePaths, Usage: "read the database `FILE` instead of those in DIR/sync (repeatable); the file name is the name of the repository"},
-			&cli.StringFlag{Name: "aur", Destination: &o.aurDumpPath, Usage: "read the AUR's dump `FILE`, or a directory with its git archive"},
+			&cli.StringFlag{Name: "aur", Destination: &o.aurDumpPath, Usage: "read the AUR's dump `FILE`, or its git archive"},
 			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Destination: &o.output, Usage: "write one `FILE` with all sources", DefaultText: "one file per source, in index/ in the data directory"},
 			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 		},

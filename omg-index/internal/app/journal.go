@@ -34,8 +34,8 @@ func journalCommand() *cli.Command {
 		Usage:     "print what happened in the AUR between two of its dumps",
 		ArgsUsage: "[OLD] NEW",
 		Description: `Compares two dumps of the AUR (packages-meta-ext-v1.json.gz, compressed or not, or
-directories with the git archive that the AUR has announced as its successor), and prints
-each event as a line of JSON. The lines are sorted by package base. The keys
+commits of the git archive that the AUR has announced as its successor), and prints each
+event as a line of JSON. The lines are sorted by package base. The keys
 are pkgbase, event, from and to (the old and the new value, or null if there is no
 value), and between (the times of the two dumps). Events are: maintainer changed,
 orphaned, adopted, co-maintainer added, co-maintainer removed, deleted, recreated,

@@ -79,7 +79,7 @@ func sourceRows(sources []wire.Source, now time.Time) []row {
 			name:  name + strings.Repeat(" ", names-textWidth(name)+2),
 			state: string(s.State) + strings.Repeat(" ", states-len(s.State)+2),
 			color: sourceStateColor(s.State),
-			rest:  strings.Join(slices.Concat(singleLineUnlessEmpty(s.Why), sourceTimes(s, now), singleLineUnlessEmpty(NextRequestText(s.NextRequestAt, now))), ", "),
+			rest:  strings.Join(slices.Concat(singleLineUnlessEmpty(s.Form), singleLineUnlessEmpty(s.Why), sourceTimes(s, now), singleLineUnlessEmpty(NextRequestText(s.NextRequestAt, now))), ", "),
 		}
 	}
 	return rows

@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/indexer"
 	"github.com/omg-arch/omg/omgd/internal/mirror"
 	"github.com/omg-arch/omg/omgd/internal/tracker"
+	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/incidents"
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/pacmandb"
@@ -75,14 +76,18 @@ func (d *daemon) initAUR() error {
 	if !c.Enabled {
 		return nil
 	}
+	dumpPath, otherDumpPath := filepath.Join(d.data, "aur.json.gz"), filepath.Join(d.data, "aur.pack")
+	if c.Source == config.AURArchive {
+		dumpPath, otherDumpPath = otherDumpPath, dumpPath
+	}
 	a, err := aur.New(aur.Config{
 		AUR: c, StaleAfter: time.Duration(d.config.Stale.AUR), Fetch: d.fetcher, Store: d.statusKeeper.store, Log: d.log,
-		DumpPath:  filepath.Join(d.data, "aur.json.gz"),
+		DumpPath: dumpPath, OtherDumpPath: otherDumpPath,
 		IndexPath: sources.IndexPath(paths.IndexDir(d.data), pkgindex.KindAUR, wire.SourceAUR),
 		Build:     func(ctx context.Context, dump, index string) error { return build(ctx, index, "--aur", dump) },
 		Journal: aur.JournalConfig{
 			Path:         d.findings.JournalPath,
-			RecordedDump: filepath.Join(d.data, "aur.observed.json.gz"),
+			RecordedDump: filepath.Join(d.data, "aur.observed"),
 			Record: func(ctx context.Context, path, old, now string) error {
 				err := indexer.RecordJournal(ctx, d.log, path, old, now)
 				d.findings.Wake()

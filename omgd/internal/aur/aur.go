@@ -38,8 +38,10 @@ type Config struct {
 	Fetch      Fetcher
 	Store      store.ValueStore
 	Log        *slog.Logger
-	// DumpPath and IndexPath are the paths of the last valid dump and its index.
+	// DumpPath and IndexPath are the paths of the last valid dump, or of the last pack of the git archive, and its index.
 	DumpPath, IndexPath string
+	// OtherDumpPath is the value of DumpPath for the other value of the setting aur.source. The file is removed after the first download.
+	OtherDumpPath string
 	// Build builds an index file from a dump. It fails if the dump is invalid.
 	Build func(ctx context.Context, dump, index string) error
 	// Journal configures the journal. Without a function Record there is none.
@@ -73,12 +75,30 @@ func New(c Config) (*AUR, error) {
 	if err != nil {
 		return nil, fmt.Errorf("aur.url: %w", err)
 	}
+	if err := c.checkArchiveURL(); err != nil {
+		return nil, err
+	}
 	base := u.JoinPath("/").String()
 	a := &AUR{Config: c, base: base[:len(base)-1], DumpDemands: fetch.NewDemands(), ForeignDemands: fetch.NewDemands()}
 	a.live = newLiveClient(a)
 	a.loadDump()
 	a.loadForeignReplies()
 	return a, nil
+}
+
+// checkArchiveURL checks the address of the git archive, if it is used.
+func (c *Config) checkArchiveURL() error {
+	if c.Source != config.AURArchive {
+		return nil
+	}
+	u, err := url.Parse(c.ArchiveURL)
+	if err == nil {
+		err = fetch.CheckURL(u)
+	}
+	if err != nil {
+		return fmt.Errorf("aur.archive_url: %w", err)
+	}
+	return nil
 }
 
 // Run makes the regular requests until ctx ends. Then it cancels the running live queries.

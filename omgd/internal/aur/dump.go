@@ -14,6 +14,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -33,6 +34,9 @@ const (
 
 // dumpRecord is the record about the dump in the store.
 type dumpRecord struct {
+	// Source is the setting aur.source at the last download; empty means the dump.
+	Source string `msgpack:"source,omitempty"`
+	// ETag and LastModified are those of the dump. For the git archive they are the commit and its time.
 	ETag         string `msgpack:"etag"`
 	LastModified string `msgpack:"last_modified"`
 	// ConfirmedAt is the time at which the AUR last confirmed the dump. NextRequestAt is the time of the next request. Both
@@ -47,6 +51,9 @@ type dumpRecord struct {
 func (a *AUR) Source() wire.Source {
 	d := a.dumpState.Load()
 	s := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, ChangedAt: d.ConfirmedAt, NextRequestAt: d.NextRequestAt}
+	if d.Source == config.AURArchive {
+		s.Form = wire.FormArchive
+	}
 	if at, err := http.ParseTime(d.LastModified); err == nil {
 		s.AsOf = at.Unix()
 	}
@@ -70,10 +77,19 @@ func (a *AUR) Source() wire.Source {
 
 func (a *AUR) loadDump() {
 	d, _, _ := store.Load[dumpRecord](a.Store, storeBucket, keyDump)
-	if _, err := os.Stat(a.DumpPath); err != nil {
+	if _, err := os.Stat(a.DumpPath); err != nil && !a.isOtherSource(&d) {
 		d.ETag, d.LastModified = "", ""
 	}
+	if a.isOtherSource(&d) {
+		d.NextRequestAt = 0 // it is that of the other source
+	}
 	a.dumpState.Store(&d)
+}
+
+// isOtherSource reports whether the last download was from another source than the one that is set now. Its index and its times are used until the first
+// download from the new source.
+func (a *AUR) isOtherSource(d *dumpRecord) bool {
+	return d.ConfirmedAt > 0 && (d.Source == config.AURArchive) != a.usesArchive()
 }
 
 func (a *AUR) saveDump(d dumpRecord) {
@@ -129,24 +145,39 @@ func (a *AUR) rebuild(ctx context.Context) {
 // was built from the new one.
 func (a *AUR) refreshDump(ctx context.Context) (dumpRecord, error) {
 	d := *a.dumpState.Load()
-	if _, err := os.Stat(a.DumpPath); err != nil {
-		d.ETag, d.LastModified = "", ""
+	next := d
+	if _, err := os.Stat(a.DumpPath); err != nil || a.isOtherSource(&d) {
+		next.ETag, next.LastModified = "", ""
+	}
+	bytes, err := a.download(ctx, &next)
+	now := time.Now()
+	if err != nil {
+		d.Why = ErrorText(err)
+		a.Log.Warn("AUR dump not downloaded", "source", a.AUR.Source, "err", err)
+		return d, err
+	}
+	if bytes > 0 {
+		a.Log.Info("AUR dump downloaded", "source", a.AUR.Source, "bytes", bytes)
+	}
+	next.Source, next.ConfirmedAt, next.Why = a.AUR.Source, now.Unix(), ""
+	if a.OtherDumpPath != "" {
+		_ = os.Remove(a.OtherDumpPath) // of the source that was set before
+	}
+	return next, nil
+}
+
+// download downloads the dump or the git archive if it has changed since the record d, and changes d. It returns the size of what it downloaded.
+func (a *AUR) download(ctx context.Context, d *dumpRecord) (bytes int64, err error) {
+	if a.usesArchive() {
+		return a.downloadArchive(ctx, d)
 	}
 	got, err := a.downloadDump(ctx, fetch.Request{
 		URL: a.base + dumpPath, ETag: d.ETag, LastModified: d.LastModified, MaxBytes: maxDump, Timeout: dumpTimeout, KeepEncoding: true,
 	})
-	now := time.Now()
-	switch {
-	case err != nil:
-		d.Why = ErrorText(err)
-		a.Log.Warn("AUR dump not downloaded", "err", err)
-		return d, err
-	case !got.NotModified:
+	if err == nil && !got.NotModified {
 		d.ETag, d.LastModified = got.ETag, got.LastModified
-		a.Log.Info("AUR dump downloaded", "bytes", got.Bytes)
 	}
-	d.ConfirmedAt, d.Why = now.Unix(), ""
-	return d, nil
+	return got.Bytes, err
 }
 
 // ErrDumpRejected means that a dump cannot be read, does not match its checksum, or has far fewer packages than the last dump.

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -177,6 +178,8 @@ type Request struct {
 	KeepEncoding bool
 	// AllowHTTP allows plain HTTP. It is for the servers in pacman.conf.
 	AllowHTTP bool
+	// Body is sent with the method POST and this Content-Type, unless it is empty.
+	Body, ContentType string
 }
 
 // Response is the result of a download.
@@ -236,9 +239,16 @@ func (c *Client) newRequest(ctx context.Context, r Request) (*http.Request, erro
 	if r.AllowHTTP {
 		ctx = context.WithValue(ctx, allowHTTPKey{}, true)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, r.URL, nil)
+	method, body := http.MethodGet, io.Reader(nil)
+	if r.Body != "" {
+		method, body = http.MethodPost, strings.NewReader(r.Body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, r.URL, body)
 	if err != nil {
 		return nil, err
+	}
+	if r.Body != "" {
+		req.Header.Set("Content-Type", r.ContentType)
 	}
 	if err := checkRequestURL(req); err != nil {
 		return nil, err
