@@ -66,6 +66,9 @@ func (f *File) Read() ([]Ack, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if errors.Is(err, unix.ELOOP) {
+		return nil, fmt.Errorf("%s is a symbolic link, which could lead to the file of another user: replace it by the file", f.path)
+	}
 	if err != nil {
 		return nil, err
 	}

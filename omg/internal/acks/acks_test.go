@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/paths"
 )
 
@@ -152,6 +153,54 @@ func TestFile_Hostile(t *testing.T) {
 			require.NoError(t, err)
 			require.True(t, os.SameFile(before, after))
 		})
+	}
+}
+
+// TestFile_Link checks that the error for a link says that it is a link.
+func TestFile_Link(t *testing.T) {
+	f := newFile(t)
+	require.NoError(t, os.MkdirAll(filepath.Dir(f.path), 0o700))
+	require.NoError(t, os.Symlink("elsewhere", f.path))
+	_, err := f.Read()
+	require.ErrorContains(t, err, f.path+" is a symbolic link")
+}
+
+// TestFile_DiskFaults lets each step of writing the file fail once. The file has the acknowledgements of before or of after, and no other file is left.
+func TestFile_DiskFaults(t *testing.T) {
+	for _, fault := range []error{syscall.EIO, syscall.ENOSPC} {
+		f := newFile(t)
+		_, err := f.Add(adopted("a", 1000), "", at)
+		require.NoError(t, err)
+		for step := 1; ; step++ {
+			require.Less(t, step, 20)
+			steps, failed := 0, atomicfile.Op("")
+			inject := atomicfile.Fault(func(op atomicfile.Op, _ string) error {
+				if steps++; steps == step {
+					failed = op
+					return fault
+				}
+				return nil
+			})
+			atomicfile.TestFault.Store(&inject)
+			_, err := f.Add(adopted("b", 1000), "", at)
+			atomicfile.TestFault.Store(nil)
+			if failed == "" {
+				require.NoError(t, err)
+				break
+			}
+			require.ErrorIs(t, err, fault)
+			list, err := f.Read()
+			require.NoError(t, err)
+			if failed != atomicfile.OpSyncDir { // after it, the new file is there
+				require.Len(t, list, 2, failed)
+			}
+			left, err := os.ReadDir(filepath.Dir(f.path))
+			require.NoError(t, err)
+			require.Len(t, left, 1, failed)
+		}
+		list, err := f.Read()
+		require.NoError(t, err)
+		require.Len(t, list, 4)
 	}
 }
 
