@@ -25,8 +25,10 @@ type Loaded struct {
 	Origins map[string]string
 	// Files lists the paths of the files that were read.
 	Files []string
-	// Warnings has a line for the user about each unknown key.
+	// Warnings has a line for the user about each unknown key, and one line about all settings of the earlier omg in a file.
 	Warnings []string
+
+	earlier []string // the settings of the earlier omg in the file that is being read
 }
 
 // Error is an error in the configuration.
@@ -142,6 +144,7 @@ func (l *Loaded) parse(path string, data []byte) error {
 			}
 		}
 	}
+	l.warnOfEarlierSettings(path)
 	return errors.Join(broken, p.Error())
 }
 
@@ -195,7 +198,12 @@ func (l *Loaded) applyTOMLNode(p *unstable.Parser, path, name string, line int, 
 	if err := checkNotSection(name, node); err != nil {
 		return &Error{Source: where, Err: err}
 	}
-	if !ok {
+	switch {
+	case ok:
+	case isEarlierSetting(name):
+		l.earlier = append(l.earlier, fmt.Sprintf("%s (line %d)", name, line))
+		return nil
+	default:
 		l.Warnings = append(l.Warnings, fmt.Sprintf("%s: unknown setting %q", where, name))
 		return nil
 	}

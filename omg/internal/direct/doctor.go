@@ -61,6 +61,7 @@ func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 		d.checkPacmanLock(pacman.DBPath)
 	}
 	d.checkDataDir()
+	d.checkEarlierFiles()
 	d.checkSocket()
 	d.checkDaemon(ctx, daemonErr)
 	d.checkUnits()
@@ -81,7 +82,7 @@ func (d *doctor) checkSettings() config.Config {
 		files = strings.Join(loaded.Files, ", ")
 	}
 	for _, warning := range loaded.Warnings {
-		d.addProblem(name, warning, "remove this setting, or correct its name: man omg-config lists all settings")
+		d.addProblem(name, warning, "remove or correct it: man omg-config lists all settings")
 	}
 	if len(loaded.Warnings) == 0 {
 		d.addOK(name, files)

@@ -219,6 +219,10 @@ func (d *doctor) checkUnits() {
 	if d.daemon != nil && d.daemon.isSystemWide {
 		enable = "sudo systemctl enable --now omgd.socket"
 	}
+	if other := d.overridingService(); other != "" {
+		d.addProblem("units", other+" does not belong to omgd.socket", "it may start another omgd, as that of the earlier omg: systemctl --user disable --now omgd.service, and remove it")
+		return
+	}
 	switch installed, enabled := d.findUnits(); {
 	case enabled != "":
 		d.addOK("units", "omgd.socket is enabled in "+enabled)

@@ -86,6 +86,35 @@ func TestDoctor_Settings(t *testing.T) {
 	w.noProblem("settings")
 }
 
+// TestDoctor_EarlierOmg checks that what the earlier program of the name omg has left is reported once, and that its unit is a problem:
+// systemd would start it instead of omgd.
+func TestDoctor_EarlierOmg(t *testing.T) {
+	w := newTestSystem(t)
+	delete(w.env, "OMG_CONFIG")
+	require.Empty(t, w.checks("earlier omg"))
+	w.write("share/omg/versions/node/20.5.0/bin/node", "")
+	require.Empty(t, w.checks("earlier omg"), "the runtimes are used")
+	w.write("share/omg/cache.redb", "")
+	w.write("share/omg/tools/bin/tool", "")
+	w.write(".config/omg/policy.toml", "")
+	require.Equal(t, []string{"off: not used: " + w.path("share/omg/cache.redb") + ", " + w.path("share/omg/tools") + ", " + w.path(".config/omg/policy.toml")}, w.checks("earlier omg"))
+
+	w.write(".config/omg/config.toml", "shims_enabled = true\n[general]\nlevel = 3\n[aur]\nenabled = false\nmakeflags = '-j8'\n")
+	require.Equal(t, w.path(".config/omg/config.toml")+": ignored, because only the earlier omg had these settings: "+
+		"shims_enabled (line 1), general.level (line 3), aur.makeflags (line 6)", w.problem("settings"))
+
+	w.write("root/usr/lib/systemd/user/omgd.service", "")
+	w.write("root/usr/lib/systemd/user/omgd.socket", "")
+	require.Equal(t, []string{"off: omgd.socket is installed but not enabled"}, w.checks("units"))
+	own := w.path(".config/systemd/user/omgd.service")
+	require.NoError(t, os.MkdirAll(filepath.Dir(own), 0o755))
+	require.NoError(t, os.Symlink(os.DevNull, own))
+	require.Equal(t, []string{"off: omgd.socket is installed but not enabled"}, w.checks("units"), "it is masked")
+	require.NoError(t, os.Remove(own))
+	w.write(".config/systemd/user/omgd.service", "")
+	require.Equal(t, own+" does not belong to omgd.socket", w.problem("units"))
+}
+
 // TestDoctor_DaemonShouldRun checks that it is a problem if no daemon runs although one has run, or although systemd should
 // start it.
 func TestDoctor_DaemonShouldRun(t *testing.T) {
