@@ -70,7 +70,8 @@ func parseHelp(text string, name ...string) (commandHelp, error) {
 		}
 		sections[title] = append(sections[title], line)
 	}
-	for _, line := range append(sections["NAME"], sections[""]...) {
+	nameLine := strings.Join(strings.Fields(strings.Join(sections["NAME"], " ")), " ") // the help wraps long lines
+	for _, line := range append(sections[""], nameLine) {
 		if about, ok := strings.CutPrefix(strings.TrimSpace(line), command+" - "); ok {
 			h.about = about
 		}
@@ -97,7 +98,8 @@ func parseHelp(text string, name ...string) (commandHelp, error) {
 	}
 	for _, i := range parseList(sections["COMMANDS"]) {
 		names := strings.Split(i.term, ", ")
-		if names[0] != "help" {
+		isGroup := strings.HasSuffix(i.term, ":")
+		if names[0] != "help" && !isGroup {
 			h.commands = append(h.commands, commandHelp{name: names[:1], aliases: names[1:]})
 		}
 	}

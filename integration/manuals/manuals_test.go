@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -83,15 +84,20 @@ func TestConfigFile_Defaults(t *testing.T) {
 }
 
 // TestPages_HaveAllOfTheHelp checks that the manual page of a program describes each flag and command in the
-// program's help.
+// program's help, and that each line of the help fits in 80 columns.
 func TestPages_HaveAllOfTheHelp(t *testing.T) {
 	flag := regexp.MustCompile(`--?[a-zA-Z][a-zA-Z-]*`)
-	command := regexp.MustCompile(`(?m)^ {3}([a-z][a-z-]*)[ ,]`)
+	command := regexp.MustCompile(`(?m)^ {3,5}([a-z][a-z-]*)[ ,]`)
 	var look func(page string, name ...string) int
 	look = func(page string, name ...string) int {
 		out, err := exec.Command(filepath.Join(harness.ProgramsDir(t), name[0]), append(name[1:], "--help")...).Output()
 		require.NoError(t, err, name)
 		text := string(out)
+		if name[0] != "omg-probe" { // omg-probe does not use shared/command
+			for line := range strings.Lines(text) {
+				require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), 80, "%v: %s", name, line)
+			}
+		}
 		checked := 0
 		for _, f := range flag.FindAllString(text[max(0, strings.LastIndex(text, "OPTIONS:")):], -1) {
 			require.Contains(t, strings.ReplaceAll(page, `\-`, "-"), f[1:], "%v: %s", name, f)

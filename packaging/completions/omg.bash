@@ -12,12 +12,12 @@ _omg() {
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' search'|' info'|' status'|' installed'|' explicit'|' orphans'|' foreign'|' outdated'|' security'|' aur'|' aur check'|' aur log'|' aur ack'|' owns'|' files'|' why'|' which'|' list'|' use'|' setup'|' doctor'|' health'|' metrics'|' refresh'|' cache'|' cache clear'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' config') command+=" $word" ;;
+		' search'|' info'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur log'|' aur ack'|' status'|' which'|' list'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='search info status installed explicit orphans foreign outdated security aur owns files why which list use setup doctor health metrics refresh cache daemon config --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --strict --help -h --version -v'
+		words='search info installed explicit orphans foreign why files owns outdated security aur status which list use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --strict --help -h --version -v'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --json --format --color --quiet -q --help -h'
@@ -25,9 +25,6 @@ _omg() {
 	' info')
 		words='--offline --installed -i --json --format --color --quiet -q --help -h'
 		more=packages
-		;;
-	' status')
-		words='--json --format --color --history --limit --help -h'
 		;;
 	' installed')
 		words='--explicit --deps --orphans --foreign --regex -x --partial --json --format --color --quiet -q --help -h'
@@ -40,6 +37,18 @@ _omg() {
 		;;
 	' foreign')
 		words='--partial --json --format --color --quiet -q --help -h'
+		;;
+	' why')
+		words='--reverse -r --json --format --color --quiet -q --help -h'
+		more=installed
+		;;
+	' files')
+		words='--json --format --color --quiet -q --help -h'
+		more=installed
+		;;
+	' owns')
+		words='--json --format --color --quiet -q --help -h'
+		more=paths
 		;;
 	' outdated')
 		words='--all -a --aur --no-aur --security --json --format --color --quiet -q --help -h'
@@ -60,17 +69,8 @@ _omg() {
 	' aur ack')
 		words='--list -l --remove -r --json --format --color --quiet -q --help -h'
 		;;
-	' owns')
-		words='--json --format --color --quiet -q --help -h'
-		more=paths
-		;;
-	' files')
-		words='--json --format --color --quiet -q --help -h'
-		more=installed
-		;;
-	' why')
-		words='--reverse -r --json --format --color --quiet -q --help -h'
-		more=installed
+	' status')
+		words='--json --format --color --history --limit --help -h'
 		;;
 	' which')
 		words='node python go rust ruby java bun --json --format --color --quiet -q --help -h'
@@ -86,21 +86,6 @@ _omg() {
 		;;
 	' doctor')
 		words='--json --format --color --quiet -q --help -h'
-		;;
-	' health')
-		words='--json --format --color --quiet -q --help -h'
-		;;
-	' metrics')
-		words='--help -h'
-		;;
-	' refresh')
-		words='--json --format --color --sources --help -h'
-		;;
-	' cache')
-		words='clear --help -h'
-		;;
-	' cache clear')
-		words='--json --format --color --help -h'
 		;;
 	' daemon')
 		words='start stop restart status log-level logs --help -h'
@@ -123,9 +108,24 @@ _omg() {
 	' daemon logs')
 		words='--lines -n --follow -f --help -h'
 		;;
+	' refresh')
+		words='--json --format --color --sources --help -h'
+		;;
 	' config')
 		words='--json --format --color --quiet -q --system --help -h'
 		more=settings
+		;;
+	' health')
+		words='--json --format --color --quiet -q --help -h'
+		;;
+	' metrics')
+		words='--help -h'
+		;;
+	' cache')
+		words='clear --help -h'
+		;;
+	' cache clear')
+		words='--json --format --color --help -h'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

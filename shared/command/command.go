@@ -76,7 +76,8 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	cli.HelpPrinterCustom = func(w io.Writer, templ string, data any, funcs map[string]any) {
 		var text bytes.Buffer
 		printHelp(&text, templ, data, funcs)
-		_, printErr = w.Write(bytes.Replace(text.Bytes(), []byte("Shows a list of commands or help for one command"), []byte("show the commands, or the help of one command"), 1))
+		shown := strings.Replace(text.String(), "Shows a list of commands or help for one command", "show the commands, or the help of one command", 1)
+		_, printErr = io.WriteString(w, fitHelp(shown))
 	}
 	cli.VersionPrinter = func(c *cli.Context) {
 		_, printErr = fmt.Fprintf(c.App.Writer, "%s version %s\n", c.App.Name, c.App.Version)

@@ -35,10 +35,13 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open back
 	a.options.PrintNote = a.printNote
 	flags := a.globalFlags()
 	pacman := rejectPacmanOperation(flags, args)
+	if pacman == nil {
+		pacman = rejectPacmanWrite(flags, args)
+	}
 	if pacman != nil {
 		args = args[:1]
 	}
-	return command.Run(ctx, &cli.App{
+	program := &cli.App{
 		Name:  "omg",
 		Usage: "answer questions about Arch Linux packages",
 		Description: `omg sends its questions to omgd. If omgd is not running, omg reads an index or
@@ -60,11 +63,15 @@ with --quiet print REPO/-Rdd instead.
 				return pacman
 			}
 			if c.Args().Present() {
-				return command.UnknownCommand(c.Args().First(), commandNames())
+				return unknownCommandError(c.Args().Slice())
 			}
 			return cli.ShowAppHelp(c)
 		},
-	}, args, stdout, stderr)
+	}
+	if len(program.Commands) == len(allCommands) {
+		program.CustomAppHelpTemplate = helpTemplate(program.Commands)
+	}
+	return command.Run(ctx, program, args, stdout, stderr)
 }
 
 // globalFlags returns the flags that every command accepts.
@@ -124,36 +131,64 @@ func hasOnlyFlags(flags []cli.Flag, args []string) bool {
 	return true
 }
 
-// allCommands lists the commands in the order of the help.
+// The groups of commands in the help.
+const (
+	findGroup      = "Find packages"
+	installedGroup = "Installed packages"
+	upgradeGroup   = "Before an upgrade"
+	runtimeGroup   = "Versions of node, python, go and other runtimes"
+	daemonGroup    = "Setup and daemon"
+)
+
+// allCommands lists the commands in the order of the help. The commands of a group follow each other.
 var allCommands = []struct {
+	group string
 	name  string
 	make  func(*app) *cli.Command
 	alias string // another name of the command, or empty
 }{
-	{name: "search", make: searchCommand},
-	{name: "info", make: infoCommand},
-	{name: "status", make: statusCommand},
-	{name: "installed", make: installedCommand},
-	{name: "explicit", make: explicitCommand},
-	{name: "orphans", make: orphansCommand},
-	{name: "foreign", make: foreignCommand},
-	{name: "outdated", make: outdatedCommand},
-	{name: "security", make: securityCommand, alias: "audit"},
-	{name: "aur", make: aurCommand},
-	{name: "owns", make: ownsCommand},
-	{name: "files", make: filesCommand},
-	{name: "why", make: whyCommand},
-	{name: "which", make: whichCommand},
-	{name: "list", make: listCommand},
-	{name: "use", make: useCommand},
-	{name: "setup", make: setupCommand},
-	{name: "doctor", make: doctorCommand},
-	{name: "health", make: healthCommand},
-	{name: "metrics", make: metricsCommand},
-	{name: "refresh", make: refreshCommand},
-	{name: "cache", make: cacheCommand},
-	{name: "daemon", make: daemonCommand},
-	{name: "config", make: configCommand},
+	{group: findGroup, name: "search", make: searchCommand},
+	{group: findGroup, name: "info", make: infoCommand},
+	{group: installedGroup, name: "installed", make: installedCommand},
+	{group: installedGroup, name: "explicit", make: explicitCommand},
+	{group: installedGroup, name: "orphans", make: orphansCommand},
+	{group: installedGroup, name: "foreign", make: foreignCommand},
+	{group: installedGroup, name: "why", make: whyCommand},
+	{group: installedGroup, name: "files", make: filesCommand},
+	{group: installedGroup, name: "owns", make: ownsCommand},
+	{group: upgradeGroup, name: "outdated", make: outdatedCommand},
+	{group: upgradeGroup, name: "security", make: securityCommand, alias: "audit"},
+	{group: upgradeGroup, name: "aur", make: aurCommand},
+	{group: upgradeGroup, name: "status", make: statusCommand},
+	{group: runtimeGroup, name: "which", make: whichCommand},
+	{group: runtimeGroup, name: "list", make: listCommand},
+	{group: runtimeGroup, name: "use", make: useCommand},
+	{group: daemonGroup, name: "setup", make: setupCommand},
+	{group: daemonGroup, name: "doctor", make: doctorCommand},
+	{group: daemonGroup, name: "daemon", make: daemonCommand},
+	{group: daemonGroup, name: "refresh", make: refreshCommand},
+	{group: daemonGroup, name: "config", make: configCommand},
+	{group: daemonGroup, name: "health", make: healthCommand},
+	{group: daemonGroup, name: "metrics", make: metricsCommand},
+	{group: daemonGroup, name: "cache", make: cacheCommand},
+}
+
+// helpTemplate returns the framework's template for the help, with a list of all commands by group. The parameter commands holds the
+// commands in the order of allCommands.
+func helpTemplate(commands []*cli.Command) string {
+	var list strings.Builder
+	width, group := 0, ""
+	for _, c := range commands {
+		width = max(width, len(strings.Join(c.Names(), ", ")))
+	}
+	for i, c := range commands {
+		if g := allCommands[i].group; g != group {
+			group = g
+			fmt.Fprintf(&list, "\n   %s:", group)
+		}
+		fmt.Fprintf(&list, "\n     %-*s  %s", width, strings.Join(c.Names(), ", "), c.Usage)
+	}
+	return strings.Replace(cli.AppHelpTemplate, `{{template "visibleCommandCategoryTemplate" .}}`, list.String(), 1)
 }
 
 // commandsNamedIn returns the commands whose names or aliases are among the arguments. The command to run is one of them, and

@@ -344,7 +344,13 @@ func TestUsage_UnknownCommand(t *testing.T) {
 	for line, hint := range map[string]string{
 		"serach firefox": "did you mean: search", "stauts": "did you mean: status",
 		// "did you mean" is printed even if a later argument is the name of a command.
-		"serach info": "did you mean: search", "upgrade": "see --help",
+		"serach info": "did you mean: search", "nonsense": "see --help", "out": "did you mean: outdated", "o": "see --help",
+		// Commands of other package managers.
+		"install vim git": "omg changes nothing on the system: sudo pacman -S vim git",
+		"upgrade":         "omg outdated shows what there is, sudo pacman -Syu changes the system",
+		"se fire":         "omg search fire", "show vim": "omg info vim", "ls": "omg installed",
+		// Only harmless names are repeated, because a user may copy the line into a shell.
+		"install $(id)": "omg changes nothing on the system: sudo pacman -S PKG", "rm -- -Rdd": "omg changes nothing on the system: sudo pacman -Rs PKG",
 	} {
 		args := strings.Fields(line)
 		code, out, stderr := fake{}.run(t, args...)
@@ -360,6 +366,39 @@ func TestUsage_Pacman(t *testing.T) {
 		code, _, stderr := fake{}.run(t, flag)
 		require.Equal(t, exit.Usage, code)
 		require.Equal(t, "omg: error: "+flag+" is an option of pacman\nomg: hint: omg "+hint+"\n", stderr)
+	}
+}
+
+// TestUsage_PacmanWrites checks the hint for an operation of pacman that omg does not have.
+func TestUsage_PacmanWrites(t *testing.T) {
+	for line, hint := range map[string]string{
+		"-Syu": "sudo pacman -Syu", "-S vim": "sudo pacman -S vim", "-Rns vim git": "sudo pacman -Rns vim git", "-U a.pkg.tar;id": "sudo pacman -U PKG",
+		"-S -Rdd": "sudo pacman -S PKG", "-Sg": "pacman -Sg", "-F sh": "pacman -F sh", "--dbpath D --strict -R vim": "sudo pacman -R vim",
+	} {
+		code, stdout, stderr := fake{}.run(t, strings.Fields(line)...)
+		require.Equal(t, exit.Usage, code, line)
+		require.Empty(t, stdout, line)
+		operation, _, _ := strings.Cut(strings.TrimPrefix(line, "--dbpath D --strict "), " ")
+		require.Equal(t, "omg: error: "+operation+" is an operation of pacman that omg does not have\nomg: hint: "+hint+"\n", stderr, line)
+	}
+	for _, line := range []string{"-S=x", "-Sé", "-SYU", "-", "-s", "search -S"} {
+		_, _, stderr := fake{}.run(t, strings.Fields(line)...)
+		require.NotContains(t, stderr, "operation of pacman", line)
+	}
+}
+
+// TestOtherCommands checks that no command of omg is regarded as a command of another package manager, and that no word is listed twice.
+func TestOtherCommands(t *testing.T) {
+	seen := commandNames()
+	for _, other := range otherCommands {
+		require.NotEqual(t, other.ours+other.pacmans, "")
+		for _, word := range other.words {
+			require.NotContains(t, seen, word)
+			seen = append(seen, word)
+		}
+		if command, ok := strings.CutPrefix(other.ours, "omg "); ok && command != "--version" {
+			require.Contains(t, commandNames(), strings.Fields(command)[0])
+		}
 	}
 }
 

@@ -20,7 +20,7 @@ import (
 func aurCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:        "aur",
-		Usage:       "show what happened in the AUR, and what to look at before a build",
+		Usage:       "show what happened to packages of the AUR, and findings",
 		Description: exitCodesHelp(exit.Network, exit.AdvisoryFound),
 		Subcommands: []*cli.Command{aurCheckCommand(a), aurLogCommand(a), aurAckCommand(a)},
 		Action:      showSubcommandsAction,

@@ -72,9 +72,9 @@ func TestFormat_Examples(t *testing.T) {
 			continue // daemon status does not use the backend
 		}
 		_, help, _ := fake{}.run(t, append(strings.Fields(line), "--help")...)
-		_, example, found := strings.Cut(help, "over the JSON fields: '")
+		_, example, found := strings.Cut(strings.Join(strings.Fields(help), " "), "over the JSON fields: '")
 		require.True(t, found, line)
-		example, _, _ = strings.Cut(example, "'\n")
+		example, _, _ = strings.Cut(example, "' --")
 		code, out, stderr := f.run(t, append(strings.Fields(line), "--format", example)...)
 		require.Equal(t, exit.OK, code, "%s --format '%s': %s", line, example, stderr)
 		require.Equal(t, 1, strings.Count(out, "\n"), line)

@@ -164,10 +164,10 @@ func whyCommand(a *app) *cli.Command {
 	o := &whyOptions{}
 	return &cli.Command{
 		Name:      "why",
-		Usage:     "show why a package is installed: the shortest chains from explicitly installed packages",
+		Usage:     "show what needs a package: why it is installed",
 		ArgsUsage: "PKG",
-		Description: `Prints one line per explicitly installed package that needs PKG. If a package is
-needed in a certain version, or for something that it provides, the dependency follows
+		Description: `Prints one line per explicitly installed package that needs PKG: the shortest chain of
+packages from there to PKG. If a package is needed in a certain version, or for something that it provides, the dependency follows
 in parentheses. With --reverse, prints one line per package that PKG needs. With
 --quiet, each line contains only the name of the explicitly installed package, or with
 --reverse of the needed package.

@@ -19,7 +19,7 @@ func healthCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:        "health",
-		Usage:       "show the state of each part of omgd, and how long the part has been in this state",
+		Usage:       "show the state of each part of omgd, and since when",
 		Description: command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
 		Flags:       o.listFlags("{{.name}} {{.state}}"),
 		Action:      func(c *cli.Context) error { return a.runHealth(c, o) },

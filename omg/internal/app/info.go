@@ -26,9 +26,10 @@ func infoCommand(a *app) *cli.Command {
 	o := &infoOptions{}
 	return &cli.Command{
 		Name:      "info",
-		Usage:     "show packages, one block for each repository that has the package",
+		Usage:     "show the details of packages, like pacman -Si",
 		ArgsUsage: "[REPO/]PKG...",
-		Description: `A package that is in no repository is shown from the local database.
+		Description: `Each repository that has a package gets a block. A package that is in no repository is
+shown from the local database.
 
 With --installed, all packages are shown from the local database, like pacman -Qi. PKG
 may then also be a name that an installed package provides. Without PKG, all installed

@@ -147,7 +147,7 @@ func orphansCommand(a *app) *cli.Command {
 	o := &orphansOptions{}
 	return &cli.Command{
 		Name:        "orphans",
-		Usage:       "list dependencies that no package requires, not even optionally, like pacman -Qdt",
+		Usage:       "list dependencies that nothing needs, like pacman -Qdt",
 		Description: partialHelp + exitCodesHelp(),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "required", Destination: &o.includeOptional, Usage: "also list dependencies that are only optionally required, like pacman -Qdtt"},
@@ -167,7 +167,7 @@ func foreignCommand(a *app) *cli.Command {
 	o := &orphansOptions{}
 	return &cli.Command{
 		Name:        "foreign",
-		Usage:       "list installed packages that are in no repository, like pacman -Qm",
+		Usage:       "list packages that are in no repository, like pacman -Qm",
 		Description: partialHelp + exitCodesHelp(),
 		Flags:       append([]cli.Flag{partialFlag(&o.allowPartial)}, o.listFlags(packageTemplateExample)...),
 		Action:      func(c *cli.Context) error { return a.listRemovable(c, o, wire.FilterForeign) },

@@ -16,9 +16,9 @@ func whichCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:      "which",
-		Usage:     "show which versions of node, python, go, rust, ruby, java and bun are active here",
+		Usage:     "show which versions are active in this directory",
 		ArgsUsage: "[RUNTIME...]",
-		Description: `A version can be set in several places, which are searched in this order: the
+		Description: `RUNTIME is node, python, go, rust, ruby, java or bun. A version can be set in several places, which are searched in this order: the
 environment, the version files in this directory and its parents, PATH, the global
 files of version managers, the default set by "omg use", and the system's packages.
 The first version found is used, and the output shows its place. No program is run.
@@ -62,7 +62,7 @@ func listCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:        "list",
-		Usage:       "list the installed versions of runtimes, and their version managers",
+		Usage:       "list the installed versions and their version managers",
 		ArgsUsage:   "[RUNTIME...]",
 		Description: "The version that is active in this directory is marked with an asterisk.\n\n" + exitCodesHelp(),
 		Flags:       o.listFlags("{{.runtime}} {{.version}} {{.manager}}"),

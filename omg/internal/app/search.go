@@ -30,9 +30,10 @@ func searchCommand(a *app) *cli.Command {
 	o := &searchOptions{}
 	return &cli.Command{
 		Name:      "search",
-		Usage:     "find packages whose name, description, provides or groups contain every word",
+		Usage:     "find packages that contain every word, like pacman -Ss",
 		ArgsUsage: "WORD...",
-		Description: `Words are literal, and upper and lower case are the same. A prefix limits a word to
+		Description: `Finds the packages whose name, description, provides or groups contain every word.
+Words are literal, and upper and lower case are the same. A prefix limits a word to
 one field: with name:, desc:, provides: and group:, the field must contain the word;
 with depends:, maint: and keyword:, a value of the field must equal the word. repo:
 selects one repository.

@@ -30,7 +30,7 @@ func securityCommand(a *app) *cli.Command {
 	return &cli.Command{
 		Name:      "security",
 		Aliases:   []string{"audit"},
-		Usage:     "list installed packages that are affected by Arch's security advisories",
+		Usage:     "list the security advisories for installed packages",
 		ArgsUsage: "[PKG...]",
 		Description: `One line per package, the most severe first, with the version to update to and its
 advisories. An advisory is "fixable" if a repository has a version with the fix,

@@ -30,7 +30,7 @@ func setupCommand(a *app) *cli.Command {
 	o := &setupOptions{}
 	return &cli.Command{
 		Name:  "setup",
-		Usage: "set up the daemon, its sources and the shell prompt, with a few questions",
+		Usage: "set up the daemon, its sources and the shell prompt",
 		Description: `omg works without any setup. omg setup asks whether to start omgd with systemd, which
 sources omgd downloads and what this costs, and whether to show omg-probe in the prompt.
 It then runs omg doctor.

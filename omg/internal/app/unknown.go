@@ -1,0 +1,110 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// otherCommand is what to type for a word that is a command of another package manager. In a command line of omg or pacman, the
+// word PKG is replaced by the arguments of the user.
+type otherCommand struct {
+	// ours is the command line of omg, pacmans that of pacman; empty if there is none.
+	ours, pacmans string
+	words         []string
+}
+
+// otherCommands lists commands of apt, dnf, zypper, brew and similar programs, except for those that omg has too.
+var otherCommands = []otherCommand{
+	{pacmans: "sudo pacman -S PKG", words: []string{"install", "add", "in", "get", "reinstall"}},
+	{pacmans: "sudo pacman -Rs PKG", words: []string{"remove", "uninstall", "rm", "delete", "del", "erase", "purge"}},
+	{ours: "omg outdated", pacmans: "sudo pacman -Syu", words: []string{
+		"upgrade", "update", "up", "dup", "sync", "dist-upgrade", "full-upgrade", "system-upgrade", "distro-sync",
+	}},
+	{ours: "omg outdated", words: []string{"updates", "upgrades", "upgradable", "upgradeable", "check-update", "check-updates", "checkupdates", "check-upgrade", "list-updates", "lu"}},
+	{ours: "omg search PKG", words: []string{"se", "find", "query"}},
+	{ours: "omg info PKG", words: []string{"show", "if", "view", "details"}},
+	{ours: "omg installed", words: []string{"ls", "list-installed", "packages"}},
+	{ours: "omg explicit", words: []string{"leaves", "showmanual", "list-manual"}},
+	{ours: "omg orphans", words: []string{"autoremove", "unneeded", "deborphan"}},
+	{ours: "omg why PKG", words: []string{"rdepends", "required-by", "whatrequires", "why-depends"}},
+	{ours: "omg files PKG", words: []string{"contents", "content", "listfiles", "repoquery-files"}},
+	{ours: "omg owns PATH", words: []string{"provides", "whatprovides", "what-provides", "wp", "belongs", "owner", "owned"}},
+	{ours: "omg aur check", words: []string{"trust"}},
+	{ours: "omg security", words: []string{"cve", "cves", "advisories", "arch-audit", "vulnerabilities"}},
+	{ours: "omg doctor", words: []string{"check", "diagnose"}},
+	{ours: "omg daemon start", words: []string{"start", "enable"}},
+	{ours: "omg daemon stop", words: []string{"stop"}},
+	{ours: "omg --version", words: []string{"version"}},
+	{pacmans: "sudo pacman -Sc", words: []string{"clean", "autoclean"}},
+	{pacmans: "sudo pacman -D --asexplicit PKG", words: []string{"mark"}},
+	{pacmans: "sudo pacman -Sw PKG", words: []string{"download"}},
+}
+
+// unknownCommandError returns the error for a command line whose first argument is not a command. Its hint says what to type.
+func unknownCommandError(args []string) error {
+	name := args[0]
+	for _, f := range otherCommands {
+		if slices.Contains(f.words, name) {
+			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unknown command %q", name), Hint: f.hint(args[1:])}
+		}
+	}
+	names := commandNames()
+	begun := slices.DeleteFunc(slices.Clone(names), func(c string) bool { return len(name) < 2 || !strings.HasPrefix(c, name) })
+	if len(begun) > 0 {
+		hint := "did you mean: " + strings.Join(begun, " ")
+		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unknown command %q", name), Hint: hint}
+	}
+	return command.UnknownCommand(name, names)
+}
+
+// hint returns the text of the hint at a foreign command.
+func (f *otherCommand) hint(args []string) string {
+	ours, pacmans := insertPackages(f.ours, args), insertPackages(f.pacmans, args)
+	switch {
+	case pacmans == "":
+		return ours
+	case ours == "":
+		return "omg changes nothing on the system: " + pacmans
+	}
+	return fmt.Sprintf("%s shows what there is, %s changes the system", ours, pacmans)
+}
+
+// insertPackages inserts the names of packages into a command line. A user may copy the line into a shell, so it keeps the word PKG unless
+// each argument is a harmless name.
+func insertPackages(line string, args []string) string {
+	isUnsafe := func(arg string) bool { return !wire.IsSafeName(arg) }
+	if len(args) == 0 || len(args) > 8 || slices.ContainsFunc(args, isUnsafe) {
+		return line
+	}
+	return strings.Replace(line, "PKG", strings.Join(args, " "), 1)
+}
+
+// rejectPacmanWrite returns an error with a hint at pacman if args contain an operation of pacman that omg does not have, such as -Syu or
+// -Rns, before any command; otherwise nil. The slice flags holds the flags that may precede the operation.
+func rejectPacmanWrite(flags []cli.Flag, args []string) error {
+	at := slices.IndexFunc(args, func(arg string) bool { return len(arg) > 1 && arg[0] == '-' && strings.IndexByte("DFRSTU", arg[1]) >= 0 })
+	if at < 1 || !hasOnlyFlags(flags, args[1:at]) {
+		return nil
+	}
+	operation, letters := args[at], args[at][2:]
+	isOther := func(c rune) bool { return c < 'a' || 'z' < c }
+	if len(letters) > 6 || strings.ContainsFunc(letters, isOther) {
+		return nil
+	}
+	line := "pacman " + operation
+	if at+1 < len(args) {
+		line += " " + insertPackages("PKG", args[at+1:])
+	}
+	if onlyReads := operation[1] == 'F' || operation[1] == 'T' || operation[1] == 'S' && strings.ContainsAny(letters, "gilps"); !onlyReads {
+		line = "sudo " + line
+	}
+	return &exit.Error{Code: exit.Usage, Err: errors.New(operation + " is an operation of pacman that omg does not have"), Hint: line}
+}
