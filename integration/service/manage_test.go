@@ -269,7 +269,9 @@ func TestManage_Setup(t *testing.T) {
 	require.NoError(t, os.MkdirAll(s.Path("systemd"), 0o755))
 	listenOn(t, s.Path("systemd", "private"))
 	harness.WriteFile(t, s.Path(".config", "systemd", "user", "omgd.socket"), "")
-	harness.WriteProgram(t, filepath.Join(bin, "systemctl"), "#!/bin/sh\necho \"$*\" >>"+calls+"\n")
+	enabled := outside(s, "enabled")
+	systemctl := "#!/bin/sh\ncase $2 in\nis-enabled) [ -e '" + enabled + "' ]; exit ;;\nenable) >'" + enabled + "' ;;\ndisable) rm '" + enabled + "' ;;\nesac\necho \"$*\" >>'" + calls + "'\n"
+	harness.WriteProgram(t, filepath.Join(bin, "systemctl"), systemctl)
 	setup := func(answers string, args ...string) harness.Result {
 		t.Helper()
 		words := append([]string{"-c", "printf '" + answers + "' | exec \"$0\" setup \"$@\"", s.Program("omg")}, args...)
@@ -300,11 +302,24 @@ func TestManage_Setup(t *testing.T) {
 	failed := s.WithEnv("PATH="+bin+":"+os.Getenv("PATH")).RunTool("sh", "-c", `printf '\ny\n\n' | exec "$0" setup`, s.Program("omg"))
 	require.Equal(t, 3, failed.Code)
 	require.Contains(t, failed.Stdout, "omgd uses the new settings after: omg daemon restart\n")
-	harness.WriteProgram(t, filepath.Join(bin, "systemctl"), "#!/bin/sh\necho \"$*\" >>"+calls+"\n")
+	harness.WriteProgram(t, filepath.Join(bin, "systemctl"), systemctl)
 	d.Stop()
+	require.Contains(t, setup("", "--remove", "--yes", "--dry-run").Stdout, "systemctl --user disable --now omgd.socket omgd.service\n")
+	require.Empty(t, called())
 	setup("", "--remove", "--yes")
 	require.Equal(t, "--user disable --now omgd.socket omgd.service\n", called())
-	require.NoFileExists(t, s.Path(".config", "omg", "setup.toml"))
+	require.NoDirExists(t, s.Path(".config", "omg"))
+	require.NoDirExists(t, s.Path(".local", "state", "omg"))
+
+	// Units that were enabled before stay enabled, and omgd forgets the removed settings.
+	harness.WriteFile(t, enabled, "")
+	setup(`\nn\n\n`)
+	require.Equal(t, "--user enable --now omgd.socket\n", called())
+	d = s.StartDaemon()
+	require.Contains(t, setup("", "--remove", "--yes").Stdout, "omg setup has not enabled omgd's units, so they stay enabled.")
+	require.Equal(t, "--user restart omgd.socket omgd.service\n", called())
+	require.FileExists(t, enabled)
+	d.Stop()
 }
 
 // TestManage_Logs checks what omg daemon logs reads: the journal if there is one, otherwise syslog's files. If the

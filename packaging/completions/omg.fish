@@ -247,7 +247,7 @@ complete -c omg -n '__omg_at " setup"' -l yes -d 'do not ask: start omgd with sy
 complete -c omg -n '__omg_at " setup"' -s y -d 'do not ask: start omgd with systemd, keep the settings, and leave the startup file of the shell alone'
 complete -c omg -n '__omg_at " setup"' -l dry-run -d 'show what would be changed, and change nothing'
 complete -c omg -n '__omg_at " setup"' -s n -d 'show what would be changed, and change nothing'
-complete -c omg -n '__omg_at " setup"' -l remove -d 'remove the settings and the blocks of omg setup, and stop and disable omgd\'s units'
+complete -c omg -n '__omg_at " setup"' -l remove -d 'undo what omg setup has done: remove the settings and the blocks, and disable omgd\'s units'
 complete -c omg -n '__omg_at " setup"' -l help -d 'show help'
 complete -c omg -n '__omg_at " setup"' -s h -d 'show help'
 complete -c omg -n '__omg_at " doctor"' -l json -d 'print JSON'

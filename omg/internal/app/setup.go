@@ -40,16 +40,18 @@ a marked block at the end of the startup file of your shell. What config.toml or
 environment variable sets is not asked. The files must be your own, in your home directory,
 with one hard link each; otherwise they are left alone. A second run changes only what is
 answered differently; the answer no does not undo the start by systemd, or the block in the
-startup file.
+startup file. For --remove, it notes in $XDG_STATE_HOME/omg/setup.json that it has enabled
+the units, and startup files that are not in their usual place.
 
---remove removes setup.toml and the blocks, and stops and disables omgd's units, also if
-omg setup has not enabled them. Directories and empty startup files stay.
+--remove removes setup.toml and the blocks. It stops and disables omgd's units if omg setup
+has enabled them. A startup file that omg setup has created is removed if nothing else is
+in it.
 
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed, exit.Degraded),
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Destination: &o.accept, Usage: "do not ask: start omgd with systemd, keep the settings, and leave the startup file of the shell alone"},
 			&cli.BoolFlag{Name: "dry-run", Aliases: []string{"n"}, Destination: &o.dryRun, Usage: "show what would be changed, and change nothing"},
-			&cli.BoolFlag{Name: "remove", Destination: &o.remove, Usage: "remove the settings and the blocks of omg setup, and stop and disable omgd's units"},
+			&cli.BoolFlag{Name: "remove", Destination: &o.remove, Usage: "undo what omg setup has done: remove the settings and the blocks, and disable omgd's units"},
 		},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
@@ -148,10 +150,13 @@ type setupAnswers struct {
 // run asks all questions, makes the changes, and runs omg doctor. It reads what it may change before it asks, so that no question is
 // asked in vain.
 func (s *setupRun) run(c *cli.Context) error {
-	own, systemWide := s.findDaemons(c.Context)
+	own, systemWide := s.daemon.FindServing(c.Context)
+	record, err := setup.ReadRecord(s.env)
+	if err != nil {
+		return err
+	}
 	current := &setup.CurrentSettings{}
 	if !systemWide {
-		var err error
 		if current, err = setup.ReadSettings(s.env); err != nil {
 			return err
 		}
@@ -171,6 +176,17 @@ func (s *setupRun) run(c *cli.Context) error {
 		settings = current.Change(answers.settings)
 		s.showDiff(&settings)
 	}
+	if !s.dryRun && s.writeErr == nil {
+		if !prompt.IsEmpty() {
+			record.AddStartupFile(s.env, answers.promptShell)
+		}
+		if answers.enableDaemon && !s.daemon.IsEnabled(c.Context) {
+			record.HasEnabledUnits = true
+		}
+		if err := record.Save(s.env); err != nil {
+			return err
+		}
+	}
 	// The settings are written last: if the other file cannot be written, the next run still finds a change, and restarts omgd.
 	if err := s.apply(&prompt, &settings); err != nil {
 		return err
@@ -189,15 +205,6 @@ func (s *setupRun) run(c *cli.Context) error {
 	}
 	s.options.CommandLine = append(line, "doctor")
 	return s.runDoctor(c, &outputOptions{color: "auto"})
-}
-
-// findDaemons reports whether the user's own daemon runs or, if it does not, the system-wide daemon serves.
-func (s *setupRun) findDaemons(ctx context.Context) (own, systemWide bool) {
-	status, err := s.daemon.Status(ctx)
-	if err != nil {
-		return false, false
-	}
-	return status.Running && !status.IsSystemWide, status.IsSystemWide
 }
 
 // askAll asks at most five questions; the sixth is asked by askForPrompt.
@@ -320,10 +327,15 @@ func (s *setupRun) setUpDaemon(ctx context.Context, enable, restart bool) error 
 			return err
 		}
 	}
-	switch {
-	case !restart:
-		return nil
-	case s.daemon.IsManaged():
+	if restart {
+		return s.restart(ctx)
+	}
+	return nil
+}
+
+// restart makes the daemon use its new settings, or says how.
+func (s *setupRun) restart(ctx context.Context) error {
+	if s.daemon.IsManaged() {
 		return s.runUnits(ctx, "omg daemon restart", s.daemon.Restart)
 	}
 	s.say("%s", restartHint)
@@ -361,45 +373,64 @@ func (s *setupRun) askForPrompt(shell string) (setup.Change, error) {
 }
 
 // undo removes what omg setup has set up: the settings, the blocks, and the links that enable the units. It returns an error if it
-// could not read the settings or a startup file, after it has done everything else.
+// could not read the settings, the record or a startup file, after it has done everything else.
 func (s *setupRun) undo(ctx context.Context) error {
-	own, _ := s.findDaemons(ctx)
+	own, _ := s.daemon.FindServing(ctx)
 	var settings setup.Change
-	var unread []error
-	if current, err := setup.ReadSettings(s.env); err != nil {
-		unread = append(unread, err)
-	} else {
+	current, unread := setup.ReadSettings(s.env)
+	if unread == nil {
 		settings = current.Remove()
 	}
+	record, err := setup.ReadRecord(s.env)
+	if err != nil {
+		unread = errors.Join(unread, err)
+		record = nil
+	}
 	s.showDiff(&settings)
+	blocks, err := setup.RemovePrompts(s.env, record)
+	unread = errors.Join(unread, err)
 	changes := []*setup.Change{}
-	for _, shell := range setup.Shells {
-		change, err := setup.RemovePrompt(s.env, shell)
-		if err != nil {
-			unread = append(unread, err)
-			continue
-		}
-		agreed, err := s.askToWrite("Remove this from", &change)
+	for i := range blocks {
+		agreed, err := s.askToWrite("Remove this from", &blocks[i])
 		if err != nil {
 			return err
 		}
-		if agreed.IsEmpty() && !change.IsEmpty() && !s.dryRun {
-			s.say("Remove these lines from %s yourself.", change.Path)
+		if agreed.IsEmpty() && !s.dryRun {
+			s.say("Remove these lines from %s yourself.", blocks[i].Path)
 		}
 		changes = append(changes, &agreed)
 	}
 	if err := s.apply(append(changes, &settings)...); err != nil {
 		return err
 	}
-	if s.daemon.IsManaged() {
-		if err := s.runUnits(ctx, "systemctl --user disable --now omgd.socket omgd.service", s.daemon.Disable); err != nil {
-			return err
-		}
-	} else if own && !settings.IsEmpty() {
-		s.say("%s", restartHint)
+	if err := s.undoDaemon(ctx, record, own && !settings.IsEmpty()); err != nil {
+		return err
 	}
 	if s.dryRun {
 		s.say("Nothing was changed.")
+	} else if record != nil && s.writeErr == nil {
+		record.Prune(s.env)
+		unread = errors.Join(unread, record.Save(s.env))
 	}
-	return errors.Join(append(unread, s.writeErr)...)
+	return errors.Join(unread, s.writeErr)
+}
+
+// undoDaemon stops and disables the daemon's units, if omg setup has enabled them. The parameter restart means that the daemon runs
+// with settings that have been removed.
+func (s *setupRun) undoDaemon(ctx context.Context, record *setup.Record, restart bool) error {
+	isManaged := s.daemon.IsManaged()
+	if isManaged && record != nil && record.HasEnabledUnits {
+		if err := s.runUnits(ctx, "systemctl --user disable --now omgd.socket omgd.service", s.daemon.Disable); err != nil {
+			return err
+		}
+		record.HasEnabledUnits = s.dryRun
+		return nil
+	}
+	if isManaged && s.daemon.IsEnabled(ctx) {
+		s.say("omg setup has not enabled omgd's units, so they stay enabled. To disable them:\n  systemctl --user disable --now omgd.socket omgd.service")
+	}
+	if restart {
+		return s.restart(ctx)
+	}
+	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -135,6 +136,12 @@ func (d *Daemon) Disable(ctx context.Context) (code int, err error) {
 	return runUserSystemctl(ctx, "disable", append([]string{"--now"}, units...)...)
 }
 
+// IsEnabled reports whether the user's service manager starts the daemon when it is needed, after each login.
+func (d *Daemon) IsEnabled(ctx context.Context) bool {
+	_, code, err := toolPrints(ctx, "systemctl", "--user", "is-enabled", units[0])
+	return code == 0 && err == nil
+}
+
 // Restart stops the daemon, if one runs, and starts it like Start.
 func (d *Daemon) Restart(ctx context.Context) (code int, err error) {
 	if d.IsManaged() {
@@ -172,6 +179,23 @@ func (d *Daemon) Status(ctx context.Context) (DaemonStatus, error) {
 		s.UnresponsiveReason = err.Error()
 	}
 	return s, nil
+}
+
+// FindServing reports whether the user's own daemon runs or, if it does not, the system-wide daemon answers. Unlike Status it does not
+// wait for a reply of the user's own daemon, which may hang.
+func (d *Daemon) FindServing(ctx context.Context) (own, systemWide bool) {
+	_, fd, err := d.findProcess(ctx)
+	if err == nil {
+		_ = unix.Close(fd)
+		return true, false
+	}
+	if !errors.Is(err, ErrNotRunning) {
+		return false, false
+	}
+	return false, slices.ContainsFunc(d.Env.Sockets(d.Socket)[1:], func(socket string) bool {
+		_, err := d.systemWideStatus(ctx, socket)
+		return err == nil
+	})
 }
 
 // systemWideStatus returns the state of the system-wide daemon, or an error if it does not answer the user.

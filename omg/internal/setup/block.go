@@ -1,5 +1,6 @@
 // Package setup makes the changes of omg setup: a file of settings beside the user's config.toml, and a block that shows omg-probe
 // in the prompt of a shell. It changes nothing else in the startup file of the shell, except that it ends an unfinished last line.
+// It records what it cannot find again otherwise, so that all changes can be undone.
 package setup
 
 import (
@@ -14,13 +15,20 @@ const (
 	endLine   = "# <<< omg setup <<<"
 )
 
+// A block begins with a note if its removal has to undo more than its own lines.
+const (
+	createdNote = "# This file did not exist before."
+	endedNote   = "# The line above had no line end before."
+)
+
 // errBlock means that the lines beginLine and endLine are not one pair.
 var errBlock = errors.New("the lines of omg setup in it are incomplete: remove them, from \"" + beginLine + "\" to \"" + endLine + "\"")
 
 // text is the content of a file, divided at its block.
 type text struct {
 	before, after []string // the lines outside of the block
-	block         []string // the lines between beginLine and endLine
+	block         []string // the lines between beginLine and endLine, without the note
+	note          string   // createdNote, endedNote or empty
 	hasBlock      bool
 }
 
@@ -45,43 +53,68 @@ func parse(content string) (t text, err error) {
 	for _, line := range lines[begin+1 : end] {
 		t.block = append(t.block, strings.TrimRight(line, "\r\n"))
 	}
+	if len(t.block) > 0 && (t.block[0] == createdNote || t.block[0] == endedNote) {
+		t.note, t.block = t.block[0], t.block[1:]
+	}
 	return t, nil
 }
 
-// withBlock returns the content with other lines in the block. If lines is empty, the content has no block. A new block is at the
-// end of the file.
-func (t *text) withBlock(lines []string) string {
-	var b strings.Builder
-	write := func(lines []string) {
-		for _, line := range lines {
-			b.WriteString(line)
-		}
+// noteFor returns the note of the block, or of a new block at the end of the file.
+func (t *text) noteFor(exists bool) string {
+	switch {
+	case t.hasBlock:
+		return t.note
+	case !exists:
+		return createdNote
+	case len(t.before) > 0 && !strings.HasSuffix(t.before[len(t.before)-1], "\n"):
+		return endedNote
 	}
-	write(t.before)
+	return ""
+}
+
+// withBlock returns the content with other lines, and a note, in the block. If lines is empty, the content has no block. A new block
+// is at the end of the file.
+func (t *text) withBlock(note string, lines []string) string {
+	var b strings.Builder
+	for _, line := range t.before {
+		b.WriteString(line)
+	}
 	if len(lines) > 0 {
 		if s := b.String(); s != "" && !strings.HasSuffix(s, "\n") {
 			b.WriteByte('\n')
 		}
-		for _, line := range slices.Concat([]string{beginLine}, lines, []string{endLine}) {
+		for _, line := range block(note, lines) {
 			b.WriteString(line + "\n")
 		}
+	} else if t.note == endedNote && len(t.after) == 0 {
+		return strings.TrimSuffix(b.String(), "\n")
 	}
-	write(t.after)
+	for _, line := range t.after {
+		b.WriteString(line)
+	}
 	return b.String()
 }
 
+// block returns all lines of a block.
+func block(note string, lines []string) []string {
+	all := []string{beginLine}
+	if note != "" {
+		all = append(all, note)
+	}
+	return append(append(all, lines...), endLine)
+}
+
 // diff returns the lines of the change of the block: removed lines begin with -, added lines with +.
-func (t *text) diff(lines []string) (changes []string) {
-	marked := func(mark string, lines []string) {
-		for _, line := range slices.Concat([]string{beginLine}, lines, []string{endLine}) {
-			changes = append(changes, mark+line)
+func (t *text) diff(note string, lines []string) (changes []string) {
+	if t.hasBlock {
+		for _, line := range block(t.note, t.block) {
+			changes = append(changes, "-"+line)
 		}
 	}
-	if t.hasBlock {
-		marked("-", t.block)
-	}
 	if len(lines) > 0 {
-		marked("+", lines)
+		for _, line := range block(note, lines) {
+			changes = append(changes, "+"+line)
+		}
 	}
 	return changes
 }

@@ -47,6 +47,7 @@ type Change struct {
 	old          file
 	content      string
 	removesEmpty bool // an empty file is removed
+	removesDir   bool // and so is its directory, if nothing else is in it
 }
 
 // file is what a change must find when it is applied.
@@ -90,9 +91,11 @@ func newChange(env paths.Env, path string, lines []string) (Change, error) {
 	if err != nil {
 		return Change{}, notChanged(path, err)
 	}
-	if c.content = t.withBlock(lines); c.content != c.old.text {
-		c.Diff = t.diff(lines)
+	note := t.noteFor(c.old.exists)
+	if c.content = t.withBlock(note, lines); c.content != c.old.text {
+		c.Diff = t.diff(note, lines)
 	}
+	c.removesEmpty = t.note == createdNote
 	return c, nil
 }
 
@@ -126,7 +129,11 @@ func (c *Change) apply(env paths.Env) error {
 		return err
 	}
 	if c.content == "" && c.removesEmpty {
-		return atomicfile.Remove(c.target)
+		err := atomicfile.Remove(c.target)
+		if err == nil && c.removesDir {
+			_ = os.Remove(dir) // fails if other files are in it
+		}
+		return err
 	}
 	return atomicfile.WriteTo(c.target, atomicfile.Options{Mode: c.old.mode, Sync: true}, func(f *atomicfile.File) error {
 		if c.old.exists {

@@ -148,7 +148,7 @@ func (now *CurrentSettings) Remove() Change { return now.changeTo("") }
 
 func (now *CurrentSettings) changeTo(text string) Change {
 	c := now.file
-	c.content, c.removesEmpty = text, true
+	c.content, c.removesEmpty, c.removesDir = text, true, true
 	if text == c.old.text {
 		return c
 	}

@@ -49,6 +49,18 @@ func StartupFile(env paths.Env, shell string) string {
 	return filepath.Join(env.Get("HOME"), ".bashrc")
 }
 
+// defaultStartupFile returns the path of the file that a shell reads if the user has chosen no other directory.
+func defaultStartupFile(env paths.Env, shell string) string {
+	get := env.Getenv
+	env.Getenv = func(name string) string {
+		if name == "HOME" {
+			return get(name)
+		}
+		return ""
+	}
+	return StartupFile(env, shell)
+}
+
 // ChangePrompt returns the change that adds PromptLine to the startup file of a shell. The change is empty if the user has already
 // added omg-probe there.
 func ChangePrompt(env paths.Env, shell string) (Change, error) {
@@ -72,7 +84,30 @@ func startsProbe(line string) bool {
 	return strings.Contains(line, "omg-probe init")
 }
 
-// RemovePrompt returns the change that removes the block from the startup file of a shell.
-func RemovePrompt(env paths.Env, shell string) (Change, error) {
-	return newChange(env, StartupFile(env, shell), nil)
+// RemovePrompts returns the changes that remove the blocks from the startup files of all shells: from the files that they read with
+// these environment variables, or without them, and from the recorded files. The parameter recorded may be nil. The error joins those of
+// the files that cannot be changed.
+func RemovePrompts(env paths.Env, recorded *Record) (changes []Change, err error) {
+	var files []string
+	for _, shell := range Shells {
+		files = append(files, StartupFile(env, shell), defaultStartupFile(env, shell))
+	}
+	if recorded != nil {
+		files = append(files, recorded.StartupFiles...)
+	}
+	for i, path := range files {
+		if slices.Contains(files[:i], path) {
+			continue
+		}
+		c, failed := newChange(env, path, nil)
+		if failed != nil {
+			err = errors.Join(err, failed)
+			continue
+		}
+		isSame := func(other Change) bool { return other.target == c.target } // one of the paths leads through a link
+		if !c.IsEmpty() && !slices.ContainsFunc(changes, isSame) {
+			changes = append(changes, c)
+		}
+	}
+	return changes, err
 }

@@ -47,6 +47,18 @@ func (h *home) read(name string) string {
 	return string(content)
 }
 
+// removePrompts removes the blocks, and returns the paths of the changed files.
+func (h *home) removePrompts(recorded *Record) (changed []string) {
+	h.t.Helper()
+	changes, err := RemovePrompts(h.env(), recorded)
+	require.NoError(h.t, err)
+	for _, c := range changes {
+		require.NoError(h.t, c.Apply(h.env()))
+		changed = append(changed, c.Path)
+	}
+	return changed
+}
+
 const blockOfX = beginLine + "\nx\n" + endLine + "\n"
 
 // TestParse_RoundTrip checks that a block can be added to any file and removed again, and that everything else stays.
@@ -54,18 +66,23 @@ func TestParse_RoundTrip(t *testing.T) {
 	for _, content := range []string{"", "a\n", "a\nb", "\n\n", "a\r\nb\r\n", "\xff\x00\n"} {
 		before, err := parse(content)
 		require.NoError(t, err)
-		require.Equal(t, content, before.withBlock(nil))
-		with := before.withBlock([]string{"x"})
-		require.Equal(t, 1, strings.Count(with, blockOfX))
+		require.Equal(t, content, before.withBlock("", nil))
+		note := before.noteFor(true)
+		with := before.withBlock(note, []string{"x"})
+		require.Equal(t, 1, strings.Count(with, strings.Join(append(block(note, []string{"x"}), ""), "\n")))
+		removed, err := parse(with)
+		require.NoError(t, err)
+		require.Equal(t, content, removed.withBlock("", nil), "the file is as it was")
+
 		again, err := parse(with + "after\n")
 		require.NoError(t, err)
-		require.Equal(t, with+"after\n", again.withBlock([]string{"x"}), "the same block")
-		require.Equal(t, strings.Replace(with, "\nx\n", "\ny\nz\n", 1)+"after\n", again.withBlock([]string{"y", "z"}), "the block stays in its place")
+		require.Equal(t, with+"after\n", again.withBlock(again.noteFor(true), []string{"x"}), "the same block")
+		require.Equal(t, strings.Replace(with, "\nx\n", "\ny\nz\n", 1)+"after\n", again.withBlock(again.noteFor(true), []string{"y", "z"}), "the block stays in its place")
 		want := content
 		if content != "" && !strings.HasSuffix(content, "\n") {
 			want += "\n"
 		}
-		require.Equal(t, want+"after\n", again.withBlock(nil))
+		require.Equal(t, want+"after\n", again.withBlock("", nil), "the line before the block has to end, if a line follows")
 	}
 }
 
@@ -146,11 +163,11 @@ func TestChange_Apply(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o640), fi.Mode())
 
-	for _, change := range []func(paths.Env, string) (Change, error){ChangePrompt, RemovePrompt, RemovePrompt} {
-		c, err = change(h.env(), "zsh")
-		require.NoError(t, err)
-		require.NoError(t, c.Apply(h.env()))
-	}
+	c, err = ChangePrompt(h.env(), "zsh")
+	require.NoError(t, err)
+	require.True(t, c.IsEmpty(), "it is there")
+	require.Equal(t, []string{filepath.Join(h.dir, ".zshrc")}, h.removePrompts(nil))
+	require.Empty(t, h.removePrompts(nil))
 	require.Equal(t, "new\n", h.read(".zshrc"))
 	h.write("dotfiles/zshrc", "eval \"$(omg-probe init zsh)\"\n")
 	c, err = ChangePrompt(h.env(), "zsh")
@@ -203,4 +220,78 @@ func TestStartupFile(t *testing.T) {
 	h.vars["ZDOTDIR"], h.vars["XDG_CONFIG_HOME"] = "/z", "/x"
 	require.Equal(t, "/z/.zshrc", StartupFile(h.env(), "zsh"))
 	require.Equal(t, "/x/fish/config.fish", StartupFile(h.env(), "fish"))
+}
+
+// TestRemovePrompts_Created checks that a startup file that omg setup has created is removed, unless something else is in it.
+func TestRemovePrompts_Created(t *testing.T) {
+	h := newHome(t)
+	path := filepath.Join(h.dir, ".bashrc")
+	for _, added := range []string{"", "alias ll='ls -l'\n"} {
+		c, err := ChangePrompt(h.env(), "bash")
+		require.NoError(t, err)
+		require.NoError(t, c.Apply(h.env()))
+		h.write(".bashrc", h.read(".bashrc")+added)
+		require.Equal(t, []string{path}, h.removePrompts(nil))
+		if added == "" {
+			require.NoFileExists(t, path)
+		} else {
+			require.Equal(t, added, h.read(".bashrc"))
+		}
+	}
+	h.write(".bashrc", "")
+	c, err := ChangePrompt(h.env(), "bash")
+	require.NoError(t, err)
+	require.NoError(t, c.Apply(h.env()))
+	h.removePrompts(nil)
+	require.Empty(t, h.read(".bashrc"), "the user's own empty file stays")
+}
+
+// TestRecord checks that a block is found again if the variables that chose its file are not set any more, and that nothing is left.
+func TestRecord(t *testing.T) {
+	h := newHome(t)
+	file := filepath.Join(h.dir, ".local/state/omg/setup.json")
+	h.vars["ZDOTDIR"] = filepath.Join(h.dir, "zsh")
+	record := func() *Record {
+		t.Helper()
+		r, err := ReadRecord(h.env())
+		require.NoError(t, err)
+		return r
+	}
+	r := record()
+	r.AddStartupFile(h.env(), "bash")
+	require.NoError(t, r.Save(h.env()))
+	require.NoFileExists(t, file, "every run finds ~/.bashrc")
+
+	r.AddStartupFile(h.env(), "zsh")
+	r.AddStartupFile(h.env(), "zsh")
+	r.HasEnabledUnits = true
+	require.NoError(t, r.Save(h.env()))
+	c, err := ChangePrompt(h.env(), "zsh")
+	require.NoError(t, err)
+	require.NoError(t, c.Apply(h.env()))
+	delete(h.vars, "ZDOTDIR")
+	path := filepath.Join(h.dir, "zsh/.zshrc")
+	r = record()
+	require.Equal(t, []string{path}, r.StartupFiles)
+	require.True(t, r.HasEnabledUnits)
+	r.Prune(h.env())
+	require.Equal(t, []string{path}, r.StartupFiles, "its block is still there")
+
+	h.write("links/zshrc", h.read("zsh/.zshrc"))
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.Symlink("../links/zshrc", path))
+	require.NoError(t, os.Symlink("links/zshrc", filepath.Join(h.dir, ".zshrc")))
+	require.Equal(t, []string{filepath.Join(h.dir, ".zshrc")}, h.removePrompts(r), "two links to one file")
+	r.Prune(h.env())
+	r.HasEnabledUnits = false
+	require.NoError(t, r.Save(h.env()))
+	require.NoError(t, r.Save(h.env()))
+	require.NoDirExists(t, filepath.Dir(file))
+
+	h.write(".local/state/omg/setup.json", "[")
+	_, err = ReadRecord(h.env())
+	require.ErrorContains(t, err, "setup.json is not changed: it is not what omg setup writes: remove it")
+	h.vars["HOME"] = ""
+	_, err = ReadRecord(h.env())
+	require.ErrorIs(t, err, errNoHome)
 }
