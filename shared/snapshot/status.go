@@ -26,6 +26,7 @@ func (s *Snapshot) Status() (*wire.StatusResult, error) {
 		return nil, err
 	}
 	r.Counts, r.PartialCounts = counted.counts, slices.Clone(counted.partialNames)
+	r.RepositoryUpdates = slices.Clone(counted.repositoryUpdates)
 	security, err := s.security()
 	if security != nil {
 		r.Sources = append(r.Sources, security.source())
@@ -65,8 +66,9 @@ func (s *Snapshot) incompleteProblems() (list []wire.Problem) {
 
 // countsAndPartialNames holds the counts, and the JSON names of the counts that may be wrong because a source could not be read.
 type countsAndPartialNames struct {
-	counts       wire.Counts
-	partialNames []string
+	counts            wire.Counts
+	partialNames      []string
+	repositoryUpdates []wire.RepositoryCount
 }
 
 func (s *Snapshot) countAll() (*countsAndPartialNames, error) {
@@ -87,7 +89,28 @@ func (s *Snapshot) countAll() (*countsAndPartialNames, error) {
 	}
 	c.counts.AURFindings = findings.counts
 	c.partialNames = s.partialCountNames(&c.counts, findings.isPartial)
-	return c, nil
+	c.repositoryUpdates, err = s.countRepositoryUpdates()
+	return c, err
+}
+
+// countRepositoryUpdates counts the updates of each repository that has some.
+func (s *Snapshot) countRepositoryUpdates() (counts []wire.RepositoryCount, err error) {
+	compared, err := s.comparison()
+	if compared == nil || err != nil {
+		return nil, err
+	}
+	for i := range s.comparedRepos {
+		n := wire.RepositoryCount{Repo: s.comparedRepos[i].Name}
+		for _, u := range compared.outdated.Updates {
+			if u.Repo == n.Repo && !u.Ignored {
+				n.Count++
+			}
+		}
+		if n.Count > 0 {
+			counts = append(counts, n)
+		}
+	}
+	return counts, nil
 }
 
 // eachIndexFile calls the function visit once for each index file that searches use.

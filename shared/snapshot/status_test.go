@@ -43,6 +43,17 @@ func TestStatus_Counts(t *testing.T) {
 		Updates: number(len(out.Updates) - ignored), Ignored: number(ignored), Replacements: number(len(out.Replacements)),
 	}, status.Counts)
 	require.Empty(t, status.PartialCounts)
+	byRepository := map[string]uint32{}
+	for _, u := range out.Updates {
+		if !u.Ignored {
+			byRepository[u.Repo]++
+		}
+	}
+	require.Greater(t, len(byRepository), 1)
+	require.Len(t, status.RepositoryUpdates, len(byRepository))
+	for _, r := range status.RepositoryUpdates {
+		require.Equal(t, byRepository[r.Repo], r.Count, r.Repo)
+	}
 	require.Equal(t, out.Basis, status.Basis)
 	require.Nil(t, status.ComparedSources)
 	require.Equal(t, wire.IndexStatus{Packages: 800}, status.Index, "an index in memory has no file and no time")

@@ -7,6 +7,8 @@ type StatusResult struct {
 	// wrong, because a source could not be read.
 	Counts        Counts   `msgpack:"counts" json:"counts"`
 	PartialCounts []string `msgpack:"partial_counts,omitempty" json:"partial_counts,omitempty"`
+	// RepositoryUpdates divides Counts.Updates by repository, in the order of pacman.conf. It has no repositories without updates.
+	RepositoryUpdates []RepositoryCount `msgpack:"repo_updates,omitempty" json:"repo_updates,omitempty"`
 	// Index describes the index files that omgd searches.
 	Index IndexStatus `msgpack:"index" json:"index"`
 	// ComparedSources lists the sources with which omgd compares installed packages to count updates, foreign packages and
@@ -39,6 +41,12 @@ type Counts struct {
 	AURFindings *FindingCounts `msgpack:"aur_findings,omitempty" json:"aur_findings,omitempty"`
 	// Security counts the advisories for installed packages; nil if this is unknown.
 	Security *SecurityCounts `msgpack:"security,omitempty" json:"security,omitempty"`
+}
+
+// RepositoryCount is a number of packages of a repository.
+type RepositoryCount struct {
+	Repo  string `msgpack:"repo" json:"repo"`
+	Count uint32 `msgpack:"count" json:"count"`
 }
 
 // SecurityCounts counts advisories. An advisory for several installed packages is counted once for each of them.

@@ -131,7 +131,8 @@ func good() map[string][]byte {
 		}),
 		"status result, partial": result(8, false, &StatusResult{
 			Basis: partial, Counts: Counts{Installed: count(924), Updates: count(2)}, PartialCounts: []string{"updates"},
-			Index: IndexStatus{Packages: 3000, BuiltAt: 1_700_000_000, Files: []string{"/var/lib/omg/index/extra.omgidx"}},
+			RepositoryUpdates: []RepositoryCount{{Repo: "core", Count: 2}},
+			Index:             IndexStatus{Packages: 3000, BuiltAt: 1_700_000_000, Files: []string{"/var/lib/omg/index/extra.omgidx"}},
 		}),
 		"status result, git archive": result(8, false, &StatusResult{
 			Basis: Basis{Generation: 6, Sources: []Source{{Name: "aur", Kind: KindAUR, State: SourceOK, AsOf: 1_700_000_000, ChangedAt: 1_700_000_100, Form: FormArchive}}},

@@ -155,6 +155,9 @@ func (b *bench) measureTestSystemRuns(w *testSystem, hello string) error {
 	if err := b.measureSecurity(w); err != nil {
 		return err
 	}
+	if err := b.measureDashboard(w); err != nil {
+		return err
+	}
 	dbs, err := filepath.Glob(filepath.Join(w.db, "sync", "*.db"))
 	if err != nil {
 		return err
@@ -207,6 +210,16 @@ func (b *bench) measureSecurity(w *testSystem) error {
 	}
 	f := newRatioFigure("omg security", w.name, "omg status", times[0], times[1], "within 2 times", 1/2.0)
 	b.add(f)
+	return nil
+}
+
+// measureDashboard compares omg without a command with omg status, because both print the same reply.
+func (b *bench) measureDashboard(w *testSystem) error {
+	times, err := runAlternately(b.runsPerProgram, b.env, b.omgCommand(w), b.omgCommand(w, "status"))
+	if err != nil {
+		return err
+	}
+	b.add(newRatioFigure("omg", w.name, "omg status", times[0], times[1], "within 1.1 times", 1/1.1))
 	return nil
 }
 

@@ -57,7 +57,7 @@ with --quiet print REPO/-Rdd instead.
 
 ` + exitCodesHelp(exit.Network, exit.AdvisoryFound, exit.Degraded),
 		Flags:    flags,
-		Commands: a.commandsNamedIn(args),
+		Commands: a.commandsNamedIn(flags, args),
 		Action: func(c *cli.Context) error {
 			if pacman != nil {
 				return pacman
@@ -65,7 +65,7 @@ with --quiet print REPO/-Rdd instead.
 			if c.Args().Present() {
 				return unknownCommandError(c.Args().Slice())
 			}
-			return cli.ShowAppHelp(c)
+			return withExitCode(a.runDashboard(c.Context))
 		},
 	}
 	if len(program.Commands) == len(allCommands) {
@@ -192,9 +192,12 @@ func helpTemplate(commands []*cli.Command) string {
 }
 
 // commandsNamedIn returns the commands whose names or aliases are among the arguments. The command to run is one of them, and
-// making all commands with their flags takes a tenth of the run time of omg. If no argument is a command, or the help
-// is requested, all commands are returned.
-func (a *app) commandsNamedIn(args []string) []*cli.Command {
+// making all commands with their flags takes a tenth of the run time of omg. If an argument is neither a command nor one of the
+// flags, or the help is requested, all commands are returned. Without any argument but the flags, none is returned.
+func (a *app) commandsNamedIn(flags []cli.Flag, args []string) []*cli.Command {
+	if hasOnlyFlags(flags, args[1:]) {
+		return nil
+	}
 	var made []*cli.Command
 	for _, c := range allCommands {
 		if slices.Contains(args, c.name) || c.alias != "" && slices.Contains(args, c.alias) {

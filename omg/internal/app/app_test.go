@@ -382,7 +382,7 @@ func TestUsage_PacmanWrites(t *testing.T) {
 		require.Equal(t, "omg: error: "+operation+" is an operation of pacman that omg does not have\nomg: hint: "+hint+"\n", stderr, line)
 	}
 	for _, line := range []string{"-S=x", "-Sé", "-SYU", "-", "-s", "search -S"} {
-		_, _, stderr := fake{}.run(t, strings.Fields(line)...)
+		_, _, stderr := fake{status: &wire.StatusResult{}}.run(t, strings.Fields(line)...)
 		require.NotContains(t, stderr, "operation of pacman", line)
 	}
 }
@@ -415,7 +415,7 @@ func TestUsage_PacmanAfterFlags(t *testing.T) {
 		require.Contains(t, stderr, " is an option of pacman\nomg: hint: omg "+hint+"\n", line)
 	}
 	for _, line := range []string{"--dbpath -Qdt", "search -Ss", "--nonsense -Qdt", "-- -Qdt", "--dbpath"} {
-		_, _, stderr := fake{}.run(t, strings.Fields(line)...)
+		_, _, stderr := fake{status: &wire.StatusResult{}}.run(t, strings.Fields(line)...)
 		require.NotContains(t, stderr, "option of pacman", line)
 	}
 }

@@ -109,7 +109,7 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	problems := findCheckProblems(all, time.Now())
 	all.Certain = len(problems) == 0 && !all.Partial && !all.Stale
 	if out.certainOnly && len(problems) > 0 {
-		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", problems[0]), Hint: out.uncertainHint()}
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", problems[0]), Hint: a.uncertainHint()}
 	}
 	if len(all.Packages) == 0 && all.Certain && all.CheckedCount > 0 && out.isForPeople() {
 		out.printLine(noFindingsText(all.CheckedCount))

@@ -12,21 +12,22 @@ import (
 )
 
 // TestCommands_ByName checks that a command is created only if its name is among the arguments, and that the help
-// creates all commands.
+// creates all commands. Without a command, none is created.
 func TestCommands_ByName(t *testing.T) {
 	a := &app{}
 	for _, c := range allCommands {
 		made := c.make(a)
 		require.Equal(t, c.name, made.Name)
 		require.Equal(t, strings.Fields(c.alias), append([]string{}, made.Aliases...), "the list of commands contains the alias")
-		some := a.commandsNamedIn([]string{"omg", "--socket", "x", c.name, "word"})
+		some := a.commandsNamedIn(a.globalFlags(), []string{"omg", "--socket", "x", c.name, "word"})
 		require.Len(t, some, 1)
 		require.Equal(t, c.name, some[0].Name)
 	}
-	require.Len(t, a.commandsNamedIn([]string{"omg", "search", "info"}), 2)
-	require.Len(t, a.commandsNamedIn([]string{"omg", "audit"}), 1)
-	for _, args := range [][]string{{"omg"}, {"omg", "--help"}, {"omg", "search", "--help"}, {"omg", "nonsense"}, {"omg", "info", "-h"}} {
-		require.Len(t, a.commandsNamedIn(args), len(allCommands), "%q", args)
+	require.Len(t, a.commandsNamedIn(a.globalFlags(), []string{"omg", "search", "info"}), 2)
+	require.Len(t, a.commandsNamedIn(a.globalFlags(), []string{"omg", "audit"}), 1)
+	require.Empty(t, a.commandsNamedIn(a.globalFlags(), []string{"omg", "--socket", "x", "--strict"}))
+	for _, args := range [][]string{{"omg", "help"}, {"omg", "--help"}, {"omg", "search", "--help"}, {"omg", "nonsense"}, {"omg", "info", "-h"}} {
+		require.Len(t, a.commandsNamedIn(a.globalFlags(), args), len(allCommands), "%q", args)
 	}
 }
 

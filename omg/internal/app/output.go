@@ -238,7 +238,7 @@ func (o *resultPrinter) finish() error {
 // uncertain results must not be printed, as with --strict, finishWithBasis returns an error for an uncertain result.
 func (o *resultPrinter) finishWithBasis(b *wire.Basis) error {
 	if why := uncertaintyReason(b); o.certainOnly && why != "" {
-		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", why), Hint: o.uncertainHint()}
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", why), Hint: o.app.uncertainHint()}
 	}
 	err := o.finish()
 	if err == nil {
@@ -248,8 +248,8 @@ func (o *resultPrinter) finishWithBasis(b *wire.Basis) error {
 }
 
 // uncertainHint returns a hint at the option with which omg prints an uncertain result.
-func (o *resultPrinter) uncertainHint() string {
-	if o.app.requireCertain {
+func (a *app) uncertainHint() string {
+	if a.requireCertain {
 		return "without --strict, omg prints the result"
 	}
 	return "with --partial, omg prints the result"

@@ -90,7 +90,9 @@ func insertPackages(line string, args []string) string {
 // rejectPacmanWrite returns an error with a hint at pacman if args contain an operation of pacman that omg does not have, such as -Syu or
 // -Rns, before any command; otherwise nil. The slice flags holds the flags that may precede the operation.
 func rejectPacmanWrite(flags []cli.Flag, args []string) error {
-	at := slices.IndexFunc(args, func(arg string) bool { return len(arg) > 1 && arg[0] == '-' && strings.IndexByte("DFRSTU", arg[1]) >= 0 })
+	at := slices.IndexFunc(args, func(arg string) bool {
+		return len(arg) > 1 && arg[0] == '-' && strings.IndexByte("DFRSTU", arg[1]) >= 0
+	})
 	if at < 1 || !hasOnlyFlags(flags, args[1:at]) {
 		return nil
 	}

@@ -1,0 +1,48 @@
+package app
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestDashboard(t *testing.T) {
+	n := uint32(3)
+	f := fake{status: &wire.StatusResult{Counts: wire.Counts{Updates: &n}}}
+	code, out, stderr := f.run(t)
+	require.Equal(t, exit.OK, code)
+	require.Contains(t, out, "Updates     3\n")
+	require.Contains(t, out, "\nomg outdated     list the updates\n")
+	require.Empty(t, stderr)
+	code, _, _ = f.run(t, "--no-daemon", "--socket", "x")
+	require.Equal(t, exit.OK, code)
+
+	f.status.Basis = wire.Basis{Partial: true, Why: "core is missing"}
+	code, out, stderr = f.run(t, "--strict")
+	require.Equal(t, exit.Failed, code)
+	require.Empty(t, out)
+	require.Equal(t, "omg: error: the result is partial: core is missing\nomg: hint: without --strict, omg prints the result\n", stderr)
+
+	f.errs = map[string]error{"status": errors.New("no answer")}
+	code, _, stderr = f.run(t)
+	require.Equal(t, exit.Failed, code)
+	require.Equal(t, "omg: error: no answer\nomg: hint: omg help lists the commands\n", stderr)
+}
+
+func TestMissingModules(t *testing.T) {
+	dir := t.TempDir()
+	require.Empty(t, missingModules(filepath.Join(dir, "none"), "6.1"), "a container has no modules")
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "6.2"), 0o755))
+	require.Empty(t, missingModules(dir, "6.1"), "no package has installed a kernel")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "6.2", "pkgbase"), []byte("linux\n"), 0o644))
+	require.Equal(t, "6.1", missingModules(dir, "6.1"))
+	require.Empty(t, missingModules(dir, "6.2"))
+	require.Empty(t, missingModules(dir, ""))
+	require.NotEmpty(t, kernelRelease())
+}
