@@ -178,13 +178,47 @@ func (s *Snapshot) Outdated() (*wire.OutdatedResult, error) {
 		r.Sources = append(r.Sources, security.source())
 		for i := range r.Updates {
 			u := &r.Updates[i]
-			u.Fixes = security.advisoriesFixedByUpdate(u.Name, func(fixed string) bool { return pacmandb.Compare(u.Version, fixed) >= 0 })
+			u.Fixes, u.Severity = security.advisoriesFixedByUpdate(u.Name, func(fixed string) bool { return pacmandb.Compare(u.Version, fixed) >= 0 })
+		}
+	}
+	for i := range r.Updates {
+		if err := s.describeUpdate(&r.Updates[i]); err != nil {
+			return nil, err
 		}
 	}
 	for _, p := range c.outdated.Replacements {
 		r.Replacements = append(r.Replacements, wire.Replacement(p))
 	}
 	return r, nil
+}
+
+// describeUpdate sets the sizes and the build time of an update, as far as they are known.
+func (s *Snapshot) describeUpdate(u *wire.Update) error {
+	hits, err := s.comparedFileSet.Lookup(u.Repo, u.Name)
+	if err != nil {
+		return err
+	}
+	for _, h := range hits {
+		if s.comparedFileSet.SourceKindOf(h) != pkgindex.KindRepo {
+			continue
+		}
+		p, err := s.comparedFileSet.ReadPackage(h)
+		if err != nil {
+			return err
+		}
+		if p.Version != u.Version { // libalpm has found another update
+			continue
+		}
+		u.BuiltAt = p.BuildDate
+		if p.CSize > 0 {
+			u.DownloadSize = &p.CSize
+		}
+		if installed := s.installedSet.local.Find(u.Name); installed != nil && p.ISize > 0 && installed.ISize > 0 {
+			change := int64(p.ISize) - int64(installed.ISize)
+			u.SizeChange = &change
+		}
+	}
+	return nil
 }
 
 func convertUpdates(in []pacmandb.Update) []wire.Update {

@@ -201,3 +201,33 @@ func TestFacts(t *testing.T) {
 	_, ok := facts.Lookup(0, "b")
 	require.False(t, ok)
 }
+
+// TestOutdated_Sizes compares the sizes of updates with those that pacmandb reads from the databases.
+func TestOutdated_Sizes(t *testing.T) {
+	in := generated(t, fixture.Options{Packages: 800, Installed: 300, Seed: 3})
+	s := build(t, in)
+	out, err := s.Outdated()
+	require.NoError(t, err)
+	require.NotEmpty(t, out.Updates)
+	known := 0
+	for _, u := range out.Updates {
+		info, err := s.Info(&wire.InfoRequest{Names: []string{u.Repo + "/" + u.Name}})
+		require.NoError(t, err)
+		offered := found(t, s, info, true)[0]
+		installed := in.Local.Packages.Find(u.Name)
+		require.Equal(t, u.Version, offered.Version)
+		require.Equal(t, offered.BuildDate, u.BuiltAt)
+		if offered.CSize == 0 {
+			require.Nil(t, u.DownloadSize)
+			continue
+		}
+		require.Equal(t, offered.CSize, *u.DownloadSize)
+		if offered.ISize > 0 && installed.ISize > 0 {
+			require.Equal(t, int64(offered.ISize), int64(installed.ISize)+*u.SizeChange)
+			known++
+		} else {
+			require.Nil(t, u.SizeChange)
+		}
+	}
+	require.NotZero(t, known)
+}

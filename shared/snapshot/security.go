@@ -176,19 +176,23 @@ func (s *Snapshot) Security(r *wire.SecurityRequest) (*VulnerablePackageMatches,
 }
 
 // advisoriesFixedByUpdate returns the names of the advisories for a package that an update resolves. The function fixed reports whether the
-// update is at least the version in which an advisory is fixed.
-func (s *installedAdvisories) advisoriesFixedByUpdate(name string, fixed func(in string) bool) []string {
+// update is at least the version in which an advisory is fixed. The result severity is the highest severity of these advisories; empty if
+// there is none.
+func (s *installedAdvisories) advisoriesFixedByUpdate(name string, fixed func(in string) bool) (list []string, severity string) {
 	i := slices.IndexFunc(s.packages, func(p advisories.PackageFindings) bool { return p.Name == name })
 	if i < 0 {
-		return nil
+		return nil, ""
 	}
-	var list []string
+	highest := advisories.SeverityUnknown
 	for _, f := range s.packages[i].Findings {
 		if f.FixedIn != "" && fixed(f.FixedIn) {
-			list = append(list, f.Name)
+			list, highest = append(list, f.Name), max(highest, f.Severity)
 		}
 	}
-	return list
+	if list != nil {
+		severity = highest.String()
+	}
+	return list, severity
 }
 
 // ConvertVulnerable converts a package with advisories into the type that replies contain. The result contains only the given

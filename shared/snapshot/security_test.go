@@ -97,6 +97,7 @@ func TestSecurity(t *testing.T) {
 	require.NoError(t, err)
 	for _, u := range out.Updates {
 		require.Equal(t, u.Name == fixable, slices.Equal(u.Fixes, []string{"AVG-1"}), u.Name)
+		require.Equal(t, u.Name == fixable, u.Severity == "High", u.Name)
 	}
 
 	words := []string{"AVG-3 (Medium, affected)", "AVG-4 (Unknown, fixed-in-testing)"}

@@ -161,6 +161,13 @@ type Update struct {
 	Ignored   bool   `msgpack:"ignored,omitempty" json:"ignored,omitempty"`
 	// Fixes lists the names of the advisories that the update resolves.
 	Fixes []string `msgpack:"fixes,omitempty" json:"fixes,omitempty"`
+	// Severity is the highest severity of these advisories; empty if there is none.
+	Severity string `msgpack:"severity,omitempty" json:"severity,omitempty"`
+	// DownloadSize is the size of the package file in bytes. SizeChange is by how many bytes the installed size grows. BuiltAt is when
+	// the repository's package was built, in Unix seconds. They are nil or 0 if they are unknown.
+	DownloadSize *uint64 `msgpack:"csize,omitempty" json:"download_size,omitempty"`
+	SizeChange   *int64  `msgpack:"size_change,omitempty" json:"size_change,omitempty"`
+	BuiltAt      int64   `msgpack:"builddate,omitempty" json:"builddate,omitempty"`
 }
 
 // Replacement is an installed package that an upgrade would offer to replace.

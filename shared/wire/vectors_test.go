@@ -74,6 +74,7 @@ func good() map[string][]byte {
 		Votes: 300, Popularity: 1.25, OutOfDate: 1_690_000_000, Maintainer: "jan", Submitter: "eva", CoMaintainers: []string{"ina"},
 		Submitted: 1_500_000_000, Modified: 1_600_000_000, Keywords: []string{"browser"}, URLPath: "/cgit/aur.git/snapshot/firefox-git.tar.gz",
 	}}
+	download, change := uint64(1_900_000), int64(-2048)
 	mark := &AURMark{Level: FindingLevelLook, Reasons: []string{"adopted-and-updated", "out-of-date"}}
 	live := aur
 	asked := *aur.AUR
@@ -142,6 +143,9 @@ func good() map[string][]byte {
 		}),
 		"info result, findings": result(300, false, &InfoResult{Basis: Basis{Generation: 6}, Packages: []Package{{
 			Repo: "aur", Name: "yay", Version: "12.0-1", AUR: &AUR{Votes: 1, Maintainer: "eva"}, InstalledVersion: "11.0-1", AURFindings: mark,
+		}}}),
+		"outdated result, sizes": result(11, false, &OutdatedResult{Basis: basis, Updates: []Update{{
+			Name: "bash", Installed: "5.2-1", Version: "5.2-2", Repo: "core", Fixes: []string{"AVG-1"}, Severity: "High", DownloadSize: &download, SizeChange: &change, BuiltAt: 1_700_000_000,
 		}}}),
 		"outdated result, findings": result(11, false, &OutdatedResult{Basis: basis, Foreign: []ForeignPackage{
 			{Name: "yay", Installed: "11.0-1", AURVersion: "12.0-1", State: ForeignUpdate, AURFindings: mark},

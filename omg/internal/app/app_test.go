@@ -103,6 +103,35 @@ func TestOutdated_All(t *testing.T) {
 	require.Equal(t, "git\nold\nvim\n", out)
 }
 
+// TestOutdated_Selection checks the names and the order of the updates.
+func TestOutdated_Selection(t *testing.T) {
+	size := func(n uint64) *uint64 { return &n }
+	f := fake{outdated: &wire.OutdatedResult{
+		Basis: wire.Basis{Sources: []wire.Source{repository("core", wire.SourceOK, ""), repository("extra", wire.SourceOK, "")}},
+		Updates: []wire.Update{
+			{Name: "a", Installed: "1", Version: "2", Repo: "extra", BuiltAt: 30},
+			{Name: "b", Installed: "1", Version: "2", Repo: "core", BuiltAt: 10, DownloadSize: size(7)},
+			{Name: "c", Installed: "1", Version: "2", Repo: "extra", DownloadSize: size(9)},
+		},
+		Replacements: []wire.Replacement{{ReplacedName: "old", Installed: "1", By: "new", Version: "3", Repo: "core"}},
+		Foreign:      []wire.ForeignPackage{{Name: "yay", Installed: "1", AURVersion: "2", State: wire.ForeignUpdate}},
+	}}
+	for line, want := range map[string]string{
+		"": "a b c yay", "--by name": "a b c yay", "--by repo": "b a c yay", "--by size": "c b a yay", "--by age": "b a c yay",
+		"c yay": "c yay", "-a new": "old", "-a old b": "b old", "--no-aur yay b": "b",
+	} {
+		code, out, _ := f.run(t, append([]string{"outdated", "-q"}, strings.Fields(line)...)...)
+		require.Equal(t, exit.OK, code, line)
+		require.Equal(t, want, strings.Join(strings.Fields(out), " "), line)
+	}
+	code, out, _ := f.run(t, "outdated", "no-update")
+	require.Equal(t, exit.NotFound, code)
+	require.Empty(t, out)
+	code, out, _ = f.run(t, "outdated", "--size", "new")
+	require.Equal(t, exit.OK, code)
+	require.Equal(t, "core  new  3 [replaces old 1]\n\n0 updates, 1 replacement\n", out)
+}
+
 // TestOutdated_AUR checks that --aur lists only packages that are not in a repository, and fails if the AUR is unknown.
 func TestOutdated_AUR(t *testing.T) {
 	foreign := []wire.ForeignPackage{
@@ -311,7 +340,7 @@ func TestHealth(t *testing.T) {
 
 func TestUsage_Wrong(t *testing.T) {
 	for _, command := range []string{
-		"status x", "outdated x", "orphans x", "foreign x", "refresh x", "cache x", "cache clear x", "explicit x", "explicit -q x",
+		"status x", "outdated --by x", "outdated --size -q", "orphans x", "foreign x", "refresh x", "cache x", "cache clear x", "explicit x", "explicit -q x",
 		"info", "owns", "files", "why", "why a b", "installed --deps --foreign", "explicit -cq", "explicit -c --json",
 		"outdated --json -q", "status --format {{", "status -q", "installed --color sometimes",
 	} {

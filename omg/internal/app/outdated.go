@@ -2,7 +2,9 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
+	"math"
 	"slices"
 	"time"
 
@@ -17,20 +19,28 @@ import (
 // outdatedOptions holds the flags of omg outdated.
 type outdatedOptions struct {
 	outputOptions
-	all, aurOnly, noAUR, markSecurity bool
+	all, aurOnly, noAUR, markSecurity, size bool
+	by                                      string
 }
 
 func outdatedCommand(a *app) *cli.Command {
 	o := &outdatedOptions{}
 	return &cli.Command{
-		Name:  "outdated",
-		Usage: "list available updates, like pacman -Qu",
+		Name:      "outdated",
+		Usage:     "list available updates, like pacman -Qu",
+		ArgsUsage: "[NAME...]",
 		Description: `Updates from the repositories come first, then those from the AUR, marked [aur]. With
---all, the list also contains replacements that an upgrade would offer, packages that
-are newer than in their repository or the AUR, and packages that are flagged out of
-date, orphaned, deleted from the AUR, or unknown to the AUR. For packages built from
-a VCS (-git and the like), updates are unknown. On a terminal, [aur look] or [aur act]
-marks a package about which "omg aur check" has a finding of this level.
+NAME, only these packages are listed. With --all, the list also contains replacements
+that an upgrade would offer, packages that are newer than in their repository or the
+AUR, and packages that are flagged out of date, orphaned, deleted from the AUR, or
+unknown to the AUR. For packages built from a VCS (-git and the like), updates are
+unknown.
+
+On a terminal, the list is a table with the repository, the size of the download and
+the change of the installed size, and with the replacements. [security SEVERITY] marks
+an update that fixes a security advisory, [look] or [act] a package of the AUR about
+which "omg aur check" has a finding of this level. The sizes are left out if they do
+not fit.
 
 With enabled = true in [sync] of the configuration, omgd uses databases that it
 downloads itself, and a note says how old they are.
@@ -44,21 +54,26 @@ is 3. With --aur, the exit code is 4 if there is no data of the AUR.
 			&cli.BoolFlag{Name: "aur", Destination: &o.aurOnly, Usage: "only packages that are not from a repository"},
 			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only packages from the repositories, exactly like pacman -Qu"},
 			&cli.BoolFlag{Name: "security", Destination: &o.markSecurity, Usage: "mark updates that fix a security advisory"},
+			&cli.BoolFlag{Name: "size", Destination: &o.size, Usage: "print the table with all sizes, also if the output is not a terminal"},
+			&cli.StringFlag{Name: "by", Destination: &o.by, Usage: "sort updates from the repositories by `ORDER`: name, repo, size (the largest download first) or age (the oldest build first)", Value: byName},
 		}, o.listFlags("{{.name}} {{.installed}} {{.version}}")...),
 		Action: func(c *cli.Context) error { return a.runOutdated(c, o) },
 	}
 }
 
 func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
-	if err := noArguments(c); err != nil {
-		return err
-	}
 	if o.aurOnly && o.noAUR {
 		return command.Usagef("--aur and --no-aur exclude each other")
+	}
+	if !slices.Contains([]string{byName, byRepo, bySize, byAge}, o.by) {
+		return command.Usagef("--by is one of name, repo, size, age, not %q", o.by)
 	}
 	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
+	}
+	if o.size && (out.json || out.quiet || out.tmpl != nil) {
+		return command.Usagef("--size and --quiet, --json or --format exclude each other")
 	}
 	all, err := a.newBackend().Outdated(c.Context)
 	if err != nil {
@@ -67,12 +82,19 @@ func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
 	if err := o.dropExcluded(all); err != nil {
 		return err
 	}
+	if c.Args().Present() {
+		keepNamed(all, c.Args().Slice())
+	}
+	o.sortUpdates(all)
 	foreign := foreignToShow(all.Foreign, o.all)
+	hasTable := out.isForPeople() || o.size
 	if out.json {
 		if all.Updates == nil {
 			all.Updates = []wire.Update{}
 		}
 		err = out.printDocument(all)
+	} else if hasTable {
+		out.printUpdateTable(o, all, foreign)
 	} else {
 		err = out.printOutdated(o, all, foreign)
 	}
@@ -87,8 +109,11 @@ func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
 		return exit.WithCode(exit.Network, errors.New("no data of the security tracker"))
 	}
 	shown := len(all.Updates) + len(foreign)
+	if o.all || hasTable {
+		shown += len(all.Replacements)
+	}
 	if o.all {
-		shown += len(all.Replacements) + len(all.InstalledNewer)
+		shown += len(all.InstalledNewer)
 	}
 	return emptyListError(&all.Basis, shown)
 }
@@ -111,6 +136,65 @@ func (o *outdatedOptions) dropExcluded(all *wire.OutdatedResult) error {
 	return nil
 }
 
+// The orders of --by.
+const (
+	byName = "name"
+	byRepo = "repo"
+	bySize = "size"
+	byAge  = "age"
+)
+
+// sortUpdates sorts the updates from the repositories in the order of --by. An unknown size or age comes last.
+func (o *outdatedOptions) sortUpdates(all *wire.OutdatedResult) {
+	rank := func(u *wire.Update) int {
+		return slices.IndexFunc(all.Sources, func(s wire.Source) bool { return s.Name == u.Repo && s.IsRepository() })
+	}
+	size := func(u *wire.Update) uint64 {
+		if u.DownloadSize == nil {
+			return 0
+		}
+		return *u.DownloadSize
+	}
+	age := func(u *wire.Update) int64 {
+		if u.BuiltAt == 0 {
+			return math.MaxInt64
+		}
+		return u.BuiltAt
+	}
+	slices.SortStableFunc(all.Updates, func(x, y wire.Update) int {
+		switch o.by {
+		case byRepo:
+			return cmp.Compare(rank(&x), rank(&y))
+		case bySize:
+			return cmp.Compare(size(&y), size(&x))
+		case byAge:
+			return cmp.Compare(age(&x), age(&y))
+		}
+		return 0 // omgd sorts by name
+	})
+}
+
+// keepNamed removes the packages that do not have one of the given names.
+func keepNamed(all *wire.OutdatedResult, names []string) {
+	isOther := func(name string) bool { return !slices.Contains(names, name) }
+	all.Updates = slices.DeleteFunc(all.Updates, func(u wire.Update) bool { return isOther(u.Name) })
+	all.InstalledNewer = slices.DeleteFunc(all.InstalledNewer, func(u wire.Update) bool { return isOther(u.Name) })
+	all.Replacements = slices.DeleteFunc(all.Replacements, func(r wire.Replacement) bool { return isOther(r.ReplacedName) && isOther(r.By) })
+	all.Foreign = slices.DeleteFunc(all.Foreign, func(u wire.ForeignPackage) bool { return isOther(u.Name) })
+}
+
+// printUpdateTable prints the updates as a table, for people.
+func (o *resultPrinter) printUpdateTable(opts *outdatedOptions, all *wire.OutdatedResult, foreign []wire.ForeignPackage) {
+	table := &show.UpdateTable{
+		Updates: all.Updates, Replacements: all.Replacements, Foreign: foreign,
+		ShowAdvisories: opts.markSecurity, AlwaysShowSizes: opts.size, Partial: all.Partial,
+	}
+	if opts.all {
+		table.InstalledNewer = all.InstalledNewer
+	}
+	o.style.PrintUpdateTable(o.w, table)
+}
+
 // printOutdated prints the updates and, with --all, the other changes of an upgrade.
 func (o *resultPrinter) printOutdated(opts *outdatedOptions, all *wire.OutdatedResult, foreign []wire.ForeignPackage) error {
 	updateName := func(u *wire.Update) string { return o.safePackageName(u.Name) }
@@ -129,11 +213,7 @@ func (o *resultPrinter) printOutdated(opts *outdatedOptions, all *wire.OutdatedR
 	}
 	if err == nil {
 		err = printList(o, nil, foreign, func(p *wire.ForeignPackage) string { return o.safePackageName(p.Name) }, func(w *bufio.Writer, p *wire.ForeignPackage) {
-			shown := *p
-			if !o.isForPeople() {
-				shown.AURFindings = nil // scripts read these lines
-			}
-			o.style.PrintForeign(w, &shown)
+			o.style.PrintForeign(w, p)
 		})
 	}
 	return err

@@ -16,29 +16,41 @@ func (s Style) PrintForeign(w *bufio.Writer, u *wire.ForeignPackage) {
 		p.writeRaw(" -> ")
 		p.printVersion(u.AURVersion)
 	}
-	if mark := u.AURFindings; mark != nil && mark.Level != wire.FindingLevelNote {
-		p.printMark("aur " + mark.Level)
-	} else {
-		p.printMark("aur")
-	}
-	switch u.State {
-	case wire.ForeignInstalledNewer:
-		p.printMark("newer than " + u.AURVersion)
-	case wire.ForeignVCS:
-		p.printMark("unknown (VCS)")
-	case wire.ForeignGone:
-		p.printMark("gone from the AUR")
-	case wire.ForeignUnknown:
-		p.printMark("unknown")
-	}
-	if u.OutOfDate != 0 {
-		p.printMark("out of date since " + time.Unix(u.OutOfDate, 0).Format(time.DateOnly))
-	}
-	if u.Orphan {
-		p.printMark("orphan")
-	}
-	if u.Ignored {
-		p.printMark("ignored")
+	p.printMark("aur")
+	for _, mark := range foreignMarks(u) {
+		p.printMark(mark)
 	}
 	p.writeRaw("\n")
+}
+
+// findingLevel returns the level of the findings about a package; empty if there is nothing to look at.
+func findingLevel(mark *wire.AURMark) string {
+	if mark == nil || mark.Level == wire.FindingLevelNote {
+		return ""
+	}
+	return mark.Level
+}
+
+// foreignMarks returns the marks for the state of a package that is in no repository.
+func foreignMarks(u *wire.ForeignPackage) (marks []string) {
+	switch u.State {
+	case wire.ForeignInstalledNewer:
+		marks = append(marks, "newer than "+u.AURVersion)
+	case wire.ForeignVCS:
+		marks = append(marks, "unknown (VCS)")
+	case wire.ForeignGone:
+		marks = append(marks, "gone from the AUR")
+	case wire.ForeignUnknown:
+		marks = append(marks, "unknown")
+	}
+	if u.OutOfDate != 0 {
+		marks = append(marks, "out of date since "+time.Unix(u.OutOfDate, 0).Format(time.DateOnly))
+	}
+	if u.Orphan {
+		marks = append(marks, "orphan")
+	}
+	if u.Ignored {
+		marks = append(marks, "ignored")
+	}
+	return marks
 }

@@ -108,15 +108,13 @@ func TestChange(t *testing.T) {
 func TestForeign(t *testing.T) {
 	mark := func(level string) *wire.AURMark { return &wire.AURMark{Level: level, Reasons: []string{"recreated"}} }
 	for want, p := range map[string]wire.ForeignPackage{
-		"a 1 -> 3 [aur look]\n":               {State: wire.ForeignUpdate, AURVersion: "3", AURFindings: mark(wire.FindingLevelLook)},
-		"a 1 [aur act] [gone from the AUR]\n": {State: wire.ForeignGone, AURFindings: mark(wire.FindingLevelAct)},
-		"a 1 -> 4 [aur]\n":                    {State: wire.ForeignUpdate, AURVersion: "4", AURFindings: mark(wire.FindingLevelNote)},
-		"a 1 -> 2 [aur]\n":                    {State: wire.ForeignUpdate, AURVersion: "2"},
-		"a 1 [aur]\n":                         {State: wire.ForeignCurrent, AURVersion: "1"},
-		"a 1 [aur] [newer than 0]\n":          {State: wire.ForeignInstalledNewer, AURVersion: "0"},
-		"a 1 [aur] [unknown (VCS)]\n":         {State: wire.ForeignVCS, AURVersion: "0"},
-		"a 1 [aur] [gone from the AUR]\n":     {State: wire.ForeignGone},
-		"a 1 [aur] [unknown]\n":               {State: wire.ForeignUnknown},
+		"a 1 -> 4 [aur]\n":                {State: wire.ForeignUpdate, AURVersion: "4", AURFindings: mark(wire.FindingLevelLook)},
+		"a 1 -> 2 [aur]\n":                {State: wire.ForeignUpdate, AURVersion: "2"},
+		"a 1 [aur]\n":                     {State: wire.ForeignCurrent, AURVersion: "1"},
+		"a 1 [aur] [newer than 0]\n":      {State: wire.ForeignInstalledNewer, AURVersion: "0"},
+		"a 1 [aur] [unknown (VCS)]\n":     {State: wire.ForeignVCS, AURVersion: "0"},
+		"a 1 [aur] [gone from the AUR]\n": {State: wire.ForeignGone},
+		"a 1 [aur] [unknown]\n":           {State: wire.ForeignUnknown},
 		"a 1 [aur] [out of date since 1970-01-02] [orphan] [ignored]\n": {State: wire.ForeignCurrent, OutOfDate: 86400, Orphan: true, Ignored: true},
 	} {
 		p.Name, p.Installed = "a", "1"
