@@ -81,6 +81,18 @@ func (e Env) StateDir() string {
 	return ""
 }
 
+// CacheHome returns the directory in which programs keep data of this user that they can get again: $XDG_CACHE_HOME, otherwise ~/.cache,
+// otherwise (without HOME) "".
+func (e Env) CacheHome() string {
+	if d := e.absoluteVariable("XDG_CACHE_HOME"); d != "" {
+		return d
+	}
+	if d := e.absoluteVariable("HOME"); d != "" {
+		return filepath.Join(d, ".cache")
+	}
+	return ""
+}
+
 // SystemConfig is the configuration file for all users.
 const SystemConfig = "/etc/omg/config.toml"
 

@@ -22,7 +22,7 @@ func aurCommand(a *app) *cli.Command {
 		Name:        "aur",
 		Usage:       "show what happened to packages of the AUR, and findings",
 		Description: exitCodesHelp(exit.Network, exit.AdvisoryFound),
-		Subcommands: []*cli.Command{aurCheckCommand(a), aurLogCommand(a), aurAckCommand(a)},
+		Subcommands: []*cli.Command{aurCheckCommand(a), aurDiffCommand(a), aurLogCommand(a), aurAckCommand(a)},
 		Action:      showSubcommandsAction,
 	}
 }

@@ -47,6 +47,7 @@ type fake struct {
 	doctor *backend.Checks
 	aurLog *backend.AURLogResult // AURLog passes its events to the function visit
 	check  *backend.AURCheckResult
+	diff   *backend.AURDiff
 	which  *backend.ActiveVersions
 	list   *backend.InstalledVersions
 	use    *backend.UseResult
@@ -64,6 +65,7 @@ type fake struct {
 	listed    *wire.InstalledRequest
 	logged    *backend.AURLogRequest
 	checked   []string
+	diffed    *backend.AURDiffRequest
 	printed   func() string
 	questions []string
 }
@@ -217,6 +219,11 @@ func (f *fake) AURLog(_ context.Context, r *backend.AURLogRequest, visit func(*b
 	}
 	result.Events = nil
 	return result, nil
+}
+
+func (f *fake) AURDiff(_ context.Context, request *backend.AURDiffRequest) (*backend.AURDiff, error) {
+	f.diffed = request
+	return give(f, "aur diff", f.diff)
 }
 
 func (f *fake) AURCheck(_ context.Context, request *backend.AURCheckRequest) (*backend.AURCheckResult, error) {

@@ -69,6 +69,8 @@ type Backend interface {
 	AURLog(ctx context.Context, r *AURLogRequest, visit func(*AUREvent) error) (*AURLogResult, error)
 	// AURCheck returns the findings about the named packages and their dependencies or, without names, about the installed foreign packages.
 	AURCheck(ctx context.Context, r *AURCheckRequest) (*AURCheckResult, error)
+	// AURDiff copies the current build files of a package base, and compares two copies.
+	AURDiff(ctx context.Context, r *AURDiffRequest) (*AURDiff, error)
 
 	// The following methods depend on the working directory and the environment of the caller.
 	ActiveVersions(ctx context.Context, runtimes []string) (*ActiveVersions, error)

@@ -235,6 +235,10 @@ func requests(visit func(*wire.Package) error) map[string]func(context.Context, 
 			_, err := b.AURCheck(ctx, &backend.AURCheckRequest{})
 			return err
 		},
+		"aur diff": func(ctx context.Context, b backend.Backend) error {
+			_, err := b.AURDiff(ctx, &backend.AURDiffRequest{})
+			return err
+		},
 		"config": func(ctx context.Context, b backend.Backend) error { _, err := b.Config(ctx, false); return err },
 		"doctor": func(ctx context.Context, b backend.Backend) error { _, err := b.Doctor(ctx); return err },
 		"which":  func(ctx context.Context, b backend.Backend) error { _, err := b.ActiveVersions(ctx, nil); return err },
@@ -258,7 +262,7 @@ var kinds = map[string][]string{
 	// Only the daemon can answer these requests. They are sent even if the options name another system's databases.
 	"daemon": {"health", "metrics", "refresh", "sources", "clear cache", "log level"},
 	// omg-direct answers these requests from the databases that the daemon reads. They fail if the databases are unknown.
-	"files": {"owns", "files", "why", "aur log", "aur check"},
+	"files": {"owns", "files", "why", "aur log", "aur check", "aur diff"},
 	// omg-direct answers this request from the daemon's databases or, if they are unknown, from the default databases.
 	"checks": {"doctor"},
 	// omg-direct answers these requests, and the daemon is not asked.

@@ -127,6 +127,11 @@ func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*ba
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
+// AURDiff implements backend.Backend.
+func (b *Backend) AURDiff(ctx context.Context, _ *backend.AURDiffRequest) (*backend.AURDiff, error) {
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
+}
+
 // Config implements backend.Backend.
 func (b *Backend) Config(context.Context, bool) (*backend.Configuration, error) {
 	return nil, b.switchToDirect()
