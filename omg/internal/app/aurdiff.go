@@ -77,7 +77,7 @@ func (a *app) runAURDiff(c *cli.Context, o *aurDiffOptions) error {
 		return err
 	}
 	if out.certainOnly && diff.Problem != "" {
-		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", diff.Problem), Hint: out.uncertainHint()}
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", diff.Problem), Hint: a.uncertainHint()}
 	}
 	if len(diff.Files) > 0 || out.json || out.tmpl != nil {
 		if err := out.printOne(diff, func(w *bufio.Writer) { out.style.PrintDiff(w, diff) }); err != nil {
