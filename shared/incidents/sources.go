@@ -16,14 +16,31 @@ const maxConfirmedAge = 48 * time.Hour
 
 // Sources says which lists the installed packages are compared with.
 type Sources struct {
-	// HasShipped means that the list installed with omg is one of them. Elements holds the others, in the form of the setting
-	// aur.incidents.lists.
+	// HasShipped means that the list installed with omg is one of them. Elements holds the others.
 	HasShipped bool
-	Elements   []string
+	Elements   []Element
 	// Dirs are the directories in which omgd keeps the lists of servers.
 	Dirs []string
 	// IsTrusted reports whether a user may own the file of a list.
 	IsTrusted func(uid uint32) bool
+}
+
+// Element is an element of the setting aur.incidents.lists.
+type Element struct {
+	Text string
+	Location
+	// Err says why the element has no location.
+	Err error
+}
+
+// ParseElements returns the elements of the setting aur.incidents.lists.
+func ParseElements(texts []string) []Element {
+	elements := make([]Element, len(texts))
+	for i, text := range texts {
+		location, err := ParseLocation(text)
+		elements[i] = Element{text, location, err}
+	}
+	return elements
 }
 
 // State is a list with what is wrong with it.
@@ -53,17 +70,16 @@ func (s *Sources) Read(now time.Time) []State {
 		}
 		add(cmp.Or(path, ShippedName), list, errorText(err))
 	}
-	for _, element := range s.Elements {
-		location, err := ParseLocation(element)
-		switch {
-		case err != nil:
-			add(element, nil, err.Error())
-		case location.Path != "":
-			list, err := ReadFile(location.Path, s.IsTrusted)
-			add(location.Path, list, errorText(err))
+	for i := range s.Elements {
+		switch e := &s.Elements[i]; {
+		case e.Err != nil:
+			add(e.Text, nil, e.Err.Error())
+		case e.Path != "":
+			list, err := ReadFile(e.Path, s.IsTrusted)
+			add(e.Path, list, errorText(err))
 		default:
-			list, problem := s.readDownloaded(&location, now)
-			add(location.Address, list, problem)
+			list, problem := s.readDownloaded(&e.Location, now)
+			add(e.Address, list, problem)
 		}
 	}
 	return states
@@ -99,15 +115,14 @@ func (s *Sources) Paths() (files []string) {
 			files = append(files, path)
 		}
 	}
-	for _, element := range s.Elements {
-		location, err := ParseLocation(element)
-		switch {
-		case err != nil:
-		case location.Path != "":
-			files = append(files, location.Path)
+	for i := range s.Elements {
+		switch e := &s.Elements[i]; {
+		case e.Err != nil:
+		case e.Path != "":
+			files = append(files, e.Path)
 		default:
 			for _, dir := range s.Dirs {
-				files = append(files, filepath.Join(dir, location.FileName()))
+				files = append(files, filepath.Join(dir, e.FileName()))
 			}
 		}
 	}

@@ -82,6 +82,9 @@ type Problem struct {
 	Why   string `msgpack:"why,omitempty" json:"why,omitempty"`
 }
 
+// ProblemIncidentLists is the name of the problem that lists of known incidents could not be downloaded. The last good lists are used.
+const ProblemIncidentLists = "incident lists"
+
 // ProblemDegrades reports whether a part with this problem works worse than it should. Two problems do not degrade a part: a
 // lock that another program holds for a moment (busy), and a store that was created again (new).
 func ProblemDegrades(p *Problem) bool { return p.State != "busy" && p.State != "new" }

@@ -151,15 +151,16 @@ func (d *doctor) explainNoDaemon(reason error) {
 // checkComponent adds the state of a component of the daemon, if the user can do something about it.
 func (d *doctor) checkComponent(c *wire.Component) {
 	todo := map[string]string{
-		"libalpm":          "rebuild or update omg: its libalpm worker was built for an older libalpm",
-		"store":            "free up disk space, then " + d.restartAdvice(),
-		"watch":            "sudo sysctl -w fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288; until then, omgd finds changes up to a second later",
-		"local":            "reinstall this package",
-		"status file":      "free up space in the directory of the status file: until then, prompts show no numbers",
-		"data":             "make the data directory writable: until then, omgd keeps everything in memory",
-		wire.SourceAUR:     "check the network, or disable the AUR: aur.enabled = false",
-		wire.SourceTracker: "check the network, or disable the security tracker: tracker.enabled = false",
-		"refresh":          "try omg refresh; omg daemon logs shows the details",
+		"libalpm":                 "rebuild or update omg: its libalpm worker was built for an older libalpm",
+		"store":                   "free up disk space, then " + d.restartAdvice(),
+		"watch":                   "sudo sysctl -w fs.inotify.max_user_instances=512 fs.inotify.max_user_watches=524288; until then, omgd finds changes up to a second later",
+		"local":                   "reinstall this package",
+		"status file":             "free up space in the directory of the status file: until then, prompts show no numbers",
+		"data":                    "make the data directory writable: until then, omgd keeps everything in memory",
+		wire.SourceAUR:            "check the network, or disable the AUR: aur.enabled = false",
+		wire.SourceTracker:        "check the network, or disable the security tracker: tracker.enabled = false",
+		wire.ProblemIncidentLists: "check the network and the addresses in aur.incidents.lists: until then, the last good list is used",
+		"refresh":                 "try omg refresh; omg daemon logs shows the details",
 	}[c.Name]
 	next := d.nextRequest(wire.SourceKind(c.Name))
 	switch {

@@ -18,7 +18,7 @@ func (b *Backend) readIncidentLists(now time.Time) []incidents.State {
 		loaded = &config.Loaded{Config: config.Default()}
 	}
 	wanted := incidents.Sources{
-		HasShipped: loaded.AUR.Incidents.Shipped, Elements: loaded.AUR.Incidents.Lists, Dirs: b.indexDirs(), IsTrusted: b.env.Trusts,
+		HasShipped: loaded.AUR.Incidents.Shipped, Elements: incidents.ParseElements(loaded.AUR.Incidents.Lists), Dirs: b.indexDirs(), IsTrusted: b.env.Trusts,
 	}
 	return append(lists, wanted.Read(now)...)
 }

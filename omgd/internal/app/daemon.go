@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/omgd/internal/findings"
 	"github.com/omg-arch/omg/omgd/internal/health"
+	"github.com/omg-arch/omg/omgd/internal/incidentlists"
 	"github.com/omg-arch/omg/omgd/internal/listen"
 	"github.com/omg-arch/omg/omgd/internal/logging"
 	"github.com/omg-arch/omg/omgd/internal/metrics"
@@ -61,6 +63,7 @@ type daemon struct {
 	aur            service.AUR    // nil if the AUR is disabled
 	demands        []sourceDemands
 	findings       *findings.Keeper
+	incidentLists  []*incidentlists.Downloader
 	refresher      *refresh.Refresher
 	service        *service.Service
 	server         *server.Server
@@ -241,7 +244,21 @@ func (d *daemon) initDebug() error {
 
 // allProblems returns all problems that are not part of the snapshot.
 func (d *daemon) allProblems() []wire.Problem {
-	return slices.Concat(d.problemsAtInit, d.refresher.Problems(), d.statusKeeper.problems())
+	return slices.Concat(d.problemsAtInit, d.refresher.Problems(), d.statusKeeper.problems(), d.incidentListProblems())
+}
+
+// incidentListProblems returns a problem if lists of incidents could not be downloaded.
+func (d *daemon) incidentListProblems() []wire.Problem {
+	var reasons []string
+	for _, l := range d.incidentLists {
+		if why := l.FailureReason(); why != "" {
+			reasons = append(reasons, l.Location.Address+": "+why)
+		}
+	}
+	if len(reasons) == 0 {
+		return nil
+	}
+	return []wire.Problem{{Name: wire.ProblemIncidentLists, State: "failed", Why: strings.Join(reasons, "; ")}}
 }
 
 // currentStatus returns the current status. It returns false while there is no snapshot.

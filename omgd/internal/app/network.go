@@ -60,7 +60,7 @@ func (d *daemon) initFindings() error {
 	d.findings = findings.New(findings.Config{
 		JournalPath: filepath.Join(paths.IndexDir(d.data), journal.FileName), IsTrustedOwner: d.env.Trusts,
 		Incidents: incidents.Sources{
-			HasShipped: d.config.AUR.Incidents.Shipped, Elements: d.config.AUR.Incidents.Lists,
+			HasShipped: d.config.AUR.Incidents.Shipped, Elements: incidents.ParseElements(d.config.AUR.Incidents.Lists),
 			Dirs: []string{paths.IndexDir(d.data)}, IsTrusted: d.env.Trusts,
 		},
 		SnapshotHolder: d.snapshotHolder, Log: d.log, OnChange: d.kick,
@@ -110,26 +110,26 @@ func (d *daemon) initAUR() error {
 
 // initIncidentLists sets up the lists of known incidents that are on servers, if the AUR is enabled.
 func (d *daemon) initIncidentLists() error {
-	c := d.config.AUR
-	if !c.Enabled {
+	if !d.config.AUR.Enabled {
 		return nil
 	}
 	dir := paths.IndexDir(d.data)
 	var remote []incidents.Location
-	for _, element := range c.Incidents.Lists {
-		location, err := incidents.ParseLocation(element)
+	for _, element := range d.findings.Incidents.Elements {
 		switch {
-		case err != nil:
-			return fmt.Errorf("aur.incidents.lists: %w", err)
-		case location.Path == "":
-			remote = append(remote, location)
+		case element.Err != nil:
+			return fmt.Errorf("aur.incidents.lists: %w", element.Err)
+		case element.Path == "":
+			remote = append(remote, element.Location)
 		}
 	}
 	incidentlists.RemoveOthers(dir, remote)
 	for _, location := range remote {
 		l := incidentlists.New(incidentlists.Config{
 			Location: location, Dir: dir, Client: d.fetcher, Store: d.statusKeeper.store, Log: d.log, IsTrusted: d.env.Trusts,
+			OnChange: func() { d.findings.Wake(); d.kick() },
 		})
+		d.incidentLists = append(d.incidentLists, l)
 		d.backgroundFuncs = append(d.backgroundFuncs, l.Run)
 		d.demands = append(d.demands, sourceDemands{location.Address, l.Demands, "the server of the list of incidents"})
 	}

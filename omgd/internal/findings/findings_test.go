@@ -207,7 +207,7 @@ func TestKeeper_Damaged(t *testing.T) {
 func TestKeeper_Incidents(t *testing.T) {
 	w := newWorld(t)
 	path := filepath.Join(t.TempDir(), "list.toml")
-	w.Keeper.Incidents = incidents.Sources{Elements: []string{path}, IsTrusted: w.IsTrustedOwner}
+	w.Keeper.Incidents = incidents.Sources{Elements: incidents.ParseElements([]string{path}), IsTrusted: w.IsTrustedOwner}
 	update := func() *snapshot.AURFindings {
 		w.update(t.Context())
 		return w.Latest()

@@ -75,7 +75,7 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 			problems[p.Name] = p
 		}
 	}
-	for _, name := range []string{"libalpm", "store", "watch", "status file", "data", "db.lck", "local", "runtimes"} {
+	for _, name := range []string{"libalpm", "store", "watch", "status file", "data", "db.lck", "local", "runtimes", wire.ProblemIncidentLists} {
 		p, bad := problems[name]
 		switch {
 		case bad && wire.ProblemDegrades(&p):

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
@@ -52,6 +53,8 @@ type Config struct {
 	Log    *slog.Logger
 	// IsTrusted reports whether a user may own the file.
 	IsTrusted func(uid uint32) bool
+	// OnChange, unless it is nil, is called after a request that changed the list or the result of FailureReason.
+	OnChange func()
 }
 
 // Downloader downloads one list.
@@ -60,6 +63,7 @@ type Downloader struct {
 	// Demands lets users demand the next request.
 	Demands *fetch.Demands
 	path    string
+	failure atomic.Pointer[string] // why the last request failed; nil before the first one
 }
 
 // record is the record about a list in the store.
@@ -99,12 +103,44 @@ func (d *Downloader) Run(ctx context.Context) {
 		},
 	}
 	s.Run(ctx, s.TimeUntil(r.NextRequestAt), func(ctx context.Context) error {
+		before := r.Sequence
 		err := d.update(ctx, &r)
-		if err != nil && ctx.Err() == nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		why := ""
+		if err != nil {
+			why = failureText(err)
 			d.Log.Warn("list of incidents not downloaded", "url", d.Location.Address, "err", err)
+		}
+		last := d.FailureReason()
+		d.failure.Store(&why)
+		if d.OnChange != nil && (why != last || r.Sequence != before) {
+			d.OnChange()
 		}
 		return err
 	})
+}
+
+// requestError is an error of a request, not of the list that the server has sent.
+type requestError struct{ error }
+
+func (e requestError) Unwrap() error { return e.error }
+
+// failureText returns a text for users that says why there is no new list.
+func failureText(err error) string {
+	if request := new(requestError); errors.As(err, request) {
+		return fetch.ErrorText("its server", request.error)
+	}
+	return err.Error()
+}
+
+// FailureReason returns why the last request failed, or "" if it succeeded or if there was none.
+func (d *Downloader) FailureReason() string {
+	if why := d.failure.Load(); why != nil {
+		return *why
+	}
+	return ""
 }
 
 // update requests the list, and then its signature if the list has changed. It replaces the file only by a good list.
@@ -118,7 +154,7 @@ func (d *Downloader) update(ctx context.Context, r *record) error {
 		URL: d.Location.Address, ETag: r.ETag, LastModified: r.LastModified, MaxBytes: incidents.MaxBytes,
 	}, &list)
 	if err != nil {
-		return err
+		return requestError{err}
 	}
 	now := time.Now()
 	if got.NotModified {
@@ -130,7 +166,7 @@ func (d *Downloader) update(ctx context.Context, r *record) error {
 	}
 	request := fetch.Request{URL: d.Location.SignatureAddress(), MaxBytes: incidents.MaxSignatureBytes}
 	if _, err := d.Client.Get(ctx, request, &signature); err != nil {
-		return fmt.Errorf("the signature: %w", err)
+		return fmt.Errorf("the signature: %w", requestError{err})
 	}
 	content := incidents.Join(list.Bytes(), signature.Bytes())
 	next, err := incidents.ParseSigned(d.Location.Address, d.Location.Key, content)

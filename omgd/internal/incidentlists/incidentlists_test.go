@@ -18,9 +18,11 @@ import (
 
 	"aead.dev/minisign"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/fixture"
@@ -36,7 +38,7 @@ var quiet = slog.New(slog.DiscardHandler)
 type publisher struct {
 	t       *testing.T
 	private minisign.PrivateKey
-	Downloader
+	*Downloader
 
 	mu        sync.Mutex
 	handlers  map[string]http.HandlerFunc // by path
@@ -66,7 +68,7 @@ func newPublisher(t *testing.T) *publisher {
 	t.Cleanup(client.Close)
 	s := store.Open(t.TempDir(), store.Limits{OpenTimeout: await.Timeout, OperationTimeout: await.Timeout, CloseTimeout: await.Timeout}, quiet)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
-	p.Downloader = *New(Config{
+	p.Downloader = New(Config{
 		Location: location, Dir: filepath.Join(t.TempDir(), "index"), Client: client, Store: s, Log: quiet, IsTrusted: paths.ProcessEnv().Trusts,
 	})
 	return p
@@ -255,6 +257,67 @@ func TestRun_Restarts(t *testing.T) {
 		}
 		require.Equal(t, 2, server.requests)
 	})
+}
+
+// TestFailureReason checks that a failed request has a reason until the next one succeeds, and that each change is reported.
+func TestFailureReason(t *testing.T) {
+	p := newPublisher(t)
+	changed := make(chan string, 10)
+	p.OnChange = func() { changed <- p.FailureReason() }
+	ctx, cancel := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { p.Run(ctx) })
+	require.Equal(t, "its server reports an error (404 Not Found)", <-changed)
+	cancel()
+	running.Wait()
+	p.serve(fixture.IncidentList(3, "9999-12-31", "bad"))
+	r := record{}
+	require.NoError(t, p.update(t.Context(), &r))
+	r.NextRequestAt = 0
+	require.NoError(t, os.Remove(p.path))
+	store.Save(p.Store, quiet, bucket, p.Location.FileName(), &r, time.Now())
+	ctx, cancel = context.WithCancel(t.Context())
+	running.Go(func() { p.Run(ctx) })
+	require.Empty(t, <-changed)
+	cancel()
+	running.Wait()
+}
+
+// TestUpdate_DiskFaults lets each step of writing a list fail once. The last good list stays, and the next request writes the new one.
+func TestUpdate_DiskFaults(t *testing.T) {
+	for _, fault := range []error{unix.EIO, unix.ENOSPC} {
+		p := newPublisher(t)
+		p.serve(fixture.IncidentList(1, "9999-12-31", "bad"))
+		r := record{}
+		require.NoError(t, p.update(t.Context(), &r))
+		p.serve(fixture.IncidentList(2, "9999-12-31", "bad"))
+		for at := 1; ; at++ {
+			require.Less(t, at, 20)
+			steps, failed := 0, atomicfile.Op("")
+			inject := atomicfile.Fault(func(op atomicfile.Op, _ string) error {
+				if steps++; steps == at {
+					failed = op
+					return fault
+				}
+				return nil
+			})
+			atomicfile.TestFault.Store(&inject)
+			err := p.update(t.Context(), &r)
+			atomicfile.TestFault.Store(nil)
+			if failed == "" {
+				require.NoError(t, err)
+				break
+			}
+			require.ErrorIs(t, err, fault)
+			if failed != atomicfile.OpSyncDir { // after it, the new list is there
+				require.EqualValues(t, 1, p.sequence(), failed)
+			}
+			left, err := os.ReadDir(p.Dir)
+			require.NoError(t, err)
+			require.Len(t, left, 1, failed)
+		}
+		require.EqualValues(t, 2, p.sequence())
+	}
 }
 
 func TestRemoveOthers(t *testing.T) {
