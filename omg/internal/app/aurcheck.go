@@ -166,8 +166,8 @@ func reachesLevel(packages []backend.CheckedPackage, level string, honourAck boo
 // findCheckProblems returns why the findings may be incomplete, except for what the basis says.
 func findCheckProblems(all *backend.AURCheckResult, now time.Time) (problems []string) {
 	for i := range all.IncidentLists {
-		if list := &all.IncidentLists[i]; list.Problem != "" {
-			problems = append(problems, "the list of incidents "+list.Location+": "+strings.TrimPrefix(list.Problem, list.Location+": "))
+		if problem := all.IncidentLists[i].ProblemText(); problem != "" {
+			problems = append(problems, problem)
 		}
 	}
 	if all.Unavailable != "" {

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"strings"
 	"time"
 
 	"github.com/omg-arch/omg/shared/wire"
@@ -127,6 +128,14 @@ type IncidentList struct {
 	// Problem is why incidents may be missing; empty if the list is complete. Warnings names keys in the list that omg does not know.
 	Problem  string   `json:"problem,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// ProblemText returns the list and its problem in one line, or "" if it has none.
+func (l *IncidentList) ProblemText() string {
+	if l.Problem == "" {
+		return ""
+	}
+	return "the list of incidents " + l.Location + ": " + strings.TrimPrefix(l.Problem, l.Location+": ")
 }
 
 // CheckedPackage is a package of the AUR with findings about its package base.

@@ -22,6 +22,11 @@ func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*ba
 		found = aurcheck.AddIncidents(found, lists, s.Inputs().Local.Packages, r.Names, now)
 		if err != nil {
 			if len(found) == 0 {
+				for _, l := range describeLists(lists) {
+					if problem := l.ProblemText(); problem != "" {
+						b.o.PrintNote(problem)
+					}
+				}
 				return nil, err
 			}
 			result = &backend.AURCheckResult{Unavailable: err.Error()}

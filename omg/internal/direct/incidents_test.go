@@ -90,6 +90,12 @@ func TestAURCheck_OnlyIncidents(t *testing.T) {
 	w.write("list.toml", fixture.IncidentList(1, "9999-12-31", "other"))
 	_, err := w.backend().AURCheck(t.Context(), &backend.AURCheckRequest{})
 	require.Equal(t, wire.CodeNetwork, wire.CodeOf(err), "without a finding, the missing data is an error")
+	require.Empty(t, w.notes)
+	w.useLists(w.path("list.toml"), w.path("missing.toml"))
+	_, err = w.backend().AURCheck(t.Context(), &backend.AURCheckRequest{})
+	require.Error(t, err)
+	require.Len(t, w.notes, 1)
+	require.Contains(t, w.notes[0], "the list of incidents "+w.path("missing.toml")+": ")
 }
 
 // listProblems returns the problem of each list.
