@@ -139,17 +139,21 @@ func (b *Backend) wantedPackageBases(ctx context.Context, r *backend.AURLogReque
 	if err != nil {
 		return nil, nil, err
 	}
+	var names []string
 	for i := range all.Packages {
 		p := &all.Packages[i]
 		wanted[cmp.Or(p.Base, p.Name)] = true
+		names = append(names, p.Name)
 	}
+	// Without the AUR's data, the package bases from which the packages were built are known nevertheless.
+	_ = b.addAURBases(ctx, names, wanted)
 	return wanted, &all.Basis, nil
 }
 
-// addPackageBases adds the package bases of the named packages to the map wanted. It finds packages that are installed or in the
-// AUR. If the AUR's data cannot be read, a note lists the packages whose package bases are unknown.
+// addPackageBases adds the package bases of the named packages to the map wanted: those from which installed packages were built, and those in which
+// the AUR has the packages now. If the AUR's data cannot be read, a note lists the packages whose package bases are unknown.
 func (b *Backend) addPackageBases(ctx context.Context, names []string, wanted map[string]bool) {
-	names = slices.Clone(names)
+	unknown := slices.Clone(names)
 	here, err := b.Installed(ctx, &wire.InstalledRequest{Names: names, Details: true})
 	if err == nil {
 		for i := range here.Packages {
@@ -158,21 +162,26 @@ func (b *Backend) addPackageBases(ctx context.Context, names []string, wanted ma
 				continue // found by a name that it provides; the AUR's package of that name is another one
 			}
 			wanted[cmp.Or(p.Base, p.Name)] = true
-			names = slices.DeleteFunc(names, func(name string) bool { return name == p.Name })
+			unknown = slices.DeleteFunc(unknown, func(name string) bool { return name == p.Name })
 		}
 	}
+	if err := b.addAURBases(ctx, names, wanted); err != nil && len(unknown) > 0 {
+		b.o.PrintNote("the package bases of " + strings.Join(unknown, ", ") + " are unknown: " + err.Error())
+	}
+}
+
+// addAURBases adds the package bases in which the last dump has the packages to the map wanted.
+func (b *Backend) addAURBases(ctx context.Context, names []string, wanted map[string]bool) error {
 	if len(names) == 0 {
-		return
+		return nil
 	}
 	request := &wire.InfoRequest{Offline: true}
 	for _, name := range names {
 		request.Names = append(request.Names, wire.SourceAUR+"/"+name)
 	}
-	_, err = b.Info(ctx, request, func(p *wire.Package) error {
+	_, err := b.Info(ctx, request, func(p *wire.Package) error {
 		wanted[cmp.Or(p.Base, p.Name)] = true
 		return nil
 	}, func() {})
-	if err != nil {
-		b.o.PrintNote("the package bases of " + strings.Join(names, ", ") + " are unknown: " + err.Error())
-	}
+	return err
 }

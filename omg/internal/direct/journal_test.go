@@ -100,6 +100,22 @@ func TestAURLog_PackageBase(t *testing.T) {
 	require.Equal(t, []string{"base orphaned"}, events)
 }
 
+// TestAURLog_MovedToAnotherBase checks that the events of both package bases are listed for an installed package that was built from another package base
+// than the one in which the AUR has it.
+func TestAURLog_MovedToAnotherBase(t *testing.T) {
+	w := newTestSystem(t)
+	w.buildOwn()
+	w.write("db/local/part-1-1/desc", "%NAME%\npart\n\n%VERSION%\n1-1\n\n%BASE%\nbuilt\n\n")
+	w.writeAUR(monday, &wire.Package{Name: "part", Version: "1-1", Base: "base", AUR: &wire.AUR{}})
+	writeJournal(t, w.path("share/omg"), monday, testDays("base", "built")...)
+	for _, names := range [][]string{nil, {"part"}} {
+		events, _, err := w.logged(backend.AURLogRequest{Names: names})
+		require.NoError(t, err)
+		require.Equal(t, []string{"base orphaned", "built orphaned"}, events)
+	}
+	require.Empty(t, w.notes)
+}
+
 // TestAURLog_Provides checks that a name that an installed package provides does not stand for this package.
 func TestAURLog_Provides(t *testing.T) {
 	w := newTestSystem(t)
