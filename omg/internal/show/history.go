@@ -34,6 +34,10 @@ func (s Style) PrintCountChange(w *bufio.Writer, before *wire.Counts, e *wire.Co
 	add("ignored", before.Ignored, now.Ignored)
 	add("aur_updates", before.AURUpdates, now.AURUpdates)
 	add("vulnerabilities", vulnerabilityCount(before), vulnerabilityCount(now))
+	was, is := findingCounts(before), findingCounts(now)
+	for i, level := range []string{wire.FindingLevelAct, wire.FindingLevelLook, wire.FindingLevelNote} {
+		add("aur_findings."+level, was[i], is[i])
+	}
 	if len(changes) == 0 {
 		changes = []string{"other counts changed"}
 	}
@@ -45,4 +49,12 @@ func vulnerabilityCount(c *wire.Counts) *uint32 {
 		return nil
 	}
 	return &c.Security.Vulnerabilities
+}
+
+// findingCounts returns the numbers of packages with findings of the levels act, look and note; nil if they are unknown.
+func findingCounts(c *wire.Counts) (counts [3]*uint32) {
+	if f := c.AURFindings; f != nil {
+		counts = [3]*uint32{&f.Act, &f.Look, &f.Note}
+	}
+	return counts
 }

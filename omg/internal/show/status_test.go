@@ -102,6 +102,8 @@ func TestChange(t *testing.T) {
 	require.Equal(t, at+"installed 5 -> 6, updates 1 -> 0\n", change(wire.Counts{Installed: n(5), Updates: n(1)}, wire.Counts{Installed: n(6), Updates: n(0)}))
 	require.Equal(t, at+"updates 1 -> unknown\n", change(wire.Counts{Installed: n(5), Updates: n(1)}, wire.Counts{Installed: n(5)}))
 	require.Equal(t, at+"vulnerabilities 2 -> 3\n", change(wire.Counts{Security: security(2)}, wire.Counts{Security: security(3)}))
+	require.Equal(t, at+"aur_findings.look 2 -> 3\n", change(
+		wire.Counts{AURFindings: &wire.FindingCounts{Act: 1, Look: 2}}, wire.Counts{AURFindings: &wire.FindingCounts{Act: 1, Look: 3}}))
 	require.Equal(t, at+"other counts changed\n", change(wire.Counts{Replacements: n(1)}, wire.Counts{Replacements: n(2)}))
 }
 
