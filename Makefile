@@ -54,7 +54,7 @@ GIVEN_LDFLAGS := $(patsubst -ldflags=%,%,$(filter -ldflags=%,$(GOFLAGS)))
 PURE_LDFLAGS  := $(strip $(GO_LDFLAGS) $(filter-out -linkmode=%,$(GIVEN_LDFLAGS)))
 
 # Tools for `make lint` and `make sbom`, pinned in tools/go.mod, built once per Go version.
-TOOLS := build/tools/$(shell go env GOVERSION)
+TOOLS := build/tools/$(shell go env GOVERSION 2>/dev/null)
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:

@@ -183,6 +183,17 @@ func TestInstall_Stale(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(p.dest, "usr/local/share/doc/omg/sbom/omg.cdx.json"))
 }
 
+// TestInstall_NoGo checks that make install needs no Go, and does not complain about it, if the programs are built: root often has
+// another PATH than the user who has built them.
+func TestInstall_NoGo(t *testing.T) {
+	p := newProject(t)
+	p.mustMake("build")
+	harness.WriteProgram(t, filepath.Join(p.dir, "build", "go"), []byte("#!/bin/sh\necho 'go: not found' >&2\nexit 127\n"))
+	r := p.make("install")
+	require.Zero(t, r.Code, r.Stderr)
+	require.Empty(t, r.Stderr)
+}
+
 // TestInstall_Parts checks that the parts for packagers contain together what make install installs, except the manifest.
 func TestInstall_Parts(t *testing.T) {
 	p := newProject(t)
