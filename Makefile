@@ -117,8 +117,8 @@ else
 endif
 
 .PHONY: replay
-replay: ## Measure the rules about the AUR on simulated years (docs/journal-measures.md): SET=first, second or all, SEED=1, SCALES=0.3,1,3
-	go run -tags $(TAGS) ./integration/cmd/omg-replay -set '$(or $(SET),first)' -seed '$(or $(SEED),1)' -scales '$(or $(SCALES),0.3,1,3)'
+replay: ## Measure the rules about the AUR on simulated years (docs/journal-measures.md): SET=first, second or all, SEED=1, SCALES=0.3,1,3, PACKAGES=100000
+	go run -tags $(TAGS) ./integration/cmd/omg-replay -set '$(or $(SET),first)' -seed '$(or $(SEED),1)' -scales '$(or $(SCALES),0.3,1,3)' -packages '$(or $(PACKAGES),100000)'
 
 .PHONY: bench-once
 bench-once: ## Run each Go benchmark once, to check that it still works

@@ -107,6 +107,15 @@ func TestWorld_Dump(t *testing.T) {
 	require.Equal(t, 20, harmful)
 }
 
+// TestResized checks that small attacks keep their size, and large ones are as large a part of a smaller AUR.
+func TestResized(t *testing.T) {
+	sizes := []int{}
+	for _, i := range Resized([]Incident{{Bases: 1}, {Bases: 3}, {Bases: 50}, {Bases: 1885}}, 0.2) {
+		sizes = append(sizes, i.Bases)
+	}
+	require.Equal(t, []int{1, 3, 10, 377}, sizes)
+}
+
 // TestSets checks that each documented incident is in one of the two sets.
 func TestSets(t *testing.T) {
 	require.Len(t, append(FirstSet(), SecondSet()...), len(Documented()))

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/omg-arch/omg/shared/aurdump"
+	"github.com/omg-arch/omg/shared/aurlevel"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -38,6 +39,15 @@ func (b *Base) fill(p *wire.Package, name string) {
 		Repo: aurdump.Repo, Name: name, Base: b.Name, Version: b.versionText(), URL: "https://" + b.Host + "/" + b.Name, Depends: b.Depends,
 		Licenses: license, AUR: aur,
 	}
+}
+
+// Holding returns what a dump has about the users of the package base.
+func (b *Base) Holding() aurlevel.Holding {
+	h := aurlevel.Holding{Base: b.Name, Submitter: userName(b.submitter), Maintainer: b.Maintainer(), SubmittedAt: b.Submitted}
+	for _, user := range b.coMaintainers {
+		h.CoMaintainers = append(h.CoMaintainers, userName(user))
+	}
+	return h
 }
 
 var license = []string{"MIT"}

@@ -2,6 +2,7 @@ package aurlife
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 )
@@ -101,6 +102,17 @@ func everySecond(from int) (set []Incident) {
 		set = append(set, sorted[i])
 	}
 	return set
+}
+
+// Resized returns incidents in the size of an AUR that has factor times 100,000 packages, so that they are as large a part of it. At least three
+// package bases are left of each, or all.
+func Resized(incidents []Incident, factor float64) []Incident {
+	resized := slices.Clone(incidents)
+	for i := range resized {
+		bases := int(math.Round(float64(resized[i].Bases) * factor))
+		resized[i].Bases = max(bases, min(resized[i].Bases, 3))
+	}
+	return resized
 }
 
 // plan plans an incident in the replayed year.

@@ -8,10 +8,10 @@ package aurlife
 import (
 	"cmp"
 	"container/heap"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -193,7 +193,7 @@ func userName(user int) string {
 	if user == nobody {
 		return ""
 	}
-	return fmt.Sprintf("user%d", user)
+	return "user" + strconv.Itoa(user)
 }
 
 // Maintainer returns the name of the maintainer; it is empty for an orphan.

@@ -15,7 +15,11 @@ import (
 	"github.com/omg-arch/omg/shared/journal"
 )
 
-const day = 24 * 60 * 60
+const (
+	day = 24 * 60 * 60
+	// fullCheckDays is how often, in days, package bases that have not changed are checked as well.
+	fullCheckDays = 10
+)
 
 // Options describes a replay.
 type Options struct {
@@ -52,6 +56,8 @@ type Detection struct {
 	Bases, FirstDump, LaterDump int
 	// Live is for how many a check with a reply of the AUR leads to such a finding as soon as the package base is harmful.
 	Live int
+	// LookAlikes is how many have a name like that of a popular package, and were in a dump.
+	LookAlikes int
 	// HarmfulHours is for how long the package bases were harmful altogether, and FoundHours how much of this was after the dump with the finding.
 	HarmfulHours, FoundHours float64
 }
@@ -66,6 +72,9 @@ type replay struct {
 	found    map[string]bool             // findings that were counted
 	installs map[string]int              // on how many machines a package base is installed
 	harmed   map[*aurlife.Base]*harm
+	all      []journal.Event // in the order in which they were observed
+	users    *aurlevel.Users // by the latest dump
+	popular  []aurlevel.Popular
 	result   *Result
 }
 
@@ -106,6 +115,7 @@ func newReplay(o Options) *replay {
 	r.world.OnRestored = func(b *aurlife.Base) { r.harmed[b].until = r.world.Now }
 	r.install()
 	r.world.Changes()
+	r.readUsers()
 	return r
 }
 
@@ -121,21 +131,49 @@ func (r *replay) observe(now int64) {
 	for _, e := range r.compare(journal.Interval{From: before, To: now}, &aurdiff.PackageComparison{Old: old, Later: later}) {
 		r.result.Events[e.Kind.String()]++
 		r.events[e.Base] = append(r.events[e.Base], aurlevel.Event{Event: e, Source: journal.SourceDump})
+		r.all = append(r.all, e)
 		r.recent[e.Base] = now
 		changed[e.Base] = true
 	}
-	for base, at := range r.recent {
-		switch {
-		case at >= now-aurlevel.MaxEventAge:
+	// Findings begin when a package base changes, and seldom when only others change.
+	if (now-r.begin)/day%fullCheckDays == 0 {
+		for base, at := range r.recent {
 			changed[base] = true
-		default:
-			delete(r.recent, base)
+			if at < now-aurlevel.MaxEventAge {
+				delete(r.recent, base)
+			}
 		}
 	}
+	r.readUsers()
 	for base := range changed {
 		r.check(base, now)
+		if b := r.world.Base(base); b != nil && b.Submitted >= before {
+			r.checkLookAlike(b, now)
+		}
 	}
 	r.checkNames(now)
+}
+
+// readUsers reads what the latest dump and all events show about users.
+func (r *replay) readUsers() {
+	r.users = &aurlevel.Users{MaintainerOf: func(name string) string {
+		if b := r.world.Base(name); b != nil {
+			return b.Maintainer()
+		}
+		return ""
+	}}
+	for i := range r.all {
+		r.users.AddEvent(&r.all[i])
+	}
+	r.popular = r.popular[:0]
+	for _, b := range r.world.Bases {
+		r.users.AddPackage(b.Holding(), r.begin)
+		if b.Votes >= aurlevel.MinPopularVotes {
+			r.popular = append(r.popular, aurlevel.Popular{
+				Name: b.Name, Base: b.Name, Maintainer: b.Maintainer(), Votes: uint32(b.Votes), SubmittedAt: b.Submitted,
+			})
+		}
+	}
 }
 
 // checkNames checks the harmful package bases with new names as if a user named them: the dump has them now.
@@ -150,6 +188,18 @@ func (r *replay) checkNames(now int64) {
 			}
 		}
 	}
+}
+
+// checkLookAlike counts the finding that a new package base is a look-alike.
+func (r *replay) checkLookAlike(b *aurlife.Base, now int64) {
+	f := aurlevel.FindLookAlike(b.Name, b.Name, listing(b), r.popular, now)
+	if f.Level == 0 {
+		return
+	}
+	if h := r.harmed[b]; h != nil {
+		h.of.LookAlikes++
+	}
+	r.count(&f, b.Name, b.AttackedAt > 0)
 }
 
 // compare returns the events between two observations.
@@ -168,13 +218,13 @@ func listing(b *aurlife.Base) *aurlevel.Listing {
 	if b == nil {
 		return nil
 	}
-	return &aurlevel.Listing{Maintainer: b.Maintainer(), FlaggedAt: b.OutOfDate, UpdatedAt: b.Modified}
+	return &aurlevel.Listing{Maintainer: b.Maintainer(), FlaggedAt: b.OutOfDate, UpdatedAt: b.Modified, SubmittedAt: b.Submitted, Votes: uint32(b.Votes)}
 }
 
 // check counts the findings about a package base that are new.
 func (r *replay) check(name string, now int64) {
 	b := r.world.Base(name)
-	for _, f := range aurlevel.Find(r.events[name], r.begin, listing(b), aurlevel.Installation{}, now) {
+	for _, f := range aurlevel.Find(r.events[name], r.begin, listing(b), aurlevel.Installation{}, r.users, now) {
 		isHarm := b != nil && b.AttackedAt > 0 && happenedAt(&f) >= b.AttackedAt
 		if h := r.harmed[b]; isHarm && h != nil && f.Level >= aurlevel.LevelLook && h.foundAt == 0 {
 			h.foundAt = now
@@ -240,7 +290,7 @@ func (r *replay) addHarm(b *aurlife.Base, d *Detection) {
 	for _, e := range r.compare(journal.Interval{From: dumpAt, To: r.world.Now}, &aurdiff.PackageComparison{Old: old, Later: later}) {
 		events = append(slices.Clone(events), aurlevel.Event{Event: e, Source: journal.SourceRPC})
 	}
-	found := aurlevel.Find(events, r.begin, listing(b), aurlevel.Installation{}, r.world.Now)
+	found := aurlevel.Find(events, r.begin, listing(b), aurlevel.Installation{}, r.users, r.world.Now)
 	if len(found) > 0 && found[0].Level >= aurlevel.LevelLook {
 		d.Live++
 	}

@@ -35,8 +35,8 @@ func TestRun_FirstSet(t *testing.T) {
 	for _, d := range result.Incidents {
 		if d.Shape == aurlife.Adoption && d.Bases > 0 {
 			attacked++
-			require.GreaterOrEqual(t, d.FirstDump*10, d.Bases*9, d.Name)
-			require.GreaterOrEqual(t, d.Live*10, d.Bases*9, d.Name)
+			require.Equal(t, d.Bases, d.FirstDump, d.Name)
+			require.Equal(t, d.Bases, d.Live, d.Name)
 		}
 	}
 	require.Equal(t, 3, attacked)

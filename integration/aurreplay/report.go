@@ -25,9 +25,9 @@ func (r *Result) Write(out io.Writer) error {
 				100*float64(c.OfIncidents)/float64(max(c.OfIncidents+c.Other, 1)), float64(c.OtherOnMachines)/max(r.MachineMonths, 1))
 		}
 	}
-	fmt.Fprintf(w, "\nincident\tpackage bases\tfirst dump\tlater dump\tnever\tlive\tharmful time after the dump\n")
+	fmt.Fprintf(w, "\nincident\tpackage bases\tfirst dump\tlater dump\tnever\tlive\tlook-alikes\tharmful time after the dump\n")
 	for _, d := range r.Incidents {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%.0f %%\n", d.Name, d.Bases, d.FirstDump, d.LaterDump, d.Bases-d.FirstDump-d.LaterDump, d.Live,
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.0f %%\n", d.Name, d.Bases, d.FirstDump, d.LaterDump, d.Bases-d.FirstDump-d.LaterDump, d.Live, d.LookAlikes,
 			100*d.FoundHours/max(d.HarmfulHours, 1))
 	}
 	fmt.Fprintf(w, "\nevent\tnumber\n")

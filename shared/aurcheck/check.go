@@ -28,6 +28,8 @@ type Check struct {
 	events   map[string][]aurlevel.Event // by package base; only for package bases of packages
 	result   Result
 	live     *liveReplies // nil if the AUR was not asked
+	users    aurlevel.Users
+	popular  []aurlevel.Popular // the popular packages of the AUR
 }
 
 // Package is a package to check: its package base, and what the latest dump of the AUR contains about it.
@@ -158,7 +160,9 @@ func newListing(p *wire.Package) *aurlevel.Listing {
 	if p.AUR == nil {
 		return &aurlevel.Listing{}
 	}
-	return &aurlevel.Listing{Maintainer: p.AUR.Maintainer, FlaggedAt: p.AUR.OutOfDate, UpdatedAt: p.AUR.Modified}
+	return &aurlevel.Listing{
+		Maintainer: p.AUR.Maintainer, FlaggedAt: p.AUR.OutOfDate, UpdatedAt: p.AUR.Modified, SubmittedAt: p.AUR.Submitted, Votes: p.AUR.Votes,
+	}
 }
 
 // maxEventsOfBase is the number of events of a package base that are always used. If a package base has at least twice as many, the
@@ -168,6 +172,7 @@ const maxEventsOfBase = 500
 // AddEvents adds the events of an entry of the journal that concern the packages.
 func (c *Check) AddEvents(e *journal.Entry) error {
 	for _, event := range e.Events {
+		c.users.AddEvent(&event)
 		list, wanted := c.events[event.Base]
 		if !wanted {
 			continue
@@ -186,6 +191,7 @@ func (c *Check) AddEvents(e *journal.Entry) error {
 // Finish returns the result. The parameter reading describes the journal whose events were added.
 func (c *Check) Finish(reading *JournalReading, now int64) *Result {
 	c.result.HasOtherDump = c.hasOtherDump(reading)
+	c.readDump(reading.CompleteSince, now)
 	for i := range c.packages {
 		p := &c.packages[i]
 		if p.IsOnlyBaseListed {
@@ -231,9 +237,12 @@ func (c *Check) hasOtherDump(reading *JournalReading) bool {
 // find returns the findings about a package, also about the package base from which it was built, the highest level first.
 func (c *Check) find(p *Package, completeSince, now int64) []aurlevel.Finding {
 	installed := aurlevel.Installation{At: p.InstalledAt, FromOtherBase: p.BuiltBase != ""}
-	found := aurlevel.Find(c.events[p.Base], completeSince, p.Listing, installed, now)
+	found := aurlevel.Find(c.events[p.Base], completeSince, p.Listing, installed, &c.users, now)
 	if p.BuiltBase != "" {
-		found = append(found, aurlevel.Find(c.events[p.BuiltBase], completeSince, nil, aurlevel.Installation{}, now)...)
+		found = append(found, aurlevel.Find(c.events[p.BuiltBase], completeSince, nil, aurlevel.Installation{}, &c.users, now)...)
+	}
+	if f := aurlevel.FindLookAlike(p.Name, p.Base, p.Listing, c.popular, now); f.Level != 0 {
+		found = append(found, f)
 	}
 	if c.live != nil && c.live.findings[p.Base] != nil {
 		found = append(found, aurlevel.FindLive(c.live.findings[p.Base])...)

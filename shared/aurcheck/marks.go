@@ -43,6 +43,16 @@ func NewMarks(checked []Package, found []CheckedPackage) map[string]*wire.AURMar
 	return marks
 }
 
+// ApplyLevels gives the findings about packages the levels in the settings, and leaves out the packages that have no findings then.
+func ApplyLevels(found []CheckedPackage, levels aurlevel.Levels) []CheckedPackage {
+	for i := range found {
+		found[i].Findings = levels.Apply(found[i].Findings)
+	}
+	found = slices.DeleteFunc(found, func(p CheckedPackage) bool { return len(p.Findings) == 0 })
+	sortPackages(found)
+	return found
+}
+
 // newMark returns the mark of a package with the given findings, of which the first has the highest level.
 func newMark(findings []aurlevel.Finding) *wire.AURMark {
 	mark := &wire.AURMark{Level: findings[0].Level.String()}

@@ -55,6 +55,8 @@ const (
 	ReasonYoungDependency Reason = "young-dependency-added"
 	// ReasonAdopted: the adoption.
 	ReasonAdopted Reason = "adopted"
+	// ReasonMaintainerAndUpdated: the change of the maintainer and the last update.
+	ReasonMaintainerAndUpdated Reason = "maintainer-changed-and-updated"
 	// ReasonMaintainerChanged: the change.
 	ReasonMaintainerChanged Reason = "maintainer-changed"
 	// ReasonUpdatedAfterDormancy: the update.
@@ -92,8 +94,10 @@ type Event struct {
 // Listing is what the latest dump of the AUR contains about a package base. Times are in Unix seconds.
 type Listing struct {
 	Maintainer string // empty for an orphan
-	// FlaggedAt is when the package base was flagged out of date; 0 if it is not flagged. UpdatedAt is when it was last updated.
-	FlaggedAt, UpdatedAt int64
+	// FlaggedAt is when the package base was flagged out of date; 0 if it is not flagged. UpdatedAt is when it was last updated, and
+	// SubmittedAt when it was submitted.
+	FlaggedAt, UpdatedAt, SubmittedAt int64
+	Votes                             uint32
 }
 
 // Installation describes the installed package. It is empty if the package is not installed.
@@ -117,19 +121,25 @@ type Finding struct {
 	SubmittedAt     int64
 	PendingRequests uint32
 	Dependencies    []string
+	// LookAlikeOf is the popular package with a name like that of this one; nil if the finding does not depend on it.
+	LookAlikeOf *Popular
 	// Incident is the known incident from which the finding follows; nil if it follows from something else.
 	Incident *Incident
 }
 
 // Find returns the findings about a package base, the highest level first. The parameter events holds its events in the
 // journal, the oldest first, and completeSince is the time of an observation after which the journal has no gap; 0 if it has no
-// observation. The parameter listing is nil if the latest dump does not contain the package base.
+// observation. The parameter listing is nil if the latest dump does not contain the package base. The parameter users says which users
+// are new; nil if nothing is known about users.
 //
 // The exact time of an event is unknown. Find returns a finding if the event may have happened at a time for which the rule
 // holds, except for ReasonAppeared, for which the whole interval must lie after the installation. However, changes that cancel
 // each other out in one interval are no events, and an orphan that was adopted in the same interval has only a new maintainer.
-func Find(events []Event, completeSince int64, listing *Listing, installed Installation, now int64) []Finding {
+func Find(events []Event, completeSince int64, listing *Listing, installed Installation, users *Users, now int64) []Finding {
 	var found []Finding
+	if users == nil {
+		users = &Users{}
+	}
 	if installed.FromOtherBase {
 		found = append(found, Finding{Level: LevelLook, Reason: ReasonMoved})
 	}
@@ -137,7 +147,7 @@ func Find(events []Event, completeSince int64, listing *Listing, installed Insta
 		if events[i].Between.To < now-MaxEventAge {
 			continue
 		}
-		if f := findByEvent(events, i, completeSince, listing, installed.At); f.Level != 0 {
+		if f := findByEvent(events, i, completeSince, listing, installed.At, users); f.Level != 0 {
 			found = append(found, f)
 		}
 	}
@@ -150,36 +160,45 @@ func Find(events []Event, completeSince int64, listing *Listing, installed Insta
 }
 
 // findByEvent returns the finding that follows from the event events[at], or a finding without a level if none follows.
-func findByEvent(events []Event, at int, completeSince int64, listing *Listing, installedAt int64) Finding {
+func findByEvent(events []Event, at int, completeSince int64, listing *Listing, installedAt int64, users *Users) Finding {
 	e := events[at]
 	f := Finding{Level: LevelNote, Events: events[at : at+1]}
 	updated := listing != nil && mayFollow(e.Between, listing.UpdatedAt)
+	lookIf := func(condition bool) Level {
+		if condition {
+			return LevelLook
+		}
+		return LevelNote
+	}
 	switch e.Kind {
 	case journal.EventAdopted:
 		f.Reason = ReasonAdopted
 		if updated && !isReturn(events[:at], completeSince, e.To) {
-			f.Level, f.Reason, f.UpdatedAt = LevelLook, ReasonAdoptedAndUpdated, listing.UpdatedAt
+			f.Level, f.Reason, f.UpdatedAt = lookIf(users.isNew(e.To, e.Between)), ReasonAdoptedAndUpdated, listing.UpdatedAt
 		}
 	case journal.EventMaintainerChanged:
 		f.Reason = ReasonMaintainerChanged
+		if updated && users.isNew(e.To, e.Between) && users.hasSeries(e.To, e.Between) {
+			f.Level, f.Reason, f.UpdatedAt = LevelLook, ReasonMaintainerAndUpdated, listing.UpdatedAt
+		}
 	case journal.EventCoMaintainerAdded:
 		if !updated || wasMaintainer(events, &e) {
 			return Finding{}
 		}
-		f.Level, f.Reason, f.UpdatedAt = LevelLook, ReasonCoMaintainerAndUpdated, listing.UpdatedAt
+		f.Level, f.Reason, f.UpdatedAt = lookIf(users.isNew(e.To, e.Between)), ReasonCoMaintainerAndUpdated, listing.UpdatedAt
 	case journal.EventRecreated:
-		f.Level, f.Reason = LevelLook, ReasonRecreated
+		f.Level, f.Reason = lookIf(listing == nil || users.isNew(listing.Maintainer, e.Between)), ReasonRecreated
 	case journal.EventFirstSeen:
 		switch deleted := findLast(events[:at], journal.EventDeleted); {
 		case deleted != nil:
-			f.Level, f.Reason, f.Events = LevelLook, ReasonRecreated, []Event{*deleted, e}
+			f.Level, f.Reason, f.Events = lookIf(listing == nil || users.isNew(listing.Maintainer, e.Between)), ReasonRecreated, []Event{*deleted, e}
 		case installedAt > 0 && e.Between.From >= installedAt:
 			f.Level, f.Reason = LevelLook, ReasonAppeared
 		default:
 			return Finding{}
 		}
 	case journal.EventYoungDependencyAdded:
-		f.Level, f.Reason = LevelLook, ReasonYoungDependency
+		f.Level, f.Reason = lookIf(users.dependsOnNewUser(e.To, e.Between)), ReasonYoungDependency
 	case journal.EventUpdatedAfterDormancy:
 		f.Reason = ReasonUpdatedAfterDormancy
 	default:

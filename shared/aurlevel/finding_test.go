@@ -115,7 +115,7 @@ func TestFind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var texts []string
-			for _, f := range Find(c.events, now-100*day, c.listing, Installation{At: now - 5*day}, now) {
+			for _, f := range Find(c.events, now-100*day, c.listing, Installation{At: now - 5*day}, nil, now) {
 				texts = append(texts, fmt.Sprintf("%s %s %d", f.Level, f.Reason, len(f.Events)))
 			}
 			require.Equal(t, c.want, strings.Join(texts, ", "))
@@ -147,7 +147,7 @@ func TestFind_OrphanUpdate(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			listing := &Listing{UpdatedAt: now + c.update*day}
 			got := false
-			for _, f := range Find(c.events, now+c.begins*day, listing, Installation{}, now) {
+			for _, f := range Find(c.events, now+c.begins*day, listing, Installation{}, nil, now) {
 				if f.Reason == ReasonUpdatedWithoutMaintainer {
 					got = true
 					require.Equal(t, LevelLook, f.Level)
@@ -155,11 +155,11 @@ func TestFind_OrphanUpdate(t *testing.T) {
 				}
 			}
 			require.Equal(t, c.want, got)
-			for _, f := range Find(c.events, 0, listing, Installation{}, now) {
+			for _, f := range Find(c.events, 0, listing, Installation{}, nil, now) {
 				require.NotEqual(t, ReasonUpdatedWithoutMaintainer, f.Reason, "a journal without an observation")
 			}
 			listing.Maintainer = "bob"
-			for _, f := range Find(c.events, now+c.begins*day, listing, Installation{}, now) {
+			for _, f := range Find(c.events, now+c.begins*day, listing, Installation{}, nil, now) {
 				require.NotEqual(t, ReasonUpdatedWithoutMaintainer, f.Reason, "a package base with a maintainer")
 			}
 		})
@@ -168,7 +168,7 @@ func TestFind_OrphanUpdate(t *testing.T) {
 
 // TestFind_OtherBase checks that there is always a finding if the installed package was built from another package base.
 func TestFind_OtherBase(t *testing.T) {
-	require.Equal(t, []Finding{{Level: LevelLook, Reason: ReasonMoved}}, Find(nil, now, listed(-3), Installation{FromOtherBase: true}, now))
+	require.Equal(t, []Finding{{Level: LevelLook, Reason: ReasonMoved}}, Find(nil, now, listed(-3), Installation{FromOtherBase: true}, nil, now))
 }
 
 // TestFind_Documented checks that the table in docs/journal.md contains each reason with the right level, and nothing else.
@@ -182,7 +182,7 @@ func TestFind_Documented(t *testing.T) {
 	want := []string{}
 	for level, reasons := range map[Level][]Reason{
 		LevelAct:  {ReasonKnownIncident},
-		LevelLook: {ReasonPossibleIncident, ReasonCurrentIncident, ReasonMoved, ReasonAppeared, ReasonYoungDependency, ReasonAdoptedAndUpdated, ReasonCoMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer, ReasonYoung, ReasonUnknownDependency},
+		LevelLook: {ReasonPossibleIncident, ReasonCurrentIncident, ReasonMoved, ReasonAppeared, ReasonYoungDependency, ReasonAdoptedAndUpdated, ReasonCoMaintainerAndUpdated, ReasonMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer, ReasonYoung, ReasonUnknownDependency, ReasonLookAlike},
 		LevelNote: {ReasonAdopted, ReasonMaintainerChanged, ReasonUpdatedAfterDormancy, ReasonOrphaned, ReasonOutOfDate, ReasonDeleted, ReasonUpdatedSinceDump, ReasonPendingRequests},
 	} {
 		for _, reason := range reasons {
@@ -190,6 +190,7 @@ func TestFind_Documented(t *testing.T) {
 		}
 	}
 	require.ElementsMatch(t, want, documented)
+	require.Len(t, Reasons(), len(want))
 }
 
 // TestFind_Evidence checks that a finding has its events and times, and that it does not depend on anything else.
@@ -199,8 +200,8 @@ func TestFind_Evidence(t *testing.T) {
 	require.Equal(t, []Finding{
 		{Level: LevelLook, Reason: ReasonAdoptedAndUpdated, Events: []Event{adoption}, UpdatedAt: now - 2*day},
 		{Level: LevelNote, Reason: ReasonOutOfDate, FlaggedAt: now - day},
-	}, Find([]Event{adoption}, now-100*day, listing, Installation{}, now))
+	}, Find([]Event{adoption}, now-100*day, listing, Installation{}, nil, now))
 	gone, again := on(-9, deleted, "1-1", ""), on(-3, firstSeen, "", "2-1")
 	require.Equal(t, []Finding{{Level: LevelLook, Reason: ReasonRecreated, Events: []Event{gone, again}}},
-		Find([]Event{gone, on(-6, hostChanged, "a", "b"), again}, now-100*day, listed(-20), Installation{}, now))
+		Find([]Event{gone, on(-6, hostChanged, "a", "b"), again}, now-100*day, listed(-20), Installation{}, nil, now))
 }

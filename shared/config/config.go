@@ -150,6 +150,7 @@ type AUR struct {
 	Watch       bool          `toml:"watch"`
 	LiveQueries LiveQueries   `toml:"live"`
 	Incidents   IncidentLists `toml:"incidents"`
+	Levels      Levels        `toml:"levels"`
 }
 
 // The values of AUR.Source.
@@ -175,6 +176,55 @@ type IncidentLists struct {
 	// Further lists: each element is the absolute path of a file, or an https address, a space and the minisign public key of the
 	// list's publisher. omgd downloads the lists with an address once a day.
 	Lists []string `toml:"lists" format:"incidents"`
+}
+
+// Levels are the levels of the findings about packages of the AUR. The default levels are in journal.md. Findings with the level off are
+// left out. The names of other findings are errors.
+type Levels struct {
+	// Level of the finding known-incident.
+	KnownIncident string `toml:"known-incident" oneof:"default act look note off"`
+	// Level of the finding possible-incident.
+	PossibleIncident string `toml:"possible-incident" oneof:"default act look note off"`
+	// Level of the finding current-incident.
+	CurrentIncident string `toml:"current-incident" oneof:"default act look note off"`
+	// Level of the finding adopted-and-updated.
+	AdoptedAndUpdated string `toml:"adopted-and-updated" oneof:"default act look note off"`
+	// Level of the finding maintainer-changed-and-updated.
+	MaintainerChangedAndUpdated string `toml:"maintainer-changed-and-updated" oneof:"default act look note off"`
+	// Level of the finding comaintainer-added-and-updated.
+	ComaintainerAddedAndUpdated string `toml:"comaintainer-added-and-updated" oneof:"default act look note off"`
+	// Level of the finding recreated.
+	Recreated string `toml:"recreated" oneof:"default act look note off"`
+	// Level of the finding updated-without-maintainer.
+	UpdatedWithoutMaintainer string `toml:"updated-without-maintainer" oneof:"default act look note off"`
+	// Level of the finding moved-to-another-base.
+	MovedToAnotherBase string `toml:"moved-to-another-base" oneof:"default act look note off"`
+	// Level of the finding appeared-after-installation.
+	AppearedAfterInstallation string `toml:"appeared-after-installation" oneof:"default act look note off"`
+	// Level of the finding young-dependency-added.
+	YoungDependencyAdded string `toml:"young-dependency-added" oneof:"default act look note off"`
+	// Level of the finding young.
+	Young string `toml:"young" oneof:"default act look note off"`
+	// Level of the finding unknown-dependency.
+	UnknownDependency string `toml:"unknown-dependency" oneof:"default act look note off"`
+	// Level of the finding look-alike.
+	LookAlike string `toml:"look-alike" oneof:"default act look note off"`
+	// Level of the finding updated-since-dump.
+	UpdatedSinceDump string `toml:"updated-since-dump" oneof:"default act look note off"`
+	// Level of the finding pending-requests.
+	PendingRequests string `toml:"pending-requests" oneof:"default act look note off"`
+	// Level of the finding adopted.
+	Adopted string `toml:"adopted" oneof:"default act look note off"`
+	// Level of the finding maintainer-changed.
+	MaintainerChanged string `toml:"maintainer-changed" oneof:"default act look note off"`
+	// Level of the finding updated-after-dormancy.
+	UpdatedAfterDormancy string `toml:"updated-after-dormancy" oneof:"default act look note off"`
+	// Level of the finding orphaned.
+	Orphaned string `toml:"orphaned" oneof:"default act look note off"`
+	// Level of the finding out-of-date.
+	OutOfDate string `toml:"out-of-date" oneof:"default act look note off"`
+	// Level of the finding deleted.
+	Deleted string `toml:"deleted" oneof:"default act look note off"`
 }
 
 // Tracker is Arch's security tracker.
@@ -228,6 +278,7 @@ func Default() Config {
 			Enabled: true, URL: "https://aur.archlinux.org", Source: AURDump, Interval: 24 * hour,
 			LiveQueries: LiveQueries{Enabled: true, Timeout: 2 * second, MaxPerDay: 1000},
 			Incidents:   IncidentLists{Shipped: true},
+			Levels:      defaultLevels(),
 		},
 		Tracker: Tracker{Enabled: true, URL: "https://security.archlinux.org", Interval: hour},
 	}

@@ -204,6 +204,9 @@ func (l *Loaded) applyTOMLNode(p *unstable.Parser, path, name string, line int, 
 		l.earlier = append(l.earlier, fmt.Sprintf("%s (line %d)", name, line))
 		return nil
 	default:
+		if err := checkLevelName(name); err != nil {
+			return &Error{Source: where, Err: err}
+		}
 		l.Warnings = append(l.Warnings, fmt.Sprintf("%s: unknown setting %q", where, name))
 		return nil
 	}

@@ -47,7 +47,7 @@ func TestDefault(t *testing.T) {
 	}
 	// Each setting has a full name, and its default is a valid value.
 	for _, k := range keys() {
-		require.Regexp(t, `^[a-z_]+(\.[a-z_]+)+$`, k.name)
+		require.Regexp(t, `^[a-z_]+(\.[a-z_]+)+$|^aur\.levels\.[a-z-]+$`, k.name)
 		c := Default()
 		v := value{text: fmt.Sprint(settingValue(k.valueIn(&c).Interface()))}
 		if k.field.Type.Kind() == reflect.Slice {

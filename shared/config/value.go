@@ -119,7 +119,7 @@ func keyNamed(name string) (settingKey, bool) {
 
 // variable returns the name of the environment variable for the setting, such as OMG_LOG_LEVEL.
 func (k settingKey) variable() string {
-	return "OMG_" + strings.ToUpper(strings.ReplaceAll(k.name, ".", "_"))
+	return "OMG_" + strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(k.name))
 }
 
 // reloads reports whether a running daemon applies a change of the setting.

@@ -31,7 +31,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			&cli.Uint64Flag{Name: "seed", Usage: "`NUMBER` that determines the year", Value: 1},
 			&cli.StringFlag{Name: "set", Usage: "`WHICH` attacks: first, second, all or none", Value: "first"},
 			&cli.StringFlag{Name: "scales", Usage: "factors for the usual rates, separated by commas: `LIST`", Value: "1"},
-			&cli.IntFlag{Name: "packages", Usage: "`NUMBER` of packages", Value: 100_000},
+			&cli.IntFlag{Name: "packages", Usage: "`NUMBER` of packages; the attacks have a size in proportion", Value: 100_000},
 			&cli.IntFlag{Name: "days", Usage: "`NUMBER` of days", Value: 365},
 		},
 		Action: func(c *cli.Context) error { return replay(c, stdout) },
@@ -59,7 +59,8 @@ func replay(c *cli.Context, stdout io.Writer) error {
 		if err != nil || scale <= 0 || scale > 100 {
 			return command.Usagef("%q is not a factor above 0, at most 100", text)
 		}
-		o := aurreplay.UsualYear(c.Uint64("seed"), scale, set())
+		attacks := aurlife.Resized(set(), float64(c.Int("packages"))/100_000)
+		o := aurreplay.UsualYear(c.Uint64("seed"), scale, attacks)
 		o.Packages, o.Days = c.Int("packages"), c.Int("days")
 		if _, err := fmt.Fprintf(stdout, "== seed %d, attacks %s, %g × the usual rates\n", o.Seed, c.String("set"), scale); err != nil {
 			return err

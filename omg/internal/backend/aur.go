@@ -170,6 +170,8 @@ type AURFinding struct {
 	Submitted       *time.Time `json:"submitted,omitempty"`
 	PendingRequests uint32     `json:"pending_requests,omitempty"`
 	Dependencies    []string   `json:"dependencies,omitempty"`
+	// LookAlikeOf is the popular package whose name differs by one edit; empty if the finding does not depend on it.
+	LookAlikeOf string `json:"look_alike_of,omitempty"`
 	// Incident is the known incident from which the finding follows; nil if it follows from something else.
 	Incident *AURIncident `json:"incident,omitempty"`
 }

@@ -18,8 +18,9 @@ func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*ba
 	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*backend.AURCheckResult, error) {
 		now := time.Now()
 		result, found, err := b.checkEvents(ctx, s, r, now)
-		lists := b.readIncidentLists(now)
+		lists, levels := b.readIncidentLists(now)
 		found = aurcheck.AddIncidents(found, lists, s.Inputs().Local.Packages, r.Names, now)
+		found = aurcheck.ApplyLevels(found, levels)
 		if err != nil {
 			if len(found) == 0 {
 				for _, l := range describeLists(lists) {
@@ -104,6 +105,9 @@ func describeFindings(p *aurcheck.CheckedPackage) backend.CheckedPackage {
 			Updated: timeOrNil(f.UpdatedAt), Flagged: timeOrNil(f.FlaggedAt),
 			Submitted: timeOrNil(f.SubmittedAt), PendingRequests: f.PendingRequests, Dependencies: f.Dependencies,
 			Incident: describeIncident(f.Incident),
+		}
+		if f.LookAlikeOf != nil {
+			described.LookAlikeOf = f.LookAlikeOf.Name
 		}
 		for _, e := range f.Events {
 			described.Events = append(described.Events, *convertEvent(e.Event, e.Source))

@@ -9,8 +9,8 @@ import (
 	"github.com/omg-arch/omg/shared/incidents"
 )
 
-// readIncidentLists reads the list that is installed with omg, and the lists in the settings.
-func (b *Backend) readIncidentLists(now time.Time) []incidents.State {
+// readIncidentLists reads the list that is installed with omg, and the lists in the settings. It also returns the levels in the settings.
+func (b *Backend) readIncidentLists(now time.Time) ([]incidents.State, aurlevel.Levels) {
 	var lists []incidents.State
 	loaded, err := config.Load(b.env, false)
 	if err != nil {
@@ -20,7 +20,7 @@ func (b *Backend) readIncidentLists(now time.Time) []incidents.State {
 	wanted := incidents.Sources{
 		HasShipped: loaded.AUR.Incidents.Shipped, Elements: incidents.ParseElements(loaded.AUR.Incidents.Lists), Dirs: b.indexDirs(), IsTrusted: b.env.Trusts,
 	}
-	return append(lists, wanted.Read(now)...)
+	return append(lists, wanted.Read(now)...), aurlevel.ParseLevels(loaded.AUR.Levels.ByReason())
 }
 
 // describeLists returns the lists in the form in which the backend returns them.

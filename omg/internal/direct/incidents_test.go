@@ -101,7 +101,8 @@ func TestAURCheck_OnlyIncidents(t *testing.T) {
 // listProblems returns the problem of each list.
 func (w *testSystem) listProblems() (problems []string) {
 	w.t.Helper()
-	for _, list := range w.backend().readIncidentLists(time.Now()) {
+	lists, _ := w.backend().readIncidentLists(time.Now())
+	for _, list := range lists {
 		problems = append(problems, list.Problem)
 	}
 	return problems

@@ -108,6 +108,9 @@ func findingText(pkg *backend.CheckedPackage, f *backend.AURFinding) (text strin
 	if f.Flagged != nil {
 		add("flagged out of date " + f.Flagged.Local().Format(zonedMinuteFormat))
 	}
+	if f.LookAlikeOf != "" {
+		add("one edit from the name of " + strconv.Quote(f.LookAlikeOf) + ", which is older and has at least 100 times as many votes")
+	}
 	if fact := liveFact(f); fact != "" {
 		add(fact)
 	}

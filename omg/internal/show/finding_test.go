@@ -46,16 +46,17 @@ func TestPrintChecked(t *testing.T) {
 		"seen for the first time, after the installation," + when: {
 			Reason: "appeared-after-installation", Events: event("first-seen", nil, new("1-1")),
 		},
-		`new dependency "x", which was then new in the AUR, added` + when:                {Events: event("young-dependency-added", nil, new("x"))},
-		"the package base other deleted" + when:                                          {Events: []backend.AUREvent{{Base: "other", Event: "deleted", From: new("1-1"), Between: between}}},
-		"without a maintainer":                                                           {},
-		"last updated " + noon + ", after the last dump":                                 {Reason: "updated-since-dump", Updated: &at},
-		"submitted to the AUR " + noon:                                                   {Reason: "young", Submitted: &at},
-		"1 request about it is open (to delete, merge, orphan or adopt it)":              {PendingRequests: 1},
-		"3 requests about it are open (to delete, merge, orphan or adopt it)":            {PendingRequests: 3},
-		`needs what neither a repository nor the last dump of the AUR has: "a", "b\x1b"`: {Dependencies: []string{"a", "b\x1b"}},
-		"flagged out of date " + noon:                                                    {Flagged: &at},
-		"event-99" + when:                                                                {Events: event("event-99", nil, nil)},
+		`new dependency "x", which was then new in the AUR, added` + when:                                                        {Events: event("young-dependency-added", nil, new("x"))},
+		"the package base other deleted" + when:                                                                                  {Events: []backend.AUREvent{{Base: "other", Event: "deleted", From: new("1-1"), Between: between}}},
+		"without a maintainer":                                                                                                   {},
+		"last updated " + noon + ", after the last dump":                                                                         {Reason: "updated-since-dump", Updated: &at},
+		"submitted to the AUR " + noon:                                                                                           {Reason: "young", Submitted: &at},
+		"1 request about it is open (to delete, merge, orphan or adopt it)":                                                      {PendingRequests: 1},
+		"3 requests about it are open (to delete, merge, orphan or adopt it)":                                                    {PendingRequests: 3},
+		`needs what neither a repository nor the last dump of the AUR has: "a", "b\x1b"`:                                         {Dependencies: []string{"a", "b\x1b"}},
+		`one edit from the name of "tol", which is older and has at least 100 times as many votes, submitted to the AUR ` + noon: {LookAlikeOf: "tol", Submitted: &at},
+		"flagged out of date " + noon:                                                                                            {Flagged: &at},
+		"event-99" + when:                                                                                                        {Events: event("event-99", nil, nil)},
 	} {
 		f.Level = "note"
 		pkg := &backend.CheckedPackage{Name: "tool", Base: "tool", BuiltBase: "other", Installed: "1-1", Findings: []backend.AURFinding{f}}

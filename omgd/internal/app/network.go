@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/indexer"
 	"github.com/omg-arch/omg/omgd/internal/mirror"
 	"github.com/omg-arch/omg/omgd/internal/tracker"
+	"github.com/omg-arch/omg/shared/aurlevel"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/incidents"
 	"github.com/omg-arch/omg/shared/journal"
@@ -63,6 +64,7 @@ func (d *daemon) initFindings() error {
 			HasShipped: d.config.AUR.Incidents.Shipped, Elements: incidents.ParseElements(d.config.AUR.Incidents.Lists),
 			Dirs: []string{paths.IndexDir(d.data)}, IsTrusted: d.env.Trusts,
 		},
+		Levels:         aurlevel.ParseLevels(d.config.AUR.Levels.ByReason()),
 		SnapshotHolder: d.snapshotHolder, Log: d.log, OnChange: d.kick,
 	})
 	d.backgroundFuncs = append(d.backgroundFuncs, d.findings.Run)

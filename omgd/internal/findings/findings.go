@@ -17,6 +17,7 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/aurcheck"
+	"github.com/omg-arch/omg/shared/aurlevel"
 	"github.com/omg-arch/omg/shared/incidents"
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/pacmandb"
@@ -35,7 +36,9 @@ type Config struct {
 	JournalPath    string
 	IsTrustedOwner func(uid uint32) bool
 	// Incidents says which lists of known incidents the installed packages are compared with.
-	Incidents      incidents.Sources
+	Incidents incidents.Sources
+	// Levels are the levels in the settings.
+	Levels         aurlevel.Levels
 	SnapshotHolder *state.Holder
 	Log            *slog.Logger
 	// OnChange is called when Latest returns other findings than before.
@@ -152,6 +155,7 @@ func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, err 
 	}
 	lists := k.Incidents.Read(now)
 	withFindings = aurcheck.AddIncidents(withFindings, lists, st.Inputs().Local.Packages, nil, now)
+	withFindings = aurcheck.ApplyLevels(withFindings, k.Levels)
 	checked := next.packages
 	if err != nil {
 		if len(withFindings) == 0 {
