@@ -55,6 +55,8 @@ type Package struct {
 type CheckedPackage struct {
 	Package
 	Findings []aurlevel.Finding
+	// Evidence is nil if the package is not installed, and before AddScriptlets.
+	Evidence *Evidence
 }
 
 // Result holds the findings about packages.
@@ -201,7 +203,7 @@ func (c *Check) Finish(reading *JournalReading, now int64) *Result {
 		case p.Listing != nil || len(c.events[p.Base]) > 0:
 			c.result.CheckedCount++
 			if findings := c.find(p, reading.CompleteSince, now); len(findings) > 0 {
-				c.result.Packages = append(c.result.Packages, CheckedPackage{*p, findings})
+				c.result.Packages = append(c.result.Packages, CheckedPackage{Package: *p, Findings: findings})
 			}
 		case p.InstalledVersion != "":
 			c.result.NotInAUR = append(c.result.NotInAUR, p.Name)

@@ -42,14 +42,19 @@ func addIncidents(found []CheckedPackage, lists []incidents.State, p *incidents.
 	if len(findings) == 0 {
 		return found
 	}
+	return addFindings(found, Package{
+		Name: p.Name, Base: cmp.Or(p.Base, p.Name), InstalledVersion: p.Version, InstalledAt: p.InstallDate,
+	}, findings)
+}
+
+// addFindings adds findings about a package to the packages with findings, and does not sort the packages.
+func addFindings(found []CheckedPackage, p Package, findings []aurlevel.Finding) []CheckedPackage {
 	at := slices.IndexFunc(found, func(c CheckedPackage) bool { return c.Name == p.Name })
 	if at < 0 {
 		at = len(found)
-		found = append(found, CheckedPackage{Package: Package{
-			Name: p.Name, Base: cmp.Or(p.Base, p.Name), InstalledVersion: p.Version, InstalledAt: p.InstallDate,
-		}})
+		found = append(found, CheckedPackage{Package: p})
 	}
-	found[at].Findings = append(findings, found[at].Findings...)
+	found[at].Findings = slices.Concat(findings, found[at].Findings)
 	aurlevel.Sort(found[at].Findings)
 	return found
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/omg-arch/omg/shared/journal"
+	"github.com/omg-arch/omg/shared/scriptlet"
 )
 
 // Level is the importance of a finding.
@@ -125,6 +126,8 @@ type Finding struct {
 	LookAlikeOf *Popular
 	// Incident is the known incident from which the finding follows; nil if it follows from something else.
 	Incident *Incident
+	// Scriptlet holds the lines of the install scriptlet from which the finding follows; empty if it follows from something else.
+	Scriptlet []scriptlet.Fact
 }
 
 // Find returns the findings about a package base, the highest level first. The parameter events holds its events in the

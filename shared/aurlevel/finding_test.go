@@ -181,9 +181,11 @@ func TestFind_Documented(t *testing.T) {
 	}
 	want := []string{}
 	for level, reasons := range map[Level][]Reason{
-		LevelAct:  {ReasonKnownIncident},
-		LevelLook: {ReasonPossibleIncident, ReasonCurrentIncident, ReasonMoved, ReasonAppeared, ReasonYoungDependency, ReasonAdoptedAndUpdated, ReasonCoMaintainerAndUpdated, ReasonMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer, ReasonYoung, ReasonUnknownDependency, ReasonLookAlike},
-		LevelNote: {ReasonAdopted, ReasonMaintainerChanged, ReasonUpdatedAfterDormancy, ReasonOrphaned, ReasonOutOfDate, ReasonDeleted, ReasonUpdatedSinceDump, ReasonPendingRequests},
+		LevelAct: {ReasonKnownIncident},
+		LevelLook: {ReasonPossibleIncident, ReasonCurrentIncident, ReasonMoved, ReasonAppeared, ReasonYoungDependency, ReasonAdoptedAndUpdated, ReasonCoMaintainerAndUpdated, ReasonMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer, ReasonYoung, ReasonUnknownDependency, ReasonLookAlike,
+			ReasonScriptletDownloads, ReasonScriptletPackageManager, ReasonScriptletEvaluates, ReasonScriptletUnreadable},
+		LevelNote: {ReasonAdopted, ReasonMaintainerChanged, ReasonUpdatedAfterDormancy, ReasonOrphaned, ReasonOutOfDate, ReasonDeleted, ReasonUpdatedSinceDump, ReasonPendingRequests,
+			ReasonScriptletEnablesService, ReasonScriptletWritesOutside},
 	} {
 		for _, reason := range reasons {
 			want = append(want, level.String()+" "+string(reason))

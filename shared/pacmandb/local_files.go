@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -54,6 +55,19 @@ func (p *Installed) HasScript(dbpath string) bool {
 	}
 	_, err := os.Stat(filepath.Join(dbpath, "local", p.localDirName(), "install"))
 	return err == nil
+}
+
+// PackageScript returns the install scriptlet of p, or nil if it has none. Like pacman's files, it is read only if it is a regular file
+// of at most maxBytes bytes.
+func PackageScript(dbpath string, p *Installed, maxBytes int64) ([]byte, error) {
+	if strings.Contains(p.localDirName(), "/") {
+		return nil, fmt.Errorf("%q is not the name of a directory", p.localDirName())
+	}
+	script, _, err := readRegular(unix.AT_FDCWD, filepath.Join(dbpath, "local", p.localDirName(), "install"), nil, maxBytes)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return nil, nil
+	}
+	return script, err
 }
 
 // filesSection returns the lines of the section %FILES% in a files file; an empty line ends the section. If there are

@@ -8,6 +8,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 func TestOwners_RealTreeEqualsPacman(t *testing.T) {
@@ -119,4 +123,31 @@ func TestScript_EqualsPacman(t *testing.T) {
 		want = append(want, pair[0][1]+" "+pair[1][1])
 	}
 	require.Equal(t, want, got)
+}
+
+// TestPackageScript checks that only a regular file of a limited size is read.
+func TestPackageScript(t *testing.T) {
+	dir := t.TempDir()
+	p := &Installed{Package: wire.Package{Name: "a", Version: "1-1"}}
+	path := filepath.Join(dir, "local", "a-1-1", "install")
+	script, err := PackageScript(dir, p, 10)
+	require.NoError(t, err)
+	require.Nil(t, script, "no scriptlet")
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, []byte("0123456789"), 0o644))
+	script, err = PackageScript(dir, p, 10)
+	require.NoError(t, err)
+	require.Equal(t, "0123456789", string(script))
+	_, err = PackageScript(dir, p, 9)
+	require.ErrorIs(t, err, errLarge)
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.Symlink("/dev/zero", path))
+	_, err = PackageScript(dir, p, 10)
+	require.ErrorIs(t, err, sourcefile.ErrNotRegular)
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, unix.Mkfifo(path, 0o600))
+	_, err = PackageScript(dir, p, 10)
+	require.ErrorIs(t, err, sourcefile.ErrNotRegular)
+	_, err = PackageScript(dir, &Installed{Package: wire.Package{Name: "../a", Version: "1-1"}}, 10)
+	require.Error(t, err)
 }

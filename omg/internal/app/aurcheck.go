@@ -56,6 +56,12 @@ of the level "note" are facts that are common: orphaned, flagged out of date, de
 adopted, another maintainer, updated after a year, and for a PKG, updated since the last
 dump, or requests about it are open.
 
+The install scriptlets of the installed packages are examined too, and never run. If one
+uses the network, runs a package manager, runs text that it does not show, or cannot be
+examined, the level is "look". If it enables a service, or writes a file that is not the
+package's where commands are run from, the level is "note". The lines are shown, and
+when the package was built and installed, by whom, and how pacman validated it.
+
 The level "act" means that a list of incidents has the name of the installed package, and
 that it was built on a day on which a harmful build could be had. All installed packages
 are compared with the lists, also those of a repository. A list is installed with omg,
@@ -170,8 +176,11 @@ func findCheckProblems(all *backend.AURCheckResult, now time.Time) (problems []s
 			problems = append(problems, problem)
 		}
 	}
+	if all.ScriptletProblem != "" {
+		problems = append(problems, "scriptlets were not examined: "+all.ScriptletProblem)
+	}
 	if all.Unavailable != "" {
-		return append(problems, "only the lists of incidents were checked: "+all.Unavailable)
+		return append(problems, "only lists of incidents and scriptlets were checked: "+all.Unavailable)
 	}
 	problems = append(problems, journalProblems(&all.JournalReading)...)
 	switch {
@@ -195,7 +204,7 @@ func findCheckProblems(all *backend.AURCheckResult, now time.Time) (problems []s
 	}
 	problems = append(problems, liveProblems(all.Live)...)
 	if len(all.NotInAUR) > 0 {
-		problems = append(problems, "not checked, because not in the AUR: "+quoteEach(all.NotInAUR))
+		problems = append(problems, "only the scriptlets were checked of packages that are not in the AUR: "+quoteEach(all.NotInAUR))
 	}
 	return problems
 }

@@ -80,7 +80,7 @@ func TestAURCheck_Uncertain(t *testing.T) {
 		"the journal's last observation of the AUR is in the future": func(r *backend.AURCheckResult) { r.Observed = &future },
 		"the last dump of the AUR is not the one that the journal":   func(r *backend.AURCheckResult) { r.DumpDiffers = true },
 		"too many events, the oldest are left out: \"busy\"":         func(r *backend.AURCheckResult) { r.Shortened = []string{"busy"} },
-		"not checked, because not in the AUR: " + `"` + strings.Repeat("own", 30) + `", "b"`: func(r *backend.AURCheckResult) {
+		"only the scriptlets were checked of packages that are not in the AUR: " + `"` + strings.Repeat("own", 30) + `", "b"`: func(r *backend.AURCheckResult) {
 			r.NotInAUR = []string{strings.Repeat("own", 30), "b"}
 		},
 		"the list of incidents /list.toml: expired after 2026-06-30": func(r *backend.AURCheckResult) {
@@ -89,9 +89,10 @@ func TestAURCheck_Uncertain(t *testing.T) {
 		"the list of incidents /list.toml: open /list.toml: no such file": func(r *backend.AURCheckResult) {
 			r.IncidentLists = []backend.IncidentList{{Location: "/list.toml", Problem: "/list.toml: open /list.toml: no such file"}}
 		},
-		"only the lists of incidents were checked: no journal": func(r *backend.AURCheckResult) {
+		"only lists of incidents and scriptlets were checked: no journal": func(r *backend.AURCheckResult) {
 			r.Unavailable = "no journal"
 		},
+		"scriptlets were not examined: no databases": func(r *backend.AURCheckResult) { r.ScriptletProblem = "no databases" },
 		"partial: core is missing":                    func(r *backend.AURCheckResult) { r.Partial, r.Why = true, "core is missing" },
 		"the installed packages could not be checked": func(r *backend.AURCheckResult) { r.Stale = true },
 	} {

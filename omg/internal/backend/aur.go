@@ -112,8 +112,10 @@ type AURCheckResult struct {
 	Missing []string `json:"missing,omitempty"`
 	// IncidentLists lists the lists of known incidents with which the installed packages were compared.
 	IncidentLists []IncidentList `json:"incident_lists"`
-	// Unavailable is why there are only the findings that follow from these lists: the journal or the data of the AUR is missing. It
-	// is empty if both could be read.
+	// ScriptletProblem is why the scriptlets could not be examined; empty if they could.
+	ScriptletProblem string `json:"scriptlet_problem,omitempty"`
+	// Unavailable is why there are only the findings that follow from these lists and from scriptlets: the journal or the data of the
+	// AUR is missing. It is empty if both could be read.
 	Unavailable string `json:"unavailable,omitempty"`
 }
 
@@ -151,6 +153,18 @@ type CheckedPackage struct {
 	// Level is the highest level of the findings.
 	Level    string       `json:"level"`
 	Findings []AURFinding `json:"findings"`
+	// Evidence is what pacman recorded about the installed package; nil if it is not installed.
+	Evidence *InstallEvidence `json:"evidence,omitempty"`
+}
+
+// InstallEvidence is what pacman recorded when it installed a package.
+type InstallEvidence struct {
+	// Built and InstalledAt are nil if they are unknown.
+	Built       *time.Time `json:"built"`
+	InstalledAt *time.Time `json:"installed_at"`
+	Packager    string     `json:"packager"`
+	// Validation lists how pacman checked the package: "none", "md5", "sha256" or "pgp". It is empty if this is unknown.
+	Validation []string `json:"validation"`
 }
 
 // AURFinding is a finding about a package base.
@@ -174,6 +188,19 @@ type AURFinding struct {
 	LookAlikeOf string `json:"look_alike_of,omitempty"`
 	// Incident is the known incident from which the finding follows; nil if it follows from something else.
 	Incident *AURIncident `json:"incident,omitempty"`
+	// Scriptlet holds the lines of the install scriptlet from which the finding follows; empty if it follows from something else.
+	Scriptlet []ScriptletFact `json:"scriptlet,omitempty"`
+}
+
+// ScriptletFact is something that the install scriptlet of a package does.
+type ScriptletFact struct {
+	// Line is the number of the line, from 1; 0 if the whole scriptlet is meant. Function is the function with the line; empty outside of
+	// functions.
+	Line     int    `json:"line"`
+	Function string `json:"function"`
+	// Subject is the command, the path or the reason, and Text the line. If it is long, only its beginning is there.
+	Subject string `json:"subject"`
+	Text    string `json:"text"`
 }
 
 // AURIncident is a known incident that a package matches.

@@ -12,14 +12,15 @@ import (
 	"github.com/omg-arch/omg/shared/snapshot"
 )
 
-// AURCheck implements backend.Backend. If the journal or the dump is missing, and a package matches a known incident, the result has
-// only this finding and the reason.
+// AURCheck implements backend.Backend. If the journal or the dump is missing, and a package matches a known incident or has a scriptlet
+// with findings, the result has only these findings and the reason.
 func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
 	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*backend.AURCheckResult, error) {
 		now := time.Now()
 		result, found, err := b.checkEvents(ctx, s, r, now)
 		lists, levels := b.readIncidentLists(now)
 		found = aurcheck.AddIncidents(found, lists, s.Inputs().Local.Packages, r.Names, now)
+		found, scriptletErr := aurcheck.AddScriptlets(found, s, r.Names)
 		found = aurcheck.ApplyLevels(found, levels)
 		if err != nil {
 			if len(found) == 0 {
@@ -31,6 +32,9 @@ func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*ba
 				return nil, err
 			}
 			result = &backend.AURCheckResult{Unavailable: err.Error()}
+		}
+		if scriptletErr != nil {
+			result.ScriptletProblem = scriptletErr.Error()
 		}
 		result.IncidentLists, result.Packages = describeLists(lists), describePackages(found)
 		return result, nil
@@ -99,6 +103,11 @@ func describeFindings(p *aurcheck.CheckedPackage) backend.CheckedPackage {
 	checked := backend.CheckedPackage{
 		Name: p.Name, RequiredBy: p.RequiredBy, Base: p.Base, BuiltBase: p.BuiltBase, Installed: p.InstalledVersion, Level: p.Findings[0].Level.String(),
 	}
+	if e := p.Evidence; e != nil {
+		checked.Evidence = &backend.InstallEvidence{
+			Built: timeOrNil(e.BuiltAt), InstalledAt: timeOrNil(e.InstalledAt), Packager: e.Packager, Validation: append([]string{}, e.Validation...),
+		}
+	}
 	for _, f := range p.Findings {
 		described := backend.AURFinding{
 			Level: f.Level.String(), Reason: string(f.Reason), Events: []backend.AUREvent{},
@@ -108,6 +117,9 @@ func describeFindings(p *aurcheck.CheckedPackage) backend.CheckedPackage {
 		}
 		if f.LookAlikeOf != nil {
 			described.LookAlikeOf = f.LookAlikeOf.Name
+		}
+		for _, fact := range f.Scriptlet {
+			described.Scriptlet = append(described.Scriptlet, backend.ScriptletFact{Line: fact.Line, Function: fact.Function, Subject: fact.Subject, Text: fact.Text})
 		}
 		for _, e := range f.Events {
 			described.Events = append(described.Events, *convertEvent(e.Event, e.Source))

@@ -41,7 +41,9 @@ func (s Style) PrintChecked(w *bufio.Writer, pkg *backend.CheckedPackage) {
 			p.writeRaw(" (acknowledged " + f.Acknowledged.Local().Format(time.DateOnly) + ")")
 		}
 		p.writeRaw("\n")
+		p.printScriptlet(f.Scriptlet)
 	}
+	p.printEvidence(pkg.Evidence)
 }
 
 // visibleName returns a name of a package or package base. If it has characters that are not visible, such as a zero-width space, it
@@ -74,6 +76,9 @@ func (p printer) printMarkField(m *wire.AURMark) {
 func findingText(pkg *backend.CheckedPackage, f *backend.AURFinding) (text string) {
 	if f.Incident != nil {
 		return incidentText(pkg, f.Incident)
+	}
+	if what := scriptletTexts[f.Reason]; what != "" {
+		return "the install scriptlet " + what
 	}
 	if f.Reason == "moved-to-another-base" {
 		return "now in the package base " + visibleName(pkg.Base) + ", but the installed package was built from " + visibleName(pkg.BuiltBase)

@@ -155,13 +155,15 @@ func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, err 
 	}
 	lists := k.Incidents.Read(now)
 	withFindings = aurcheck.AddIncidents(withFindings, lists, st.Inputs().Local.Packages, nil, now)
-	withFindings = aurcheck.ApplyLevels(withFindings, k.Levels)
 	checked := next.packages
+	withFindings, scriptletErr := aurcheck.AddScriptlets(withFindings, st.Snapshot, nil)
+	withFindings = aurcheck.ApplyLevels(withFindings, k.Levels)
+	incomplete = incomplete || scriptletErr != nil
 	if err != nil {
 		if len(withFindings) == 0 {
 			return nil, err
 		}
-		checked = nil // only the lists are known
+		checked = nil // only the lists and the scriptlets are known
 	}
 	incomplete = incomplete || slices.ContainsFunc(lists, func(l incidents.State) bool { return l.Problem != "" })
 	return &snapshot.AURFindings{Marks: aurcheck.NewMarks(checked, withFindings), Incomplete: incomplete}, nil

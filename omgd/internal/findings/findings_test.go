@@ -235,6 +235,29 @@ func TestKeeper_Incidents(t *testing.T) {
 	require.True(t, update().Incomplete, "the list cannot be read")
 }
 
+// TestKeeper_Scriptlets checks that the findings about scriptlets are among the others, and that an upgrade changes them.
+func TestKeeper_Scriptlets(t *testing.T) {
+	w := newWorld(t)
+	db := t.TempDir()
+	write := func(script string) {
+		require.NoError(t, os.MkdirAll(filepath.Join(db, "local", "a-1-1"), 0o755))
+		require.NoError(t, os.WriteFile(filepath.Join(db, "local", "a-1-1", "install"), []byte(script), 0o644))
+	}
+	publish := func() *snapshot.AURFindings {
+		w.publish(func(in *snapshot.Inputs) { in.DBPath = db }, orphan("a"))
+		w.update(t.Context())
+		return w.Latest()
+	}
+	write("post_install() {\n\tcurl x\n}\n")
+	require.Equal(t, map[string]*wire.AURMark{"a": {Level: wire.FindingLevelLook, Reasons: []string{"scriptlet-downloads"}}}, publish().Marks)
+	require.True(t, w.Latest().Incomplete, "there is no journal")
+	w.observe()
+	require.Equal(t, map[string]*wire.AURMark{"a": {Level: wire.FindingLevelLook, Reasons: []string{"scriptlet-downloads", "orphaned"}}}, publish().Marks)
+	require.False(t, w.Latest().Incomplete)
+	write("post_install() {\n\techo curl x\n}\n")
+	require.Equal(t, map[string]*wire.AURMark{"a": {Level: wire.FindingLevelNote, Reasons: []string{"orphaned"}}}, publish().Marks)
+}
+
 // TestKeeper_Run checks that a Keeper that is woken computes findings, and that Run ends with its context.
 func TestKeeper_Run(t *testing.T) {
 	w := newWorld(t)
