@@ -54,7 +54,7 @@ func (w *walker) examineRedirect(r *syntax.Redirect) {
 
 // examineCall adds the facts about a command, for each program that it can run.
 func (w *walker) examineCall(c call) {
-	if len(c.args) == 0 {
+	if len(c.args) == 0 || !w.spend(callCost*len(c.args)) {
 		return
 	}
 	if c.nesting > maxPrefixes {

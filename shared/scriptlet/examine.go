@@ -22,13 +22,27 @@ type examiner struct {
 	isQueued  map[*function]bool
 	runners   map[*function]bool // whether runsArguments holds; only for functions that are called
 	scripts   map[string]bool    // the texts that were parsed because a command runs them
+	matched   map[string]bool    // the partly unknown names for which enqueueMatching was called, with its result
 	depth     int                // of words inside words
+	spent     int                // what the examination has cost so far, about in bytes
 }
 
 // function is a function of a script.
 type function struct {
 	part
 	decl *syntax.FuncDecl
+}
+
+// spend adds to the cost of the examination, and reports whether it is still allowed. Otherwise a fact says that the script is too complex.
+func (e *examiner) spend(cost int) bool {
+	if e.spent > maxCost {
+		return false
+	}
+	if e.spent += cost; e.spent > maxCost {
+		e.add(KindUnreadable, 0, "", "too complex")
+		return false
+	}
+	return true
 }
 
 // part is the script, or a text in it that a command runs.
@@ -53,6 +67,7 @@ func (p *part) line(pos syntax.Pos) int {
 func (e *examiner) examineFile(file *syntax.File) {
 	e.variables, e.functions = map[string]*variable{}, map[string][]*function{}
 	e.isQueued, e.runners, e.scripts = map[*function]bool{}, map[*function]bool{}, map[string]bool{}
+	e.matched = map[string]bool{}
 	script := part{}
 	e.collect(file, script)
 	e.walk(file, script)
@@ -83,8 +98,11 @@ func (e *examiner) enqueue(name string) {
 
 // enqueueMatching notes that the functions run whose names a partly unknown name can be. It reports whether there are any.
 func (e *examiner) enqueueMatching(name string) bool {
+	if found, isKnown := e.matched[name]; isKnown {
+		return found
+	}
 	pattern := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune(unknown+argument, r) })
-	if len(pattern) == 0 {
+	if len(pattern) == 0 || !e.spend(callCost*(1+len(e.functions))) {
 		return false
 	}
 	for i := range pattern {
@@ -101,6 +119,7 @@ func (e *examiner) enqueueMatching(name string) bool {
 			e.enqueue(name)
 		}
 	}
+	e.matched[name] = found
 	return found
 }
 
@@ -217,7 +236,7 @@ func (e *examiner) assign(a *syntax.Assign) {
 		}
 	case a.Append && len(v.values) > 0:
 		longer := arg{values: v.values}
-		longer.append(value.values...)
+		e.appendTo(&longer, value.values...)
 		v.values = nil
 		e.setVariable(name, longer.values)
 	default:

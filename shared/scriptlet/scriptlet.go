@@ -69,6 +69,10 @@ const (
 	// how deep they may be nested.
 	maxScripts = 200
 	maxNesting = 4
+	// maxCost limits the time: it is the number of bytes that the values of words may have altogether. A word of a command costs as much
+	// as callCost bytes.
+	maxCost  = 32 << 20
+	callCost = 200
 )
 
 // Options configures Examine.
@@ -97,7 +101,16 @@ func Unreadable(reason string) Report {
 }
 
 // Examine returns the facts about a script for bash. It runs nothing.
-func Examine(script []byte, o Options) Report {
+func Examine(script []byte, o Options) (report Report) {
+	defer func() {
+		if recover() != nil { // a mistake in the parser must not end the program
+			report = Unreadable("the parser failed")
+		}
+	}()
+	return examine(script, o)
+}
+
+func examine(script []byte, o Options) Report {
 	switch {
 	case len(script) > MaxSize:
 		return Unreadable("too large")

@@ -178,12 +178,12 @@ func (e *examiner) appendPart(a *arg, part syntax.WordPart, isQuoted bool) {
 	case *syntax.Lit:
 		text, isPattern := unescape(part.Value, isQuoted)
 		a.isPattern = a.isPattern || isPattern
-		a.append(text)
+		e.appendTo(a, text)
 	case *syntax.SglQuoted:
 		if part.Dollar {
-			a.append(decodeEscapes(part.Value))
+			e.appendTo(a, decodeEscapes(part.Value))
 		} else {
-			a.append(part.Value)
+			e.appendTo(a, part.Value)
 		}
 	case *syntax.DblQuoted:
 		for _, inner := range part.Parts {
@@ -191,26 +191,27 @@ func (e *examiner) appendPart(a *arg, part syntax.WordPart, isQuoted bool) {
 		}
 	case *syntax.ParamExp:
 		a.isSplit = a.isSplit || !isQuoted
-		a.append(e.paramValues(part)...)
+		e.appendTo(a, e.paramValues(part)...)
 	case *syntax.CmdSubst:
 		a.isSplit = a.isSplit || !isQuoted
-		a.append(e.substitutedValues(part)...)
+		e.appendTo(a, e.substitutedValues(part)...)
 	default:
-		a.append(unknown)
+		e.appendTo(a, unknown)
 	}
 }
 
-// append appends each of the endings to each value, as long as there are not too many.
-func (a *arg) append(endings ...string) {
+// appendTo appends each of the endings to each value of a word, as long as there are not too many.
+func (e *examiner) appendTo(a *arg, endings ...string) {
 	var longer []string
 	for _, ending := range endings {
 		for _, value := range a.values {
-			if len(longer) < maxAlternatives {
-				if len(value)+len(ending) > maxValue {
-					ending = unknown
-				}
-				longer = append(longer, value+ending)
+			if len(longer) == maxAlternatives {
+				break
 			}
+			if size := len(value) + len(ending); size > maxValue || !e.spend(size) {
+				value, ending = "", unknown
+			}
+			longer = append(longer, value+ending)
 		}
 	}
 	a.values = longer
