@@ -52,7 +52,7 @@ _omg() {
 		words='check diff log ack --help -h'
 		;;
 	' aur check')
-		words='--fail-on --honour-ack --offline --json --format --color --quiet -q --help -h'
+		words='--fail-on --honour-ack --offline --build-dir --json --format --color --quiet -q --help -h'
 		;;
 	' aur diff')
 		words='--build-dir --from --to --json --format --color --help -h'

@@ -30,6 +30,7 @@ type Check struct {
 	live     *liveReplies // nil if the AUR was not asked
 	users    aurlevel.Users
 	popular  []aurlevel.Popular // the popular packages of the AUR
+	builds   map[string][]aurlevel.BuildChange
 }
 
 // Package is a package to check: its package base, and what the latest dump of the AUR contains about it.
@@ -190,6 +191,24 @@ func (c *Check) AddEvents(e *journal.Entry) error {
 	return nil
 }
 
+// Bases returns the package bases of the packages that were added, each once.
+func (c *Check) Bases() (bases []string) {
+	for i := range c.packages {
+		if base := c.packages[i].Base; !slices.Contains(bases, base) {
+			bases = append(bases, base)
+		}
+	}
+	return bases
+}
+
+// AddBuildChanges adds the differences between copies of the build files of a package base.
+func (c *Check) AddBuildChanges(base string, changes []aurlevel.BuildChange) {
+	if c.builds == nil {
+		c.builds = map[string][]aurlevel.BuildChange{}
+	}
+	c.builds[base] = append(c.builds[base], changes...)
+}
+
 // Finish returns the result. The parameter reading describes the journal whose events were added.
 func (c *Check) Finish(reading *JournalReading, now int64) *Result {
 	c.result.HasOtherDump = c.hasOtherDump(reading)
@@ -199,12 +218,12 @@ func (c *Check) Finish(reading *JournalReading, now int64) *Result {
 		if p.IsOnlyBaseListed {
 			c.result.NotInAUR = append(c.result.NotInAUR, p.Name)
 		}
+		if findings := c.find(p, reading.CompleteSince, now); len(findings) > 0 {
+			c.result.Packages = append(c.result.Packages, CheckedPackage{Package: *p, Findings: findings})
+		}
 		switch {
 		case p.Listing != nil || len(c.events[p.Base]) > 0:
 			c.result.CheckedCount++
-			if findings := c.find(p, reading.CompleteSince, now); len(findings) > 0 {
-				c.result.Packages = append(c.result.Packages, CheckedPackage{Package: *p, Findings: findings})
-			}
 		case p.InstalledVersion != "":
 			c.result.NotInAUR = append(c.result.NotInAUR, p.Name)
 		default:
@@ -249,6 +268,7 @@ func (c *Check) find(p *Package, completeSince, now int64) []aurlevel.Finding {
 	if c.live != nil && c.live.findings[p.Base] != nil {
 		found = append(found, aurlevel.FindLive(c.live.findings[p.Base])...)
 	}
+	found = append(found, aurlevel.FindBuildChanges(c.builds[p.Base], now)...)
 	aurlevel.Sort(found)
 	return found
 }

@@ -128,6 +128,8 @@ type Finding struct {
 	Incident *Incident
 	// Scriptlet holds the lines of the install scriptlet from which the finding follows; empty if it follows from something else.
 	Scriptlet []scriptlet.Fact
+	// Build is the difference between two copies of build files from which the finding follows; nil if it follows from something else.
+	Build *BuildChange
 }
 
 // Find returns the findings about a package base, the highest level first. The parameter events holds its events in the

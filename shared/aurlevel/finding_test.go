@@ -183,6 +183,7 @@ func TestFind_Documented(t *testing.T) {
 	for level, reasons := range map[Level][]Reason{
 		LevelAct: {ReasonKnownIncident},
 		LevelLook: {ReasonPossibleIncident, ReasonCurrentIncident, ReasonMoved, ReasonAppeared, ReasonYoungDependency, ReasonAdoptedAndUpdated, ReasonCoMaintainerAndUpdated, ReasonMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer, ReasonYoung, ReasonUnknownDependency, ReasonLookAlike,
+			ReasonChecksumSkipped, ReasonSourceHostChanged, ReasonInstallScriptAdded, ReasonInstallScriptChanged,
 			ReasonScriptletDownloads, ReasonScriptletPackageManager, ReasonScriptletEvaluates, ReasonScriptletUnreadable},
 		LevelNote: {ReasonAdopted, ReasonMaintainerChanged, ReasonUpdatedAfterDormancy, ReasonOrphaned, ReasonOutOfDate, ReasonDeleted, ReasonUpdatedSinceDump, ReasonPendingRequests,
 			ReasonScriptletEnablesService, ReasonScriptletWritesOutside},

@@ -23,6 +23,7 @@ type aurCheckOptions struct {
 	failOn    string
 	honourAck bool
 	offline   bool
+	buildDir  string
 }
 
 func aurCheckCommand(a *app) *cli.Command {
@@ -62,6 +63,11 @@ examined, the level is "look". If it enables a service, or writes a file that is
 package's where commands are run from, the level is "note". The lines are shown, and
 when the package was built and installed, by whom, and how pacman validated it.
 
+The build files of the packages, which yay or paru has downloaded, are copied into your
+state directory: see "omg aur diff --help". If the last 90 days' copies show sources from
+another host, sources that have no checksum any more, or other install scripts, there is
+a finding of the level "look".
+
 The level "act" means that a list of incidents has the name of the installed package, and
 that it was built on a day on which a harmful build could be had. All installed packages
 are compared with the lists, also those of a repository. A list is installed with omg,
@@ -84,6 +90,7 @@ index of the AUR: omg --data-dir DIR aur check.
 			&cli.StringFlag{Name: "fail-on", Destination: &o.failOn, Usage: "exit with 5 if a finding has at least this `LEVEL`: note, look or act"},
 			&cli.BoolFlag{Name: "honour-ack", Destination: &o.honourAck, Usage: "with --fail-on, do not count findings that you have acknowledged with omg aur ack"},
 			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not ask the AUR's server about PKG"},
+			&cli.StringFlag{Name: "build-dir", Destination: &o.buildDir, Usage: buildDirUsage},
 		}, o.listFlags("{{.name}} {{.level}}")...),
 		Action: func(c *cli.Context) error { return a.runAURCheck(c, o) },
 	}
@@ -103,11 +110,14 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := checkBuildDir(c, o.buildDir, names); err != nil {
+		return err
+	}
 	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
-	all, err := a.newBackend().AURCheck(c.Context, &backend.AURCheckRequest{Names: names, Offline: o.offline})
+	all, err := a.newBackend().AURCheck(c.Context, &backend.AURCheckRequest{Names: names, Offline: o.offline, BuildDir: o.buildDir})
 	if err != nil {
 		return err
 	}
@@ -132,6 +142,9 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	}
 	a.noteBeginning(all)
 	a.noteLive(all.Live, time.Now())
+	for _, problem := range all.BuildProblems {
+		a.printNote(problem)
+	}
 	for i := range all.IncidentLists {
 		for _, warning := range all.IncidentLists[i].Warnings {
 			a.printNote(warning)

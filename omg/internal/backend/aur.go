@@ -71,6 +71,9 @@ type AURCheckRequest struct {
 	Names []string
 	// Offline means that the AUR is not asked about the packages in Names.
 	Offline bool
+	// BuildDir is the directory with the current build files of the only package base in Names. If it is empty, the directories of AUR
+	// helpers are searched.
+	BuildDir string
 }
 
 // LiveReading describes what the AUR has replied about the requested packages and their dependencies.
@@ -117,6 +120,8 @@ type AURCheckResult struct {
 	// Unavailable is why there are only the findings that follow from these lists and from scriptlets: the journal or the data of the
 	// AUR is missing. It is empty if both could be read.
 	Unavailable string `json:"unavailable,omitempty"`
+	// BuildProblems says which build files could not be copied or compared, and why.
+	BuildProblems []string `json:"build_problems,omitempty"`
 }
 
 // IncidentList describes a list of known incidents in the AUR.
@@ -190,6 +195,8 @@ type AURFinding struct {
 	Incident *AURIncident `json:"incident,omitempty"`
 	// Scriptlet holds the lines of the install scriptlet from which the finding follows; empty if it follows from something else.
 	Scriptlet []ScriptletFact `json:"scriptlet,omitempty"`
+	// Build is the difference between copies of build files from which the finding follows; nil if it follows from something else.
+	Build *AURBuildChange `json:"build,omitempty"`
 }
 
 // ScriptletFact is something that the install scriptlet of a package does.
@@ -201,6 +208,14 @@ type ScriptletFact struct {
 	// Subject is the command, the path or the reason, and Text the line. If it is long, only its beginning is there.
 	Subject string `json:"subject"`
 	Text    string `json:"text"`
+}
+
+// AURBuildChange is a difference between two copies of the build files of a package base.
+type AURBuildChange struct {
+	// Copies is the times of the two copies.
+	Copies Interval `json:"copies"`
+	// Values lists the hosts, sources or install scripts that the reason of the finding is about.
+	Values []string `json:"values"`
 }
 
 // AURIncident is a known incident that a package matches.

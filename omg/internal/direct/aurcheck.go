@@ -23,6 +23,8 @@ func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*ba
 		found, scriptletErr := aurcheck.AddScriptlets(found, s, r.Names)
 		found = aurcheck.ApplyLevels(found, levels)
 		if err != nil {
+			// The next build needs the copies, whether or not there is a journal.
+			problems := b.copyNamed(r, now)
 			if len(found) == 0 {
 				for _, l := range describeLists(lists) {
 					if problem := l.ProblemText(); problem != "" {
@@ -31,7 +33,7 @@ func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*ba
 				}
 				return nil, err
 			}
-			result = &backend.AURCheckResult{Unavailable: err.Error()}
+			result = &backend.AURCheckResult{Unavailable: err.Error(), BuildProblems: problems}
 		}
 		if scriptletErr != nil {
 			result.ScriptletProblem = scriptletErr.Error()
@@ -66,6 +68,7 @@ func (b *Backend) checkEvents(ctx context.Context, s *snapshot.Snapshot, r *back
 		}
 		live = describeLive(reading)
 	}
+	problems := b.addBuildChanges(c, r, now)
 	reading, err := aurcheck.ReadJournal(path, b.env.Trusts, c.AddEvents)
 	if err != nil {
 		return nil, nil, withNetworkCode(err)
@@ -78,6 +81,7 @@ func (b *Backend) checkEvents(ctx context.Context, s *snapshot.Snapshot, r *back
 		Basis: *basis, JournalReading: describeReading(path, &reading), Live: live,
 		EventsSince: time.Unix(now.Unix()-aurlevel.MaxEventAge, 0), CheckedCount: found.CheckedCount,
 		DumpDiffers: found.HasOtherDump, Shortened: found.Shortened, NotInAUR: found.NotInAUR, Missing: found.Missing,
+		BuildProblems: problems,
 	}, found.Packages, nil
 }
 
@@ -120,6 +124,9 @@ func describeFindings(p *aurcheck.CheckedPackage) backend.CheckedPackage {
 		}
 		for _, fact := range f.Scriptlet {
 			described.Scriptlet = append(described.Scriptlet, backend.ScriptletFact{Line: fact.Line, Function: fact.Function, Subject: fact.Subject, Text: fact.Text})
+		}
+		if f.Build != nil {
+			described.Build = &backend.AURBuildChange{Copies: backend.NewInterval(f.Build.Copies.From, f.Build.Copies.To), Values: f.Build.Values}
 		}
 		for _, e := range f.Events {
 			described.Events = append(described.Events, *convertEvent(e.Event, e.Source))

@@ -70,6 +70,12 @@ func changeLabel(change string) string {
 	return strings.ReplaceAll(change, "-", " ")
 }
 
+// buildChangeText returns the facts of a finding that follows from a difference between two copies of build files.
+func buildChangeText(f *backend.AURFinding) string {
+	return changeLabel(f.Reason) + ": " + valuesText(nil, f.Build.Values) + ", between the copies of the build files of " +
+		f.Build.Copies[0].Local().Format(zonedMinuteFormat) + " and " + f.Build.Copies[1].Local().Format(zonedMinuteFormat)
+}
+
 // maxValues is the maximum number of values of a change that are printed.
 const maxValues = 20
 

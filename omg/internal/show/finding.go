@@ -80,6 +80,9 @@ func findingText(pkg *backend.CheckedPackage, f *backend.AURFinding) (text strin
 	if what := scriptletTexts[f.Reason]; what != "" {
 		return "the install scriptlet " + what
 	}
+	if f.Build != nil {
+		return buildChangeText(f)
+	}
 	if f.Reason == "moved-to-another-base" {
 		return "now in the package base " + visibleName(pkg.Base) + ", but the installed package was built from " + visibleName(pkg.BuiltBase)
 	}

@@ -1,0 +1,37 @@
+package direct
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg/internal/buildfiles"
+	"github.com/omg-arch/omg/shared/aurlevel"
+	"github.com/omg-arch/omg/shared/journal"
+)
+
+// buildCopy returns a copy with a source and a checksum, made the given number of days before now.
+func buildCopy(now time.Time, days int, source, sum string) buildfiles.Copy {
+	text := "pkgname=demo\npkgver=1\npkgrel=1\nsource=(" + source + ")\nsha256sums=(" + sum + ")\n"
+	return buildfiles.Copy{At: now.AddDate(0, 0, -days), Files: buildfiles.Files{"PKGBUILD": []byte(text)}}
+}
+
+// TestFindBuildChanges checks that each pair of successive copies is compared, unless the later one is too old for a finding.
+func TestFindBuildChanges(t *testing.T) {
+	now := time.Date(2026, 9, 21, 12, 0, 0, 0, time.UTC)
+	const first, second, third = "https://a.example/x", "https://b.example/x", "https://c.example/x"
+	between := func(from, to int) journal.Interval {
+		return journal.Interval{From: now.AddDate(0, 0, -from).Unix(), To: now.AddDate(0, 0, -to).Unix()}
+	}
+	require.Empty(t, findBuildChanges(nil, now))
+	require.Empty(t, findBuildChanges([]buildfiles.Copy{buildCopy(now, 1, first, "aa")}, now))
+	require.Empty(t, findBuildChanges([]buildfiles.Copy{buildCopy(now, 200, first, "aa"), buildCopy(now, 91, second, "aa")}, now))
+	require.Empty(t, findBuildChanges([]buildfiles.Copy{buildCopy(now, 3, first, "aa"), buildCopy(now, 1, first, "bb")}, now))
+	require.Equal(t, []aurlevel.BuildChange{
+		{Reason: aurlevel.ReasonSourceHostChanged, Copies: between(91, 60), Values: []string{"c.example"}},
+		{Reason: aurlevel.ReasonChecksumSkipped, Copies: between(60, 1), Values: []string{third}},
+	}, findBuildChanges([]buildfiles.Copy{
+		buildCopy(now, 200, first, "aa"), buildCopy(now, 91, second, "aa"), buildCopy(now, 60, third, "aa"), buildCopy(now, 1, third, "SKIP"),
+	}, now))
+}
