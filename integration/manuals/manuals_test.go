@@ -42,7 +42,7 @@ func TestSettings_AllDocumented(t *testing.T) {
 	loaded := config.Loaded{Config: config.Default()}
 	files := generatedFiles(t)
 	markdown, manual := files["docs/config.md"], files["packaging/man/omg-config.5"]
-	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| [A-Z].*[.] \\| [^|]+ \\| `[^`]+` \\| `(OMG_[A-Z_]+)` \\| (?:SIGHUP|restart) \\|$")
+	row := regexp.MustCompile("(?m)^\\| `([a-z_-]+)` \\| [A-Z].*[.] \\| [^|]+ \\| `[^`]+` \\| `(OMG_[A-Z_]+)` \\| (?:SIGHUP|restart) \\|$")
 	documented := map[string]bool{}
 	for _, m := range row.FindAllStringSubmatch(markdown, -1) {
 		documented[m[2]] = true
