@@ -85,6 +85,7 @@ var measurementParts = []struct {
 	{"sizes", (*bench).measureGrowingIndexes},
 	{"files", (*bench).measureSplitIndex},
 	{"aur", (*bench).measureAUR},
+	{"journal", (*bench).measureJournal},
 	{"advisories", (*bench).measureAdvisories},
 	{"probe", (*bench).measureProbe},
 	{"owns", (*bench).measureOwns},
