@@ -154,6 +154,10 @@ check-fresh: ## Run make demo and make test in a fresh clone on a bare Debian: m
 check-libalpm: ## Build and test the libalpm worker in a chroot of a newer Debian: make check-libalpm SUITE=sid
 	@TAGS=$(TAGS) SUITE=$(or $(SUITE),trixie) MIRROR='$(MIRROR)' CORPUS='$(CORPUS)' scripts/check-libalpm.sh
 
+.PHONY: check-walk
+check-walk: ## Run a new user's first day in a booted Debian, and compare it with integration/walk/walk.txt; UPDATE=1 records it (root)
+	@TAGS=$(TAGS) UPDATE='$(UPDATE)' MIRROR='$(MIRROR)' scripts/check-walk.sh
+
 .PHONY: demo
 demo: build ## Build, index, start a private omgd, search, show a package, stop
 	@scripts/demo.sh
