@@ -29,8 +29,7 @@ type machine struct {
 	log    bytes.Buffer
 }
 
-// booting mounts the control groups, which not every machine has at this place, and starts systemd-nspawn in a group of its own. All
-// processes of the machine end with systemd-nspawn.
+// booting mounts the control groups, which not every machine has at this place, and starts systemd-nspawn in a group of its own.
 const booting = `set -e
 mount --make-rprivate /
 umount -R -l /sys/fs/cgroup 2>/dev/null || true
@@ -99,6 +98,9 @@ func (m *machine) powerOff() error {
 	case <-m.ended:
 	case <-time.After(time.Minute):
 		_ = m.nspawn.Process.Kill()
+		if pid, err := strconv.Atoi(m.leader); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // all processes of the machine end with its process 1
+		}
 		<-m.ended
 	}
 	out, err := exec.Command("unshare", "--mount", "sh", "-c", removing, "sh", m.cgroup).CombinedOutput()
