@@ -170,6 +170,10 @@ docs: build ## Regenerate docs/config.md, packaging/config.toml, manual pages an
 pictures: build ## Take the pictures in docs/pictures again, from what omg prints on a demo system
 	$(TEST) -tags $(TAGS) -count=1 ./integration/pictures -run Pictures -write
 
+.PHONY: compare
+compare: build ## Run the commands of the comparison, measure, and write docs/comparison.md and the README's table
+	$(TEST) -tags $(TAGS) -count=1 ./integration/compare -run Table_Commands -write -runs $(or $(RUNS),20)
+
 # pacman looks for hooks only in these two directories.
 HOOKDIR ?= $(if $(filter /usr,$(PREFIX)),/usr/share/libalpm/hooks,/etc/pacman.d/hooks)
 INSTALL = DESTDIR='$(DESTDIR)' PREFIX='$(PREFIX)' HOOKDIR='$(HOOKDIR)' scripts/install.sh
