@@ -94,7 +94,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 		err = exit.WithCode(exit.Failed, errors.New("interrupted"))
 	}
 	if err != nil {
-		printError(stderr, app.Name, err)
+		PrintError(stderr, app.Name, err)
 	}
 	return exit.Code(err)
 }
@@ -203,7 +203,8 @@ func Usagef(format string, args ...any) error {
 	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf(format, args...), Hint: "see --help"}
 }
 
-func printError(w io.Writer, program string, err error) {
+// PrintError prints an error that ends a program on standard error, in one line. A second line follows if the error has a hint.
+func PrintError(w io.Writer, program string, err error) {
 	var e *exit.Error
 	if errors.As(err, &e) && e.Err == nil {
 		return

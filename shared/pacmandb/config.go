@@ -31,6 +31,10 @@ type Config struct {
 	Architectures          []string
 	IgnorePkg, IgnoreGroup []string // glob patterns
 	CacheDir               []string
+	// NoExtract holds glob patterns of files that pacman does not install. A pattern after an exclamation mark is an exception.
+	NoExtract []string
+	// Color reports whether pacman uses colours on a terminal.
+	Color bool
 	// SigLevel holds the values of SigLevel in [options], as written in the file and unchecked.
 	SigLevel []string
 	// Repos are in order of preference; no two have the same name.
@@ -86,8 +90,12 @@ func (e *ConfigError) Error() string {
 //
 // If the file at path itself cannot be opened, the error is that of the system; for a missing file it wraps
 // fs.ErrNotExist. All other errors are of type *ConfigError.
-func ReadConfig(path string) (*Config, error) {
-	r := configReader{config: &Config{}}
+func ReadConfig(path string) (*Config, error) { return ReadConfigWithRoot(path, "") }
+
+// ReadConfigWithRoot is like ReadConfig, but the parameter root replaces RootDir, also in the defaults of other settings, as
+// pacman's option --root does. If root is empty, the file sets RootDir.
+func ReadConfigWithRoot(path, root string) (*Config, error) {
+	r := configReader{config: &Config{RootDir: root}}
 	f, err := openConfig(path)
 	if err != nil {
 		return nil, err
@@ -260,6 +268,8 @@ func (r *configReader) handleDirective(key, value string, hasValue bool, level i
 		return r.setRepoOption(key, value, hasValue)
 	case hasValue:
 		r.setOption(key, value)
+	case key == "Color":
+		r.config.Color = true
 	}
 	return nil
 }
@@ -282,6 +292,8 @@ func (r *configReader) setOption(key, value string) {
 		c.CacheDir = append(c.CacheDir, splitWords(value)...)
 	case "SigLevel":
 		c.SigLevel = append(c.SigLevel, splitWords(value)...)
+	case "NoExtract":
+		c.NoExtract = append(c.NoExtract, splitWords(value)...)
 	case "IgnorePkg":
 		c.IgnorePkg = append(c.IgnorePkg, splitWords(value)...)
 	case "IgnoreGroup":

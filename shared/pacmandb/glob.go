@@ -1,6 +1,7 @@
 package pacmandb
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,6 +19,21 @@ func globMatch(pattern, s string) bool {
 	}
 	return utf8.ValidString(pattern) && utf8.ValidString(s) && decodeCharFunc(utf8.DecodeRuneInString).matchGlob(pattern, s) ||
 		decodeCharFunc(decodeFirstByte).matchGlob(pattern, s)
+}
+
+// MatchesPatterns reports whether s matches one of the patterns of a setting such as NoExtract. The last pattern that matches
+// decides; a pattern after an exclamation mark excludes s.
+func MatchesPatterns(patterns []string, s string) bool {
+	for _, pattern := range slices.Backward(patterns) {
+		pattern, inverted := strings.CutPrefix(pattern, "!")
+		if !inverted {
+			pattern = strings.TrimPrefix(pattern, `\`)
+		}
+		if globMatch(pattern, s) {
+			return !inverted
+		}
+	}
+	return false
 }
 
 // decodeCharFunc decodes the first character of a pattern or a name, either as a UTF-8 character or as a byte.

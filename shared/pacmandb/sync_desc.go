@@ -14,12 +14,15 @@ type descParser struct {
 	values    []descValue
 	pkg       wire.Package
 	extras    descExtras
+	// keepsChecksums means that the values of %MD5SUM% and %PGPSIG% are kept too.
+	keepsChecksums bool
 }
 
 // descExtras holds the values in a package's files that are not fields of wire.Package.
 type descExtras struct {
 	dir, name, version                 string
 	buildDate, csize, isize            string
+	md5, signature                     string
 	hasDesc, hasMD5, hasSHA256, hasPGP bool
 	// fileCount is the number of files of the package; truncated means that one of these files ended within a field.
 	fileCount int
@@ -135,10 +138,16 @@ func (d *descParser) destination(key []byte) (one *string, list *[]string, prese
 		one = &extras.isize
 	case "%MD5SUM%":
 		present = &extras.hasMD5
+		if d.keepsChecksums {
+			one = &extras.md5
+		}
 	case "%SHA256SUM%":
 		one, present = &p.SHA256, &extras.hasSHA256
 	case "%PGPSIG%":
 		present = &extras.hasPGP
+		if d.keepsChecksums {
+			one = &extras.signature
+		}
 	case "%GROUPS%":
 		list = &p.Groups
 	case "%LICENSE%":

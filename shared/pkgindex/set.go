@@ -227,6 +227,18 @@ func (s *FileSet) PackageCountIn(repo string) (int, bool) {
 	return 0, false
 }
 
+// HitsOfRepo returns all packages of one repository, in no particular order.
+func (s *FileSet) HitsOfRepo(repo string) (hits []Hit) {
+	for _, p := range s.sources {
+		if p.name == repo && p.kind == KindRepo {
+			for doc := p.firstDoc; doc < p.endDoc; doc++ {
+				hits = append(hits, Hit{p.rank, doc})
+			}
+		}
+	}
+	return hits
+}
+
 // ReadRecord calls the function visit with the summary and the details of a package. The records are parts of the mapped file:
 // visit must copy the bytes that it needs later. If withDetails is false, the details are empty.
 func (s *FileSet) ReadRecord(h Hit, withDetails bool, visit func(summary, details Record)) error {

@@ -244,6 +244,12 @@ func (s *Snapshot) Lookup(r *wire.InfoRequest) (*Matches, error) {
 	return found, nil
 }
 
+// HitsOfRepo returns all packages of one of the repositories that searches use, in no particular order.
+func (s *Snapshot) HitsOfRepo(repo string) []pkgindex.Hit { return s.searchFileSet.HitsOfRepo(repo) }
+
+// RepoOf returns the name of the repository that contains a hit.
+func (s *Snapshot) RepoOf(h pkgindex.Hit) string { return s.searchFileSet.RepoOf(h) }
+
 // SuggestForUnknown returns the unknown names of a look-up. For each of the first maxWordsWithSuggestions names, it adds similar names of
 // existing packages.
 func (s *Snapshot) SuggestForUnknown(unknown []string) ([]wire.MissingName, error) {

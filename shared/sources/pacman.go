@@ -37,6 +37,8 @@ type Config struct {
 	DBPath string
 	// PacmanConfig is the path of pacman.conf; empty for the default path. The file at the default path need not exist.
 	PacmanConfig string
+	// RootDir replaces the root directory of pacman.conf, unless it is empty.
+	RootDir string
 	// StaleAfter limits the time since the last synchronization of a database. After a longer time, the database is stale. 0
 	// means a day.
 	StaleAfter time.Duration
@@ -70,7 +72,7 @@ type Repository struct {
 
 // ReadPacmanSetup reads pacman's configuration.
 func (c Config) ReadPacmanSetup() (*PacmanSetup, error) {
-	conf, err := pacmandb.ReadConfig(cmp.Or(c.PacmanConfig, DefaultPacmanConfig))
+	conf, err := pacmandb.ReadConfigWithRoot(cmp.Or(c.PacmanConfig, DefaultPacmanConfig), c.RootDir)
 	if err != nil {
 		if c.PacmanConfig != "" || !errors.Is(err, fs.ErrNotExist) {
 			return nil, err

@@ -33,14 +33,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open back
 	a := &app{openBackend: open, stdout: stdout, stderr: stderr}
 	a.options.CommandLine = args
 	a.options.PrintNote = a.printNote
+	if hasPacmanOperation(args) {
+		return a.runLetters(ctx, args)
+	}
 	flags := a.globalFlags()
-	pacman := rejectPacmanOperation(flags, args)
-	if pacman == nil {
-		pacman = rejectPacmanWrite(flags, args)
-	}
-	if pacman != nil {
-		args = args[:1]
-	}
 	program := &cli.App{
 		Name:  "omg",
 		Usage: "answer questions about Arch Linux packages",
@@ -59,9 +55,6 @@ with --quiet print REPO/-Rdd instead.
 		Flags:    flags,
 		Commands: a.commandsNamedIn(flags, args),
 		Action: func(c *cli.Context) error {
-			if pacman != nil {
-				return pacman
-			}
 			if c.Args().Present() {
 				return unknownCommandError(c.Args().Slice())
 			}
@@ -86,30 +79,6 @@ func (a *app) globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "live-socket", Destination: &a.options.LiveSocket, Hidden: true, Usage: "ask the omgd at the socket `PATH` for replies of the AUR (omg passes this to omg-direct)"},
 		&cli.BoolFlag{Name: "strict", Destination: &a.requireCertain, Usage: "print nothing and exit with 3 unless every source could be read"},
 	}
-}
-
-// commandByPacmanOperation maps operations of pacman to omg's commands.
-var commandByPacmanOperation = map[string]string{
-	"-Ss": "search", "-Si": "info", "-Sii": "info", "-Q": "installed", "-Qs": "installed", "-Qi": "info -i",
-	"-Qe": "explicit", "-Qet": "explicit", "-Qm": "foreign", "-Qu": "outdated", "-Qdt": "orphans", "-Qtd": "orphans",
-	"-Ql": "files", "-Qo": "owns", "-Sy": "refresh",
-}
-
-// rejectPacmanOperation returns an error with a hint at omg's command if args contain an operation of pacman, such as -Ss or
-// -Ssq, before any command; otherwise nil. The slice flags holds the flags that may precede the operation.
-func rejectPacmanOperation(flags []cli.Flag, args []string) error {
-	at := slices.IndexFunc(args, func(arg string) bool {
-		return commandByPacmanOperation[arg] != "" || commandByPacmanOperation[strings.TrimSuffix(arg, "q")] != ""
-	})
-	if at < 1 || !hasOnlyFlags(flags, args[1:at]) {
-		return nil
-	}
-	ours := commandByPacmanOperation[args[at]]
-	if ours == "" {
-		ours = commandByPacmanOperation[strings.TrimSuffix(args[at], "q")]
-	}
-	line := slices.Concat([]string{"omg"}, args[1:at], []string{ours}, args[at+1:])
-	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("%s is an option of pacman", args[at]), Hint: strings.Join(line, " ")}
 }
 
 // hasOnlyFlags reports whether args consist only of the given flags and their values. It returns false if a value is missing.

@@ -389,30 +389,26 @@ func TestUsage_UnknownCommand(t *testing.T) {
 	}
 }
 
-// TestUsage_Pacman checks that the error for an operation of pacman has a hint at omg's command.
-func TestUsage_Pacman(t *testing.T) {
-	for flag, hint := range map[string]string{"-Qu": "outdated", "-Ssq": "search", "-Qm": "foreign"} {
-		code, _, stderr := fake{}.run(t, flag)
-		require.Equal(t, exit.Usage, code)
-		require.Equal(t, "omg: error: "+flag+" is an option of pacman\nomg: hint: omg "+hint+"\n", stderr)
-	}
-}
-
-// TestUsage_PacmanWrites checks the hint for an operation of pacman that omg does not have.
-func TestUsage_PacmanWrites(t *testing.T) {
-	for line, hint := range map[string]string{
-		"-Syu": "sudo pacman -Syu", "-S vim": "sudo pacman -S vim", "-Rns vim git": "sudo pacman -Rns vim git", "-U a.pkg.tar;id": "sudo pacman -U PKG",
-		"-S -Rdd": "sudo pacman -S PKG", "-Sg": "pacman -Sg", "-F sh": "pacman -F sh", "--dbpath D --strict -R vim": "sudo pacman -R vim",
+// TestLetters checks which command lines are in the form of pacman's, and how omg's own options beside them are read.
+func TestLetters(t *testing.T) {
+	for line, want := range map[string]backend.Options{
+		"-Qe":                        {},
+		"--query --explicit":         {},
+		"-b D -Qdt":                  {DBPath: "D"},
+		"--dbpath=D --no-daemon -Qi": {DBPath: "D", NoDaemon: true},
+		"-Q --pacman-config C -r R":  {PacmanConfig: "C", RootDir: "R"},
+		"--config C --socket S -qQ":  {PacmanConfig: "C", Socket: "S"},
+		"--color never -T a --index I --data-dir D": {IndexPaths: []string{"I"}, DataDir: "D"},
 	} {
-		code, stdout, stderr := fake{}.run(t, strings.Fields(line)...)
-		require.Equal(t, exit.Usage, code, line)
-		require.Empty(t, stdout, line)
-		operation, _, _ := strings.Cut(strings.TrimPrefix(line, "--dbpath D --strict "), " ")
-		require.Equal(t, "omg: error: "+operation+" is an operation of pacman that omg does not have\nomg: hint: "+hint+"\n", stderr, line)
+		f := fake{lettersCode: 127}
+		code, _, stderr, after := f.runBackend(t, strings.Fields(line)...)
+		require.Equal(t, 127, code, "%s: %s", line, stderr)
+		after.options.CommandLine, after.options.PrintNote = nil, nil
+		require.Equal(t, want, after.options, line)
 	}
-	for _, line := range []string{"-S=x", "-Sé", "-SYU", "-", "-s", "search -S"} {
-		_, _, stderr := fake{status: &wire.StatusResult{}}.run(t, strings.Fields(line)...)
-		require.NotContains(t, stderr, "operation of pacman", line)
+	for _, line := range []string{"--dbpath -Qdt", "search -Ss", "--nonsense -Qdt", "-- -Qdt", "--dbpath", "-bQ"} {
+		_, _, _, after := fake{search: &wire.SearchResult{}}.runBackend(t, strings.Fields(line)...)
+		require.Nil(t, after.letters, line)
 	}
 }
 
@@ -431,22 +427,34 @@ func TestOtherCommands(t *testing.T) {
 	}
 }
 
-// TestUsage_PacmanAfterFlags checks that the hint is also given after flags that every command accepts, and repeats
-// these flags.
-func TestUsage_PacmanAfterFlags(t *testing.T) {
-	for line, hint := range map[string]string{
-		"--dbpath D -Qdt": "--dbpath D orphans", "--dbpath=D --no-daemon -Qi bash": "--dbpath=D --no-daemon info -i bash",
-		"-s /run/x -Ss two words": "-s /run/x search two words",
+// TestLetters_Refused checks the errors for command lines that omg does not run.
+func TestLetters_Refused(t *testing.T) {
+	for line, want := range map[string]struct {
+		code   int
+		stderr string
+	}{
+		"-Syu":                       {exit.Usage, "omg: error: omg only reads, and -S would change something here\nomg: hint: sudo pacman -Syu\n"},
+		"--no-daemon -Rns it's -b d": {exit.Usage, "omg: error: omg only reads, and -R would change something here\nomg: hint: sudo pacman -Rns 'it'\\''s' -b d\n"},
+		"-U a --pacman-config c":     {exit.Usage, "omg: error: omg only reads, and -U would change something here\nomg: hint: sudo pacman -U a --config c\n"},
+		"-D --asdeps a":              {exit.Usage, "omg: error: omg only reads, and -D would change something here\nomg: hint: sudo pacman -D --asdeps a\n"},
+		"-Fl a":                      {exit.Failed, "omg: error: omg cannot answer this form of -F\nomg: hint: pacman -Fl a\n"},
+		"-Sp a":                      {exit.Failed, "omg: error: omg cannot answer this form of -S\nomg: hint: pacman -Sp a\n"},
+		"-QS":                        {exit.NotFound, "omg: error: only one operation may be used at a time\n"},
+		"-Qy":                        {exit.NotFound, "omg: error: invalid option '-y'\n"},
+		"-Qz":                        {exit.NotFound, "omg: error: invalid option -- 'z'\n"},
 	} {
-		code, stdout, stderr := fake{}.run(t, strings.Fields(line)...)
-		require.Equal(t, exit.Usage, code, line)
+		code, stdout, stderr, after := fake{}.runBackend(t, strings.Fields(line)...)
+		require.Equal(t, want.code, code, line)
 		require.Empty(t, stdout, line)
-		require.Contains(t, stderr, " is an option of pacman\nomg: hint: omg "+hint+"\n", line)
+		require.Equal(t, want.stderr, stderr, line)
+		require.Nil(t, after.letters, line)
 	}
-	for _, line := range []string{"--dbpath -Qdt", "search -Ss", "--nonsense -Qdt", "-- -Qdt", "--dbpath"} {
-		_, _, stderr := fake{status: &wire.StatusResult{}}.run(t, strings.Fields(line)...)
-		require.NotContains(t, stderr, "option of pacman", line)
-	}
+	code, stdout, _ := fake{}.run(t, "-V")
+	require.Equal(t, exit.OK, code)
+	require.Contains(t, stdout, "omg version ")
+	code, stdout, _ = fake{}.run(t, "-Qh")
+	require.Equal(t, exit.OK, code)
+	require.Contains(t, stdout, "  -e, --explicit\n")
 }
 
 func TestSearch_NothingFoundInARepository(t *testing.T) {

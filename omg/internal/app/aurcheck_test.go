@@ -92,7 +92,7 @@ func TestAURCheck_Uncertain(t *testing.T) {
 		"only lists of incidents and scriptlets were checked: no journal": func(r *backend.AURCheckResult) {
 			r.Unavailable = "no journal"
 		},
-		"scriptlets were not examined: no databases": func(r *backend.AURCheckResult) { r.ScriptletProblem = "no databases" },
+		"scriptlets were not examined: no databases":  func(r *backend.AURCheckResult) { r.ScriptletProblem = "no databases" },
 		"partial: core is missing":                    func(r *backend.AURCheckResult) { r.Partial, r.Why = true, "core is missing" },
 		"the installed packages could not be checked": func(r *backend.AURCheckResult) { r.Stale = true },
 	} {

@@ -59,7 +59,10 @@ type fake struct {
 	// onWait is called after beforeWait, with the output that omg has printed so far. It may be nil.
 	onWait func(printed string)
 
+	lettersCode int
+
 	// The following fields record the last request.
+	letters   *backend.LettersRequest
 	options   backend.Options
 	searched  *wire.SearchRequest
 	listed    *wire.InstalledRequest
@@ -264,4 +267,13 @@ func aur(state wire.SourceState, why string) wire.Source {
 // tracker returns the security tracker as a source in the given state.
 func tracker(state wire.SourceState, why string) wire.Source {
 	return wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: state, Why: why}
+}
+
+func (f *fake) RunLetters(_ context.Context, r *backend.LettersRequest) (int, error) {
+	f.letters = r
+	code, err := give(f, "letters", &f.lettersCode)
+	if err != nil {
+		return 0, err
+	}
+	return *code, nil
 }

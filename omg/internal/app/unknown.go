@@ -1,12 +1,9 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
@@ -85,28 +82,4 @@ func insertPackages(line string, args []string) string {
 		return line
 	}
 	return strings.Replace(line, "PKG", strings.Join(args, " "), 1)
-}
-
-// rejectPacmanWrite returns an error with a hint at pacman if args contain an operation of pacman that omg does not have, such as -Syu or
-// -Rns, before any command; otherwise nil. The slice flags holds the flags that may precede the operation.
-func rejectPacmanWrite(flags []cli.Flag, args []string) error {
-	at := slices.IndexFunc(args, func(arg string) bool {
-		return len(arg) > 1 && arg[0] == '-' && strings.IndexByte("DFRSTU", arg[1]) >= 0
-	})
-	if at < 1 || !hasOnlyFlags(flags, args[1:at]) {
-		return nil
-	}
-	operation, letters := args[at], args[at][2:]
-	isOther := func(c rune) bool { return c < 'a' || 'z' < c }
-	if len(letters) > 6 || strings.ContainsFunc(letters, isOther) {
-		return nil
-	}
-	line := "pacman " + operation
-	if at+1 < len(args) {
-		line += " " + insertPackages("PKG", args[at+1:])
-	}
-	if onlyReads := operation[1] == 'F' || operation[1] == 'T' || operation[1] == 'S' && strings.ContainsAny(letters, "gilps"); !onlyReads {
-		line = "sudo " + line
-	}
-	return &exit.Error{Code: exit.Usage, Err: errors.New(operation + " is an operation of pacman that omg does not have"), Hint: line}
 }

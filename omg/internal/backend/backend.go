@@ -16,6 +16,8 @@ type Options struct {
 	DBPath       string
 	PacmanConfig string
 	DataDir      string
+	// RootDir replaces the root directory of pacman.conf.
+	RootDir string
 	// NoDaemon means that no request is sent to omgd.
 	NoDaemon bool
 	// LiveSocket is the socket of the omgd that omg-direct asks for replies of the AUR; empty for none. omg sets it when it starts omg-direct.
@@ -64,6 +66,8 @@ type Backend interface {
 	Why(ctx context.Context, name string, reverse bool) (*WhyResult, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)
+	// RunLetters runs a command line of pacman that only reads, and returns pacman's exit code.
+	RunLetters(ctx context.Context, r *LettersRequest) (code int, err error)
 	// AURLog calls the function visit once for each event that was found, the oldest first. The event is only valid during that
 	// call. The result contains everything except the events.
 	AURLog(ctx context.Context, r *AURLogRequest, visit func(*AUREvent) error) (*AURLogResult, error)

@@ -40,7 +40,7 @@ func (b *Backend) settings() config.Config {
 }
 
 func (b *Backend) pacmanConfig(c *config.Config) (*sources.PacmanSetup, error) {
-	return sources.Config{DBPath: b.o.DBPath, PacmanConfig: b.o.PacmanConfig, StaleAfter: time.Duration(c.Stale.Repos)}.ReadPacmanSetup()
+	return sources.Config{DBPath: b.o.DBPath, PacmanConfig: b.o.PacmanConfig, RootDir: b.o.RootDir, StaleAfter: time.Duration(c.Stale.Repos)}.ReadPacmanSetup()
 }
 
 // installedSnapshot returns a snapshot of the local database only.

@@ -31,6 +31,8 @@ type snapshotReader struct {
 	userNamedIndexes  []*sources.Index // the usable indexes among the indexes that the user named
 	userNamedIndexErr error            // the errors of unusable indexes that the user named
 	openedIndexes     []*pkgindex.File
+	// pacmanOnly means that only pacman's own databases are read, and that no note says how they are read.
+	pacmanOnly bool
 }
 
 func (r *snapshotReader) close() {
@@ -62,9 +64,13 @@ func (r *snapshotReader) read(ctx context.Context) (*snapshot.Inputs, error) {
 		in.Problems = append(in.Problems, *lock.Problem)
 	}
 	in.Repositories = r.repositorySources(ctx, pacman)
-	in.AUR = r.aurSource()
+	if r.pacmanOnly {
+		in.SearchDownloaded = false
+	} else {
+		in.AUR = r.aurSource()
+	}
 	// The downloaded databases belong to the default database directory, not to one that the user named.
-	if r.config.Sync.Enabled && r.o.DBPath == "" {
+	if r.config.Sync.Enabled && r.o.DBPath == "" && !r.pacmanOnly {
 		in.DownloadedRepositories = r.downloadedDatabases().ReplacePacmanSources(in.Repositories, pacman.Repositories)
 	}
 	reading.Wait()
@@ -163,7 +169,7 @@ func (r *snapshotReader) repositorySources(ctx context.Context, pacman *sources.
 	if r.userNamedIndexErr != nil && (len(read) == 0 || !slices.Contains(why, r.userNamedIndexErr.Error())) {
 		r.o.PrintNote(r.userNamedIndexErr.Error())
 	}
-	if len(read) > 0 {
+	if len(read) > 0 && !r.pacmanOnly {
 		r.o.PrintNote(r.slowReadNote(why))
 	}
 	return list

@@ -43,7 +43,7 @@ func Open(o backend.Options) backend.Backend {
 // hasUserNamedDatabases reports whether the options name databases or indexes, which may be other files than those that the daemon
 // reads.
 func (b *Backend) hasUserNamedDatabases() bool {
-	return b.o.DBPath != "" || b.o.PacmanConfig != "" || len(b.o.IndexPaths) > 0
+	return b.o.DBPath != "" || b.o.PacmanConfig != "" || b.o.RootDir != "" || len(b.o.IndexPaths) > 0
 }
 
 // asksDaemon reports whether requests go to the daemon. They do not if the options name databases or indexes, unless

@@ -20,7 +20,7 @@ func (s Style) PrintInfo(w *bufio.Writer, pkg *wire.Package) {
 	if pkg.AUR != nil {
 		p.printAURInfo(pkg)
 	} else {
-		p.printRepoInfo(pkg)
+		p.printRepoInfo(pkg, nil)
 	}
 	if pkg.InstalledVersion != "" {
 		p.printField("Installed", pkg.InstalledVersion)
@@ -33,8 +33,8 @@ func (s Style) PrintInfo(w *bufio.Writer, pkg *wire.Package) {
 }
 
 // printRepoInfo prints a repository's package like pacman -Si. It does not mark installed optional dependencies: pacman does
-// that only in -Qi.
-func (p printer) printRepoInfo(pkg *wire.Package) {
+// that only in -Qi. If extra is not nil, it prints the fields of pacman -Sii.
+func (p printer) printRepoInfo(pkg *wire.Package, extra *RepoExtra) {
 	p.printField("Architecture", pkg.Arch)
 	p.printField("URL", pkg.URL)
 	p.printListField("Licenses", pkg.Licenses)
@@ -42,6 +42,10 @@ func (p printer) printRepoInfo(pkg *wire.Package) {
 	p.printListField("Provides", pkg.Provides)
 	p.printListField("Depends On", pkg.Depends)
 	p.printMultilineField("Optional Deps", pkg.OptDepends)
+	if extra != nil {
+		p.printListField("Required By", extra.RequiredBy)
+		p.printListField("Optional For", extra.OptionalFor)
+	}
 	p.printListField("Conflicts With", pkg.Conflicts)
 	p.printListField("Replaces", pkg.Replaces)
 	// pacman prints the installed size in the unit of the download size.
@@ -51,6 +55,12 @@ func (p printer) printRepoInfo(pkg *wire.Package) {
 	p.printField("Packager", pkg.Packager)
 	// If a package has no build date, pacman prints a date in 1970.
 	p.printField("Build Date", formatDate(pkg.BuildDate))
+	if extra != nil {
+		p.printField("MD5 Sum", extra.MD5)
+		p.printField("SHA-256 Sum", pkg.SHA256)
+		p.printListField("Signatures", extra.Signatures)
+		return
+	}
 	p.printListField("Validated By", validationNames(pkg.Validation))
 }
 

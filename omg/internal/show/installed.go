@@ -12,6 +12,16 @@ import (
 // PrintInstalled prints an installed package's block of fields like pacman -Qi, followed by a blank line.
 func (s Style) PrintInstalled(w *bufio.Writer, pkg *wire.InstalledPackage) {
 	p := printer{s, w}
+	p.printInstalledFields(pkg)
+	if len(pkg.Advisories) > 0 {
+		p.printMultilineField("Advisories", pkg.Advisories)
+	}
+	p.printMarkField(pkg.AURFindings)
+	p.writeRaw("\n")
+}
+
+// printInstalledFields prints the fields of pacman -Qi.
+func (p printer) printInstalledFields(pkg *wire.InstalledPackage) {
 	p.printField("Name", pkg.Name)
 	p.printField("Version", pkg.Version)
 	p.printField("Description", pkg.Desc)
@@ -31,17 +41,8 @@ func (s Style) PrintInstalled(w *bufio.Writer, pkg *wire.InstalledPackage) {
 	p.printField("Build Date", formatDate(pkg.BuildDate))
 	p.printField("Install Date", formatDate(pkg.InstallDate))
 	p.printField("Install Reason", installReason(pkg.Reason))
-	script := "No"
-	if pkg.HasScript {
-		script = "Yes"
-	}
-	p.printField("Install Script", script)
+	p.printField("Install Script", yesOrNo(pkg.HasScript))
 	p.printListField("Validated By", installedValidation(pkg.Validation))
-	if len(pkg.Advisories) > 0 {
-		p.printMultilineField("Advisories", pkg.Advisories)
-	}
-	p.printMarkField(pkg.AURFindings)
-	p.writeRaw("\n")
 }
 
 // optionalDependencies returns the optional dependencies, with the installed ones marked.
@@ -53,6 +54,13 @@ func optionalDependencies(pkg *wire.InstalledPackage) []string {
 		}
 	}
 	return out
+}
+
+func yesOrNo(is bool) string {
+	if is {
+		return "Yes"
+	}
+	return "No"
 }
 
 func installReason(r string) string {

@@ -3,7 +3,8 @@
 //
 // The output differs from pacman's in two ways. First, text of packages is cleaned, so that it can neither control the
 // terminal nor forge a line: control characters, bidi control characters and invalid UTF-8 become U+FFFD. Second, if the
-// package is installed, its block ends with the installed version.
+// package is installed, its block ends with the installed version. The functions in pacman.go have no second difference,
+// and with Style.Exact there is no first.
 package show
 
 import (
@@ -25,6 +26,8 @@ type Style struct {
 	Color bool
 	// Width is the number of columns at which text is wrapped; 0 means never.
 	Width int
+	// Exact means that text of packages is printed unchanged, as pacman does. It must not be set for a terminal.
+	Exact bool
 }
 
 // NewStyle returns the style of the output. The parameter terminal is nil if the output is not a terminal. The
@@ -74,7 +77,7 @@ const (
 )
 
 // printer prints text with the colours and the width of its Style. Only the method writeRaw writes text unchanged, and it is
-// used only for omg's own text; all other methods clean their text first. The methods ignore write errors, because the
+// used only for omg's own text; all other methods clean their text first, unless Style.Exact is set. The methods ignore write errors, because the
 // final flush returns the first write error.
 type printer struct {
 	Style
@@ -82,7 +85,15 @@ type printer struct {
 }
 
 func (p printer) writeRaw(s string)   { _, _ = p.w.WriteString(s) }
-func (p printer) writeClean(s string) { p.writeRaw(termtext.Clean(s)) }
+func (p printer) writeClean(s string) { p.writeRaw(p.clean(s)) }
+
+// clean makes a text safe for a terminal, unless text is printed unchanged.
+func (p printer) clean(s string) string {
+	if p.Exact {
+		return s
+	}
+	return termtext.Clean(s)
+}
 
 func (p printer) setColor(code string) {
 	if p.Color {
@@ -153,7 +164,7 @@ func (p printer) printRowsField(name string, rows []row) {
 		if i > 0 {
 			p.newline(valueColumn)
 		}
-		name, state := termtext.Clean(r.name), termtext.Clean(r.state)
+		name, state := p.clean(r.name), p.clean(r.state)
 		p.writeRaw(name)
 		p.setColor(r.color)
 		p.writeRaw(strings.TrimRight(state, " "))
@@ -175,7 +186,7 @@ func (p printer) printListField(name string, texts []string) {
 	}
 	at := valueColumn
 	for i, t := range texts {
-		t = termtext.Clean(t)
+		t = p.clean(t)
 		w := textWidth(t)
 		switch {
 		case i == 0:

@@ -5,8 +5,6 @@ import (
 	"unicode"
 
 	textwidth "golang.org/x/text/width"
-
-	"github.com/omg-arch/omg/shared/termtext"
 )
 
 // newline starts a new line and indents it to a column.
@@ -19,7 +17,7 @@ func (p printer) newline(column int) {
 // the same column. Like pacman, wrap merges the spaces at a line break, and does not break a word that is too long for a
 // line.
 func (p printer) wrap(s string, start int) {
-	s = termtext.Clean(s)
+	s = p.clean(s)
 	if p.Width == 0 || start > p.Width {
 		p.writeRaw(s)
 		return
