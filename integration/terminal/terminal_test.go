@@ -40,7 +40,7 @@ type way struct {
 func ways(t *testing.T) []way {
 	t.Helper()
 	need.Terminal(t)
-	s := harness.New(t, harness.WithEnv("TERM=xterm-256color"), harness.WithGenerated(fixture.Options{Packages: 3000, Installed: 300, Seed: 1}))
+	s := harness.New(t, harness.WithEnv("TERM=xterm-256color", "PAGER=cat", "OMG_SEARCH_ORDER=best-first"), harness.WithGenerated(fixture.Options{Packages: 3000, Installed: 300, Seed: 1}))
 	all := make([]way, 3)
 	for i, y := range s.AnswerWays() {
 		all[i] = way{AnswerWay: y}
@@ -143,6 +143,10 @@ func TestTerminal(t *testing.T) {
 		"color":                   testColor,
 		"width":                   testWidth,
 		"reader goes":             testReaderGoes,
+		"best match":              testBestMatch,
+		"matches":                 testMatches,
+		"pager":                   testPager,
+		"links":                   testLinks,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, all) })
 	}

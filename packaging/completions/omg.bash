@@ -7,17 +7,17 @@ _omg() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
-	--socket|-s|--index|--dbpath|--pacman-config|--data-dir|--source|--build-dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--limit|--repo|--sort|--format|--color|--severity|--fail-on|--from|--to|--since|--lines) return ;;
+	--socket|--index|--dbpath|--pacman-config|--data-dir|--source) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--limit|--repo|--sort|--format|--color|--depth|-d|--by|--severity|--fail-on|--since|--lines) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' search'|' info'|' status'|' installed'|' explicit'|' orphans'|' foreign'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' owns'|' files'|' why'|' which'|' list'|' use'|' setup'|' doctor'|' health'|' metrics'|' refresh'|' cache'|' cache clear'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' config') command+=" $word" ;;
+		' search'|' info'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur log'|' aur ack'|' status'|' which'|' list'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='search info status installed explicit orphans foreign outdated security aur owns files why which list use setup doctor health metrics refresh cache daemon config --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --strict --help -h --version -v'
+		words='search info installed explicit orphans foreign why tree files owns outdated security aur status which list use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --json --format --color --quiet -q --help -h'
@@ -25,9 +25,6 @@ _omg() {
 	' info')
 		words='--offline --installed -i --json --format --color --quiet -q --help -h'
 		more=packages
-		;;
-	' status')
-		words='--json --format --color --history --limit --help -h'
 		;;
 	' installed')
 		words='--explicit --deps --orphans --foreign --regex -x --partial --json --format --color --quiet -q --help -h'
@@ -41,21 +38,34 @@ _omg() {
 	' foreign')
 		words='--partial --json --format --color --quiet -q --help -h'
 		;;
+	' why')
+		words='--reverse -r --json --format --color --quiet -q --help -h'
+		more=installed
+		;;
+	' tree')
+		words='--reverse -r --depth -d --optional -o --sync -s --unique -u --ascii --dot --mermaid --json --format --color --quiet -q --help -h'
+		more=installed
+		;;
+	' files')
+		words='--json --format --color --quiet -q --help -h'
+		more=installed
+		;;
+	' owns')
+		words='--json --format --color --quiet -q --help -h'
+		more=paths
+		;;
 	' outdated')
-		words='--all -a --aur --no-aur --security --json --format --color --quiet -q --help -h'
+		words='--all -a --aur --no-aur --security --size --by --json --format --color --quiet -q --help -h'
 		;;
 	' security')
 		words='--all -a --fixable --severity --cve --fail-on --source --json --format --color --quiet -q --help -h'
 		more=installed
 		;;
 	' aur')
-		words='check diff log ack --help -h'
+		words='check log ack --help -h'
 		;;
 	' aur check')
-		words='--fail-on --honour-ack --offline --build-dir --json --format --color --quiet -q --help -h'
-		;;
-	' aur diff')
-		words='--build-dir --from --to --json --format --color --help -h'
+		words='--fail-on --honour-ack --offline --json --format --color --quiet -q --help -h'
 		;;
 	' aur log')
 		words='--all -a --since --json --format --color --quiet -q --help -h'
@@ -63,17 +73,8 @@ _omg() {
 	' aur ack')
 		words='--list -l --remove -r --json --format --color --quiet -q --help -h'
 		;;
-	' owns')
-		words='--json --format --color --quiet -q --help -h'
-		more=paths
-		;;
-	' files')
-		words='--json --format --color --quiet -q --help -h'
-		more=installed
-		;;
-	' why')
-		words='--reverse -r --json --format --color --quiet -q --help -h'
-		more=installed
+	' status')
+		words='--json --format --color --history --limit --help -h'
 		;;
 	' which')
 		words='node python go rust ruby java bun --json --format --color --quiet -q --help -h'
@@ -89,21 +90,6 @@ _omg() {
 		;;
 	' doctor')
 		words='--json --format --color --quiet -q --help -h'
-		;;
-	' health')
-		words='--json --format --color --quiet -q --help -h'
-		;;
-	' metrics')
-		words='--help -h'
-		;;
-	' refresh')
-		words='--json --format --color --sources --help -h'
-		;;
-	' cache')
-		words='clear --help -h'
-		;;
-	' cache clear')
-		words='--json --format --color --help -h'
 		;;
 	' daemon')
 		words='start stop restart status log-level logs --help -h'
@@ -126,9 +112,24 @@ _omg() {
 	' daemon logs')
 		words='--lines -n --follow -f --help -h'
 		;;
+	' refresh')
+		words='--json --format --color --sources --help -h'
+		;;
 	' config')
 		words='--json --format --color --quiet -q --system --help -h'
 		more=settings
+		;;
+	' health')
+		words='--json --format --color --quiet -q --help -h'
+		;;
+	' metrics')
+		words='--help -h'
+		;;
+	' cache')
+		words='clear --help -h'
+		;;
+	' cache clear')
+		words='--json --format --color --help -h'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -20,6 +20,7 @@ type Config struct {
 	AUR     AUR     `toml:"aur"`
 	Tracker Tracker `toml:"tracker"`
 	Metrics Metrics `toml:"metrics"`
+	Search  Search  `toml:"search"`
 	Debug   Debug   `toml:"debug"`
 }
 
@@ -243,6 +244,13 @@ type Metrics struct {
 	Address string `toml:"address" format:"listen"`
 }
 
+// Search is how omg shows the results of a search.
+type Search struct {
+	// Whether the best match on a terminal comes first, or last, next to the prompt. With auto, it comes last if the results do not fit on
+	// the screen. omg reads this setting at each search.
+	Order string `toml:"order" oneof:"auto best-first best-last" reload:"yes"`
+}
+
 // Debug is for debugging omgd.
 type Debug struct {
 	// Path of a socket that serves Go profiles; empty for none.
@@ -281,5 +289,6 @@ func Default() Config {
 			Levels:      defaultLevels(),
 		},
 		Tracker: Tracker{Enabled: true, URL: "https://security.archlinux.org", Interval: hour},
+		Search:  Search{Order: "auto"},
 	}
 }

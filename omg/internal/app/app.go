@@ -23,6 +23,8 @@ type app struct {
 	options        backend.Options
 	indexPaths     cli.StringSlice
 	requireCertain bool
+	noPager        bool
+	pager          *pager // the pager of the command, or nil
 
 	openBackend    backend.OpenFunc
 	stdout, stderr io.Writer
@@ -77,6 +79,7 @@ func (a *app) globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "data-dir", Destination: &a.options.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 		&cli.BoolFlag{Name: "no-daemon", Destination: &a.options.NoDaemon, Usage: "do not ask omgd"},
 		&cli.StringFlag{Name: "live-socket", Destination: &a.options.LiveSocket, Hidden: true, Usage: "ask the omgd at the socket `PATH` for replies of the AUR (omg passes this to omg-direct)"},
+		&cli.BoolFlag{Name: "no-pager", Destination: &a.noPager, Usage: "do not show long output with the pager in $PAGER"},
 		&cli.BoolFlag{Name: "strict", Destination: &a.requireCertain, Usage: "print nothing and exit with 3 unless every source could be read"},
 	}
 }
@@ -179,16 +182,19 @@ func (a *app) commandsNamedIn(flags []cli.Flag, args []string) []*cli.Command {
 			made = append(made, c.make(a))
 		}
 	}
-	setExitCodes(made)
+	a.wrapActions(made)
 	return made
 }
 
-// setExitCodes wraps the actions of commands, so that every error that they return has an exit code.
-func setExitCodes(commands []*cli.Command) {
+// wrapActions wraps the actions of commands, so that every error that they return has an exit code, and that no pager remains.
+func (a *app) wrapActions(commands []*cli.Command) {
 	for _, c := range commands {
-		setExitCodes(c.Subcommands)
+		a.wrapActions(c.Subcommands)
 		action := c.Action
-		c.Action = func(ctx *cli.Context) error { return withExitCode(action(ctx)) }
+		c.Action = func(ctx *cli.Context) error {
+			defer a.closePager()
+			return withExitCode(action(ctx))
+		}
 	}
 }
 

@@ -35,6 +35,7 @@ func (a *app) runFiles(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
+	out.usePager()
 	all, err := a.newBackend().Files(c.Context, names)
 	if err != nil {
 		return err

@@ -53,6 +53,7 @@ func (a *app) runInfo(c *cli.Context, o *infoOptions) error {
 	if err != nil {
 		return err
 	}
+	out.usePager()
 	if o.installed {
 		return a.runInstalledInfo(c, out, req.Names)
 	}

@@ -72,6 +72,7 @@ func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
 	if err != nil {
 		return err
 	}
+	out.usePager()
 	if o.size && (out.json || out.quiet || out.tmpl != nil) {
 		return command.Usagef("--size and --quiet, --json or --format exclude each other")
 	}

@@ -57,6 +57,7 @@ type resultPrinter struct {
 	app        *app
 	w          *bufio.Writer
 	heldOutput *bytes.Buffer // buffers the output until the result is known to be certain; nil if uncertain results may be printed
+	pager      *pager        // nil if the output is not shown with a pager
 	style      show.Style
 	tmpl       *template.Template
 
@@ -216,11 +217,19 @@ func printList[T any](o *resultPrinter, result any, elements []T, name func(*T) 
 }
 
 // flushBeforeWait flushes the output printed so far. The backend calls flushBeforeWait before it waits for further packages.
-func (o *resultPrinter) flushBeforeWait() { _ = o.w.Flush() }
+func (o *resultPrinter) flushBeforeWait() {
+	_ = o.w.Flush()
+	if o.pager != nil {
+		o.pager.showHeld()
+	}
+}
 
 // finish flushes the remaining output. A closed pipe is not an error: the program that reads it needs no more.
 func (o *resultPrinter) finish() error {
 	err := o.w.Flush()
+	if o.pager != nil {
+		err = errors.Join(err, o.pager.Close())
+	}
 	if err == nil && o.heldOutput != nil {
 		_, err = o.heldOutput.WriteTo(o.app.stdout)
 	}

@@ -41,6 +41,9 @@ selects one repository.
 Packages from the AUR come after those from the repositories, most votes first. A
 package of the AUR that is also in a repository is marked as shadowed.
 
+On a terminal, the best match is the last one, next to the prompt, if the results do not
+fit on the screen. The setting search.order changes this: auto, best-first or best-last.
+
 ` + exitCodesHelp(exit.Network),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "regex", Aliases: []string{"x"}, Destination: &o.regex, Usage: "words are POSIX extended regular expressions"},
@@ -88,6 +91,23 @@ func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequ
 	return r, nil
 }
 
+// matches returns the words of a search that are marked in the results: those that are searched in names and descriptions. Expressions
+// are not marked.
+func (o *searchOptions) matches(r *wire.SearchRequest) (words []string) {
+	if o.regex {
+		return nil
+	}
+	for _, word := range r.Words {
+		if prefix, rest, found := strings.Cut(word, ":"); found && (prefix == "name" || prefix == "desc") {
+			word = rest
+		}
+		if word != "" {
+			words = append(words, strings.ToLower(word))
+		}
+	}
+	return words
+}
+
 func (a *app) runSearch(c *cli.Context, o *searchOptions) error {
 	terminal := command.IsTerminal(a.stdout)
 	req, err := o.request(c, terminal)
@@ -98,14 +118,23 @@ func (a *app) runSearch(c *cli.Context, o *searchOptions) error {
 	if err != nil {
 		return err
 	}
+	print, beforeWait := out.style.PrintSearchResult, out.flushBeforeWait
+	results := newSearchPrinter(out)
+	if results != nil {
+		print, beforeWait = results.print, results.beforeWait
+		out.style.Matches = o.matches(req)
+	}
 	shown := 0
 	packages := []wire.Package{}
 	all, err := a.newBackend().Search(c.Context, req, func(p *wire.Package) error {
 		shown++
-		return out.printPackage(p, &packages, out.style.PrintSearchResult)
-	}, out.flushBeforeWait)
+		return out.printPackage(p, &packages, print)
+	}, beforeWait)
 	if err != nil {
 		return err
+	}
+	if results != nil {
+		results.finish()
 	}
 	all.Packages = packages
 	if out.json {

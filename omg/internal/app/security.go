@@ -89,6 +89,7 @@ func (a *app) runSecurity(c *cli.Context, o *securityOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	out.usePager()
 	a.options.AdvisoriesFile = o.advisoriesFile
 	all, err := a.newBackend().Security(c.Context, &wire.SecurityRequest{Packages: c.Args().Slice()})
 	if err != nil {

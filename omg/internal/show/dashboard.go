@@ -89,9 +89,11 @@ func firstLines(lines []string, most int) []string {
 
 // printDashboardRow prints a row, whose text is cut off after two lines.
 func (p printer) printDashboardRow(label, color, text string) {
-	p.setColor(titleColor)
-	p.writeRaw(label)
-	p.setColor(resetColor)
+	if label != "" {
+		p.setColor(titleColor)
+		p.writeRaw(label)
+		p.setColor(resetColor)
+	}
 	p.writeRaw(strings.Repeat(" ", dashboardLabelWidth-len(label)))
 	width := dashboardWidth
 	if p.Width > dashboardLabelWidth+20 {
@@ -104,7 +106,9 @@ func (p printer) printDashboardRow(label, color, text string) {
 		}
 		p.writeRaw(line)
 	}
-	p.setColor(resetColor)
+	if color != "" {
+		p.setColor(resetColor)
+	}
 	p.writeRaw("\n")
 }
 

@@ -36,7 +36,7 @@ func (s Style) PrintInfo(w *bufio.Writer, pkg *wire.Package) {
 // that only in -Qi. If extra is not nil, it prints the fields of pacman -Sii.
 func (p printer) printRepoInfo(pkg *wire.Package, extra *RepoExtra) {
 	p.printField("Architecture", pkg.Arch)
-	p.printField("URL", pkg.URL)
+	p.printAddressField("URL", pkg.URL)
 	p.printListField("Licenses", pkg.Licenses)
 	p.printListField("Groups", pkg.Groups)
 	p.printListField("Provides", pkg.Provides)
@@ -67,7 +67,7 @@ func (p printer) printRepoInfo(pkg *wire.Package, extra *RepoExtra) {
 // printAURInfo prints an AUR package in the order of yay -Si.
 func (p printer) printAURInfo(pkg *wire.Package) {
 	a := pkg.AUR
-	p.printField("URL", pkg.URL)
+	p.printAddressField("URL", pkg.URL)
 	p.printField("AUR URL", "https://aur.archlinux.org/packages/"+pkg.Name)
 	p.printListField("Groups", pkg.Groups)
 	p.printListField("Licenses", pkg.Licenses)

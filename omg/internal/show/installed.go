@@ -26,7 +26,7 @@ func (p printer) printInstalledFields(pkg *wire.InstalledPackage) {
 	p.printField("Version", pkg.Version)
 	p.printField("Description", pkg.Desc)
 	p.printField("Architecture", pkg.Arch)
-	p.printField("URL", pkg.URL)
+	p.printAddressField("URL", pkg.URL)
 	p.printListField("Licenses", pkg.Licenses)
 	p.printListField("Groups", pkg.Groups)
 	p.printListField("Provides", pkg.Provides)

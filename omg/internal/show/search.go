@@ -15,7 +15,7 @@ func (s Style) PrintSearchResult(w *bufio.Writer, pkg *wire.Package) {
 	p.writeClean(pkg.Repo)
 	p.writeRaw("/")
 	p.setColor(titleColor)
-	p.writeClean(pkg.Name)
+	p.writeMatches(pkg.Name)
 	p.writeRaw(" ")
 	p.setColor(versionColor)
 	p.writeClean(pkg.Version)

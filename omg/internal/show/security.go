@@ -33,11 +33,15 @@ func (s Style) PrintIssues(w *bufio.Writer, pkg *wire.VulnerablePackage) {
 	for _, a := range pkg.Advisories {
 		for _, issue := range a.Issues {
 			issue = termtext.Clean(issue)
-			p.writeRaw("    " + issue + " https://security.archlinux.org/" + issue + "\n")
+			p.writeRaw("    " + issue + " ")
+			p.printLink("https://security.archlinux.org/"+issue, "https://security.archlinux.org/"+issue)
+			p.writeRaw("\n")
 		}
 		if a.Ticket != "" {
 			ticket := termtext.Clean(a.Ticket)
-			p.writeRaw("    ticket " + ticket + " https://bugs.archlinux.org/task/" + ticket + "\n")
+			p.writeRaw("    ticket " + ticket + " ")
+			p.printLink("https://bugs.archlinux.org/task/"+ticket, "https://bugs.archlinux.org/task/"+ticket)
+			p.writeRaw("\n")
 		}
 	}
 }

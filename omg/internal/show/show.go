@@ -28,19 +28,23 @@ type Style struct {
 	Width int
 	// Exact means that text of packages is printed unchanged, as pacman does. It must not be set for a terminal.
 	Exact bool
+	// Links makes addresses hyperlinks.
+	Links bool
+	// Matches lists the words, in lower case and not empty, that are underlined in the results of a search.
+	Matches []string
 }
 
 // NewStyle returns the style of the output. The parameter terminal is nil if the output is not a terminal. The
 // parameter color is the value of --color, where auto means colours on a terminal unless NO_COLOR is set
-// (no-color.org).
+// (no-color.org) or TERM is dumb.
 func NewStyle(color string, terminal *os.File) (Style, error) {
-	s := Style{Width: pacmanWrapColumn(os.Getenv("COLUMNS"), terminal)}
+	s := Style{Width: pacmanWrapColumn(os.Getenv("COLUMNS"), terminal), Links: terminal != nil && hasLinks(os.Getenv)}
 	switch color {
 	case "always":
 		s.Color = true
 	case "never":
 	case "auto":
-		s.Color = terminal != nil && os.Getenv("NO_COLOR") == ""
+		s.Color = terminal != nil && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 	default:
 		return s, fmt.Errorf("--color must be auto, always or never, not %q", color)
 	}
@@ -62,6 +66,15 @@ func pacmanWrapColumn(env string, terminal *os.File) int {
 		return 80
 	}
 	return int(size.Col)
+}
+
+// TerminalRows returns the number of lines of a terminal, or 24 if it is unknown.
+func TerminalRows(terminal *os.File) int {
+	size, err := unix.IoctlGetWinsize(int(terminal.Fd()), unix.TIOCGWINSZ)
+	if err != nil || size.Row == 0 {
+		return 24
+	}
+	return int(size.Row)
 }
 
 // pacman's colours.

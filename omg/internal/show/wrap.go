@@ -19,14 +19,14 @@ func (p printer) newline(column int) {
 func (p printer) wrap(s string, start int) {
 	s = p.clean(s)
 	if p.Width == 0 || start > p.Width {
-		p.writeRaw(s)
+		p.writeMatches(s)
 		return
 	}
 	at := start
 	for s != "" {
 		if s[0] != ' ' {
 			word := firstWord(s)
-			p.writeRaw(word)
+			p.writeMatches(word)
 			at += textWidth(word)
 			s = s[len(word):]
 			continue
