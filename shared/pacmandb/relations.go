@@ -172,6 +172,19 @@ func (r *Relations) isUnneeded(i int32, onlyRequired bool) bool {
 	return len(r.dependants.dependantsOf(i)) == 0 && (onlyRequired || len(r.optionalDependants.dependantsOf(i)) == 0)
 }
 
+// Satisfiers returns all installed packages that satisfy a dependency, in order of name.
+func (r *Relations) Satisfiers(dependency string) []*Installed {
+	var indexes []int32
+	r.visitSatisfiers(ParseDepend(dependency), func(i int32) { indexes = append(indexes, i) })
+	slices.Sort(indexes)
+	indexes = slices.Compact(indexes)
+	found := make([]*Installed, len(indexes))
+	for k, i := range indexes {
+		found[k] = r.pkgs[i]
+	}
+	return found
+}
+
 // Satisfier returns the package that a target of pacman -Q means: the package of that name, otherwise the first package
 // that satisfies the target as a dependency ("sh", "glibc>=2.30"), otherwise nil. A prefix "local/" is ignored.
 func (r *Relations) Satisfier(target string) *Installed {

@@ -82,6 +82,9 @@ func (d Depend) Allows(version string) bool {
 	}
 }
 
+// IsProvidedBy reports whether an entry of %PROVIDES% satisfies the dependency d.
+func (d Depend) IsProvidedBy(provision string) bool { return d.isSatisfiedBy(ParseDepend(provision)) }
+
 // isSatisfiedBy reports whether the provision p satisfies the dependency d. A dependency with a version is satisfied only
 // by a provision with an exact version, such as "sh=5".
 func (d Depend) isSatisfiedBy(p Depend) bool {

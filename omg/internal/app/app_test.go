@@ -341,7 +341,7 @@ func TestHealth(t *testing.T) {
 func TestUsage_Wrong(t *testing.T) {
 	for _, command := range []string{
 		"status x", "outdated --by x", "outdated --size -q", "orphans x", "foreign x", "refresh x", "cache x", "cache clear x", "explicit x", "explicit -q x",
-		"info", "owns", "files", "why", "why a b", "installed --deps --foreign", "explicit -cq", "explicit -c --json",
+		"info", "owns", "files", "why", "why a b", "tree", "tree a b", "tree a -d -2", "tree a --dot --mermaid", "tree a --dot -q", "tree a -u --json", "installed --deps --foreign", "explicit -cq", "explicit -c --json",
 		"outdated --json -q", "status --format {{", "status -q", "installed --color sometimes",
 	} {
 		code, out, stderr := fake{}.run(t, strings.Fields(command)...)
@@ -353,7 +353,7 @@ func TestUsage_Wrong(t *testing.T) {
 
 func TestHelp_ExitCodes(t *testing.T) {
 	commands := []string{
-		"search", "info", "status", "installed", "explicit", "orphans", "foreign", "outdated", "owns", "files", "why", "refresh",
+		"search", "info", "status", "installed", "explicit", "orphans", "foreign", "outdated", "owns", "files", "why", "tree", "refresh",
 		"cache", "cache clear",
 	}
 	_, overview, _ := fake{}.run(t, "--help")
@@ -387,6 +387,40 @@ func TestUsage_UnknownCommand(t *testing.T) {
 		require.Empty(t, out, line)
 		require.Equal(t, "omg: error: unknown command \""+args[0]+"\"\nomg: hint: "+hint+"\n", stderr)
 	}
+}
+
+func TestTree(t *testing.T) {
+	f := fake{tree: &backend.TreeResult{Name: "bash", Packages: []backend.TreePackage{
+		{Name: "bash", Version: "5-1", Edges: []backend.TreeEdge{{Name: "glibc", Dependency: "glibc>=2"}, {Dependency: "absent"}}},
+		{Name: "glibc", Version: "2-1", Distance: 1, Edges: []backend.TreeEdge{}},
+	}}}
+	code, out, _, after := f.runBackend(t, "tree", "sh", "--ascii")
+	require.Equal(t, exit.OK, code)
+	require.Equal(t, "bash\n|-glibc\n`-absent [not installed]\n", out)
+	require.Equal(t, backend.TreeRequest{Name: "sh", MaxDepth: -1}, *after.treeRequest)
+	_, _, _, after = f.runBackend(t, "tree", "-rosu", "-d", "3", "sh")
+	require.Equal(t, backend.TreeRequest{Name: "sh", Reverse: true, Optional: true, FromRepositories: true, MaxDepth: 3}, *after.treeRequest)
+	for line, want := range map[string]string{
+		"-u": "bash\nglibc\n", "-q": "bash\nglibc\n", "--format {{.from}}-{{.name}}-{{.dependency}}-{{.distance}}": "bash-glibc-glibc>=2-1\n",
+		"--dot":     "digraph \"bash\" {\n\tnode [shape=box];\n\t\"bash\";\n\t\"bash\" -> \"glibc\";\n\t\"bash\" -> \"absent\" [color=red];\n}\n",
+		"--mermaid": "flowchart LR\n\tp0[\"bash\"]\n\tp0 --> p1[\"glibc\"]\n\tp0 --> p2[\"absent\"]\n",
+	} {
+		_, out, _ = f.run(t, append([]string{"tree", "bash"}, strings.Fields(line)...)...)
+		require.Equal(t, want, out, line)
+	}
+	_, out, _ = f.run(t, "tree", "bash", "--json")
+	require.Contains(t, out, `"name":"bash","packages":[{"name":"bash","version":"5-1","distance":0,"edges":[{"name":"glibc","dependency":"glibc>=2"}`)
+
+	f.tree = &backend.TreeResult{}
+	code, _, stderr := f.run(t, "tree", "nothing")
+	require.Equal(t, exit.NotFound, code)
+	require.Equal(t, "omg: error: package \"nothing\" was not found\n", stderr)
+	code, _, stderr = f.run(t, "tree", "-s", "nothing")
+	require.Equal(t, exit.NotFound, code)
+	require.Equal(t, "omg: error: no repository has or provides the package \"nothing\"\n", stderr)
+	f.tree.Partial = true
+	code, _, _ = f.run(t, "tree", "-s", "nothing")
+	require.Equal(t, exit.Failed, code)
 }
 
 // TestLetters checks which command lines are in the form of pacman's, and how omg's own options beside them are read.
@@ -438,6 +472,7 @@ func TestLetters_Refused(t *testing.T) {
 		"-U a --pacman-config c":     {exit.Usage, "omg: error: omg only reads, and -U would change something here\nomg: hint: sudo pacman -U a --config c\n"},
 		"-D --asdeps a":              {exit.Usage, "omg: error: omg only reads, and -D would change something here\nomg: hint: sudo pacman -D --asdeps a\n"},
 		"-Fl a":                      {exit.Failed, "omg: error: omg cannot answer this form of -F\nomg: hint: pacman -Fl a\n"},
+		"-Q --sysroot d":             {exit.Failed, "omg: error: omg cannot answer this form of -Q\nomg: hint: pacman -Q --sysroot d\n"},
 		"-Sp a":                      {exit.Failed, "omg: error: omg cannot answer this form of -S\nomg: hint: pacman -Sp a\n"},
 		"-QS":                        {exit.NotFound, "omg: error: only one operation may be used at a time\n"},
 		"-Qy":                        {exit.NotFound, "omg: error: invalid option '-y'\n"},

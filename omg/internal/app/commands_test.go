@@ -51,13 +51,16 @@ func TestFormat_Examples(t *testing.T) {
 		files:  &backend.FilesResult{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}}},
 		config: &backend.Configuration{Settings: []backend.Setting{{Key: "a.b", Value: "x", Origin: "default"}}},
 		owns:   &backend.Owners{Paths: []backend.OwnedPath{{Path: "/a", Owners: []backend.Owner{{Name: "a", Version: "1"}}}}},
-		why:    &backend.WhyResult{Name: "a", Chains: []backend.DependencyChain{{Links: []backend.ChainLink{{Name: "a"}}}}},
+		tree: &backend.TreeResult{Name: "a", Packages: []backend.TreePackage{
+			{Name: "a", Edges: []backend.TreeEdge{{Name: "b", Dependency: "b"}}}, {Name: "b", Distance: 1, Edges: []backend.TreeEdge{}},
+		}},
+		why: &backend.WhyResult{Name: "a", Chains: []backend.DependencyChain{{Links: []backend.ChainLink{{Name: "a"}}}}},
 	}
 	f.aurLog = &backend.AURLogResult{Events: []backend.AUREvent{orphanedEvent}}
 	for _, c := range allCommands {
 		line := c.name
 		switch c.name {
-		case "search", "info", "files", "owns", "why":
+		case "search", "info", "files", "owns", "why", "tree":
 			line += " a"
 		case "aur":
 			line += " log other"

@@ -43,6 +43,7 @@ type fake struct {
 	owns   *backend.Owners
 	files  *backend.FilesResult
 	why    *backend.WhyResult
+	tree   *backend.TreeResult
 	config *backend.Configuration
 	doctor *backend.Checks
 	aurLog *backend.AURLogResult // AURLog passes its events to the function visit
@@ -62,15 +63,16 @@ type fake struct {
 	lettersCode int
 
 	// The following fields record the last request.
-	letters   *backend.LettersRequest
-	options   backend.Options
-	searched  *wire.SearchRequest
-	listed    *wire.InstalledRequest
-	logged    *backend.AURLogRequest
-	checked   []string
-	diffed    *backend.AURDiffRequest
-	printed   func() string
-	questions []string
+	letters     *backend.LettersRequest
+	options     backend.Options
+	searched    *wire.SearchRequest
+	listed      *wire.InstalledRequest
+	logged      *backend.AURLogRequest
+	checked     []string
+	treeRequest *backend.TreeRequest
+	diffed      *backend.AURDiffRequest
+	printed     func() string
+	questions   []string
 }
 
 // run runs omg with arguments and returns its exit code and what it printed.
@@ -197,6 +199,11 @@ func (f *fake) Owns(context.Context, []string) (*backend.Owners, error) {
 
 func (f *fake) Files(context.Context, []string) (*backend.FilesResult, error) {
 	return give(f, "files", f.files)
+}
+
+func (f *fake) Tree(_ context.Context, r *backend.TreeRequest) (*backend.TreeResult, error) {
+	f.treeRequest = r
+	return give(f, "tree", f.tree)
 }
 
 func (f *fake) Why(context.Context, string, bool) (*backend.WhyResult, error) {

@@ -32,6 +32,7 @@ var otherCommands = []otherCommand{
 	{ours: "omg explicit", words: []string{"leaves", "showmanual", "list-manual"}},
 	{ours: "omg orphans", words: []string{"autoremove", "unneeded", "deborphan"}},
 	{ours: "omg why PKG", words: []string{"rdepends", "required-by", "whatrequires", "why-depends"}},
+	{ours: "omg tree PKG", words: []string{"depends", "deps", "dependencies", "pactree"}},
 	{ours: "omg files PKG", words: []string{"contents", "content", "listfiles", "repoquery-files"}},
 	{ours: "omg owns PATH", words: []string{"provides", "whatprovides", "what-provides", "wp", "belongs", "owner", "owned"}},
 	{ours: "omg aur check", words: []string{"trust"}},

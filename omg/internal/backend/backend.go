@@ -64,6 +64,7 @@ type Backend interface {
 	Owns(ctx context.Context, paths []string) (*Owners, error)
 	Files(ctx context.Context, names []string) (*FilesResult, error)
 	Why(ctx context.Context, name string, reverse bool) (*WhyResult, error)
+	Tree(ctx context.Context, r *TreeRequest) (*TreeResult, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)
 	// RunLetters runs a command line of pacman that only reads, and returns pacman's exit code.

@@ -56,8 +56,8 @@ const (
 // Kind returns what the command line needs.
 func (l *Line) Kind() Kind {
 	kind := l.kindOfOperation()
-	if kind == Reads && l.Has("verbose") {
-		return Unanswered // pacman prints paths of its own that omg does not read
+	if kind == Reads && (l.Has("verbose") || l.Has("sysroot")) {
+		return Unanswered // pacman prints paths of its own that omg does not read, or changes its root directory
 	}
 	return kind
 }

@@ -116,6 +116,11 @@ func (b *Backend) Why(ctx context.Context, _ string, _ bool) (*backend.WhyResult
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
+// Tree implements backend.Backend.
+func (b *Backend) Tree(ctx context.Context, _ *backend.TreeRequest) (*backend.TreeResult, error) {
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
+}
+
 // AURLog implements backend.Backend.
 func (b *Backend) AURLog(ctx context.Context, _ *backend.AURLogRequest, _ func(*backend.AUREvent) error) (*backend.AURLogResult, error) {
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
