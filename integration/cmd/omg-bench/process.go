@@ -2,15 +2,46 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
 	"time"
+
+	"github.com/creack/pty"
 )
 
 // run runs a program to its end and returns the time. Its output goes to files: with a pipe, the reader's speed would
 // be measured too.
 func run(env []string, args ...string) (time.Duration, error) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		return 0, err
+	}
+	defer null.Close()
+	return runTo(null, env, args...)
+}
+
+// terminalRows is the number of lines of a terminal on which everything fits, so that no pager starts.
+const terminalRows = 10_000
+
+// runOnTerminal is like run, but the output goes to a terminal.
+func runOnTerminal(env []string, args ...string) (time.Duration, error) {
+	master, terminal, err := pty.Open()
+	if err != nil {
+		return 0, err
+	}
+	defer master.Close()
+	defer terminal.Close()
+	if err := pty.Setsize(master, &pty.Winsize{Rows: terminalRows, Cols: 200}); err != nil {
+		return 0, err
+	}
+	go func() { _, _ = io.Copy(io.Discard, master) }() // ends when the terminal is closed
+	return runTo(terminal, env, args...)
+}
+
+// runTo is like run, with the standard output of the program.
+func runTo(stdout *os.File, env []string, args ...string) (time.Duration, error) {
 	path, err := exec.LookPath(args[0])
 	if err != nil {
 		return 0, err
@@ -27,7 +58,7 @@ func run(env []string, args ...string) (time.Duration, error) {
 	defer os.Remove(stderr.Name())
 	defer stderr.Close()
 	start := time.Now()
-	p, err := os.StartProcess(path, args, &os.ProcAttr{Env: env, Files: []*os.File{null, null, stderr}})
+	p, err := os.StartProcess(path, args, &os.ProcAttr{Env: env, Files: []*os.File{null, stdout, stderr}})
 	if err != nil {
 		return 0, err
 	}

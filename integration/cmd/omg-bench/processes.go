@@ -158,6 +158,9 @@ func (b *bench) measureTestSystemRuns(w *testSystem, hello string) error {
 	if err := b.measureDashboard(w); err != nil {
 		return err
 	}
+	if err := b.measureUpdateTable(w); err != nil {
+		return err
+	}
 	dbs, err := filepath.Glob(filepath.Join(w.db, "sync", "*.db"))
 	if err != nil {
 		return err
@@ -220,6 +223,26 @@ func (b *bench) measureDashboard(w *testSystem) error {
 		return err
 	}
 	b.add(newRatioFigure("omg", w.name, "omg status", times[0], times[1], "within 1.1 times", 1/1.1))
+	return nil
+}
+
+// measureUpdateTable compares omg outdated on a terminal with the list that it prints elsewhere.
+func (b *bench) measureUpdateTable(w *testSystem) error {
+	var table, list runTimes
+	for turn := range b.runsPerProgram + 1 {
+		onTerminal, err := runOnTerminal(b.env, b.omgCommand(w, "outdated")...)
+		if err != nil {
+			return err
+		}
+		elsewhere, err := run(b.env, b.omgCommand(w, "outdated")...)
+		if err != nil {
+			return err
+		}
+		if turn > 0 {
+			table, list = append(table, float64(onTerminal.Nanoseconds())/1e6), append(list, float64(elsewhere.Nanoseconds())/1e6)
+		}
+	}
+	b.add(newRatioFigure("omg outdated on a terminal", w.name, "omg outdated", table, list, "within 1.3 times", 1/1.3))
 	return nil
 }
 
