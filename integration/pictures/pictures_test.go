@@ -26,6 +26,7 @@ func TestMain(m *testing.M) { harness.Main(m) }
 
 // pictures are the commands of the pictures, by the names of their files.
 var pictures = map[string][]string{
+	"omg":      {},
 	"search":   {"search", "browser"},
 	"status":   {"status"},
 	"outdated": {"outdated", "--security"},
@@ -38,7 +39,7 @@ func TestPictures_Current(t *testing.T) {
 	omgd := startDemo(t)
 	dir := filepath.Join(harness.ProjectRoot(t), "docs", "pictures")
 	for name, args := range pictures {
-		line := "omg " + strings.Join(args, " ")
+		line := strings.Join(append([]string{"omg"}, args...), " ")
 		svg, err := makeSVG(line, "\x1b[1;32m$\x1b[0m "+line+"\n"+steady(omgd.System, runOnTerminal(t, omgd, args)))
 		require.NoError(t, err, line)
 		path := filepath.Join(dir, name+".svg")

@@ -27,8 +27,8 @@ var colors = [...]string{"#6e7681", "#ff7b72", "#7ee787", "#f2cc60", "#79c0ff", 
 
 // look is how a run of characters looks.
 type look struct {
-	bold  bool
-	color string // "" is the colour of the terminal
+	bold, underlined bool
+	color            string // "" is the colour of the terminal
 }
 
 // run is a run of characters that look the same.
@@ -39,7 +39,7 @@ type run struct {
 }
 
 // makeSVG draws the text of a terminal. It returns an error if the text does not fit, or has other control characters than line
-// ends and SGR sequences for bold text and the eight colours.
+// ends and SGR sequences for bold and underlined text and the eight colours.
 func makeSVG(title, text string) (string, error) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	if len(lines) > rows {
@@ -77,6 +77,9 @@ func (r run) draw(b *strings.Builder, y int) {
 	attributes := ""
 	if r.look.bold {
 		attributes += ` class="b"`
+	}
+	if r.look.underlined {
+		attributes += ` text-decoration="underline"`
 	}
 	if r.look.color != "" {
 		attributes += ` style="fill: ` + r.look.color + `"`
@@ -126,6 +129,10 @@ func (l *look) apply(parameters string) error {
 			*l = look{}
 		case err == nil && n == 1:
 			l.bold = true
+		case err == nil && n == 4:
+			l.underlined = true
+		case err == nil && n == 24:
+			l.underlined = false
 		case err == nil && n >= 30 && n < 30+len(colors):
 			l.color = colors[n-30]
 		default:
