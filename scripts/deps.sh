@@ -50,6 +50,7 @@ find_missing() {
 	need 'python msgpack' python3-msgpack python-msgpack msgpack
 	need zsh zsh zsh have zsh
 	need fish fish fish have fish
+	need dash dash dash have dash
 	need tmux tmux tmux have tmux
 	need mandoc mandoc mandoc have mandoc
 	need minisign minisign minisign have minisign

@@ -30,12 +30,12 @@ make_directory() {
 	lines+=("d $1")
 }
 
-# put MODE FROM TO installs one file. In a file *.in, @BINDIR@ stands for the directory of the programs.
+# put MODE FROM TO installs one file. In a file *.in, @BINDIR@ stands for the directory of the programs, and @SHAREDIR@ for share/omg.
 put() {
 	local mode=$1 from=$2 to=$3
 	make_directory "${to%/*}"
 	if [[ $from == *.in ]]; then
-		sed "s,@BINDIR@,$PREFIX/bin,g" "$from" | install -m "$mode" /dev/stdin "$DESTDIR$to"
+		sed "s,@BINDIR@,$PREFIX/bin,g; s,@SHAREDIR@,$PREFIX/share/omg,g" "$from" | install -m "$mode" /dev/stdin "$DESTDIR$to"
 	else
 		install -m "$mode" "$from" "$DESTDIR$to"
 	fi
@@ -87,7 +87,7 @@ put_omg() {
 		put 644 "packaging/completions/$name.fish" "$share/fish/vendor_completions.d/$name.fish"
 	done
 	put 755 bin/omg-direct "$PREFIX/lib/omg/omg-direct"
-	put_all "$share/omg" packaging/aur-incidents.toml
+	put_all "$share/omg" packaging/aur-incidents.toml packaging/helpers/*
 	for file in packaging/man/*; do
 		[[ $file == */omg-alpm-worker.8 ]] || put_all "$share/man/man${file##*.}" "$file"
 	done
