@@ -197,3 +197,52 @@ func TestYayHook(t *testing.T) {
 	require.Contains(t, aborted, "cannot pass OMG_PKGBASE")
 	require.NoFileExists(t, arguments)
 }
+
+// TestAfterTransaction checks which lines the script for pacman's hook prints, for the packages of a transaction.
+func TestAfterTransaction(t *testing.T) {
+	findings := "demo look: recreated orphaned\nother note: orphaned\nexit act: known-incident\n"
+	var many, manyNames strings.Builder
+	for i := range 12 {
+		fmt.Fprintf(&many, "p%d note: orphaned\n", i)
+		fmt.Fprintf(&manyNames, "p%d\n", i)
+	}
+	for _, shell := range []string{"sh", "dash", "bash"} {
+		path := need.Program(t, shell)
+		for name, c := range map[string]struct {
+			findings, names string
+			code            int
+			want            string
+		}{
+			"a finding":           {findings, "glibc\ndemo\n", 0, "omg: demo look: recreated orphaned\nomg: see omg aur check\n"},
+			"an odd name":         {findings, "exit\n", 0, "omg: exit act: known-incident\nomg: see omg aur check\n"},
+			"none of these":       {findings, "glibc\n", 0, ""},
+			"none":                {"", "demo\n", 1, ""},
+			"unknown":             {"", "demo\n", 4, "omg: not all findings about packages of the AUR are known: see omg aur check\n"},
+			"unknown, not of AUR": {"", "glibc\n", 4, ""},
+			"failed":              {"", "demo\n", 127, "omg: not all findings about packages of the AUR are known: see omg aur check\n"},
+			"many":                {many.String(), manyNames.String(), 0, firstLines(many.String(), 10) + "omg: and findings about 2 more packages\nomg: see omg aur check\n"},
+			"no names":            {findings, "", 0, ""},
+		} {
+			t.Run(shell+" "+name, func(t *testing.T) {
+				dir, _ := adapters(t)
+				harness.WriteFile(t, filepath.Join(dir, "findings"), c.findings)
+				harness.WriteProgram(t, filepath.Join(dir, "omg"), []byte(fmt.Sprintf("#!/bin/sh\ncase $1 in foreign) echo demo ;; aur) cat '%s/findings'; echo noise >&2; exit %d ;; esac\n", dir, c.code)))
+				cmd := exec.Command(path, filepath.Join(dir, "after-transaction"))
+				cmd.Stdin = strings.NewReader(c.names)
+				output, err := cmd.CombinedOutput()
+				require.NoError(t, err, "it never fails")
+				require.Equal(t, c.want, string(output))
+			})
+		}
+	}
+}
+
+// firstLines returns the first n lines of a text, each after "omg: ".
+func firstLines(text string, n int) (lines string) {
+	for line := range strings.Lines(text) {
+		if n--; n >= 0 {
+			lines += "omg: " + line
+		}
+	}
+	return lines
+}
