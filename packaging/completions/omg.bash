@@ -7,12 +7,12 @@ _omg() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
-	--socket|--index|--dbpath|--pacman-config|--data-dir|--source) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--limit|--repo|--sort|--format|--color|--depth|-d|--by|--severity|--fail-on|--since|--lines) return ;;
+	--socket|--index|--dbpath|--pacman-config|--data-dir|--source|--build-dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--limit|--repo|--sort|--format|--color|--depth|-d|--by|--severity|--fail-on|--from|--to|--since|--lines) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' search'|' info'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur log'|' aur ack'|' status'|' which'|' list'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
+		' search'|' info'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' status'|' which'|' list'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
 		esac
 	done
 	case $command in
@@ -62,10 +62,13 @@ _omg() {
 		more=installed
 		;;
 	' aur')
-		words='check log ack --help -h'
+		words='check diff log ack --help -h'
 		;;
 	' aur check')
-		words='--fail-on --honour-ack --offline --json --format --color --quiet -q --help -h'
+		words='--fail-on --honour-ack --offline --build-dir --json --format --color --quiet -q --help -h'
+		;;
+	' aur diff')
+		words='--build-dir --from --to --json --format --color --help -h'
 		;;
 	' aur log')
 		words='--all -a --since --json --format --color --quiet -q --help -h'

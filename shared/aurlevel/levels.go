@@ -49,6 +49,9 @@ func Reasons() []Reason {
 		ReasonKnownIncident, ReasonPossibleIncident, ReasonCurrentIncident,
 		ReasonAdoptedAndUpdated, ReasonMaintainerAndUpdated, ReasonCoMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer,
 		ReasonMoved, ReasonAppeared, ReasonYoungDependency, ReasonYoung, ReasonUnknownDependency, ReasonLookAlike,
+		ReasonScriptletDownloads, ReasonScriptletPackageManager, ReasonScriptletEvaluates, ReasonScriptletUnreadable,
+		ReasonScriptletEnablesService, ReasonScriptletWritesOutside,
+		ReasonChecksumSkipped, ReasonSourceHostChanged, ReasonInstallScriptAdded, ReasonInstallScriptChanged,
 		ReasonUpdatedSinceDump, ReasonPendingRequests, ReasonAdopted, ReasonMaintainerChanged, ReasonUpdatedAfterDormancy, ReasonOrphaned,
 		ReasonOutOfDate, ReasonDeleted,
 	}

@@ -210,6 +210,26 @@ type Levels struct {
 	UnknownDependency string `toml:"unknown-dependency" oneof:"default act look note off"`
 	// Level of the finding look-alike.
 	LookAlike string `toml:"look-alike" oneof:"default act look note off"`
+	// Level of the finding scriptlet-downloads.
+	ScriptletDownloads string `toml:"scriptlet-downloads" oneof:"default act look note off"`
+	// Level of the finding scriptlet-package-manager.
+	ScriptletPackageManager string `toml:"scriptlet-package-manager" oneof:"default act look note off"`
+	// Level of the finding scriptlet-evaluates.
+	ScriptletEvaluates string `toml:"scriptlet-evaluates" oneof:"default act look note off"`
+	// Level of the finding scriptlet-unreadable.
+	ScriptletUnreadable string `toml:"scriptlet-unreadable" oneof:"default act look note off"`
+	// Level of the finding scriptlet-enables-service.
+	ScriptletEnablesService string `toml:"scriptlet-enables-service" oneof:"default act look note off"`
+	// Level of the finding scriptlet-writes-outside.
+	ScriptletWritesOutside string `toml:"scriptlet-writes-outside" oneof:"default act look note off"`
+	// Level of the finding checksum-skipped.
+	ChecksumSkipped string `toml:"checksum-skipped" oneof:"default act look note off"`
+	// Level of the finding source-host-changed.
+	SourceHostChanged string `toml:"source-host-changed" oneof:"default act look note off"`
+	// Level of the finding install-script-added.
+	InstallScriptAdded string `toml:"install-script-added" oneof:"default act look note off"`
+	// Level of the finding install-script-changed.
+	InstallScriptChanged string `toml:"install-script-changed" oneof:"default act look note off"`
 	// Level of the finding updated-since-dump.
 	UpdatedSinceDump string `toml:"updated-since-dump" oneof:"default act look note off"`
 	// Level of the finding pending-requests.
