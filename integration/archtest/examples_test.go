@@ -56,6 +56,9 @@ var elsewhere = []example{
 	{guide: "docs/packagers.md", line: "make install-worker", test: "TestInstall_Parts"},
 
 	{guide: "docs/journal.md", line: "omg aur ack", script: "aur-ack.txtar"},
+	{guide: "docs/journal.md", line: "omg aur diff", script: "aur-diff.txtar"},
+	{guide: "docs/journal-measures.md", line: "make replay", why: "it takes minutes; a test replays a smaller year"},
+	{guide: "docs/helpers.md", line: "ln -s /usr/share/omg/omg-aur-check.hook", test: "TestHook_AURCheck"},
 	{guide: "docs/journal.md", line: "omg aur check --fail-on look --honour-ack", script: "aur-ack.txtar"},
 	{guide: "docs/administrators.md", line: "omg aur check --fail-on look", script: "aur-ack.txtar"},
 

@@ -60,7 +60,7 @@ func TestEarlierOmg_Leftovers(t *testing.T) {
 	r = s.Run("omg", "config", "aur.enabled")
 	require.Zero(t, r.Code, r.Stderr)
 	require.Equal(t, "omg: note: "+s.Path(".config/omg/")+"/"+ignored+"\n", r.Stderr)
-	r = s.Run("omg-probe", "--no-env", "--all", "node")
+	r = s.Run("omg-probe", "--deadline", "0", "--no-env", "--all", "node")
 	require.Contains(t, r.Stdout, "20.5.0", r.Stderr)
 
 	d := s.StartDaemonCommand(s.Command("omgd", append([]string{"--foreground"}, s.DatabaseFlags()...)...), s.Path("omg.sock"))

@@ -182,18 +182,22 @@ func TestFind_Documented(t *testing.T) {
 	want := []string{}
 	for level, reasons := range map[Level][]Reason{
 		LevelAct: {ReasonKnownIncident},
-		LevelLook: {ReasonPossibleIncident, ReasonCurrentIncident, ReasonMoved, ReasonAppeared, ReasonYoungDependency, ReasonAdoptedAndUpdated, ReasonCoMaintainerAndUpdated, ReasonMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer, ReasonYoung, ReasonUnknownDependency, ReasonLookAlike,
+		LevelLook: {
+			ReasonPossibleIncident, ReasonCurrentIncident, ReasonMoved, ReasonAppeared, ReasonYoungDependency, ReasonAdoptedAndUpdated, ReasonCoMaintainerAndUpdated, ReasonMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer, ReasonYoung, ReasonUnknownDependency, ReasonLookAlike,
 			ReasonChecksumSkipped, ReasonSourceHostChanged, ReasonInstallScriptAdded, ReasonInstallScriptChanged,
-			ReasonScriptletDownloads, ReasonScriptletPackageManager, ReasonScriptletEvaluates, ReasonScriptletUnreadable},
-		LevelNote: {ReasonAdopted, ReasonMaintainerChanged, ReasonUpdatedAfterDormancy, ReasonOrphaned, ReasonOutOfDate, ReasonDeleted, ReasonUpdatedSinceDump, ReasonPendingRequests,
-			ReasonScriptletEnablesService, ReasonScriptletWritesOutside},
+			ReasonScriptletDownloads, ReasonScriptletPackageManager, ReasonScriptletEvaluates, ReasonScriptletUnreadable,
+		},
+		LevelNote: {
+			ReasonAdopted, ReasonMaintainerChanged, ReasonUpdatedAfterDormancy, ReasonOrphaned, ReasonOutOfDate, ReasonDeleted, ReasonUpdatedSinceDump, ReasonPendingRequests,
+			ReasonScriptletEnablesService, ReasonScriptletWritesOutside,
+		},
 	} {
 		for _, reason := range reasons {
 			want = append(want, level.String()+" "+string(reason))
 		}
 	}
 	require.ElementsMatch(t, want, documented)
-	require.Len(t, Reasons(), len(want))
+	require.Len(t, allReasons(), len(want))
 }
 
 // TestFind_Evidence checks that a finding has its events and times, and that it does not depend on anything else.

@@ -42,17 +42,3 @@ func (l Levels) Apply(found []Finding) []Finding {
 	Sort(kept)
 	return kept
 }
-
-// Reasons lists all reasons for findings.
-func Reasons() []Reason {
-	return []Reason{
-		ReasonKnownIncident, ReasonPossibleIncident, ReasonCurrentIncident,
-		ReasonAdoptedAndUpdated, ReasonMaintainerAndUpdated, ReasonCoMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer,
-		ReasonMoved, ReasonAppeared, ReasonYoungDependency, ReasonYoung, ReasonUnknownDependency, ReasonLookAlike,
-		ReasonScriptletDownloads, ReasonScriptletPackageManager, ReasonScriptletEvaluates, ReasonScriptletUnreadable,
-		ReasonScriptletEnablesService, ReasonScriptletWritesOutside,
-		ReasonChecksumSkipped, ReasonSourceHostChanged, ReasonInstallScriptAdded, ReasonInstallScriptChanged,
-		ReasonUpdatedSinceDump, ReasonPendingRequests, ReasonAdopted, ReasonMaintainerChanged, ReasonUpdatedAfterDormancy, ReasonOrphaned,
-		ReasonOutOfDate, ReasonDeleted,
-	}
-}

@@ -24,8 +24,22 @@ func TestLevels_Apply(t *testing.T) {
 // TestLevels_Settings checks that the settings have a level for each reason, and for nothing else.
 func TestLevels_Settings(t *testing.T) {
 	var reasons []string
-	for _, r := range Reasons() {
+	for _, r := range allReasons() {
 		reasons = append(reasons, string(r))
 	}
 	require.ElementsMatch(t, reasons, slices.Collect(maps.Keys(config.Levels{}.ByReason())))
+}
+
+// allReasons lists all reasons for findings.
+func allReasons() []Reason {
+	return []Reason{
+		ReasonKnownIncident, ReasonPossibleIncident, ReasonCurrentIncident,
+		ReasonAdoptedAndUpdated, ReasonMaintainerAndUpdated, ReasonCoMaintainerAndUpdated, ReasonRecreated, ReasonUpdatedWithoutMaintainer,
+		ReasonMoved, ReasonAppeared, ReasonYoungDependency, ReasonYoung, ReasonUnknownDependency, ReasonLookAlike,
+		ReasonScriptletDownloads, ReasonScriptletPackageManager, ReasonScriptletEvaluates, ReasonScriptletUnreadable,
+		ReasonScriptletEnablesService, ReasonScriptletWritesOutside,
+		ReasonChecksumSkipped, ReasonSourceHostChanged, ReasonInstallScriptAdded, ReasonInstallScriptChanged,
+		ReasonUpdatedSinceDump, ReasonPendingRequests, ReasonAdopted, ReasonMaintainerChanged, ReasonUpdatedAfterDormancy, ReasonOrphaned,
+		ReasonOutOfDate, ReasonDeleted,
+	}
 }

@@ -62,11 +62,11 @@ func requireKind(t *testing.T, want Kind, l *List, p *Package, now time.Time) {
 // TestMatch_Versions checks that versions are compared as pacman compares them, and that they do not replace the dates.
 func TestMatch_Versions(t *testing.T) {
 	for versions, c := range map[string]struct{ match, differ []string }{
-		`versions = ["1.0-1", "1.0-2"]`:                                           {[]string{"1.0-1", "1.0-2", "1.0"}, []string{"1.0-3", "1.1-1", "1:1.0-1", "1.0.1-1"}},
-		`versions = ["1.0"]`:                                                      {[]string{"1.0-1", "1.0-9"}, []string{"1.1-1"}},
-		`first_version = "1:1.2-1"`:                                               {[]string{"1:1.2-1", "1:1.10-1", "2:0-1"}, []string{"1:1.1-9", "9.9-1"}},
-		`last_version = "1.2-1"`:                                                  {[]string{"1.2-1", "1.2rc1-1", "0-1"}, []string{"1.2-2", "1.10-1", "1:0-1"}},
-		"first_version = \"1.2-1\"\nlast_version = \"1.9-1\"":                     {[]string{"1.2-1", "1.5-1", "1.9-1"}, []string{"1.1-1", "1.10-1"}},
+		`versions = ["1.0-1", "1.0-2"]`:                       {[]string{"1.0-1", "1.0-2", "1.0"}, []string{"1.0-3", "1.1-1", "1:1.0-1", "1.0.1-1"}},
+		`versions = ["1.0"]`:                                  {[]string{"1.0-1", "1.0-9"}, []string{"1.1-1"}},
+		`first_version = "1:1.2-1"`:                           {[]string{"1:1.2-1", "1:1.10-1", "2:0-1"}, []string{"1:1.1-9", "9.9-1"}},
+		`last_version = "1.2-1"`:                              {[]string{"1.2-1", "1.2rc1-1", "0-1"}, []string{"1.2-2", "1.10-1", "1:0-1"}},
+		"first_version = \"1.2-1\"\nlast_version = \"1.9-1\"": {[]string{"1.2-1", "1.5-1", "1.9-1"}, []string{"1.1-1", "1.10-1"}},
 		"versions = [\"3-1\"]\nfirst_version = \"1-1\"\nlast_version = \"2-1\"\n": {[]string{"1-1", "2-1", "3-1"}, []string{"2.5-1", "4-1"}},
 	} {
 		l, err := Parse("x.toml", []byte(header+entry+versions))

@@ -22,7 +22,6 @@ const maxPrefixes = 16
 
 // examineStmt adds the facts about one statement, without those about the statements in it.
 func (w *walker) examineStmt(s *syntax.Stmt) {
-	line := w.line(s.Pos())
 	for _, redirect := range s.Redirs {
 		w.examineRedirect(redirect)
 	}
@@ -30,8 +29,7 @@ func (w *walker) examineStmt(s *syntax.Stmt) {
 	if !ok || len(command.Args) == 0 {
 		return
 	}
-	line = w.line(command.Args[0].Pos())
-	w.examineCall(call{args: w.expandArgs(command.Args), stmt: s, line: line})
+	w.examineCall(call{args: w.expandArgs(command.Args), stmt: s, line: w.line(command.Args[0].Pos())})
 }
 
 // examineRedirect adds the facts about one redirection.

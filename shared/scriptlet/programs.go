@@ -310,8 +310,10 @@ var places = []string{
 }
 
 // homeFiles lists names in home directories, by which a path with an unknown beginning is recognized.
-var homeFiles = []string{"/.ssh/", "/.bashrc", "/.bash_profile", "/.profile", "/.zshrc", "/.zprofile", "/.xinitrc", "/.xprofile", "/.config/", "/.local/",
-	"/.cargo/", "/.npmrc", "/.gitconfig"}
+var homeFiles = []string{
+	"/.ssh/", "/.bashrc", "/.bash_profile", "/.profile", "/.zshrc", "/.zprofile", "/.xinitrc", "/.xprofile", "/.config/", "/.local/",
+	"/.cargo/", "/.npmrc", "/.gitconfig",
+}
 
 // examineWrite adds the fact that a file is written, if it is in a place that matters and the package does not own it.
 func (w *walker) examineWrite(target arg, at int) {

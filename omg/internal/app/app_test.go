@@ -441,7 +441,7 @@ func TestLetters(t *testing.T) {
 		require.Equal(t, want, after.options, line)
 	}
 	for _, line := range []string{"--dbpath -Qdt", "search -Ss", "--nonsense -Qdt", "-- -Qdt", "--dbpath", "-bQ"} {
-		_, _, _, after := fake{search: &wire.SearchResult{}}.runBackend(t, strings.Fields(line)...)
+		_, _, _, after := fake{search: &wire.SearchResult{}, status: &wire.StatusResult{}}.runBackend(t, strings.Fields(line)...)
 		require.Nil(t, after.letters, line)
 	}
 }

@@ -21,8 +21,10 @@ func exampleTable() *UpdateTable {
 	return &UpdateTable{
 		Updates: []wire.Update{
 			{Repo: "core", Name: "bash", Installed: "5.2.37-1", Version: "5.2.37-2", DownloadSize: unsigned(1_900_000), SizeChange: signed(-2048)},
-			{Repo: "extra", Name: "firefox", Installed: "1:128.0-1", Version: "1:129.0.1-1", DownloadSize: unsigned(73_600_000), SizeChange: signed(1_300_000),
-				Fixes: []string{"AVG-1", "AVG-2"}, Severity: "High"},
+			{
+				Repo: "extra", Name: "firefox", Installed: "1:128.0-1", Version: "1:129.0.1-1", DownloadSize: unsigned(73_600_000), SizeChange: signed(1_300_000),
+				Fixes: []string{"AVG-1", "AVG-2"}, Severity: "High",
+			},
 			{Repo: "extra", Name: "vim", Installed: "9-1", Version: "10-1", Ignored: true},
 		},
 		Replacements: []wire.Replacement{{Repo: "extra", ReplacedName: "old", Installed: "1-1", By: "new", Version: "2-1"}},

@@ -18,8 +18,13 @@ func TestPrintChecked_Scriptlet(t *testing.T) {
 	t.Cleanup(func() { time.Local = zone })
 	at := time.Date(2026, 9, 21, 12, 0, 0, 0, time.UTC)
 	facts := []backend.ScriptletFact{
-		{Line: 3, Function: "post_install", Subject: "curl", Text: "curl \x1b[2J"}, {Line: 9, Subject: "nc", Text: "nc x"}, {Subject: "too large"},
-		{Line: 10, Subject: "a", Text: "a"}, {Line: 11, Subject: "b", Text: "b"}, {Line: 12, Subject: "c", Text: "c"}, {Line: 13, Subject: "d", Text: "d"},
+		{Line: 3, Function: "post_install", Subject: "curl", Text: "curl \x1b[2J"},
+		{Line: 9, Subject: "nc", Text: "nc x"},
+		{Subject: "too large"},
+		{Line: 10, Subject: "a", Text: "a"},
+		{Line: 11, Subject: "b", Text: "b"},
+		{Line: 12, Subject: "c", Text: "c"},
+		{Line: 13, Subject: "d", Text: "d"},
 	}
 	pkg := &backend.CheckedPackage{
 		Name: "a", Base: "a", Installed: "1-1", Level: "look",
