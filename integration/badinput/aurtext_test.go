@@ -121,8 +121,10 @@ func TestText_HostileAUR(t *testing.T) {
 			require.NotContains(t, "\n"+r.Stdout, "\n-Rdd\n", "%q: a list for other programs", args)
 		}
 	}
-	for _, format := range []string{"text", "json"} {
-		r := s.Run("omg-probe", "status", "--format", format)
+	for _, format := range []string{"plain", "json"} {
+		r := s.Run("omg-probe", "--deadline", "0", "--socket", d.Socket, "--status", "--format", format)
+		require.Zero(t, r.Code, r.Stderr)
+		require.NotEmpty(t, r.Stdout, format)
 		harness.RequireSafeOutput(t, r)
 	}
 	require.Contains(t, d.Omg("--data-dir", s.Data, "aur", "check").Stdout, "evil")
