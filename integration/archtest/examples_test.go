@@ -56,6 +56,7 @@ var elsewhere = []example{
 	{guide: "docs/packagers.md", line: "make install-worker", test: "TestInstall_Parts"},
 
 	{guide: "docs/journal.md", line: "omg aur ack", script: "aur-ack.txtar"},
+	{guide: "docs/usage.md", line: "omg outdated --security", test: "TestPictures_Current"},
 	{guide: "docs/journal.md", line: "omg aur diff", script: "aur-diff.txtar"},
 	{guide: "docs/journal-measures.md", line: "make replay", why: "it takes minutes; a test replays a smaller year"},
 	{guide: "docs/helpers.md", line: "ln -s /usr/share/omg/omg-aur-check.hook", test: "TestHook_AURCheck"},
