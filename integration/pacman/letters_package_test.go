@@ -80,10 +80,8 @@ func TestLetters_Package(t *testing.T) {
 	r = s.Pacman("-r", root, "--noconfirm", "--noscriptlet", "--nodeps", "--nodeps", "-U", file)
 	require.Zero(t, r.Code, r.Stderr)
 
-	ways := [][]string{
-		{"--no-daemon", "--data-dir", t.TempDir(), "--config", s.PacmanConf, "-b", s.DB},
-		{"--socket", s.StartDaemon().Socket},
-	}
+	// omgd answers none of these command lines.
+	ways := [][]string{{"--no-daemon", "--data-dir", t.TempDir(), "--config", s.PacmanConf, "-b", s.DB}}
 	compare := func() {
 		for _, line := range []string{
 			"-Qp " + file, "-Qpi " + file, "-Qpl " + file, "-Qplq " + file, "-Qpc " + file, "-Qpk " + file, "-Qpkk " + file, "-Qpe " + file, "-Qpd " + file,
