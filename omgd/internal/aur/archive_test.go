@@ -48,6 +48,13 @@ func (s *archiveServer) Get(ctx context.Context, r fetch.Request, w io.Writer) (
 	return fetch.Response{Bytes: int64(n)}, err
 }
 
+// requests returns the numbers of requests for the commit and for packs.
+func (s *archiveServer) requests() (refs, packs int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refs, s.packs
+}
+
 func archiveSettings(t *testing.T, s *archiveServer) (Config, *recorder) {
 	t.Helper()
 	c, r := journaled(t, s.server)
@@ -75,7 +82,8 @@ func TestArchive_Days(t *testing.T) {
 		c, r := archiveSettings(t, s)
 		a, stop := run(t, c)
 		time.Sleep(60 * time.Hour)
-		require.Equal(t, []int{3, 1}, []int{s.refs, s.packs})
+		refs, packs := s.requests()
+		require.Equal(t, []int{3, 1}, []int{refs, packs})
 		require.Equal(t, wire.FormArchive, a.Source().Form)
 		require.Equal(t, wire.SourceOK, a.Source().State)
 		require.NotZero(t, a.Source().AsOf)
@@ -120,7 +128,8 @@ func TestArchive_ChangeOfSource(t *testing.T) {
 		s.set(func() { s.packErr = errors.New("broken") })
 		a, stop = run(t, archive)
 		time.Sleep(time.Second)
-		require.Equal(t, 1, s.packs)
+		_, packs := s.requests()
+		require.Equal(t, 1, packs)
 		require.Equal(t, wire.SourceOK, a.Source().State, "the index of the dump")
 		require.Empty(t, a.Source().Form)
 		require.FileExists(t, dump.DumpPath)
