@@ -45,6 +45,9 @@ find_missing() {
 	need lz4 lz4 lz4 have lz4
 	need lzip lzip lzip have lzip
 	need compress ncompress ncompress have compress
+	need gpg gpg gnupg have gpg
+	need gpg-agent gpg-agent gnupg have gpg-agent
+	need gpgconf gpgconf gnupg have gpgconf
 	need strace strace strace have strace
 	need hyperfine hyperfine hyperfine have hyperfine
 	need 'python msgpack' python3-msgpack python-msgpack msgpack

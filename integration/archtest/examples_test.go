@@ -65,16 +65,19 @@ var elsewhere = []example{
 
 	{guide: "docs/incidents.md", line: "minisign ", why: "it asks for a password on a terminal; shared/incidents tests the signatures with minisign's own library"},
 
-	{guide: "docs/releasing.md", line: "git tag --sign", why: "it needs the key of releases"},
-	{guide: "docs/releasing.md", line: "git verify-tag", why: "it needs the key of releases"},
+	{guide: "docs/releasing.md", line: "gpg --quick-generate-key", test: "TestRelease_Signatures"},
+	{guide: "docs/releasing.md", line: "gpg --list-keys", test: "TestRelease_Signatures"},
+	{guide: "docs/releasing.md", line: "gpg --keyserver", why: "it needs a keyserver"},
+	{guide: "docs/releasing.md", line: "git tag --sign", test: "TestRelease_Signatures"},
+	{guide: "docs/releasing.md", line: "git verify-tag", test: "TestRelease_Signatures"},
 	{guide: "docs/releasing.md", line: "git push", why: "it needs the public repository"},
 	{guide: "docs/releasing.md", line: "make dist", test: "TestDist"},
 	{guide: "docs/releasing.md", line: "make draft", why: "it needs the public repository"},
-	{guide: "docs/releasing.md", line: "for file in dist/", why: "it needs the key of releases"},
+	{guide: "docs/releasing.md", line: "for file in dist/", test: "TestRelease_Signatures"},
 	{guide: "docs/releasing.md", line: "gh ", why: "it needs the public repository"},
 	{guide: "docs/releasing.md", line: "make arch KEY=", test: "TestArch"},
 	{guide: "docs/releasing.md", line: "sha256sum --check", why: "it needs a release"},
-	{guide: "docs/releasing.md", line: "gpg --verify", why: "it needs a release"},
+	{guide: "docs/releasing.md", line: "gpg --verify", test: "TestRelease_Signatures"},
 }
 
 // findElsewhere returns the element of elsewhere for an example, or nil if TestReadme_ExamplesRun runs the example.
