@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -188,6 +190,32 @@ func TestDoctor_Daemon(t *testing.T) {
 	require.Contains(t, indexes[0].Found, s.IndexPath("core")+", ")
 	other := s.Path("other") // omgd's index is shown, not that of another data directory
 	require.Equal(t, indexes, read(s, s.Run("omg", append(command(s), "--data-dir", other)...), "index"))
+}
+
+// TestDoctor_NoReply checks that omg doctor connects to a daemon that accepts connections and never answers only once, because it waits
+// until its time limit.
+func TestDoctor_NoReply(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	l, err := net.Listen("unix", s.Socket())
+	require.NoError(t, err)
+	var connections atomic.Int32
+	var accepting sync.WaitGroup
+	accepting.Go(func() {
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			connections.Add(1)
+			defer nc.Close()
+		}
+	})
+	found := examine(s, "daemon")
+	require.NoError(t, l.Close())
+	accepting.Wait()
+	require.Equal(t, []check{{"daemon", "problem", s.Socket() + ": omgd does not respond", "restart it: omg daemon restart"}}, found)
+	require.EqualValues(t, 1, connections.Load())
 }
 
 // TestDoctor_FailedDownload checks that a source that could not be downloaded is a problem, with the time of the next request.

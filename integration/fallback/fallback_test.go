@@ -224,6 +224,7 @@ func TestFallback_RealDaemon(t *testing.T) {
 		r := s.WithEnv("OMG_SOCKET_PATH=").Run("omg", "outdated")
 		requireDaemonData(t, r, "outdated")
 		require.Contains(t, r.Stderr, "omg: note: answering without omgd: the databases are being indexed")
+		require.NotContains(t, r.Stderr, "no index", "omgd is building it")
 		requireAnswers(t, s, "search -q app", "installed", "info -i app", "foreign", "explicit")
 		require.True(t, d.Running())
 	})

@@ -79,6 +79,7 @@ func (a *app) globalFlags() []cli.Flag {
 		&cli.StringFlag{Name: "data-dir", Destination: &a.options.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 		&cli.BoolFlag{Name: "no-daemon", Destination: &a.options.NoDaemon, Usage: "do not ask omgd"},
 		&cli.StringFlag{Name: "live-socket", Destination: &a.options.LiveSocket, Hidden: true, Usage: "ask the omgd at the socket `PATH` for replies of the AUR (omg passes this to omg-direct)"},
+		&cli.StringFlag{Name: "unanswered-socket", Destination: &a.options.UnansweredSocket, Hidden: true, Usage: "answer instead of the omgd at the socket `PATH` (omg passes this to omg-direct)"},
 		&cli.BoolFlag{Name: "no-pager", Destination: &a.noPager, Usage: "do not show long output with the pager in $PAGER"},
 		&cli.BoolFlag{Name: "strict", Destination: &a.requireCertain, Usage: "print nothing and exit with 3 unless every source could be read"},
 	}

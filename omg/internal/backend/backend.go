@@ -22,6 +22,9 @@ type Options struct {
 	NoDaemon bool
 	// LiveSocket is the socket of the omgd that omg-direct asks for replies of the AUR; empty for none. omg sets it when it starts omg-direct.
 	LiveSocket string
+	// UnansweredSocket is the socket of an omgd that has not answered; empty for none. omg sets it when it starts omg-direct, which neither
+	// waits for this omgd again nor says that there is no daemon.
+	UnansweredSocket string
 	// AdvisoriesFile is a file with the security tracker's advisories, which is read instead of asking the daemon for them.
 	AdvisoriesFile string
 	// CommandLine holds the whole command line, for omg-direct.

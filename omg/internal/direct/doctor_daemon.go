@@ -27,8 +27,10 @@ type servingDaemon struct {
 	socket       string
 	isSystemWide bool
 	hello        *wire.HelloResult
-	// status is the daemon's status, or nil if the daemon has no status yet.
-	status *wire.StatusResult
+	// status is the daemon's status, or nil if the daemon has no status yet. unanswered is the error of a request for which connect
+	// has waited in vain.
+	status     *wire.StatusResult
+	unanswered error
 }
 
 // findDaemon connects to the daemon that answers this user's requests: the user's own, or otherwise the system-wide daemon. If
@@ -51,6 +53,9 @@ func (d *doctor) findDaemon(ctx context.Context) (*servingDaemon, error) {
 
 // connect connects to the daemon at a socket, and requests its version and its status.
 func (d *doctor) connect(ctx context.Context, socket string) (*servingDaemon, error) {
+	if socket == d.o.UnansweredSocket {
+		return nil, fmt.Errorf("%s: omgd does not respond", socket)
+	}
 	conn, err := client.Dial(ctx, socket, client.Options{IsTrustedUser: d.env.Trusts, ClientName: "omg doctor"})
 	if err != nil {
 		return nil, err
@@ -60,8 +65,11 @@ func (d *doctor) connect(ctx context.Context, socket string) (*servingDaemon, er
 		_ = conn.Close()
 		return nil, err
 	}
-	if status, err := conn.Status(ctx); err == nil {
-		found.status = status
+	if found.status, err = conn.Status(ctx); err != nil {
+		found.status = nil
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			found.unanswered = err
+		}
 	}
 	return found, nil
 }
@@ -120,7 +128,11 @@ func (d *doctor) checkDaemon(ctx context.Context, reason error) {
 	} else {
 		d.addOK("daemon", name)
 	}
-	health, err := d.daemon.conn.Health(ctx)
+	var health *wire.HealthResult
+	err := d.daemon.unanswered
+	if err == nil {
+		health, err = d.daemon.conn.Health(ctx)
+	}
 	if err != nil {
 		d.addProblem("health", err.Error(), d.restartAdvice())
 		return

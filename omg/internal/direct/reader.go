@@ -169,7 +169,9 @@ func (r *snapshotReader) repositorySources(ctx context.Context, pacman *sources.
 	if r.userNamedIndexErr != nil && (len(read) == 0 || !slices.Contains(why, r.userNamedIndexErr.Error())) {
 		r.o.PrintNote(r.userNamedIndexErr.Error())
 	}
-	if len(read) > 0 && !r.pacmanOnly {
+	// omg has already said why omgd, which builds the indexes, does not answer.
+	isForDaemon := r.o.UnansweredSocket != "" && slices.Equal(why, []string{noIndexReason})
+	if len(read) > 0 && !r.pacmanOnly && !isForDaemon {
 		r.o.PrintNote(r.slowReadNote(why))
 	}
 	return list

@@ -82,6 +82,7 @@ var ownOptions = []option{
 	{name: "no-daemon"},
 	{name: "socket", hasValue: true},
 	{name: "live-socket", hasValue: true},
+	{name: "unanswered-socket", hasValue: true},
 	{name: "index", hasValue: true},
 	{name: "data-dir", hasValue: true},
 	{name: "pacman-config", hasValue: true},

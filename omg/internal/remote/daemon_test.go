@@ -158,6 +158,8 @@ type testUser struct {
 	socket string // the default socket
 	notes  []string
 	became []wire.ServedPaths // for each call of execOmgDirect, the databases that omg-direct would read
+	// unanswered is the socket of the daemon that has not answered, as the last call of execOmgDirect passes it.
+	unanswered string
 }
 
 func newTestUser(t *testing.T) *testUser {
@@ -177,15 +179,15 @@ func served(t *testing.T, how conduct) (*testUser, *standIn) {
 }
 
 func (w *testUser) backend(o backend.Options) *Backend {
-	w.notes, w.became = nil, nil
+	w.notes, w.became, w.unanswered = nil, nil, ""
 	o.PrintNote = func(line string) { w.notes = append(w.notes, line) }
 	return &Backend{
 		o: o,
 		env: paths.Env{UID: os.Getuid(), Root: filepath.Dir(w.socket), Getenv: func(name string) string {
 			return map[string]string{"XDG_RUNTIME_DIR": filepath.Dir(w.socket)}[name]
 		}},
-		execOmgDirect: func(_ backend.Options, served wire.ServedPaths) error {
-			w.became = append(w.became, served)
+		execOmgDirect: func(o backend.Options, served wire.ServedPaths) error {
+			w.became, w.unanswered = append(w.became, served), o.UnansweredSocket
 			return errBecame
 		},
 	}

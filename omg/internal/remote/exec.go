@@ -33,6 +33,9 @@ func execOmgDirect(o backend.Options, served wire.ServedPaths) error {
 	if o.LiveSocket != "" {
 		flags = append(flags, "--live-socket", o.LiveSocket)
 	}
+	if o.UnansweredSocket != "" {
+		flags = append(flags, "--unanswered-socket", o.UnansweredSocket)
+	}
 	argv := slices.Concat(o.CommandLine[:1], flags, o.CommandLine[1:])
 	return &os.PathError{Op: "exec", Path: path, Err: unix.Exec(path, argv, os.Environ())}
 }

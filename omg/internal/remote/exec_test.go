@@ -54,7 +54,7 @@ func TestExecDirect(t *testing.T) {
 		text, err := json.Marshal(struct {
 			Options map[string]any
 			Served  wire.ServedPaths
-		}{map[string]any{"DBPath": b.Options.DBPath, "PacmanConfig": b.Options.PacmanConfig, "LiveSocket": b.Options.LiveSocket, "CommandLine": b.Options.CommandLine}, b.Served})
+		}{map[string]any{"DBPath": b.Options.DBPath, "PacmanConfig": b.Options.PacmanConfig, "LiveSocket": b.Options.LiveSocket, "UnansweredSocket": b.Options.UnansweredSocket, "CommandLine": b.Options.CommandLine}, b.Served})
 		require.NoError(t, err)
 		cmd := exec.Command(omg)
 		cmd.Env = append(os.Environ(), variable+"="+string(text))
@@ -72,6 +72,7 @@ func TestExecDirect(t *testing.T) {
 	require.Equal(t, "[--no-daemon]"+rest, run(execCall{backend.Options{DBPath: "/db", PacmanConfig: "/conf"}, daemonPaths}))
 
 	require.Equal(t, "[--no-daemon][--live-socket][/run/omg.sock]"+rest, run(execCall{Options: backend.Options{LiveSocket: "/run/omg.sock"}}))
+	require.Equal(t, "[--no-daemon][--unanswered-socket][/run/omg.sock]"+rest, run(execCall{Options: backend.Options{UnansweredSocket: "/run/omg.sock"}}))
 
 	require.NoError(t, fixture.WriteExecutable(direct, []byte("no program")))
 	require.Equal(t, "exec "+direct+": exec format error\n", run(execCall{}))

@@ -2,6 +2,8 @@ package remote
 
 import (
 	"context"
+	"errors"
+	"os"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/client"
@@ -143,12 +145,14 @@ func (b *Backend) Config(context.Context, bool) (*backend.Configuration, error) 
 }
 
 // Doctor implements backend.Backend. omg-direct checks the databases that the daemon reads. If the daemon does not answer,
-// this is not an error, but one of the checks reports it.
+// this is not an error, but one of the checks reports it. omg-direct does not wait again for a daemon that does not respond.
 func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 	if b.asksDaemon() {
 		hello, err := askOnNewConn(ctx, b, func(c *client.Conn) (*wire.HelloResult, error) { return c.Hello(ctx) })
 		if err == nil {
 			b.servedPaths = &hello.ServedPaths
+		} else if errors.Is(err, os.ErrDeadlineExceeded) && b.connectedSocket != "" {
+			b.o.UnansweredSocket = b.connectedSocket
 		}
 	}
 	return nil, b.switchToDirect()

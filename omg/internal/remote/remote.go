@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
+	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/client"
@@ -24,6 +26,8 @@ type Backend struct {
 	// execOmgDirect replaces the process by omg-direct. The parameter served holds the paths of the databases that omg-direct
 	// reads. execOmgDirect returns only on errors. Tests replace this function.
 	execOmgDirect func(o backend.Options, served wire.ServedPaths) error
+	// replyTimeout is client.Options.Timeout. Tests change it.
+	replyTimeout time.Duration
 	// hasAnswered is set once the daemon has answered. Afterwards omg-direct must not answer, because everything that one
 	// command prints must describe one system at one moment.
 	hasAnswered bool
@@ -102,13 +106,16 @@ func askOnNewConn[R any](ctx context.Context, b *Backend, question func(*client.
 // dial connects to the user's own daemon or, if it does not run, to the system-wide daemon.
 func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 	for i, socket := range b.env.Sockets(b.o.Socket) {
-		next, failed := client.Dial(ctx, socket, client.Options{IsTrustedUser: b.env.Trusts, ClientName: "omg " + version.String()})
+		next, failed := client.Dial(ctx, socket, client.Options{IsTrustedUser: b.env.Trusts, ClientName: "omg " + version.String(), Timeout: b.replyTimeout})
 		if failed == nil {
 			if err != nil && !errors.Is(err, client.ErrNoDaemon) {
 				b.o.PrintNote(err.Error())
 			}
 			b.connectedSocket = socket
 			return next, nil
+		}
+		if errors.Is(failed, os.ErrDeadlineExceeded) {
+			b.o.UnansweredSocket = socket
 		}
 		// If the user may not connect to the system's daemon, that is not an error: the daemon is for other users.
 		if i == 0 || !errors.Is(failed, client.ErrNoDaemon) && !errors.Is(failed, fs.ErrPermission) {
@@ -143,6 +150,9 @@ func (b *Backend) fallBack(err error) error {
 		return &exit.Error{Code: exit.Failed, Err: err, Hint: "with --no-daemon omg reads this machine's databases directly"}
 	}
 	b.o.PrintNote("answering without omgd: " + reason)
+	if b.connectedSocket != "" {
+		b.o.UnansweredSocket = b.connectedSocket
+	}
 	return b.switchToDirect()
 }
 

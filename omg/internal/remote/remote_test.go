@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -365,8 +366,30 @@ func TestDoctor(t *testing.T) {
 		require.Equal(t, []wire.ServedPaths{c.want}, w.became)
 		require.Empty(t, w.notes)
 	}
+	require.Empty(t, w.unanswered)
 	_, err := newTestUser(t).backend(backend.Options{}).Doctor(t.Context())
 	require.ErrorIs(t, err, errBecame, "no daemon")
+}
+
+// TestUnansweredSocket checks that omg-direct is told which daemon has not answered, and that a missing daemon is none of these.
+func TestUnansweredSocket(t *testing.T) {
+	silent := func(uint64) ([]byte, bool) { return nil, false }
+	w, s := served(t, conduct{greeting: silent, other: silent})
+	b := w.backend(backend.Options{})
+	b.replyTimeout = time.Millisecond // however slow the machine is, no reply comes
+	_, err := b.Doctor(t.Context())
+	require.ErrorIs(t, err, errBecame)
+	require.Equal(t, w.socket, w.unanswered)
+
+	s.behave(conduct{greeting: greets(t, daemonPaths), other: refuses(wire.CodeNotReady, nil)})
+	_, err = w.backend(backend.Options{}).Status(t.Context())
+	require.ErrorIs(t, err, errBecame)
+	require.Equal(t, w.socket, w.unanswered)
+
+	w = newTestUser(t)
+	_, err = w.backend(backend.Options{}).Status(t.Context())
+	require.ErrorIs(t, err, errBecame)
+	require.Empty(t, w.unanswered)
 }
 
 // TestChunks checks that the result contains the elements of all chunks of a reply.
