@@ -93,7 +93,7 @@ func (w *walker) examineProgram(c call) {
 	}
 	if strings.HasPrefix(name, "python") || strings.HasPrefix(name, "pypy") {
 		name = "python"
-	} else if base := strings.TrimRight(name, "0123456789."); base == "pip" || base == "lua" || base == "ruby" || base == "gem" || base == "php" || base == "perl" {
+	} else if base := strings.TrimSuffix(strings.TrimRight(name, "0123456789."), "-"); base == "pip" || base == "bundle" || base == "lua" || base == "ruby" || base == "gem" || base == "php" || base == "perl" {
 		name = base
 	}
 	switch p, isPrefix := prefixes[name]; {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/omg-arch/omg/shared/scriptlet"
 )
 
 // ChangeKind is what changed between two versions of build files.
@@ -52,7 +54,7 @@ func Compare(old, now *Facts) []Change {
 		}
 		add(ChangeChecksumSkipped, nil, skippedChecksums(old, now))
 	}
-	added, changed, removed := compareScripts(old.Scripts, now.Scripts)
+	added, changed, removed := compareScripts(old, now)
 	add(ChangeScriptAdded, nil, added)
 	add(ChangeScriptChanged, nil, changed)
 	add(ChangeScriptRemoved, removed, nil)
@@ -97,13 +99,14 @@ func hosts(f *Facts) (list []string) {
 	return slices.Compact(list)
 }
 
-// versionless returns a text without the version of the package.
+// versionless returns a text without the version of the package, with and without its release.
 func versionless(text string, f *Facts) string {
 	_, version, hasEpoch := strings.Cut(f.Version, ":")
 	if !hasEpoch {
 		version = f.Version
 	}
 	if i := strings.LastIndexByte(version, '-'); i > 0 {
+		text = strings.ReplaceAll(text, version, "$pkgver-$pkgrel")
 		text = strings.ReplaceAll(text, version[:i], "$pkgver")
 	}
 	return text
@@ -143,32 +146,62 @@ func skippedChecksums(old, now *Facts) (skipped []string) {
 	return append(skipped, unmatched...)
 }
 
-// compareScripts returns the names of the install scripts that only the new version has, that differ in more than comments and empty
-// lines, and that only the old version has. A script that only has another name counts as neither added nor removed.
-func compareScripts(old, now map[string][]byte) (added, changed, removed []string) {
-	hasEqual := func(scripts map[string][]byte, content []byte) bool {
+// compareScripts returns the names of the install scripts that only the new version has, that do something else, and that only the old version
+// has. A script that only has another name counts as neither added nor removed.
+func compareScripts(old, now *Facts) (added, changed, removed []string) {
+	before, after := comparableScripts(old), comparableScripts(now)
+	hasEqual := func(scripts map[string]comparableScript, s comparableScript) bool {
 		for _, other := range scripts {
-			if bytes.Equal(code(other), code(content)) {
+			if other.isEqual(s) {
 				return true
 			}
 		}
 		return false
 	}
-	for _, name := range slices.Sorted(maps.Keys(now)) {
-		before, isKnown := old[name]
+	for _, name := range slices.Sorted(maps.Keys(after)) {
+		earlier, isKnown := before[name]
 		switch {
-		case isKnown && !bytes.Equal(code(before), code(now[name])):
+		case isKnown && !earlier.isEqual(after[name]):
 			changed = append(changed, name)
-		case !isKnown && !hasEqual(old, now[name]):
+		case !isKnown && !hasEqual(before, after[name]):
 			added = append(added, name)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(old)) {
-		if _, isKnown := now[name]; !isKnown && !hasEqual(now, old[name]) {
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		if _, isKnown := after[name]; !isKnown && !hasEqual(after, before[name]) {
 			removed = append(removed, name)
 		}
 	}
 	return added, changed, removed
+}
+
+// comparableScript is an install script in the forms in which it is compared.
+type comparableScript struct {
+	lines    string // without comments and empty lines
+	commands string // without messages too; empty if they may be more than messages
+}
+
+// isEqual reports whether two scripts do the same, as far as this can be known without running them.
+func (s comparableScript) isEqual(other comparableScript) bool {
+	return s.lines == other.lines || s.commands != "" && s.commands == other.commands
+}
+
+// comparableScripts returns the install scripts by their names, without the version of the package. A version without a dot stays, because it
+// could be a word of a command.
+func comparableScripts(f *Facts) map[string]comparableScript {
+	withoutVersion := func(text string) string { return text }
+	if strings.ContainsAny(f.Version, ".") {
+		withoutVersion = func(text string) string { return versionless(text, f) }
+	}
+	scripts := make(map[string]comparableScript, len(f.Scripts))
+	for name, content := range f.Scripts {
+		s := comparableScript{lines: withoutVersion(string(code(content)))}
+		if commands, ok := scriptlet.Commands(content); ok {
+			s.commands = withoutVersion(commands)
+		}
+		scripts[name] = s
+	}
+	return scripts
 }
 
 // code returns a shell script without empty lines and without lines that are only a comment. A line of a here-document that looks like

@@ -29,7 +29,12 @@ var vcsProtocols = []string{"bzr", "fossil", "git", "hg", "svn"}
 
 // forges lists hosts on which anyone can publish, with the first element of a path as the name of the account.
 var forges = []string{
-	"github.com", "raw.githubusercontent.com", "gitlab.com", "codeberg.org", "bitbucket.org", "git.sr.ht", "gitea.com", "gist.github.com", "gist.githubusercontent.com",
+	"github.com", "gitlab.com", "codeberg.org", "bitbucket.org", "git.sr.ht", "gitea.com", "gist.github.com",
+}
+
+// otherForgeHosts maps further hosts to the forge that serves the files of its accounts there, at the same paths.
+var otherForgeHosts = map[string]string{
+	"raw.githubusercontent.com": "github.com", "raw.github.com": "github.com", "codeload.github.com": "github.com", "gist.githubusercontent.com": "gist.github.com",
 }
 
 // parseSource returns what an element of the array source says.
@@ -70,6 +75,9 @@ func parseSource(text string) Source {
 		return s
 	}
 	s.Host = strings.TrimPrefix(strings.TrimSuffix(strings.ToLower(u.Hostname()), "."), "www.")
+	if forge, isOther := otherForgeHosts[s.Host]; isOther {
+		s.Host = forge
+	}
 	if slices.Contains(forges, s.Host) {
 		account, _, _ := strings.Cut(strings.TrimPrefix(path.Clean(u.Path), "/"), "/")
 		s.Host += "/" + strings.ToLower(account)
