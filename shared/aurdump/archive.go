@@ -65,7 +65,7 @@ func (f *ReadResult) readPack(ctx context.Context, content io.ReaderAt, size int
 	if err != nil {
 		return convertStreamError(err)
 	}
-	f.committedAt = pack.CommittedAt
+	f.Commit, f.committedAt = pack.Commit, pack.CommittedAt
 	return f.readArchive(ctx, &archiveFiles{at: pack.CommittedAt, read: func(name string, parse func(io.Reader) error) error {
 		file, err := pack.File(name)
 		if err != nil {
@@ -128,7 +128,8 @@ type archiveBase struct {
 }
 
 // newArchiveBase returns the fields of a package base at the time now, in Unix seconds. The archive contains the popularity at an earlier time. By
-// the AUR's formula it decreases by 2 % a day.
+// the AUR's formula it decreases by 2 % a day. The documentation of aurweb demands this calculation (doc/repos/metadata-repo.md), although the
+// values that aurweb writes (aurweb/archives/spec/metadata.py) have decreased already: then these are too low by up to 2 % for each day.
 func newArchiveBase(o *object, now float64) archiveBase {
 	const dailyDecay, day = 0.98, 86400
 	b := archiveBase{

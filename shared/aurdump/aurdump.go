@@ -54,6 +54,8 @@ type ReadResult struct {
 	// Warnings holds problems of single packages, at most MaxWarnings; OmittedWarningCount is the number of further problems.
 	Warnings            []string
 	OmittedWarningCount int
+	// Commit is the commit of the git archive in a pack; empty for any other form.
+	Commit string
 
 	committedAt int64 // the time of the commit in a pack, in Unix seconds
 }

@@ -100,6 +100,9 @@ func (s *SourceBuilder) SetFileInfo(sha256 string, size, asOf int64) {
 	s.info.SHA256, s.info.FileSize, s.info.AsOf = sha256, size, asOf
 }
 
+// SetCommit sets the commit of the git archive that the packages come from.
+func (s *SourceBuilder) SetCommit(commit string) { s.info.Commit = commit }
+
 // AddLeftOut records in the facts that n packages of the source file were not added, or were added without some of their
 // data. The parameter why is the reason for the first of these packages; only the reason of the first call is kept.
 func (s *SourceBuilder) AddLeftOut(n int, why string) {

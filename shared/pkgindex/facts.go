@@ -37,6 +37,8 @@ type SourceInfo struct {
 	SHA256   string `msgpack:"sha256" json:"sha256"`
 	FileSize int64  `msgpack:"size" json:"size"`
 	AsOf     int64  `msgpack:"as_of" json:"as_of"`
+	// Commit is the commit of the AUR's git archive that the packages come from; empty for any other source.
+	Commit string `msgpack:"commit,omitempty" json:"commit,omitempty"`
 	// FirstDoc is the number of the source's first doc, and Packages is the number of docs that the source has.
 	FirstDoc     uint32 `msgpack:"first" json:"first"`
 	PackageCount uint32 `msgpack:"packages" json:"packages"`

@@ -53,6 +53,7 @@ func (f *File) rebuildSource(b *Builder, i int) error {
 	}
 	s := b.AddSource(facts.Name, facts.Kind)
 	s.SetFileInfo(facts.SHA256, facts.FileSize, facts.AsOf)
+	s.SetCommit(facts.Commit)
 	s.info.LeftOutCount, s.info.LeftOutReason = facts.LeftOutCount, facts.LeftOutReason
 	for doc := facts.FirstDoc; doc < facts.FirstDoc+facts.PackageCount; doc++ {
 		p, err := f.packageOfSource(facts, doc)

@@ -59,6 +59,7 @@ func (d *aurDumpSource) read(ctx context.Context, into *pkgindex.SourceBuilder, 
 			into.AddLeftOut(len(skipped), skipped[0])
 		}
 		into.SetFileInfo(f.HexDigest(), f.Stamp.Size, f.Stamp.MtimeSeconds())
+		into.SetCommit(f.Commit)
 	}
 	return &readResult{
 		source: d, sourceFile: f.File, packageCount: f.PackageCount - len(skipped), warnings: f.Warnings, omittedWarningCount: f.OmittedWarningCount, skippedPackages: skipped, err: withDownloadHint(err),

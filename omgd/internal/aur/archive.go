@@ -17,7 +17,7 @@ import (
 func (a *AUR) usesArchive() bool { return a.AUR.Source == config.AURArchive }
 
 // downloadArchive downloads the latest commit of the git archive as a pack, unless that is the commit in d. It builds the index, and then replaces the
-// last pack. It sets the commit and its time in d.
+// last pack. It sets the commit and its time in d. A pack with another commit than the latest one is refused.
 func (a *AUR) downloadArchive(ctx context.Context, d *dumpRecord) (bytes int64, err error) {
 	repository := &gitfetch.Repository{Getter: a.Fetch, URL: a.ArchiveURL, MaxBytes: maxDump, Timeout: dumpTimeout}
 	commit, err := repository.Head(ctx)
@@ -33,7 +33,7 @@ func (a *AUR) downloadArchive(ctx context.Context, d *dumpRecord) (bytes int64, 
 	if err != nil {
 		return 0, err
 	}
-	if err := a.build(ctx, f.Name()); err != nil {
+	if err := a.build(ctx, f.Name(), commit); err != nil {
 		return 0, err
 	}
 	at := a.indexedDumpTime()

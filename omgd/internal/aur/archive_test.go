@@ -1,6 +1,7 @@
 package aur
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -23,8 +25,10 @@ import (
 type archiveServer struct {
 	*server
 	commit, pack string
-	packErr      error
-	refs, packs  int
+	// sent is the commit in the pack; empty for the latest one.
+	sent        string
+	packErr     error
+	refs, packs int
 }
 
 func (s *archiveServer) Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Response, error) {
@@ -70,7 +74,18 @@ func archiveSettings(t *testing.T, s *archiveServer) (Config, *recorder) {
 		}
 		unpacked := filepath.Join(t.TempDir(), "list")
 		require.NoError(t, os.WriteFile(unpacked, gzipped(list), 0o600))
-		return build(ctx, unpacked, index)
+		packages, err := unpack(unpacked)
+		require.NoError(t, err)
+		b := pkgindex.NewBuilder("test", time.Now().Unix())
+		into := b.AddSource(wire.SourceAUR, pkgindex.KindAUR)
+		for i := range packages {
+			require.NoError(t, into.Add(&packages[i]))
+		}
+		into.SetFileInfo("", 0, time.Now().Unix())
+		into.SetCommit(cmp.Or(s.sent, s.commit))
+		image, err := b.Bytes()
+		require.NoError(t, err)
+		return os.WriteFile(index, image, 0o600)
 	}
 	return c, r
 }
@@ -108,6 +123,29 @@ func TestArchive_Days(t *testing.T) {
 		left, err := filepath.Glob(filepath.Join(filepath.Dir(c.DumpPath), ".*.tmp"))
 		require.NoError(t, err)
 		require.Empty(t, left)
+	})
+}
+
+// TestArchive_AnotherCommit checks that a pack with another commit than the server's latest one is refused, and that the last pack stays in use.
+func TestArchive_AnotherCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const first, second = `PACK[{"Name":"yay"},{"Name":"paru"}]`, `PACK[{"Name":"yay"},{"Name":"evil"}]`
+		s := &archiveServer{server: &server{}, commit: strings.Repeat("a", 40), pack: first}
+		c, r := archiveSettings(t, s)
+		a, stop := run(t, c)
+		time.Sleep(time.Hour)
+		index := read(t, c.IndexPath)
+		s.set(func() { s.commit, s.sent, s.pack = strings.Repeat("b", 40), strings.Repeat("c", 40), second })
+		time.Sleep(49 * time.Hour)
+		require.Equal(t, wire.SourceStale, a.Source().State)
+		require.Contains(t, a.Source().Why, `the commit "`+strings.Repeat("c", 40)+`" was sent instead of `+strings.Repeat("b", 40))
+		require.Equal(t, first, string(read(t, c.DumpPath)))
+		require.Equal(t, index, read(t, c.IndexPath))
+		s.set(func() { s.sent = "" })
+		time.Sleep(27 * time.Hour)
+		require.Equal(t, wire.SourceOK, a.Source().State)
+		stop()
+		require.Equal(t, []string{first, second}, r.after)
 	})
 }
 

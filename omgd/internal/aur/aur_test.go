@@ -626,7 +626,7 @@ func TestDump_Refused(t *testing.T) {
 			kept, err := os.ReadFile(a.DumpPath)
 			require.NoError(t, err)
 			require.Equal(t, good, kept)
-			n, err := packageCount(a.IndexPath)
+			n, _, err := describeIndex(a.IndexPath)
 			require.NoError(t, err)
 			require.EqualValues(t, 4, n)
 		})

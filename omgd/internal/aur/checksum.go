@@ -37,7 +37,7 @@ func (a *AUR) downloadDump(ctx context.Context, r fetch.Request) (got fetch.Resp
 			if err := a.checkDump(ctx, path, &sums); err != nil {
 				return err
 			}
-			return a.build(ctx, path)
+			return a.build(ctx, path, "")
 		})
 		if !errors.Is(err, errChecksum) {
 			return got, err

@@ -64,7 +64,7 @@ func (a *AUR) Source() wire.Source {
 	}
 	maxAge := max(a.StaleAfter, time.Duration(a.Interval)+time.Duration(a.Interval)/staleGraceDivisor)
 	switch age := time.Since(time.Unix(d.ConfirmedAt, 0)); {
-	case d.ConfirmedAt == 0:
+	case d.ConfirmedAt == 0, age < -wire.MaxClockDifference: // the clock was or is wrong
 		s.State, s.Why = wire.SourceStale, "the age of the dump is unknown"
 	case age > maxAge:
 		s.State, s.Why = wire.SourceStale, ageText(age)
@@ -127,14 +127,14 @@ func (a *AUR) rebuild(ctx context.Context) {
 	if _, err := os.Stat(a.DumpPath); err != nil {
 		return
 	}
-	_, err := packageCount(a.IndexPath)
+	_, _, err := describeIndex(a.IndexPath)
 	if err == nil {
 		return
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		a.Log.Warn("AUR index not readable", "err", err)
 	}
-	if err := a.build(ctx, a.DumpPath); err != nil {
+	if err := a.build(ctx, a.DumpPath, ""); err != nil {
 		a.Log.Warn("AUR index not built", "err", err)
 		return
 	}
@@ -183,32 +183,36 @@ func (a *AUR) download(ctx context.Context, d *dumpRecord) (bytes int64, err err
 // ErrDumpRejected means that a dump cannot be read, does not match its checksum, or has far fewer packages than the last dump.
 var ErrDumpRejected = errors.New("the AUR's dump was rejected")
 
-// build builds an index from a dump. The new index replaces the old one, unless it has less than half as many
-// packages as the old one: a dump with so few packages is a fault of the AUR.
-func (a *AUR) build(ctx context.Context, dump string) error {
+// build builds an index from a dump, or from a pack, which must have the given commit. The new index replaces the old one, unless it has less
+// than half as many packages as the old one: a dump with so few packages is a fault of the AUR.
+func (a *AUR) build(ctx context.Context, dump, commit string) error {
 	next := a.IndexPath + ".new"
 	defer os.Remove(next)
 	if err := a.Build(ctx, dump, next); err != nil {
 		// Remove the name of the temporary file from the error, because it tells users nothing.
 		return fmt.Errorf("%w: %s", ErrDumpRejected, strings.TrimPrefix(err.Error(), "read "+dump+": "))
 	}
-	packages, err := packageCount(next)
-	if err != nil {
+	packages, got, err := describeIndex(next)
+	switch {
+	case err != nil:
 		return err
+	case commit != "" && got != commit:
+		return fmt.Errorf("%w: the commit %.40q was sent instead of %s", ErrDumpRejected, got, commit)
 	}
-	before, err := packageCount(a.IndexPath)
+	before, _, err := describeIndex(a.IndexPath)
 	if packages == 0 || err == nil && packages < before/2 {
 		return fmt.Errorf("%w: %d packages, the last dump had %d", ErrDumpRejected, packages, before)
 	}
 	return os.Rename(next, a.IndexPath)
 }
 
-// packageCount returns the number of packages in an index.
-func packageCount(path string) (uint32, error) {
+// describeIndex returns the number of packages in an index of the AUR, and the commit of the git archive that they come from.
+func describeIndex(path string) (packages uint32, commit string, err error) {
 	f, err := pkgindex.Open(path, nil)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	defer f.Close()
-	return f.DocCount(), nil
+	source, _ := f.IndexInfo().FindSource(pkgindex.KindAUR, wire.SourceAUR)
+	return f.DocCount(), source.Commit, nil
 }

@@ -72,9 +72,11 @@ func (d *indexedDump) compareReplies(before, now *snapshot.AURReplies) [2]aurdif
 	}
 	for i := range list {
 		from, to := times[i], now.RepliedAt.Unix()
-		list[i] = aurdiff.PackageComparison{
-			Between: journal.Interval{From: min(from, to), To: max(from, to)}, IsYoung: d.isYoung, HasOtherPackages: d.hasOtherPackages,
+		between := journal.Interval{From: min(from, to), To: max(from, to)}
+		if i == withReplies && from > to { // the clock was set back since the replies before: only the time of the dump is known to be earlier
+			between = journal.Interval{From: min(d.asOf, to), To: to}
 		}
+		list[i] = aurdiff.PackageComparison{Between: between, IsYoung: d.isYoung, HasOtherPackages: d.hasOtherPackages}
 	}
 	for _, name := range now.QueriedNames {
 		c, old := &list[withDump], d.lookUp(name)
