@@ -124,10 +124,17 @@ func (c *Check) AddPackages(names []string) (*wire.Basis, error) {
 			c.events[built] = nil
 		}
 	}
-	if wire.FindSourceByKind(found.Basis.Sources, wire.KindAUR) == nil {
-		found.Basis.Sources = append(found.Basis.Sources, c.snapshot.Inputs().AUR.Source)
+	return BasisWithAUR(c.snapshot, &found.Basis), nil
+}
+
+// BasisWithAUR returns a basis that also has the AUR as a source. The snapshot must have data of the AUR.
+func BasisWithAUR(s *snapshot.Snapshot, basis *wire.Basis) *wire.Basis {
+	if wire.FindSourceByKind(basis.Sources, wire.KindAUR) == nil {
+		with := *basis
+		with.Sources = append(slices.Clone(basis.Sources), s.Inputs().AUR.Source)
+		return &with
 	}
-	return &found.Basis, nil
+	return basis
 }
 
 // lookUp sets the listing of a package. If the package is in the AUR, the AUR also decides which package base it belongs to.

@@ -6,9 +6,11 @@ package aurlevel
 
 import (
 	"slices"
+	"time"
 
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/scriptlet"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // Level is the importance of a finding.
@@ -84,7 +86,7 @@ const (
 )
 
 // MaxEventAge is the age of an event, in seconds, after which it is no longer the reason for a finding.
-const MaxEventAge = 90 * day
+const MaxEventAge = int64(wire.MaxEventAge / time.Second)
 
 // Event is an event of the journal with the source of its observation.
 type Event struct {

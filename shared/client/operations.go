@@ -67,6 +67,11 @@ func (c *Conn) AURInfo(ctx context.Context, names []string) (*wire.AURInfoResult
 	return all, err
 }
 
+// AURCheck returns the findings about the installed packages that are in no repository.
+func (c *Conn) AURCheck(ctx context.Context) (*wire.AURCheckResult, error) {
+	return requestOneChunk[wire.AURCheckResult](ctx, c, wire.OpAURCheck, nil)
+}
+
 // Status returns the counts, the state of the sources, and problems.
 func (c *Conn) Status(ctx context.Context) (*wire.StatusResult, error) {
 	return requestOneChunk[wire.StatusResult](ctx, c, wire.OpStatus, nil)

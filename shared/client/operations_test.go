@@ -79,6 +79,7 @@ func TestOperations_OneChunk(t *testing.T) {
 		{wire.OpAURInfo, &wire.AURInfoRequest{Names: []string{"a", "b"}}, &wire.AURInfoResult{Sources: []wire.Source{{Name: "aur", State: wire.SourceOK}}, Packages: []wire.Package{{Name: "a", AUR: &wire.AUR{PendingRequests: &n}}}, NotAsked: []string{"b"}}, func(c *Conn) (any, error) {
 			return c.AURInfo(ctx, []string{"a", "b"})
 		}},
+		{wire.OpAURCheck, nil, &wire.AURCheckResult{CheckedCount: 1, Packages: []wire.CheckedPackage{{Name: "a", Findings: []wire.AURFinding{{Level: wire.FindingLevelLook}}}}}, func(c *Conn) (any, error) { return c.AURCheck(ctx) }},
 		{wire.OpCacheClear, nil, &wire.CacheClearResult{ClearedCount: 4}, func(c *Conn) (any, error) { return c.ClearCache(ctx) }},
 		{wire.OpLogLevel, &wire.LogLevelRequest{}, &wire.LogLevelResult{Level: "info"}, func(c *Conn) (any, error) { return c.LogLevel(ctx, "") }},
 		{wire.OpLogLevel, &wire.LogLevelRequest{Level: "debug"}, &wire.LogLevelResult{Level: "debug"}, func(c *Conn) (any, error) {

@@ -10,6 +10,9 @@ const (
 	MaxClockDifference = time.Hour
 )
 
+// MaxEventAge is the age of an event of the journal after which it is no longer the reason for a finding.
+const MaxEventAge = 90 * 24 * time.Hour
+
 // The levels of findings about packages of the AUR, in ascending order.
 const (
 	FindingLevelNote = "note" // the fact is worth knowing, and common

@@ -7,7 +7,8 @@ const (
 	OpSearch = "search"
 	OpInfo   = "info"
 
-	OpAURInfo = "aur_info"
+	OpAURInfo  = "aur_info"
+	OpAURCheck = "aur_check"
 
 	OpStatus     = "status"
 	OpInstalled  = "installed"

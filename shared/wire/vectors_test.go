@@ -74,6 +74,7 @@ func good() map[string][]byte {
 		Votes: 300, Popularity: 1.25, OutOfDate: 1_690_000_000, Maintainer: "jan", Submitter: "eva", CoMaintainers: []string{"ina"},
 		Submitted: 1_500_000_000, Modified: 1_600_000_000, Keywords: []string{"browser"}, URLPath: "/cgit/aur.git/snapshot/firefox-git.tar.gz",
 	}}
+	mallory := "mallory"
 	download, change := uint64(1_900_000), int64(-2048)
 	mark := &AURMark{Level: FindingLevelLook, Reasons: []string{"adopted-and-updated", "out-of-date"}}
 	live := aur
@@ -121,6 +122,26 @@ func good() map[string][]byte {
 		}),
 		"aur_info result, no reply": result(302, false, &AURInfoResult{
 			Sources: []Source{{Name: "aur", Kind: KindAUR, State: SourceMissing, Why: "the AUR does not answer in time"}}, Packages: []Package{},
+		}),
+		"aur_check": request(303, OpAURCheck, nil),
+		"aur_check result": result(303, false, &AURCheckResult{
+			Basis:        Basis{Generation: 6, ConfirmedAt: 1_700_000_200},
+			Journal:      JournalReading{Path: "/var/lib/omg/index/aur.omgjournal", ObservedFrom: 1_690_000_000, ObservedTo: 1_700_000_000, CompleteSince: 1_690_000_000},
+			CheckedCount: 2, Bases: []string{"firefox-git", "old"}, DumpDiffers: true, NotInAUR: []string{"own-tool"},
+			IncidentLists: []IncidentList{{Location: "/usr/share/omg/aur-incidents.toml", Name: "documented incidents", Sequence: 3, Expires: "2027-01-31"}},
+			Packages: []CheckedPackage{{
+				Name: "firefox-git", Base: "firefox-git", Installed: "r1-1",
+				Evidence: &InstallEvidence{BuiltAt: 1_699_999_999, InstalledAt: 1_700_000_001, Packager: "Unknown Packager", Validation: []string{"none"}},
+				Findings: []AURFinding{
+					{Level: FindingLevelAct, Reason: "known-incident", Incident: &AURIncident{
+						What: "malware was added", Source: "https://lists.example/1", List: "/usr/share/omg/aur-incidents.toml", First: "2026-06-09", Last: "2026-06-12", BuiltAt: 1_699_999_999,
+					}},
+					{Level: FindingLevelLook, Reason: "adopted-and-updated", UpdatedAt: 1_699_000_000, Events: []AUREvent{
+						{Base: "firefox-git", Event: "adopted", New: &mallory, After: 1_698_000_000, Before: 1_698_086_400, Source: "dump"},
+					}},
+					{Level: FindingLevelNote, Reason: "scriptlet-enables-service", Scriptlet: []ScriptletFact{{Line: 3, Function: "post_install", Subject: "systemctl enable", Text: "systemctl enable x"}}},
+				},
+			}},
 		}),
 		"status": request(8, OpStatus, nil),
 		"status result": result(8, false, &StatusResult{

@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -59,19 +60,24 @@ func (f Files) Equal(other Files) bool {
 	return true
 }
 
+// The expressions are compiled when they are needed, because omg starts for each command.
 var (
-	pkgverFunction = regexp.MustCompile(`(?m)^[ \t]*(?:function[ \t]+)?pkgver[ \t]*\(`)
-	pkgverLine     = regexp.MustCompile(`(?m)^pkg(?:ver|rel)=['"]?[A-Za-z0-9.:_+~^]*['"]?[ \t]*$`)
+	pkgverFunction = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^[ \t]*(?:function[ \t]+)?pkgver[ \t]*\(`)
+	})
+	pkgverLine = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?m)^pkg(?:ver|rel)=['"]?[A-Za-z0-9.:_+~^]*['"]?[ \t]*$`)
+	})
 )
 
 // isSameBuild reports whether f and other are equal, apart from a version that makepkg writes. For a PKGBUILD with a function pkgver,
 // makepkg replaces pkgver and pkgrel at each build.
 func (f Files) isSameBuild(other Files) bool {
 	old, now := f[PKGBUILDName], other[PKGBUILDName]
-	if !pkgverFunction.Match(old) || !pkgverFunction.Match(now) {
+	if !pkgverFunction().Match(old) || !pkgverFunction().Match(now) {
 		return f.Equal(other)
 	}
-	if !bytes.Equal(pkgverLine.ReplaceAll(old, nil), pkgverLine.ReplaceAll(now, nil)) {
+	if !bytes.Equal(pkgverLine().ReplaceAll(old, nil), pkgverLine().ReplaceAll(now, nil)) {
 		return false
 	}
 	rest := maps.Clone(f)
@@ -112,6 +118,26 @@ func FindDir(env paths.Env, base string) (*Dir, error) {
 		return nil, ErrNoBuildFiles
 	}
 	return found, nil
+}
+
+// HasAny reports whether an AUR helper's directory or the store has build files of one of the package bases.
+func HasAny(env paths.Env, bases []string) bool {
+	exists := func(path string) bool {
+		var st unix.Stat_t
+		return unix.Lstat(path, &st) != unix.ENOENT
+	}
+	dirs := slices.DeleteFunc(helperDirs(env), func(dir string) bool { return !exists(dir) })
+	store, err := OpenStore(env)
+	hasStore := err == nil && exists(store.dir)
+	for _, base := range bases {
+		if !wire.IsSafeName(base) {
+			continue
+		}
+		if hasStore && exists(store.path(base)) || slices.ContainsFunc(dirs, func(dir string) bool { return exists(filepath.Join(dir, base)) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // helperDirs returns the directories in which AUR helpers have a directory for each package base.

@@ -53,7 +53,7 @@ func describeLive(r *aurcheck.LiveReading) *backend.LiveReading {
 		FailureReason: r.FailureReason, AskedCount: r.AskedCount, DependencyCount: r.DependencyCount, NotAsked: r.NotAsked, SkippedCount: r.SkippedCount,
 	}
 	if r.FailureReason == "" {
-		live.At = timeOrNil(r.RepliedAt)
+		live.At = backend.NewTime(r.RepliedAt)
 	}
 	return live
 }

@@ -38,7 +38,9 @@ func (b *Backend) AURLog(ctx context.Context, r *backend.AURLogRequest, visit fu
 			if wanted != nil && !wanted[event.Base] {
 				continue
 			}
-			if err := visit(convertEvent(event, e.Source)); err != nil {
+			described := aurcheck.DescribeEvent(event, e.Source)
+			converted := backend.NewAUREvent(&described)
+			if err := visit(&converted); err != nil {
 				return err
 			}
 		}
@@ -47,16 +49,8 @@ func (b *Backend) AURLog(ctx context.Context, r *backend.AURLogRequest, visit fu
 	if err != nil {
 		return nil, err
 	}
-	return &backend.AURLogResult{Basis: *basis, JournalReading: describeReading(path, &reading)}, nil
-}
-
-// convertEvent returns an event of the journal in the form in which the backend returns it.
-func convertEvent(e journal.Event, source string) *backend.AUREvent {
-	fields := e.JSON()
-	return &backend.AUREvent{
-		Base: fields.Base, Event: fields.Event, From: fields.From, To: fields.To, Source: source,
-		Between: backend.NewInterval(e.Between.From, e.Between.To),
-	}
+	described := aurcheck.DescribeReading(path, &reading)
+	return &backend.AURLogResult{Basis: *basis, JournalReading: backend.NewJournalReading(&described)}, nil
 }
 
 // noJournalError is the error if no journal exists. The parameter dirs lists the directories that were searched.
@@ -108,17 +102,6 @@ func (b *Backend) findJournal() (string, error) {
 		return "", failed
 	}
 	return "", noJournalError(dirs)
-}
-
-// describeReading returns how a journal was read in the form in which the backend returns it.
-func describeReading(path string, r *aurcheck.JournalReading) backend.JournalReading {
-	reading := backend.JournalReading{Path: path, Problem: r.Problem, Incomplete: r.Incomplete, LastRefused: r.LastRefused}
-	if r.HasObservation() {
-		interval := backend.NewInterval(r.Observed.From, r.Observed.To)
-		since := time.Unix(r.CompleteSince, 0).UTC()
-		reading.Observed, reading.CompleteSince = &interval, &since
-	}
-	return reading
 }
 
 // wantedPackageBases returns the package bases whose events are wanted, or nil if the events of all package bases are wanted. It

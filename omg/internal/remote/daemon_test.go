@@ -234,7 +234,7 @@ func requests(visit func(*wire.Package) error) map[string]func(context.Context, 
 			return err
 		},
 		"aur check": func(ctx context.Context, b backend.Backend) error {
-			_, err := b.AURCheck(ctx, &backend.AURCheckRequest{})
+			_, err := b.AURCheck(ctx, &backend.AURCheckRequest{Names: []string{"yay"}, Offline: true})
 			return err
 		},
 		"aur diff": func(ctx context.Context, b backend.Backend) error {

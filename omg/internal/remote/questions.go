@@ -3,9 +3,13 @@ package remote
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
+	"slices"
+	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/buildfiles"
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -128,10 +132,30 @@ func (b *Backend) AURLog(ctx context.Context, _ *backend.AURLogRequest, _ func(*
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
-// AURCheck implements backend.Backend. If packages are named, omg-direct asks the daemon for replies of the AUR about them.
+// AURCheck implements backend.Backend. omgd has computed the findings about all installed packages. In all other cases, omg-direct answers: if
+// packages are named, about which it asks the daemon for replies of the AUR, and if the user has build files of the packages, which
+// omgd does not read.
 func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
 	b.passesSocket = len(r.Names) > 0 && !r.Offline
+	if len(r.Names) == 0 && b.asksDaemon() && b.o.DataDir == "" {
+		found, err := askOnNewConn(ctx, b, func(c *client.Conn) (*wire.AURCheckResult, error) { return c.AURCheck(ctx) })
+		if err == nil && !b.hasOtherSettings() && !buildfiles.HasAny(b.env, found.Bases) {
+			return backend.NewAURCheckResult(found, time.Now()), nil
+		}
+	}
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
+}
+
+// hasOtherSettings reports whether the user has settings that the daemon of the last connection does not read.
+func (b *Backend) hasOtherSettings() bool {
+	if b.connectedSocket == b.env.Sockets(b.o.Socket)[0] {
+		return false
+	}
+	files, isChosen := b.env.ConfigFiles(false)
+	return isChosen || slices.ContainsFunc(files[1:], func(path string) bool {
+		_, err := os.Lstat(path)
+		return !errors.Is(err, fs.ErrNotExist)
+	})
 }
 
 // AURDiff implements backend.Backend.

@@ -206,7 +206,7 @@ func (d *daemon) initService() error {
 		Caches: cacheLimits(d.config), Log: d.logging, State: d.snapshotHolder,
 		RecheckIndexes: d.refresher.CheckIndexes, Refresh: d.refresher.Refresh,
 		LibAlpmSearch: d.refresher.LibAlpmSearch, LibAlpmInfo: d.refresher.LibAlpmInfo,
-		AUR: d.aur, MultiUser: d.isSystemWide, Problems: d.allProblems, PreviousStatus: d.statusKeeper.previousStatus, CountsHistory: d.statusKeeper.history,
+		AUR: d.aur, AURCheck: d.findings.Check, MultiUser: d.isSystemWide, Problems: d.allProblems, PreviousStatus: d.statusKeeper.previousStatus, CountsHistory: d.statusKeeper.history,
 		RefreshSources: d.refreshSources, MetricsText: d.metrics.Text, Health: d.checkHealth,
 	})
 	d.addCloser(d.service.Close)

@@ -49,6 +49,8 @@ type Config struct {
 type Keeper struct {
 	Config
 	latest atomic.Pointer[snapshot.AURFindings]
+	// answer is the result of the latest check; nil if only a part of the findings could be computed.
+	answer atomic.Pointer[answer]
 	awake  chan struct{} // has a value if the inputs have to be compared
 
 	// Only the goroutine of Run uses the following fields.
@@ -66,6 +68,13 @@ type inputs struct {
 	// installed refers to all installed packages, which the lists of incidents are compared with. omgd keeps them as long as the local
 	// database does not change; this reference does not keep them.
 	installed weak.Pointer[pacmandb.Local]
+}
+
+// answer is the result of a check, and what it was computed from.
+type answer struct {
+	result *wire.AURCheckResult // without a basis
+	inputs inputs
+	at     time.Time
 }
 
 // New returns a Keeper without findings. Run computes them.
@@ -98,10 +107,13 @@ func (k *Keeper) Run(ctx context.Context) {
 
 // update computes the findings if an input has changed, or if they are old.
 func (k *Keeper) update(ctx context.Context) {
-	found, err := k.compute(ctx)
+	found, answered, err := k.compute(ctx)
 	if errors.Is(err, errUpToDate) || ctx.Err() != nil {
 		return
 	}
+	k.answer.Store(answered)
+	// Reading the journal and the dump leaves several megabytes that are not needed again before the next change.
+	debug.FreeOSMemory()
 	text := ""
 	if err != nil {
 		text, k.computedAt = err.Error(), time.Time{}
@@ -121,20 +133,20 @@ func (k *Keeper) update(ctx context.Context) {
 var errUpToDate = errors.New("the findings are up to date")
 
 // compute returns the findings, or errUpToDate if they are already known or if the installed packages are being read.
-func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, err error) {
+func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, answered *answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			k.Log.Error("panic while computing findings", "panic", p, "stack", string(debug.Stack()))
-			found, err = nil, errors.New("internal error")
+			found, answered, err = nil, nil, errors.New("internal error")
 		}
 	}()
 	st, release, err := k.SnapshotHolder.Acquire()
 	if err != nil {
-		return nil, errUpToDate
+		return nil, nil, errUpToDate
 	}
 	defer release()
 	if st.HasBuildingIndex() {
-		return nil, errUpToDate
+		return nil, nil, errUpToDate
 	}
 	check, err := aurcheck.New(st.Snapshot)
 	if err == nil {
@@ -145,13 +157,18 @@ func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, err 
 		next.packages = check.Packages()
 	}
 	if age := now.Sub(k.computedAt); age >= 0 && age < maxAge && reflect.DeepEqual(next, k.inputs) {
-		return nil, errUpToDate
+		return nil, nil, errUpToDate
 	}
 	k.inputs, k.computedAt = next, now
 	var withFindings []aurcheck.CheckedPackage
+	var result *aurcheck.Result
+	var reading aurcheck.JournalReading
 	incomplete := true
 	if err == nil {
-		withFindings, incomplete, err = k.readEvents(ctx, check, now)
+		reading, result, err = k.readEvents(ctx, check, now)
+	}
+	if err == nil {
+		withFindings, incomplete = result.Packages, aurcheck.LacksEvents(&reading, result, now.Unix())
 	}
 	lists := k.Incidents.Read(now)
 	withFindings = aurcheck.AddIncidents(withFindings, lists, st.Inputs().Local.Packages, nil, now)
@@ -161,12 +178,38 @@ func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, err 
 	incomplete = incomplete || scriptletErr != nil
 	if err != nil {
 		if len(withFindings) == 0 {
-			return nil, err
+			return nil, nil, err
 		}
 		checked = nil // only the lists and the scriptlets are known
 	}
+	if err == nil && scriptletErr == nil {
+		answered = &answer{aurcheck.NewAnswer(check, result, k.JournalPath, &reading, withFindings, lists), next, now}
+	}
 	incomplete = incomplete || slices.ContainsFunc(lists, func(l incidents.State) bool { return l.Problem != "" })
-	return &snapshot.AURFindings{Marks: aurcheck.NewMarks(checked, withFindings), Incomplete: incomplete}, nil
+	return &snapshot.AURFindings{Marks: aurcheck.NewMarks(checked, withFindings), Incomplete: incomplete}, answered, nil
+}
+
+// Check returns the result of the latest check, if it was computed from what the snapshot contains, and from the current files of the
+// journal and the lists of incidents. Otherwise the error says that the findings are not ready; they are then computed in the background.
+func (k *Keeper) Check(s *snapshot.Snapshot) (*wire.AURCheckResult, error) {
+	answered := k.answer.Load()
+	if answered == nil {
+		return nil, wire.Errorf(wire.CodeNotReady, "the findings about packages of the AUR are not computed yet")
+	}
+	now := k.currentInputs(s)
+	now.packages = answered.inputs.packages
+	foreign, err := s.Installed(&wire.InstalledRequest{Filter: wire.FilterForeign})
+	if err != nil {
+		return nil, err
+	}
+	isSame := slices.EqualFunc(foreign.Packages, answered.inputs.packages, func(p *pacmandb.Installed, checked aurcheck.Package) bool { return p.Name == checked.Name })
+	if age := time.Since(answered.at); !isSame || age < 0 || age >= maxAge || !reflect.DeepEqual(now, answered.inputs) {
+		k.Wake()
+		return nil, wire.Errorf(wire.CodeNotReady, "the findings about packages of the AUR are being computed")
+	}
+	result := *answered.result
+	result.Basis = *aurcheck.BasisWithAUR(s, &foreign.Basis)
+	return &result, nil
 }
 
 // currentInputs returns the inputs of findings, except for the packages to check.
@@ -183,19 +226,18 @@ func (k *Keeper) currentInputs(s *snapshot.Snapshot) (in inputs) {
 	return in
 }
 
-// readEvents returns the packages with findings that follow from the journal and the dump, and whether findings may be missing.
-func (k *Keeper) readEvents(ctx context.Context, check *aurcheck.Check, now time.Time) (found []aurcheck.CheckedPackage, incomplete bool, err error) {
-	reading, err := aurcheck.ReadJournal(k.JournalPath, k.IsTrustedOwner, func(e *journal.Entry) error {
+// readEvents reads the journal, and returns the findings that follow from it and from the dump.
+func (k *Keeper) readEvents(ctx context.Context, check *aurcheck.Check, now time.Time) (reading aurcheck.JournalReading, result *aurcheck.Result, err error) {
+	reading, err = aurcheck.ReadJournal(k.JournalPath, k.IsTrustedOwner, func(e *journal.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		return check.AddEvents(e)
 	})
 	if err != nil {
-		return nil, true, err
+		return reading, nil, err
 	}
-	result := check.Finish(&reading, now.Unix())
-	return result.Packages, aurcheck.LacksEvents(&reading, result, now.Unix()), nil
+	return reading, check.Finish(&reading, now.Unix()), nil
 }
 
 // isEqual reports whether the snapshots with these findings would give the same answers.

@@ -178,6 +178,11 @@ func TestKeeper_Age(t *testing.T) {
 		w.update(t.Context())
 		require.Nil(t, w.Latest().Marks["a"])
 		require.Equal(t, 3, w.changes)
+
+		// The clock was ahead when the findings were computed: their age is unknown.
+		w.computedAt = time.Now().Add(10 * 24 * time.Hour)
+		w.update(t.Context())
+		require.Equal(t, time.Now(), w.computedAt)
 	})
 }
 
@@ -277,4 +282,69 @@ func TestKeeper_Run(t *testing.T) {
 	stop()
 	await.Receive(t, ended, "the end of Run")
 	require.Len(t, w.Latest().Marks, 1)
+}
+
+// TestKeeper_Check checks that the result of a check is given only for a snapshot with the inputs from which it was computed, and only for a
+// day.
+func TestKeeper_Check(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		check := func() (*wire.AURCheckResult, error) {
+			t.Helper()
+			st, release, err := w.SnapshotHolder.Acquire()
+			require.NoError(t, err)
+			defer release()
+			return w.Check(st.Snapshot)
+		}
+		requireNone := func(why string) {
+			t.Helper()
+			_, err := check()
+			require.Equal(t, wire.CodeNotReady, wire.CodeOf(err), why)
+			select {
+			case <-w.awake: // the findings are computed again
+			default:
+				require.Nil(t, w.answer.Load(), why)
+			}
+		}
+		a, b := orphan("a"), maintained("b")
+		w.publish(nil, a, b)
+		requireNone("never computed")
+		w.update(t.Context())
+		requireNone("no journal")
+		w.observe()
+		requireNone("not computed since the journal exists")
+		w.update(t.Context())
+		found, err := check()
+		require.NoError(t, err)
+		require.EqualValues(t, 2, found.CheckedCount)
+		require.Equal(t, []string{"a", "b"}, found.Bases)
+		require.Equal(t, []wire.CheckedPackage{{
+			Name: "a", Base: "a", Installed: "1-1", Findings: []wire.AURFinding{{Level: wire.FindingLevelNote, Reason: "orphaned"}}, Evidence: &wire.InstallEvidence{},
+		}}, found.Packages)
+		require.NotNil(t, wire.FindSourceByKind(found.Sources, wire.KindAUR))
+
+		w.observe(journal.Event{Base: "b", Kind: journal.EventRecreated, From: "1", To: "2"})
+		requireNone("another journal")
+		w.update(t.Context())
+		found, err = check()
+		require.NoError(t, err)
+		require.Len(t, found.Packages, 2)
+
+		w.publish(nil, b)
+		requireNone("other installed packages")
+		w.update(t.Context())
+		w.publish(func(in *snapshot.Inputs) { in.Local.FailureReason = "gone"; in.Local.Packages = nil }, b)
+		_, err = check()
+		require.Error(t, err)
+
+		w.publish(nil, b)
+		w.update(t.Context())
+		_, err = check()
+		require.NoError(t, err)
+		time.Sleep(maxAge)
+		requireNone("a day old")
+		w.update(t.Context())
+		_, err = check()
+		require.NoError(t, err)
+	})
 }

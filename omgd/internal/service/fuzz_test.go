@@ -42,7 +42,10 @@ func smallService(f *testing.F) *Service {
 		MetricsText:    func() (string, error) { return "", nil },
 		Health:         func() wire.HealthResult { return wire.HealthResult{} },
 		PreviousStatus: func() *wire.StatusResult { return nil },
-		CountsHistory:  func(int) []wire.CountsHistoryEntry { return nil },
+		AURCheck: func(*snapshot.Snapshot) (*wire.AURCheckResult, error) {
+			return &wire.AURCheckResult{Packages: []wire.CheckedPackage{{Name: "a", Findings: []wire.AURFinding{{Level: wire.FindingLevelLook}}}}}, nil
+		},
+		CountsHistory: func(int) []wire.CountsHistoryEntry { return nil },
 	})
 	f.Cleanup(s.Close)
 	return s
@@ -82,7 +85,7 @@ func FuzzRequest(f *testing.F) {
 		wire.OpLogLevel: {&wire.LogLevelRequest{Level: "error"}},
 		wire.OpHistory:  {&wire.HistoryRequest{Limit: 5}},
 		wire.OpStatus:   {nil}, wire.OpExplicit: {nil}, wire.OpOutdated: {nil}, wire.OpMetrics: {nil}, wire.OpHealth: {nil},
-		wire.OpRuntimes: {nil}, wire.OpRefresh: {nil}, wire.OpRefreshSources: {nil}, wire.OpCacheClear: {nil}, wire.OpPing: {nil},
+		wire.OpRuntimes: {nil}, wire.OpRefresh: {nil}, wire.OpRefreshSources: {nil}, wire.OpAURCheck: {nil}, wire.OpCacheClear: {nil}, wire.OpPing: {nil},
 	} {
 		for _, one := range fields {
 			b, err := wire.AppendRequest(nil, 1, op, one)

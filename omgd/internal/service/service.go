@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/answers"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -46,6 +47,8 @@ type Config struct {
 	LibAlpmInfo   func(context.Context, *wire.InfoRequest, answers.Emit) error
 	// AUR sends live queries to the AUR. It is nil if the AUR is disabled.
 	AUR AUR
+	// AURCheck returns the findings about the installed packages of the AUR, if they were computed from what the snapshot contains.
+	AURCheck func(*snapshot.Snapshot) (*wire.AURCheckResult, error)
 	// MultiUser means that omgd has several users. A user then never gets a reply that was cached for another user.
 	// Otherwise a fast reply would reveal that another user has sent the same request.
 	MultiUser bool
@@ -105,6 +108,7 @@ func (s *Service) Ops() map[string]server.Op {
 		wire.OpCacheClear: {Handle: s.handleCacheClear},
 		wire.OpLogLevel:   {Handle: s.handleLogLevel},
 
+		wire.OpAURCheck:       {Handle: s.handleAURCheck},
 		wire.OpAURInfo:        {HandleDeferred: s.handleAURInfo},
 		wire.OpRefreshSources: {HandleDeferred: s.handleRefreshSources},
 	}
