@@ -1,5 +1,5 @@
-// Package manuals generates the manual pages, the shell completions, docs/config.md and the configuration file of the
-// packages from the programs' --help and the comments of the configuration's structs. The directory pages contains the other sections of each page, such as
+// Package manuals generates the manual pages, the shell completions, docs/config.md, docs/json.md and the configuration file of the
+// packages from the programs' --help and the comments of the configuration's and the results' structs. The directory pages contains the other sections of each page, such as
 // FILES and EXAMPLES.
 package manuals
 
@@ -19,9 +19,14 @@ func Make(root, bin string) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	fields, err := jsonMarkdown(root)
+	if err != nil {
+		return nil, err
+	}
 	files := map[string]string{}
 	for _, page := range []struct{ from, to, made string }{
 		{"config.md", "docs/config.md", settingsMarkdown(all)},
+		{"json.md", "docs/json.md", strings.TrimSuffix(fields, "\n")},
 		{"config.toml", "packaging/config.toml", settingsTOML(all)},
 		{"omg-config.5", "packaging/man/omg-config.5", settingsManual(all)},
 		{"omg-alpm-worker.8", "packaging/man/omg-alpm-worker.8", ""},

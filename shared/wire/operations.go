@@ -186,8 +186,8 @@ type Source struct {
 	State SourceState `msgpack:"state" json:"state"`
 	// Why is a short reason for the state. For SourceOK, it is usually empty.
 	Why string `msgpack:"why,omitempty" json:"why,omitempty"`
-	// AsOf is the modification time of the source's database, by the mirror's clock. Changed is the database's status
-	// change time, by this machine's clock. Synced is when pacman last synchronized its databases, according to its log.
+	// AsOf is the modification time of the source's database, by the mirror's clock. ChangedAt is the database's status
+	// change time, by this machine's clock. SyncedAt is when pacman last synchronized its databases, according to its log.
 	AsOf      int64 `msgpack:"as_of,omitempty" json:"as_of,omitempty"`
 	ChangedAt int64 `msgpack:"changed,omitempty" json:"changed,omitempty"`
 	SyncedAt  int64 `msgpack:"synced,omitempty" json:"synced,omitempty"`

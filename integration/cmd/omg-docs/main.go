@@ -1,4 +1,4 @@
-// Command omg-docs writes the manual pages, the completions and docs/config.md with package manuals.
+// Command omg-docs writes the manual pages, the completions, docs/config.md and docs/json.md with package manuals.
 package main
 
 import (

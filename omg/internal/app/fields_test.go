@@ -4,10 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"maps"
 	"os"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -23,7 +27,15 @@ func fill(v reflect.Value) {
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		fill(v.Elem())
+	case reflect.Array:
+		for i := range v.Len() {
+			fill(v.Index(i))
+		}
 	case reflect.Struct:
+		if v.Type() == reflect.TypeFor[time.Time]() {
+			v.Set(reflect.ValueOf(time.Unix(1, 0).UTC()))
+			return
+		}
 		for i := range v.NumField() {
 			fill(v.Field(i))
 		}
@@ -61,6 +73,7 @@ func fullBackend() fake {
 		owns: full[backend.Owners](), files: full[backend.FilesResult](), why: full[backend.WhyResult](), config: full[backend.Configuration](),
 		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.InstalledVersions](), use: full[backend.UseResult](),
 	}
+	f.tree, f.aurLog, f.check, f.diff = full[backend.TreeResult](), full[backend.AURLogResult](), full[backend.AURCheckResult](), full[backend.AURDiff]()
 	// The missing name x is found among the installed packages, the missing name y is not.
 	f.info.Missing = append(f.info.Missing, wire.MissingName{Name: "y", Suggestions: []string{"z"}})
 	return f
@@ -83,7 +96,7 @@ func fieldPaths(prefix string, v any, names map[string]bool) {
 
 // arguments maps the name of a command to the arguments that the command needs.
 var arguments = map[string][]string{
-	"search": {"x"}, "info": {"x"}, "owns": {"/x"}, "files": {"x"}, "why": {"x"}, "use": {"node", "20"},
+	"search": {"x"}, "info": {"x"}, "owns": {"/x"}, "tree": {"x"}, "aur diff": {"x"}, "info --installed": {"x"}, "files": {"x"}, "why": {"x"}, "use": {"node", "20"},
 }
 
 // TestFields_Stay checks that the fields that scripts rely on are still in each command's JSON and in --format.
@@ -146,6 +159,58 @@ func daemonFields(t *testing.T, way string, fields []string) {
 	fieldPaths("", document, now)
 	for _, field := range fields {
 		require.Contains(t, now, field)
+	}
+}
+
+var (
+	embeddedType = regexp.MustCompile(`(?m)^It has all fields of \[(\w+)\]`)
+	documentRow  = regexp.MustCompile("(?m)^\\| `omg ([^`]+)` \\| \\[(\\w+)\\]")
+	fieldRow     = regexp.MustCompile("(?m)^\\| `([^`]+)` \\| ((?:list of |object with )?)(?:\\[(\\w+)\\])?")
+)
+
+// TestFields_Documented checks that docs/json.md has each field that a command prints.
+func TestFields_Documented(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/json.md")
+	require.NoError(t, err)
+	types := map[string]string{}
+	parts := strings.Split(string(text), "\n## ")
+	for _, part := range parts[1:] {
+		title, rows, _ := strings.Cut(part, "\n")
+		require.NotContains(t, types, title, "two types have this name")
+		types[title] = rows
+	}
+	var add func(prefix, typ string, names map[string]bool)
+	add = func(prefix, typ string, names map[string]bool) {
+		require.Contains(t, types, typ)
+		for _, other := range embeddedType.FindAllStringSubmatch(types[typ], -1) {
+			add(prefix, other[1], names)
+		}
+		for _, row := range fieldRow.FindAllStringSubmatch(types[typ], -1) {
+			names[prefix+row[1]] = true
+			if row[3] != "" {
+				add(prefix+row[1]+map[bool]string{true: "[]."}[row[2] == "list of "]+map[bool]string{true: "."}[row[2] == ""], row[3], names)
+			}
+		}
+	}
+	documents := documentRow.FindAllStringSubmatch(parts[0], -1)
+	require.Greater(t, len(documents), 25)
+	for _, document := range documents {
+		command, typ := document[1], document[2]
+		documented := map[string]bool{"schema": true}
+		add("", typ, documented)
+		if command == "daemon status" { // it does not use the backend
+			daemonFields(t, "json", slices.Collect(maps.Keys(documented)))
+			continue
+		}
+		_, out, stderr := fullBackend().run(t, append(append(strings.Fields(command), arguments[command]...), "--json")...)
+		var printed any
+		require.NoError(t, json.Unmarshal([]byte(out), &printed), "%s: %s%s", command, out, stderr)
+		fields := map[string]bool{}
+		fieldPaths("", printed, fields)
+		require.Greater(t, len(fields), 1, command)
+		for name := range fields {
+			require.Contains(t, documented, name, "%s --json prints it: run make docs", command)
+		}
 	}
 }
 

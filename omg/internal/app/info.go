@@ -76,10 +76,7 @@ func (a *app) runInfo(c *cli.Context, o *infoOptions) error {
 	all.Packages = packages
 	local, known := a.lookUpInstalled(c, b, all)
 	if out.json {
-		err = out.printDocument(struct {
-			*wire.InfoResult
-			Local []wire.InstalledPackage `json:"local,omitempty"`
-		}{all, local})
+		err = out.printDocument(&backend.InfoDocument{InfoResult: all, Local: local})
 	} else {
 		err = out.printInstalled(local)
 	}

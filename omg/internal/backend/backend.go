@@ -33,6 +33,13 @@ type Options struct {
 	PrintNote func(line string)
 }
 
+// InfoDocument is the JSON document of omg info.
+type InfoDocument struct {
+	*wire.InfoResult
+	// Local lists the installed packages with the requested names, if the sources do not have them.
+	Local []wire.InstalledPackage `json:"local,omitempty"`
+}
+
 // OpenFunc returns the backend for one command.
 type OpenFunc func(Options) Backend
 

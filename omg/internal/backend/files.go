@@ -28,7 +28,7 @@ type Owner struct {
 // Reading describes how completely the local database was read.
 type Reading struct {
 	// Partial means that the descriptions of some packages could not be read, and these packages could change the result.
-	// Why is the reason.
+	// WhyPartial is the reason.
 	Partial    bool   `json:"partial,omitempty"`
 	WhyPartial string `json:"why,omitempty"`
 }
