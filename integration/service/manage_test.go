@@ -296,10 +296,10 @@ func TestManage_Setup(t *testing.T) {
 	require.Equal(t, "--user enable --now omgd.socket\n", called())
 
 	d := s.StartDaemon() // as systemd would
-	require.Contains(t, setup(`\nn\n\n`).Stdout, "+tracker.enabled = false\n")
+	require.Contains(t, setup(`\n\nn\n\n`).Stdout, "+tracker.enabled = false\n")
 	require.Equal(t, "--user enable --now omgd.socket\n--user restart omgd.socket omgd.service\n", called())
 	harness.WriteProgram(t, filepath.Join(bin, "systemctl"), "#!/bin/sh\nexit 5\n")
-	failed := s.WithEnv("PATH="+bin+":"+os.Getenv("PATH")).RunTool("sh", "-c", `printf '\ny\n\n' | exec "$0" setup`, s.Program("omg"))
+	failed := s.WithEnv("PATH="+bin+":"+os.Getenv("PATH")).RunTool("sh", "-c", `printf '\n\ny\n\n' | exec "$0" setup`, s.Program("omg"))
 	require.Equal(t, 3, failed.Code)
 	require.Contains(t, failed.Stdout, "omgd uses the new settings after: omg daemon restart\n")
 	harness.WriteProgram(t, filepath.Join(bin, "systemctl"), systemctl)
@@ -313,7 +313,7 @@ func TestManage_Setup(t *testing.T) {
 
 	// Units that were enabled before stay enabled, and omgd forgets the removed settings.
 	harness.WriteFile(t, enabled, "")
-	setup(`\nn\n\n`)
+	setup(`\n\nn\n\n`)
 	require.Equal(t, "--user enable --now omgd.socket\n", called())
 	d = s.StartDaemon()
 	require.Contains(t, setup("", "--remove", "--yes").Stdout, "omg setup has not enabled omgd's units, so they stay enabled.")

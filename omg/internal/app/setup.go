@@ -144,7 +144,6 @@ func (s *setupRun) ask(question string, byDefault bool) (bool, error) {
 type setupAnswers struct {
 	settings     setup.Settings
 	enableDaemon bool
-	promptShell  string // the shell in whose prompt omg-probe is shown; empty for none
 }
 
 // run asks all questions, makes the changes, and runs omg doctor. It reads what it may change before it asks, so that no question is
@@ -167,10 +166,11 @@ func (s *setupRun) run(c *cli.Context) error {
 		return err
 	}
 	var settings, prompt setup.Change
-	if answers.promptShell != "" {
-		if prompt, err = s.askForPrompt(answers.promptShell); err != nil {
-			return err
-		}
+	shell, noShell := setup.ShellName(s.env)
+	if noShell != nil {
+		s.say("Prompt: %s.\n\n", noShell)
+	} else if prompt, err = s.askForPrompt(shell); err != nil {
+		return err
 	}
 	if !systemWide {
 		settings = current.Change(answers.settings)
@@ -178,7 +178,7 @@ func (s *setupRun) run(c *cli.Context) error {
 	}
 	if !s.dryRun && s.writeErr == nil {
 		if !prompt.IsEmpty() {
-			record.AddStartupFile(s.env, answers.promptShell)
+			record.AddStartupFile(s.env, shell)
 		}
 		if answers.enableDaemon && !s.daemon.IsEnabled(c.Context) {
 			record.HasEnabledUnits = true
@@ -235,29 +235,19 @@ func (s *setupRun) askAll(current *setup.CurrentSettings, own, systemWide bool) 
 			ask(question, answer, about...)
 		}
 		askUnlessFixed(setup.KeyAUR, "Use the AUR?", &answers.settings.AUR,
-			"AUR: omgd downloads the list of all packages, about 10 MB, once a day if it has changed. By itself,",
-			"it sends no names of packages. With aur.watch = true in config.toml, it also asks once an hour about",
-			"your installed packages of the AUR (about 230 kB a day), so that omg aur check shows changes earlier.")
+			"AUR: omgd downloads the list of all packages, about 10 MB, once a day if it has changed. This sends",
+			"no names of packages.")
+		if answers.settings.AUR {
+			askUnlessFixed(setup.KeyWatch, "Ask the AUR once an hour?", &answers.settings.Watch,
+				"Hourly look: omgd asks the AUR about your installed packages of the AUR, so that omg aur check shows",
+				"changes earlier. This sends their names, and takes about 230 kB a day for 40 packages.")
+		}
 		askUnlessFixed(setup.KeyTracker, "Use the security tracker?", &answers.settings.Tracker,
 			"Security tracker: omgd downloads its list of advisories once an hour if it has changed.",
 			"The list has about 1 MB, so this is less than 24 MB a day.")
 		askUnlessFixed(setup.KeySync, "Download databases?", &answers.settings.Sync,
 			"Fresh counts: omgd downloads pacman's databases into its own directory, without root, so that",
 			"the number of updates is current. "+s.downloadCost())
-	}
-	if err != nil {
-		return answers, err
-	}
-	shell, noShell := setup.ShellName(s.env)
-	if noShell != nil {
-		s.say("Prompt: %s.\n\n", noShell)
-		return answers, nil
-	}
-	wantsPrompt := s.accept
-	ask("Show omg-probe in the prompt of "+shell+"?", &wantsPrompt,
-		"Prompt: the versions of node, python and the like that a project uses. It reads only files, in 10 ms.")
-	if wantsPrompt {
-		answers.promptShell = shell
 	}
 	return answers, err
 }
@@ -358,6 +348,7 @@ func (s *setupRun) runUnits(ctx context.Context, line string, run func(context.C
 // askForPrompt returns the change that adds omg-probe to the startup file of a shell, if the user agrees. Otherwise it prints the
 // line, for the user to add it.
 func (s *setupRun) askForPrompt(shell string) (setup.Change, error) {
+	s.say("Prompt: omg-probe shows the versions of node, python and the like that a project uses. It reads only files,\nin 10 ms.")
 	offered, err := setup.ChangePrompt(s.env, shell)
 	if err != nil {
 		s.printNote(err.Error())
@@ -367,7 +358,7 @@ func (s *setupRun) askForPrompt(shell string) (setup.Change, error) {
 	}
 	agreed, err := s.askToWrite("Write this to", &offered)
 	if err == nil && agreed.IsEmpty() && !s.dryRun {
-		s.say("Add this line to the end of %s:\n  %s", setup.StartupFile(s.env, shell), setup.PromptLine(shell))
+		s.say("\nFor omg-probe in the prompt, add this line to the end of %s:\n  %s", setup.StartupFile(s.env, shell), setup.PromptLine(shell))
 	}
 	return agreed, err
 }

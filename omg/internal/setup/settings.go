@@ -12,24 +12,25 @@ import (
 
 // Settings are the settings that omg setup asks about.
 type Settings struct {
-	AUR, Tracker, Sync bool
+	AUR, Watch, Tracker, Sync bool
 }
 
 // The keys of Settings in a configuration file.
 const (
 	KeyAUR     = "aur.enabled"
+	KeyWatch   = "aur.watch"
 	KeyTracker = "tracker.enabled"
 	KeySync    = "sync.enabled"
 )
 
 // settingsOf returns the settings in a configuration.
 func settingsOf(c *config.Config) Settings {
-	return Settings{AUR: c.AUR.Enabled, Tracker: c.Tracker.Enabled, Sync: c.Sync.Enabled}
+	return Settings{AUR: c.AUR.Enabled, Watch: c.AUR.Watch, Tracker: c.Tracker.Enabled, Sync: c.Sync.Enabled}
 }
 
 // byKey returns the settings by their keys.
 func (s Settings) byKey() map[string]bool {
-	return map[string]bool{KeyAUR: s.AUR, KeyTracker: s.Tracker, KeySync: s.Sync}
+	return map[string]bool{KeyAUR: s.AUR, KeyWatch: s.Watch, KeyTracker: s.Tracker, KeySync: s.Sync}
 }
 
 // settingsHeader is the first line of the file that omg setup writes.

@@ -79,7 +79,7 @@ func TestSettings_Environment(t *testing.T) {
 	}
 	h.vars["OMG_CONFIG"] = h.write("other.toml", "")
 	now = h.current()
-	require.Len(t, now.FixedBy, 3)
+	require.Len(t, now.FixedBy, 4)
 	c := now.Change(Settings{Sync: true})
 	require.True(t, c.IsEmpty())
 	require.Equal(t, before, h.read(settingsFile))
