@@ -18,52 +18,110 @@ import (
 // idleTime is how long an idle omgd is measured.
 const idleTime = 60 * time.Second
 
-// measureIdle measures the processor time of omgd while nothing happens.
+// measureIdle measures the memory, the processor time and the wake-ups of omgd while nothing happens, with packages of the AUR and a journal of
+// a year. With an earlier version, both run at the same time, each with indexes of its own.
 func (b *bench) measureIdle() error {
-	w, err := b.newGeneratedSystem(15_000)
-	if err != nil {
-		return err
+	versions := []*bench{b}
+	if b.peerBin != "" {
+		peer := *b
+		peer.bin = b.peerBin
+		versions = append(versions, &peer)
 	}
-	if err := b.startDaemon(w); err != nil {
-		return err
+	var systems []*testSystem
+	for _, version := range versions {
+		w, err := version.newIdleSystem()
+		if err != nil {
+			return err
+		}
+		if err := version.startDaemon(w); err != nil {
+			return err
+		}
+		defer w.stop()
+		systems = append(systems, w)
 	}
-	defer w.stop()
-	time.Sleep(5 * time.Second)
-	before, err := cpuTime(w.omgd.Process.Pid)
+	time.Sleep(10 * time.Second)
+	type usage struct {
+		cpu             time.Duration
+		wakeups, memory float64
+	}
+	measure := func() (all []usage, err error) {
+		for _, w := range systems {
+			var u usage
+			if u.cpu, u.wakeups, err = cpuTime(w.omgd.Process.Pid); err != nil {
+				return nil, err
+			}
+			if u.memory, err = procField(w.omgd.Process.Pid, "status", "RssAnon:"); err != nil {
+				return nil, err
+			}
+			all = append(all, u)
+		}
+		return all, nil
+	}
+	before, err := measure()
 	if err != nil {
 		return err
 	}
 	time.Sleep(idleTime)
-	after, err := cpuTime(w.omgd.Process.Pid)
+	after, err := measure()
 	if err != nil {
 		return err
 	}
-	part := 100 * (after - before).Seconds() / idleTime.Seconds()
-	b.add(tableRow{
-		Name: "omgd idle for a minute", Workload: w.name, Unit: "% of a core", MeasuredValue: part, Aim: "under 0.1 %", AimMet: part < 0.1,
+	on := systems[0].name + " and 100000 of the AUR"
+	add := func(name, unit, aim string, limit float64, value func(n int) float64) {
+		row := tableRow{Name: name, Workload: on, Unit: unit, MeasuredValue: value(0), Aim: aim, AimMet: value(0) < limit}
+		if len(systems) > 1 {
+			row.PeerName, row.PeerValue = "earlier omgd", value(1)
+		}
+		b.add(row)
+	}
+	add("omgd idle for a minute", "% of a core", "under 0.1 %", 0.1, func(n int) float64 {
+		return 100 * (after[n].cpu - before[n].cpu).Seconds() / idleTime.Seconds()
 	})
+	add("omgd idle for a minute, threads scheduled", "times", "", 0, func(n int) float64 { return after[n].wakeups - before[n].wakeups })
+	add("omgd idle for a minute, anonymous memory", "MiB", "under 30 MiB", 30, func(n int) float64 { return after[n].memory / 1024 })
 	return nil
 }
 
-// cpuTime returns the processor time of a process, which the kernel counts in nanoseconds.
-func cpuTime(pid int) (time.Duration, error) {
+// newIdleSystem creates a system with packages of the AUR, and a journal of a year.
+func (b *bench) newIdleSystem() (*testSystem, error) {
+	w, err := b.newGeneratedSystem(15_000)
+	if err != nil {
+		return nil, err
+	}
+	dump := filepath.Join(w.dataDir, "dump.json.gz")
+	if err := writeDump(dump, 1); err != nil {
+		return nil, err
+	}
+	names, err := namesInDump(dump, checkedPackageCount)
+	if err != nil {
+		return nil, err
+	}
+	path, err := b.writeJournalOfYear(names)
+	if err != nil {
+		return nil, err
+	}
+	return w, b.addToSystem(w, dump, names, path)
+}
+
+// cpuTime returns the processor time of a process, which the kernel counts in nanoseconds, and how often one of its threads was scheduled.
+func cpuTime(pid int) (cpu time.Duration, scheduled float64, err error) {
 	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	if err != nil || len(tasks) == 0 {
-		return 0, errors.Join(err, fmt.Errorf("process %d is gone", pid))
+		return 0, 0, errors.Join(err, fmt.Errorf("process %d is gone", pid))
 	}
-	var sum time.Duration
 	for _, path := range tasks {
 		data, err := os.ReadFile(path)
 		if err != nil {
 			continue // the thread has ended
 		}
-		var ns int64
-		if _, err := fmt.Sscan(string(data), &ns); err != nil {
-			return 0, err
+		var ns, waiting int64
+		var times float64
+		if _, err := fmt.Sscan(string(data), &ns, &waiting, &times); err != nil {
+			return 0, 0, err
 		}
-		sum += time.Duration(ns)
+		cpu, scheduled = cpu+time.Duration(ns), scheduled+times
 	}
-	return sum, nil
+	return cpu, scheduled, nil
 }
 
 // measureChangeDelay measures the time from a change of one installed package until omgd answers with it.

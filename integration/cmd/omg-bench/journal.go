@@ -22,6 +22,8 @@ const (
 	// changedPackagesOfDay is how many packages of the AUR change on a usual day: 0.6 %.
 	changedPackagesOfDay = aurPackageCount * 6 / 1000
 	daySeconds           = 24 * 60 * 60
+	// checkedPackageCount is how many packages of the AUR a usual machine has.
+	checkedPackageCount = 40
 )
 
 // measureJournal measures the journal of the AUR: comparing two dumps, and a journal of a year.
@@ -40,7 +42,21 @@ func (b *bench) measureJournal() error {
 	if err := b.measureComparison(w, old, next); err != nil {
 		return err
 	}
-	return b.measureJournalOfYear()
+	names, err := namesInDump(next, checkedPackageCount)
+	if err != nil {
+		return err
+	}
+	path, err := b.writeJournalOfYear(names)
+	if err == nil {
+		err = b.measureJournalOfYear(path)
+	}
+	if err == nil {
+		err = b.addToSystem(w, next, names, path)
+	}
+	if err != nil {
+		return err
+	}
+	return b.measureCheck(w, names)
 }
 
 // writeNextDump writes the dump of the next day: some packages were updated, and have another maintainer.
@@ -128,12 +144,13 @@ func (b *bench) measureComparison(w *testSystem, old, next string) error {
 	return nil
 }
 
-// measureJournalOfYear measures the size of a journal of a year in which each changed package has an event, and the time to read it.
-func (b *bench) measureJournalOfYear() error {
+// writeJournalOfYear writes a journal of a year in which each changed package has an event, and returns its path. The given package bases
+// have an event each 40 days.
+func (b *bench) writeJournalOfYear(names []string) (string, error) {
 	path := filepath.Join(b.dir, journal.FileName)
 	w, err := journal.OpenWriter(path, func(*journal.Entry) error { return nil })
 	if err != nil {
-		return err
+		return "", err
 	}
 	at := time.Now().Unix() - 365*daySeconds
 	for day := range int64(365) {
@@ -142,18 +159,24 @@ func (b *bench) measureJournalOfYear() error {
 			Between: journal.Interval{From: at + day*daySeconds, To: at + (day+1)*daySeconds},
 		}}
 		for i := range int64(changedPackagesOfDay) {
+			base := fmt.Sprintf("some-package-base-%d", (day*changedPackagesOfDay+i)*7919%90_000)
+			if i == 0 {
+				base = names[day%int64(len(names))]
+			}
 			e.Events = append(e.Events, journal.Event{
-				Base: fmt.Sprintf("some-package-base-%d", (day*changedPackagesOfDay+i)*7919%90_000), Kind: journal.EventMaintainerChanged,
+				Base: base, Kind: journal.EventMaintainerChanged,
 				From: fmt.Sprintf("maintainer%d", i), To: fmt.Sprintf("maintainer%d", i+1), Between: e.Between,
 			})
 		}
 		if err := w.Append(e); err != nil {
-			return err
+			return "", err
 		}
 	}
-	if err := w.Close(); err != nil {
-		return err
-	}
+	return path, w.Close()
+}
+
+// measureJournalOfYear measures the size of a journal of a year, and the time to read it.
+func (b *bench) measureJournalOfYear(path string) error {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 type bench struct {
 	report
 	bin            string // the built programs
+	peerBin        string // those of an earlier version, with which an idle omgd is compared; empty for none
 	dir            string // for temporary files
 	corpusDB       string // an unpacked database directory; empty without the corpus
 	runsPerProgram int
@@ -38,6 +39,7 @@ func runBenchmarks() error {
 	out := flag.String("out", "", "also write the figures to `DIR`, as a table, as JSON and as benchmarks")
 	only := flag.String("only", "", "measure only these `PARTS`, separated by commas; the parts are "+strings.Join(partNames(), ", "))
 	echo := flag.String("echo", "", "measure nothing, but run the echo server, with which pings are compared, on `SOCKET`")
+	peer := flag.String("peer", "", "`DIR` with the built programs of an earlier version, with which an idle omgd is compared")
 	flag.Parse()
 	if *echo != "" {
 		return serveEcho(*echo)
@@ -57,6 +59,11 @@ func runBenchmarks() error {
 	b := &bench{bin: filepath.Join(dir, "bin"), dir: dir, runsPerProgram: *turns}
 	if err := os.CopyFS(b.bin, os.DirFS(abs)); err != nil {
 		return err
+	}
+	if *peer != "" {
+		if b.peerBin, err = filepath.Abs(*peer); err != nil {
+			return err
+		}
 	}
 	b.Machine = describeMachine()
 	b.env = []string{
