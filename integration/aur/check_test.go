@@ -77,20 +77,38 @@ func TestCheck_Daemon(t *testing.T) {
 	}
 }
 
-// TestCheck_BuildFiles checks that omg reads the files itself if the user has build files of a package: omgd reads none.
+// TestCheck_BuildFiles checks what is printed for a user with build files of a package, which omgd does not read: omgd's findings while the build
+// files do not change, and otherwise those that follow from the change too.
 func TestCheck_BuildFiles(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t)
 	s.BuildIndexes()
 	randomAUR(s, rand.New(rand.NewPCG(1, 18)))
+	// omg-direct finds the journal in the user's data directory.
+	require.NoError(t, os.MkdirAll(filepath.Join(s.Home, ".local/share"), 0o755))
+	require.NoError(t, os.Symlink(s.Data, filepath.Join(s.Home, ".local/share/omg")))
 	d := s.StartDaemon()
 	harness.Await(t, func() bool {
 		_, answer, _ := check(t, d.Omg)
 		return answer.generation() > 0
 	}, "omgd has the findings")
-	harness.WriteFile(t, filepath.Join(s.Home, ".cache/yay/own-1/PKGBUILD"), "pkgname=own-1\npkgver=1\npkgrel=1\n")
+	pkgbuild := filepath.Join(s.Home, ".cache/yay/own-2/PKGBUILD")
+	const base = "pkgname=own-2\npkgver=1\npkgrel=1\nsource=('https://a.example/a.tar.gz')\n"
+	harness.WriteFile(t, pkgbuild, base+"sha256sums=('aa')\n")
 	_, answer, _ := check(t, d.Omg)
+	require.Positive(t, answer.generation())
+	require.FileExists(t, filepath.Join(s.Home, ".local/state/omg/builds/own-2.json"))
+	_, want, _ := check(t, s.RunWithoutDaemon)
+	require.Equal(t, want["packages"], answer["packages"])
+
+	harness.WriteFile(t, pkgbuild, base+"sha256sums=('SKIP')\n")
+	_, answer, _ = check(t, d.Omg)
+	_, want, _ = check(t, s.RunWithoutDaemon)
 	require.Zero(t, answer.generation())
+	require.Equal(t, want["packages"], answer["packages"])
+	text, err := json.Marshal(answer["packages"])
+	require.NoError(t, err)
+	require.Contains(t, string(text), "checksum-skipped")
 }
 
 // randomAUR installs packages, most of which are in the AUR, and writes its index and a journal.

@@ -20,7 +20,7 @@ type Options struct {
 	RootDir string
 	// NoDaemon means that no request is sent to omgd.
 	NoDaemon bool
-	// LiveSocket is the socket of the omgd that omg-direct asks for replies of the AUR; empty for none. omg sets it when it starts omg-direct.
+	// LiveSocket is the socket of the omgd that omg-direct asks for replies of the AUR, or for findings; empty for none. omg sets it when it starts omg-direct.
 	LiveSocket string
 	// UnansweredSocket is the socket of an omgd that has not answered; empty for none. omg sets it when it starts omg-direct, which neither
 	// waits for this omgd again nor says that there is no daemon.

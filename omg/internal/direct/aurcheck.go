@@ -7,6 +7,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/aurcheck"
+	"github.com/omg-arch/omg/shared/aurlevel"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
@@ -15,6 +16,11 @@ import (
 // AURCheck implements backend.Backend. If the journal or the dump is missing, and a package matches a known incident or has a scriptlet
 // with findings, the result has only these findings and the reason.
 func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
+	if len(r.Names) == 0 && b.o.LiveSocket != "" {
+		if result := b.checkWithDaemon(ctx, time.Now()); result != nil {
+			return result, nil
+		}
+	}
 	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*backend.AURCheckResult, error) {
 		now := time.Now()
 		events, err := b.checkEvents(ctx, s, r, now)
@@ -44,6 +50,26 @@ func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*ba
 		result.Live, result.Missing, result.BuildProblems, result.ScriptletProblem = events.live, events.result.Missing, events.buildProblems, textOf(scriptletErr)
 		return result, nil
 	})
+}
+
+// checkWithDaemon returns the findings that omgd has computed, after it has copied the current build files. It returns nil if omgd has none, and
+// if findings follow from build files, which omgd does not read.
+func (b *Backend) checkWithDaemon(ctx context.Context, now time.Time) *backend.AURCheckResult {
+	conn := &liveConn{Backend: b}
+	defer conn.close()
+	found, err := conn.findings(ctx)
+	if err != nil {
+		return nil
+	}
+	result := backend.NewAURCheckResult(found, now)
+	hasChanges := false
+	result.BuildProblems = b.copyBuildFiles(found.Bases, "", "", now, func(_ string, changes []aurlevel.BuildChange) {
+		hasChanges = hasChanges || len(changes) > 0
+	})
+	if hasChanges {
+		return nil
+	}
+	return result
 }
 
 // textOf returns the text of an error; empty for nil.

@@ -28,17 +28,29 @@ func (l *liveConn) ask(ctx context.Context, names []string) (*wire.AURInfoResult
 	if l.aurInfo != nil {
 		return l.aurInfo(ctx, names)
 	}
-	if l.o.LiveSocket == "" {
-		return nil, errWithoutDaemon
-	}
-	if l.conn == nil {
-		conn, err := client.Dial(ctx, l.o.LiveSocket, client.Options{IsTrustedUser: l.env.Trusts, ClientName: "omg " + version.String(), Timeout: liveTimeout})
-		if err != nil {
-			return nil, err
-		}
-		l.conn = conn
+	if err := l.connect(ctx); err != nil {
+		return nil, err
 	}
 	return l.conn.AURInfo(ctx, names)
+}
+
+// findings returns the findings about the installed packages that omgd has computed.
+func (l *liveConn) findings(ctx context.Context) (*wire.AURCheckResult, error) {
+	if err := l.connect(ctx); err != nil {
+		return nil, err
+	}
+	return l.conn.AURCheck(ctx)
+}
+
+// connect connects to omgd, unless it is connected.
+func (l *liveConn) connect(ctx context.Context) (err error) {
+	if l.o.LiveSocket == "" {
+		return errWithoutDaemon
+	}
+	if l.conn == nil {
+		l.conn, err = client.Dial(ctx, l.o.LiveSocket, client.Options{IsTrustedUser: l.env.Trusts, ClientName: "omg " + version.String(), Timeout: liveTimeout})
+	}
+	return err
 }
 
 func (l *liveConn) close() {

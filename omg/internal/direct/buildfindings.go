@@ -26,24 +26,32 @@ const maxFindingValues = 20
 // addBuildChanges copies the current build files of all packages of a check, and adds the differences between the copies. It returns why
 // build files could not be copied.
 func (b *Backend) addBuildChanges(c *aurcheck.Check, r *backend.AURCheckRequest, now time.Time) (problems []string) {
+	bases, named := c.Bases(), ""
+	if r.BuildDir != "" {
+		if named = r.Names[0]; !slices.Contains(bases, named) {
+			bases = append(bases, named)
+		}
+	}
+	return b.copyBuildFiles(bases, named, r.BuildDir, now, c.AddBuildChanges)
+}
+
+// copyBuildFiles copies the current build files of package bases, and passes the differences between the copies of each to the function add. Those of
+// the package base named are in the directory dir. It returns why build files could not be copied.
+func (b *Backend) copyBuildFiles(bases []string, named, dir string, now time.Time, add func(base string, changes []aurlevel.BuildChange)) (problems []string) {
 	store, err := buildfiles.OpenStore(b.env)
 	if err != nil {
 		return nil // without a home directory, there are neither build files nor copies
 	}
-	bases := c.Bases()
-	if r.BuildDir != "" && !slices.Contains(bases, r.Names[0]) {
-		bases = append(bases, r.Names[0])
-	}
 	for _, base := range bases {
-		dir := ""
-		if r.BuildDir != "" && base == r.Names[0] {
-			dir = r.BuildDir
+		from := ""
+		if base == named {
+			from = dir
 		}
-		copies, err := b.updateCopies(store, base, dir, now)
+		copies, err := b.updateCopies(store, base, from, now)
 		if err != nil {
 			problems = append(problems, err.Error())
 		}
-		c.AddBuildChanges(base, findBuildChanges(copies, now))
+		add(base, findBuildChanges(copies, now))
 	}
 	return problems
 }

@@ -95,11 +95,10 @@ func TestHasOtherSettings(t *testing.T) {
 	}}}
 	sockets := b.env.Sockets("")
 	require.Len(t, sockets, 2)
-	files, _ := b.env.ConfigFiles(false)
 	b.connectedSocket = sockets[1]
 	require.False(t, b.hasOtherSettings())
 	b.env.Getenv = func(name string) string { return map[string]string{"HOME": filepath.Join(root, "eva")}[name] }
-	files, _ = b.env.ConfigFiles(false)
+	files, _ := b.env.ConfigFiles(false)
 	own := files[len(files)-1]
 	require.NoError(t, os.MkdirAll(filepath.Dir(own), 0o755))
 	require.NoError(t, os.WriteFile(own, nil, 0o600))

@@ -132,15 +132,18 @@ func (b *Backend) AURLog(ctx context.Context, _ *backend.AURLogRequest, _ func(*
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
-// AURCheck implements backend.Backend. omgd has computed the findings about all installed packages. In all other cases, omg-direct answers: if
-// packages are named, about which it asks the daemon for replies of the AUR, and if the user has build files of the packages, which
-// omgd does not read.
+// AURCheck implements backend.Backend. omgd has computed the findings about all installed packages. If the user has build files of the packages,
+// which omgd does not read, omg-direct compares these, and asks for the findings itself. In all other cases it answers from files; if packages are named, it
+// asks the daemon for replies of the AUR about them.
 func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
 	b.passesSocket = len(r.Names) > 0 && !r.Offline
 	if len(r.Names) == 0 && b.asksDaemon() && b.o.DataDir == "" {
 		found, err := askOnNewConn(ctx, b, func(c *client.Conn) (*wire.AURCheckResult, error) { return c.AURCheck(ctx) })
-		if err == nil && !b.hasOtherSettings() && !buildfiles.HasAny(b.env, found.Bases) {
-			return backend.NewAURCheckResult(found, time.Now()), nil
+		if err == nil && !b.hasOtherSettings() {
+			if !buildfiles.HasAny(b.env, found.Bases) {
+				return backend.NewAURCheckResult(found, time.Now()), nil
+			}
+			b.passesSocket = true // omg-direct compares the build files, and asks for the findings
 		}
 	}
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
