@@ -1,7 +1,8 @@
 // Command omg-walk runs a walk: a text with the commands of a new user and what they print, in a Debian that is booted by
 // systemd-nspawn. scripts/check-walk.sh prepares the Debian.
 //
-// In a walk, a line that does not begin with two spaces is a comment. The other lines are commands and their output:
+// In a walk, a line that does not begin with two spaces is a comment, except for empty lines above a line of output. The other lines are
+// commands and their output:
 //
 //	alice$ COMMAND   a command in a login shell of the user alice, whose standard error is shown with its standard output
 //	root# COMMAND    a command of root

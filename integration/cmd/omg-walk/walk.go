@@ -40,6 +40,7 @@ const indent = "  "
 // parse returns the steps of a walk, without the output.
 func parse(text string) (steps []step, err error) {
 	commands, isOnTerminal := 0, false
+	var blank []step // the empty lines before this line: output if this line is output, otherwise comments
 	for i, line := range strings.Split(strings.TrimSuffix(text, "\n"), "\n") {
 		content, isIndented := strings.CutPrefix(line, indent)
 		kinds := commandKinds
@@ -55,6 +56,14 @@ func parse(text string) (steps []step, err error) {
 				}
 			}
 		}
+		if line == "" && !isOnTerminal {
+			blank = append(blank, s)
+			continue
+		}
+		if !isIndented || s.kind != "" {
+			steps = append(steps, blank...)
+		}
+		blank = nil
 		switch {
 		case isOnTerminal && s.kind == "":
 			return nil, fmt.Errorf("line %d: a command on a terminal has not ended", s.line)
@@ -80,7 +89,7 @@ func parse(text string) (steps []step, err error) {
 	case isOnTerminal:
 		return nil, errors.New("the last command on a terminal has not ended")
 	}
-	return steps, nil
+	return append(steps, blank...), nil
 }
 
 // unquote returns the keys of a step, which are written as in a string of Go.
@@ -117,7 +126,8 @@ const user = "alice"
 func walk(m system, steps []step, normalize func(string) string) (string, error) {
 	var b strings.Builder
 	write := func(output string, code int) {
-		for line := range strings.Lines(normalize(output)) {
+		// Empty lines at the end would be comments.
+		for line := range strings.Lines(strings.TrimRight(normalize(output), " \n")) {
 			b.WriteString(strings.TrimRight(indent+strings.TrimSuffix(line, "\n"), " ") + "\n")
 		}
 		if code != 0 {
