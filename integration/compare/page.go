@@ -83,6 +83,7 @@ func (t *Table) Page(m *Measurements) string {
 func (t *Table) writeSpeed(b *strings.Builder, m *Measurements) {
 	fmt.Fprintf(b, "\n## Speed\n\nOn %d generated packages, %s, %s. The programs take turns, and each factor is pacman's time in the same run divided by\n"+
 		"this one. *Cold* means that the kernel has dropped the program and the data from its cache, except what a running omgd has mapped.\n"+
+		"If the load is above the number of cores, other programs were running: then only the factors tell something.\n"+
 		"[performance.md](performance.md) has all other figures, and where omg misses its aims.\n\n", m.Packages, m.Machine, m.Date)
 	b.WriteString("| what | command | warm | pacman's time | cold | pacman's time |\n| --- | --- | ---: | ---: | ---: | ---: |\n")
 	for _, f := range m.Times {
