@@ -65,7 +65,9 @@ func (f *fakeSystem) expect(text string) error {
 	return nil
 }
 
-func (f *fakeSystem) end() (string, int, error) { return "Use the AUR? n\r\n\r\nNothing was changed.\r\n\r\n", 0, nil }
+func (f *fakeSystem) end() (string, int, error) {
+	return "Use the AUR? n\r\n\r\nNothing was changed.\r\n\r\n", 0, nil
+}
 
 // TestWalk checks that a walk whose commands print what is recorded gives the record, and that other output gives another text.
 func TestWalk(t *testing.T) {
