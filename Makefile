@@ -158,12 +158,16 @@ check-libalpm: ## Build and test the libalpm worker in a chroot of a newer Debia
 check-walk: ## Run a new user's first day in a booted Debian, and compare it with integration/walk/walk.txt; UPDATE=1 records it (root)
 	@TAGS=$(TAGS) UPDATE='$(UPDATE)' MIRROR='$(MIRROR)' scripts/check-walk.sh
 
+.PHONY: check-aarch64
+check-aarch64: ## Build all programs without libalpm for aarch64, and run the tests of shared/ with qemu-aarch64
+	@TAGS=$(TAGS) PACKAGES='$(PACKAGES)' scripts/check-aarch64.sh
+
 .PHONY: demo
 demo: build ## Build, index, start a private omgd, search, show a package, stop
 	@scripts/demo.sh
 
 .PHONY: docs
-docs: build ## Regenerate docs/config.md, packaging/config.toml, manual pages and completions from --help and the settings' comments
+docs: build ## Regenerate docs/config.md, docs/json.md, packaging/config.toml, manual pages and completions from --help and the settings' comments
 	go run -tags $(TAGS) ./integration/cmd/omg-docs -root . -bin bin
 
 .PHONY: pictures
@@ -220,4 +224,4 @@ clean: ## Remove what was built
 
 .PHONY: help
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var target = regexp.MustCompile(`(?m)^([a-z][a-z -]*):[^=\n]* ## `)
+var target = regexp.MustCompile(`(?m)^([a-z][a-z0-9 -]*):[^=\n]* ## `)
 
 // commands returns the lines of a document's ```sh blocks, without comments.
 func commands(t *testing.T, text string) []string {

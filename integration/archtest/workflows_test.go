@@ -69,7 +69,7 @@ func TestWorkflows_OnlyTargets(t *testing.T) {
 	}
 	for _, want := range []string{
 		".ci/run", "make soak", "make dist", "make dist VENDOR=1", "make dist-bin ARCH=x86_64", "make dist-bin ARCH=aarch64",
-		"make lint VULNERABILITIES=required",
+		"make lint VULNERABILITIES=required", "make check-aarch64",
 	} {
 		require.True(t, run[want], "no workflow runs %s", want)
 	}

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/shared/need"
 )
 
 const (
@@ -304,14 +305,14 @@ func TestWriter_WriteFails(t *testing.T) {
 		appendLimited(t, path, os.Getenv(sized))
 		return
 	}
-	path := filepath.Join(t.TempDir(), FileName)
+	program, path := need.OwnProgram(t), filepath.Join(t.TempDir(), FileName)
 	appendTo(t, path, realLimits, entry(0, 3))
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
 	frame, err := entry(1, 20).encodeFrame(realLimits)
 	require.NoError(t, err)
 	for fits := 0; fits < len(frame); fits += len(frame) / 4 {
-		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$")
+		child := exec.CommandContext(t.Context(), program, "-test.run=^"+t.Name()+"$")
 		child.Env = append(os.Environ(), limited+"="+path, fmt.Sprintf("%s=%d", sized, len(before)+fits))
 		out, err := child.CombinedOutput()
 		require.NoError(t, err, "%s", out)

@@ -7,6 +7,7 @@
 package need
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -56,6 +57,20 @@ func Strace(t testing.TB) string {
 	path := Program(t, "strace")
 	if out, err := exec.Command(path, "-o", os.DevNull, "true").CombinedOutput(); err != nil {
 		t.Skipf("needs to trace processes, which this machine forbids: %v: %s", err, out)
+	}
+	return path
+}
+
+// OwnProgram returns the path of the running test program, for a test that starts it again. With an emulator such as qemu-aarch64, the
+// kernel may not be able to start this program.
+func OwnProgram(t testing.TB) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := exec.Command(path, "-test.run=^$").Run(); errors.Is(err, syscall.ENOEXEC) {
+		t.Skipf("needs to start its own program again, which this machine cannot: %v", err)
 	}
 	return path
 }

@@ -263,9 +263,7 @@ func TestProgram_BesideTheRunningOne(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
 	at := func(name string) string { return filepath.Join(dir, name) }
-	self, err := os.Executable()
-	require.NoError(t, err)
-	content, err := os.ReadFile(self)
+	content, err := os.ReadFile(need.OwnProgram(t))
 	require.NoError(t, err)
 	for _, sub := range []string{"bin", "lib/omg", "bin/omg-directory"} {
 		require.NoError(t, os.MkdirAll(at(sub), 0o755))

@@ -61,7 +61,7 @@ func TestActive_Files(t *testing.T) {
 		{"rust-toolchain.toml without a channel", Rust, []string{`rust-toolchain.toml: [toolchain]\ncomponents = ["rustfmt"]\n`}, ""},
 		{"go.mod with go", Go, []string{`/usr/local/go/VERSION: go1.26.0\n`, `go.mod: module x\n\ngo 1.24\n`}, "1.26.0 system floor 1.24 go.mod"},
 		{"go.mod with toolchain", Go, []string{
-			`/usr/local/go/VERSION: go1.24.0\n`, `~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.24.3.linux-amd64/`,
+			`/usr/local/go/VERSION: go1.24.0\n`, `~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.24.3.` + platform() + `/`,
 			`go.mod: module x\ngo 1.24\ntoolchain go1.24.3 // pinned\n`,
 		}, "1.24.3 go floor 1.24.3 go.mod"},
 		{"go.mod that is newer than everything", Go, []string{`/usr/local/go/VERSION: go1.24.0\n`, `go.mod: go 1.25.1\n`}, "1.25.1 missing floor 1.25.1 go.mod"},
@@ -152,7 +152,7 @@ func TestActive_Environment(t *testing.T) {
 		{"VIRTUAL_ENV comes before PYENV_VERSION", Python, with(venv(`version = 3.13.2\n`), "$PYENV_VERSION=3.12.1"), "3.13.2 venv pin 3.13.2 $VIRTUAL_ENV"},
 		{"VIRTUAL_ENV of a missing directory", Python, with(python, "$VIRTUAL_ENV=$HOME/gone"), "gone missing pin gone $VIRTUAL_ENV"},
 		{"RUSTUP_TOOLCHAIN", Rust, []string{`~/.rustup/toolchains/nightly-x86_64-unknown-linux-gnu/`, "rust-toolchain: stable", "$RUSTUP_TOOLCHAIN=nightly-x86_64-unknown-linux-gnu"}, "nightly rustup range nightly $RUSTUP_TOOLCHAIN"},
-		{"GOTOOLCHAIN", Go, []string{`/usr/local/go/VERSION: go1.26.0`, `go.mod: go 1.25`, `~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.24.3.linux-amd64/`, "$GOTOOLCHAIN=go1.24.3"}, "1.24.3 go pin 1.24.3 $GOTOOLCHAIN"},
+		{"GOTOOLCHAIN", Go, []string{`/usr/local/go/VERSION: go1.26.0`, `go.mod: go 1.25`, `~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.24.3.` + platform() + `/`, "$GOTOOLCHAIN=go1.24.3"}, "1.24.3 go pin 1.24.3 $GOTOOLCHAIN"},
 		{"GOTOOLCHAIN +auto", Go, []string{`/usr/local/go/VERSION: go1.26.0`, "$GOTOOLCHAIN=go1.24.3+auto"}, "1.24.3 missing pin 1.24.3 $GOTOOLCHAIN"},
 		{"GOTOOLCHAIN=local", Go, []string{`/usr/local/go/VERSION: go1.24.0`, `go.mod: go 1.25`, "$GOTOOLCHAIN=local"}, "1.24.0 system floor 1.25 go.mod differs"},
 		{"GOTOOLCHAIN=auto", Go, []string{`/usr/local/go/VERSION: go1.24.0`, `go.mod: go 1.25`, "$GOTOOLCHAIN=auto"}, "1.25.0 missing floor 1.25 go.mod"},

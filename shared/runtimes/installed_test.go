@@ -55,18 +55,18 @@ func TestInstalled(t *testing.T) {
 		{"GOENV_ROOT", Go, []string{"~/ge/versions/1.22.1/", "$GOENV_ROOT=$HOME/ge"}, []string{"1.22.1 goenv ~/ge/versions/1.22.1"}},
 		{
 			"go's toolchains", Go,
-			[]string{"~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.24.3.linux-amd64/", "~/go/pkg/mod/golang.org/x/"},
-			[]string{"1.24.3 go ~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.24.3.linux-amd64"},
+			[]string{"~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.24.3." + platform() + "/", "~/go/pkg/mod/golang.org/x/"},
+			[]string{"1.24.3 go ~/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.24.3." + platform()},
 		},
 		{
 			"GOPATH", Go,
-			[]string{"~/gp/pkg/mod/golang.org/toolchain@v0.0.1-go1.24rc1.linux-amd64/", "$GOPATH=$HOME/gp:/other"},
-			[]string{"1.24rc1 go ~/gp/pkg/mod/golang.org/toolchain@v0.0.1-go1.24rc1.linux-amd64"},
+			[]string{"~/gp/pkg/mod/golang.org/toolchain@v0.0.1-go1.24rc1." + platform() + "/", "$GOPATH=$HOME/gp:/other"},
+			[]string{"1.24rc1 go ~/gp/pkg/mod/golang.org/toolchain@v0.0.1-go1.24rc1." + platform()},
 		},
 		{
 			"GOMODCACHE", Go,
-			[]string{"~/gm/golang.org/toolchain@v0.0.1-go1.24.3.linux-amd64/", "$GOMODCACHE=$HOME/gm"},
-			[]string{"1.24.3 go ~/gm/golang.org/toolchain@v0.0.1-go1.24.3.linux-amd64"},
+			[]string{"~/gm/golang.org/toolchain@v0.0.1-go1.24.3." + platform() + "/", "$GOMODCACHE=$HOME/gm"},
+			[]string{"1.24.3 go ~/gm/golang.org/toolchain@v0.0.1-go1.24.3." + platform()},
 		},
 		{"rustup", Rust, []string{
 			"~/.rustup/toolchains/stable-x86_64-unknown-linux-gnu/lib/libLLVM-22-rust-1.95.0-stable.so: x", "~/.rustup/toolchains/1.80.0-x86_64-unknown-linux-gnu/",
