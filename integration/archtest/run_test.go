@@ -209,7 +209,7 @@ func writeDatabases(s *harness.System) {
 		"[core]\nServer = https://mirror.invalid/core\n[extra]\nServer = https://mirror.invalid/extra\n")
 	harness.WriteFile(s.T, s.SyncDBPath("core"), harness.BuildDatabase(s.T, harness.NewPackageEntry("libcap", "1.0-1", more("POSIX 1003.1e capabilities")...)))
 	harness.WriteFile(s.T, s.SyncDBPath("extra"), harness.BuildDatabase(s.T,
-		harness.NewPackageEntry("firefox", "1.0-1", more("Fast, private and safe web browser")...),
+		harness.NewPackageEntry("firefox", "1.0-1", append(more("Fast, private and safe web browser"), "GROUPS", "gnome")...),
 		harness.NewPackageEntry("libfoo", "1.0-1", more("A library")...)))
 	s.Install("firefox", "0.9-1", "DESC", "Fast, private and safe web browser", "DEPENDS", "libfoo")
 	s.Install("libfoo", "1.0-1", "DESC", "A library", "REASON", "1")

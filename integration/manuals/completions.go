@@ -11,15 +11,18 @@ import (
 const (
 	packageArgKind          = "packages"  // names of the repositories' packages
 	installedPackageArgKind = "installed" // names of installed packages
-	settingArgs             = "settings"  // names of settings, such as cache.ttl
-	pathArgs                = "paths"     // files and directories
+	groupArgKind            = "groups"    // names of groups
+	repositoryArgKind       = "repositories"
+	settingArgs             = "settings" // names of settings, such as cache.ttl
+	pathArgs                = "paths"    // files and directories
 )
 
 // argKindByCommand maps each command to the kind of its arguments, or to a list of the words that it accepts. Commands that
 // are not in the map accept any text, or no argument.
 var argKindByCommand = map[string]string{
 	"omg info": packageArgKind, "omg why": installedPackageArgKind, "omg tree": installedPackageArgKind, "omg files": installedPackageArgKind, "omg security": installedPackageArgKind, "omg config": settingArgs, "omg owns": pathArgs,
-	"omg which": runtimes, "omg list": runtimes, "omg use": runtimes,
+	"omg which": runtimes, "omg use": runtimes, "omg runtime list": runtimes, "omg runtime which": runtimes, "omg runtime use": runtimes,
+	"omg groups": groupArgKind, "omg list": repositoryArgKind,
 	"omg-probe":      runtimes + " all ec tc oc uc init",
 	"omg-index info": pathArgs, "omg-index verify": pathArgs, "omg-index dump": pathArgs,
 }
@@ -32,6 +35,8 @@ const runtimes = "node python go rust ruby java bun"
 var listingCommandByKind = map[string]string{
 	packageArgKind:          `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmlessNameGrep,
 	installedPackageArgKind: `omg installed -q 2>/dev/null | ` + harmlessNameGrep,
+	groupArgKind:            `omg groups -q 2>/dev/null | ` + harmlessNameGrep,
+	repositoryArgKind:       `omg status --format '{{range .sources}}{{println .name}}{{end}}' 2>/dev/null | ` + harmlessNameGrep,
 	settingArgs:             `omg config -q 2>/dev/null | ` + harmlessNameGrep,
 }
 
@@ -115,7 +120,7 @@ func valueFlags(all []completedCommand, wantPaths bool) string {
 
 // usedArgKinds returns the kinds of arguments that the commands of a program accept.
 func usedArgKinds(all []completedCommand) (names []string) {
-	for _, kind := range []string{packageArgKind, installedPackageArgKind, settingArgs} {
+	for _, kind := range []string{packageArgKind, installedPackageArgKind, groupArgKind, repositoryArgKind, settingArgs} {
 		if slices.ContainsFunc(all, func(p completedCommand) bool { return p.argKind == kind }) {
 			names = append(names, kind)
 		}

@@ -2,6 +2,8 @@
 
 _omg_packages() { omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg_installed() { omg installed -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
+_omg_groups() { omg groups -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
+_omg_repositories() { omg status --format '{{range .sources}}{{println .name}}{{end}}' 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg_settings() { omg config -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
@@ -12,12 +14,12 @@ _omg() {
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' search'|' info'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' status'|' which'|' list'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
+		' search'|' info'|' list'|' groups'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' status'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='search info installed explicit orphans foreign why tree files owns outdated security aur status which list use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v'
+		words='search info list groups installed explicit orphans foreign why tree files owns outdated security aur status runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --json --format --color --quiet -q --help -h'
@@ -25,6 +27,14 @@ _omg() {
 	' info')
 		words='--offline --installed -i --json --format --color --quiet -q --help -h'
 		more=packages
+		;;
+	' list')
+		words='--json --format --color --quiet -q --help -h'
+		more=repositories
+		;;
+	' groups')
+		words='--installed -i --json --format --color --quiet -q --help -h'
+		more=groups
 		;;
 	' installed')
 		words='--explicit --deps --orphans --foreign --regex -x --partial --json --format --color --quiet -q --help -h'
@@ -79,10 +89,19 @@ _omg() {
 	' status')
 		words='--json --format --color --history --limit --help -h'
 		;;
-	' which')
+	' runtime')
+		words='list which use --help -h'
+		;;
+	' runtime list')
 		words='node python go rust ruby java bun --json --format --color --quiet -q --help -h'
 		;;
-	' list')
+	' runtime which')
+		words='node python go rust ruby java bun --json --format --color --quiet -q --help -h'
+		;;
+	' runtime use')
+		words='node python go rust ruby java bun --json --format --color --help -h'
+		;;
+	' which')
 		words='node python go rust ruby java bun --json --format --color --quiet -q --help -h'
 		;;
 	' use')
@@ -139,7 +158,7 @@ _omg() {
 	[[ $cur == -* ]] && return
 	case $more in
 	paths) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames ;;
-	packages|installed|settings)
+	packages|installed|groups|repositories|settings)
 		while IFS= read -r word; do
 			[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
 		done < <(_omg_"$more" "$cur")

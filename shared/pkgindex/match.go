@@ -39,6 +39,8 @@ func newMatcher(f *fileInSet, q *Query) (*matcher, error) {
 			if p, err = f.postingListOfTerm(termProvides, string(t.word)); err == nil {
 				t.exactProviders, err = p.appendDocs(nil)
 			}
+		case fieldExactGroup:
+			t.valuePostings, err = f.postingListOfTerm(termGroup, string(t.word))
 		case fieldDepends:
 			t.valuePostings, err = f.postingListOfTerm(termDepends, string(t.word))
 		case fieldMaint:

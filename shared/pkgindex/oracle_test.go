@@ -90,6 +90,12 @@ func oracleTier(p *wire.Package, w string) Tier {
 		field, word = f, rest
 	}
 	word = Fold(word)
+	if name, ok := strings.CutPrefix(word, "="); ok && field == "group" && name != "" {
+		if slices.ContainsFunc(p.Groups, func(v string) bool { return Fold(v) == name }) {
+			return TierDesc
+		}
+		return numTiers
+	}
 	best := numTiers
 	at := func(in string, t Tier) {
 		if (field == "" || field == in) && t < best {

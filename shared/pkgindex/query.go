@@ -14,7 +14,9 @@ type Query struct {
 	repos   []string // the repositories to search; if empty, the query searches all repositories
 	noAUR   bool     // the AUR is not searched
 	onlyAUR bool     // only the AUR is searched
-	sortBy  string
+	// allRepos means that repositories are searched even if searches exclude them.
+	allRepos bool
+	sortBy   string
 
 	// PauseFunc, if not nil, is called regularly during a search. If PauseFunc returns an error, the search ends with that
 	// error.
@@ -37,6 +39,7 @@ const (
 	fieldDepends
 	fieldMaint
 	fieldKeyword
+	fieldExactGroup // group:=word
 )
 
 // fieldByPrefix maps a word's prefix to the field that the word searches. The prefix repo: is not here, because it
@@ -72,7 +75,7 @@ const (
 
 // ParseQuery parses the words of a request. Its error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
-	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, onlyAUR: r.OnlyAUR, sortBy: r.Sort}
+	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, onlyAUR: r.OnlyAUR, allRepos: r.AllRepos, sortBy: r.Sort}
 	if r.Sort != "" && !slices.Contains(sortOrders, r.Sort) {
 		last := len(sortOrders) - 1
 		return nil, queryErrorf("cannot sort by %q: use %s or %s", r.Sort, strings.Join(sortOrders[:last], ", "), sortOrders[last])
@@ -93,6 +96,9 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 			if f, ok := fieldByPrefix[prefix]; ok && rest != "" {
 				t.field, t.raw = f, rest
 			}
+			if name, ok := strings.CutPrefix(t.raw, "="); ok && t.field == fieldGroup && !r.Regex && name != "" {
+				t.field, t.raw = fieldExactGroup, name
+			}
 		}
 		if r.NameOnly && t.field == fieldAny {
 			t.field = fieldName
@@ -107,7 +113,7 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 		}
 		q.terms = append(q.terms, t)
 	}
-	if len(q.terms) == 0 && len(q.repos) == 0 && !q.onlyAUR {
+	if len(q.terms) == 0 && len(q.repos) == 0 && !q.onlyAUR && !q.allRepos {
 		return nil, queryErrorf("no words to search for")
 	}
 	return q, nil

@@ -156,7 +156,7 @@ func (q *Query) includesSource(p *sourceRange) bool {
 	if q.onlyAUR {
 		return p.kind == KindAUR
 	}
-	return !p.noSearch && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.ContainsFunc(q.repos, p.isSourceNamed))
+	return (q.allRepos || !p.noSearch) && !(q.noAUR && p.kind == KindAUR) && (len(q.repos) == 0 || slices.ContainsFunc(q.repos, p.isSourceNamed))
 }
 
 // docsPerPause returns how many packages are compared between two calls of PauseFunc. For words, the comparison of 256

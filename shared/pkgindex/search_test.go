@@ -97,7 +97,7 @@ func find(t testing.TB, s *FileSet, limit int, r wire.SearchRequest) ([]string, 
 func TestSearch_EqualsOracle(t *testing.T) {
 	letters := []string{
 		"a", "b", "c", "C", "-", "é", "É", "aa", "ab", "Bc", "-a", "a-", "éa", "abc", "aab", "b-a", "bbbb", "a1", "aé-",
-		"name:a", "desc:ab", "provides:aa", "group:b", "depends:ab", "depends:a", "maint:a", "name:ab", "x", "",
+		"name:a", "desc:ab", "provides:aa", "group:b", "group:=b", "group:=AB", "group:=", "depends:ab", "depends:a", "maint:a", "name:ab", "x", "",
 	}
 	for seed := range uint64(4) {
 		packages := tinyPackages(seed, 400)

@@ -72,6 +72,9 @@ type SearchRequest struct {
 	// OnlyAUR restricts the result to packages of the AUR, regardless of Repos. NoAUR excludes packages of the AUR.
 	OnlyAUR bool `msgpack:"only_aur,omitempty" json:"only_aur,omitempty"`
 	NoAUR   bool `msgpack:"no_aur,omitempty" json:"no_aur,omitempty"`
+	// AllRepos includes the repositories that pacman.conf excludes from searches. A request with AllRepos may have no words: then each
+	// package matches.
+	AllRepos bool `msgpack:"all_repos,omitempty" json:"all_repos,omitempty"`
 	// Sort is one of the Sort constants; empty means SortRelevance.
 	Sort string `msgpack:"sort,omitempty" json:"sort,omitempty"`
 	// Limit is the maximum number of packages; 0 for all.

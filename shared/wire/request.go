@@ -24,6 +24,8 @@ func (r *SearchRequest) DecodeRequest(frame []byte) error {
 			return decodeBool(value, &r.OnlyAUR)
 		case "no_aur":
 			return decodeBool(value, &r.NoAUR)
+		case "all_repos":
+			return decodeBool(value, &r.AllRepos)
 		case "live":
 			return decodeBool(value, &r.Live)
 		case "offline":

@@ -95,15 +95,16 @@ func good() map[string][]byte {
 		AUR: &AURCounts{1, 2, 3, 4, 5, 6, 7}, Security: &SecurityCounts{6, 1, 2, 1, 1, 1, 3, 1, 2, 4},
 	}
 	return map[string][]byte{
-		"ping":               request(7, OpPing, nil),
-		"ping result":        AppendResult(nil, 7, []byte{0x80}, false),
-		"hello":              request(1, OpHello, &HelloRequest{Protocol: ProtocolVersion, Client: "omg 1.0.0"}),
-		"hello result":       result(1, false, &HelloResult{Protocol: ProtocolVersion, Server: "1.0.0", ServedPaths: served}),
-		"search":             request(2, OpSearch, &SearchRequest{Words: []string{"fire", "desc:browser"}}),
-		"search, all fields": request(1<<64-1, OpSearch, &SearchRequest{Words: []string{"^lib"}, Regex: true, NameOnly: true, Repos: []string{"core", "extra"}, Sort: SortName, Limit: 70_000}),
-		"search, live":       request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, Live: true}),
-		"search, no AUR":     request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, NoAUR: true, Sort: SortVotes}),
-		"search, offline":    request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, Offline: true}),
+		"ping":                     request(7, OpPing, nil),
+		"ping result":              AppendResult(nil, 7, []byte{0x80}, false),
+		"hello":                    request(1, OpHello, &HelloRequest{Protocol: ProtocolVersion, Client: "omg 1.0.0"}),
+		"hello result":             result(1, false, &HelloResult{Protocol: ProtocolVersion, Server: "1.0.0", ServedPaths: served}),
+		"search":                   request(2, OpSearch, &SearchRequest{Words: []string{"fire", "desc:browser"}}),
+		"search, all fields":       request(1<<64-1, OpSearch, &SearchRequest{Words: []string{"^lib"}, Regex: true, NameOnly: true, Repos: []string{"core", "extra"}, Sort: SortName, Limit: 70_000}),
+		"search, live":             request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, Live: true}),
+		"search, no AUR":           request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, NoAUR: true, Sort: SortVotes}),
+		"search, all repositories": request(3, OpSearch, &SearchRequest{Words: []string{"group:=gnome"}, NoAUR: true, AllRepos: true, Sort: SortRepo}),
+		"search, offline":          request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, Offline: true}),
 		"search result, second part": result(3, false, &struct {
 			Total    uint32    `msgpack:"total"`
 			Packages []Package `msgpack:"packages"`

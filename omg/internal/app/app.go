@@ -122,6 +122,8 @@ var allCommands = []struct {
 }{
 	{group: findGroup, name: "search", make: searchCommand},
 	{group: findGroup, name: "info", make: infoCommand},
+	{group: findGroup, name: "list", make: listCommand},
+	{group: findGroup, name: "groups", make: groupsCommand},
 	{group: installedGroup, name: "installed", make: installedCommand},
 	{group: installedGroup, name: "explicit", make: explicitCommand},
 	{group: installedGroup, name: "orphans", make: orphansCommand},
@@ -134,8 +136,8 @@ var allCommands = []struct {
 	{group: upgradeGroup, name: "security", make: securityCommand, alias: "audit"},
 	{group: upgradeGroup, name: "aur", make: aurCommand},
 	{group: upgradeGroup, name: "status", make: statusCommand},
+	{group: runtimeGroup, name: "runtime", make: runtimeCommand},
 	{group: runtimeGroup, name: "which", make: whichCommand},
-	{group: runtimeGroup, name: "list", make: listCommand},
 	{group: runtimeGroup, name: "use", make: useCommand},
 	{group: daemonGroup, name: "setup", make: setupCommand},
 	{group: daemonGroup, name: "doctor", make: doctorCommand},

@@ -332,7 +332,7 @@ func TestCertain_Info(t *testing.T) {
 
 // TestCertain_Which checks that --strict does not affect commands that use no sources.
 func TestCertain_Which(t *testing.T) {
-	code, out, _ := fullBackend().run(t, "--strict", "list", "-q")
+	code, out, _ := fullBackend().run(t, "--strict", "runtime", "list", "-q")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "x\n", out)
 	code, out, _ = fullBackend().run(t, "--strict", "health", "-q")
@@ -353,7 +353,8 @@ func TestExitCodes_OfRefusals(t *testing.T) {
 		"search a": "search", "info core/a": "info", "status": "status", "status --history": "history", "installed": "installed",
 		"orphans -q": "installed", "explicit -c": "explicit", "outdated": "outdated", "security": "security", "health": "health",
 		"metrics": "metrics", "refresh": "refresh", "refresh --sources": "refresh sources", "cache clear": "clear cache", "daemon log-level": "log level",
-		"owns /a": "owns", "files a": "files", "why a": "why", "config": "config", "doctor": "doctor", "which": "which", "list": "list", "use node 20": "use",
+		"owns /a": "owns", "files a": "files", "why a": "why", "config": "config", "doctor": "doctor", "which": "which", "runtime list": "list", "use node 20": "use",
+		"list core": "search", "groups": "search", "groups -i": "installed",
 	}
 	for line, question := range questions {
 		for code, exits := range want {

@@ -34,6 +34,7 @@ func TestCommands_ByName(t *testing.T) {
 // TestFormat_Examples checks that the example in each command's help works.
 func TestFormat_Examples(t *testing.T) {
 	some := []wire.InstalledPackage{pkg("a")}
+	some[0].Groups = []string{"g"}
 	f := fake{
 		search:    &wire.SearchResult{Total: 1, Packages: []wire.Package{some[0].Package}},
 		info:      &wire.InfoResult{Packages: []wire.Package{some[0].Package}},
@@ -66,6 +67,8 @@ func TestFormat_Examples(t *testing.T) {
 			line += " log other"
 		case "cache":
 			line += " clear"
+		case "runtime":
+			line += " list"
 		case "use":
 			line += " node 20"
 		case "metrics":

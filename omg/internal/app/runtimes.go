@@ -12,6 +12,19 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
+// runtimeNames lists the runtimes.
+var runtimeNames = []string{"node", "python", "go", "rust", "ruby", "java", "bun"}
+
+func runtimeCommand(a *app) *cli.Command {
+	return &cli.Command{
+		Name:        "runtime",
+		Usage:       "list, show and select versions of node, python, go, ...",
+		Description: "omg which and omg use are short forms of omg runtime which and omg runtime use.\n\n" + exitCodesHelp(),
+		Subcommands: []*cli.Command{runtimeListCommand(a), whichCommand(a), useCommand(a)},
+		Action:      showSubcommandsAction,
+	}
+}
+
 func whichCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
@@ -58,7 +71,7 @@ func (a *app) runWhich(c *cli.Context, o *outputOptions) error {
 	return emptyListError(&wire.Basis{}, len(all.Runtimes))
 }
 
-func listCommand(a *app) *cli.Command {
+func runtimeListCommand(a *app) *cli.Command {
 	o := &outputOptions{}
 	return &cli.Command{
 		Name:        "list",

@@ -35,8 +35,8 @@ func searchCommand(a *app) *cli.Command {
 		Description: `Finds the packages whose name, description, provides or groups contain every word.
 Words are literal, and upper and lower case are the same. A prefix limits a word to
 one field: with name:, desc:, provides: and group:, the field must contain the word;
-with depends:, maint: and keyword:, a value of the field must equal the word. repo:
-selects one repository.
+with depends:, maint:, keyword: and group:=, a value of the field must equal the word.
+repo: selects one repository.
 
 Packages from the AUR come after those from the repositories, most votes first. A
 package of the AUR that is also in a repository is marked as shadowed.

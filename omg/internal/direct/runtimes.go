@@ -96,7 +96,7 @@ func (b *Backend) UseRuntime(_ context.Context, runtime, version string) (*backe
 	case errors.Is(err, runtimes.ErrUnknown):
 		return nil, wire.Errorf(wire.CodeInvalid, "%v", err)
 	case errors.Is(err, runtimes.ErrNotInstalled):
-		return nil, &exit.Error{Code: exit.NotFound, Err: err, Hint: "omg list shows the installed versions"}
+		return nil, &exit.Error{Code: exit.NotFound, Err: err, Hint: "omg runtime list shows the installed versions"}
 	case err != nil:
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"slices"
-	"strings"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/show"
@@ -32,7 +31,7 @@ func (b *Backend) RunLetters(ctx context.Context, r *backend.LettersRequest) (in
 		// omg-direct reports what is wrong with an expression, or with a database.
 		return 0, b.switchToDirectWithDaemonPaths(ctx)
 	}
-	sortLikePacman(found)
+	backend.SortLikePacman(found)
 	return printFound(r, found)
 }
 
@@ -46,19 +45,6 @@ func isSearch(r *backend.LettersRequest) bool {
 // comesFromPacman reports whether a result was computed from pacman's own databases, in their present state.
 func comesFromPacman(b *wire.Basis) bool {
 	return !b.Partial && !b.Stale && !slices.ContainsFunc(b.Sources, func(s wire.Source) bool { return s.IsRepository() && (s.Downloaded || s.Outdated) })
-}
-
-// sortLikePacman sorts the packages of each repository by the bytes of their names. The packages of a repository are next to each
-// other.
-func sortLikePacman(found []wire.Package) {
-	for len(found) > 0 {
-		end := slices.IndexFunc(found, func(p wire.Package) bool { return p.Repo != found[0].Repo })
-		if end < 0 {
-			end = len(found)
-		}
-		slices.SortStableFunc(found[:end], func(a, b wire.Package) int { return strings.Compare(a.Name, b.Name) })
-		found = found[end:]
-	}
 }
 
 func printFound(r *backend.LettersRequest, found []wire.Package) (int, error) {

@@ -1,0 +1,75 @@
+package app
+
+import (
+	"bufio"
+	"errors"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func listCommand(a *app) *cli.Command {
+	o := &outputOptions{}
+	return &cli.Command{
+		Name:      "list",
+		Usage:     "list all packages of repositories, like pacman -Sl",
+		ArgsUsage: "[REPO...]",
+		Description: `Without REPO, the packages of all repositories are listed, without those of the AUR.
+Repositories are in the order of pacman.conf or, with REPO, in the order of the
+arguments, and packages in the order of their names. The REPO aur is the AUR.
+
+` + exitCodesHelp(),
+		Flags:  o.listFlags(packageTemplateExample),
+		Action: func(c *cli.Context) error { return a.runList(c, o) },
+	}
+}
+
+func (a *app) runList(c *cli.Context, o *outputOptions) error {
+	repos := c.Args().Slice()
+	if slices.Contains(repos, "") {
+		return command.Usagef("the name of a repository must not be empty")
+	}
+	out, err := a.newOutput(c, *o)
+	if err != nil {
+		return err
+	}
+	out.usePager()
+	packages := []wire.Package{}
+	request := &wire.SearchRequest{Repos: repos, Sort: wire.SortRepo, NoAUR: len(repos) == 0, AllRepos: true, Offline: true}
+	all, err := a.newBackend().Search(c.Context, request, func(p *wire.Package) error {
+		packages = append(packages, *p)
+		return nil
+	}, func() {})
+	if err != nil {
+		return noRepositoryError(err, repos)
+	}
+	backend.SortLikePacman(packages)
+	if len(repos) > 1 {
+		slices.SortStableFunc(packages, func(a, b wire.Package) int { return slices.Index(repos, a.Repo) - slices.Index(repos, b.Repo) })
+	}
+	all.Packages = packages
+	err = printList(out, all, packages, out.safeRepoPackageName,
+		func(w *bufio.Writer, p *wire.Package) { out.style.PrintPacmanListed(w, p) })
+	if err == nil {
+		err = out.finishWithBasis(&all.Basis)
+	}
+	if err != nil {
+		return err
+	}
+	return emptyListError(&all.Basis, len(packages))
+}
+
+// noRepositoryError adds a hint to the error for an unknown repository if its name is that of a runtime: omg list once listed runtimes.
+func noRepositoryError(err error, repos []string) error {
+	if wire.CodeOf(err) != wire.CodeInvalid || !slices.ContainsFunc(repos, func(name string) bool { return slices.Contains(runtimeNames, name) }) {
+		return err
+	}
+	refused := new(wire.Error)
+	errors.As(err, &refused)
+	return &exit.Error{Code: exit.Usage, Err: errors.New(refused.Message), Hint: "omg runtime list shows the installed versions of node, python, go and others"}
+}
