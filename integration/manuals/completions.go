@@ -20,7 +20,7 @@ const (
 // argKindByCommand maps each command to the kind of its arguments, or to a list of the words that it accepts. Commands that
 // are not in the map accept any text, or no argument.
 var argKindByCommand = map[string]string{
-	"omg info": packageArgKind, "omg why": installedPackageArgKind, "omg tree": installedPackageArgKind, "omg files": installedPackageArgKind, "omg security": installedPackageArgKind, "omg config": settingArgs, "omg owns": pathArgs,
+	"omg info": packageArgKind, "omg why": installedPackageArgKind, "omg tree": installedPackageArgKind, "omg size": installedPackageArgKind, "omg files": installedPackageArgKind, "omg security": installedPackageArgKind, "omg config": settingArgs, "omg owns": pathArgs,
 	"omg which": runtimes, "omg use": runtimes, "omg runtime list": runtimes, "omg runtime which": runtimes, "omg runtime use": runtimes,
 	"omg groups": groupArgKind, "omg list": repositoryArgKind,
 	"omg-probe":      runtimes + " all ec tc oc uc init",
@@ -36,7 +36,7 @@ var listingCommandByKind = map[string]string{
 	packageArgKind:          `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmlessNameGrep,
 	installedPackageArgKind: `omg installed -q 2>/dev/null | ` + harmlessNameGrep,
 	groupArgKind:            `omg groups -q 2>/dev/null | ` + harmlessNameGrep,
-	repositoryArgKind:       `omg status --format '{{range .sources}}{{println .name}}{{end}}' 2>/dev/null | ` + harmlessNameGrep,
+	repositoryArgKind:       `omg status --format '{{range .sources}}{{if eq .kind "repository"}}{{println .name}}{{end}}{{end}}' 2>/dev/null | ` + harmlessNameGrep,
 	settingArgs:             `omg config -q 2>/dev/null | ` + harmlessNameGrep,
 }
 

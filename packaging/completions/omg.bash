@@ -3,7 +3,7 @@
 _omg_packages() { omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg_installed() { omg installed -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg_groups() { omg groups -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
-_omg_repositories() { omg status --format '{{range .sources}}{{println .name}}{{end}}' 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
+_omg_repositories() { omg status --format '{{range .sources}}{{if eq .kind "repository"}}{{println .name}}{{end}}{{end}}' 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg_settings() { omg config -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
@@ -14,12 +14,12 @@ _omg() {
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' search'|' info'|' list'|' groups'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' status'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
+		' search'|' info'|' list'|' groups'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' size'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' status'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='search info list groups installed explicit orphans foreign why tree files owns outdated security aur status runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v'
+		words='search info list groups installed explicit orphans foreign why tree size files owns outdated security aur status runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --json --format --color --quiet -q --help -h'
@@ -54,6 +54,10 @@ _omg() {
 		;;
 	' tree')
 		words='--reverse -r --depth -d --optional -o --sync -s --unique -u --ascii --dot --mermaid --json --format --color --quiet -q --help -h'
+		more=installed
+		;;
+	' size')
+		words='--groups -g --explicit -e --by --limit --json --format --color --quiet -q --help -h'
 		more=installed
 		;;
 	' files')

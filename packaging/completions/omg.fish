@@ -10,7 +10,7 @@ function __omg_groups
     omg groups -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'
 end
 function __omg_repositories
-    omg status --format '{{range .sources}}{{println .name}}{{end}}' 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'
+    omg status --format '{{range .sources}}{{if eq .kind "repository"}}{{println .name}}{{end}}{{end}}' 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'
 end
 function __omg_settings
     omg config -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'
@@ -19,7 +19,7 @@ function __omg_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command $word"
-            case ' search' ' info' ' list' ' groups' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' status' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
+            case ' search' ' info' ' list' ' groups' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' status' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
                 set command "$command $word"
         end
     end
@@ -36,6 +36,7 @@ complete -c omg -n '__omg_at ""' -a orphans -d 'list dependencies that nothing n
 complete -c omg -n '__omg_at ""' -a foreign -d 'list packages that are in no repository, like pacman -Qm'
 complete -c omg -n '__omg_at ""' -a why -d 'show what needs a package: why it is installed'
 complete -c omg -n '__omg_at ""' -a tree -d 'show what a package needs, or what needs it, as a tree'
+complete -c omg -n '__omg_at ""' -a size -d 'show how much space packages take, and what only they need'
 complete -c omg -n '__omg_at ""' -a files -d 'list the files of installed packages, like pacman -Ql'
 complete -c omg -n '__omg_at ""' -a owns -d 'show which installed packages own files, like pacman -Qo'
 complete -c omg -n '__omg_at ""' -a outdated -d 'list available updates, like pacman -Qu'
@@ -184,6 +185,20 @@ complete -c omg -n '__omg_at " tree"' -s q -d 'print names only'
 complete -c omg -n '__omg_at " tree"' -l help -d 'show help'
 complete -c omg -n '__omg_at " tree"' -s h -d 'show help'
 complete -c omg -n '__omg_at " tree"' -a '(__omg_installed)'
+complete -c omg -n '__omg_at " size"' -l groups -d 'show the sizes of groups'
+complete -c omg -n '__omg_at " size"' -s g -d 'show the sizes of groups'
+complete -c omg -n '__omg_at " size"' -l explicit -d 'only explicitly installed packages'
+complete -c omg -n '__omg_at " size"' -s e -d 'only explicitly installed packages'
+complete -c omg -n '__omg_at " size"' -l by -x -d 'sort by ORDER: removed, size or name'
+complete -c omg -n '__omg_at " size"' -l limit -x -d 'show at most N lines, 0 for all'
+complete -c omg -n '__omg_at " size"' -l json -d 'print JSON'
+complete -c omg -n '__omg_at " size"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields: \'{{.name}} {{.size}}\''
+complete -c omg -n '__omg_at " size"' -l color -x -d 'use colour WHEN: auto, always or never'
+complete -c omg -n '__omg_at " size"' -l quiet -d 'print names only'
+complete -c omg -n '__omg_at " size"' -s q -d 'print names only'
+complete -c omg -n '__omg_at " size"' -l help -d 'show help'
+complete -c omg -n '__omg_at " size"' -s h -d 'show help'
+complete -c omg -n '__omg_at " size"' -a '(__omg_installed)'
 complete -c omg -n '__omg_at " files"' -l json -d 'print JSON'
 complete -c omg -n '__omg_at " files"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields: \'{{.name}} {{.path}}\''
 complete -c omg -n '__omg_at " files"' -l color -x -d 'use colour WHEN: auto, always or never'

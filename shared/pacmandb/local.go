@@ -40,6 +40,17 @@ const (
 	ReasonDepend   Reason = 1
 )
 
+// String returns "explicit", "dependency" or, if the reason is unknown, an empty string.
+func (r Reason) String() string {
+	switch r {
+	case ReasonExplicit:
+		return "explicit"
+	case ReasonDepend:
+		return "dependency"
+	}
+	return ""
+}
+
 // Installed is one installed package. All its strings share the memory of one copy of the desc. The name and version
 // are those of the package's directory, as in pacman. The fields Repo, Filename, CSize and SHA256 are always empty.
 type Installed struct {

@@ -108,13 +108,7 @@ func newSearchWords(r *wire.InstalledRequest) ([]pacmandb.SearchWord, error) {
 // DescribeInstalled converts an installed package into the type that replies contain, with all details or only the fields that
 // pacman -Q shows.
 func (s *Snapshot) DescribeInstalled(p *pacmandb.Installed, details bool) wire.InstalledPackage {
-	reason := ""
-	switch p.Reason {
-	case pacmandb.ReasonExplicit:
-		reason = "explicit"
-	case pacmandb.ReasonDepend:
-		reason = "dependency"
-	}
+	reason := p.Reason.String()
 	if !details {
 		return wire.InstalledPackage{
 			Package: wire.Package{Repo: "local", Name: p.Name, Version: p.Version, Desc: p.Desc, Groups: p.Groups},

@@ -130,6 +130,7 @@ var allCommands = []struct {
 	{group: installedGroup, name: "foreign", make: foreignCommand},
 	{group: installedGroup, name: "why", make: whyCommand},
 	{group: installedGroup, name: "tree", make: treeCommand},
+	{group: installedGroup, name: "size", make: sizeCommand},
 	{group: installedGroup, name: "files", make: filesCommand},
 	{group: installedGroup, name: "owns", make: ownsCommand},
 	{group: upgradeGroup, name: "outdated", make: outdatedCommand},

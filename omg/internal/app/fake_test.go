@@ -44,6 +44,7 @@ type fake struct {
 	files  *backend.FilesResult
 	why    *backend.WhyResult
 	tree   *backend.TreeResult
+	size   *backend.SizeResult
 	config *backend.Configuration
 	doctor *backend.Checks
 	aurLog *backend.AURLogResult // AURLog passes its events to the function visit
@@ -204,6 +205,11 @@ func (f *fake) Files(context.Context, []string) (*backend.FilesResult, error) {
 func (f *fake) Tree(_ context.Context, r *backend.TreeRequest) (*backend.TreeResult, error) {
 	f.treeRequest = r
 	return give(f, "tree", f.tree)
+}
+
+func (f *fake) Size(_ context.Context, names []string) (*backend.SizeResult, error) {
+	f.checked = names
+	return give(f, "size", f.size)
 }
 
 func (f *fake) Why(context.Context, string, bool) (*backend.WhyResult, error) {

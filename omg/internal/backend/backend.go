@@ -75,6 +75,8 @@ type Backend interface {
 	Files(ctx context.Context, names []string) (*FilesResult, error)
 	Why(ctx context.Context, name string, reverse bool) (*WhyResult, error)
 	Tree(ctx context.Context, r *TreeRequest) (*TreeResult, error)
+	// Size returns the sizes of the named installed packages or, without names, of all.
+	Size(ctx context.Context, names []string) (*SizeResult, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)
 	// RunLetters runs a command line of pacman that only reads, and returns pacman's exit code.

@@ -127,6 +127,11 @@ func (b *Backend) Tree(ctx context.Context, _ *backend.TreeRequest) (*backend.Tr
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
+// Size implements backend.Backend.
+func (b *Backend) Size(ctx context.Context, _ []string) (*backend.SizeResult, error) {
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
+}
+
 // AURLog implements backend.Backend.
 func (b *Backend) AURLog(ctx context.Context, _ *backend.AURLogRequest, _ func(*backend.AUREvent) error) (*backend.AURLogResult, error) {
 	return nil, b.switchToDirectWithDaemonPaths(ctx)

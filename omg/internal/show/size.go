@@ -1,0 +1,56 @@
+package show
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+)
+
+// GroupSize is the size of the installed packages of a group.
+type GroupSize struct {
+	Name string `json:"name"`
+	// Size is the sum of the sizes of the packages, in bytes.
+	Size         uint64 `json:"size"`
+	PackageCount int    `json:"count"`
+}
+
+const sizeWidth = 10
+
+// PrintPackageSize prints the sizes of a package. With names, it prints the names of the packages that only this one needs.
+func (s Style) PrintPackageSize(w *bufio.Writer, pkg *backend.PackageSize, names bool) {
+	p := printer{s, w}
+	p.writeRaw(fmt.Sprintf("%*s %*s  ", sizeWidth, shortSize(pkg.Size), sizeWidth, shortSize(pkg.RemovedSize)))
+	p.setColor(titleColor)
+	p.writeClean(pkg.Name)
+	p.setColor(resetColor)
+	if n := len(pkg.OnlyNeeded); n > 0 {
+		p.writeRaw(" and " + countNoun(n, "", "package") + " that only it needs")
+	}
+	if pkg.RequiredBy > 0 && names {
+		p.printMark("required by " + countNoun(pkg.RequiredBy, "", "package"))
+	}
+	p.writeRaw("\n")
+	if names && len(pkg.OnlyNeeded) > 0 {
+		indent := 2*sizeWidth + 3
+		p.writeRaw(strings.Repeat(" ", indent))
+		p.wrap(strings.Join(pkg.OnlyNeeded, " "), indent)
+		p.writeRaw("\n")
+	}
+}
+
+// PrintTotalSize prints the size of all installed packages.
+func (s Style) PrintTotalSize(w *bufio.Writer, all *backend.SizeResult) {
+	printer{s, w}.writeRaw("All installed packages: " + countNoun(all.PackageCount, "", "package") + ", " + shortSize(all.TotalSize) + "\n")
+}
+
+// PrintGroupSize prints the size of a group.
+func (s Style) PrintGroupSize(w *bufio.Writer, g *GroupSize) {
+	p := printer{s, w}
+	p.writeRaw(fmt.Sprintf("%*s  ", sizeWidth, shortSize(g.Size)))
+	p.setColor(titleColor)
+	p.writeClean(g.Name)
+	p.setColor(resetColor)
+	p.writeRaw(" (" + countNoun(g.PackageCount, "", "package") + ")\n")
+}
