@@ -9,17 +9,17 @@ _omg() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
-	--socket|--index|--dbpath|--pacman-config|--data-dir|--source|--build-dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--limit|--repo|--sort|--format|--color|--depth|-d|--by|--severity|--fail-on|--from|--to|--since|--lines) return ;;
+	--socket|--index|--dbpath|--pacman-config|--data-dir|--log|--source|--build-dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--limit|--repo|--sort|--format|--color|--depth|-d|--by|--since|--severity|--fail-on|--from|--to|--lines) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' search'|' info'|' list'|' groups'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' size'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' status'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
+		' search'|' info'|' list'|' groups'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' size'|' history'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' status'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='search info list groups installed explicit orphans foreign why tree size files owns outdated security aur status runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v'
+		words='search info list groups installed explicit orphans foreign why tree size history files owns outdated security aur status runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --json --format --color --quiet -q --help -h'
@@ -58,6 +58,10 @@ _omg() {
 		;;
 	' size')
 		words='--groups -g --explicit -e --by --limit --json --format --color --quiet -q --help -h'
+		more=installed
+		;;
+	' history')
+		words='--since --limit -n --log --json --format --color --quiet -q --help -h'
 		more=installed
 		;;
 	' files')

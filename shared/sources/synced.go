@@ -5,8 +5,8 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"time"
 
+	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
@@ -61,22 +61,10 @@ func findLastSync(f io.ReaderAt, size int64) (int64, error) {
 		// An example of a line: [2026-01-02T03:04:05+0000] [PACMAN] synchronizing package lists
 		line := log[bytes.LastIndexByte(log[:i], '\n')+1 : i]
 		if stamp, rest, ok := bytes.Cut(line, []byte("] ")); ok && bytes.HasPrefix(stamp, []byte("[")) && string(rest) == "[PACMAN] " {
-			if at, ok := parseLogTime(string(stamp[1:])); ok {
-				return at, nil
+			if at, ok := pacmandb.ParseLogTime(string(stamp[1:])); ok {
+				return at.Unix(), nil
 			}
 		}
 		log = log[:i]
 	}
-}
-
-// parseLogTime parses the time of a line in pacman's log. Since pacman 5.2, the time has seconds and a time zone; before, it was
-// a local time without seconds.
-func parseLogTime(s string) (int64, bool) {
-	if at, err := time.Parse("2006-01-02T15:04:05-0700", s); err == nil {
-		return at.Unix(), true
-	}
-	if at, err := time.ParseInLocation("2006-01-02 15:04", s, time.Local); err == nil {
-		return at.Unix(), true
-	}
-	return 0, false
 }

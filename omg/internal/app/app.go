@@ -131,6 +131,7 @@ var allCommands = []struct {
 	{group: installedGroup, name: "why", make: whyCommand},
 	{group: installedGroup, name: "tree", make: treeCommand},
 	{group: installedGroup, name: "size", make: sizeCommand},
+	{group: installedGroup, name: "history", make: historyCommand},
 	{group: installedGroup, name: "files", make: filesCommand},
 	{group: installedGroup, name: "owns", make: ownsCommand},
 	{group: upgradeGroup, name: "outdated", make: outdatedCommand},

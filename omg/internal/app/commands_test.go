@@ -53,6 +53,7 @@ func TestFormat_Examples(t *testing.T) {
 		config: &backend.Configuration{Settings: []backend.Setting{{Key: "a.b", Value: "x", Origin: "default"}}},
 		owns:   &backend.Owners{Paths: []backend.OwnedPath{{Path: "/a", Owners: []backend.Owner{{Name: "a", Version: "1"}}}}},
 		size:   &backend.SizeResult{Packages: []backend.PackageSize{{Name: "a", Size: 1}}},
+		pkgs:   &backend.PackageHistory{Transactions: []backend.Transaction{{Changes: []backend.PackageChange{{Action: "installed", Name: "a", New: "1"}}}}},
 		tree: &backend.TreeResult{Name: "a", Packages: []backend.TreePackage{
 			{Name: "a", Edges: []backend.TreeEdge{{Name: "b", Dependency: "b"}}}, {Name: "b", Distance: 1, Edges: []backend.TreeEdge{}},
 		}},

@@ -45,6 +45,7 @@ type fake struct {
 	why    *backend.WhyResult
 	tree   *backend.TreeResult
 	size   *backend.SizeResult
+	pkgs   *backend.PackageHistory
 	config *backend.Configuration
 	doctor *backend.Checks
 	aurLog *backend.AURLogResult // AURLog passes its events to the function visit
@@ -64,16 +65,17 @@ type fake struct {
 	lettersCode int
 
 	// The following fields record the last request.
-	letters     *backend.LettersRequest
-	options     backend.Options
-	searched    *wire.SearchRequest
-	listed      *wire.InstalledRequest
-	logged      *backend.AURLogRequest
-	checked     []string
-	treeRequest *backend.TreeRequest
-	diffed      *backend.AURDiffRequest
-	printed     func() string
-	questions   []string
+	letters        *backend.LettersRequest
+	options        backend.Options
+	searched       *wire.SearchRequest
+	listed         *wire.InstalledRequest
+	logged         *backend.AURLogRequest
+	checked        []string
+	treeRequest    *backend.TreeRequest
+	historyRequest *backend.PackageHistoryRequest
+	diffed         *backend.AURDiffRequest
+	printed        func() string
+	questions      []string
 }
 
 // run runs omg with arguments and returns its exit code and what it printed.
@@ -210,6 +212,11 @@ func (f *fake) Tree(_ context.Context, r *backend.TreeRequest) (*backend.TreeRes
 func (f *fake) Size(_ context.Context, names []string) (*backend.SizeResult, error) {
 	f.checked = names
 	return give(f, "size", f.size)
+}
+
+func (f *fake) PackageHistory(_ context.Context, r *backend.PackageHistoryRequest) (*backend.PackageHistory, error) {
+	f.historyRequest = r
+	return give(f, "package history", f.pkgs)
 }
 
 func (f *fake) Why(context.Context, string, bool) (*backend.WhyResult, error) {

@@ -34,6 +34,7 @@ var otherCommands = []otherCommand{
 	{ours: "omg why PKG", words: []string{"rdepends", "required-by", "whatrequires", "why-depends"}},
 	{ours: "omg tree PKG", words: []string{"depends", "deps", "dependencies", "pactree"}},
 	{ours: "omg size", words: []string{"du", "sizes", "disk-usage", "expac"}},
+	{ours: "omg history", words: []string{"log", "transactions", "paclog"}},
 	{ours: "omg files PKG", words: []string{"contents", "content", "listfiles", "repoquery-files"}},
 	{ours: "omg owns PATH", words: []string{"provides", "whatprovides", "what-provides", "wp", "belongs", "owner", "owned"}},
 	{ours: "omg aur check", words: []string{"trust"}},

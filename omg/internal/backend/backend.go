@@ -77,6 +77,8 @@ type Backend interface {
 	Tree(ctx context.Context, r *TreeRequest) (*TreeResult, error)
 	// Size returns the sizes of the named installed packages or, without names, of all.
 	Size(ctx context.Context, names []string) (*SizeResult, error)
+	// PackageHistory returns transactions in pacman's log.
+	PackageHistory(ctx context.Context, r *PackageHistoryRequest) (*PackageHistory, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)
 	// RunLetters runs a command line of pacman that only reads, and returns pacman's exit code.

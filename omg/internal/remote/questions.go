@@ -132,6 +132,11 @@ func (b *Backend) Size(ctx context.Context, _ []string) (*backend.SizeResult, er
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
+// PackageHistory implements backend.Backend.
+func (b *Backend) PackageHistory(ctx context.Context, _ *backend.PackageHistoryRequest) (*backend.PackageHistory, error) {
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
+}
+
 // AURLog implements backend.Backend.
 func (b *Backend) AURLog(ctx context.Context, _ *backend.AURLogRequest, _ func(*backend.AUREvent) error) (*backend.AURLogResult, error) {
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
