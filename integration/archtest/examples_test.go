@@ -57,6 +57,8 @@ var elsewhere = []example{
 
 	{guide: "docs/journal.md", line: "omg aur ack", script: "aur-ack.txtar"},
 	{guide: "docs/usage.md", line: "omg outdated --security", test: "TestPictures_Current"},
+	{guide: "docs/usage.md", line: "omg history", script: "history.txtar"},
+	{guide: "docs/usage.md", line: "omg check", script: "check.txtar"},
 	{guide: "docs/journal.md", line: "omg aur diff", script: "aur-diff.txtar"},
 	{guide: "docs/journal-measures.md", line: "make replay", why: "it takes minutes; a test replays a smaller year"},
 	{guide: "docs/helpers.md", line: "ln -s /usr/share/omg/omg-aur-check.hook", test: "TestHook_AURCheck"},

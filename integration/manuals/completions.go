@@ -20,7 +20,7 @@ const (
 // argKindByCommand maps each command to the kind of its arguments, or to a list of the words that it accepts. Commands that
 // are not in the map accept any text, or no argument.
 var argKindByCommand = map[string]string{
-	"omg info": packageArgKind, "omg why": installedPackageArgKind, "omg tree": installedPackageArgKind, "omg size": installedPackageArgKind, "omg history": installedPackageArgKind, "omg files": installedPackageArgKind, "omg security": installedPackageArgKind, "omg config": settingArgs, "omg owns": pathArgs,
+	"omg info": packageArgKind, "omg why": installedPackageArgKind, "omg tree": installedPackageArgKind, "omg size": installedPackageArgKind, "omg check": installedPackageArgKind, "omg history": installedPackageArgKind, "omg files": installedPackageArgKind, "omg security": installedPackageArgKind, "omg config": settingArgs, "omg owns": pathArgs,
 	"omg which": runtimes, "omg use": runtimes, "omg runtime list": runtimes, "omg runtime which": runtimes, "omg runtime use": runtimes,
 	"omg groups": groupArgKind, "omg list": repositoryArgKind,
 	"omg-probe":      runtimes + " all ec tc oc uc init",

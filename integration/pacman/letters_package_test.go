@@ -54,9 +54,15 @@ SRCEXT=.src.tar.gz
 PACKAGER='Test <test@localhost>'
 `
 
-// TestLetters_Package compares omg with pacman on a package that makepkg has built and pacman has installed, before and after its
-// files change.
-func TestLetters_Package(t *testing.T) {
+// builtPackage is a system with a package that makepkg has built and pacman has installed.
+type builtPackage struct {
+	*harness.System
+	root, file string
+}
+
+// newBuiltPackage builds and installs the package full. A package plain is installed too, without any file.
+func newBuiltPackage(t *testing.T) *builtPackage {
+	t.Helper()
 	need.Root(t)
 	need.UserNamespace(t)
 	for _, program := range []string{"pacman", "makepkg", "fakeroot", "bsdtar"} {
@@ -79,7 +85,32 @@ func TestLetters_Package(t *testing.T) {
 	file := filepath.Join(build, "full-1.2-3-any.pkg.tar.gz")
 	r = s.Pacman("-r", root, "--noconfirm", "--noscriptlet", "--nodeps", "--nodeps", "-U", file)
 	require.Zero(t, r.Code, r.Stderr)
+	return &builtPackage{s, root, file}
+}
 
+// alter removes, changes and replaces files of the package.
+func (p *builtPackage) alter() {
+	t := p.T
+	t.Helper()
+	full := func(name string) string { return filepath.Join(p.root, "usr/share/full", name) }
+	harness.WriteFile(t, filepath.Join(p.root, "etc/full.conf"), "changed\n")
+	require.NoError(t, os.Remove(filepath.Join(p.root, "etc/gone.conf")))
+	require.NoError(t, os.Chtimes(filepath.Join(p.root, "etc/touched.conf"), time.Time{}, time.Unix(1e9, 0)))
+	require.NoError(t, os.Chtimes(full("time"), time.Time{}, time.Unix(1e9, 0)))
+	require.NoError(t, os.Remove(full("deleted")))
+	require.NoError(t, os.Remove(full("link")))
+	require.NoError(t, os.Symlink("other", full("link")))
+	require.NoError(t, os.Chown(full("with space/größe"), 5, 6))
+	require.NoError(t, os.Chmod(full("data"), 0o600))
+	require.NoError(t, os.Remove(full("empty")))
+	harness.WriteFile(t, full("empty"), "a file")
+}
+
+// TestLetters_Package compares omg with pacman on a package that makepkg has built and pacman has installed, before and after its
+// files change.
+func TestLetters_Package(t *testing.T) {
+	s := newBuiltPackage(t)
+	root, file := s.root, s.file
 	// omgd answers none of these command lines.
 	ways := [][]string{{"--no-daemon", "--data-dir", t.TempDir(), "--config", s.PacmanConf, "-b", s.DB}}
 	compare := func() {
@@ -90,23 +121,12 @@ func TestLetters_Package(t *testing.T) {
 			"-Qg", "-Qqg some", "-T virtual>1 virtual>2", "-Dk", "-Dkq", "-Qdk", "-Qo " + root + "/usr/share/full", "-Qo " + root + "/etc/full.conf",
 			"--color always -Qkk full", "--color always -Qii full", "-Qclq full plain",
 		} {
-			requireSameLetters(t, s, ways, strings.Fields(line), "")
+			requireSameLetters(t, s.System, ways, strings.Fields(line), "")
 		}
 	}
 	compare()
-	full := func(name string) string { return filepath.Join(root, "usr/share/full", name) }
-	harness.WriteFile(t, filepath.Join(root, "etc/full.conf"), "changed\n")
-	require.NoError(t, os.Remove(filepath.Join(root, "etc/gone.conf")))
-	require.NoError(t, os.Chtimes(filepath.Join(root, "etc/touched.conf"), time.Time{}, time.Unix(1e9, 0)))
-	require.NoError(t, os.Chtimes(full("time"), time.Time{}, time.Unix(1e9, 0)))
-	require.NoError(t, os.Remove(full("deleted")))
-	require.NoError(t, os.Remove(full("link")))
-	require.NoError(t, os.Symlink("other", full("link")))
-	require.NoError(t, os.Chown(full("with space/größe"), 5, 6))
-	require.NoError(t, os.Chmod(full("data"), 0o600))
-	require.NoError(t, os.Remove(full("empty")))
-	harness.WriteFile(t, full("empty"), "a file")
+	s.alter()
 	compare()
-	requireSameLetters(t, s, ways, []string{"-Qi", "-"}, "full\n\nplain\n")
-	requireSameLetters(t, s, ways, []string{"-Qq", "plain", "-"}, "nope\nfull")
+	requireSameLetters(t, s.System, ways, []string{"-Qi", "-"}, "full\n\nplain\n")
+	requireSameLetters(t, s.System, ways, []string{"-Qq", "plain", "-"}, "nope\nfull")
 }

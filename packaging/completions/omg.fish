@@ -19,7 +19,7 @@ function __omg_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command $word"
-            case ' search' ' info' ' list' ' groups' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' history' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' status' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
+            case ' search' ' info' ' list' ' groups' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' history' ' check' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' status' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
                 set command "$command $word"
         end
     end
@@ -38,6 +38,7 @@ complete -c omg -n '__omg_at ""' -a why -d 'show what needs a package: why it is
 complete -c omg -n '__omg_at ""' -a tree -d 'show what a package needs, or what needs it, as a tree'
 complete -c omg -n '__omg_at ""' -a size -d 'show how much space packages take, and what only they need'
 complete -c omg -n '__omg_at ""' -a history -d 'show what pacman installed, upgraded and removed, from its log'
+complete -c omg -n '__omg_at ""' -a check -d 'check the installed packages, and what pacman has left behind'
 complete -c omg -n '__omg_at ""' -a files -d 'list the files of installed packages, like pacman -Ql'
 complete -c omg -n '__omg_at ""' -a owns -d 'show which installed packages own files, like pacman -Qo'
 complete -c omg -n '__omg_at ""' -a outdated -d 'list available updates, like pacman -Qu'
@@ -212,6 +213,17 @@ complete -c omg -n '__omg_at " history"' -s q -d 'print names only'
 complete -c omg -n '__omg_at " history"' -l help -d 'show help'
 complete -c omg -n '__omg_at " history"' -s h -d 'show help'
 complete -c omg -n '__omg_at " history"' -a '(__omg_installed)'
+complete -c omg -n '__omg_at " check"' -l contents -d 'compare all properties and checksums of the files'
+complete -c omg -n '__omg_at " check"' -s c -d 'compare all properties and checksums of the files'
+complete -c omg -n '__omg_at " check"' -l rebuild -d 'also find packages that have to be built again'
+complete -c omg -n '__omg_at " check"' -l json -d 'print JSON'
+complete -c omg -n '__omg_at " check"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields: \'{{.kind}} {{.package}} {{.path}}\''
+complete -c omg -n '__omg_at " check"' -l color -x -d 'use colour WHEN: auto, always or never'
+complete -c omg -n '__omg_at " check"' -l quiet -d 'print names only'
+complete -c omg -n '__omg_at " check"' -s q -d 'print names only'
+complete -c omg -n '__omg_at " check"' -l help -d 'show help'
+complete -c omg -n '__omg_at " check"' -s h -d 'show help'
+complete -c omg -n '__omg_at " check"' -a '(__omg_installed)'
 complete -c omg -n '__omg_at " files"' -l json -d 'print JSON'
 complete -c omg -n '__omg_at " files"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields: \'{{.name}} {{.path}}\''
 complete -c omg -n '__omg_at " files"' -l color -x -d 'use colour WHEN: auto, always or never'

@@ -11,7 +11,7 @@ const (
 	Failed        = 3 // the command failed, for example because a database could not be read
 	Network       = 4 // the command failed because it needs data from the network
 	AdvisoryFound = 5 // --fail-on: an advisory has at least the given severity, or a finding at least the given level
-	Degraded      = 6 // omg health or omg doctor found a problem
+	Degraded      = 6 // omg health, omg doctor or omg check found a problem
 )
 
 // Error ends a program with the exit code Code, and prints one line with Err and, if known, Hint, which says how to fix

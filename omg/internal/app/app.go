@@ -132,6 +132,7 @@ var allCommands = []struct {
 	{group: installedGroup, name: "tree", make: treeCommand},
 	{group: installedGroup, name: "size", make: sizeCommand},
 	{group: installedGroup, name: "history", make: historyCommand},
+	{group: installedGroup, name: "check", make: checkCommand},
 	{group: installedGroup, name: "files", make: filesCommand},
 	{group: installedGroup, name: "owns", make: ownsCommand},
 	{group: upgradeGroup, name: "outdated", make: outdatedCommand},

@@ -354,7 +354,7 @@ func TestExitCodes_OfRefusals(t *testing.T) {
 		"orphans -q": "installed", "explicit -c": "explicit", "outdated": "outdated", "security": "security", "health": "health",
 		"metrics": "metrics", "refresh": "refresh", "refresh --sources": "refresh sources", "cache clear": "clear cache", "daemon log-level": "log level",
 		"owns /a": "owns", "files a": "files", "why a": "why", "config": "config", "doctor": "doctor", "which": "which", "runtime list": "list", "use node 20": "use",
-		"list core": "search", "size": "size", "history": "package history", "groups": "search", "groups -i": "installed",
+		"list core": "search", "size": "size", "check": "system check", "history": "package history", "groups": "search", "groups -i": "installed",
 	}
 	for line, question := range questions {
 		for code, exits := range want {

@@ -2,8 +2,6 @@ package app
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,16 +31,4 @@ func TestDashboard(t *testing.T) {
 	code, _, stderr = f.run(t)
 	require.Equal(t, exit.Failed, code)
 	require.Equal(t, "omg: error: no answer\nomg: hint: omg help lists the commands\n", stderr)
-}
-
-func TestMissingModules(t *testing.T) {
-	dir := t.TempDir()
-	require.Empty(t, missingModules(filepath.Join(dir, "none"), "6.1"), "a container has no modules")
-	require.NoError(t, os.MkdirAll(filepath.Join(dir, "6.2"), 0o755))
-	require.Empty(t, missingModules(dir, "6.1"), "no package has installed a kernel")
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "6.2", "pkgbase"), []byte("linux\n"), 0o644))
-	require.Equal(t, "6.1", missingModules(dir, "6.1"))
-	require.Empty(t, missingModules(dir, "6.2"))
-	require.Empty(t, missingModules(dir, ""))
-	require.NotEmpty(t, kernelRelease())
 }

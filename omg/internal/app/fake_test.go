@@ -46,6 +46,7 @@ type fake struct {
 	tree   *backend.TreeResult
 	size   *backend.SizeResult
 	pkgs   *backend.PackageHistory
+	system *backend.SystemCheck
 	config *backend.Configuration
 	doctor *backend.Checks
 	aurLog *backend.AURLogResult // AURLog passes its events to the function visit
@@ -73,6 +74,7 @@ type fake struct {
 	checked        []string
 	treeRequest    *backend.TreeRequest
 	historyRequest *backend.PackageHistoryRequest
+	systemRequest  *backend.SystemCheckRequest
 	diffed         *backend.AURDiffRequest
 	printed        func() string
 	questions      []string
@@ -217,6 +219,11 @@ func (f *fake) Size(_ context.Context, names []string) (*backend.SizeResult, err
 func (f *fake) PackageHistory(_ context.Context, r *backend.PackageHistoryRequest) (*backend.PackageHistory, error) {
 	f.historyRequest = r
 	return give(f, "package history", f.pkgs)
+}
+
+func (f *fake) SystemCheck(_ context.Context, r *backend.SystemCheckRequest) (*backend.SystemCheck, error) {
+	f.systemRequest = r
+	return give(f, "system check", f.system)
 }
 
 func (f *fake) Why(context.Context, string, bool) (*backend.WhyResult, error) {

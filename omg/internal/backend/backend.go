@@ -79,6 +79,8 @@ type Backend interface {
 	Size(ctx context.Context, names []string) (*SizeResult, error)
 	// PackageHistory returns transactions in pacman's log.
 	PackageHistory(ctx context.Context, r *PackageHistoryRequest) (*PackageHistory, error)
+	// SystemCheck checks the installed system.
+	SystemCheck(ctx context.Context, r *SystemCheckRequest) (*SystemCheck, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)
 	// RunLetters runs a command line of pacman that only reads, and returns pacman's exit code.

@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"crypto/md5"
 	"errors"
-	"io/fs"
-	"os"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/omg/internal/filecheck"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
@@ -51,7 +50,7 @@ func (r *Runner) backupState(path, md5sum string) string {
 	case err != nil:
 		return "UNKNOWN"
 	}
-	sum, err := digestOfFile(path, md5.New())
+	sum, err := filecheck.Digest(path, md5.New())
 	switch {
 	case err != nil:
 		r.errorf("could not calculate checksums for %s", path)
@@ -60,19 +59,6 @@ func (r *Runner) backupState(path, md5sum string) string {
 		return "MODIFIED"
 	}
 	return "UNMODIFIED"
-}
-
-// openRegular opens a regular file, and does not block if it is something else.
-func openRegular(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		_ = f.Close()
-		return nil, errors.Join(err, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")})
-	}
-	return f, nil
 }
 
 // printFiles prints the files of an installed package: pacman -Ql.

@@ -137,6 +137,11 @@ func (b *Backend) PackageHistory(ctx context.Context, _ *backend.PackageHistoryR
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
+// SystemCheck implements backend.Backend.
+func (b *Backend) SystemCheck(ctx context.Context, _ *backend.SystemCheckRequest) (*backend.SystemCheck, error) {
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
+}
+
 // AURLog implements backend.Backend.
 func (b *Backend) AURLog(ctx context.Context, _ *backend.AURLogRequest, _ func(*backend.AUREvent) error) (*backend.AURLogResult, error) {
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
