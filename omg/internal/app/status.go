@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -34,7 +35,8 @@ func statusCommand(a *app) *cli.Command {
 may change once an unreadable source can be read again is marked with a question
 mark; JSON lists it in partial_counts.
 
-With --history, the changes of the counts while omgd ran are shown, one per line.
+With --history, the changes of the counts while omgd ran are shown, one per line, and
+on a terminal a small chart of them.
 
 ` + exitCodesHelp(),
 		Flags: append(o.flags("{{.counts.updates}}"),
@@ -90,6 +92,9 @@ func (a *app) runHistory(c *cli.Context, o *statusOptions) error {
 		out.style.PrintCountChange(w, before, e)
 		before = &e.Counts
 	})
+	if err == nil && out.isForPeople() {
+		out.style.PrintCountChart(out.w, r.Entries, show.HasUnicode(os.Getenv))
+	}
 	if err == nil {
 		err = out.finish()
 	}
