@@ -107,7 +107,8 @@ func TestCheck(t *testing.T) {
 	lock := slices.IndexFunc(c.Problems, func(p struct {
 		Kind, Package, Path string
 		Details             []string
-	}) bool {
+	},
+	) bool {
 		return p.Kind == "stale-lock"
 	})
 	require.GreaterOrEqual(t, lock, 0)

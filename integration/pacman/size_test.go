@@ -18,10 +18,16 @@ func TestSize(t *testing.T) {
 	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: 900, Installed: 600, Seed: 41}))
 	// Dependencies that only packages of this test need: a chain, a package that two of them need, and a cycle.
 	for _, p := range [][]string{
-		{"top", "DEPENDS", "mid\nshared-lib"}, {"mid", "REASON", "1", "DEPENDS", "low>=1\nshared-lib", "SIZE", "70"},
-		{"low", "REASON", "1", "PROVIDES", "low-so=1", "SIZE", "500"}, {"shared-lib", "REASON", "1"}, {"other", "DEPENDS", "own-dep\nwanted"},
-		{"own-dep", "REASON", "1", "DEPENDS", "in-cycle"}, {"wanted"}, {"in-cycle", "REASON", "1", "DEPENDS", "back"},
-		{"back", "REASON", "1", "DEPENDS", "in-cycle"}, {"unversioned", "DEPENDS", "low-so>=2"},
+		{"top", "DEPENDS", "mid\nshared-lib"},
+		{"mid", "REASON", "1", "DEPENDS", "low>=1\nshared-lib", "SIZE", "70"},
+		{"low", "REASON", "1", "PROVIDES", "low-so=1", "SIZE", "500"},
+		{"shared-lib", "REASON", "1"},
+		{"other", "DEPENDS", "own-dep\nwanted"},
+		{"own-dep", "REASON", "1", "DEPENDS", "in-cycle"},
+		{"wanted"},
+		{"in-cycle", "REASON", "1", "DEPENDS", "back"},
+		{"back", "REASON", "1", "DEPENDS", "in-cycle"},
+		{"unversioned", "DEPENDS", "low-so>=2"},
 	} {
 		s.Install(p[0], "1-1", p[1:]...)
 	}

@@ -20,7 +20,8 @@ func TestSystemCheck(t *testing.T) {
 	f.system.Cache = &backend.PackageCache{FileCount: 2, Size: 4096, OldCount: 1, OldSize: 1024, Problems: []string{"open /c: permission denied"}}
 	f.system.Problems = []backend.SystemProblem{
 		{Kind: backend.ProblemAlteredFile, Package: "b", Path: "/x\x1b[31m", Details: []string{"Size mismatch", "GID mismatch"}},
-		{Kind: backend.ProblemMissingFile, Package: "b", Path: "/y"}, {Kind: backend.ProblemMissingDependency, Package: "-Rdd", Details: []string{"c>=2"}},
+		{Kind: backend.ProblemMissingFile, Package: "b", Path: "/y"},
+		{Kind: backend.ProblemMissingDependency, Package: "-Rdd", Details: []string{"c>=2"}},
 		{Kind: backend.ProblemReboot, Details: []string{"the modules are gone"}},
 	}
 	code, out, _, after = f.runBackend(t, "check", "--contents", "--rebuild", "b")

@@ -17,9 +17,11 @@ func TestSystemCheck_FileProblems(t *testing.T) {
 	for _, p := range []filecheck.Problem{
 		{Kind: filecheck.Missing, Package: "a", Path: "/1", Err: unix.EACCES},
 		{Kind: filecheck.UnreadableContent, Package: "a", Path: "/2", Text: "failed to calculate SHA256 checksum", Err: unix.EACCES},
-		{Kind: filecheck.Altered, Package: "a", Path: "/3", Text: "Size mismatch"}, {Kind: filecheck.Altered, Package: "a", Path: "/3", Text: "GID mismatch"},
+		{Kind: filecheck.Altered, Package: "a", Path: "/3", Text: "Size mismatch"},
+		{Kind: filecheck.Altered, Package: "a", Path: "/3", Text: "GID mismatch"},
 		{Kind: filecheck.BackupChanged, Package: "a", Path: "/4", Text: "Size mismatch"},
-		{Kind: filecheck.Missing, Package: "a", Path: "/5", Err: unix.ENOENT}, {Kind: filecheck.Missing, Package: "a", Path: "/6", Err: unix.ELOOP},
+		{Kind: filecheck.Missing, Package: "a", Path: "/5", Err: unix.ENOENT},
+		{Kind: filecheck.Missing, Package: "a", Path: "/6", Err: unix.ELOOP},
 		{Kind: filecheck.WrongType, Package: "b", Path: "/3", Text: "File type mismatch"},
 	} {
 		c.addFileProblem(p)
