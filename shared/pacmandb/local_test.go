@@ -482,7 +482,7 @@ func FuzzLocalDesc(f *testing.F) {
 		if p.Desc != "" || p.EmptyDesc {
 			more = append(more, "DESC", p.Desc)
 		}
-		more = append(more, "REASON", fmt.Sprint(p.Reason), "SIZE", fmt.Sprint(p.ISize), "INSTALLDATE", fmt.Sprint(p.InstallDate),
+		more = append(more, "REASON", fmt.Sprintf("%d", p.Reason), "SIZE", fmt.Sprint(p.ISize), "INSTALLDATE", fmt.Sprint(p.InstallDate),
 			"INSTALLED_DB", p.InstalledFromRepo, "ARCH", p.Arch, "BUILDDATE", fmt.Sprint(p.BuildDate))
 		text := fields("n", "v", more...)
 		if longLine(text) {
