@@ -70,7 +70,7 @@ func fullBackend() fake {
 		installed: full[wire.InstalledResult](), explicit: full[wire.ExplicitResult](), outdated: full[wire.OutdatedResult](),
 		security: full[wire.SecurityResult](), history: full[wire.HistoryResult](), health: full[wire.HealthResult](),
 		refresh: full[wire.RefreshResult](), sources: full[wire.RefreshSourcesResult](), clearCache: full[wire.CacheClearResult](), logLevel: full[wire.LogLevelResult](),
-		owns: full[backend.Owners](), files: full[backend.FilesResult](), why: full[backend.WhyResult](), size: full[backend.SizeResult](), system: full[backend.SystemCheck](), config: full[backend.Configuration](),
+		owns: full[backend.Owners](), files: full[backend.FilesResult](), why: full[backend.WhyResult](), size: full[backend.SizeResult](), pkgs: full[backend.PackageHistory](), system: full[backend.SystemCheck](), config: full[backend.Configuration](),
 		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.InstalledVersions](), use: full[backend.UseResult](),
 	}
 	f.tree, f.aurLog, f.check, f.diff = full[backend.TreeResult](), full[backend.AURLogResult](), full[backend.AURCheckResult](), full[backend.AURDiff]()

@@ -9,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
-	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -43,12 +42,6 @@ With --format, each line is a package of a group.
 	}
 }
 
-// groupsResult is a list of groups.
-type groupsResult struct {
-	wire.Basis
-	Groups []show.Group `json:"groups"`
-}
-
 func (a *app) runGroups(c *cli.Context, o *groupsOptions) error {
 	names := c.Args().Slice()
 	if slices.Contains(names, "") {
@@ -77,7 +70,7 @@ func (a *app) runGroups(c *cli.Context, o *groupsOptions) error {
 }
 
 // repositoryGroups returns the groups of the repositories, or those with the given names.
-func (a *app) repositoryGroups(c *cli.Context, names []string) (*groupsResult, error) {
+func (a *app) repositoryGroups(c *cli.Context, names []string) (*backend.GroupsResult, error) {
 	request := &wire.SearchRequest{Words: []string{"group:."}, Regex: true, NoAUR: true, AllRepos: true, Sort: wire.SortRepo}
 	if len(names) == 1 {
 		request.Words, request.Regex = []string{"group:=" + names[0]}, false
@@ -93,11 +86,11 @@ func (a *app) repositoryGroups(c *cli.Context, names []string) (*groupsResult, e
 		return nil, err
 	}
 	backend.SortLikePacman(found)
-	return &groupsResult{Basis: result.Basis, Groups: groupPackages(found, names)}, nil
+	return &backend.GroupsResult{Basis: result.Basis, Groups: groupPackages(found, names)}, nil
 }
 
 // installedGroups returns the groups of the installed packages, or those with the given names.
-func (a *app) installedGroups(c *cli.Context, names []string) (*groupsResult, error) {
+func (a *app) installedGroups(c *cli.Context, names []string) (*backend.GroupsResult, error) {
 	all, err := a.newBackend().Installed(c.Context, &wire.InstalledRequest{})
 	if err != nil {
 		return nil, err
@@ -107,18 +100,18 @@ func (a *app) installedGroups(c *cli.Context, names []string) (*groupsResult, er
 		packages[i] = all.Packages[i].Package
 		packages[i].InstalledVersion = packages[i].Version
 	}
-	return &groupsResult{Basis: all.Basis, Groups: groupPackages(packages, names)}, nil
+	return &backend.GroupsResult{Basis: all.Basis, Groups: groupPackages(packages, names)}, nil
 }
 
 // groupPackages returns the groups of packages. If names is empty, they are in the order in which pacman lists them: that of the packages.
 // Otherwise they are the groups with these names, in their order.
-func groupPackages(packages []wire.Package, names []string) []show.Group {
-	groups := []show.Group{}
+func groupPackages(packages []wire.Package, names []string) []backend.Group {
+	groups := []backend.Group{}
 	index := map[string]int{}
 	for _, name := range names {
 		if _, ok := index[name]; !ok {
 			index[name] = len(groups)
-			groups = append(groups, show.Group{Name: name})
+			groups = append(groups, backend.Group{Name: name})
 		}
 	}
 	for i := range packages {
@@ -133,16 +126,16 @@ func groupPackages(packages []wire.Package, names []string) []show.Group {
 			case !ok:
 				at = len(groups)
 				index[name] = at
-				groups = append(groups, show.Group{Name: name})
+				groups = append(groups, backend.Group{Name: name})
 			}
-			groups[at].Packages = append(groups[at].Packages, show.GroupPackage{Repo: p.Repo, Name: p.Name, Version: p.Version, Installed: p.InstalledVersion})
+			groups[at].Packages = append(groups[at].Packages, backend.GroupPackage{Repo: p.Repo, Name: p.Name, Version: p.Version, Installed: p.InstalledVersion})
 		}
 	}
-	return slices.DeleteFunc(groups, func(g show.Group) bool { return len(g.Packages) == 0 })
+	return slices.DeleteFunc(groups, func(g backend.Group) bool { return len(g.Packages) == 0 })
 }
 
 // printGroups prints groups. The packages of each are printed if isNamed or installed is true.
-func (o *resultPrinter) printGroups(all *groupsResult, isNamed, installed bool) error {
+func (o *resultPrinter) printGroups(all *backend.GroupsResult, isNamed, installed bool) error {
 	switch {
 	case o.json:
 		return o.printDocument(all)
@@ -176,10 +169,10 @@ func (o *resultPrinter) printGroups(all *groupsResult, isNamed, installed bool) 
 // groupMember is a package of a group, for --format.
 type groupMember struct {
 	Group string `json:"group"`
-	show.GroupPackage
+	backend.GroupPackage
 }
 
-func groupMembers(g *show.Group) []groupMember {
+func groupMembers(g *backend.Group) []groupMember {
 	list := make([]groupMember, len(g.Packages))
 	for i, p := range g.Packages {
 		list[i] = groupMember{g.Name, p}
@@ -188,10 +181,10 @@ func groupMembers(g *show.Group) []groupMember {
 }
 
 // missingGroupsError returns the error for names that no group has.
-func (a *app) missingGroupsError(names []string, all *groupsResult) error {
+func (a *app) missingGroupsError(names []string, all *backend.GroupsResult) error {
 	var missing []string
 	for _, name := range names {
-		if !slices.ContainsFunc(all.Groups, func(g show.Group) bool { return g.Name == name }) && !slices.Contains(missing, name) {
+		if !slices.ContainsFunc(all.Groups, func(g backend.Group) bool { return g.Name == name }) && !slices.Contains(missing, name) {
 			missing = append(missing, name)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
-	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 )
 
@@ -128,15 +127,9 @@ func (o *resultPrinter) printPackageSizes(all *backend.SizeResult, by string, li
 	return err
 }
 
-// groupSizes is the result of omg size --groups.
-type groupSizes struct {
-	backend.Reading
-	Groups []show.GroupSize `json:"groups"`
-}
-
 func (o *resultPrinter) printGroupSizes(all *backend.SizeResult, by string, limit int) (count int, err error) {
 	index := map[string]int{}
-	groups := []show.GroupSize{}
+	groups := []backend.GroupSize{}
 	for i := range all.Packages {
 		p := &all.Packages[i]
 		slices.Sort(p.Groups)
@@ -145,18 +138,18 @@ func (o *resultPrinter) printGroupSizes(all *backend.SizeResult, by string, limi
 			if !ok {
 				at = len(groups)
 				index[name] = at
-				groups = append(groups, show.GroupSize{Name: name})
+				groups = append(groups, backend.GroupSize{Name: name})
 			}
 			groups[at].Size += p.Size
 			groups[at].PackageCount++
 		}
 	}
-	slices.SortFunc(groups, func(a, b show.GroupSize) int {
+	slices.SortFunc(groups, func(a, b backend.GroupSize) int {
 		if by == "name" {
 			return strings.Compare(a.Name, b.Name)
 		}
 		return cmp.Or(cmp.Compare(b.Size, a.Size), strings.Compare(a.Name, b.Name))
 	})
 	groups = firstN(groups, limit)
-	return len(groups), printList(o, &groupSizes{all.Reading, groups}, groups, func(g *show.GroupSize) string { return o.safePackageName(g.Name) }, o.style.PrintGroupSize)
+	return len(groups), printList(o, &backend.GroupSizes{Reading: all.Reading, Groups: groups}, groups, func(g *backend.GroupSize) string { return o.safePackageName(g.Name) }, o.style.PrintGroupSize)
 }

@@ -4,26 +4,12 @@ import (
 	"bufio"
 	"fmt"
 	"strings"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
 )
 
-// Group is a group of packages.
-type Group struct {
-	Name     string         `json:"name"`
-	Packages []GroupPackage `json:"packages"`
-}
-
-// GroupPackage is a package of a group.
-type GroupPackage struct {
-	// Repo is the repository of the package, or local.
-	Repo    string `json:"repo"`
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	// Installed is the installed version; empty if the package is not installed.
-	Installed string `json:"installed,omitempty"`
-}
-
 // PrintGroups prints a line for each group, with the number of its packages.
-func (s Style) PrintGroups(w *bufio.Writer, groups []Group) {
+func (s Style) PrintGroups(w *bufio.Writer, groups []backend.Group) {
 	p := printer{s, w}
 	const maxWidth = 40
 	width := 0

@@ -8,14 +8,6 @@ import (
 	"github.com/omg-arch/omg/omg/internal/backend"
 )
 
-// GroupSize is the size of the installed packages of a group.
-type GroupSize struct {
-	Name string `json:"name"`
-	// Size is the sum of the sizes of the packages, in bytes.
-	Size         uint64 `json:"size"`
-	PackageCount int    `json:"count"`
-}
-
 const sizeWidth = 10
 
 // PrintPackageSize prints the sizes of a package. With names, it prints the names of the packages that only this one needs.
@@ -46,7 +38,7 @@ func (s Style) PrintTotalSize(w *bufio.Writer, all *backend.SizeResult) {
 }
 
 // PrintGroupSize prints the size of a group.
-func (s Style) PrintGroupSize(w *bufio.Writer, g *GroupSize) {
+func (s Style) PrintGroupSize(w *bufio.Writer, g *backend.GroupSize) {
 	p := printer{s, w}
 	p.writeRaw(fmt.Sprintf("%*s  ", sizeWidth, shortSize(g.Size)))
 	p.setColor(titleColor)
