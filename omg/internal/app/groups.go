@@ -157,6 +157,9 @@ func (o *resultPrinter) printGroups(all *backend.GroupsResult, isNamed, installe
 	}
 	for i := range all.Groups {
 		g := &all.Groups[i]
+		if o.tmpl != nil && o.safePackageName(g.Name) == unprintedElementName {
+			continue
+		}
 		err := printList(o, nil, groupMembers(g), func(p *groupMember) string { return o.safePackageName(p.Name) },
 			func(w *bufio.Writer, p *groupMember) { o.style.PrintPacmanGroup(w, p.Group, p.Name) })
 		if err != nil {

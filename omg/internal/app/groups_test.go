@@ -37,6 +37,9 @@ func TestGroups(t *testing.T) {
 	_, out, _, after := f.runBackend(t, "groups", "gnome", "--format", "{{.group}} {{.repo}}/{{.name}} {{.version}} {{.installed}}.")
 	require.Equal(t, "gnome extra/b 1 0.\ngnome core/c 1 .\n", out)
 	require.Equal(t, []string{"group:=gnome"}, after.searched.Words)
+	_, out, stderr := f.run(t, "groups", "--format", "{{.group}} {{.name}}")
+	require.Equal(t, "gnome b\ngnome c\nGNOME b\n", out, "no group whose name a shell could misread")
+	require.Contains(t, stderr, "left out 1 package whose name")
 	_, out, _ = f.run(t, "groups", "GNOME", "--json")
 	require.Equal(t, `{"schema":1,"generation":0,"at":0,"groups":[{"name":"GNOME","packages":[{"repo":"extra","name":"b","version":"1","installed":"0"}]}]}`+"\n", out)
 
