@@ -37,8 +37,11 @@ var jsonResults = []struct{ command, typ string }{
 	{"omg aur log", "backend.AURLogResult"},
 	{"omg aur check", "backend.AURCheckResult"},
 	{"omg aur diff", "backend.AURDiff"},
-	{"omg which", "backend.ActiveVersions"},
+	{"omg aur ack", "app.ackList"},
 	{"omg runtime list", "backend.InstalledVersions"},
+	{"omg runtime which", "backend.ActiveVersions"},
+	{"omg which", "backend.ActiveVersions"},
+	{"omg runtime use", "backend.UseResult"},
 	{"omg use", "backend.UseResult"},
 	{"omg status", "wire.StatusResult"},
 	{"omg status --history", "wire.HistoryResult"},
@@ -55,6 +58,7 @@ var jsonResults = []struct{ command, typ string }{
 // jsonPackages has the directories of the packages with these types, by the names of the packages.
 var jsonPackages = map[string]string{
 	"wire": "shared/wire", "backend": "omg/internal/backend", "manage": "omg/internal/manage",
+	"app": "omg/internal/app", "acks": "omg/internal/acks",
 }
 
 // goType is the declaration of a type.
@@ -162,7 +166,11 @@ func (d *jsonDocument) link(name string) string {
 	return "[" + title + "](#" + strings.ToLower(title) + ")"
 }
 
-func jsonTitle(name string) string { return name[strings.Index(name, ".")+1:] }
+// jsonTitle returns the heading of a type: its name, with an upper-case letter first.
+func jsonTitle(name string) string {
+	name = name[strings.Index(name, ".")+1:]
+	return strings.ToUpper(name[:1]) + name[1:]
+}
 
 // writeType writes the heading of a type, and a table of its fields.
 func (d *jsonDocument) writeType(name string) error {

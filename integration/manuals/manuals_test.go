@@ -124,6 +124,32 @@ func TestPages_HaveAllOfTheHelp(t *testing.T) {
 	}
 }
 
+// TestJSON_AllCommands checks that docs/json.md names the document of each command that has the option --json, and of no other command.
+func TestJSON_AllCommands(t *testing.T) {
+	want := map[string]bool{}
+	var collect func(h *commandHelp)
+	collect = func(h *commandHelp) {
+		for _, f := range h.flags {
+			if f.term == "--json" {
+				want[strings.Join(h.name, " ")] = true
+			}
+		}
+		for i := range h.commands {
+			collect(&h.commands[i])
+		}
+	}
+	help, err := readHelp(harness.ProgramsDir(t), "omg")
+	require.NoError(t, err)
+	collect(&help)
+	require.Greater(t, len(want), 20)
+	found := map[string]bool{}
+	for _, r := range jsonResults {
+		command, _, _ := strings.Cut(r.command, " --")
+		found[command] = true
+	}
+	require.Equal(t, want, found)
+}
+
 // TestPages_Mandoc checks that mandoc prints no warning about any manual page.
 func TestPages_Mandoc(t *testing.T) {
 	mandoc := need.Program(t, "mandoc")

@@ -43,7 +43,8 @@ type PackageChange struct {
 	// Action is installed, reinstalled, upgraded, downgraded or removed.
 	Action string `json:"action"`
 	Name   string `json:"name"`
-	// Old and New are versions; Old is empty for an installed package, New for a removed one.
+	// Old is the version before the change; empty for an installed package.
 	Old string `json:"old,omitempty"`
+	// New is the version after the change; empty for a removed package.
 	New string `json:"new,omitempty"`
 }

@@ -20,8 +20,8 @@ type PackageSize struct {
 	Groups []string `json:"groups"`
 	// Size is the size of the package's files, in bytes.
 	Size uint64 `json:"size"`
-	// OnlyNeeded lists the packages that pacman -Rs would remove with this one: nothing else needs them. RemovedSize is the size of this
-	// package and of these.
+	// OnlyNeeded lists the packages that pacman -Rs would remove with this one, because nothing else needs them. RemovedSize is the
+	// sum of their sizes and that of this package.
 	OnlyNeeded  []string `json:"only_needed"`
 	RemovedSize uint64   `json:"removed_size"`
 	// RequiredBy is the number of packages that require this one.

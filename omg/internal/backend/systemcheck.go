@@ -28,8 +28,7 @@ type SystemCheck struct {
 	PackageCount int `json:"packages"`
 	FileCount    int `json:"files"`
 	// UnreadableCount is the number of files and directories that could not be checked, most often because only root can read them.
-	// UncheckedCount is the number of
-	// packages without a list of what their files should be.
+	// UncheckedCount is the number of packages without a list of what their files should be.
 	UnreadableCount int             `json:"unreadable"`
 	UncheckedCount  int             `json:"unchecked"`
 	Problems        []SystemProblem `json:"problems"`
@@ -39,7 +38,8 @@ type SystemCheck struct {
 
 // SystemProblem is a problem of the installed system.
 type SystemProblem struct {
-	// Kind is one of the constants whose names begin with Problem.
+	// Kind is ProblemMissingFile, ProblemAlteredFile, ProblemNoFileList, ProblemMissingDependency, ProblemConfigFile, ProblemReboot,
+	// ProblemStaleLock or ProblemRebuild.
 	Kind    string `json:"kind"`
 	Package string `json:"package,omitempty"`
 	Path    string `json:"path,omitempty"`
@@ -51,7 +51,7 @@ type SystemProblem struct {
 type PackageCache struct {
 	FileCount int   `json:"files"`
 	Size      int64 `json:"size"`
-	// OldCount and OldSize are those of packages that are not installed in this version.
+	// OldCount is the number of package files whose version is not installed, and OldSize the sum of their sizes.
 	OldCount int   `json:"old_files"`
 	OldSize  int64 `json:"old_size"`
 	// Problems says which directories could not be read, and why: then the numbers are too small.
