@@ -88,6 +88,8 @@ func parseMtree(in io.Reader, visit func(*MtreeEntry)) error {
 		}
 	}
 	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("%w: a line is too long", ErrMtree)
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrMtree, err)
 	case first:

@@ -67,6 +67,10 @@ func TestParseMtree(t *testing.T) {
 		{Path: "l", Type: "link", Mode: 0o777, Link: `b\`},
 	}, list)
 	require.ErrorIs(t, parseMtree(strings.NewReader("x"), func(*MtreeEntry) {}), ErrMtree)
+	for _, text := range []string{strings.Repeat("x", maxMtreeLine+1), strings.Repeat(strings.Repeat("x", 1000)+"\\\n", maxMtreeLine/1000+1)} {
+		err = parseMtree(strings.NewReader("#mtree\n"+text), func(*MtreeEntry) {})
+		require.EqualError(t, err, ErrMtree.Error()+": a line is too long")
+	}
 }
 
 func FuzzReadPackage(f *testing.F) {
