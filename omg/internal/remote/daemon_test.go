@@ -75,9 +75,10 @@ type conduct struct {
 
 // standIn is a fake daemon.
 type standIn struct {
-	mu    sync.Mutex
-	how   conduct
-	asked []string // the operations that clients requested, without the greeting
+	mu          sync.Mutex
+	how         conduct
+	asked       []string // the operations that clients requested, without the greeting
+	connections int      // how many were accepted
 }
 
 // behave changes the behaviour of the fake daemon, and forgets the operations that clients have requested.
@@ -99,6 +100,9 @@ func (s *standIn) start(t *testing.T, socket string) {
 			if err != nil {
 				return
 			}
+			s.mu.Lock()
+			s.connections++
+			s.mu.Unlock()
 			serving.Go(func() { s.serve(nc) })
 		}
 	})
@@ -142,6 +146,20 @@ func (s *standIn) serve(nc net.Conn) {
 			return
 		}
 	}
+}
+
+// countConnections returns how many connections clients have made to the daemon's socket.
+func (s *standIn) countConnections(t *testing.T, socket string) int {
+	t.Helper()
+	s.behave(conduct{onConnect: func() []byte { return []byte{0} }})
+	last, err := net.Dial("unix", socket)
+	require.NoError(t, err)
+	defer last.Close()
+	_, err = last.Read(make([]byte, 1)) // connections are accepted in their order, and this is the last one
+	require.NoError(t, err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.connections - 1
 }
 
 func (s *standIn) questions() []string {

@@ -193,8 +193,6 @@ func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 		hello, err := askOnNewConn(ctx, b, func(c *client.Conn) (*wire.HelloResult, error) { return c.Hello(ctx) })
 		if err == nil {
 			b.servedPaths = &hello.ServedPaths
-		} else if errors.Is(err, os.ErrDeadlineExceeded) && b.connectedSocket != "" {
-			b.o.UnansweredSocket = b.connectedSocket
 		}
 	}
 	return nil, b.switchToDirect()

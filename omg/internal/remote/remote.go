@@ -28,6 +28,8 @@ type Backend struct {
 	execOmgDirect func(o backend.Options, served wire.ServedPaths) error
 	// replyTimeout is client.Options.Timeout. Tests change it.
 	replyTimeout time.Duration
+	// unanswered has the errors of the sockets whose daemon has not responded in time. They are not asked again.
+	unanswered map[string]error
 	// hasAnswered is set once the daemon has answered. Afterwards omg-direct must not answer, because everything that one
 	// command prints must describe one system at one moment.
 	hasAnswered bool
@@ -99,23 +101,37 @@ func askOnNewConn[R any](ctx context.Context, b *Backend, question func(*client.
 		} else if hello := conn.Greeting(); hello != nil {
 			b.servedPaths = &hello.ServedPaths
 		}
+		b.noteUnanswered(b.connectedSocket, err)
 	}
 	return r, err
+}
+
+// noteUnanswered records the error of a request to the daemon at a socket, if the daemon has not responded in time: neither omg nor
+// omg-direct then waits for this daemon again.
+func (b *Backend) noteUnanswered(socket string, err error) {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return
+	}
+	if b.unanswered == nil {
+		b.unanswered = map[string]error{}
+	}
+	b.unanswered[socket], b.o.UnansweredSocket = err, socket
 }
 
 // dial connects to the user's own daemon or, if it does not run, to the system-wide daemon.
 func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 	for i, socket := range b.env.Sockets(b.o.Socket) {
-		next, failed := client.Dial(ctx, socket, client.Options{IsTrustedUser: b.env.Trusts, ClientName: "omg " + version.String(), Timeout: b.replyTimeout})
+		failed := b.unanswered[socket]
+		if failed == nil {
+			conn, failed = client.Dial(ctx, socket, client.Options{IsTrustedUser: b.env.Trusts, ClientName: "omg " + version.String(), Timeout: b.replyTimeout})
+			b.noteUnanswered(socket, failed)
+		}
 		if failed == nil {
 			if err != nil && !errors.Is(err, client.ErrNoDaemon) {
 				b.o.PrintNote(err.Error())
 			}
 			b.connectedSocket = socket
-			return next, nil
-		}
-		if errors.Is(failed, os.ErrDeadlineExceeded) {
-			b.o.UnansweredSocket = socket
+			return conn, nil
 		}
 		// If the user may not connect to the system's daemon, that is not an error: the daemon is for other users.
 		if i == 0 || !errors.Is(failed, client.ErrNoDaemon) && !errors.Is(failed, fs.ErrPermission) {

@@ -392,6 +392,21 @@ func TestUnansweredSocket(t *testing.T) {
 	require.Empty(t, w.unanswered)
 }
 
+// TestUnansweredSocket_Once checks that omg waits only once for a daemon that does not respond, also where it has two questions: omg aur check
+// asks for the findings first, and then for the paths of the databases.
+func TestUnansweredSocket_Once(t *testing.T) {
+	silent := func(uint64) ([]byte, bool) { return nil, false }
+	for name, greeting := range map[string]reply{"silent from the start": silent, "silent after the greeting": greets(t, daemonPaths)} {
+		w, s := served(t, conduct{greeting: greeting, other: silent})
+		b := w.backend(backend.Options{})
+		b.replyTimeout = time.Millisecond // on a slow machine, the greeting may come too late as well
+		_, err := b.AURCheck(t.Context(), &backend.AURCheckRequest{})
+		require.Error(t, err, name)
+		require.Equal(t, w.socket, b.o.UnansweredSocket, name)
+		require.Equal(t, 1, s.countConnections(t, w.socket), name)
+	}
+}
+
 // TestChunks checks that the result contains the elements of all chunks of a reply.
 func TestChunks(t *testing.T) {
 	w, s := served(t, conduct{greeting: greets(t, daemonPaths)})
