@@ -71,22 +71,15 @@ func (a *app) runGroups(c *cli.Context, o *groupsOptions) error {
 
 // repositoryGroups returns the groups of the repositories, or those with the given names.
 func (a *app) repositoryGroups(c *cli.Context, names []string) (*backend.GroupsResult, error) {
-	request := &wire.SearchRequest{Words: []string{"group:."}, Regex: true, NoAUR: true, AllRepos: true, Sort: wire.SortRepo}
+	request := &wire.SearchRequest{Words: []string{"group:."}, Regex: true, NoAUR: true}
 	if len(names) == 1 {
 		request.Words, request.Regex = []string{"group:=" + names[0]}, false
 	}
-	var found []wire.Package
-	result, err := a.newBackend().Search(c.Context, request, func(p *wire.Package) error {
-		q := *p
-		q.Groups = slices.Clone(p.Groups)
-		found = append(found, q)
-		return nil
-	}, func() {})
+	result, err := a.searchLikePacman(c.Context, request)
 	if err != nil {
 		return nil, err
 	}
-	backend.SortLikePacman(found)
-	return &backend.GroupsResult{Basis: result.Basis, Groups: groupPackages(found, names)}, nil
+	return &backend.GroupsResult{Basis: result.Basis, Groups: groupPackages(result.Packages, names)}, nil
 }
 
 // installedGroups returns the groups of the installed packages, or those with the given names.

@@ -50,11 +50,12 @@ each change.
 
 func (a *app) runPackageHistory(c *cli.Context, o *historyOptions) error {
 	since, err := parseSince(o.since, time.Now())
+	if err == nil {
+		err = checkLimit(o.limit)
+	}
 	switch {
 	case err != nil:
 		return err
-	case o.limit < 0:
-		return command.Usagef("--limit must be 0 or more, not %d", o.limit)
 	case c.IsSet("log") && o.log == "":
 		return command.Usagef("--log must not be empty")
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"slices"
 
@@ -39,21 +40,14 @@ func (a *app) runList(c *cli.Context, o *outputOptions) error {
 		return err
 	}
 	out.usePager()
-	packages := []wire.Package{}
-	request := &wire.SearchRequest{Repos: repos, Sort: wire.SortRepo, NoAUR: len(repos) == 0, AllRepos: true, Offline: true}
-	all, err := a.newBackend().Search(c.Context, request, func(p *wire.Package) error {
-		packages = append(packages, *p)
-		return nil
-	}, func() {})
+	all, err := a.searchLikePacman(c.Context, &wire.SearchRequest{Repos: repos, NoAUR: len(repos) == 0, Offline: true})
 	if err != nil {
 		return noRepositoryError(err, repos)
 	}
-	backend.SortLikePacman(packages)
 	if len(repos) > 1 {
-		slices.SortStableFunc(packages, func(a, b wire.Package) int { return slices.Index(repos, a.Repo) - slices.Index(repos, b.Repo) })
+		slices.SortStableFunc(all.Packages, func(a, b wire.Package) int { return slices.Index(repos, a.Repo) - slices.Index(repos, b.Repo) })
 	}
-	all.Packages = packages
-	err = printList(out, all, packages, out.safeRepoPackageName,
+	err = printList(out, all, all.Packages, out.safeRepoPackageName,
 		func(w *bufio.Writer, p *wire.Package) { out.style.PrintPacmanListed(w, p) })
 	if err == nil {
 		err = out.finishWithBasis(&all.Basis)
@@ -61,7 +55,23 @@ func (a *app) runList(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	return emptyListError(&all.Basis, len(packages))
+	return emptyListError(&all.Basis, len(all.Packages))
+}
+
+// searchLikePacman returns the packages of a search in pacman's order, also those of the repositories that pacman.conf excludes from searches.
+func (a *app) searchLikePacman(ctx context.Context, r *wire.SearchRequest) (*wire.SearchResult, error) {
+	r.Sort, r.AllRepos = wire.SortRepo, true
+	packages := []wire.Package{}
+	all, err := a.newBackend().Search(ctx, r, func(p *wire.Package) error {
+		packages = append(packages, *p)
+		return nil
+	}, func() {})
+	if err != nil {
+		return nil, err
+	}
+	backend.SortLikePacman(packages)
+	all.Packages = packages
+	return all, nil
 }
 
 // noRepositoryError adds a hint to the error for an unknown repository if its name is that of a runtime: omg list once listed runtimes.

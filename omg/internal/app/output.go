@@ -296,6 +296,14 @@ func (o *resultPrinter) printBasisNotes(b *wire.Basis) {
 	}
 }
 
+// checkLimit checks the value of a flag --limit.
+func checkLimit(limit int) error {
+	if limit < 0 || limit > 1<<31-1 {
+		return command.Usagef("--limit must be 0 or more, not %d", limit)
+	}
+	return nil
+}
+
 // emptyListError returns an error if a printed list is empty, that is, if n is 0. The exit code is that of "nothing found",
 // as in pacman. If a source that could have filled the list was not read, the exit code is that of a failure.
 func emptyListError(b *wire.Basis, n int) error {

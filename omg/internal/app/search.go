@@ -80,14 +80,13 @@ func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequ
 	if len(r.Words) == 0 && len(r.Repos) == 0 {
 		return nil, command.Usagef("search needs at least one word, e.g. omg search firefox")
 	}
-	limit := o.limit
-	switch {
-	case limit < 0 || limit > 1<<31-1:
-		return nil, command.Usagef("--limit must be 0 or more, not %d", limit)
-	case !c.IsSet("limit") && terminal && !o.json:
-		limit = defaultTerminalResultCount
+	if err := checkLimit(o.limit); err != nil {
+		return nil, err
 	}
-	r.Limit = uint32(limit)
+	r.Limit = uint32(o.limit)
+	if !c.IsSet("limit") && terminal && !o.json {
+		r.Limit = defaultTerminalResultCount
+	}
 	return r, nil
 }
 

@@ -49,8 +49,6 @@ With --groups, the sizes of the packages of each group are added up.
 
 func (o *sizeOptions) check(c *cli.Context) error {
 	switch {
-	case o.limit < 0:
-		return command.Usagef("--limit must be 0 or more, not %d", o.limit)
 	case !slices.Contains([]string{"removed", "size", "name"}, o.by):
 		return command.Usagef("--by must be removed, size or name, not %q", o.by)
 	case o.groups && c.Args().Present():
@@ -58,7 +56,7 @@ func (o *sizeOptions) check(c *cli.Context) error {
 	case o.groups && c.IsSet("by") && o.by == "removed":
 		return command.Usagef("--groups cannot be sorted by removed")
 	}
-	return nil
+	return checkLimit(o.limit)
 }
 
 func (a *app) runSize(c *cli.Context, o *sizeOptions) error {

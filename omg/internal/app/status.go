@@ -76,8 +76,8 @@ func (a *app) runStatus(c *cli.Context, o *statusOptions) error {
 }
 
 func (a *app) runHistory(c *cli.Context, o *statusOptions) error {
-	if o.limit < 0 || o.limit > 1<<31-1 {
-		return command.Usagef("--limit must be 0 or more, not %d", o.limit)
+	if err := checkLimit(o.limit); err != nil {
+		return err
 	}
 	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
