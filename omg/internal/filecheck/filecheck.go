@@ -5,17 +5,15 @@ import (
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"hash"
 	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 // Kind is the kind of a problem.
@@ -223,7 +221,7 @@ func (c *entryCheck) checkDigest(kind string, h hash.Hash, want string) {
 
 // Digest returns the digest of a regular file in hexadecimal.
 func Digest(path string, h hash.Hash) (string, error) {
-	f, err := openRegular(path)
+	f, _, err := sourcefile.Open(path)
 	if err != nil {
 		return "", err
 	}
@@ -232,17 +230,4 @@ func Digest(path string, h hash.Hash) (string, error) {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
-// openRegular opens a regular file, and does not block if it is something else.
-func openRegular(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if err != nil {
-		return nil, err
-	}
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		_ = f.Close()
-		return nil, errors.Join(err, &fs.PathError{Op: "read", Path: path, Err: errors.New("not a regular file")})
-	}
-	return f, nil
 }

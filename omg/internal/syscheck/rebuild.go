@@ -3,6 +3,7 @@ package syscheck
 import (
 	"debug/elf"
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 // Limits of the files that are examined.
@@ -51,11 +54,7 @@ func (r *Rebuilder) libraryDirs() []string {
 	dirs := []string{"usr/lib", "usr/lib32", "lib", "lib64", "usr/lib64", "usr/local/lib"}
 	files, _ := filepath.Glob(r.root + "etc/ld.so.conf.d/*.conf")
 	for _, file := range append([]string{r.root + "etc/ld.so.conf"}, files...) {
-		text, err := readBounded(file)
-		if err != nil {
-			continue
-		}
-		for line := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == '\n' || c == ':' || c == ',' }) {
+		for line := range strings.FieldsFuncSeq(readConf(file), func(c rune) bool { return c == '\n' || c == ':' || c == ',' }) {
 			if line = strings.TrimSpace(line); strings.HasPrefix(line, "/") && len(dirs) < maxLibDirs {
 				dirs = append(dirs, strings.Trim(line, "/"))
 			}
@@ -64,13 +63,18 @@ func (r *Rebuilder) libraryDirs() []string {
 	return dirs
 }
 
-func readBounded(path string) (string, error) {
-	info, err := os.Stat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > maxConfText {
-		return "", errors.Join(err, fs.ErrInvalid)
+// readConf returns the content of a configuration file; empty if it cannot be read or is too large.
+func readConf(path string) string {
+	f, stamp, err := sourcefile.Open(path)
+	if err != nil {
+		return ""
 	}
-	text, err := os.ReadFile(path)
-	return string(text), err
+	defer f.Close()
+	if stamp.Size > maxConfText {
+		return ""
+	}
+	text, _ := io.ReadAll(io.LimitReader(f, maxConfText))
+	return string(text)
 }
 
 // Problems returns why a package has to be built again: the sonames that its files need and that no file provides, and directories of
@@ -176,7 +180,7 @@ func (r *Rebuilder) exists(class elf.Class, soname, ownDir string) bool {
 }
 
 func isLibrary(path string, class elf.Class) bool {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
+	f, _, err := sourcefile.Open(path)
 	if err != nil {
 		return !errors.Is(err, fs.ErrNotExist) // unknown is not missing
 	}
