@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/omg-arch/omg/shared/runtimes"
 )
 
 // The kinds of arguments that a command accepts.
@@ -21,13 +23,14 @@ const (
 // are not in the map accept any text, or no argument.
 var argKindByCommand = map[string]string{
 	"omg info": packageArgKind, "omg why": installedPackageArgKind, "omg tree": installedPackageArgKind, "omg size": installedPackageArgKind, "omg check": installedPackageArgKind, "omg history": installedPackageArgKind, "omg files": installedPackageArgKind, "omg security": installedPackageArgKind, "omg config": settingArgs, "omg owns": pathArgs,
-	"omg which": runtimes, "omg use": runtimes, "omg runtime list": runtimes, "omg runtime which": runtimes, "omg runtime use": runtimes,
+	"omg which": runtimeArgs, "omg use": runtimeArgs, "omg runtime list": runtimeArgs, "omg runtime which": runtimeArgs, "omg runtime use": runtimeArgs,
 	"omg groups": groupArgKind, "omg list": repositoryArgKind,
-	"omg-probe":      runtimes + " all ec tc oc uc init",
+	"omg-probe":      runtimeArgs + " all ec tc oc uc init",
 	"omg-index info": pathArgs, "omg-index verify": pathArgs, "omg-index dump": pathArgs,
 }
 
-const runtimes = "node python go rust ruby java bun"
+// runtimeArgs are the names of the runtimes, separated by spaces.
+var runtimeArgs = strings.Join(runtimes.Names(), " ")
 
 // listingCommandByKind maps a kind of arguments to the shell command that prints all arguments of this kind. Package names may come
 // from a hostile repository, and a completion inserts them into a command line. Therefore only harmless names are

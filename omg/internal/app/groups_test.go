@@ -8,6 +8,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/runtimes"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -68,6 +69,7 @@ func TestList(t *testing.T) {
 	_, out, _ = f.run(t, "list", "--json")
 	require.Contains(t, out, `"packages":[{"repo":"extra","name":"A",`)
 
+	require.Equal(t, runtimes.Names(), runtimeNames, "omg must not import the package runtimes")
 	f.errs = map[string]error{"search": wire.Errorf(wire.CodeInvalid, `no repository "node" (have: core)`)}
 	code, _, stderr := f.run(t, "list", "node")
 	require.Equal(t, exit.Usage, code)

@@ -12,7 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// runtimeNames lists the runtimes.
+// runtimeNames lists the runtimes. The package runtimes, which has this list too, would delay the start of omg.
 var runtimeNames = []string{"node", "python", "go", "rust", "ruby", "java", "bun"}
 
 func runtimeCommand(a *app) *cli.Command {
