@@ -28,6 +28,7 @@ func (b *Backend) SystemCheck(ctx context.Context, r *backend.SystemCheckRequest
 		pacman: pacman, local: local, relations: pacmandb.ComputeRelations(local.Packages),
 		result: &backend.SystemCheck{Reading: localDBReading(local), Problems: []backend.SystemProblem{}},
 	}
+	c.files = &filecheck.Checker{DBPath: pacman.DBPath, Root: pacman.Root(), NoExtract: pacman.Config.NoExtract, Report: c.addFileProblem}
 	packages := local.Packages
 	if len(r.Names) > 0 {
 		if packages, err = c.named(r.Names); err != nil {
@@ -55,6 +56,7 @@ type systemChecker struct {
 	pacman    *sources.PacmanSetup
 	local     *pacmandb.Local
 	relations *pacmandb.Relations
+	files     *filecheck.Checker
 	result    *backend.SystemCheck
 }
 
@@ -77,7 +79,10 @@ func (c *systemChecker) named(names []string) (packages []*pacmandb.Installed, e
 
 // checkSystem checks what does not concern a package. isRunning means that the system is the running one.
 func (c *systemChecker) checkSystem(isRunning bool) {
-	if path, since := syscheck.StaleLock(c.pacman.DBPath, "/proc"); !since.IsZero() {
+	// An ordinary user does not see whether a process of root, such as packagekitd, holds the lock: then the lock is stale only when
+	// pacman has changed nothing for a while, as for omgd.
+	path, since, isCertain := syscheck.StaleLock(c.pacman.DBPath, "/proc")
+	if !since.IsZero() && (isCertain || sources.ExaminePacmanLock(c.pacman.DBPath).UntilStale == 0) {
 		c.add(backend.SystemProblem{Kind: backend.ProblemStaleLock, Path: path, Details: []string{
 			"created at " + since.Format(time.DateTime) + ", and no pacman is running: remove it",
 		}})
@@ -120,13 +125,10 @@ func (c *systemChecker) checkDependencies(p *pacmandb.Installed) {
 
 // checkFiles checks the files of a package.
 func (c *systemChecker) checkFiles(p *pacmandb.Installed, contents bool) {
-	checker := &filecheck.Checker{
-		DBPath: c.pacman.DBPath, Root: c.pacman.Root(), NoExtract: c.pacman.Config.NoExtract, Report: c.addFileProblem,
-	}
 	var result filecheck.Result
 	var err error
 	if contents {
-		result, err = checker.CheckProperties(p)
+		result, err = c.files.CheckProperties(p)
 		if errors.Is(err, fs.ErrNotExist) {
 			c.result.UncheckedCount++
 			return
@@ -134,7 +136,7 @@ func (c *systemChecker) checkFiles(p *pacmandb.Installed, contents bool) {
 	} else {
 		var files []string
 		if files, err = pacmandb.PackageFiles(c.pacman.DBPath, p); err == nil {
-			result = checker.CheckExistence(p.Name, files)
+			result = c.files.CheckExistence(p.Name, files)
 		}
 	}
 	if err != nil {
@@ -176,6 +178,10 @@ func (b *Backend) checkRebuilds(ctx context.Context, c *systemChecker, packages 
 	if foreign.Partial || foreign.Stale {
 		c.result.Partial, c.result.WhyPartial = true, "which packages are in no repository is not certain"
 	}
+	isForeign := make(map[string]bool, len(foreign.Packages))
+	for i := range foreign.Packages {
+		isForeign[foreign.Packages[i].Name] = true
+	}
 	rebuilder := syscheck.NewRebuilder(c.pacman.Root(), func(visit func(string)) {
 		for _, name := range []string{"python", "perl", "ruby"} {
 			p := c.local.Find(name)
@@ -191,7 +197,7 @@ func (b *Backend) checkRebuilds(ctx context.Context, c *systemChecker, packages 
 		}
 	})
 	for _, p := range packages {
-		if !slices.ContainsFunc(foreign.Packages, func(f wire.InstalledPackage) bool { return f.Name == p.Name }) {
+		if !isForeign[p.Name] {
 			continue
 		}
 		if err := ctx.Err(); err != nil {

@@ -9,42 +9,45 @@ import (
 )
 
 // StaleLock reports since when pacman's lock in a database directory exists without a process of pacman, and its path. The time is zero
-// if there is no lock, or if a process holds it or could hold it: it has the lock open, or is called pacman. The parameter proc is the
-// directory of the processes, /proc.
-func StaleLock(dbPath, proc string) (path string, since time.Time) {
+// if there is no lock, or if a process holds it: it has the lock open, or is called pacman. isCertain is false if the open files of some
+// processes cannot be read: one of these could hold the lock through libalpm. The parameter proc is the directory of the processes, /proc.
+func StaleLock(dbPath, proc string) (path string, since time.Time, isCertain bool) {
 	path = filepath.Join(dbPath, "db.lck")
 	info, err := os.Lstat(path)
 	if err != nil {
-		return path, time.Time{}
+		return path, time.Time{}, true
 	}
 	entries, err := os.ReadDir(proc)
 	if err != nil {
-		return path, time.Time{} // the processes are unknown
+		return path, time.Time{}, false // the processes are unknown
 	}
+	isCertain = true
 	for _, e := range entries {
 		if _, err := strconv.Atoi(e.Name()); err != nil {
 			continue
 		}
 		dir := filepath.Join(proc, e.Name())
 		name, err := os.ReadFile(filepath.Join(dir, "comm"))
-		if err == nil && string(bytes.TrimSpace(name)) == "pacman" || hasOpen(filepath.Join(dir, "fd"), info) {
-			return path, time.Time{}
+		open, isKnown := hasOpen(filepath.Join(dir, "fd"), info)
+		if open || err == nil && string(bytes.TrimSpace(name)) == "pacman" {
+			return path, time.Time{}, true
 		}
+		isCertain = isCertain && isKnown
 	}
-	return path, info.ModTime()
+	return path, info.ModTime(), isCertain
 }
 
-// hasOpen reports whether one of the open files in a directory such as /proc/1/fd is the given file. Other users' processes have
-// no readable directory.
-func hasOpen(dir string, file os.FileInfo) bool {
+// hasOpen reports whether one of the open files in a directory such as /proc/1/fd is the given file. This is not known for processes of
+// other users, whose directories cannot be read.
+func hasOpen(dir string, file os.FileInfo) (open, isKnown bool) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return false
+		return false, os.IsNotExist(err)
 	}
 	for _, e := range entries {
-		if open, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && os.SameFile(open, file) {
-			return true
+		if info, err := os.Stat(filepath.Join(dir, e.Name())); err == nil && os.SameFile(info, file) {
+			return true, true
 		}
 	}
-	return false
+	return false, true
 }
