@@ -16,15 +16,18 @@ import (
 
 // systemCheck is the part of the JSON of omg check that is compared.
 type systemCheck struct {
-	Problems []struct {
-		Kind, Package, Path string
-		Details             []string
-	}
-	Cache struct {
-		Files, OldFiles int
-		Size            int64
+	Problems []systemProblem
+	Cache    struct {
+		Files    int
+		OldFiles int `json:"old_files"`
+		Size     int64
 	}
 	Unchecked int
+}
+
+type systemProblem struct {
+	Kind, Package, Path string
+	Details             []string
 }
 
 // problems runs omg check and returns the problems of the kinds, in the form of pacman's warnings.
@@ -103,14 +106,9 @@ func TestCheck(t *testing.T) {
 	require.Contains(t, lines, "config-file "+s.root+"/etc/deep/er/x.pacsave.3")
 	require.NotContains(t, strings.Join(lines, "\n"), "pacnewer")
 	require.Equal(t, 2, c.Cache.Files)
+	require.Equal(t, 1, c.Cache.OldFiles)
 	require.EqualValues(t, 10, c.Cache.Size)
-	lock := slices.IndexFunc(c.Problems, func(p struct {
-		Kind, Package, Path string
-		Details             []string
-	},
-	) bool {
-		return p.Kind == "stale-lock"
-	})
+	lock := slices.IndexFunc(c.Problems, func(p systemProblem) bool { return p.Kind == "stale-lock" })
 	require.GreaterOrEqual(t, lock, 0)
 	held, err := os.Open(filepath.Join(s.DB, "db.lck"))
 	require.NoError(t, err)

@@ -43,11 +43,13 @@ func TestSize(t *testing.T) {
 			RequiredBy  int      `json:"required_by"`
 		} `json:"packages"`
 	}
+	answer := w.ways[0].Omg("size", "--json").Stdout
 	for _, way := range w.ways {
 		r := way.Omg("size", "--json")
 		require.Zero(t, r.Code, r.Stderr)
-		require.NoError(t, json.Unmarshal([]byte(r.Stdout), &all))
+		require.Equal(t, answer, r.Stdout, way.Name)
 	}
+	require.NoError(t, json.Unmarshal([]byte(answer), &all))
 	installed := w.installed()
 	sizes := map[string]uint64{}
 	var total uint64
