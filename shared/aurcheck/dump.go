@@ -1,6 +1,8 @@
 package aurcheck
 
 import (
+	"strings"
+
 	"github.com/omg-arch/omg/shared/aurdiff"
 	"github.com/omg-arch/omg/shared/aurlevel"
 	"github.com/omg-arch/omg/shared/wire"
@@ -31,8 +33,8 @@ func (c *Check) readDump(completeSince, now int64) {
 			Base: base, Submitter: p.AUR.Submitter, Maintainer: p.AUR.Maintainer, CoMaintainers: p.AUR.CoMaintainers, SubmittedAt: p.AUR.Submitted,
 		}, completeSince)
 		if p.AUR.Votes >= aurlevel.MinPopularVotes {
-			c.popular = append(c.popular, aurlevel.Popular{
-				Name: p.Name, Base: base, Maintainer: p.AUR.Maintainer, Votes: p.AUR.Votes, SubmittedAt: p.AUR.Submitted,
+			c.popular = append(c.popular, aurlevel.Popular{ // the copies do not keep all strings of the package in memory
+				Name: strings.Clone(p.Name), Base: strings.Clone(base), Maintainer: strings.Clone(p.AUR.Maintainer), Votes: p.AUR.Votes, SubmittedAt: p.AUR.Submitted,
 			})
 		}
 	}

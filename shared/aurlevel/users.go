@@ -2,6 +2,7 @@ package aurlevel
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/omg-arch/omg/shared/journal"
 )
@@ -63,6 +64,7 @@ func (u *Users) AddPackage(h Holding, completeSince int64) {
 		for _, t := range u.takeovers {
 			u.byUser[t.user] = append(u.byUser[t.user], t)
 		}
+		u.takeovers = nil // the map has all of them
 	}
 	u.addHolder(h.Maintainer, h, completeSince)
 	for _, user := range h.CoMaintainers {
@@ -83,7 +85,10 @@ func (u *Users) addHolder(user string, h Holding, completeSince int64) {
 			since = max(since, t.at)
 		}
 	}
-	if before, known := u.since[user]; !known || since < before {
+	switch before, known := u.since[user]; {
+	case !known:
+		u.since[strings.Clone(user)] = since // otherwise the name keeps all strings of its package in memory
+	case since < before:
 		u.since[user] = since
 	}
 }
