@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/shared/advisories"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -41,7 +42,7 @@ type installedAdvisories struct {
 
 // source returns the description of the tracker for a reply at the present time, because the tracker may become stale
 // between two snapshots.
-func (s *installedAdvisories) source() wire.Source { return s.TrackerData.source(time.Now()) }
+func (s *installedAdvisories) source() wire.Source { return s.TrackerData.source(clock.Now()) }
 
 // assessSecurity determines which advisories apply to the installed packages. It returns nil if the tracker is disabled.
 func (s *Snapshot) assessSecurity() (*installedAdvisories, error) {

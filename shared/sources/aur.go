@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
@@ -19,7 +20,7 @@ func NewAURSource(f *pkgindex.File, staleAfter time.Duration) *snapshot.IndexedS
 	s := &snapshot.IndexedSource{Index: f, Source: wire.Source{
 		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, AsOf: facts.AsOf, ChangedAt: f.IndexInfo().BuiltAt,
 	}}
-	if age := time.Since(time.Unix(s.AsOf, 0)); age > cmp.Or(staleAfter, day) {
+	if age := clock.Since(time.Unix(s.AsOf, 0)); age > cmp.Or(staleAfter, day) {
 		s.State, s.Why = wire.SourceStale, "the dump is "+formatAge(age)+" old"
 	}
 	return s

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sourcefile"
@@ -79,7 +80,7 @@ func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snaps
 	s = &snapshot.IndexedSource{Index: f, Usage: r.Usage, Source: wire.Source{
 		Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: facts.AsOf, ChangedAt: sourcefile.StampOf(fi).CtimeSeconds(), Downloaded: true, Why: why,
 	}}
-	if age := time.Since(time.Unix(s.ChangedAt, 0)); age > d.StaleAfter {
+	if age := clock.Since(time.Unix(s.ChangedAt, 0)); age > d.StaleAfter {
 		s.State = wire.SourceStale
 		s.Why = strings.TrimSuffix("not confirmed by a mirror for "+formatAge(age)+": "+why, ": ")
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sourcefile"
@@ -79,7 +80,7 @@ func (r *Repository) Examine(ctx context.Context, x *Index) ExaminedRepository {
 	}
 	e.Stamp = sourcefile.StampOf(fi)
 	e.AsOf, e.ChangedAt = e.Stamp.MtimeSeconds(), e.Stamp.CtimeSeconds()
-	if age := time.Since(time.Unix(e.ChangedAt, 0)); age > r.staleAfter {
+	if age := clock.Since(time.Unix(e.ChangedAt, 0)); age > r.staleAfter {
 		e.State, e.Why = wire.SourceStale, "not synchronized for "+formatAge(age)
 	}
 	if !holds {

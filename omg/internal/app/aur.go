@@ -12,6 +12,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -72,7 +73,7 @@ func (a *app) runAURLog(c *cli.Context, o *aurLogOptions) error {
 	if err != nil {
 		return err
 	}
-	since, err := parseSince(o.since, time.Now())
+	since, err := parseSince(o.since, clock.Now())
 	if err != nil {
 		return err
 	}
@@ -161,7 +162,7 @@ func journalProblems(r *backend.JournalReading) (problems []string) {
 	if r.LastRefused {
 		problems = append(problems, "the last dump of the AUR was not used: it was probably incomplete")
 	}
-	if now := time.Now(); isJournalOld(r, now) {
+	if now := clock.Now(); isJournalOld(r, now) {
 		problems = append(problems, "the journal's last observation of the AUR was "+show.RelativeTime(r.Observed[1].Unix(), now))
 	}
 	return problems

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/acks"
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/paths"
@@ -115,7 +115,7 @@ func (a *app) changeAcks(c *cli.Context, o *aurAckOptions, file *acks.File, args
 	all.Packages = slices.DeleteFunc(all.Packages, func(p backend.CheckedPackage) bool { return p.Name != names[0] && p.Base != names[0] })
 	var added []acks.Ack
 	for i := range all.Packages {
-		of, err := file.Add(&all.Packages[i], reason, time.Now())
+		of, err := file.Add(&all.Packages[i], reason, clock.Now())
 		if err != nil {
 			return nil, err
 		}

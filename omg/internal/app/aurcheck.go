@@ -12,6 +12,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -122,7 +123,7 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 		return err
 	}
 	a.markAcks(all.Packages)
-	problems := findCheckProblems(all, time.Now())
+	problems := findCheckProblems(all, clock.Now())
 	all.Certain = len(problems) == 0 && !all.Partial && !all.Stale
 	if out.certainOnly && len(problems) > 0 {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", problems[0]), Hint: a.uncertainHint()}
@@ -141,7 +142,7 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 		a.printNote(problem)
 	}
 	a.noteBeginning(all)
-	a.noteLive(all.Live, time.Now())
+	a.noteLive(all.Live, clock.Now())
 	for _, problem := range all.BuildProblems {
 		a.printNote(problem)
 	}

@@ -4,10 +4,10 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"time"
 
 	"github.com/omg-arch/omg/omg/internal/kernel"
 	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/exit"
 )
 
@@ -29,6 +29,6 @@ func (a *app) runDashboard(ctx context.Context) error {
 		d.MissingModules = kernel.MissingModules(kernel.ModulesDir, kernel.Release())
 	}
 	w := bufio.NewWriter(a.stdout)
-	style.PrintDashboard(w, d, time.Now())
+	style.PrintDashboard(w, d, clock.Now())
 	return w.Flush()
 }

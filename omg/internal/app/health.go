@@ -4,11 +4,11 @@ import (
 	"bufio"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/termtext"
@@ -38,7 +38,7 @@ func (a *app) runHealth(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	now, names := time.Now(), 0
+	now, names := clock.Now(), 0
 	for i := range all.Components {
 		names = max(names, len(show.ComponentName(&all.Components[i])))
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -49,7 +50,7 @@ each change.
 }
 
 func (a *app) runPackageHistory(c *cli.Context, o *historyOptions) error {
-	since, err := parseSince(o.since, time.Now())
+	since, err := parseSince(o.since, clock.Now())
 	if err == nil {
 		err = checkLimit(o.limit)
 	}

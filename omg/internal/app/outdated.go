@@ -6,11 +6,11 @@ import (
 	"errors"
 	"math"
 	"slices"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -222,7 +222,7 @@ func (o *resultPrinter) printOutdated(opts *outdatedOptions, all *wire.OutdatedR
 
 // noteDatabaseAges prints the ages of the databases that updates are computed from.
 func (a *app) noteDatabaseAges(o *outdatedOptions, all *wire.OutdatedResult) {
-	now := time.Now()
+	now := clock.Now()
 	if !o.json && o.format == "" && slices.ContainsFunc(all.Sources, func(s wire.Source) bool { return s.Downloaded }) {
 		a.printNote("updates are from omgd's downloaded databases, as of " + show.RelativeTime(wire.UpToDateAsOf(all.Sources), now))
 	}

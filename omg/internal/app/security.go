@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -157,7 +157,7 @@ func (o *securityOptions) reachesFailOn(packages []wire.VulnerablePackage) bool 
 // noteAdvisories prints the ages of the advisories and the databases, and the number of advisories that could not be
 // read.
 func (a *app) noteAdvisories(all *wire.SecurityResult) {
-	now := time.Now()
+	now := clock.Now()
 	for i := range all.Sources {
 		s := &all.Sources[i]
 		switch {

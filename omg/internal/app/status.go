@@ -9,11 +9,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -66,7 +66,7 @@ func (a *app) runStatus(c *cli.Context, o *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := out.printOne(st, func(w *bufio.Writer) { out.style.PrintStatus(w, st, time.Now()) }); err != nil {
+	if err := out.printOne(st, func(w *bufio.Writer) { out.style.PrintStatus(w, st, clock.Now()) }); err != nil {
 		return err
 	}
 	if why := uncertaintyReason(&st.Basis); out.certainOnly && why != "" {
@@ -129,7 +129,7 @@ interval between the planned requests: for the AUR's dump an hour, otherwise 2.5
 				case r.Refreshed:
 					return "refreshed, generation " + strconv.FormatUint(r.Generation, 10)
 				case r.At != 0:
-					return "already refreshed: " + show.RelativeTime(r.At, time.Now())
+					return "already refreshed: " + show.RelativeTime(r.At, clock.Now())
 				case r.Why != "":
 					return "omgd has not read the databases yet"
 				default:
@@ -160,7 +160,7 @@ func (a *app) runRefreshSources(c *cli.Context, o *outputOptions) error {
 	}
 	err = out.printOne(r, func(*bufio.Writer) {
 		for i := range r.Sources {
-			out.printLine(show.DescribeRefresh(&r.Sources[i], time.Now()))
+			out.printLine(show.DescribeRefresh(&r.Sources[i], clock.Now()))
 		}
 		if len(r.Sources) == 0 {
 			out.printLine("omgd uses no source with a server: aur.enabled, tracker.enabled and sync.enabled are false")

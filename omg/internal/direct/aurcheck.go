@@ -8,6 +8,7 @@ import (
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/aurcheck"
 	"github.com/omg-arch/omg/shared/aurlevel"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
@@ -17,12 +18,12 @@ import (
 // with findings, the result has only these findings and the reason.
 func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
 	if len(r.Names) == 0 && b.o.LiveSocket != "" {
-		if result := b.checkWithDaemon(ctx, time.Now()); result != nil {
+		if result := b.checkWithDaemon(ctx, clock.Now()); result != nil {
 			return result, nil
 		}
 	}
 	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*backend.AURCheckResult, error) {
-		now := time.Now()
+		now := clock.Now()
 		events, err := b.checkEvents(ctx, s, r, now)
 		lists, levels := b.readIncidentLists(now)
 		found := aurcheck.AddIncidents(events.found(), lists, s.Inputs().Local.Packages, r.Names, now)

@@ -16,6 +16,7 @@ import (
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/buildfacts"
 	"github.com/omg-arch/omg/omg/internal/buildfiles"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -30,7 +31,7 @@ func (b *Backend) AURDiff(ctx context.Context, r *backend.AURDiffRequest) (*back
 	if r.BuildDir == "" {
 		base = b.findBuildBase(ctx, store, r.Name)
 	}
-	copies, problem := b.updateCopies(store, base, r.BuildDir, time.Now())
+	copies, problem := b.updateCopies(store, base, r.BuildDir, clock.Now())
 	if len(copies) == 0 {
 		if problem != nil {
 			return nil, problem

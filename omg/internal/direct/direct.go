@@ -11,6 +11,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/aurcheck"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
@@ -57,7 +58,7 @@ func (b *Backend) installedSnapshot(ctx context.Context) (*snapshot.Snapshot, er
 	if err != nil {
 		return nil, err
 	}
-	in := snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config}
+	in := snapshot.Inputs{CheckedAt: clock.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config}
 	in.Local.Packages = local
 	in.Local.UnreadablePackages, _ = sources.DescribeUnreadablePackages(local)
 	return snapshot.Build(in)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
@@ -122,9 +123,9 @@ func (d *doctor) checkDatabases(ctx context.Context, pacman *sources.PacmanSetup
 				d.addProblem("databases", s.Name+": "+err.Error(), badDatabaseHint)
 				continue
 			}
-			d.addOK("databases", s.Name+", "+show.DataAge(s.AsOf, time.Now()))
+			d.addOK("databases", s.Name+", "+show.DataAge(s.AsOf, clock.Now()))
 		}
-		future = future || time.Until(time.Unix(s.ChangedAt, 0)) > time.Minute || time.Until(time.Unix(s.AsOf, 0)) > 24*time.Hour
+		future = future || clock.Until(time.Unix(s.ChangedAt, 0)) > time.Minute || clock.Until(time.Unix(s.AsOf, 0)) > 24*time.Hour
 	}
 	if future {
 		d.addProblem("clock", "a database has a timestamp in the future", "set the clock: timedatectl set-ntp true")
@@ -166,7 +167,7 @@ func (d *doctor) checkServedDownloads() {
 		case s.State != wire.SourceOK:
 			d.addProblem(downloadsCheck, s.Name+": "+s.Why, downloadAdvice)
 		case s.Downloaded:
-			d.addOK(downloadsCheck, s.Name+", "+show.DataAge(s.AsOf, time.Now()))
+			d.addOK(downloadsCheck, s.Name+", "+show.DataAge(s.AsOf, clock.Now()))
 		default:
 			d.addOK(downloadsCheck, s.Name+": pacman's database is newer")
 		}
@@ -196,7 +197,7 @@ func (d *doctor) checkDownloads(ctx context.Context, c *config.Config, pacman *s
 		case s.Downloaded && s.State == wire.SourceStale:
 			d.addProblem(name, repo+": "+s.Why, downloadAdvice)
 		case s.Downloaded:
-			d.addOK(name, repo+", "+show.DataAge(s.AsOf, time.Now()))
+			d.addOK(name, repo+", "+show.DataAge(s.AsOf, clock.Now()))
 		case s.Why != "":
 			d.addProblem(name, repo+": "+s.Why, "start omgd, which downloads databases")
 		default:

@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/manage"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/statusfile"
 	"github.com/omg-arch/omg/shared/version"
@@ -197,7 +197,7 @@ func (d *doctor) nextRequest(kind wire.SourceKind) string {
 		return ""
 	}
 	if s := wire.FindSourceByKind(d.daemon.status.Sources, kind); s != nil {
-		return show.NextRequestText(s.NextRequestAt, time.Now())
+		return show.NextRequestText(s.NextRequestAt, clock.Now())
 	}
 	return ""
 }
@@ -250,7 +250,7 @@ func (d *doctor) checkStatusFile() {
 	path := d.env.StatusFile(d.socket())
 	s, err := statusfile.Read(path)
 	if err == nil {
-		err = s.CheckFresh(time.Now(), statusfile.CurrentBoot())
+		err = s.CheckFresh(clock.Now(), statusfile.CurrentBoot())
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && d.daemon == nil:

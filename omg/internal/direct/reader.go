@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/shared/advisories"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
@@ -59,7 +60,7 @@ func (r *snapshotReader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	for _, x := range r.userNamedIndexes {
 		pacman.AddFromIndex(x.Repositories())
 	}
-	in := &snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config, SearchDownloaded: r.config.Sync.UseForSearch}
+	in := &snapshot.Inputs{CheckedAt: clock.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config, SearchDownloaded: r.config.Sync.UseForSearch}
 	if lock := sources.ExaminePacmanLock(pacman.DBPath); lock.Problem != nil {
 		in.Problems = append(in.Problems, *lock.Problem)
 	}
@@ -292,5 +293,5 @@ func readAdvisories(path string) (*snapshot.TrackerData, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return &snapshot.TrackerData{Records: records, SkippedCount: skipped, RepliedAt: time.Now().Unix(), AsOf: stamp.MtimeSeconds()}, nil
+	return &snapshot.TrackerData{Records: records, SkippedCount: skipped, RepliedAt: clock.Now().Unix(), AsOf: stamp.MtimeSeconds()}, nil
 }

@@ -6,11 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/buildfiles"
 	"github.com/omg-arch/omg/shared/client"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -156,7 +156,7 @@ func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*ba
 		found, err := askOnNewConn(ctx, b, func(c *client.Conn) (*wire.AURCheckResult, error) { return c.AURCheck(ctx) })
 		if err == nil && !b.hasOtherSettings() {
 			if !buildfiles.HasAny(b.env, found.Bases) {
-				return backend.NewAURCheckResult(found, time.Now()), nil
+				return backend.NewAURCheckResult(found, clock.Now()), nil
 			}
 			b.passesSocket = true // omg-direct compares the build files, and asks for the findings
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -292,7 +293,7 @@ func missingSourcesText(b *wire.Basis, reasons bool) string {
 // NotCheckedNote returns the note on a stale result. It says that the installed packages could not be checked, and how long
 // ago the last check was.
 func NotCheckedNote(b *wire.Basis) string {
-	return "the installed packages could not be checked" + lastCheckText(", last checked ", b.ConfirmedAt, time.Now())
+	return "the installed packages could not be checked" + lastCheckText(", last checked ", b.ConfirmedAt, clock.Now())
 }
 
 // lastCheckText returns the given prefix, followed by how long ago the last check was. It returns "" if the time of the check is
