@@ -16,7 +16,8 @@ func (s Style) PrintDiff(w *bufio.Writer, d *backend.AURDiff) {
 	p.setColor(titleColor)
 	p.writeClean(visibleName(d.Base))
 	p.setColor(resetColor)
-	p.writeRaw(fmt.Sprintf(": %s and %s\n", copyText(d.From), copyText(d.To)))
+	p.wrapWords(fmt.Sprintf(": %s and %s", copyText(d.From), copyText(d.To)), textWidth(p.clean(visibleName(d.Base))), 4)
+	p.writeRaw("\n")
 	for i := range d.Changes {
 		c := &d.Changes[i]
 		p.writeRaw("    ")
@@ -25,7 +26,7 @@ func (s Style) PrintDiff(w *bufio.Writer, d *backend.AURDiff) {
 		}
 		p.writeClean(changeLabel(c.Change))
 		p.setColor(resetColor)
-		p.writeClean(": " + valuesText(c.Old, c.New))
+		p.wrapWords(": "+valuesText(c.Old, c.New), 4+textWidth(changeLabel(c.Change)), 8)
 		p.writeRaw("\n")
 	}
 	for _, unknown := range d.Unknown {
@@ -33,7 +34,7 @@ func (s Style) PrintDiff(w *bufio.Writer, d *backend.AURDiff) {
 		p.setColor(warnColor)
 		p.writeRaw("unknown")
 		p.setColor(resetColor)
-		p.writeClean(": " + unknown)
+		p.wrapWords(": "+unknown, 4+len("unknown"), 8)
 		p.writeRaw("\n")
 	}
 	for i := range d.Files {

@@ -14,22 +14,19 @@ const minuteFormat = "2006-01-02 15:04"
 // PrintEvent prints a line about an event of a package base, in the local time zone.
 func (s Style) PrintEvent(w *bufio.Writer, e *backend.AUREvent) {
 	p := printer{s, w}
-	p.writeRaw(intervalText(e.Between) + "  ")
+	interval := intervalText(e.Between) + "  "
+	p.writeRaw(interval)
 	p.setColor(titleColor)
 	p.writeClean(e.Base)
 	p.setColor(resetColor)
 	p.writeRaw("  ")
-	p.writeClean(strings.ReplaceAll(e.Event, "-", " "))
-	p.writeRaw(": ")
-	if e.From != nil {
-		p.writeClean(localTime(*e.From))
+	var values []string
+	for _, value := range []*string{e.From, e.To} {
+		if value != nil {
+			values = append(values, localTime(*value))
+		}
 	}
-	if e.From != nil && e.To != nil {
-		p.writeRaw(" -> ")
-	}
-	if e.To != nil {
-		p.writeClean(localTime(*e.To))
-	}
+	p.wrapWords(strings.ReplaceAll(e.Event, "-", " ")+": "+strings.Join(values, " -> "), len(interval)+textWidth(p.clean(e.Base))+2, 4)
 	p.writeRaw("\n")
 }
 

@@ -36,10 +36,11 @@ func (s Style) PrintChecked(w *bufio.Writer, pkg *backend.CheckedPackage) {
 		}
 		p.writeClean(f.Level)
 		p.setColor(resetColor)
-		p.writeClean(": " + findingText(pkg, f))
+		text := ": " + findingText(pkg, f)
 		if f.Acknowledged != nil {
-			p.writeRaw(" (acknowledged " + f.Acknowledged.Local().Format(time.DateOnly) + ")")
+			text += " (acknowledged " + f.Acknowledged.Local().Format(time.DateOnly) + ")"
 		}
+		p.wrapWords(text, 4+textWidth(f.Level), 8)
 		p.writeRaw("\n")
 		p.printScriptlet(f.Scriptlet)
 	}

@@ -41,7 +41,10 @@ func (s Style) PrintCountChange(w *bufio.Writer, before *wire.Counts, e *wire.Co
 	if len(changes) == 0 {
 		changes = []string{"other counts changed"}
 	}
-	p.writeRaw("  " + strings.Join(changes, ", ") + "\n")
+	const column = len(time.DateTime) + 2
+	p.writeRaw("  ")
+	p.wrapWords(strings.Join(changes, ", "), column, column)
+	p.writeRaw("\n")
 }
 
 func vulnerabilityCount(c *wire.Counts) *uint32 {

@@ -62,7 +62,7 @@ func (p printer) printEvidence(e *backend.InstallEvidence) {
 	}
 	if len(known) > 0 {
 		p.writeRaw("    ")
-		p.writeClean(strings.Join(known, ", "))
+		p.wrapWords(strings.Join(known, ", "), 4, 8)
 		p.writeRaw("\n")
 	}
 }

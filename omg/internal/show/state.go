@@ -37,7 +37,7 @@ func (s Style) PrintCheck(w *bufio.Writer, state CheckState, name string, nameWi
 	}
 	p := printer{s, w}
 	p.printState(word, color, checkStateWidth)
-	p.printRow(name, nameWidth, found)
+	p.printRow(checkStateWidth, name, nameWidth, found)
 	p.writeRaw("\n")
 }
 
@@ -45,8 +45,9 @@ func (s Style) PrintCheck(w *bufio.Writer, state CheckState, name string, nameWi
 // check. The advice is indented to the column in which PrintCheck has printed what the check found.
 func (s Style) PrintAdvice(w *bufio.Writer, nameWidth int, todo string) {
 	p := printer{s, w}
-	p.writeRaw(strings.Repeat(" ", checkStateWidth+nameWidth+2))
-	p.writeClean(todo)
+	column := checkStateWidth + nameWidth + 2
+	p.writeRaw(strings.Repeat(" ", column))
+	p.wrapWords(todo, column, column)
 	p.writeRaw("\n")
 }
 
@@ -81,16 +82,17 @@ func (s Style) PrintComponent(w *bufio.Writer, c *wire.Component, nameWidth int,
 		}
 		found = append(found, since)
 	}
-	p.printRow(ComponentName(c), nameWidth, strings.Join(found, ", "))
+	p.printRow(componentStateWidth, ComponentName(c), nameWidth, strings.Join(found, ", "))
 	p.writeRaw("\n")
 }
 
-// printRow prints a name, and a text in the column after it.
-func (p printer) printRow(name string, nameWidth int, text string) {
+// printRow prints a name in the column start, and a text in the column after it.
+func (p printer) printRow(start int, name string, nameWidth int, text string) {
 	p.writeClean(name)
 	if text != "" {
 		p.writeRaw(strings.Repeat(" ", max(0, nameWidth-textWidth(name))+2))
-		p.writeClean(text)
+		column := start + max(nameWidth, textWidth(name)) + 2
+		p.wrapWords(text, column, column)
 	}
 }
 

@@ -14,14 +14,25 @@ func (s Style) PrintTransaction(w *bufio.Writer, t *backend.Transaction) {
 	p.setColor(titleColor)
 	p.writeRaw(t.At.Local().Format(minuteFormat))
 	p.setColor(resetColor)
+	const column = len(minuteFormat) + 2
+	at := column
 	if t.Command != "" {
 		p.writeRaw("  ")
-		p.writeClean(t.Command)
+		at = p.wrapWords(t.Command, column, column)
+	}
+	// startMark starts a new line if a mark does not fit on this one.
+	startMark := func(text string) {
+		if at += len(" []") + len(text); p.Width > column && at > p.Width {
+			p.newline(column - 1)
+			at = column + len("[]") + len(text)
+		}
 	}
 	if t.FullUpgrade {
+		startMark("full upgrade")
 		p.printMark("full upgrade")
 	}
 	if t.Result != "" && t.Result != "completed" {
+		startMark(t.Result)
 		p.setColor(warnColor)
 		p.writeRaw(" [" + t.Result + "]")
 		p.setColor(resetColor)

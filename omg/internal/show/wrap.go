@@ -44,6 +44,31 @@ func (p printer) wrap(s string, start int) {
 	}
 }
 
+// wrapWords prints a text that begins in the column at, and wraps it, with its further lines indented to the column indent. It returns the
+// column after the text. Unlike wrap, it also breaks the line before a word that is too long for any line, and after it.
+func (p printer) wrapWords(s string, at, indent int) int {
+	s = p.clean(s)
+	if p.Width <= indent {
+		p.writeRaw(s)
+		return at + textWidth(s)
+	}
+	for i, word := range strings.Split(s, " ") {
+		width := textWidth(word)
+		switch {
+		case i == 0:
+		case at+1+width > p.Width:
+			p.newline(indent)
+			at = indent
+		default:
+			p.writeRaw(" ")
+			at++
+		}
+		p.writeRaw(word)
+		at += width
+	}
+	return at
+}
+
 // firstWord returns the text before the first space.
 func firstWord(s string) string {
 	word, _, _ := strings.Cut(s, " ")
