@@ -3,21 +3,18 @@ package pictures
 import (
 	"flag"
 	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/creack/pty"
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/integration/fakeserver"
+	"github.com/omg-arch/omg/integration/demo"
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/need"
-	"github.com/omg-arch/omg/shared/wire"
 )
 
 var write = flag.Bool("write", false, "write the pictures instead of comparing them")
@@ -36,7 +33,9 @@ var pictures = map[string][]string{
 // TestPictures_Current checks that each committed picture shows what omg prints now.
 func TestPictures_Current(t *testing.T) {
 	need.Terminal(t)
-	omgd := startDemo(t)
+	s := harness.New(t, harness.WithoutDatabases())
+	demo.Write(s)
+	omgd := demo.StartDaemon(s)
 	dir := filepath.Join(harness.ProjectRoot(t), "docs", "pictures")
 	for name, args := range pictures {
 		line := strings.Join(append([]string{"omg"}, args...), " ")
@@ -80,29 +79,4 @@ func runOnTerminal(t *testing.T, omgd *harness.Daemon, args []string) string {
 	text, _ := io.ReadAll(screen) // ends with EIO when omg has ended
 	require.NoError(t, cmd.Wait(), "%s", text)
 	return strings.ReplaceAll(string(text), "\r\n", "\n")
-}
-
-// startDemo starts omgd for the demo system, and waits until it has the data of the AUR and of the tracker.
-func startDemo(t *testing.T) *harness.Daemon {
-	t.Helper()
-	aur := &fakeserver.AUR{}
-	aur.Replace(t, demoAUR())
-	server := fakeserver.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/all.json" {
-			_, _ = io.WriteString(w, demoAdvisories)
-			return
-		}
-		aur.ServeHTTP(w, r)
-	}), nil)
-	// omgd adds up to a tenth to the intervals. With these, the times of the next requests in full days and hours are always the same.
-	s := harness.New(t, harness.WithoutDatabases(), harness.WithEnv("OMG_AUR_ENABLED=true", "OMG_AUR_URL="+server.URL,
-		"OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+server.URL, "OMG_AUR_INTERVAL=30h", "OMG_TRACKER_INTERVAL=190m",
-		"OMG_NETWORK_TIMEOUT=2m", "OMG_NETWORK_PROXY=none"))
-	writeDemo(s)
-	omgd := s.StartDaemon()
-	omgd.AwaitStatus(func(r *wire.StatusResult) bool {
-		notOK := func(s wire.Source) bool { return s.State != wire.SourceOK }
-		return len(r.Sources) == 4 && !slices.ContainsFunc(r.Sources, notOK) && r.Counts.Security != nil && r.Counts.AURUpdates != nil
-	}, "two repositories, the AUR and the tracker")
-	return omgd
 }
