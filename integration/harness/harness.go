@@ -45,8 +45,10 @@ func ProjectRoot(t testing.TB) string {
 // Main runs a package's tests and removes the programs that they built.
 func Main(m *testing.M) {
 	code := m.Run()
-	if builtPrograms.dir != "" {
-		_ = os.RemoveAll(builtPrograms.dir)
+	for _, p := range []*programs{&builtPrograms, &testClockPrograms} {
+		if p.dir != "" {
+			_ = os.RemoveAll(p.dir)
+		}
 	}
 	os.Exit(code)
 }
@@ -60,12 +62,15 @@ func MainParallel(m *testing.M, tests string) {
 	Main(m)
 }
 
-// builtPrograms contains the directory in which this test binary has built the programs.
-var builtPrograms struct {
+// programs are the programs that this test binary has built with some build tags.
+type programs struct {
 	once sync.Once
 	dir  string // directory of the built programs; empty until it is created
 	err  error
 }
+
+// builtPrograms are the programs as users have them. testClockPrograms have the build tag testclock.
+var builtPrograms, testClockPrograms programs
 
 // ProgramsDir returns the directory of the programs under test. OMG_BIN can name a directory in which make has built them.
 // Otherwise ProgramsDir builds them, once for each test binary.
@@ -80,18 +85,32 @@ func ProgramsDir(t testing.TB) string {
 		require.FileExists(t, filepath.Join(dir, "omgd"), "OMG_BIN must name a directory that contains the built programs")
 		return dir
 	}
-	root := ProjectRoot(t)
-	builtPrograms.once.Do(func() { builtPrograms.err = buildPrograms(root) })
-	require.NoError(t, builtPrograms.err)
-	return builtPrograms.dir
+	return builtPrograms.build(t, "urfave_cli_no_docs")
 }
 
-func buildPrograms(root string) error {
+// TestClockProgramsDir returns the directory of programs that get the time from OMG_TEST_TIME (package clock). It builds them once for each
+// test binary. They have no version.
+func TestClockProgramsDir(t testing.TB) string {
+	t.Helper()
+	_ = os.Getenv("OMG_SOURCES")
+	return testClockPrograms.build(t, "urfave_cli_no_docs,testclock")
+}
+
+// build builds the programs, unless they are built, and returns their directory.
+func (p *programs) build(t testing.TB, tags string) string {
+	t.Helper()
+	root := ProjectRoot(t)
+	p.once.Do(func() { p.err = p.buildOnce(root, tags) })
+	require.NoError(t, p.err)
+	return p.dir
+}
+
+func (p *programs) buildOnce(root, tags string) error {
 	dir, err := os.MkdirTemp("", "omg-programs-")
 	if err != nil {
 		return err
 	}
-	builtPrograms.dir = dir
+	p.dir = dir
 	if err := os.Chmod(dir, 0o755); err != nil { // some tests run the programs as other users
 		return err
 	}
@@ -107,7 +126,7 @@ func buildPrograms(root string) error {
 		{"-ldflags=-s -w", "-o", dir + "/", "./omg", "./omg/omg-direct", "./omg-probe"},
 		{"-buildmode=pie", "-ldflags=-s -w -bindnow", "-o", dir + "/", "./omgd", "./omg-index"},
 	} {
-		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", "urfave_cli_no_docs"}, args...)...)
+		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", tags}, args...)...)
 		cmd.Dir = root
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -1,7 +1,10 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,6 +61,9 @@ func WithEnv(variables ...string) Option {
 	return func(s *System) { s.Env = append(s.Env, variables...) }
 }
 
+// WithTestClock uses programs that get the time from OMG_TEST_TIME (package clock).
+func WithTestClock() Option { return func(s *System) { s.Bin = TestClockProgramsDir(s.T) } }
+
 // WithPrivateHome makes the home directory, which is also XDG_RUNTIME_DIR, accessible only to its user. Otherwise fish does not use
 // it, and leaves files in /tmp.
 func WithPrivateHome() Option {
@@ -79,19 +85,21 @@ Server = file:///nowhere
 // New creates a System, which is removed with its test.
 func New(t testing.TB, options ...Option) *System {
 	t.Helper()
-	home, err := os.MkdirTemp("", "omg-")
-	require.NoError(t, err)
+	home := makeHome(t)
 	t.Cleanup(func() { // A program that a test has killed can have children that still write for a moment.
 		Await(t, func() bool { return os.RemoveAll(home) == nil }, "the removal of %s", home)
 	})
 	require.NoError(t, os.Chmod(home, 0o755))
 	s := &System{
 		T: t, Home: home, DB: filepath.Join(home, "db"), PacmanConf: filepath.Join(home, "pacman.conf"), Data: filepath.Join(home, "data"),
-		OmgConfig: filepath.Join(home, configName), Bin: ProgramsDir(t), WorkDir: "/", UID: os.Getuid(), Env: ProgramEnv(home),
+		OmgConfig: filepath.Join(home, configName), WorkDir: "/", UID: os.Getuid(), Env: ProgramEnv(home),
 		fixtureOptions: fixture.Options{Packages: 200, Installed: 20, Seed: 1},
 	}
 	for _, option := range options {
 		option(s)
+	}
+	if s.Bin == "" {
+		s.Bin = ProgramsDir(t)
 	}
 	require.NoError(t, os.Mkdir(s.Data, 0o755))
 	config := fixture.PacmanConfig
@@ -108,6 +116,19 @@ func New(t testing.TB, options ...Option) *System {
 	// Without this file, the go command starts a process that may still write to the home directory after the test.
 	WriteFile(t, filepath.Join(home, ".config/go/telemetry/mode"), "off")
 	return s
+}
+
+// makeHome creates a home directory. All of them have names of the same length, so that lines with such a path are wrapped in the same way.
+func makeHome(t testing.TB) string {
+	t.Helper()
+	for {
+		home := filepath.Join(os.TempDir(), fmt.Sprintf("omg-%06x", rand.Uint32N(1<<24)))
+		err := os.Mkdir(home, 0o700)
+		if !errors.Is(err, fs.ErrExist) {
+			require.NoError(t, err)
+			return home
+		}
+	}
 }
 
 // configName is the file in OMG_CONFIG: with it, no program reads the machine's /etc/omg.
