@@ -174,6 +174,10 @@ docs: build ## Regenerate docs/config.md, docs/json.md, packaging/config.toml, m
 pictures: build ## Take the pictures in docs/pictures again, from what omg prints on a demo system
 	$(TEST) -tags $(TAGS) -count=1 ./integration/pictures -run Pictures -write
 
+.PHONY: captures
+captures: ## Record in integration/screens/testdata what each command of omg shows in a terminal and in a pipe
+	UPDATE=1 $(TEST) -tags $(TAGS) -count=1 ./integration/screens -run Screens/captures
+
 .PHONY: compare
 compare: build ## Run the commands of the comparison, measure, and write docs/comparison.md and the README's table
 	$(TEST) -tags $(TAGS) -count=1 ./integration/compare -run Table_Commands -write -runs $(or $(RUNS),20)
