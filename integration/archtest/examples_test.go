@@ -56,6 +56,7 @@ var elsewhere = []example{
 	{guide: "docs/packagers.md", line: "make install-worker", test: "TestInstall_Parts"},
 
 	{guide: "docs/journal.md", line: "omg aur ack", script: "aur-ack.txtar"},
+	{guide: "docs/usage.md", line: "omg outdated --devel", test: "TestDevel"},
 	{guide: "docs/usage.md", line: "omg outdated --security", test: "TestPictures_Current"},
 	{guide: "docs/usage.md", line: "omg history", script: "history.txtar"},
 	{guide: "docs/usage.md", line: "omg check", script: "check.txtar"},

@@ -44,8 +44,11 @@ func NewGitArchive(t testing.TB) *GitArchive {
 	return a
 }
 
-// git runs git in the archive. Commits get the time at.
-func (a *GitArchive) git(t testing.TB, at time.Time, args ...string) {
+// Head returns the name of the latest commit.
+func (a *GitArchive) Head(t testing.TB) string { return a.git(t, time.Unix(0, 0), "rev-parse", "HEAD") }
+
+// git runs git in the archive, and returns what it prints. Commits get the time at.
+func (a *GitArchive) git(t testing.TB, at time.Time, args ...string) string {
 	t.Helper()
 	c := exec.Command(need.Program(t, "git"), args...)
 	c.Dir = a.dir
@@ -56,6 +59,7 @@ func (a *GitArchive) git(t testing.TB, at time.Time, args ...string) {
 	}
 	out, err := c.CombinedOutput()
 	require.NoError(t, err, "git %v: %s", args, out)
+	return strings.TrimSpace(string(out))
 }
 
 // Commit adds a commit of the time at with the packages.

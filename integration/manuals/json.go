@@ -33,6 +33,7 @@ var jsonResults = []struct{ command, typ string }{
 	{"omg files", "backend.FilesResult"},
 	{"omg owns", "backend.Owners"},
 	{"omg outdated", "wire.OutdatedResult"},
+	{"omg outdated --devel", "backend.DevelResult"},
 	{"omg security", "wire.SecurityResult"},
 	{"omg aur log", "backend.AURLogResult"},
 	{"omg aur check", "backend.AURCheckResult"},

@@ -77,7 +77,7 @@ _omg() {
 		more=paths
 		;;
 	' outdated')
-		words='--all -a --aur --no-aur --security --size --by --json --format --color --quiet -q --help -h'
+		words='--all -a --aur --no-aur --security --devel --live --size --by --json --format --color --quiet -q --help -h'
 		;;
 	' security')
 		words='--all -a --fixable --severity --cve --fail-on --source --json --format --color --quiet -q --help -h'

@@ -245,6 +245,8 @@ complete -c omg -n '__omg_at " outdated"' -s a -d 'also list replacements and pa
 complete -c omg -n '__omg_at " outdated"' -l aur -d 'only packages that are not from a repository'
 complete -c omg -n '__omg_at " outdated"' -l no-aur -d 'only packages from the repositories, exactly like pacman -Qu'
 complete -c omg -n '__omg_at " outdated"' -l security -d 'mark updates that fix a security advisory'
+complete -c omg -n '__omg_at " outdated"' -l devel -d 'list the packages built from a VCS, with the commits that yay and paru recorded'
+complete -c omg -n '__omg_at " outdated"' -l live -d 'with --devel: ask the servers of the sources for their latest commits'
 complete -c omg -n '__omg_at " outdated"' -l size -d 'print the table with all sizes, also if the output is not a terminal'
 complete -c omg -n '__omg_at " outdated"' -l by -x -d 'sort updates from the repositories by ORDER: name, repo, size'
 complete -c omg -n '__omg_at " outdated"' -l json -d 'print JSON'

@@ -66,11 +66,16 @@ func (s *Snapshot) findAURPackage(replies *AURReplies, name string) (p *wire.Pac
 
 // vcsSuffixes are the suffixes of packages that are built from the latest sources. Their version is only known after a
 // build, so the AUR's version does not show whether an update exists.
-var vcsSuffixes = []string{"-git", "-svn", "-hg", "-bzr", "-nightly"}
+var vcsSuffixes = []string{"-git", "-svn", "-hg", "-bzr", "-cvs", "-darcs", "-fossil", "-nightly"}
+
+// IsVCSName reports whether the name of a package says that it is built from the latest sources.
+func IsVCSName(name string) bool {
+	return slices.ContainsFunc(vcsSuffixes, func(suffix string) bool { return strings.HasSuffix(name, suffix) })
+}
 
 // foreignState returns the state of an installed package, given its installed version and its version in the AUR.
 func foreignState(name, installed, version string) string {
-	if slices.ContainsFunc(vcsSuffixes, func(suffix string) bool { return strings.HasSuffix(name, suffix) }) {
+	if IsVCSName(name) {
 		return wire.ForeignVCS
 	}
 	switch order := pacmandb.Compare(version, installed); {

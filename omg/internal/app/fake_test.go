@@ -46,6 +46,7 @@ type fake struct {
 	tree   *backend.TreeResult
 	size   *backend.SizeResult
 	pkgs   *backend.PackageHistory
+	devel  *backend.DevelResult
 	system *backend.SystemCheck
 	config *backend.Configuration
 	doctor *backend.Checks
@@ -74,6 +75,7 @@ type fake struct {
 	checked        []string
 	treeRequest    *backend.TreeRequest
 	historyRequest *backend.PackageHistoryRequest
+	develRequest   *backend.DevelRequest
 	systemRequest  *backend.SystemCheckRequest
 	diffed         *backend.AURDiffRequest
 	printed        func() string
@@ -224,6 +226,11 @@ func (f *fake) PackageHistory(_ context.Context, r *backend.PackageHistoryReques
 func (f *fake) SystemCheck(_ context.Context, r *backend.SystemCheckRequest) (*backend.SystemCheck, error) {
 	f.systemRequest = r
 	return give(f, "system check", f.system)
+}
+
+func (f *fake) Devel(_ context.Context, r *backend.DevelRequest) (*backend.DevelResult, error) {
+	f.develRequest = r
+	return give(f, "devel", f.devel)
 }
 
 func (f *fake) Why(context.Context, string, bool) (*backend.WhyResult, error) {

@@ -20,6 +20,7 @@ import (
 type outdatedOptions struct {
 	outputOptions
 	all, aurOnly, noAUR, markSecurity, size bool
+	devel, live                             bool
 	by                                      string
 }
 
@@ -34,7 +35,14 @@ NAME, only these packages are listed. With --all, the list also contains replace
 that an upgrade would offer, packages that are newer than in their repository or the
 AUR, and packages that are flagged out of date, orphaned, deleted from the AUR, or
 unknown to the AUR. For packages built from a VCS (-git and the like), updates are
-unknown.
+unknown: their versions in the AUR do not show whether their sources have changed.
+
+With --devel, the list contains these packages instead, with the commits from which yay
+or paru built them, as far as these have recorded it. With --devel --live, git asks the
+servers of the sources for their latest commits, and the list contains the packages
+whose sources have changed; with --all also the others. Only https addresses are asked,
+and none more than once in 10 minutes. A package without a record, or whose server has
+not answered, is unknown, and a note says so.
 
 On a terminal, the list is a table with the repository, the size of the download and
 the change of the installed size, and with the replacements. [security SEVERITY] marks
@@ -46,7 +54,9 @@ With enabled = true in [sync] of the configuration, omgd uses databases that it
 downloads itself, and a note says how old they are.
 
 If there is no update, but a database is missing or cannot be read, the exit code
-is 3. With --aur, the exit code is 4 if there is no data of the AUR.
+is 3. With --aur, the exit code is 4 if there is no data of the AUR. With --devel --live,
+it is 3 if there is no update, but a package is unknown, and 4 if a server has not
+answered.
 
 ` + exitCodesHelp(exit.Network),
 		Flags: append([]cli.Flag{
@@ -54,6 +64,8 @@ is 3. With --aur, the exit code is 4 if there is no data of the AUR.
 			&cli.BoolFlag{Name: "aur", Destination: &o.aurOnly, Usage: "only packages that are not from a repository"},
 			&cli.BoolFlag{Name: "no-aur", Destination: &o.noAUR, Usage: "only packages from the repositories, exactly like pacman -Qu"},
 			&cli.BoolFlag{Name: "security", Destination: &o.markSecurity, Usage: "mark updates that fix a security advisory"},
+			&cli.BoolFlag{Name: "devel", Destination: &o.devel, Usage: "list the packages built from a VCS, with the commits that yay and paru recorded"},
+			&cli.BoolFlag{Name: "live", Destination: &o.live, Usage: "with --devel: ask the servers of the sources for their latest commits"},
 			&cli.BoolFlag{Name: "size", Destination: &o.size, Usage: "print the table with all sizes, also if the output is not a terminal"},
 			&cli.StringFlag{Name: "by", Destination: &o.by, Usage: "sort updates from the repositories by `ORDER`: name, repo, size (the largest download first) or age (the oldest build first)", Value: byName},
 		}, o.listFlags("{{.name}} {{.installed}} {{.version}}")...),
@@ -67,6 +79,9 @@ func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
 	}
 	if !slices.Contains([]string{byName, byRepo, bySize, byAge}, o.by) {
 		return command.Usagef("--by is one of name, repo, size, age, not %q", o.by)
+	}
+	if o.devel || o.live {
+		return a.runDevel(c, o)
 	}
 	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {

@@ -83,6 +83,8 @@ type Backend interface {
 	SystemCheck(ctx context.Context, r *SystemCheckRequest) (*SystemCheck, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)
+	// Devel returns the packages in no repository that are built from a VCS, with the commits that helpers have recorded.
+	Devel(ctx context.Context, r *DevelRequest) (*DevelResult, error)
 	// RunLetters runs a command line of pacman that only reads, and returns pacman's exit code.
 	RunLetters(ctx context.Context, r *LettersRequest) (code int, err error)
 	// AURLog calls the function visit once for each event that was found, the oldest first. The event is only valid during that

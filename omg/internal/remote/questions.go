@@ -142,6 +142,11 @@ func (b *Backend) SystemCheck(ctx context.Context, _ *backend.SystemCheckRequest
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 
+// Devel implements backend.Backend.
+func (b *Backend) Devel(ctx context.Context, _ *backend.DevelRequest) (*backend.DevelResult, error) {
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
+}
+
 // AURLog implements backend.Backend.
 func (b *Backend) AURLog(ctx context.Context, _ *backend.AURLogRequest, _ func(*backend.AUREvent) error) (*backend.AURLogResult, error) {
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
