@@ -168,7 +168,7 @@ func testSearchLimit(t *testing.T, all []way) {
 			// If standard output and standard error are the same terminal, the number of further results is printed
 			// below the results.
 			both := y.runOn(t, s, stdout|stderr, "search", "lib")
-			require.Equal(t, y.note+got.Stdout+left(shown), both.Stdout)
+			require.Equal(t, y.note+got.Stdout+left(shown), unwrapNotes(both.Stdout))
 
 			for _, c := range []struct {
 				args string
@@ -208,11 +208,26 @@ func testSearchPiped(t *testing.T, all []way) {
 			require.Equal(t, y.note, got.Stderr)
 			require.NotContains(t, got.Stdout, "\x1b")
 			// The output on standard output does not depend on whether standard error is a terminal.
-			require.Equal(t, got, y.runOn(t, newScreen(t, 40), stderr, "search", "lib"))
+			onTerminal := y.runOn(t, newScreen(t, 40), stderr, "search", "lib")
+			requireFits(t, 40, onTerminal.Stderr)
+			onTerminal.Stderr = unwrapNotes(onTerminal.Stderr)
+			require.Equal(t, got, onTerminal)
 			few := y.runOn(t, newScreen(t, 40), stderr, "search", "-q", "--limit", "7", "lib")
+			few.Stderr = unwrapNotes(few.Stderr)
 			require.Len(t, few.Lines(), 7)
 			require.Equal(t, y.note, few.Stderr, "a pipe gets the seven that were asked for")
 		})
+	}
+}
+
+// unwrapNotes joins the lines of each note, which omg wraps on a terminal.
+func unwrapNotes(text string) string { return strings.ReplaceAll(text, "\n     ", " ") }
+
+// requireFits checks that no line of a text has more than the given number of columns.
+func requireFits(t *testing.T, columns int, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), columns, line)
 	}
 }
 

@@ -226,10 +226,35 @@ func shortenLine(line string) string {
 }
 
 // PrintNote prints a note on standard error, in one line. The program goes on.
-func PrintNote(w io.Writer, program, text string) { printLine(w, program, "note", text) }
+func PrintNote(w io.Writer, program, text string) { printWrapped(w, program, "note", text) }
 
 // Warn prints a warning on standard error, in one line. The program goes on.
 func Warn(w io.Writer, program, text string) { printLine(w, program, "warning", text) }
+
+// printWrapped is like printLine. On a terminal it wraps the text between words.
+func printWrapped(w io.Writer, program, kind, text string) {
+	var line bytes.Buffer
+	printLine(&line, program, kind, text)
+	prefix, rest := "", strings.TrimSuffix(line.String(), "\n")
+	if columns := terminalColumns(w); columns > 0 {
+		prefix = program + ": "
+		rest = strings.Join(wrapWords(prefix, strings.TrimPrefix(rest, prefix), columns), "\n")
+	}
+	_, _ = io.WriteString(w, rest+"\n")
+}
+
+// terminalColumns returns the number of columns of a terminal, or 0 for another stream.
+func terminalColumns(stream any) int {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
 
 // ReportError prints an error on standard error, in one line. The program goes on, and may print further errors.
 func ReportError(w io.Writer, program, text string) { printLine(w, program, "error", text) }

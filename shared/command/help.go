@@ -16,7 +16,7 @@ func fitHelp(text string) string {
 	var out []string
 	for i := 0; i < len(lines); {
 		if column := secondColumn(lines[i]); column > 0 {
-			out = append(out, wrapWords(lines[i][:column], lines[i][column:])...)
+			out = append(out, wrapWords(lines[i][:column], lines[i][column:], helpWidth)...)
 			i++
 			continue
 		}
@@ -48,22 +48,22 @@ func indentOf(line string) string { return line[:len(line)-len(strings.TrimLeft(
 func wrapParagraph(lines []string) []string {
 	for _, line := range lines {
 		if utf8.RuneCountInString(line) > helpWidth {
-			return wrapWords(indentOf(lines[0]), strings.Join(lines, " "))
+			return wrapWords(indentOf(lines[0]), strings.Join(lines, " "), helpWidth)
 		}
 	}
 	return lines
 }
 
-// wrapWords returns the lines of a text after a prefix. The lines after the first one are indented to the width of the prefix.
-func wrapWords(prefix, text string) (lines []string) {
+// wrapWords returns the lines of a text after a prefix, which have at most the given number of columns if no word is longer. The lines after the first one are indented to the width of the prefix.
+func wrapWords(prefix, text string, columns int) (lines []string) {
 	width := utf8.RuneCountInString(prefix)
-	if width+utf8.RuneCountInString(text) <= helpWidth {
+	if width+utf8.RuneCountInString(text) <= columns {
 		return []string{prefix + text}
 	}
 	line, at := prefix, width
 	for _, word := range strings.Fields(text) {
 		n := utf8.RuneCountInString(word)
-		if at > width && at+1+n > helpWidth {
+		if at > width && at+1+n > columns {
 			lines = append(lines, line)
 			line, at = strings.Repeat(" ", width), width
 		}

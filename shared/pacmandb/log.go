@@ -63,6 +63,8 @@ type LogTransaction struct {
 type LogReader struct {
 	// Visit is called for each transaction with changes, in the order of the log. The transaction may be kept.
 	Visit func(*LogTransaction) error
+	// LeftOutCount is the number of pacman's lines that were left out: their date is impossible, or their transaction has too many changes.
+	LeftOutCount int
 
 	next LogTransaction // Command and IsFullUpgrade of the transaction that follows
 	// open is the current transaction; nil between transactions. Earlier versions of pacman did not log where a transaction begins and
@@ -145,6 +147,9 @@ func (r *LogReader) handleLine(line []byte) error {
 	}
 	at, ok := ParseLogTime(string(stamp[1:]))
 	if !ok {
+		if logDatePattern.Match(stamp) { // otherwise it is the output of a scriptlet
+			r.LeftOutCount++
+		}
 		return nil
 	}
 	if isOld || string(tag) == "PACMAN" {
@@ -204,9 +209,11 @@ func (r *LogReader) handleLibraryLine(at time.Time, text string) error {
 		r.beginTransaction(at)
 	}
 	r.open.Ended = at
-	if len(r.open.Changes) < maxLogChanges {
-		r.open.Changes = append(r.open.Changes, change)
+	if len(r.open.Changes) == maxLogChanges {
+		r.LeftOutCount++
+		return nil
 	}
+	r.open.Changes = append(r.open.Changes, change)
 	return nil
 }
 
@@ -250,6 +257,9 @@ func parseLogChange(text string) (c LogChange, ok bool) {
 	}
 	return c, !hasBoth
 }
+
+// logDatePattern matches the beginning of a line of pacman, also if its date is impossible.
+var logDatePattern = regexp.MustCompile(`^\[[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}`)
 
 // ParseLogTime parses the time of a line in pacman's log. Since pacman 5.2, the time has seconds and a time zone; before, it was a local
 // time without seconds.

@@ -118,6 +118,25 @@ func TestLog_Hostile(t *testing.T) {
 	require.Equal(t, maxLogChanges, strings.Count(many[0], "|installed"))
 }
 
+func TestLog_LeftOut(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pacman.log")
+	for text, want := range map[string]int{
+		"[2026-01-02T03:04:05+0000] [ALPM] installed x (1-1)": 0,
+		"[2026-02-30T03:04:05+0000] [ALPM] installed x (1-1)": 1,
+		"[2026-13-01 03:04] installed x (1-1)":                1,
+		"[2026-01-02T25:04:05+0000] [PACMAN] Running 'x'":     1,
+		"[2026-02-30T03:04:05+0000] [ALPM-SCRIPTLET] x":       0,
+		"[soon] [ALPM] installed x (1-1)":                     0,
+		"x":                                                   0,
+		strings.Repeat("[2026-01-02T03:04:05+0000] [ALPM] installed x (1-1)\n", maxLogChanges+5): 5,
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		r := &LogReader{Visit: func(*LogTransaction) error { return nil }}
+		require.NoError(t, r.ReadFile(t.Context(), path))
+		require.Equal(t, want, r.LeftOutCount, "%.100s", text)
+	}
+}
+
 func TestLog_Compressed(t *testing.T) {
 	const log = "[2026-01-02T03:04:05+0000] [ALPM] installed x (1-1)\n"
 	want, err := readLog(t, log)

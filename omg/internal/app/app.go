@@ -39,6 +39,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open back
 		return a.runLetters(ctx, args)
 	}
 	flags := a.globalFlags()
+	if topic, ok := foreignHelpTopic(flags, args[1:]); ok {
+		err := unknownCommandError([]string{topic})
+		command.PrintError(stderr, "omg", err)
+		return exit.Code(err)
+	}
 	program := &cli.App{
 		Name:  "omg",
 		Usage: "answer questions about Arch Linux packages",
@@ -113,13 +118,16 @@ const (
 	daemonGroup    = "Setup and daemon"
 )
 
-// allCommands lists the commands in the order of the help. The commands of a group follow each other.
-var allCommands = []struct {
+// namedCommand is a command of omg.
+type namedCommand struct {
 	group string
 	name  string
 	make  func(*app) *cli.Command
 	alias string // another name of the command, or empty
-}{
+}
+
+// allCommands lists the commands in the order of the help. The commands of a group follow each other.
+var allCommands = []namedCommand{
 	{group: findGroup, name: "search", make: searchCommand},
 	{group: findGroup, name: "info", make: infoCommand},
 	{group: findGroup, name: "list", make: listCommand},

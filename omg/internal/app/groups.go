@@ -134,7 +134,7 @@ func (o *resultPrinter) printGroups(all *backend.GroupsResult, isNamed, installe
 		return o.printDocument(all)
 	case o.quiet && !isNamed:
 		for i := range all.Groups {
-			if name := o.safePackageName(all.Groups[i].Name); name != unprintedElementName {
+			if name := all.Groups[i].Name; o.isSafeGroupName(name) {
 				o.printLine(name)
 			}
 		}
@@ -150,7 +150,7 @@ func (o *resultPrinter) printGroups(all *backend.GroupsResult, isNamed, installe
 	}
 	for i := range all.Groups {
 		g := &all.Groups[i]
-		if o.tmpl != nil && o.safePackageName(g.Name) == unprintedElementName {
+		if o.tmpl != nil && !o.isSafeGroupName(g.Name) {
 			continue
 		}
 		err := printList(o, nil, groupMembers(g), func(p *groupMember) string { return o.safePackageName(p.Name) },

@@ -40,7 +40,7 @@ func TestGroups(t *testing.T) {
 	require.Equal(t, []string{"group:=gnome"}, after.searched.Words)
 	_, out, stderr := f.run(t, "groups", "--format", "{{.group}} {{.name}}")
 	require.Equal(t, "gnome b\ngnome c\nGNOME b\n", out, "no group whose name a shell could misread")
-	require.Contains(t, stderr, "left out 1 package whose name")
+	require.Contains(t, stderr, "left out 1 group whose name could")
 	_, out, _ = f.run(t, "groups", "GNOME", "--json")
 	require.Equal(t, `{"schema":1,"generation":0,"at":0,"groups":[{"name":"GNOME","packages":[{"repo":"extra","name":"b","version":"1","installed":"0"}]}]}`+"\n", out)
 

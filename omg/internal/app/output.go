@@ -61,7 +61,9 @@ type resultPrinter struct {
 	style      show.Style
 	tmpl       *template.Template
 
-	unprintedNames []string // package names that are not printed, because a program could take the names for an option or a command
+	// unprintedNames and unprintedGroups are names of packages and groups that are not printed, because a program could take them for an
+	// option or a command.
+	unprintedNames, unprintedGroups []string
 }
 
 func (a *app) newOutput(c *cli.Context, o outputOptions) (*resultPrinter, error) {
@@ -176,6 +178,15 @@ func (o *resultPrinter) safePackageName(name string) string {
 	return name
 }
 
+// isSafeGroupName reports whether the name of a group may be printed for other programs: see safePackageName.
+func (o *resultPrinter) isSafeGroupName(name string) bool {
+	isSafe := wire.IsSafeName(name)
+	if !isSafe {
+		o.unprintedGroups = append(o.unprintedGroups, name)
+	}
+	return isSafe
+}
+
 // safeRepoPackageName is like safePackageName, for a package of a repository or the AUR. With --quiet it returns REPO/-Rdd for a
 // name such as -Rdd: pacman and similar programs accept this form as the name of a package, and do not take it for an
 // option.
@@ -233,14 +244,21 @@ func (o *resultPrinter) finish() error {
 	if err == nil && o.heldOutput != nil {
 		_, err = o.heldOutput.WriteTo(o.app.stdout)
 	}
-	if n := len(o.unprintedNames); n > 0 {
-		note := "left out 1 package whose name could be taken for something else on a command line"
-		if n > 1 {
-			note = fmt.Sprintf("left out %d packages whose names could be taken for something else on a command line", n)
-		}
-		o.app.printNote(note + ": " + quoteWords(o.unprintedNames))
-	}
+	o.noteUnprinted("package", o.unprintedNames)
+	o.noteUnprinted("group", o.unprintedGroups)
 	return err
+}
+
+// noteUnprinted prints a note about names of packages or groups that were not printed.
+func (o *resultPrinter) noteUnprinted(noun string, names []string) {
+	const why = " could be taken for something else on a command line: "
+	switch n := len(names); n {
+	case 0:
+	case 1:
+		o.app.printNote("left out 1 " + noun + " whose name" + why + quoteWords(names))
+	default:
+		o.app.printNote(fmt.Sprintf("left out %d %ss whose names", n, noun) + why + quoteWords(names))
+	}
 }
 
 // finishWithBasis ends the output of a result that depends on sources. It prints notes about missing and stale sources. If

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -47,6 +49,18 @@ var otherCommands = []otherCommand{
 	{pacmans: "sudo pacman -Sc", words: []string{"clean", "autoclean"}},
 	{pacmans: "sudo pacman -D --asexplicit PKG", words: []string{"mark"}},
 	{pacmans: "sudo pacman -Sw PKG", words: []string{"download"}},
+}
+
+// foreignHelpTopic returns the topic of a command line such as omg help install if omg has no such command.
+// Only flags may be before it.
+func foreignHelpTopic(flags []cli.Flag, args []string) (topic string, ok bool) {
+	n := len(args)
+	if n < 2 || args[n-2] != "help" && args[n-2] != "h" || strings.HasPrefix(args[n-1], "-") || !hasOnlyFlags(flags, args[:n-2]) {
+		return "", false
+	}
+	topic = args[n-1]
+	isOwn := topic == "help" || topic == "h" || slices.ContainsFunc(allCommands, func(c namedCommand) bool { return topic == c.name || topic == c.alias })
+	return topic, topic != "" && !isOwn
 }
 
 // unknownCommandError returns the error for a command line whose first argument is not a command. Its hint says what to type.

@@ -25,17 +25,13 @@ func (b *Backend) PackageHistory(ctx context.Context, r *backend.PackageHistoryR
 		return nil, fmt.Errorf("cannot read pacman's log: %w", err)
 	}
 	result := &backend.PackageHistory{Files: files, Transactions: []backend.Transaction{}}
+	kept := &historyKeeper{result: result, limit: r.Limit, maxBytes: maxHistoryBytes}
 	reader := &pacmandb.LogReader{Visit: func(t *pacmandb.LogTransaction) error {
 		if t.Began.Unix() < r.Since {
 			return nil
 		}
-		one := convertTransaction(t, r.Names)
-		if len(one.Changes) == 0 {
-			return nil
-		}
-		if result.Transactions = append(result.Transactions, one); r.Limit > 0 && len(result.Transactions) > r.Limit {
-			result.Transactions = result.Transactions[1:]
-			result.OmittedCount++
+		if one := convertTransaction(t, r.Names); len(one.Changes) > 0 {
+			kept.add(one)
 		}
 		return nil
 	}}
@@ -48,10 +44,58 @@ func (b *Backend) PackageHistory(ctx context.Context, r *backend.PackageHistoryR
 			problems = append(problems, err.Error())
 		}
 	}
+	err = reader.Finish()
+	if n := reader.LeftOutCount; n > 0 {
+		noun := "lines were"
+		if n == 1 {
+			noun = "line was"
+		}
+		problems = append(problems, fmt.Sprintf("%d %s left out of the log, with an impossible date or in too large a transaction", n, noun))
+	}
+	if kept.isFull {
+		problems = append(problems, fmt.Sprintf("only the last transactions are kept in memory, up to %d MiB: --since or PKG selects others", kept.maxBytes>>20))
+	}
 	if len(problems) > 0 {
 		result.Partial, result.Why = true, strings.Join(problems, ", ")
 	}
-	return result, reader.Finish()
+	return result, err
+}
+
+// maxHistoryBytes is the approximate size in memory of the transactions that are kept. 15 years of a busy system have 20 MiB.
+const maxHistoryBytes = 128 << 20
+
+// historyKeeper keeps the last transactions.
+type historyKeeper struct {
+	result   *backend.PackageHistory
+	limit    int // the maximum number of transactions; 0 for any number
+	maxBytes int
+	bytes    int  // the approximate size of the kept transactions
+	isFull   bool // transactions were left out because of maxBytes
+}
+
+// add adds a transaction, and removes the first ones if there are too many.
+func (k *historyKeeper) add(one backend.Transaction) {
+	list := append(k.result.Transactions, one)
+	k.bytes += transactionBytes(&one)
+	for len(list) > 1 && (k.limit > 0 && len(list) > k.limit || k.bytes > k.maxBytes) {
+		k.isFull = k.isFull || k.limit == 0 || len(list) <= k.limit
+		k.bytes -= transactionBytes(&list[0])
+		list[0] = backend.Transaction{}
+		list = list[1:]
+		k.result.OmittedCount++
+	}
+	k.result.Transactions = list
+}
+
+// transactionBytes returns the approximate size of a transaction in memory.
+func transactionBytes(t *backend.Transaction) int {
+	const overhead = 100 // of a transaction, and of a change with its texts
+	n := overhead + len(t.Command)
+	for i := range t.Changes {
+		c := &t.Changes[i]
+		n += overhead + len(c.Name) + len(c.Old) + len(c.New)
+	}
+	return n
 }
 
 // logPath returns the path of pacman's log. The parameter named is the path that the user gave, or empty.

@@ -65,28 +65,29 @@ func (p printer) printSystemProblem(one *backend.SystemProblem) {
 }
 
 func (p printer) printCheckSummary(c *backend.SystemCheck) {
-	p.writeRaw("Checked " + countNoun(c.FileCount, "", "file") + " of " + countNoun(c.PackageCount, "", "package"))
+	text := "Checked " + countNoun(c.FileCount, "", "file") + " of " + countNoun(c.PackageCount, "", "package")
 	if c.UnreadableCount > 0 {
-		p.writeRaw("; " + countNoun(c.UnreadableCount, "", "file") + " could not be read without root")
+		text += "; " + countNoun(c.UnreadableCount, "", "file") + " could not be read without root"
 	}
 	if c.UncheckedCount > 0 {
-		p.writeRaw("; " + countNoun(c.UncheckedCount, "", "package") + " without an mtree file not checked")
+		text += "; " + countNoun(c.UncheckedCount, "", "package") + " without an mtree file not checked"
 	}
 	if len(c.Problems) == 0 {
-		p.writeRaw(": no problem found")
+		text += ": no problem found"
 	}
+	p.wrap(text, 0)
 	p.writeRaw("\n")
 	if c.Cache == nil {
 		return
 	}
-	p.writeRaw("Package cache: " + shortSize(uint64(c.Cache.Size)) + " in " + countNoun(c.Cache.FileCount, "", "package"))
+	text = "Package cache: " + shortSize(uint64(c.Cache.Size)) + " in " + countNoun(c.Cache.FileCount, "", "package")
 	if c.Cache.OldCount > 0 {
-		p.writeRaw(", " + shortSize(uint64(c.Cache.OldSize)) + " of them in " + countNoun(c.Cache.OldCount, "", "version") + chooseByCount(c.Cache.OldCount, " that is not installed", " that are not installed"))
+		text += ", " + shortSize(uint64(c.Cache.OldSize)) + " of them in " + countNoun(c.Cache.OldCount, "", "version") + chooseByCount(c.Cache.OldCount, " that is not installed", " that are not installed")
 	}
 	if len(c.Cache.Problems) > 0 {
-		p.writeRaw("; not read: ")
-		p.writeClean(strings.Join(c.Cache.Problems, ", "))
+		text += "; not read: " + strings.Join(c.Cache.Problems, ", ")
 	}
+	p.wrap(text, 0)
 	p.writeRaw("\n")
 }
 
