@@ -81,6 +81,6 @@ func (a *app) setLettersOptions(line *letters.Line) {
 		o.PacmanConfig = own
 	}
 	o.IndexPaths, o.DataDir = line.Values("index"), line.Value("data-dir")
-	o.Socket, o.NoDaemon = line.Value("socket"), line.Has("no-daemon")
+	o.Socket, o.NoDaemon = line.Value("socket"), line.Has("no-daemon") || line.Has("sysroot") // a daemon answers about another system
 	o.LiveSocket, o.UnansweredSocket = line.Value("live-socket"), line.Value("unanswered-socket")
 }

@@ -4,6 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/letters"
@@ -18,9 +23,19 @@ func (b *Backend) RunLetters(ctx context.Context, r *backend.LettersRequest) (co
 	if ok := pacman.ReadTargets(r.Line, r.Stdin, r.ReportError); !ok {
 		return 1, nil
 	}
+	if r.Line.Has("sysroot") {
+		if err := b.changeRoot(r.Line.Value("sysroot")); err != nil {
+			r.ReportError(err.Error())
+			return 1, nil
+		}
+	}
 	reader := &snapshotReader{Backend: b, config: b.settings(), pacmanOnly: true}
 	defer reader.close()
 	setup, err := b.pacmanConfig(&reader.config)
+	if unread := new(fs.PathError); errors.As(err, &unread) && unread.Path == b.o.PacmanConfig {
+		r.ReportError(fmt.Sprintf("config file %s could not be read: %s", unread.Path, pacman.ErrnoText(unread)))
+		return 1, nil
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -37,6 +52,22 @@ func (b *Backend) RunLetters(ctx context.Context, r *backend.LettersRequest) (co
 	run := &pacman.Runner{Line: r.Line, Setup: setup, Snapshot: s, Style: style, Out: out, ReportError: r.ReportError, Warn: r.Warn}
 	code, err = run.Run(ctx)
 	return code, errors.Join(err, out.Flush())
+}
+
+// changeRoot makes a directory the root directory of this process, as pacman --sysroot does. Only root can do this.
+func (b *Backend) changeRoot(dir string) error {
+	if b.env.UID != 0 {
+		return errors.New("you cannot perform this operation unless you are root")
+	}
+	pacman.LearnVersion()
+	err := unix.Chroot(dir)
+	if err == nil {
+		err = os.Chdir("/")
+	}
+	if err != nil {
+		return fmt.Errorf("chroot to '%s' failed: (%s)", dir, pacman.ErrnoText(err))
+	}
+	return nil
 }
 
 // lettersSnapshot returns a snapshot of the databases that a command line needs.

@@ -48,16 +48,16 @@ const (
 	Reads Kind = iota
 	// Writes means that the line changes packages, databases or pacman's cache.
 	Writes
-	// Unanswered means that the line only reads, but omg has no answer: what a transaction would do, and the lists of files of the
-	// repositories.
+	// Unanswered means that the line only reads, but omg has no answer: what a transaction would do, the lists of files of the
+	// repositories, and pacman's own paths and steps.
 	Unanswered
 )
 
 // Kind returns what the command line needs.
 func (l *Line) Kind() Kind {
 	kind := l.kindOfOperation()
-	if kind == Reads && (l.Has("verbose") || l.Has("sysroot")) {
-		return Unanswered // pacman prints paths of its own that omg does not read, or changes its root directory
+	if kind == Reads && (l.Has("verbose") || l.Has("debug")) {
+		return Unanswered // pacman prints paths that omg does not read, or its own steps
 	}
 	return kind
 }
@@ -67,10 +67,6 @@ func (l *Line) kindOfOperation() Kind {
 	case 'D':
 		if !l.Has("check") {
 			return Writes
-		}
-	case 'Q':
-		if l.Has("file") && l.Has("upgrades") {
-			return Unanswered
 		}
 	case 'F':
 		if l.Has("refresh") {

@@ -177,11 +177,8 @@ func (l *Line) apply(o argument) error {
 	if o.hasValue {
 		l.values[name] = append(l.values[name], o.value)
 	}
-	switch {
-	case name == "color" && o.value != "never" && o.value != "auto" && o.value != "always":
+	if name == "color" && o.value != "never" && o.value != "auto" && o.value != "always" {
 		return invalidf("invalid argument '%s' for --color", o.value)
-	case name == "debug":
-		return invalidf("omg has no --debug: pacman's debug output is about its own steps")
 	}
 	return nil
 }

@@ -54,12 +54,12 @@ func (r *Runner) printMissing(p filecheck.Problem) {
 	if r.Line.Has("quiet") {
 		r.Style.PrintText(r.Out, p.Package+" "+p.Path)
 	} else {
-		r.warnAbout(p, errnoText(p.Err))
+		r.warnAbout(p, ErrnoText(p.Err))
 	}
 }
 
-// errnoText returns the text of an error of the system as C's strerror prints it.
-func errnoText(err error) string {
+// ErrnoText returns the text of an error of the system as C's strerror prints it.
+func ErrnoText(err error) string {
 	errno := unix.Errno(0)
 	if !errors.As(err, &errno) {
 		return err.Error()

@@ -8,7 +8,9 @@ import (
 	"slices"
 
 	"github.com/omg-arch/omg/omg/internal/show"
+	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // queryFiles runs pacman -Qp: the targets are package files.
@@ -63,9 +65,34 @@ func (r *Runner) fileDoesPass(p *pacmandb.PackageFile) (bool, error) {
 	}
 	if l.Has("native") || l.Has("foreign") {
 		native, err := r.isInRepository(p.Name, r.repositoryNames())
-		return native == l.Has("native"), err
+		if err != nil || native != l.Has("native") {
+			return false, err
+		}
+	}
+	if l.Has("upgrades") {
+		update, err := r.fileUpdate(p)
+		return update != nil, err
 	}
 	return true, nil
+}
+
+// fileUpdate returns the newer version of the package of a file in the first repository that has the package, or nil.
+func (r *Runner) fileUpdate(p *pacmandb.PackageFile) (*wire.Update, error) {
+	for _, repo := range r.Setup.Config.Repos {
+		found, err := r.findInRepository(repo.Name, p.Name)
+		if err != nil {
+			return nil, err
+		}
+		if found == nil {
+			continue
+		}
+		if pacmandb.Compare(found.Version, p.Version) <= 0 {
+			return nil, nil
+		}
+		ignored := repo.Usage&pacmandb.UsageUpgrade == 0 || pacmandb.IsIgnored(r.Setup.Config, &p.Installed)
+		return &wire.Update{Name: p.Name, Installed: p.Version, Version: found.Version, Repo: repo.Name, Ignored: ignored}, nil
+	}
+	return nil, nil
 }
 
 // requiring returns the installed packages that require the package of a file or, with optional, that use it optionally.
@@ -90,7 +117,9 @@ func (r *Runner) displayFile(path string, p *pacmandb.PackageFile) (ok bool, err
 	ok = true
 	if l.Has("info") {
 		if _, err := os.Lstat(path + ".sig"); !errors.Is(err, fs.ErrNotExist) {
-			return false, fmt.Errorf("%s has a signature, which omg does not check", path)
+			return false, &exit.Error{
+				Code: exit.Failed, Err: fmt.Errorf("%s has a signature, which omg does not check", path), Hint: l.PacmanCommand("pacman"),
+			}
 		}
 		shown := &show.FilePackage{Package: &p.Package, Size: p.Size, HasScript: p.HasScript}
 		if l.Count("info") > 1 && !installedPacman().isBefore(6, 1) {
@@ -115,6 +144,12 @@ func (r *Runner) displayFile(path string, p *pacmandb.PackageFile) (ok bool, err
 	case l.Has("info") || l.Has("list") || l.Has("changelog"):
 	case l.Has("quiet"):
 		r.Style.PrintText(r.Out, p.Name)
+	case l.Has("upgrades"):
+		update, err := r.fileUpdate(p)
+		if err != nil || update == nil {
+			return false, err
+		}
+		r.Style.PrintUpdate(r.Out, update)
 	default:
 		r.Style.PrintNameVersion(r.Out, p.Name, p.Version)
 	}

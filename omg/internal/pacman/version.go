@@ -24,6 +24,10 @@ const versionTimeout = 10 * time.Second
 
 var versionPattern = regexp.MustCompile(`Pacman v(\d{1,4})\.(\d{1,4})`)
 
+// LearnVersion runs the pacman in PATH to learn its version. A caller that changes the root directory calls it before, so that no program of
+// the other system is run.
+func LearnVersion() { installedPacman() }
+
 // installedPacman returns the version of the pacman in PATH. Few operations print something else in another version; only these
 // run the program.
 var installedPacman = sync.OnceValue(func() pacmanVersion {
