@@ -1,10 +1,14 @@
 package letters
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/termtext"
 )
 
 func TestParse(t *testing.T) {
@@ -43,6 +47,28 @@ func TestKind(t *testing.T) {
 		l, err := Parse(strings.Fields(line))
 		require.NoError(t, err, line)
 		require.Equal(t, want, l.Kind(), line)
+	}
+}
+
+// TestPacmanCommand checks that a shell reads the printed line as the same words, without omg's own options, and that a terminal shows it
+// as it is.
+func TestPacmanCommand(t *testing.T) {
+	bash := need.Program(t, "bash")
+	for _, args := range [][]string{
+		{"-Syu"}, {"-S", "--needed", "x"}, {"-Rns", "x"}, {"-nRs", "x", "y"}, {"--sync", "--refresh", "--sysupgrade"}, {"-S", "--", "-x", "--needed"},
+		{"-S", "-y", "x"}, {"--remove", "--recursive", "--", "--"}, {"-U", "./a b.pkg.tar.zst"}, {"-S", "it's", "$(id)", "`id`", "a;b", "*", "", "~"},
+		{"-S", "a\x1b[31mb", "new\nline", "tab\there", "bidi\u202e", "bad\xff'\\", "größe"}, {"-D", "--asdeps", "x"}, {"-Scc", "--noconfirm"},
+		{"-S", "x", "--overwrite", "*", "--config=/a b", "-b", "/db"}, {"-Fy"}, {"-Swb/db", "x"}, {"--sync", "x"}, {"-S", "--ignore=a,b", "x"},
+	} {
+		l, err := Parse(append([]string{"--no-daemon", "--data-dir", "-S", "--socket=x"}, args...))
+		require.NoError(t, err, "%q", args)
+		require.Equal(t, Writes, l.Kind(), "%q", args)
+		line := l.PacmanCommand("sudo pacman")
+		require.Equal(t, termtext.Clean(line), line)
+		require.NotContains(t, line, "\n")
+		out, err := exec.Command(bash, "-c", "printf '%s\\0' "+line).Output()
+		require.NoError(t, err, line)
+		require.Equal(t, append([]string{"sudo", "pacman"}, args...), strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00"), line)
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/omg-arch/omg/shared/termtext"
 )
 
 // Line is a command line of pacman.
@@ -204,11 +206,32 @@ func (l *Line) PacmanCommand(program string) string {
 	return strings.Join(words, " ")
 }
 
-// Quote returns a word as a POSIX shell reads it.
+// Quote returns a word as a POSIX shell reads it. Characters that are not safe for a terminal are written as escape sequences, which
+// the shells bash, zsh and ksh read.
 func Quote(word string) string {
 	const plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=:,+@%^"
 	if word != "" && strings.Trim(word, plain) == "" {
 		return word
 	}
+	if termtext.Clean(word) != word || strings.Contains(word, "\n") {
+		return quoteBytes(word)
+	}
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// quoteBytes quotes a word with the escape sequences of a shell for every byte that is not a printable ASCII character.
+func quoteBytes(word string) string {
+	var b strings.Builder
+	b.WriteString("$'")
+	for i := range len(word) {
+		switch c := word[i]; {
+		case c == '\'' || c == '\\':
+			b.WriteString(`\` + string(c))
+		case c < ' ' || c > '~':
+			fmt.Fprintf(&b, `\%03o`, c) // unlike \x, it has a fixed number of digits
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String() + "'"
 }
