@@ -158,6 +158,9 @@ func (b *bench) measureTestSystemRuns(w *testSystem, hello string) error {
 	if err := b.measureDashboard(w); err != nil {
 		return err
 	}
+	if err := b.measureLetters(w); err != nil {
+		return err
+	}
 	if err := b.measureUpdateTable(w); err != nil {
 		return err
 	}
@@ -223,6 +226,16 @@ func (b *bench) measureDashboard(w *testSystem) error {
 		return err
 	}
 	b.add(newRatioFigure("omg", w.name, "omg status", times[0], times[1], "within 1.1 times", 1/1.1))
+	return nil
+}
+
+// measureLetters compares a search in pacman's form with omg's own.
+func (b *bench) measureLetters(w *testSystem) error {
+	times, err := runAlternately(b.runsPerProgram, b.env, b.omgCommand(w, "-Ss", w.searchedPackage), b.omgCommand(w, "search", w.searchedPackage))
+	if err != nil {
+		return err
+	}
+	b.add(newRatioFigure("omg -Ss "+w.searchedPackage, w.name, "omg search", times[0], times[1], "within 1.1 times", 1/1.1))
 	return nil
 }
 
