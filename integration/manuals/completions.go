@@ -96,7 +96,9 @@ func quote(s string) string { return `'` + strings.ReplaceAll(s, `'`, `'\''`) + 
 func commandCasePatterns(all []completedCommand) string {
 	var patterns []string
 	for _, p := range all[1:] {
-		patterns = append(patterns, quote(p.commandPath))
+		if !strings.HasPrefix(p.commandPath, letterPrefix) {
+			patterns = append(patterns, quote(p.commandPath))
+		}
 	}
 	return strings.Join(patterns, "|")
 }
@@ -154,7 +156,7 @@ func bashCompletion(program string, all []completedCommand) string {
 	}
 	b.WriteString("\tesac\n")
 	if len(all) > 1 {
-		fmt.Fprintf(&b, "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n\t\tcase \"$command $word\" in\n\t\t%s) command+=\" $word\" ;;\n\t\tesac\n\tdone\n", commandCasePatterns(all))
+		fmt.Fprintf(&b, "\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n%s\t\tcase \"$command $word\" in\n\t\t%s) command+=\" $word\" ;;\n\t\tesac\n\tdone\n", letterCases(all, ""), commandCasePatterns(all))
 	}
 	b.WriteString("\tcase $command in\n")
 	for _, p := range all {
@@ -202,7 +204,7 @@ func zshCompletion(program string, all []completedCommand) string {
 	}
 	b.WriteString("\tesac\n")
 	if len(all) > 1 {
-		fmt.Fprintf(&b, "\tfor word in $words[2,CURRENT-1]; do\n\t\tcase \"$command $word\" in\n\t\t(%s) command+=\" $word\" ;;\n\t\tesac\n\tdone\n", commandCasePatterns(all))
+		fmt.Fprintf(&b, "\tfor word in $words[2,CURRENT-1]; do\n%s\t\tcase \"$command $word\" in\n\t\t(%s) command+=\" $word\" ;;\n\t\tesac\n\tdone\n", letterCases(all, "("), commandCasePatterns(all))
 	}
 	b.WriteString("\tcase $command in\n")
 	for _, p := range all {
@@ -245,8 +247,8 @@ func fishCompletion(program string, all []completedCommand) string {
 	}
 	fmt.Fprintf(&b, "function %s_at -a place\n    set -l command ''\n", function)
 	if len(all) > 1 {
-		fmt.Fprintf(&b, "    for word in (commandline -opc)[2..-1]\n        switch \"$command $word\"\n            case %s\n                set command \"$command $word\"\n        end\n    end\n",
-			strings.ReplaceAll(commandCasePatterns(all), "|", " "))
+		fmt.Fprintf(&b, "    for word in (commandline -opc)[2..-1]\n%s        switch \"$command $word\"\n            case %s\n                set command \"$command $word\"\n        end\n    end\n",
+			fishLetterCases(all), strings.ReplaceAll(commandCasePatterns(all), "|", " "))
 	}
 	fmt.Fprintf(&b, "    test \"$command\" = \"$place\"\nend\ncomplete -c %s -f\n", program)
 	for _, p := range all {
@@ -259,6 +261,9 @@ func fishCompletion(program string, all []completedCommand) string {
 			how := "-l " + name
 			if !kind {
 				how = "-s " + strings.TrimPrefix(name, "-")
+				if len(name) > 2 { // several letters after one dash
+					how = "-o " + strings.TrimPrefix(name, "-")
+				}
 			}
 			switch {
 			case f.takesPath:

@@ -69,6 +69,10 @@ var completionCases = []struct{ line, offers, excludes string }{
 	{"omgd --fore", "--foreground", "--socket"},
 	{"omg --data-dir b", "bin", "search"},
 	{"omg owns pacm", "pacman.conf", "search"},
+	{"omg -Qd", "-Qdt", "-Qi"},
+	{"omg -Qo pacm", "pacman.conf", "search"},
+	{"omg -Sl co", "core", "config"},
+	{"omg -Slq co", "core", "config"},
 }
 
 func offered(t *testing.T, complete func(line string) string) {
@@ -93,7 +97,10 @@ func TestCompletion_Bash(t *testing.T) {
 	}
 	offered(t, complete)
 	name := strings.Fields(run(s, "omg", "installed", "-q"))[0]
-	require.Contains(t, strings.Fields(complete("omg why "+name[:len(name)-1])), name)
+	for _, command := range []string{"why", "-Qi", "-Qiq x", "-Rns"} {
+		require.Contains(t, strings.Fields(complete("omg "+command+" "+name[:len(name)-1])), name, command)
+	}
+	require.NotContains(t, strings.Fields(complete("omg -Qs "+name[:len(name)-1])), name, "an expression")
 	require.Contains(t, strings.Fields(complete("omg info "+name[:len(name)-1])), name)
 	require.Contains(t, strings.Fields(complete("omg search -n x --li")), "--limit", "a flag without a value here, with one elsewhere")
 }
@@ -106,7 +113,10 @@ func TestCompletion_Fish(t *testing.T) {
 	}
 	offered(t, complete)
 	name := strings.Fields(run(s, "omg", "installed", "-q"))[0]
-	require.Contains(t, strings.Fields(complete("omg why "+name[:len(name)-1])), name)
+	for _, command := range []string{"why", "-Qi", "-Qiq x", "-Rns"} {
+		require.Contains(t, strings.Fields(complete("omg "+command+" "+name[:len(name)-1])), name, command)
+	}
+	require.NotContains(t, strings.Fields(complete("omg -Qs "+name[:len(name)-1])), name, "an expression")
 }
 
 // TestCompletion_Zsh checks the completions in a zsh on a pseudo-terminal, because zsh completes only on a terminal.

@@ -44,6 +44,9 @@ func Make(root, bin string) (map[string]string, error) {
 			return nil, err
 		}
 		all := completedCommands(h)
+		if program == "omg" {
+			all = addLetters(all)
+		}
 		files["packaging/completions/"+program+".bash"] = bashCompletion(program, all)
 		files["packaging/completions/_"+program] = zshCompletion(program, all)
 		files["packaging/completions/"+program+".fish"] = fishCompletion(program, all)

@@ -13,13 +13,21 @@ _omg() {
 	--limit|--repo|--sort|--format|--color|--depth|-d|--by|--since|--severity|--fail-on|--from|--to|--lines) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case "$command$word" in
+		-Q*o*|-Q*p*|-F*|-U*) command=-paths ;;
+		-Q*s*|-S*s*) command=-text ;;
+		-Q*g*|-S*g*) command=-groups ;;
+		-S*l*) command=-repositories ;;
+		-S*) command=-packages ;;
+		-Q*|-R*|-D*|-T*) command=-installed ;;
+		esac
 		case "$command $word" in
 		' search'|' info'|' list'|' groups'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' size'|' history'|' check'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' status'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='search info list groups installed explicit orphans foreign why tree size history check files owns outdated security aur status runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v'
+		words='search info list groups installed explicit orphans foreign why tree size history check files owns outdated security aur status runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v -Q -Qi -Ql -Qo -Qs -Qe -Qdt -Qm -Qu -Qk -Ss -Si -Sl -Sg -Dk -T'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --json --format --color --quiet -q --help -h'
@@ -164,6 +172,29 @@ _omg() {
 		;;
 	' cache clear')
 		words='--json --format --color --help -h'
+		;;
+	'-paths')
+		words=''
+		more=paths
+		;;
+	'-text')
+		words=''
+		;;
+	'-groups')
+		words=''
+		more=groups
+		;;
+	'-repositories')
+		words=''
+		more=repositories
+		;;
+	'-packages')
+		words=''
+		more=packages
+		;;
+	'-installed')
+		words=''
+		more=installed
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -18,6 +18,20 @@ end
 function __omg_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
+        switch "$command$word"
+            case '-Q*o*' '-Q*p*' '-F*' '-U*'
+                set command -paths
+            case '-Q*s*' '-S*s*'
+                set command -text
+            case '-Q*g*' '-S*g*'
+                set command -groups
+            case '-S*l*'
+                set command -repositories
+            case '-S*'
+                set command -packages
+            case '-Q*' '-R*' '-D*' '-T*'
+                set command -installed
+        end
         switch "$command $word"
             case ' search' ' info' ' list' ' groups' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' history' ' check' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' status' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
                 set command "$command $word"
@@ -69,6 +83,22 @@ complete -c omg -n '__omg_at ""' -l help -d 'show help'
 complete -c omg -n '__omg_at ""' -s h -d 'show help'
 complete -c omg -n '__omg_at ""' -l version -d 'print the version'
 complete -c omg -n '__omg_at ""' -s v -d 'print the version'
+complete -c omg -n '__omg_at ""' -s Q -d 'the installed packages, as pacman prints them'
+complete -c omg -n '__omg_at ""' -o Qi -d 'describe installed packages'
+complete -c omg -n '__omg_at ""' -o Ql -d 'the files of installed packages'
+complete -c omg -n '__omg_at ""' -o Qo -d 'which package has a file'
+complete -c omg -n '__omg_at ""' -o Qs -d 'search the installed packages'
+complete -c omg -n '__omg_at ""' -o Qe -d 'packages that were installed explicitly'
+complete -c omg -n '__omg_at ""' -o Qdt -d 'packages that nothing requires any more'
+complete -c omg -n '__omg_at ""' -o Qm -d 'packages that are in no repository'
+complete -c omg -n '__omg_at ""' -o Qu -d 'packages with an update'
+complete -c omg -n '__omg_at ""' -o Qk -d 'check the files of installed packages'
+complete -c omg -n '__omg_at ""' -o Ss -d 'search the repositories'
+complete -c omg -n '__omg_at ""' -o Si -d 'describe packages of the repositories'
+complete -c omg -n '__omg_at ""' -o Sl -d 'the packages of a repository'
+complete -c omg -n '__omg_at ""' -o Sg -d 'the packages of a group'
+complete -c omg -n '__omg_at ""' -o Dk -d 'check the local database'
+complete -c omg -n '__omg_at ""' -s T -d 'dependencies that are not installed'
 complete -c omg -n '__omg_at " search"' -l regex -d 'words are POSIX extended regular expressions'
 complete -c omg -n '__omg_at " search"' -s x -d 'words are POSIX extended regular expressions'
 complete -c omg -n '__omg_at " search"' -l name -d 'search names only'
@@ -441,3 +471,8 @@ complete -c omg -n '__omg_at " cache clear"' -l format -x -d 'print with a Go TE
 complete -c omg -n '__omg_at " cache clear"' -l color -x -d 'use colour WHEN: auto, always or never'
 complete -c omg -n '__omg_at " cache clear"' -l help -d 'show help'
 complete -c omg -n '__omg_at " cache clear"' -s h -d 'show help'
+complete -c omg -n '__omg_at "-paths"' -F
+complete -c omg -n '__omg_at "-groups"' -a '(__omg_groups)'
+complete -c omg -n '__omg_at "-repositories"' -a '(__omg_repositories)'
+complete -c omg -n '__omg_at "-packages"' -a '(__omg_packages)'
+complete -c omg -n '__omg_at "-installed"' -a '(__omg_installed)'
