@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/need"
 )
 
 // helpOption matches an option in pacman's help, with its letter if it has one.
@@ -158,7 +159,7 @@ func (p *builtPackage) compareOptions(t *testing.T, ways [][]string, start strin
 		require.Contains(t, got.Stderr, "hint: sudo pacman ")
 	case strings.Contains(got.Stderr, "omg cannot answer"):
 		require.Equal(t, 3, got.Code)
-		require.True(t, start == "-F" || has("verbose", "debug", "print"), "%q: %s", line, got.Stderr)
+		require.True(t, start == "-F" || has("debug", "print"), "%q: %s", line, got.Stderr)
 		require.Contains(t, got.Stderr, "hint: pacman ")
 	default:
 		t.Run(strings.Join(line, " "), func(t *testing.T) { requireSameLetters(t, p.System, ways, line, "") })
@@ -187,6 +188,40 @@ func TestLetters_FileUpdates(t *testing.T) {
 	require.Equal(t, 3, r.Code)
 	require.Contains(t, r.Stderr, "has a signature, which omg does not check\nomg: hint: pacman --config ")
 	requireSameLetters(t, p.System, ways, []string{"-Qlp", p.file}, "")
+}
+
+// TestLetters_Verbose compares -v, with which pacman prints its directories, with what sets them.
+func TestLetters_Verbose(t *testing.T) {
+	p := newLettersSystem(t)
+	link := p.Path("link")
+	require.NoError(t, os.Symlink(p.root, link))
+	require.NoError(t, os.MkdirAll(p.root+"/var/lib/pacman/local", 0o755))
+	for _, conf := range []string{
+		"", "RootDir = " + p.root + "\nDBPath = " + p.DB + "\n", "CacheDir = /a /b/\nCacheDir = c\nHookDir = /h\nHookDir = /i/\nGPGDir = /g\nGPGDir = /other\nLogFile = /l\n",
+	} {
+		file := p.Path("verbose.conf")
+		harness.WriteFile(t, file, "[options]\nArchitecture = x86_64\nSigLevel = Never\n"+conf+"[core]\nServer = file:///nowhere\n")
+		for _, line := range []string{
+			"-T -v", "-Qv -r " + p.root, "-Qvq -b " + p.DB, "-Tv --root " + link + " none nope", "-Tv -r " + link + " -b " + p.DB, "-Ssv -b " + p.DB + " old", "-Dkv -r " + link,
+			"-Tv --cachedir x --cachedir /y/ --hookdir z --logfile l --gpgdir g --arch any none",
+		} {
+			requireSamePrograms(t, p.System, append([]string{"--config", file}, strings.Fields(line)...))
+		}
+	}
+	requireSamePrograms(t, p.System, []string{"-Tv", "a  b", ""})
+}
+
+// TestLetters_MissingDatabase compares command lines on a system without the database of a repository: pacman warns at each of them.
+func TestLetters_MissingDatabase(t *testing.T) {
+	need.Program(t, "pacman")
+	s := harness.New(t, harness.WithoutDatabases())
+	s.Install("a", "1-1")
+	harness.WriteFile(t, s.PacmanConf, "[options]\nArchitecture = x86_64\nSigLevel = Never\n[core]\nServer = file:///nowhere\n[extra]\nServer = file:///nowhere\n")
+	harness.WriteFile(t, s.SyncDBPath("extra"), harness.BuildDatabase(t, harness.NewPackageEntry("a", "2-1")))
+	ways := [][]string{{"--no-daemon", "--data-dir", t.TempDir(), "--config", s.PacmanConf, "-b", s.DB}}
+	for _, line := range []string{"-T x", "-Q", "-Qo /x", "-Qi a", "-Qs a", "-Qg", "-Dk", "-Ss a", "-Sl", "-Sl core", "-Qp /x", "-Qm", "-Qu", "-Dkk", "-Sg", "-Si a", "-Sii a"} {
+		requireSameLetters(t, s, ways, strings.Fields(line), "")
+	}
 }
 
 // TestLetters_Sysroot compares --sysroot, with which pacman makes a directory its root directory.

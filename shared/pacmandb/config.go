@@ -31,6 +31,11 @@ type Config struct {
 	Architectures          []string
 	IgnorePkg, IgnoreGroup []string // glob patterns
 	CacheDir               []string
+	// HasCacheDir reports whether the file sets CacheDir.
+	HasCacheDir bool
+	// HookDir lists the directories of hooks, and GPGDir is that of pacman's keys. Both are empty if the file does not set them.
+	HookDir []string
+	GPGDir  string
 	// NoExtract holds glob patterns of files that pacman does not install. A pattern after an exclamation mark is an exception.
 	NoExtract []string
 	// Color reports whether pacman uses colours on a terminal.
@@ -288,8 +293,12 @@ func (r *configReader) setOption(key, value string) {
 		first(&c.DBPath)
 	case "LogFile":
 		first(&c.LogFile)
+	case "GPGDir":
+		first(&c.GPGDir)
+	case "HookDir":
+		c.HookDir = append(c.HookDir, splitWords(value)...)
 	case "CacheDir":
-		c.CacheDir = append(c.CacheDir, splitWords(value)...)
+		c.CacheDir, c.HasCacheDir = append(c.CacheDir, splitWords(value)...), true
 	case "SigLevel":
 		c.SigLevel = append(c.SigLevel, splitWords(value)...)
 	case "NoExtract":

@@ -51,15 +51,15 @@ const (
 	// Writes means that the line changes packages, databases or pacman's cache.
 	Writes
 	// Unanswered means that the line only reads, but omg has no answer: what a transaction would do, the lists of files of the
-	// repositories, and pacman's own paths and steps.
+	// repositories, and pacman's own steps.
 	Unanswered
 )
 
 // Kind returns what the command line needs.
 func (l *Line) Kind() Kind {
 	kind := l.kindOfOperation()
-	if kind == Reads && (l.Has("verbose") || l.Has("debug")) {
-		return Unanswered // pacman prints paths that omg does not read, or its own steps
+	if kind == Reads && l.Has("debug") {
+		return Unanswered // pacman prints its own steps
 	}
 	return kind
 }

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/omg-arch/omg/omg/internal/letters"
@@ -37,6 +39,10 @@ type Runner struct {
 func (r *Runner) Run(ctx context.Context) (code int, err error) {
 	if unread := r.Snapshot.Inputs().Local.UnreadablePackages; unread != "" {
 		r.Warn("some installed packages could not be read: " + unread)
+	}
+	r.warnAboutMissingDatabases()
+	if r.Line.Has("verbose") {
+		r.printVerbose()
 	}
 	switch r.Line.Operation {
 	case 'Q':
@@ -88,14 +94,21 @@ func (r *Runner) checkRepositories() bool {
 	return true
 }
 
-// warnAboutRepositories reports the repositories without a usable database.
+// warnAboutMissingDatabases reports the repositories whose database does not exist. Pacman does this even if it does not need them.
+func (r *Runner) warnAboutMissingDatabases() {
+	for i := range r.Setup.Repositories {
+		repo := &r.Setup.Repositories[i]
+		if _, err := os.Stat(repo.DatabasePath); errors.Is(err, fs.ErrNotExist) {
+			r.Warn(fmt.Sprintf("database file for '%s' does not exist (use '-Sy' to download)", repo.Name))
+		}
+	}
+}
+
+// warnAboutRepositories reports the repositories whose database cannot be read.
 func (r *Runner) warnAboutRepositories() {
 	repos := r.Snapshot.Inputs().Repositories
 	for i := range repos {
-		switch src := &repos[i]; {
-		case src.State == wire.SourceMissing:
-			r.Warn(fmt.Sprintf("database file for '%s' does not exist (use '-Sy' to download)", src.Name))
-		case src.Index == nil:
+		if src := &repos[i]; src.State != wire.SourceMissing && src.Index == nil {
 			r.errorf("database '%s' cannot be read: %s", src.Name, src.Why)
 		}
 	}
