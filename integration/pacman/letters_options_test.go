@@ -77,8 +77,14 @@ func newLettersSystem(t *testing.T) *builtPackage {
 	conf := string(harness.ReadFile(t, s.PacmanConf))
 	harness.WriteFile(t, s.PacmanConf, conf+"[core]\nServer = file:///nowhere\n[extra]\nServer = file:///nowhere\n")
 	for repo, entries := range map[string][]harness.DatabaseEntry{
-		"core":  {harness.NewPackageEntry("old", "2-1", "GROUPS", "some", "DESC", "An old one"), harness.NewPackageEntry("plain", "1-1")},
-		"extra": {harness.NewPackageEntry("full", "1.2-3", "GROUPS", "some\nmore", "PROVIDES", "virtual"), harness.NewPackageEntry("other", "5-1", "CONFLICTS", "full")},
+		"core": {
+			harness.NewPackageEntry("old", "2-1", "GROUPS", "some", "DESC", "An old one", "MD5SUM", "00ff", "SHA256SUM", "11ff", "PGPSIG", detachedSignature),
+			harness.NewPackageEntry("plain", "1-1", "PGPSIG", "AAAA"),
+			harness.NewPackageEntry("unsigned", "1-1", "SHA256SUM", "22ff"),
+		},
+		"extra": {
+			harness.NewPackageEntry("full", "1.3-1", "GROUPS", "some\nmore", "PROVIDES", "virtual"), harness.NewPackageEntry("other", "5-1", "CONFLICTS", "full"),
+		},
 	} {
 		harness.WriteFile(t, s.SyncDBPath(repo), harness.BuildDatabase(t, entries...))
 	}
@@ -166,6 +172,16 @@ func (p *builtPackage) compareOptions(t *testing.T, ways [][]string, start strin
 	}
 }
 
+// TestLetters_Signatures compares how packages of the repositories are validated.
+func TestLetters_Signatures(t *testing.T) {
+	p := newLettersSystem(t)
+	ways := [][]string{{"--no-daemon", "--data-dir", t.TempDir(), "--config", p.PacmanConf, "-b", p.DB}}
+	for _, line := range []string{"-Si old", "-Sii old", "-Sii plain", "-Sii unsigned full", "-Sii"} {
+		requireSameLetters(t, p.System, ways, strings.Fields(line), "")
+	}
+	require.Contains(t, p.Run("omg", slices.Concat(ways[0], []string{"-Sii", "old"})...).Stdout, "84A1EAEBB6B11A1A")
+}
+
 // TestLetters_FileUpdates compares -Qpu with all that can change its answer.
 func TestLetters_FileUpdates(t *testing.T) {
 	p := newLettersSystem(t)
@@ -179,6 +195,7 @@ func TestLetters_FileUpdates(t *testing.T) {
 			requireSameLetters(t, p.System, ways, []string{letters, p.file}, "")
 		}
 	}
+	require.Contains(t, p.Run("omg", slices.Concat(ways[0], []string{"-Qpu", p.file})...).Stdout, "full 1.2-3 -> 1.3-1")
 	harness.WriteFile(t, p.SyncDBPath("core"), harness.BuildDatabase(t, harness.NewPackageEntry("full", "1.2-3")))
 	requireSameLetters(t, p.System, ways, []string{"-Qpu", p.file}, "")
 

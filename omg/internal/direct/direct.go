@@ -1,6 +1,6 @@
 // Package direct implements the backend without a daemon. It reads pacman's local database, and for each repository the
-// index that matches its database, or the database itself if no index matches. It writes nothing. Only AURCheck and Doctor send
-// requests to a daemon, if one runs.
+// index that matches its database, or the database itself if no index matches. Only AURCheck and Doctor send requests to a daemon, if
+// one runs, and only Devel runs git, which uses the network. AURCheck, AURDiff and Devel write into directories of the user.
 package direct
 
 import (

@@ -55,10 +55,24 @@ func TestKind(t *testing.T) {
 func TestPacmanCommand(t *testing.T) {
 	bash := need.Program(t, "bash")
 	for _, args := range [][]string{
-		{"-Syu"}, {"-S", "--needed", "x"}, {"-Rns", "x"}, {"-nRs", "x", "y"}, {"--sync", "--refresh", "--sysupgrade"}, {"-S", "--", "-x", "--needed"},
-		{"-S", "-y", "x"}, {"--remove", "--recursive", "--", "--"}, {"-U", "./a b.pkg.tar.zst"}, {"-S", "it's", "$(id)", "`id`", "a;b", "*", "", "~"},
-		{"-S", "a\x1b[31mb", "new\nline", "tab\there", "bidi\u202e", "bad\xff'\\", "größe"}, {"-D", "--asdeps", "x"}, {"-Scc", "--noconfirm"},
-		{"-S", "x", "--overwrite", "*", "--config=/a b", "-b", "/db"}, {"-Fy"}, {"-Swb/db", "x"}, {"--sync", "x"}, {"-S", "--ignore=a,b", "x"},
+		{"-Syu"},
+		{"-S", "--needed", "x"},
+		{"-Rns", "x"},
+		{"-nRs", "x", "y"},
+		{"--sync", "--refresh", "--sysupgrade"},
+		{"-S", "--", "-x", "--needed"},
+		{"-S", "-y", "x"},
+		{"--remove", "--recursive", "--", "--"},
+		{"-U", "./a b.pkg.tar.zst"},
+		{"-S", "it's", "$(id)", "`id`", "a;b", "*", "", "~"},
+		{"-S", "a\x1b[31mb", "new\nline", "tab\there", "bidi\u202e", "bad\xff'\\", "größe"},
+		{"-D", "--asdeps", "x"},
+		{"-Scc", "--noconfirm"},
+		{"-S", "x", "--overwrite", "*", "--config=/a b", "-b", "/db"},
+		{"-Fy"},
+		{"-Swb/db", "x"},
+		{"--sync", "x"},
+		{"-S", "--ignore=a,b", "x"},
 	} {
 		l, err := Parse(append([]string{"--no-daemon", "--data-dir", "-S", "--socket=x"}, args...))
 		require.NoError(t, err, "%q", args)
