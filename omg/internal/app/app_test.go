@@ -472,7 +472,6 @@ func TestLetters_Refused(t *testing.T) {
 		"-U a --pacman-config c":     {exit.Usage, "omg: error: omg only reads, and -U would change something here\nomg: hint: sudo pacman -U a --config c\n"},
 		"-D --asdeps a":              {exit.Usage, "omg: error: omg only reads, and -D would change something here\nomg: hint: sudo pacman -D --asdeps a\n"},
 		"-Fl a":                      {exit.Failed, "omg: error: omg cannot answer this form of -F\nomg: hint: pacman -Fl a\n"},
-		"-Q --sysroot d":             {exit.Failed, "omg: error: omg cannot answer this form of -Q\nomg: hint: pacman -Q --sysroot d\n"},
 		"-Sp a":                      {exit.Failed, "omg: error: omg cannot answer this form of -S\nomg: hint: pacman -Sp a\n"},
 		"-QS":                        {exit.NotFound, "omg: error: only one operation may be used at a time\n"},
 		"-Qy":                        {exit.NotFound, "omg: error: invalid option '-y'\n"},

@@ -73,7 +73,7 @@ func fullBackend() fake {
 		owns: full[backend.Owners](), files: full[backend.FilesResult](), why: full[backend.WhyResult](), size: full[backend.SizeResult](), pkgs: full[backend.PackageHistory](), system: full[backend.SystemCheck](), config: full[backend.Configuration](),
 		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.InstalledVersions](), use: full[backend.UseResult](),
 	}
-	f.tree, f.aurLog, f.check, f.diff = full[backend.TreeResult](), full[backend.AURLogResult](), full[backend.AURCheckResult](), full[backend.AURDiff]()
+	f.tree, f.aurLog, f.check, f.diff, f.devel = full[backend.TreeResult](), full[backend.AURLogResult](), full[backend.AURCheckResult](), full[backend.AURDiff](), full[backend.DevelResult]()
 	// The missing name x is found among the installed packages, the missing name y is not.
 	f.info.Missing = append(f.info.Missing, wire.MissingName{Name: "y", Suggestions: []string{"z"}})
 	return f
