@@ -7,16 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/omg-arch/omg/omg/internal/backend"
-	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/omg/internal/userfile"
 	"github.com/omg-arch/omg/shared/paths"
 )
 
@@ -46,44 +41,26 @@ type document struct {
 }
 
 // File is the file with a user's acknowledgements.
-type File struct {
-	path string
-	env  paths.Env
-}
+type File struct{ file *userfile.File }
 
 // Open returns the file of the user. It does not need to exist.
 func Open(env paths.Env) (*File, error) {
-	dir := env.StateDir()
-	if dir == "" {
-		return nil, errors.New("neither XDG_STATE_HOME nor HOME is an absolute path")
+	f, err := userfile.Open(env, fileName, maxFileSize)
+	if err != nil {
+		return nil, err
 	}
-	return &File{filepath.Join(dir, fileName), env}, nil
+	return &File{f}, nil
 }
 
 // Read returns the acknowledgements, the oldest first. Without a file there are none. The file must belong to this user.
 func (f *File) Read() ([]Ack, error) {
-	file, err := os.OpenFile(f.path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if errors.Is(err, unix.ELOOP) {
-		return nil, fmt.Errorf("%s is a symbolic link, which could lead to the file of another user: replace it by the file", f.path)
-	}
-	if err != nil {
+	var d document
+	exists, err := f.file.Read(&d)
+	if err != nil || !exists {
 		return nil, err
 	}
-	defer file.Close()
-	fail := func(err error) ([]Ack, error) { return nil, fmt.Errorf("%s: %w", f.path, err) }
-	content, _, err := paths.ReadTrustedFile(file, maxFileSize, func(uid uint32) bool { return int(uid) == f.env.UID })
-	if err != nil {
-		return fail(err)
-	}
-	var d document
-	if err := json.Unmarshal(content, &d); err != nil {
-		return fail(err)
-	}
 	if d.Schema != schema || len(d.Acks) > maxAcks {
-		return fail(fmt.Errorf("not a file of this version of omg: schema %d, %d acknowledgements", d.Schema, len(d.Acks)))
+		return nil, fmt.Errorf("%s: not a file of this version of omg: schema %d, %d acknowledgements", f.file.Path(), d.Schema, len(d.Acks))
 	}
 	return d.Acks, nil
 }
@@ -93,21 +70,11 @@ func (f *File) write(list []Ack) error {
 	if len(list) > maxAcks {
 		return fmt.Errorf("%d acknowledgements are too many: remove some of the %d with omg aur ack --remove", len(list), maxAcks)
 	}
-	dir := filepath.Dir(f.path)
-	if err := f.env.CheckRootWrites(dir); err != nil {
-		return err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	content, err := json.MarshalIndent(document{schema, list}, "", "\t")
-	if err != nil {
-		return err
-	}
-	if len(content) > maxFileSize {
+	err := f.file.Write(document{schema, list})
+	if errors.Is(err, userfile.ErrTooLarge) {
 		return fmt.Errorf("the acknowledgements need more than %d bytes: remove some with omg aur ack --remove", maxFileSize)
 	}
-	return atomicfile.Write(f.path, append(content, '\n'), atomicfile.Options{Mode: 0o600, Sync: true})
+	return err
 }
 
 // Add acknowledges findings about a package: those with the given reason or, if it is empty, all. It returns the acknowledgements of

@@ -25,7 +25,7 @@ func newFile(t *testing.T) *File {
 	require.NoError(t, os.Chmod(dir, 0o755))
 	f, err := Open(paths.Env{UID: os.Getuid(), Getenv: func(name string) string { return map[string]string{"HOME": dir}[name] }})
 	require.NoError(t, err)
-	require.Equal(t, filepath.Join(dir, ".local/state/omg/aur-acks.json"), f.path)
+	require.Equal(t, filepath.Join(dir, ".local/state/omg/aur-acks.json"), f.file.Path())
 	return f
 }
 
@@ -89,7 +89,7 @@ func TestFile_Add(t *testing.T) {
 		left = append(left, a.Package+" "+a.Finding.Reason)
 	}
 	require.Equal(t, []string{"b adopted-and-updated", "b out-of-date", "a out-of-date"}, left)
-	fi, err := os.Stat(f.path)
+	fi, err := os.Stat(f.file.Path())
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), fi.Mode().Perm())
 }
@@ -138,18 +138,18 @@ func TestFile_Hostile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFile(t)
-			require.NoError(t, os.MkdirAll(filepath.Dir(f.path), 0o700))
-			make(t, f.path)
-			before, err := os.Lstat(f.path)
+			require.NoError(t, os.MkdirAll(filepath.Dir(f.file.Path()), 0o700))
+			make(t, f.file.Path())
+			before, err := os.Lstat(f.file.Path())
 			require.NoError(t, err)
 			_, err = f.Read()
 			require.Error(t, err)
-			require.Contains(t, err.Error(), f.path)
+			require.Contains(t, err.Error(), f.file.Path())
 			_, err = f.Add(adopted("a", 1000), "", at)
 			require.Error(t, err)
 			_, err = f.Remove("a", "")
 			require.Error(t, err)
-			after, err := os.Lstat(f.path)
+			after, err := os.Lstat(f.file.Path())
 			require.NoError(t, err)
 			require.True(t, os.SameFile(before, after))
 		})
@@ -159,10 +159,10 @@ func TestFile_Hostile(t *testing.T) {
 // TestFile_Link checks that the error for a link says that it is a link.
 func TestFile_Link(t *testing.T) {
 	f := newFile(t)
-	require.NoError(t, os.MkdirAll(filepath.Dir(f.path), 0o700))
-	require.NoError(t, os.Symlink("elsewhere", f.path))
+	require.NoError(t, os.MkdirAll(filepath.Dir(f.file.Path()), 0o700))
+	require.NoError(t, os.Symlink("elsewhere", f.file.Path()))
 	_, err := f.Read()
-	require.ErrorContains(t, err, f.path+" is a symbolic link")
+	require.ErrorContains(t, err, f.file.Path()+" is a symbolic link")
 }
 
 // TestFile_DiskFaults lets each step of writing the file fail once. The file has the acknowledgements of before or of after, and no other file is left.
@@ -194,7 +194,7 @@ func TestFile_DiskFaults(t *testing.T) {
 			if failed != atomicfile.OpSyncDir { // after it, the new file is there
 				require.Len(t, list, 2, failed)
 			}
-			left, err := os.ReadDir(filepath.Dir(f.path))
+			left, err := os.ReadDir(filepath.Dir(f.file.Path()))
 			require.NoError(t, err)
 			require.Len(t, left, 1, failed)
 		}
