@@ -56,6 +56,7 @@ type PacmanSetup struct {
 	// SyncedAt is when pacman last synchronized its databases according to its log, in Unix seconds; 0 if unknown.
 	SyncedAt int64
 
+	logFile    string // pacman's log; empty if it says nothing about these databases
 	staleAfter time.Duration
 }
 
@@ -85,7 +86,8 @@ func (c Config) ReadPacmanSetup() (*PacmanSetup, error) {
 		return nil, err
 	}
 	if filepath.Clean(configured) == p.DBPath { // pacman's log says nothing about databases in another directory
-		p.SyncedAt = cachedLastSync(cmp.Or(conf.LogFile, DefaultPacmanLog))
+		p.logFile = cmp.Or(conf.LogFile, DefaultPacmanLog)
+		p.SyncedAt = cachedLastSync(p.logFile)
 	}
 	files, err := pacmandb.ListRepoFiles(p.DBPath, conf)
 	if err != nil {
