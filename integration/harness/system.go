@@ -141,7 +141,7 @@ func ProgramEnv(home string) []string {
 	return []string{
 		"HOME=" + home, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + home,
 		"OMG_SOCKET_PATH=" + filepath.Join(home, socketName), "OMG_CONFIG=" + filepath.Join(home, configName),
-		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false", "OMG_LIMITS_SHUTDOWN_TIMEOUT=2m",
+		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false", "OMG_NEWS_ENABLED=false", "OMG_LIMITS_SHUTDOWN_TIMEOUT=2m",
 	}
 }
 

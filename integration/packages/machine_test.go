@@ -141,7 +141,7 @@ func (m *machine) command(program string, args ...string) *exec.Cmd {
 	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = "/"
 	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=/tmp", "XDG_RUNTIME_DIR=/run", "LC_ALL=C.UTF-8", "OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false",
+		"PATH=" + os.Getenv("PATH"), "HOME=/tmp", "XDG_RUNTIME_DIR=/run", "LC_ALL=C.UTF-8", "OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false", "OMG_NEWS_ENABLED=false",
 		"OMG_LIMITS_SHUTDOWN_TIMEOUT=2m",
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -33,7 +33,7 @@ printf '[Unit]\nDefaultDependencies=no\nWants=test.service\n' >/run/units/test.t
 printf '[Unit]\nDefaultDependencies=no\n[Service]\nType=oneshot\nExecStart=/bin/sh /run/test.sh\nStandardOutput=file:/run/out\nStandardError=file:/run/err\nExecStopPost=/bin/touch /run/over\n' >/run/units/test.service
 cat >/run/test.sh <<'END'
 `+awaiting+system+`
-mkdir -p /etc/pacman.d /etc/omg; printf '[aur]\nenabled = false\n[tracker]\nenabled = false\n[limits]\nshutdown_timeout = "2m"\n' >/etc/omg/config.toml; printf '[options]\nDBPath = /media/db\n[core]\n[extra]\n[multilib]\n' >/etc/pacman.conf
+mkdir -p /etc/pacman.d /etc/omg; printf '[aur]\nenabled = false\n[tracker]\nenabled = false\n[news]\nenabled = false\n[limits]\nshutdown_timeout = "2m"\n' >/etc/omg/config.toml; printf '[options]\nDBPath = /media/db\n[core]\n[extra]\n[multilib]\n' >/etc/pacman.conf
 install -d -o omg -g omg /run/omg
 systemctl start omgd.socket; echo "listens: $?"; stat -c '%a %U' /run/omg/omg.sock
 ready; echo "packages: $(as alice /mnt/omg status --format '{{.index.packages}}' 2>&1)"

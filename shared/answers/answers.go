@@ -211,6 +211,25 @@ func (e *Encoder) Security(r *wire.SecurityRequest, emit Emit) error {
 	return w.flush(false)
 }
 
+// News answers OpNews.
+func (e *Encoder) News(emit Emit) error {
+	news, err := e.Snapshot.News()
+	if err != nil {
+		return err
+	}
+	w := newWriter(emit)
+	defer w.release()
+	w.beginChunk(encodedBasis{}, 1, field{"upgraded", news.UpgradedAt, news.UpgradedAt != 0})
+	w.writeValue("sources", news.Sources)
+	w.beginList("items")
+	for i := range news.Items {
+		if err := w.writeElement(&news.Items[i]); err != nil {
+			return err
+		}
+	}
+	return w.flush(false)
+}
+
 // writeVulnerable writes a package with its advisories as an element of the list. If the advisories do not fit into one
 // element, it writes several elements for the same package, each with a part of the advisories.
 func (w *writer) writeVulnerable(p *advisories.PackageFindings) error {

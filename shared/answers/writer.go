@@ -19,6 +19,7 @@ type writer struct {
 	enc           *msgpack.Encoder
 	count         uint32 // the number of elements in the list that is being written
 	listLenOffset int    // the offset in buf at which the length of this list is stored
+	listKey       string // the key of this list
 }
 
 var writerPool = sync.Pool{New: func() any {
@@ -92,7 +93,7 @@ func (w *writer) beginList(key string) {
 	const array32 = 0xdd
 	w.writeKey(key)
 	w.buf.Write([]byte{array32, 0, 0, 0, 0})
-	w.listLenOffset, w.count = w.buf.Len()-4, 0
+	w.listLenOffset, w.listKey, w.count = w.buf.Len()-4, key, 0
 }
 
 // beginElement begins a new element of the list that is being written. The element is a map, and the caller must write the given
@@ -123,7 +124,7 @@ func (w *writer) lacksRoomFor(n int) bool {
 }
 
 // makeRoomFor emits the current chunk and begins a new chunk if an element of n bytes does not fit. The new chunk has only the
-// key "packages", whose list contains the next elements.
+// key of the list, with the next elements.
 func (w *writer) makeRoomFor(n int) error {
 	if !w.lacksRoomFor(n) {
 		return nil
@@ -132,7 +133,7 @@ func (w *writer) makeRoomFor(n int) error {
 		return err
 	}
 	w.writeMapLen(1)
-	w.beginList("packages")
+	w.beginList(w.listKey)
 	return nil
 }
 

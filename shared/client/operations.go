@@ -130,6 +130,24 @@ func (c *Conn) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.Sec
 	return all, err
 }
 
+// News returns the items of Arch's news.
+func (c *Conn) News(ctx context.Context) (*wire.NewsResult, error) {
+	var all *wire.NewsResult
+	err := c.Call(ctx, wire.OpNews, nil, func(b []byte, _ bool) error {
+		var chunk wire.NewsResult
+		if err := msgpack.Unmarshal(b, &chunk); err != nil {
+			return err
+		}
+		if all == nil {
+			all = &chunk
+		} else {
+			all.Items = append(all.Items, chunk.Items...)
+		}
+		return nil
+	})
+	return all, err
+}
+
 // StatusHistory returns earlier counts.
 func (c *Conn) StatusHistory(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error) {
 	return requestOneChunk[wire.HistoryResult](ctx, c, wire.OpHistory, r)

@@ -79,6 +79,7 @@ func TestOperations_OneChunk(t *testing.T) {
 		{wire.OpAURInfo, &wire.AURInfoRequest{Names: []string{"a", "b"}}, &wire.AURInfoResult{Sources: []wire.Source{{Name: "aur", State: wire.SourceOK}}, Packages: []wire.Package{{Name: "a", AUR: &wire.AUR{PendingRequests: &n}}}, NotAsked: []string{"b"}}, func(c *Conn) (any, error) {
 			return c.AURInfo(ctx, []string{"a", "b"})
 		}},
+		{wire.OpNews, nil, &wire.NewsResult{Sources: []wire.Source{{Name: "news", State: wire.SourceOK}}, UpgradedAt: 5, Items: []wire.NewsItem{{NewsHeadline: wire.NewsHeadline{ID: "a", PublishedAt: 6}, Text: "b"}}}, func(c *Conn) (any, error) { return c.News(ctx) }},
 		{wire.OpAURCheck, nil, &wire.AURCheckResult{CheckedCount: 1, Packages: []wire.CheckedPackage{{Name: "a", Findings: []wire.AURFinding{{Level: wire.FindingLevelLook}}}}}, func(c *Conn) (any, error) { return c.AURCheck(ctx) }},
 		{wire.OpCacheClear, nil, &wire.CacheClearResult{ClearedCount: 4}, func(c *Conn) (any, error) { return c.ClearCache(ctx) }},
 		{wire.OpLogLevel, &wire.LogLevelRequest{}, &wire.LogLevelResult{Level: "info"}, func(c *Conn) (any, error) { return c.LogLevel(ctx, "") }},
@@ -228,6 +229,22 @@ func TestSecurity(t *testing.T) {
 	}, got)
 }
 
+// TestNews checks that News joins the chunks of a reply.
+func TestNews(t *testing.T) {
+	item := func(id string) wire.NewsItem {
+		return wire.NewsItem{NewsHeadline: wire.NewsHeadline{ID: id, Title: "T", PublishedAt: 5}, Text: "x"}
+	}
+	c := replying(t, wire.OpNews, nil,
+		&wire.NewsResult{Sources: []wire.Source{{Name: "news", State: wire.SourceOK}}, UpgradedAt: 4, Items: []wire.NewsItem{item("a")}},
+		map[string]any{"items": []wire.NewsItem{item("b"), item("c")}},
+	)
+	got, err := c.News(ctx)
+	require.NoError(t, err)
+	require.Equal(t, &wire.NewsResult{
+		Sources: []wire.Source{{Name: "news", State: wire.SourceOK}}, UpgradedAt: 4, Items: []wire.NewsItem{item("a"), item("b"), item("c")},
+	}, got)
+}
+
 // TestOperations_Errors checks that each method returns the server's error, and returns an error if the result has a wrong
 // type.
 func TestOperations_Errors(t *testing.T) {
@@ -246,6 +263,7 @@ func TestOperations_Errors(t *testing.T) {
 		"explicit":  func(c *Conn) error { _, err := c.Explicit(ctx); return err },
 		"outdated":  func(c *Conn) error { _, err := c.Outdated(ctx); return err },
 		"security":  func(c *Conn) error { _, err := c.Security(ctx, &wire.SecurityRequest{}); return err },
+		"news":      func(c *Conn) error { _, err := c.News(ctx); return err },
 		"history":   func(c *Conn) error { _, err := c.StatusHistory(ctx, &wire.HistoryRequest{}); return err },
 		"health":    func(c *Conn) error { _, err := c.Health(ctx); return err },
 		"started":   func(c *Conn) error { return c.AwaitStarted(ctx) },

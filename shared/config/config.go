@@ -19,6 +19,7 @@ type Config struct {
 	Sync    Sync    `toml:"sync"`
 	AUR     AUR     `toml:"aur"`
 	Tracker Tracker `toml:"tracker"`
+	News    News    `toml:"news"`
 	Metrics Metrics `toml:"metrics"`
 	Search  Search  `toml:"search"`
 	Debug   Debug   `toml:"debug"`
@@ -38,6 +39,8 @@ type Stale struct {
 	AUR Duration `toml:"aur" min:"1m"`
 	// Age from which the data of the security tracker is stale.
 	Tracker Duration `toml:"tracker" min:"1m"`
+	// Age from which Arch's news are stale.
+	News Duration `toml:"news" min:"1m"`
 }
 
 // Cache limits the replies that are kept in memory.
@@ -258,6 +261,16 @@ type Tracker struct {
 	Interval Duration `toml:"interval" min:"1s"`
 }
 
+// News is Arch's news, which `omg news` shows.
+type News struct {
+	// Use Arch's news.
+	Enabled bool `toml:"enabled"`
+	// Address of the feed, in RSS or Atom.
+	URL string `toml:"url" format:"url"`
+	// Time between two downloads of the feed.
+	Interval Duration `toml:"interval" min:"1m"`
+}
+
 // Metrics is where Prometheus can read the metrics. `omg metrics` also prints the metrics.
 type Metrics struct {
 	// Local address (127.0.0.1:9100) or path of a socket; empty for none.
@@ -292,7 +305,7 @@ func Default() Config {
 	)
 	return Config{
 		Refresh: Refresh{Interval: 300 * second},
-		Stale:   Stale{Repos: 24 * hour, AUR: 24 * hour, Tracker: 24 * hour},
+		Stale:   Stale{Repos: 24 * hour, AUR: 24 * hour, Tracker: 24 * hour, News: 24 * hour},
 		Cache:   Cache{MaxEntries: 1000, TTL: 300 * second},
 		Memory:  Memory{MaxCacheBytes: 16 * mib, MaxStoreCacheBytes: 2 * mib},
 		Limits: Limits{
@@ -309,6 +322,7 @@ func Default() Config {
 			Levels:      defaultLevels(),
 		},
 		Tracker: Tracker{Enabled: true, URL: "https://security.archlinux.org", Interval: hour},
+		News:    News{Enabled: true, URL: "https://archlinux.org/feeds/news/", Interval: 6 * hour},
 		Search:  Search{Order: "auto"},
 	}
 }

@@ -49,6 +49,10 @@ type Inputs struct {
 	AURFindings *AURFindings
 	// Tracker is the data of the security tracker; nil if the tracker is disabled.
 	Tracker *TrackerData
+	// News has the items of Arch's news; nil if the news are disabled. UpgradedAt is when the last full upgrade began, in Unix seconds
+	// (see sources.PacmanSetup.LastUpgrade); 0 if this is unknown.
+	News       *NewsData
+	UpgradedAt int64
 	// LibalpmResult is libalpm's result for the same databases; nil if omg's result does not differ from it.
 	LibalpmResult *LibalpmResult
 	// Runtimes lists the active version of each runtime in a new shell; nil if the process does not look for runtimes.
@@ -104,6 +108,18 @@ type TrackerData struct {
 	NextRequestAt int64
 	// StaleAfter is the age from which the advisories are stale; 0 for never.
 	StaleAfter time.Duration
+}
+
+// NewsData has the items of Arch's news.
+type NewsData struct {
+	// Items lists the items, the newest first. It is empty if the server never replied.
+	Items []wire.NewsItem
+	// RepliedAt is when the server last replied, in Unix seconds; 0 if it never did.
+	RepliedAt int64
+	// LastError, NextRequestAt and StaleAfter are as in TrackerData.
+	LastError     string
+	NextRequestAt int64
+	StaleAfter    time.Duration
 }
 
 // LibalpmResult is libalpm's result for the same databases, if omg's result differs from it. libalpm is right by definition,

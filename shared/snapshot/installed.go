@@ -167,6 +167,7 @@ func (s *Snapshot) Outdated() (*wire.OutdatedResult, error) {
 	}
 	r := &wire.OutdatedResult{
 		Basis: s.comparedBasis(), Updates: convertUpdates(c.outdated.Updates), InstalledNewer: convertUpdates(c.outdated.LocalNewer), Foreign: foreign.packages,
+		News: s.newsSinceUpgrade(),
 	}
 	if security != nil {
 		r.Sources = append(r.Sources, security.source())

@@ -12,21 +12,27 @@ import (
 
 // source returns the description of the tracker for a reply at the time now.
 func (t *TrackerData) source(now time.Time) wire.Source {
-	s := wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, State: wire.SourceOK, AsOf: t.AsOf, ChangedAt: t.RepliedAt, Why: t.LastError, NextRequestAt: t.NextRequestAt}
-	age := now.Sub(time.Unix(t.RepliedAt, 0))
+	s := wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, AsOf: t.AsOf, ChangedAt: t.RepliedAt, Why: t.LastError, NextRequestAt: t.NextRequestAt}
+	setDownloadState(&s, t.StaleAfter, now)
+	return s
+}
+
+// setDownloadState sets the state of a source whose server last replied at ChangedAt. The field Why holds the error of the last request.
+func setDownloadState(s *wire.Source, staleAfter time.Duration, now time.Time) {
+	s.State = wire.SourceOK
+	age := now.Sub(time.Unix(s.ChangedAt, 0))
 	switch {
-	case t.RepliedAt == 0:
+	case s.ChangedAt == 0:
 		s.State = wire.SourceMissing
 		if s.Why == "" {
 			s.Why = wire.NotDownloadedYet
 		}
-	case t.StaleAfter > 0 && age > t.StaleAfter:
+	case staleAfter > 0 && age > staleAfter:
 		s.State = wire.SourceStale
 		if s.Why == "" {
 			s.Why = fmt.Sprintf("not downloaded for %d hours", age/time.Hour)
 		}
 	}
-	return s
 }
 
 // hasReplied reports whether the tracker has ever replied, so that its advisories are known.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -30,6 +31,10 @@ func (s *Snapshot) Status() (*wire.StatusResult, error) {
 	security, err := s.security()
 	if security != nil {
 		r.Sources = append(r.Sources, security.source())
+	}
+	if s.inputs.News != nil {
+		r.Sources = append(r.Sources, s.inputs.News.source(clock.Now()))
+		r.News = s.newsSinceUpgrade()
 	}
 	return r, err
 }

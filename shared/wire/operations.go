@@ -22,6 +22,7 @@ const (
 	OpMetrics    = "metrics"
 	OpHealth     = "health"
 	OpHistory    = "history"
+	OpNews       = "news"
 
 	OpRefreshSources = "refresh_sources"
 )
@@ -159,13 +160,14 @@ const (
 	SourceFailed  SourceState = "failed"  // the data exists, but could not be read
 )
 
-// SourceAUR and SourceTracker are the names of the sources that are not repositories: the Arch User Repository and the
-// security tracker. SourceAUR is also the field Repo of a package of the AUR. A repository may have one of these names
+// SourceAUR, SourceTracker and SourceNews are the names of the sources that are not repositories: the Arch User Repository, the
+// security tracker and Arch's news. SourceAUR is also the field Repo of a package of the AUR. A repository may have one of these names
 // too; Source.Kind and Package.AUR distinguish them. If a user types such a name for a repository, a configured repository
 // with this name takes precedence over the AUR.
 const (
 	SourceAUR     = "aur"
 	SourceTracker = "tracker"
+	SourceNews    = "news"
 )
 
 // SourceKind is the kind of a source, independent of its name.
@@ -176,6 +178,7 @@ const (
 	KindRepository SourceKind = "repository"
 	KindAUR        SourceKind = "aur"
 	KindTracker    SourceKind = "tracker"
+	KindNews       SourceKind = "news"
 )
 
 // NotDownloadedYet is the reason of a source that is missing because its first download has not ended yet.
@@ -183,7 +186,7 @@ const NotDownloadedYet = "not downloaded yet"
 
 // Source describes one source of data: its state and its times (in Unix seconds, 0 if unknown).
 type Source struct {
-	// Name is the repository's name, SourceAUR or SourceTracker.
+	// Name is the repository's name, SourceAUR, SourceTracker or SourceNews.
 	Name  string      `msgpack:"name" json:"name"`
 	Kind  SourceKind  `msgpack:"kind" json:"kind"`
 	State SourceState `msgpack:"state" json:"state"`
@@ -209,8 +212,8 @@ type Source struct {
 // FormArchive is the value of Source.Form for the AUR's git archive.
 const FormArchive = "git archive"
 
-// FindSourceByKind returns the first source with this kind, or nil if no source has it. It is for the kinds KindAUR and
-// KindTracker, which at most one source has.
+// FindSourceByKind returns the first source with this kind, or nil if no source has it. It is for the kinds KindAUR,
+// KindTracker and KindNews, which at most one source has.
 func FindSourceByKind(sources []Source, kind SourceKind) *Source {
 	for i := range sources {
 		if sources[i].Kind == kind {

@@ -18,6 +18,8 @@ type StatusResult struct {
 	Runtimes []Runtime `msgpack:"runtimes,omitempty" json:"runtimes,omitempty"`
 	// Problems lists the parts of the system and of the daemon that do not work.
 	Problems []Problem `msgpack:"problems,omitempty" json:"parts,omitempty"`
+	// News has the items of Arch's news since the last full upgrade; nil if they are unknown.
+	News *NewsSinceUpgrade `msgpack:"news,omitempty" json:"news,omitempty"`
 }
 
 // Counts holds numbers of installed packages of different kinds. An unknown number is nil.
@@ -153,6 +155,8 @@ type OutdatedResult struct {
 	Replacements   []Replacement `msgpack:"replacements,omitempty" json:"replacements,omitempty"`
 	// Foreign lists the installed packages that are in no repository.
 	Foreign []ForeignPackage `msgpack:"foreign,omitempty" json:"foreign,omitempty"`
+	// News has the items of Arch's news since the last full upgrade; nil if they are unknown.
+	News *NewsSinceUpgrade `msgpack:"news,omitempty" json:"-"`
 }
 
 // Update is an installed package of which a repository has another version.
@@ -202,7 +206,7 @@ type RefreshSourcesResult struct {
 
 // SourceRefresh is what became of a request to the server of a source.
 type SourceRefresh struct {
-	// Name is "aur", "aur packages" (the installed packages of the AUR), "tracker" or "downloaded databases".
+	// Name is "aur", "aur packages" (the installed packages of the AUR), "tracker", "news" or "downloaded databases".
 	Name string `msgpack:"name" json:"name"`
 	// State is one of the Refresh constants.
 	State string `msgpack:"state" json:"state"`

@@ -94,6 +94,7 @@ func good() map[string][]byte {
 		Installed: count(924), Explicit: count(0), Updates: count(70_000), AURUpdates: count(3),
 		AUR: &AURCounts{1, 2, 3, 4, 5, 6, 7}, Security: &SecurityCounts{6, 1, 2, 1, 1, 1, 3, 1, 2, 4},
 	}
+	headline := NewsHeadline{ID: "tag:archlinux.org,2023-11-01:/news/x/", Title: "linux-firmware requires manual intervention", URL: "https://archlinux.org/news/x/", PublishedAt: 1_698_800_000}
 	return map[string][]byte{
 		"ping":                     request(7, OpPing, nil),
 		"ping result":              AppendResult(nil, 7, []byte{0x80}, false),
@@ -216,6 +217,13 @@ func good() map[string][]byte {
 				}},
 			}},
 		}),
+		"news": request(304, OpNews, nil),
+		"news result": result(304, false, &NewsResult{
+			Sources: []Source{{Name: "news", Kind: KindNews, State: SourceOK, ChangedAt: 1_700_000_100, NextRequestAt: 1_700_021_700}}, UpgradedAt: 1_690_000_000,
+			Items: []NewsItem{{NewsHeadline: headline, Text: "First run\n\n    # pacman -Rdd linux-firmware"}},
+		}),
+		"status result, news":        result(8, false, &StatusResult{Basis: basis, News: &NewsSinceUpgrade{UpgradedAt: 1_690_000_000, Items: []NewsHeadline{headline}}}),
+		"outdated result, news":      result(11, false, &OutdatedResult{Basis: basis, News: &NewsSinceUpgrade{Items: []NewsHeadline{headline}}}),
 		"runtimes":                   request(16, OpRuntimes, nil),
 		"runtimes result":            result(16, false, &RuntimesResult{Generation: 9, Runtimes: []Runtime{{Runtime: "go", Version: "1.30", Missing: true}}}),
 		"metrics":                    request(17, OpMetrics, nil),

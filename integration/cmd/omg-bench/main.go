@@ -68,7 +68,7 @@ func runBenchmarks() error {
 	b.Machine = describeMachine()
 	b.env = []string{
 		"HOME=" + dir, "PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "TZ=UTC", "XDG_RUNTIME_DIR=" + dir,
-		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false",
+		"OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false", "OMG_NEWS_ENABLED=false",
 	}
 	if err := b.unpackCorpus(*corpus); err != nil {
 		return err

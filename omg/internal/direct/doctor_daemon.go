@@ -171,6 +171,7 @@ func (d *doctor) checkComponent(c *wire.Component) {
 		"data":                    "make the data directory writable: until then, omgd keeps everything in memory",
 		wire.SourceAUR:            "check the network, or disable the AUR: aur.enabled = false",
 		wire.SourceTracker:        "check the network, or disable the security tracker: tracker.enabled = false",
+		wire.SourceNews:           "check the network, or disable the news: news.enabled = false",
 		wire.ProblemIncidentLists: "check the network and the addresses in aur.incidents.lists: until then, the last good list is used",
 		"refresh":                 "try omg refresh; omg daemon logs shows the details",
 	}[c.Name]
@@ -190,7 +191,7 @@ func (d *doctor) checkComponent(c *wire.Component) {
 	}
 }
 
-// nextRequest says when the daemon will next send a request to the AUR or to the security tracker. It returns "" for any other
+// nextRequest says when the daemon will next send a request to the AUR, the security tracker or the server of the news. It returns "" for any other
 // component, or if this is unknown.
 func (d *doctor) nextRequest(kind wire.SourceKind) string {
 	if d.daemon == nil || d.daemon.status == nil || kind == wire.KindRepository {

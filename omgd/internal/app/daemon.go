@@ -93,7 +93,7 @@ func newDaemon(o options) *daemon {
 func (d *daemon) initSteps() []func() error {
 	return []func() error{
 		d.initAccess, d.initSocket, d.initData, d.initMetrics, d.initStatus, d.initNetwork,
-		d.initTracker, d.initFindings, d.initAUR, d.initIncidentLists, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
+		d.initTracker, d.initNews, d.initFindings, d.initAUR, d.initIncidentLists, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
 	}
 }
 
@@ -284,6 +284,9 @@ func (d *daemon) checkHealth() wire.HealthResult {
 	}
 	if d.config.Tracker.Enabled {
 		in.EnabledSources = append(in.EnabledSources, wire.KindTracker)
+	}
+	if d.config.News.Enabled {
+		in.EnabledSources = append(in.EnabledSources, wire.KindNews)
 	}
 	if st, ok := d.currentStatus(); ok {
 		in.Status = st

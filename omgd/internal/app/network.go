@@ -14,11 +14,13 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/incidentlists"
 	"github.com/omg-arch/omg/omgd/internal/indexer"
 	"github.com/omg-arch/omg/omgd/internal/mirror"
+	"github.com/omg-arch/omg/omgd/internal/newsfeed"
 	"github.com/omg-arch/omg/omgd/internal/tracker"
 	"github.com/omg-arch/omg/shared/aurlevel"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/incidents"
 	"github.com/omg-arch/omg/shared/journal"
+	"github.com/omg-arch/omg/shared/news"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
@@ -52,6 +54,25 @@ func (d *daemon) initTracker() error {
 	d.backgroundFuncs = append(d.backgroundFuncs, t.Run)
 	d.refreshConfig.TrackerData = t.Latest
 	d.demands = append(d.demands, sourceDemands{wire.SourceTracker, t.Demands, "the security tracker"})
+	return nil
+}
+
+// initNews sets up Arch's news, if they are enabled.
+func (d *daemon) initNews() error {
+	c, path := d.config.News, news.Path(d.data)
+	if !c.Enabled {
+		if err := newsfeed.Remove(path); err != nil {
+			d.log.Warn("old news not removed", "err", err)
+		}
+		return nil
+	}
+	f := newsfeed.New(newsfeed.Config{
+		URL: c.URL, Interval: time.Duration(c.Interval), StaleAfter: time.Duration(d.config.Stale.News), Path: path, IsTrusted: d.env.Trusts,
+		Client: d.fetcher, Log: d.log, OnRequestDone: d.kick,
+	})
+	d.backgroundFuncs = append(d.backgroundFuncs, f.Run)
+	d.refreshConfig.News = f.Latest
+	d.demands = append(d.demands, sourceDemands{wire.SourceNews, f.Demands, "the server of Arch's news"})
 	return nil
 }
 

@@ -23,7 +23,7 @@ type Input struct {
 	RefreshInterval time.Duration
 	// LibAlpmVersion is the version of libalpm that omg-alpm-worker has reported; empty before its first reply.
 	LibAlpmVersion string
-	// EnabledSources are the AUR and the tracker, if they are enabled in the configuration. Evaluate does not
+	// EnabledSources are the AUR, the tracker and the news, if they are enabled in the configuration. Evaluate does not
 	// report a disabled source.
 	EnabledSources []wire.SourceKind
 }

@@ -48,6 +48,10 @@ func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, loc
 	if r.config.TrackerData != nil {
 		g.inputs.Tracker = r.config.TrackerData()
 	}
+	if r.config.News != nil {
+		g.inputs.News = r.config.News()
+		g.inputs.UpgradedAt = pacman.LastUpgrade(ctx)
+	}
 	if r.config.AURReplies != nil {
 		g.inputs.AURReplies = r.config.AURReplies()
 	}

@@ -67,6 +67,8 @@ type Config struct {
 	Alpm *alpm.Worker
 	// TrackerData returns the advisories of the security tracker; nil if the tracker is disabled.
 	TrackerData func() *snapshot.TrackerData
+	// News returns Arch's news; nil if they are disabled.
+	News func() *snapshot.NewsData
 	// AURSource returns the state of the AUR. AURReplies returns the AUR's replies about the foreign packages, or nil
 	// if there are none yet. Both functions are nil if the AUR is disabled. AURStaleAfter is the age from which an
 	// AURSource index that was built elsewhere is stale.

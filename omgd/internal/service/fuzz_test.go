@@ -85,7 +85,7 @@ func FuzzRequest(f *testing.F) {
 		wire.OpLogLevel: {&wire.LogLevelRequest{Level: "error"}},
 		wire.OpHistory:  {&wire.HistoryRequest{Limit: 5}},
 		wire.OpStatus:   {nil}, wire.OpExplicit: {nil}, wire.OpOutdated: {nil}, wire.OpMetrics: {nil}, wire.OpHealth: {nil},
-		wire.OpRuntimes: {nil}, wire.OpRefresh: {nil}, wire.OpRefreshSources: {nil}, wire.OpAURCheck: {nil}, wire.OpCacheClear: {nil}, wire.OpPing: {nil},
+		wire.OpRuntimes: {nil}, wire.OpNews: {nil}, wire.OpRefresh: {nil}, wire.OpRefreshSources: {nil}, wire.OpAURCheck: {nil}, wire.OpCacheClear: {nil}, wire.OpPing: {nil},
 	} {
 		for _, one := range fields {
 			b, err := wire.AppendRequest(nil, 1, op, one)

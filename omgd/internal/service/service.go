@@ -104,6 +104,7 @@ func (s *Service) Ops() map[string]server.Op {
 		wire.OpHistory:    {HandleDeferred: s.handleHistory},
 		wire.OpRuntimes:   {Handle: s.handleRuntimes},
 		wire.OpSecurity:   {Handle: s.handleSecurity},
+		wire.OpNews:       {Handle: s.handleNews},
 		wire.OpRefresh:    {HandleDeferred: s.handleRefresh},
 		wire.OpCacheClear: {Handle: s.handleCacheClear},
 		wire.OpLogLevel:   {Handle: s.handleLogLevel},
@@ -204,6 +205,12 @@ func (s *Service) handleSecurity(_ context.Context, r *server.Request, w *server
 	}
 	return s.answerFromSnapshot(true, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
 		return nil, st.Security(&req, w.Chunk)
+	})
+}
+
+func (s *Service) handleNews(_ context.Context, r *server.Request, w *server.Writer) (server.DeferredHandler, error) {
+	return s.answerFromSnapshot(false, r, w, func(st *state.State, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
+		return nil, st.News(w.Chunk)
 	})
 }
 

@@ -1,0 +1,93 @@
+// Package news reads and writes the file in which omgd keeps Arch's news. omgd downloads and parses the feed; all other programs only
+// read this file, or ask omgd.
+package news
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+const (
+	// fileName is the name of the file in the data directory.
+	fileName = "news.json"
+	// schema is the version of the file's format. A file of another version is not read.
+	schema = 1
+	// maxFileSize is the maximum size of the file in bytes. The items have at most a quarter of that before JSON escapes them.
+	maxFileSize = 4 << 20
+)
+
+// ErrFormat means that the file does not have the format of this version of omg.
+var ErrFormat = errors.New("not a file of this version of omg")
+
+// File is the content of the file: the last valid reply of the feed's server.
+type File struct {
+	Schema int `json:"schema"`
+	// URL is the address of the feed. The file is only used for a feed with this address.
+	URL string `json:"url"`
+	// ETag and LastModified are the values for the next request.
+	ETag         string `json:"etag,omitempty"`
+	LastModified string `json:"last_modified,omitempty"`
+	// ConfirmedAt is when the server last confirmed the items, in Unix seconds.
+	ConfirmedAt int64 `json:"confirmed"`
+	// Items lists the items, the newest first.
+	Items []wire.NewsItem `json:"items"`
+}
+
+// Path returns the path of the file in a data directory.
+func Path(dataDir string) string { return filepath.Join(dataDir, fileName) }
+
+// Read reads the file. The function isTrusted reports whether a user may own it. An error wraps fs.ErrNotExist if there is no file, and
+// ErrFormat if it has another format.
+func Read(path string, isTrusted func(uid uint32) bool) (*File, error) {
+	file, _, err := sourcefile.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	content, _, err := paths.ReadTrustedFile(file, maxFileSize, isTrusted)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f, err := parse(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
+}
+
+func parse(content []byte) (*File, error) {
+	var f File
+	if err := json.Unmarshal(content, &f); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+	}
+	if f.Schema != schema || f.ConfirmedAt <= 0 || len(f.Items) > wire.MaxNewsItems {
+		return nil, fmt.Errorf("%w: schema %d, %d items", ErrFormat, f.Schema, len(f.Items))
+	}
+	for i := range f.Items {
+		item := &f.Items[i]
+		if item.ID == "" || len(item.ID) > wire.MaxNewsID || len(item.Title) > wire.MaxNewsTitle || len(item.URL) > wire.MaxNewsURL || len(item.Text) > wire.MaxNewsText {
+			return nil, fmt.Errorf("%w: the lengths of item %d", ErrFormat, i+1)
+		}
+	}
+	return &f, nil
+}
+
+// Write replaces the file. All users may read it.
+func (f *File) Write(path string) error {
+	f.Schema = schema
+	var content bytes.Buffer
+	e := json.NewEncoder(&content)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(f); err != nil {
+		return err
+	}
+	return atomicfile.Write(path, content.Bytes(), atomicfile.Options{Mode: 0o644, Sync: true})
+}
