@@ -39,6 +39,7 @@ var jsonResults = []struct{ command, typ string }{
 	{"omg aur check", "backend.AURCheckResult"},
 	{"omg aur diff", "backend.AURDiff"},
 	{"omg aur ack", "app.ackList"},
+	{"omg news", "app.newsDocument"},
 	{"omg runtime list", "backend.InstalledVersions"},
 	{"omg runtime which", "backend.ActiveVersions"},
 	{"omg which", "backend.ActiveVersions"},

@@ -33,7 +33,7 @@ function __omg_at -a place
                 set command -installed
         end
         switch "$command $word"
-            case ' search' ' info' ' list' ' groups' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' history' ' check' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' status' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
+            case ' search' ' info' ' list' ' groups' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' history' ' check' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' news' ' status' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
                 set command "$command $word"
         end
     end
@@ -58,6 +58,7 @@ complete -c omg -n '__omg_at ""' -a owns -d 'show which installed packages own f
 complete -c omg -n '__omg_at ""' -a outdated -d 'list available updates, like pacman -Qu'
 complete -c omg -n '__omg_at ""' -a security -d 'list the security advisories for installed packages'
 complete -c omg -n '__omg_at ""' -a aur -d 'show what happened to packages of the AUR, and findings'
+complete -c omg -n '__omg_at ""' -a news -d 'show Arch\'s news that you have not read'
 complete -c omg -n '__omg_at ""' -a status -d 'show package counts, age of the data, and problems'
 complete -c omg -n '__omg_at ""' -a runtime -d 'list, show and select versions of node, python, go, ...'
 complete -c omg -n '__omg_at ""' -a which -d 'show which versions are active in this directory'
@@ -347,6 +348,17 @@ complete -c omg -n '__omg_at " aur ack"' -l quiet -d 'print names only'
 complete -c omg -n '__omg_at " aur ack"' -s q -d 'print names only'
 complete -c omg -n '__omg_at " aur ack"' -l help -d 'show help'
 complete -c omg -n '__omg_at " aur ack"' -s h -d 'show help'
+complete -c omg -n '__omg_at " news"' -l all -d 'also list the items that are not unread'
+complete -c omg -n '__omg_at " news"' -s a -d 'also list the items that are not unread'
+complete -c omg -n '__omg_at " news"' -l read -d 'mark the items as read'
+complete -c omg -n '__omg_at " news"' -s r -d 'mark the items as read'
+complete -c omg -n '__omg_at " news"' -l json -d 'print JSON'
+complete -c omg -n '__omg_at " news"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields: \'{{.number}} {{.title}}\''
+complete -c omg -n '__omg_at " news"' -l color -x -d 'use colour WHEN: auto, always or never'
+complete -c omg -n '__omg_at " news"' -l quiet -d 'print titles only'
+complete -c omg -n '__omg_at " news"' -s q -d 'print titles only'
+complete -c omg -n '__omg_at " news"' -l help -d 'show help'
+complete -c omg -n '__omg_at " news"' -s h -d 'show help'
 complete -c omg -n '__omg_at " status"' -l json -d 'print JSON'
 complete -c omg -n '__omg_at " status"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields: \'{{.counts.updates}}\''
 complete -c omg -n '__omg_at " status"' -l color -x -d 'use colour WHEN: auto, always or never'

@@ -146,6 +146,7 @@ var allCommands = []namedCommand{
 	{group: upgradeGroup, name: "outdated", make: outdatedCommand},
 	{group: upgradeGroup, name: "security", make: securityCommand, alias: "audit"},
 	{group: upgradeGroup, name: "aur", make: aurCommand},
+	{group: upgradeGroup, name: "news", make: newsCommand},
 	{group: upgradeGroup, name: "status", make: statusCommand},
 	{group: runtimeGroup, name: "runtime", make: runtimeCommand},
 	{group: runtimeGroup, name: "which", make: whichCommand},

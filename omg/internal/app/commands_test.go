@@ -48,6 +48,7 @@ func TestFormat_Examples(t *testing.T) {
 		security: &wire.SecurityResult{Packages: []wire.VulnerablePackage{{
 			Name: "a", Severity: "High", Advisories: []wire.Advisory{{Name: "AVG-1", Severity: "High", Counted: true}},
 		}}},
+		news:   &wire.NewsResult{Items: []wire.NewsItem{{NewsHeadline: wire.NewsHeadline{ID: "a", Title: "T", PublishedAt: 1}}}},
 		status: &wire.StatusResult{}, refresh: &wire.RefreshResult{}, clearCache: &wire.CacheClearResult{},
 		files:  &backend.FilesResult{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}}},
 		config: &backend.Configuration{Settings: []backend.Setting{{Key: "a.b", Value: "x", Origin: "default"}}},

@@ -24,7 +24,7 @@ func (a *app) runDashboard(ctx context.Context) error {
 	if why := uncertaintyReason(&st.Basis); a.requireCertain && why != "" {
 		return &exit.Error{Code: exit.Failed, Err: errors.New("the result is partial: " + why), Hint: a.uncertainHint()}
 	}
-	d := &show.Dashboard{Status: st}
+	d := &show.Dashboard{Status: st, UnreadNews: unreadNews(st.News)}
 	if a.options.DBPath == "" && a.options.PacmanConfig == "" && len(a.indexPaths.Value()) == 0 {
 		d.MissingModules = kernel.MissingModules(kernel.ModulesDir, kernel.Release())
 	}

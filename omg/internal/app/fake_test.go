@@ -14,9 +14,10 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestMain sets the time zone to UTC.
+// TestMain sets the time zone to UTC. The tests do not read the state directory of the user who runs them.
 func TestMain(m *testing.M) {
 	time.Local = time.UTC
+	_ = os.Setenv("XDG_STATE_HOME", "/nonexistent")
 	os.Exit(m.Run())
 }
 
@@ -31,6 +32,7 @@ type fake struct {
 	explicit  *wire.ExplicitResult
 	outdated  *wire.OutdatedResult
 	security  *wire.SecurityResult
+	news      *wire.NewsResult
 
 	history    *wire.HistoryResult
 	health     *wire.HealthResult
@@ -170,6 +172,10 @@ func (f *fake) Outdated(context.Context) (*wire.OutdatedResult, error) {
 
 func (f *fake) Security(context.Context, *wire.SecurityRequest) (*wire.SecurityResult, error) {
 	return give(f, "security", f.security)
+}
+
+func (f *fake) News(context.Context) (*wire.NewsResult, error) {
+	return give(f, "news", f.news)
 }
 
 func (f *fake) StatusHistory(context.Context, *wire.HistoryRequest) (*wire.HistoryResult, error) {

@@ -74,6 +74,8 @@ func fullBackend() fake {
 		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.InstalledVersions](), use: full[backend.UseResult](),
 	}
 	f.tree, f.aurLog, f.check, f.diff, f.devel = full[backend.TreeResult](), full[backend.AURLogResult](), full[backend.AURCheckResult](), full[backend.AURDiff](), full[backend.DevelResult]()
+	f.news = full[wire.NewsResult]()
+	f.news.Items[0].PublishedAt = 2 // unread
 	// The missing name x is found among the installed packages, the missing name y is not.
 	f.info.Missing = append(f.info.Missing, wire.MissingName{Name: "y", Suggestions: []string{"z"}})
 	return f

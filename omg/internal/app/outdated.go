@@ -48,7 +48,8 @@ On a terminal, the list is a table with the repository, the size of the download
 the change of the installed size, and with the replacements. [security SEVERITY] marks
 an update that fixes a security advisory, [look] or [act] a package of the AUR about
 which "omg aur check" has a finding of this level. The sizes are left out if they do
-not fit.
+not fit. Above the table are the titles of Arch's news that you have not read, if there
+are some (see "omg news").
 
 With enabled = true in [sync] of the configuration, omgd uses databases that it
 downloads itself, and a note says how old they are.
@@ -110,6 +111,9 @@ func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
 		}
 		err = out.printDocument(all)
 	} else if hasTable {
+		if unread := unreadNews(all.News); out.isForPeople() && len(unread) > 0 {
+			out.style.PrintNewsNotice(out.w, unread)
+		}
 		out.printUpdateTable(o, all, foreign)
 	} else {
 		err = out.printOutdated(o, all, foreign)

@@ -66,7 +66,9 @@ func (a *app) runStatus(c *cli.Context, o *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	if err := out.printOne(st, func(w *bufio.Writer) { out.style.PrintStatus(w, st, clock.Now()) }); err != nil {
+	if err := out.printOne(st, func(w *bufio.Writer) {
+		out.style.PrintStatus(w, st, len(unreadNews(st.News)), clock.Now())
+	}); err != nil {
 		return err
 	}
 	if why := uncertaintyReason(&st.Basis); out.certainOnly && why != "" {
@@ -112,10 +114,11 @@ func refreshCommand(a *app) *cli.Command {
 		Description: `omgd also reads the databases by itself after each change. Without omgd there is
 nothing to refresh, because each command reads the databases itself.
 
-With --sources, omgd sends a request to the AUR, to the security tracker and, with
-sync.enabled, to the mirrors now, and not only at the planned time that omg status
-shows. After a request that succeeded, all users together have to wait for a 24th of the
-interval between the planned requests: for the AUR's dump an hour, otherwise 2.5 minutes.
+With --sources, omgd sends a request to the AUR, to the security tracker, to the server
+of Arch's news and, with sync.enabled, to the mirrors now, and not only at the planned
+time that omg status shows. After a request that succeeded, all users together have to
+wait for a 24th of the interval between the planned requests: for the AUR's dump an
+hour, for the news a quarter of an hour, otherwise 2.5 minutes.
 
 ` + exitCodesHelp(exit.Network),
 		Flags: append(o.flags("{{.generation}}"),
@@ -163,7 +166,7 @@ func (a *app) runRefreshSources(c *cli.Context, o *outputOptions) error {
 			out.printLine(show.DescribeRefresh(&r.Sources[i], clock.Now()))
 		}
 		if len(r.Sources) == 0 {
-			out.printLine("omgd uses no source with a server: aur.enabled, tracker.enabled and sync.enabled are false")
+			out.printLine("omgd uses no source with a server: aur.enabled, tracker.enabled, news.enabled and sync.enabled are false")
 		}
 	})
 	if err == nil {

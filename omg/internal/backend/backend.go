@@ -60,6 +60,8 @@ type Backend interface {
 	Explicit(ctx context.Context) (*wire.ExplicitResult, error)
 	Outdated(ctx context.Context) (*wire.OutdatedResult, error)
 	Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error)
+	// News returns the items of Arch's news that omgd has downloaded.
+	News(ctx context.Context) (*wire.NewsResult, error)
 
 	// The following methods are about the daemon itself.
 	StatusHistory(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error)

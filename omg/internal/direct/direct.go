@@ -71,8 +71,16 @@ type noLocalError struct{ error }
 func (noLocalError) Is(target error) bool { return target == backend.ErrNoLocal }
 
 // withSnapshot makes a snapshot of all sources, and returns the result of the function answer for this snapshot.
-func withSnapshot[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot) (R, error)) (result R, err error) {
-	r := &snapshotReader{Backend: b, config: b.settings()}
+func withSnapshot[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot) (R, error)) (R, error) {
+	return answerFrom(ctx, &snapshotReader{Backend: b, config: b.settings()}, answer)
+}
+
+// withNewsSnapshot does what withSnapshot does, for a snapshot that also has the news.
+func withNewsSnapshot[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot) (R, error)) (R, error) {
+	return answerFrom(ctx, &snapshotReader{Backend: b, config: b.settings(), readsNews: true}, answer)
+}
+
+func answerFrom[R any](ctx context.Context, r *snapshotReader, answer func(*snapshot.Snapshot) (R, error)) (result R, err error) {
 	defer r.close()
 	in, err := r.read(ctx)
 	if err != nil {
@@ -114,7 +122,7 @@ func (b *Backend) Info(ctx context.Context, r *wire.InfoRequest, visit func(*wir
 
 // Status implements backend.Backend.
 func (b *Backend) Status(ctx context.Context) (*wire.StatusResult, error) {
-	return withSnapshot(ctx, b, (*snapshot.Snapshot).Status)
+	return withNewsSnapshot(ctx, b, (*snapshot.Snapshot).Status)
 }
 
 // Installed implements backend.Backend.
@@ -151,7 +159,7 @@ func (b *Backend) Explicit(ctx context.Context) (*wire.ExplicitResult, error) {
 
 // Outdated implements backend.Backend.
 func (b *Backend) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
-	return withSnapshot(ctx, b, (*snapshot.Snapshot).Outdated)
+	return withNewsSnapshot(ctx, b, (*snapshot.Snapshot).Outdated)
 }
 
 // Security implements backend.Backend. It needs a file with the tracker's advisories, because only omgd downloads them.

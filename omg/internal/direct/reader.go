@@ -34,6 +34,8 @@ type snapshotReader struct {
 	openedIndexes     []*pkgindex.File
 	// pacmanOnly means that only pacman's own databases are read, and that no note says how they are read.
 	pacmanOnly bool
+	// readsNews means that the snapshot has Arch's news.
+	readsNews bool
 }
 
 func (r *snapshotReader) close() {
@@ -73,6 +75,9 @@ func (r *snapshotReader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	// The downloaded databases belong to the default database directory, not to one that the user named.
 	if r.config.Sync.Enabled && r.o.DBPath == "" && !r.pacmanOnly {
 		in.DownloadedRepositories = r.downloadedDatabases().ReplacePacmanSources(in.Repositories, pacman.Repositories)
+	}
+	if r.readsNews {
+		in.News, in.UpgradedAt = r.news(&r.config), pacman.LastUpgrade(ctx)
 	}
 	reading.Wait()
 	in.Local.Packages = local

@@ -69,6 +69,11 @@ func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.
 	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.SecurityResult, error) { return c.Security(ctx, r) })
 }
 
+// News implements backend.Backend.
+func (b *Backend) News(ctx context.Context) (*wire.NewsResult, error) {
+	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.NewsResult, error) { return c.News(ctx) })
+}
+
 // StatusHistory implements backend.Backend.
 func (b *Backend) StatusHistory(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error) {
 	if !b.asksDaemon() {

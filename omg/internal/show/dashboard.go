@@ -15,6 +15,8 @@ type Dashboard struct {
 	Status *wire.StatusResult
 	// MissingModules is the release of the running kernel if its modules are no longer installed; otherwise empty.
 	MissingModules string
+	// UnreadNews lists the items of Arch's news that the user has not read, the newest first.
+	UnreadNews []NewsEntry
 }
 
 // nextCommand is a command that makes sense next, and what it does.
@@ -46,11 +48,16 @@ func (s Style) PrintDashboard(w *bufio.Writer, d *Dashboard, now time.Time) {
 			{n.Act, "", "to act on"}, {n.Look, "", "to look at"}, {n.Note, "", "with notes"},
 		})+c.uncertainMark("aur_findings"))
 	}
+	ages := maxDashboardAges
+	if n := len(d.UnreadNews); n > 0 {
+		p.printDashboardLines("News", warnColor, formatNumber(uint32(n))+" unread: "+d.UnreadNews[0].Title, 1)
+		ages--
+	}
 	p.printDashboardRow("Orphans", "", c.formatCount("orphans", d.Status.Counts.Orphans))
 	if d.MissingModules != "" {
 		p.printDashboardRow("Reboot", warnColor, "needed: the modules of the running kernel "+d.MissingModules+" are not installed any more")
 	}
-	for i, line := range firstLines(dashboardAges(d.Status, now), maxDashboardAges) {
+	for i, line := range firstLines(dashboardAges(d.Status, now), ages) {
 		label := ""
 		if i == 0 {
 			label = "Data"
@@ -89,6 +96,11 @@ func firstLines(lines []string, most int) []string {
 
 // printDashboardRow prints a row, whose text is cut off after two lines.
 func (p printer) printDashboardRow(label, color, text string) {
+	p.printDashboardLines(label, color, text, maxDashboardRowLines)
+}
+
+// printDashboardLines prints a row, whose text is cut off after the given number of lines.
+func (p printer) printDashboardLines(label, color, text string, most int) {
 	if label != "" {
 		p.setColor(titleColor)
 		p.writeRaw(label)
@@ -100,7 +112,7 @@ func (p printer) printDashboardRow(label, color, text string) {
 		width = min(p.Width, dashboardWidth)
 	}
 	p.setColor(color)
-	for i, line := range cutLines(termtext.Clean(text), width-dashboardLabelWidth, maxDashboardRowLines) {
+	for i, line := range cutLines(termtext.Clean(text), width-dashboardLabelWidth, most) {
 		if i > 0 {
 			p.newline(dashboardLabelWidth)
 		}
@@ -196,6 +208,8 @@ func dashboardAges(st *wire.StatusResult, now time.Time) (lines []string) {
 				age = "synchronized by pacman " + RelativeTime(s.SyncedAt, now)
 			case s.AsOf != 0:
 				age = DataAge(s.AsOf, now)
+			case s.Kind == wire.KindNews:
+				age = "downloaded " + RelativeTime(s.ChangedAt, now)
 			}
 			if names[age] == nil {
 				ages = append(ages, age)
@@ -212,7 +226,7 @@ func dashboardAges(st *wire.StatusResult, now time.Time) (lines []string) {
 	return lines
 }
 
-// isNotSetUp reports whether there has never been any data of the AUR or the tracker, which omg can do without.
+// isNotSetUp reports whether there has never been any data of the AUR, the tracker or the news, which omg can do without.
 func isNotSetUp(s *wire.Source) bool { return s.State == wire.SourceMissing && !s.IsRepository() }
 
 // sourceTitle returns the name of a source in a sentence.
@@ -259,6 +273,7 @@ func (d *Dashboard) nextCommands() []nextCommand {
 		{findings != nil && findings.Act > 0, nextCommand{"omg aur check", "show the AUR packages that are known to be harmful"}},
 		{len(dashboardProblems(d.Status)) > 0 || d.Status.Stale, nextCommand{"omg doctor", "check for common problems and suggest fixes"}},
 		{security != nil && security.Vulnerabilities > 0, nextCommand{"omg security", "list the security advisories for installed packages"}},
+		{len(d.UnreadNews) > 0, nextCommand{"omg news", "list Arch's news that you have not read"}},
 		{isPositive(counts.Updates) || isPositive(counts.AURUpdates), nextCommand{"omg outdated", "list the updates"}},
 		{findings != nil && findings.Act == 0 && findings.Look > 0, nextCommand{"omg aur check", "list packages of the AUR to look at before the next build"}},
 		{

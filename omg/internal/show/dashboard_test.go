@@ -100,7 +100,7 @@ func TestDashboard_Fits(t *testing.T) {
 		st.RepositoryUpdates = append(st.RepositoryUpdates, wire.RepositoryCount{Repo: "repository", Count: 9})
 	}
 	for _, width := range []int{0, 40, 80, 200} {
-		shown := dashboardText(&Dashboard{Status: st, MissingModules: "6"}, width)
+		shown := dashboardText(&Dashboard{Status: st, MissingModules: "6", UnreadNews: []NewsEntry{newsEntry(1, long)}}, width)
 		lines := strings.Split(strings.TrimSuffix(shown, "\n"), "\n")
 		require.LessOrEqual(t, len(lines), 23, "one line is for the prompt")
 		for _, line := range lines[:len(lines)-dashboardCommands] {
@@ -112,5 +112,26 @@ func TestDashboard_Fits(t *testing.T) {
 		}
 		require.Contains(t, shown, "…")
 		require.Contains(t, shown, "and 29 more\n")
+		require.Equal(t, 1, strings.Count(shown, "\nNews        1 unread: ein langes Wort"))
 	}
+}
+
+// TestDashboard_News checks the row of the unread news, and that they are read before an upgrade.
+func TestDashboard_News(t *testing.T) {
+	st := &wire.StatusResult{Counts: wire.Counts{Updates: number(3)}, Basis: wire.Basis{Sources: []wire.Source{
+		{Name: "news", Kind: wire.KindNews, State: wire.SourceOK, ChangedAt: dashboardNow - 7200},
+	}}}
+	require.Equal(t, `Updates     3
+Security    unknown
+News        2 unread: linux-firmware requires manual intervention
+Orphans     unknown
+Data        news downloaded 2 hours ago
+
+omg news         list Arch's news that you have not read
+omg outdated     list the updates
+omg search WORD  find packages
+`, dashboardText(&Dashboard{Status: st, UnreadNews: []NewsEntry{newsEntry(1, "linux-firmware requires manual intervention"), newsEntry(2, "b")}}, 80))
+	st.Sources[0].State, st.Sources[0].Why = wire.SourceMissing, wire.NotDownloadedYet
+	require.Contains(t, dashboardText(&Dashboard{Status: st}, 80), "\nData        news not downloaded\n")
+	require.NotContains(t, dashboardText(&Dashboard{Status: st}, 80), "\nNews")
 }

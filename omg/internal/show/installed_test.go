@@ -119,7 +119,7 @@ func TestStatus(t *testing.T) {
 		},
 		Index: wire.IndexStatus{Packages: 15000, BuiltAt: now.Unix() - 7200, Files: []string{"/d/core.omgidx", "/d/aur.omgidx"}},
 	}
-	show := func() string { return write(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, now) }) }
+	show := func() string { return write(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, 0, now) }) }
 	require.Equal(t, `State           : up to date, checked just now
 Installed       : 924
 Explicit        : 99
@@ -213,7 +213,7 @@ func TestHostileText_Lists(t *testing.T) {
 		for _, columns := range []int{0, 1, 40, 80} {
 			for name, block := range map[string]string{
 				"installed": write(func(w *bufio.Writer) { Style{Width: columns}.PrintInstalled(w, &p) }),
-				"status":    write(func(w *bufio.Writer) { Style{Width: columns}.PrintStatus(w, st, time.Unix(0, 0)) }),
+				"status":    write(func(w *bufio.Writer) { Style{Width: columns}.PrintStatus(w, st, 0, time.Unix(0, 0)) }),
 			} {
 				for l := range strings.Lines(strings.TrimSuffix(block, "\n")) {
 					l = strings.TrimSuffix(l, "\n")

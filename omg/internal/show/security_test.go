@@ -48,7 +48,7 @@ func TestAdvisories_AfterPacmansLines(t *testing.T) {
 
 func TestStatus_Security(t *testing.T) {
 	st := &wire.StatusResult{}
-	shown := func() string { return write(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, time.Unix(0, 0)) }) }
+	shown := func() string { return write(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, 0, time.Unix(0, 0)) }) }
 	require.Contains(t, shown(), "Security        : unknown\n")
 	st.Counts.Security = &wire.SecurityCounts{Unconfirmed: 3}
 	require.Contains(t, shown(), "Security        : 0\n                  3 unconfirmed\n")

@@ -12,8 +12,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// PrintStatus prints a status: uncertain parts first, and unknown numbers as "unknown". Ages are relative to now.
-func (s Style) PrintStatus(w *bufio.Writer, st *wire.StatusResult, now time.Time) {
+// PrintStatus prints a status: uncertain parts first, and unknown numbers as "unknown". The parameter unreadNews is the number
+// of items of the news that the user has not read. Ages are relative to now.
+func (s Style) PrintStatus(w *bufio.Writer, st *wire.StatusResult, unreadNews int, now time.Time) {
 	p := printer{s, w}
 	if st.Stale {
 		p.printField("State", withReason("stale"+lastCheckText(", last checked ", st.ConfirmedAt, now), st.Why))
@@ -38,6 +39,9 @@ func (s Style) PrintStatus(w *bufio.Writer, st *wire.StatusResult, now time.Time
 		p.printField("Replacements", c.formatCount("replacements", st.Counts.Replacements))
 	}
 	p.printMultilineField("Security", c.securityLines())
+	if text := newsText(st, unreadNews); text != "" {
+		p.printField("News", text)
+	}
 	p.printMultilineField("Index", indexLines(&st.Index, now))
 	p.printRowsField("Sources", sourceRows(st.Sources, now))
 	if st.ComparedSources != nil {
@@ -244,6 +248,19 @@ func (c countFormatter) findingsText() string {
 		return ""
 	}
 	return joinCounts([]labeledCount{{n.Act, mark, "to act on"}, {n.Look, mark, "to look at"}, {n.Note, mark, "with notes"}}) + where
+}
+
+// newsText returns the number of unread items of the news. It returns "" if the news are disabled.
+func newsText(st *wire.StatusResult, unread int) string {
+	switch {
+	case st.News == nil && wire.FindSourceByKind(st.Sources, wire.KindNews) == nil:
+		return ""
+	case st.News == nil:
+		return "unknown"
+	case unread == 0:
+		return "0 unread"
+	}
+	return formatNumber(uint32(unread)) + " unread (see omg news)"
 }
 
 func withReason(what, why string) string {

@@ -31,7 +31,9 @@ func TestStatus_Partial(t *testing.T) {
 			Security: &wire.SecurityCounts{Vulnerabilities: 2, High: 2, Fixable: 1, InTesting: 1},
 		},
 	}
-	shown := func() []string { return lines(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, time.Unix(1, 0)) }) }
+	shown := func() []string {
+		return lines(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, 0, time.Unix(1, 0)) })
+	}
 	require.Contains(t, shown(), "Partial         : core failed (numbers with ? may change)")
 	certain := shown()
 	for name, want := range map[string][]string{
@@ -161,7 +163,7 @@ func TestStatus_Findings(t *testing.T) {
 			st.PartialCounts = []string{"aur_findings"}
 		}
 		shown := ""
-		for _, line := range lines(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, time.Unix(1, 0)) }) {
+		for _, line := range lines(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, 0, time.Unix(1, 0)) }) {
 			if strings.HasPrefix(line, "AUR Findings") {
 				shown = line
 			}
@@ -190,7 +192,7 @@ func TestStatus_EveryCount(t *testing.T) {
 		} else {
 			v.Elem().SetUint(77_777)
 		}
-		out := write(func(w *bufio.Writer) { Style{}.PrintStatus(w, &wire.StatusResult{Counts: c}, time.Unix(0, 0)) })
+		out := write(func(w *bufio.Writer) { Style{}.PrintStatus(w, &wire.StatusResult{Counts: c}, 0, time.Unix(0, 0)) })
 		require.Contains(t, out, "77777", counts.Field(i).Name)
 	}
 }
