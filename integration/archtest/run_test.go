@@ -18,6 +18,7 @@ import (
 	"github.com/omg-arch/omg/integration/fakeserver"
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/news"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -141,6 +142,7 @@ func runExamples(t *testing.T, guide string, served bool) {
 	s = s.WithEnv("PATH="+s.Bin+":"+os.Getenv("PATH"), "DB="+s.DB, "CONF="+s.PacmanConf)
 	s.WorkDir = s.Home
 	writeJournal(s)
+	s = writeNews(s)
 	functions := wrappers + databaseWrapper + "\n"
 	if served {
 		need.Loopback(t)
@@ -196,6 +198,18 @@ func writeJournal(s *harness.System) {
 		r := s.Run("omg-index", append([]string{"journal", "--to", journal}, dumps[:i+1]...)...)
 		require.Zero(s.T, r.Code, r.Stderr)
 	}
+}
+
+// writeNews writes news that omgd has downloaded, and returns the system with this feed.
+func writeNews(s *harness.System) *harness.System {
+	s.T.Helper()
+	const feed = "http://127.0.0.1:1/" // omgd does not ask it, because the news are new
+	now := time.Now().Unix()
+	downloaded := &news.File{URL: feed, ConfirmedAt: now, Items: []wire.NewsItem{
+		{NewsHeadline: wire.NewsHeadline{ID: "1", Title: "linux-firmware requires manual intervention", PublishedAt: now - 3600}, Text: "Remove it first."},
+	}}
+	require.NoError(s.T, downloaded.Write(news.Path(filepath.Join(s.Home, ".local/share/omg"))))
+	return s.WithEnv("OMG_NEWS_ENABLED=true", "OMG_NEWS_URL="+feed)
 }
 
 // writeDatabases writes what the README assumes: databases with the packages that it names, and an installed system

@@ -223,7 +223,8 @@ func (s *setupRun) askAll(current *setup.CurrentSettings, own, systemWide bool) 
 		if s.daemon.IsManaged() {
 			answers.enableDaemon = true
 			ask("Start omgd for you when it is needed?", &answers.enableDaemon,
-				"Daemon: with omgd, answers take 3 ms, and it knows the AUR, advisories and the numbers for prompts.")
+				"Daemon: with omgd, answers take 3 ms, and it knows the AUR, advisories, Arch's news and the numbers",
+				"for prompts.")
 		} else if !own {
 			s.say("Daemon: systemd does not manage this omgd: systemd or its units are missing, or a\nsocket or databases were chosen. omg daemon start, in a login script, starts it.\n\n")
 		}
