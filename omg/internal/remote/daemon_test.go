@@ -230,6 +230,7 @@ func requests(visit func(*wire.Package) error) map[string]func(context.Context, 
 		},
 		"explicit": func(ctx context.Context, b backend.Backend) error { _, err := b.Explicit(ctx); return err },
 		"outdated": func(ctx context.Context, b backend.Backend) error { _, err := b.Outdated(ctx); return err },
+		"news":     func(ctx context.Context, b backend.Backend) error { _, err := b.News(ctx); return err },
 		"security": func(ctx context.Context, b backend.Backend) error {
 			_, err := b.Security(ctx, &wire.SecurityRequest{})
 			return err
@@ -280,7 +281,7 @@ var questions = requests(func(*wire.Package) error { return nil })
 // kinds groups the requests by the program that answers them.
 var kinds = map[string][]string{
 	// The daemon answers these requests. If the daemon fails, omg-direct answers from the same databases.
-	"data": {"search", "info", "status", "installed", "explicit", "outdated"},
+	"data": {"search", "info", "status", "installed", "explicit", "outdated", "news"},
 	// Only the daemon can answer these requests. They fail if the options name another system's databases.
 	"kept": {"security", "history"},
 	// Only the daemon can answer these requests. They are sent even if the options name another system's databases.

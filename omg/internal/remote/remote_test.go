@@ -288,6 +288,19 @@ func TestAnswered(t *testing.T) {
 	require.Empty(t, w.became)
 }
 
+// TestNews_EarlierDaemon checks that the error says so if a daemon of an earlier version does not know the operation.
+func TestNews_EarlierDaemon(t *testing.T) {
+	earlier := result(t, &wire.HelloResult{Protocol: newsProtocol - 1, Server: "earlier", ServedPaths: daemonPaths})
+	w, s := served(t, conduct{greeting: earlier, other: refuses(wire.CodeInvalid, &daemonPaths)})
+	_, err := w.backend(backend.Options{}).News(t.Context())
+	require.Equal(t, wire.CodeNetwork, wire.CodeOf(err))
+	require.ErrorContains(t, err, "omg daemon restart")
+	s.behave(conduct{greeting: greets(t, daemonPaths), other: refuses(wire.CodeInvalid, &daemonPaths)})
+	_, err = w.backend(backend.Options{}).News(t.Context())
+	require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
+	require.Empty(t, w.became)
+}
+
 // TestNamed checks that omg-direct reads the files that the command line names, whatever the daemon reads.
 func TestNamed(t *testing.T) {
 	for _, greeting := range []reply{greets(t, daemonPaths), breaks} {

@@ -50,7 +50,9 @@ func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, loc
 	}
 	if r.config.News != nil {
 		g.inputs.News = r.config.News()
-		g.inputs.UpgradedAt = pacman.LastUpgrade(ctx)
+		if err := r.runGuarded("pacman's log", func() error { g.inputs.UpgradedAt = pacman.LastUpgrade(ctx); return nil }); err != nil {
+			g.inputs.Problems = append(g.inputs.Problems, wire.Problem{Name: "pacman's log", State: "failed", Why: err.Error()})
+		}
 	}
 	if r.config.AURReplies != nil {
 		g.inputs.AURReplies = r.config.AURReplies()
