@@ -64,5 +64,6 @@ func WriteHostile(s *harness.System, dataDir string) {
 	synced := Now.Add(-6 * time.Hour)
 	require.NoError(t, os.Chtimes(s.SyncDBPath("extra"), synced, synced))
 	writeJournal(s, dataDir, "["+strings.Join(old, ",")+"]", "["+strings.Join(latest, ",")+"]")
+	writeHostileNews(s, dataDir)
 	require.NoError(t, os.MkdirAll(s.DB+"/root/usr/share", 0o755))
 }

@@ -84,6 +84,14 @@ var captures = []struct {
 	{"aur-log-none", "omg aur log yay-bin", dated},
 	{"aur-diff", "omg aur diff yay-bin", dated},
 	{"aur-ack", "omg aur ack google-chrome; omg aur ack --remove google-chrome", dated},
+	{"news", "OMG_NEWS_ENABLED=true omg news", dated},
+	{"news-all", "OMG_NEWS_ENABLED=true omg news --all", dated},
+	{"news-text", "OMG_NEWS_ENABLED=true omg news 1 ssl", dated},
+	{"news-read", "OMG_NEWS_ENABLED=true XDG_STATE_HOME=~/$RANDOM omg news --read", dated},
+	{"news-unknown", "OMG_NEWS_ENABLED=true omg news", files},
+	{"outdated-news", "OMG_NEWS_ENABLED=true omg outdated", dated},
+	{"dashboard-news", "OMG_NEWS_ENABLED=true omg", dated},
+	{"status-news", "OMG_NEWS_ENABLED=true omg status", dated},
 	{"status", "omg status", daemon},
 	{"status-files", "omg status", files},
 	{"status-history", "omg status --history --limit 1", daemon},
@@ -129,6 +137,9 @@ var captures = []struct {
 	{"hostile-files", "omg files -- --help", hostile},
 	{"hostile-aur-check", "omg aur check", hostile},
 	{"hostile-aur-log", "omg aur log", hostile},
+	{"hostile-news", "OMG_NEWS_ENABLED=true omg news", hostile},
+	{"hostile-news-text", "OMG_NEWS_ENABLED=true omg news 1 2", hostile},
+	{"hostile-outdated-news", "OMG_NEWS_ENABLED=true omg outdated", hostile},
 	{"hostile-error", "omg search $'\\e[31mred\\u202e'", hostile},
 	{"hostile-command", "omg $'\\e[31mred\\u202e'", hostile},
 }
@@ -193,6 +204,7 @@ func startSystem(t *testing.T) *world {
 	start := time.Now().UTC()
 	demo.Write(s)
 	demo.WriteJournal(s, s.Path("dated-data"))
+	demo.WriteNews(s, s.Path("dated-data"))
 	demo.WriteRuntimes(s)
 	harness.WriteFile(t, s.Path(".config/systemd/user/omgd.socket"), "")
 	harness.WriteFile(t, s.Path(".config/systemd/user/sockets.target.wants/omgd.socket"), "")
