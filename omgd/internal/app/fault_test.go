@@ -115,10 +115,10 @@ func TestServe_FullRunDirectory(t *testing.T) {
 	d := w.serve()
 	d.awaitCurrent()
 	d.awaitFile(false)
-	last, err := statusfile.Read(d.statusKeeper.path)
-	require.NoError(t, err)
 	filler := filepath.Join(run, "filler")
 	require.ErrorIs(t, os.WriteFile(filler, make([]byte, 1<<20), 0o600), unix.ENOSPC)
+	last, err := statusfile.Read(d.statusKeeper.path) // from now on, omgd cannot write the file again
+	require.NoError(t, err)
 
 	w.write("core", content(t, "core", 350))
 	await.Condition(t, func() bool { return slices.Equal(problems(d.queryStatus()), []string{"status file: failed"}) },

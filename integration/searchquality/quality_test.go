@@ -1,0 +1,135 @@
+package searchquality
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/corpus"
+)
+
+// recorded is the file with the scores of omg when the order was last changed: corpus, kind, number of queries, MRR, nDCG and success.
+const recorded = "testdata/recorded.tsv"
+
+// mostLoss is how much worse a score may become before a test fails.
+const mostLoss = 0.03
+
+// TestQueries checks the graded queries.
+func TestQueries(t *testing.T) {
+	total := 0
+	kinds, sources := map[string]int{}, map[string]int{}
+	for _, name := range []string{"arch", "debian"} {
+		queries, err := ReadQueries(name)
+		require.NoError(t, err)
+		seen := map[string]bool{}
+		heldOut := 0
+		for _, q := range queries {
+			require.False(t, seen[q.Text], "%s: %q is there twice", name, q.Text)
+			seen[q.Text] = true
+			kinds[q.Kind]++
+			sources[q.Source]++
+			if q.IsHeldOut() {
+				heldOut++
+			}
+		}
+		require.InDelta(t, 0.5, float64(heldOut)/float64(len(queries)), 0.1, "half of the queries are set aside")
+		total += len(queries)
+	}
+	require.GreaterOrEqual(t, sources["own"], 250)
+	require.Positive(t, sources["nix"])
+	for _, kind := range Kinds {
+		require.GreaterOrEqual(t, kinds[kind], 10, kind)
+	}
+	require.Equal(t, total, sources["own"]+sources["nix"])
+}
+
+// TestQuality compares the scores over the corpora with the recorded ones. UPDATE=1 records them again.
+func TestQuality(t *testing.T) {
+	var lines []string
+	for _, name := range []string{"arch", "debian"} {
+		open := map[string]func(t *testing.T) *Corpus{"arch": openArch, "debian": openDebian}[name]
+		t.Run(name, func(t *testing.T) {
+			c := open(t)
+			queries, err := ReadQueries(name)
+			require.NoError(t, err)
+			results, err := c.MeasureAll(queries)
+			require.NoError(t, err)
+			t.Logf("%s\nmore MRR than yay's order, in the half that was set aside: %v", Report(name, results), Difference(Filter(results, (*Query).IsHeldOut), "yay"))
+			for _, kind := range append(Kinds, "all") {
+				of := Filter(results, func(q *Query) bool { return kind == "all" || q.Kind == kind })
+				if len(of) == 0 {
+					continue
+				}
+				s := MeanOf(of, "omg")
+				lines = append(lines, fmt.Sprintf("%s\t%s\t%d\t%.3f\t%.3f\t%.3f\n", name, kind, s.Queries, s.MRR, s.NDCG, s.Success))
+				if os.Getenv("UPDATE") == "" {
+					want, ok := recordedScores(t)[name+" "+kind]
+					require.True(t, ok, "%s is not recorded", kind)
+					require.Equal(t, want.Queries, s.Queries, "%s: record the scores again with UPDATE=1", kind)
+					require.GreaterOrEqual(t, s.MRR, want.MRR-mostLoss, "MRR of %s", kind)
+					require.GreaterOrEqual(t, s.NDCG, want.NDCG-mostLoss, "nDCG of %s", kind)
+					require.GreaterOrEqual(t, s.Success, want.Success-mostLoss, "success of %s", kind)
+				}
+			}
+		})
+	}
+	if os.Getenv("UPDATE") != "" && !t.Failed() {
+		require.NoError(t, os.WriteFile(recorded, []byte(strings.Join(lines, "")), 0o644))
+	}
+}
+
+func recordedScores(t *testing.T) map[string]Scores {
+	content, err := os.ReadFile(recorded)
+	require.NoError(t, err)
+	scores := map[string]Scores{}
+	for line := range strings.Lines(string(content)) {
+		var name, kind string
+		var s Scores
+		_, err := fmt.Sscanf(line, "%s\t%s\t%d\t%f\t%f\t%f", &name, &kind, &s.Queries, &s.MRR, &s.NDCG, &s.Success)
+		require.NoError(t, err, line)
+		scores[name+" "+kind] = s
+	}
+	return scores
+}
+
+func openArch(t *testing.T) *Corpus {
+	c, err := OpenCorpus(corpus.SharedDBPath(t), []string{"core", "extra", "multilib"}, corpus.AURDump(t))
+	require.NoError(t, err)
+	return c
+}
+
+// openDebian opens a database of the packages that apt knows, which a program beside the corpus makes.
+func openDebian(t *testing.T) *Corpus {
+	program := filepath.Join(filepath.Dir(corpus.Dir(t)), "tools", "debian-corpus.py")
+	if _, err := os.Stat(program); err != nil {
+		t.Skip("needs debian-corpus.py beside the corpus")
+	}
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "python3", program, dir).CombinedOutput()
+	require.NoError(t, err, string(out))
+	c, err := OpenCorpus(dir, []string{"debian"}, "")
+	require.NoError(t, err)
+	if c.packageCount < 50_000 {
+		t.Skipf("needs apt's lists: it knows only %d packages", c.packageCount)
+	}
+	return c
+}
+
+// TestOrder_NamedQueries checks queries that show something else first in other tools.
+func TestOrder_NamedQueries(t *testing.T) {
+	c := openArch(t)
+	for text, want := range map[string][]string{
+		"python": {"python"}, "vim": {"vim", "gvim", "vim-runtime"}, "bc": {"bc"},
+		"firefox en": {"firefox-i18n-en-ca", "firefox-i18n-en-gb", "firefox-i18n-en-us"},
+	} {
+		found, err := c.search(&Query{Text: text})
+		require.NoError(t, err)
+		names := packageNames(found)
+		require.Equal(t, want, names[:min(len(want), len(names))], text)
+	}
+}

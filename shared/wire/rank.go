@@ -1,0 +1,22 @@
+package wire
+
+// SearchRank says where a package stands among the results of a search. Results are sorted by Place in the order of the constants below,
+// then packages of repositories come before those of the AUR, and then by the sum of Closeness and Prominence, the largest first.
+type SearchRank struct {
+	Place string `msgpack:"place" json:"place"`
+	// Closeness says how closely the words match there.
+	Closeness uint8 `msgpack:"closeness" json:"closeness"`
+	// Prominence says how much the package is used, as far as the databases show that. It does not depend on the search.
+	Prominence uint8 `msgpack:"prominence" json:"prominence"`
+}
+
+// The places of a match, the best first.
+const (
+	PlaceName       = "name"           // the word is the name
+	PlaceProvides   = "provides"       // the word is a name that a package of a repository provides
+	PlaceNamePrefix = "name-prefix"    // the name begins with the word
+	PlaceNameWord   = "name-word"      // a part of the name begins with the word, or the description says that the package is such a thing
+	PlaceInName     = "in-name"        // the word is inside the name
+	PlaceGroup      = "in-group"       // the word is in a group, or in a name that is provided
+	PlaceDesc       = "in-description" // the word is in the description, or in a field that results do not show
+)

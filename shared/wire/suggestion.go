@@ -1,0 +1,26 @@
+package wire
+
+// SuggestionReason says how a suggested name differs from the text that a user typed.
+type SuggestionReason string
+
+// The reasons.
+const (
+	SuggestionSpacing  SuggestionReason = "spacing"  // only in spaces, dashes and other separators
+	SuggestionSpelling SuggestionReason = "spelling" // in one or two letters
+	SuggestionVariant  SuggestionReason = "variant"  // the name goes on after the text, or after a similar text
+)
+
+// Suggestion is the name of a package that is similar to a text for which nothing was found.
+type Suggestion struct {
+	Name   string           `msgpack:"name" json:"name"`
+	Reason SuggestionReason `msgpack:"reason" json:"reason"`
+}
+
+// SuggestedNames returns the names of suggestions.
+func SuggestedNames(list []Suggestion) []string {
+	names := make([]string, len(list))
+	for i, s := range list {
+		names[i] = s.Name
+	}
+	return names
+}
