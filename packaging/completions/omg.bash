@@ -30,7 +30,7 @@ _omg() {
 		words='search info list groups installed explicit orphans foreign why tree size history check files owns outdated security aur news status runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v -Q -Qi -Ql -Qo -Qs -Qe -Qdt -Qm -Qu -Qk -Ss -Si -Sl -Sg -Dk -T'
 		;;
 	' search')
-		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --json --format --color --quiet -q --help -h'
+		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --explain --json --format --color --quiet -q --help -h'
 		;;
 	' info')
 		words='--offline --installed -i --json --format --color --quiet -q --help -h'

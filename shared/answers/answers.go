@@ -119,9 +119,9 @@ func (e *Encoder) Search(r *wire.SearchRequest, emit Emit) error {
 	if asked, _ := snapshot.SplitReposFromWords(r); len(asked) > 0 || r.OnlyAUR {
 		basis = encodeBasis(found.Basis)
 	}
-	w.beginChunk(basis, 1, field{"suggestions", found.Suggestions, len(found.Suggestions) > 0})
+	w.beginChunk(basis, 1, field{"suggested", found.Suggestions, len(found.Suggestions) > 0})
 	w.writeUint("total", uint64(found.Total))
-	if err := w.writePackages(e.Snapshot, found.Hits, false); err != nil {
+	if err := w.writePackages(e.Snapshot, found.Hits, false, found.Explainer); err != nil {
 		return err
 	}
 	return w.flush(false)
@@ -146,7 +146,7 @@ func (e *Encoder) EncodeInfo(found *snapshot.Matches, emit Emit) error {
 	w := newWriter(emit)
 	defer w.release()
 	w.beginChunk(encodeBasis(found.Basis), 0, field{"missing", missing, len(missing) > 0})
-	if err := w.writePackages(e.Snapshot, found.Hits, true); err != nil {
+	if err := w.writePackages(e.Snapshot, found.Hits, true, nil); err != nil {
 		return err
 	}
 	return w.flush(false)
@@ -275,17 +275,26 @@ func maxEncodedMarkLen(m *wire.AURMark) int {
 	return keys + len(m.Level) + maxEncodedLen(m.Reasons)
 }
 
+// maxEncodedRankLen returns the maximum size in bytes of a rank with its key.
+func maxEncodedRankLen(r *wire.SearchRank) int {
+	if r == nil {
+		return 0
+	}
+	const keysAndNumbers = 48
+	return keysAndNumbers + len(r.Place)
+}
+
 // writePackages writes the key "packages" and a list of the packages that the hits identify. Whenever a chunk is full,
-// packages starts a new chunk.
-func (w *writer) writePackages(s *snapshot.Snapshot, hits []pkgindex.Hit, details bool) error {
+// packages starts a new chunk. The Explainer, which may be nil, sets the packages' ranks.
+func (w *writer) writePackages(s *snapshot.Snapshot, hits []pkgindex.Hit, details bool, explainer *pkgindex.Explainer) error {
 	w.beginList("packages")
 	var failed error
-	err := s.ReadRecords(hits, details, func(summary, rest pkgindex.Record, o snapshot.UnindexedFields) bool {
-		if failed = w.makeRoomFor(len(summary.Bytes) + len(rest.Bytes) + maxEncodedLen(o.AdvisoryLines) + maxEncodedMarkLen(o.AURFindings)); failed != nil {
+	err := s.ReadRecords(hits, details, explainer, func(summary, rest pkgindex.Record, o snapshot.UnindexedFields) bool {
+		if failed = w.makeRoomFor(len(summary.Bytes) + len(rest.Bytes) + maxEncodedLen(o.AdvisoryLines) + maxEncodedMarkLen(o.AURFindings) + maxEncodedRankLen(o.Rank)); failed != nil {
 			return false
 		}
 		pairs := summary.PairCount + rest.PairCount
-		for _, has := range []bool{o.InstalledVersion != "", o.ShadowedByRepo, len(o.AdvisoryLines) > 0, o.AURFindings != nil} {
+		for _, has := range []bool{o.InstalledVersion != "", o.ShadowedByRepo, len(o.AdvisoryLines) > 0, o.AURFindings != nil, o.Rank != nil} {
 			if has {
 				pairs++
 			}
@@ -304,6 +313,9 @@ func (w *writer) writePackages(s *snapshot.Snapshot, hits []pkgindex.Hit, detail
 		}
 		if o.AURFindings != nil {
 			w.writeValue("aur_findings", o.AURFindings)
+		}
+		if o.Rank != nil {
+			w.writeValue("rank", o.Rank)
 		}
 		return true
 	})
@@ -330,17 +342,14 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, queryAUR func() snapshot.AUR
 	}
 	w := newWriter(emit)
 	defer w.release()
-	w.beginChunk(encodeBasis(found.Basis), 0, field{"suggestions", found.Suggestions, len(found.Suggestions) > 0})
-	if err := w.writePackages(official, found.Hits, false); err != nil {
+	w.beginChunk(encodeBasis(found.Basis), 0, field{"suggested", found.Suggestions, len(found.Suggestions) > 0})
+	if err := w.writePackages(official, found.Hits, false, found.Explainer); err != nil {
 		return err
 	}
 	if err := w.flush(true); err != nil {
 		return err
 	}
-	both, source, err := e.WithAUR(queryAUR())
-	if err != nil {
-		return err
-	}
+	both, source := e.WithAUR(queryAUR())
 	total, more := found.Total, &snapshot.Matches{}
 	if both == nil {
 		if total == 0 && !found.Partial {
@@ -363,7 +372,7 @@ func (e *Encoder) SearchLive(r *wire.SearchRequest, queryAUR func() snapshot.AUR
 	w.writeMapLen(3)
 	w.writeUint("total", uint64(total))
 	w.writeValue("sources", []wire.Source{source})
-	if err := w.writePackages(both, more.Hits, false); err != nil {
+	if err := w.writePackages(both, more.Hits, false, nil); err != nil {
 		return err
 	}
 	return w.flush(false)
@@ -383,7 +392,7 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, queryAUR func(names []string) sn
 	basis := found.Basis
 	basis.Sources = filterRepositories(basis.Sources)
 	w.beginChunk(encodeBasis(basis), 0)
-	if err := w.writePackages(e.Snapshot, found.Hits, true); err != nil {
+	if err := w.writePackages(e.Snapshot, found.Hits, true, nil); err != nil {
 		return err
 	}
 	if err := w.flush(true); err != nil {
@@ -396,10 +405,8 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, queryAUR func(names []string) sn
 		}
 	}
 	result := queryAUR(names)
-	both, source, err := e.WithAUR(result)
+	both, source := e.WithAUR(result)
 	switch {
-	case err != nil:
-		return err
 	case both == nil && len(found.Hits) == 0 && len(names) == len(found.UnknownNames) && !found.Partial:
 		return e.notInRepositoriesError(found.UnknownNames, source.Why)
 	case both == nil:
@@ -425,7 +432,7 @@ func (e *Encoder) InfoLive(r *wire.InfoRequest, queryAUR func(names []string) sn
 	}
 	w.beginChunk(encodedBasis{}, 1, field{"missing", missing, len(missing) > 0})
 	w.writeValue("sources", []wire.Source{source})
-	if err := w.writePackages(both, hits, true); err != nil {
+	if err := w.writePackages(both, hits, true, nil); err != nil {
 		return err
 	}
 	return w.flush(false)
@@ -441,7 +448,7 @@ func (e *Encoder) notInRepositoriesError(names []string, reason string) error {
 	var quoted, similar []string
 	for _, m := range missing[:min(len(missing), 3)] {
 		quoted = append(quoted, strconv.Quote(m.Name))
-		similar = append(similar, m.Suggestions...)
+		similar = append(similar, wire.SuggestedNames(m.Suggestions)...)
 	}
 	text := fmt.Sprintf("package %s is in no repository, and the AUR could not be queried: %s", strings.Join(quoted, ", "), reason)
 	if len(quoted) > 1 {

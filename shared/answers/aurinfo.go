@@ -11,10 +11,7 @@ func (e *Encoder) AURInfo(asked, notAsked []string, reply snapshot.AURQueryResul
 	source, s := reply.Source, e.Snapshot
 	var hits []pkgindex.Hit
 	if source.State == wire.SourceOK {
-		var err error
-		if s, _, err = e.WithAUR(reply); err != nil {
-			return err
-		}
+		s, _ = e.WithAUR(reply)
 		for _, name := range asked {
 			found, err := s.LookupAUR(name)
 			if err != nil {
@@ -27,7 +24,7 @@ func (e *Encoder) AURInfo(asked, notAsked []string, reply snapshot.AURQueryResul
 	defer w.release()
 	w.beginChunk(encodedBasis{}, 1, field{"not_asked", notAsked, len(notAsked) > 0})
 	w.writeValue("sources", []wire.Source{source})
-	if err := w.writePackages(s, hits, true); err != nil {
+	if err := w.writePackages(s, hits, true, nil); err != nil {
 		return err
 	}
 	return w.flush(false)

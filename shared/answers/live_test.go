@@ -131,7 +131,7 @@ func TestSearchLive_Errors(t *testing.T) {
 	h, err := ask(in, &wire.SearchRequest{Words: []string{"firefxo"}})
 	require.Equal(t, wire.CodeNetwork, wire.CodeOf(err))
 	require.ErrorContains(t, err, "slow")
-	require.Equal(t, []string{"firefox"}, searched(t, h.first).Suggestions, "similar names are in the first part")
+	require.Equal(t, []string{"firefox"}, wire.SuggestedNames(searched(t, h.first).Suggestions), "similar names are in the first part")
 	require.Empty(t, h.second)
 
 	degraded := in
@@ -227,7 +227,7 @@ func TestInfoLive(t *testing.T) {
 			var missing []string
 			for _, m := range all.Missing {
 				missing = append(missing, m.Name)
-				require.Equal(t, m.Name == "basj", len(m.Suggestions) > 0, "%+v", m)
+				require.Equal(t, m.Name == "basj" || m.Name == "yay" && c.in.AUR != nil, len(m.Suggestions) > 0, "%+v", m)
 			}
 			require.Equal(t, c.missing, missing)
 			require.Equal(t, []wire.Source{core, c.source}, all.Sources)

@@ -22,8 +22,7 @@ func TestNews(t *testing.T) {
 			NewsHeadline: wire.NewsHeadline{ID: fmt.Sprint(i), Title: "T", PublishedAt: int64(1000 - i)}, Text: strings.Repeat("x", wire.MaxNewsText),
 		})
 	}
-	s, err := snapshot.Build(in)
-	require.NoError(t, err)
+	s := snapshot.Build(in)
 	var all wire.NewsResult
 	var list [][]byte
 	require.NoError(t, New(s).News(func(chunk []byte, more bool) error {

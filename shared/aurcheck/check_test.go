@@ -41,7 +41,7 @@ func newSnapshot(t *testing.T, packages ...*wire.Package) *snapshot.Snapshot {
 	for _, p := range packages {
 		local.Packages = append(local.Packages, &pacmandb.Installed{Package: wire.Package{Name: p.Name, Base: p.Base, Version: p.Version}})
 	}
-	s, err := snapshot.Build(snapshot.Inputs{
+	s := snapshot.Build(snapshot.Inputs{
 		Local: snapshot.LocalInput{Packages: local},
 		Repositories: []snapshot.IndexedSource{{
 			Source: wire.Source{Name: "core", Kind: wire.KindRepository, State: wire.SourceOK}, Usage: pacmandb.UsageAll,
@@ -51,7 +51,6 @@ func newSnapshot(t *testing.T, packages ...*wire.Package) *snapshot.Snapshot {
 			Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK}, Index: index(t, wire.SourceAUR, pkgindex.KindAUR, packages...),
 		},
 	})
-	require.NoError(t, err)
 	return s
 }
 

@@ -174,7 +174,7 @@ func TestInfo(t *testing.T) {
 	request := &wire.InfoRequest{Names: []string{"a", "b", "c"}}
 	c := replying(t, wire.OpInfo, request,
 		&wire.InfoResult{Basis: wire.Basis{Generation: 7, Partial: true}, Packages: named("a")},
-		map[string]any{"packages": named("b"), "missing": []wire.MissingName{{Name: "c", Suggestions: []string{"b"}}}, "sources": []wire.Source{{Name: "aur"}}},
+		map[string]any{"packages": named("b"), "missing": []wire.MissingName{{Name: "c", Suggestions: []wire.Suggestion{{Name: "b", Reason: wire.SuggestionSpelling}}}}, "sources": []wire.Source{{Name: "aur"}}},
 	)
 	var p packages
 	got, err := c.Info(ctx, request, p.add, p.countPause)
@@ -182,7 +182,7 @@ func TestInfo(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, p.names)
 	require.Equal(t, 1, p.pauses)
 	require.Equal(t, &wire.InfoResult{
-		Basis: wire.Basis{Generation: 7, Partial: true, Sources: []wire.Source{{Name: "aur"}}}, Missing: []wire.MissingName{{Name: "c", Suggestions: []string{"b"}}},
+		Basis: wire.Basis{Generation: 7, Partial: true, Sources: []wire.Source{{Name: "aur"}}}, Missing: []wire.MissingName{{Name: "c", Suggestions: []wire.Suggestion{{Name: "b", Reason: wire.SuggestionSpelling}}}},
 	}, got)
 }
 

@@ -35,8 +35,7 @@ func generated(b *testing.B, n int) (*FileSet, []string) {
 		require.NoError(b, err)
 		f, err := OpenBytes(data)
 		require.NoError(b, err)
-		set, err := NewFileSet([]*File{f}, FileSetOptions{})
-		require.NoError(b, err)
+		set := NewFileSet([]*File{f}, FileSetOptions{})
 		return index{set, fixture.GenerateQueries(o, 4000)}
 	}))
 	x := made.(func() index)()

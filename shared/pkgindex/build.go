@@ -68,6 +68,7 @@ type pendingDoc struct {
 	nameLen, providesTextLen, groupsTextLen uint32 // how many bytes the name, the provides and the groups have in the text
 	textLen                                 uint32
 	votes                                   uint32
+	rank                                    docRank
 	addOrder                                uint32 // how many packages of the source were added before this one
 }
 
@@ -215,11 +216,12 @@ func (s *SourceBuilder) addTerm(doc uint32, field byte, value string) {
 	s.termUses = append(s.termUses, termUse{doc, id})
 }
 
-// sortDocs sorts the docs into the order of the file.
+// sortDocs ranks the docs, and sorts them into the order of the file.
 func (s *SourceBuilder) sortDocs() {
+	s.rankDocs()
 	slices.SortFunc(s.docs, func(a, b pendingDoc) int {
 		return cmp.Or(
-			cmp.Compare(b.votes, a.votes),
+			cmp.Compare(b.rank.prominence, a.rank.prominence),
 			cmp.Compare(a.nameLen, b.nameLen),
 			bytes.Compare(s.foldedNameOf(a), s.foldedNameOf(b)),
 			cmp.Compare(a.addOrder, b.addOrder),
@@ -312,6 +314,7 @@ func (b *Builder) writeSections(w io.Writer) (header []byte, err error) {
 	out := sectionWriter{w: w, offset: uint64(headerSize + sectionEntrySize*len(sectionOrder))}
 	out.writeSection(factsSection, facts)
 	out.writeSection(docsSection, b.encodeDocs(n))
+	out.writeSection(ranksSection, b.encodeRanks(n))
 	out.begin(recordsSection)
 	for _, s := range b.sources {
 		for _, d := range s.docs {
@@ -374,6 +377,17 @@ func (b *Builder) encodeDocs(n uint32) []byte {
 	out = binary.LittleEndian.AppendUint32(out, record)
 	out = binary.LittleEndian.AppendUint32(out, text)
 	return append(out, make([]byte, docEntrySize-8)...)
+}
+
+// encodeRanks encodes the RANK section.
+func (b *Builder) encodeRanks(n uint32) []byte {
+	out := make([]byte, 0, int(n)*rankEntrySize)
+	for _, s := range b.sources {
+		for _, d := range s.docs {
+			out = append(out, d.rank.prominence, d.rank.headLen)
+		}
+	}
+	return out
 }
 
 // encodeNames encodes the NAME section.

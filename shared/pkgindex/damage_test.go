@@ -38,10 +38,7 @@ func useAll(t testing.TB, data []byte) error {
 		return err
 	}
 	checked := f.Check()
-	s, err := NewFileSet([]*File{f}, FileSetOptions{Installed: []string{"sh"}})
-	if err != nil {
-		return err
-	}
+	s := NewFileSet([]*File{f}, FileSetOptions{})
 	for _, q := range allKinds() {
 		if r, err := s.Search(q, 0); err == nil {
 			_ = s.ReadRecords(r.Hits, true, func(Hit, Record, Record) bool { return true })
@@ -193,8 +190,7 @@ func TestFile_TruncatedWhileMapped(t *testing.T) {
 	f, err := Open(path, nil)
 	require.NoError(t, err)
 	defer f.Close()
-	s, err := NewFileSet([]*File{f}, FileSetOptions{})
-	require.NoError(t, err)
+	s := NewFileSet([]*File{f}, FileSetOptions{})
 	require.NoError(t, os.Truncate(path, 0))
 	_, err = s.Lookup("", "sh")
 	require.ErrorIs(t, err, ErrDamaged)

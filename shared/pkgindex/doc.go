@@ -5,8 +5,7 @@
 //
 // All integers are little-endian. Sections start at multiples of 8, in the order of this text. A doc is a package's
 // number in the file. Docs are grouped by source, and sorted within a source in the order in which results list equally
-// good matches: by AUR votes, most first, then by the length of the name, then by name. So docs in ascending order are
-// already in the order of results.
+// good matches: by prominence, the largest first, then by the length of the name, then by name.
 //
 //	header [64]
 //	  magic        [8]  "OMGINDEX"
@@ -37,6 +36,11 @@
 //	groups   [4]  bytes of the groups in TEXT
 //	letters  [4]  bits for the characters in the name, see letters()
 //
+// RANK has an entry [2] for each doc, see docRank:
+//
+//	prominence [1]
+//	head       [1] bytes of the description's head in TEXT, 0 for a part of something else
+//
 // RECS has a record for each doc: the package in MessagePack as two sequences of key-value pairs without a map header
 // (package wire lists the keys of each), so that a reply consists of a map header and copied bytes:
 //
@@ -59,7 +63,7 @@
 //	where [4]  offset of the list in POST, or the doc itself if count is 1
 //	count [4]  docs in the list
 //
-// A one- or two-byte substring has up to seven lists, one for each Tier, so that a search for a short word does not read
+// A one- or two-byte substring has up to seven lists, one for each Tier, so that a search for a short word reads little of
 // TEXT. The key of such a list has the tier in bits 29 to 31 and the length in bits 24 to 28.
 //
 // TERM is the dictionary of complete values: the names in provides, groups and relations, maintainers and keywords, in

@@ -21,7 +21,7 @@ type File struct {
 	docCount     uint32
 	sectionTable map[string]section
 
-	docTable, recordSection, textSection, nameSection, gramSection, termSection, valueSection, postingSection []byte
+	docTable, rankSection, recordSection, textSection, nameSection, gramSection, termSection, valueSection, postingSection []byte
 }
 
 // Open maps the index at path. It reads only the header, the section table and the facts. It refuses a file that the
@@ -188,7 +188,7 @@ func openData(head, data []byte) (f *File, err error) {
 		s := table[name]
 		return data[s.offset : s.offset+s.length : s.offset+s.length]
 	}
-	f.docTable, f.recordSection, f.textSection = sec(docsSection), sec(recordsSection), sec(textSection)
+	f.docTable, f.rankSection, f.recordSection, f.textSection = sec(docsSection), sec(ranksSection), sec(recordsSection), sec(textSection)
 	f.nameSection, f.gramSection, f.termSection = sec(namesSection), sec(gramsSection), sec(termsSection)
 	f.valueSection, f.postingSection = sec(valuesSection), sec(postingsSection)
 	if len(f.docTable) < docEntrySize || len(f.docTable)%docEntrySize != 0 {
@@ -197,6 +197,9 @@ func openData(head, data []byte) (f *File, err error) {
 	f.docCount = uint32(len(f.docTable)/docEntrySize - 1)
 	if uint64(len(f.nameSection)) != uint64(f.docCount)*4 {
 		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, namesSection)
+	}
+	if uint64(len(f.rankSection)) != uint64(f.docCount)*rankEntrySize {
+		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, ranksSection)
 	}
 	facts := sec(factsSection)
 	if len(facts) > maxFactsSize {
@@ -266,6 +269,29 @@ func (f *File) docText(doc uint32) (docText, error) {
 		groups:   t[name+1+provides:][:groups],
 		desc:     desc,
 	}, nil
+}
+
+// nameLen returns the number of bytes of a doc's folded name. The doc must be less than f.docCount.
+func (f *File) nameLen(doc uint32) int {
+	return int(binary.LittleEndian.Uint32(f.docTable[int(doc)*docEntrySize+8:]))
+}
+
+// nextNameByte returns the byte after a prefix of n bytes in a doc's folded name, or 0 if the tier is not that of a prefix.
+func (f *File) nextNameByte(doc uint32, n int, tier Tier) (byte, error) {
+	if tier != TierPrefix {
+		return 0, nil
+	}
+	text, err := f.docText(doc)
+	if err != nil || n >= len(text.name) {
+		return 0, err
+	}
+	return text.name[n], nil
+}
+
+// rank returns the rank of a doc. The doc must be less than f.docCount.
+func (f *File) rank(doc uint32) docRank {
+	e := f.rankSection[int(doc)*rankEntrySize:][:rankEntrySize]
+	return docRank{prominence: e[0], headLen: e[1]}
 }
 
 func damagedDocError(doc uint32) error {
@@ -379,15 +405,9 @@ func (f *File) docByNamePosition(i int) uint32 {
 
 // nameLowerBound returns the first position in the order of names whose name is not less than the folded name.
 func (f *File) nameLowerBound(name string) (int, error) {
-	return f.nameLowerBoundIn(0, int(f.docCount), name)
-}
-
-// nameLowerBoundIn is nameLowerBound within the positions low to high-1. It returns high if the names at all these positions are
-// less than the folded name.
-func (f *File) nameLowerBoundIn(low, high int, name string) (int, error) {
 	var bad error
-	i := low + sort.Search(high-low, func(i int) bool {
-		t, err := f.docText(f.docByNamePosition(low + i))
+	i := sort.Search(int(f.docCount), func(i int) bool {
+		t, err := f.docText(f.docByNamePosition(i))
 		if err != nil {
 			bad = err
 			return true
@@ -395,23 +415,4 @@ func (f *File) nameLowerBoundIn(low, high int, name string) (int, error) {
 		return string(t.name) >= name
 	})
 	return i, bad
-}
-
-// nameLowerBoundAfter returns the same as nameLowerBound for a name whose position is not before start. It is fast if the name's
-// position is close to start.
-func (f *File) nameLowerBoundAfter(start int, name string) (int, error) {
-	for step := 1; ; step *= 2 {
-		next := start + step - 1
-		if next >= int(f.docCount) {
-			return f.nameLowerBoundIn(start, int(f.docCount), name)
-		}
-		t, err := f.docText(f.docByNamePosition(next))
-		if err != nil {
-			return 0, err
-		}
-		if string(t.name) >= name {
-			return f.nameLowerBoundIn(start, next, name)
-		}
-		start = next + 1
-	}
 }

@@ -69,6 +69,9 @@ func stripVersion(rel string) string {
 	return rel
 }
 
+// separatorBits are the bits of nameCharBits for characters that are neither letters nor digits.
+const separatorBits = 3 << 30
+
 // nameCharBits returns the set of characters in a name as bits: 26 bits for letters, 4 for digits, and 2 for all other
 // characters. Two names at an edit distance of n differ in at most 2n bits, so that a search for similar names excludes
 // nearly all names without reading their text.

@@ -10,7 +10,8 @@ import (
 // FormatVersion is the format version. History:
 //
 //	1  2026-11-23  the first version
-const FormatVersion = 1
+//	2  2026-11-29  the section RANK, and docs in its order
+const FormatVersion = 2
 
 const (
 	magic            = "OMGINDEX"
@@ -19,6 +20,7 @@ const (
 	maxSections      = 64
 	sectionAlign     = 8
 	docEntrySize     = 24
+	rankEntrySize    = 2
 	recordHeaderSize = 14
 	gramEntrySize    = 12
 	termEntrySize    = 16
@@ -29,6 +31,7 @@ const (
 const (
 	factsSection    = "FACT"
 	docsSection     = "DOCS"
+	ranksSection    = "RANK"
 	recordsSection  = "RECS"
 	textSection     = "TEXT"
 	namesSection    = "NAME"
@@ -39,7 +42,7 @@ const (
 )
 
 var sectionOrder = [...]string{
-	factsSection, docsSection, recordsSection, textSection, namesSection, gramsSection, termsSection, valuesSection, postingsSection,
+	factsSection, docsSection, ranksSection, recordsSection, textSection, namesSection, gramsSection, termsSection, valuesSection, postingsSection,
 }
 
 // Errors for an index that cannot be used. Open adds the file's path.

@@ -51,7 +51,7 @@ func goldenIndex(t testing.TB) []byte {
 
 // TestGolden checks that the bytes of an index do not change: if the format changes, Version must change too.
 func TestGolden(t *testing.T) {
-	path := filepath.Join("testdata", "v1.omgidx")
+	path := filepath.Join("testdata", "v2.omgidx")
 	data := goldenIndex(t)
 	if *update {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
@@ -70,16 +70,16 @@ func TestFormat(t *testing.T) {
 
 	// header
 	require.Equal(t, "OMGINDEX", string(data[:8]))
-	require.EqualValues(t, 1, u32(data, 8), "version")
-	require.EqualValues(t, 9, u32(data, 12), "sections")
+	require.EqualValues(t, 2, u32(data, 8), "version")
+	require.EqualValues(t, 10, u32(data, 12), "sections")
 	require.EqualValues(t, len(data), u64(data, 16), "size")
-	require.Equal(t, checksum(data[64:64+9*32]), u32(data, 24), "table crc")
+	require.Equal(t, checksum(data[64:64+10*32]), u32(data, 24), "table crc")
 	require.Equal(t, checksum(data[:28]), u32(data, 28), "header crc")
 	require.Equal(t, make([]byte, 32), data[32:64], "zero")
 
 	// section table
 	sec := map[string][]byte{}
-	for i, name := range []string{"FACT", "DOCS", "RECS", "TEXT", "NAME", "GRAM", "TERM", "VALS", "POST"} {
+	for i, name := range []string{"FACT", "DOCS", "RANK", "RECS", "TEXT", "NAME", "GRAM", "TERM", "VALS", "POST"} {
 		e := data[64+32*i:][:32]
 		require.Equal(t, name, string(e[:4]))
 		b := data[u64(e, 8):][:u64(e, 16)]
@@ -101,19 +101,23 @@ func TestFormat(t *testing.T) {
 	require.EqualValues(t, 2, sources[1].(map[string]any)["first"])
 	require.Equal(t, "aur", sources[1].(map[string]any)["kind"])
 
-	// DOCS and TEXT: the packages a, sh (after a, because its name is longer) and b
-	texts := []string{"a\x00\x00", "sh\x00sh\x00base\x00shell \u00c9\x00", "b\x00\x00"}
+	// DOCS and TEXT: the packages sh, a (after sh, because no package needs it) and b
+	texts := []string{"sh\x00sh\x00base\x00shell \u00c9\x00", "a\x00\x00", "b\x00\x00"}
 	require.Equal(t, texts[0]+texts[1]+texts[2], string(sec["TEXT"]))
 	require.Len(t, sec["DOCS"], 4*24)
-	doc := sec["DOCS"][24:48]
-	require.EqualValues(t, len(texts[0]), u32(doc, 4), "text")
+	doc := sec["DOCS"][:24]
+	require.Zero(t, u32(doc, 4), "text")
+	require.EqualValues(t, len(texts[0]), u32(sec["DOCS"][24:], 4), "text of the next doc")
 	require.EqualValues(t, 2, u32(doc, 8), "name")
 	require.EqualValues(t, 3, u32(doc, 12), "provides")
 	require.EqualValues(t, 5, u32(doc, 16), "groups")
 	require.EqualValues(t, 1<<('s'-'a')|1<<('h'-'a'), u32(doc, 20), "letters")
 
+	// RANK: package a needs sh, and sh has the description "shell É"; b has 7 votes
+	require.Equal(t, []byte{96 + 6, 8, 96, 0, 96 + 30, 0}, sec["RANK"])
+
 	// RECS
-	rec := sec["RECS"][u32(doc, 0):u32(sec["DOCS"][48:], 0)]
+	rec := sec["RECS"][u32(doc, 0):u32(sec["DOCS"][24:], 0)]
 	n := u32(rec, 8)
 	require.Equal(t, checksum(rec[14:14+n]), u32(rec, 0), "summary crc")
 	require.Equal(t, checksum(rec[14+n:]), u32(rec, 4), "details crc")
@@ -122,10 +126,10 @@ func TestFormat(t *testing.T) {
 	require.NoError(t, msgpack.Unmarshal(append([]byte{0x80 | 11}, rec[14:]...), &p))
 	require.Equal(t, goldenPackages()[0], p)
 
-	// NAME: the packages a, b, sh, which are docs 0, 2, 1
-	require.Equal(t, []byte{0, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0}, sec["NAME"])
+	// NAME: the packages a, b, sh, which are docs 1, 2, 0
+	require.Equal(t, []byte{1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0}, sec["NAME"])
 
-	// GRAM: doc 0 has the exact name "a", and a group of doc 1 contains "a"
+	// GRAM: doc 1 has the exact name "a", and a group of doc 0 contains "a"
 	gram := func(key uint32) (where, count uint32, ok bool) {
 		for g := sec["GRAM"]; len(g) > 0; g = g[12:] {
 			if u32(g, 0) == key {
@@ -136,23 +140,23 @@ func TestFormat(t *testing.T) {
 	}
 	where, count, ok := gram(0<<29 | 1<<24 | 'a')
 	require.True(t, ok)
-	require.Equal(t, []uint32{0, 1}, []uint32{where, count}, "a list of one is the doc itself")
+	require.Equal(t, []uint32{1, 1}, []uint32{where, count}, "a list of one is the doc itself")
 	where, count, ok = gram(5<<29 | 1<<24 | 'a')
 	require.True(t, ok)
-	require.Equal(t, []uint32{1, 1}, []uint32{where, count})
+	require.Equal(t, []uint32{0, 1}, []uint32{where, count})
 	_, _, ok = gram(3<<24 | 's'<<16 | 'h'<<8 | 'e')
 	require.True(t, ok, "trigram of a description")
 	_, _, ok = gram(3<<24 | 's'<<16 | 'h'<<8)
 	require.False(t, ok, "no trigram has the NUL between fields")
 
-	// TERM and VALS: sh is an optional dependency of doc 0
+	// TERM and VALS: sh is an optional dependency of doc 1
 	found := false
 	for e := sec["TERM"]; len(e) > 0; e = e[16:] {
 		v := sec["VALS"][u32(e, 4):]
 		if bytes.HasPrefix(v, []byte("\x02osh")) {
 			found = true
 			require.Equal(t, termHash('o', "sh"), u32(e, 0))
-			require.Equal(t, []uint32{0, 1}, []uint32{u32(e, 8), u32(e, 12)})
+			require.Equal(t, []uint32{1, 1}, []uint32{u32(e, 8), u32(e, 12)})
 		}
 	}
 	require.True(t, found)

@@ -43,13 +43,13 @@ func (l *gramDocList) add(doc uint32) {
 	l.count++
 }
 
-// eachText calls the function f for every doc in ascending order, with the doc's folded text.
-func (b *Builder) eachText(f func(doc uint32, d *pendingDoc, text []byte)) {
+// eachText calls the function f for every doc in ascending order, with the doc's folded text, and whether it is in the AUR.
+func (b *Builder) eachText(f func(doc uint32, d *pendingDoc, text []byte, inAUR bool)) {
 	doc := uint32(0)
 	for _, s := range b.sources {
 		for i := range s.docs {
 			d := &s.docs[i]
-			f(doc, d, s.text[d.textStart:d.textStart+d.textLen])
+			f(doc, d, s.text[d.textStart:d.textStart+d.textLen], s.info.Kind == KindAUR)
 			doc++
 		}
 	}
@@ -65,7 +65,7 @@ type trigrams struct {
 }
 
 func (t *trigrams) collect(b *Builder) {
-	b.eachText(func(doc uint32, _ *pendingDoc, text []byte) {
+	b.eachText(func(doc uint32, _ *pendingDoc, text []byte, _ bool) {
 		for i := 0; i+3 <= len(text); i++ {
 			x, y, z := text[i], text[i+1], text[i+2]
 			if z == 0 {
@@ -109,7 +109,7 @@ func shortGramIndex(g []byte) int {
 }
 
 func (s *shortGrams) collect(b *Builder) {
-	b.eachText(func(doc uint32, d *pendingDoc, text []byte) {
+	b.eachText(func(doc uint32, d *pendingDoc, text []byte, inAUR bool) {
 		name := text[:d.nameLen]
 		provides := text[d.nameLen+1 : d.nameLen+1+d.providesTextLen]
 		groups := text[d.nameLen+1+d.providesTextLen:][:d.groupsTextLen]
@@ -120,11 +120,16 @@ func (s *shortGrams) collect(b *Builder) {
 		if len(name) <= 2 {
 			s.addGram(doc, name, TierExact)
 		}
-		eachValue(provides, func(v []byte) {
-			if len(v) == 1 || len(v) == 2 {
-				s.addGram(doc, v, TierProvides)
-			}
-		})
+		providesOrGroup := TierProvidesOrGroup
+		if inAUR {
+			providesOrGroup = TierDesc // see matcher.findTerm
+		} else {
+			eachValue(provides, func(v []byte) {
+				if len(v) == 1 || len(v) == 2 {
+					s.addGram(doc, v, TierProvides)
+				}
+			})
+		}
 		for n := 1; n <= 2 && n <= len(name); n++ {
 			s.addGram(doc, name[:n], TierPrefix)
 		}
@@ -134,8 +139,8 @@ func (s *shortGrams) collect(b *Builder) {
 			}
 		}
 		s.addAllGrams(doc, name, TierNameContains)
-		eachValue(provides, func(v []byte) { s.addAllGrams(doc, v, TierProvidesOrGroup) })
-		eachValue(groups, func(v []byte) { s.addAllGrams(doc, v, TierProvidesOrGroup) })
+		eachValue(provides, func(v []byte) { s.addAllGrams(doc, v, providesOrGroup) })
+		eachValue(groups, func(v []byte) { s.addAllGrams(doc, v, providesOrGroup) })
 		s.addAllGrams(doc, desc, TierDesc)
 	})
 }

@@ -55,78 +55,128 @@ func newMatcher(f *fileInSet, q *Query) (*matcher, error) {
 	return m, nil
 }
 
-// tier reports whether a package matches every term of the query, and returns the worst tier of these matches. A query
-// without terms matches every package: it lists whole repositories.
-func (m *matcher) tier(doc uint32) (worst Tier, ok bool, err error) {
+// maxPlaces is the number of terms whose places are kept without an allocation.
+const maxPlaces = 8
+
+// match reports whether a package matches every term of the query, and how well. A query without terms matches every package: it lists
+// whole repositories.
+func (m *matcher) match(doc uint32) (q quality, ok bool, err error) {
 	text, err := m.file.docText(doc)
 	if err != nil {
-		return 0, false, err
+		return q, false, err
 	}
+	p := m.file.sourceOf(doc)
+	inAUR := p != nil && p.kind == KindAUR
+	var buffer [maxPlaces]wordPlace
+	places := buffer[:0]
 	for i := range m.terms {
-		t := &m.terms[i]
-		var tier Tier
-		switch {
-		case t.expr != nil && t.searchesDocText():
-			tier, ok, err = m.exprTier(t, doc, text)
-		case t.expr != nil:
-			tier = TierDesc
-			ok, err = m.exprMatchesValue(t, doc)
-		case !t.searchesDocText():
-			// All candidates come from t.valuePostings, which lists only packages with this value. So the package matches.
-			tier, ok = TierDesc, true
-		default:
-			tier, ok = t.textTier(doc, text)
-		}
+		p, ok, err := m.findTerm(&m.terms[i], doc, text, inAUR)
 		if !ok || err != nil {
-			return 0, false, err
+			return q, false, err
 		}
-		worst = max(worst, tier)
+		places = append(places, p)
 	}
-	return worst, true, nil
+	return m.qualityOf(text, places, m.file.rank(doc), inAUR), true, nil
 }
 
-// textTier searches a package's text for the word. The text consists of the name, the provided names, the groups and
+// findTerm reports where a package matches a term, and whether it does.
+func (m *matcher) findTerm(t *matcherTerm, doc uint32, text docText, inAUR bool) (p wordPlace, ok bool, err error) {
+	p.descOffset = -1
+	switch {
+	case t.expr != nil && t.searchesDocText():
+		p.tier, ok, err = m.exprTier(t, doc, text)
+	case t.expr != nil:
+		p.tier = TierDesc
+		ok, err = m.exprMatchesValue(t, doc)
+	case !t.searchesDocText():
+		// All candidates come from t.valuePostings, which lists only packages with this value. So the package matches.
+		p.tier, ok = TierDesc, true
+	default:
+		p, ok = t.findWord(doc, text, inAUR)
+	}
+	if inAUR && (p.tier == TierProvides || p.tier == TierProvidesOrGroup) {
+		p.tier = TierDesc // anyone can write anything into a package of the AUR, so only its name counts
+	}
+	return p, ok, err
+}
+
+// qualityOf returns the quality of a match from the places of all terms. Its tier is the worst of the terms, with two exceptions: if
+// the description says that a package of a repository is what the words say, the package ranks as if its name did. And a name that
+// contains several words ranks lower if other words stand between them, or if the package is a part of something else.
+//
+// For a short word, searchShortWord finds packages without reading their descriptions. It must compute the same quality.
+func (m *matcher) qualityOf(text docText, places []wordPlace, r docRank, inAUR bool) (q quality) {
+	if len(places) == 0 {
+		return q
+	}
+	wordsLen := 0
+	for i := range places {
+		q.tier = max(q.tier, places[i].tier)
+		wordsLen += len(m.terms[i].word)
+	}
+	switch {
+	case q.tier < TierProvidesOrGroup:
+		next := byte(0)
+		if end := len(m.terms[0].word); len(places) == 1 && q.tier == TierPrefix && end < len(text.name) {
+			next = text.name[end]
+		}
+		q.closeness = nameCloseness(len(text.name), wordsLen, next)
+		isWordStart := q.tier == TierPrefix || q.tier == TierWordStart
+		if len(places) > 1 && isWordStart && (r.headLen == 0 || !areJoined(m.terms, text.name)) {
+			q.tier = TierNameContains
+		}
+	case m.isShortWord():
+	case !inAUR && namesKind(m.terms, text.desc[:min(len(text.desc), int(r.headLen))]):
+		q.tier, q.closeness = TierWordStart, closenessKind
+	default:
+		q.closeness = descCloseness(m.terms, places, text.desc, int(r.headLen))
+	}
+	return q
+}
+
+// findWord searches a package's text for the word. The text consists of the name, the provided names, the groups and
 // the description, separated by NUL bytes. The position of the first occurrence therefore shows which field contains
 // the word.
-func (t *matcherTerm) textTier(doc uint32, text docText) (Tier, bool) {
+func (t *matcherTerm) findWord(doc uint32, text docText, inAUR bool) (p wordPlace, ok bool) {
+	p.descOffset = -1
 	switch t.field {
 	case fieldName:
 		i := bytes.Index(text.name, t.word)
-		if i < 0 {
-			return 0, false
+		if i >= 0 {
+			p.tier = nameTier(text.name, t.word, i)
 		}
-		return nameTier(text.name, t.word, i), true
+		return p, i >= 0
 	case fieldDesc:
-		return TierDesc, bytes.Contains(text.desc, t.word)
+		p.tier, p.descOffset = TierDesc, bytes.Index(text.desc, t.word)
+		return p, p.descOffset >= 0
 	case fieldGroup:
-		return TierProvidesOrGroup, bytes.Contains(text.groups, t.word)
+		p.tier = TierProvidesOrGroup
+		return p, bytes.Contains(text.groups, t.word)
 	case fieldProvides:
 		if t.isProvidedBy(doc) {
-			return TierProvides, true
+			p.tier = TierProvides
+			return p, true
 		}
-		return TierProvidesOrGroup, bytes.Contains(text.provides, t.word)
+		p.tier = TierProvidesOrGroup
+		return p, bytes.Contains(text.provides, t.word)
 	}
 	i := bytes.Index(text.all, t.word)
 	if i < 0 {
-		return 0, false
-	}
-	if i < len(text.name) {
-		if i == 0 && len(t.word) == len(text.name) {
-			return TierExact, true
-		}
-		if t.isProvidedBy(doc) {
-			return TierProvides, true
-		}
-		return nameTier(text.name, t.word, i), true
+		return p, false
 	}
 	switch {
-	case t.isProvidedBy(doc):
-		return TierProvides, true
+	case i == 0 && len(t.word) == len(text.name):
+		p.tier = TierExact
+	case !inAUR && t.isProvidedBy(doc):
+		p.tier = TierProvides
+	case i < len(text.name):
+		p.tier = nameTier(text.name, t.word, i)
 	case i < len(text.all)-1-len(text.desc):
-		return TierProvidesOrGroup, true
+		p.tier = TierProvidesOrGroup
 	default:
-		return TierDesc, true
+		p.tier, p.descOffset = TierDesc, descOffset(text, i, len(t.word))
 	}
+	return p, true
 }
 
 func (t *matcherTerm) isProvidedBy(doc uint32) bool {

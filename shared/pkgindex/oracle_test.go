@@ -1,7 +1,6 @@
 package pkgindex
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -11,12 +10,10 @@ import (
 // oracle is a slow and simple search, with which the results of FileSet.Search are compared. For every word, it compares
 // every field of every package.
 type oracle struct {
-	repos     []string
-	packages  []wire.Package
-	installed []string
+	repos    []string
+	packages []wire.Package
 
 	tiers map[string][]Tier // for each word, the tier of each package; numTiers if the package does not match
-	order []int             // indexes into packages, sorted as a search sorts packages of the same tier
 }
 
 // tiersOf returns the tier of each package for one word.
@@ -35,52 +32,84 @@ func (o *oracle) tiersOf(word string) []Tier {
 	return tiers
 }
 
-// sorted returns the indexes in o.packages of all packages from o.repos, in the order in which a search lists equally
-// good matches.
-func (o *oracle) sorted() []int {
-	if o.order != nil {
-		return o.order
-	}
+// search returns the packages that match all words, as repository/name, in sorted groups: one for each tier, and in a tier first the
+// repositories and then the AUR.
+func (o *oracle) search(words ...string) (groups [2 * numTiers][]string) {
 	for i := range o.packages {
-		if slices.Contains(o.repos, o.packages[i].Repo) {
-			o.order = append(o.order, i)
+		p := &o.packages[i]
+		if !slices.Contains(o.repos, p.Repo) {
+			continue
 		}
-	}
-	votes := func(p *wire.Package) uint32 {
-		if p.AUR == nil {
-			return 0
-		}
-		return p.AUR.Votes
-	}
-	slices.SortStableFunc(o.order, func(i, j int) int {
-		a, b := &o.packages[i], &o.packages[j]
-		return cmp.Or(
-			compareBool(!slices.Contains(o.installed, a.Name), !slices.Contains(o.installed, b.Name)),
-			cmp.Compare(slices.Index(o.repos, a.Repo), slices.Index(o.repos, b.Repo)),
-			cmp.Compare(votes(b), votes(a)),
-			cmp.Compare(len(Fold(a.Name)), len(Fold(b.Name))),
-			cmp.Compare(Fold(a.Name), Fold(b.Name)),
-		)
-	})
-	return o.order
-}
-
-func (o *oracle) search(words ...string) []string {
-	var found [numTiers][]string
-	for _, i := range o.sorted() {
 		worst := TierExact
 		for _, word := range words {
 			worst = max(worst, o.tiersOf(word)[i])
 		}
-		if worst < numTiers {
-			found[worst] = append(found[worst], o.packages[i].Repo+"/"+o.packages[i].Name)
+		if worst == numTiers {
+			continue
+		}
+		group := int(oracleQueryTier(p, worst, words)) * 2
+		if p.AUR != nil {
+			group++
+		}
+		groups[group] = append(groups[group], p.Repo+"/"+p.Name)
+	}
+	for _, names := range groups {
+		slices.Sort(names)
+	}
+	return groups
+}
+
+// oracleQueryTier returns the tier of a package for a query, from the worst tier of its words.
+func oracleQueryTier(p *wire.Package, worst Tier, words []string) Tier {
+	name, desc := Fold(p.Name), Fold(p.Desc)
+	var plain []string             // the words without the names of fields
+	inDesc, anyField := true, true // whether all words search the description, and whether they search any field
+	for _, w := range words {
+		if field, rest, ok := strings.Cut(w, ":"); ok && fieldByPrefix[field] != fieldAny && rest != "" {
+			inDesc, anyField = inDesc && field == "desc", false
+			w = rest
+		}
+		plain = append(plain, Fold(w))
+	}
+	short := len(words) == 1 && anyField && (len(plain[0]) == 1 || len(plain[0]) == 2)
+	switch {
+	case worst >= TierProvidesOrGroup && p.AUR == nil && inDesc && !short && !slices.Contains(plain, "") && oracleIsKind(desc, plain):
+		return TierWordStart
+	case len(words) > 1 && (worst == TierPrefix || worst == TierWordStart) && (desc == "" || !oracleAreJoined(name, plain)):
+		return TierNameContains
+	}
+	return worst
+}
+
+// oracleIsKind reports whether a description ends with the words. The descriptions in the test have no other head.
+func oracleIsKind(desc string, words []string) bool {
+	for _, ending := range []string{"", "s"} {
+		rest, ok := strings.CutSuffix(desc, ending)
+		for i := len(words) - 1; ok && i >= 0; i-- {
+			if rest, ok = strings.CutSuffix(rest, words[i]); ok && rest != "" {
+				ok = !isWordByte(rest[len(rest)-1])
+				if i > 0 {
+					rest = rest[:len(rest)-1]
+				}
+			} else if i > 0 {
+				ok = false
+			}
+		}
+		if ok {
+			return true
 		}
 	}
-	names := []string{}
-	for _, of := range found {
-		names = append(names, of...)
+	return false
+}
+
+// oracleAreJoined reports whether a name contains two words with a separator or nothing between them.
+func oracleAreJoined(name string, words []string) bool {
+	for _, between := range []string{"", "-", "_", " ", ".", "/"} {
+		if strings.Contains(name, strings.Join(words, between)) {
+			return true
+		}
 	}
-	return names
+	return false
 }
 
 // oracleTier returns the tier of a package for a word, or numTiers if the package does not match.
@@ -118,7 +147,7 @@ func oracleTier(p *wire.Package, w string) Tier {
 	}
 	for _, v := range p.Provides {
 		v = Fold(stripVersion(v))
-		if v == word {
+		if v == word && (p.AUR == nil || field == "provides") {
 			at("provides", TierProvides)
 		}
 		if strings.Contains(v, word) {
@@ -140,6 +169,9 @@ func oracleTier(p *wire.Package, w string) Tier {
 	}
 	if p.AUR != nil && field == "maint" && Fold(p.AUR.Maintainer) == word {
 		at("maint", TierDesc)
+	}
+	if p.AUR != nil && (best == TierProvides || best == TierProvidesOrGroup) {
+		return TierDesc
 	}
 	return best
 }

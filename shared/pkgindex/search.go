@@ -25,7 +25,7 @@ type searchBuffers struct {
 	docs                []uint32
 	postingLists        []postingList
 	hitKeys, sortedKeys []uint64
-	bucketCounts        []int
+	bucketEnds          []int // for each bucket of sortKeys, where its keys end
 }
 
 var searchBufferPool = sync.Pool{New: func() any { return new(searchBuffers) }}
@@ -45,13 +45,18 @@ func (s *FileSet) Search(q *Query, limit int) (r Result, err error) {
 			}
 		}
 		r.Total = len(sc.hitKeys)
-		sc.sortKeys(len(s.sources))
 		r.Hits = make([]Hit, 0, min(limit, r.Total))
+		isRelevance := q.sortBy == "" || q.sortBy == wire.SortRelevance
+		if isRelevance {
+			sc.sortKeys(limit)
+		} else {
+			sc.sortKeys(math.MaxInt)
+		}
 		if by := q.sortBy; by == wire.SortName || by == wire.SortRepo {
 			r.Hits, err = s.sortByName(appendHits(r.Hits, sc.sortedKeys), by == wire.SortRepo)
 			r.Hits = r.Hits[:min(limit, r.Total)]
 			return err
-		} else if by != "" && by != wire.SortRelevance {
+		} else if !isRelevance {
 			r.Hits, err = s.sortByAURField(appendHits(r.Hits, sc.sortedKeys), by)
 			r.Hits = r.Hits[:min(limit, r.Total)]
 			return err
@@ -62,44 +67,56 @@ func (s *FileSet) Search(q *Query, limit int) (r Result, err error) {
 	return r, err
 }
 
-// hitSortKey encodes a hit as a sort key: hits with smaller keys come first in the result. Hits are sorted by tier. Within
-// a tier, installed packages come first, and then hits are sorted by the rank of their repository and by doc.
-func hitSortKey(t Tier, installed bool, rank uint16, doc uint32) uint64 {
-	k := uint64(t)<<60 | uint64(rank)<<32 | uint64(doc)
-	if !installed {
-		k |= 1 << 59
+// A sort key encodes a hit. Hits with smaller keys come first in the result: those with a better tier, in a tier the packages of
+// repositories before those of the AUR, then by score, by source, and by doc. The bits, from the highest: 3 of the tier, 1 for the AUR,
+// 16 of the score, 16 of the source's rank, 28 of the doc.
+func hitSortKey(q quality, r docRank, p *sourceRange, doc uint32) uint64 {
+	k := uint64(q.tier)<<61 | uint64(1<<scoreBits-1-score(q, r))<<44 | uint64(p.rank)<<28 | uint64(doc)
+	if p.kind == KindAUR {
+		k |= 1 << 60
 	}
 	return k
 }
 
 func appendHits(hits []Hit, keys []uint64) []Hit {
 	for _, k := range keys {
-		hits = append(hits, Hit{sourceRank: uint16(k >> 32), doc: uint32(k)})
+		hits = append(hits, Hit{sourceRank: uint16(k >> 28), doc: uint32(k & (1<<28 - 1))})
 	}
 	return hits
 }
 
-// sortKeys copies sc.hitKeys to sc.sortedKeys in ascending order. Keys with equal upper bits are already in ascending order of
-// their docs. Therefore a stable counting sort by the upper bits is enough: the first pass counts the keys, the second
-// places them.
-func (sc *searchBuffers) sortKeys(parts int) {
-	bucket := func(k uint64) int { return int(k>>59)*parts + int(k>>32&0xffff) }
-	buckets := int(numTiers) * 2 * parts
-	sc.bucketCounts = slices.Grow(sc.bucketCounts[:0], buckets)[:buckets]
-	clear(sc.bucketCounts)
+// sortBits is the number of upper bits of a sort key by which sortKeys distributes keys: the tier, the AUR, and half of the score.
+const sortBits = 12
+
+// sortKeys copies sc.hitKeys to sc.sortedKeys, so that at least the first limit keys are in ascending order and are the smallest. It
+// distributes the keys by their upper bits, and then sorts only the keys that are needed: most searches have a limit.
+func (sc *searchBuffers) sortKeys(limit int) {
+	bucket := func(k uint64) int { return int(k >> (64 - sortBits)) }
+	sc.bucketEnds = slices.Grow(sc.bucketEnds[:0], 1<<sortBits)[:1<<sortBits]
+	clear(sc.bucketEnds)
 	for _, k := range sc.hitKeys {
-		sc.bucketCounts[bucket(k)]++
+		sc.bucketEnds[bucket(k)]++
 	}
 	total := 0
-	for i, n := range sc.bucketCounts {
-		sc.bucketCounts[i] = total
+	for i, n := range sc.bucketEnds {
+		sc.bucketEnds[i] = total
 		total += n
 	}
 	sc.sortedKeys = slices.Grow(sc.sortedKeys[:0], total)[:total]
 	for _, k := range sc.hitKeys {
 		b := bucket(k)
-		sc.sortedKeys[sc.bucketCounts[b]] = k
-		sc.bucketCounts[b]++
+		sc.sortedKeys[sc.bucketEnds[b]] = k
+		sc.bucketEnds[b]++
+	}
+	start := 0
+	for _, end := range sc.bucketEnds {
+		if start >= limit {
+			return
+		}
+		if end > start+1 {
+			slices.Sort(sc.sortedKeys[start:end])
+		}
+		start = end
 	}
 }
 
@@ -133,7 +150,18 @@ func (s *FileSet) searchFile(i int, q *Query, sc *searchBuffers) error {
 	}
 	if tiers, ok, err := m.searchShortWord(sc); ok || err != nil {
 		for t, docs := range tiers {
-			s.appendHitKeys(f, q, sc, docs, func(uint32) (Tier, bool, error) { return Tier(t), true, nil })
+			word := len(q.terms[0].word)
+			s.appendHitKeys(f, q, sc, docs, func(doc uint32) (quality, bool, error) {
+				found := quality{tier: Tier(t)}
+				if found.tier < TierProvidesOrGroup {
+					next, err := f.nextNameByte(doc, word, found.tier)
+					if err != nil {
+						return found, false, err
+					}
+					found.closeness = nameCloseness(f.nameLen(doc), word, next)
+				}
+				return found, true, nil
+			})
 		}
 		return err
 	}
@@ -148,7 +176,7 @@ func (s *FileSet) searchFile(i int, q *Query, sc *searchBuffers) error {
 		}
 		sc.docs = docs
 	}
-	return s.appendHitKeys(f, q, sc, docs, m.tier)
+	return s.appendHitKeys(f, q, sc, docs, m.match)
 }
 
 // includesSource reports whether the query searches the given source.
@@ -175,9 +203,9 @@ func (q *Query) docsPerPause() int {
 }
 
 // appendHitKeys checks the packages in the slice docs, which is in ascending order. It appends the keys of matching packages
-// to sc.hitKeys, but only for sources that the query searches. The function tier returns the tier of a package, and
+// to sc.hitKeys, but only for sources that the query searches. The function match returns the quality of a match, and
 // reports whether the package matches.
-func (s *FileSet) appendHitKeys(f *fileInSet, q *Query, sc *searchBuffers, docs []uint32, tier func(uint32) (Tier, bool, error)) error {
+func (s *FileSet) appendHitKeys(f *fileInSet, q *Query, sc *searchBuffers, docs []uint32, match func(uint32) (quality, bool, error)) error {
 	every := q.docsPerPause()
 	for _, p := range f.sources {
 		from, _ := slices.BinarySearch(docs, p.firstDoc)
@@ -191,28 +219,34 @@ func (s *FileSet) appendHitKeys(f *fileInSet, q *Query, sc *searchBuffers, docs 
 					return err
 				}
 			}
-			t, ok, err := tier(d)
+			m, ok, err := match(d)
 			if err != nil {
 				return err
 			}
 			if ok {
-				sc.hitKeys = append(sc.hitKeys, hitSortKey(t, f.installedDocs.has(d), p.rank, d))
+				sc.hitKeys = append(sc.hitKeys, hitSortKey(m, f.rank(d), p, d))
 			}
 		}
 	}
 	return nil
 }
 
+// isShortWord reports whether the query is one plain word of one or two bytes.
+func (m *matcher) isShortWord() bool {
+	if len(m.terms) != 1 {
+		return false
+	}
+	t := &m.terms[0]
+	return t.expr == nil && t.field == fieldAny && (len(t.word) == 1 || len(t.word) == 2)
+}
+
 // searchShortWord runs a query that consists of one plain word of one or two bytes. For such a word, the index has a list of
 // the matching packages in each tier, so no text has to be searched. If the query is of another kind, ok is false.
 func (m *matcher) searchShortWord(sc *searchBuffers) (tiers [numTiers][]uint32, ok bool, err error) {
-	if len(m.terms) != 1 {
+	if !m.isShortWord() {
 		return tiers, false, nil
 	}
 	t := &m.terms[0]
-	if t.expr != nil || t.field != fieldAny || len(t.word) == 0 || len(t.word) > 2 {
-		return tiers, false, nil
-	}
 	sc.docs = sc.docs[:0]
 	var ends [numTiers]int
 	for tier := range numTiers {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -19,9 +18,6 @@ type FileSetOptions struct {
 	// UnsearchedRepos lists the repositories whose Usage in pacman.conf lacks Search. Their packages are found by name, but
 	// not by a search.
 	UnsearchedRepos []string
-	// Installed lists the names of the installed packages. Among equally good matches, a search returns installed
-	// packages first.
-	Installed []string
 	// HasRepoNamedAUR means that a repository is called aur, like the AUR. In requests, the name aur then means this
 	// repository, even if the set does not show the repository.
 	HasRepoNamedAUR bool
@@ -34,11 +30,10 @@ type FileSet struct {
 	hasRepoNamedAUR bool
 }
 
-// fileInSet is an index file of a set, with the sources that the set shows and the installed packages.
+// fileInSet is an index file of a set, with the sources that the set shows.
 type fileInSet struct {
 	*File
-	sources       []*sourceRange // those sources of the file that the set shows, in the order of their docs
-	installedDocs bitset         // the docs whose packages are installed
+	sources []*sourceRange // those sources of the file that the set shows, in the order of their docs
 }
 
 // sourceRange is a source that a set shows, and the range of the source's docs in one file of the set.
@@ -67,7 +62,7 @@ type Hit struct {
 func (s *FileSet) fileOf(h Hit) *fileInSet { return &s.files[s.sources[h.sourceRank].fileIndex] }
 
 // NewFileSet combines files. If two files have the same source, the set shows the source of the first file.
-func NewFileSet(files []*File, v FileSetOptions) (*FileSet, error) {
+func NewFileSet(files []*File, v FileSetOptions) *FileSet {
 	s := &FileSet{files: make([]fileInSet, len(files)), hasRepoNamedAUR: v.HasRepoNamedAUR}
 	var found []sourceRange
 	for i, f := range files {
@@ -101,34 +96,8 @@ func NewFileSet(files []*File, v FileSetOptions) (*FileSet, error) {
 	for i := range s.files {
 		f := &s.files[i]
 		slices.SortFunc(f.sources, func(a, b *sourceRange) int { return cmp.Compare(a.firstDoc, b.firstDoc) })
-		f.installedDocs = make(bitset, (f.docCount+63)/64)
 	}
-	return s, guardFaults(func() error { return s.markInstalled(v.Installed) })
-}
-
-// markInstalled marks the packages with the given names as installed, in each file. It sorts the names and then passes
-// once through the sorted names of each file. A binary search for each name in each file would take much longer: about
-// as long as the start of a process.
-func (s *FileSet) markInstalled(names []string) error {
-	type installed struct{ folded, name string }
-	sorted := make([]installed, len(names))
-	for i, name := range names {
-		sorted[i] = installed{Fold(name), name}
-	}
-	slices.SortFunc(sorted, func(a, b installed) int { return strings.Compare(a.folded, b.folded) })
-	for i := range s.files {
-		f, position := &s.files[i], 0
-		for _, p := range sorted {
-			var err error
-			if position, err = f.nameLowerBoundAfter(position, p.folded); err == nil {
-				err = f.eachDocNamed(position, p.folded, p.name, func(doc uint32, _ *sourceRange) { f.installedDocs.set(doc) })
-			}
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return s
 }
 
 // eachDocNamed calls the function visit for each package with exactly the given name. folded is the case-folded name.
@@ -168,12 +137,6 @@ func compareBool(a, b bool) int {
 		return 1
 	}
 }
-
-// bitset is a set of docs, one bit for each doc.
-type bitset []uint64
-
-func (b bitset) set(doc uint32)      { b[doc/64] |= 1 << (doc % 64) }
-func (b bitset) has(doc uint32) bool { return b[doc/64]&(1<<(doc%64)) != 0 }
 
 // sourceOf returns the source of a doc, or nil if the set does not show that source.
 func (f *fileInSet) sourceOf(doc uint32) *sourceRange {

@@ -29,8 +29,7 @@ func TestSortByAURField(t *testing.T) {
 	require.NoError(t, err)
 	f, err := OpenBytes(data)
 	require.NoError(t, err)
-	set, err := NewFileSet([]*File{f}, FileSetOptions{})
-	require.NoError(t, err)
+	set := NewFileSet([]*File{f}, FileSetOptions{})
 	names := func(r wire.SearchRequest, limit int) (list []string) {
 		r.Words = []string{"tool"}
 		q, err := ParseQuery(&r)

@@ -2,11 +2,10 @@ package pkgindex
 
 import "slices"
 
-// WithAUR returns a copy of the set with another AUR: the AUR of the index f replaces that of the set. The function
-// installed, which may be nil, reports whether a package is installed. Among equally good matches, a search returns
-// installed packages first. The caller must still close the files of the set and f.
-func (s *FileSet) WithAUR(f *File, installed func(name string) bool) (*FileSet, error) {
-	next := &FileSet{hasRepoNamedAUR: s.hasRepoNamedAUR, files: append(slices.Clone(s.files), fileInSet{File: f, installedDocs: make(bitset, (f.docCount+63)/64)})}
+// WithAUR returns a copy of the set with another AUR: the AUR of the index f replaces that of the set. The
+// caller must still close the files of the set and f.
+func (s *FileSet) WithAUR(f *File) *FileSet {
+	next := &FileSet{hasRepoNamedAUR: s.hasRepoNamedAUR, files: append(slices.Clone(s.files), fileInSet{File: f})}
 	for _, p := range s.sources {
 		if p.kind != KindAUR {
 			next.sources = append(next.sources, p)
@@ -32,19 +31,5 @@ func (s *FileSet) WithAUR(f *File, installed func(name string) bool) (*FileSet, 
 	for i := range next.files {
 		slices.SortFunc(next.files[i].sources, func(a, b *sourceRange) int { return int(a.firstDoc) - int(b.firstDoc) })
 	}
-	if installed == nil {
-		return next, nil
-	}
-	return next, guardFaults(func() error {
-		for doc := range f.docCount {
-			summary, err := f.DocSummary(doc)
-			if err != nil {
-				return err
-			}
-			if installed(summary.Name()) {
-				next.files[len(s.files)].installedDocs.set(doc)
-			}
-		}
-		return nil
-	})
+	return next
 }

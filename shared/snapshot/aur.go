@@ -56,34 +56,32 @@ func (s *Snapshot) WithoutAUR() (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := s.withAURIndex(none)
+	next := s.withAURIndex(none)
 	next.inputs.AUR.Source = wire.Source{}
-	return next, err
+	return next, nil
 }
 
 // WithAUR returns a copy of the snapshot in which the AUR's reply replaces the index of the AUR. It also returns the
 // description of the AUR as a source. If the query failed, WithAUR returns the unchanged snapshot and describes the AUR as
 // stale. If the query failed and the snapshot has no index of the AUR, the returned snapshot is nil.
-func (s *Snapshot) WithAUR(r AURQueryResult) (*Snapshot, wire.Source, error) {
+func (s *Snapshot) WithAUR(r AURQueryResult) (*Snapshot, wire.Source) {
 	if r.Packages != nil {
-		next, err := s.withAURIndex(r.Packages)
-		return next, r.Source, err
+		return s.withAURIndex(r.Packages), r.Source
 	}
 	if !s.HasAUR() {
-		return nil, r.Source, nil
+		return nil, r.Source
 	}
 	source := r.Source
 	source.State = wire.SourceStale
 	source.AsOf, source.ChangedAt = s.inputs.AUR.AsOf, s.inputs.AUR.ChangedAt
-	return s, source, nil
+	return s, source
 }
 
-func (s *Snapshot) withAURIndex(f *pkgindex.File) (*Snapshot, error) {
+func (s *Snapshot) withAURIndex(f *pkgindex.File) *Snapshot {
 	next := *s
-	var err error
 	next.inputs.AUR = &IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK}, Index: f}
-	next.searchFileSet, err = s.searchFileSet.WithAUR(f, func(name string) bool { return s.installedVersion(name) != "" })
-	return &next, err
+	next.searchFileSet = s.searchFileSet.WithAUR(f)
+	return &next
 }
 
 // ParseAURTarget returns the package's name from a requested name, "name" or "repository/name", and reports whether the AUR may have

@@ -121,8 +121,7 @@ func TestWithAUR(t *testing.T) {
 		Packages: index(t, pkgindex.KindAUR, wire.SourceAUR, packages("yay", "2-1", "yay-git", "1-1", "yay-theme", "1-1")...),
 		Source:   wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK, ChangedAt: checked + 9},
 	}
-	both, source, err := s.WithAUR(reply)
-	require.NoError(t, err)
+	both, source := s.WithAUR(reply)
 	require.Equal(t, reply.Source, source)
 	require.ElementsMatch(t, []string{"core/yay-theme", "aur/yay", "aur/yay-git", "aur/yay-theme"}, search(t, both, query("yay")))
 	f, err := both.Search(&wire.SearchRequest{Words: []string{"yay"}, Repos: []string{"aur"}})
@@ -146,16 +145,14 @@ func TestWithAUR_Fails(t *testing.T) {
 	core := repository(t, "core", "a", "1-1")
 	failed := AURQueryResult{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceFailed, Why: "slow"}}
 	s := build(t, Inputs{Repositories: []IndexedSource{core}, AUR: aur(t, "yay", "1-1")})
-	both, source, err := s.WithAUR(failed)
-	require.NoError(t, err)
+	both, source := s.WithAUR(failed)
 	require.Equal(t, []string{"aur/yay"}, search(t, both, query("yay")))
 	require.Equal(t, wire.Source{
 		Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceStale, Why: "slow", AsOf: checked - 60, ChangedAt: checked,
 	}, source)
 
 	for _, a := range []*IndexedSource{nil, lostAUR(wire.SourceMissing, "not yet")} {
-		both, source, err = build(t, Inputs{Repositories: []IndexedSource{core}, AUR: a}).WithAUR(failed)
-		require.NoError(t, err)
+		both, source = build(t, Inputs{Repositories: []IndexedSource{core}, AUR: a}).WithAUR(failed)
 		require.Nil(t, both)
 		require.Equal(t, failed.Source, source)
 	}

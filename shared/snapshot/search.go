@@ -21,7 +21,9 @@ type Matches struct {
 	UnknownNames []string
 	// Suggestions lists package names that are similar to the words of a search. Only a search that finds nothing sets
 	// it.
-	Suggestions []string
+	Suggestions []wire.Suggestion
+	// Explainer says why each hit stands where it does. Only a search with Explain sets it.
+	Explainer *pkgindex.Explainer
 }
 
 const (
@@ -89,6 +91,9 @@ func (s *Snapshot) SearchWithPause(r *wire.SearchRequest, pause func() error) (*
 		wanted = []string{wire.SourceAUR + "/"} // no repository can have this name, so the basis lists no repository
 	}
 	found := &Matches{Basis: s.searchBasis(wanted), Total: result.Total, Hits: result.Hits}
+	if r.Explain {
+		found.Explainer = s.searchFileSet.NewExplainer(q)
+	}
 	if found.Total == 0 {
 		found.Suggestions, err = s.suggest(r)
 	}
@@ -175,19 +180,24 @@ func (s *Snapshot) noRepositoriesError(requested []string) error {
 	return wire.Errorf(wire.CodeNotReady, "no repository can be searched: %s", why)
 }
 
-// suggest returns package names that are similar to the words of a search. If the words are regular expressions, it
-// returns nil.
-func (s *Snapshot) suggest(r *wire.SearchRequest) ([]string, error) {
+// suggest returns package names that are similar to the words of a search: to all words together, and otherwise to single words. If
+// the words are regular expressions, it returns nil.
+func (s *Snapshot) suggest(r *wire.SearchRequest) ([]wire.Suggestion, error) {
 	if r.Regex {
 		return nil, nil
 	}
-	var close []string
-	for _, w := range r.Words[:min(len(r.Words), maxWordsWithSuggestions)] {
-		names, err := s.searchFileSet.Suggest(w)
+	_, words := SplitReposFromWords(r)
+	words = words[:min(len(words), maxWordsWithSuggestions)]
+	close, err := s.searchFileSet.Suggest(strings.Join(words, " "))
+	if err != nil || len(close) > 0 || len(words) < 2 {
+		return close, err
+	}
+	for _, w := range words {
+		similar, err := s.searchFileSet.Suggest(w)
 		if err != nil {
 			return nil, err
 		}
-		close = append(close, names...)
+		close = append(close, similar...)
 	}
 	return close[:min(len(close), maxSuggestions)], nil
 }
@@ -277,11 +287,13 @@ type UnindexedFields struct {
 	ShadowedByRepo   bool   // the package is in the AUR, and a repository has a package with the same name
 	AdvisoryLines    []string
 	AURFindings      *wire.AURMark
+	Rank             *wire.SearchRank
 }
 
 // ReadRecords calls the function visit for each hit, until visit returns false. It passes the summary, the details and the
-// overlay of the package. The records are parts of the mapped index: visit must copy the bytes that it needs later.
-func (s *Snapshot) ReadRecords(hits []pkgindex.Hit, details bool, visit func(summary, details pkgindex.Record, o UnindexedFields) bool) error {
+// overlay of the package. The records are parts of the mapped index: visit must copy the bytes that it needs later. The Explainer, which
+// may be nil, sets the packages' ranks.
+func (s *Snapshot) ReadRecords(hits []pkgindex.Hit, details bool, explainer *pkgindex.Explainer, visit func(summary, details pkgindex.Record, o UnindexedFields) bool) error {
 	var words map[string][]string
 	if details {
 		security, err := s.security()
@@ -304,6 +316,11 @@ func (s *Snapshot) ReadRecords(hits []pkgindex.Hit, details bool, visit func(sum
 		} else {
 			o.AdvisoryLines = words[name]
 		}
+		if explainer != nil {
+			if rank, err := explainer.Explain(h); err == nil {
+				o.Rank = &rank
+			}
+		}
 		return visit(summary, rest, o)
 	})
 }
@@ -311,12 +328,22 @@ func (s *Snapshot) ReadRecords(hits []pkgindex.Hit, details bool, visit func(sum
 // EachPackage calls the function visit with the decoded package of each hit, until visit returns an error. visit must not keep
 // the pointer to the package.
 func (s *Snapshot) EachPackage(hits []pkgindex.Hit, details bool, visit func(*wire.Package) error) error {
+	return s.eachPackage(hits, details, nil, visit)
+}
+
+// EachMatch calls the function visit with each package that a search found, without details, until visit returns an error. visit must not
+// keep the pointer to the package.
+func (s *Snapshot) EachMatch(found *Matches, visit func(*wire.Package) error) error {
+	return s.eachPackage(found.Hits, false, found.Explainer, visit)
+}
+
+func (s *Snapshot) eachPackage(hits []pkgindex.Hit, details bool, explainer *pkgindex.Explainer, visit func(*wire.Package) error) error {
 	var failed error
-	err := s.ReadRecords(hits, details, func(summary, rest pkgindex.Record, o UnindexedFields) bool {
+	err := s.ReadRecords(hits, details, explainer, func(summary, rest pkgindex.Record, o UnindexedFields) bool {
 		var p wire.Package
 		if p, failed = pkgindex.DecodePackage(summary, rest); failed == nil {
 			p.InstalledVersion, p.Shadowed, p.Advisories = o.InstalledVersion, o.ShadowedByRepo, o.AdvisoryLines
-			p.AURFindings = o.AURFindings
+			p.AURFindings, p.Rank = o.AURFindings, o.Rank
 			failed = visit(&p)
 		}
 		return failed == nil

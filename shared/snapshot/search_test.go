@@ -171,7 +171,7 @@ func TestSearch_Suggestions(t *testing.T) {
 		f, err := s.Search(r)
 		require.NoError(t, err)
 		require.Zero(t, f.Total)
-		return f.Suggestions
+		return wire.SuggestedNames(f.Suggestions)
 	}
 	require.Equal(t, []string{"firefox"}, suggestions(query("firefxo")))
 	require.Equal(t, []string{"firefox", "nano"}, suggestions(query("firefxo", "nanno")))
@@ -262,7 +262,7 @@ func TestMissing(t *testing.T) {
 	missing, err := s.SuggestForUnknown([]string{"firefxo", "core/firefxo", "other/firefxo", "", "a/b/c"})
 	require.NoError(t, err)
 	require.Equal(t, []wire.MissingName{
-		{Name: "firefxo", Suggestions: []string{"firefox"}}, {Name: "core/firefxo", Suggestions: []string{"firefox"}}, {Name: "other/firefxo"}, {Name: ""}, {Name: "a/b/c"},
+		{Name: "firefxo", Suggestions: []wire.Suggestion{{Name: "firefox", Reason: wire.SuggestionSpelling}}}, {Name: "core/firefxo", Suggestions: []wire.Suggestion{{Name: "firefox", Reason: wire.SuggestionSpelling}}}, {Name: "other/firefxo"}, {Name: ""}, {Name: "a/b/c"},
 	}, missing)
 	missing, err = s.SuggestForUnknown(slices.Repeat([]string{"firefxo"}, maxWordsWithSuggestions+1))
 	require.NoError(t, err)

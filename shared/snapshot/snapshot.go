@@ -30,9 +30,9 @@ type Snapshot struct {
 }
 
 // Build makes a snapshot from inputs. The snapshot computes expensive results at their first use, unless ComputeAll computes
-// them earlier. The error of Build wraps pkgindex.ErrDamaged and means that an index is inconsistent.
-func Build(in Inputs) (s *Snapshot, err error) {
-	s = &Snapshot{inputs: in, searchedRepos: in.Repositories, comparedRepos: in.Repositories}
+// them earlier.
+func Build(in Inputs) *Snapshot {
+	s := &Snapshot{inputs: in, searchedRepos: in.Repositories, comparedRepos: in.Repositories}
 	if in.Local.Packages != nil {
 		s.installedSet = newInstalledSet(in.Local.Packages, in.LibalpmResult)
 	}
@@ -42,21 +42,17 @@ func Build(in Inputs) (s *Snapshot, err error) {
 			s.searchedRepos = in.DownloadedRepositories
 		}
 	}
-	if s.searchFileSet, err = s.newFileSet(s.searchedRepos); err != nil {
-		return nil, err
-	}
+	s.searchFileSet = s.newFileSet(s.searchedRepos)
 	s.comparedFileSet = s.searchFileSet
 	if in.DownloadedRepositories != nil && !in.SearchDownloaded {
-		if s.comparedFileSet, err = s.newFileSet(s.comparedRepos); err != nil {
-			return nil, err
-		}
+		s.comparedFileSet = s.newFileSet(s.comparedRepos)
 	}
 	s.initLazyResults()
-	return s, nil
+	return s
 }
 
 // newFileSet combines the indexes of the repositories and of the AUR into one set.
-func (s *Snapshot) newFileSet(repositories []IndexedSource) (*pkgindex.FileSet, error) {
+func (s *Snapshot) newFileSet(repositories []IndexedSource) *pkgindex.FileSet {
 	view := pkgindex.FileSetOptions{Repos: []string{}, HasRepoNamedAUR: !s.hasNoRepoNamedAUR()}
 	var files []*pkgindex.File
 	add := func(f *pkgindex.File) {
@@ -77,9 +73,6 @@ func (s *Snapshot) newFileSet(repositories []IndexedSource) (*pkgindex.FileSet, 
 	}
 	if s.inputs.AUR != nil && s.inputs.AUR.Index != nil {
 		add(s.inputs.AUR.Index)
-	}
-	if s.installedSet != nil {
-		view.Installed = s.installedSet.names()
 	}
 	return pkgindex.NewFileSet(files, view)
 }

@@ -32,15 +32,6 @@ func newInstalledSet(local *pacmandb.Local, c *LibalpmResult) *installedSet {
 	return s
 }
 
-// names returns the names of the installed packages, sorted.
-func (s *installedSet) names() []string {
-	names := make([]string, len(s.local.Packages))
-	for i, p := range s.local.Packages {
-		names[i] = p.Name
-	}
-	return names
-}
-
 // orphans returns the packages that were installed as dependencies and that no installed package requires, neither strictly
 // nor optionally, like pacman -Qdt. If optional is set, orphans also returns the packages that are required only
 // optionally, like pacman -Qdtt.
@@ -132,16 +123,12 @@ func (c *LibalpmResult) replaceOmgComparison(out *comparison, packages []*pacman
 // ComparisonFacts returns the facts with which installed packages can be compared: the configuration with the repositories that could
 // be read, and the contents of these repositories. The facts come from pacman's databases, not from downloaded databases.
 // The indexes must stay open while the facts are used.
-func (s *Snapshot) ComparisonFacts() (*pacmandb.Config, pacmandb.SyncPackageFacts, error) {
+func (s *Snapshot) ComparisonFacts() (*pacmandb.Config, pacmandb.SyncPackageFacts) {
 	set := s.searchFileSet
 	if s.inputs.DownloadedRepositories != nil && s.inputs.SearchDownloaded {
-		var err error
-		if set, err = s.newFileSet(s.inputs.Repositories); err != nil {
-			return nil, nil, err
-		}
+		set = s.newFileSet(s.inputs.Repositories)
 	}
-	config, facts := s.newIndexSyncFacts(s.inputs.Repositories, set)
-	return config, facts, nil
+	return s.newIndexSyncFacts(s.inputs.Repositories, set)
 }
 
 func (s *Snapshot) newIndexSyncFacts(repositories []IndexedSource, set *pkgindex.FileSet) (*pacmandb.Config, *indexSyncFacts) {

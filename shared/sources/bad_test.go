@@ -276,8 +276,7 @@ func (f *fault) test(t *testing.T, good, other *system, kind string) {
 		require.Equal(t, indexes[i+1].File, e.Index)
 		list, packages = append(list, e.IndexedSource), packages+int(e.Index.DocCount())
 	}
-	snap, err := snapshot.Build(snapshot.Inputs{DBPath: s.db, PacmanConfig: p.Config, Repositories: list})
-	require.NoError(t, err)
+	snap := snapshot.Build(snapshot.Inputs{DBPath: s.db, PacmanConfig: p.Config, Repositories: list})
 	found, err := snap.Search(&wire.SearchRequest{Words: []string{""}})
 	require.NoError(t, err, "the other repositories can be searched")
 	require.Equal(t, packages, found.Total)

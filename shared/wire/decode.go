@@ -165,6 +165,9 @@ func (t frameString) decodePackage(b []byte, p *Package) error {
 		case "aur_findings":
 			p.AURFindings = &AURMark{}
 			return msgpack.Unmarshal(value, p.AURFindings) == nil
+		case "rank":
+			p.Rank = &SearchRank{}
+			return msgpack.Unmarshal(value, p.Rank) == nil
 		case "shadowed":
 			p.Shadowed = value[0] == 0xc3
 		}

@@ -31,6 +31,8 @@ func fullPackage(t testing.TB) Package {
 			f.Set(reflect.ValueOf(&AUR{Votes: 3, Popularity: 1.5, Maintainer: "m", Keywords: []string{"k"}}))
 		case *AURMark:
 			f.Set(reflect.ValueOf(&AURMark{Level: "level", Reasons: []string{"one", "two"}}))
+		case *SearchRank:
+			f.Set(reflect.ValueOf(&SearchRank{Place: "place", Closeness: 7, Prominence: 200}))
 		default:
 			require.Fail(t, "a field of a type that decodePackage does not decode", name)
 		}
@@ -44,7 +46,7 @@ func TestDecode_EqualsReflection(t *testing.T) {
 	full.EmptyDesc = false // this field is never encoded
 	packages := []Package{full, {Repo: "core", Name: "a", Version: "1-1"}, {BuildDate: -5}, {}}
 	basis := Basis{Generation: 7, ConfirmedAt: 1_700_000_000, Stale: true, Why: "locked", Partial: true, Sources: []Source{{Name: "core", Kind: KindRepository, State: SourceOK}}}
-	result := SearchResult{Basis: basis, Total: 4, Packages: packages, Suggestions: []string{"b"}}
+	result := SearchResult{Basis: basis, Total: 4, Packages: packages, Suggestions: []Suggestion{{Name: "b", Reason: SuggestionSpelling}}}
 	b := encode(t, &result)
 	require.NoError(t, CheckMessagePack(b))
 	var want, got SearchResult

@@ -83,6 +83,8 @@ type SearchRequest struct {
 	// Live means that omgd queries the AUR even if it has the AUR's data. Offline means that omgd does not query the AUR.
 	Live    bool `msgpack:"live,omitempty" json:"live,omitempty"`
 	Offline bool `msgpack:"offline,omitempty" json:"offline,omitempty"`
+	// Explain sets Rank in each package.
+	Explain bool `msgpack:"explain,omitempty" json:"explain,omitempty"`
 }
 
 // The orders of a search result.
@@ -122,8 +124,10 @@ type SearchResult struct {
 	Total uint32 `msgpack:"total" json:"total"`
 	// Packages lists the packages, each with its summary and overlay fields only.
 	Packages []Package `msgpack:"packages" json:"packages"`
-	// Suggestions lists package names similar to a word that matched nothing.
-	Suggestions []string `msgpack:"suggestions,omitempty" json:"close,omitempty"`
+	// Suggestions lists package names similar to the words, if they matched nothing. The most similar is the first.
+	Suggestions []Suggestion `msgpack:"suggested,omitempty" json:"suggestions,omitempty"`
+	// Close lists the names of Suggestions. It is only in JSON, whose earlier versions had no reasons.
+	Close []string `msgpack:"-" json:"close,omitempty"`
 }
 
 // InfoRequest asks for packages by their exact names, or by "repository/name".
@@ -145,8 +149,10 @@ type InfoResult struct {
 
 // MissingName is a requested name that no source has, with similar names that exist.
 type MissingName struct {
-	Name        string   `msgpack:"name" json:"name"`
-	Suggestions []string `msgpack:"suggestions,omitempty" json:"close,omitempty"`
+	Name        string       `msgpack:"name" json:"name"`
+	Suggestions []Suggestion `msgpack:"suggested,omitempty" json:"suggestions,omitempty"`
+	// Close lists the names of Suggestions. It is only in JSON, whose earlier versions had no reasons.
+	Close []string `msgpack:"-" json:"close,omitempty"`
 }
 
 // SourceState says whether a source's data is current, old, missing or unreadable.

@@ -62,6 +62,8 @@ type Package struct {
 	// AURFindings marks a package of the AUR that is installed, or an installed package that is in no repository. It is nil if there
 	// are no findings about the package, or if they are unknown.
 	AURFindings *AURMark `msgpack:"aur_findings,omitempty" json:"aur_findings,omitempty"`
+	// Rank says why the package stands where it does in a search result. Only a search with Explain sets it.
+	Rank *SearchRank `msgpack:"rank,omitempty" json:"rank,omitempty"`
 }
 
 // AUR has the fields of a package that only packages of the AUR have. Times are in Unix seconds.

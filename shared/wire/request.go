@@ -30,6 +30,8 @@ func (r *SearchRequest) DecodeRequest(frame []byte) error {
 			return decodeBool(value, &r.Live)
 		case "offline":
 			return decodeBool(value, &r.Offline)
+		case "explain":
+			return decodeBool(value, &r.Explain)
 		case "limit":
 			n, ok := decodeUint(value)
 			r.Limit = uint32(n)

@@ -115,9 +115,9 @@ func good() map[string][]byte {
 		"search result, chunk 1":         result(2, true, &SearchResult{Basis: basis, Total: 2, Packages: []Package{firefox}}),
 		"search result, chunk 2":         result(2, false, map[string]any{"packages": []Package{aur}}),
 		"search result, partial":         result(2, false, &SearchResult{Basis: partial, Total: 1, Packages: []Package{firefox}}),
-		"search result without packages": result(3, false, &SearchResult{Basis: Basis{Generation: 1 << 40}, Suggestions: []string{"firefox"}}),
+		"search result without packages": result(3, false, &SearchResult{Basis: Basis{Generation: 1 << 40}, Suggestions: []Suggestion{{Name: "firefox", Reason: SuggestionSpelling}}}),
 		"info":                           request(300, OpInfo, &InfoRequest{Names: []string{"firefox", "extra/none"}}),
-		"info result":                    result(300, false, &InfoResult{Basis: Basis{Generation: 6}, Packages: []Package{full}, Missing: []MissingName{{Name: "extra/none", Suggestions: []string{"nano"}}}}),
+		"info result":                    result(300, false, &InfoResult{Basis: Basis{Generation: 6}, Packages: []Package{full}, Missing: []MissingName{{Name: "extra/none", Suggestions: []Suggestion{{Name: "nano", Reason: SuggestionSpelling}}}}}),
 		"aur_info":                       request(302, OpAURInfo, &AURInfoRequest{Names: []string{"firefox-git", "own-tool", "gone"}}),
 		"aur_info result": result(302, false, &AURInfoResult{
 			Sources: []Source{{Name: "aur", Kind: KindAUR, State: SourceOK, AsOf: 1_700_000_000, ChangedAt: 1_700_000_000}}, Packages: []Package{live}, NotAsked: []string{"own-tool"},

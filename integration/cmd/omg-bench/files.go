@@ -152,8 +152,7 @@ func openSnapshot(dir string) (s *snapshot.Snapshot, closeAll func(), err error)
 			}
 		}
 	}
-	s, err = snapshot.Build(in)
-	return s, closeAll, err
+	return snapshot.Build(in), closeAll, nil
 }
 
 // replyTimes returns, for each query that has 1 to 100 hits, the time in microseconds to search and to encode the

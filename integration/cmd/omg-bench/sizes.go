@@ -109,10 +109,7 @@ func (b *bench) measureSearches(path, on string, n int, queries []string) error 
 		return err
 	}
 	defer f.Close()
-	set, err := pkgindex.NewFileSet([]*pkgindex.File{f}, pkgindex.FileSetOptions{})
-	if err != nil {
-		return err
-	}
+	set := pkgindex.NewFileSet([]*pkgindex.File{f}, pkgindex.FileSetOptions{})
 	search := func(q string, limit int) (float64, int, error) {
 		query, err := pkgindex.ParseQuery(&wire.SearchRequest{Words: strings.Fields(q)})
 		if err != nil {

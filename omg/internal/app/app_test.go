@@ -492,7 +492,7 @@ func TestLetters_Refused(t *testing.T) {
 }
 
 func TestSearch_NothingFoundInARepository(t *testing.T) {
-	f := fake{search: &wire.SearchResult{Packages: []wire.Package{}, Suggestions: []string{"bash"}}}
+	f := fake{search: &wire.SearchResult{Packages: []wire.Package{}, Suggestions: []wire.Suggestion{{Name: "bash", Reason: wire.SuggestionSpelling}}}}
 	_, _, stderr := f.run(t, "search", "bsah")
 	require.Equal(t, "omg: error: nothing found for \"bsah\"\nomg: hint: did you mean: bash\n", stderr)
 	code, _, stderr := f.run(t, "search", "bash", "--repo", "nope", "--repo", "core")

@@ -74,6 +74,9 @@ func (a *app) runInfo(c *cli.Context, o *infoOptions) error {
 		return unknown
 	}
 	all.Packages = packages
+	for i := range all.Missing {
+		all.Missing[i].Close = wire.SuggestedNames(all.Missing[i].Suggestions)
+	}
 	local, known := a.lookUpInstalled(c, b, all)
 	if out.json {
 		err = out.printDocument(&backend.InfoDocument{InfoResult: all, Local: local})
@@ -195,7 +198,7 @@ func (a *app) reportMissing(names []wire.MissingName, code int) error {
 	for _, m := range names {
 		line := fmt.Sprintf("package %s was not found", quoteWords([]string{m.Name}))
 		if len(m.Suggestions) > 0 {
-			line += "; did you mean: " + strings.Join(m.Suggestions, " ")
+			line += "; did you mean: " + strings.Join(wire.SuggestedNames(m.Suggestions), " ")
 		}
 		a.reportError(line)
 	}

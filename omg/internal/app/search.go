@@ -23,6 +23,7 @@ type searchOptions struct {
 	limit                         int
 	repos                         cli.StringSlice
 	aurOnly, noAUR, live, offline bool
+	explain                       bool
 	sortOrder                     string
 }
 
@@ -38,8 +39,10 @@ one field: with name:, desc:, provides: and group:, the field must contain the w
 with depends:, maint:, keyword: and group:=, a value of the field must equal the word.
 repo: selects one repository.
 
-Packages from the AUR come after those from the repositories, most votes first. A
-package of the AUR that is also in a repository is marked as shadowed.
+The best match comes first: the package with that name, then names that begin with the
+word, and so on. At the same place, packages of the AUR come after those of the
+repositories. A package of the AUR that is also in a repository is marked as shadowed.
+--explain prints why a package stands where it does.
 
 On a terminal, the best match is the last one, next to the prompt, if the results do not
 fit on the screen. The setting search.order changes this: auto, best-first or best-last.
@@ -55,6 +58,7 @@ fit on the screen. The setting search.order changes this: auto, best-first or be
 			&cli.BoolFlag{Name: "live", Destination: &o.live, Usage: "query the AUR's server instead of omgd's copy of its data"},
 			&cli.BoolFlag{Name: "offline", Destination: &o.offline, Usage: "do not query the AUR's server"},
 			&cli.StringFlag{Name: "sort", Destination: &o.sortOrder, Usage: "sort by `ORDER`: relevance, name or repo; for the AUR also votes, popularity or modified", Value: wire.SortRelevance},
+			&cli.BoolFlag{Name: "explain", Destination: &o.explain, Usage: "print below each package why it stands where it does"},
 		}, o.listFlags(packageTemplateExample)...),
 		Action: func(c *cli.Context) error { return a.runSearch(c, o) },
 	}
@@ -64,7 +68,7 @@ fit on the screen. The setting search.order changes this: auto, best-first or be
 func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequest, error) {
 	r := &wire.SearchRequest{
 		Words: c.Args().Slice(), Regex: o.regex, NameOnly: o.nameOnly, Repos: o.repos.Value(), Sort: o.sortOrder,
-		NoAUR: o.noAUR, Live: o.live, Offline: o.offline,
+		NoAUR: o.noAUR, Live: o.live, Offline: o.offline, Explain: o.explain,
 	}
 	switch {
 	case o.aurOnly && o.noAUR:
@@ -135,7 +139,7 @@ func (a *app) runSearch(c *cli.Context, o *searchOptions) error {
 	if results != nil {
 		results.finish()
 	}
-	all.Packages = packages
+	all.Packages, all.Close = packages, wire.SuggestedNames(all.Suggestions)
 	if out.json {
 		if err := out.printDocument(all); err != nil {
 			return err
@@ -170,7 +174,7 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 		// The hint "did you mean" is left out, because a suggestion may be the requested name in another repository.
 		nothing.Err = fmt.Errorf("%w in %s", nothing.Err, strings.Join(req.Repos, ", "))
 	case len(all.Suggestions) > 0:
-		nothing.Hint = "did you mean: " + strings.Join(all.Suggestions, " ")
+		nothing.Hint = "did you mean: " + strings.Join(wire.SuggestedNames(all.Suggestions), " ")
 	}
 	return nothing
 }

@@ -61,7 +61,7 @@ func (b *Backend) installedSnapshot(ctx context.Context) (*snapshot.Snapshot, er
 	in := snapshot.Inputs{CheckedAt: clock.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config}
 	in.Local.Packages = local
 	in.Local.UnreadablePackages, _ = sources.DescribeUnreadablePackages(local)
-	return snapshot.Build(in)
+	return snapshot.Build(in), nil
 }
 
 // noLocalError is the error for a system without a local database.
@@ -86,11 +86,7 @@ func answerFrom[R any](ctx context.Context, r *snapshotReader, answer func(*snap
 	if err != nil {
 		return result, err
 	}
-	s, err := snapshot.Build(*in)
-	if err != nil {
-		return result, err
-	}
-	return answer(s)
+	return answer(snapshot.Build(*in))
 }
 
 // Search implements backend.Backend.
@@ -100,7 +96,7 @@ func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, visit func(
 		if err != nil {
 			return nil, err
 		}
-		err = s.EachPackage(found.Hits, false, visit)
+		err = s.EachMatch(found, visit)
 		return &wire.SearchResult{Basis: found.Basis, Total: uint32(found.Total), Suggestions: found.Suggestions}, err
 	})
 }
@@ -175,11 +171,7 @@ func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.
 	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*wire.SecurityResult, error) {
 		in := *s.Inputs()
 		in.Tracker = tracker
-		s, err := snapshot.Build(in)
-		if err != nil {
-			return nil, err
-		}
-		found, err := s.Security(r)
+		found, err := snapshot.Build(in).Security(r)
 		if err != nil {
 			return nil, err
 		}

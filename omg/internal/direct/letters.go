@@ -82,7 +82,7 @@ func (r *snapshotReader) lettersSnapshot(ctx context.Context, line *letters.Line
 	if in.Local.Packages == nil {
 		return nil, errors.New("the installed packages are unknown: " + in.Local.FailureReason)
 	}
-	return snapshot.Build(*in)
+	return snapshot.Build(*in), nil
 }
 
 // lettersColor returns the value of --color, or the one that pacman.conf means.

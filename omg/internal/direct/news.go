@@ -20,11 +20,8 @@ func (b *Backend) News(ctx context.Context) (*wire.NewsResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := snapshot.Build(snapshot.Inputs{CheckedAt: clock.Now(), PacmanConfig: pacman.Config, News: b.news(&c), UpgradedAt: pacman.LastUpgrade(ctx)})
-	if err != nil {
-		return nil, err
-	}
-	return s.News()
+	in := snapshot.Inputs{CheckedAt: clock.Now(), PacmanConfig: pacman.Config, News: b.news(&c), UpgradedAt: pacman.LastUpgrade(ctx)}
+	return snapshot.Build(in).News()
 }
 
 // news returns the news that omgd has downloaded, of the data directory with the latest ones. It returns nil if the news are disabled.

@@ -30,8 +30,7 @@ func TestPacman_Installed(t *testing.T) {
 	w := corpusSystem(t)
 	local, err := pacmandb.ReadLocal(t.Context(), w.db)
 	require.NoError(t, err)
-	system, err := snapshot.Build(snapshot.Inputs{DBPath: w.db, Local: snapshot.LocalInput{Packages: local}})
-	require.NoError(t, err)
+	system := snapshot.Build(snapshot.Inputs{DBPath: w.db, Local: snapshot.LocalInput{Packages: local}})
 	found, err := system.Installed(&wire.InstalledRequest{Details: true})
 	require.NoError(t, err)
 	var packages []wire.InstalledPackage

@@ -2,9 +2,11 @@ package show
 
 import (
 	"bufio"
+	"fmt"
 	"strconv"
 	"strings"
 
+	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -33,6 +35,31 @@ func (s Style) PrintSearchResult(w *bufio.Writer, pkg *wire.Package) {
 	p.newline(4)
 	p.wrap(pkg.Desc, 4)
 	p.writeRaw("\n")
+	if pkg.Rank != nil {
+		p.writeRaw("    ")
+		p.writeRaw(describeRank(pkg.Rank))
+		p.writeRaw("\n")
+	}
+}
+
+// placeTexts describes where the words of a search were found.
+var placeTexts = map[string]string{
+	wire.PlaceName:       "the name",
+	wire.PlaceProvides:   "a provided name",
+	wire.PlaceNamePrefix: "begins the name",
+	wire.PlaceNameWord:   "begins a word of the name, or says what it is",
+	wire.PlaceInName:     "in the name",
+	wire.PlaceGroup:      "in a group or provided name",
+	wire.PlaceDesc:       "in the description",
+}
+
+// describeRank describes a rank in a line.
+func describeRank(r *wire.SearchRank) string {
+	place, ok := placeTexts[r.Place]
+	if !ok {
+		place = r.Place
+	}
+	return fmt.Sprintf("%s; closeness %d + prominence %d = %d", termtext.Clean(place), r.Closeness, r.Prominence, int(r.Closeness)+int(r.Prominence))
 }
 
 func (p printer) printAURMarks(pkg *wire.Package) {

@@ -104,10 +104,8 @@ func ours(t testing.TB, c *pacmandb.Config) *ReaderFacts {
 		databases = append(databases, d)
 		in.Repositories = append(in.Repositories, src)
 	}
-	s, err := snapshot.Build(in)
-	require.NoError(t, err)
-	config, facts, err := s.ComparisonFacts()
-	require.NoError(t, err)
+	s := snapshot.Build(in)
+	config, facts := s.ComparisonFacts()
 	return OwnFacts(l, config, facts, databases)
 }
 

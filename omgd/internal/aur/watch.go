@@ -29,10 +29,7 @@ func (a *AUR) openIndexedDump() (*indexedDump, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := pkgindex.NewFileSet([]*pkgindex.File{f}, pkgindex.FileSetOptions{})
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
+	set := pkgindex.NewFileSet([]*pkgindex.File{f}, pkgindex.FileSetOptions{})
 	source, _ := f.IndexInfo().FindSource(pkgindex.KindAUR, wire.SourceAUR)
 	return &indexedDump{file: f, set: set, asOf: source.AsOf}, nil
 }

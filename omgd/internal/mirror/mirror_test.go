@@ -189,8 +189,7 @@ func (w *testSystem) version(repo string) string {
 	}
 	require.NoError(w.t, err)
 	defer f.Close()
-	set, err := pkgindex.NewFileSet([]*pkgindex.File{f}, pkgindex.FileSetOptions{})
-	require.NoError(w.t, err)
+	set := pkgindex.NewFileSet([]*pkgindex.File{f}, pkgindex.FileSetOptions{})
 	hits, err := set.Lookup(repo, "a")
 	require.NoError(w.t, err)
 	require.Len(w.t, hits, 1)

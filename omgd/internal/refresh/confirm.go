@@ -106,10 +106,7 @@ func (r *Refresher) compareWithLibAlpm(ctx context.Context, s *snapshot.Snapshot
 }
 
 func (c *libalpmConfirmation) compare(ctx context.Context, worker *alpm.Worker, s *snapshot.Snapshot) (*wire.Problem, *snapshot.LibalpmResult, error) {
-	config, facts, err := s.ComparisonFacts()
-	if err != nil {
-		return nil, nil, err
-	}
+	config, facts := s.ComparisonFacts()
 	libalpm, err := worker.Facts(ctx, alpm.Databases{
 		Path: s.Inputs().DBPath, Repos: config.Repos, IgnorePkg: config.IgnorePkg, IgnoreGroup: config.IgnoreGroup,
 	})

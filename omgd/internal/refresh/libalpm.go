@@ -88,5 +88,5 @@ func (r *Refresher) askLibAlpm(ctx context.Context, find func(alpm.Databases) (*
 		in.Local, in.Generation, in.CheckedAt, in.LibalpmResult = st.Inputs().Local, st.Generation(), st.Inputs().CheckedAt, st.Inputs().LibalpmResult
 		release()
 	}
-	return snapshot.Build(in)
+	return snapshot.Build(in), nil
 }

@@ -50,11 +50,8 @@ func (r *Refresher) setCheckTime(in *snapshot.Inputs) {
 // replace builds a new snapshot and makes it the current one.
 func (r *Refresher) replace(in *snapshot.Inputs, files []*state.MappedIndex) error {
 	in.Generation = r.generation + 1
-	s, err := snapshot.Build(*in)
-	if err == nil {
-		err = s.ComputeAll()
-	}
-	if err != nil {
+	s := snapshot.Build(*in)
+	if err := s.ComputeAll(); err != nil {
 		return err
 	}
 	r.generation++

@@ -66,8 +66,7 @@ func building(list []snapshot.IndexedSource) []snapshot.IndexedSource {
 func stateOf(t testing.TB, in snapshot.Inputs, repositories []snapshot.IndexedSource) *state.State {
 	t.Helper()
 	in.Repositories = repositories
-	s, err := snapshot.Build(in)
-	require.NoError(t, err)
+	s := snapshot.Build(in)
 	var indexes []*state.MappedIndex
 	for _, r := range repositories {
 		if r.Index != nil {
