@@ -19,6 +19,7 @@ type bench struct {
 	peerBin        string // those of an earlier version, with which an idle omgd is compared; empty for none
 	dir            string // for temporary files
 	corpusDB       string // an unpacked database directory; empty without the corpus
+	corpusAUR      string // a dump of the AUR; empty without the corpus
 	runsPerProgram int
 	env            []string
 	// trackerURL is the address of a replacement for the security tracker.
@@ -94,6 +95,7 @@ var measurementParts = []struct {
 	{"aur", (*bench).measureAUR},
 	{"journal", (*bench).measureJournal},
 	{"advisories", (*bench).measureAdvisories},
+	{"quality", (*bench).measureQuality},
 	{"probe", (*bench).measureProbe},
 	{"owns", (*bench).measureOwns},
 	{"idle", (*bench).measureIdle},
@@ -140,7 +142,7 @@ func (b *bench) unpackCorpus(corpus string) error {
 		fmt.Fprintln(os.Stderr, "no corpus: its figures are left out")
 		return nil
 	}
-	b.corpusDB = filepath.Join(b.dir, "corpus")
+	b.corpusDB, b.corpusAUR = filepath.Join(b.dir, "corpus"), filepath.Join(corpus, "packages-meta-ext-v1.json.gz")
 	if err := os.Mkdir(b.corpusDB, 0o755); err != nil {
 		return err
 	}
