@@ -62,17 +62,18 @@ func TestWords_TestNames(t *testing.T) {
 
 // badWords are patterns that a colleague would not write, with what to write instead.
 var badWords = []struct {
-	pattern *regexp.Regexp
-	instead string
+	contains string // is in each text that matches: looking for it takes a fraction of the time
+	pattern  *regexp.Regexp
+	instead  string
 }{
-	{regexp.MustCompile(`\b(?:[Ii]t|[Tt]hat|[Ww]hich|[Ww]hat|[Pp]ath) (?:is|are) no (?:[a-z]+ )?(?:socket|file|directory|link|database|error|index|option|number|version|setting|package|repository)\b`), "it is not a …"},
-	{regexp.MustCompile(`\bbehind (?:its|the) end\b`), "after its end"},
-	{regexp.MustCompile(`\banew\b`), "again"},
-	{regexp.MustCompile(`\bmend(?:s|ed|ing)?\b`), "fix"},
-	{regexp.MustCompile(`\b[Ww]hoever\b`), "a noun as the subject"},
-	{regexp.MustCompile(`(?:^|[.:;] |// )Who (?:[a-z]+s|has|is|was|may|can)\b`), "a noun as the subject, such as a user or a client"},
-	{regexp.MustCompile(`\b(?:with|[Rr]un|sudo) pacman -Syy?(?:[^uy]|$)`), "pacman -Syu: without -u, pacman may upgrade a part of the system"},
-	{regexp.MustCompile(`\b(?:where|if|as|while|when) all is (?:well|right)\b`), "normally"},
+	{" no ", regexp.MustCompile(`\b(?:[Ii]t|[Tt]hat|[Ww]hich|[Ww]hat|[Pp]ath) (?:is|are) no (?:[a-z]+ )?(?:socket|file|directory|link|database|error|index|option|number|version|setting|package|repository)\b`), "it is not a …"},
+	{"behind ", regexp.MustCompile(`\bbehind (?:its|the) end\b`), "after its end"},
+	{"anew", regexp.MustCompile(`\banew\b`), "again"},
+	{"mend", regexp.MustCompile(`\bmend(?:s|ed|ing)?\b`), "fix"},
+	{"hoever", regexp.MustCompile(`\b[Ww]hoever\b`), "a noun as the subject"},
+	{"Who ", regexp.MustCompile(`(?:^|[.:;] |// )Who (?:[a-z]+s|has|is|was|may|can)\b`), "a noun as the subject, such as a user or a client"},
+	{"pacman -Sy", regexp.MustCompile(`\b(?:with|[Rr]un|sudo) pacman -Syy?(?:[^uy]|$)`), "pacman -Syu: without -u, pacman may upgrade a part of the system"},
+	{" all is ", regexp.MustCompile(`\b(?:where|if|as|while|when) all is (?:well|right)\b`), "normally"},
 }
 
 // TestWords_Patterns checks that comments, texts and documents have none of the patterns in badWords. CONTRIBUTING.md
@@ -91,6 +92,9 @@ func TestWords_Patterns(t *testing.T) {
 		for line := range strings.Lines(string(text)) {
 			number++
 			for _, bad := range badWords {
+				if !strings.Contains(line, bad.contains) {
+					continue
+				}
 				if found := bad.pattern.FindString(line); found != "" {
 					t.Errorf("%s:%d: %q: write: %s", path, number, strings.TrimSpace(found), bad.instead)
 				}

@@ -297,6 +297,9 @@ func TestReadSync_NotAFile(t *testing.T) {
 func TestReadSync_CutAnywhere(t *testing.T) {
 	for kind, whole := range compressions(t) {
 		for n := range len(whole) {
+			if os.Getenv("OMG_SOAK") == "" && n >= 64 && n < len(whole)-64 && n%5 != 0 { // each length takes some milliseconds
+				continue
+			}
 			_, got, err := readBytes(t, whole[:n], syncLimits)
 			if kind == "compress" && err == nil { // this compression has no end mark, but the archive has one
 				require.Len(t, got, 2)

@@ -254,7 +254,7 @@ func TestVerify_EveryByte(t *testing.T) {
 // package by its name and by each of its dependencies.
 func FuzzVerify(f *testing.F) {
 	good := verifiable(f)
-	for at := uint32(headerSize); at < uint32(len(good)); at += 64 {
+	for at := uint32(headerSize); at < uint32(len(good)); at += 256 {
 		f.Add(at, []byte{0x01})
 		f.Add(at, []byte{0x80, 0xff})
 	}
