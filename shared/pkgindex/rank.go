@@ -145,7 +145,7 @@ func isPart(name, head []byte) bool {
 
 // headEnds lists what ends the head of a description.
 var headEnds = toBytes(
-	"; ", ". ", ": ", " - ", " for ", " with ", " to ", " that ", " which ", " from ", " by ", " and ", " in ", " on ", " like ", " based ", " written ",
+	"; ", ". ", ": ", " - ", " for ", " with ", " to ", " that ", " which ", " from ", " by ", " and ", " in ", " on ", " like ", " based ", " built ", " made ", " written ",
 	" using ", " designed ", " supporting ",
 )
 
