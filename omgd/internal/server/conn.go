@@ -59,9 +59,10 @@ type conn struct {
 	// the user exceeded the rate limit.
 	greeted             bool
 	consecutiveRefusals int
+	watches             []*watch // the requests that watch a topic, and some that have ended
 
 	slowDone   sync.WaitGroup // waits for the goroutines of slow requests
-	slowCount  atomic.Int32   // the number of running slow requests
+	slowCount  atomic.Int32   // the number of running slow requests, and of requests that watch a topic
 	unsent     atomic.Int64   // bytes of replies that are being written or wait to be written
 	writeBegan atomic.Int64   // when the current write began (Unix nanoseconds); 0 if no write is in progress
 	idleSince  atomic.Int64   // when the connection began to wait for a request (Unix nanoseconds); 0 if it does not wait
@@ -99,6 +100,11 @@ func (c *conn) serve() {
 			c.cancel()
 		}
 		logging.Trace(c.s.cfg.Log, "no more requests", "uid", c.peer.UID, "pid", c.peer.PID, "running", running, "gone", gone)
+	}
+	if c.s.draining.Load() {
+		c.endWatches(errShuttingDown)
+	} else {
+		c.endWatches(nil)
 	}
 	c.turn.release()
 	c.slowDone.Wait()
@@ -356,6 +362,9 @@ func (c *conn) dispatch(h wire.RequestHeader, frame []byte) error {
 		return c.startSlow(o.HandleDeferred, o, h.ID, frame)
 	}
 	defer c.s.runningRequests.Add(-1)
+	if o.Topic != nil {
+		return c.startWatch(o, h.ID)
+	}
 	c.fastRequest = Request{ID: h.ID, Op: o.name, Peer: c.peer, frame: frame, head: h, cacheKeyBuffer: &c.keyBuffer}
 	c.writer = Writer{c: c, id: h.ID, turn: &c.turn}
 	if o.onRequestDone == nil {
@@ -521,12 +530,16 @@ var replyBuffers = sync.Pool{New: func() any { return new([replyBufferSize]byte)
 // does not read them in time, it closes the connection.
 func (c *conn) write(t *turn, head, body []byte) error {
 	n := int64(len(head) + len(body))
+	c.addUnsent(n)
+	err := c.writeWithTurn(t, head, body)
+	c.addUnsent(-n)
+	return err
+}
+
+// addUnsent adds n to the size of the replies that are being written or wait to be written. n may be negative.
+func (c *conn) addUnsent(n int64) {
 	c.unsent.Add(n)
 	c.s.shares.unsent.Add(c.user, n)
-	err := c.writeWithTurn(t, head, body)
-	c.s.shares.unsent.Add(c.user, -n)
-	c.unsent.Add(-n)
-	return err
 }
 
 func (c *conn) writeWithTurn(t *turn, head, body []byte) error {
@@ -565,6 +578,11 @@ func (c *conn) writeWithoutBlocking(b []byte) (n int) {
 func (c *conn) send(head, body []byte) error {
 	c.writeMu.Lock()
 	defer c.writeMu.Unlock()
+	return c.sendLocked(head, body)
+}
+
+// sendLocked is like send, and is called with writeMu locked.
+func (c *conn) sendLocked(head, body []byte) error {
 	if c.writeErr != nil {
 		return c.writeErr
 	}

@@ -27,12 +27,14 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// Op is an operation. Exactly one of its two functions is set.
+// Op is an operation. Exactly one of its fields is set.
 type Op struct {
 	// Handle answers a request without waiting. The requests of one connection are handled one after another.
 	Handle Handler
 	// HandleDeferred answers a request and may wait. It runs concurrently with other requests of the same connection.
 	HandleDeferred DeferredHandler
+	// Topic is the topic that a request watches.
+	Topic *Topic
 }
 
 // Handler answers a request: it writes the chunks of the reply to w. Alternatively it writes nothing and returns a
@@ -50,6 +52,8 @@ type Limits struct {
 	MaxConnections int
 	// MaxInFlight is the maximum number of concurrent slow requests of one connection (64).
 	MaxInFlight int
+	// MaxWatches is the maximum number of concurrent requests that watch a topic, on all connections together (half of MaxConnections).
+	MaxWatches int
 	// MaxUnsentPerConnection is the maximum size of a peer's unread replies, in bytes. While it is exceeded, further
 	// requests of the peer wait (1 MiB).
 	MaxUnsentPerConnection int64
@@ -88,6 +92,9 @@ func (l *Limits) setDefaults() {
 	}
 	if l.MaxInFlight == 0 {
 		l.MaxInFlight = 64
+	}
+	if l.MaxWatches == 0 {
+		l.MaxWatches = l.MaxConnections / 2
 	}
 	if l.ReadTimeout == 0 {
 		l.ReadTimeout = 10 * time.Second

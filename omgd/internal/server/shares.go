@@ -22,6 +22,7 @@ type shares struct {
 	unsent              *share.Budget // bytes of unread replies
 	receivingFrameBytes *share.Budget // bytes of large frames that are being received
 	slowRequests        *share.Budget // running slow requests
+	watches             *share.Budget // requests that watch a topic
 	refusedConns        *share.Budget // refusedConns connections that stay open until the peer has read the refusal
 	turns               *share.Turns
 }
@@ -42,7 +43,7 @@ func newShares(l Limits) shares {
 	pool := func(limit int64) *share.Budget { return share.NewBudget(limit, limit/32) }
 	return shares{
 		connections: pool(int64(l.MaxConnections)), unsent: pool(l.MaxUnsent), receivingFrameBytes: pool(l.MaxReceiveBytes),
-		slowRequests: pool(maxSlowRequests), refusedConns: pool(maxRefusedConns), turns: share.NewTurns(runtime.GOMAXPROCS(0)),
+		slowRequests: pool(maxSlowRequests), watches: pool(int64(l.MaxWatches)), refusedConns: pool(maxRefusedConns), turns: share.NewTurns(runtime.GOMAXPROCS(0)),
 	}
 }
 
