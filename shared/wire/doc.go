@@ -8,7 +8,8 @@ package wire
 //
 //	1  2026-11-23  hello, ping, search, info; all other operations were added without a new version
 //	2  2026-11-28  the field close is renamed to suggestions, and the field own to downloaded
-//	3  2026-11-29  the operation news, the source news, and the field news in status and outdated, suggestions with reasons, and explain in search
+//	3  2026-11-29  watch, whose reply has no end; the operation news, the source news, and the field news in status and
+//	               outdated; suggestions with reasons, and explain in search
 const (
 	ProtocolVersion = 3
 	OldestProtocol  = 2

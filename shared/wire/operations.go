@@ -23,6 +23,7 @@ const (
 	OpHealth     = "health"
 	OpHistory    = "history"
 	OpNews       = "news"
+	OpWatch      = "watch" // its reply consists of results of OpStatus
 
 	OpRefreshSources = "refresh_sources"
 )

@@ -195,7 +195,10 @@ func good() map[string][]byte {
 		"outdated result, next request": result(11, false, &OutdatedResult{Basis: Basis{Generation: 9, ConfirmedAt: 1_700_000_200, Sources: []Source{
 			{Name: "aur", Kind: KindAUR, State: SourceMissing, Why: "refused", NextRequestAt: 1_700_090_000},
 		}}}),
-		"refresh_sources": request(120, OpRefreshSources, nil),
+		"watch":                 request(121, OpWatch, nil),
+		"watch result, a chunk": result(121, true, &StatusResult{Basis: basis, Counts: counts}),
+		"watch result, the end": AppendError(nil, 121, &Error{Code: CodeShuttingDown, Message: "omgd is shutting down", ServedPaths: &served}),
+		"refresh_sources":       request(120, OpRefreshSources, nil),
 		"refresh_sources result": result(120, false, &RefreshSourcesResult{Sources: []SourceRefresh{
 			{Name: "aur", State: RefreshRecent, Why: "refused", LastRequestAt: 1_700_000_000, AllowedAt: 1_700_003_600, NextRequestAt: 1_700_090_000},
 			{Name: "tracker", State: RefreshDone, LastRequestAt: 1_700_000_300},

@@ -188,7 +188,10 @@ func (d *daemon) initRefresh() error {
 	c.IsTrustedOwner, c.SnapshotHolder, c.Log, c.Alpm = d.env.Trusts, d.snapshotHolder, d.log, alpm.New()
 	c.AURStaleAfter = time.Duration(d.config.Stale.AUR)
 	c.ReadRuntimes = d.runtimes()
-	c.OnRefresh = d.metrics.ObserveRefresh
+	c.OnRefresh = func(took time.Duration) {
+		d.metrics.ObserveRefresh(took)
+		d.service.WakeStatus() // a refresh that fails changes the problems, but not the snapshot
+	}
 	c.OnSuccess = func() {
 		d.statusKeeper.onRefresh()
 		d.findings.Wake()
@@ -210,6 +213,7 @@ func (d *daemon) initService() error {
 		RefreshSources: d.refreshSources, MetricsText: d.metrics.Text, Health: d.checkHealth,
 	})
 	d.addCloser(d.service.Close)
+	d.backgroundFuncs = append(d.backgroundFuncs, d.service.PublishStatus)
 	return nil
 }
 

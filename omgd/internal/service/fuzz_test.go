@@ -47,6 +47,7 @@ func smallService(f *testing.F) *Service {
 		},
 		CountsHistory: func(int) []wire.CountsHistoryEntry { return nil },
 	})
+	s.publishStatus(nil)
 	f.Cleanup(s.Close)
 	return s
 }
@@ -86,6 +87,7 @@ func FuzzRequest(f *testing.F) {
 		wire.OpHistory:  {&wire.HistoryRequest{Limit: 5}},
 		wire.OpStatus:   {nil}, wire.OpExplicit: {nil}, wire.OpOutdated: {nil}, wire.OpMetrics: {nil}, wire.OpHealth: {nil},
 		wire.OpRuntimes: {nil}, wire.OpNews: {nil}, wire.OpRefresh: {nil}, wire.OpRefreshSources: {nil}, wire.OpAURCheck: {nil}, wire.OpCacheClear: {nil}, wire.OpPing: {nil},
+		wire.OpWatch: {nil},
 	} {
 		for _, one := range fields {
 			b, err := wire.AppendRequest(nil, 1, op, one)

@@ -70,12 +70,18 @@ type Config struct {
 type Service struct {
 	Config
 	searchCache, infoCache, explicitCache *cache
+
+	statusTopic *server.Topic
+	statusWake  chan struct{} // see WakeStatus
 }
 
 // New returns a Service.
 func New(c Config) *Service {
 	const n = 3
-	return &Service{Config: c, searchCache: newCache(c.Caches, n), infoCache: newCache(c.Caches, n), explicitCache: newCache(c.Caches, n)}
+	return &Service{
+		Config: c, searchCache: newCache(c.Caches, n), infoCache: newCache(c.Caches, n), explicitCache: newCache(c.Caches, n),
+		statusTopic: server.NewTopic(), statusWake: make(chan struct{}, 1),
+	}
 }
 
 // caches returns all caches. The key of a cache in the map is its name.
@@ -107,6 +113,7 @@ func (s *Service) Ops() map[string]server.Op {
 		wire.OpNews:       {Handle: s.handleNews},
 		wire.OpRefresh:    {HandleDeferred: s.handleRefresh},
 		wire.OpCacheClear: {Handle: s.handleCacheClear},
+		wire.OpWatch:      {Topic: s.statusTopic},
 		wire.OpLogLevel:   {Handle: s.handleLogLevel},
 
 		wire.OpAURCheck:       {Handle: s.handleAURCheck},
@@ -310,12 +317,19 @@ func (s *Service) handleHistory(_ context.Context, r *server.Request, w *server.
 // handleStatus answers a status request without waiting. While the snapshot lacks counts, it uses the counts of the previous
 // omgd process and marks the status as stale. Replies are not cached, because the snapshot already contains the counts.
 func (s *Service) handleStatus(_ context.Context, _ *server.Request, w *server.Writer) (server.DeferredHandler, error) {
-	r, err := s.currentStatus()
+	r, err := s.statusWithProblems()
 	if err != nil {
 		return nil, err
 	}
-	r.Problems = append(r.Problems, s.Problems()...)
 	return nil, w.Result(r)
+}
+
+func (s *Service) statusWithProblems() (*wire.StatusResult, error) {
+	r, err := s.currentStatus()
+	if err == nil {
+		r.Problems = slices.Concat(r.Problems, s.Problems())
+	}
+	return r, err
 }
 
 func (s *Service) currentStatus() (*wire.StatusResult, error) {
