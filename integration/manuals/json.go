@@ -47,6 +47,7 @@ var jsonResults = []struct{ command, typ string }{
 	{"omg use", "backend.UseResult"},
 	{"omg status", "wire.StatusResult"},
 	{"omg status --history", "wire.HistoryResult"},
+	{"omg watch", "wire.StatusResult"},
 	{"omg health", "wire.HealthResult"},
 	{"omg doctor", "backend.Checks"},
 	{"omg config", "backend.Configuration"},

@@ -59,7 +59,8 @@ type Conn struct {
 	frameDeadline    time.Time // the deadline of the frame that is being read; zero before the frame's first byte
 	out              []byte    // encoded requests that Receive has not sent yet
 	lastRequestID    uint64
-	helloID          uint64 // the id of the greeting; 0 after the reply to the greeting has arrived
+	helloID          uint64       // the id of the greeting; 0 after the reply to the greeting has arrived
+	awaitFrame       func() error // unless it is nil, it is called before a frame is read of which nothing has arrived
 	// greetingResult is the encoded result of the last greeting. It stays set after a reconnect.
 	greetingResult []byte
 }
@@ -214,6 +215,11 @@ func (c *Conn) Receive(ctx context.Context) (wire.Reply, error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return wire.Reply{}, err
+		}
+		if c.awaitFrame != nil && c.r.Buffered() == 0 {
+			if err := c.awaitFrame(); err != nil {
+				return wire.Reply{}, err
+			}
 		}
 		r, err := c.receive()
 		if err != nil {

@@ -264,14 +264,17 @@ func TestOperations_Errors(t *testing.T) {
 		"outdated":  func(c *Conn) error { _, err := c.Outdated(ctx); return err },
 		"security":  func(c *Conn) error { _, err := c.Security(ctx, &wire.SecurityRequest{}); return err },
 		"news":      func(c *Conn) error { _, err := c.News(ctx); return err },
-		"history":   func(c *Conn) error { _, err := c.StatusHistory(ctx, &wire.HistoryRequest{}); return err },
-		"health":    func(c *Conn) error { _, err := c.Health(ctx); return err },
-		"started":   func(c *Conn) error { return c.AwaitStarted(ctx) },
-		"metrics":   func(c *Conn) error { _, err := c.Metrics(ctx); return err },
-		"refresh":   func(c *Conn) error { _, err := c.Refresh(ctx); return err },
-		"sources":   func(c *Conn) error { _, err := c.RefreshSources(ctx); return err },
-		"clear":     func(c *Conn) error { _, err := c.ClearCache(ctx); return err },
-		"level":     func(c *Conn) error { _, err := c.LogLevel(ctx, ""); return err },
+		"watch": func(c *Conn) error {
+			return c.Watch(ctx, func(int) error { return nil }, func(*wire.StatusResult) error { return nil })
+		},
+		"history": func(c *Conn) error { _, err := c.StatusHistory(ctx, &wire.HistoryRequest{}); return err },
+		"health":  func(c *Conn) error { _, err := c.Health(ctx); return err },
+		"started": func(c *Conn) error { return c.AwaitStarted(ctx) },
+		"metrics": func(c *Conn) error { _, err := c.Metrics(ctx); return err },
+		"refresh": func(c *Conn) error { _, err := c.Refresh(ctx); return err },
+		"sources": func(c *Conn) error { _, err := c.RefreshSources(ctx); return err },
+		"clear":   func(c *Conn) error { _, err := c.ClearCache(ctx); return err },
+		"level":   func(c *Conn) error { _, err := c.LogLevel(ctx, ""); return err },
 	}
 	for name, ask := range methods {
 		t.Run(name, func(t *testing.T) {

@@ -148,6 +148,7 @@ var allCommands = []namedCommand{
 	{group: upgradeGroup, name: "aur", make: aurCommand},
 	{group: upgradeGroup, name: "news", make: newsCommand},
 	{group: upgradeGroup, name: "status", make: statusCommand},
+	{group: upgradeGroup, name: "watch", make: watchCommand},
 	{group: runtimeGroup, name: "runtime", make: runtimeCommand},
 	{group: runtimeGroup, name: "which", make: whichCommand},
 	{group: runtimeGroup, name: "use", make: useCommand},

@@ -34,6 +34,7 @@ type fake struct {
 	security  *wire.SecurityResult
 	news      *wire.NewsResult
 
+	watched    []*wire.StatusResult // see Watch
 	history    *wire.HistoryResult
 	health     *wire.HealthResult
 	metrics    *wire.MetricsResult
@@ -80,6 +81,7 @@ type fake struct {
 	develRequest   *backend.DevelRequest
 	systemRequest  *backend.SystemCheckRequest
 	diffed         *backend.AURDiffRequest
+	watchRequest   *backend.WatchRequest
 	printed        func() string
 	questions      []string
 }
@@ -180,6 +182,31 @@ func (f *fake) News(context.Context) (*wire.NewsResult, error) {
 
 func (f *fake) StatusHistory(context.Context, *wire.HistoryRequest) (*wire.HistoryResult, error) {
 	return give(f, "history", f.history)
+}
+
+// Watch passes the statuses in watched or, without any, the result of status. A nil means that omgd is away.
+func (f *fake) Watch(_ context.Context, r *backend.WatchRequest, visit func(*wire.StatusResult) error) error {
+	f.watchRequest = r
+	statuses := f.watched
+	if statuses == nil {
+		st, err := give(f, "watch", f.status)
+		if err != nil {
+			return err
+		}
+		statuses = []*wire.StatusResult{st}
+	}
+	for _, st := range statuses {
+		var err error
+		if st == nil {
+			err = r.OnAway("omgd is not running")
+		} else {
+			err = visit(st)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *fake) Health(context.Context) (*wire.HealthResult, error) {

@@ -71,6 +71,8 @@ type Backend interface {
 	RefreshSources(ctx context.Context) (*wire.RefreshSourcesResult, error)
 	ClearCache(ctx context.Context) (*wire.CacheClearResult, error)
 	LogLevel(ctx context.Context, level string) (*wire.LogLevelResult, error)
+	// Watch calls the function visit with the status now and after each change, until visit returns an error or the output is closed.
+	Watch(ctx context.Context, r *WatchRequest, visit func(*wire.StatusResult) error) error
 
 	// The following methods read files whose content the daemon does not hold in memory.
 	Owns(ctx context.Context, paths []string) (*Owners, error)

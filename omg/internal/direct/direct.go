@@ -194,6 +194,11 @@ func (b *Backend) StatusHistory(context.Context, *wire.HistoryRequest) (*wire.Hi
 	return nil, errors.New("the history of counts needs a running omgd: start it with omg daemon start")
 }
 
+// Watch implements backend.Backend.
+func (b *Backend) Watch(context.Context, *backend.WatchRequest, func(*wire.StatusResult) error) error {
+	return noDaemonError("watch")
+}
+
 // Health implements backend.Backend.
 func (b *Backend) Health(context.Context) (*wire.HealthResult, error) {
 	return nil, noDaemonError("health")
