@@ -124,7 +124,7 @@ func cpuTime(pid int) (cpu time.Duration, scheduled float64, err error) {
 	return cpu, scheduled, nil
 }
 
-// measureChangeDelay measures the time from a change of one installed package until omgd answers with it.
+// measureChangeDelay measures the time from a change of one installed package until omgd answers with it, and until omg watch prints it.
 func (b *bench) measureChangeDelay() error {
 	w, err := b.newGeneratedSystem(15_000)
 	if err != nil {
@@ -145,10 +145,56 @@ func (b *bench) measureChangeDelay() error {
 	if err := json.Unmarshal(out, &all); err != nil {
 		return err
 	}
+	var answered, printed, between, delivered runTimes
+	for _, conns := range []int{0, watchingConns} {
+		lines, err := b.startWatching(w, conns)
+		if err != nil {
+			return err
+		}
+		defer lines.stop()
+		for i := range 20 {
+			p := all.Packages[i%len(all.Packages)]
+			times, err := w.measureOneChange(filepath.Join(w.db, "local", p.Name+"-"+p.Version, "desc"), lines)
+			if err != nil {
+				return err
+			}
+			if conns > 0 {
+				delivered = append(delivered, milliseconds(max(0, times.delivered-times.answered)))
+			} else {
+				answered, printed = append(answered, milliseconds(times.answered)), append(printed, milliseconds(times.printed))
+				between = append(between, milliseconds(max(0, times.printed-times.answered)))
+			}
+			time.Sleep(300 * time.Millisecond)
+		}
+	}
+	on := w.name + ", 1200 installed"
+	add := func(name string, times, peers runTimes, aim string, limit float64) {
+		row := tableRow{
+			Name: name, Workload: on, Unit: "ms", MeasuredValue: times.median(),
+			SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75), ours: times, Aim: aim, AimMet: times.median() < limit,
+		}
+		if peers != nil {
+			row.PeerName, row.PeerValue, row.peers = "omgd answers", peers.median(), peers
+		}
+		b.add(row)
+	}
+	add("time from a change of one package until omgd answers with it", answered, nil, "under 150 ms", 150)
+	add("time from a change of one package until omg watch prints a line", printed, answered, "under 150 ms", 150)
+	add("time from omgd's answer until omg watch prints a line", between, nil, "under 5 ms", 5)
+	add(fmt.Sprintf("time from omgd's answer until %d watching connections have it", watchingConns), delivered, nil, "under 50 ms", 50)
+	return nil
+}
+
+// changeTimes are the times after a change of one package until omgd answers with it, until omg watch has printed it, and until all
+// watching connections have it.
+type changeTimes struct{ answered, printed, delivered time.Duration }
+
+// measureOneChange changes the reason of an installed package in its desc file.
+func (w *testSystem) measureOneChange(desc string, lines *watchLines) (times changeTimes, err error) {
 	ctx := context.Background()
 	conn, err := client.Dial(ctx, w.socket, client.Options{})
 	if err != nil {
-		return err
+		return times, err
 	}
 	defer conn.Close()
 	explicit := func() (int, error) {
@@ -156,49 +202,38 @@ func (b *bench) measureChangeDelay() error {
 		err := conn.CallForResult(ctx, wire.OpExplicit, nil, &r)
 		return len(r.Names), err
 	}
-	var times runTimes
-	for i := range 20 {
-		p := all.Packages[i%len(all.Packages)]
-		desc := filepath.Join(w.db, "local", p.Name+"-"+p.Version, "desc")
-		data, err := os.ReadFile(desc)
-		if err != nil {
-			return err
-		}
-		text := string(data)
-		if rest, ok := strings.CutSuffix(text, "%REASON%\n1\n\n"); ok {
-			text = rest
-		} else {
-			text += "%REASON%\n1\n\n"
-		}
-		before, err := explicit()
-		if err != nil {
-			return err
-		}
-		lock := filepath.Join(w.db, "db.lck")
-		err = errors.Join(os.WriteFile(lock, nil, 0o600), os.WriteFile(desc, []byte(text), 0o644), os.Remove(lock))
-		if err != nil {
-			return err
-		}
-		start := time.Now()
-		for {
-			now, err := explicit()
-			if err != nil {
-				return err
-			}
-			if now != before {
-				break
-			}
-			if time.Since(start) > 10*time.Second {
-				return fmt.Errorf("omgd does not see that %s changed", desc)
-			}
-			time.Sleep(200 * time.Microsecond)
-		}
-		times = append(times, milliseconds(time.Since(start)))
-		time.Sleep(300 * time.Millisecond)
+	data, err := os.ReadFile(desc)
+	if err != nil {
+		return times, err
 	}
-	b.add(tableRow{
-		Name: "time from a change of one package until omgd answers with it", Workload: w.name + ", 1200 installed", Unit: "ms", MeasuredValue: times.median(),
-		SpreadLow: times.quantile(0.25), SpreadHigh: times.quantile(0.75), ours: times, Aim: "under 150 ms", AimMet: times.median() < 150,
-	})
-	return nil
+	text := string(data)
+	if rest, ok := strings.CutSuffix(text, "%REASON%\n1\n\n"); ok {
+		text = rest
+	} else {
+		text += "%REASON%\n1\n\n"
+	}
+	before, err := explicit()
+	if err != nil {
+		return times, err
+	}
+	lock := filepath.Join(w.db, "db.lck")
+	err = errors.Join(os.WriteFile(lock, nil, 0o600), os.WriteFile(desc, []byte(text), 0o644), os.Remove(lock))
+	if err != nil {
+		return times, err
+	}
+	start := time.Now()
+	now := before
+	for now == before {
+		if now, err = explicit(); err != nil {
+			return times, err
+		}
+		if time.Since(start) > 10*time.Second {
+			return times, fmt.Errorf("omgd does not see that %s changed", desc)
+		}
+		time.Sleep(200 * time.Microsecond)
+	}
+	times.answered = time.Since(start)
+	printedAt, deliveredAt, err := lines.await(now)
+	times.printed, times.delivered = printedAt.Sub(start), deliveredAt.Sub(start)
+	return times, err
 }
