@@ -88,6 +88,7 @@ put_omg() {
 	done
 	put 755 bin/omg-direct "$PREFIX/lib/omg/omg-direct"
 	put_all "$share/omg" packaging/aur-incidents.toml packaging/helpers/*
+	put_all "$share/omg/bars" packaging/bars/*
 	for file in packaging/man/*; do
 		[[ $file == */omg-alpm-worker.8 ]] || put_all "$share/man/man${file##*.}" "$file"
 	done

@@ -93,7 +93,7 @@ func TestInstall_Removed(t *testing.T) {
 		"bin/omg", "bin/omgd", "bin/omg-index", "bin/omg-probe", "lib/omg/omg-direct", "lib/omg/omg-alpm-worker",
 		"share/man/man1/omg.1", "share/man/man5/omg-config.5", "share/man/man8/omg-alpm-worker.8", "share/licenses/omg/LICENSE",
 		"share/bash-completion/completions/omg", "share/zsh/site-functions/_omg", "share/fish/vendor_completions.d/omg.fish",
-		"share/omg/aur-incidents.toml", "share/omg/before-build", "share/omg/yay.lua", "share/omg/after-transaction", "share/omg/omg-aur-check.hook", "share/doc/omg/PROTOCOL.md", "share/doc/omg/service.md", "lib/systemd/user/omgd.socket", "lib/sysusers.d/omg.conf",
+		"share/omg/aur-incidents.toml", "share/omg/before-build", "share/omg/yay.lua", "share/omg/after-transaction", "share/omg/omg-aur-check.hook", "share/omg/bars/omg-bar", "share/omg/bars/waybar.jsonc", "lib/systemd/user/omg-notify.service", "share/doc/omg/PROTOCOL.md", "share/doc/omg/service.md", "lib/systemd/user/omgd.socket", "lib/sysusers.d/omg.conf",
 	} {
 		require.FileExists(t, filepath.Join(p.dest, "usr/local", path))
 	}

@@ -55,7 +55,7 @@ func TestUnits_Verified(t *testing.T) {
 	require.ElementsMatch(t, []string{
 		"lib/systemd/system/omg-index.service", "lib/systemd/system/omg-index.timer",
 		"lib/systemd/system/omgd.service", "lib/systemd/system/omgd.socket",
-		"lib/systemd/user/omgd.service", "lib/systemd/user/omgd.socket",
+		"lib/systemd/user/omg-notify.service", "lib/systemd/user/omgd.service", "lib/systemd/user/omgd.socket",
 		"lib/sysusers.d/omg.conf", "lib/tmpfiles.d/omg.conf", "share/libalpm/hooks/omg-index.hook",
 	}, files(t, prefix))
 	for _, path := range files(t, prefix) {
