@@ -158,6 +158,10 @@ check-libalpm: ## Build and test the libalpm worker in a chroot of a newer Debia
 check-walk: ## Run a new user's first day in a booted Debian, and compare it with integration/walk/walk.txt; UPDATE=1 records it (root)
 	@TAGS=$(TAGS) UPDATE='$(UPDATE)' MIRROR='$(MIRROR)' scripts/check-walk.sh
 
+.PHONY: check-bars
+check-bars: build ## Test the modules for status bars with waybar, polybar, i3blocks, tmux and notify-send, which apt-get installs (root)
+	@scripts/check-bars.sh
+
 .PHONY: check-aarch64
 check-aarch64: ## Build all programs without libalpm for aarch64, and run the tests of shared/ with qemu-aarch64
 	@TAGS=$(TAGS) PACKAGES='$(PACKAGES)' scripts/check-aarch64.sh
