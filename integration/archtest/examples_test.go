@@ -57,6 +57,7 @@ var elsewhere = []example{
 
 	{guide: "docs/journal.md", line: "omg aur ack", script: "aur-ack.txtar"},
 	{guide: "docs/usage.md", line: "omg outdated --devel", test: "TestDevel"},
+	{guide: "docs/scripts.md", line: "omg watch", script: "watch.txtar"},
 	{guide: "docs/usage.md", line: "omg outdated --security", test: "TestPictures_Current"},
 	{guide: "docs/usage.md", line: "omg history", script: "history.txtar"},
 	{guide: "docs/usage.md", line: "omg check", script: "check.txtar"},
