@@ -33,7 +33,7 @@ function __omg_at -a place
                 set command -installed
         end
         switch "$command $word"
-            case ' search' ' info' ' list' ' groups' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' history' ' check' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' news' ' status' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
+            case ' search' ' info' ' list' ' groups' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' history' ' check' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' news' ' status' ' watch' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
                 set command "$command $word"
         end
     end
@@ -60,6 +60,7 @@ complete -c omg -n '__omg_at ""' -a security -d 'list the security advisories fo
 complete -c omg -n '__omg_at ""' -a aur -d 'show what happened to packages of the AUR, and findings'
 complete -c omg -n '__omg_at ""' -a news -d 'show Arch\'s news that you have not read'
 complete -c omg -n '__omg_at ""' -a status -d 'show package counts, age of the data, and problems'
+complete -c omg -n '__omg_at ""' -a watch -d 'print the package counts now and whenever they change'
 complete -c omg -n '__omg_at ""' -a runtime -d 'list, show and select versions of node, python, go, ...'
 complete -c omg -n '__omg_at ""' -a which -d 'show which versions are active in this directory'
 complete -c omg -n '__omg_at ""' -a use -d 'set the default version of a runtime'
@@ -367,6 +368,15 @@ complete -c omg -n '__omg_at " status"' -l history -d 'show how the counts chang
 complete -c omg -n '__omg_at " status"' -l limit -x -d 'with --history, only the last N changes'
 complete -c omg -n '__omg_at " status"' -l help -d 'show help'
 complete -c omg -n '__omg_at " status"' -s h -d 'show help'
+complete -c omg -n '__omg_at " watch"' -l json -d 'print JSON'
+complete -c omg -n '__omg_at " watch"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields: \'{{.counts.updates}}\''
+complete -c omg -n '__omg_at " watch"' -l color -x -d 'use colour WHEN: auto, always or never'
+complete -c omg -n '__omg_at " watch"' -l exec -x -d 'run COMMAND at each change, with the status on its standard input'
+complete -c omg -n '__omg_at " watch"' -l count -x -d 'end after N changes, of which the first is the present status'
+complete -c omg -n '__omg_at " watch"' -s n -x -d 'end after N changes, of which the first is the present status'
+complete -c omg -n '__omg_at " watch"' -l wait -d 'wait for omgd if it is not running'
+complete -c omg -n '__omg_at " watch"' -l help -d 'show help'
+complete -c omg -n '__omg_at " watch"' -s h -d 'show help'
 complete -c omg -n '__omg_at " runtime"' -a list -d 'list the installed versions and their version managers'
 complete -c omg -n '__omg_at " runtime"' -a which -d 'show which versions are active in this directory'
 complete -c omg -n '__omg_at " runtime"' -a use -d 'set the default version of a runtime'
