@@ -73,9 +73,7 @@ func newWatchService(t *testing.T, h *state.Holder, last func() *wire.StatusResu
 // swap makes a snapshot of the current inputs, with the generation n, the current one.
 func (w *watchService) swap(n int) {
 	w.in.Generation = uint64(n)
-	s, err := snapshot.Build(w.in)
-	require.NoError(w.t, err)
-	w.State.Swap(state.New(s, nil))
+	w.State.Swap(state.New(snapshot.Build(w.in), nil))
 }
 
 // watch connects and sends the request to watch.
