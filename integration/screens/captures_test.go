@@ -43,6 +43,7 @@ var captures = []struct {
 	{"search", "omg search browser", daemon},
 	{"search-quiet", "omg search -q browser", daemon},
 	{"search-none", "omg search firefix", daemon},
+	{"search-explain", "omg search --explain --limit 4 web browser", daemon},
 	{"info", "omg info git", daemon},
 	{"info-installed", "omg info -i bash", files},
 	{"info-aur", "omg info yay-bin", daemon},
@@ -94,6 +95,9 @@ var captures = []struct {
 	{"status-news", "OMG_NEWS_ENABLED=true omg status", dated},
 	{"status", "omg status", daemon},
 	{"status-files", "omg status", files},
+	{"watch", "omg watch --count 1", daemon},
+	{"watch-files", "omg watch", files},
+	{"outdated-devel", "omg outdated --devel", daemon},
 	{"status-history", "omg status --history --limit 1", daemon},
 	{"health", "omg health", daemon},
 	{"refresh", "omg refresh", daemon},
@@ -280,7 +284,7 @@ func testCaptures(t *testing.T, w *world) {
 
 // unwrapped matches lines that may be wider than the terminal: those of files, which "aur diff" shows as they are, those on standard error,
 // which may contain a command to copy, and the first lines of search results with groups, which pacman does not wrap either.
-var unwrapped = regexp.MustCompile(`^(omg: (error|note|hint): |[-+ ]( {7}|source=)|[a-z]+/[^ ]+ [^ ]+ \()`)
+var unwrapped = regexp.MustCompile(`^(omg: (error|hint): |[-+ ]( {7}|source=)|[a-z]+/[^ ]+ [^ ]+ \()`)
 
 // checkWidth checks that the terminal has not wrapped a line.
 func checkWidth(t *testing.T, x *terminal, r shown) {

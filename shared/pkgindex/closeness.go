@@ -5,7 +5,8 @@ import "bytes"
 // quality says how good the match of a package is. A smaller tier is better, and in the same tier a larger closeness.
 type quality struct {
 	tier      Tier
-	closeness int // from 0 to maxCloseness
+	closeness int  // from 0 to maxCloseness
+	isKind    bool // the package ranks in this tier because of its description, see namesKind
 }
 
 const maxCloseness = 255

@@ -26,9 +26,11 @@ func (e *Explainer) Explain(h Hit) (rank wire.SearchRank, err error) {
 		e.matchers[f] = m
 	}
 	found, _, err := m.match(h.doc)
-	return wire.SearchRank{
-		Place: placeNames[found.tier], Closeness: uint8(found.closeness), Prominence: f.rank(h.doc).prominence,
-	}, err
+	rank = wire.SearchRank{Place: placeNames[found.tier], Closeness: uint8(found.closeness), Prominence: f.rank(h.doc).prominence}
+	if found.isKind {
+		rank.Place = wire.PlaceKind
+	}
+	return rank, err
 }
 
 // placeNames has the name of each tier.

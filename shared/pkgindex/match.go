@@ -127,7 +127,7 @@ func (m *matcher) qualityOf(text docText, places []wordPlace, r docRank, inAUR b
 		}
 	case m.isShortWord():
 	case !inAUR && namesKind(m.terms, text.desc[:min(len(text.desc), int(r.headLen))]):
-		q.tier, q.closeness = TierWordStart, closenessKind
+		q = quality{tier: TierWordStart, closeness: closenessKind, isKind: true}
 	default:
 		q.closeness = descCloseness(m.terms, places, text.desc, int(r.headLen))
 	}

@@ -15,7 +15,8 @@ const (
 	PlaceName       = "name"           // the word is the name
 	PlaceProvides   = "provides"       // the word is a name that a package of a repository provides
 	PlaceNamePrefix = "name-prefix"    // the name begins with the word
-	PlaceNameWord   = "name-word"      // a part of the name begins with the word, or the description says that the package is such a thing
+	PlaceNameWord   = "name-word"      // a part of the name begins with the word
+	PlaceKind       = "kind"           // the description says that the package is such a thing; PlaceNameWord and PlaceKind are equal
 	PlaceInName     = "in-name"        // the word is inside the name
 	PlaceGroup      = "in-group"       // the word is in a group, or in a name that is provided
 	PlaceDesc       = "in-description" // the word is in the description, or in a field that results do not show

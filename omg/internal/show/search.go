@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -37,17 +36,18 @@ func (s Style) PrintSearchResult(w *bufio.Writer, pkg *wire.Package) {
 	p.writeRaw("\n")
 	if pkg.Rank != nil {
 		p.writeRaw("    ")
-		p.writeRaw(describeRank(pkg.Rank))
+		p.wrapWords(describeRank(pkg.Rank), 4, 4)
 		p.writeRaw("\n")
 	}
 }
 
 // placeTexts describes where the words of a search were found.
 var placeTexts = map[string]string{
-	wire.PlaceName:       "the name",
-	wire.PlaceProvides:   "a provided name",
-	wire.PlaceNamePrefix: "begins the name",
-	wire.PlaceNameWord:   "begins a word of the name, or says what it is",
+	wire.PlaceName:       "equal to the name",
+	wire.PlaceProvides:   "equal to a provided name",
+	wire.PlaceNamePrefix: "at the start of the name",
+	wire.PlaceNameWord:   "at the start of a word in the name",
+	wire.PlaceKind:       "the kind that the description names",
 	wire.PlaceInName:     "in the name",
 	wire.PlaceGroup:      "in a group or provided name",
 	wire.PlaceDesc:       "in the description",
@@ -57,9 +57,9 @@ var placeTexts = map[string]string{
 func describeRank(r *wire.SearchRank) string {
 	place, ok := placeTexts[r.Place]
 	if !ok {
-		place = r.Place
+		place = "in " + r.Place
 	}
-	return fmt.Sprintf("%s; closeness %d + prominence %d = %d", termtext.Clean(place), r.Closeness, r.Prominence, int(r.Closeness)+int(r.Prominence))
+	return fmt.Sprintf("%s: closeness %d + prominence %d = %d", place, r.Closeness, r.Prominence, int(r.Closeness)+int(r.Prominence))
 }
 
 func (p printer) printAURMarks(pkg *wire.Package) {

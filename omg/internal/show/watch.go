@@ -6,7 +6,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// PrintStatusLine prints a status in one line: the counts with the names of PrintStatus, and why they are uncertain.
+// PrintStatusLine prints a status in one line, which a narrow terminal wraps: the counts with the names of PrintStatus, and why they are
+// uncertain.
 func (s Style) PrintStatusLine(w *bufio.Writer, st *wire.StatusResult) {
 	p := printer{s, w}
 	c := countFormatter{st}
@@ -17,19 +18,20 @@ func (s Style) PrintStatusLine(w *bufio.Writer, st *wire.StatusResult) {
 	if n := st.Counts.AURFindings; n != nil && n.Act > 0 {
 		findings = failedColor
 	}
-	first := true
+	at := 0
 	part := func(color, text string) {
-		if !first {
-			p.writeRaw("; ")
+		if at > 0 {
+			p.writeRaw(";")
+			at++
+			text = " " + text // the line may end at this space
 		}
-		first = false
-		if color == "" {
-			p.writeClean(text)
-			return
+		if color != "" {
+			p.setColor(color)
 		}
-		p.setColor(color)
-		p.writeClean(text)
-		p.setColor(resetColor)
+		at = p.wrapWords(text, at, 4)
+		if color != "" {
+			p.setColor(resetColor)
+		}
 	}
 	part("", "Updates "+c.updatesText())
 	part("", "AUR Updates "+c.formatCount("aur_updates", st.Counts.AURUpdates))
