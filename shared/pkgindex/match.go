@@ -11,8 +11,9 @@ import (
 
 // matcher decides whether the packages of one index file match a query, and how well: see Tier.
 type matcher struct {
-	file  *fileInSet
-	terms []matcherTerm
+	file     *fileInSet
+	terms    []matcherTerm
+	unwanted []matcherTerm
 }
 
 // matcherTerm is a term of a query, with lists of the packages in one index file that match the term.
@@ -25,10 +26,19 @@ type matcherTerm struct {
 }
 
 func newMatcher(f *fileInSet, q *Query) (*matcher, error) {
-	m := &matcher{file: f, terms: make([]matcherTerm, len(q.terms))}
-	for i := range q.terms {
-		t := &m.terms[i]
-		t.term = &q.terms[i]
+	terms, err := newMatcherTerms(f, q.terms)
+	if err != nil {
+		return nil, err
+	}
+	unwanted, err := newMatcherTerms(f, q.unwanted)
+	return &matcher{f, terms, unwanted}, err
+}
+
+func newMatcherTerms(f *fileInSet, terms []term) ([]matcherTerm, error) {
+	list := make([]matcherTerm, len(terms))
+	for i := range terms {
+		t := &list[i]
+		t.term = &terms[i]
 		if t.expr != nil {
 			continue
 		}
@@ -52,7 +62,7 @@ func newMatcher(f *fileInSet, q *Query) (*matcher, error) {
 			return nil, err
 		}
 	}
-	return m, nil
+	return list, nil
 }
 
 // maxPlaces is the number of terms whose places are kept without an allocation.
@@ -76,7 +86,23 @@ func (m *matcher) match(doc uint32) (q quality, ok bool, err error) {
 		}
 		places = append(places, p)
 	}
+	for i := range m.unwanted {
+		if found, err := m.hasUnwanted(&m.unwanted[i], doc, text); found || err != nil {
+			return q, false, err
+		}
+	}
 	return m.qualityOf(text, places, m.file.rank(doc), inAUR), true, nil
+}
+
+// hasUnwanted reports whether a package matches an unwanted term. For a complete value, the list of packages decides, because the package
+// does not come from this list.
+func (m *matcher) hasUnwanted(t *matcherTerm, doc uint32, text docText) (bool, error) {
+	if t.expr == nil && !t.searchesDocText() {
+		docs, err := t.valuePostings.intersect([]uint32{doc})
+		return len(docs) > 0, err
+	}
+	_, found, err := m.findTerm(t, doc, text, false)
+	return found, err
 }
 
 // findTerm reports where a package matches a term, and whether it does.

@@ -10,10 +10,11 @@ import (
 
 // Query is a parsed search.
 type Query struct {
-	terms   []term
-	repos   []string // the repositories to search; if empty, the query searches all repositories
-	noAUR   bool     // the AUR is not searched
-	onlyAUR bool     // only the AUR is searched
+	terms    []term
+	unwanted []term   // a package that matches one of these is not found
+	repos    []string // the repositories to search; if empty, the query searches all repositories
+	noAUR    bool     // the AUR is not searched
+	onlyAUR  bool     // only the AUR is searched
 	// allRepos means that repositories are searched even if searches exclude them.
 	allRepos bool
 	sortBy   string
@@ -93,6 +94,17 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 				q.repos = append(q.repos, rest)
 				continue
 			}
+			if prefix == "not" && rest != "" {
+				unwanted, err := ParseQuery(&wire.SearchRequest{Words: []string{rest}, Regex: r.Regex, NameOnly: r.NameOnly})
+				if err != nil {
+					return nil, err
+				}
+				if len(unwanted.terms) == 0 {
+					return nil, queryErrorf("%s: only a word can follow not:", w)
+				}
+				q.unwanted = append(q.unwanted, unwanted.terms...)
+				continue
+			}
 			if f, ok := fieldByPrefix[prefix]; ok && rest != "" {
 				t.field, t.raw = f, rest
 			}
@@ -114,6 +126,9 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 		q.terms = append(q.terms, t)
 	}
 	if len(q.terms) == 0 && len(q.repos) == 0 && !q.onlyAUR && !q.allRepos {
+		if len(q.unwanted) > 0 {
+			return nil, queryErrorf("not: leaves out packages that other words find: add a word")
+		}
 		return nil, queryErrorf("no words to search for")
 	}
 	return q, nil
@@ -141,6 +156,9 @@ func (s *FileSet) HasRepo(name string) bool {
 // query also matches each expression, ignoring case, with its name, its description, a provided name or a group. The
 // bool is false if there are no such expressions: the query has no words, or a word searches another field.
 func (q *Query) AsRegexps() ([]string, bool) {
+	if len(q.unwanted) > 0 {
+		return nil, false
+	}
 	list := make([]string, len(q.terms))
 	for i, t := range q.terms {
 		if !t.searchesDocText() {

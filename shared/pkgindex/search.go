@@ -191,9 +191,11 @@ func (q *Query) includesSource(p *sourceRange) bool {
 // packages takes only microseconds. For expressions it can take much longer, so PauseFunc is called after fewer packages.
 func (q *Query) docsPerPause() int {
 	expressions := 0
-	for i := range q.terms {
-		if q.terms[i].expr != nil {
-			expressions++
+	for _, t := range [...][]term{q.terms, q.unwanted} {
+		for i := range t {
+			if t[i].expr != nil {
+				expressions++
+			}
 		}
 	}
 	if expressions == 0 {
@@ -233,7 +235,7 @@ func (s *FileSet) appendHitKeys(f *fileInSet, q *Query, sc *searchBuffers, docs 
 
 // isShortWord reports whether the query is one plain word of one or two bytes.
 func (m *matcher) isShortWord() bool {
-	if len(m.terms) != 1 {
+	if len(m.terms) != 1 || len(m.unwanted) > 0 {
 		return false
 	}
 	t := &m.terms[0]

@@ -39,7 +39,7 @@ func suggestLimit(n int) int {
 // Suggest returns up to five names of packages that are similar to a text, the most similar first: names that differ in separators
 // or in one or two letters, and names that begin in such a way. Two letters that changed places count as one.
 func (s *FileSet) Suggest(text string) (found []wire.Suggestion, err error) {
-	typed := []byte(Fold(text))
+	typed := []byte(Fold(stripVersion(text)))
 	letters := appendWithoutSeparators(nil, typed)
 	if len(letters) < 2 || len(letters) > maxSuggestLen {
 		return nil, nil
@@ -63,7 +63,11 @@ func (s *FileSet) Suggest(text string) (found []wire.Suggestion, err error) {
 			}
 			name := summary.Name()
 			if !slices.ContainsFunc(found, func(s wire.Suggestion) bool { return s.Name == name }) {
-				found = append(found, wire.Suggestion{Name: name, Reason: c.reason})
+				reason := c.reason
+				if c.distance == 0 && len(typed) < len(text) {
+					reason = wire.SuggestionVersion
+				}
+				found = append(found, wire.Suggestion{Name: name, Reason: reason})
 			}
 			if len(found) == maxSuggestions {
 				break

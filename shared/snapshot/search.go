@@ -87,6 +87,9 @@ func (s *Snapshot) SearchWithPause(r *wire.SearchRequest, pause func() error) (*
 	if err != nil {
 		return nil, convertQueryError(err)
 	}
+	if inRepo := s.splitRepository(r); inRepo != nil && result.Total == 0 {
+		return s.SearchWithPause(inRepo, pause)
+	}
 	if r.OnlyAUR {
 		wanted = []string{wire.SourceAUR + "/"} // no repository can have this name, so the basis lists no repository
 	}
@@ -98,6 +101,21 @@ func (s *Snapshot) SearchWithPause(r *wire.SearchRequest, pause func() error) (*
 		found.Suggestions, err = s.suggest(r)
 	}
 	return found, err
+}
+
+// splitRepository returns the request for a single word such as core/bash: bash in the repository core. It returns nil if there is no such
+// word or no such repository.
+func (s *Snapshot) splitRepository(r *wire.SearchRequest) *wire.SearchRequest {
+	if r.Regex || r.OnlyAUR || len(r.Repos) > 0 || len(r.Words) != 1 {
+		return nil
+	}
+	repo, name, ok := strings.Cut(r.Words[0], "/")
+	if !ok || name == "" || !s.searchFileSet.HasRepo(repo) {
+		return nil
+	}
+	split := *r
+	split.Repos, split.Words = []string{repo}, []string{name}
+	return &split
 }
 
 // pauseWithTimeout returns a function that calls pause. After expressionTimeout, the returned function returns an error. The

@@ -7,6 +7,7 @@ type SuggestionReason string
 const (
 	SuggestionSpacing  SuggestionReason = "spacing"  // only in spaces, dashes and other separators
 	SuggestionSpelling SuggestionReason = "spelling" // in one or two letters
+	SuggestionVersion  SuggestionReason = "version"  // the text is the name with a version
 	SuggestionVariant  SuggestionReason = "variant"  // the name goes on after the text, or after a similar text
 )
 

@@ -37,7 +37,7 @@ func searchCommand(a *app) *cli.Command {
 Words are literal, and upper and lower case are the same. A prefix limits a word to
 one field: with name:, desc:, provides: and group:, the field must contain the word;
 with depends:, maint:, keyword: and group:=, a value of the field must equal the word.
-repo: selects one repository.
+repo: selects one repository, and not: leaves out the packages that contain the word.
 
 The best match comes first: the package with that name, then names that begin with the
 word, and so on. At the same place, packages of the AUR come after those of the
@@ -67,7 +67,7 @@ fit on the screen. The setting search.order changes this: auto, best-first or be
 // request returns the request for the flags and arguments.
 func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequest, error) {
 	r := &wire.SearchRequest{
-		Words: c.Args().Slice(), Regex: o.regex, NameOnly: o.nameOnly, Repos: o.repos.Value(), Sort: o.sortOrder,
+		Words: o.words(c.Args().Slice()), Regex: o.regex, NameOnly: o.nameOnly, Repos: o.repos.Value(), Sort: o.sortOrder,
 		NoAUR: o.noAUR, Live: o.live, Offline: o.offline, Explain: o.explain,
 	}
 	switch {
@@ -92,6 +92,18 @@ func (o *searchOptions) request(c *cli.Context, terminal bool) (*wire.SearchRequ
 		r.Limit = defaultTerminalResultCount
 	}
 	return r, nil
+}
+
+// words returns the words without spaces and quotation marks around them, which a shell leaves there if they are quoted twice. Expressions
+// stay as they are.
+func (o *searchOptions) words(args []string) []string {
+	words := slices.Clone(args)
+	for i, word := range words {
+		if trimmed := strings.Trim(word, " \t\n\""); trimmed != "" && !o.regex {
+			words[i] = trimmed
+		}
+	}
+	return words
 }
 
 // matches returns the words of a search that are marked in the results: those that are searched in names and descriptions. Expressions
@@ -173,10 +185,17 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 	case len(req.Repos) > 0:
 		// The hint "did you mean" is left out, because a suggestion may be the requested name in another repository.
 		nothing.Err = fmt.Errorf("%w in %s", nothing.Err, strings.Join(req.Repos, ", "))
+	case !req.Regex && slices.ContainsFunc(req.Words, looksLikeExpression):
+		nothing.Hint = "the words are literal: -x reads them as regular expressions"
 	case len(all.Suggestions) > 0:
 		nothing.Hint = "did you mean: " + strings.Join(wire.SuggestedNames(all.Suggestions), " ")
 	}
 	return nothing
+}
+
+// looksLikeExpression reports whether a word is probably meant as a regular expression.
+func looksLikeExpression(word string) bool {
+	return strings.ContainsAny(word, "|^$*") || strings.Contains(word, ".+") || strings.HasPrefix(word, "[")
 }
 
 // printPackage prints a package that search or info found. With --json, pkg only appends the package to the slice found, because
