@@ -38,6 +38,7 @@ func limitCloseness(n int) int { return min(max(n, 0), maxCloseness) }
 // wordPlace is where a word of a query was found in a package's text.
 type wordPlace struct {
 	tier       Tier
+	nameLen    int // the number of bytes of the name that an expression matches
 	descOffset int // where the word begins in the description, if it was found there; otherwise -1
 }
 

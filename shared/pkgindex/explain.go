@@ -7,16 +7,22 @@ type Explainer struct {
 	set      *FileSet
 	query    *Query
 	matchers map[*fileInSet]*matcher
+	count    int // of the hits that were explained
 }
 
 // NewExplainer returns an Explainer for the results of a query.
 func (s *FileSet) NewExplainer(q *Query) *Explainer {
-	return &Explainer{s, q, map[*fileInSet]*matcher{}}
+	return &Explainer{set: s, query: q, matchers: map[*fileInSet]*matcher{}}
 }
 
 // Explain returns the rank of a hit of the query. It must be called where a fault in a mapped file is caught, as in the function that
 // ReadRecords calls.
 func (e *Explainer) Explain(h Hit) (rank wire.SearchRank, err error) {
+	if e.count++; e.count%e.query.docsPerPause() == 0 && e.query.PauseFunc != nil {
+		if err := e.query.PauseFunc(); err != nil {
+			return rank, err
+		}
+	}
 	f := e.set.fileOf(h)
 	m := e.matchers[f]
 	if m == nil {

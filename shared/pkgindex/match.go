@@ -110,7 +110,7 @@ func (m *matcher) findTerm(t *matcherTerm, doc uint32, text docText, inAUR bool)
 	p.descOffset = -1
 	switch {
 	case t.expr != nil && t.searchesDocText():
-		p.tier, ok, err = m.exprTier(t, doc, text)
+		p.tier, p.nameLen, ok, err = m.exprTier(t, doc, text)
 	case t.expr != nil:
 		p.tier = TierDesc
 		ok, err = m.exprMatchesValue(t, doc)
@@ -135,20 +135,25 @@ func (m *matcher) qualityOf(text docText, places []wordPlace, r docRank, inAUR b
 	if len(places) == 0 {
 		return q
 	}
-	wordsLen := 0
+	wordsLen, hasExpr := 0, false
 	for i := range places {
 		q.tier = max(q.tier, places[i].tier)
-		wordsLen += len(m.terms[i].word)
+		if t := &m.terms[i]; t.expr != nil {
+			wordsLen += places[i].nameLen
+			hasExpr = true
+		} else {
+			wordsLen += len(t.word)
+		}
 	}
 	switch {
 	case q.tier < TierProvidesOrGroup:
 		next := byte(0)
-		if end := len(m.terms[0].word); len(places) == 1 && q.tier == TierPrefix && end < len(text.name) {
-			next = text.name[end]
+		if len(places) == 1 && q.tier == TierPrefix && wordsLen < len(text.name) {
+			next = text.name[wordsLen]
 		}
 		q.closeness = nameCloseness(len(text.name), wordsLen, next)
 		isWordStart := q.tier == TierPrefix || q.tier == TierWordStart
-		if len(places) > 1 && isWordStart && (r.headLen == 0 || !areJoined(m.terms, text.name)) {
+		if len(places) > 1 && isWordStart && !hasExpr && (r.headLen == 0 || !areJoined(m.terms, text.name)) {
 			q.tier = TierNameContains
 		}
 	case m.isShortWord():
@@ -211,36 +216,36 @@ func (t *matcherTerm) isProvidedBy(doc uint32) bool {
 }
 
 // exprTier matches a package's text against a regular expression. A package also matches if its name contains the
-// expression itself as plain text, as in pacman.
-func (m *matcher) exprTier(t *matcherTerm, doc uint32, text docText) (Tier, bool, error) {
+// expression itself as plain text, as in pacman. exprTier also returns how many bytes of the name match.
+func (m *matcher) exprTier(t *matcherTerm, doc uint32, text docText) (tier Tier, nameLen int, ok bool, err error) {
 	if t.field == fieldAny || t.field == fieldName {
 		if at := t.expr.FindIndex(text.name); at != nil {
-			return nameSpanTier(text.name, at[0], at[1]), true, nil
+			return nameSpanTier(text.name, at[0], at[1]), at[1] - at[0], true, nil
 		}
 		if i := bytes.Index(text.name, t.word); i >= 0 {
 			summary, _, err := m.file.record(doc, false)
 			if err != nil {
-				return 0, false, err
+				return 0, 0, false, err
 			}
 			if strings.Contains(summary.Name(), t.raw) {
-				return nameTier(text.name, t.word, i), true, nil
+				return nameTier(text.name, t.word, i), len(t.word), true, nil
 			}
 		}
 	}
 	if t.field == fieldAny || t.field == fieldProvides {
 		if tier, ok := t.exprValuesTier(text.provides, TierProvides); ok {
-			return tier, true, nil
+			return tier, 0, true, nil
 		}
 	}
 	if t.field == fieldAny || t.field == fieldGroup {
 		if tier, ok := t.exprValuesTier(text.groups, TierProvidesOrGroup); ok {
-			return tier, true, nil
+			return tier, 0, true, nil
 		}
 	}
 	if t.field == fieldAny || t.field == fieldDesc {
-		return TierDesc, text.desc != nil && t.expr.FindIndex(text.desc) != nil, nil
+		return TierDesc, 0, text.desc != nil && t.expr.FindIndex(text.desc) != nil, nil
 	}
-	return 0, false, nil
+	return 0, 0, false, nil
 }
 
 // exprValuesTier matches an expression against NUL-terminated values. If the expression matches an entire value, the tier is

@@ -35,6 +35,7 @@ func (o *oracle) tiersOf(word string) []Tier {
 // search returns the packages that match all words, as repository/name, in sorted groups: one for each tier, and in a tier first the
 // repositories and then the AUR.
 func (o *oracle) search(words ...string) (groups [2 * numTiers][]string) {
+	words = slices.Compact(slices.Clone(words)) // a word that is there twice changes nothing
 	for i := range o.packages {
 		p := &o.packages[i]
 		if !slices.Contains(o.repos, p.Repo) {

@@ -87,7 +87,12 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	if len(r.Words) > maxWords {
 		return nil, queryErrorf("%d words: at most %d per search", len(r.Words), maxWords)
 	}
+	seen := make(map[string]bool, len(r.Words))
 	for _, w := range r.Words {
+		if seen[w] {
+			continue // it would only take time
+		}
+		seen[w] = true
 		t := term{raw: w}
 		if prefix, rest, ok := strings.Cut(w, ":"); ok {
 			if prefix == "repo" && rest != "" {

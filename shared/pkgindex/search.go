@@ -199,7 +199,7 @@ func (q *Query) docsPerPause() int {
 		}
 	}
 	if expressions == 0 {
-		return 256
+		return max(1, 256/max(1, len(q.terms)+len(q.unwanted)))
 	}
 	return max(1, 16/expressions)
 }

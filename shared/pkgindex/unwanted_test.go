@@ -1,6 +1,7 @@
 package pkgindex
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -58,4 +59,27 @@ func TestSuggest(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, found, "%q", text)
 	}
+}
+
+// TestParseQuery_Repeated checks that a repeated word counts once, and that a search with many words pauses often.
+func TestParseQuery_Repeated(t *testing.T) {
+	q, err := ParseQuery(&wire.SearchRequest{Words: []string{"a", "b", "a", "name:a", "b"}})
+	require.NoError(t, err)
+	require.Len(t, q.terms, 3)
+	require.Equal(t, 256/3, q.docsPerPause())
+
+	set := NewFileSet([]*File{build(t, tinyPackages(7, 400), "core", "extra", "aur")}, FileSetOptions{})
+	q, err = ParseQuery(&wire.SearchRequest{Words: []string{"a"}})
+	require.NoError(t, err)
+	found, err := set.Search(q, 0)
+	require.NoError(t, err)
+	stop := errors.New("stop")
+	q.PauseFunc = func() error { return stop }
+	explainer := set.NewExplainer(q)
+	explained := 0
+	for ; err == nil; explained++ {
+		_, err = explainer.Explain(found.Hits[explained%len(found.Hits)])
+	}
+	require.Equal(t, stop, err)
+	require.Equal(t, q.docsPerPause(), explained, "explaining pauses as often as searching")
 }

@@ -322,7 +322,8 @@ func (s *Snapshot) ReadRecords(hits []pkgindex.Hit, details bool, explainer *pkg
 			words = security.linesByPackage
 		}
 	}
-	return s.searchFileSet.ReadRecords(hits, details, func(h pkgindex.Hit, summary, rest pkgindex.Record) bool {
+	var failed error
+	err := s.searchFileSet.ReadRecords(hits, details, func(h pkgindex.Hit, summary, rest pkgindex.Record) bool {
 		name := summary.Name()
 		o := UnindexedFields{InstalledVersion: s.installedVersion(name)}
 		if s.searchFileSet.SourceKindOf(h) == pkgindex.KindAUR {
@@ -335,12 +336,15 @@ func (s *Snapshot) ReadRecords(hits []pkgindex.Hit, details bool, explainer *pkg
 			o.AdvisoryLines = words[name]
 		}
 		if explainer != nil {
-			if rank, err := explainer.Explain(h); err == nil {
-				o.Rank = &rank
+			var rank wire.SearchRank
+			if rank, failed = explainer.Explain(h); failed != nil {
+				return false
 			}
+			o.Rank = &rank
 		}
 		return visit(summary, rest, o)
 	})
+	return errors.Join(err, failed)
 }
 
 // EachPackage calls the function visit with the decoded package of each hit, until visit returns an error. visit must not keep
