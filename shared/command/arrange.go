@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -100,4 +101,21 @@ func addFlagNames(names map[string]bool, takesValue bool, name string, aliases [
 	for _, a := range aliases {
 		names[a] = takesValue
 	}
+}
+
+// expandHelp turns the arguments "help cache clear" into "cache clear --help", because the framework would show the help of the first
+// command only, and not completely. It leaves other arguments as they are, also topics that are no commands.
+func expandHelp(app *cli.App, args []string) []string {
+	if len(args) < 2 || args[0] != "help" && args[0] != "h" {
+		return args
+	}
+	commands := app.Commands
+	for _, topic := range args[1:] {
+		at := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(topic) })
+		if at < 0 {
+			return args
+		}
+		commands = commands[at].Subcommands
+	}
+	return append(slices.Clone(args[1:]), "--help")
 }

@@ -169,6 +169,21 @@ func TestRun_HelpOnStdout(t *testing.T) {
 	require.Equal(t, "Exit codes: 0 answered; 2 wrong usage.", ExitCodesHelp(exit.OK, exit.Usage))
 }
 
+// TestRun_HelpTopics checks that help prints the same for a command as --help does.
+func TestRun_HelpTopics(t *testing.T) {
+	run := func(line string) string {
+		var out, stderr bytes.Buffer
+		require.Zero(t, Run(context.Background(), app(nil), append([]string{"prog"}, strings.Fields(line)...), &out, &stderr), line)
+		require.Empty(t, stderr.String(), line)
+		return out.String()
+	}
+	for _, topic := range []string{"find", "cache", "cache clear"} {
+		require.Equal(t, run(topic+" --help"), run("help "+topic))
+		require.Equal(t, run(topic+" --help"), run("h "+topic))
+	}
+	require.Contains(t, run("help cache"), "clear")
+}
+
 func TestRun_FlagErrors(t *testing.T) {
 	for line, want := range map[string]string{
 		"find --nonsense":          `unknown flag "nonsense"`,
