@@ -48,6 +48,9 @@ func testClosedPipe(t *testing.T, w *world) {
 				require.Equal(t, want.Code, got.Code)
 				return
 			}
+			if c.name == "watch" && got.Code == 0 {
+				return // omg watch may see that nobody reads before it prints
+			}
 			require.True(t, status.Signaled(), "exit code %d", got.Code)
 			require.Equal(t, syscall.SIGPIPE, status.Signal())
 		})

@@ -50,7 +50,7 @@ func TestAUR(t *testing.T) {
 	daemon := way{d.AnswerWay("daemon"), ""}
 
 	shown := daemon.runOn(t, newScreen(t, 100), stdout, "outdated", "--aur", "--color", "never")
-	require.Equal(t, "aur  taken  1-1 -> 2-1 [look]\n\n0 updates, 1 from the AUR\n", shown.Stdout, shown.Stderr)
+	require.Equal(t, "aur  taken  1-1 -> 2-1 [look]\n\n1 update from the AUR\n", shown.Stdout, shown.Stderr)
 	piped := daemon.runOn(t, newScreen(t, 100), stderr, "outdated", "--aur")
 	require.Equal(t, "taken 1-1 -> 2-1 [aur]\n", piped.Stdout)
 

@@ -115,7 +115,7 @@ func TestOutdated_Selection(t *testing.T) {
 		},
 		Replacements: []wire.Replacement{{ReplacedName: "old", Installed: "1", By: "new", Version: "3", Repo: "core"}},
 		Foreign:      []wire.ForeignPackage{{Name: "yay", Installed: "1", AURVersion: "2", State: wire.ForeignUpdate}},
-	}}
+	}, installed: &wire.InstalledResult{}}
 	for line, want := range map[string]string{
 		"": "a b c yay", "--by name": "a b c yay", "--by repo": "b a c yay", "--by size": "c b a yay", "--by age": "b a c yay",
 		"c yay": "c yay", "-a new": "old", "-a old b": "b old", "--no-aur yay b": "b",
@@ -127,6 +127,12 @@ func TestOutdated_Selection(t *testing.T) {
 	code, out, _ := f.run(t, "outdated", "no-update")
 	require.Equal(t, exit.NotFound, code)
 	require.Empty(t, out)
+	missing := f
+	missing.installed = &wire.InstalledResult{Missing: []string{"nosuch"}}
+	code, out, stderr := missing.run(t, "outdated", "-q", "b", "nosuch")
+	require.Equal(t, exit.NotFound, code, "the name is not installed, although there is an update for another")
+	require.Equal(t, "b\n", out)
+	require.Equal(t, "omg: error: package \"nosuch\" was not found\n", stderr)
 	code, out, _ = f.run(t, "outdated", "--size", "new")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "core  new  3 [replaces old 1]\n\n0 updates, 1 replacement\n", out)

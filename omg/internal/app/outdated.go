@@ -3,12 +3,14 @@ package app
 import (
 	"bufio"
 	"cmp"
+	"context"
 	"errors"
 	"math"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
@@ -92,7 +94,8 @@ func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
 	if o.size && (out.json || out.quiet || out.tmpl != nil) {
 		return command.Usagef("--size and --quiet, --json or --format exclude each other")
 	}
-	all, err := a.newBackend().Outdated(c.Context)
+	b := a.newBackend()
+	all, err := b.Outdated(c.Context)
 	if err != nil {
 		return err
 	}
@@ -135,7 +138,45 @@ func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
 	if o.all {
 		shown += len(all.InstalledNewer)
 	}
+	if err := a.checkNamesInstalled(c.Context, b, namesWithoutUpdate(all, c.Args().Slice())); err != nil {
+		return err
+	}
+	if shown == 0 && out.isForPeople() && !all.Partial {
+		a.noteNoUpdates(c.Args().Slice())
+	}
 	return emptyListError(&all.Basis, shown)
+}
+
+// namesWithoutUpdate returns the names about which the result says nothing.
+func namesWithoutUpdate(all *wire.OutdatedResult, names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(all.Updates, func(u wire.Update) bool { return u.Name == name }) ||
+			slices.ContainsFunc(all.InstalledNewer, func(u wire.Update) bool { return u.Name == name }) ||
+			slices.ContainsFunc(all.Replacements, func(r wire.Replacement) bool { return r.ReplacedName == name || r.By == name }) ||
+			slices.ContainsFunc(all.Foreign, func(p wire.ForeignPackage) bool { return p.Name == name })
+	})
+}
+
+// checkNamesInstalled returns an error that lists the packages that are not installed. If that is unknown, it returns nil: the result before
+// it has said so.
+func (a *app) checkNamesInstalled(ctx context.Context, b backend.Backend, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	found, err := b.Installed(ctx, &wire.InstalledRequest{Names: names})
+	if err != nil || len(found.Missing) == 0 {
+		return nil
+	}
+	return a.notInstalledError(found.Missing, &found.Basis)
+}
+
+// noteNoUpdates says that there is nothing to show. pacman, and omg if it is piped, print nothing.
+func (a *app) noteNoUpdates(names []string) {
+	if len(names) == 0 {
+		a.printNote("no updates")
+	} else {
+		a.printNote("no updates for " + quoteWords(names))
+	}
 }
 
 // dropExcluded removes the packages that --aur and --no-aur exclude.
@@ -208,6 +249,11 @@ func (o *resultPrinter) printUpdateTable(opts *outdatedOptions, all *wire.Outdat
 	table := &show.UpdateTable{
 		Updates: all.Updates, Replacements: all.Replacements, Foreign: foreign,
 		ShowAdvisories: opts.markSecurity, AlwaysShowSizes: opts.size, Partial: all.Partial,
+	}
+	for i := range all.Foreign {
+		if all.Foreign[i].State == wire.ForeignUnknown {
+			table.UnknownForeign++
+		}
 	}
 	if opts.all {
 		table.InstalledNewer = all.InstalledNewer

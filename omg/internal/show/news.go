@@ -28,8 +28,13 @@ const (
 // PrintNewsHeadline prints the number, the day and the title of an item, and with markUnread whether it is unread.
 func (s Style) PrintNewsHeadline(w *bufio.Writer, e *NewsEntry, markUnread bool) {
 	p := printer{s, w}
+	const unread = " [unread]"
+	isMarked := markUnread && e.IsUnread
+	if isMarked && p.Width > len(unread) {
+		p.Width -= len(unread) // so that the mark fits behind the last line of the title
+	}
 	p.printNewsHeadline(e.Number, &e.NewsHeadline)
-	if markUnread && e.IsUnread {
+	if isMarked {
 		p.printMark("unread")
 	}
 	p.writeRaw("\n")

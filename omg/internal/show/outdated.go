@@ -3,6 +3,7 @@ package show
 import (
 	"bufio"
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/omg-arch/omg/shared/termtext"
@@ -16,8 +17,10 @@ type UpdateTable struct {
 	InstalledNewer []wire.Update
 	Foreign        []wire.ForeignPackage
 	// ShowAdvisories means that the advisories that an update fixes are listed. AlwaysShowSizes means that the sizes are shown even if
-	// the rows are then wider than the terminal. Partial means that a source that could not be read may have further updates.
+	// the rows are then wider than the terminal. UnknownForeign is the number of foreign packages of which it is unknown whether there is an
+	// update. Partial means that a source that could not be read may have further updates.
 	ShowAdvisories, AlwaysShowSizes, Partial bool
+	UnknownForeign                           int
 }
 
 // updateRow is a row of the table. Its texts are clean.
@@ -28,7 +31,7 @@ type updateRow struct {
 	isSevere                       bool // the first mark is about a severe advisory
 }
 
-// Wider names and versions do not widen their columns.
+// If the rows are wider than the terminal, wider names and versions do not widen their columns.
 const (
 	maxNameColumn    = 28
 	maxVersionColumn = 34
@@ -40,7 +43,11 @@ const (
 func (s Style) PrintUpdateTable(w *bufio.Writer, t *UpdateTable) {
 	p := printer{s, w}
 	repositories, foreign := t.repositoryRows(), t.foreignRows()
-	columns := measureColumns(append(repositories[:len(repositories):len(repositories)], foreign...))
+	all := append(repositories[:len(repositories):len(repositories)], foreign...)
+	columns := measureColumns(all, math.MaxInt, math.MaxInt)
+	if s.Width > 0 && columns.total() > s.Width {
+		columns = measureColumns(all, maxNameColumn, maxVersionColumn)
+	}
 	columns.hasSizes = t.AlwaysShowSizes || s.Width == 0 || columns.total() <= s.Width
 	for i := range repositories {
 		p.printUpdateRow(&repositories[i], &columns)
@@ -138,12 +145,13 @@ func (r *updateRow) versionsWidth() int {
 	return textWidth(r.installed) + len(arrow) + textWidth(r.version)
 }
 
-func measureColumns(rows []updateRow) (c updateColumns) {
+// measureColumns returns the widths of the columns. Names wider than maxName and versions wider than maxVersions do not widen theirs.
+func measureColumns(rows []updateRow, maxName, maxVersions int) (c updateColumns) {
 	for i := range rows {
 		r := &rows[i]
-		c.repo = max(c.repo, min(textWidth(r.repo), maxNameColumn))
-		c.name = max(c.name, min(textWidth(r.name), maxNameColumn))
-		c.versions = max(c.versions, min(r.versionsWidth(), maxVersionColumn))
+		c.repo = max(c.repo, min(textWidth(r.repo), maxName))
+		c.name = max(c.name, min(textWidth(r.name), maxName))
+		c.versions = max(c.versions, min(r.versionsWidth(), maxVersions))
 		c.download, c.change = max(c.download, len(r.download)), max(c.change, len(r.change))
 	}
 	return c
@@ -289,8 +297,14 @@ func (t *UpdateTable) totals() string {
 			fromAUR++
 		}
 	}
-	if fromAUR > 0 {
+	switch {
+	case fromAUR > 0 && len(t.Updates) == 0:
+		parts[0] = countNoun(fromAUR, mark, "update") + " from the AUR"
+	case fromAUR > 0:
 		parts = append(parts, fmt.Sprintf("%d%s from the AUR", fromAUR, mark))
+	}
+	if t.UnknownForeign > 0 {
+		parts = append(parts, fmt.Sprintf("unknown for %d of the AUR", t.UnknownForeign))
 	}
 	if len(t.Updates)-ignored > int(unknown) {
 		sizes := "download " + shortSize(download) + ", installed size " + shortSizeChange(change)
