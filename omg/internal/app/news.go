@@ -173,8 +173,8 @@ func selectNews(entries []show.NewsEntry, o *newsOptions, names []string) ([]sho
 
 // isNewsNamed reports whether a word of the command line names an item: by its number, or by a part of its title, ignoring case.
 func isNewsNamed(e *show.NewsEntry, name string, count int) bool {
-	if n, err := strconv.Atoi(name); err == nil && n > 0 && n <= count {
-		return e.Number == n
+	if n, err := strconv.Atoi(name); err == nil && n > 0 && n <= max(count, wire.MaxNewsItems) {
+		return e.Number == n // also a number beyond the list: the titles contain years and versions
 	}
 	return name != "" && strings.Contains(strings.ToLower(e.Title), strings.ToLower(name))
 }

@@ -79,7 +79,6 @@ func TestNews_Text(t *testing.T) {
 	}{
 		{[]string{"1"}, textC},
 		{[]string{"plasma"}, textC},
-		{[]string{"6"}, textC}, // not a number of the list
 		{[]string{"FIRMWARE"}, textB + "\n" + textA},
 		{[]string{"3", "x11", "1"}, textC + "\n" + textA},
 	} {
@@ -88,7 +87,7 @@ func TestNews_Text(t *testing.T) {
 		require.Equal(t, c.want, out, c.args)
 		require.Empty(t, stderr)
 	}
-	for _, args := range [][]string{{"7"}, {"nothing"}, {"1", "nothing"}, {"--read", "nothing"}, {""}, {"--", "-1"}} {
+	for _, args := range [][]string{{"6"}, {"7"}, {"nothing"}, {"1", "nothing"}, {"--read", "nothing"}, {""}, {"--", "-1"}} {
 		code, out, stderr := news(args...)
 		require.Equal(t, exit.NotFound, code, args)
 		require.Empty(t, out)

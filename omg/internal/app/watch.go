@@ -73,11 +73,12 @@ func (a *app) runWatch(c *cli.Context, o *watchOptions) error {
 	request := &backend.WatchRequest{WaitForDaemon: o.waitStart, OnAway: w.onAway}
 	request.Output, _ = a.stdout.(*os.File)
 	err = a.newBackend().Watch(c.Context, request, w.onStatus)
-	if errors.Is(err, errWatchedEnough) {
+	enough := errors.Is(err, errWatchedEnough)
+	if enough {
 		err = nil
 	}
 	if w.runner != nil {
-		w.runner.finish()
+		w.runner.finish(enough)
 	}
 	return err
 }

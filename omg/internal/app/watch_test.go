@@ -101,7 +101,7 @@ func TestWatch_Exec(t *testing.T) {
 	hostile := watchedStatus(1, 7)
 	hostile.Why = "$(touch " + dir + "/pwned) `touch " + dir + "/pwned` '; touch " + dir + "/pwned; \x1b[31m"
 	f := fake{watched: []*wire.StatusResult{hostile}}
-	code, out, stderr := f.run(t, "watch", "--exec", `cat >"$DIR/input"; echo ran; exit 3`)
+	code, out, stderr := f.run(t, "watch", "--count", "1", "--exec", `cat >"$DIR/input"; echo ran; exit 3`)
 	require.Zero(t, code)
 	require.Equal(t, "ran\n", out)
 	require.Equal(t, "omg: error: --exec: the command has failed: exit status 3\n", stderr)
@@ -111,7 +111,7 @@ func TestWatch_Exec(t *testing.T) {
 	require.Equal(t, want, string(input))
 	require.NoFileExists(t, filepath.Join(dir, "pwned"))
 
-	code, _, stderr = f.run(t, "watch", "--exec", "no-such-command-here")
+	code, _, stderr = f.run(t, "watch", "--count", "1", "--exec", "no-such-command-here")
 	require.Zero(t, code)
 	require.Contains(t, stderr, "exit status 127")
 }
@@ -131,6 +131,6 @@ func TestCommandRunner(t *testing.T) {
 		r.run([]byte(n))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go"), nil, 0o644))
-	r.finish()
+	r.finish(true)
 	require.Equal(t, "1\n4\n", out.String())
 }

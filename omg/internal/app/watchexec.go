@@ -44,8 +44,17 @@ func (r *commandRunner) run(data []byte) {
 	r.newest <- data
 }
 
-// finish waits until the command has run with the last data.
-func (r *commandRunner) finish() {
+// finish waits until the command has run with the last data. If wait is false, the command is not run again and not waited for: it may
+// run forever, and nobody reads its output any more.
+func (r *commandRunner) finish(wait bool) {
+	if !wait {
+		select {
+		case <-r.newest:
+		default:
+		}
+	}
 	close(r.newest)
-	<-r.ended
+	if wait {
+		<-r.ended
+	}
 }

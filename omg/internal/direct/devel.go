@@ -2,7 +2,11 @@ package direct
 
 import (
 	"context"
+	"errors"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/vcs"
@@ -90,8 +94,15 @@ func (b *Backend) askServers(ctx context.Context, packages []backend.DevelPackag
 			}
 		}
 	}
+	// A signal that would end omg first ends git, which is in process groups of its own, and the answers so far are written.
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
 	asker := &vcs.Asker{Env: b.env, Proxy: b.settings().Network.Proxy}
-	return asker.Ask(ctx, sources)
+	answers, err := asker.Ask(ctx, sources)
+	if ctx.Err() != nil {
+		return nil, errors.New("interrupted")
+	}
+	return answers, err
 }
 
 // setDevelStates sets the states of a package and its sources. The parameter asked is whether servers were asked.
