@@ -101,7 +101,7 @@ func answersBefore(t *testing.T) healthy {
 		require.NotContains(t, h.all[q.line].Stderr, "partial", q.line)
 		h.without[q.line] = one.RunWithoutDaemon(strings.Fields(q.line)...)
 	}
-	require.Equal(t, "tool\ngadget\ntoolbox\ngear\n", h.all["search -q thing"].Stdout)
+	require.Equal(t, "tool\ntoolbox\ngear\ngadget\n", h.all["search -q thing"].Stdout)
 	require.Equal(t, "tool\ntoolbox\n", h.without["search -q thing"].Stdout)
 	require.Equal(t, "lonely 1-1\n", h.all["foreign"].Stdout)
 	require.Equal(t, "gadget 1-1\nlonely 1-1\n", h.without["foreign"].Stdout)
