@@ -207,7 +207,7 @@ func (s *setupRun) run(c *cli.Context) error {
 	return s.runDoctor(c, &outputOptions{color: "auto"})
 }
 
-// askAll asks at most five questions; the sixth is asked by askForPrompt.
+// askAll asks at most six questions; the seventh is asked by askForPrompt.
 func (s *setupRun) askAll(current *setup.CurrentSettings, own, systemWide bool) (answers setupAnswers, err error) {
 	answers.settings = current.Settings
 	ask := func(question string, answer *bool, about ...string) {
@@ -246,6 +246,9 @@ func (s *setupRun) askAll(current *setup.CurrentSettings, own, systemWide bool) 
 		askUnlessFixed(setup.KeyTracker, "Use the security tracker?", &answers.settings.Tracker,
 			"Security tracker: omgd downloads its list of advisories once an hour if it has changed.",
 			"The list has about 1 MB, so this is less than 24 MB a day.")
+		askUnlessFixed(setup.KeyNews, "Use Arch's news?", &answers.settings.News,
+			"News: omgd downloads the feed of archlinux.org every six hours if it has changed, about 50 kB.",
+			"omg shows unread news before you upgrade.")
 		askUnlessFixed(setup.KeySync, "Download databases?", &answers.settings.Sync,
 			"Fresh counts: omgd downloads pacman's databases into its own directory, without root, so that",
 			"the number of updates is current. "+s.downloadCost())

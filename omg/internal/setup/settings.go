@@ -12,7 +12,7 @@ import (
 
 // Settings are the settings that omg setup asks about.
 type Settings struct {
-	AUR, Watch, Tracker, Sync bool
+	AUR, Watch, Tracker, News, Sync bool
 }
 
 // The keys of Settings in a configuration file.
@@ -20,17 +20,18 @@ const (
 	KeyAUR     = "aur.enabled"
 	KeyWatch   = "aur.watch"
 	KeyTracker = "tracker.enabled"
+	KeyNews    = "news.enabled"
 	KeySync    = "sync.enabled"
 )
 
 // settingsOf returns the settings in a configuration.
 func settingsOf(c *config.Config) Settings {
-	return Settings{AUR: c.AUR.Enabled, Watch: c.AUR.Watch, Tracker: c.Tracker.Enabled, Sync: c.Sync.Enabled}
+	return Settings{AUR: c.AUR.Enabled, Watch: c.AUR.Watch, Tracker: c.Tracker.Enabled, News: c.News.Enabled, Sync: c.Sync.Enabled}
 }
 
 // byKey returns the settings by their keys.
 func (s Settings) byKey() map[string]bool {
-	return map[string]bool{KeyAUR: s.AUR, KeyWatch: s.Watch, KeyTracker: s.Tracker, KeySync: s.Sync}
+	return map[string]bool{KeyAUR: s.AUR, KeyWatch: s.Watch, KeyTracker: s.Tracker, KeyNews: s.News, KeySync: s.Sync}
 }
 
 // settingsHeader is the first line of the file that omg setup writes.

@@ -28,11 +28,11 @@ func (h *home) change(want Settings) {
 
 func TestSettings_Change(t *testing.T) {
 	h := newHome(t)
-	h.change(Settings{AUR: true, Tracker: true})
+	h.change(Settings{AUR: true, Tracker: true, News: true})
 	require.NoFileExists(t, filepath.Join(h.dir, settingsFile), "these are the defaults")
-	h.change(Settings{Tracker: true})
+	h.change(Settings{Tracker: true, News: true})
 	require.Equal(t, settingsHeader+"\naur.enabled = false\n", h.read(settingsFile))
-	h.change(Settings{AUR: true, Tracker: true, Sync: true})
+	h.change(Settings{AUR: true, Tracker: true, News: true, Sync: true})
 	require.Equal(t, settingsHeader+"\naur.enabled = true\nsync.enabled = true\n", h.read(settingsFile))
 	unchanged := h.current().Change(h.current().Settings)
 	require.True(t, unchanged.IsEmpty())
@@ -79,7 +79,7 @@ func TestSettings_Environment(t *testing.T) {
 	}
 	h.vars["OMG_CONFIG"] = h.write("other.toml", "")
 	now = h.current()
-	require.Len(t, now.FixedBy, 4)
+	require.Len(t, now.FixedBy, 5)
 	c := now.Change(Settings{Sync: true})
 	require.True(t, c.IsEmpty())
 	require.Equal(t, before, h.read(settingsFile))
