@@ -44,9 +44,10 @@ type wordPlace struct {
 
 // nameCloseness returns the closeness of a match in a name of nameLen bytes. The words have wordsLen bytes together. If the name begins
 // with a single word, next is the byte after it.
-func nameCloseness(nameLen, wordsLen int, next byte) int {
+func nameCloseness(nameLen, wordsLen int, next byte, r docRank) int {
 	n := maxCloseness + closenessPerNameByte*max(0, nameLen-wordsLen)
-	if isWordByte(next) && (next < '0' || next > '9') {
+	isVersion := next >= '0' && next <= '9' && !r.isPart() // gcc12 is a gcc, but lib32-zlib is not a lib
+	if isWordByte(next) && !isVersion {
 		n += closenessInWord
 	}
 	return limitCloseness(n)

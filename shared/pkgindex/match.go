@@ -151,9 +151,9 @@ func (m *matcher) qualityOf(text docText, places []wordPlace, r docRank, inAUR b
 		if len(places) == 1 && q.tier == TierPrefix && wordsLen < len(text.name) {
 			next = text.name[wordsLen]
 		}
-		q.closeness = nameCloseness(len(text.name), wordsLen, next)
+		q.closeness = nameCloseness(len(text.name), wordsLen, next, r)
 		isWordStart := q.tier == TierPrefix || q.tier == TierWordStart
-		if len(places) > 1 && isWordStart && !hasExpr && (r.headLen == 0 || !areJoined(m.terms, text.name)) {
+		if len(places) > 1 && isWordStart && !hasExpr && (r.isPart() || !areJoined(m.terms, text.name)) {
 			q.tier = TierNameContains
 		}
 	case m.isShortWord():

@@ -19,6 +19,9 @@ type docRank struct {
 	headLen byte
 }
 
+// isPart reports whether the package is a part of something else, or has no description.
+func (r docRank) isPart() bool { return r.headLen == 0 }
+
 // The prominence of a package begins with prominenceBase. Each doubling of the votes, of the packages that need the package, and of the
 // packages that are named after it adds to the prominence. docs/search-quality.md says how the numbers were chosen.
 const (

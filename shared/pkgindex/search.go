@@ -158,7 +158,7 @@ func (s *FileSet) searchFile(i int, q *Query, sc *searchBuffers) error {
 					if err != nil {
 						return found, false, err
 					}
-					found.closeness = nameCloseness(f.nameLen(doc), word, next)
+					found.closeness = nameCloseness(f.nameLen(doc), word, next, f.rank(doc))
 				}
 				return found, true, nil
 			})

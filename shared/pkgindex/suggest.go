@@ -104,7 +104,7 @@ func (f *fileInSet) appendCloseNames(close []closeName, fileIndex int, typed, le
 		}
 		if c, ok := compareNames(d, typed, t.name, limit); ok {
 			r := f.rank(doc)
-			c.file, c.doc, c.prominence, c.isPart = fileIndex, doc, r.prominence, r.headLen == 0
+			c.file, c.doc, c.prominence, c.isPart = fileIndex, doc, r.prominence, r.isPart()
 			close = append(close, c)
 		}
 	}
