@@ -200,6 +200,9 @@ func newNormalizer(version string) func(string) string {
 		{regexp.MustCompile(`(127\.0\.0\.1|\[::1\]):[0-9]+->`), "PORT->"},
 		{regexp.MustCompile(`\(process [0-9]+`), "(process NUMBER"},
 		{regexp.MustCompile(`\bgeneration [0-9]+`), "generation NUMBER"},
+		// omgd compares its answers with libalpm in the background, and fish writes completions in the background.
+		{regexp.MustCompile(`(?m)^( *ok +libalpm) +[0-9.]+$`), "$1"},
+		{regexp.MustCompile(`(?m)^.*/fish/generated_completions/.*\n`), ""},
 	}
 	return func(output string) string {
 		if version != "" {

@@ -106,14 +106,16 @@ func TestParse_Errors(t *testing.T) {
 func TestNormalizer(t *testing.T) {
 	normalize := newNormalizer("abc123-dirty")
 	for text, want := range map[string]string{
-		"omg abc123-dirty":                         "omg VERSION",
-		"checked just now, 4 years old":            "checked SOME TIME ago, SOME YEARS old",
-		"built 2 minutes ago":                      "built SOME TIME ago",
-		"next request in less than a minute":       "next request in SOME TIME",
-		"next request in 9 minutes":                "next request in SOME TIME",
-		"once a day, about 10 MB, answers in 3 ms": "once a day, about 10 MB, answers in 3 ms",
-		"\x1b[1mbold\x1b[0m\r":                     "bold",
-		"is running (process 303, omgd)":           "is running (process NUMBER, omgd)",
+		"omg abc123-dirty":                                            "omg VERSION",
+		"checked just now, 4 years old":                               "checked SOME TIME ago, SOME YEARS old",
+		"ok    libalpm         13.0.2\nok    store":                   "ok    libalpm\nok    store",
+		"/a\n/h/.local/share/fish/generated_completions/omg.fish\n/b": "/a\n/b",
+		"built 2 minutes ago":                                         "built SOME TIME ago",
+		"next request in less than a minute":                          "next request in SOME TIME",
+		"next request in 9 minutes":                                   "next request in SOME TIME",
+		"once a day, about 10 MB, answers in 3 ms":                    "once a day, about 10 MB, answers in 3 ms",
+		"\x1b[1mbold\x1b[0m\r":                                        "bold",
+		"is running (process 303, omgd)":                              "is running (process NUMBER, omgd)",
 	} {
 		require.Equal(t, want, normalize(text))
 	}
