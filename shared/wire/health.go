@@ -20,7 +20,7 @@ const NotKnownYet = "its state is not known yet"
 
 // HealthResult is the reply to OpHealth, whose request has no fields.
 type HealthResult struct {
-	// State is the worst state of the components.
+	// State is the worst state of the components, except for that of the news, on which no answer about packages depends.
 	State      string      `msgpack:"state" json:"state"`
 	Components []Component `msgpack:"components" json:"components"`
 }
