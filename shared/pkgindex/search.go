@@ -91,6 +91,11 @@ const sortBits = 12
 // sortKeys copies sc.hitKeys to sc.sortedKeys, so that at least the first limit keys are in ascending order and are the smallest. It
 // distributes the keys by their upper bits, and then sorts only the keys that are needed: most searches have a limit.
 func (sc *searchBuffers) sortKeys(limit int) {
+	if len(sc.hitKeys) < 1<<sortBits/4 { // clearing the buckets would take longer
+		sc.sortedKeys = append(sc.sortedKeys[:0], sc.hitKeys...)
+		slices.Sort(sc.sortedKeys)
+		return
+	}
 	bucket := func(k uint64) int { return int(k >> (64 - sortBits)) }
 	sc.bucketEnds = slices.Grow(sc.bucketEnds[:0], 1<<sortBits)[:1<<sortBits]
 	clear(sc.bucketEnds)
