@@ -417,21 +417,15 @@ func (c *conn) isInFlight(id uint64) bool {
 
 // startSlow starts a goroutine that runs a slow request.
 func (c *conn) startSlow(d DeferredHandler, o *op, id uint64, frame []byte) error {
-	if int(c.slowCount.Load()) >= c.s.cfg.Limits.MaxInFlight {
+	if err := c.checkInFlight(); err != nil {
 		c.s.runningRequests.Add(-1)
-		return c.replyWithError(id, wire.Errorf(wire.CodeBusy, "too many concurrent requests on this connection: at most %d", c.s.cfg.Limits.MaxInFlight))
+		return c.replyWithError(id, err)
 	}
 	if !c.s.shares.slowRequests.TryAcquire(c.user, 1) {
 		c.s.runningRequests.Add(-1)
 		return c.replyWithError(id, wire.Errorf(wire.CodeBusy, "too many concurrent slow requests of user %d", c.peer.UID))
 	}
-	c.slowCount.Add(1)
-	c.mu.Lock()
-	if c.slowIDs == nil {
-		c.slowIDs = make(map[uint64]struct{})
-	}
-	c.slowIDs[id] = struct{}{}
-	c.mu.Unlock()
+	c.addInFlight(id)
 	r := &Request{ID: id, Op: o.name, Peer: c.peer, frame: bytes.Clone(frame)}
 	r.head, _ = wire.DecodeRequestHeader(r.frame) // the same frame was decoded before, so this cannot fail
 	c.slowDone.Go(func() {
@@ -446,6 +440,25 @@ func (c *conn) startSlow(d DeferredHandler, o *op, id uint64, frame []byte) erro
 		_ = c.runDeferred(d, r, &Writer{c: c, id: id, hasGoroutine: true, turn: &turn{c: c}})
 	})
 	return nil
+}
+
+// checkInFlight returns an error if the connection may not have one more slow request or watch.
+func (c *conn) checkInFlight() *wire.Error {
+	if most := c.s.cfg.Limits.MaxInFlight; int(c.slowCount.Load()) >= most {
+		return wire.Errorf(wire.CodeBusy, "too many concurrent requests on this connection: at most %d", most)
+	}
+	return nil
+}
+
+// addInFlight counts a slow request or a watch, and adds its id to the ids in flight.
+func (c *conn) addInFlight(id uint64) {
+	c.slowCount.Add(1)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.slowIDs == nil {
+		c.slowIDs = make(map[uint64]struct{})
+	}
+	c.slowIDs[id] = struct{}{}
 }
 
 // removeInFlight removes the id of a slow request from the ids in flight. It is called before the last chunk is sent,

@@ -92,8 +92,8 @@ func (c *conn) startWatch(o *op, id uint64) error {
 		start := time.Now()
 		defer func() { o.onRequestDone(time.Since(start)) }()
 	}
-	if int(c.slowCount.Load()) >= c.s.cfg.Limits.MaxInFlight {
-		return c.replyWithError(id, wire.Errorf(wire.CodeBusy, "too many concurrent requests on this connection: at most %d", c.s.cfg.Limits.MaxInFlight))
+	if err := c.checkInFlight(); err != nil {
+		return c.replyWithError(id, err)
 	}
 	if !c.s.shares.watches.TryAcquire(c.user, 1) {
 		return c.replyWithError(id, wire.Errorf(wire.CodeBusy, "too many connections of user %d watch omgd", c.peer.UID))
@@ -104,13 +104,7 @@ func (c *conn) startWatch(o *op, id uint64) error {
 	}
 	_ = c.nc.SetWriteBuffer(watchSendBuffer) // otherwise more states wait in the kernel
 	w := &watch{c: c, id: id, topic: t}
-	c.slowCount.Add(1)
-	c.mu.Lock()
-	if c.slowIDs == nil {
-		c.slowIDs = make(map[uint64]struct{})
-	}
-	c.slowIDs[id] = struct{}{}
-	c.mu.Unlock()
+	c.addInFlight(id)
 	c.watches = append(slices.DeleteFunc(c.watches, (*watch).isOver), w)
 	t.mu.Lock()
 	t.watches[w] = struct{}{}
