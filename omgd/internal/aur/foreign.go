@@ -51,10 +51,6 @@ func (a *AUR) runForeignRefresh(ctx context.Context) {
 	if !a.Watch {
 		return
 	}
-	first := time.Duration(0)
-	if last := a.ForeignReplies(); last != nil {
-		first = min(max(time.Until(last.RepliedAt.Add(foreignInterval)), 0), foreignInterval)
-	}
 	if !a.awaitPackagesKnown(ctx) {
 		return
 	}
@@ -62,7 +58,7 @@ func (a *AUR) runForeignRefresh(ctx context.Context) {
 	if last := a.ForeignReplies(); last != nil {
 		s.LastSuccess = last.RepliedAt.Unix()
 	}
-	s.Run(ctx, first, a.refreshForeign)
+	s.Run(ctx, s.TimeUntilDue(), a.refreshForeign)
 }
 
 // awaitPackagesKnown waits until it is known which packages are installed, and which names are in the AUR. It returns false if ctx ends

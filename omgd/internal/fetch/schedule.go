@@ -64,6 +64,15 @@ func (s *Schedule) TimeUntil(next int64) time.Duration {
 	return min(max(time.Until(time.Unix(next, 0)), 0), 2*s.Interval)
 }
 
+// TimeUntilDue returns the time until the interval that began with LastSuccess ends. It is 0 if no request succeeded, and at most an
+// interval, in case the clock was wrong.
+func (s *Schedule) TimeUntilDue() time.Duration {
+	if s.LastSuccess == 0 {
+		return 0
+	}
+	return min(max(time.Until(time.Unix(s.LastSuccess, 0).Add(s.Interval)), 0), s.Interval)
+}
+
 // Run sends requests by calling request(): the first one after the given duration, and each later one after a
 // pause of the schedule, or when it is demanded. It returns when ctx ends.
 func (s *Schedule) Run(ctx context.Context, first time.Duration, request func(context.Context) error) {

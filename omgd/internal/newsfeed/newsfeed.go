@@ -98,11 +98,6 @@ func (d *Downloader) Latest() *snapshot.NewsData {
 // that old.
 func (d *Downloader) Run(ctx context.Context) {
 	d.loadOnce.Do(d.loadStored)
-	first := time.Duration(0)
-	if d.lastReply.ConfirmedAt != 0 {
-		first = d.Interval - min(max(0, time.Since(time.Unix(d.lastReply.ConfirmedAt, 0))), d.Interval)
-	}
-	d.setNextRequest(time.Now().Add(first))
 	s := fetch.Schedule{
 		Interval: d.Interval, FirstRetry: min(firstPause, d.Interval), Demands: d.Demands, LastSuccess: d.lastReply.ConfirmedAt,
 		OnPlanned: func(next time.Time) {
@@ -110,6 +105,8 @@ func (d *Downloader) Run(ctx context.Context) {
 			d.OnRequestDone()
 		},
 	}
+	first := s.TimeUntilDue()
+	d.setNextRequest(time.Now().Add(first))
 	s.Run(ctx, first, d.update)
 }
 

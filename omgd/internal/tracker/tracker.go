@@ -112,11 +112,6 @@ func (t *Downloader) Latest() *snapshot.TrackerData {
 // interval, Run first waits until it is that old.
 func (t *Downloader) Run(ctx context.Context) {
 	t.loadOnce.Do(t.loadStored)
-	first := time.Duration(0)
-	if t.lastReply.ConfirmedAt != 0 {
-		first = t.Interval - min(max(0, time.Since(time.Unix(t.lastReply.ConfirmedAt, 0))), t.Interval)
-	}
-	t.setNextRequest(time.Now().Add(first))
 	s := fetch.Schedule{
 		Interval: t.Interval, FirstRetry: min(firstPause, t.Interval), Demands: t.Demands, LastSuccess: t.lastReply.ConfirmedAt,
 		OnPlanned: func(next time.Time) {
@@ -124,6 +119,8 @@ func (t *Downloader) Run(ctx context.Context) {
 			t.OnRequestDone()
 		},
 	}
+	first := s.TimeUntilDue()
+	t.setNextRequest(time.Now().Add(first))
 	s.Run(ctx, first, t.update)
 }
 
