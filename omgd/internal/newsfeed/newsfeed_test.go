@@ -6,11 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/fetch/fetchtest"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/news"
@@ -29,40 +28,6 @@ func TestMain(m *testing.M) { await.RunTestMain(m) }
 var quiet = slog.New(slog.DiscardHandler)
 
 func trustsSelf(uid uint32) bool { return int(uid) == os.Getuid() }
-
-// web is a fake server of the news. A test sets its reply.
-type web struct {
-	*httptest.Server
-	mu        sync.Mutex
-	answer    http.HandlerFunc
-	requested []http.Header
-}
-
-func newWeb(t *testing.T) *web {
-	t.Helper()
-	s := &web{}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		s.requested = append(s.requested, r.Header.Clone())
-		answer := s.answer
-		s.mu.Unlock()
-		answer(w, r)
-	}))
-	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
-	return s
-}
-
-func (s *web) respond(h http.HandlerFunc) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.answer = h
-}
-
-func (s *web) last() http.Header {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.requested[len(s.requested)-1]
-}
 
 // rss returns a feed with these items.
 func rss(items ...string) string {
@@ -102,7 +67,7 @@ func feed(etag, body string) http.HandlerFunc {
 }
 
 // newDownloader returns a Downloader with the file in dir.
-func newDownloader(t *testing.T, web *web, dir string) *Downloader {
+func newDownloader(t *testing.T, web *fetchtest.Server, dir string) *Downloader {
 	t.Helper()
 	client, err := fetch.New(config.Network{Proxy: "none", Timeout: config.Duration(await.Timeout)}, "omg-test")
 	require.NoError(t, err)
@@ -122,11 +87,11 @@ func titles(items []wire.NewsItem) (list []string) {
 
 // TestUpdate checks the news after each kind of reply: no reply yet, the first reply, a reply that is not modified, and a new reply.
 func TestUpdate(t *testing.T) {
-	start, dir, web := time.Now().Unix(), t.TempDir(), newWeb(t)
+	start, dir, web := time.Now().Unix(), t.TempDir(), fetchtest.NewServer(t)
 	d := newDownloader(t, web, dir)
 	require.Zero(t, d.Latest().RepliedAt, "no news yet")
 
-	web.respond(feed(`"1"`, twoItems))
+	web.Respond(feed(`"1"`, twoItems))
 	require.NoError(t, d.update(t.Context()))
 	first := d.Latest()
 	require.Equal(t, []wire.NewsItem{
@@ -134,13 +99,13 @@ func TestUpdate(t *testing.T) {
 		{NewsHeadline: wire.NewsHeadline{ID: "tag:archlinux.org,2023-11-14:/news/first/", Title: "First", URL: "https://archlinux.org/news/first/", PublishedAt: 1_690_000_000}, Text: "About first."},
 	}, first.Items, "the newest first")
 	require.GreaterOrEqual(t, first.RepliedAt, start)
-	require.Empty(t, web.last().Get("If-None-Match"))
-	require.Equal(t, "omg-test", web.last().Get("User-Agent"))
+	require.Empty(t, web.LastRequest().Get("If-None-Match"))
+	require.Equal(t, "omg-test", web.LastRequest().Get("User-Agent"))
 
 	d.lastReply.ConfirmedAt = 5 // a time long ago
 	require.NoError(t, d.update(t.Context()))
-	require.Equal(t, `"1"`, web.last().Get("If-None-Match"))
-	require.Equal(t, modified, web.last().Get("If-Modified-Since"))
+	require.Equal(t, `"1"`, web.LastRequest().Get("If-None-Match"))
+	require.Equal(t, modified, web.LastRequest().Get("If-Modified-Since"))
 	again := d.Latest()
 	require.NotSame(t, first, again, "an earlier result is not changed")
 	require.GreaterOrEqual(t, again.RepliedAt, start, "a reply that is not modified confirms the news now")
@@ -149,9 +114,9 @@ func TestUpdate(t *testing.T) {
 	// The next Downloader reads the file and sends the reply's ETag.
 	d = newDownloader(t, web, dir)
 	require.Equal(t, again, d.Latest())
-	web.respond(feed(`"2"`, rss(item("third", "Third", modified))))
+	web.Respond(feed(`"2"`, rss(item("third", "Third", modified))))
 	require.NoError(t, d.update(t.Context()))
-	require.Equal(t, `"1"`, web.last().Get("If-None-Match"))
+	require.Equal(t, `"1"`, web.LastRequest().Get("If-None-Match"))
 	require.Equal(t, []string{"Third"}, titles(d.Latest().Items))
 }
 
@@ -197,21 +162,21 @@ func TestUpdate_Faults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dir, web := t.TempDir(), newWeb(t)
+			dir, web := t.TempDir(), fetchtest.NewServer(t)
 			d := newDownloader(t, web, dir)
-			web.respond(c.handle)
+			web.Respond(c.handle)
 			require.Error(t, d.update(t.Context()))
 			require.Zero(t, d.Latest().RepliedAt, "unknown")
 			require.Contains(t, d.Latest().LastError, c.why)
 			require.Contains(t, d.Latest().LastError, "the server of Arch's news")
 			require.NoFileExists(t, d.Path)
 
-			web.respond(feed(`"1"`, twoItems))
+			web.Respond(feed(`"1"`, twoItems))
 			require.NoError(t, d.update(t.Context()))
 			require.Empty(t, d.Latest().LastError)
 			before := *d.Latest()
 
-			web.respond(c.handle)
+			web.Respond(c.handle)
 			if name == "not modified, without a condition" {
 				d.lastReply.ETag, d.lastReply.LastModified = "", "" // the reply 304 to a request without a condition is an error
 			}
@@ -227,8 +192,8 @@ func TestUpdate_Faults(t *testing.T) {
 
 // TestUpdate_File checks that the news are kept in memory if the file cannot be written, and that a bad file is not used.
 func TestUpdate_File(t *testing.T) {
-	dir, web := t.TempDir(), newWeb(t)
-	web.respond(feed(`"1"`, twoItems))
+	dir, web := t.TempDir(), fetchtest.NewServer(t)
+	web.Respond(feed(`"1"`, twoItems))
 	d := newDownloader(t, web, filepath.Join(dir, "missing"))
 	require.NoError(t, d.update(t.Context()))
 	require.Len(t, d.Latest().Items, 2)
@@ -237,7 +202,7 @@ func TestUpdate_File(t *testing.T) {
 	d = newDownloader(t, web, dir)
 	require.Zero(t, d.Latest().RepliedAt)
 	require.NoError(t, d.update(t.Context()))
-	require.Empty(t, web.last().Get("If-None-Match"))
+	require.Empty(t, web.LastRequest().Get("If-None-Match"))
 
 	d = newDownloader(t, web, dir)
 	d.URL = web.URL + "/other"

@@ -7,9 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +16,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/fetch/fetchtest"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
@@ -26,44 +25,6 @@ import (
 func TestMain(m *testing.M) { await.RunTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
-
-// web is a fake tracker. A test sets its reply.
-type web struct {
-	*httptest.Server
-	mu        sync.Mutex
-	answer    http.HandlerFunc
-	requested []http.Header
-}
-
-func newWeb(t *testing.T) *web {
-	t.Helper()
-	s := &web{}
-	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		s.requested = append(s.requested, r.Header.Clone())
-		answer := s.answer
-		s.mu.Unlock()
-		if r.URL.Path != "/all.json" {
-			http.NotFound(w, r)
-			return
-		}
-		answer(w, r)
-	}))
-	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
-	return s
-}
-
-func (s *web) respond(h http.HandlerFunc) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.answer = h
-}
-
-func (s *web) last() http.Header {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.requested[len(s.requested)-1]
-}
 
 const modified = "Tue, 14 Nov 2023 22:13:20 GMT"
 
@@ -87,8 +48,19 @@ func records(n int) http.HandlerFunc {
 }
 
 type testSystem struct {
-	web *web
+	web *fetchtest.Server
 	dir string
+}
+
+// respond sets the reply to requests for the list of advisories. Other requests get a 404.
+func (w *testSystem) respond(h http.HandlerFunc) {
+	w.web.Respond(func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/all.json" {
+			http.NotFound(rw, r)
+			return
+		}
+		h(rw, r)
+	})
 }
 
 // open opens the store with timeouts so long that even a slow machine does not reach them.
@@ -117,22 +89,22 @@ func (w *testSystem) tracker(t *testing.T) (tr *Downloader, stop func()) {
 // is not modified, and a new reply.
 func TestTracker_Ask(t *testing.T) {
 	start := time.Now().Unix()
-	w := &testSystem{web: newWeb(t), dir: t.TempDir()}
+	w := &testSystem{web: fetchtest.NewServer(t), dir: t.TempDir()}
 	tr, stop := w.tracker(t)
 	require.Zero(t, tr.Latest().RepliedAt, "no records yet")
 
-	w.web.respond(records(3))
+	w.respond(records(3))
 	require.NoError(t, tr.update(t.Context()))
 	first := tr.Latest()
 	require.Len(t, first.Records, 3)
 	require.EqualValues(t, 1_700_000_000, first.AsOf)
 	require.GreaterOrEqual(t, first.RepliedAt, start)
-	require.Empty(t, w.web.last().Get("If-None-Match"))
+	require.Empty(t, w.web.LastRequest().Get("If-None-Match"))
 
 	tr.lastReply.ConfirmedAt, first.RepliedAt = 5, 5 // a time long ago
 	require.NoError(t, tr.update(t.Context()))
-	require.Equal(t, `"3"`, w.web.last().Get("If-None-Match"))
-	require.Equal(t, modified, w.web.last().Get("If-Modified-Since"))
+	require.Equal(t, `"3"`, w.web.LastRequest().Get("If-None-Match"))
+	require.Equal(t, modified, w.web.LastRequest().Get("If-Modified-Since"))
 	again := tr.Latest()
 	require.NotSame(t, first, again, "an earlier result is not changed")
 	require.GreaterOrEqual(t, again.RepliedAt, start, "a reply that is not modified confirms the advisories now")
@@ -142,9 +114,9 @@ func TestTracker_Ask(t *testing.T) {
 	// The next Downloader loads the stored reply and sends the reply's ETag.
 	tr, stop = w.tracker(t)
 	require.Equal(t, again, tr.Latest())
-	w.web.respond(records(4))
+	w.respond(records(4))
 	require.NoError(t, tr.update(t.Context()))
-	require.Equal(t, `"3"`, w.web.last().Get("If-None-Match"))
+	require.Equal(t, `"3"`, w.web.LastRequest().Get("If-None-Match"))
 	require.Len(t, tr.Latest().Records, 4)
 	stop()
 }
@@ -188,20 +160,20 @@ func TestTracker_Faults(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := &testSystem{web: newWeb(t), dir: t.TempDir()}
+			w := &testSystem{web: fetchtest.NewServer(t), dir: t.TempDir()}
 			tr, stop := w.tracker(t)
-			w.web.respond(c.handle)
+			w.respond(c.handle)
 			require.Error(t, tr.update(t.Context()))
 			require.Zero(t, tr.Latest().RepliedAt, "unknown")
 			require.Contains(t, tr.Latest().LastError, c.why)
 			require.Contains(t, tr.Latest().LastError, "the security tracker")
 
-			w.web.respond(records(2))
+			w.respond(records(2))
 			require.NoError(t, tr.update(t.Context()))
 			require.Empty(t, tr.Latest().LastError)
 			before := *tr.Latest()
 
-			w.web.respond(c.handle)
+			w.respond(c.handle)
 			if name == "not modified, without a condition" {
 				tr.lastReply.ETag, tr.lastReply.LastModified = "", "" // the reply 304 to a request without a condition is an error
 			}
@@ -220,10 +192,10 @@ func TestTracker_Faults(t *testing.T) {
 }
 
 func TestTracker_OneBadRecord(t *testing.T) {
-	w := &testSystem{web: newWeb(t), dir: t.TempDir()}
+	w := &testSystem{web: fetchtest.NewServer(t), dir: t.TempDir()}
 	tr, stop := w.tracker(t)
 	defer stop()
-	w.web.respond(func(w http.ResponseWriter, _ *http.Request) {
+	w.respond(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `[{"name":"AVG-1","packages":["a"],"status":"Fixed","severity":"High","affected":"1-1","fixed":"2-1"},{"name":"AVG-2","packages":5}]`)
 	})
 	require.NoError(t, tr.update(t.Context()))
@@ -234,9 +206,9 @@ func TestTracker_OneBadRecord(t *testing.T) {
 // TestTracker_Stored checks that a stored reply is used only if it is valid and comes from the configured
 // tracker.
 func TestTracker_Stored(t *testing.T) {
-	w := &testSystem{web: newWeb(t), dir: t.TempDir()}
+	w := &testSystem{web: fetchtest.NewServer(t), dir: t.TempDir()}
 	tr, stop := w.tracker(t)
-	w.web.respond(records(2))
+	w.respond(records(2))
 	require.NoError(t, tr.update(t.Context()))
 	good := tr.lastReply
 	require.Less(t, len(good.Body), 500, "compressed")
