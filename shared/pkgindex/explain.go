@@ -31,7 +31,7 @@ func (e *Explainer) Explain(h Hit) (rank wire.SearchRank, err error) {
 		}
 		e.matchers[f] = m
 	}
-	found, _, err := m.match(h.doc)
+	found, _, err := m.match(h.doc, e.set.SourceKindOf(h) == KindAUR)
 	rank = wire.SearchRank{Place: placeNames[found.tier], Closeness: uint8(found.closeness), Prominence: f.rank(h.doc).prominence}
 	if found.isKind {
 		rank.Place = wire.PlaceKind

@@ -70,13 +70,11 @@ const maxPlaces = 8
 
 // match reports whether a package matches every term of the query, and how well. A query without terms matches every package: it lists
 // whole repositories.
-func (m *matcher) match(doc uint32) (q quality, ok bool, err error) {
+func (m *matcher) match(doc uint32, inAUR bool) (q quality, ok bool, err error) {
 	text, err := m.file.docText(doc)
 	if err != nil {
 		return q, false, err
 	}
-	p := m.file.sourceOf(doc)
-	inAUR := p != nil && p.kind == KindAUR
 	var buffer [maxPlaces]wordPlace
 	places := buffer[:0]
 	for i := range m.terms {

@@ -155,17 +155,12 @@ func (s *FileSet) searchFile(i int, q *Query, sc *searchBuffers) error {
 	}
 	if tiers, ok, err := m.searchShortWord(sc); ok || err != nil {
 		for t, docs := range tiers {
-			word := len(q.terms[0].word)
-			s.appendHitKeys(f, q, sc, docs, func(doc uint32) (quality, bool, error) {
-				found := quality{tier: Tier(t)}
-				if found.tier < TierProvidesOrGroup {
-					next, err := f.nextNameByte(doc, word, found.tier)
-					if err != nil {
-						return found, false, err
-					}
-					found.closeness = nameCloseness(f.nameLen(doc), word, next, f.rank(doc))
-				}
-				return found, true, nil
+			if err != nil {
+				break
+			}
+			err = s.appendHitKeys(f, q, sc, docs, func(doc uint32, _ bool) (quality, bool, error) {
+				found, err := m.shortWordQuality(doc, Tier(t))
+				return found, true, err
 			})
 		}
 		return err
@@ -212,7 +207,7 @@ func (q *Query) docsPerPause() int {
 // appendHitKeys checks the packages in the slice docs, which is in ascending order. It appends the keys of matching packages
 // to sc.hitKeys, but only for sources that the query searches. The function match returns the quality of a match, and
 // reports whether the package matches.
-func (s *FileSet) appendHitKeys(f *fileInSet, q *Query, sc *searchBuffers, docs []uint32, match func(uint32) (quality, bool, error)) error {
+func (s *FileSet) appendHitKeys(f *fileInSet, q *Query, sc *searchBuffers, docs []uint32, match func(doc uint32, inAUR bool) (quality, bool, error)) error {
 	every := q.docsPerPause()
 	for _, p := range f.sources {
 		from, _ := slices.BinarySearch(docs, p.firstDoc)
@@ -220,13 +215,14 @@ func (s *FileSet) appendHitKeys(f *fileInSet, q *Query, sc *searchBuffers, docs 
 		if !q.includesSource(p) {
 			continue
 		}
+		inAUR := p.kind == KindAUR
 		for i, d := range docs[from:to] {
 			if i%every == 0 && q.PauseFunc != nil {
 				if err := q.PauseFunc(); err != nil {
 					return err
 				}
 			}
-			m, ok, err := match(d)
+			m, ok, err := match(d, inAUR)
 			if err != nil {
 				return err
 			}
@@ -272,6 +268,19 @@ func (m *matcher) searchShortWord(sc *searchBuffers) (tiers [numTiers][]uint32, 
 		start = end
 	}
 	return tiers, true, nil
+}
+
+// shortWordQuality returns the quality of a match of a short word in a tier, as qualityOf does, but reads the text of a package only if its
+// name begins with the word.
+func (m *matcher) shortWordQuality(doc uint32, tier Tier) (quality, error) {
+	q := quality{tier: tier}
+	if tier >= TierProvidesOrGroup {
+		return q, nil
+	}
+	word := len(m.terms[0].word)
+	next, err := m.file.nextNameByte(doc, word, tier)
+	q.closeness = nameCloseness(m.file.nameLen(doc), word, next, m.file.rank(doc))
+	return q, err
 }
 
 // candidates returns a superset of the matching packages, which it finds by the lists of the index. If the lists do not

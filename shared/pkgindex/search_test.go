@@ -1,6 +1,7 @@
 package pkgindex
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -134,5 +135,20 @@ func TestSearch_EqualsOracle(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestSearch_Stopped checks that a search of each kind ends with the error of its PauseFunc.
+func TestSearch_Stopped(t *testing.T) {
+	set := NewFileSet([]*File{build(t, tinyPackages(7, 400), "core", "extra", "aur")}, FileSetOptions{})
+	stop := errors.New("stop")
+	for _, r := range []wire.SearchRequest{
+		{Words: []string{"a"}}, {Words: []string{"ab"}}, {Words: []string{"abc"}}, {Words: []string{"a", "b"}}, {Words: []string{"a.*b"}, Regex: true},
+	} {
+		q, err := ParseQuery(&r)
+		require.NoError(t, err)
+		q.PauseFunc = func() error { return stop }
+		_, err = set.Search(q, 0)
+		require.Equal(t, stop, err, "%q", r.Words)
 	}
 }
