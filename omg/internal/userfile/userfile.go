@@ -1,4 +1,4 @@
-// Package userfile reads and writes small JSON files in a user's state directory, which apply to this user only.
+// Package userfile reads and writes small JSON files in a user's own directories, which apply to this user only.
 package userfile
 
 import (
@@ -22,17 +22,29 @@ type File struct {
 	env      paths.Env
 }
 
-// Open returns the file with a name, whose size is limited. It does not need to exist.
+// At returns the file at a path, whose size is limited. It does not need to exist.
+func At(env paths.Env, path string, maxBytes int64) *File { return &File{path, maxBytes, env} }
+
+// Open returns the file with a name in the user's state directory.
 func Open(env paths.Env, name string, maxBytes int64) (*File, error) {
 	dir := env.StateDir()
 	if dir == "" {
 		return nil, errors.New("neither XDG_STATE_HOME nor HOME is an absolute path")
 	}
-	return &File{filepath.Join(dir, name), maxBytes, env}, nil
+	return At(env, filepath.Join(dir, name), maxBytes), nil
 }
 
 // Path returns the path of the file.
 func (f *File) Path() string { return f.path }
+
+// ErrContent means that the content of the file is not what Read decodes.
+var ErrContent = errors.New("not the expected JSON")
+
+// contentError is an error of the decoder. errors.Is(err, ErrContent) is true for it.
+type contentError struct{ error }
+
+func (contentError) Is(target error) bool { return target == ErrContent }
+func (e contentError) Unwrap() error      { return e.error }
 
 // Read decodes the file into v. It reports whether there is a file. The file must belong to this user, and must not be a symbolic link.
 func (f *File) Read(v any) (exists bool, err error) {
@@ -48,11 +60,11 @@ func (f *File) Read(v any) (exists bool, err error) {
 	}
 	defer file.Close()
 	content, _, err := paths.ReadTrustedFile(file, f.maxBytes, func(uid uint32) bool { return int(uid) == f.env.UID })
-	if err == nil {
-		err = json.Unmarshal(content, v)
-	}
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", f.path, err)
+	}
+	if err := json.Unmarshal(content, v); err != nil {
+		return false, fmt.Errorf("%s: %w", f.path, contentError{err})
 	}
 	return true, nil
 }

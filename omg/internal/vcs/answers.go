@@ -3,10 +3,8 @@ package vcs
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -17,7 +15,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/omg/internal/userfile"
 	"github.com/omg-arch/omg/shared/paths"
 )
 
@@ -83,8 +81,8 @@ func (a *Asker) Ask(ctx context.Context, sources []Source) (map[Source]Answer, e
 		return nil, err
 	}
 	defer unlock()
-	path := filepath.Join(dir, answersName)
-	kept, err := a.read(path)
+	file := userfile.At(a.Env, filepath.Join(dir, answersName), maxAnswersSize)
+	kept, err := readAnswers(file)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +112,7 @@ func (a *Asker) Ask(ctx context.Context, sources []Source) (map[Source]Answer, e
 		a.latest = g.latest
 	}
 	a.askAll(ctx, open, answers)
-	return answers, errors.Join(ctx.Err(), a.write(path, kept, answers))
+	return answers, errors.Join(ctx.Err(), writeAnswers(file, kept, answers))
 }
 
 // askAll asks for all sources in open and adds the answers.
@@ -174,29 +172,21 @@ func (a *Asker) lock(dir string) (unlock func(), err error) {
 	return nil, fmt.Errorf("cannot lock %s: %w", path, err)
 }
 
-// read returns the kept answers. A damaged file has none.
-func (a *Asker) read(path string) ([]Answer, error) {
-	file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_NOCTTY, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	content, _, err := paths.ReadTrustedFile(file, maxAnswersSize, func(uid uint32) bool { return int(uid) == a.Env.UID })
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
+// readAnswers returns the kept answers. A damaged file has none.
+func readAnswers(file *userfile.File) ([]Answer, error) {
 	var d answersDocument
-	if json.Unmarshal(content, &d) != nil || d.Schema != schema {
+	exists, err := file.Read(&d)
+	if errors.Is(err, userfile.ErrContent) {
 		return nil, nil
+	}
+	if err != nil || !exists || d.Schema != schema {
+		return nil, err
 	}
 	return d.Answers[:min(len(d.Answers), maxAnswers)], nil
 }
 
-// write replaces the file by one with the earlier answers and the new ones. The oldest are left out if there are too many.
-func (a *Asker) write(path string, earlier []Answer, answers map[Source]Answer) error {
+// writeAnswers replaces the file by one with the earlier answers and the new ones. The oldest are left out if there are too many.
+func writeAnswers(file *userfile.File, earlier []Answer, answers map[Source]Answer) error {
 	d := answersDocument{Schema: schema, Answers: slices.Collect(maps.Values(answers))}
 	for _, answer := range earlier {
 		if _, isReplaced := answers[Source{answer.URL, answer.Branch}]; !isReplaced {
@@ -208,12 +198,8 @@ func (a *Asker) write(path string, earlier []Answer, answers map[Source]Answer) 
 	})
 	d.Answers = d.Answers[:min(len(d.Answers), maxAnswers)]
 	for {
-		content, err := json.MarshalIndent(d, "", "\t")
-		if err != nil {
+		if err := file.Write(d); !errors.Is(err, userfile.ErrTooLarge) {
 			return err
-		}
-		if len(content) < maxAnswersSize {
-			return atomicfile.Write(path, append(content, '\n'), atomicfile.Options{Mode: 0o600})
 		}
 		d.Answers = d.Answers[:len(d.Answers)/2]
 	}

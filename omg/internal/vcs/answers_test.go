@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/omg/internal/userfile"
 	"github.com/omg-arch/omg/shared/paths"
 )
 
@@ -165,7 +166,7 @@ func TestAsker_File(t *testing.T) {
 	write(t, path, `{"schema": 1, "answers": [`+b.String()[1:]+"]}")
 	_, err := g.asker(env).Ask(t.Context(), someSources(3))
 	require.NoError(t, err)
-	kept, err := g.asker(env).read(path)
+	kept, err := readAnswers(userfile.At(env, path, maxAnswersSize))
 	require.NoError(t, err)
 	require.Len(t, kept, maxAnswers)
 	require.Equal(t, someSources(1)[0].URL, kept[0].URL)
