@@ -8,13 +8,14 @@ import (
 )
 
 // moveFlagsFirst reorders arguments for the flag parser, which needs the program's flags before the command, and the command's
-// flags before the command's arguments. So users may write flags anywhere before "--".
+// flags before the command's arguments. So users may write flags anywhere before "--". It turns "help cache clear" into
+// "cache clear --help", because the framework would show the help of the first command only, and not completely.
 func moveFlagsFirst(app *cli.App, args []string) []string {
 	global := takesValueByFlag(app.Flags)
 	commands := app.Commands
 	var front, path, flags, rest []string
 	local := map[string]bool{}
-	help := false
+	help, isHelpCommand := false, false
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		switch {
@@ -22,6 +23,10 @@ func moveFlagsFirst(app *cli.App, args []string) []string {
 			rest = append(rest, args[i+1:]...)
 			i = len(args)
 		case len(arg) < 2 || arg[0] != '-':
+			if (arg == "help" || arg == "h") && len(app.Commands) > 0 && len(path) == 0 && len(rest) == 0 && !isHelpCommand {
+				isHelpCommand = true
+				continue
+			}
 			if c := findCommand(commands, arg); c != nil && len(rest) == 0 {
 				path = append(append(path, flags...), arg)
 				flags = nil
@@ -53,6 +58,12 @@ func moveFlagsFirst(app *cli.App, args []string) []string {
 				flags = append(flags, taken...)
 			}
 		}
+	}
+	if isHelpCommand && len(path) > 0 && len(rest) == 0 {
+		return append(append(append(front, path...), flags...), "--help")
+	}
+	if isHelpCommand { // all commands, or a topic that is no command
+		path, rest = nil, slices.Concat([]string{"help"}, path, rest)
 	}
 	out := append(append(front, path...), flags...)
 	// Leave out arguments after --help, because the framework would show the help of a command with the argument's name.
@@ -101,21 +112,4 @@ func addFlagNames(names map[string]bool, takesValue bool, name string, aliases [
 	for _, a := range aliases {
 		names[a] = takesValue
 	}
-}
-
-// expandHelp turns the arguments "help cache clear" into "cache clear --help", because the framework would show the help of the first
-// command only, and not completely. It leaves other arguments as they are, also topics that are no commands.
-func expandHelp(app *cli.App, args []string) []string {
-	if len(args) < 2 || args[0] != "help" && args[0] != "h" {
-		return args
-	}
-	commands := app.Commands
-	for _, topic := range args[1:] {
-		at := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.HasName(topic) })
-		if at < 0 {
-			return args
-		}
-		commands = commands[at].Subcommands
-	}
-	return append(slices.Clone(args[1:]), "--help")
 }

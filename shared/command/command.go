@@ -82,7 +82,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	cli.VersionPrinter = func(c *cli.Context) {
 		_, printErr = fmt.Fprintf(c.App.Writer, "%s version %s\n", c.App.Name, c.App.Version)
 	}
-	err := app.RunContext(ctx, append(args[:1:1], moveFlagsFirst(app, expandHelp(app, args[1:]))...))
+	err := app.RunContext(ctx, append(args[:1:1], moveFlagsFirst(app, args[1:])...))
 	var exitCoder cli.ExitCoder // the framework's error "No help topic for …", which is a usage error
 	if errors.As(err, &exitCoder) {
 		err = Usagef("%s", strings.ToLower(err.Error()))

@@ -180,6 +180,7 @@ func TestRun_HelpTopics(t *testing.T) {
 	for _, topic := range []string{"find", "cache", "cache clear"} {
 		require.Equal(t, run(topic+" --help"), run("help "+topic))
 		require.Equal(t, run(topic+" --help"), run("h "+topic))
+		require.Equal(t, run(topic+" --help"), run("--loud --socket x help "+topic), "after flags of the program")
 	}
 	require.Contains(t, run("help cache"), "clear")
 }
