@@ -25,6 +25,10 @@ const (
 	OpNews       = "news"
 	OpWatch      = "watch" // its reply consists of results of OpStatus
 
+	OpFilesOwner = "files_owner"
+	OpFilesList  = "files_list"
+	OpCommand    = "command"
+
 	OpRefreshSources = "refresh_sources"
 )
 
@@ -186,6 +190,7 @@ const (
 	KindAUR        SourceKind = "aur"
 	KindTracker    SourceKind = "tracker"
 	KindNews       SourceKind = "news"
+	KindFiles      SourceKind = "files" // the list of files of a repository
 )
 
 // NotDownloadedYet is the reason of a source that is missing because its first download has not ended yet.

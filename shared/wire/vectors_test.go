@@ -95,6 +95,8 @@ func good() map[string][]byte {
 		AUR: &AURCounts{1, 2, 3, 4, 5, 6, 7}, Security: &SecurityCounts{6, 1, 2, 1, 1, 1, 3, 1, 2, 4},
 	}
 	headline := NewsHeadline{ID: "tag:archlinux.org,2023-11-01:/news/x/", Title: "linux-firmware requires manual intervention", URL: "https://archlinux.org/news/x/", PublishedAt: 1_698_800_000}
+	fileList := Source{Name: "extra", Kind: KindFiles, State: SourceOK, AsOf: 1_700_000_000, ChangedAt: 1_700_000_100}
+	ripgrep := RepositoryPackage{Repo: "extra", Name: "ripgrep", Version: "14.1.1-1", InstalledVersion: "14.1.0-1"}
 	return map[string][]byte{
 		"ping":                     request(7, OpPing, nil),
 		"ping result":              AppendResult(nil, 7, []byte{0x80}, false),
@@ -224,6 +226,26 @@ func good() map[string][]byte {
 		"news result": result(304, false, &NewsResult{
 			Sources: []Source{{Name: "news", Kind: KindNews, State: SourceOK, ChangedAt: 1_700_000_100, NextRequestAt: 1_700_021_700}}, UpgradedAt: 1_690_000_000,
 			Items: []NewsItem{{NewsHeadline: headline, Text: "First run\n\n    # pacman -Rdd linux-firmware"}},
+		}),
+		"files_owner":              request(305, OpFilesOwner, &FilesOwnerRequest{Names: []string{"/usr/bin/rg", "rg"}}),
+		"files_owner, expressions": request(305, OpFilesOwner, &FilesOwnerRequest{Names: []string{"^rg$"}, Regex: true}),
+		"files_owner result, chunk 1": result(305, true, &FilesOwnerResult{
+			Basis: Basis{Generation: 6, Sources: []Source{fileList}}, Owners: []FileOwner{{Query: "rg", RepositoryPackage: ripgrep, Paths: []string{"usr/bin/rg", "usr/share/bash-completion/completions/rg"}}},
+		}),
+		"files_owner result, the end": result(305, false, &struct {
+			Missing []string    `msgpack:"missing"`
+			Owners  []FileOwner `msgpack:"owners"`
+		}{[]string{"/usr/bin/none"}, []FileOwner{}}),
+		"files_list": request(306, OpFilesList, &FilesListRequest{Names: []string{"extra/ripgrep", "none"}}),
+		"files_list result": result(306, false, &FilesListResult{
+			Basis: Basis{Generation: 6, Sources: []Source{fileList}}, Missing: []string{"none"},
+			Packages: []RepositoryFiles{{RepositoryPackage: ripgrep, Paths: []string{"usr/", "usr/bin/", "usr/bin/rg"}}},
+		}),
+		"command": request(307, OpCommand, &CommandRequest{Names: []string{"rg", "ripgrp"}, Exact: true}),
+		"command result": result(307, false, &CommandResult{
+			Basis:    Basis{Generation: 6, Partial: true, Sources: []Source{fileList, {Name: "core", Kind: KindFiles, State: SourceMissing, Why: "no list of files"}}},
+			Commands: []CommandOwner{{Command: "rg", RepositoryPackage: ripgrep, Path: "usr/bin/rg"}},
+			Missing:  []MissingCommand{{Name: "rgg", Similar: []CommandOwner{{Command: "rg", RepositoryPackage: ripgrep, Path: "usr/bin/rg"}}}},
 		}),
 		"status result, news":        result(8, false, &StatusResult{Basis: basis, News: &NewsSinceUpgrade{UpgradedAt: 1_690_000_000, Items: []NewsHeadline{headline}}}),
 		"outdated result, news":      result(11, false, &OutdatedResult{Basis: basis, News: &NewsSinceUpgrade{Items: []NewsHeadline{headline}}}),
