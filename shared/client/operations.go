@@ -148,6 +148,55 @@ func (c *Conn) News(ctx context.Context) (*wire.NewsResult, error) {
 	return all, err
 }
 
+// FilesOwner finds packages of the repositories by their files. It passes every package to the function visit. The returned result
+// has all fields except the packages.
+func (c *Conn) FilesOwner(ctx context.Context, r *wire.FilesOwnerRequest, visit func(*wire.FileOwner) error) (*wire.FilesOwnerResult, error) {
+	all := &wire.FilesOwnerResult{}
+	err := callAndVisit(ctx, c, wire.OpFilesOwner, r, all, func() error {
+		owners := all.Owners
+		all.Owners = nil
+		return visitEach(owners, visit)
+	})
+	return all, err
+}
+
+// FilesList returns the files of packages of the repositories. It passes every package to the function visit. The returned result has
+// all fields except the packages.
+func (c *Conn) FilesList(ctx context.Context, r *wire.FilesListRequest, visit func(*wire.RepositoryFiles) error) (*wire.FilesListResult, error) {
+	all := &wire.FilesListResult{}
+	err := callAndVisit(ctx, c, wire.OpFilesList, r, all, func() error {
+		packages := all.Packages
+		all.Packages = nil
+		return visitEach(packages, visit)
+	})
+	return all, err
+}
+
+// callAndVisit sends a request and decodes each chunk of the reply into the result, one after the other. After each chunk, it calls
+// the function take, which takes the list out of the result.
+func callAndVisit(ctx context.Context, c *Conn, op string, req, result any, take func() error) error {
+	return c.Call(ctx, op, req, func(chunk []byte, _ bool) error {
+		if err := msgpack.Unmarshal(chunk, result); err != nil {
+			return err
+		}
+		return take()
+	})
+}
+
+func visitEach[E any](list []E, visit func(*E) error) error {
+	for i := range list {
+		if err := visit(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Command returns the packages of the repositories that bring commands.
+func (c *Conn) Command(ctx context.Context, r *wire.CommandRequest) (*wire.CommandResult, error) {
+	return requestOneChunk[wire.CommandResult](ctx, c, wire.OpCommand, r)
+}
+
 // StatusHistory returns earlier counts.
 func (c *Conn) StatusHistory(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error) {
 	return requestOneChunk[wire.HistoryResult](ctx, c, wire.OpHistory, r)

@@ -81,6 +81,9 @@ func TestOperations_OneChunk(t *testing.T) {
 		}},
 		{wire.OpNews, nil, &wire.NewsResult{Sources: []wire.Source{{Name: "news", State: wire.SourceOK}}, UpgradedAt: 5, Items: []wire.NewsItem{{NewsHeadline: wire.NewsHeadline{ID: "a", PublishedAt: 6}, Text: "b"}}}, func(c *Conn) (any, error) { return c.News(ctx) }},
 		{wire.OpAURCheck, nil, &wire.AURCheckResult{CheckedCount: 1, Packages: []wire.CheckedPackage{{Name: "a", Findings: []wire.AURFinding{{Level: wire.FindingLevelLook}}}}}, func(c *Conn) (any, error) { return c.AURCheck(ctx) }},
+		{wire.OpCommand, &wire.CommandRequest{Names: []string{"rg"}}, &wire.CommandResult{Basis: basis, Commands: []wire.CommandOwner{{Command: "rg", Path: "usr/bin/rg"}}, Missing: []wire.MissingCommand{{Name: "x"}}}, func(c *Conn) (any, error) {
+			return c.Command(ctx, &wire.CommandRequest{Names: []string{"rg"}})
+		}},
 		{wire.OpCacheClear, nil, &wire.CacheClearResult{ClearedCount: 4}, func(c *Conn) (any, error) { return c.ClearCache(ctx) }},
 		{wire.OpLogLevel, &wire.LogLevelRequest{}, &wire.LogLevelResult{Level: "info"}, func(c *Conn) (any, error) { return c.LogLevel(ctx, "") }},
 		{wire.OpLogLevel, &wire.LogLevelRequest{Level: "debug"}, &wire.LogLevelResult{Level: "debug"}, func(c *Conn) (any, error) {
@@ -245,6 +248,47 @@ func TestNews(t *testing.T) {
 	}, got)
 }
 
+// TestFiles checks that FilesOwner and FilesList pass on the elements of all chunks.
+func TestFiles(t *testing.T) {
+	pkg := wire.RepositoryPackage{Repo: "core", Name: "bash", Version: "5-1"}
+	basis := wire.Basis{Generation: 7}
+	owner := func(paths ...string) wire.FileOwner {
+		return wire.FileOwner{Query: "bash", RepositoryPackage: pkg, Paths: paths}
+	}
+	c := replying(t, wire.OpFilesOwner, &wire.FilesOwnerRequest{Names: []string{"bash", "none"}},
+		&wire.FilesOwnerResult{Basis: basis, Owners: []wire.FileOwner{owner("a", "b")}},
+		map[string]any{"owners": []wire.FileOwner{owner("c")}},
+		map[string]any{"owners": []wire.FileOwner{}, "missing": []string{"none"}},
+	)
+	var owners []wire.FileOwner
+	found, err := c.FilesOwner(ctx, &wire.FilesOwnerRequest{Names: []string{"bash", "none"}}, func(o *wire.FileOwner) error {
+		owners = append(owners, *o)
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, &wire.FilesOwnerResult{Basis: basis, Missing: []string{"none"}}, found)
+	require.Equal(t, []wire.FileOwner{owner("a", "b"), owner("c")}, owners)
+
+	list := func(paths ...string) wire.RepositoryFiles {
+		return wire.RepositoryFiles{RepositoryPackage: pkg, Paths: paths}
+	}
+	c = replying(t, wire.OpFilesList, &wire.FilesListRequest{Names: []string{"bash", "none"}},
+		&wire.FilesListResult{Basis: basis, Packages: []wire.RepositoryFiles{list("a")}},
+		map[string]any{"packages": []wire.RepositoryFiles{list("b")}, "missing": []string{"none"}},
+	)
+	failed := errors.New("the pipe is closed")
+	_, err = c.FilesList(ctx, &wire.FilesListRequest{Names: []string{"bash", "none"}}, func(*wire.RepositoryFiles) error { return failed })
+	require.ErrorIs(t, err, failed)
+	var lists []wire.RepositoryFiles
+	listed, err := c.FilesList(ctx, &wire.FilesListRequest{Names: []string{"bash", "none"}}, func(f *wire.RepositoryFiles) error {
+		lists = append(lists, *f)
+		return nil
+	})
+	require.NoError(t, err)
+	require.Equal(t, &wire.FilesListResult{Basis: basis, Missing: []string{"none"}}, listed)
+	require.Equal(t, []wire.RepositoryFiles{list("a"), list("b")}, lists)
+}
+
 // TestOperations_Errors checks that each method returns the server's error, and returns an error if the result has a wrong
 // type.
 func TestOperations_Errors(t *testing.T) {
@@ -264,6 +308,9 @@ func TestOperations_Errors(t *testing.T) {
 		"outdated":  func(c *Conn) error { _, err := c.Outdated(ctx); return err },
 		"security":  func(c *Conn) error { _, err := c.Security(ctx, &wire.SecurityRequest{}); return err },
 		"news":      func(c *Conn) error { _, err := c.News(ctx); return err },
+		"owners":    func(c *Conn) error { _, err := c.FilesOwner(ctx, &wire.FilesOwnerRequest{}, nil); return err },
+		"files":     func(c *Conn) error { _, err := c.FilesList(ctx, &wire.FilesListRequest{}, nil); return err },
+		"command":   func(c *Conn) error { _, err := c.Command(ctx, &wire.CommandRequest{}); return err },
 		"watch": func(c *Conn) error {
 			return c.Watch(ctx, func(int) error { return nil }, func(*wire.StatusResult) error { return nil })
 		},
