@@ -42,6 +42,8 @@ type RepositoryPackage struct {
 	Repo    string `msgpack:"repo" json:"repo"`
 	Name    string `msgpack:"name" json:"name"`
 	Version string `msgpack:"version" json:"version"`
+	// Groups lists the groups of the package.
+	Groups []string `msgpack:"groups,omitempty" json:"groups,omitempty"`
 	// InstalledVersion is the version of the installed package with this name; empty if none is installed, or if that is unknown.
 	InstalledVersion string `msgpack:"installed,omitempty" json:"installed,omitempty"`
 }

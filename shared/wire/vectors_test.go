@@ -96,7 +96,7 @@ func good() map[string][]byte {
 	}
 	headline := NewsHeadline{ID: "tag:archlinux.org,2023-11-01:/news/x/", Title: "linux-firmware requires manual intervention", URL: "https://archlinux.org/news/x/", PublishedAt: 1_698_800_000}
 	fileList := Source{Name: "extra", Kind: KindFiles, State: SourceOK, AsOf: 1_700_000_000, ChangedAt: 1_700_000_100}
-	ripgrep := RepositoryPackage{Repo: "extra", Name: "ripgrep", Version: "14.1.1-1", InstalledVersion: "14.1.0-1"}
+	ripgrep := RepositoryPackage{Repo: "extra", Name: "ripgrep", Version: "14.1.1-1", Groups: []string{"tools"}, InstalledVersion: "14.1.0-1"}
 	return map[string][]byte{
 		"ping":                     request(7, OpPing, nil),
 		"ping result":              AppendResult(nil, 7, []byte{0x80}, false),
