@@ -17,14 +17,24 @@ import (
 )
 
 // IndexImage is an index that is not on disk yet.
-type IndexImage interface {
-	Open() (*pkgindex.File, error)
+type IndexImage[F state.IndexFile] interface {
+	Open() (F, error)
 	Write(path string) error
 	Close()
 }
 
+// indexKind has the functions for one kind of indexes.
+type indexKind[F state.IndexFile] struct {
+	// build builds the index of a database.
+	build func(ctx context.Context, database string) (IndexImage[F], error)
+	// open maps an index file.
+	open func(path string, trust func(uid uint32) bool) (F, error)
+	// sourceOf returns the facts about the database of a repository from which an index was built. It reports whether there are any.
+	sourceOf func(f F, repo string) (pkgindex.SourceInfo, bool)
+}
+
 // buildIndex builds the index of a database by running omg-index.
-func buildIndex(ctx context.Context, database string) (IndexImage, error) {
+func buildIndex(ctx context.Context, database string) (IndexImage[*pkgindex.File], error) {
 	image, err := indexer.Build(ctx, "--db", database)
 	if err != nil {
 		return nil, err
@@ -32,18 +42,19 @@ func buildIndex(ctx context.Context, database string) (IndexImage, error) {
 	return image, nil
 }
 
-// indexBuilds runs the builds of indexes: for each index file one build at a time, and at most maxBuilds builds in
-// all. The end of each build causes a refresh.
-type indexBuilds struct {
+// indexBuilds runs the builds of one kind of indexes: for each index file one build at a time, and for all kinds together at
+// most maxBuilds builds. The end of each build causes a refresh.
+type indexBuilds[F state.IndexFile] struct {
 	r             *Refresher
+	kind          indexKind[F]
 	ctx           context.Context // set by setContext; the builds are canceled when this context ends
-	slots         chan struct{}
+	slots         chan struct{}   // shared by all kinds
 	taskWaitGroup sync.WaitGroup
 
 	mu                sync.Mutex
-	jobs              map[string]*buildJob // the last build of each index, by the path of the index
-	memoryOnlyReasons map[string]string    // why an index is in memory only, by the path of the index
-	done              chan struct{}        // closed when the last running build ends; nil while no build runs
+	jobs              map[string]*buildJob[F] // the last build of each index, by the path of the index
+	memoryOnlyReasons map[string]string       // why an index is in memory only, by the path of the index
+	done              chan struct{}           // closed when the last running build ends; nil while no build runs
 }
 
 // maxBuilds is how many builds may run concurrently.
@@ -57,23 +68,23 @@ const (
 )
 
 // buildJob is the last build of one index.
-type buildJob struct {
+type buildJob[F state.IndexFile] struct {
 	databaseStamp sourcefile.Stamp // the stamp of the database
 	running       bool
-	result        *mappedFile // the built index; nil as soon as takeResult has returned it
+	result        *mappedFile[F] // the built index; nil as soon as takeResult has returned it
 	err           error
 	retryPause    time.Duration
 	notBefore     time.Time // an index of the same content is not built again before this time
 }
 
-func newIndexBuilds(r *Refresher) *indexBuilds {
-	return &indexBuilds{r: r, slots: make(chan struct{}, maxBuilds), jobs: map[string]*buildJob{}, memoryOnlyReasons: map[string]string{}}
+func newIndexBuilds[F state.IndexFile](r *Refresher, kind indexKind[F], slots chan struct{}) *indexBuilds[F] {
+	return &indexBuilds[F]{r: r, kind: kind, slots: slots, jobs: map[string]*buildJob[F]{}, memoryOnlyReasons: map[string]string{}}
 }
 
-func (b *indexBuilds) setContext(ctx context.Context) { b.ctx = ctx }
+func (b *indexBuilds[F]) setContext(ctx context.Context) { b.ctx = ctx }
 
 // wait waits for all builds to end and drops their results.
-func (b *indexBuilds) wait() {
+func (b *indexBuilds[F]) wait() {
 	b.taskWaitGroup.Wait()
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,7 +97,7 @@ func (b *indexBuilds) wait() {
 }
 
 // problem returns the problem that indexes are in memory only, or nil if there are no such indexes.
-func (b *indexBuilds) problem() *wire.Problem {
+func (b *indexBuilds[F]) problem() *wire.Problem {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.memoryOnlyReasons) == 0 {
@@ -98,7 +109,7 @@ func (b *indexBuilds) problem() *wire.Problem {
 
 // takeResult returns the result of the last build of the index at path. A second call returns nil, until the
 // next build has ended. The database may have changed since the build.
-func (b *indexBuilds) takeResult(path string) *mappedFile {
+func (b *indexBuilds[F]) takeResult(path string) *mappedFile[F] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	j := b.jobs[path]
@@ -114,12 +125,12 @@ func (b *indexBuilds) takeResult(path string) *mappedFile {
 // stamp of the repository's database. The result err is the error of the last build of the content with this
 // stamp; it is nil if no build of this content has failed. The result wait is the pause before a failed build
 // is tried again; it is 0 if a build runs.
-func (b *indexBuilds) ensureBuild(path string, repo *sources.Repository, stamp sourcefile.Stamp) (wait time.Duration, err error) {
+func (b *indexBuilds[F]) ensureBuild(path string, repo *sources.Repository, stamp sourcefile.Stamp) (wait time.Duration, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	j := b.jobs[path]
 	if j == nil {
-		j = &buildJob{retryPause: firstRetryPause}
+		j = &buildJob[F]{retryPause: firstRetryPause}
 		b.jobs[path] = j
 	}
 	same := j.databaseStamp == stamp
@@ -142,7 +153,7 @@ func (b *indexBuilds) ensureBuild(path string, repo *sources.Repository, stamp s
 }
 
 // await waits until no build runs, but at most for the duration limit.
-func (b *indexBuilds) await(ctx context.Context, limit time.Duration) {
+func (b *indexBuilds[F]) await(ctx context.Context, limit time.Duration) {
 	b.mu.Lock()
 	done := b.done
 	b.mu.Unlock()
@@ -158,8 +169,8 @@ func (b *indexBuilds) await(ctx context.Context, limit time.Duration) {
 	}
 }
 
-func (b *indexBuilds) run(path string, repo sources.Repository, stamp sourcefile.Stamp, j *buildJob) {
-	var result *mappedFile
+func (b *indexBuilds[F]) run(path string, repo sources.Repository, stamp sourcefile.Stamp, j *buildJob[F]) {
+	var result *mappedFile[F]
 	b.slots <- struct{}{}
 	err := b.r.runGuarded("the index of "+repo.Name, func() (err error) {
 		result, err = b.build(path, &repo, stamp)
@@ -188,8 +199,8 @@ func (b *indexBuilds) run(path string, repo sources.Repository, stamp sourcefile
 }
 
 // build builds an index and writes it to disk. If the index cannot be written, it stays in memory.
-func (b *indexBuilds) build(path string, repo *sources.Repository, stamp sourcefile.Stamp) (*mappedFile, error) {
-	image, err := b.r.config.Build(b.ctx, repo.DatabasePath)
+func (b *indexBuilds[F]) build(path string, repo *sources.Repository, stamp sourcefile.Stamp) (*mappedFile[F], error) {
+	image, err := b.kind.build(b.ctx, repo.DatabasePath)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +209,7 @@ func (b *indexBuilds) build(path string, repo *sources.Repository, stamp sourcef
 	if err != nil {
 		return nil, err
 	}
-	src, ok := file.IndexInfo().FindSource(pkgindex.KindRepo, repo.Name)
+	src, ok := b.kind.sourceOf(file, repo.Name)
 	if !ok {
 		_ = file.Close()
 		return nil, fmt.Errorf("the index built from %s has no repository %s", repo.DatabasePath, repo.Name)
@@ -211,7 +222,8 @@ func (b *indexBuilds) build(path string, repo *sources.Repository, stamp sourcef
 			origin.Stamp, origin.SHA256 = stamp, src.SHA256
 		}
 	}
-	o := &mappedFile{index: state.NewMappedIndex(file), origins: sources.IndexOrigins{origin}}
+	o := newMappedFile(file)
+	o.origins = sources.IndexOrigins{origin}
 	err = image.Write(path)
 	if err == nil {
 		err = o.origins.Write(path)
@@ -220,7 +232,7 @@ func (b *indexBuilds) build(path string, repo *sources.Repository, stamp sourcef
 		b.recordKeptInMemory(path, err)
 		return o, nil
 	}
-	onDisk, err := pkgindex.Open(path, b.r.config.IsTrustedOwner)
+	onDisk, err := b.kind.open(path, b.r.config.IsTrustedOwner)
 	if err != nil {
 		b.recordKeptInMemory(path, err)
 		return o, nil
@@ -235,12 +247,13 @@ func (b *indexBuilds) build(path string, repo *sources.Repository, stamp sourcef
 	delete(b.memoryOnlyReasons, path)
 	b.mu.Unlock()
 	o.index.Release()
-	o.index, o.stamp = state.NewMappedIndex(onDisk), fi
-	return o, nil
+	mapped := newMappedFile(onDisk)
+	mapped.stamp, mapped.origins = fi, o.origins
+	return mapped, nil
 }
 
 // recordKeptInMemory records why an index is in memory and not on disk.
-func (b *indexBuilds) recordKeptInMemory(path string, err error) {
+func (b *indexBuilds[F]) recordKeptInMemory(path string, err error) {
 	b.r.config.Log.Warn("index kept in memory", "path", path, "err", err)
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -207,7 +207,7 @@ func TestBuild_ChangedMeanwhile(t *testing.T) {
 		w.settle()
 		w.builder.built()
 		begun, release := make(chan struct{}), make(chan struct{})
-		w.config.Build = func(ctx context.Context, database string) (IndexImage, error) {
+		w.config.Build = func(ctx context.Context, database string) (IndexImage[*pkgindex.File], error) {
 			built, err := w.builder.build(ctx, database) // this build reads the database before the second change
 			close(begun)
 			<-release
@@ -317,19 +317,21 @@ func TestBuild_ReadOnly(t *testing.T) {
 // of the repository.
 func TestBuild_Wrong(t *testing.T) {
 	for name, c := range map[string]struct {
-		build func(w *testSystem) (IndexImage, error)
+		build func(w *testSystem) (IndexImage[*pkgindex.File], error)
 		why   string
 	}{
-		"a panic":            {func(*testSystem) (IndexImage, error) { panic("on purpose") }, "internal error, see the log"},
-		"not an index":       {func(*testSystem) (IndexImage, error) { return &image{[]byte("no index")}, nil }, "not"},
-		"another repository": {func(w *testSystem) (IndexImage, error) { return w.builder.build(w.t.Context(), w.database("multilib")) }, "has no repository core"},
+		"a panic":      {func(*testSystem) (IndexImage[*pkgindex.File], error) { panic("on purpose") }, "internal error, see the log"},
+		"not an index": {func(*testSystem) (IndexImage[*pkgindex.File], error) { return &image{[]byte("no index")}, nil }, "not"},
+		"another repository": {func(w *testSystem) (IndexImage[*pkgindex.File], error) {
+			return w.builder.build(w.t.Context(), w.database("multilib"))
+		}, "has no repository core"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inVirtualTime(t, func(t *testing.T) {
 				var w *testSystem
 				w = newTestSystem(t, func(c0 *Config) {
 					build := c0.Build
-					c0.Build = func(ctx context.Context, database string) (IndexImage, error) {
+					c0.Build = func(ctx context.Context, database string) (IndexImage[*pkgindex.File], error) {
 						if database == w.database("core") {
 							return c.build(w)
 						}

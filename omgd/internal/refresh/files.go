@@ -9,36 +9,45 @@ import (
 	"sync"
 
 	"github.com/omg-arch/omg/omgd/internal/state"
-	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// mappedFiles holds the mapped index files. Only the goroutine that refreshes uses it.
-type mappedFiles struct {
+// mappedFiles holds the mapped index files of one kind. Only the goroutine that refreshes uses it.
+type mappedFiles[F state.IndexFile] struct {
+	open           func(path string, trust func(uid uint32) bool) (F, error)
 	isTrustedOwner func(uid uint32) bool
 	log            *slog.Logger
 	onDamage       func() // called when a background check finds a damaged file
-	mappedByPath   map[string]*mappedFile
+	mappedByPath   map[string]*mappedFile[F]
 	used           map[string]bool // paths used since the last sweep
 	runningChecks  sync.WaitGroup
 }
 
 // mappedFile is a mapped index file.
-type mappedFile struct {
-	index   *state.MappedIndex
-	stamp   sourcefile.Stamp // the stamp of the file when it was mapped; zero for an index in memory
+type mappedFile[F state.IndexFile] struct {
+	file    F
+	index   *state.MappedIndex // of the field file
+	stamp   sourcefile.Stamp   // the stamp of the file when it was mapped; zero for an index in memory
 	origins sources.IndexOrigins
 	err     error
 }
 
-func newMappedFiles(trustedOwner func(uint32) bool, log *slog.Logger, recheck func()) *mappedFiles {
-	return &mappedFiles{isTrustedOwner: trustedOwner, log: log, onDamage: recheck, mappedByPath: map[string]*mappedFile{}, used: map[string]bool{}}
+// newMappedFiles returns a mappedFiles without files. The function open maps a file.
+func newMappedFiles[F state.IndexFile](c *Config, open func(path string, trust func(uid uint32) bool) (F, error), recheck func()) *mappedFiles[F] {
+	return &mappedFiles[F]{
+		open: open, isTrustedOwner: c.IsTrustedOwner, log: c.Log, onDamage: recheck, mappedByPath: map[string]*mappedFile[F]{}, used: map[string]bool{},
+	}
+}
+
+// newMappedFile returns the mapping of an index file, which it takes over.
+func newMappedFile[F state.IndexFile](file F) *mappedFile[F] {
+	return &mappedFile[F]{file: file, index: state.NewMappedIndex(file)}
 }
 
 // get returns the mapping of an index file. It maps the file if it is new or has changed. A newly mapped file
 // is checked completely in the background.
-func (f *mappedFiles) get(path string) (*mappedFile, error) {
+func (f *mappedFiles[F]) get(path string) (*mappedFile[F], error) {
 	f.used[path] = true
 	old := f.mappedByPath[path]
 	fi, err := os.Stat(path)
@@ -48,24 +57,25 @@ func (f *mappedFiles) get(path string) (*mappedFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := pkgindex.Open(path, f.isTrustedOwner)
+	file, err := f.open(path, f.isTrustedOwner)
 	if err != nil {
 		return nil, err
 	}
-	o := &mappedFile{index: state.NewMappedIndex(file), stamp: sourcefile.StampOf(fi), origins: sources.ReadOrigins(path, f.isTrustedOwner)}
+	o := newMappedFile(file)
+	o.stamp, o.origins = sourcefile.StampOf(fi), sources.ReadOrigins(path, f.isTrustedOwner)
 	f.put(path, o)
 	f.checkLater(o.index)
 	return o, nil
 }
 
 // put stores o, the new mapping of the index file at path, and drops the old mapping.
-func (f *mappedFiles) put(path string, o *mappedFile) {
+func (f *mappedFiles[F]) put(path string, o *mappedFile[F]) {
 	f.used[path] = true
 	f.drop(path)
 	f.mappedByPath[path] = o
 }
 
-func (f *mappedFiles) drop(path string) {
+func (f *mappedFiles[F]) drop(path string) {
 	if old := f.mappedByPath[path]; old != nil {
 		old.index.Release()
 		delete(f.mappedByPath, path)
@@ -73,7 +83,7 @@ func (f *mappedFiles) drop(path string) {
 }
 
 // sweep drops the mappings of files that were not used since the last sweep.
-func (f *mappedFiles) sweep() {
+func (f *mappedFiles[F]) sweep() {
 	for path := range f.mappedByPath {
 		if !f.used[path] {
 			f.drop(path)
@@ -83,7 +93,7 @@ func (f *mappedFiles) sweep() {
 }
 
 // checkLater checks a newly mapped index completely, in the background.
-func (f *mappedFiles) checkLater(x *state.MappedIndex) {
+func (f *mappedFiles[F]) checkLater(x *state.MappedIndex) {
 	x.Retain()
 	f.runningChecks.Go(func() {
 		defer x.Release()
@@ -94,7 +104,7 @@ func (f *mappedFiles) checkLater(x *state.MappedIndex) {
 }
 
 // checkAll checks every index completely. An index that fails the check is not used until its file changes.
-func (f *mappedFiles) checkAll() {
+func (f *mappedFiles[F]) checkAll() {
 	for path, o := range f.mappedByPath {
 		if err := o.index.Check(); err != nil && o.err == nil {
 			o.err = fmt.Errorf("%s: %w", path, err)
@@ -103,7 +113,7 @@ func (f *mappedFiles) checkAll() {
 	}
 }
 
-func (f *mappedFiles) close() {
+func (f *mappedFiles[F]) close() {
 	f.runningChecks.Wait()
 	for _, path := range slices.Collect(maps.Keys(f.mappedByPath)) {
 		f.drop(path)

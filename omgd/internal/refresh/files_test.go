@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -156,7 +157,7 @@ func TestFiles_DamagedInMemory(t *testing.T) {
 		w.settle()
 		w.requireCurrent("core", "extra", "multilib")
 		require.Equal(t, map[string]int{"core": 1}, w.builder.built())
-		require.False(t, x.File == w.source("core").Index)
+		require.False(t, x.IndexFile == state.IndexFile(w.source("core").Index))
 	})
 }
 
@@ -295,7 +296,7 @@ func TestFiles_ChecksInBackground(t *testing.T) {
 		}
 		aurIndex(t, path, names...)
 		suspected := 0
-		f := newMappedFiles(nil, slog.New(slog.DiscardHandler), func() { suspected++ })
+		f := newMappedFiles(&Config{Log: slog.New(slog.DiscardHandler)}, pkgindex.Open, func() { suspected++ })
 		o, err := f.get(path)
 		require.NoError(t, err)
 		again, err := f.get(path)

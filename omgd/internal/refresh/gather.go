@@ -21,7 +21,7 @@ type inputCollector struct {
 	*Refresher
 	ctx     context.Context
 	inputs  snapshot.Inputs
-	static  []*mappedFile // the usable indexes of Config.StaticIndexes
+	static  []*mappedFile[*pkgindex.File] // the usable indexes of Config.StaticIndexes
 	indexes []*state.MappedIndex
 }
 
@@ -168,7 +168,7 @@ func (g *inputCollector) readRepositories(pacman *sources.PacmanSetup) {
 				return nil, err
 			}
 			g.addIndex(o.index)
-			return o.index.File, nil
+			return o.file, nil
 		}
 		g.inputs.DownloadedRepositories = d.ReplacePacmanSources(g.inputs.Repositories, pacman.Repositories)
 	}
@@ -236,7 +236,7 @@ func (g *inputCollector) examineRepository(repo *sources.Repository) (snapshot.I
 }
 
 // mapIndex maps an index file. It returns nil if the file is missing or not usable.
-func (g *inputCollector) mapIndex(path string) *mappedFile {
+func (g *inputCollector) mapIndex(path string) *mappedFile[*pkgindex.File] {
 	o, err := g.mappedFiles.get(path)
 	if err == nil {
 		return o
@@ -247,11 +247,11 @@ func (g *inputCollector) mapIndex(path string) *mappedFile {
 	return nil
 }
 
-func sourceIndex(o *mappedFile) *sources.Index {
+func sourceIndex(o *mappedFile[*pkgindex.File]) *sources.Index {
 	if o == nil {
 		return nil
 	}
-	return &sources.Index{File: o.index.File, BuiltFrom: o.origins}
+	return &sources.Index{File: o.file, BuiltFrom: o.origins}
 }
 
 // aur returns the AUR together with its index. It returns nil if the AUR is disabled and has no index.
@@ -261,7 +261,7 @@ func (g *inputCollector) aur() *snapshot.IndexedSource {
 		aur = &snapshot.IndexedSource{Source: g.config.AURSource()}
 	}
 	for _, o := range g.static {
-		if s := sources.NewAURSource(o.index.File, g.config.AURStaleAfter); s != nil {
+		if s := sources.NewAURSource(o.file, g.config.AURStaleAfter); s != nil {
 			g.addIndex(o.index)
 			return s
 		}
@@ -276,8 +276,8 @@ func (g *inputCollector) aur() *snapshot.IndexedSource {
 	}
 	g.addIndex(o.index)
 	if aur == nil {
-		return sources.NewAURSource(o.index.File, g.config.AURStaleAfter)
+		return sources.NewAURSource(o.file, g.config.AURStaleAfter)
 	}
-	aur.Index = o.index.File
+	aur.Index = o.file
 	return aur
 }

@@ -59,7 +59,7 @@ type Config struct {
 	// directory is used if it is up to date, so that it need not be built again.
 	SharedIndexDir string
 	// Build builds the index of a database; nil means indexer.Build.
-	Build          func(ctx context.Context, database string) (IndexImage, error)
+	Build          func(ctx context.Context, database string) (IndexImage[*pkgindex.File], error)
 	IsTrustedOwner func(uid uint32) bool
 	SnapshotHolder *state.Holder
 	Log            *slog.Logger
@@ -97,13 +97,13 @@ type Refresher struct {
 	intervalChanged chan struct{} // has a value after the interval was changed
 	ended           chan struct{} // closed when Run has returned
 	checkNeeded     atomic.Bool
-	builds          *indexBuilds
+	builds          *indexBuilds[*pkgindex.File]
 	watchedPaths    atomic.Pointer[watchedPaths]
 	inotify         inotifyCalls            // tests replace it
 	watcher         atomic.Pointer[watcher] // nil before Run
 
 	// Only the goroutine that refreshes uses the following fields.
-	mappedFiles *mappedFiles
+	mappedFiles *mappedFiles[*pkgindex.File]
 	generation  uint64
 	nextPause   time.Duration    // the pause before the next refresh; 0 means the regular interval
 	lastInputs  *snapshot.Inputs // the inputs of the current snapshot
@@ -127,8 +127,18 @@ func New(c Config) *Refresher {
 		userPause: userRefreshPause, inotify: realInotifyCalls(),
 	}
 	r.libAlpmComparison.comparisonRequested = make(chan struct{}, 1)
-	r.mappedFiles = newMappedFiles(c.IsTrustedOwner, c.Log, r.CheckIndexes)
-	r.builds = newIndexBuilds(r)
+	slots := make(chan struct{}, maxBuilds)
+	packages := indexKind[*pkgindex.File]{
+		build: func(ctx context.Context, database string) (IndexImage[*pkgindex.File], error) {
+			return r.config.Build(ctx, database)
+		},
+		open: pkgindex.Open,
+		sourceOf: func(f *pkgindex.File, repo string) (pkgindex.SourceInfo, bool) {
+			return f.IndexInfo().FindSource(pkgindex.KindRepo, repo)
+		},
+	}
+	r.mappedFiles = newMappedFiles(&c, packages.open, r.CheckIndexes)
+	r.builds = newIndexBuilds(r, packages, slots)
 	r.interval.Store(int64(cmp.Or(c.Interval, DefaultInterval)))
 	return r
 }

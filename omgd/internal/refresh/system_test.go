@@ -36,7 +36,7 @@ type builder struct {
 	before func(ctx context.Context, repo string) error
 }
 
-func (b *builder) build(ctx context.Context, database string) (IndexImage, error) {
+func (b *builder) build(ctx context.Context, database string) (IndexImage[*pkgindex.File], error) {
 	repo, err := sources.RepositoryFromFile(database)
 	if err != nil {
 		return nil, err

@@ -6,21 +6,29 @@ import (
 	"sync/atomic"
 
 	"github.com/omg-arch/omg/shared/answers"
-	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
+// IndexFile is an open index file, of packages or of files.
+type IndexFile interface {
+	// Check checks the whole file.
+	Check() error
+	// Size returns the size of the file in bytes; 0 if the file is closed.
+	Size() int64
+	Close() error
+}
+
 // MappedIndex is a mapped index file that several snapshots may share. The file is unmapped when the last
 // reference is released.
 type MappedIndex struct {
-	*pkgindex.File
+	IndexFile
 	refs atomic.Int64
 }
 
 // NewMappedIndex takes over the file f. It returns the first reference to the MappedIndex.
-func NewMappedIndex(f *pkgindex.File) *MappedIndex {
-	x := &MappedIndex{File: f}
+func NewMappedIndex(f IndexFile) *MappedIndex {
+	x := &MappedIndex{IndexFile: f}
 	x.refs.Store(1)
 	return x
 }

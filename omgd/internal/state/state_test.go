@@ -35,7 +35,7 @@ func index(t *testing.T, data []byte) *MappedIndex {
 // stateWith returns a State with this generation and this index.
 func stateWith(t *testing.T, generation uint64, x *MappedIndex) *State {
 	t.Helper()
-	s := snapshot.Build(snapshot.Inputs{Generation: generation, Repositories: []snapshot.IndexedSource{core(x.File, false)}})
+	s := snapshot.Build(snapshot.Inputs{Generation: generation, Repositories: []snapshot.IndexedSource{core(x.IndexFile.(*pkgindex.File), false)}})
 	return New(s, []*MappedIndex{x})
 }
 
@@ -178,7 +178,7 @@ func TestState_SharesIndexes(t *testing.T) {
 	h := NewHolder()
 	x, y := index(t, file(t)), index(t, file(t))
 	h.Swap(stateWith(t, 1, x))
-	both := snapshot.Build(snapshot.Inputs{Generation: 2, Repositories: []snapshot.IndexedSource{core(x.File, false)}})
+	both := snapshot.Build(snapshot.Inputs{Generation: 2, Repositories: []snapshot.IndexedSource{core(x.IndexFile.(*pkgindex.File), false)}})
 	h.Swap(New(both, []*MappedIndex{x, y}))
 	x.Release()
 	y.Release()
