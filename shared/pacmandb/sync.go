@@ -3,6 +3,7 @@ package pacmandb
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/omg-arch/omg/shared/sourcefile"
@@ -41,6 +42,22 @@ type SyncFile struct {
 	// problems.
 	Warnings     []string
 	MoreWarnings int
+}
+
+// recordLeftOut counts an entry that is left out completely or in part. It stores the reason for the first such entry.
+func (f *SyncFile) recordLeftOut(format string, args ...any) {
+	if f.LeftOutCount++; f.LeftOutCount == 1 {
+		f.FirstLeftOutReason = fmt.Sprintf(format, args...)
+	}
+	f.warn(format, args...)
+}
+
+func (f *SyncFile) warn(format string, args ...any) {
+	if len(f.Warnings) == MaxSyncWarnings {
+		f.MoreWarnings++
+		return
+	}
+	f.Warnings = append(f.Warnings, fmt.Sprintf(format, args...))
 }
 
 // ReadSync reads the sync database at path and passes every package to the function visit, in the order in which the

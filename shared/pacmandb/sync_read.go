@@ -44,16 +44,22 @@ type unfinishedPackage struct {
 
 // read reads a whole database from src, up to and including the last byte.
 func (r *syncReader) read(ctx context.Context, src io.Reader) error {
+	r.seed, r.seen, r.heldPackages = maphash.MakeSeed(), map[uint64]struct{}{}, map[string]*unfinishedPackage{}
+	return readArchive(src, r.limits.bytes, func(t *tarReader) error { return r.readPackages(ctx, t) })
+}
+
+// readArchive passes the archive in src, which may be compressed and whose content may have at most maxBytes bytes, to the function
+// read. It then reads src to its end.
+func readArchive(src io.Reader, maxBytes int64, read func(*tarReader) error) error {
 	file := bufio.NewReaderSize(src, 64<<10)
 	content, plain, err := decompress(file)
 	if err != nil {
 		return err
 	}
 	defer content.Close()
-	p := startPipe(content, r.limits.bytes)
+	p := startPipe(content, maxBytes)
 	defer p.stop()
-	r.seed, r.seen, r.heldPackages = maphash.MakeSeed(), map[uint64]struct{}{}, map[string]*unfinishedPackage{}
-	if err := r.readPackages(ctx, &tarReader{in: p, needsEndMark: plain}); err != nil {
+	if err := read(&tarReader{in: p, needsEndMark: plain}); err != nil {
 		return err
 	}
 	// A decompressor may leave bytes unread, but the digest covers the whole file.
@@ -77,14 +83,14 @@ func (r *syncReader) readPackages(ctx context.Context, t *tarReader) error {
 			continue // skip other files, such as the file lists in a .files database
 		}
 		if len(dir) == 0 {
-			r.recordLeftOut("%.200q is not in a directory and was left out", path)
+			r.out.recordLeftOut("%.200q is not in a directory and was left out", path)
 			continue
 		}
 		if err := r.beginPackage(ctx, dir); err != nil {
 			return err
 		}
 		if size > int64(r.limits.desc) {
-			r.recordLeftOut("entry %.200q has a %s of %d bytes, which was not read", dir, file, size)
+			r.out.recordLeftOut("entry %.200q has a %s of %d bytes, which was not read", dir, file, size)
 			continue
 		}
 		body, err := t.body(size)
@@ -131,7 +137,7 @@ func (r *syncReader) beginHeld(ctx context.Context, dir []byte) error {
 		r.order = append(r.order, p)
 		r.heldPackages[name] = p
 	} else if p.dir != string(dir) {
-		r.warn("entry %.200q has the same package name as %.200q and was added to that package", dir, p.dir)
+		r.out.warn("entry %.200q has the same package name as %.200q and was added to that package", dir, p.dir)
 	}
 	r.current = p
 	return nil
@@ -184,7 +190,7 @@ func (r *syncReader) passOn(ctx context.Context, dir string) error {
 	}
 	p, ok := r.parser.finish()
 	if !ok {
-		r.recordLeftOut("entry %.200q is not named name-version-release and was left out", dir)
+		r.out.recordLeftOut("entry %.200q is not named name-version-release and was left out", dir)
 		return nil
 	}
 	if !r.holdAll {
@@ -212,35 +218,19 @@ func (r *syncReader) addPackageWarnings(dir string, p *wire.Package) {
 	switch {
 	case extras.fileCount == 0: // the desc was too large, which has already been reported
 	case extras.truncated:
-		r.warn("entry %.200q has a desc that ends too early", dir)
+		r.out.warn("entry %.200q has a desc that ends too early", dir)
 	case extras.name == "":
-		r.warn("entry %.200q has a desc without %%NAME%%", dir)
+		r.out.warn("entry %.200q has a desc without %%NAME%%", dir)
 	case extras.version == "":
-		r.warn("entry %.200q has a desc without %%VERSION%%", dir)
+		r.out.warn("entry %.200q has a desc without %%VERSION%%", dir)
 	case extras.name != p.Name, extras.version != p.Version:
-		r.warn("entry %.200q has the desc of %.200q %.200q", dir, extras.name, extras.version)
+		r.out.warn("entry %.200q has the desc of %.200q %.200q", dir, extras.name, extras.version)
 	}
 	if !wire.IsPossibleName(p.Name) {
-		r.warn("entry %.200q has a name that no package can have", dir)
+		r.out.warn("entry %.200q has a name that no package can have", dir)
 	}
 	if strings.HasPrefix(p.Filename, ".") || strings.Contains(p.Filename, "/") {
-		r.warn("entry %.200q has the file name %.200q, which is not used", dir, p.Filename)
+		r.out.warn("entry %.200q has the file name %.200q, which is not used", dir, p.Filename)
 		p.Filename = ""
 	}
-}
-
-// recordLeftOut counts an entry that is left out completely or in part. It stores the reason for the first such entry.
-func (r *syncReader) recordLeftOut(format string, args ...any) {
-	if r.out.LeftOutCount++; r.out.LeftOutCount == 1 {
-		r.out.FirstLeftOutReason = fmt.Sprintf(format, args...)
-	}
-	r.warn(format, args...)
-}
-
-func (r *syncReader) warn(format string, args ...any) {
-	if len(r.out.Warnings) == MaxSyncWarnings {
-		r.out.MoreWarnings++
-		return
-	}
-	r.out.Warnings = append(r.out.Warnings, fmt.Sprintf(format, args...))
 }
