@@ -36,7 +36,9 @@ type SyncFile struct {
 	// completely or in part; FirstLeftOutReason is the reason for the first of these.
 	PackageCount, LeftOutCount int
 	FirstLeftOutReason         string
-	// DescBytes is the total size of the desc files.
+	// PathCount is the number of paths that ReadSyncFiles passed on.
+	PathCount int
+	// DescBytes is the total size of the files that were read from the archive.
 	DescBytes int64
 	// Warnings holds problems of single entries, at most MaxSyncWarnings; MoreWarnings is the number of further
 	// problems.

@@ -16,6 +16,12 @@ type descParser struct {
 	extras    descExtras
 	// keepsChecksums means that the values of %MD5SUM% and %PGPSIG% are kept too.
 	keepsChecksums bool
+	// keepsFileList means that the last list of %FILES% is kept in the field fileList.
+	keepsFileList bool
+	fileList      []byte // the lines of the list, without the empty line at its end
+	hasFileList   bool
+	// fileListTruncated means that the list does not end as libalpm requires.
+	fileListTruncated bool
 }
 
 // descExtras holds the values in a package's files that are not fields of wire.Package.
@@ -53,6 +59,7 @@ func (d *descParser) begin(repo string, dir []byte) {
 		Validation:   p.Validation[:0],
 	}
 	d.valueText, d.values, d.extras = d.valueText[:0], d.values[:0], descExtras{}
+	d.fileList, d.hasFileList, d.fileListTruncated = nil, false, false
 	d.addValue(&d.extras.dir, nil, dir)
 }
 
@@ -78,6 +85,10 @@ func (d *descParser) parse(b []byte) {
 		var line []byte
 		line, b = cutLine(b)
 		if len(line) < 3 || line[0] != '%' {
+			continue
+		}
+		if d.keepsFileList && string(line) == "%FILES%" {
+			b = d.parseFileList(b, zeros)
 			continue
 		}
 		one, list, present := d.destination(line)
@@ -107,6 +118,36 @@ func (d *descParser) parse(b []byte) {
 			}
 		}
 	}
+}
+
+// parseFileList reads the lines after the key %FILES% up to an empty line, and returns the text after them. The list replaces an
+// earlier one, as in libalpm. It is part of b, unless b has zero bytes.
+func (d *descParser) parseFileList(b []byte, zeros bool) (rest []byte) {
+	d.fileList, d.hasFileList, d.fileListTruncated = nil, true, b == nil
+	if zeros {
+		for b != nil {
+			var line []byte
+			line, b = cutLine(b)
+			if line = cString(line); len(line) == 0 {
+				return b
+			}
+			d.fileList = append(append(d.fileList, line...), '\n')
+			d.fileListTruncated = b == nil
+		}
+		return nil
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	if b[0] == '\n' {
+		return b[1:]
+	}
+	if end := bytes.Index(b, []byte("\n\n")); end >= 0 {
+		d.fileList = b[:end+1]
+		return b[end+2:]
+	}
+	d.fileList, d.fileListTruncated = b, b[len(b)-1] != '\n'
+	return nil
 }
 
 // destination returns pointers to where the value of a key is stored: to a string, to a list, and to a flag that is set
