@@ -217,6 +217,13 @@ func TestReadSyncFiles_RandomOrder(t *testing.T) {
 	}
 }
 
+// runRepoAdd adds packages to a database in a locale in which bsdtar, which lists the files, does not escape names.
+func runRepoAdd(database string, packages []string) (output []byte, err error) {
+	cmd := exec.Command("repo-add", append([]string{"-q", database}, packages...)...)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	return cmd.CombinedOutput()
+}
+
 // TestReadSyncFiles_RepoAdd compares the files of packages in a database that repo-add made.
 func TestReadSyncFiles_RepoAdd(t *testing.T) {
 	need.Program(t, "repo-add")
@@ -244,7 +251,7 @@ func TestReadSyncFiles_RepoAdd(t *testing.T) {
 				require.NoError(t, err, "%s", out)
 				packages = append(packages, pkg)
 			}
-			out, err := exec.Command("repo-add", append([]string{"-q", filepath.Join(build, "t.db.tar."+suffix)}, packages...)...).CombinedOutput()
+			out, err := runRepoAdd(filepath.Join(build, "t.db.tar."+suffix), packages)
 			require.NoError(t, err, "%s", out)
 			made, err := os.ReadFile(filepath.Join(build, "t.files.tar."+suffix))
 			require.NoError(t, err)
