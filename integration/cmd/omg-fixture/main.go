@@ -33,6 +33,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			&cli.IntFlag{Name: "duplicates", Usage: "`NUMBER` of packages that are in two repositories"},
 			&cli.StringFlag{Name: "compress", Usage: "`HOW`: gzip, zstd, xz or none", Value: string(fixture.Gzip)},
 			&cli.BoolFlag{Name: "no-signatures", Usage: "leave out the PGP signatures"},
+			&cli.BoolFlag{Name: "files", Usage: "write databases with file lists too"},
 			&cli.StringFlag{Name: "config", Usage: "write a pacman.conf for the databases to `FILE`"},
 			&cli.StringFlag{Name: "aur", Usage: "write an AUR dump to `FILE`"},
 			&cli.IntFlag{Name: "aur-packages", Usage: "`NUMBER` of packages in the AUR dump", Value: 1000},
@@ -49,7 +50,7 @@ func generate(c *cli.Context) error {
 	err := fixture.WriteDatabases(c.Args().First(), fixture.Options{
 		Packages: c.Int("packages"), Installed: c.Int("installed"), Seed: c.Uint64("seed"),
 		Compression: fixture.Compression(c.String("compress")), NoSignatures: c.Bool("no-signatures"),
-		DuplicatePackages: c.Int("duplicates"),
+		DuplicatePackages: c.Int("duplicates"), FileLists: c.Bool("files"),
 	})
 	if errors.Is(err, fs.ErrExist) {
 		return &exit.Error{Code: exit.Failed, Err: err, Hint: "choose a directory that does not contain sync or local yet"}

@@ -24,19 +24,19 @@ func TestRun_Flags(t *testing.T) {
 	dir := t.TempDir()
 	db, conf, aur := filepath.Join(dir, "db"), filepath.Join(dir, "pacman.conf"), filepath.Join(dir, "aur.json.gz")
 	code, says := try(t, db, "--packages", "50", "--installed=12", "--duplicates", "3", "--seed", "9", "--compress", "zstd",
-		"--no-signatures", "--config", conf, "--aur", aur, "--aur-packages", "20")
+		"--no-signatures", "--files", "--config", conf, "--aur", aur, "--aur-packages", "20")
 	require.Equal(t, exit.OK, code, says)
 	require.Empty(t, says)
 
 	// fixture.WriteDatabases writes the same files as the program.
 	want := filepath.Join(dir, "want")
 	require.NoError(t, fixture.WriteDatabases(want, fixture.Options{
-		Packages: 50, Installed: 12, DuplicatePackages: 3, Seed: 9, Compression: fixture.Zstd, NoSignatures: true,
+		Packages: 50, Installed: 12, DuplicatePackages: 3, Seed: 9, Compression: fixture.Zstd, NoSignatures: true, FileLists: true,
 	}))
-	for _, name := range []string{"core", "extra", "multilib"} {
-		got, err := os.ReadFile(filepath.Join(db, "sync", name+".db"))
+	for _, name := range []string{"core.db", "extra.db", "multilib.db", "core.files", "extra.files", "multilib.files"} {
+		got, err := os.ReadFile(filepath.Join(db, "sync", name))
 		require.NoError(t, err)
-		same, err := os.ReadFile(filepath.Join(want, "sync", name+".db"))
+		same, err := os.ReadFile(filepath.Join(want, "sync", name))
 		require.NoError(t, err)
 		require.Equal(t, same, got, name)
 	}
