@@ -30,6 +30,7 @@ const (
 // FileList lists the files of a package in a repository.
 type FileList struct {
 	Name, Version string
+	Groups        []string
 	// Paths are relative to the root directory, in the order of pacman -Fl, which is the order of bytes. The paths of
 	// directories end in a slash. They are not checked: like pacman, omg passes on a path that begins with a slash, that
 	// contains "..", or that occurs twice.
@@ -38,10 +39,10 @@ type FileList struct {
 
 // ReadSyncFiles reads the database with file lists at path, a file sync/NAME.files of pacman's, and then passes each package
 // to the function visit, in pacman's order, which is the order of the bytes of the names. A package without files has no paths.
-// The list and its slice are valid only until visit returns; its strings stay valid.
+// The list and its slice of paths are valid only until visit returns; its strings and groups stay valid.
 //
-// As in libalpm, a package exists if the archive has any file in its directory, and the last list %FILES% of all files desc,
-// depends and files of the package counts, wherever they are in the archive. pacman refuses a whole database with a damaged
+// As in libalpm, a package exists if the archive has any file in its directory. Of all files desc, depends and files of the
+// package, wherever they are in the archive, the last list %FILES% counts, and all groups. pacman refuses a whole database with a damaged
 // entry; ReadSyncFiles leaves out this entry, or keeps the part of a truncated list that exists, and adds a warning. It leaves out a
 // package beyond the limit of desc files, MaxPackagePaths or MaxPathBytes, too.
 //
@@ -91,13 +92,18 @@ func newFileListReader(out *SyncFile, bounds filesLimits) *fileListReader {
 // heldFileList is the file list of a package, which is kept until the end of the archive.
 type heldFileList struct {
 	name, version string
+	groups        []string
 	lines         []byte // the lines of the list, compressed
 	pathCount     int
 	leftOut       bool // the package has an entry that was not read
 }
 
-// heldPackageBytes is about the number of bytes that a package needs in memory, beside its list.
-const heldPackageBytes = 256
+// heldPackageBytes and heldGroupBytes are about the numbers of bytes that a package and a group need in memory, beside the list and
+// the name.
+const (
+	heldPackageBytes = 256
+	heldGroupBytes   = 32
+)
 
 func (r *fileListReader) read(ctx context.Context, src io.Reader) (err error) {
 	r.encoder, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false))
@@ -146,8 +152,21 @@ func (r *fileListReader) readEntry(ctx context.Context, t *tarReader, path []byt
 	}
 	r.out.DescBytes += size
 	r.parser.begin("", r.dir)
-	if r.parser.parse(body); r.parser.hasFileList {
-		return r.keepList(file)
+	r.parser.parse(body)
+	if err := r.keepGroups(); err != nil || !r.parser.hasFileList {
+		return err
+	}
+	return r.keepList(file)
+}
+
+// keepGroups adds the groups that the parser has found to those of the current package.
+func (r *fileListReader) keepGroups() error {
+	found, _ := r.parser.finish()
+	for _, group := range found.Groups {
+		r.current.groups = append(r.current.groups, strings.Clone(group))
+		if err := r.hold(heldGroupBytes + len(group)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -253,7 +272,7 @@ func (r *fileListReader) visitAll(ctx context.Context, visit func(*FileList) err
 			return err
 		}
 		held[i] = nil // so that its memory can be used for the index
-		list = FileList{Name: p.name, Version: p.version, Paths: list.Paths[:0]}
+		list = FileList{Name: p.name, Version: p.version, Groups: p.groups, Paths: list.Paths[:0]}
 		for path := range strings.Lines(string(r.buf)) {
 			list.Paths = append(list.Paths, strings.TrimSuffix(path, "\n"))
 		}

@@ -30,12 +30,35 @@ func fileListLines(lists []FileList) string {
 	return out.String()
 }
 
+// foundFiles formats file lists like the output of pacman -Fx for an expression that matches the last element of any path. Directories
+// have no last element.
+func foundFiles(lists []FileList) string {
+	var out strings.Builder
+	for _, l := range lists {
+		title := "t/" + l.Name + " " + l.Version
+		if len(l.Groups) > 0 {
+			title += " (" + strings.Join(l.Groups, " ") + ")"
+		}
+		for _, path := range l.Paths {
+			if strings.HasSuffix(path, "/") || !strings.Contains(path, "/") {
+				continue
+			}
+			if title != "" {
+				out.WriteString(title + "\n")
+				title = ""
+			}
+			out.WriteString("    " + path + "\n")
+		}
+	}
+	return out.String()
+}
+
 // readFileLists returns copies of all file lists of a database.
 func readFileLists(t testing.TB, path string) (SyncFile, []FileList, error) {
 	t.Helper()
 	var all []FileList
 	f, err := ReadSyncFiles(t.Context(), path, func(l *FileList) error {
-		all = append(all, FileList{l.Name, l.Version, append([]string(nil), l.Paths...)})
+		all = append(all, FileList{l.Name, l.Version, l.Groups, append([]string(nil), l.Paths...)})
 		return nil
 	})
 	return f, all, err
@@ -50,7 +73,7 @@ func readFileListBytes(t testing.TB, b []byte, bounds filesLimits) (SyncFile, []
 	err := r.read(t.Context(), bytes.NewReader(b))
 	if err == nil {
 		err = r.visitAll(t.Context(), func(l *FileList) error {
-			all = append(all, FileList{l.Name, l.Version, append([]string(nil), l.Paths...)})
+			all = append(all, FileList{l.Name, l.Version, l.Groups, append([]string(nil), l.Paths...)})
 			return nil
 		})
 	}
@@ -94,6 +117,7 @@ var oddFileLists = map[string]struct {
 	"a list in desc":         {files: []file{{"a-1-1/desc", desc("a", "1-1") + bashFiles + "\n%DESC%\nx\n"}}},
 	"a list in depends":      {files: []file{{"a-1-1/desc", desc("a", "1-1")}, {"a-1-1/depends", bashFiles}}},
 	"a list in two files":    {files: []file{{"a-1-1/files", bashFiles}, {"a-1-1/desc", desc("a", "1-1") + "%FILES%\nopt/x\n"}}},
+	"groups":                 {files: []file{{"a-1-1/desc", desc("a", "1-1", "%GROUPS%\ng\nh")}, {"a-1-1/files", bashFiles + "\n%GROUPS%\ni\n"}}},
 	"a key as a value":       {files: []file{{"a-1-1/files", "%DESC%\n" + bashFiles}}},
 	"other keys":             {files: []file{{"a-1-1/files", "%BACKUP%\netc/x\n\n% %\n" + bashFiles}}},
 	"not sorted":             {files: []file{{"a-1-1/files", "%FILES%\nz\nb\nB\nb\nb/\n\xff\x80\n\u00e9\na\n"}}},
@@ -163,6 +187,7 @@ func TestReadSyncFiles_OddDatabases(t *testing.T) {
 			if !one.refused {
 				require.Zero(t, f.LeftOutCount)
 				require.Equal(t, o.run("-Fl"), fileListLines(got))
+				require.Equal(t, o.run("-Fx", "."), foundFiles(got))
 				return
 			}
 			require.Equal(t, 1, f.LeftOutCount)
@@ -272,7 +297,7 @@ func TestReadSyncFiles_Compressions(t *testing.T) {
 	for kind, b := range compressions(t) {
 		f, got, err := readFileLists(t, store(t, b))
 		require.NoError(t, err, kind)
-		require.Equal(t, []FileList{{"first", "1-1", nil}, {"second", "2.0-1", nil}}, got, kind)
+		require.Equal(t, []FileList{{Name: "first", Version: "1-1"}, {Name: "second", Version: "2.0-1"}}, got, kind)
 		require.EqualValues(t, len(b), f.Stamp.Size)
 	}
 	b := archive(t, append([]file{{"a-1-1/files", bashFiles}}, goodFiles()...)...)
@@ -320,7 +345,7 @@ func TestReadSyncFiles_Limits(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, f.FirstLeftOutReason, `entry "a-1-1" has `+warning)
 		require.Equal(t, 1, f.LeftOutCount)
-		require.Equal(t, []FileList{{"good", "1-1", []string{"usr/good"}}}, got)
+		require.Equal(t, []FileList{{Name: "good", Version: "1-1", Paths: []string{"usr/good"}}}, got)
 	}
 }
 
