@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/fold"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -89,7 +89,7 @@ func packageWords(p *wire.Package) []string {
 
 // splitWords splits a text into words of letters and digits, in lower case.
 func splitWords(text string) []string {
-	return strings.FieldsFunc(pkgindex.Fold(text), func(r rune) bool {
+	return strings.FieldsFunc(fold.String(text), func(r rune) bool {
 		return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '+' || r >= 0x80)
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/shared/fold"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -133,19 +134,19 @@ func (s *SourceBuilder) Add(p *wire.Package) error {
 		d.votes = p.AUR.Votes
 	}
 
-	s.text = append(appendFold(s.text, p.Name), 0)
+	s.text = append(fold.Append(s.text, p.Name), 0)
 	d.nameLen = uint32(len(s.text)) - d.textStart - 1
 	mark := uint32(len(s.text))
 	for _, v := range p.Provides {
-		s.text = append(appendFold(s.text, stripVersion(v)), 0)
+		s.text = append(fold.Append(s.text, stripVersion(v)), 0)
 	}
 	d.providesTextLen = uint32(len(s.text)) - mark
 	mark = uint32(len(s.text))
 	for _, v := range p.Groups {
-		s.text = append(appendFold(s.text, v), 0)
+		s.text = append(fold.Append(s.text, v), 0)
 	}
 	d.groupsTextLen = uint32(len(s.text)) - mark
-	s.text = append(appendFold(s.text, p.Desc), 0)
+	s.text = append(fold.Append(s.text, p.Desc), 0)
 	if p.Desc == "" && p.EmptyDesc {
 		s.text = append(s.text, 0)
 	}
@@ -206,7 +207,7 @@ func (s *SourceBuilder) addTerms(doc uint32, p *wire.Package) {
 }
 
 func (s *SourceBuilder) addTerm(doc uint32, field byte, value string) {
-	k := termKey{field, Fold(value)}
+	k := termKey{field, fold.String(value)}
 	id, ok := s.termIDs[k]
 	if !ok {
 		id = uint32(len(s.termKeys))

@@ -50,7 +50,7 @@
 //	pairs       [2]  number of pairs in the summary, and in the details [1 each]
 //	summary, then details up to the next record
 //
-// TEXT has the searchable text of each doc, case-folded (see Fold): the name, the name in each provides, each group, and
+// TEXT has the searchable text of each doc, case-folded (see package fold): the name, the name in each provides, each group, and
 // the description, with a NUL after each string. A package without a description has no bytes before the last NUL; a
 // package with an empty description has one more NUL.
 //

@@ -190,16 +190,6 @@ func TestPosting_Sizes(t *testing.T) {
 	}
 }
 
-func TestFold(t *testing.T) {
-	for in, want := range map[string]string{
-		"": "", "abc-1.2": "abc-1.2", "AbC": "abc", "É": "É", "é": "É", "ß": "ß", "ẞ": "ß",
-		"Σσς": "ΣΣΣ", "\u212a": "k", "\xff\x00A": "\xff\uFFFDa", "ǅ": "Ǆ",
-	} {
-		require.Equal(t, want, Fold(in), "%q", in)
-		require.Equal(t, Fold(in), Fold(Fold(in)), "%q twice", in)
-	}
-}
-
 func TestStripVersion(t *testing.T) {
 	for in, want := range map[string]string{
 		"glibc": "glibc", "glibc>=2.36": "glibc", "a=1:2-3": "a", "a<2": "a", "sh: to run": "sh",

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/omg-arch/omg/shared/fold"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -299,7 +300,7 @@ func (m *matcher) exprMatchesValue(t *matcherTerm, doc uint32) (bool, error) {
 	case t.field == fieldKeyword:
 		values = p.AUR.Keywords
 	}
-	return slices.ContainsFunc(values, func(v string) bool { return t.expr.FindIndex([]byte(Fold(v))) != nil }), nil
+	return slices.ContainsFunc(values, func(v string) bool { return t.expr.FindIndex([]byte(fold.String(v))) != nil }), nil
 }
 
 // DecodePackage decodes a package from its summary and its details, which may be empty.

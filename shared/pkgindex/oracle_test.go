@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/omg-arch/omg/shared/fold"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -62,7 +63,7 @@ func (o *oracle) search(words ...string) (groups [2 * numTiers][]string) {
 
 // oracleQueryTier returns the tier of a package for a query, from the worst tier of its words.
 func oracleQueryTier(p *wire.Package, worst Tier, words []string) Tier {
-	name, desc := Fold(p.Name), Fold(p.Desc)
+	name, desc := fold.String(p.Name), fold.String(p.Desc)
 	var plain []string             // the words without the names of fields
 	inDesc, anyField := true, true // whether all words search the description, and whether they search any field
 	for _, w := range words {
@@ -70,7 +71,7 @@ func oracleQueryTier(p *wire.Package, worst Tier, words []string) Tier {
 			inDesc, anyField = inDesc && field == "desc", false
 			w = rest
 		}
-		plain = append(plain, Fold(w))
+		plain = append(plain, fold.String(w))
 	}
 	short := len(words) == 1 && anyField && (len(plain[0]) == 1 || len(plain[0]) == 2)
 	switch {
@@ -119,9 +120,9 @@ func oracleTier(p *wire.Package, w string) Tier {
 	if f, rest, ok := strings.Cut(w, ":"); ok && fieldByPrefix[f] != fieldAny {
 		field, word = f, rest
 	}
-	word = Fold(word)
+	word = fold.String(word)
 	if name, ok := strings.CutPrefix(word, "="); ok && field == "group" && name != "" {
-		if slices.ContainsFunc(p.Groups, func(v string) bool { return Fold(v) == name }) {
+		if slices.ContainsFunc(p.Groups, func(v string) bool { return fold.String(v) == name }) {
 			return TierDesc
 		}
 		return numTiers
@@ -132,7 +133,7 @@ func oracleTier(p *wire.Package, w string) Tier {
 			best = t
 		}
 	}
-	name := Fold(p.Name)
+	name := fold.String(p.Name)
 	for i := range len(name) + 1 {
 		switch {
 		case !strings.HasPrefix(name[i:], word):
@@ -147,7 +148,7 @@ func oracleTier(p *wire.Package, w string) Tier {
 		}
 	}
 	for _, v := range p.Provides {
-		v = Fold(stripVersion(v))
+		v = fold.String(stripVersion(v))
 		if v == word && (p.AUR == nil || field == "provides") {
 			at("provides", TierProvides)
 		}
@@ -156,19 +157,19 @@ func oracleTier(p *wire.Package, w string) Tier {
 		}
 	}
 	for _, v := range p.Groups {
-		if strings.Contains(Fold(v), word) {
+		if strings.Contains(fold.String(v), word) {
 			at("group", TierProvidesOrGroup)
 		}
 	}
-	if strings.Contains(Fold(p.Desc), word) {
+	if strings.Contains(fold.String(p.Desc), word) {
 		at("desc", TierDesc)
 	}
 	for _, v := range p.Depends {
-		if field == "depends" && Fold(stripVersion(v)) == word {
+		if field == "depends" && fold.String(stripVersion(v)) == word {
 			at("depends", TierDesc)
 		}
 	}
-	if p.AUR != nil && field == "maint" && Fold(p.AUR.Maintainer) == word {
+	if p.AUR != nil && field == "maint" && fold.String(p.AUR.Maintainer) == word {
 		at("maint", TierDesc)
 	}
 	if p.AUR != nil && (best == TierProvides || best == TierProvidesOrGroup) {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/omg-arch/omg/shared/fold"
 	"github.com/omg-arch/omg/shared/posixre"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -120,7 +121,7 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 		if r.NameOnly && t.field == fieldAny {
 			t.field = fieldName
 		}
-		t.word = []byte(Fold(t.raw))
+		t.word = []byte(fold.String(t.raw))
 		if r.Regex {
 			expr, err := posixre.Compile(t.raw)
 			if err != nil {

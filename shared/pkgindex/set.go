@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/omg-arch/omg/shared/fold"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -281,7 +282,7 @@ func (s *FileSet) lookup(name string, includes func(*sourceRange) bool) (hits []
 }
 
 func (s *FileSet) lookupUnguarded(name string, includes func(*sourceRange) bool) (hits []Hit, err error) {
-	folded := Fold(name)
+	folded := fold.String(name)
 	for i := range s.files {
 		f := &s.files[i]
 		if !slices.ContainsFunc(f.sources, includes) {
@@ -306,7 +307,7 @@ func (s *FileSet) lookupUnguarded(name string, includes func(*sourceRange) bool)
 // HasRepoPackage reports whether any repository has a package with exactly the given name. It ignores the AUR, and does not
 // read files that contain only the AUR.
 func (s *FileSet) HasRepoPackage(name string) (found bool, err error) {
-	folded := Fold(name)
+	folded := fold.String(name)
 	err = guardFaults(func() error {
 		for i := range s.files {
 			f := &s.files[i]
@@ -329,7 +330,7 @@ func (s *FileSet) HasRepoPackage(name string) (found bool, err error) {
 // NamesWithPrefix returns the package names that begin with prefix, ignoring case, in alphabetical order and without duplicates.
 // It returns at most limit names.
 func (s *FileSet) NamesWithPrefix(prefix string, limit int) (names []string, err error) {
-	folded := []byte(Fold(prefix))
+	folded := []byte(fold.String(prefix))
 	err = guardFaults(func() error {
 		for i := range s.files {
 			f := &s.files[i]
@@ -380,7 +381,7 @@ const (
 // ignores case. For Provides, it returns the packages that provide the name; for Groups, the packages in the group; for
 // Depends, the packages that depend on any version of the name.
 func (s *FileSet) LookupByRelation(rel Relation, value string) (hits []Hit, err error) {
-	folded := Fold(value)
+	folded := fold.String(value)
 	err = guardFaults(func() error {
 		for i := range s.files {
 			f := &s.files[i]

@@ -7,6 +7,7 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/omg-arch/omg/shared/fold"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -39,7 +40,7 @@ func suggestLimit(n int) int {
 // Suggest returns up to five names of packages that are similar to a text, the most similar first: names that differ in separators
 // or in one or two letters, and names that begin in such a way. Two letters that changed places count as one.
 func (s *FileSet) Suggest(text string) (found []wire.Suggestion, err error) {
-	typed := []byte(Fold(stripVersion(text)))
+	typed := []byte(fold.String(stripVersion(text)))
 	letters := appendWithoutSeparators(nil, typed)
 	if len(letters) < 2 || len(letters) > maxSuggestLen {
 		return nil, nil

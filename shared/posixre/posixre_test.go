@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fold"
 )
 
 func TestCompile_Errors(t *testing.T) {
@@ -171,7 +173,7 @@ func foldText(text string) string {
 		if _, n := utf8.DecodeRuneInString(text[i:]); r == utf8.RuneError && n == 1 {
 			out.WriteByte(text[i])
 		} else {
-			out.WriteRune(foldRune(r))
+			out.WriteRune(fold.Rune(r))
 		}
 	}
 	return out.String()

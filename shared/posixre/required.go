@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/omg-arch/omg/shared/fold"
 )
 
 // minRequired is the minimum length of a required literal, in bytes: shorter literals do not narrow a search.
@@ -61,7 +63,7 @@ func (l *literalCollector) addLiteral(runes []rune) {
 		if r == 0 || r == utf8.RuneError {
 			l.endRun()
 		} else {
-			l.run.WriteRune(foldRune(r))
+			l.run.WriteRune(fold.Rune(r))
 		}
 	}
 }

@@ -106,19 +106,6 @@ func (s runeSet) addRange(lo, hi rune) runeSet {
 	return s
 }
 
-// foldRune returns the smallest of the characters that differ from r only in case, or the lower case of an ASCII
-// letter.
-func foldRune(r rune) rune {
-	least := r
-	for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-		least = min(least, f)
-	}
-	if 'A' <= least && least <= 'Z' {
-		return least + 'a' - 'A'
-	}
-	return least
-}
-
 // classes holds the character classes of glibc's locale C.UTF-8 when case is ignored; each class is closed under case
 // folding. They follow the rules by which glibc makes its tables from Unicode's: letters of any kind and digits outside
 // ASCII are alphabetic, and no-break spaces are punctuation.

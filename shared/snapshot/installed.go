@@ -3,6 +3,7 @@ package snapshot
 import (
 	"strings"
 
+	"github.com/omg-arch/omg/shared/fold"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/posixre"
@@ -99,8 +100,8 @@ func newSearchWords(r *wire.InstalledRequest) ([]pacmandb.SearchWord, error) {
 			words[i].Match = expr.MatchString
 			continue
 		}
-		folded := pkgindex.Fold(w)
-		words[i].Match = func(text string) bool { return strings.Contains(pkgindex.Fold(text), folded) }
+		folded := fold.String(w)
+		words[i].Match = func(text string) bool { return strings.Contains(fold.String(text), folded) }
 	}
 	return words, nil
 }
