@@ -1,6 +1,10 @@
 package pkgindex
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/omg-arch/omg/shared/similar"
+)
 
 // quality says how good the match of a package is. A smaller tier is better, and in the same tier a larger closeness.
 type quality struct {
@@ -136,7 +140,7 @@ func areJoined(terms []matcherTerm, name []byte) bool {
 // followEachOther reports whether a text begins with the words, each after a separator or nothing.
 func followEachOther(terms []matcherTerm, text []byte) bool {
 	for _, t := range terms {
-		if !bytes.HasPrefix(text, t.word) && len(text) > 0 && isSeparator(text[0]) {
+		if !bytes.HasPrefix(text, t.word) && len(text) > 0 && similar.IsSeparator(text[0]) {
 			text = text[1:]
 		}
 		if !bytes.HasPrefix(text, t.word) {

@@ -8,54 +8,52 @@ import (
 	"slices"
 
 	"github.com/omg-arch/omg/shared/fold"
+	"github.com/omg-arch/omg/shared/similar"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-const (
-	maxSuggestions = 5  // the maximum number of names that Suggest returns
-	maxSuggestLen  = 64 // in bytes; Suggest returns nothing for a longer text, because no package has such a name
-)
+// maxSuggestions is the maximum number of names that Suggest returns.
+const maxSuggestions = 5
 
-// An edit costs two half steps. Fractions of an edit cost one.
-const (
-	editCost      = 2
-	firstEditCost = 3 // for an edit of the first letter, which people rarely get wrong
-	spacingCost   = 1 // if separators differ
-	variantCost   = 3 // if the name goes on after a separator
-)
+// closeName is a name that is similar to a text.
+type closeName struct {
+	similar.Difference
+	name       []byte // folded
+	prominence byte
+	isPart     bool
+	file       int
+	doc        uint32
+}
 
-// suggestLimit returns how many half steps a name may differ from a text of n letters: nothing for two letters, one edit for up to
-// four, and two edits for longer texts. Shorter texts would be close to too many names.
-func suggestLimit(n int) int {
-	switch {
-	case n <= 2:
-		return 0
-	case n <= 4:
-		return firstEditCost
-	default:
-		return 2 * editCost
+// suggestionReason returns what a client is told about a difference.
+func suggestionReason(kind similar.Kind) wire.SuggestionReason {
+	switch kind {
+	case similar.Variant:
+		return wire.SuggestionVariant
+	case similar.Spacing:
+		return wire.SuggestionSpacing
 	}
+	return wire.SuggestionSpelling
 }
 
 // Suggest returns up to five names of packages that are similar to a text, the most similar first: names that differ in separators
 // or in one or two letters, and names that begin in such a way. Two letters that changed places count as one.
 func (s *FileSet) Suggest(text string) (found []wire.Suggestion, err error) {
 	typed := []byte(fold.String(stripVersion(text)))
-	letters := appendWithoutSeparators(nil, typed)
-	if len(letters) < 2 || len(letters) > maxSuggestLen {
+	similarTo := similar.NewText(typed)
+	if similarTo == nil {
 		return nil, nil
 	}
 	var close []closeName
-	limit := suggestLimit(len(letters))
 	err = guardFaults(func() error {
 		for i := range s.files {
-			if close, err = s.files[i].appendCloseNames(close, i, typed, letters, limit); err != nil {
+			if close, err = s.files[i].appendCloseNames(close, i, similarTo); err != nil {
 				return err
 			}
 		}
 		slices.SortFunc(close, compareCloseNames)
 		for _, c := range close {
-			if c.reason == wire.SuggestionVariant && c.isPart && len(found) > 0 {
+			if c.Kind == similar.Variant && c.isPart && len(found) > 0 {
 				continue // a plugin or a language pack is hardly what the text means
 			}
 			summary, _, err := s.files[c.file].record(c.doc, false)
@@ -64,8 +62,8 @@ func (s *FileSet) Suggest(text string) (found []wire.Suggestion, err error) {
 			}
 			name := summary.Name()
 			if !slices.ContainsFunc(found, func(s wire.Suggestion) bool { return s.Name == name }) {
-				reason := c.reason
-				if c.distance == 0 && len(typed) < len(text) {
+				reason := suggestionReason(c.Kind)
+				if c.Distance == 0 && len(typed) < len(text) {
 					reason = wire.SuggestionVersion
 				}
 				found = append(found, wire.Suggestion{Name: name, Reason: reason})
@@ -79,11 +77,11 @@ func (s *FileSet) Suggest(text string) (found []wire.Suggestion, err error) {
 	return found, err
 }
 
-// appendCloseNames appends the names in one file that are similar to a text, see compareNames. The number of the file is fileIndex.
-func (f *fileInSet) appendCloseNames(close []closeName, fileIndex int, typed, letters []byte, limit int) ([]closeName, error) {
+// appendCloseNames appends the names in one file that are similar to a text. The number of the file is fileIndex.
+func (f *fileInSet) appendCloseNames(close []closeName, fileIndex int, text *similar.Text) ([]closeName, error) {
+	letters := text.Letters()
 	set := nameCharBits(letters) &^ separatorBits
-	edits := limit / editCost
-	d := newEditDistance(letters)
+	edits := text.Limit() / similar.EditCost
 	for doc := range f.docCount {
 		e := f.docTable[int(doc)*docEntrySize:][:docEntrySize]
 		have := binary.LittleEndian.Uint32(e[20:]) &^ separatorBits
@@ -100,13 +98,12 @@ func (f *fileInSet) appendCloseNames(close []closeName, fileIndex int, typed, le
 		if err != nil {
 			return nil, err
 		}
-		if len(t.name) == 0 || isVariant && t.name[0] != letters[0] || !beginsSimilarly(letters, t.name) {
+		if len(t.name) == 0 || isVariant && t.name[0] != letters[0] || !text.BeginsSimilarly(t.name) {
 			continue
 		}
-		if c, ok := compareNames(d, typed, t.name, limit); ok {
+		if d, ok := text.Compare(t.name); ok {
 			r := f.rank(doc)
-			c.file, c.doc, c.prominence, c.isPart = fileIndex, doc, r.prominence, r.isPart()
-			close = append(close, c)
+			close = append(close, closeName{Difference: d, name: t.name, prominence: r.prominence, isPart: r.isPart(), file: fileIndex, doc: doc})
 		}
 	}
 	return close, nil
@@ -115,7 +112,7 @@ func (f *fileInSet) appendCloseNames(close []closeName, fileIndex int, typed, le
 // compareCloseNames sorts by distance, then by prominence, and then so that the order is always the same.
 func compareCloseNames(a, b closeName) int {
 	return cmp.Or(
-		cmp.Compare(a.distance, b.distance), cmp.Compare(b.prominence, a.prominence), cmp.Compare(len(a.name), len(b.name)),
+		cmp.Compare(a.Distance, b.Distance), cmp.Compare(b.prominence, a.prominence), cmp.Compare(len(a.name), len(b.name)),
 		bytes.Compare(a.name, b.name), cmp.Compare(a.file, b.file), cmp.Compare(a.doc, b.doc),
 	)
 }
