@@ -1,0 +1,267 @@
+package filesindex
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"os"
+	"sort"
+
+	"github.com/omg-arch/omg/shared/commandindex"
+	"github.com/omg-arch/omg/shared/sectionfile"
+)
+
+// File is an open index. Its methods are safe for concurrent use, but not after Close.
+type File struct {
+	file         *sectionfile.File
+	info         BuildInfo
+	commands     *commandindex.Table
+	packageTable []byte
+	packageNames []byte
+	lists        []byte
+	dirs, names  *dictionary
+}
+
+// Open maps the index at path. It reads only the header, the section table and the facts. It refuses a file that the
+// group or all users can write, and a file whose owner the function trust rejects. If trust is nil, every owner is
+// accepted.
+func Open(path string, trust func(uid uint32) bool) (*File, error) {
+	file, err := format.Open(path, trust)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f, err := openSections(file)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return f, nil
+}
+
+// OpenFromFile maps an index from an open file that cannot change, such as a sealed memory file. The returned File has an
+// empty path. The caller may close the os.File afterwards.
+func OpenFromFile(file *os.File) (*File, error) {
+	f, err := format.OpenFromFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return openSections(f)
+}
+
+// OpenBytes opens an index in memory.
+func OpenBytes(data []byte) (*File, error) {
+	f, err := format.OpenBytes(data)
+	if err != nil {
+		return nil, err
+	}
+	return openSections(f)
+}
+
+// openSections reads the facts, and closes the file after an error.
+func openSections(file *sectionfile.File) (*File, error) {
+	f := &File{file: file}
+	err := sectionfile.GuardFaults(f.readSections)
+	if err != nil {
+		_ = file.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+func (f *File) readSections() (err error) {
+	if f.info, f.commands, err = commandindex.ReadSections(f.file); err != nil {
+		return err
+	}
+	f.packageTable, f.packageNames, f.lists = f.file.Section(packagesSection), f.file.Section(packageNamesSection), f.file.Section(listsSection)
+	if uint64(len(f.packageTable)) != (uint64(f.info.PackageCount)+1)*packageEntrySize {
+		return fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, packagesSection)
+	}
+	if f.dirs, err = openDictionary(f.file, dirSections, f.info.PackageCount); err != nil {
+		return err
+	}
+	f.names, err = openDictionary(f.file, nameSections, f.info.PackageCount)
+	return err
+}
+
+// Close unmaps the file.
+func (f *File) Close() error { return f.file.Close() }
+
+// Path returns the path from which the index was opened, or an empty string for an index in memory.
+func (f *File) Path() string { return f.file.Path() }
+
+// Size returns the size of the file in bytes.
+func (f *File) Size() int64 { return f.file.Size() }
+
+// Info returns the facts about the build.
+func (f *File) Info() *BuildInfo { return &f.info }
+
+// PackageCount returns the number of packages.
+func (f *File) PackageCount() int { return int(f.info.PackageCount) }
+
+// VerifyChecksums verifies the checksum of every section, which is about as fast as reading the file from memory. It
+// detects damage, but not a file that was built wrong. The error wraps ErrDamaged.
+func (f *File) VerifyChecksums() error { return f.file.VerifyChecksums() }
+
+// Package returns the name and the version of a package, whose number must be less than PackageCount.
+func (f *File) Package(i int) (name, version string, err error) {
+	err = sectionfile.GuardFaults(func() error {
+		n, v, err := f.packageName(uint32(i))
+		name, version = string(n), string(v)
+		return err
+	})
+	return name, version, err
+}
+
+const packageEntrySize = 8
+
+func (f *File) packageName(pkg uint32) (name, version []byte, err error) {
+	e := f.packageTable[uint64(pkg)*packageEntrySize:][: 2*packageEntrySize : 2*packageEntrySize]
+	start, end := binary.LittleEndian.Uint32(e), binary.LittleEndian.Uint32(e[8:])
+	if start <= end && uint64(end) <= uint64(len(f.packageNames)) {
+		b := f.packageNames[start:end:end]
+		if n, k := binary.Uvarint(b); k > 0 && n <= uint64(len(b)-k) {
+			return b[k:][:n], b[k:][n:], nil
+		}
+	}
+	return nil, nil, fmt.Errorf("%w: the name of package %d", ErrDamaged, pkg)
+}
+
+// pathReader returns a reader of the package's list of paths.
+func (f *File) pathReader(pkg uint32) (r pathReader, err error) {
+	e := f.packageTable[uint64(pkg)*packageEntrySize:][: 2*packageEntrySize : 2*packageEntrySize]
+	start, end := binary.LittleEndian.Uint32(e[4:]), binary.LittleEndian.Uint32(e[12:])
+	r.dirCount, r.nameCount = f.dirs.count, f.names.count
+	if start <= end && uint64(end) <= uint64(len(f.lists)) {
+		r.rest = f.lists[start:end:end]
+		if n, k := binary.Uvarint(r.rest); k > 0 && n <= uint64(len(r.rest)-k) {
+			r.left, r.rest = n, r.rest[k:]
+			return r, nil
+		}
+	}
+	r.bad = true
+	return r, r.err(pkg)
+}
+
+// FindPackage returns the number of the package with a name, and whether the index has it.
+func (f *File) FindPackage(name string) (pkg int, found bool, err error) {
+	err = sectionfile.GuardFaults(func() (bad error) {
+		pkg = sort.Search(f.PackageCount(), func(i int) bool {
+			n, _, err := f.packageName(uint32(i))
+			if err != nil {
+				bad = err
+				return true
+			}
+			return string(n) >= name
+		})
+		if bad == nil && pkg < f.PackageCount() {
+			n, _, err := f.packageName(uint32(pkg))
+			found, bad = string(n) == name, err
+		}
+		return bad
+	})
+	return pkg, found, err
+}
+
+// Paths yields the paths of a package, whose number must be less than PackageCount, in the order in which pacman -Fl lists
+// them. It stops after an error.
+func (f *File) Paths(pkg int) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		stopped := false
+		// The caller's code does not run under GuardFaults, which would take its faults for faults of the file.
+		for paths := range f.pathBatches(uint32(pkg)) {
+			for _, p := range paths.paths {
+				if !yield(p, nil) {
+					stopped = true
+					break
+				}
+			}
+			if stopped {
+				return
+			}
+			if paths.err != nil {
+				yield("", paths.err)
+				return
+			}
+		}
+	}
+}
+
+type pathBatch struct {
+	paths []string
+	err   error
+}
+
+// pathBatches yields the paths of a package in batches of at most maxBatch paths.
+func (f *File) pathBatches(pkg uint32) iter.Seq[pathBatch] {
+	return func(yield func(pathBatch) bool) {
+		r, err := pathReader{}, error(nil)
+		if err = sectionfile.GuardFaults(func() error { r, err = f.pathReader(pkg); return err }); err != nil {
+			yield(pathBatch{err: err})
+			return
+		}
+		s := f.pathStrings()
+		for {
+			var b pathBatch
+			b.err = sectionfile.GuardFaults(func() error {
+				size := 0
+				for len(b.paths) < maxBatch && size < maxBatchSize {
+					if !r.next() {
+						return r.err(pkg)
+					}
+					p, err := s.append(nil, &r)
+					if err != nil {
+						return err
+					}
+					b.paths = append(b.paths, string(p))
+					size += len(p)
+				}
+				return nil
+			})
+			if len(b.paths) == 0 && b.err == nil || !yield(b) || b.err != nil {
+				return
+			}
+		}
+	}
+}
+
+// PackageFiles returns the version of a package and its paths in the order in which pacman -Fl lists them, and whether
+// the index has the package. The sequence stops after an error.
+func (f *File) PackageFiles(name string) (version string, paths iter.Seq2[string, error], found bool, err error) {
+	pkg, found, err := f.FindPackage(name)
+	if err != nil || !found {
+		return "", nil, false, err
+	}
+	_, version, err = f.Package(pkg)
+	return version, f.Paths(pkg), true, err
+}
+
+// Commands returns the packages that bring a command, see commandindex.Table.
+func (f *File) Commands(name string) ([]commandindex.Owner, error) { return f.commands.Find(name) }
+
+// CloseCommands returns up to limit commands that are similar to a name, see commandindex.Table.
+func (f *File) CloseCommands(name string, limit int) ([]commandindex.CloseName, error) {
+	return f.commands.FindClose(name, limit)
+}
+
+// pathStrings returns the paths of a pathReader as text.
+type pathStrings struct{ dirs, names stringReader }
+
+func (f *File) pathStrings() *pathStrings {
+	return &pathStrings{f.dirs.reader(), f.names.reader()}
+}
+
+// append appends the path that r has read to dst.
+func (s *pathStrings) append(dst []byte, r *pathReader) ([]byte, error) {
+	dir, err := s.dirs.get(r.dir)
+	if err != nil {
+		return dst, err
+	}
+	dst = append(dst, dir...)
+	if r.isSelf {
+		return dst, nil
+	}
+	name, err := s.names.get(r.name)
+	if err != nil {
+		return dst, err
+	}
+	return append(dst, name...), nil
+}
