@@ -32,6 +32,14 @@ func IndexPath(dir string, kind pkgindex.SourceKind, name string) string {
 	return filepath.Join(dir, escapeRepoName(name)+IndexSuffix)
 }
 
+// FilesIndexSuffix is the suffix of index files of the file lists of a repository.
+const FilesIndexSuffix = ".files" + IndexSuffix
+
+// FilesIndexPath returns the path of the index file of a repository's file lists in a directory.
+func FilesIndexPath(dir, repo string) string {
+	return filepath.Join(dir, escapeRepoName(repo)+FilesIndexSuffix)
+}
+
 // maxEscapedLength limits the length of an escaped name in bytes. A file name may have 255 bytes, but suffixes are appended to
 // the name, especially for temporary files.
 const maxEscapedLength = 200
@@ -131,18 +139,26 @@ func (p *PacmanSetup) RemoveUnusedIndexes(dir string, trust func(uid uint32) boo
 		// only for a moment, and its index must not be removed.
 		return nil
 	}
-	paths, err := IndexFiles(dir)
+	packages, err := IndexFiles(dir)
 	if err != nil {
 		return nil
 	}
-	for _, path := range paths {
+	files, err := FilesIndexFiles(dir)
+	if err != nil {
+		return nil
+	}
+	for _, path := range slices.Concat(packages, files) {
 		origins := ReadOrigins(path, trust)
 		if len(origins) != 1 || filepath.Dir(origins[0].Path) != filepath.Join(p.DBPath, "sync") {
 			continue
 		}
-		repo, err := RepositoryFromFile(origins[0].Path)
-		configured := slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Name == repo.Name })
-		if err != nil || configured || path != IndexPath(dir, pkgindex.KindRepo, repo.Name) {
+		name, isFiles := strings.CutSuffix(filepath.Base(origins[0].Path), filesDatabaseSuffix)
+		ownPath := FilesIndexPath(dir, name)
+		if !isFiles {
+			name = strings.TrimSuffix(name, databaseSuffix)
+			ownPath = IndexPath(dir, pkgindex.KindRepo, name)
+		}
+		if path != ownPath || slices.ContainsFunc(p.Repositories, func(r Repository) bool { return r.Name == name }) {
 			continue
 		}
 		if errors.Join(atomicfile.Remove(path), atomicfile.Remove(path+originSuffix)) == nil {
@@ -174,9 +190,22 @@ func (o IndexOrigins) isCurrent(ctx context.Context, path string, now sourcefile
 	return digest == built.SHA256, err
 }
 
-// IndexFiles returns the index files in the directory at path, sorted by name. If path is not a directory, it returns path
-// itself.
+// IndexFiles returns the index files in the directory at path, sorted by name, apart from those of file lists. If path is not a
+// directory, it returns path itself.
 func IndexFiles(path string) ([]string, error) {
+	return indexFiles(path, func(name string) bool { return !strings.HasSuffix(name, FilesIndexSuffix) })
+}
+
+// FilesIndexFiles returns the index files of file lists in the directory at path, sorted by name. If path is not a directory, it
+// returns path itself if it has their suffix.
+func FilesIndexFiles(path string) ([]string, error) {
+	files, err := indexFiles(path, func(name string) bool { return strings.HasSuffix(name, FilesIndexSuffix) })
+	return slices.DeleteFunc(files, func(file string) bool { return !strings.HasSuffix(file, FilesIndexSuffix) }), err
+}
+
+// indexFiles returns the index files in the directory at path whose names are accepted. If path is not a directory, it
+// returns path itself.
+func indexFiles(path string, accepts func(name string) bool) ([]string, error) {
 	fi, err := os.Stat(path)
 	if err != nil || !fi.IsDir() {
 		return []string{path}, nil // if there is no such file, the caller gets the error when it opens the file
@@ -187,8 +216,8 @@ func IndexFiles(path string) ([]string, error) {
 	}
 	var out []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), IndexSuffix) && !strings.HasPrefix(e.Name(), ".") && !e.IsDir() {
-			out = append(out, filepath.Join(path, e.Name()))
+		if name := e.Name(); strings.HasSuffix(name, IndexSuffix) && accepts(name) && !strings.HasPrefix(name, ".") && !e.IsDir() {
+			out = append(out, filepath.Join(path, name))
 		}
 	}
 	return out, nil

@@ -38,6 +38,12 @@ func TestIndexPath(t *testing.T) {
 		require.NotContains(t, stem, ".", "the index of core.files could be confused with an index of core's file list")
 		require.LessOrEqual(t, len(base+originSuffix)+len(".")+len(".2147483647.tmp"), 255, "%q: the name of a temporary file is too long", name)
 		require.NoError(t, IndexOrigins{}.Write(path), "%q", name)
+
+		files := FilesIndexPath(dir, name)
+		require.Equal(t, filepath.Join(dir, stem+".files.omgidx"), files)
+		require.Empty(t, seen[files], "%q", name)
+		seen[files] = name
+		require.LessOrEqual(t, len(filepath.Base(files)+originSuffix)+len(".")+len(".2147483647.tmp"), 255, "%q: the name of a temporary file is too long", name)
 	}
 	require.Equal(t, filepath.Join(dir, "core.omgidx"), IndexPath(dir, pkgindex.KindRepo, "core"))
 	require.Equal(t, filepath.Join(dir, "aur.omgidx"), IndexPath(dir, pkgindex.KindAUR, "anything"))
@@ -111,10 +117,16 @@ func TestRemoveUnusedIndexes(t *testing.T) {
 	gone := indexed(t, dir, s.repository(t, "my.own")).File.Path()
 	core, err := os.ReadFile(IndexPath(dir, pkgindex.KindRepo, "core"))
 	require.NoError(t, err)
+	for _, name := range []string{"core", "my.own"} {
+		path := FilesIndexPath(dir, name)
+		require.NoError(t, os.WriteFile(path, nil, 0o644))
+		require.NoError(t, IndexOrigins{{Path: filepath.Join(s.db, "sync", name+".files")}}.Write(path))
+	}
 	// These files are not indexes that omg built from a database of this system.
 	kept := map[string]IndexOrigins{
-		"aur": {{Path: "/data/aur.json.gz"}}, "no-origin": nil, "core.files": {{Path: filepath.Join(s.db, "sync", "my.files")}},
-		"two": {{Path: s.database("two")}, {Path: s.database("three")}}, "another-name": {{Path: s.database("gone")}},
+		"aur": {{Path: "/data/aur.json.gz"}}, "no-origin": nil, "my.files": {{Path: filepath.Join(s.db, "sync", "my2.files")}},
+		"extra.files": {{Path: filepath.Join(s.db, "sync", "extra.files")}},
+		"two":         {{Path: s.database("two")}, {Path: s.database("three")}}, "another-name": {{Path: s.database("gone")}},
 	}
 	for name, origins := range kept {
 		path := filepath.Join(dir, name+IndexSuffix)
@@ -134,7 +146,7 @@ func TestRemoveUnusedIndexes(t *testing.T) {
 	require.Equal(t, before, list(t, dir))
 	s.configure(t, "[core]\n[extra]\n")
 	require.Empty(t, s.read(t).RemoveUnusedIndexes(dir, func(uint32) bool { return false }), "the owner of the origins is not trusted")
-	require.Equal(t, []string{gone}, s.read(t).RemoveUnusedIndexes(dir, nil))
+	require.Equal(t, []string{gone, FilesIndexPath(dir, "my.own")}, s.read(t).RemoveUnusedIndexes(dir, nil))
 	after := slices.DeleteFunc(before, func(name string) bool { return strings.Contains(name, "my%2eown") })
 	require.Equal(t, after, list(t, dir))
 	require.Empty(t, s.read(t).RemoveUnusedIndexes(filepath.Join(dir, "none"), nil))
@@ -156,7 +168,10 @@ func TestRemoveOldIndexes(t *testing.T) {
 func TestIndexFiles(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
-	for _, name := range []string{"extra.omgidx", "core.omgidx", "core.omgidx.origin", ".core.omgidx", ".core.omgidx.7.tmp", "text", "aur.omgidx"} {
+	for _, name := range []string{
+		"extra.omgidx", "core.omgidx", "core.omgidx.origin", ".core.omgidx", ".core.omgidx.7.tmp", "text", "aur.omgidx",
+		"extra.files.omgidx", "core.files.omgidx", "core.files.omgidx.origin", ".core.files.omgidx",
+	} {
 		require.NoError(t, os.WriteFile(at(name), nil, 0o644))
 	}
 	require.NoError(t, os.Mkdir(at("below.omgidx"), 0o755))
@@ -168,6 +183,17 @@ func TestIndexFiles(t *testing.T) {
 		at("below.omgidx"): nil,
 	} {
 		got, err := IndexFiles(path)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	for path, want := range map[string][]string{
+		dir:                     {at("core.files.omgidx"), at("extra.files.omgidx")},
+		at("core.files.omgidx"): {at("core.files.omgidx")},
+		at("none.files.omgidx"): {at("none.files.omgidx")},
+		at("core.omgidx"):       {},
+		at("below.omgidx"):      nil,
+	} {
+		got, err := FilesIndexFiles(path)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}

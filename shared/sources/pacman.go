@@ -67,6 +67,7 @@ type Repository struct {
 	DatabasePath string
 	Usage        pacmandb.Usage
 
+	filesPath  string // the path of the database with file lists, if it is not beside the database
 	staleAfter time.Duration
 	syncedAt   int64
 }
@@ -105,15 +106,41 @@ func (p *PacmanSetup) addRepository(name, database string, usage pacmandb.Usage)
 	})
 }
 
+// databaseSuffix and filesDatabaseSuffix are the suffixes of pacman's databases.
+const (
+	databaseSuffix      = ".db"
+	filesDatabaseSuffix = ".files"
+)
+
+// FilesDatabasePath returns the path of the repository's database with file lists, which pacman -Fy downloads. The file need not
+// exist.
+func (r *Repository) FilesDatabasePath() string {
+	return cmp.Or(r.filesPath, strings.TrimSuffix(r.DatabasePath, databaseSuffix)+filesDatabaseSuffix)
+}
+
 // RepositoryFromFile returns a Repository for a database file. pacman.conf need not contain the repository. The repository has the
 // name of the file without .db.
 func RepositoryFromFile(path string) (*Repository, error) {
 	abs, err := filepath.Abs(path)
+	return &Repository{Name: nameOfDatabase(path, databaseSuffix), DatabasePath: abs, Usage: pacmandb.UsageAll, staleAfter: day}, err
+}
+
+// RepositoryFromFilesDatabase returns a Repository for a database with file lists. pacman.conf need not contain the repository. The
+// repository has the name of the file without .files.
+func RepositoryFromFilesDatabase(path string) (*Repository, error) {
+	abs, err := filepath.Abs(path)
+	name := nameOfDatabase(path, filesDatabaseSuffix)
+	database := filepath.Join(filepath.Dir(abs), name+databaseSuffix)
+	return &Repository{Name: name, DatabasePath: database, filesPath: abs, Usage: pacmandb.UsageAll, staleAfter: day}, err
+}
+
+// nameOfDatabase returns the name of a database file without its suffix.
+func nameOfDatabase(path, suffix string) string {
 	name := filepath.Base(path)
-	if end := strings.LastIndex(name, ".db"); end > 0 {
+	if end := strings.LastIndex(name, suffix); end > 0 {
 		name = name[:end] // accept core.db.tar.gz too
 	}
-	return &Repository{Name: name, DatabasePath: abs, Usage: pacmandb.UsageAll, staleAfter: day}, err
+	return name
 }
 
 // AddFromIndex adds the repositories of an index that was built on another machine, unless they are listed already. The
@@ -151,7 +178,7 @@ func (p *PacmanSetup) WatchPaths() (dirs, files []string) {
 	}
 	named := slices.Clone(p.Config.ConfigFiles)
 	for _, r := range p.Repositories {
-		named = append(named, r.DatabasePath)
+		named = append(named, r.DatabasePath, r.FilesDatabasePath())
 	}
 	for _, path := range named {
 		if filepath.Dir(path) != dirs[2] {

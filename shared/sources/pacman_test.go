@@ -161,11 +161,13 @@ func TestWatched(t *testing.T) {
 	s.configure(t, "[core]\nInclude = "+included+"\n[extra]\n")
 	require.NoError(t, os.Rename(s.database("core"), target))
 	require.NoError(t, os.Symlink(target, s.database("core")))
+	fileLists := filepath.Join(elsewhere, "core.files")
+	require.NoError(t, os.Symlink(fileLists, filepath.Join(s.db, "sync", "core.files")))
 	require.NoError(t, os.Rename(filepath.Join(s.db, "local"), filepath.Join(elsewhere, "local")))
 	require.NoError(t, os.Symlink(filepath.Join(elsewhere, "local"), filepath.Join(s.db, "local")))
 	dirs, files := s.read(t).WatchPaths()
 	require.ElementsMatch(t, []string{s.db, filepath.Join(s.db, "local"), filepath.Join(s.db, "sync"), filepath.Join(elsewhere, "local")}, dirs)
-	require.ElementsMatch(t, []string{s.conf, included, target}, files)
+	require.ElementsMatch(t, []string{s.conf, included, target, fileLists}, files)
 
 	// The first Include names a link to a second link. Both links are watched, because each of them may later point to
 	// another file. The second Include is a pattern. Its directory is watched, because a matching file may be created.
@@ -178,7 +180,7 @@ func TestWatched(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(parts, "a.conf"), nil, 0o644))
 	dirs, files = s.read(t).WatchPaths()
 	require.Contains(t, dirs, parts)
-	require.ElementsMatch(t, []string{s.conf, included, second, end, target, filepath.Join(parts, "a.conf")}, files)
+	require.ElementsMatch(t, []string{s.conf, included, second, end, target, fileLists, filepath.Join(parts, "a.conf")}, files)
 }
 
 // TestRepositoryFromFile checks that a repository that is read from a single database file is named after this file.
@@ -199,6 +201,13 @@ func TestRepositoryFromFile(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, want, r.Name)
 	}
+	for file, want := range map[string]string{"core.files": "core", "custom.files.tar.gz": "custom", "my.db.files": "my.db", ".files": ".files", "bare": "bare"} {
+		r, err := RepositoryFromFilesDatabase(file)
+		require.NoError(t, err)
+		require.Equal(t, want, r.Name)
+		require.Equal(t, filepath.Join(s.db, "sync", file), r.FilesDatabasePath())
+	}
+	require.Equal(t, filepath.Join(s.db, "sync", "core.files"), s.repository(t, "core").FilesDatabasePath())
 }
 
 // TestUnread checks that DescribeUnreadablePackages returns a text only for a package that could not be read, but a problem for every
