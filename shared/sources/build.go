@@ -42,7 +42,7 @@ func (r *Repository) ReadIntoIndex(ctx context.Context, into *pkgindex.SourceBui
 		skipped = nil
 	})
 	if err != nil {
-		return f, skipped, withRemedy(err)
+		return f, skipped, packageDownloads.withRemedy(err)
 	}
 	into.AddLeftOut(f.LeftOutCount, f.FirstLeftOutReason)
 	if len(skipped) > 0 {

@@ -133,8 +133,8 @@ func TestDamaged(t *testing.T) {
 	} {
 		path := &fs.PathError{Op: "read", Path: "/core.db", Err: err}
 		require.Equal(t, want, IsDamaged(path), err)
-		require.Equal(t, want, strings.Contains(withRemedy(path).Error(), "download it again with pacman -Syyu"), err)
-		require.ErrorIs(t, withRemedy(path), err)
+		require.Equal(t, want, strings.Contains(packageDownloads.withRemedy(path).Error(), "download it again with pacman -Syyu"), err)
+		require.ErrorIs(t, packageDownloads.withRemedy(path), err)
 	}
-	require.ErrorContains(t, withRemedy(fs.ErrPermission), "chmod a+r on it")
+	require.ErrorContains(t, packageDownloads.withRemedy(fs.ErrPermission), "chmod a+r on it")
 }

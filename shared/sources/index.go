@@ -1,7 +1,6 @@
 package sources
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -175,19 +174,6 @@ func RemoveOldIndexes(dataDir string) {
 			_ = os.Remove(filepath.Join(dataDir, name+suffix))
 		}
 	}
-}
-
-// isCurrent reports whether the file at path still has the content from which an index was built. It compares the stamp of the
-// file with the stamp in the origin. If these differ, it compares the digest of the file with the digest in the index.
-func (o IndexOrigins) isCurrent(ctx context.Context, path string, now sourcefile.Stamp, built pkgindex.SourceInfo) (bool, error) {
-	if now.Size != built.FileSize {
-		return false, nil
-	}
-	if then := o.find(path); then != nil && then.Stamp == now {
-		return then.SHA256 == built.SHA256, nil
-	}
-	digest, err := sourcefile.DigestOfPath(ctx, path)
-	return digest == built.SHA256, err
 }
 
 // IndexFiles returns the index files in the directory at path, sorted by name, apart from those of file lists. If path is not a
