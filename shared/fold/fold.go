@@ -2,6 +2,7 @@
 package fold
 
 import (
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -18,20 +19,26 @@ func String(s string) string {
 	return s
 }
 
+// lower is the lower case of each ASCII character.
+var lower = func() (table [utf8.RuneSelf]byte) {
+	for c := range table {
+		table[c] = byte(unicode.ToLower(rune(c)))
+	}
+	return table
+}()
+
 // Append appends s to dst in the form that String returns.
 func Append[T string | []byte](dst []byte, s T) []byte {
+	dst = slices.Grow(dst, len(s))
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c < utf8.RuneSelf {
-			switch {
-			case 'A' <= c && c <= 'Z':
-				c += 'a' - 'A'
-			case c == 0:
-				dst = append(dst, "\uFFFD"...)
-				i++
-				continue
-			}
-			dst = append(dst, c)
+		if c < utf8.RuneSelf && c != 0 {
+			dst = append(dst, lower[c])
+			i++
+			continue
+		}
+		if c == 0 {
+			dst = append(dst, "\uFFFD"...)
 			i++
 			continue
 		}

@@ -94,6 +94,7 @@ const wholeExprOffset = -1
 type Expr struct {
 	expr             string
 	requiredLiterals []string
+	literal          string // if the expression is only a literal, the literal, case-folded
 
 	// A text matches if re matches and, where markedRE is not nil, markedRE matches the marked text (see mark.go).
 	re            *regexp.Regexp // the expression without its word anchors
@@ -108,7 +109,7 @@ func Compile(expr string) (*Expr, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Expr{expr: expr, requiredLiterals: requiredLiterals(root)}
+	e := &Expr{expr: expr, requiredLiterals: requiredLiterals(root), literal: onlyLiteral(root)}
 	if e.re, err = compile(expr, root, targetAnyText); err != nil {
 		return nil, err
 	}
@@ -153,6 +154,19 @@ func (e *Expr) MatchString(s string) bool {
 	}
 	return re.MatchString(s) && (e.markedRE == nil || e.markedRE.Match(addMarks([]byte(s), e.copiesPerMark)))
 }
+
+// Match is like MatchString for bytes.
+func (e *Expr) Match(text []byte) bool {
+	re := e.re
+	if bytes.IndexByte(text, '\n') < 0 {
+		re = e.singleLineRE
+	}
+	return re.Match(text) && (e.markedRE == nil || e.markedRE.Match(addMarks(text, e.copiesPerMark)))
+}
+
+// Literal returns a case-folded string, and whether the expression matches exactly the texts that contain this string after
+// case folding, as in RequiredLiterals.
+func (e *Expr) Literal() (string, bool) { return e.literal, e.literal != "" }
 
 // FindIndex returns the start and end of the leftmost-longest match in text, ignoring case, or nil if there is none.
 func (e *Expr) FindIndex(text []byte) []int {

@@ -244,3 +244,22 @@ func FuzzCompile(f *testing.F) {
 		requireSearchable(t, e, text)
 	})
 }
+
+func TestLiteral(t *testing.T) {
+	for expr, want := range map[string]string{
+		"rg": "rg", "Git": "git", `a\.b`: "a.b", "É": "É", "é/x": "É/x",
+		"": "", "a.b": "", "^a": "", "a|b": "", "(a)": "a", "a*": "", "[a]": "a", "[ab]": "", "a\uFFFD": "",
+	} {
+		e, err := Compile(expr)
+		require.NoError(t, err)
+		got, ok := e.Literal()
+		require.Equal(t, want, got, expr)
+		require.Equal(t, want != "", ok, expr)
+		for _, text := range []string{"", "rg", "xGIT", "a.b", "axb", "\xffé/X", "b", "a\xff"} {
+			require.Equal(t, e.MatchString(text), e.Match([]byte(text)), "%q and %q", expr, text)
+			if ok {
+				require.Equal(t, e.MatchString(text), strings.Contains(fold.String(text), got), "%q and %q", expr, text)
+			}
+		}
+	}
+}

@@ -20,6 +20,18 @@ func requiredLiterals(n *node) []string {
 	return slices.Compact(l.found)
 }
 
+// onlyLiteral returns the case-folded literal that the node n consists of, or an empty string if n is something else.
+func onlyLiteral(n *node) string {
+	if n.op != opLit || slices.Contains(n.lit, 0) || slices.Contains(n.lit, utf8.RuneError) {
+		return ""
+	}
+	var b strings.Builder
+	for _, r := range n.lit {
+		b.WriteRune(fold.Rune(r))
+	}
+	return b.String()
+}
+
 // literalCollector collects sequences of characters that are next to each other in every match.
 type literalCollector struct {
 	run   strings.Builder
