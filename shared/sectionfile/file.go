@@ -3,6 +3,7 @@ package sectionfile
 import (
 	"fmt"
 	"os"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -191,6 +192,25 @@ func (f *File) Size() int64 { return int64(len(f.data)) }
 func (f *File) Section(name string) []byte {
 	s := f.table[name]
 	return f.data[s.offset : s.offset+s.length : s.offset+s.length]
+}
+
+// AdviseRandom tells the kernel that the file is read in small pieces. Without it, the kernel reads up to some megabytes
+// around each piece.
+func (f *File) AdviseRandom() {
+	if f.mapped {
+		_ = unix.Madvise(f.data, unix.MADV_RANDOM)
+	}
+}
+
+// AdviseWillNeed tells the kernel that the bytes, a part of a section, are read soon and completely.
+func (f *File) AdviseWillNeed(b []byte) {
+	if !f.mapped || len(b) == 0 {
+		return
+	}
+	// The address must be that of a page.
+	start := int(uintptr(unsafe.Pointer(unsafe.SliceData(b))) - uintptr(unsafe.Pointer(unsafe.SliceData(f.data))))
+	page := start &^ (os.Getpagesize() - 1)
+	_ = unix.Madvise(f.data[page:start+len(b)], unix.MADV_WILLNEED)
 }
 
 // VerifyChecksums verifies the checksum of every section of the format, which is about as fast as reading the file from
