@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"sort"
 
 	"github.com/omg-arch/omg/shared/sectionfile"
@@ -70,11 +71,13 @@ func (d *dictionary) stringsInBlock(block uint32) uint32 {
 // stringReader reads strings of a dictionary one after the other.
 type stringReader struct {
 	d       *dictionary
-	rest    []byte
+	block   []byte
+	at      int // the offset in block of the next string
 	started bool
 	next    uint32 // the number of the next string
 	end     uint32 // the number after the last string of the block
 	current []byte // the string before next
+	shared  int    // the number of bytes that it shares with the string before it
 }
 
 func (d *dictionary) reader() stringReader { return stringReader{d: d} }
@@ -85,7 +88,7 @@ func (r *stringReader) openBlock(block uint32) error {
 	if err != nil {
 		return err
 	}
-	r.rest, r.started = strings, true
+	r.block, r.at, r.started = strings, 0, true
 	r.next = block * blockStrings
 	r.end = r.next + r.d.stringsInBlock(block)
 	r.current = r.current[:0]
@@ -99,27 +102,31 @@ func (r *stringReader) read() ([]byte, error) {
 		shared = r.length()
 	}
 	n := r.length()
-	if shared > uint64(len(r.current)) || n > uint64(len(r.rest)) || shared+n > MaxPathLen {
+	if shared > uint64(len(r.current)) || n > uint64(len(r.block)-r.at) || shared+n > MaxPathLen {
 		return nil, r.d.damaged(r.next / blockStrings)
 	}
-	r.current = append(r.current[:shared], r.rest[:n]...)
-	r.rest = r.rest[n:]
+	r.shared = int(shared)
+	r.current = append(r.current[:shared], r.block[r.at:][:n]...)
+	r.at += int(n)
 	r.next++
 	return r.current, nil
 }
 
 // length reads a length. If there is none, it returns a number that is larger than any length.
 func (r *stringReader) length() uint64 {
-	if len(r.rest) > 0 && r.rest[0] < 0x80 {
-		n := uint64(r.rest[0])
-		r.rest = r.rest[1:]
-		return n
+	if r.at < len(r.block) && r.block[r.at] < 0x80 {
+		r.at++
+		return uint64(r.block[r.at-1])
 	}
-	n, k := binary.Uvarint(r.rest)
+	return r.longLength()
+}
+
+func (r *stringReader) longLength() uint64 {
+	n, k := binary.Uvarint(r.block[r.at:])
 	if k <= 0 || n > MaxPathLen {
 		return MaxPathLen + 1
 	}
-	r.rest = r.rest[k:]
+	r.at += k
 	return n
 }
 
@@ -142,7 +149,7 @@ func (r *stringReader) get(i uint32) ([]byte, error) {
 	return r.read()
 }
 
-// find returns the number of a string, and whether the dictionary has it.
+// find returns the number of the first string that is not less than s, or d.count, and whether it equals s.
 func (d *dictionary) find(s []byte) (uint32, bool, error) {
 	var bad error
 	r := d.reader()
@@ -175,7 +182,7 @@ func (d *dictionary) find(s []byte) (uint32, bool, error) {
 			return r.next - 1, c == 0, nil
 		}
 	}
-	return 0, false, nil
+	return r.end, false, nil
 }
 
 // useReader reads the lists of packages of a block's strings one after the other.
@@ -193,47 +200,62 @@ func (d *dictionary) useReader(block uint32) (useReader, error) {
 
 // next returns the packages of the next string.
 func (r *useReader) next() (packageList, error) {
-	bad := fmt.Errorf("%w: block %d of section %s", ErrDamaged, r.block, r.d.sections.packages)
 	h, k := binary.Uvarint(r.rest)
 	if k <= 0 {
-		return packageList{}, bad
+		return packageList{}, r.damaged()
 	}
 	r.rest = r.rest[k:]
 	if h&1 == 0 {
 		only := int64(r.last) + unzigzag(h>>1)
 		if only < 0 || only >= int64(r.d.packageCount) {
-			return packageList{}, bad
+			return packageList{}, r.damaged()
 		}
 		r.last = uint32(only)
 		return packageList{only: r.last, isOne: true}, nil
 	}
 	n := h >> 1
 	if n > uint64(len(r.rest)) {
-		return packageList{}, bad
+		return packageList{}, r.damaged()
 	}
-	l := packageList{rest: r.rest[:n:n], packageCount: r.d.packageCount, damaged: bad}
+	l := packageList{rest: r.rest[:n:n], d: r.d}
 	r.rest = r.rest[n:]
 	return l, nil
+}
+
+func (r *useReader) damaged() error {
+	return fmt.Errorf("%w: block %d of section %s", ErrDamaged, r.block, r.d.sections.packages)
+}
+
+// skip skips the packages of n strings.
+func (r *useReader) skip(n uint32) error {
+	for ; n > 0; n-- {
+		if _, err := r.next(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // packagesOf returns the packages that use a string, whose number must be less than d.count.
 func (d *dictionary) packagesOf(i uint32) (l packageList, err error) {
 	r, err := d.useReader(i / blockStrings)
-	for n := i / blockStrings * blockStrings; n <= i && err == nil; n++ {
-		l, err = r.next()
+	if err == nil {
+		err = r.skip(i % blockStrings)
 	}
-	return l, err
+	if err != nil {
+		return l, err
+	}
+	return r.next()
 }
 
 // packageList is a list of packages in ascending order.
 type packageList struct {
-	isOne        bool
-	only         uint32
-	rest         []byte
-	after        uint32 // the last package + 1
-	packageCount uint32
-	damaged      error
-	err          error
+	d     *dictionary
+	isOne bool
+	only  uint32
+	rest  []byte
+	after uint32 // the last package + 1
+	err   error
 }
 
 // next returns the next package, and whether there is one. After the last package, the caller must check err.
@@ -246,8 +268,8 @@ func (l *packageList) next() (uint32, bool) {
 		return 0, false
 	}
 	n, k := binary.Uvarint(l.rest)
-	if k <= 0 || n >= uint64(l.packageCount) || n+uint64(l.after) >= uint64(l.packageCount) {
-		l.rest, l.err = nil, l.damaged
+	if count := uint64(l.d.packageCount); k <= 0 || n >= count || n+uint64(l.after) >= count {
+		l.rest, l.err = nil, fmt.Errorf("%w: section %s", ErrDamaged, l.d.sections.packages)
 		return 0, false
 	}
 	l.rest = l.rest[k:]
@@ -274,4 +296,27 @@ func newBitSet(n uint32) bitSet { return make(bitSet, (uint64(n)+63)/64) }
 
 func (s bitSet) add(i uint32) { s[i/64] |= 1 << (i % 64) }
 
-func (s bitSet) has(i uint32) bool { return s[i/64]>>(i%64)&1 != 0 }
+// has reports whether a number is in the set. A nil set has none.
+func (s bitSet) has(i uint32) bool { return s != nil && s[i/64]>>(i%64)&1 != 0 }
+
+// addAll adds the numbers of another set of the same size.
+func (s bitSet) addAll(other bitSet) {
+	for i, word := range other {
+		s[i] |= word
+	}
+}
+
+// count returns how many numbers are in the set.
+func (s bitSet) count() (n int) {
+	for _, word := range s {
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
+// fill adds all numbers.
+func (s bitSet) fill() {
+	for i := range s {
+		s[i] = 1<<64 - 1
+	}
+}

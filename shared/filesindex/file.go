@@ -20,6 +20,7 @@ type File struct {
 	packageNames []byte
 	lists        []byte
 	dirs, names  *dictionary
+	hasNoDir     bool // the first directory is the empty string
 }
 
 // Open maps the index at path. It reads only the header, the section table and the facts. It refuses a file that the
@@ -64,6 +65,7 @@ func openSections(file *sectionfile.File) (*File, error) {
 		_ = file.Close()
 		return nil, err
 	}
+	file.AdviseRandom()
 	return f, nil
 }
 
@@ -78,7 +80,12 @@ func (f *File) readSections() (err error) {
 	if f.dirs, err = openDictionary(f.file, dirSections, f.info.PackageCount); err != nil {
 		return err
 	}
-	f.names, err = openDictionary(f.file, nameSections, f.info.PackageCount)
+	if f.names, err = openDictionary(f.file, nameSections, f.info.PackageCount); err != nil || f.dirs.count == 0 {
+		return err
+	}
+	dirs := f.dirs.reader()
+	first, err := dirs.get(0)
+	f.hasNoDir = len(first) == 0
 	return err
 }
 
@@ -131,9 +138,9 @@ func (f *File) pathReader(pkg uint32) (r pathReader, err error) {
 	start, end := binary.LittleEndian.Uint32(e[4:]), binary.LittleEndian.Uint32(e[12:])
 	r.dirCount, r.nameCount = f.dirs.count, f.names.count
 	if start <= end && uint64(end) <= uint64(len(f.lists)) {
-		r.rest = f.lists[start:end:end]
-		if n, k := binary.Uvarint(r.rest); k > 0 && n <= uint64(len(r.rest)-k) {
-			r.left, r.rest = n, r.rest[k:]
+		r.list = f.lists[start:end:end]
+		if n, k := binary.Uvarint(r.list); k > 0 && n <= uint64(len(r.list)-k) {
+			r.left, r.at = n, k
 			return r, nil
 		}
 	}
@@ -199,20 +206,25 @@ func (f *File) pathBatches(pkg uint32) iter.Seq[pathBatch] {
 			return
 		}
 		s := f.pathStrings()
+		var path []byte
 		for {
 			var b pathBatch
 			b.err = sectionfile.GuardFaults(func() error {
 				size := 0
 				for len(b.paths) < maxBatch && size < maxBatchSize {
-					if !r.next() {
+					isSelf := r.hasSelf
+					r.hasSelf = false
+					if !isSelf && !r.nextName() {
+						if r.nextRun() {
+							continue
+						}
 						return r.err(pkg)
 					}
-					p, err := s.append(nil, &r)
-					if err != nil {
+					if path, err = s.append(path[:0], r.dir, r.name, isSelf); err != nil {
 						return err
 					}
-					b.paths = append(b.paths, string(p))
-					size += len(p)
+					b.paths = append(b.paths, string(path))
+					size += len(path)
 				}
 				return nil
 			})
@@ -242,6 +254,10 @@ func (f *File) CloseCommands(name string, limit int) ([]commandindex.CloseName, 
 	return f.commands.FindClose(name, limit)
 }
 
+// isNoDir reports whether a directory is the empty string: its paths have no slash. The number must be that of a
+// directory. Only the first directory in the order of the dictionary can be empty.
+func (f *File) isNoDir(dir uint32) bool { return dir == 0 && f.hasNoDir }
+
 // pathStrings returns the paths of a pathReader as text.
 type pathStrings struct{ dirs, names stringReader }
 
@@ -249,19 +265,18 @@ func (f *File) pathStrings() *pathStrings {
 	return &pathStrings{f.dirs.reader(), f.names.reader()}
 }
 
-// append appends the path that r has read to dst.
-func (s *pathStrings) append(dst []byte, r *pathReader) ([]byte, error) {
-	dir, err := s.dirs.get(r.dir)
+// append appends the path with a name in a directory to dst, or the directory itself.
+func (s *pathStrings) append(dst []byte, dir, name uint32, isSelf bool) ([]byte, error) {
+	text, err := s.dirs.get(dir)
 	if err != nil {
 		return dst, err
 	}
-	dst = append(dst, dir...)
-	if r.isSelf {
+	dst = append(dst, text...)
+	if isSelf {
 		return dst, nil
 	}
-	name, err := s.names.get(r.name)
-	if err != nil {
+	if text, err = s.names.get(name); err != nil {
 		return dst, err
 	}
-	return append(dst, name...), nil
+	return append(dst, text...), nil
 }

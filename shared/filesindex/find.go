@@ -1,13 +1,11 @@
 package filesindex
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math/bits"
 	"strings"
 
-	"github.com/omg-arch/omg/shared/fold"
 	"github.com/omg-arch/omg/shared/sectionfile"
 )
 
@@ -136,6 +134,9 @@ func (s *search) findPath() error {
 			return err
 		}
 	}
+	if isSelf {
+		s.f.advise(s.f.lists, len(dirPackages.rest))
+	}
 	other, hasOther := uint32(0), !isSelf
 	if hasOther {
 		other, hasOther = namePackages.next()
@@ -180,12 +181,21 @@ func (s *search) hasPath(pkg, dir, name uint32, isSelf bool) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	for r.next() {
-		if r.dir == dir && r.isSelf == isSelf && (isSelf || r.name == name) {
-			return true, nil
-		}
+	for r.nextRun() {
 		if err := s.step(); err != nil {
 			return false, err
+		}
+		if r.dir != dir || isSelf {
+			if r.dir == dir && r.hasSelf {
+				return true, nil
+			}
+			r.skipNames()
+			continue
+		}
+		for r.nextName() {
+			if r.name == name {
+				return true, nil
+			}
 		}
 	}
 	return false, r.err(pkg)
@@ -201,41 +211,77 @@ func (s *search) findName() error {
 	if err != nil {
 		return err
 	}
+	s.f.advise(s.f.lists, len(packages.rest))
+	s.f.advise(s.f.dirs.strings, len(packages.rest))
 	text := s.f.pathStrings()
 	for {
 		pkg, ok := packages.next()
 		if !ok {
 			return packages.err
 		}
-		if err := s.addPaths(pkg, text, func(r *pathReader) bool { return !r.isSelf && r.name == name }, hasDir); err != nil {
+		if err := s.addPaths(pkg, text, &selection{name: name}); err != nil {
 			return err
 		}
 	}
 }
 
-// hasDir reports whether a path has a slash.
-func hasDir(path []byte) bool { return bytes.IndexByte(path, '/') >= 0 }
+// findNameExpr finds the paths whose name matches an expression.
+func (s *search) findNameExpr() error {
+	names, packages := newBitSet(s.f.names.count), newBitSet(s.f.info.PackageCount)
+	literals, suffice := s.q.literals()
+	scan := dictionaryScan{search: s, d: s.f.names, literals: literals, accepted: names, packages: packages}
+	if !suffice {
+		scan.accept = func(text, _ []byte) bool { return s.q.expr.Match(text) }
+	}
+	if err := scan.run(); err != nil {
+		return err
+	}
+	text := s.f.pathStrings()
+	return s.eachIn(packages, func(pkg uint32) error { return s.addPaths(pkg, text, &selection{names: names}) })
+}
 
-// addPaths adds the paths of a package that two functions accept: the first by the numbers, the second by the text.
-func (s *search) addPaths(pkg uint32, text *pathStrings, first func(*pathReader) bool, second func([]byte) bool) error {
+// selection says which paths of a package are wanted.
+type selection struct {
+	wholePaths  bool   // directories and paths without a slash are wanted, too
+	name        uint32 // the wanted name, if the following sets are nil
+	dirs, names bitSet // the directories all of whose paths are wanted; the wanted names
+	nameDirs    bitSet // if not nil, the directories in which the names are wanted
+	// matches reports whether a path that the sets select is wanted; nil if all are.
+	matches func(path []byte) bool
+}
+
+// addPaths adds the wanted paths of a package to the match, and ends the match.
+func (s *search) addPaths(pkg uint32, text *pathStrings, want *selection) error {
 	r, err := s.f.pathReader(pkg)
 	if err != nil {
 		return err
 	}
 	var path []byte
-	for r.next() {
+	add := func(isSelf bool) (err error) {
+		if path, err = text.append(path[:0], r.dir, r.name, isSelf); err != nil || want.matches != nil && !want.matches(path) {
+			return err
+		}
+		return s.add(pkg, path)
+	}
+	for r.nextRun() {
 		if err := s.step(); err != nil {
 			return err
 		}
-		if !first(&r) {
+		all := want.dirs.has(r.dir)
+		if r.hasSelf && all {
+			if err := add(true); err != nil {
+				return err
+			}
+		}
+		if !all && want.nameDirs != nil && !want.nameDirs.has(r.dir) || !want.wholePaths && s.f.isNoDir(r.dir) {
+			r.skipNames()
 			continue
 		}
-		if path, err = text.append(path[:0], &r); err != nil {
-			return err
-		}
-		if second(path) {
-			if err := s.add(pkg, path); err != nil {
-				return err
+		for r.nextName() {
+			if all || want.names.has(r.name) || want.names == nil && want.dirs == nil && r.name == want.name {
+				if err := add(false); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -245,181 +291,11 @@ func (s *search) addPaths(pkg uint32, text *pathStrings, first func(*pathReader)
 	return s.endPackage()
 }
 
-// matcher matches text with the expression of a query.
-type matcher struct {
-	q       *Query
-	literal []byte
-	folded  []byte
-}
-
-// hasLiteral reports whether a text contains the literal that every match contains.
-func (m *matcher) hasLiteral(text []byte) bool {
-	if len(m.literal) == 0 {
-		return true
-	}
-	m.folded = fold.Append(m.folded[:0], text)
-	return bytes.Contains(m.folded, m.literal)
-}
-
-func (m *matcher) matches(text []byte) bool { return m.q.expr.MatchString(string(text)) }
-
-// findNameExpr finds the paths whose name matches an expression.
-func (s *search) findNameExpr() error {
-	m := matcher{q: s.q, literal: s.q.literal()}
-	names, packages := newBitSet(s.f.names.count), newBitSet(s.f.info.PackageCount)
-	err := s.eachString(s.f.names, m.literal, func(n uint32, text []byte) bool {
-		if m.hasLiteral(text) && m.matches(text) {
-			names.add(n)
-			return true
-		}
-		return false
-	}, packages)
-	if err != nil {
-		return err
-	}
-	text := s.f.pathStrings()
-	return s.eachIn(packages, func(pkg uint32) error {
-		return s.addPaths(pkg, text, func(r *pathReader) bool { return !r.isSelf && names.has(r.name) }, hasDir)
-	})
-}
-
-// findPathExpr finds the whole paths that match an expression.
-func (s *search) findPathExpr() error {
-	m := matcher{q: s.q, literal: s.q.literal()}
-	text := s.f.pathStrings()
-	packages := newBitSet(s.f.info.PackageCount)
-	if len(m.literal) == 0 {
-		for i := range packages {
-			packages[i] = 1<<64 - 1
-		}
-		return s.eachIn(packages, func(pkg uint32) error {
-			return s.addPaths(pkg, text, func(*pathReader) bool { return true }, m.matches)
-		})
-	}
-	// A path contains the literal in its directory, in its name, or across the slash between the two.
-	dirs, heads, names := newBitSet(s.f.dirs.count), newBitSet(s.f.dirs.count), newBitSet(s.f.names.count)
-	slash := bytes.LastIndexByte(m.literal, '/') + 1
-	head, tail := m.literal[:slash], m.literal[slash:]
-	err := s.eachString(s.f.dirs, m.literal, func(n uint32, text []byte) bool {
-		if m.hasLiteral(text) {
-			dirs.add(n)
-			return true
-		}
-		return false
-	}, packages)
-	if err != nil {
-		return err
-	}
-	if slash == 0 {
-		err = s.eachString(s.f.names, m.literal, func(n uint32, text []byte) bool {
-			if m.hasLiteral(text) {
-				names.add(n)
-				return true
-			}
-			return false
-		}, packages)
-	} else if len(tail) > 0 {
-		withHead, withTail := newBitSet(s.f.info.PackageCount), newBitSet(s.f.info.PackageCount)
-		var folded []byte
-		err = s.eachString(s.f.dirs, head, func(n uint32, text []byte) bool {
-			folded = fold.Append(folded[:0], text)
-			if bytes.HasSuffix(folded, head) {
-				heads.add(n)
-				return true
-			}
-			return false
-		}, withHead)
-		if err == nil {
-			err = s.eachString(s.f.names, tail, func(n uint32, text []byte) bool {
-				folded = fold.Append(folded[:0], text)
-				if bytes.HasPrefix(folded, tail) {
-					names.add(n)
-					return true
-				}
-				return false
-			}, withTail)
-		}
-		for i := range packages {
-			packages[i] |= withHead[i] & withTail[i]
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return s.eachIn(packages, func(pkg uint32) error {
-		return s.addPaths(pkg, text, func(r *pathReader) bool {
-			if dirs.has(r.dir) {
-				return true
-			}
-			return !r.isSelf && names.has(r.name) && (slash == 0 || heads.has(r.dir))
-		}, m.matches)
-	})
-}
-
-// eachString calls accept for the strings of a dictionary that can contain a case-folded literal, and adds the packages
-// that use the accepted strings to a set.
-func (s *search) eachString(d *dictionary, literal []byte, accept func(n uint32, text []byte) bool, packages bitSet) error {
-	if len(literal) < 3 {
-		for block := range d.blockCount() {
-			if err := s.eachInBlock(d, block, accept, packages); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	blocks, err := d.blocksWith(literal)
-	if err != nil {
-		return err
-	}
-	for _, block := range blocks {
-		if err := s.eachInBlock(d, block, accept, packages); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *search) eachInBlock(d *dictionary, block uint32, accept func(n uint32, text []byte) bool, packages bitSet) error {
-	r := d.reader()
-	if err := r.openBlock(block); err != nil {
-		return err
-	}
-	var accepted uint64 // a bit for each string of the block
-	for i := uint32(0); r.next < r.end; i++ {
-		text, err := r.read()
-		if err != nil {
-			return err
-		}
-		if accept(r.next-1, text) {
-			accepted |= 1 << i
-		}
-		if err := s.step(); err != nil {
-			return err
-		}
-	}
-	if accepted == 0 {
-		return nil
-	}
-	uses, err := d.useReader(block)
-	if err != nil {
-		return err
-	}
-	for ; accepted != 0; accepted >>= 1 {
-		l, err := uses.next()
-		if err != nil {
-			return err
-		}
-		if accepted&1 != 0 {
-			if err := l.addTo(packages); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // eachIn calls f for the packages in a set.
 func (s *search) eachIn(packages bitSet, f func(pkg uint32) error) error {
+	n := packages.count()
+	s.f.advise(s.f.lists, n)
+	s.f.advise(s.f.dirs.strings, n)
 	for i, word := range packages {
 		for ; word != 0; word &= word - 1 {
 			pkg := uint32(i*64 + bits.TrailingZeros64(word))

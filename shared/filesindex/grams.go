@@ -90,44 +90,92 @@ func (g *gramCollector) write(out *sectionfile.Writer, names dictionarySections)
 // gramKey returns the key of the first three bytes of b.
 func gramKey(b []byte) uint32 { return uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2]) }
 
-// blocksWith returns the blocks whose strings can contain a case-folded literal of at least three bytes: those that have
-// all its three-byte substrings.
-func (d *dictionary) blocksWith(literal []byte) ([]uint32, error) {
-	lists := make([][]byte, 0, len(literal)-2)
-	for i := 2; i < len(literal); i++ {
-		l, err := d.gramList(gramKey(literal[i-2:]))
-		if err != nil || len(l) == 0 {
-			return nil, err
+// minLiteral is the length in bytes of the substrings that the index knows.
+const minLiteral = 3
+
+// blocksWith returns the blocks whose strings can contain all of the case-folded literals: those that have all their
+// three-byte substrings. If no literal has three bytes, all is true: every block can.
+func (d *dictionary) blocksWith(literals [][]byte) (blocks []uint32, all bool, err error) {
+	var keys []uint32
+	for _, l := range literals {
+		for i := minLiteral; i <= len(l); i++ {
+			keys = append(keys, gramKey(l[i-minLiteral:]))
 		}
-		lists = append(lists, l)
+	}
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	lists := make([][]byte, len(keys))
+	for i, k := range keys {
+		if lists[i], err = d.gramList(k); err != nil || len(lists[i]) == 0 {
+			return nil, false, err
+		}
 	}
 	slices.SortFunc(lists, func(a, b []byte) int { return len(a) - len(b) })
-	var blocks []uint32
 	for i, l := range lists {
-		kept, after := blocks[:0], uint32(0)
-		rest := blocks
-		for len(l) > 0 && (i == 0 || len(rest) > 0) {
-			n, k := binary.Uvarint(l)
-			if k <= 0 || n >= uint64(d.blockCount()) || n+uint64(after) >= uint64(d.blockCount()) {
-				return nil, fmt.Errorf("%w: section %s", ErrDamaged, d.sections.gramBlocks)
-			}
-			l = l[k:]
-			block := uint32(n) + after
-			after = block + 1
-			if i == 0 {
-				kept = append(kept, block)
-				continue
-			}
-			for len(rest) > 0 && rest[0] < block {
-				rest = rest[1:]
-			}
-			if len(rest) > 0 && rest[0] == block {
-				kept = append(kept, block)
-			}
+		if i == 0 {
+			blocks, err = d.appendBlocks(make([]uint32, 0, len(l)), l)
+		} else {
+			blocks, err = d.intersect(blocks, l)
 		}
-		blocks = kept
+		if err != nil {
+			return nil, false, err
+		}
 	}
-	return blocks, nil
+	return blocks, len(lists) == 0, nil
+}
+
+func (d *dictionary) appendBlocks(dst []uint32, list []byte) ([]uint32, error) {
+	g := gramReader{d: d, rest: list}
+	for block, ok := g.next(); ok; block, ok = g.next() {
+		dst = append(dst, block)
+	}
+	return dst, g.err
+}
+
+// intersect returns those of the blocks that are in the list, too. It overwrites blocks.
+func (d *dictionary) intersect(blocks []uint32, list []byte) ([]uint32, error) {
+	g := gramReader{d: d, rest: list}
+	kept := blocks[:0]
+	block, ok := g.next()
+	for _, b := range blocks {
+		for ok && block < b {
+			block, ok = g.next()
+		}
+		if !ok {
+			break
+		}
+		if block == b {
+			kept = append(kept, b)
+		}
+	}
+	return kept, g.err
+}
+
+// gramReader reads the list of the blocks that have a substring.
+type gramReader struct {
+	d     *dictionary
+	rest  []byte
+	after uint32 // the last block + 1
+	err   error
+}
+
+// next returns the next block, and whether there is one. After the last block, the caller must check err.
+func (g *gramReader) next() (uint32, bool) {
+	if len(g.rest) == 0 {
+		return 0, false
+	}
+	n, k := uint64(g.rest[0]), 1
+	if n >= 0x80 {
+		n, k = binary.Uvarint(g.rest)
+	}
+	if count := uint64(g.d.blockCount()); k <= 0 || n >= count || n+uint64(g.after) >= count {
+		g.rest, g.err = nil, fmt.Errorf("%w: section %s", ErrDamaged, g.d.sections.gramBlocks)
+		return 0, false
+	}
+	g.rest = g.rest[k:]
+	block := uint32(n) + g.after
+	g.after = block + 1
+	return block, true
 }
 
 // gramList returns the encoded list of the blocks that have a substring.

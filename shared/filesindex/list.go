@@ -47,72 +47,94 @@ func uvarintLen(u uint64) int {
 	return n
 }
 
-// pathReader reads a package's list of paths.
+// pathReader reads a package's list of paths: runs of paths in the same directory.
 type pathReader struct {
-	rest                []byte
+	list                []byte
+	at                  int    // the offset in list of what is read next
 	left                uint64 // paths that are left
-	inRun               uint64 // names that are left in the run
-	self                bool   // the run begins with the directory itself
 	dirCount, nameCount uint32
 	bad                 bool
 
-	// The path that next has read.
-	dir    uint32
-	name   uint32
-	isSelf bool // the path is the directory itself
+	// The run that nextRun has read.
+	dir     uint32
+	hasSelf bool   // the run begins with the directory itself
+	inRun   uint64 // names that are left in the run
+
+	name uint32 // the name that nextName has read
 }
 
 // uvarint reads a number that must be at most limit.
 func (r *pathReader) uvarint(limit uint64) uint64 {
-	n, k := binary.Uvarint(r.rest)
+	n, k := binary.Uvarint(r.list[r.at:])
 	if k <= 0 || n > limit {
 		r.bad = true
 		return 0
 	}
-	r.rest = r.rest[k:]
+	r.at += k
 	return n
 }
 
-// next reads the next path, and reports whether there is one. After the last path, err tells whether the list is damaged.
-func (r *pathReader) next() bool {
-	if r.inRun > 0 {
-		var n uint64
-		if len(r.rest) > 0 && r.rest[0] < 0x80 {
-			n, r.rest = uint64(r.rest[0]), r.rest[1:]
-		} else {
-			n = r.uvarint(1<<32 - 1)
-		}
-		if n += uint64(r.name); n >= uint64(r.nameCount) || r.bad {
-			r.bad = true
-			return false
-		}
-		r.name, r.isSelf = uint32(n), false
-		r.inRun--
-		r.left--
-		return true
-	}
-	if r.left == 0 {
+// nextRun reads the next run, and reports whether there is one. The names of the run before it must have been read or
+// skipped. After the last run, err returns an error if the list is damaged.
+func (r *pathReader) nextRun() bool {
+	if r.left == 0 || r.bad {
 		return false
 	}
 	dir := int64(r.dir) + unzigzag(r.uvarint(1<<33))
 	run := r.uvarint(1<<33 - 1)
-	r.inRun, r.self = run>>1, run&1 != 0
-	if r.bad || dir < 0 || dir >= int64(r.dirCount) || run == 0 || r.inRun+run&1 > r.left {
+	if r.bad || dir < 0 || dir >= int64(r.dirCount) || run == 0 || run>>1+run&1 > r.left {
 		r.bad = true
-		r.inRun = 0
 		return false
 	}
 	r.dir, r.name = uint32(dir), 0
-	if r.self {
-		r.isSelf = true
-		r.left--
-		return true
+	r.inRun, r.hasSelf = run>>1, run&1 != 0
+	r.left -= r.inRun + run&1
+	return true
+}
+
+// nextName reads the next name of the run, and reports whether there is one.
+func (r *pathReader) nextName() bool {
+	if r.inRun == 0 {
+		return false
 	}
-	return r.next()
+	n := uint64(r.name)
+	// Most numbers have one to three bytes.
+	switch l := r.list[r.at:]; {
+	case len(l) > 0 && l[0] < 0x80:
+		n += uint64(l[0])
+		r.at++
+	case len(l) > 1 && l[1] < 0x80:
+		n += uint64(l[0]&0x7f) | uint64(l[1])<<7
+		r.at += 2
+	case len(l) > 2 && l[2] < 0x80:
+		n += uint64(l[0]&0x7f) | uint64(l[1]&0x7f)<<7 | uint64(l[2])<<14
+		r.at += 3
+	default:
+		n += r.uvarint(1<<32 - 1)
+	}
+	if n >= uint64(r.nameCount) || r.bad {
+		r.bad, r.inRun = true, 0
+		return false
+	}
+	r.name = uint32(n)
+	r.inRun--
+	return true
+}
+
+// skipNames skips the other names of the run.
+func (r *pathReader) skipNames() {
+	at, n := r.at, r.inRun
+	for ; n > 0 && at < len(r.list); at++ {
+		if r.list[at] < 0x80 {
+			n--
+		}
+	}
+	r.at, r.inRun = at, 0
+	r.bad = r.bad || n > 0
 }
 
 func (r *pathReader) err(pkg uint32) error {
-	if r.bad || r.left == 0 && len(r.rest) > 0 {
+	if r.bad || r.left == 0 && r.inRun == 0 && r.at < len(r.list) {
 		return fmt.Errorf("%w: the list of files of package %d", ErrDamaged, pkg)
 	}
 	return nil

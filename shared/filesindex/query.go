@@ -43,13 +43,14 @@ func NewQuery(target string, expression bool) (*Query, error) {
 // WholePath reports whether the query compares whole paths.
 func (q *Query) WholePath() bool { return q.wholePath }
 
-// literal returns the longest case-folded string that is in every match, or nil if none is known.
-func (q *Query) literal() []byte {
-	longest := ""
-	for _, l := range q.expr.RequiredLiterals() {
-		if len(l) > len(longest) {
-			longest = l
-		}
+// literals returns the case-folded strings that are in every match of the expression, and whether a text that contains
+// them matches.
+func (q *Query) literals() (all [][]byte, suffice bool) {
+	if l, ok := q.expr.Literal(); ok {
+		return [][]byte{[]byte(l)}, true
 	}
-	return []byte(longest)
+	for _, l := range q.expr.RequiredLiterals() {
+		all = append(all, []byte(l))
+	}
+	return all, false
 }
