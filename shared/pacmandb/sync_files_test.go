@@ -102,6 +102,7 @@ var oddFileLists = map[string]struct {
 	want    string
 }{
 	"desc and files":         {files: []file{{"a-1-1/", ""}, {"a-1-1/desc", desc("a", "1-1")}, {"a-1-1/files", bashFiles}}},
+	"another architecture":   {files: []file{{"a-1-1/desc", desc("a", "1-1", "%ARCH%\nriscv64")}, {"a-1-1/files", bashFiles}}},
 	"files before desc":      {files: []file{{"a-1-1/files", bashFiles}, {"a-1-1/desc", desc("a", "1-1")}}},
 	"no desc":                {files: []file{{"a-1-1/files", bashFiles}}},
 	"no files":               {files: []file{{"a-1-1/desc", desc("a", "1-1")}}},
