@@ -178,15 +178,16 @@ func scriptCmdInstall(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func scriptCmdGenerate(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 2 {
-		ts.Fatalf("usage: generate PACKAGES INSTALLED")
+	withFiles := len(args) == 3 && args[2] == "--files"
+	if neg || len(args) != 2 && !withFiles {
+		ts.Fatalf("usage: generate PACKAGES INSTALLED [--files]")
 	}
 	x := scriptOf(ts)
 	packages, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	installed, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	ts.Check(fixture.WriteDatabases(x.DB, fixture.Options{Packages: packages, Installed: installed, Seed: 1}))
+	ts.Check(fixture.WriteDatabases(x.DB, fixture.Options{Packages: packages, Installed: installed, Seed: 1, FileLists: withFiles}))
 	if !x.hasPacmanConf {
 		WriteFile(x.T, x.PacmanConf, fixture.PacmanConfig)
 	}

@@ -17,7 +17,7 @@ _omg_index() {
 		words='build info verify dump journal --help -h --version -v'
 		;;
 	' build')
-		words='--dbpath --pacman-config --repo --db --aur -o --output --data-dir --help -h'
+		words='--dbpath --pacman-config --repo --db --aur --files -o --output --data-dir --help -h'
 		;;
 	' info')
 		words='--json --help -h'

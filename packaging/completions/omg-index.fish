@@ -25,6 +25,7 @@ complete -c omg-index -n '__omg_index_at " build"' -l pacman-config -r -F -d 're
 complete -c omg-index -n '__omg_index_at " build"' -l repo -x -d 'only the repository NAME'
 complete -c omg-index -n '__omg_index_at " build"' -l db -r -F -d 'read the database FILE instead of those in DIR/sync; the file name is the name of the repository'
 complete -c omg-index -n '__omg_index_at " build"' -l aur -r -F -d 'read the AUR\'s dump FILE, or its git archive'
+complete -c omg-index -n '__omg_index_at " build"' -l files -d 'index the files of the packages, from databases with file lists'
 complete -c omg-index -n '__omg_index_at " build"' -s o -r -F -d 'write one FILE with all sources'
 complete -c omg-index -n '__omg_index_at " build"' -l output -r -F -d 'write one FILE with all sources'
 complete -c omg-index -n '__omg_index_at " build"' -l data-dir -r -F -d 'omg\'s data DIR'

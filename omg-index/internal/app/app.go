@@ -8,11 +8,13 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sources"
@@ -22,7 +24,7 @@ import (
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return command.Run(ctx, &cli.App{
 		Name:        "omg-index",
-		Usage:       "build, check and describe omg's package indexes",
+		Usage:       "build, check and describe omg's indexes",
 		Description: command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Commands: []*cli.Command{
 			buildCommand(),
@@ -48,21 +50,23 @@ func names(commands []*cli.Command) []string {
 	return list
 }
 
-// eachIndex opens the index files that the arguments select (see indexPaths), and calls the function show for each index
-// file. It does not check the owners of the files. If an index is bad, eachIndex reports the error and continues with the
-// next index. An error of show that has an exit code means that the output cannot be written, and ends eachIndex.
-func eachIndex(c *cli.Context, show func(*pkgindex.File) error) error {
+// indexHandler handles an open index file, of packages or of file lists.
+type indexHandler struct {
+	packages func(*pkgindex.File) error
+	files    func(*filesindex.File) error
+}
+
+// eachIndex opens the index files that the arguments select (see indexPaths), and passes each index file to the handler. It does not
+// check the owners of the files. If an index is bad, eachIndex reports the error and continues with the next index. An error of the
+// handler that has an exit code means that the output cannot be written, and ends eachIndex.
+func eachIndex(c *cli.Context, handle indexHandler) error {
 	paths, err := indexPaths(c.Args().Slice())
 	if err != nil {
 		return exit.WithCode(exit.Failed, err)
 	}
 	bad := false
 	for _, path := range paths {
-		f, err := pkgindex.Open(path, nil)
-		if err == nil {
-			err = show(f)
-			_ = f.Close()
-		}
+		err := handle.open(path)
 		switch {
 		case errors.As(err, new(*exit.Error)):
 			return err
@@ -77,6 +81,27 @@ func eachIndex(c *cli.Context, show func(*pkgindex.File) error) error {
 	return nil
 }
 
+// open opens an index file and passes it to the function for its kind, which the first bytes of the file tell.
+func (h *indexHandler) open(path string) error {
+	packages, err := pkgindex.Open(path, nil)
+	if err == nil {
+		defer packages.Close()
+		return h.packages(packages)
+	}
+	if !errors.Is(err, pkgindex.ErrNotIndex) {
+		return err
+	}
+	files, filesErr := filesindex.Open(path, nil)
+	if errors.Is(filesErr, filesindex.ErrNotIndex) {
+		return err
+	}
+	if filesErr != nil {
+		return filesErr
+	}
+	defer files.Close()
+	return h.files(files)
+}
+
 // indexPaths returns the paths of index files. Each argument is an index file, or a directory whose index files are returned.
 // Without arguments, indexPaths returns the index files in the data directory.
 func indexPaths(args []string) (list []string, err error) {
@@ -88,14 +113,20 @@ func indexPaths(args []string) (list []string, err error) {
 		args = []string{dir}
 	}
 	for _, arg := range args {
-		files, err := sources.IndexFiles(arg)
+		packages, err := sources.IndexFiles(arg)
 		if err != nil {
 			return nil, err
 		}
-		if len(files) == 0 {
+		files, err := sources.FilesIndexFiles(arg)
+		if err != nil {
+			return nil, err
+		}
+		all := slices.Concat(packages, files)
+		slices.Sort(all)
+		if all = slices.Compact(all); len(all) == 0 {
 			return nil, noIndexError(arg)
 		}
-		list = append(list, files...)
+		list = append(list, all...)
 	}
 	return list, nil
 }

@@ -25,6 +25,7 @@ type buildOptions struct {
 	aurDumpPath              string
 	output                   string
 	dataDir                  string
+	fileLists                bool
 }
 
 func buildCommand() *cli.Command {
@@ -47,6 +48,10 @@ as well: a directory with pkgbase.json and pkgname.json, or a pack with a commit
 omg-index does not run git. With --aur and one of --dbpath, --pacman-config, --repo and --db,
 the databases of the repositories are read as well.
 
+With --files, the databases with file lists are read instead, DIR/sync/*.files, which
+pacman -Fy downloads, and an index of the files of each repository is written. As for
+pacman -F, they need not be as new as the other databases, nor of this architecture.
+
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "dbpath", Destination: &o.dbpath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
@@ -54,6 +59,7 @@ the databases of the repositories are read as well.
 			&cli.StringSliceFlag{Name: "repo", Destination: &o.repoNames, Usage: "only the repository `NAME` (repeatable)"},
 			&cli.StringSliceFlag{Name: "db", Destination: &o.databasePaths, Usage: "read the database `FILE` instead of those in DIR/sync (repeatable); the file name is the name of the repository"},
 			&cli.StringFlag{Name: "aur", Destination: &o.aurDumpPath, Usage: "read the AUR's dump `FILE`, or its git archive"},
+			&cli.BoolFlag{Name: "files", Destination: &o.fileLists, Usage: "index the files of the packages, from databases with file lists"},
 			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Destination: &o.output, Usage: "write one `FILE` with all sources", DefaultText: "one file per source, in index/ in the data directory"},
 			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 		},
@@ -65,12 +71,19 @@ the databases of the repositories are read as well.
 // collections take little time, because a build creates little garbage.
 const gcPercent = 40
 
+// fileListsMemory is the size of the heap in bytes from which more frequent collections keep it small while file lists are indexed. The
+// file lists of Debian, 8.7 million paths, need 290 MiB.
+const fileListsMemory = 340 << 20
+
 func (o *buildOptions) run(c *cli.Context) error {
 	if c.Args().Present() {
 		return command.Usagef("build takes no arguments, got %q: name a database with --db", c.Args().First())
 	}
 	if c.IsSet("aur") && o.aurDumpPath == "" {
 		return command.Usagef("--aur needs the path of the AUR's dump")
+	}
+	if o.fileLists && c.IsSet("aur") {
+		return command.Usagef("--files and --aur exclude each other: the AUR has no file lists")
 	}
 	at, err := buildTime(os.Getenv("SOURCE_DATE_EPOCH"))
 	if err != nil {
@@ -80,8 +93,14 @@ func (o *buildOptions) run(c *cli.Context) error {
 	if err != nil {
 		return exit.WithCode(exit.Failed, err)
 	}
+	if o.fileLists && c.IsSet("o") && len(list) > 1 {
+		return command.Usagef("--output: an index of files has one repository: name it with --repo or --db")
+	}
 	debug.SetGCPercent(gcPercent)
-	b := &buildRun{cliContext: c, builtAt: at, sources: list, startedAt: time.Now(), progress: newProgress(c.App.ErrWriter)}
+	if o.fileLists {
+		debug.SetMemoryLimit(fileListsMemory)
+	}
+	b := &buildRun{cliContext: c, builtAt: at, sources: list, fileLists: o.fileLists, startedAt: time.Now(), progress: newProgress(c.App.ErrWriter)}
 	if c.IsSet("o") {
 		return b.buildSingleIndex(o.output)
 	}
@@ -124,7 +143,11 @@ func (o *buildOptions) repositorySources(c *cli.Context) ([]source, error) {
 		if len(only) > 0 {
 			return nil, command.Usagef("--repo and --db exclude each other")
 		}
-		return databaseFileSources(databases)
+		return o.databaseFileSources(databases)
+	}
+	database, databases, download := "database", "package databases", "pacman -Syu"
+	if o.fileLists {
+		database, databases, download = "database with file lists", "databases with file lists", "pacman -Fy"
 	}
 	pacman, err := sources.Config{DBPath: o.dbpath, PacmanConfig: o.pacmanConfig}.ReadPacmanSetup()
 	if err != nil {
@@ -142,29 +165,42 @@ func (o *buildOptions) repositorySources(c *cli.Context) ([]source, error) {
 		if len(only) > 0 && !slices.Contains(only, r.Name) {
 			continue
 		}
-		if _, err := os.Stat(r.DatabasePath); errors.Is(err, os.ErrNotExist) {
+		s := o.repositorySource(r)
+		if _, err := os.Stat(s.path()); errors.Is(err, os.ErrNotExist) {
 			if len(only) > 0 {
-				return nil, command.Usagef("%s has no database: download it with pacman -Syu", r.Name)
+				return nil, command.Usagef("%s has no %s: download it with %s", r.Name, database, download)
 			}
 			missing = append(missing, r.Name)
 			continue
 		}
-		list = append(list, &repository{r})
+		list = append(list, s)
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("no package databases in %s/sync: download them with pacman -Syu", pacman.DBPath)
+		return nil, fmt.Errorf("no %s in %s/sync: download them with %s", databases, pacman.DBPath, download)
 	}
 	for _, name := range missing {
-		command.Warn(c.App.ErrWriter, c.App.Name, name+" has no database: download it with pacman -Syu")
+		command.Warn(c.App.ErrWriter, c.App.Name, fmt.Sprintf("%s has no %s: download it with %s", name, database, download))
 	}
 	return list, nil
 }
 
+// repositorySource returns a repository as a source: its packages or its file lists.
+func (o *buildOptions) repositorySource(r *sources.Repository) source {
+	if o.fileLists {
+		return &fileLists{r}
+	}
+	return &repository{r}
+}
+
 // databaseFileSources returns a repository for each database file that the flag --db names.
-func databaseFileSources(files []string) (list []source, err error) {
+func (o *buildOptions) databaseFileSources(files []string) (list []source, err error) {
+	open := sources.RepositoryFromFile
+	if o.fileLists {
+		open = sources.RepositoryFromFilesDatabase
+	}
 	var names []string
 	for _, path := range files {
-		r, err := sources.RepositoryFromFile(path)
+		r, err := open(path)
 		if err != nil {
 			return nil, err
 		}
@@ -172,23 +208,31 @@ func databaseFileSources(files []string) (list []source, err error) {
 			return nil, command.Usagef("two databases are named %q", r.Name)
 		}
 		names = append(names, r.Name)
-		list = append(list, &repository{r})
+		list = append(list, o.repositorySource(r))
 	}
 	return list, nil
 }
 
 // summarize prints a line for each source that was read, and a line for the file or directory that was written.
 func (b *buildRun) summarize(out string, size int64, built []*readResult) error {
-	total := 0
+	packages, paths := 0, 0
 	for _, r := range built {
 		if r.err != nil {
 			continue
 		}
-		fmt.Fprintf(b.cliContext.App.Writer, "%s: %d packages\n", termtext.Clean(r.source.name()), r.packageCount)
-		total += r.packageCount
+		fmt.Fprintf(b.cliContext.App.Writer, "%s: %s\n", termtext.Clean(r.source.name()), b.formatCounts(r.packageCount, r.pathCount))
+		packages += r.packageCount
+		paths += r.pathCount
 	}
-	_, err := fmt.Fprintf(b.cliContext.App.Writer, "%s: %d packages, %d bytes, %s\n", termtext.Clean(out), total, size, time.Since(b.startedAt).Round(time.Millisecond))
+	_, err := fmt.Fprintf(b.cliContext.App.Writer, "%s: %s, %d bytes, %s\n", termtext.Clean(out), b.formatCounts(packages, paths), size, time.Since(b.startedAt).Round(time.Millisecond))
 	return exit.WithCode(exit.Failed, err)
+}
+
+func (b *buildRun) formatCounts(packages, paths int) string {
+	if b.fileLists {
+		return fmt.Sprintf("%d packages, %d paths", packages, paths)
+	}
+	return fmt.Sprintf("%d packages", packages)
 }
 
 // warn prints warnings about single packages.

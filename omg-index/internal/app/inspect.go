@@ -12,6 +12,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/termtext"
 )
@@ -35,7 +36,8 @@ func infoCommand() *cli.Command {
 
 func printInfo(c *cli.Context) error {
 	w := bufio.NewWriter(c.App.Writer)
-	return flushOutput(w, eachIndex(c, func(f *pkgindex.File) error {
+	files := func(f *filesindex.File) error { return printFilesInfo(w, f, c.Bool("json")) }
+	return flushOutput(w, eachIndex(c, indexHandler{files: files, packages: func(f *pkgindex.File) error {
 		facts := f.IndexInfo()
 		if c.Bool("json") {
 			return writeJSON(w, struct {
@@ -57,7 +59,30 @@ func printInfo(c *cli.Context) error {
 				termtext.Clean(s.Name), termtext.Clean(string(s.Kind)), s.PackageCount, s.FileSize, formatTime(s.AsOf), termtext.Clean(s.SHA256))
 		}
 		return nil
-	}))
+	}}))
+}
+
+// printFilesInfo prints the facts about an index of files.
+func printFilesInfo(w io.Writer, f *filesindex.File, asJSON bool) error {
+	facts := f.Info()
+	if asJSON {
+		return writeJSON(w, struct {
+			Schema int   `json:"schema"`
+			Format int   `json:"format"`
+			Bytes  int64 `json:"bytes"`
+			*filesindex.BuildInfo
+		}{schema, filesindex.FormatVersion, f.Size(), facts})
+	}
+	fmt.Fprintf(w, "File:     %s\n", termtext.Clean(f.Path()))
+	fmt.Fprintf(w, "Format:   %d, files of packages\n", filesindex.FormatVersion)
+	fmt.Fprintf(w, "Builder:  %s\n", termtext.Clean(facts.Builder))
+	fmt.Fprintf(w, "Built:    %s\n", formatTime(facts.BuiltAt))
+	fmt.Fprintf(w, "Size:     %d bytes\n", f.Size())
+	fmt.Fprintf(w, "Packages: %d\n", facts.PackageCount)
+	fmt.Fprintf(w, "Paths:    %d\n", facts.PathCount)
+	fmt.Fprintf(w, "Source:   %s (files), %d packages, %d bytes, modified %s, SHA-256 %s\n",
+		termtext.Clean(facts.Repository), facts.PackageCount, facts.FileSize, formatTime(facts.AsOf), termtext.Clean(facts.SHA256))
+	return nil
 }
 
 // flushOutput flushes w. It returns err if err is not nil, and otherwise the error that Flush returned.
@@ -77,14 +102,24 @@ func verifyCommand() *cli.Command {
 		ArgsUsage: "[FILE...]",
 		Description: "An index is ok if this omg-index would build the same bytes from the packages in the\n" +
 			"index. Not only the checksums are checked, but also the order, text and lists of the\n" +
-			"packages. The index is not compared with the database from which it was built.\n\n" + fileArgHelp + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
+			"packages. The index is not compared with the database from which it was built. Of an\n" +
+			"index of files, only the checksums are checked.\n\n" + fileArgHelp + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
-			return eachIndex(c, func(f *pkgindex.File) error {
-				if err := f.Verify(); err != nil {
-					return fmt.Errorf("%s: %w", f.Path(), err)
-				}
-				_, err := fmt.Fprintf(c.App.Writer, "%s: %d packages, ok\n", termtext.Clean(f.Path()), f.DocCount())
-				return exit.WithCode(exit.Failed, err)
+			return eachIndex(c, indexHandler{
+				packages: func(f *pkgindex.File) error {
+					if err := f.Verify(); err != nil {
+						return fmt.Errorf("%s: %w", f.Path(), err)
+					}
+					_, err := fmt.Fprintf(c.App.Writer, "%s: %d packages, ok\n", termtext.Clean(f.Path()), f.DocCount())
+					return exit.WithCode(exit.Failed, err)
+				},
+				files: func(f *filesindex.File) error {
+					if err := f.VerifyChecksums(); err != nil {
+						return fmt.Errorf("%s: %w", f.Path(), err)
+					}
+					_, err := fmt.Fprintf(c.App.Writer, "%s: %d packages, %d paths, ok\n", termtext.Clean(f.Path()), f.PackageCount(), f.Info().PathCount)
+					return exit.WithCode(exit.Failed, err)
+				},
 			})
 		},
 	}
@@ -92,13 +127,15 @@ func verifyCommand() *cli.Command {
 
 func dumpCommand() *cli.Command {
 	return &cli.Command{
-		Name:        "dump",
-		Usage:       "print every package of an index, one JSON object per line",
-		ArgsUsage:   "[FILE...]",
-		Description: fileArgHelp + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
+		Name:      "dump",
+		Usage:     "print every package of an index, one JSON object per line",
+		ArgsUsage: "[FILE...]",
+		Description: "Of an index of files, an object has the paths of a package. Bytes that are not UTF-8 are\n" +
+			"replaced by U+FFFD, as in all JSON.\n\n" + fileArgHelp + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
 			w := bufio.NewWriterSize(c.App.Writer, 64<<10)
-			return flushOutput(w, eachIndex(c, func(f *pkgindex.File) error {
+			files := func(f *filesindex.File) error { return dumpFiles(w, f) }
+			return flushOutput(w, eachIndex(c, indexHandler{files: files, packages: func(f *pkgindex.File) error {
 				for p, err := range f.Packages() {
 					if err != nil {
 						return fmt.Errorf("%s: %w", f.Path(), err)
@@ -108,9 +145,38 @@ func dumpCommand() *cli.Command {
 					}
 				}
 				return nil
-			}))
+			}}))
 		},
 	}
+}
+
+// dumpFiles prints each package of an index of files.
+func dumpFiles(w io.Writer, f *filesindex.File) error {
+	for i := range f.PackageCount() {
+		name, version, err := f.Package(i)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Path(), err)
+		}
+		files := []string{}
+		for path, err := range f.Paths(i) {
+			if err != nil {
+				return fmt.Errorf("%s: %w", f.Path(), err)
+			}
+			files = append(files, path)
+		}
+		if err := writeJSON(w, packageFiles{f.Info().Repository, name, version, files}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// packageFiles is a package of an index of files, as dump prints it.
+type packageFiles struct {
+	Repo    string   `json:"repo"`
+	Name    string   `json:"name"`
+	Version string   `json:"version"`
+	Files   []string `json:"files"`
 }
 
 // writeJSON writes v as one line of JSON, and escapes the characters that a terminal could interpret.

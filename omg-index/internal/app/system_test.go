@@ -17,8 +17,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// options describes the generated databases: 24 packages in core, 252 in extra and 24 in multilib.
-var options = fixture.Options{Packages: 300, Seed: 1}
+// options describes the generated databases: 24 packages in core, 252 in extra and 24 in multilib, with their file lists.
+var options = fixture.Options{Packages: 300, Seed: 1, FileLists: true}
 
 // testSystem is a home directory with databases and a pacman.conf.
 type testSystem struct {

@@ -21,12 +21,27 @@ import (
 	"github.com/omg-arch/omg/shared/version"
 )
 
-// source is the input of an index: a repository's database, or the AUR's dump.
+// source is the input of an index: a repository's database, its database with file lists, or the AUR's dump.
 type source interface {
 	name() string
-	kind() pkgindex.SourceKind
 	path() string
+	// indexPath returns the path of the source's own index in a directory.
+	indexPath(dir string) string
+	// readOwn reads the source into an index of its own.
+	readOwn(ctx context.Context, b *buildRun) (indexBuilder, *readResult)
+}
+
+// packageSource is a source of packages. An index can have several of them.
+type packageSource interface {
+	source
+	kind() pkgindex.SourceKind
 	read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *readResult
+}
+
+// indexBuilder writes an index, either of packages or of file lists.
+type indexBuilder interface {
+	WriteFile(path string) error
+	WriteTo(f *os.File) error
 }
 
 // readResult is the result of reading a source.
@@ -34,6 +49,7 @@ type readResult struct {
 	source              source
 	sourceFile          sourcefile.File
 	packageCount        int
+	pathCount           int // the number of paths in file lists
 	warnings            []string
 	omittedWarningCount int
 	skippedPackages     []string // packages too large for an index
@@ -45,33 +61,24 @@ type buildRun struct {
 	cliContext *cli.Context
 	builtAt    int64
 	sources    []source
+	fileLists  bool // the sources are file lists
 	startedAt  time.Time
 	progress   *progress
 }
 
 func (b *buildRun) newBuilder() *pkgindex.Builder {
-	return pkgindex.NewBuilder("omg-index "+version.String(), b.builtAt)
+	return pkgindex.NewBuilder(b.program(), b.builtAt)
 }
+
+// program returns the name and version of this program, which an index contains.
+func (b *buildRun) program() string { return "omg-index " + version.String() }
 
 // buildSingleIndex writes one index of all sources, atomically.
 func (b *buildRun) buildSingleIndex(out string) error {
 	if err := b.checkOutput(out); err != nil {
 		return err
 	}
-	builder := b.newBuilder()
-	into := make([]*pkgindex.SourceBuilder, len(b.sources))
-	for i, s := range b.sources {
-		into[i] = builder.AddSource(s.name(), s.kind())
-	}
-	results := make([]*readResult, len(b.sources))
-	group, ctx := errgroup.WithContext(b.cliContext.Context)
-	for i, s := range b.sources {
-		group.Go(func() error {
-			results[i] = s.read(ctx, into[i], b.progress.newCounter())
-			return results[i].err
-		})
-	}
-	err := group.Wait()
+	builder, results, err := b.readAll()
 	b.progress.clearLine()
 	if err != nil {
 		return exit.WithCode(exit.Failed, err)
@@ -88,8 +95,34 @@ func (b *buildRun) buildSingleIndex(out string) error {
 	return b.summarize(out, size, results)
 }
 
+// readAll reads all sources into one index. File lists are read only if they are the only source.
+func (b *buildRun) readAll() (indexBuilder, []*readResult, error) {
+	if len(b.sources) == 1 {
+		builder, r := b.sources[0].readOwn(b.cliContext.Context, b)
+		return builder, []*readResult{r}, r.err
+	}
+	builder := b.newBuilder()
+	results := make([]*readResult, len(b.sources))
+	group, ctx := errgroup.WithContext(b.cliContext.Context)
+	for i, s := range b.sources {
+		packages := s.(packageSource)
+		into := builder.AddSource(s.name(), packages.kind())
+		group.Go(func() error {
+			results[i] = packages.read(ctx, into, b.progress.newCounter())
+			return results[i].err
+		})
+	}
+	return builder, results, group.Wait()
+}
+
+// readPackages reads a source of packages into an index of its own.
+func (b *buildRun) readPackages(ctx context.Context, s packageSource) (indexBuilder, *readResult) {
+	builder := b.newBuilder()
+	return builder, s.read(ctx, builder.AddSource(s.name(), s.kind()), b.progress.newCounter())
+}
+
 // write writes an index and its origin file. It returns the size of the index in bytes.
-func (b *buildRun) write(builder *pkgindex.Builder, out string, results []*readResult) (size int64, err error) {
+func (b *buildRun) write(builder indexBuilder, out string, results []*readResult) (size int64, err error) {
 	if err := builder.WriteFile(out); err != nil {
 		wrong := &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write the index: %w", err)}
 		if errors.Is(err, fs.ErrNotExist) { // the directory of the output file does not exist
@@ -157,12 +190,14 @@ func (b *buildRun) buildIndexPerSource(dir string) error {
 	sizes := make([]int64, len(b.sources))
 	var group errgroup.Group
 	group.SetLimit(maxConcurrentBuilds)
+	if b.fileLists {
+		group.SetLimit(1) // a build needs hundreds of MiB
+	}
 	for i, s := range b.sources {
 		group.Go(func() error {
-			builder := b.newBuilder()
-			r := s.read(b.cliContext.Context, builder.AddSource(s.name(), s.kind()), b.progress.newCounter())
+			builder, r := s.readOwn(b.cliContext.Context, b)
 			if results[i] = r; r.err == nil {
-				sizes[i], r.err = b.write(builder, sources.IndexPath(dir, s.kind(), s.name()), []*readResult{r})
+				sizes[i], r.err = b.write(builder, s.indexPath(dir), []*readResult{r})
 			}
 			return nil
 		})
