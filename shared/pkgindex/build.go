@@ -1,23 +1,19 @@
 package pkgindex
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
-	"hash/crc32"
-	"io"
 	"os"
 	"slices"
 	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
 
-	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/fold"
+	"github.com/omg-arch/omg/shared/sectionfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -235,63 +231,22 @@ func (s *SourceBuilder) foldedNameOf(d pendingDoc) []byte {
 }
 
 // Bytes returns the index as bytes.
-func (b *Builder) Bytes() ([]byte, error) {
-	var buf bytes.Buffer
-	buf.Write(make([]byte, headerSize+sectionEntrySize*len(sectionOrder)))
-	header, err := b.writeSections(&buf)
-	if err != nil {
-		return nil, err
-	}
-	copy(buf.Bytes(), header)
-	return buf.Bytes(), nil
-}
+func (b *Builder) Bytes() ([]byte, error) { return format.Bytes(b.writeSections) }
 
 // WriteFile atomically replaces the file at path with the index.
-func (b *Builder) WriteFile(path string) error {
-	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *atomicfile.File) error { return b.writeOpenFile(f) })
-}
+func (b *Builder) WriteFile(path string) error { return format.WriteFile(path, b.writeSections) }
 
 // WriteTo writes the index to f, which must be an empty file or a pipe.
-func (b *Builder) WriteTo(f *os.File) error {
-	if _, err := f.Seek(0, io.SeekCurrent); err == nil {
-		return b.writeOpenFile(f)
-	}
-	data, err := b.Bytes()
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	return err
-}
+func (b *Builder) WriteTo(f *os.File) error { return format.WriteTo(f, b.writeSections) }
 
-// writeOpenFile writes the index to an empty file: first the sections, and then, at the start of the file, the header and the
-// section table.
-func (b *Builder) writeOpenFile(f interface {
-	io.Writer
-	io.WriterAt
-},
-) (err error) {
-	w := bufio.NewWriterSize(f, 1<<20)
-	_, _ = w.Write(make([]byte, headerSize+sectionEntrySize*len(sectionOrder)))
-	header, err := b.writeSections(w)
-	if err != nil {
-		return err
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	_, err = f.WriteAt(header, 0)
-	return err
-}
-
-// writeSections writes everything after the section table to w, and returns the header and the table.
-func (b *Builder) writeSections(w io.Writer) (header []byte, err error) {
+// writeSections writes the sections.
+func (b *Builder) writeSections(out *sectionfile.Writer) error {
 	docs := uint64(0)
 	for _, s := range b.sources {
 		docs += uint64(len(s.docs))
 	}
 	if docs > maxSectionLen/docEntrySize-1 {
-		return nil, fmt.Errorf("%w: %d packages", ErrTooLarge, docs)
+		return fmt.Errorf("%w: %d packages", ErrTooLarge, docs)
 	}
 	n := uint32(docs)
 
@@ -309,30 +264,29 @@ func (b *Builder) writeSections(w io.Writer) (header []byte, err error) {
 	}
 	facts, err := msgpack.Marshal(&b.indexInfo)
 	if err != nil {
-		return nil, err
+		return err
 	}
 
-	out := sectionWriter{w: w, offset: uint64(headerSize + sectionEntrySize*len(sectionOrder))}
-	out.writeSection(factsSection, facts)
-	out.writeSection(docsSection, b.encodeDocs(n))
-	out.writeSection(ranksSection, b.encodeRanks(n))
-	out.begin(recordsSection)
+	out.WriteSection(factsSection, facts)
+	out.WriteSection(docsSection, b.encodeDocs(n))
+	out.WriteSection(ranksSection, b.encodeRanks(n))
+	out.Begin(recordsSection)
 	for _, s := range b.sources {
 		for _, d := range s.docs {
-			out.write(s.records.get(d.record))
+			out.Write(s.records.get(d.record))
 		}
 		s.records, s.recordEncoder, s.lastRecord = arena{}, nil, nil // free the records: they use most of the memory, and the next steps do not need them
 	}
-	out.end()
-	out.begin(textSection)
+	out.End()
+	out.Begin(textSection)
 	for _, s := range b.sources {
 		for _, d := range s.docs {
-			out.write(s.text[d.textStart : d.textStart+d.textLen])
+			out.Write(s.text[d.textStart : d.textStart+d.textLen])
 		}
 	}
-	out.end()
-	if out.err != nil {
-		return nil, out.err
+	out.End()
+	if out.Err() != nil {
+		return out.Err()
 	}
 
 	// The three-byte substrings are collected concurrently with the short substrings and the complete values, because
@@ -348,15 +302,12 @@ func (b *Builder) writeSections(w io.Writer) (header []byte, err error) {
 	wait.Wait()
 	grams, post := encodeGrams(append(long.lists, short.lists...), n)
 	termEntries, values, post := terms.encode(post, n)
-	out.writeSection(namesSection, names)
-	out.writeSection(gramsSection, grams)
-	out.writeSection(termsSection, termEntries)
-	out.writeSection(valuesSection, values)
-	out.writeSection(postingsSection, post)
-	if out.err != nil {
-		return nil, out.err
-	}
-	return marshalHeader(out.sections, out.offset), nil
+	out.WriteSection(namesSection, names)
+	out.WriteSection(gramsSection, grams)
+	out.WriteSection(termsSection, termEntries)
+	out.WriteSection(valuesSection, values)
+	out.WriteSection(postingsSection, post)
+	return out.Err()
 }
 
 // encodeDocs encodes the DOCS section.
@@ -411,46 +362,4 @@ func (b *Builder) encodeNames(n uint32) []byte {
 		out = binary.LittleEndian.AppendUint32(out, e.doc)
 	}
 	return out
-}
-
-// sectionWriter writes sections one after the other, and keeps the offset, length and checksum of each for the section
-// table.
-type sectionWriter struct {
-	w        io.Writer
-	offset   uint64
-	crc      hash.Hash32
-	sections []section
-	err      error
-}
-
-func (o *sectionWriter) writeSection(name string, b []byte) {
-	o.begin(name)
-	o.write(b)
-	o.end()
-}
-
-func (o *sectionWriter) begin(name string) {
-	if pad := -o.offset & (sectionAlign - 1); pad > 0 && o.err == nil {
-		_, o.err = o.w.Write(make([]byte, pad))
-		o.offset += pad
-	}
-	o.crc = crc32.New(castagnoli)
-	o.sections = append(o.sections, section{name: name, offset: o.offset})
-}
-
-func (o *sectionWriter) write(b []byte) {
-	if o.err != nil {
-		return
-	}
-	_, o.err = o.w.Write(b)
-	_, _ = o.crc.Write(b)
-	o.offset += uint64(len(b))
-}
-
-func (o *sectionWriter) end() {
-	s := &o.sections[len(o.sections)-1]
-	s.crc, s.length = o.crc.Sum32(), o.offset-s.offset
-	if s.length > maxSectionLen && o.err == nil {
-		o.err = fmt.Errorf("%w: section %s", ErrTooLarge, s.name)
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/omg-arch/omg/shared/sectionfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -15,7 +16,7 @@ func (f *File) Check() error {
 	if err := f.VerifyChecksums(); err != nil {
 		return err
 	}
-	return guardFaults(func() error {
+	return sectionfile.GuardFaults(func() error {
 		for doc := range f.docCount {
 			if _, err := f.docText(doc); err != nil {
 				return err
@@ -37,17 +38,7 @@ func (f *File) Check() error {
 
 // VerifyChecksums verifies the checksum of every section, which is about as fast as reading the file from memory. It detects
 // damage, but not a file that was built wrong. The error wraps ErrDamaged.
-func (f *File) VerifyChecksums() error {
-	return guardFaults(func() error {
-		for _, name := range sectionOrder {
-			s := f.sectionTable[name]
-			if checksum(f.data[s.offset:s.offset+s.length]) != s.crc {
-				return fmt.Errorf("%w: wrong checksum of section %s", ErrDamaged, name)
-			}
-		}
-		return nil
-	})
-}
+func (f *File) VerifyChecksums() error { return f.file.VerifyChecksums() }
 
 func (f *File) checkPostingLists() error {
 	var docs []uint32
@@ -100,7 +91,7 @@ func (f *File) Packages() iter.Seq2[wire.Package, error] {
 	return func(yield func(wire.Package, error) bool) {
 		for doc := range f.docCount {
 			var p wire.Package
-			err := guardFaults(func() error {
+			err := sectionfile.GuardFaults(func() error {
 				summary, details, err := f.record(doc, true)
 				if err != nil {
 					return err

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/sectionfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -64,11 +66,12 @@ func TestCheck_FlippedBits(t *testing.T) {
 	f, err := OpenBytes(good)
 	require.NoError(t, err)
 	covered := make([]bool, len(good))
-	for i := range headerSize + sectionEntrySize*len(sectionOrder) {
+	for i := range headerSize + sectionEntrySize*len(format.Sections) {
 		covered[i] = i < 32 || i >= headerSize
 	}
-	for _, s := range f.sectionTable {
-		for i := s.offset; i < s.offset+s.length; i++ {
+	for _, name := range format.Sections {
+		s := f.file.Section(name)
+		for i := sectionOffset(good, name); i < sectionOffset(good, name)+len(s); i++ {
 			covered[i] = true
 		}
 	}
@@ -110,25 +113,37 @@ func FuzzDamaged(f *testing.F) {
 // FuzzOpen opens arbitrary bytes as an index. The methods must not crash.
 func FuzzOpen(f *testing.F) {
 	f.Add(goldenIndex(f))
-	f.Add([]byte(magic))
+	f.Add([]byte(format.Magic))
 	f.Fuzz(func(t *testing.T, data []byte) { _ = useAll(t, data) })
+}
+
+// The sizes of the header and of an entry in the section table, see package sectionfile.
+const (
+	headerSize       = 64
+	sectionEntrySize = 32
+)
+
+// sectionOffset returns where a section begins in an index.
+func sectionOffset(data []byte, name string) int {
+	e := data[headerSize+slices.Index(format.Sections, name)*sectionEntrySize:]
+	return int(binary.LittleEndian.Uint64(e[8:]))
 }
 
 // repair recomputes the checksums of the header, the table and all sections.
 func repair(b []byte) {
-	copy(b, magic)
+	copy(b, format.Magic)
 	binary.LittleEndian.PutUint32(b[8:], FormatVersion)
-	binary.LittleEndian.PutUint32(b[12:], uint32(len(sectionOrder)))
+	binary.LittleEndian.PutUint32(b[12:], uint32(len(format.Sections)))
 	binary.LittleEndian.PutUint64(b[16:], uint64(len(b)))
-	for i := range sectionOrder {
+	for i := range format.Sections {
 		e := b[headerSize+i*sectionEntrySize:][:sectionEntrySize]
 		off, n := binary.LittleEndian.Uint64(e[8:]), binary.LittleEndian.Uint64(e[16:])
 		if off <= uint64(len(b)) && n <= uint64(len(b))-off {
-			binary.LittleEndian.PutUint32(e[4:], checksum(b[off:off+n]))
+			binary.LittleEndian.PutUint32(e[4:], sectionfile.Checksum(b[off:off+n]))
 		}
 	}
-	binary.LittleEndian.PutUint32(b[24:], checksum(b[headerSize:headerSize+sectionEntrySize*len(sectionOrder)]))
-	binary.LittleEndian.PutUint32(b[28:], checksum(b[:28]))
+	binary.LittleEndian.PutUint32(b[24:], sectionfile.Checksum(b[headerSize:headerSize+sectionEntrySize*len(format.Sections)]))
+	binary.LittleEndian.PutUint32(b[28:], sectionfile.Checksum(b[:28]))
 }
 
 // writeGolden writes the index of goldenIndex to a temporary file, and returns its path.

@@ -3,26 +3,10 @@
 //
 // # The file
 //
-// All integers are little-endian. Sections start at multiples of 8, in the order of this text. A doc is a package's
-// number in the file. Docs are grouped by source, and sorted within a source in the order in which results list equally
-// good matches: by prominence, the largest first, then by the length of the name, then by name.
-//
-//	header [64]
-//	  magic        [8]  "OMGINDEX"
-//	  version      [4]  format version, see Version
-//	  sections     [4]  entries in the section table
-//	  size         [8]  bytes in the file
-//	  table crc    [4]  CRC32C of the section table
-//	  header crc   [4]  CRC32C of the bytes before it
-//	  zero         [32] reserved, zero
-//	section table, one entry a section [32]
-//	  name         [4]  four letters, below
-//	  crc          [4]  CRC32C of the section
-//	  offset       [8]  from the start of the file
-//	  length       [8]  in bytes
-//	  zero         [8]  reserved, zero
-//
-// A reader skips sections with unknown names.
+// All integers are little-endian. Package sectionfile describes the header, whose magic is "OMGINDEX", and the section
+// table. The sections are in the order of this text. A doc is a package's number in the file. Docs are grouped by source,
+// and sorted within a source in the order in which results list equally good matches: by prominence, the largest first,
+// then by the length of the name, then by name.
 //
 // FACT is one MessagePack map, see BuildInfo: the program that built the file, the time, and the sources, each with its
 // first doc and its number of packages.

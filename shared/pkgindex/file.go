@@ -7,19 +7,14 @@ import (
 	"os"
 	"sort"
 
-	"golang.org/x/sys/unix"
-
-	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/sectionfile"
 )
 
 // File is an open index. Its methods are safe for concurrent use, but not after Close.
 type File struct {
-	path         string
-	indexInfo    IndexInfo
-	data         []byte // the whole file
-	mapped       bool
-	docCount     uint32
-	sectionTable map[string]section
+	file      *sectionfile.File
+	indexInfo IndexInfo
+	docCount  uint32
 
 	docTable, rankSection, recordSection, textSection, nameSection, gramSection, termSection, valueSection, postingSection []byte
 }
@@ -28,202 +23,83 @@ type File struct {
 // group or all users can write, and a file whose owner the function trust rejects. If trust is nil, every owner is
 // accepted.
 func Open(path string, trust func(uid uint32) bool) (*File, error) {
-	f, err := openFile(path, trust)
+	file, err := format.Open(path, trust)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	f, err := openSections(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return f, nil
 }
 
-func openFile(path string, trust func(uint32) bool) (*File, error) {
-	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err // Open, the caller, adds the path
-	}
-	defer unix.Close(fd)
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
-		return nil, os.NewSyscallError("fstat", err)
-	}
-	if err := checkFileStat(&st, trust); err != nil {
-		return nil, err
-	}
-	f, err := mapFile(fd, &st)
-	if err == nil {
-		f.path = path
-	}
-	return f, err
-}
-
 // OpenFromFile maps an index from an open file that cannot change, such as a sealed memory file. The returned File has an
 // empty path. The caller may close the os.File afterwards.
 func OpenFromFile(file *os.File) (*File, error) {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
-		return nil, os.NewSyscallError("fstat", err)
+	f, err := format.OpenFromFile(file)
+	if err != nil {
+		return nil, err
 	}
-	return mapFile(int(file.Fd()), &st)
+	return openSections(f)
 }
 
-func mapFile(fd int, st *unix.Stat_t) (*File, error) {
-	head := make([]byte, min(st.Size, headerSize+sectionEntrySize*maxSections))
-	if err := readFull(fd, head); err != nil {
-		return nil, err
-	}
-	// Check a copy of the header: another process can change the file after the check, but not the copy.
-	if _, _, err := unmarshalHeader(head, st.Size); err != nil {
-		return nil, err
-	}
-	if err := checkNotSparse(fd, st); err != nil {
-		return nil, err
-	}
-	data, err := unix.Mmap(fd, 0, int(st.Size), unix.PROT_READ, unix.MAP_SHARED)
+// OpenBytes opens an index in memory.
+func OpenBytes(data []byte) (*File, error) {
+	f, err := format.OpenBytes(data)
 	if err != nil {
-		return nil, os.NewSyscallError("mmap", err)
-	}
-	f, err := openData(head, data)
-	if err != nil {
-		_ = unix.Munmap(data)
 		return nil, err
 	}
-	f.mapped = true
-	return f, nil
-}
-
-// maxFileHolesChecked is the number of holes after which checkNotSparse ignores the rest of the file.
-const maxFileHolesChecked = 1024
-
-// checkNotSparse refuses a file if more than half of it was never written, since a tiny sparse file could make a reader spend
-// memory and time on gigabytes of zeros. Small holes are allowed: a copy of an index may have holes where the index has
-// zeros. A compressing file system uses fewer blocks than the file has bytes, but reports no holes.
-func checkNotSparse(fd int, st *unix.Stat_t) error {
-	size := st.Size
-	if st.Blocks*512 >= size/2 {
-		return nil
-	}
-	// The caller may use the offset of the open file, so restore it at the end.
-	at, err := unix.Seek(fd, 0, unix.SEEK_CUR)
-	if err != nil {
-		return os.NewSyscallError("lseek", err)
-	}
-	defer func() { _, _ = unix.Seek(fd, at, unix.SEEK_SET) }()
-	written := int64(0)
-	for hole, n := int64(0), 0; hole < size && n <= maxFileHolesChecked; n++ {
-		data, err := unix.Seek(fd, hole, unix.SEEK_DATA)
-		if err == unix.EINVAL && n == 0 {
-			return nil // the file system does not support SEEK_DATA
-		}
-		if err != nil {
-			break // there is no data after the hole
-		}
-		if hole, err = unix.Seek(fd, data, unix.SEEK_HOLE); err != nil {
-			return os.NewSyscallError("lseek", err)
-		}
-		written += hole - data
-	}
-	if written < size/2 {
-		return fmt.Errorf("%w: only %d of its %d bytes were written", ErrDamaged, written, size)
-	}
-	return nil
+	return openSections(f)
 }
 
 // CheckFileOwner returns the error with which Open would refuse the file f: f is not a regular file, the group or all users
 // can write it, or the function trust rejects its owner.
 func CheckFileOwner(f *os.File, trust func(uid uint32) bool) error {
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return os.NewSyscallError("fstat", err)
-	}
-	return checkFileStat(&st, trust)
+	return sectionfile.CheckFileOwner(f, trust)
 }
 
-func checkFileStat(st *unix.Stat_t, trust func(uint32) bool) error {
-	if st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return fmt.Errorf("%w: not a regular file", ErrNotIndex)
-	}
-	if trust == nil {
-		trust = func(uint32) bool { return true }
-	}
-	return paths.CheckFileTrust(st, trust)
-}
-
-func readFull(fd int, b []byte) error {
-	for off := 0; off < len(b); {
-		n, err := unix.Pread(fd, b[off:], int64(off))
-		if err == unix.EINTR {
-			continue
-		}
-		if err != nil {
-			return os.NewSyscallError("read", err)
-		}
-		if n == 0 {
-			return fmt.Errorf("%w: the file became shorter while it was read", ErrDamaged)
-		}
-		off += n
-	}
-	return nil
-}
-
-// OpenBytes opens an index in memory.
-func OpenBytes(data []byte) (*File, error) {
-	return openData(data[:min(len(data), headerSize+sectionEntrySize*maxSections)], data)
-}
-
-// openData reads an index. head is a copy of the start of data.
-func openData(head, data []byte) (f *File, err error) {
-	defer catchFault(&err)
-	n, crc, err := unmarshalHeader(head, int64(len(data)))
-	if err != nil {
+// openSections reads the facts, and closes the file after an error.
+func openSections(file *sectionfile.File) (*File, error) {
+	f := &File{file: file}
+	if err := sectionfile.GuardFaults(f.readSections); err != nil {
+		_ = file.Close()
 		return nil, err
 	}
-	if len(head) < headerSize+n*sectionEntrySize {
-		return nil, fmt.Errorf("%w: section table truncated", ErrDamaged)
-	}
-	table, err := unmarshalSectionTable(head[headerSize:headerSize+n*sectionEntrySize], crc, int64(len(data)))
-	if err != nil {
-		return nil, err
-	}
-	f = &File{data: data, sectionTable: table}
-	sec := func(name string) []byte {
-		s := table[name]
-		return data[s.offset : s.offset+s.length : s.offset+s.length]
-	}
+	return f, nil
+}
+
+func (f *File) readSections() (err error) {
+	sec := f.file.Section
 	f.docTable, f.rankSection, f.recordSection, f.textSection = sec(docsSection), sec(ranksSection), sec(recordsSection), sec(textSection)
 	f.nameSection, f.gramSection, f.termSection = sec(namesSection), sec(gramsSection), sec(termsSection)
 	f.valueSection, f.postingSection = sec(valuesSection), sec(postingsSection)
 	if len(f.docTable) < docEntrySize || len(f.docTable)%docEntrySize != 0 {
-		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, docsSection)
+		return fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, docsSection)
 	}
 	f.docCount = uint32(len(f.docTable)/docEntrySize - 1)
 	if uint64(len(f.nameSection)) != uint64(f.docCount)*4 {
-		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, namesSection)
+		return fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, namesSection)
 	}
 	if uint64(len(f.rankSection)) != uint64(f.docCount)*rankEntrySize {
-		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, ranksSection)
+		return fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, ranksSection)
 	}
 	facts := sec(factsSection)
 	if len(facts) > maxFactsSize {
-		return nil, fmt.Errorf("%w: the build facts have %d bytes, at most %d are allowed", ErrDamaged, len(facts), maxFactsSize)
+		return fmt.Errorf("%w: the build facts have %d bytes, at most %d are allowed", ErrDamaged, len(facts), maxFactsSize)
 	}
 	f.indexInfo, err = decodeIndexInfo(bytes.Clone(facts), f.docCount)
-	return f, err
+	return err
 }
 
 // maxFactsSize is the maximum size of the FACT section in bytes. The facts about one source are a few hundred bytes.
 const maxFactsSize = 1 << 20
 
 // Close unmaps the file. All records that its methods returned become invalid.
-func (f *File) Close() error {
-	data := f.data
-	f.data = nil
-	if !f.mapped || data == nil {
-		return nil
-	}
-	return os.NewSyscallError("munmap", unix.Munmap(data))
-}
+func (f *File) Close() error { return f.file.Close() }
 
 // Path returns the path from which the index was opened, or an empty string for an index in memory.
-func (f *File) Path() string { return f.path }
+func (f *File) Path() string { return f.file.Path() }
 
 // IndexInfo returns the facts about the build: the program, the time and the sources.
 func (f *File) IndexInfo() *IndexInfo { return &f.indexInfo }
@@ -232,7 +108,7 @@ func (f *File) IndexInfo() *IndexInfo { return &f.indexInfo }
 func (f *File) DocCount() uint32 { return f.docCount }
 
 // Size returns the size of the file in bytes.
-func (f *File) Size() int64 { return int64(len(f.data)) }
+func (f *File) Size() int64 { return f.file.Size() }
 
 // docText is the text of one doc, cut into its fields. desc is nil if the package has no description, and empty but not
 // nil if its description is empty.
@@ -326,12 +202,12 @@ func (f *File) record(doc uint32, withDetails bool) (summary, details Record, er
 		return summary, details, damagedDocError(doc)
 	}
 	summary = Record{PairCount: int(h[12]), Bytes: body[:n]}
-	if checksum(summary.Bytes) != binary.LittleEndian.Uint32(h[0:]) {
+	if sectionfile.Checksum(summary.Bytes) != binary.LittleEndian.Uint32(h[0:]) {
 		return summary, details, fmt.Errorf("%w: wrong checksum of record %d", ErrDamaged, doc)
 	}
 	if withDetails {
 		details = Record{PairCount: int(h[13]), Bytes: body[n:]}
-		if checksum(details.Bytes) != binary.LittleEndian.Uint32(h[4:]) {
+		if sectionfile.Checksum(details.Bytes) != binary.LittleEndian.Uint32(h[4:]) {
 			return summary, details, fmt.Errorf("%w: wrong checksum of record %d", ErrDamaged, doc)
 		}
 	}

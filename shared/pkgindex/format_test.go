@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/omg-arch/omg/shared/sectionfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -73,8 +74,8 @@ func TestFormat(t *testing.T) {
 	require.EqualValues(t, 2, u32(data, 8), "version")
 	require.EqualValues(t, 10, u32(data, 12), "sections")
 	require.EqualValues(t, len(data), u64(data, 16), "size")
-	require.Equal(t, checksum(data[64:64+10*32]), u32(data, 24), "table crc")
-	require.Equal(t, checksum(data[:28]), u32(data, 28), "header crc")
+	require.Equal(t, sectionfile.Checksum(data[64:64+10*32]), u32(data, 24), "table crc")
+	require.Equal(t, sectionfile.Checksum(data[:28]), u32(data, 28), "header crc")
 	require.Equal(t, make([]byte, 32), data[32:64], "zero")
 
 	// section table
@@ -83,7 +84,7 @@ func TestFormat(t *testing.T) {
 		e := data[64+32*i:][:32]
 		require.Equal(t, name, string(e[:4]))
 		b := data[u64(e, 8):][:u64(e, 16)]
-		require.Equal(t, checksum(b), u32(e, 4), "crc of %s", name)
+		require.Equal(t, sectionfile.Checksum(b), u32(e, 4), "crc of %s", name)
 		require.Zero(t, u64(e, 8)%8, "alignment of %s", name)
 		require.Zero(t, u64(e, 24))
 		sec[name] = b
@@ -119,8 +120,8 @@ func TestFormat(t *testing.T) {
 	// RECS
 	rec := sec["RECS"][u32(doc, 0):u32(sec["DOCS"][24:], 0)]
 	n := u32(rec, 8)
-	require.Equal(t, checksum(rec[14:14+n]), u32(rec, 0), "summary crc")
-	require.Equal(t, checksum(rec[14+n:]), u32(rec, 4), "details crc")
+	require.Equal(t, sectionfile.Checksum(rec[14:14+n]), u32(rec, 0), "summary crc")
+	require.Equal(t, sectionfile.Checksum(rec[14+n:]), u32(rec, 4), "details crc")
 	require.EqualValues(t, []byte{5, 6}, rec[12:14], "pairs")
 	var p wire.Package
 	require.NoError(t, msgpack.Unmarshal(append([]byte{0x80 | 11}, rec[14:]...), &p))

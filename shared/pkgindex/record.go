@@ -6,6 +6,7 @@ import (
 
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/omg-arch/omg/shared/sectionfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -32,13 +33,13 @@ func (e *recordEncoder) appendRecord(dst []byte, p *wire.Package) []byte {
 	summaryPairs, summaryLen := e.pairCount, e.buf.Len()
 	dst = append(dst, e.buf.Bytes()...)
 	h := dst[start:]
-	binary.LittleEndian.PutUint32(h[0:], checksum(e.buf.Bytes()))
+	binary.LittleEndian.PutUint32(h[0:], sectionfile.Checksum(e.buf.Bytes()))
 
 	e.reset()
 	e.encodeDetails(p)
 	dst = append(dst, e.buf.Bytes()...)
 	h = dst[start:]
-	binary.LittleEndian.PutUint32(h[4:], checksum(e.buf.Bytes()))
+	binary.LittleEndian.PutUint32(h[4:], sectionfile.Checksum(e.buf.Bytes()))
 	binary.LittleEndian.PutUint32(h[8:], uint32(summaryLen))
 	h[12], h[13] = byte(summaryPairs), byte(e.pairCount)
 	return dst

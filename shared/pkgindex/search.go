@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/omg-arch/omg/shared/sectionfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -37,7 +38,7 @@ func (s *FileSet) Search(q *Query, limit int) (r Result, err error) {
 	}
 	sc := searchBufferPool.Get().(*searchBuffers)
 	defer searchBufferPool.Put(sc)
-	err = guardFaults(func() error {
+	err = sectionfile.GuardFaults(func() error {
 		sc.hitKeys = sc.hitKeys[:0]
 		for i := range s.files {
 			if err := s.searchFile(i, q, sc); err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/omg-arch/omg/shared/fold"
+	"github.com/omg-arch/omg/shared/sectionfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -206,7 +207,7 @@ func (s *FileSet) HitsOfRepo(repo string) (hits []Hit) {
 // ReadRecord calls the function visit with the summary and the details of a package. The records are parts of the mapped file:
 // visit must copy the bytes that it needs later. If withDetails is false, the details are empty.
 func (s *FileSet) ReadRecord(h Hit, withDetails bool, visit func(summary, details Record)) error {
-	return guardFaults(func() error {
+	return sectionfile.GuardFaults(func() error {
 		summary, details, err := s.fileOf(h).record(h.doc, withDetails)
 		if err == nil {
 			visit(summary, details)
@@ -217,7 +218,7 @@ func (s *FileSet) ReadRecord(h Hit, withDetails bool, visit func(summary, detail
 
 // ReadRecords calls the function visit for each hit, with the same records as ReadRecord, until visit returns false.
 func (s *FileSet) ReadRecords(hits []Hit, withDetails bool, visit func(h Hit, summary, details Record) bool) error {
-	return guardFaults(func() error {
+	return sectionfile.GuardFaults(func() error {
 		for _, h := range hits {
 			summary, details, err := s.fileOf(h).record(h.doc, withDetails)
 			if err != nil {
@@ -245,7 +246,7 @@ func (r Record) Version() string {
 
 // ReadPackage reads and decodes the package of a hit.
 func (s *FileSet) ReadPackage(h Hit) (p wire.Package, err error) {
-	err = guardFaults(func() error {
+	err = sectionfile.GuardFaults(func() error {
 		summary, details, err := s.fileOf(h).record(h.doc, true)
 		if err != nil {
 			return err
@@ -274,7 +275,7 @@ func (s *FileSet) LookupAUR(name string) (hits []Hit, err error) {
 }
 
 func (s *FileSet) lookup(name string, includes func(*sourceRange) bool) (hits []Hit, err error) {
-	err = guardFaults(func() error {
+	err = sectionfile.GuardFaults(func() error {
 		hits, err = s.lookupUnguarded(name, includes)
 		return err
 	})
@@ -308,7 +309,7 @@ func (s *FileSet) lookupUnguarded(name string, includes func(*sourceRange) bool)
 // read files that contain only the AUR.
 func (s *FileSet) HasRepoPackage(name string) (found bool, err error) {
 	folded := fold.String(name)
-	err = guardFaults(func() error {
+	err = sectionfile.GuardFaults(func() error {
 		for i := range s.files {
 			f := &s.files[i]
 			if !slices.ContainsFunc(f.sources, func(p *sourceRange) bool { return p.kind == KindRepo }) {
@@ -331,7 +332,7 @@ func (s *FileSet) HasRepoPackage(name string) (found bool, err error) {
 // It returns at most limit names.
 func (s *FileSet) NamesWithPrefix(prefix string, limit int) (names []string, err error) {
 	folded := []byte(fold.String(prefix))
-	err = guardFaults(func() error {
+	err = sectionfile.GuardFaults(func() error {
 		for i := range s.files {
 			f := &s.files[i]
 			at, err := f.nameLowerBound(string(folded))
@@ -382,7 +383,7 @@ const (
 // Depends, the packages that depend on any version of the name.
 func (s *FileSet) LookupByRelation(rel Relation, value string) (hits []Hit, err error) {
 	folded := fold.String(value)
-	err = guardFaults(func() error {
+	err = sectionfile.GuardFaults(func() error {
 		for i := range s.files {
 			f := &s.files[i]
 			p, err := f.postingListOfTerm(byte(rel), folded)

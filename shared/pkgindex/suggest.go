@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/omg-arch/omg/shared/fold"
+	"github.com/omg-arch/omg/shared/sectionfile"
 	"github.com/omg-arch/omg/shared/similar"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -45,7 +46,7 @@ func (s *FileSet) Suggest(text string) (found []wire.Suggestion, err error) {
 		return nil, nil
 	}
 	var close []closeName
-	err = guardFaults(func() error {
+	err = sectionfile.GuardFaults(func() error {
 		for i := range s.files {
 			if close, err = s.files[i].appendCloseNames(close, i, similarTo); err != nil {
 				return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/omg-arch/omg/shared/sectionfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -18,26 +19,19 @@ func (f *File) Verify() error {
 	if err := f.Check(); err != nil {
 		return err
 	}
-	return guardFaults(func() error {
-		b := NewBuilder(f.indexInfo.Builder, f.indexInfo.BuiltAt)
+	b := NewBuilder(f.indexInfo.Builder, f.indexInfo.BuiltAt)
+	err := sectionfile.GuardFaults(func() error {
 		for i := range f.indexInfo.Sources {
 			if err := f.rebuildSource(b, i); err != nil {
 				return err
 			}
 		}
-		w := &compareWriter{file: f, offset: headerSize + sectionEntrySize*len(sectionOrder)}
-		header, err := b.writeSections(w)
-		if err != nil {
-			return err
-		}
-		if w.offset != len(f.data) {
-			return fmt.Errorf("%w: %d bytes after the last section", ErrDamaged, len(f.data)-w.offset)
-		}
-		if !bytes.Equal(header, f.data[:len(header)]) {
-			return fmt.Errorf("%w: the header or the section table does not match the sections", ErrDamaged)
-		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return f.file.Compare(b.writeSections)
 }
 
 // rebuildSource adds the packages of the i-th source to b.
@@ -103,35 +97,4 @@ func (f *File) packageOfSource(source *SourceInfo, doc uint32) (p wire.Package, 
 	// A record does not show whether a description is empty or absent. Only the text shows this.
 	p.EmptyDesc = p.Desc == "" && text.desc != nil
 	return p, nil
-}
-
-// compareWriter is a writer that compares the written bytes with the bytes of a file.
-type compareWriter struct {
-	file   *File
-	offset int
-}
-
-func (c *compareWriter) Write(b []byte) (int, error) {
-	have := c.file.data[c.offset:]
-	n := min(len(b), len(have))
-	if bytes.Equal(b[:n], have[:n]) && n == len(b) {
-		c.offset += n
-		return n, nil
-	}
-	same := 0
-	for same < n && b[same] == have[same] {
-		same++
-	}
-	return 0, c.mismatchError(uint64(c.offset + same))
-}
-
-// mismatchError returns an error for a byte at which the file differs from the index that a Builder writes from the packages in
-// the file. The error contains the name of the section in which the byte is.
-func (c *compareWriter) mismatchError(at uint64) error {
-	for _, name := range sectionOrder {
-		if s := c.file.sectionTable[name]; at < s.offset+s.length {
-			return fmt.Errorf("%w: section %s does not match the packages, at byte %d of the file", ErrDamaged, name, at)
-		}
-	}
-	return fmt.Errorf("%w: the file is shorter than an index of its packages", ErrDamaged)
 }

@@ -3,15 +3,13 @@ package pkgindex
 import (
 	"bytes"
 	"encoding/binary"
-	"hash/crc32"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/omg-arch/omg/shared/sectionfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -50,9 +48,8 @@ func takeApart(t testing.TB, data []byte) *forged {
 	require.NoError(t, err)
 	require.NoError(t, f.Verify())
 	o := &forged{t: t, sections: make(map[string][]byte)}
-	for _, name := range sectionOrder {
-		s := f.sectionTable[name]
-		o.sections[name] = bytes.Clone(data[s.offset:][:s.length])
+	for _, name := range format.Sections {
+		o.sections[name] = bytes.Clone(f.file.Section(name))
 	}
 	for doc := range int(f.docCount) {
 		start, end := binary.LittleEndian.Uint32(f.docTable[doc*docEntrySize:]), binary.LittleEndian.Uint32(f.docTable[(doc+1)*docEntrySize:])
@@ -68,25 +65,24 @@ func (o *forged) bytes() []byte {
 	for doc, r := range o.records {
 		binary.LittleEndian.PutUint32(docs[doc*docEntrySize:], uint32(len(records)))
 		n := binary.LittleEndian.Uint32(r[8:])
-		binary.LittleEndian.PutUint32(r, checksum(r[recordHeaderSize:][:n]))
-		binary.LittleEndian.PutUint32(r[4:], checksum(r[recordHeaderSize+n:]))
+		binary.LittleEndian.PutUint32(r, sectionfile.Checksum(r[recordHeaderSize:][:n]))
+		binary.LittleEndian.PutUint32(r[4:], sectionfile.Checksum(r[recordHeaderSize+n:]))
 		records = append(records, r...)
 	}
 	binary.LittleEndian.PutUint32(docs[len(docs)-docEntrySize:], uint32(len(records)))
 	o.sections[recordsSection] = records
-	order := sectionOrder[:]
+	forgedFormat := format
 	if _, more := o.sections["MORE"]; more {
-		order = append(slices.Clone(order), "MORE")
+		forgedFormat.Sections = append(slices.Clone(format.Sections), "MORE")
 	}
-	head := headerSize + sectionEntrySize*len(order)
-	buf := bytes.NewBuffer(make([]byte, head))
-	out := sectionWriter{w: buf, offset: uint64(head)}
-	for _, name := range order {
-		out.writeSection(name, o.sections[name])
-	}
-	require.NoError(o.t, out.err)
-	copy(buf.Bytes(), marshalHeader(out.sections, out.offset))
-	return buf.Bytes()
+	data, err := forgedFormat.Bytes(func(out *sectionfile.Writer) error {
+		for _, name := range forgedFormat.Sections {
+			out.WriteSection(name, o.sections[name])
+		}
+		return nil
+	})
+	require.NoError(o.t, err)
+	return data
 }
 
 // replace replaces the first occurrence of the text old, in a section or a record, with a text of the same length.
@@ -292,7 +288,7 @@ func repairRecords(b []byte) {
 	if err != nil {
 		return
 	}
-	at := f.sectionTable[recordsSection].offset
+	at := uint64(sectionOffset(b, recordsSection))
 	for doc := range int(f.docCount) {
 		start, end := uint64(binary.LittleEndian.Uint32(f.docTable[doc*docEntrySize:])), uint64(binary.LittleEndian.Uint32(f.docTable[(doc+1)*docEntrySize:]))
 		if end > uint64(len(f.recordSection)) || start+recordHeaderSize > end {
@@ -300,59 +296,8 @@ func repairRecords(b []byte) {
 		}
 		r := b[at+start : at+end]
 		if n := uint64(binary.LittleEndian.Uint32(r[8:])); n <= uint64(len(r)-recordHeaderSize) {
-			binary.LittleEndian.PutUint32(r, checksum(r[recordHeaderSize:][:n]))
-			binary.LittleEndian.PutUint32(r[4:], checksum(r[recordHeaderSize+n:]))
+			binary.LittleEndian.PutUint32(r, sectionfile.Checksum(r[recordHeaderSize:][:n]))
+			binary.LittleEndian.PutUint32(r[4:], sectionfile.Checksum(r[recordHeaderSize+n:]))
 		}
 	}
-}
-
-// sparseIndex writes an index with correct checksums of its sections. The section RECS has at least the given size in
-// bytes, but the file is sparse and uses only a few KiB on disk.
-func sparseIndex(t *testing.T, size uint64) string {
-	t.Helper()
-	good := takeApart(t, goldenIndex(t))
-	head := headerSize + sectionEntrySize*len(sectionOrder)
-	path := filepath.Join(t.TempDir(), "sparse.omgidx")
-	file, err := os.Create(path)
-	require.NoError(t, err)
-	defer file.Close()
-	var done []section
-	at := uint64(head)
-	for _, name := range sectionOrder {
-		at += -at & (sectionAlign - 1)
-		s := section{name: name, offset: at, length: uint64(len(good.sections[name])), crc: checksum(good.sections[name])}
-		_, err := file.WriteAt(good.sections[name], int64(at))
-		require.NoError(t, err)
-		if name == recordsSection {
-			zeros := make([]byte, 1<<20)
-			for ; s.length < size; s.length += uint64(len(zeros)) {
-				s.crc = crc32.Update(s.crc, castagnoli, zeros)
-			}
-		}
-		done = append(done, s)
-		at += s.length
-	}
-	require.NoError(t, file.Truncate(int64(at)))
-	_, err = file.WriteAt(marshalHeader(done, at), 0)
-	require.NoError(t, err)
-	return path
-}
-
-// TestOpen_Sparse checks that Open and OpenFromFile refuse a file that is nearly all holes before they map it, and that
-// OpenFromFile does not change the offset of the open file.
-func TestOpen_Sparse(t *testing.T) {
-	path := sparseIndex(t, 256<<20)
-	_, err := Open(path, nil)
-	require.ErrorIs(t, err, ErrDamaged)
-	require.ErrorContains(t, err, "bytes were written")
-	file, err := os.Open(path)
-	require.NoError(t, err)
-	defer file.Close()
-	_, err = file.Seek(7, 0)
-	require.NoError(t, err)
-	_, err = OpenFromFile(file)
-	require.ErrorIs(t, err, ErrDamaged)
-	at, err := file.Seek(0, 1)
-	require.NoError(t, err)
-	require.EqualValues(t, 7, at)
 }

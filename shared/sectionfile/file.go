@@ -227,7 +227,7 @@ func (f *File) VerifyChecksums() error {
 // VerifyChecksum verifies the checksum of one section. The error wraps ErrDamaged.
 func (f *File) VerifyChecksum(name string) error {
 	return GuardFaults(func() error {
-		if checksum(f.Section(name)) != f.table[name].crc {
+		if Checksum(f.Section(name)) != f.table[name].crc {
 			return fmt.Errorf("%w: wrong checksum of section %s", ErrDamaged, name)
 		}
 		return nil

@@ -67,7 +67,8 @@ type Format struct {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+// Checksum returns the CRC32C of b.
+func Checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 // section is a part of the file.
 type section struct {
@@ -94,8 +95,8 @@ func (m *Format) marshalHeader(secs []section, size uint64) []byte {
 	binary.LittleEndian.PutUint32(b[8:], m.Version)
 	binary.LittleEndian.PutUint32(b[12:], uint32(len(secs)))
 	binary.LittleEndian.PutUint64(b[16:], size)
-	binary.LittleEndian.PutUint32(b[24:], checksum(b[headerSize:]))
-	binary.LittleEndian.PutUint32(b[28:], checksum(b[:28]))
+	binary.LittleEndian.PutUint32(b[24:], Checksum(b[headerSize:]))
+	binary.LittleEndian.PutUint32(b[28:], Checksum(b[:28]))
 	return b
 }
 
@@ -111,7 +112,7 @@ func (m *Format) unmarshalHeader(b []byte, size int64) (sections int, tableCRC u
 	if v := binary.LittleEndian.Uint32(b[8:]); v != m.Version {
 		return 0, 0, fmt.Errorf("%w: the file is version %d, this program reads version %d: %s", ErrVersion, v, m.Version, m.Rebuild)
 	}
-	if binary.LittleEndian.Uint32(b[28:]) != checksum(b[:28]) {
+	if binary.LittleEndian.Uint32(b[28:]) != Checksum(b[:28]) {
 		return 0, 0, fmt.Errorf("%w: wrong checksum of the header", ErrDamaged)
 	}
 	if want := binary.LittleEndian.Uint64(b[16:]); size < 0 || want != uint64(size) {
@@ -128,7 +129,7 @@ func (m *Format) unmarshalHeader(b []byte, size int64) (sections int, tableCRC u
 // previous section and its padding, and the last section must end where the file ends. So no two sections share a byte,
 // and only padding is outside the sections.
 func (m *Format) unmarshalSectionTable(b []byte, crc uint32, size int64) (map[string]section, error) {
-	if checksum(b) != crc {
+	if Checksum(b) != crc {
 		return nil, fmt.Errorf("%w: wrong checksum of the section table", ErrDamaged)
 	}
 	secs := make(map[string]section, len(b)/sectionEntrySize)

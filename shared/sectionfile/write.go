@@ -7,6 +7,7 @@ import (
 	"hash"
 	"hash/crc32"
 	"io"
+	"os"
 
 	"github.com/omg-arch/omg/shared/atomicfile"
 )
@@ -90,6 +91,19 @@ func (m *Format) WriteFile(path string, fill func(*Writer) error) error {
 	return atomicfile.WriteTo(path, atomicfile.Options{Mode: 0o644, Sync: true}, func(f *atomicfile.File) error {
 		return m.WriteOpenFile(f, fill)
 	})
+}
+
+// WriteTo writes the file to f, which must be an empty file or a pipe.
+func (m *Format) WriteTo(f *os.File, fill func(*Writer) error) error {
+	if _, err := f.Seek(0, io.SeekCurrent); err == nil {
+		return m.WriteOpenFile(f, fill)
+	}
+	data, err := m.Bytes(fill)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	return err
 }
 
 // WriteOpenFile writes an empty file: first the sections, and then, at the start of the file, the header and the section
