@@ -37,6 +37,10 @@ func openDictionary(file *sectionfile.File, names dictionarySections, packageCou
 	if uint64(len(d.blocks)) != (uint64(d.blockCount())+1)*blockEntrySize {
 		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, names.blocks)
 	}
+	// Each string has at least a byte in both sections.
+	if uint64(d.count) > uint64(len(d.strings)) || uint64(d.count) > uint64(len(d.packages)) {
+		return nil, fmt.Errorf("%w: section %s is too short", ErrDamaged, names.strings)
+	}
 	if len(d.grams) < gramEntrySize || len(d.grams)%gramEntrySize != 0 {
 		return nil, fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, names.grams)
 	}

@@ -111,25 +111,66 @@ func (f *File) VerifyChecksums() error { return f.file.VerifyChecksums() }
 // Package returns the name and the version of a package, whose number must be less than PackageCount.
 func (f *File) Package(i int) (name, version string, err error) {
 	err = sectionfile.GuardFaults(func() error {
-		n, v, err := f.packageName(uint32(i))
+		n, rest, err := f.packageName(uint32(i))
+		if err != nil {
+			return err
+		}
+		v, _, ok := cutString(rest)
+		if !ok {
+			return f.damagedPackage(uint32(i))
+		}
 		name, version = string(n), string(v)
-		return err
+		return nil
 	})
 	return name, version, err
 }
 
+// Groups returns the groups of a package, whose number must be less than PackageCount.
+func (f *File) Groups(i int) (groups []string, err error) {
+	err = sectionfile.GuardFaults(func() error {
+		_, rest, err := f.packageName(uint32(i))
+		if err != nil {
+			return err
+		}
+		_, rest, ok := cutString(rest)
+		for ok && len(rest) > 0 {
+			var g []byte
+			g, rest, ok = cutString(rest)
+			groups = append(groups, string(g))
+		}
+		if !ok {
+			return f.damagedPackage(uint32(i))
+		}
+		return nil
+	})
+	return groups, err
+}
+
 const packageEntrySize = 8
 
-func (f *File) packageName(pkg uint32) (name, version []byte, err error) {
+// packageName returns the name of a package, and the rest of its record.
+func (f *File) packageName(pkg uint32) (name, rest []byte, err error) {
 	e := f.packageTable[uint64(pkg)*packageEntrySize:][: 2*packageEntrySize : 2*packageEntrySize]
 	start, end := binary.LittleEndian.Uint32(e), binary.LittleEndian.Uint32(e[8:])
 	if start <= end && uint64(end) <= uint64(len(f.packageNames)) {
-		b := f.packageNames[start:end:end]
-		if n, k := binary.Uvarint(b); k > 0 && n <= uint64(len(b)-k) {
-			return b[k:][:n], b[k:][n:], nil
+		if name, rest, ok := cutString(f.packageNames[start:end:end]); ok {
+			return name, rest, nil
 		}
 	}
-	return nil, nil, fmt.Errorf("%w: the name of package %d", ErrDamaged, pkg)
+	return nil, nil, f.damagedPackage(pkg)
+}
+
+func (f *File) damagedPackage(pkg uint32) error {
+	return fmt.Errorf("%w: the record of package %d", ErrDamaged, pkg)
+}
+
+// cutString returns the string at the start of b, which is written as its length and its bytes, and the rest of b.
+func cutString(b []byte) (s, rest []byte, ok bool) {
+	n, k := binary.Uvarint(b)
+	if k <= 0 || n > uint64(len(b)-k) {
+		return nil, nil, false
+	}
+	return b[k:][:n], b[k:][n:], true
 }
 
 // pathReader returns a reader of the package's list of paths.

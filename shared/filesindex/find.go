@@ -257,7 +257,11 @@ func (s *search) addPaths(pkg uint32, text *pathStrings, want *selection) error 
 		return err
 	}
 	var path []byte
-	add := func(isSelf bool) (err error) {
+	add := func(isSelf bool) error {
+		err := s.step()
+		if err != nil {
+			return err
+		}
 		if path, err = text.append(path[:0], r.dir, r.name, isSelf); err != nil || want.matches != nil && !want.matches(path) {
 			return err
 		}

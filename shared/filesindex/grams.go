@@ -1,10 +1,12 @@
 package filesindex
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"slices"
 	"sort"
+	"unicode/utf8"
 
 	"github.com/omg-arch/omg/shared/fold"
 	"github.com/omg-arch/omg/shared/sectionfile"
@@ -17,69 +19,59 @@ const gramEntrySize = 8
 type gramCollector struct {
 	block  uint32
 	folded []byte
-	seen   []uint64     // the substrings of the current block, as a set
-	found  []uint32     // the same as a list
-	pages  [][]gramList // by the upper half of the key, then by the lower half
+	byKey  map[uint32]uint32 // the place in lists
+	lists  []gramList
 }
 
-const gramPageBits = 12
-
 type gramList struct {
+	key    uint32
 	after  uint32 // the last block + 1
 	blocks []byte // encoded
 }
 
 // beginBlock begins the next block.
 func (g *gramCollector) beginBlock(block uint32) {
-	if g.seen == nil {
-		g.seen = make([]uint64, 1<<24/64)
-		g.pages = make([][]gramList, 1<<gramPageBits)
+	if g.byKey == nil {
+		g.byKey = make(map[uint32]uint32)
 	}
-	g.endBlock()
 	g.block = block
 }
 
-// add adds the substrings of a string to the current block.
-func (g *gramCollector) add(text []byte) {
-	g.folded = fold.Append(g.folded[:0], text)
-	for i := 2; i < len(g.folded); i++ {
-		k := gramKey(g.folded[i-2:])
-		if g.seen[k/64]>>(k%64)&1 == 0 {
-			g.seen[k/64] |= 1 << (k % 64)
-			g.found = append(g.found, k)
+// add adds the substrings of a string to the current block, which has those of the first bytes that the string shares
+// with the one before it.
+func (g *gramCollector) add(text []byte, shared int) {
+	// The two bytes before the other bytes belong to new substrings, too. They come from at most two characters.
+	from := max(0, shared-2*utf8.UTFMax)
+	for from > 0 && !utf8.RuneStart(text[from]) {
+		from--
+	}
+	g.folded = fold.Append(g.folded[:0], text[from:])
+	for i := minLiteral; i <= len(g.folded); i++ {
+		key := gramKey(g.folded[i-minLiteral:])
+		n, ok := g.byKey[key]
+		if !ok {
+			n = uint32(len(g.lists))
+			g.byKey[key] = n
+			g.lists = append(g.lists, gramList{key: key})
+		}
+		if l := &g.lists[n]; l.after != g.block+1 {
+			l.blocks = binary.AppendUvarint(l.blocks, uint64(g.block-l.after))
+			l.after = g.block + 1
 		}
 	}
-}
-
-func (g *gramCollector) endBlock() {
-	for _, k := range g.found {
-		g.seen[k/64] = 0
-		page := &g.pages[k>>gramPageBits]
-		if *page == nil {
-			*page = make([]gramList, 1<<gramPageBits)
-		}
-		l := &(*page)[k&(1<<gramPageBits-1)]
-		l.blocks = binary.AppendUvarint(l.blocks, uint64(g.block-l.after))
-		l.after = g.block + 1
-	}
-	g.found = g.found[:0]
 }
 
 // write writes the sections of the substrings.
 func (g *gramCollector) write(out *sectionfile.Writer, names dictionarySections) {
-	g.endBlock()
-	var table []byte
+	slices.SortFunc(g.lists, func(a, b gramList) int { return cmp.Compare(a.key, b.key) })
+	table := make([]byte, 0, (len(g.lists)+1)*gramEntrySize)
 	end := uint64(0)
 	out.Begin(names.gramBlocks)
-	for hi, page := range g.pages {
-		for lo, l := range page {
-			if l.after > 0 {
-				table = binary.LittleEndian.AppendUint32(table, uint32(hi<<gramPageBits|lo))
-				table = binary.LittleEndian.AppendUint32(table, uint32(end))
-				out.Write(l.blocks)
-				end += uint64(len(l.blocks))
-			}
-		}
+	for _, l := range g.lists {
+		table = binary.LittleEndian.AppendUint32(table, l.key)
+		table = binary.LittleEndian.AppendUint32(table, uint32(end))
+		out.Write(l.blocks)
+		end += uint64(len(l.blocks))
 	}
 	out.End()
 	table = binary.LittleEndian.AppendUint32(table, 1<<24)
@@ -117,7 +109,7 @@ func (d *dictionary) blocksWith(literals [][]byte) (blocks []uint32, all bool, e
 		} else {
 			blocks, err = d.intersect(blocks, l)
 		}
-		if err != nil {
+		if err != nil || len(blocks) == 0 {
 			return nil, false, err
 		}
 	}

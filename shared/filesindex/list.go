@@ -7,11 +7,11 @@ import (
 
 // appendPackageList appends a package's list of paths in the format of section LIST. The list is in the format of
 // Builder.addList.
-func appendPackageList(dst []byte, list []uint32, pathCount uint32, dirRank, nameRank []uint32) []byte {
+func appendPackageList(dst []byte, list []uint32, pathCount uint32, dirRank, nameRank ranks) []byte {
 	dst = binary.AppendUvarint(dst, uint64(pathCount))
 	lastDir := uint32(0)
 	for len(list) > 0 {
-		dir, names := dirRank[list[0]], list[2:][:list[1]]
+		dir, names := dirRank.of(list[0]), list[2:][:list[1]]
 		list = list[2+list[1]:]
 		dst = binary.AppendUvarint(dst, zigzag(int64(dir)-int64(lastDir)))
 		lastDir = dir
@@ -27,7 +27,7 @@ func appendPackageList(dst []byte, list []uint32, pathCount uint32, dirRank, nam
 		dst = binary.AppendUvarint(dst, uint64(len(names)-selves)<<1|uint64(selves))
 		last := uint32(0)
 		for _, n := range names[selves:] {
-			rank := nameRank[n-1]
+			rank := nameRank.of(n - 1)
 			dst = binary.AppendUvarint(dst, uint64(rank-last))
 			last = rank
 		}

@@ -5,19 +5,16 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
-
-	"github.com/omg-arch/omg/shared/sectionfile"
 )
 
 // sortedStrings are the strings of an interner in their order in a dictionary.
 type sortedStrings struct {
 	interner *interner
 	order    []uint32 // the interner's number of each string
-	rank     []uint32 // the place in order of each number
 }
 
-func newSortedStrings(t *interner) *sortedStrings {
-	t.slots = nil // no string is added any more
+func sortStrings(t *interner) *sortedStrings {
+	t.slots = nil // no more strings are added
 	// Comparing the first bytes as numbers avoids most accesses to the strings, which are spread over memory.
 	type entry struct {
 		head uint64
@@ -35,93 +32,29 @@ func newSortedStrings(t *interner) *sortedStrings {
 		}
 		return bytes.Compare(t.get(a.n), t.get(b.n))
 	})
-	s := &sortedStrings{interner: t, order: make([]uint32, len(entries)), rank: make([]uint32, len(entries))}
+	s := &sortedStrings{interner: t, order: make([]uint32, len(entries))}
 	for i, e := range entries {
-		s.order[i], s.rank[e.n] = e.n, uint32(i)
+		s.order[i] = e.n
 	}
 	return s
 }
 
-func (s *sortedStrings) count() int { return len(s.order) }
-
-// write writes the sections of a dictionary.
-func (s *sortedStrings) write(out *sectionfile.Writer, names dictionarySections, uses *uses) {
-	var (
-		b     []byte
-		last  []byte
-		table []uint32
-		grams gramCollector
-		end   uint64
-	)
-	out.Begin(names.strings)
+// rank returns the place in the order of each of the interner's numbers.
+func (s *sortedStrings) rank() ranks {
+	r := make(ranks, len(s.order))
 	for i, n := range s.order {
-		text := s.interner.get(n)
-		b = b[:0]
-		if i%blockStrings == 0 {
-			table = append(table, uint32(end))
-			grams.beginBlock(uint32(i / blockStrings))
-			b = binary.AppendUvarint(b, uint64(len(text)))
-			b = append(b, text...)
-		} else {
-			shared := commonPrefix(last, text)
-			b = binary.AppendUvarint(b, uint64(shared))
-			b = binary.AppendUvarint(b, uint64(len(text)-shared))
-			b = append(b, text[shared:]...)
+		r[n] = uint32(i)
+	}
+	return r
+}
+
+func (s *sortedStrings) each(f func([]byte) error) error {
+	for _, n := range s.order {
+		if err := f(s.interner.get(n)); err != nil {
+			return err
 		}
-		grams.add(text)
-		out.Write(b)
-		end += uint64(len(b))
-		last = text
 	}
-	table = append(table, uint32(end))
-	out.End()
-	s.interner = nil
-
-	out.Begin(names.packages)
-	blocks := binary.LittleEndian.AppendUint64(nil, uint64(len(s.order)))
-	end = 0
-	only := uint32(0)
-	for i := range s.order {
-		if i%blockStrings == 0 {
-			blocks = binary.LittleEndian.AppendUint32(blocks, table[i/blockStrings])
-			blocks = binary.LittleEndian.AppendUint32(blocks, uint32(end))
-			only = 0
-		}
-		b, only = appendUses(b[:0], uses.of(i), only)
-		out.Write(b)
-		end += uint64(len(b))
-	}
-	out.End()
-	blocks = binary.LittleEndian.AppendUint32(blocks, table[len(table)-1])
-	blocks = binary.LittleEndian.AppendUint32(blocks, uint32(end))
-	out.WriteSection(names.blocks, blocks)
-	grams.write(out, names)
+	return nil
 }
 
-// appendUses appends the list of the packages that use a string. The parameter only is the package of the last string of
-// the block that only one package uses; appendUses returns the next such package.
-func appendUses(dst []byte, packages []uint32, only uint32) ([]byte, uint32) {
-	if len(packages) == 1 {
-		return binary.AppendUvarint(dst, zigzag(int64(packages[0])-int64(only))<<1), packages[0]
-	}
-	size, after := 0, uint32(0)
-	for _, p := range packages {
-		size += uvarintLen(uint64(p - after))
-		after = p + 1
-	}
-	dst = binary.AppendUvarint(dst, uint64(size)<<1|1)
-	after = 0
-	for _, p := range packages {
-		dst = binary.AppendUvarint(dst, uint64(p-after))
-		after = p + 1
-	}
-	return dst, only
-}
-
-func commonPrefix(a, b []byte) int {
-	n := 0
-	for n < len(a) && n < len(b) && a[n] == b[n] {
-		n++
-	}
-	return n
-}
+func (s *sortedStrings) count() int { return len(s.order) }
