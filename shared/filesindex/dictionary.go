@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
+	"slices"
 	"sort"
 
 	"github.com/omg-arch/omg/shared/sectionfile"
@@ -145,12 +146,43 @@ func (r *stringReader) get(i uint32) ([]byte, error) {
 			return nil, err
 		}
 	}
-	for r.next < i {
-		if _, err := r.read(); err != nil {
-			return nil, err
+	return r.skipTo(i)
+}
+
+// skipTo reads the string with a number that is not before the next one, in the same block. It does not put together the
+// strings between them, but copies from each what the string shares with it.
+func (r *stringReader) skipTo(i uint32) ([]byte, error) {
+	var parts [blockStrings]struct{ shared, at int } // of the strings from next to i: what follows the shared bytes, in block
+	count := int(i-r.next) + 1
+	size, damaged := len(r.current), false
+	for n := range parts[:count] {
+		shared := uint64(0)
+		if r.next%blockStrings != 0 {
+			shared = r.length()
+		}
+		length := r.length()
+		if shared > uint64(size) || length > uint64(len(r.block)-r.at) || shared+length > MaxPathLen {
+			damaged = true
+			break
+		}
+		parts[n].shared, parts[n].at = int(shared), r.at
+		size = int(shared + length)
+		r.at += int(length)
+		r.next++
+	}
+	if damaged {
+		r.started = false
+		return nil, r.d.damaged(r.next / blockStrings)
+	}
+	r.shared = parts[count-1].shared
+	r.current = slices.Grow(r.current, max(0, size-len(r.current)))[:size]
+	for n := count - 1; n >= 0 && size > 0; n-- {
+		if p := parts[n]; p.shared < size {
+			copy(r.current[p.shared:size], r.block[p.at:])
+			size = p.shared
 		}
 	}
-	return r.read()
+	return r.current, nil
 }
 
 // find returns the number of the first string that is not less than s, or d.count, and whether it equals s.

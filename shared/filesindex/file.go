@@ -300,10 +300,23 @@ func (f *File) CloseCommands(name string, limit int) ([]commandindex.CloseName, 
 func (f *File) isNoDir(dir uint32) bool { return dir == 0 && f.hasNoDir }
 
 // pathStrings returns the paths of a pathReader as text.
-type pathStrings struct{ dirs, names stringReader }
+type pathStrings struct {
+	dirs, names stringReader
+	// cache has the last names, each at its number modulo cachedNames. Themes of icons and translations have the same names
+	// in many directories.
+	cache [cachedNames]struct {
+		name uint32
+		text []byte // nil if there is none
+	}
+}
+
+const (
+	cachedNames     = 256
+	maxCachedLength = 256 // longer names are not kept
+)
 
 func (f *File) pathStrings() *pathStrings {
-	return &pathStrings{f.dirs.reader(), f.names.reader()}
+	return &pathStrings{dirs: f.dirs.reader(), names: f.names.reader()}
 }
 
 // append appends the path with a name in a directory to dst, or the directory itself.
@@ -316,8 +329,15 @@ func (s *pathStrings) append(dst []byte, dir, name uint32, isSelf bool) ([]byte,
 	if isSelf {
 		return dst, nil
 	}
+	cached := &s.cache[name%cachedNames]
+	if cached.text != nil && cached.name == name {
+		return append(dst, cached.text...), nil
+	}
 	if text, err = s.names.get(name); err != nil {
 		return dst, err
+	}
+	if len(text) <= maxCachedLength {
+		cached.name, cached.text = name, append(cached.text[:0], text...)
 	}
 	return append(dst, text...), nil
 }

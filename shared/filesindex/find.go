@@ -281,11 +281,19 @@ func (s *search) addPaths(pkg uint32, text *pathStrings, want *selection) error 
 			r.skipNames()
 			continue
 		}
-		for r.nextName() {
-			if all || want.names.has(r.name) || want.names == nil && want.dirs == nil && r.name == want.name {
-				if err := add(false); err != nil {
-					return err
-				}
+		next := r.nextName
+		switch {
+		case all:
+		case want.names != nil:
+			next = func() bool { return r.nextNameIn(want.names) }
+		case want.dirs != nil:
+			r.skipNames()
+		default:
+			next = func() bool { return r.nextNameEqual(want.name) }
+		}
+		for next() {
+			if err := add(false); err != nil {
+				return err
 			}
 		}
 	}

@@ -121,6 +121,58 @@ func (r *pathReader) nextName() bool {
 	return true
 }
 
+// nextNameIn reads the next name of the run that is in a set, and reports whether there is one.
+func (r *pathReader) nextNameIn(names bitSet) bool {
+	// This loop reads most of the bytes of a search.
+	list, at, name, left := r.list, r.at, uint64(r.name), r.inRun
+	for ; left > 0 && at+3 <= len(list); left-- {
+		switch {
+		case list[at] < 0x80:
+			name += uint64(list[at])
+			at++
+		case list[at+1] < 0x80:
+			name += uint64(list[at]&0x7f) | uint64(list[at+1])<<7
+			at += 2
+		case list[at+2] < 0x80:
+			name += uint64(list[at]&0x7f) | uint64(list[at+1]&0x7f)<<7 | uint64(list[at+2])<<14
+			at += 3
+		default:
+			n, k := binary.Uvarint(list[at:])
+			if k <= 0 || n >= uint64(r.nameCount) {
+				r.bad, r.inRun = true, 0
+				return false
+			}
+			name += n
+			at += k
+		}
+		if name >= uint64(r.nameCount) {
+			r.bad, r.inRun = true, 0
+			return false
+		}
+		if names[name/64]>>(name%64)&1 != 0 {
+			r.at, r.name, r.inRun = at, uint32(name), left-1
+			return true
+		}
+	}
+	r.at, r.name, r.inRun = at, uint32(name), left
+	for r.nextName() { // near the end of the list
+		if names.has(r.name) {
+			return true
+		}
+	}
+	return false
+}
+
+// nextNameEqual reads the next name of the run that is the given one, and reports whether there is one.
+func (r *pathReader) nextNameEqual(name uint32) bool {
+	for r.nextName() {
+		if r.name == name {
+			return true
+		}
+	}
+	return false
+}
+
 // skipNames skips the other names of the run.
 func (r *pathReader) skipNames() {
 	at, n := r.at, r.inRun
