@@ -226,3 +226,31 @@ func TestPackageFiles_Sorted(t *testing.T) {
 	require.NoError(t, err)
 	require.False(t, found)
 }
+
+// FuzzFind compares Find with the comparison of each path, for a list of paths separated by NULs and any target.
+func FuzzFind(f *testing.F) {
+	f.Add("usr/bin/git\x00usr/bin/\x00usr/share/git/README\x00top", "git", false)
+	f.Add("usr/bin/git\x00usr/bin/Git-Log\x00usr/bin/git", "bin/gi", true)
+	f.Add("a/\u212b/\u212a\x00a/\xff\xfe/x", "\u00e5/k", true)
+	f.Add("/\x00//\x00\x00../", "//", false)
+	f.Fuzz(func(t *testing.T, list, target string, expression bool) {
+		files := strings.Split(list, "\x00")
+		half := len(files) / 2
+		packages := []testPackage{{"a", "1-1", files[:half]}, {"b", "1-1", files[half:]}, {"c", "1-1", files}}
+		if expression {
+			if _, err := NewQuery(target, true); err != nil {
+				return
+			}
+		}
+		for _, p := range packages {
+			for _, path := range p.files {
+				if len(path) > MaxPathLen {
+					return
+				}
+			}
+		}
+		index := build(t, packages)
+		require.NoError(t, index.Verify())
+		require.Equal(t, scan(t, packages, target, expression), find(t, index, target, expression))
+	})
+}
