@@ -352,22 +352,15 @@ func TestReadSyncFiles_Limits(t *testing.T) {
 
 // TestReadSyncFiles_ManyPaths checks that a package with ten million paths is left out with one warning, and needs little memory.
 func TestReadSyncFiles_ManyPaths(t *testing.T) {
-	const count = 10_000_000
-	var list bytes.Buffer
-	list.WriteString("%FILES%\n")
-	for i := range count {
-		fmt.Fprintf(&list, "usr/share/a/%08d\n", i)
-	}
-	many := archive(t, append([]file{{"a-1-1/files", list.String()}}, goodFiles()...)...)
+	list := "%FILES%\n" + strings.Repeat("usr/share/a/file\n", 10_000_000)
+	many := archive(t, append([]file{{"a-1-1/files", list}}, goodFiles()...)...)
 	path := store(t, zstdOf(t, many))
-	list, many = bytes.Buffer{}, nil
-	runtime.GC()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	f, got, err := readFileLists(t, path)
 	runtime.ReadMemStats(&after)
 	require.NoError(t, err)
-	require.Equal(t, []string{`entry "a-1-1" has a files of 210000008 bytes, and at most 67108864 are read: the package was left out`}, f.Warnings)
+	require.Equal(t, []string{`entry "a-1-1" has a files of 170000008 bytes, and at most 67108864 are read: the package was left out`}, f.Warnings)
 	require.Equal(t, "good usr/good\n", fileListLines(got))
 	require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20))
 }
