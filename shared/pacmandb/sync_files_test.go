@@ -2,6 +2,8 @@ package pacmandb
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -368,9 +370,21 @@ func TestReadSyncFiles_ManyPaths(t *testing.T) {
 func TestReadSyncFiles_Errors(t *testing.T) {
 	defer await.NoGoroutines(t)
 	path := store(t, gzipped(t, archive(t, goodFiles()...)))
-	enough := fmt.Errorf("enough")
+	enough := errors.New("enough")
 	_, err := ReadSyncFiles(t.Context(), path, func(*FileList) error { return enough })
 	require.Equal(t, enough, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	calls := 0
+	two := store(t, gzipped(t, archive(t, append([]file{{"a-1-1/files", bashFiles}}, goodFiles()...)...)))
+	_, err = ReadSyncFiles(ctx, two, func(*FileList) error {
+		calls++
+		cancel()
+		return nil
+	})
+	require.Equal(t, context.Canceled, err)
+	require.Equal(t, 1, calls)
+	_, err = ReadSyncFiles(ctx, two, func(*FileList) error { return enough })
+	require.ErrorIs(t, err, context.Canceled)
 	_, _, err = readFileLists(t, path+".missing")
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, _, err = readFileLists(t, store(t, []byte(strings.Repeat("not found\n", 1000))))
