@@ -152,6 +152,7 @@ func FuzzDesc(f *testing.F) {
 	for _, odd := range oddDatabases {
 		f.Add(odd.files[0].text)
 	}
+	f.Add("%DESC%\na\x00b\n\n%GROUPS%\ng\x00\n\x00h\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		var d descParser
 		d.begin("t", []byte("a-1-1"))
@@ -170,6 +171,9 @@ func FuzzDesc(f *testing.F) {
 // slowDesc parses a desc line by line, without any optimization.
 func slowDesc(text string) wire.Package {
 	lines := strings.Split(text, "\n")
+	for i := range lines { // a zero byte ends a string in C
+		lines[i], _, _ = strings.Cut(lines[i], "\x00")
+	}
 	next := func() (string, bool) {
 		if len(lines) == 0 {
 			return "", false
