@@ -82,7 +82,7 @@ func (r *Repository) ReadFilesIntoIndex(ctx context.Context, into *filesindex.Bu
 		if count != nil {
 			count()
 		}
-		err := into.Add(l.Name, l.Version, l.Paths)
+		err := into.Add(l.Name, l.Version, l.Paths, l.Groups...)
 		if errors.Is(err, filesindex.ErrTooLarge) {
 			skipped = append(skipped, err.Error())
 			return nil

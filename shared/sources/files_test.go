@@ -38,6 +38,7 @@ func filesIndexed(t testing.TB, dir string, r *Repository) *FilesIndex {
 // TestReadFilesIntoIndex compares the packages of an index with those of the database.
 func TestReadFilesIntoIndex(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 60, Seed: 1, FileLists: true})
+	groupCount := 0
 	for _, name := range []string{"core", "extra"} {
 		r := s.repository(t, name)
 		x := filesIndexed(t, t.TempDir(), r)
@@ -61,6 +62,12 @@ func TestReadFilesIntoIndex(t *testing.T) {
 				all = append(all, path)
 			}
 			require.Equal(t, l.Paths, all)
+			pkg, _, err := x.File.FindPackage(l.Name)
+			require.NoError(t, err)
+			groups, err := x.File.Groups(pkg)
+			require.NoError(t, err)
+			require.Equal(t, l.Groups, groups)
+			groupCount += len(groups)
 			count++
 			return nil
 		})
@@ -68,6 +75,7 @@ func TestReadFilesIntoIndex(t *testing.T) {
 		require.EqualValues(t, count, info.PackageCount)
 		require.EqualValues(t, f.PathCount, info.PathCount)
 	}
+	require.NotZero(t, groupCount)
 }
 
 // TestReadFilesIntoIndex_LeftOut checks that the index says which packages it does not contain, or not completely.
