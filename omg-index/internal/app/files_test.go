@@ -23,7 +23,7 @@ func (w *testSystem) filesDatabase(repo string) string { return w.path("db/sync/
 func (w *testSystem) fileLists(repo string) (lists []packageFiles) {
 	w.t.Helper()
 	_, err := pacmandb.ReadSyncFiles(w.t.Context(), w.filesDatabase(repo), func(l *pacmandb.FileList) error {
-		p := packageFiles{Repo: repo, Name: l.Name, Version: l.Version, Files: []string{}}
+		p := packageFiles{Repo: repo, Name: l.Name, Version: l.Version, Groups: l.Groups, Files: []string{}}
 		for _, path := range l.Paths {
 			p.Files = append(p.Files, strings.ToValidUTF8(path, "\ufffd"))
 		}

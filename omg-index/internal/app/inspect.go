@@ -102,8 +102,7 @@ func verifyCommand() *cli.Command {
 		ArgsUsage: "[FILE...]",
 		Description: "An index is ok if this omg-index would build the same bytes from the packages in the\n" +
 			"index. Not only the checksums are checked, but also the order, text and lists of the\n" +
-			"packages. The index is not compared with the database from which it was built. Of an\n" +
-			"index of files, only the checksums are checked.\n\n" + fileArgHelp + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
+			"packages. The index is not compared with the database from which it was built.\n\n" + fileArgHelp + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Action: func(c *cli.Context) error {
 			return eachIndex(c, indexHandler{
 				packages: func(f *pkgindex.File) error {
@@ -114,7 +113,7 @@ func verifyCommand() *cli.Command {
 					return exit.WithCode(exit.Failed, err)
 				},
 				files: func(f *filesindex.File) error {
-					if err := f.VerifyChecksums(); err != nil {
+					if err := f.Verify(); err != nil {
 						return fmt.Errorf("%s: %w", f.Path(), err)
 					}
 					_, err := fmt.Fprintf(c.App.Writer, "%s: %d packages, %d paths, ok\n", termtext.Clean(f.Path()), f.PackageCount(), f.Info().PathCount)
@@ -157,6 +156,10 @@ func dumpFiles(w io.Writer, f *filesindex.File) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Path(), err)
 		}
+		groups, err := f.Groups(i)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.Path(), err)
+		}
 		files := []string{}
 		for path, err := range f.Paths(i) {
 			if err != nil {
@@ -164,7 +167,7 @@ func dumpFiles(w io.Writer, f *filesindex.File) error {
 			}
 			files = append(files, path)
 		}
-		if err := writeJSON(w, packageFiles{f.Info().Repository, name, version, files}); err != nil {
+		if err := writeJSON(w, packageFiles{f.Info().Repository, name, version, groups, files}); err != nil {
 			return err
 		}
 	}
@@ -176,6 +179,7 @@ type packageFiles struct {
 	Repo    string   `json:"repo"`
 	Name    string   `json:"name"`
 	Version string   `json:"version"`
+	Groups  []string `json:"groups,omitempty"`
 	Files   []string `json:"files"`
 }
 
