@@ -43,7 +43,7 @@ func benchmarkFind(b *testing.B, target string, expression bool) {
 	q, err := NewQuery(target, expression)
 	require.NoError(b, err)
 	for b.Loop() {
-		if err := f.Find(b.Context(), q, func(Match) bool { return true }); err != nil {
+		if err := f.Find(q, b.Context().Err, func(Match) bool { return true }); err != nil {
 			b.Fatal(err)
 		}
 	}

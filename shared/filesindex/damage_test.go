@@ -42,13 +42,12 @@ func useAll(t testing.TB, data []byte) error {
 	for _, c := range allQueries {
 		q, err := NewQuery(c.target, c.expression)
 		require.NoError(t, err)
-		if err := f.Find(t.Context(), q, func(Match) bool { return true }); err != nil {
+		if err := f.Find(q, t.Context().Err, func(Match) bool { return true }); err != nil {
 			require.ErrorIs(t, err, ErrDamaged)
 		}
 	}
 	for i := range f.PackageCount() {
-		_, _, _ = f.Package(i)
-		_, _ = f.Groups(i)
+		_, _ = f.Package(i)
 		for _, err := range f.Paths(i) {
 			if err != nil {
 				require.ErrorIs(t, err, ErrDamaged)
@@ -123,16 +122,14 @@ func isValidChange(t *testing.T, data []byte) bool {
 	require.NoError(t, err)
 	b := NewBuilder(f.info.Repository, f.info)
 	for i := range f.PackageCount() {
-		name, version, err := f.Package(i)
-		require.NoError(t, err)
-		groups, err := f.Groups(i)
+		p, err := f.Package(i)
 		require.NoError(t, err)
 		var files []string
 		for path, err := range f.Paths(i) {
 			require.NoError(t, err)
 			files = append(files, path)
 		}
-		require.NoError(t, b.Add(name, version, files, groups...))
+		require.NoError(t, b.Add(p.Name, p.Version, files, p.Groups...))
 	}
 	again, err := b.Bytes()
 	require.NoError(t, err)
@@ -213,7 +210,7 @@ func TestFile_TruncatedWhileMapped(t *testing.T) {
 	for _, c := range allQueries {
 		q, err := NewQuery(c.target, c.expression)
 		require.NoError(t, err)
-		require.ErrorIs(t, f.Find(t.Context(), q, func(Match) bool { return true }), ErrDamaged, c.target)
+		require.ErrorIs(t, f.Find(q, t.Context().Err, func(Match) bool { return true }), ErrDamaged, c.target)
 	}
 	_, _, _, err = f.PackageFiles("sh")
 	require.ErrorIs(t, err, ErrDamaged)

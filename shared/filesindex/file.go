@@ -108,42 +108,41 @@ func (f *File) PackageCount() int { return int(f.info.PackageCount) }
 // detects damage, but not a file that was built wrong. The error wraps ErrDamaged.
 func (f *File) VerifyChecksums() error { return f.file.VerifyChecksums() }
 
-// Package returns the name and the version of a package, whose number must be less than PackageCount.
-func (f *File) Package(i int) (name, version string, err error) {
-	err = sectionfile.GuardFaults(func() error {
-		n, rest, err := f.packageName(uint32(i))
-		if err != nil {
-			return err
-		}
-		v, _, ok := cutString(rest)
-		if !ok {
-			return f.damagedPackage(uint32(i))
-		}
-		name, version = string(n), string(v)
-		return nil
-	})
-	return name, version, err
+// Check checks the whole file, as VerifyChecksums does.
+func (f *File) Check() error { return f.VerifyChecksums() }
+
+// Package is a package of the repository.
+type Package struct {
+	Name, Version string
+	// Groups lists the groups of the package, in the order of the database.
+	Groups []string
 }
 
-// Groups returns the groups of a package, whose number must be less than PackageCount.
-func (f *File) Groups(i int) (groups []string, err error) {
+// Package returns a package, whose number must be less than PackageCount.
+func (f *File) Package(i int) (p Package, err error) {
 	err = sectionfile.GuardFaults(func() error {
-		_, rest, err := f.packageName(uint32(i))
-		if err != nil {
-			return err
-		}
-		_, rest, ok := cutString(rest)
-		for ok && len(rest) > 0 {
-			var g []byte
-			g, rest, ok = cutString(rest)
-			groups = append(groups, string(g))
-		}
-		if !ok {
-			return f.damagedPackage(uint32(i))
-		}
-		return nil
+		p, err = f.readPackage(uint32(i))
+		return err
 	})
-	return groups, err
+	return p, err
+}
+
+func (f *File) readPackage(pkg uint32) (p Package, err error) {
+	name, rest, err := f.packageName(pkg)
+	if err != nil {
+		return p, err
+	}
+	version, rest, ok := cutString(rest)
+	p = Package{Name: string(name), Version: string(version)}
+	for ok && len(rest) > 0 {
+		var g []byte
+		g, rest, ok = cutString(rest)
+		p.Groups = append(p.Groups, string(g))
+	}
+	if !ok {
+		return p, f.damagedPackage(pkg)
+	}
+	return p, nil
 }
 
 const packageEntrySize = 8
@@ -276,15 +275,15 @@ func (f *File) pathBatches(pkg uint32) iter.Seq[pathBatch] {
 	}
 }
 
-// PackageFiles returns the version of a package and its paths in the order in which pacman -Fl lists them, and whether
+// PackageFiles returns a package and its paths in the order in which pacman -Fl lists them, and whether
 // the index has the package. The sequence stops after an error.
-func (f *File) PackageFiles(name string) (version string, paths iter.Seq2[string, error], found bool, err error) {
+func (f *File) PackageFiles(name string) (p Package, paths iter.Seq2[string, error], found bool, err error) {
 	pkg, found, err := f.FindPackage(name)
 	if err != nil || !found {
-		return "", nil, false, err
+		return p, nil, false, err
 	}
-	_, version, err = f.Package(pkg)
-	return version, f.Paths(pkg), true, err
+	p, err = f.Package(pkg)
+	return p, f.Paths(pkg), true, err
 }
 
 // Commands returns the packages that bring a command, see commandindex.Table.

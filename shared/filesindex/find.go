@@ -1,7 +1,6 @@
 package filesindex
 
 import (
-	"context"
 	"errors"
 	"math/bits"
 	"strings"
@@ -27,9 +26,9 @@ const (
 
 // Find yields the packages with paths that match a query, in the order of the packages, until yield returns false. It
 // holds the paths of one Match in memory at a time. If a package has very many matching paths, several matches follow each
-// other.
-func (f *File) Find(ctx context.Context, q *Query, yield func(Match) bool) error {
-	s := search{ctx: ctx, f: f, q: q, yield: yield}
+// other. Find calls the function pause regularly, unless it is nil: an error of this function ends the search.
+func (f *File) Find(q *Query, pause func() error, yield func(Match) bool) error {
+	s := search{pause: pause, f: f, q: q, yield: yield}
 	err := s.guard(s.run)
 	if s.stopped {
 		return nil
@@ -39,7 +38,7 @@ func (f *File) Find(ctx context.Context, q *Query, yield func(Match) bool) error
 
 // search is a running Find.
 type search struct {
-	ctx     context.Context
+	pause   func() error // may be nil
 	f       *File
 	q       *Query
 	yield   func(Match) bool
@@ -54,19 +53,26 @@ type search struct {
 // guard calls a function that reads the mapped file.
 func (s *search) guard(f func() error) error { return sectionfile.GuardFaults(f) }
 
-// stepsPerCheck is how many steps are taken between two checks of the context. A step takes less than a microsecond for
-// paths of usual lengths.
-const stepsPerCheck = 4096
+// stepsPerPause is how many steps are taken between two calls of pause. A step takes less than a microsecond for paths of
+// usual lengths.
+const stepsPerPause = 4096
 
 func (s *search) step() error {
-	if s.steps++; s.steps%stepsPerCheck == 0 {
-		return s.ctx.Err()
+	if s.steps++; s.steps%stepsPerPause == 0 {
+		return s.callPause()
 	}
 	return nil
 }
 
+func (s *search) callPause() error {
+	if s.pause == nil {
+		return nil
+	}
+	return s.pause()
+}
+
 func (s *search) run() error {
-	if err := s.ctx.Err(); err != nil {
+	if err := s.callPause(); err != nil {
 		return err
 	}
 	switch {
@@ -102,7 +108,7 @@ func (s *search) flush() error {
 		s.stopped = true
 		return errStopped
 	}
-	return s.ctx.Err()
+	return s.callPause()
 }
 
 // endPackage ends the match of a package.

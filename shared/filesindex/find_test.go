@@ -40,6 +40,8 @@ func buildBytes(t testing.TB, packages []testPackage) []byte {
 // scan finds what Find finds, by comparing each path as pacman does.
 func scan(t testing.TB, packages []testPackage, target string, expression bool) (found []Match) {
 	t.Helper()
+	q, err := NewQuery(target, expression)
+	require.NoError(t, err)
 	whole := strings.Contains(target, "/")
 	for whole && len(target) > 1 && target[0] == '/' {
 		target = target[1:]
@@ -67,6 +69,7 @@ func scan(t testing.TB, packages []testPackage, target string, expression bool) 
 				m.Paths = append(m.Paths, path)
 			}
 		}
+		require.Equal(t, m.Paths, q.MatchingPaths(files))
 		if len(m.Paths) > 0 {
 			found = append(found, m)
 		}
@@ -79,7 +82,7 @@ func find(t testing.TB, f *File, target string, expression bool) (found []Match)
 	t.Helper()
 	q, err := NewQuery(target, expression)
 	require.NoError(t, err)
-	require.NoError(t, f.Find(t.Context(), q, func(m Match) bool {
+	require.NoError(t, f.Find(q, t.Context().Err, func(m Match) bool {
 		if last := len(found) - 1; m.Continued {
 			require.Equal(t, found[last].Package, m.Package)
 			found[last].Paths = append(found[last].Paths, m.Paths...)
@@ -211,10 +214,10 @@ func TestPackageFiles_Sorted(t *testing.T) {
 	f := build(t, packages)
 	for _, p := range packages {
 		slices.Sort(p.files)
-		version, paths, found, err := f.PackageFiles(p.name)
+		read, paths, found, err := f.PackageFiles(p.name)
 		require.NoError(t, err)
 		require.True(t, found)
-		require.Equal(t, p.version, version)
+		require.Equal(t, Package{Name: p.name, Version: p.version}, read)
 		var got []string
 		for path, err := range paths {
 			require.NoError(t, err)

@@ -113,13 +113,10 @@ func TestBuilder_Info(t *testing.T) {
 		LeftOutCount: 1, LeftOutReason: "bad: why", PackageCount: 4, PathCount: 16,
 	}, f.Info())
 	require.Equal(t, 4, f.PackageCount())
-	name, version, err := f.Package(2)
+	p, err := f.Package(2)
 	require.NoError(t, err)
-	require.Equal(t, "sh 1:2.0-1", name+" "+version)
-	groups, err := f.Groups(2)
+	require.Equal(t, Package{Name: "sh", Version: "1:2.0-1", Groups: []string{"base", "base-devel"}}, p)
+	p, err = f.Package(0)
 	require.NoError(t, err)
-	require.Equal(t, []string{"base", "base-devel"}, groups)
-	groups, err = f.Groups(0)
-	require.NoError(t, err)
-	require.Empty(t, groups)
+	require.Equal(t, Package{Name: "a", Version: "1-1"}, p)
 }

@@ -66,7 +66,7 @@ func TestFind_ManyPaths(t *testing.T) {
 	q, err := NewQuery("data-", true)
 	require.NoError(t, err)
 	var parts []Match
-	require.NoError(t, f.Find(t.Context(), q, func(m Match) bool {
+	require.NoError(t, f.Find(q, t.Context().Err, func(m Match) bool {
 		require.LessOrEqual(t, len(m.Paths), maxBatch)
 		parts = append(parts, m)
 		return true
@@ -78,12 +78,12 @@ func TestFind_ManyPaths(t *testing.T) {
 	// The caller can stop after any part, and the context ends a search.
 	for stop := range 5 {
 		seen := 0
-		require.NoError(t, f.Find(t.Context(), q, func(Match) bool { seen++; return seen <= stop }))
+		require.NoError(t, f.Find(q, t.Context().Err, func(Match) bool { seen++; return seen <= stop }))
 		require.Equal(t, stop+1, seen)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	seen := 0
-	err = f.Find(ctx, q, func(Match) bool { seen++; cancel(); return true })
+	err = f.Find(q, ctx.Err, func(Match) bool { seen++; cancel(); return true })
 	require.ErrorIs(t, err, context.Canceled)
 	require.Equal(t, 1, seen)
 	for path, err := range f.Paths(1) {
@@ -182,9 +182,9 @@ func TestWriteFile_Faults(t *testing.T) {
 		f, err := Open(path, func(uint32) bool { return true })
 		require.NoError(t, err, op)
 		require.NoError(t, f.Verify(), op)
-		_, version, err := f.Package(0)
+		p, err := f.Package(0)
 		require.NoError(t, err)
-		require.Equal(t, op != atomicfile.OpSyncDir, version == "1", op)
+		require.Equal(t, op != atomicfile.OpSyncDir, p.Version == "1", op)
 		require.NoError(t, f.Close())
 	}
 }

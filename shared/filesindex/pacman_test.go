@@ -64,9 +64,9 @@ func TestFind_EqualToPacman(t *testing.T) {
 
 	f := build(t, packages)
 	line := func(pkg int, path string) string {
-		name, version, err := f.Package(pkg)
+		p, err := f.Package(pkg)
 		require.NoError(t, err)
-		return "extra\x00" + name + "\x00" + version + "\x00" + path + "\n"
+		return "extra\x00" + p.Name + "\x00" + p.Version + "\x00" + path + "\n"
 	}
 	found := 0
 	fixed := []string{"/", "//", "usr/", "///usr/", "usr//", "/usr/bin", ".", "..", "../", "none", "/none", " "}

@@ -26,10 +26,7 @@ type Query struct {
 // NewQuery returns the query for a target as pacman -F gets it, or with expression as pacman -Fx gets it. Its error wraps
 // ErrQuery.
 func NewQuery(target string, expression bool) (*Query, error) {
-	q := &Query{target: target, wholePath: strings.Contains(target, "/")}
-	for q.wholePath && len(q.target) > 1 && q.target[0] == '/' {
-		q.target = q.target[1:]
-	}
+	q := &Query{target: TrimTarget(target), wholePath: strings.Contains(target, "/")}
 	if expression {
 		expr, err := posixre.Compile(q.target)
 		if err != nil {
@@ -38,6 +35,14 @@ func NewQuery(target string, expression bool) (*Query, error) {
 		q.expr = expr
 	}
 	return q, nil
+}
+
+// TrimTarget returns a target as it is compared: without the slashes at its start.
+func TrimTarget(target string) string {
+	for len(target) > 1 && target[0] == '/' {
+		target = target[1:]
+	}
+	return target
 }
 
 // WholePath reports whether the query compares whole paths.
@@ -53,4 +58,31 @@ func (q *Query) literals() (all [][]byte, suffice bool) {
 		all = append(all, []byte(l))
 	}
 	return all, false
+}
+
+// MatchingPaths returns the paths of a package that match the query. It is for lists of files without an index.
+func (q *Query) MatchingPaths(paths []string) (found []string) {
+	for _, path := range paths {
+		if !q.matchesPath(path) {
+			continue
+		}
+		found = append(found, path)
+		if q.wholePath && q.expr == nil {
+			break // pacman searches a sorted list for the path
+		}
+	}
+	return found
+}
+
+func (q *Query) matchesPath(path string) bool {
+	if !q.wholePath {
+		slash := strings.LastIndexByte(path, '/')
+		if path = path[slash+1:]; slash < 0 || path == "" {
+			return false
+		}
+	}
+	if q.expr != nil {
+		return q.expr.MatchString(path)
+	}
+	return path == q.target
 }

@@ -97,22 +97,15 @@ func (f *File) commandDirs() (map[uint32]uint32, error) {
 
 // pendingPackage returns a package without its list.
 func (f *File) pendingPackage(pkg uint32) (p pendingPackage, err error) {
-	name, rest, err := f.packageName(pkg)
+	read, err := f.readPackage(pkg)
 	if err != nil {
 		return p, err
 	}
-	version, rest, ok := cutString(rest)
-	var groups []string
-	for ok && len(rest) > 0 {
-		var g []byte
-		g, rest, ok = cutString(rest)
-		groups = append(groups, string(g))
-	}
-	if !ok || len(name) == 0 {
+	if read.Name == "" {
 		return p, f.damagedPackage(pkg)
 	}
-	p.name = string(name)
-	if p.record, err = appendPackageRecord(nil, p.name, string(version), groups); err != nil {
+	p.name = read.Name
+	if p.record, err = appendPackageRecord(nil, read.Name, read.Version, read.Groups); err != nil {
 		return p, fmt.Errorf("%w: package %d: %w", ErrDamaged, pkg, err)
 	}
 	return p, nil

@@ -52,22 +52,17 @@ func TestReadFilesIntoIndex(t *testing.T) {
 		}, *info)
 		count := 0
 		f, err := pacmandb.ReadSyncFiles(t.Context(), r.FilesDatabasePath(), func(l *pacmandb.FileList) error {
-			version, paths, found, err := x.File.PackageFiles(l.Name)
+			p, paths, found, err := x.File.PackageFiles(l.Name)
 			require.NoError(t, err)
 			require.True(t, found)
-			require.Equal(t, l.Version, version)
+			require.Equal(t, filesindex.Package{Name: l.Name, Version: l.Version, Groups: l.Groups}, p)
 			var all []string
 			for path, err := range paths {
 				require.NoError(t, err)
 				all = append(all, path)
 			}
 			require.Equal(t, l.Paths, all)
-			pkg, _, err := x.File.FindPackage(l.Name)
-			require.NoError(t, err)
-			groups, err := x.File.Groups(pkg)
-			require.NoError(t, err)
-			require.Equal(t, l.Groups, groups)
-			groupCount += len(groups)
+			groupCount += len(p.Groups)
 			count++
 			return nil
 		})

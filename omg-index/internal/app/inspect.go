@@ -152,11 +152,7 @@ func dumpCommand() *cli.Command {
 // dumpFiles prints each package of an index of files.
 func dumpFiles(w io.Writer, f *filesindex.File) error {
 	for i := range f.PackageCount() {
-		name, version, err := f.Package(i)
-		if err != nil {
-			return fmt.Errorf("%s: %w", f.Path(), err)
-		}
-		groups, err := f.Groups(i)
+		p, err := f.Package(i)
 		if err != nil {
 			return fmt.Errorf("%s: %w", f.Path(), err)
 		}
@@ -167,7 +163,7 @@ func dumpFiles(w io.Writer, f *filesindex.File) error {
 			}
 			files = append(files, path)
 		}
-		if err := writeJSON(w, packageFiles{f.Info().Repository, name, version, groups, files}); err != nil {
+		if err := writeJSON(w, packageFiles{f.Info().Repository, p.Name, p.Version, p.Groups, files}); err != nil {
 			return err
 		}
 	}
