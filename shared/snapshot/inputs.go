@@ -41,6 +41,8 @@ type Inputs struct {
 	// foreign packages and advisories are computed from it. Searches use it only if SearchDownloaded is set.
 	DownloadedRepositories []IndexedSource
 	SearchDownloaded       bool
+	// Files lists the lists of files of the repositories, in the same order.
+	Files []FilesSource
 	// AUR is the source of the AUR's packages; nil if the AUR is disabled and has no index.
 	AUR *IndexedSource
 	// AURReplies holds the AUR's replies about installed packages; nil if the AUR was not queried.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/shared/clock"
+	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sourcefile"
@@ -20,14 +21,18 @@ import (
 // is the time at which omgd last found that the database is equal to the mirror's file.
 const DownloadDir = "sync"
 
-// Downloads gives access to the databases that omgd downloads.
+// FilesDownloadDir is the directory in omg's data directory for the databases with file lists that omgd downloads, and for their indexes.
+const FilesDownloadDir = "files"
+
+// Downloads gives access to the databases of one kind that omgd downloads.
 type Downloads struct {
 	Dir string
 	// StaleAfter limits the time since omgd last found a database equal to the mirror's file. After a longer time, the
 	// database is stale.
 	StaleAfter time.Duration
-	// OpenIndex opens an index.
-	OpenIndex func(path string) (*pkgindex.File, error)
+	// OpenIndex opens an index of packages, OpenFilesIndex one of file lists. Only the one of the downloaded kind is called.
+	OpenIndex      func(path string) (*pkgindex.File, error)
+	OpenFilesIndex func(path string) (*filesindex.File, error)
 	// DownloadErrorOf returns the error of the last download of a repository's database; empty if the download succeeded. If DownloadErrorOf is
 	// nil, the errors are unknown.
 	DownloadErrorOf func(repo string) string
@@ -54,13 +59,60 @@ func (d Downloads) ReplacePacmanSources(repositories []snapshot.IndexedSource, d
 // find returns the downloaded database of a repository as a source, or the reason why none can be used. It returns nil and
 // an empty reason if pacman's database is newer and has an index, or is being indexed.
 func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snapshot.IndexedSource, why string) {
-	if d.DownloadErrorOf != nil {
-		why = d.DownloadErrorOf(r.Name)
-	}
-	fi, err := os.Stat(filepath.Join(d.Dir, r.Name+".db"))
 	var f *pkgindex.File
+	found, why := d.describe(r.Name+databaseSuffix, r.Name, func() (asOf int64, err error) {
+		if f, err = d.OpenIndex(IndexPath(d.Dir, pkgindex.KindRepo, r.Name)); err != nil {
+			return 0, err
+		}
+		facts, ok := f.IndexInfo().FindSource(pkgindex.KindRepo, r.Name)
+		if !ok {
+			return 0, errors.New("its index does not contain this repository")
+		}
+		return facts.AsOf, nil
+	})
+	switch {
+	case found == nil:
+		return nil, why
+	case (system.Index != nil || system.Building) && found.AsOf < system.AsOf:
+		return nil, ""
+	}
+	found.Kind = wire.KindRepository
+	return &snapshot.IndexedSource{Index: f, Usage: r.Usage, Source: *found}, why
+}
+
+// ReplaceFiles replaces pacman's database with file lists, which was examined, by the downloaded one, by the rules of
+// ReplacePacmanSources.
+func (d Downloads) ReplaceFiles(r *Repository, e *ExaminedFiles) {
+	var f *filesindex.File
+	found, why := d.describe(r.Name+filesDatabaseSuffix, r.Name, func() (asOf int64, err error) {
+		if f, err = d.OpenFilesIndex(FilesIndexPath(d.Dir, r.Name)); err != nil {
+			return 0, err
+		}
+		if f.Info().Repository != r.Name {
+			return 0, errors.New("its index does not contain this repository")
+		}
+		return f.Info().AsOf, nil
+	})
+	isNewer := found != nil && (e.Index == nil && !e.Building || found.AsOf >= e.AsOf)
+	switch {
+	case isNewer:
+		found.Kind = wire.KindFiles
+		*e = ExaminedFiles{Source: *found, Index: f}
+	case found == nil && why != "":
+		e.Why = strings.TrimPrefix(e.Why+"; downloaded: "+why, "; ")
+	}
+}
+
+// describe describes a downloaded database in the directory Dir. The function openIndex opens its index, and returns the modification
+// time of the database from which it was built. Without a usable database, describe returns nil and the reason.
+func (d Downloads) describe(database, repo string, openIndex func() (asOf int64, err error)) (s *wire.Source, why string) {
+	if d.DownloadErrorOf != nil {
+		why = d.DownloadErrorOf(repo)
+	}
+	fi, err := os.Stat(filepath.Join(d.Dir, database))
+	var asOf int64
 	if err == nil {
-		f, err = d.OpenIndex(IndexPath(d.Dir, pkgindex.KindRepo, r.Name))
+		asOf, err = openIndex()
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && why == "":
@@ -70,16 +122,7 @@ func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snaps
 	case err != nil:
 		return nil, err.Error()
 	}
-	facts, ok := f.IndexInfo().FindSource(pkgindex.KindRepo, r.Name)
-	if !ok {
-		return nil, "its index does not contain this repository"
-	}
-	if (system.Index != nil || system.Building) && facts.AsOf < system.AsOf {
-		return nil, ""
-	}
-	s = &snapshot.IndexedSource{Index: f, Usage: r.Usage, Source: wire.Source{
-		Name: r.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: facts.AsOf, ChangedAt: sourcefile.StampOf(fi).CtimeSeconds(), Downloaded: true, Why: why,
-	}}
+	s = &wire.Source{Name: repo, State: wire.SourceOK, AsOf: asOf, ChangedAt: sourcefile.StampOf(fi).CtimeSeconds(), Downloaded: true, Why: why}
 	if age := clock.Since(time.Unix(s.ChangedAt, 0)); age > d.StaleAfter {
 		s.State = wire.SourceStale
 		s.Why = strings.TrimSuffix("not confirmed by a mirror for "+formatAge(age)+": "+why, ": ")

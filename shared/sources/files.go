@@ -43,6 +43,7 @@ type ExaminedFiles struct {
 // As for pacman -F, the repository's other database does not matter: the file lists may be older than it, or of another architecture.
 func (r *Repository) ExamineFiles(ctx context.Context, x *FilesIndex) ExaminedFiles {
 	e := ExaminedFiles{Source: r.source()}
+	e.Kind = wire.KindFiles
 	e.SyncedAt = 0 // pacman's log does not say which databases were synchronized
 	d := databaseFile{path: r.FilesDatabasePath(), staleAfter: r.staleAfter, downloads: fileListDownloads}
 	if x != nil && x.File.Info().Repository == r.Name {

@@ -122,7 +122,7 @@ func TestExamineFiles(t *testing.T) {
 		t.Helper()
 		e := core.ExamineFiles(t.Context(), x)
 		require.Equal(t, wire.Source{
-			Name: "core", Kind: wire.KindRepository, State: wire.SourceOK, AsOf: stamp.MtimeSeconds(), ChangedAt: stampOf(t, path).CtimeSeconds(),
+			Name: "core", Kind: wire.KindFiles, State: wire.SourceOK, AsOf: stamp.MtimeSeconds(), ChangedAt: stampOf(t, path).CtimeSeconds(),
 		}, e.Source, why)
 		require.Equal(t, x.File, e.Index)
 		require.False(t, e.NeedsBuild)
