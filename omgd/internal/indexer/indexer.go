@@ -17,6 +17,7 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/child"
 	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 )
@@ -70,6 +71,12 @@ func runOmgIndex(ctx context.Context, stdout *os.File, args ...string) (warnings
 
 // Open maps the image as an index file. The mapping stays valid after the image is closed.
 func (i *Image) Open() (*pkgindex.File, error) { return pkgindex.OpenFromFile(i.memoryFile) }
+
+// FilesImage is an index of file lists in memory.
+type FilesImage struct{ *Image }
+
+// Open maps the image as an index of file lists, as Image.Open does.
+func (i FilesImage) Open() (*filesindex.File, error) { return filesindex.OpenFromFile(i.memoryFile) }
 
 // Write writes the image to a file, and makes the file's directory if it does not exist.
 func (i *Image) Write(path string) error {

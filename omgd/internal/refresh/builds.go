@@ -25,6 +25,8 @@ type IndexImage[F state.IndexFile] interface {
 
 // indexKind has the functions for one kind of indexes.
 type indexKind[F state.IndexFile] struct {
+	// database returns the path of a repository's database of this kind.
+	database func(*sources.Repository) string
 	// build builds the index of a database.
 	build func(ctx context.Context, database string) (IndexImage[F], error)
 	// open maps an index file.
@@ -42,13 +44,13 @@ func buildIndex(ctx context.Context, database string) (IndexImage[*pkgindex.File
 	return image, nil
 }
 
-// indexBuilds runs the builds of one kind of indexes: for each index file one build at a time, and for all kinds together at
-// most maxBuilds builds. The end of each build causes a refresh.
+// indexBuilds runs the builds of one kind of indexes, for each index file one build at a time. The end of each build causes a
+// refresh.
 type indexBuilds[F state.IndexFile] struct {
 	r             *Refresher
 	kind          indexKind[F]
 	ctx           context.Context // set by setContext; the builds are canceled when this context ends
-	slots         chan struct{}   // shared by all kinds
+	slots         chan struct{}   // limits the number of concurrent builds
 	taskWaitGroup sync.WaitGroup
 
 	mu                sync.Mutex
@@ -57,7 +59,7 @@ type indexBuilds[F state.IndexFile] struct {
 	done              chan struct{}           // closed when the last running build ends; nil while no build runs
 }
 
-// maxBuilds is how many builds may run concurrently.
+// maxBuilds is how many indexes of packages may be built concurrently.
 const maxBuilds = 2
 
 // The pause after the first failed build of an index, and the longest pause. The pause doubles with each
@@ -77,8 +79,8 @@ type buildJob[F state.IndexFile] struct {
 	notBefore     time.Time // an index of the same content is not built again before this time
 }
 
-func newIndexBuilds[F state.IndexFile](r *Refresher, kind indexKind[F], slots chan struct{}) *indexBuilds[F] {
-	return &indexBuilds[F]{r: r, kind: kind, slots: slots, jobs: map[string]*buildJob[F]{}, memoryOnlyReasons: map[string]string{}}
+func newIndexBuilds[F state.IndexFile](r *Refresher, kind indexKind[F], concurrent int) *indexBuilds[F] {
+	return &indexBuilds[F]{r: r, kind: kind, slots: make(chan struct{}, concurrent), jobs: map[string]*buildJob[F]{}, memoryOnlyReasons: map[string]string{}}
 }
 
 func (b *indexBuilds[F]) setContext(ctx context.Context) { b.ctx = ctx }
@@ -182,7 +184,7 @@ func (b *indexBuilds[F]) run(path string, repo sources.Repository, stamp sourcef
 	b.r.Kick() // b.mu is still locked: takeResult cannot return the result before the refresh is requested
 	j.running, j.err, j.result = false, err, result
 	if err != nil {
-		b.r.config.Log.Warn("index not built", "database", repo.DatabasePath, "err", err)
+		b.r.config.Log.Warn("index not built", "database", b.kind.database(&repo), "err", err)
 		j.notBefore = time.Now().Add(j.retryPause)
 		j.retryPause = min(2*j.retryPause, maxRetryPause)
 	} else {
@@ -200,7 +202,8 @@ func (b *indexBuilds[F]) run(path string, repo sources.Repository, stamp sourcef
 
 // build builds an index and writes it to disk. If the index cannot be written, it stays in memory.
 func (b *indexBuilds[F]) build(path string, repo *sources.Repository, stamp sourcefile.Stamp) (*mappedFile[F], error) {
-	image, err := b.kind.build(b.ctx, repo.DatabasePath)
+	database := b.kind.database(repo)
+	image, err := b.kind.build(b.ctx, database)
 	if err != nil {
 		return nil, err
 	}
@@ -212,13 +215,13 @@ func (b *indexBuilds[F]) build(path string, repo *sources.Repository, stamp sour
 	src, ok := b.kind.sourceOf(file, repo.Name)
 	if !ok {
 		_ = file.Close()
-		return nil, fmt.Errorf("the index built from %s has no repository %s", repo.DatabasePath, repo.Name)
+		return nil, fmt.Errorf("the index built from %s has no repository %s", database, repo.Name)
 	}
-	origin := sources.Origin{Path: repo.DatabasePath}
+	origin := sources.Origin{Path: database}
 	// Record the stamp only if the build has read the content that had this stamp. Without a recorded stamp,
 	// the next refresh compares the digest of the database.
 	if src.FileSize == stamp.Size && src.AsOf == stamp.MtimeSeconds() {
-		if now, err := sourcefile.StampOfPath(repo.DatabasePath); err == nil && now == stamp {
+		if now, err := sourcefile.StampOfPath(database); err == nil && now == stamp {
 			origin.Stamp, origin.SHA256 = stamp, src.SHA256
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/runtimes"
 	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -42,6 +43,7 @@ func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, loc
 	g.readLocal(pacman.DBPath)
 	g.openStatic()
 	g.readRepositories(pacman)
+	g.readFileLists(pacman)
 	if err := r.runGuarded("the AUR's index", func() error { g.inputs.AUR = g.aur(); return nil }); err != nil {
 		g.inputs.AUR = sources.NewMissingAURSource(wire.SourceFailed, err.Error())
 	}
@@ -69,6 +71,7 @@ func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, loc
 		}
 	}
 	r.mappedFiles.sweep()
+	r.mappedLists.sweep()
 	return &g.inputs, g.indexes
 }
 
@@ -209,25 +212,17 @@ func (g *inputCollector) examineRepository(repo *sources.Repository) (snapshot.I
 	if built := g.builds.takeResult(path); built != nil {
 		g.mappedFiles.put(path, built)
 	}
-	used := g.mapIndex(path)
+	used := mapIndex(g, g.mappedFiles, path)
 	e := repo.Examine(g.ctx, sourceIndex(used))
 	if e.NeedsBuild && g.config.SharedIndexDir != "" {
-		shared := g.mapIndex(sources.IndexPath(g.config.SharedIndexDir, pkgindex.KindRepo, repo.Name))
+		shared := mapIndex(g, g.mappedFiles, sources.IndexPath(g.config.SharedIndexDir, pkgindex.KindRepo, repo.Name))
 		if other := repo.Examine(g.ctx, sourceIndex(shared)); other.Index != nil && !other.NeedsBuild && !other.Outdated {
 			e, used = other, shared
 		}
 	}
 	building := false
 	if e.NeedsBuild {
-		wait, err := g.builds.ensureBuild(path, repo, e.Stamp)
-		if building = err == nil; building {
-			e.MarkIndexBuilding()
-		} else {
-			e.SetFailed(err)
-		}
-		if wait > 0 && (g.nextPause == 0 || wait < g.nextPause) {
-			g.nextPause = wait
-		}
+		building = ensureBuild(g, g.builds, path, repo, e.Stamp, &e)
 	}
 	if e.Index != nil {
 		g.addIndex(used.index)
@@ -235,9 +230,29 @@ func (g *inputCollector) examineRepository(repo *sources.Repository) (snapshot.I
 	return e.IndexedSource, building
 }
 
+// examined is the result of examining a database whose index has to be built.
+type examined interface {
+	MarkIndexBuilding()
+	SetFailed(err error)
+}
+
+// ensureBuild requests a build of the index at path, and sets the state of its source. It reports whether the index is being built.
+func ensureBuild[F state.IndexFile](g *inputCollector, builds *indexBuilds[F], path string, repo *sources.Repository, stamp sourcefile.Stamp, e examined) bool {
+	wait, err := builds.ensureBuild(path, repo, stamp)
+	if err == nil {
+		e.MarkIndexBuilding()
+	} else {
+		e.SetFailed(err)
+	}
+	if wait > 0 && (g.nextPause == 0 || wait < g.nextPause) {
+		g.nextPause = wait
+	}
+	return err == nil
+}
+
 // mapIndex maps an index file. It returns nil if the file is missing or not usable.
-func (g *inputCollector) mapIndex(path string) *mappedFile[*pkgindex.File] {
-	o, err := g.mappedFiles.get(path)
+func mapIndex[F state.IndexFile](g *inputCollector, files *mappedFiles[F], path string) *mappedFile[F] {
+	o, err := files.get(path)
 	if err == nil {
 		return o
 	}

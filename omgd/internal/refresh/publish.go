@@ -66,6 +66,7 @@ func (r *Refresher) replace(in *snapshot.Inputs, files []*state.MappedIndex) err
 func sameInputs(a, b *snapshot.Inputs) bool {
 	return a.DBPath == b.DBPath && sameIgnoreSettings(a.PacmanConfig, b.PacmanConfig) && sameLocal(&a.Local, &b.Local) &&
 		slices.EqualFunc(a.Repositories, b.Repositories, sameSource) &&
+		slices.EqualFunc(a.Files, b.Files, sameFileList) &&
 		slices.EqualFunc(a.DownloadedRepositories, b.DownloadedRepositories, sameSource) && a.SearchDownloaded == b.SearchDownloaded &&
 		(a.AUR == nil) == (b.AUR == nil) && (a.AUR == nil || sameSource(*a.AUR, *b.AUR)) &&
 		a.AURReplies == b.AURReplies && a.AURFindings == b.AURFindings && a.Tracker == b.Tracker &&
@@ -76,6 +77,10 @@ func sameInputs(a, b *snapshot.Inputs) bool {
 
 func sameSource(a, b snapshot.IndexedSource) bool {
 	return a.Source == b.Source && a.Index == b.Index && a.Usage == b.Usage && a.Building == b.Building
+}
+
+func sameFileList(a, b snapshot.FilesSource) bool {
+	return a.Source == b.Source && a.List == b.List && a.Building == b.Building
 }
 
 func sameLocal(a, b *snapshot.LocalInput) bool {

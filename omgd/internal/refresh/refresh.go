@@ -24,6 +24,7 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/alpm"
 	"github.com/omg-arch/omg/omgd/internal/state"
+	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sources"
@@ -58,8 +59,9 @@ type Config struct {
 	// SharedIndexDir is a directory of indexes that another omgd builds, empty for none. An index in this
 	// directory is used if it is up to date, so that it need not be built again.
 	SharedIndexDir string
-	// Build builds the index of a database; nil means indexer.Build.
+	// Build builds the index of a database, BuildFiles that of a database with file lists; nil means that omg-index builds it.
 	Build          func(ctx context.Context, database string) (IndexImage[*pkgindex.File], error)
+	BuildFiles     func(ctx context.Context, database string) (IndexImage[*filesindex.File], error)
 	IsTrustedOwner func(uid uint32) bool
 	SnapshotHolder *state.Holder
 	Log            *slog.Logger
@@ -80,6 +82,8 @@ type Config struct {
 	// DownloadedDatabases has the downloaded databases; nil if downloads are disabled.
 	DownloadedDatabases *sources.Downloads
 	SearchDownloads     bool
+	// DownloadedFiles has the downloaded databases with file lists; nil if these downloads are disabled.
+	DownloadedFiles *sources.Downloads
 	// ReadRuntimes returns the active runtimes, and the versions of the system's runtimes. Its parameter has the
 	// versions of the runtimes that are installed as packages. ReadRuntimes is nil in the system-wide daemon.
 	ReadRuntimes func(system map[string]string) ([]wire.Runtime, map[string]string)
@@ -98,12 +102,14 @@ type Refresher struct {
 	ended           chan struct{} // closed when Run has returned
 	checkNeeded     atomic.Bool
 	builds          *indexBuilds[*pkgindex.File]
+	listBuilds      *indexBuilds[*filesindex.File]
 	watchedPaths    atomic.Pointer[watchedPaths]
 	inotify         inotifyCalls            // tests replace it
 	watcher         atomic.Pointer[watcher] // nil before Run
 
 	// Only the goroutine that refreshes uses the following fields.
 	mappedFiles *mappedFiles[*pkgindex.File]
+	mappedLists *mappedFiles[*filesindex.File]
 	generation  uint64
 	nextPause   time.Duration    // the pause before the next refresh; 0 means the regular interval
 	lastInputs  *snapshot.Inputs // the inputs of the current snapshot
@@ -122,13 +128,16 @@ func New(c Config) *Refresher {
 	if c.Build == nil {
 		c.Build = buildIndex
 	}
+	if c.BuildFiles == nil {
+		c.BuildFiles = buildFilesIndex
+	}
 	r := &Refresher{
 		config: c, kick: make(chan struct{}, 1), intervalChanged: make(chan struct{}, 1), ended: make(chan struct{}),
 		userPause: userRefreshPause, inotify: realInotifyCalls(),
 	}
 	r.libAlpmComparison.comparisonRequested = make(chan struct{}, 1)
-	slots := make(chan struct{}, maxBuilds)
 	packages := indexKind[*pkgindex.File]{
+		database: func(r *sources.Repository) string { return r.DatabasePath },
 		build: func(ctx context.Context, database string) (IndexImage[*pkgindex.File], error) {
 			return r.config.Build(ctx, database)
 		},
@@ -138,7 +147,10 @@ func New(c Config) *Refresher {
 		},
 	}
 	r.mappedFiles = newMappedFiles(&c, packages.open, r.CheckIndexes)
-	r.builds = newIndexBuilds(r, packages, slots)
+	r.builds = newIndexBuilds(r, packages, maxBuilds)
+	lists := r.fileListKind()
+	r.mappedLists = newMappedFiles(&c, lists.open, r.CheckIndexes)
+	r.listBuilds = newIndexBuilds(r, lists, maxListBuilds)
 	r.interval.Store(int64(cmp.Or(c.Interval, DefaultInterval)))
 	return r
 }
@@ -234,10 +246,12 @@ func (r *Refresher) Run(ctx context.Context) {
 	helpersCtx, stop := context.WithCancel(ctx)
 	helpers.Go(func() { r.runConfirmation(helpersCtx) })
 	r.builds.setContext(helpersCtx)
+	r.listBuilds.setContext(helpersCtx)
 	defer func() {
 		stop()
 		helpers.Wait()
 		r.builds.wait()
+		r.listBuilds.wait()
 	}()
 	tick := time.NewTicker(r.Interval())
 	defer tick.Stop()
@@ -289,7 +303,8 @@ func (r *Refresher) watchedIndexes(pacman *sources.PacmanSetup) (dirs, files []s
 		}
 	}
 	for i := range pacman.Repositories {
-		files = append(files, sources.IndexPath(r.config.IndexDir, pkgindex.KindRepo, pacman.Repositories[i].Name))
+		name := pacman.Repositories[i].Name
+		files = append(files, sources.IndexPath(r.config.IndexDir, pkgindex.KindRepo, name), sources.FilesIndexPath(r.config.IndexDir, name))
 	}
 	return dirs, append(files, sources.IndexPath(r.config.IndexDir, pkgindex.KindAUR, wire.SourceAUR))
 }
@@ -347,6 +362,7 @@ func (r *Refresher) refresh(ctx context.Context, watch *watcher) {
 func (r *Refresher) readAndPublish(ctx context.Context, watch *watcher) error {
 	if r.checkNeeded.Swap(false) {
 		r.mappedFiles.checkAll()
+		r.mappedLists.checkAll()
 	}
 	pacman, err := r.readPacman(watch)
 	if err != nil {
@@ -394,7 +410,7 @@ func (r *Refresher) Problems() (list []wire.Problem) {
 	if w := r.watcher.Load(); w != nil {
 		watch = w.Problem()
 	}
-	for _, p := range []*wire.Problem{r.lastFailure.Load(), watch, r.builds.problem(), r.libAlpmComparison.problem.Load()} {
+	for _, p := range []*wire.Problem{r.lastFailure.Load(), watch, r.builds.problem(), r.listBuilds.problem(), r.libAlpmComparison.problem.Load()} {
 		if p != nil {
 			list = append(list, *p)
 		}
@@ -406,4 +422,5 @@ func (r *Refresher) Problems() (list []wire.Problem) {
 func (r *Refresher) Close() {
 	r.config.SnapshotHolder.SetError("omgd is shutting down")
 	r.mappedFiles.close()
+	r.mappedLists.close()
 }
