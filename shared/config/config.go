@@ -128,6 +128,8 @@ type Sync struct {
 	Interval Duration `toml:"interval" min:"1s"`
 	// Also use the downloaded databases for search and info.
 	UseForSearch bool `toml:"search"`
+	// Download the lists of files of the repositories once a day, as pacman -Fy does.
+	Files bool `toml:"files"`
 }
 
 // StaleAfter returns the age from which a downloaded database is stale. The age is longer than the interval between downloads, so

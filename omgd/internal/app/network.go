@@ -162,22 +162,38 @@ func (d *daemon) initIncidentLists() error {
 // initDownloads sets up the downloaded databases, if they are enabled.
 func (d *daemon) initDownloads() error {
 	c := d.config.Sync
-	if !c.Enabled {
-		return nil
+	if c.Enabled {
+		m := d.newDownloader(mirror.Packages, sources.DownloadDir, time.Duration(c.Interval), "downloaded databases")
+		d.refreshConfig.DownloadedDatabases = &sources.Downloads{Dir: m.Dir, StaleAfter: c.StaleAfter(d.config.Stale.Repos), DownloadErrorOf: m.FailureReason}
+		d.refreshConfig.SearchDownloads = c.UseForSearch
 	}
+	if c.Files {
+		m := d.newDownloader(mirror.Files, sources.FilesDownloadDir, filesInterval, "downloaded lists of files")
+		staleAfter := config.Sync{Interval: config.Duration(filesInterval)}.StaleAfter(d.config.Stale.Repos)
+		d.refreshConfig.DownloadedFiles = &sources.Downloads{Dir: m.Dir, StaleAfter: staleAfter, DownloadErrorOf: m.FailureReason}
+	}
+	return nil
+}
+
+// filesInterval is the time between two downloads of the lists of files, which are ten times as large as the package databases.
+const filesInterval = 24 * time.Hour
+
+// newDownloader starts the downloads of a kind of databases to a directory in the data directory. The parameter name is the name of
+// their source.
+func (d *daemon) newDownloader(kind mirror.Kind, dir string, interval time.Duration, name string) *mirror.Downloader {
 	m := mirror.New(mirror.Config{
-		Sync: c, Fetch: d.fetcher, Store: d.statusKeeper.store, Log: d.log, Dir: filepath.Join(d.data, sources.DownloadDir),
+		Kind: kind, Interval: interval, Fetch: d.fetcher, Store: d.statusKeeper.store, Log: d.log, Dir: filepath.Join(d.data, dir),
 		ReadConfig: func() (*pacmandb.Config, error) {
 			return pacmandb.ReadConfig(cmp.Or(d.pacmanConfig, sources.DefaultPacmanConfig))
 		},
-		BuildIndex:  func(ctx context.Context, db, index string) error { return build(ctx, index, "--db", db) },
+		BuildIndex: func(ctx context.Context, db, index string) error {
+			return build(ctx, index, append(kind.BuildFlags, "--db", db)...)
+		},
 		OnRoundDone: d.kick,
 	})
 	d.backgroundFuncs = append(d.backgroundFuncs, m.Run)
-	d.demands = append(d.demands, sourceDemands{"downloaded databases", m.Demands, "a mirror"})
-	d.refreshConfig.DownloadedDatabases = &sources.Downloads{Dir: m.Dir, StaleAfter: c.StaleAfter(d.config.Stale.Repos), DownloadErrorOf: m.FailureReason}
-	d.refreshConfig.SearchDownloads = c.UseForSearch
-	return nil
+	d.demands = append(d.demands, sourceDemands{name, m.Demands, "a mirror"})
+	return m
 }
 
 // sourceDemands has the demands for the requests to the server of a source.

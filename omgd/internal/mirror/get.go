@@ -17,12 +17,8 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
-const (
-	// maxDatabaseSize is the limit of a database in bytes. The largest of Arch's databases has about 10 MB.
-	maxDatabaseSize = 256 << 20
-	// maxSignatureSize is pacman's limit for a signature, in bytes.
-	maxSignatureSize = 16 << 10
-)
+// maxSignatureSize is pacman's limit for a signature, in bytes.
+const maxSignatureSize = 16 << 10
 
 // errUnsigned means that a signature is missing which pacman.conf requires.
 var errUnsigned = errors.New("the signature that SigLevel in pacman.conf requires is missing")

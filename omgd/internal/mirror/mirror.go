@@ -1,6 +1,6 @@
-// Package mirror keeps the downloaded databases up to date. It downloads the databases that pacman -Sy would
-// download, from the servers in pacman.conf, to omgd's data directory. So updates are known without root and
-// without a change to the system. If a download fails, the last database stays in use, with its age and the
+// Package mirror keeps the downloaded databases up to date. It downloads the databases that pacman -Sy or
+// pacman -Fy would download, from the servers in pacman.conf, to omgd's data directory. So updates and the
+// files of packages are known without root and without a change to the system. If a download fails, the last database stays in use, with its age and the
 // reason. A round is one attempt to download all databases.
 package mirror
 
@@ -18,16 +18,32 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/omgd/internal/store"
-	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// The bucket and the key of the results of the last round in the store.
-const (
-	bucket          = "mirror"
-	repositoriesKey = "repositories"
+// bucket is the bucket of the results of the last round in the store.
+const bucket = "mirror"
+
+// Kind is a kind of databases that each repository has.
+type Kind struct {
+	// Extension is the extension of a database's name, with a dot.
+	Extension string
+	// MaxSize is the limit of a database in bytes.
+	MaxSize int64
+	// IndexPath returns the path of a repository's index in a directory.
+	IndexPath func(dir, repo string) string
+	// BuildFlags are the flags with which omg-index build builds an index of such a database.
+	BuildFlags []string
+	// storeKey is the key of the results of the last round in the store.
+	storeKey string
+}
+
+// The kinds of databases. The largest of Arch's package databases has about 10 MB, the largest list of files about 50 MB.
+var (
+	Packages = Kind{Extension: ".db", MaxSize: 256 << 20, IndexPath: repositoryIndexPath, storeKey: "repositories"}
+	Files    = Kind{Extension: ".files", MaxSize: 1 << 30, IndexPath: sources.FilesIndexPath, BuildFlags: []string{"--files"}, storeKey: "files"}
 )
 
 const (
@@ -38,12 +54,18 @@ const (
 	maxServers = 5
 )
 
+func repositoryIndexPath(dir, repo string) string {
+	return sources.IndexPath(dir, pkgindex.KindRepo, repo)
+}
+
 // Config configures a Downloader.
 type Config struct {
-	config.Sync
-	Fetch *fetch.Client
-	Store store.ValueStore
-	Log   *slog.Logger
+	Kind
+	// Interval is the time between two rounds.
+	Interval time.Duration
+	Fetch    *fetch.Client
+	Store    store.ValueStore
+	Log      *slog.Logger
 	// Dir is the directory of the databases, their signatures and their indexes.
 	Dir string
 	// ReadConfig reads pacman.conf.
@@ -83,7 +105,7 @@ type repoRoundResult struct {
 // New returns a Downloader with the results in the store. It sends no request: Run does that.
 func New(c Config) *Downloader {
 	m := &Downloader{Config: c, Demands: fetch.NewDemands()}
-	k, _, _ := store.Load[roundResults](c.Store, bucket, repositoriesKey)
+	k, _, _ := store.Load[roundResults](c.Store, bucket, c.storeKey)
 	m.lastResults.Store(&k)
 	return m
 }
@@ -99,7 +121,7 @@ func (m *Downloader) FailureReason(repo string) string {
 func (m *Downloader) Run(ctx context.Context) {
 	var k *roundResults
 	s := fetch.Schedule{
-		Interval: time.Duration(m.Interval), FirstRetry: min(firstPause, time.Duration(m.Interval)), Demands: m.Demands,
+		Interval: m.Interval, FirstRetry: min(firstPause, m.Interval), Demands: m.Demands,
 		OnPlanned: func(next time.Time) {
 			k.NextRoundAt = next.Unix()
 			m.save(k)
@@ -114,7 +136,7 @@ func (m *Downloader) Run(ctx context.Context) {
 
 func (m *Downloader) save(k *roundResults) {
 	m.lastResults.Store(k)
-	store.Save(m.Store, m.Log, bucket, repositoriesKey, k, time.Now())
+	store.Save(m.Store, m.Log, bucket, m.storeKey, k, time.Now())
 }
 
 // round requests each database that pacman -Sy would download. The record of each repository has the error of
@@ -174,13 +196,13 @@ func failedResults(repos []pacmandb.Repo, before map[string]repoRoundResult, err
 func (m *Downloader) removeUnconfigured(repos map[string]repoRoundResult) {
 	kept := map[string]bool{}
 	for repo := range repos {
-		for _, name := range repoFileNames(repo) {
+		for _, name := range m.repoFileNames(repo) {
 			kept[name] = true
 		}
 	}
 	entries, _ := os.ReadDir(m.Dir)
 	for _, e := range entries {
-		for _, suffix := range repoFileNames("") {
+		for _, suffix := range m.repoFileNames("") {
 			if strings.HasSuffix(e.Name(), suffix) && !kept[e.Name()] {
 				_ = os.Remove(filepath.Join(m.Dir, e.Name()))
 			}
@@ -190,17 +212,17 @@ func (m *Downloader) removeUnconfigured(repos map[string]repoRoundResult) {
 
 // repoFileNames returns the names of a repository's files. Without a repository name, it returns the suffixes of
 // these names. The index is last: readers look for the index, so the other files must be in place before it.
-func repoFileNames(repo string) []string {
-	return []string{repo + ".db", repo + signatureSuffix, sources.IndexPath("", pkgindex.KindRepo, repo)}
+func (k *Kind) repoFileNames(repo string) []string {
+	return []string{repo + k.Extension, k.signatureName(repo), k.IndexPath("", repo)}
 }
 
-const signatureSuffix = ".db.sig"
+func (k *Kind) signatureName(repo string) string { return repo + k.Extension + ".sig" }
 
 // updateDatabase requests a database from the servers of a repository, in order, until a request succeeds. It returns
 // the new record of the database. If all requests fail, it returns the old record and the error of the first
 // server.
 func (m *Downloader) updateDatabase(ctx context.Context, repo pacmandb.Repo, r repoRoundResult, stage string) (repoRoundResult, error) {
-	if _, err := os.Stat(sources.IndexPath(m.Dir, pkgindex.KindRepo, repo.Name)); err != nil {
+	if _, err := os.Stat(m.IndexPath(m.Dir, repo.Name)); err != nil {
 		r = repoRoundResult{} // there is no index: download the database even if it has not changed
 	}
 	if len(repo.Servers) == 0 {
@@ -225,9 +247,9 @@ func (m *Downloader) updateDatabase(ctx context.Context, repo pacmandb.Repo, r r
 // updateFromServer requests a database from one server. A new database replaces the old one only after an index was
 // built from the new one.
 func (m *Downloader) updateFromServer(ctx context.Context, repo pacmandb.Repo, server string, r repoRoundResult, stage string) (repoRoundResult, error) {
-	url := strings.TrimRight(server, "/") + "/" + repo.Name + ".db"
-	staged := filepath.Join(stage, repo.Name+".db")
-	req := fetch.Request{URL: url, LastModified: r.LastModified, MaxBytes: maxDatabaseSize, KeepEncoding: true, AllowHTTP: true}
+	url := strings.TrimRight(server, "/") + "/" + repo.Name + m.Extension
+	staged := filepath.Join(stage, repo.Name+m.Extension)
+	req := fetch.Request{URL: url, LastModified: r.LastModified, MaxBytes: m.MaxSize, KeepEncoding: true, AllowHTTP: true}
 	if r.URL == url {
 		req.ETag = r.ETag
 	}
@@ -249,7 +271,7 @@ func (m *Downloader) updateFromServer(ctx context.Context, repo pacmandb.Repo, s
 	if err := m.downloadSignature(ctx, repo.SignaturePolicy, url, staged); err != nil {
 		return r, addServerToError(server, err)
 	}
-	if err := m.BuildIndex(ctx, staged, sources.IndexPath(stage, pkgindex.KindRepo, repo.Name)); err != nil {
+	if err := m.BuildIndex(ctx, staged, m.IndexPath(stage, repo.Name)); err != nil {
 		return r, addServerToError(server, fmt.Errorf("its database was rejected: %s", strings.TrimPrefix(err.Error(), "read "+staged+": ")))
 	}
 	if err := m.publish(repo.Name, stage); err != nil {
@@ -262,7 +284,7 @@ func (m *Downloader) updateFromServer(ctx context.Context, repo pacmandb.Repo, s
 // markUpToDate sets the status change time (ctime) of a database to now, as a sign that the database is up to
 // date. The modification time stays the one that the server has sent.
 func (m *Downloader) markUpToDate(repo string) error {
-	path := filepath.Join(m.Dir, repo+".db")
+	path := filepath.Join(m.Dir, repo+m.Extension)
 	fi, err := os.Stat(path)
 	if err != nil {
 		return err
@@ -281,9 +303,9 @@ func older(server, local string) bool {
 
 // publish moves the files of a repository from the directory stage to their final places.
 func (m *Downloader) publish(repo, stage string) error {
-	for _, name := range repoFileNames(repo) {
+	for _, name := range m.repoFileNames(repo) {
 		if err := os.Rename(filepath.Join(stage, name), filepath.Join(m.Dir, name)); err != nil {
-			if !os.IsNotExist(err) || name != repo+signatureSuffix {
+			if !os.IsNotExist(err) || name != m.signatureName(repo) {
 				return err
 			}
 			if err := os.Remove(filepath.Join(m.Dir, name)); err != nil && !os.IsNotExist(err) {

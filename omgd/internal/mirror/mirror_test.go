@@ -140,7 +140,7 @@ func (w *testSystem) open() {
 	require.NoError(w.t, err)
 	w.store = store.Open(filepath.Join(w.home, "store"), store.Limits{OpenTimeout: await.Timeout, OperationTimeout: await.Timeout, CloseTimeout: await.Timeout}, quiet)
 	w.m = New(Config{
-		Sync: config.Sync{Enabled: true, Interval: config.Duration(time.Hour)}, Fetch: w.client, Store: w.store, Log: quiet,
+		Kind: Packages, Interval: time.Hour, Fetch: w.client, Store: w.store, Log: quiet,
 		Dir: filepath.Join(w.home, "sync"), ReadConfig: func() (*pacmandb.Config, error) { return &w.conf, w.bad },
 		BuildIndex: build, OnRoundDone: func() { w.changed.Add(1) },
 	})
@@ -398,7 +398,7 @@ func TestMirror_FileServer(t *testing.T) {
 	require.ErrorContains(t, w.round(), "not a regular file")
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.WriteFile(path, nil, 0o644))
-	require.NoError(t, os.Truncate(path, maxDatabaseSize+1))
+	require.NoError(t, os.Truncate(path, Packages.MaxSize+1))
 	require.ErrorIs(t, w.round(), fetch.ErrTooLarge)
 	require.Equal(t, "2-1", w.version("my own"))
 }
@@ -429,6 +429,48 @@ func TestMirror_Repositories(t *testing.T) {
 	left, err := os.ReadDir(w.m.Dir)
 	require.NoError(t, err)
 	require.Len(t, left, 3, "extra's database, its index and the notes: %s", left)
+}
+
+// TestMirror_Files checks that the lists of files are downloaded apart from the packages, with results of their own.
+func TestMirror_Files(t *testing.T) {
+	s := newWeb(t)
+	s.has("/core.db", served{database("1-1"), day, `"db"`})
+	s.has("/core.files", served{[]byte("a list"), day, `"files"`})
+	s.has("/core.files.sig", served{[]byte("a signature"), day, ""})
+	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, SignaturePolicy: pacmandb.SignatureOptional, Usage: pacmandb.UsageAll})
+	require.NoError(t, w.round())
+	packages := w.m
+	built := 0
+	w.m = New(Config{
+		Kind: Files, Interval: time.Hour, Fetch: w.client, Store: w.store, Log: quiet, Dir: filepath.Join(w.home, "files"),
+		ReadConfig: packages.ReadConfig, OnRoundDone: func() {},
+		BuildIndex: func(_ context.Context, db, index string) error {
+			built++
+			content, err := os.ReadFile(db)
+			if err != nil || string(content) != "a list" {
+				return errors.New("it is no list")
+			}
+			return os.WriteFile(index, []byte("an index"), 0o644)
+		},
+	})
+	for range 2 {
+		require.NoError(t, w.round())
+		require.Equal(t, 1, built, "the second time, the server says that nothing has changed")
+	}
+	for _, path := range []string{filepath.Join(w.m.Dir, "core.files"), filepath.Join(w.m.Dir, "core.files.sig"), sources.FilesIndexPath(w.m.Dir, "core")} {
+		require.FileExists(t, path)
+	}
+	s.has("/core.files", served{[]byte("<html>"), day.Add(time.Hour), `"other"`})
+	require.ErrorContains(t, w.round(), "it is no list")
+	require.Contains(t, w.m.FailureReason("core"), "it is no list")
+	require.FileExists(t, sources.FilesIndexPath(w.m.Dir, "core"), "the last good list stays")
+	require.Empty(t, packages.FailureReason("core"))
+	w.conf.Repos = nil
+	require.NoError(t, w.round())
+	left, err := os.ReadDir(w.m.Dir)
+	require.NoError(t, err)
+	require.Empty(t, left)
+	require.Equal(t, "1-1", func() string { w.m = packages; return w.version("core") }())
 }
 
 // TestMirror_CannotWrite checks that each repository has the error if the directory is not writable.
@@ -464,7 +506,7 @@ func TestRun_AsksWhenItIsDue(t *testing.T) {
 			changed := 0
 			before := len(rounds)
 			m := New(Config{
-				Sync: config.Sync{Enabled: true, Interval: config.Duration(time.Hour)}, Store: kept, Log: quiet, Dir: filepath.Join(home, "sync"),
+				Kind: Packages, Interval: time.Hour, Store: kept, Log: quiet, Dir: filepath.Join(home, "sync"),
 				ReadConfig: func() (*pacmandb.Config, error) { // each round calls ReadConfig once
 					rounds = append(rounds, time.Since(began))
 					return &pacmandb.Config{Repos: []pacmandb.Repo{repo}}, nil
