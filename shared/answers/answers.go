@@ -53,15 +53,19 @@ func (e *Encoder) WithHost(h Host) *Encoder {
 
 // searchSnapshot searches in the snapshot s, which is the encoder's snapshot or a copy with other data of the AUR.
 func (e *Encoder) searchSnapshot(s *snapshot.Snapshot, r *wire.SearchRequest) (*snapshot.Matches, error) {
-	var pause func() error
-	if e.host != nil {
-		pause = e.host.Yield
-	}
-	found, err := s.SearchWithPause(r, pause)
+	found, err := s.SearchWithPause(r, e.pauseFunc())
 	if err == nil {
 		e.reportHitsMemory(found.Hits)
 	}
 	return found, err
+}
+
+// pauseFunc returns the function that a long search calls regularly; nil if there is no host.
+func (e *Encoder) pauseFunc() func() error {
+	if e.host == nil {
+		return nil
+	}
+	return e.host.Yield
 }
 
 // reportHitsMemory tells the host how much memory a long list of hits needs until it is emitted. It does nothing if there

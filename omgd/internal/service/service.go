@@ -119,6 +119,10 @@ func (s *Service) Ops() map[string]server.Op {
 		wire.OpAURCheck:       {Handle: s.handleAURCheck},
 		wire.OpAURInfo:        {HandleDeferred: s.handleAURInfo},
 		wire.OpRefreshSources: {HandleDeferred: s.handleRefreshSources},
+
+		wire.OpFilesOwner: {Handle: s.handleFilesOwner},
+		wire.OpFilesList:  {Handle: s.handleFilesList},
+		wire.OpCommand:    {Handle: s.handleCommand},
 	}
 }
 
