@@ -32,6 +32,8 @@ var jsonResults = []struct{ command, typ string }{
 	{"omg check", "backend.SystemCheck"},
 	{"omg files", "backend.FilesResult"},
 	{"omg owns", "backend.Owners"},
+	{"omg owns --repos", "wire.FilesOwnerResult"},
+	{"omg command", "wire.CommandResult"},
 	{"omg outdated", "wire.OutdatedResult"},
 	{"omg outdated --devel", "backend.DevelResult"},
 	{"omg security", "wire.SecurityResult"},

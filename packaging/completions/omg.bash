@@ -22,12 +22,12 @@ _omg() {
 		-Q*|-R*|-D*|-T*) command=-installed ;;
 		esac
 		case "$command $word" in
-		' search'|' info'|' list'|' groups'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' size'|' history'|' check'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' news'|' status'|' watch'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
+		' search'|' info'|' list'|' groups'|' command'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' size'|' history'|' check'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' news'|' status'|' watch'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='search info list groups installed explicit orphans foreign why tree size history check files owns outdated security aur news status watch runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v -Q -Qi -Ql -Qo -Qs -Qe -Qdt -Qm -Qu -Qk -Ss -Si -Sl -Sg -Dk -T'
+		words='search info list groups command installed explicit orphans foreign why tree size history check files owns outdated security aur news status watch runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v -Q -Qi -Ql -Qo -Qs -Qe -Qdt -Qm -Qu -Qk -Ss -Si -Sl -Sg -Dk -T'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --explain --json --format --color --quiet -q --help -h'
@@ -43,6 +43,9 @@ _omg() {
 	' groups')
 		words='--installed -i --json --format --color --quiet -q --help -h'
 		more=groups
+		;;
+	' command')
+		words='--exact --json --format --color --quiet -q --help -h'
 		;;
 	' installed')
 		words='--explicit --deps --orphans --foreign --regex -x --partial --json --format --color --quiet -q --help -h'
@@ -77,11 +80,11 @@ _omg() {
 		more=installed
 		;;
 	' files')
-		words='--json --format --color --quiet -q --help -h'
+		words='--repos --json --format --color --quiet -q --help -h'
 		more=installed
 		;;
 	' owns')
-		words='--json --format --color --quiet -q --help -h'
+		words='--repos --regex -x --json --format --color --quiet -q --help -h'
 		more=paths
 		;;
 	' outdated')

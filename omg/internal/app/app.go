@@ -132,6 +132,7 @@ var allCommands = []namedCommand{
 	{group: findGroup, name: "info", make: infoCommand},
 	{group: findGroup, name: "list", make: listCommand},
 	{group: findGroup, name: "groups", make: groupsCommand},
+	{group: findGroup, name: "command", make: commandCommand},
 	{group: installedGroup, name: "installed", make: installedCommand},
 	{group: installedGroup, name: "explicit", make: explicitCommand},
 	{group: installedGroup, name: "orphans", make: orphansCommand},

@@ -274,7 +274,7 @@ func TestPartsInTurn(t *testing.T) {
 }
 
 func TestFiles_Unreadable(t *testing.T) {
-	f := fake{files: &backend.FilesResult{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}, {Name: "b", UnknownReason: "no file list of b"}}}}
+	f := fake{owners: &wire.FilesOwnerResult{}, files: &backend.FilesResult{Packages: []backend.FileList{{Name: "a", Files: []string{"/a"}}, {Name: "b", UnknownReason: "no file list of b"}}}}
 	code, out, stderr := f.run(t, "files", "a", "b")
 	require.Equal(t, exit.Failed, code)
 	require.Equal(t, "a /a\n", out)
@@ -477,7 +477,7 @@ func TestLetters_Refused(t *testing.T) {
 		"--no-daemon -Rns it's -b d": {exit.Usage, "omg: error: omg only reads, and -R would change something here\nomg: hint: sudo pacman -Rns 'it'\\''s' -b d\n"},
 		"-U a --pacman-config c":     {exit.Usage, "omg: error: omg only reads, and -U would change something here\nomg: hint: sudo pacman -U a --config c\n"},
 		"-D --asdeps a":              {exit.Usage, "omg: error: omg only reads, and -D would change something here\nomg: hint: sudo pacman -D --asdeps a\n"},
-		"-Fl a":                      {exit.Failed, "omg: error: omg cannot answer this form of -F\nomg: hint: pacman -Fl a\n"},
+		"-Fy":                        {exit.Usage, "omg: error: omg only reads, and -F would change something here\nomg: hint: sudo pacman -Fy\n"},
 		"-Sp a":                      {exit.Failed, "omg: error: omg cannot answer this form of -S\nomg: hint: pacman -Sp a\n"},
 		"-QS":                        {exit.NotFound, "omg: error: only one operation may be used at a time\n"},
 		"-Qy":                        {exit.NotFound, "omg: error: invalid option '-y'\n"},

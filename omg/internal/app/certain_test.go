@@ -174,8 +174,8 @@ func TestCertain_Unread(t *testing.T) {
 		{"why a", fake{why: &backend.WhyResult{Reading: read}}, exit.Failed},
 		{"why a", fake{why: &backend.WhyResult{}}, exit.NotFound},
 		{"files a", fake{files: &backend.FilesResult{Reading: read, Packages: lists}}, exit.OK},
-		{"files a", fake{files: &backend.FilesResult{Reading: read, Missing: []string{"a"}}}, exit.Failed},
-		{"files a", fake{files: &backend.FilesResult{Missing: []string{"a"}}}, exit.NotFound},
+		{"files a", fake{files: &backend.FilesResult{Reading: read, Missing: []string{"a"}}, lists: &wire.FilesListResult{Missing: []string{"a"}}}, exit.Failed},
+		{"files a", fake{files: &backend.FilesResult{Missing: []string{"a"}}, lists: &wire.FilesListResult{Missing: []string{"a"}}}, exit.NotFound},
 		{"info -i a", fake{installed: &wire.InstalledResult{Basis: wire.Basis{Partial: true, Why: read.WhyPartial}, Missing: []string{"a"}}}, exit.Failed},
 		{"info -i a", fake{installed: &wire.InstalledResult{Missing: []string{"a"}}}, exit.NotFound},
 		{"info a", fake{

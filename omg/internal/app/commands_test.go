@@ -62,10 +62,11 @@ func TestFormat_Examples(t *testing.T) {
 		why: &backend.WhyResult{Name: "a", Chains: []backend.DependencyChain{{Links: []backend.ChainLink{{Name: "a"}}}}},
 	}
 	f.aurLog = &backend.AURLogResult{Events: []backend.AUREvent{orphanedEvent}}
+	f.cmds = &wire.CommandResult{Basis: lists("ok"), Commands: []wire.CommandOwner{{Command: "a", RepositoryPackage: ripgrep, Path: "usr/bin/a"}}}
 	for _, c := range allCommands {
 		line := c.name
 		switch c.name {
-		case "search", "info", "files", "owns", "why", "tree":
+		case "search", "info", "files", "owns", "command", "why", "tree":
 			line += " a"
 		case "aur":
 			line += " log other"

@@ -45,6 +45,9 @@ type fake struct {
 
 	owns   *backend.Owners
 	files  *backend.FilesResult
+	owners *wire.FilesOwnerResult // RepoOwners passes its packages to the function visit
+	lists  *wire.FilesListResult  // RepoFiles passes its packages to the function visit
+	cmds   *wire.CommandResult
 	why    *backend.WhyResult
 	tree   *backend.TreeResult
 	size   *backend.SizeResult
@@ -80,6 +83,9 @@ type fake struct {
 	historyRequest *backend.PackageHistoryRequest
 	develRequest   *backend.DevelRequest
 	systemRequest  *backend.SystemCheckRequest
+	ownersRequest  *backend.RepoOwnersRequest
+	listsRequest   *wire.FilesListRequest
+	cmdsRequest    *wire.CommandRequest
 	diffed         *backend.AURDiffRequest
 	watchRequest   *backend.WatchRequest
 	printed        func() string
@@ -239,6 +245,42 @@ func (f *fake) Owns(context.Context, []string) (*backend.Owners, error) {
 
 func (f *fake) Files(context.Context, []string) (*backend.FilesResult, error) {
 	return give(f, "files", f.files)
+}
+
+func (f *fake) RepoOwners(_ context.Context, r *backend.RepoOwnersRequest, visit func(*wire.FileOwner) error) (*wire.FilesOwnerResult, error) {
+	f.ownersRequest = r
+	result, err := give(f, "repo owners", f.owners)
+	if err != nil {
+		return nil, err
+	}
+	owners := result.Owners
+	result.Owners = nil
+	return result, visitAll(owners, visit)
+}
+
+func (f *fake) RepoFiles(_ context.Context, r *wire.FilesListRequest, visit func(*wire.RepositoryFiles) error) (*wire.FilesListResult, error) {
+	f.listsRequest = r
+	result, err := give(f, "repo files", f.lists)
+	if err != nil {
+		return nil, err
+	}
+	packages := result.Packages
+	result.Packages = nil
+	return result, visitAll(packages, visit)
+}
+
+func visitAll[E any](list []E, visit func(*E) error) error {
+	for i := range list {
+		if err := visit(&list[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *fake) Command(_ context.Context, r *wire.CommandRequest) (*wire.CommandResult, error) {
+	f.cmdsRequest = r
+	return give(f, "command", f.cmds)
 }
 
 func (f *fake) Tree(_ context.Context, r *backend.TreeRequest) (*backend.TreeResult, error) {

@@ -74,6 +74,7 @@ func fullBackend() fake {
 		doctor: full[backend.Checks](), which: full[backend.ActiveVersions](), list: full[backend.InstalledVersions](), use: full[backend.UseResult](),
 	}
 	f.tree, f.aurLog, f.check, f.diff, f.devel = full[backend.TreeResult](), full[backend.AURLogResult](), full[backend.AURCheckResult](), full[backend.AURDiff](), full[backend.DevelResult]()
+	f.owners, f.lists, f.cmds = full[wire.FilesOwnerResult](), full[wire.FilesListResult](), full[wire.CommandResult]()
 	f.news = full[wire.NewsResult]()
 	f.news.Items[0].PublishedAt = 2 // unread
 	// The missing name x is found among the installed packages, the missing name y is not.
@@ -98,7 +99,7 @@ func fieldPaths(prefix string, v any, names map[string]bool) {
 
 // arguments maps the name of a command to the arguments that the command needs.
 var arguments = map[string][]string{
-	"search": {"x"}, "info": {"x"}, "owns": {"/x"}, "tree": {"x"}, "aur diff": {"x"}, "info --installed": {"x"}, "files": {"x"}, "why": {"x"}, "use": {"node", "20"}, "runtime use": {"node", "20"}, "aur ack": {"--list"},
+	"search": {"x"}, "info": {"x"}, "owns": {"/x"}, "owns --repos": {"/x"}, "command": {"x"}, "tree": {"x"}, "aur diff": {"x"}, "info --installed": {"x"}, "files": {"x"}, "why": {"x"}, "use": {"node", "20"}, "runtime use": {"node", "20"}, "aur ack": {"--list"},
 }
 
 // TestFields_Stay checks that the fields that scripts rely on are still in each command's JSON and in --format.

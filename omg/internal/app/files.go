@@ -2,9 +2,8 @@ package app
 
 import (
 	"bufio"
+	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,36 +13,65 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
+// filesOptions holds the flags of omg files.
+type filesOptions struct {
+	outputOptions
+	repos bool
+}
+
 func filesCommand(a *app) *cli.Command {
-	o := &outputOptions{}
+	o := &filesOptions{}
 	return &cli.Command{
-		Name:        "files",
-		Usage:       "list the files of installed packages, like pacman -Ql",
-		ArgsUsage:   "PKG...",
-		Description: "With --quiet, only the paths are printed.\n\n" + exitCodesHelp(),
-		Flags:       o.listFlags("{{.name}} {{.path}}"),
-		Action:      func(c *cli.Context) error { return a.runFiles(c, o) },
+		Name:      "files",
+		Usage:     "list the files of packages, like pacman -Ql and -Fl",
+		ArgsUsage: "PKG...",
+		Description: `Lists the files of an installed package or, if it is not installed, of the package of a
+repository, whose paths are relative to the root directory. With --quiet, only the paths are printed.
+
+` + fileListsHelp + exitCodesHelp(),
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "repos", Destination: &o.repos, Usage: "list the files of the repositories' packages, also of installed ones"},
+		}, o.listFlags("{{.name}} {{.path}}")...),
+		Action: func(c *cli.Context) error { return a.runFiles(c, o) },
 	}
 }
 
-func (a *app) runFiles(c *cli.Context, o *outputOptions) error {
+// fileListsHelp is the part of a command's help that says from where the files of repositories are known.
+const fileListsHelp = `The files of the repositories are known from pacman's lists, which sudo pacman -Fy downloads.
+With the setting sync.files, omgd downloads them.
+
+`
+
+func (a *app) runFiles(c *cli.Context, o *filesOptions) error {
 	names := c.Args().Slice()
 	if len(names) == 0 {
 		return command.Usagef("files needs the name of a package, e.g. omg files bash")
 	}
-	out, err := a.newOutput(c, *o)
+	out, err := a.newOutput(c, o.outputOptions)
 	if err != nil {
 		return err
 	}
 	out.usePager()
-	all, err := a.newBackend().Files(c.Context, names)
-	if err != nil {
-		return err
+	b := a.newBackend()
+	all, missing := &backend.FilesResult{Packages: []backend.FileList{}}, names
+	if !o.repos {
+		if all, err = b.Files(c.Context, names); err != nil {
+			return err
+		}
+		if err := out.printFilesResult(all); err != nil {
+			return err
+		}
+		missing = all.Missing
+	}
+	var repos *wire.FilesListResult
+	if len(missing) > 0 {
+		if repos, err = a.listRepoFiles(c.Context, b, out, missing, all); err != nil {
+			return err
+		}
+		all.Missing = repos.Missing
 	}
 	if out.json {
 		err = out.printDocument(all)
-	} else {
-		err = out.printFilesResult(all)
 	}
 	read := basisFromReading(all.Reading)
 	if err == nil {
@@ -52,7 +80,9 @@ func (a *app) runFiles(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	err = a.notInstalledError(all.Missing, read)
+	if repos != nil {
+		err = a.noFilesError(o, repos, read)
+	}
 	for _, p := range all.Packages {
 		if p.UnknownReason != "" {
 			a.reportError(p.UnknownReason)
@@ -62,169 +92,117 @@ func (a *app) runFiles(c *cli.Context, o *outputOptions) error {
 	return err
 }
 
+// listRepoFiles prints the files of packages of the repositories. With --json, it adds the packages to the result instead.
+func (a *app) listRepoFiles(ctx context.Context, b backend.Backend, out *resultPrinter, names []string, all *backend.FilesResult) (*wire.FilesListResult, error) {
+	var last wire.RepositoryPackage
+	return b.RepoFiles(ctx, &wire.FilesListRequest{Names: names}, func(p *wire.RepositoryFiles) error {
+		isNew := p.Repo != last.Repo || p.Name != last.Name
+		last = p.RepositoryPackage
+		if isNew && p.InstalledVersion != p.Version {
+			a.noteRepoFiles(&p.RepositoryPackage)
+		}
+		if !out.json {
+			return out.printPaths(p.Name, p.Paths)
+		}
+		if isNew {
+			all.Packages = append(all.Packages, backend.FileList{Name: p.Name, Repo: p.Repo, Version: p.Version})
+		}
+		list := &all.Packages[len(all.Packages)-1]
+		list.Files = append(list.Files, p.Paths...)
+		return nil
+	})
+}
+
+// noteRepoFiles says that the files are not those of an installed package.
+func (a *app) noteRepoFiles(p *wire.RepositoryPackage) {
+	state := "not installed"
+	if p.InstalledVersion != "" {
+		state = "installed: " + p.InstalledVersion
+	}
+	a.printNote(fmt.Sprintf("these are the files of %s/%s %s (%s)", p.Repo, p.Name, p.Version, state))
+}
+
+// noFilesError returns the error for packages whose files were not found.
+func (a *app) noFilesError(o *filesOptions, repos *wire.FilesListResult, read *wire.Basis) error {
+	if len(repos.Missing) == 0 {
+		return nil
+	}
+	lists := fileListsOf(&repos.Basis)
+	switch {
+	case lists.noneKnown && o.repos:
+		return lists.unknownError()
+	case lists.noneKnown:
+		err := a.notInstalledError(repos.Missing, read)
+		a.printNote("the files of packages that are not installed are unknown: " + lists.remedy)
+		return err
+	case repos.Partial:
+		read = &repos.Basis
+	}
+	return a.notInstalledError(repos.Missing, read)
+}
+
 // basisFromReading returns the basis of a result that was computed from the local database, which was read just now.
 func basisFromReading(r backend.Reading) *wire.Basis {
 	return &wire.Basis{Partial: r.Partial, Why: r.WhyPartial}
 }
 
+// printFilesResult prints the files of installed packages. With --json, it prints nothing.
 func (o *resultPrinter) printFilesResult(all *backend.FilesResult) error {
+	if o.json {
+		return nil
+	}
+	for _, p := range all.Packages {
+		if err := o.printPaths(p.Name, p.Files); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printPaths prints the files of a package.
+func (o *resultPrinter) printPaths(name string, paths []string) error {
 	type file struct {
 		Name string `json:"name"`
 		Path string `json:"path"`
 	}
-	for _, p := range all.Packages {
-		for _, path := range p.Files {
-			err := o.printElement(&file{p.Name, path}, path, func(w *bufio.Writer) { o.style.PrintPackageFile(w, p.Name, path) })
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func ownsCommand(a *app) *cli.Command {
-	o := &outputOptions{}
-	return &cli.Command{
-		Name:        "owns",
-		Usage:       "show which installed packages own files, like pacman -Qo",
-		ArgsUsage:   "PATH...",
-		Description: "A name without a slash that is not a file in this directory is searched in PATH.\n\n" + exitCodesHelp(),
-		Flags:       o.listFlags("{{.path}} {{.name}} {{.version}}"),
-		Action:      func(c *cli.Context) error { return a.runOwns(c, o) },
-	}
-}
-
-func (a *app) runOwns(c *cli.Context, o *outputOptions) error {
-	paths := c.Args().Slice()
-	if len(paths) == 0 || slices.Contains(paths, "") {
-		return command.Usagef("owns needs the path of a file, e.g. omg owns /usr/bin/vim")
-	}
-	out, err := a.newOutput(c, *o)
-	if err != nil {
-		return err
-	}
-	all, err := a.newBackend().Owns(c.Context, paths)
-	if err != nil {
-		return err
-	}
-	if out.json {
-		err = out.printDocument(all)
-	} else {
-		err = out.printOwners(all)
-	}
-	if err == nil {
-		err = out.finish()
-	}
-	if err != nil {
-		return err
-	}
-	var unowned []string
-	for _, p := range all.Paths {
-		if len(p.Owners) == 0 {
-			unowned = append(unowned, p.Path)
-		}
-	}
-	switch {
-	case len(unowned) == 0:
-		return nil
-	case all.UnreadCount > 0: // a package with an unreadable file list may own the file
-		return fmt.Errorf("cannot find the owner of %s: the file lists of %d packages cannot be read", strings.Join(unowned, ", "), all.UnreadCount)
-	}
-	for _, path := range unowned {
-		a.reportError("no package owns " + path)
-	}
-	return exit.QuietError(exit.NotFound)
-}
-
-func (o *resultPrinter) printOwners(all *backend.Owners) error {
-	type owned struct {
-		Path string `json:"path"`
-		backend.Owner
-	}
-	for _, p := range all.Paths {
-		for _, owner := range p.Owners {
-			err := o.printElement(&owned{p.Path, owner}, o.safePackageName(owner.Name), func(w *bufio.Writer) {
-				o.style.PrintOwner(w, p.Path, owner.Name, owner.Version)
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// whyOptions holds the flags of omg why.
-type whyOptions struct {
-	outputOptions
-	reverse bool
-}
-
-func whyCommand(a *app) *cli.Command {
-	o := &whyOptions{}
-	return &cli.Command{
-		Name:      "why",
-		Usage:     "show what needs a package: why it is installed",
-		ArgsUsage: "PKG",
-		Description: `Prints one line per explicitly installed package that needs PKG: the shortest chain of
-packages from there to PKG. If a package is needed in a certain version, or for something that it provides, the dependency follows
-in parentheses. With --reverse, prints one line per package that PKG needs. With
---quiet, each line contains only the name of the explicitly installed package, or with
---reverse of the needed package.
-
-` + exitCodesHelp(),
-		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "reverse", Aliases: []string{"r"}, Destination: &o.reverse, Usage: "show what the package depends on"},
-		}, o.listFlags("{{range .links}}{{.name}} {{end}}")...),
-		Action: func(c *cli.Context) error { return a.runWhy(c, o) },
-	}
-}
-
-func (a *app) runWhy(c *cli.Context, o *whyOptions) error {
-	if c.NArg() != 1 {
-		return command.Usagef("why needs the name of one package, e.g. omg why bash")
-	}
-	out, err := a.newOutput(c, o.outputOptions)
-	if err != nil {
-		return err
-	}
-	all, err := a.newBackend().Why(c.Context, c.Args().First(), o.reverse)
-	if err != nil {
-		return err
-	}
-	read := basisFromReading(all.Reading)
-	if all.Name == "" {
-		if err := out.finishWithBasis(read); err != nil {
+	for _, path := range paths {
+		err := o.printElement(&file{name, path}, path, func(w *bufio.Writer) { o.style.PrintPackageFile(w, name, path) })
+		if err != nil {
 			return err
 		}
-		return a.notInstalledError(c.Args().Slice(), read)
 	}
-	end := func(chain *backend.DependencyChain) string { return out.safePackageName(chain.Links[0].Name) }
-	if o.reverse {
-		end = func(chain *backend.DependencyChain) string {
-			return out.safePackageName(chain.Links[len(chain.Links)-1].Name)
+	return nil
+}
+
+// fileLists describes which lists of files of the repositories omg has.
+type fileLists struct {
+	// noneKnown means that there is no list at all. remedy says what to do about it.
+	noneKnown bool
+	remedy    string
+}
+
+// fileListsOf returns which lists a result was computed from.
+func fileListsOf(b *wire.Basis) fileLists {
+	l := fileLists{noneKnown: true, remedy: "sudo pacman -Fy downloads the lists, or omgd with sync.files = true"}
+	for i := range b.Sources {
+		s := &b.Sources[i]
+		l.noneKnown = l.noneKnown && s.Unavailable()
+		if s.State == wire.SourceFailed {
+			l.remedy = s.Name + ": " + s.Why
 		}
 	}
-	err = printList(out, all, all.Chains, end, func(w *bufio.Writer, chain *backend.DependencyChain) {
-		names, needs := make([]string, len(chain.Links)), make([]string, len(chain.Links))
-		for i, l := range chain.Links {
-			names[i], needs[i] = l.Name, l.DependOnNext
-		}
-		out.style.PrintChain(w, names, needs)
-	})
-	if err == nil {
-		err = out.finishWithBasis(read)
+	return l
+}
+
+// unknownError returns the error of a command that needs the lists.
+func (l fileLists) unknownError() error {
+	return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the files of the repositories are unknown"), Hint: l.remedy}
+}
+
+// notFoundError returns the error for a name that no list has. The parameter text is the error if all lists are known.
+func notFoundError(b *wire.Basis, text, hint string) error {
+	if !b.Partial {
+		return &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("%s", text), Hint: hint}
 	}
-	switch {
-	case err != nil || len(all.Chains) > 0:
-		return err
-	case read.Partial:
-		return exit.QuietError(exit.Failed)
-	}
-	nothing := "no explicitly installed package needs %s"
-	if o.reverse {
-		nothing = "%s needs nothing"
-	}
-	return exit.WithCode(exit.NotFound, fmt.Errorf(nothing, all.Name))
+	return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("%s in the lists that could be read", text), Hint: hint}
 }

@@ -63,6 +63,14 @@ type Backend interface {
 	// News returns the items of Arch's news that omgd has downloaded.
 	News(ctx context.Context) (*wire.NewsResult, error)
 
+	// RepoOwners finds packages of the repositories by their files. It calls the function visit for each package. If a package has many
+	// files, it calls visit several times in a row for this package. The result contains everything except the packages.
+	RepoOwners(ctx context.Context, r *RepoOwnersRequest, visit func(*wire.FileOwner) error) (*wire.FilesOwnerResult, error)
+	// RepoFiles returns the files of packages of the repositories. It calls the function visit as RepoOwners does.
+	RepoFiles(ctx context.Context, r *wire.FilesListRequest, visit func(*wire.RepositoryFiles) error) (*wire.FilesListResult, error)
+	// Command returns the packages of the repositories that bring commands.
+	Command(ctx context.Context, r *wire.CommandRequest) (*wire.CommandResult, error)
+
 	// The following methods are about the daemon itself.
 	StatusHistory(ctx context.Context, r *wire.HistoryRequest) (*wire.HistoryResult, error)
 	Health(ctx context.Context) (*wire.HealthResult, error)

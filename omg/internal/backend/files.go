@@ -33,21 +33,32 @@ type Reading struct {
 	WhyPartial string `json:"why,omitempty"`
 }
 
-// FilesResult holds the files of installed packages.
+// FilesResult holds the files of packages.
 type FilesResult struct {
 	Reading
 	Packages []FileList `json:"packages"`
-	// Missing lists the requested names that are not installed.
+	// Missing lists the requested names that were not found.
 	Missing []string `json:"missing,omitempty"`
 }
 
 // FileList holds the files of a package.
 type FileList struct {
 	Name string `json:"name"`
-	// Files are absolute and sorted; a directory's path ends with a slash.
+	// Repo and Version are those of a repository's package. They are empty for an installed package.
+	Repo    string `json:"repo,omitempty"`
+	Version string `json:"version,omitempty"`
+	// Files are sorted; a directory's path ends with a slash. The files of an installed package are absolute, those of a repository's
+	// package relative to the root directory.
 	Files []string `json:"files"`
 	// UnknownReason is the reason why the files are unknown; empty if the files are known.
 	UnknownReason string `json:"why,omitempty"`
+}
+
+// RepoOwnersRequest asks which packages of the repositories have files.
+type RepoOwnersRequest struct {
+	wire.FilesOwnerRequest
+	// IndexedOnly means that no list of files is read that has no index. Reading one takes seconds.
+	IndexedOnly bool
 }
 
 // WhyResult explains why a package is installed or, with --reverse, what the package needs.

@@ -72,6 +72,9 @@ func (b *Backend) changeRoot(dir string) error {
 
 // lettersSnapshot returns a snapshot of the databases that a command line needs.
 func (r *snapshotReader) lettersSnapshot(ctx context.Context, line *letters.Line) (*snapshot.Snapshot, error) {
+	if line.NeedsFiles() {
+		return r.filesSnapshot(ctx, false)
+	}
 	if !line.NeedsRepositories() {
 		return r.installedSnapshot(ctx)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/advisories"
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
@@ -32,6 +33,7 @@ type snapshotReader struct {
 	userNamedIndexes  []*sources.Index // the usable indexes among the indexes that the user named
 	userNamedIndexErr error            // the errors of unusable indexes that the user named
 	openedIndexes     []*pkgindex.File
+	openedFiles       []*filesindex.File
 	// pacmanOnly means that only pacman's own databases are read, and that no note says how they are read.
 	pacmanOnly bool
 	// readsNews means that the snapshot has Arch's news.
@@ -40,6 +42,9 @@ type snapshotReader struct {
 
 func (r *snapshotReader) close() {
 	for _, f := range r.openedIndexes {
+		_ = f.Close()
+	}
+	for _, f := range r.openedFiles {
 		_ = f.Close()
 	}
 }

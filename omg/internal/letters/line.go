@@ -50,8 +50,7 @@ const (
 	Reads Kind = iota
 	// Writes means that the line changes packages, databases or pacman's cache.
 	Writes
-	// Unanswered means that the line only reads, but omg has no answer: what a transaction would do, the lists of files of the
-	// repositories, and pacman's own steps.
+	// Unanswered means that the line only reads, but omg has no answer: what a transaction would do, and pacman's own steps.
 	Unanswered
 )
 
@@ -74,7 +73,6 @@ func (l *Line) kindOfOperation() Kind {
 		if l.Has("refresh") {
 			return Writes
 		}
-		return Unanswered
 	case 'R', 'U':
 		if l.prints() {
 			return Unanswered
@@ -98,7 +96,7 @@ func (l *Line) kindOfOperation() Kind {
 func (l *Line) Usage() string {
 	var b strings.Builder
 	if l.Operation == 0 {
-		return "usage: omg -OPERATION [OPTION]... [TARGET]...\n\nThe operations are those of pacman: -Q, -S, -T, -D. omg --help lists omg's own commands.\n"
+		return "usage: omg -OPERATION [OPTION]... [TARGET]...\n\nThe operations are those of pacman: -Q, -S, -F, -T, -D. omg --help lists omg's own commands.\n"
 	}
 	fmt.Fprintf(&b, "usage: omg -%c [OPTION]... [TARGET]...\n\nomg prints what pacman -%c prints; pacman(8) describes the options:\n", l.Operation, l.Operation)
 	for field := range strings.FieldsSeq(operationOptions[l.Operation] + " b:dbpath r:root v:verbose -config -color -sysroot") {
@@ -123,6 +121,9 @@ func (l *Line) NeedsRepositories() bool {
 	}
 	return false
 }
+
+// NeedsFiles reports whether a line that only reads needs the lists of files of the repositories.
+func (l *Line) NeedsFiles() bool { return l.Operation == 'F' }
 
 // IsOperation reports whether an argument contains an operation of pacman, such as -Qe or --query, or -V.
 func IsOperation(arg string) bool {

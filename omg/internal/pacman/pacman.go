@@ -40,7 +40,11 @@ func (r *Runner) Run(ctx context.Context) (code int, err error) {
 	if unread := r.Snapshot.Inputs().Local.UnreadablePackages; unread != "" {
 		r.Warn("some installed packages could not be read: " + unread)
 	}
-	r.warnAboutMissingDatabases()
+	if r.Line.Operation == 'F' {
+		r.warnAboutMissingFileLists()
+	} else {
+		r.warnAboutMissingDatabases()
+	}
 	if r.Line.Has("verbose") {
 		r.printVerbose()
 	}
@@ -51,6 +55,8 @@ func (r *Runner) Run(ctx context.Context) (code int, err error) {
 		code, err = r.database()
 	case 'S':
 		code, err = r.sync(ctx)
+	case 'F':
+		code, err = r.files(ctx)
 	case 'T':
 		code = r.deptest()
 	default:

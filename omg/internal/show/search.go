@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -21,14 +20,7 @@ func (s Style) PrintSearchResult(w *bufio.Writer, pkg *wire.Package) {
 	p.setColor(versionColor)
 	p.writeClean(pkg.Version)
 	p.setColor(resetColor)
-	if len(pkg.Groups) > 0 {
-		p.writeRaw(" ")
-		p.setColor(groupsColor)
-		p.writeRaw("(")
-		p.writeClean(strings.Join(pkg.Groups, " "))
-		p.writeRaw(")")
-		p.setColor(resetColor)
-	}
+	p.printGroups(pkg.Groups)
 	p.printAURMarks(pkg)
 	p.printInstalledMark(pkg)
 	p.newline(4)
@@ -80,12 +72,17 @@ func (p printer) printAURMarks(pkg *wire.Package) {
 }
 
 func (p printer) printInstalledMark(pkg *wire.Package) {
-	switch pkg.InstalledVersion {
+	p.printInstalledVersion(pkg.InstalledVersion, pkg.Version)
+}
+
+// printInstalledVersion prints a mark with the installed version of a package, if it is installed.
+func (p printer) printInstalledVersion(installed, version string) {
+	switch installed {
 	case "":
-	case pkg.Version:
+	case version:
 		p.printMark("installed")
 	default:
-		p.printMark("installed: " + pkg.InstalledVersion)
+		p.printMark("installed: " + installed)
 	}
 }
 

@@ -289,10 +289,10 @@ func missingSourcesText(b *wire.Basis, reasons bool) string {
 	var missing []string
 	for i := range b.Sources {
 		s := &b.Sources[i]
-		if !s.Unavailable() || !s.IsRepository() {
+		if !s.Unavailable() || !s.IsRepository() && s.Kind != wire.KindFiles {
 			continue
 		}
-		line := s.Name + " " + string(s.State)
+		line := sourceName(s) + " " + string(s.State)
 		if reasons {
 			line = withReason(line, s.Why)
 		}
@@ -328,10 +328,14 @@ func SourceStateAndReason(s *wire.Source) string {
 }
 
 func sourceName(s *wire.Source) string {
-	if s.Downloaded {
-		return s.Name + " (downloaded by omgd)"
+	name := s.Name
+	if s.Kind == wire.KindFiles {
+		name = "list of files of " + name
 	}
-	return s.Name
+	if s.Downloaded {
+		name += " (downloaded by omgd)"
+	}
+	return name
 }
 
 // DescribeSource returns a description of a source: its state and its times, as far as they are known.
