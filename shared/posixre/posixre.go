@@ -155,7 +155,7 @@ func (e *Expr) MatchString(s string) bool {
 	return re.MatchString(s) && (e.markedRE == nil || e.markedRE.Match(addMarks([]byte(s), e.copiesPerMark)))
 }
 
-// Match is like MatchString for bytes.
+// Match reports whether text matches, as MatchString does for a string.
 func (e *Expr) Match(text []byte) bool {
 	re := e.re
 	if bytes.IndexByte(text, '\n') < 0 {
