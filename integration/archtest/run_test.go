@@ -225,6 +225,11 @@ func writeDatabases(s *harness.System) {
 	harness.WriteFile(s.T, s.SyncDBPath("extra"), harness.BuildDatabase(s.T,
 		harness.NewPackageEntry("firefox", "1.0-1", append(more("Fast, private and safe web browser"), "GROUPS", "gnome")...),
 		harness.NewPackageEntry("libfoo", "1.0-1", more("A library")...)))
+	harness.WriteFile(s.T, s.FilesDBPath("core"), harness.BuildDatabase(s.T,
+		harness.NewPackageEntry("libcap", "1.0-1"), harness.NewFilesEntry("libcap", "1.0-1", "usr/", "usr/lib/", "usr/lib/libcap.so")))
+	harness.WriteFile(s.T, s.FilesDBPath("extra"), harness.BuildDatabase(s.T,
+		harness.NewPackageEntry("firefox", "1.0-1"), harness.NewFilesEntry("firefox", "1.0-1", "usr/", "usr/bin/", "usr/bin/firefox"),
+		harness.NewPackageEntry("libfoo", "1.0-1"), harness.NewFilesEntry("libfoo", "1.0-1", "usr/", "usr/lib/", "usr/lib/libfoo.so")))
 	s.Install("firefox", "0.9-1", "DESC", "Fast, private and safe web browser", "DEPENDS", "libfoo")
 	s.Install("libfoo", "1.0-1", "DESC", "A library", "REASON", "1")
 	s.Install("leftover", "1.0-1", "DESC", "Nobody needs it", "REASON", "1")

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,6 +88,11 @@ func BuildDatabase(t testing.TB, entries ...DatabaseEntry) []byte {
 // elements is the name of a field and its lines.
 func NewPackageEntry(name, version string, more ...string) DatabaseEntry {
 	return DatabaseEntry{name + "-" + version + "/desc", Desc(name, version, more...)}
+}
+
+// NewFilesEntry returns the list of files of a package as an entry for BuildDatabase.
+func NewFilesEntry(name, version string, paths ...string) DatabaseEntry {
+	return DatabaseEntry{name + "-" + version + "/files", "%FILES%\n" + strings.Join(paths, "\n") + "\n"}
 }
 
 // Desc returns the desc of a package.

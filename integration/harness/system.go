@@ -216,6 +216,9 @@ func (s *System) Path(elements ...string) string {
 // SyncDBPath returns the path of a repository's database.
 func (s *System) SyncDBPath(repo string) string { return filepath.Join(s.DB, "sync", repo+".db") }
 
+// FilesDBPath returns the path of pacman's database with the lists of files of a repository.
+func (s *System) FilesDBPath(repo string) string { return filepath.Join(s.DB, "sync", repo+".files") }
+
 // Socket returns the path where omgd listens by default.
 func (s *System) Socket() string { return s.Path(socketName) }
 
