@@ -41,8 +41,8 @@ func TestKind(t *testing.T) {
 	for line, want := range map[string]Kind{
 		"-Q": Reads, "-Qpi a": Reads, "-Ss": Reads, "-Sg": Reads, "-Dk": Reads, "-T a": Reads,
 		"-S a": Writes, "-Sys a": Writes, "-Sc": Writes, "-D --asdeps a": Writes, "-Fy": Writes, "-R a": Writes, "-U a": Writes,
-		"-Qpu a": Reads, "-Q --sysroot /x": Reads, "-Qv": Reads,
-		"-Sp a": Unanswered, "-Rp a": Unanswered, "-F a": Unanswered, "-Q --debug": Unanswered, "-S --debug a": Writes,
+		"-Qpu a": Reads, "-Q --sysroot /x": Reads, "-Qv": Reads, "-F a": Reads, "-Fl": Reads, "-Fxq a": Reads,
+		"-Sp a": Unanswered, "-Rp a": Unanswered, "-Q --debug": Unanswered, "-S --debug a": Writes,
 	} {
 		l, err := Parse(strings.Fields(line))
 		require.NoError(t, err, line)

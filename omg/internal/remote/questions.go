@@ -69,18 +69,9 @@ func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.
 	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.SecurityResult, error) { return c.Security(ctx, r) })
 }
 
-// newsProtocol is the first version of the protocol that has the operation news.
-const newsProtocol = 3
-
 // News implements backend.Backend.
 func (b *Backend) News(ctx context.Context) (*wire.NewsResult, error) {
-	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.NewsResult, error) {
-		r, err := c.News(ctx)
-		if hello := c.Greeting(); hello != nil && hello.Protocol < newsProtocol && wire.CodeOf(err) == wire.CodeInvalid {
-			return nil, wire.Errorf(wire.CodeNetwork, "no data of Arch's news: this omgd is an earlier version: restart it with omg daemon restart")
-		}
-		return r, err
-	})
+	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.NewsResult, error) { return c.News(ctx) })
 }
 
 // filesProtocol is the first version of the protocol that has the operations about files of repositories.

@@ -288,17 +288,26 @@ func TestAnswered(t *testing.T) {
 	require.Empty(t, w.became)
 }
 
-// TestNews_EarlierDaemon checks that the error says so if a daemon of an earlier version does not know the operation.
-func TestNews_EarlierDaemon(t *testing.T) {
-	earlier := result(t, &wire.HelloResult{Protocol: newsProtocol - 1, Server: "earlier", ServedPaths: daemonPaths})
-	w, s := served(t, conduct{greeting: earlier, other: refuses(wire.CodeInvalid, &daemonPaths)})
-	_, err := w.backend(backend.Options{}).News(t.Context())
-	require.Equal(t, wire.CodeNetwork, wire.CodeOf(err))
-	require.ErrorContains(t, err, "omg daemon restart")
-	s.behave(conduct{greeting: greets(t, daemonPaths), other: refuses(wire.CodeInvalid, &daemonPaths)})
-	_, err = w.backend(backend.Options{}).News(t.Context())
-	require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
-	require.Empty(t, w.became)
+// TestFiles_EarlierDaemon checks that omg-direct answers if a daemon of an earlier version does not know the operation.
+func TestFiles_EarlierDaemon(t *testing.T) {
+	earlier := result(t, &wire.HelloResult{Protocol: filesProtocol - 1, Server: "earlier", ServedPaths: daemonPaths})
+	for name, ask := range map[string]func(*Backend) error{
+		"owners": func(b *Backend) error {
+			_, err := b.RepoOwners(t.Context(), &backend.RepoOwnersRequest{}, nil)
+			return err
+		},
+		"files":   func(b *Backend) error { _, err := b.RepoFiles(t.Context(), &wire.FilesListRequest{}, nil); return err },
+		"command": func(b *Backend) error { _, err := b.Command(t.Context(), &wire.CommandRequest{}); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, s := served(t, conduct{greeting: earlier, other: refuses(wire.CodeInvalid, &daemonPaths)})
+			require.ErrorIs(t, ask(w.backend(backend.Options{})), errBecame)
+			require.Len(t, w.became, 1)
+			s.behave(conduct{greeting: greets(t, daemonPaths), other: refuses(wire.CodeInvalid, &daemonPaths)})
+			require.Equal(t, wire.CodeInvalid, wire.CodeOf(ask(w.backend(backend.Options{}))), "the request itself is wrong")
+			require.Empty(t, w.became)
+		})
+	}
 }
 
 // TestNamed checks that omg-direct reads the files that the command line names, whatever the daemon reads.
