@@ -193,6 +193,16 @@ func (s *Snapshot) FilesBasis() wire.Basis {
 	return b
 }
 
+// existingFileLists describes the lists of files, without those that do not exist.
+func (s *Snapshot) existingFileLists() (list []wire.Source) {
+	for i := range s.inputs.Files {
+		if src := &s.inputs.Files[i]; src.State != wire.SourceMissing {
+			list = append(list, src.Source)
+		}
+	}
+	return list
+}
+
 // RepositoryPackage describes a package of a list for a reply.
 func (s *Snapshot) RepositoryPackage(src *FilesSource, p *filesindex.Package) wire.RepositoryPackage {
 	out := wire.RepositoryPackage{Repo: src.Name, Name: p.Name, Version: p.Version, Groups: p.Groups}

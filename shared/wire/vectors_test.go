@@ -160,6 +160,7 @@ func good() map[string][]byte {
 			RepositoryUpdates: []RepositoryCount{{Repo: "core", Count: 2}},
 			Index:             IndexStatus{Packages: 3000, BuiltAt: 1_700_000_000, Files: []string{"/var/lib/omg/index/extra.omgidx"}},
 		}),
+		"status result, lists of files": result(8, false, &StatusResult{Basis: basis, Counts: counts, FileLists: []Source{fileList}}),
 		"status result, git archive": result(8, false, &StatusResult{
 			Basis: Basis{Generation: 6, Sources: []Source{{Name: "aur", Kind: KindAUR, State: SourceOK, AsOf: 1_700_000_000, ChangedAt: 1_700_000_100, Form: FormArchive}}},
 		}),

@@ -59,6 +59,7 @@ func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 		d.checkLocalDatabase(ctx, pacman.DBPath)
 		d.checkIndexes(ctx, pacman)
 		d.checkDownloads(ctx, &c, pacman)
+		d.checkFileLists(ctx, &c, pacman)
 		d.checkPacmanLock(pacman.DBPath)
 	}
 	d.checkDataDir()
@@ -203,6 +204,34 @@ func (d *doctor) checkDownloads(ctx context.Context, c *config.Config, pacman *s
 		default:
 			d.addOK(name, repo+": pacman's database is newer")
 		}
+	}
+}
+
+// checkFileLists checks the lists of files of the repositories.
+func (d *doctor) checkFileLists(ctx context.Context, c *config.Config, pacman *sources.PacmanSetup) {
+	const name = "lists of files"
+	r := &snapshotReader{Backend: d.Backend, config: *c}
+	defer r.close()
+	var known []string
+	oldest, hasProblem := int64(0), false
+	for _, s := range r.fileLists(ctx, pacman, false) {
+		switch {
+		case s.State == wire.SourceMissing:
+		case s.State == wire.SourceFailed || s.Outdated:
+			d.addProblem(name, s.Name+": "+s.Why, "until this is fixed, the files of the packages of "+s.Name+" are unknown, or those of its last index")
+			hasProblem = true
+		default:
+			known = append(known, s.Name)
+			if oldest == 0 || s.AsOf < oldest {
+				oldest = s.AsOf
+			}
+		}
+	}
+	switch {
+	case len(known) > 0:
+		d.addOK(name, strings.Join(known, ", ")+", "+show.DataAge(oldest, clock.Now()))
+	case !hasProblem:
+		d.addOff(name, "none, so the files of packages that are not installed are unknown", "sudo pacman -Fy downloads them, or omgd with sync.files = true")
 	}
 }
 

@@ -49,6 +49,9 @@ func (s Style) PrintStatus(w *bufio.Writer, st *wire.StatusResult, unreadNews in
 	} else if shouldSuggestDownloads(st.Sources) {
 		p.printField("Hint", DownloadHint)
 	}
+	if len(st.FileLists) > 0 {
+		p.printRowsField("Lists of Files", sourceRows(st.FileLists, now))
+	}
 	if len(st.Problems) == 0 {
 		return
 	}
@@ -292,7 +295,10 @@ func missingSourcesText(b *wire.Basis, reasons bool) string {
 		if !s.Unavailable() || !s.IsRepository() && s.Kind != wire.KindFiles {
 			continue
 		}
-		line := sourceName(s) + " " + string(s.State)
+		line := s.Name + " " + string(s.State)
+		if s.Kind == wire.KindFiles {
+			line = "list of files of " + line
+		}
 		if reasons {
 			line = withReason(line, s.Why)
 		}
@@ -328,14 +334,10 @@ func SourceStateAndReason(s *wire.Source) string {
 }
 
 func sourceName(s *wire.Source) string {
-	name := s.Name
-	if s.Kind == wire.KindFiles {
-		name = "list of files of " + name
-	}
 	if s.Downloaded {
-		name += " (downloaded by omgd)"
+		return s.Name + " (downloaded by omgd)"
 	}
-	return name
+	return s.Name
 }
 
 // DescribeSource returns a description of a source: its state and its times, as far as they are known.

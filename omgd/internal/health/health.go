@@ -91,6 +91,13 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 		}
 		add("downloaded databases", state, why)
 	}
+	if st != nil && len(st.FileLists) > 0 {
+		state, why := wire.HealthOK, firstUnreadableList(st.FileLists)
+		if why != "" {
+			state = wire.HealthDegraded
+		}
+		add("lists of files", state, why)
+	}
 	for _, kind := range in.EnabledSources {
 		state, why := sourceHealth(st, kind)
 		add(string(kind), state, why)
@@ -165,6 +172,17 @@ func indexWhy(st *wire.StatusResult) string {
 func firstBadRepository(sources []wire.Source) string {
 	for _, s := range sources {
 		if s.State != wire.SourceOK && s.IsRepository() {
+			return s.Name + " " + string(s.State) + reasonSuffix(s.Why)
+		}
+	}
+	return ""
+}
+
+// firstUnreadableList returns what is wrong with the first list of files that could not be read. Old lists are no fault: pacman
+// downloads them only at -Fy.
+func firstUnreadableList(lists []wire.Source) string {
+	for _, s := range lists {
+		if s.State == wire.SourceFailed || s.Outdated {
 			return s.Name + " " + string(s.State) + reasonSuffix(s.Why)
 		}
 	}

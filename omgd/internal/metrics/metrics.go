@@ -189,7 +189,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 			value(aurFindingsDesc, prometheus.GaugeValue, float64(n), level)
 		}
 	}
-	sources := slices.Clone(st.Sources)
+	sources := slices.Concat(st.Sources, st.FileLists)
 	for _, s := range st.ComparedSources {
 		if s.Downloaded {
 			s.Name += " (downloaded)"
