@@ -136,6 +136,10 @@ func TestOutdated_Selection(t *testing.T) {
 	code, out, _ = f.run(t, "outdated", "--size", "new")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "core  new  3 [replaces old 1]\n\n0 updates, 1 replacement\n", out)
+	code, out, _ = f.run(t, "outdated", "--size", "--by", "age", "c")
+	require.Equal(t, exit.OK, code)
+	require.Contains(t, out, "[build date unknown]", "the table shows by what it is sorted")
+	require.True(t, (&outdatedOptions{by: bySize}).updateTable(f.outdated, nil).AlwaysShowSizes)
 }
 
 // TestOutdated_AUR checks that --aur lists only packages that are not in a repository, and fails if the AUR is unknown.

@@ -50,8 +50,9 @@ On a terminal, the list is a table with the repository, the size of the download
 the change of the installed size, and with the replacements. [security SEVERITY] marks
 an update that fixes a security advisory, [look] or [act] a package of the AUR about
 which "omg aur check" has a finding of this level. The sizes are left out if they do
-not fit. Above the table are the titles of Arch's news that you have not read, if there
-are some (see "omg news").
+not fit, but not with --by size. With --by age, the date of each build is shown. Above
+the table are the titles of Arch's news that you have not read, if there are some (see
+"omg news").
 
 With enabled = true in [sync] of the configuration, omgd uses databases that it
 downloads itself, and a note says how old they are.
@@ -117,7 +118,7 @@ func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
 		if unread := unreadNews(all.News); out.isForPeople() && len(unread) > 0 {
 			out.style.PrintNewsNotice(out.w, unread)
 		}
-		out.printUpdateTable(o, all, foreign)
+		out.style.PrintUpdateTable(out.w, o.updateTable(all, foreign))
 	} else {
 		err = out.printOutdated(o, all, foreign)
 	}
@@ -244,21 +245,22 @@ func keepNamed(all *wire.OutdatedResult, names []string) {
 	all.Foreign = slices.DeleteFunc(all.Foreign, func(u wire.ForeignPackage) bool { return isOther(u.Name) })
 }
 
-// printUpdateTable prints the updates as a table, for people.
-func (o *resultPrinter) printUpdateTable(opts *outdatedOptions, all *wire.OutdatedResult, foreign []wire.ForeignPackage) {
+// updateTable returns the table of the updates, for people.
+func (o *outdatedOptions) updateTable(all *wire.OutdatedResult, foreign []wire.ForeignPackage) *show.UpdateTable {
 	table := &show.UpdateTable{
-		Updates: all.Updates, Replacements: all.Replacements, Foreign: foreign,
-		ShowAdvisories: opts.markSecurity, AlwaysShowSizes: opts.size, Partial: all.Partial,
+		Updates: all.Updates, Replacements: all.Replacements, Foreign: foreign, ShowAdvisories: o.markSecurity, Partial: all.Partial,
+		// The value by which the updates are sorted is always shown.
+		AlwaysShowSizes: o.size || o.by == bySize, ShowBuildDates: o.by == byAge,
 	}
 	for i := range all.Foreign {
 		if all.Foreign[i].State == wire.ForeignUnknown {
 			table.UnknownForeign++
 		}
 	}
-	if opts.all {
+	if o.all {
 		table.InstalledNewer = all.InstalledNewer
 	}
-	o.style.PrintUpdateTable(o.w, table)
+	return table
 }
 
 // printOutdated prints the updates and, with --all, the other changes of an upgrade.

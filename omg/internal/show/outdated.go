@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"time"
 
 	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
@@ -17,10 +18,11 @@ type UpdateTable struct {
 	InstalledNewer []wire.Update
 	Foreign        []wire.ForeignPackage
 	// ShowAdvisories means that the advisories that an update fixes are listed. AlwaysShowSizes means that the sizes are shown even if
-	// the rows are then wider than the terminal. UnknownForeign is the number of foreign packages of which it is unknown whether there is an
-	// update. Partial means that a source that could not be read may have further updates.
-	ShowAdvisories, AlwaysShowSizes, Partial bool
-	UnknownForeign                           int
+	// the rows are then wider than the terminal. ShowBuildDates means that the dates of the builds are shown. UnknownForeign is the number of
+	// foreign packages of which it is unknown whether there is an update. Partial means that a source that could not be read may have further
+	// updates.
+	ShowAdvisories, AlwaysShowSizes, ShowBuildDates, Partial bool
+	UnknownForeign                                           int
 }
 
 // updateRow is a row of the table. Its texts are clean.
@@ -83,6 +85,9 @@ func (t *UpdateTable) repositoryRows() (rows []updateRow) {
 			row.marks = append(row.marks, termtext.Clean(mark))
 			row.isSevere = strings.EqualFold(u.Severity, "high") || strings.EqualFold(u.Severity, "critical")
 		}
+		if t.ShowBuildDates {
+			row.marks = append(row.marks, buildDateMark(u.BuiltAt))
+		}
 		row.addIgnored(u.Ignored)
 		rows = append(rows, row)
 	}
@@ -101,6 +106,13 @@ func (t *UpdateTable) repositoryRows() (rows []updateRow) {
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+func buildDateMark(unix int64) string {
+	if unix == 0 {
+		return "build date unknown"
+	}
+	return "built " + time.Unix(unix, 0).Local().Format(time.DateOnly)
 }
 
 func (r *updateRow) addIgnored(is bool) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -53,6 +54,12 @@ aur    yay      12.0-1 -> 12.1-1 [look]
 	require.Contains(t, shown, "3? updates (1 ignored)")
 	table.AlwaysShowSizes = true
 	require.Contains(t, tableText(Style{Width: 50}, table), "5.2.37-2\n     1.8 MiB  -2.0 KiB\n")
+
+	dated := &UpdateTable{ShowBuildDates: true, Updates: []wire.Update{
+		{Repo: "core", Name: "a", Installed: "1", Version: "2", BuiltAt: time.Date(2026, 3, 4, 12, 0, 0, 0, time.Local).Unix()},
+		{Repo: "core", Name: "b", Installed: "1", Version: "2", Ignored: true},
+	}}
+	require.Equal(t, "core  a  1 -> 2 [built 2026-03-04]\ncore  b  1 -> 2 [build date unknown] [ignored]\n\n2 updates (1 ignored)\n", tableText(Style{}, dated))
 
 	require.Empty(t, tableText(Style{}, &UpdateTable{}))
 	unknown := &UpdateTable{Updates: []wire.Update{{Repo: "core", Name: "a", Installed: "1", Version: "2"}}}
