@@ -34,7 +34,7 @@ func TestInstalled_VersionGone(t *testing.T) {
 		require.NotZero(t, s.Pacman("-Q").Code)
 		d.AwaitStatus(stale, "a local database that cannot be read")
 		status := d.Omg("status").Stdout
-		require.Contains(t, status, "State           : stale, last checked ")
+		require.Contains(t, status, "Data            : stale, last checked ")
 		require.NotContains(t, status, "Installed       : unknown")
 		require.Equal(t, before, d.Omg("explicit", "-q").Stdout)
 		for _, command := range []string{

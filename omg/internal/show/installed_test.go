@@ -119,7 +119,7 @@ func TestStatus(t *testing.T) {
 		Index: wire.IndexStatus{Packages: 15000, BuiltAt: now.Unix() - 7200, Files: []string{"/d/core.omgidx", "/d/aur.omgidx"}},
 	}
 	show := func() string { return write(func(w *bufio.Writer) { Style{}.PrintStatus(w, st, 0, now) }) }
-	require.Equal(t, `State           : up to date, checked just now
+	require.Equal(t, `Data            : current, checked just now
 Installed       : 924
 Explicit        : 99
 Orphans         : 12, and 3 only optionally required
@@ -149,7 +149,7 @@ Hint            : set sync.enabled = true in config.toml: omgd then downloads da
 		Basis:    wire.Basis{ConfirmedAt: st.ConfirmedAt, Stale: true, Why: "local/ cannot be read"},
 		Problems: []wire.Problem{{Name: "libalpm", State: "missing"}},
 	}
-	require.Equal(t, `State           : stale, last checked just now: local/ cannot be read
+	require.Equal(t, `Data            : stale, last checked just now: local/ cannot be read
 Installed       : unknown
 Explicit        : unknown
 Orphans         : unknown

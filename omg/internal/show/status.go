@@ -17,9 +17,9 @@ import (
 func (s Style) PrintStatus(w *bufio.Writer, st *wire.StatusResult, unreadNews int, now time.Time) {
 	p := printer{s, w}
 	if st.Stale {
-		p.printField("State", withReason("stale"+lastCheckText(", last checked ", st.ConfirmedAt, now), st.Why))
+		p.printField("Data", withReason("stale"+lastCheckText(", last checked ", st.ConfirmedAt, now), st.Why))
 	} else {
-		p.printField("State", "up to date"+lastCheckText(", checked ", st.ConfirmedAt, now))
+		p.printField("Data", "current"+lastCheckText(", checked ", st.ConfirmedAt, now))
 	}
 	if st.Partial {
 		// The reasons are left out here, because the field Sources shows them.
