@@ -88,7 +88,7 @@ func (a *app) runAURAck(c *cli.Context, o *aurAckOptions) error {
 	if err != nil {
 		return err
 	}
-	return emptyListError(&wire.Basis{}, len(list))
+	return out.emptyListError(&wire.Basis{}, len(list), "no acknowledged findings")
 }
 
 // changeAcks returns the acknowledgements that were listed, removed or added.

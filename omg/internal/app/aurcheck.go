@@ -128,7 +128,7 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	if out.certainOnly && len(problems) > 0 {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", problems[0]), Hint: a.uncertainHint()}
 	}
-	if len(all.Packages) == 0 && all.Certain && all.CheckedCount > 0 && out.isForPeople() {
+	if len(all.Packages) == 0 && all.Certain && out.isForPeople() {
 		out.printLine(noFindingsText(all.CheckedCount))
 	}
 	err = printList(out, all, all.Packages, func(p *backend.CheckedPackage) string { return out.safePackageName(p.Name) }, out.style.PrintChecked)
@@ -161,12 +161,15 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	case c.IsSet("fail-on"):
 		return nil
 	}
-	return emptyListError(&wire.Basis{}, len(all.Packages))
+	return out.emptyListError(&wire.Basis{}, len(all.Packages), "") // a line has said so
 }
 
 // noFindingsText returns the line for a terminal if there are no findings about the given number of packages.
 func noFindingsText(checked int) string {
-	if checked == 1 {
+	switch checked {
+	case 0:
+		return "no installed package is from the AUR"
+	case 1:
 		return "1 package checked, no findings"
 	}
 	return strconv.Itoa(checked) + " packages checked, no findings"

@@ -48,13 +48,13 @@ func (a *app) runDevel(c *cli.Context, o *outdatedOptions) error {
 	for _, name := range all.Missing {
 		a.printNote("not an installed package that is built from a VCS: " + quoteWords([]string{name}))
 	}
-	return a.finishDevel(o, all, len(shown))
+	return out.finishDevel(o, all, len(shown))
 }
 
 // finishDevel prints a note about the packages that are unknown after the servers were asked, and returns the error for the exit code.
-func (a *app) finishDevel(o *outdatedOptions, all *backend.DevelResult, shown int) error {
-	if !o.live {
-		return emptyListError(&all.Basis, shown)
+func (o *resultPrinter) finishDevel(opts *outdatedOptions, all *backend.DevelResult, shown int) error {
+	if !opts.live {
+		return o.emptyListError(&all.Basis, shown, "no installed package is built from a VCS")
 	}
 	var unknown []string
 	updates, isSilent := 0, false
@@ -68,12 +68,12 @@ func (a *app) finishDevel(o *outdatedOptions, all *backend.DevelResult, shown in
 			isSilent = isSilent || slices.ContainsFunc(p.Sources, func(s backend.DevelSource) bool { return s.Asked != nil && s.Latest == "" })
 		}
 	}
-	if len(unknown) > 0 && !o.all && !o.json {
-		a.printNote("unknown: " + countNoun(len(unknown), "package", "packages") + " " + quoteWords(unknown) + "; --all shows why")
+	if len(unknown) > 0 && !opts.all && !o.json {
+		o.app.printNote("unknown: " + countNoun(len(unknown), "package", "packages") + " " + quoteWords(unknown) + "; --all shows why")
 	}
 	switch {
 	case updates > 0 || len(unknown) == 0:
-		return emptyListError(&all.Basis, updates)
+		return o.emptyListError(&all.Basis, updates, "the sources of no package built from a VCS have changed")
 	case isSilent:
 		return exit.QuietError(exit.Network)
 	}

@@ -66,7 +66,7 @@ func (a *app) runGroups(c *cli.Context, o *groupsOptions) error {
 	if err := out.finishWithBasis(&all.Basis); err != nil {
 		return err
 	}
-	return a.missingGroupsError(names, all)
+	return out.missingGroupsError(names, all)
 }
 
 // repositoryGroups returns the groups of the repositories, or those with the given names.
@@ -177,7 +177,7 @@ func groupMembers(g *backend.Group) []groupMember {
 }
 
 // missingGroupsError returns the error for names that no group has.
-func (a *app) missingGroupsError(names []string, all *backend.GroupsResult) error {
+func (o *resultPrinter) missingGroupsError(names []string, all *backend.GroupsResult) error {
 	var missing []string
 	for _, name := range names {
 		if !slices.ContainsFunc(all.Groups, func(g backend.Group) bool { return g.Name == name }) && !slices.Contains(missing, name) {
@@ -186,7 +186,7 @@ func (a *app) missingGroupsError(names []string, all *backend.GroupsResult) erro
 	}
 	switch {
 	case len(missing) == 0:
-		return emptyListError(&all.Basis, len(all.Groups))
+		return o.emptyListError(&all.Basis, len(all.Groups), "no groups")
 	case all.Partial || all.Stale:
 		return exit.WithCode(exit.Failed, fmt.Errorf("no group %s in what could be read", quoteWords(missing)))
 	}

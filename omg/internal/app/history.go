@@ -97,7 +97,7 @@ func (a *app) runPackageHistory(c *cli.Context, o *historyOptions) error {
 	if len(all.Transactions) == 0 && !all.Partial && c.Args().Present() {
 		return &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("pacman's log has no change of %s", quoteWords(c.Args().Slice()))}
 	}
-	return emptyListError(read, len(all.Transactions))
+	return out.emptyListError(read, len(all.Transactions), "no transactions in pacman's log")
 }
 
 // changeOfTransaction is a change with the time of its transaction, for --format.

@@ -134,7 +134,7 @@ func (a *app) runExplicit(c *cli.Context, o *explicitOptions) error {
 	if err := out.finishWithBasis(&all.Basis); err != nil {
 		return err
 	}
-	return emptyListError(&all.Basis, len(all.Names))
+	return out.emptyListError(&all.Basis, len(all.Names), "")
 }
 
 // orphansOptions holds the flags of omg orphans and omg foreign.
@@ -211,7 +211,23 @@ func (a *app) listInstalled(c *cli.Context, o outputOptions, req *wire.Installed
 	if err != nil {
 		return err
 	}
-	return emptyListError(&all.Basis, len(all.Packages))
+	return out.emptyListError(&all.Basis, len(all.Packages), noInstalledText(req))
+}
+
+// noInstalledText returns the note for an empty list.
+func noInstalledText(req *wire.InstalledRequest) string {
+	none := map[string]string{
+		"":                           "no packages are installed",
+		wire.FilterExplicit:          "no explicitly installed packages",
+		wire.FilterDeps:              "no packages installed as dependencies",
+		wire.FilterOrphans:           "no orphans",
+		wire.FilterOrphansOrOptional: "no orphans",
+		wire.FilterForeign:           "no foreign packages",
+	}[req.Filter]
+	if len(req.Words) > 0 {
+		return "no such installed packages" + forNames(req.Words)
+	}
+	return none
 }
 
 func (o *resultPrinter) printInstalledDocument(all *wire.InstalledResult) error {

@@ -55,7 +55,7 @@ func (a *app) runList(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	return emptyListError(&all.Basis, len(all.Packages))
+	return out.emptyListError(&all.Basis, len(all.Packages), "no packages")
 }
 
 // searchLikePacman returns the packages of a search in pacman's order, also those of the repositories that pacman.conf excludes from searches.

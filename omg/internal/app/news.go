@@ -117,10 +117,10 @@ func (a *app) runNews(c *cli.Context, o *newsOptions) error {
 	if s := wire.FindSourceByKind(result.Sources, wire.KindNews); s != nil && (s.State != wire.SourceOK || s.Why != "") {
 		a.printNote(show.DescribeSource(s, clock.Now()))
 	}
-	if out.isForPeople() && !c.Args().Present() && !o.all {
-		a.noteNextNews(o, len(selected))
+	if out.isForPeople() && !c.Args().Present() && !o.all && len(selected) > 0 {
+		a.noteNextNews(o)
 	}
-	return emptyListError(&wire.Basis{}, len(selected))
+	return out.emptyListError(&wire.Basis{}, len(selected), "no unread news: omg news --all lists all")
 }
 
 // readNewsMarks returns the file with the user's marks, and the marks.
@@ -207,14 +207,11 @@ func (o *resultPrinter) printNews(opts *newsOptions, result *wire.NewsResult, se
 	return err
 }
 
-// noteNextNews says on a terminal what to do after a list of n items.
-func (a *app) noteNextNews(o *newsOptions, n int) {
-	switch {
-	case n == 0:
-		a.printNote("no unread news: omg news --all lists all")
-	case o.read:
+// noteNextNews says on a terminal what to do after a list of items.
+func (a *app) noteNextNews(o *newsOptions) {
+	if o.read {
 		a.printNote("marked as read")
-	default:
+	} else {
 		a.printNote("omg news NUMBER shows the text, omg news --read marks all as read")
 	}
 }

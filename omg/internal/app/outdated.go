@@ -142,10 +142,7 @@ func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
 	if err := a.checkNamesInstalled(c.Context, b, namesWithoutUpdate(all, c.Args().Slice())); err != nil {
 		return err
 	}
-	if shown == 0 && out.isForPeople() && !all.Partial {
-		a.noteNoUpdates(c.Args().Slice())
-	}
-	return emptyListError(&all.Basis, shown)
+	return out.emptyListError(&all.Basis, shown, "no updates"+forNames(c.Args().Slice()))
 }
 
 // namesWithoutUpdate returns the names about which the result says nothing.
@@ -169,15 +166,6 @@ func (a *app) checkNamesInstalled(ctx context.Context, b backend.Backend, names 
 		return nil
 	}
 	return a.notInstalledError(found.Missing, &found.Basis)
-}
-
-// noteNoUpdates says that there is nothing to show. pacman, and omg if it is piped, print nothing.
-func (a *app) noteNoUpdates(names []string) {
-	if len(names) == 0 {
-		a.printNote("no updates")
-	} else {
-		a.printNote("no updates for " + quoteWords(names))
-	}
 }
 
 // dropExcluded removes the packages that --aur and --no-aur exclude.

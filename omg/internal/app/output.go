@@ -323,13 +323,16 @@ func checkLimit(limit int) error {
 }
 
 // emptyListError returns an error if a printed list is empty, that is, if n is 0. The exit code is that of "nothing found",
-// as in pacman. If a source that could have filled the list was not read, the exit code is that of a failure.
-func emptyListError(b *wire.Basis, n int) error {
+// as in pacman. If a source that could have filled the list was not read, the exit code is that of a failure. Otherwise the note none,
+// unless it is empty, says on a terminal that there is nothing; pacman, and omg if it is piped, print nothing.
+func (o *resultPrinter) emptyListError(b *wire.Basis, n int, none string) error {
 	switch {
 	case n > 0:
 		return nil
 	case b.Partial || b.Stale:
 		return exit.QuietError(exit.Failed)
+	case none != "" && o.isForPeople():
+		o.app.printNote(none)
 	}
 	return exit.QuietError(exit.NotFound)
 }

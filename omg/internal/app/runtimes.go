@@ -68,7 +68,7 @@ func (a *app) runWhich(c *cli.Context, o *outputOptions) error {
 			return exit.QuietError(exit.NotFound)
 		}
 	}
-	return emptyListError(&wire.Basis{}, len(all.Runtimes))
+	return out.emptyListError(&wire.Basis{}, len(all.Runtimes), "no runtimes")
 }
 
 func runtimeListCommand(a *app) *cli.Command {
@@ -95,7 +95,7 @@ func runtimeListCommand(a *app) *cli.Command {
 			if err != nil {
 				return err
 			}
-			return emptyListError(&wire.Basis{}, len(all.Versions))
+			return out.emptyListError(&wire.Basis{}, len(all.Versions), "no installed versions")
 		},
 	}
 }

@@ -217,3 +217,11 @@ func quoteWords(words []string) string {
 	}
 	return `"` + s + `"`
 }
+
+// forNames returns the end of a note about the names on a command line. It is empty without names.
+func forNames(names []string) string {
+	if len(names) == 0 {
+		return ""
+	}
+	return " for " + quoteWords(names)
+}

@@ -126,7 +126,15 @@ func (a *app) runSecurity(c *cli.Context, o *securityOptions) (err error) {
 		// No known advisory has this severity, but one may be missing: with found = 0, emptyListError returns a failure.
 		found = 0
 	}
-	return emptyListError(&all.Basis, found)
+	return out.emptyListError(&all.Basis, found, o.noAdvisoriesText(c.Args().Slice()))
+}
+
+// noAdvisoriesText returns the note for an empty list.
+func (o *securityOptions) noAdvisoriesText(names []string) string {
+	if o.fixable || o.minSeverityIndex >= 0 {
+		return "no such security advisories" + forNames(names)
+	}
+	return "no security advisories" + forNames(names)
 }
 
 // filterPackages returns the packages with at least one advisory that the flags select. All advisories that the flags do not select

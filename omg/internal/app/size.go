@@ -95,7 +95,7 @@ func (a *app) runSize(c *cli.Context, o *sizeOptions) error {
 	if err != nil {
 		return err
 	}
-	return emptyListError(read, count)
+	return out.emptyListError(read, count, "nothing to show")
 }
 
 // firstN returns the first elements of a list; all if limit is 0.

@@ -103,7 +103,7 @@ func (a *app) runHistory(c *cli.Context, o *statusOptions) error {
 	if err != nil {
 		return err
 	}
-	return emptyListError(&wire.Basis{}, len(r.Entries))
+	return out.emptyListError(&wire.Basis{}, len(r.Entries), "omgd has not recorded any counts")
 }
 
 func refreshCommand(a *app) *cli.Command {

@@ -1,0 +1,44 @@
+package terminal
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/need"
+)
+
+// TestEmptyLists checks that omg says on a terminal that there is nothing to list, and prints nothing if it is piped, like pacman.
+func TestEmptyLists(t *testing.T) {
+	need.Terminal(t)
+	s := harness.New(t, harness.WithEnv("TERM=xterm-256color"), harness.WithGenerated(fixture.Options{Packages: 30, Seed: 1}))
+	harness.WriteFile(t, s.Path("db/local/ALPM_DB_VERSION"), "9\n")
+	empty := way{AnswerWay: s.DatabasesAnswerWay()}
+	for line, note := range map[string]string{
+		"installed":          "no packages are installed",
+		"installed a b":      `no such installed packages for "a b"`,
+		"installed --deps":   "no packages installed as dependencies",
+		"explicit":           "no explicitly installed packages",
+		"orphans":            "no orphans",
+		"orphans --required": "no orphans",
+		"foreign":            "no foreign packages",
+		"outdated":           "no updates",
+		"outdated --devel":   "no installed package is built from a VCS",
+		"size":               "nothing to show",
+		"aur ack --list":     "no acknowledged findings",
+		"groups --installed": "no groups",
+	} {
+		for _, on := range []stream{stdout, stderr} {
+			r := empty.runOn(t, newScreen(t, 100), on, strings.Fields(line)...)
+			require.Equal(t, exit.NotFound, r.Code, "%s: %s", line, r.Stderr)
+			require.Equal(t, on == stdout, strings.Contains(strings.ReplaceAll(r.Stderr, "\r", ""), "omg: note: "+note+"\n"), "%s: %s", line, r.Stderr)
+		}
+		r := empty.runOn(t, newScreen(t, 100), stdout, append(strings.Fields(line), "-q")...)
+		require.Equal(t, exit.NotFound, r.Code, "%s: %s", line, r.Stderr)
+		require.NotContains(t, r.Stderr, note)
+	}
+}
