@@ -1,15 +1,19 @@
 package terminal
 
 import (
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/integration/fakeserver"
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // TestEmptyLists checks that omg says on a terminal that there is nothing to list, and prints nothing if it is piped, like pacman.
@@ -41,4 +45,23 @@ func TestEmptyLists(t *testing.T) {
 		require.Equal(t, exit.NotFound, r.Code, "%s: %s", line, r.Stderr)
 		require.NotContains(t, r.Stderr, note)
 	}
+}
+
+// TestNoAdvisories checks that omg distinguishes on a terminal that there are no advisories from there being no data of the tracker.
+func TestNoAdvisories(t *testing.T) {
+	need.Terminal(t)
+	server := fakeserver.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "[]") }), nil)
+	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: 100, Installed: 20, Seed: 2}), harness.WithEnv("TERM=xterm-256color", "PAGER=cat",
+		"OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+server.URL, "OMG_NETWORK_TIMEOUT=2m", "OMG_NETWORK_PROXY=none"))
+	d := s.StartDaemon()
+	d.AwaitStatus(func(r *wire.StatusResult) bool { return r.Counts.Security != nil }, "no advisories")
+	daemon := way{d.AnswerWay("daemon"), ""}
+	updates := daemon.runOn(t, newScreen(t, 100), stdout, "outdated", "--security")
+	require.Zero(t, updates.Code, updates.Stderr)
+	require.Equal(t, "omg: note: none of these updates fixes a security advisory\n", updates.Stderr)
+	require.Empty(t, daemon.runOn(t, newScreen(t, 100), stderr, "outdated", "--security").Stderr)
+	none := daemon.runOn(t, newScreen(t, 100), stdout, "security")
+	require.Equal(t, exit.NotFound, none.Code)
+	require.Equal(t, "omg: note: no security advisories\n", none.Stderr)
+	require.Equal(t, "omg: note: no such security advisories\n", daemon.runOn(t, newScreen(t, 100), stdout, "security", "--fixable").Stderr)
 }

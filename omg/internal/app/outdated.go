@@ -58,9 +58,9 @@ With enabled = true in [sync] of the configuration, omgd uses databases that it
 downloads itself, and a note says how old they are.
 
 If there is no update, but a database is missing or cannot be read, the exit code
-is 3. With --aur, the exit code is 4 if there is no data of the AUR. With --devel --live,
-it is 3 if there is no update, but a package is unknown, and 4 if a server has not
-answered.
+is 3. With --aur, the exit code is 4 if there is no data of the AUR, and with --security
+if there is none of the security tracker. With --devel --live, it is 3 if there is no
+update, but a package is unknown, and 4 if a server has not answered.
 
 ` + exitCodesHelp(exit.Network),
 		Flags: append([]cli.Flag{
@@ -129,8 +129,10 @@ func (a *app) runOutdated(c *cli.Context, o *outdatedOptions) error {
 		return err
 	}
 	a.noteDatabaseAges(o, all)
-	if o.markSecurity && !hasTrackerData(all.Sources) {
-		return exit.WithCode(exit.Network, errors.New("no data of the security tracker"))
+	if o.markSecurity {
+		if err := a.finishMarks(out, all); err != nil {
+			return err
+		}
 	}
 	shown := len(all.Updates) + len(foreign)
 	if o.all || hasTable {
@@ -307,7 +309,21 @@ func foreignToShow(all []wire.ForeignPackage, more bool) []wire.ForeignPackage {
 	})
 }
 
-// hasTrackerData reports whether the security tracker has ever been downloaded.
-func hasTrackerData(sources []wire.Source) bool {
-	return slices.ContainsFunc(sources, func(s wire.Source) bool { return s.Kind == wire.KindTracker && s.State != wire.SourceMissing })
+// finishMarks returns an error if updates could not be marked because there is no data of the security tracker. Otherwise a note says
+// how old this data is unless it is current, and on a terminal that no update is marked.
+func (a *app) finishMarks(out *resultPrinter, all *wire.OutdatedResult) error {
+	tracker := wire.FindSourceByKind(all.Sources, wire.KindTracker)
+	switch {
+	case tracker == nil:
+		return &exit.Error{Code: exit.Network, Err: errors.New("no data of the security tracker"), Hint: "omgd downloads it unless tracker.enabled is false"}
+	case tracker.Unavailable():
+		return exit.WithCode(exit.Network, errors.New("no data of the security tracker: "+tracker.Why))
+	case tracker.State == wire.SourceStale:
+		a.printNote(show.DescribeSource(tracker, clock.Now()))
+	}
+	isMarked := func(u wire.Update) bool { return len(u.Fixes) > 0 }
+	if len(all.Updates) > 0 && !slices.ContainsFunc(all.Updates, isMarked) && out.isForPeople() {
+		a.printNote("none of these updates fixes a security advisory")
+	}
+	return nil
 }

@@ -133,14 +133,19 @@ func TestOutdated_Security(t *testing.T) {
 	}}
 	_, out, _ := f.run(t, "outdated")
 	require.Equal(t, "git 1 -> 2\nvim 8 -> 9\n", out)
-	code, out, _ := f.run(t, "outdated", "--security")
+	code, out, stderr := f.run(t, "outdated", "--security")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "git 1 -> 2 [fixes AVG-1 AVG-2]\nvim 8 -> 9\n", out)
+	require.Contains(t, stderr, "omg: note: tracker: stale")
 	_, out, _ = f.run(t, "outdated", "--json")
 	require.Contains(t, out, `"fixes":["AVG-1","AVG-2"]`)
 	f.outdated = &wire.OutdatedResult{Updates: []wire.Update{{Name: "vim", Installed: "8", Version: "9"}}}
-	code, out, stderr := f.run(t, "outdated", "--security")
+	code, out, stderr = f.run(t, "outdated", "--security")
 	require.Equal(t, exit.Network, code, "no update is marked, because the advisories are unknown")
 	require.Equal(t, "vim 8 -> 9\n", out)
-	require.Contains(t, stderr, "no data of the security tracker")
+	require.Equal(t, "omg: error: no data of the security tracker\nomg: hint: omgd downloads it unless tracker.enabled is false\n", stderr)
+	f.outdated.Sources = []wire.Source{tracker(wire.SourceMissing, "refused")}
+	code, _, stderr = f.run(t, "outdated", "--security")
+	require.Equal(t, exit.Network, code)
+	require.Equal(t, "omg: error: no data of the security tracker: refused\n", stderr)
 }
