@@ -279,7 +279,7 @@ func testColor(t *testing.T, all []way) {
 	require.Equal(t, "omg: error: package \"no-such-package\" was not found\n", wrong.Stdout)
 	wrong = y.runOn(t, s, stderr, "search", "lib", "--color", "sometimes")
 	require.Equal(t, 2, wrong.Code)
-	require.Equal(t, "omg: error: --color must be auto, always or never, not \"sometimes\"\nomg: hint: see --help\n", wrong.Stderr)
+	require.Equal(t, "omg: error: --color must be auto, always or never, not \"sometimes\"\nomg: hint: see omg search --help\n", wrong.Stderr)
 }
 
 // testWidth changes a terminal's size between commands.

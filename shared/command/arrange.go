@@ -9,8 +9,9 @@ import (
 
 // moveFlagsFirst reorders arguments for the flag parser, which needs the program's flags before the command, and the command's
 // flags before the command's arguments. So users may write flags anywhere before "--". It turns "help cache clear" into
-// "cache clear --help", because the framework would show the help of the first command only, and not completely.
-func moveFlagsFirst(app *cli.App, args []string) []string {
+// "cache clear --help", because the framework would show the help of the first command only, and not completely. The slice names holds
+// the names of the command and of its subcommands.
+func moveFlagsFirst(app *cli.App, args []string) (arranged, names []string) {
 	global := takesValueByFlag(app.Flags)
 	commands := app.Commands
 	var front, path, flags, rest []string
@@ -29,7 +30,7 @@ func moveFlagsFirst(app *cli.App, args []string) []string {
 			}
 			if c := findCommand(commands, arg); c != nil && len(rest) == 0 {
 				path = append(append(path, flags...), arg)
-				flags = nil
+				flags, names = nil, append(names, c.Name)
 				commands, local = c.Subcommands, takesValueByFlag(c.Flags)
 				continue
 			}
@@ -45,9 +46,9 @@ func moveFlagsFirst(app *cli.App, args []string) []string {
 				if i+1 == len(args) {
 					// The flag has no value. Append no argument after it, because the parser would take it for the value.
 					if !isLocal {
-						return taken
+						return taken, names
 					}
-					return append(append(front, path...), arg)
+					return append(append(front, path...), arg), names
 				}
 				taken = args[i : i+2]
 				i++
@@ -60,7 +61,7 @@ func moveFlagsFirst(app *cli.App, args []string) []string {
 		}
 	}
 	if isHelpCommand && len(path) > 0 && len(rest) == 0 {
-		return append(append(append(front, path...), flags...), "--help")
+		return append(append(append(front, path...), flags...), "--help"), names
 	}
 	if isHelpCommand { // all commands, or a topic that is no command
 		path, rest = nil, slices.Concat([]string{"help"}, path, rest)
@@ -70,7 +71,7 @@ func moveFlagsFirst(app *cli.App, args []string) []string {
 	if len(rest) > 0 && !help {
 		out = append(append(out, "--"), rest...)
 	}
-	return out
+	return out, names
 }
 
 func findCommand(commands []*cli.Command, name string) *cli.Command {

@@ -82,7 +82,8 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 	cli.VersionPrinter = func(c *cli.Context) {
 		_, printErr = fmt.Fprintf(c.App.Writer, "%s version %s\n", c.App.Name, c.App.Version)
 	}
-	err := app.RunContext(ctx, append(args[:1:1], moveFlagsFirst(app, args[1:])...))
+	arranged, names := moveFlagsFirst(app, args[1:])
+	err := app.RunContext(ctx, append(args[:1:1], arranged...))
 	var exitCoder cli.ExitCoder // the framework's error "No help topic for …", which is a usage error
 	if errors.As(err, &exitCoder) {
 		err = Usagef("%s", strings.ToLower(err.Error()))
@@ -94,7 +95,7 @@ func Run(ctx context.Context, app *cli.App, args []string, stdout, stderr io.Wri
 		err = exit.WithCode(exit.Failed, errors.New("interrupted"))
 	}
 	if err != nil {
-		PrintError(stderr, app.Name, err)
+		printError(stderr, app.Name, strings.Join(append([]string{app.Name}, names...), " "), err)
 	}
 	return exit.Code(err)
 }
@@ -131,15 +132,31 @@ func adjustFlags(flags []cli.Flag) {
 	}
 }
 
-func usageError(_ *cli.Context, err error, _ bool) error {
+func usageError(c *cli.Context, err error, _ bool) error {
+	if name, ok := strings.CutPrefix(err.Error(), "flag provided but not defined: -"); ok {
+		// Package flag does not report whether one dash or two were typed.
+		return unknownNameError("flag", name, flagNames(slices.Concat(c.Command.Flags, c.App.Flags)), withDashes)
+	}
 	return Usagef("%s", rewriteFlagError(err.Error()))
+}
+
+// flagNames returns the names of flags, without names of one letter.
+func flagNames(flags []cli.Flag) (names []string) {
+	for _, f := range flags {
+		if v, ok := f.(cli.VisibleFlag); ok && !v.IsVisible() {
+			continue
+		}
+		for _, name := range f.Names() {
+			if len(name) > 1 && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
 }
 
 // rewriteFlagError rewrites an error of package flag so that it contains the flag as a user types it.
 func rewriteFlagError(message string) string {
-	if name, ok := strings.CutPrefix(message, "flag provided but not defined: -"); ok {
-		return fmt.Sprintf("unknown flag %q", name) // package flag does not report whether one dash or two were typed
-	}
 	if name, ok := strings.CutPrefix(message, "flag needs an argument: -"); ok {
 		return withDashes(name) + " needs a value"
 	}
@@ -163,17 +180,37 @@ func withDashes(flag string) string {
 // UnknownCommand returns the error for an unknown command. The hint of the error lists those commands whose names are
 // similar.
 func UnknownCommand(name string, commands []string) error {
-	var similar []string
-	for _, c := range commands {
-		if d := editDistance(name, c); d <= 2 && 2*d <= len(name) {
-			similar = append(similar, c)
+	return unknownNameError("command", name, commands, func(name string) string { return name })
+}
+
+// unknownNameError returns the error for an unknown name of a command or flag. The function typed returns a name as a user types it.
+func unknownNameError(what, name string, known []string, typed func(string) string) error {
+	e := &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unknown %s %q", what, name), Hint: seeHelp}
+	if similar := SimilarNames(name, known); len(similar) > 0 {
+		for i := range similar {
+			similar[i] = typed(similar[i])
 		}
-	}
-	e := &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unknown command %q", name), Hint: "see --help"}
-	if len(similar) > 0 {
 		e.Hint = "did you mean: " + strings.Join(similar, " ")
 	}
 	return e
+}
+
+// SimilarNames returns the known names that begin with a name. If there is none, it returns those that differ from it in a few letters.
+func SimilarNames(name string, known []string) (similar []string) {
+	for _, k := range known {
+		if len(name) > 1 && strings.HasPrefix(k, name) {
+			similar = append(similar, k)
+		}
+	}
+	if similar != nil {
+		return similar
+	}
+	for _, k := range known {
+		if d := editDistance(name, k); d <= 2 && 2*d <= len(name) {
+			similar = append(similar, k)
+		}
+	}
+	return similar
 }
 
 // editDistance returns the Levenshtein distance of two strings: how many bytes must be inserted, deleted or replaced to
@@ -200,11 +237,17 @@ func editDistance(a, b string) int {
 
 // Usagef returns an error for a wrong command line.
 func Usagef(format string, args ...any) error {
-	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf(format, args...), Hint: "see --help"}
+	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf(format, args...), Hint: seeHelp}
 }
 
+// seeHelp is the hint of an error about a wrong command line. When the error is printed, the hint names the command.
+const seeHelp = "see --help"
+
 // PrintError prints an error that ends a program on standard error, in one line. A second line follows if the error has a hint.
-func PrintError(w io.Writer, program string, err error) {
+func PrintError(w io.Writer, program string, err error) { printError(w, program, program, err) }
+
+// printError is like PrintError, for an error of a command. The parameter name is the program and the names of the command.
+func printError(w io.Writer, program, name string, err error) {
 	var e *exit.Error
 	if errors.As(err, &e) && e.Err == nil {
 		return
@@ -212,7 +255,11 @@ func PrintError(w io.Writer, program string, err error) {
 	line := strings.ReplaceAll(err.Error(), "\n", "; ")
 	fmt.Fprintf(w, "%s: error: %s\n", program, shortenLine(termtext.Clean(line)))
 	if e != nil && e.Hint != "" {
-		fmt.Fprintf(w, "%s: hint: %s\n", program, termtext.Clean(e.Hint))
+		hint := e.Hint
+		if hint == seeHelp {
+			hint = "see " + name + " --help"
+		}
+		fmt.Fprintf(w, "%s: hint: %s\n", program, termtext.Clean(hint))
 	}
 }
 

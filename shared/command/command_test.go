@@ -86,7 +86,7 @@ func TestRun_Errors(t *testing.T) {
 		{nil, 0, ""},
 		{exit.QuietError(exit.NotFound), 1, ""},
 		{errors.New("some\nthing\x1b[31m"), 3, "prog: error: some; thing\uFFFD[31m\n"},
-		{Usagef("bad %s", "word"), 2, "prog: error: bad word\nprog: hint: see --help\n"},
+		{Usagef("bad %s", "word"), 2, "prog: error: bad word\nprog: hint: see prog find --help\n"},
 		{&exit.Error{Code: exit.Network, Err: errors.New("no net"), Hint: "plug it in"}, 4, "prog: error: no net\nprog: hint: plug it in\n"},
 	} {
 		var out, stderr bytes.Buffer
@@ -116,7 +116,7 @@ func TestRun_EmptyListElement(t *testing.T) {
 			return nil
 		}), append([]string{"prog"}, line...), &out, &stderr)
 		require.Equal(t, exit.Usage, code, line)
-		require.Equal(t, "prog: error: --repo must not be empty\nprog: hint: see --help\n", stderr.String())
+		require.Equal(t, "prog: error: --repo must not be empty\nprog: hint: see prog find --help\n", stderr.String())
 	}
 }
 
@@ -203,8 +203,31 @@ func TestRun_FlagErrors(t *testing.T) {
 		var out, stderr bytes.Buffer
 		code := Run(context.Background(), app(func(*cli.Context) error { return nil }), append([]string{"prog"}, strings.Fields(line)...), &out, &stderr)
 		require.Equal(t, exit.Usage, code, line)
-		require.Equal(t, "prog: error: "+want+"\nprog: hint: see --help\n", stderr.String(), line)
+		named := "find"
+		if strings.HasPrefix(line, "cache") {
+			named = "cache clear"
+		}
+		require.Equal(t, "prog: error: "+want+"\nprog: hint: see prog "+named+" --help\n", stderr.String(), line)
 		require.Empty(t, out.String(), line)
+	}
+}
+
+// TestRun_UnknownFlag checks the hint at an unknown flag: similar flags of the command and of the program.
+func TestRun_UnknownFlag(t *testing.T) {
+	for line, hint := range map[string]string{
+		"find --qiet": "did you mean: --quiet", "find -limti 3 word": "did you mean: --limit", "find --lim=3": "did you mean: --limit",
+		"find word --re": "did you mean: --regex --repo", "find --sokcet /x": "did you mean: --socket", "--lodu find": "did you mean: --loud",
+		"cache clear --al": "did you mean: --all", "cache --all": "see prog cache --help", "find -y": "see prog find --help",
+		"find --nonsense": "see prog find --help", "--nonsense": "see prog --help", "-s /x find --nonsense": "see prog find --help",
+		"f --nonsense": "see prog find --help", "find --inter": "see prog find --help",
+	} {
+		var out, stderr bytes.Buffer
+		a := app(func(*cli.Context) error { return nil })
+		a.Flags = append(a.Flags, &cli.BoolFlag{Name: "internal", Hidden: true})
+		code := Run(context.Background(), a, append([]string{"prog"}, strings.Fields(line)...), &out, &stderr)
+		require.Equal(t, exit.Usage, code, line)
+		require.Contains(t, stderr.String(), "prog: error: unknown flag ", line)
+		require.Contains(t, stderr.String(), "\nprog: hint: "+hint+"\n", line)
 	}
 }
 

@@ -208,7 +208,7 @@ func TestInspect_NotWritten(t *testing.T) {
 func TestUsage(t *testing.T) {
 	w := newTestSystem(t)
 	for line, says := range map[string]string{
-		"biuld": "did you mean: build", "nonsense": "see --help", "info --nonsense": "see --help",
+		"biuld": "did you mean: build", "nonsense": "see omg-index --help", "info --nonsense": "see omg-index info --help", "info --jsno": "did you mean: --json",
 	} {
 		r := w.run(strings.Fields(line)...)
 		require.Equal(t, exit.Usage, r.code)

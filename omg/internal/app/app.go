@@ -222,7 +222,7 @@ func withExitCode(err error) error {
 	switch {
 	case errors.As(err, &coded):
 	case errors.As(err, &refused) && refused.Code == wire.CodeInvalid:
-		return exit.WithCode(exit.Usage, errors.New(refused.Message)) // without the hint "see --help": the message is enough
+		return exit.WithCode(exit.Usage, errors.New(refused.Message)) // without the hint at the help: the message is enough
 	case errors.As(err, &refused) && refused.Code == wire.CodeNetwork:
 		return exit.WithCode(exit.Network, errors.New(refused.Message))
 	}

@@ -357,7 +357,7 @@ func TestUsage_Wrong(t *testing.T) {
 		code, out, stderr := fake{}.run(t, strings.Fields(command)...)
 		require.Equal(t, exit.Usage, code, command)
 		require.Empty(t, out, command)
-		require.Contains(t, stderr, "omg: hint: see --help\n", command)
+		require.Contains(t, stderr, "omg: hint: see omg "+strings.Fields(command)[0], command)
 	}
 }
 
@@ -383,7 +383,7 @@ func TestUsage_UnknownCommand(t *testing.T) {
 	for line, hint := range map[string]string{
 		"serach firefox": "did you mean: search", "stauts": "did you mean: status",
 		// "did you mean" is printed even if a later argument is the name of a command.
-		"serach info": "did you mean: search", "nonsense": "see --help", "out": "did you mean: outdated", "o": "see --help",
+		"serach info": "did you mean: search", "nonsense": "see omg --help", "out": "did you mean: outdated", "o": "see omg --help",
 		// Commands of other package managers.
 		"install vim git": "omg changes nothing on the system: sudo pacman -S vim git",
 		"upgrade":         "omg outdated shows what there is, sudo pacman -Syu changes the system",

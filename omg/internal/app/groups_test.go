@@ -88,5 +88,5 @@ func TestRuntime(t *testing.T) {
 	}
 	code, _, stderr := f.run(t, "runtime", "install", "node")
 	require.Equal(t, exit.Usage, code)
-	require.Equal(t, "omg: error: unknown command \"runtime install\" (have: list, which, use)\nomg: hint: see --help\n", stderr)
+	require.Equal(t, "omg: error: unknown command \"runtime install\" (have: list, which, use)\nomg: hint: see omg runtime --help\n", stderr)
 }

@@ -71,13 +71,7 @@ func unknownCommandError(args []string) error {
 			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unknown command %q", name), Hint: f.hint(args[1:])}
 		}
 	}
-	names := commandNames()
-	begun := slices.DeleteFunc(slices.Clone(names), func(c string) bool { return len(name) < 2 || !strings.HasPrefix(c, name) })
-	if len(begun) > 0 {
-		hint := "did you mean: " + strings.Join(begun, " ")
-		return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unknown command %q", name), Hint: hint}
-	}
-	return command.UnknownCommand(name, names)
+	return command.UnknownCommand(name, commandNames())
 }
 
 // hint returns the text of the hint at a foreign command.
