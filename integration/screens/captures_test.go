@@ -118,6 +118,7 @@ var captures = []struct {
 	{"letters-wrong", "omg -Qz", files},
 	{"error-mistyped", "omg serach vim", daemon},
 	{"error-foreign", "omg install vim", daemon},
+	{"error-name", "omg firefox", daemon},
 	{"error-option", "omg search --colour always vim", daemon},
 	{"error-words", "omg search", daemon},
 	{"error-file", "omg --index /nowhere search vim", daemon},

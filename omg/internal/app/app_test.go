@@ -383,7 +383,12 @@ func TestUsage_UnknownCommand(t *testing.T) {
 	for line, hint := range map[string]string{
 		"serach firefox": "did you mean: search", "stauts": "did you mean: status",
 		// "did you mean" is printed even if a later argument is the name of a command.
-		"serach info": "did you mean: search", "nonsense": "see omg --help", "out": "did you mean: outdated", "o": "see omg --help",
+		"serach info": "did you mean: search", "out": "did you mean: outdated", "info/x": "did you mean: info",
+		// Other words may be meant for a search.
+		"firefox":     "omg search firefox finds packages, omg info firefox shows one, omg help lists the commands",
+		"o":           "omg search o finds packages, omg info o shows one, omg help lists the commands",
+		"web browser": "omg search web browser finds packages, omg help lists the commands",
+		"$(id)":       "see omg --help", "web $(id)": "omg search PKG finds packages, omg help lists the commands",
 		// Commands of other package managers.
 		"install vim git": "omg changes nothing on the system: sudo pacman -S vim git",
 		"upgrade":         "omg outdated shows what there is, sudo pacman -Syu changes the system",

@@ -71,7 +71,14 @@ func unknownCommandError(args []string) error {
 			return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unknown command %q", name), Hint: f.hint(args[1:])}
 		}
 	}
-	return command.UnknownCommand(name, commandNames())
+	if names := commandNames(); !wire.IsSafeName(name) || len(command.SimilarNames(name, names)) > 0 {
+		return command.UnknownCommand(name, names)
+	}
+	hint := insertPackages("omg search PKG finds packages, omg help lists the commands", args)
+	if len(args) == 1 {
+		hint = fmt.Sprintf("omg search %s finds packages, omg info %s shows one, omg help lists the commands", name, name)
+	}
+	return &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unknown command %q", name), Hint: hint}
 }
 
 // hint returns the text of the hint at a foreign command.
