@@ -48,6 +48,7 @@ var captures = []struct {
 	{"info-installed", "omg info -i bash", files},
 	{"info-aur", "omg info yay-bin", daemon},
 	{"info-unknown", "omg info gti", daemon},
+	{"info-other", "omg info base-devel sh", daemon},
 	{"list", "omg list core", daemon},
 	{"groups", "omg groups", daemon},
 	{"groups-name", "omg groups base-devel", daemon},

@@ -38,6 +38,8 @@ const (
 	maxWordsWithSuggestions = 20
 	// maxSuggestions is the maximum number of similar names that are suggested in one reply to a search.
 	maxSuggestions = 5
+	// maxProviders is the maximum number of packages that are listed as those that provide an unknown name.
+	maxProviders = 5
 )
 
 // invalidErrorf returns an error with the code CodeInvalid.
@@ -279,7 +281,7 @@ func (s *Snapshot) HitsOfRepo(repo string) []pkgindex.Hit { return s.searchFileS
 func (s *Snapshot) RepoOf(h pkgindex.Hit) string { return s.searchFileSet.RepoOf(h) }
 
 // SuggestForUnknown returns the unknown names of a look-up. For each of the first maxWordsWithSuggestions names, it adds similar names of
-// existing packages.
+// existing packages, whether the name is that of a group, and which packages provide it.
 func (s *Snapshot) SuggestForUnknown(unknown []string) ([]wire.MissingName, error) {
 	list := make([]wire.MissingName, len(unknown))
 	for i, target := range unknown {
@@ -295,8 +297,46 @@ func (s *Snapshot) SuggestForUnknown(unknown []string) ([]wire.MissingName, erro
 		if list[i].Suggestions, err = s.searchFileSet.Suggest(name); err != nil {
 			return nil, err
 		}
+		if repo == "" && wire.IsPossibleName(name) {
+			if err := s.findOtherMeaning(&list[i]); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return list, nil
+}
+
+// findOtherMeaning sets what a name is that no package has: a group of the repositories, or a name that their packages provide. A search
+// ignores case, but finds packages that provide exactly the name first.
+func (s *Snapshot) findOtherMeaning(m *wire.MissingName) error {
+	visitFound := func(word string, visit func(*wire.Package) error) error {
+		q, err := pkgindex.ParseQuery(&wire.SearchRequest{Words: []string{word}, NoAUR: true, AllRepos: true})
+		if err != nil {
+			return nil // a name of this length is too long for a search, and too long for a group
+		}
+		found, err := s.searchFileSet.Search(q, 4*maxProviders)
+		if err != nil {
+			return err
+		}
+		return s.EachPackage(found.Hits, true, visit)
+	}
+	err := visitFound("group:="+m.Name, func(p *wire.Package) error {
+		m.IsGroup = m.IsGroup || slices.Contains(p.Groups, m.Name)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	isProvided := func(relation string) bool {
+		name, _, _ := strings.Cut(relation, "=")
+		return name == m.Name
+	}
+	return visitFound("provides:"+m.Name, func(p *wire.Package) error {
+		if len(m.Providers) < maxProviders && slices.ContainsFunc(p.Provides, isProvided) && !slices.Contains(m.Providers, p.Name) {
+			m.Providers = append(m.Providers, p.Name)
+		}
+		return nil
+	})
 }
 
 // UnindexedFields contains the fields of a package that are not in an index. A snapshot adds them.

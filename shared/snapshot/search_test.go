@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -268,6 +269,24 @@ func TestMissing(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, missing[maxWordsWithSuggestions-1].Suggestions)
 	require.Empty(t, missing[maxWordsWithSuggestions].Suggestions)
+}
+
+// TestMissing_OtherMeaning checks that missing names of groups and of what packages provide are found, in the case in which they were typed.
+func TestMissing_OtherMeaning(t *testing.T) {
+	s := build(t, Inputs{Repositories: []IndexedSource{currentSource("core", index(t, pkgindex.KindRepo, "core",
+		wire.Package{Name: "bash", Version: "1-1", Groups: []string{"base"}, Provides: []string{"sh", "shell=1"}},
+		wire.Package{Name: "dash", Version: "1-1", Provides: []string{"sh=2"}},
+		wire.Package{Name: "sharp", Version: "1-1", Provides: []string{"sharpened", "SH"}},
+	))}})
+	missing, err := s.SuggestForUnknown([]string{"sh", "shell", "base", "BASE", "core/sh", "she", strings.Repeat("x", 5000)})
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"bash", "dash"}, missing[0].Providers)
+	require.Equal(t, []string{"bash"}, missing[1].Providers)
+	require.True(t, missing[2].IsGroup)
+	for _, m := range missing[3:] {
+		require.False(t, m.IsGroup, m.Name)
+		require.Empty(t, m.Providers, m.Name)
+	}
 }
 
 // TestEachPackage_Stops checks that EachPackage stops when the function that it calls returns an error.

@@ -154,7 +154,11 @@ type InfoResult struct {
 
 // MissingName is a requested name that no source has, with similar names that exist.
 type MissingName struct {
-	Name        string       `msgpack:"name" json:"name"`
+	Name string `msgpack:"name" json:"name"`
+	// IsGroup means that the name is that of a group in the repositories. Providers lists packages of the repositories that provide the
+	// name: at most 5, and none if this is unknown.
+	IsGroup     bool         `msgpack:"group,omitempty" json:"group,omitempty"`
+	Providers   []string     `msgpack:"providers,omitempty" json:"providers,omitempty"`
 	Suggestions []Suggestion `msgpack:"suggested,omitempty" json:"suggestions,omitempty"`
 	// Close lists the names of Suggestions. It is only in JSON, whose earlier versions had no reasons.
 	Close []string `msgpack:"-" json:"close,omitempty"`

@@ -252,6 +252,25 @@ func TestInfo_InstalledUnknown(t *testing.T) {
 	}
 }
 
+// TestInfo_OtherNames checks the advice for names of groups and for names that packages provide.
+func TestInfo_OtherNames(t *testing.T) {
+	f := fake{
+		info: &wire.InfoResult{Missing: []wire.MissingName{
+			{Name: "gnome", IsGroup: true, Suggestions: []wire.Suggestion{{Name: "gnomes"}}},
+			{Name: "-S", IsGroup: true},
+			{Name: "sh", Providers: []string{"bash", "-x", "dash"}},
+			{Name: "x", Providers: []string{"-x"}},
+		}},
+		installed: &wire.InstalledResult{},
+	}
+	code, out, stderr := f.run(t, "info", "--", "gnome", "-S", "sh", "x")
+	require.Equal(t, exit.NotFound, code)
+	require.Empty(t, out)
+	require.Equal(t, "omg: error: package \"gnome\" was not found; omg groups gnome lists the packages of the group\n"+
+		"omg: error: package \"-S\" was not found\nomg: error: package \"sh\" was not found; omg info bash dash shows what provides it\n"+
+		"omg: error: package \"x\" was not found\n", stderr)
+}
+
 // TestPartsInTurn checks that packages of the repositories are printed before the AUR has answered. With --json, all
 // packages are printed at the end, as one document.
 func TestPartsInTurn(t *testing.T) {

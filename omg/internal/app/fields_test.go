@@ -78,7 +78,7 @@ func fullBackend() fake {
 	f.news = full[wire.NewsResult]()
 	f.news.Items[0].PublishedAt = 2 // unread
 	// The missing name x is found among the installed packages, the missing name y is not.
-	f.info.Missing = append(f.info.Missing, wire.MissingName{Name: "y", Suggestions: []wire.Suggestion{{Name: "z", Reason: wire.SuggestionSpelling}}})
+	f.info.Missing = append(f.info.Missing, wire.MissingName{Name: "y", IsGroup: true, Providers: []string{"z"}, Suggestions: []wire.Suggestion{{Name: "z", Reason: wire.SuggestionSpelling}}})
 	return f
 }
 

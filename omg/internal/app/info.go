@@ -3,7 +3,6 @@ package app
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -190,33 +189,4 @@ func (a *app) noteAUR(sources []wire.Source) wire.SourceState {
 		a.printNote(show.AURNote(s, "not searched"))
 	}
 	return s.State
-}
-
-// reportMissing prints an error line for each missing name. If names is not empty, it returns an error with the given exit
-// code.
-func (a *app) reportMissing(names []wire.MissingName, code int) error {
-	for _, m := range names {
-		line := fmt.Sprintf("package %s was not found", quoteWords([]string{m.Name}))
-		if len(m.Suggestions) > 0 {
-			line += "; did you mean: " + strings.Join(wire.SuggestedNames(m.Suggestions), " ")
-		}
-		a.reportError(line)
-	}
-	if len(names) > 0 {
-		return exit.QuietError(code)
-	}
-	return nil
-}
-
-// notInstalledError returns the error for names that no installed package has or provides. If the local database was read
-// only in part, the error is a failure: an unread package may provide the names.
-func (a *app) notInstalledError(names []string, read *wire.Basis) error {
-	all := make([]wire.MissingName, len(names))
-	for i, name := range names {
-		all[i].Name = name
-	}
-	if read.Partial {
-		return a.reportMissing(all, exit.Failed)
-	}
-	return a.reportMissing(all, exit.NotFound)
 }
