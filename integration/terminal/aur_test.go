@@ -58,6 +58,7 @@ func TestAUR(t *testing.T) {
 	directly.Args = append(directly.Args, "--data-dir", s.Data)
 	shown = directly.runOn(t, newScreen(t, 100), stdout, "aur", "check", "--offline", "f")
 	require.Equal(t, "20 packages checked, no findings\n", shown.Stdout, shown.Stderr)
+	require.Empty(t, directly.runOn(t, newScreen(t, 100), stdout, "aur", "check", "--offline", "nosuch").Stdout)
 	shown = directly.runOn(t, newScreen(t, 100), stdout, "aur", "check", "--offline", "-q", "f")
 	require.Empty(t, shown.Stdout)
 	piped = directly.runOn(t, newScreen(t, 100), stderr, "aur", "check", "--offline", "f")

@@ -56,7 +56,10 @@ Events are: maintainer-changed, orphaned, adopted, comaintainer-added,
 comaintainer-removed, deleted, recreated, first-seen, updated-after-dormancy,
 host-changed, young-dependency-added and flagged-out-of-date.
 
-` + exitCodesHelp(),
+If there is no event, the exit code is 1, also for a name that the AUR does not have. If
+there is no journal, or if it is damaged and events may be missing, it is 4.
+
+` + exitCodesHelp(exit.Network),
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &o.all, Usage: "list the events of all packages"},
 			&cli.StringFlag{Name: "since", Destination: &o.since, Usage: "only events after a `TIME`: a date such as 2026-09-20, or an age such as 12h, 7d or 4w"},
@@ -104,13 +107,15 @@ func (a *app) runAURLog(c *cli.Context, o *aurLogOptions) error {
 	switch {
 	case count > 0:
 		return nil
-	case log.Partial || log.Stale || log.Incomplete:
+	case log.Partial || log.Stale:
 		return exit.QuietError(exit.Failed)
+	case log.Incomplete:
+		return exit.QuietError(exit.Network)
 	case log.Observed == nil:
-		return errNoObservation
+		return exit.WithCode(exit.Network, errNoObservation)
 	}
 	after := max(since, log.Observed[0].Unix())
-	return exit.WithCode(exit.NotFound, fmt.Errorf("no events after %s", time.Unix(after, 0).Format(time.DateTime)))
+	return exit.WithCode(exit.NotFound, fmt.Errorf("no events%s after %s", forNames(names), time.Unix(after, 0).Format(time.DateTime)))
 }
 
 // errNoObservation is the error for a journal that has no usable observation of the AUR.

@@ -103,11 +103,11 @@ func TestAURLog_Nothing(t *testing.T) {
 		code int
 		want string
 	}{
-		{aurLog(), []string{"nosuch"}, exit.NotFound, "omg: error: no events after 2026-09-21 12:00:00\n"},
+		{aurLog(), []string{"nosuch"}, exit.NotFound, "omg: error: no events for \"nosuch\" after 2026-09-21 12:00:00\n"},
 		{aurLog(), []string{"--all", "--since", "2026-10-01"}, exit.NotFound, "omg: error: no events after 2026-10-01 00:00:00\n"},
-		{empty, []string{"--all"}, exit.Failed, "omg: error: the journal does not contain an observation of the AUR yet\n"},
+		{empty, []string{"--all"}, exit.Network, "omg: error: the journal does not contain an observation of the AUR yet\n"},
 		{partial, nil, exit.Failed, "omg: note: partial: core is missing\n"},
-		{damaged, nil, exit.Failed, "omg: note: /index/aur.omgjournal: the journal is damaged: 1 entry cannot be read\n"},
+		{damaged, nil, exit.Network, "omg: note: /index/aur.omgjournal: the journal is damaged: 1 entry cannot be read\n"},
 		{fake{errs: map[string]error{"aur log": errors.New("no databases")}}, nil, exit.Failed, "omg: error: no databases\n"},
 		{fake{}, []string{"--all", "yay"}, exit.Usage, "--all cannot be combined with the names of packages"},
 		{fake{}, []string{"--since", "yesterday"}, exit.Usage, "--since is a date such as 2026-09-20"},

@@ -128,7 +128,7 @@ func (a *app) runAURCheck(c *cli.Context, o *aurCheckOptions) error {
 	if out.certainOnly && len(problems) > 0 {
 		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("the result is partial: %s", problems[0]), Hint: a.uncertainHint()}
 	}
-	if len(all.Packages) == 0 && all.Certain && out.isForPeople() {
+	if len(all.Packages) == 0 && all.Certain && (len(names) == 0 || all.CheckedCount > 0) && out.isForPeople() {
 		out.printLine(noFindingsText(all.CheckedCount))
 	}
 	err = printList(out, all, all.Packages, func(p *backend.CheckedPackage) string { return out.safePackageName(p.Name) }, out.style.PrintChecked)

@@ -56,7 +56,7 @@ func (b *Backend) AURLog(ctx context.Context, r *backend.AURLogRequest, visit fu
 // noJournalError is the error if no journal exists. The parameter dirs lists the directories that were searched.
 func noJournalError(dirs []string) error {
 	return &exit.Error{
-		Code: exit.Failed, Err: fmt.Errorf("no journal of the AUR in %s", strings.Join(dirs, " and ")),
+		Code: exit.Network, Err: fmt.Errorf("no journal of the AUR in %s", strings.Join(dirs, " and ")),
 		Hint: "omgd begins a journal when it downloads the next dump of the AUR",
 	}
 }
