@@ -90,6 +90,13 @@ func testPager(t *testing.T, all []way) {
 					short = block
 				}
 			}
+			for _, args := range [][]string{{"tree", "-r", "glibc"}, {"why", "glibc"}} {
+				got := y.with(pager).runOn(t, s, stdout, args...).Stdout
+				require.Greater(t, strings.Count(got, "\n"), 24)
+				for line := range strings.Lines(got) {
+					require.True(t, strings.HasPrefix(line, "P "), "%s: %s", args, line)
+				}
+			}
 			require.NotEmpty(t, short)
 			got = y.with(pager).runOn(t, s, stdout, "info", "-i", strings.Fields(short)[2])
 			require.Equal(t, short+"\n\n", got.Stdout, "it fits on the screen")

@@ -63,6 +63,7 @@ func (a *app) runTree(c *cli.Context, o *treeOptions) error {
 	if o.dot && o.mermaid || (o.dot || o.mermaid) && (out.json || out.quiet || out.tmpl != nil) {
 		return command.Usagef("--dot, --mermaid, --quiet, --json and --format exclude each other")
 	}
+	out.usePager()
 	all, err := a.newBackend().Tree(c.Context, &backend.TreeRequest{
 		Name: c.Args().First(), Reverse: o.reverse, FromRepositories: o.sync, Optional: o.optional, MaxDepth: o.depth,
 	})

@@ -45,6 +45,7 @@ func (a *app) runWhy(c *cli.Context, o *whyOptions) error {
 	if err != nil {
 		return err
 	}
+	out.usePager()
 	all, err := a.newBackend().Why(c.Context, c.Args().First(), o.reverse)
 	if err != nil {
 		return err
