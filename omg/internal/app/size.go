@@ -117,6 +117,9 @@ func (o *resultPrinter) printPackageSizes(all *backend.SizeResult, by string, li
 		return cmp.Or(cmp.Compare(b.RemovedSize, a.RemovedSize), strings.Compare(a.Name, b.Name))
 	})
 	all.Packages = firstN(all.Packages, limit)
+	if o.isForPeople() && len(all.Packages) > 0 {
+		o.style.PrintSizeHeader(o.w, false)
+	}
 	err := printList(o, all, all.Packages, func(p *backend.PackageSize) string { return o.safePackageName(p.Name) },
 		func(w *bufio.Writer, p *backend.PackageSize) { o.style.PrintPackageSize(w, p, isNamed) })
 	if err == nil && o.isForPeople() {
@@ -149,5 +152,8 @@ func (o *resultPrinter) printGroupSizes(all *backend.SizeResult, by string, limi
 		return cmp.Or(cmp.Compare(b.Size, a.Size), strings.Compare(a.Name, b.Name))
 	})
 	groups = firstN(groups, limit)
+	if o.isForPeople() && len(groups) > 0 {
+		o.style.PrintSizeHeader(o.w, true)
+	}
 	return len(groups), printList(o, &backend.GroupSizes{Reading: all.Reading, Groups: groups}, groups, func(g *backend.GroupSize) string { return o.safePackageName(g.Name) }, o.style.PrintGroupSize)
 }

@@ -10,6 +10,19 @@ import (
 
 const sizeWidth = 10
 
+// PrintSizeHeader prints the line above the sizes of packages or, if groups is set, of groups.
+func (s Style) PrintSizeHeader(w *bufio.Writer, groups bool) {
+	header := fmt.Sprintf("%*s %*s  Package", sizeWidth, "Size", sizeWidth, "-Rs frees")
+	if groups {
+		header = fmt.Sprintf("%*s  Group", sizeWidth, "Size")
+	}
+	p := printer{s, w}
+	p.setColor(titleColor)
+	p.writeRaw(header)
+	p.setColor(resetColor)
+	p.writeRaw("\n")
+}
+
 // PrintPackageSize prints the sizes of a package. With names, it prints the names of the packages that only this one needs.
 func (s Style) PrintPackageSize(w *bufio.Writer, pkg *backend.PackageSize, names bool) {
 	p := printer{s, w}
