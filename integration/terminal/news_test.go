@@ -56,7 +56,11 @@ func TestNews(t *testing.T) {
 	linked := y.with("TERM=xterm-kitty", "TMUX=", "STY=").runOn(t, screen, stdout, "news", "1").Stdout
 	require.Contains(t, linked, "\x1b]8;;https://a.example/\x1b\\https://a.example/\x1b]8;;\x1b\\")
 
+	one := y.runOn(t, screen, stdout, "news", "--read", "2")
+	require.Equal(t, " 2  2026-09-21  Item 1\n", one.Stdout)
+	require.Equal(t, "omg: note: marked as read\n", one.Stderr)
 	read := y.runOn(t, screen, stdout, "news", "--read")
+	require.Equal(t, 3, strings.Count(read.Stdout, "\n"))
 	require.Equal(t, "omg: note: marked as read\n", read.Stderr)
 	none := y.runOn(t, screen, stdout, "news")
 	require.Equal(t, 1, none.Code)

@@ -117,8 +117,13 @@ func (a *app) runNews(c *cli.Context, o *newsOptions) error {
 	if s := wire.FindSourceByKind(result.Sources, wire.KindNews); s != nil && (s.State != wire.SourceOK || s.Why != "") {
 		a.printNote(show.DescribeSource(s, clock.Now()))
 	}
-	if out.isForPeople() && !c.Args().Present() && !o.all && len(selected) > 0 {
-		a.noteNextNews(o)
+	if out.isForPeople() && len(selected) > 0 {
+		switch {
+		case o.read:
+			a.printNote("marked as read")
+		case !o.all && !c.Args().Present():
+			a.printNote("omg news NUMBER shows the text, omg news --read marks all as read")
+		}
 	}
 	return out.emptyListError(&wire.Basis{}, len(selected), "no unread news: omg news --all lists all")
 }
@@ -205,15 +210,6 @@ func (o *resultPrinter) printNews(opts *newsOptions, result *wire.NewsResult, se
 		err = o.finish()
 	}
 	return err
-}
-
-// noteNextNews says on a terminal what to do after a list of items.
-func (a *app) noteNextNews(o *newsOptions) {
-	if o.read {
-		a.printNote("marked as read")
-	} else {
-		a.printNote("omg news NUMBER shows the text, omg news --read marks all as read")
-	}
 }
 
 // unreadNews returns the items since the last full upgrade that the user has not marked as read. If the marks cannot be read, none is
