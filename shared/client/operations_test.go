@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
@@ -312,7 +313,7 @@ func TestOperations_Errors(t *testing.T) {
 		"files":     func(c *Conn) error { _, err := c.FilesList(ctx, &wire.FilesListRequest{}, nil); return err },
 		"command":   func(c *Conn) error { _, err := c.Command(ctx, &wire.CommandRequest{}); return err },
 		"watch": func(c *Conn) error {
-			return c.Watch(ctx, func(int) error { return nil }, func(*wire.StatusResult) error { return nil })
+			return c.Watch(ctx, func(int, time.Duration) error { return nil }, func(*wire.StatusResult) error { return nil })
 		},
 		"history": func(c *Conn) error { _, err := c.StatusHistory(ctx, &wire.HistoryRequest{}); return err },
 		"health":  func(c *Conn) error { _, err := c.Health(ctx); return err },

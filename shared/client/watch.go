@@ -2,7 +2,10 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -12,15 +15,22 @@ import (
 // watchProtocol is the first version of the protocol with the operation watch.
 const watchProtocol = 3
 
+// maxSilence is the time without a status after which Watch asks whether omgd still responds. An idle omgd has nothing to send for hours.
+const maxSilence = 2 * time.Minute
+
+// AwaitFunc waits until bytes arrive on the socket with a file descriptor, or the connection has ended. If this takes longer than the given
+// time, it returns os.ErrDeadlineExceeded.
+type AwaitFunc func(fd int, limit time.Duration) error
+
 // Watch requests the status and its changes, and calls the function visit with each status. It returns the error of visit, or the reason why
-// there are no further statuses. The function await waits, as long as it takes, until bytes arrive on the socket with the given file
-// descriptor, or the connection has ended. If await returns an error, Watch returns this error.
-func (c *Conn) Watch(ctx context.Context, await func(fd int) error, visit func(*wire.StatusResult) error) error {
+// there are no further statuses. An omgd that does not respond any more is such a reason. If await returns another error, Watch returns this
+// error.
+func (c *Conn) Watch(ctx context.Context, await AwaitFunc, visit func(*wire.StatusResult) error) error {
 	id, err := c.Send(wire.OpWatch, nil)
 	if err != nil {
 		return err
 	}
-	c.awaitFrame = func() error { return await(c.fd) }
+	c.awaitFrame = func() error { return c.awaitStatus(await) }
 	defer func() { c.awaitFrame = nil }()
 	for {
 		r, err := c.Receive(ctx)
@@ -47,4 +57,24 @@ func (c *Conn) Watch(ctx context.Context, await func(fd int) error, visit func(*
 			return fmt.Errorf("%w: the reply has ended", ErrBroken)
 		}
 	}
+}
+
+// awaitStatus waits for a frame. After a long silence, it sends a ping and waits for the reply, which shows that omgd still responds.
+func (c *Conn) awaitStatus(await AwaitFunc) error {
+	if c.helloID == 0 { // omgd answers the greeting at once
+		if err := await(c.fd, maxSilence); !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+		if _, err := c.Send(wire.OpPing, nil); err != nil {
+			return err
+		}
+		if err := c.flush(); err != nil {
+			return c.brokenError(err)
+		}
+	}
+	err := await(c.fd, c.opt.Timeout)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return c.brokenError(err)
+	}
+	return err
 }

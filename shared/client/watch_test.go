@@ -3,7 +3,9 @@ package client
 import (
 	"errors"
 	"net"
+	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -55,13 +57,9 @@ func TestWatch(t *testing.T) {
 			}), Options{})
 			var got []uint64
 			waits := 0
-			err := conn.Watch(ctx, func(fd int) error {
+			err := conn.Watch(ctx, func(fd int, _ time.Duration) error {
 				waits++
-				_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
-				if errors.Is(err, unix.EINTR) {
-					return nil
-				}
-				return err
+				return pollReadable(fd)
 			}, func(st *wire.StatusResult) error {
 				got = append(got, st.Generation)
 				if st.Generation == 99 {
@@ -83,7 +81,54 @@ func TestWatch(t *testing.T) {
 func TestWatch_AwaitFails(t *testing.T) {
 	stop := errors.New("stop")
 	conn := dial(t, startServer(t, answering(func(wire.RequestHeader, []byte) []byte { return nil })), Options{})
-	err := conn.Watch(ctx, func(int) error { return stop }, func(*wire.StatusResult) error { return nil })
+	err := conn.Watch(ctx, func(int, time.Duration) error { return stop }, func(*wire.StatusResult) error { return nil })
 	require.ErrorIs(t, err, stop)
 	require.Nil(t, conn.awaitFrame)
+}
+
+// TestWatch_Silence checks that Watch sends a ping after a long silence, and ends if no reply to it arrives.
+func TestWatch_Silence(t *testing.T) {
+	asked := make(chan string, 3)
+	conn := dial(t, startServer(t, answering(func(h wire.RequestHeader, _ []byte) []byte {
+		asked <- string(h.Op)
+		return wire.AppendResult(nil, h.ID, encode(&wire.StatusResult{}), true)
+	})), Options{Timeout: time.Hour})
+	var limits []time.Duration
+	statuses := 0
+	err := conn.Watch(ctx, func(fd int, limit time.Duration) error {
+		if statuses > 0 {
+			limits = append(limits, limit)
+		}
+		if n := len(limits); n == 0 || n == 2 { // the reply to the first ping arrives, that to the second one does not
+			return pollReadable(fd)
+		}
+		return os.ErrDeadlineExceeded
+	}, func(*wire.StatusResult) error { statuses++; return nil })
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.ErrorContains(t, err, "omgd does not respond")
+	require.Equal(t, []time.Duration{maxSilence, time.Hour, maxSilence, time.Hour}, limits)
+	require.Equal(t, 1, statuses, "the reply to a ping is not a status")
+	for _, op := range []string{wire.OpWatch, wire.OpPing, wire.OpPing} {
+		require.Equal(t, op, <-asked)
+	}
+}
+
+// pollReadable waits until a socket is readable.
+func pollReadable(fd int) error {
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, -1)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// TestWatch_NoGreeting checks that Watch waits for the greeting no longer than for the reply to another request.
+func TestWatch_NoGreeting(t *testing.T) {
+	conn := dial(t, startServer(t, func(nc *net.UnixConn, _ int) { _, _ = nc.Read(make([]byte, 1)) }), Options{Timeout: time.Hour})
+	err := conn.Watch(ctx, func(_ int, limit time.Duration) error {
+		require.Equal(t, time.Hour, limit)
+		return os.ErrDeadlineExceeded
+	}, func(*wire.StatusResult) error { return nil })
+	require.ErrorContains(t, err, "omgd does not respond")
 }

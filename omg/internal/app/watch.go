@@ -37,7 +37,8 @@ ends, it runs again if the status has changed meanwhile, with the newest one. If
 an error is printed, and omg watch goes on.
 
 omg watch needs omgd. If omgd stops, omg watch says so on standard error, prints the last
-counts once more as stale, and connects again when omgd runs.
+counts once more as stale, and connects again when omgd runs. If omgd sends nothing for 2
+minutes, omg watch asks it for a sign of life; if it does not respond, the same happens.
 
 ` + exitCodesHelp(),
 		Flags: append(o.flags("{{.counts.updates}}"),

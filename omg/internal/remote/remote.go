@@ -30,6 +30,8 @@ type Backend struct {
 	replyTimeout time.Duration
 	// reconnectWait is watcher.wait. Tests set it; nil means waitWithJitter.
 	reconnectWait func(output *os.File, attempts int) error
+	// awaitStatus is watcher.await. Tests set it; nil means pollUntilReadable.
+	awaitStatus client.AwaitFunc
 	// unanswered has the errors of the sockets whose daemon has not responded in time. They are not asked again.
 	unanswered map[string]error
 	// hasAnswered is set once the daemon has answered. Afterwards omg-direct must not answer, because everything that one

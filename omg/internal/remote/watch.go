@@ -31,9 +31,12 @@ func (b *Backend) Watch(ctx context.Context, r *backend.WatchRequest, visit func
 	if !b.asksDaemon() {
 		return b.switchToDirect()
 	}
-	w := &watcher{b: b, request: r, visit: visit, wait: b.reconnectWait}
+	w := &watcher{b: b, request: r, visit: visit, wait: b.reconnectWait, await: b.awaitStatus}
 	if w.wait == nil {
 		w.wait = waitWithJitter
+	}
+	if w.await == nil {
+		w.await = func(fd int, limit time.Duration) error { return pollUntilReadable(fd, r.Output, limit) }
 	}
 	err := w.run(ctx)
 	if errors.Is(err, errOutputClosed) {
@@ -52,6 +55,8 @@ type watcher struct {
 	visit   func(*wire.StatusResult) error
 	// wait waits after a number of attempts. It returns errOutputClosed if the output is closed meanwhile.
 	wait func(output *os.File, attempts int) error
+	// await waits for a status. It returns errOutputClosed if the output is closed meanwhile.
+	await client.AwaitFunc
 
 	hasConnected bool  // a status has arrived since the start
 	failures     int   // the number of attempts without a status since the last status
@@ -73,6 +78,9 @@ func (w *watcher) run(ctx context.Context) error {
 			w.shortConns = 0
 		}
 		w.failures++
+		if isHung(err) { // it is not being restarted
+			w.failures = max(w.failures, w.failuresUntilAway())
+		}
 		w.shortConns++
 		if w.failures == w.failuresUntilAway() {
 			if err := w.request.OnAway(awayReason(err)); err != nil {
@@ -102,7 +110,7 @@ func (w *watcher) watchOnce(ctx context.Context) error {
 	}
 	defer conn.Close()
 	w.b.o.Socket = w.b.connectedSocket // another daemon may read other databases
-	return conn.Watch(ctx, func(fd int) error { return pollUntilReadable(fd, w.request.Output) }, func(st *wire.StatusResult) error {
+	return conn.Watch(ctx, w.await, func(st *wire.StatusResult) error {
 		w.hasConnected, w.failures = true, 0
 		w.visitErr = w.visit(st)
 		return w.visitErr
@@ -124,11 +132,14 @@ func (w *watcher) isTemporary(err error) bool {
 	switch {
 	case errors.Is(err, client.ErrUntrusted), errors.Is(err, client.ErrNotSocket), errors.Is(err, fs.ErrPermission), errors.Is(err, context.Canceled):
 		return false
-	case errors.Is(err, client.ErrNoDaemon):
+	case errors.Is(err, client.ErrNoDaemon), isHung(err):
 		return w.hasConnected || w.request.WaitForDaemon
 	}
 	return w.hasConnected || errors.Is(err, client.ErrBroken)
 }
+
+// isHung reports whether an error means that omgd runs, but does not respond.
+func isHung(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
 
 // awayReason returns the reason why there is no status, for the user.
 func awayReason(err error) string {
@@ -138,6 +149,8 @@ func awayReason(err error) string {
 		return refused.Message
 	case errors.Is(err, client.ErrNoDaemon), errors.Is(err, client.ErrBroken):
 		return "omgd is not running"
+	case isHung(err):
+		return "omgd does not respond"
 	}
 	return err.Error()
 }
@@ -149,14 +162,18 @@ func waitWithJitter(output *os.File, attempts int) error {
 	return pollOutput(output, limit/2+rand.N(limit/2))
 }
 
-// pollUntilReadable waits until bytes arrive on a socket or its peer closes it. If the output is closed meanwhile, it returns errOutputClosed.
-func pollUntilReadable(fd int, output *os.File) error {
-	return poll([]unix.PollFd{{Fd: outputDescriptor(output)}, {Fd: int32(fd), Events: unix.POLLIN}}, -1)
+// pollUntilReadable waits until bytes arrive on a socket or its peer closes it. If the output is closed meanwhile, it returns errOutputClosed,
+// and after the time limit os.ErrDeadlineExceeded.
+func pollUntilReadable(fd int, output *os.File, limit time.Duration) error {
+	return poll([]unix.PollFd{{Fd: outputDescriptor(output)}, {Fd: int32(fd), Events: unix.POLLIN}}, limit)
 }
 
 // pollOutput waits for a time. If the output is closed meanwhile, it returns errOutputClosed.
 func pollOutput(output *os.File, d time.Duration) error {
-	return poll([]unix.PollFd{{Fd: outputDescriptor(output)}}, int(d.Milliseconds()))
+	if err := poll([]unix.PollFd{{Fd: outputDescriptor(output)}}, d); !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return nil
 }
 
 // outputDescriptor returns the file descriptor of an output, or -1, which poll ignores, if there is none.
@@ -167,16 +184,20 @@ func outputDescriptor(output *os.File) int32 {
 	return int32(output.Fd())
 }
 
-// poll waits until one of the files is ready. The first one is the output.
-func poll(files []unix.PollFd, timeout int) error {
+// poll waits until one of the files is ready. The first one is the output. After the time limit it returns os.ErrDeadlineExceeded.
+func poll(files []unix.PollFd, limit time.Duration) error {
+	end := time.Now().Add(limit)
 	for {
-		_, err := unix.Poll(files, timeout)
+		rest := max(0, time.Until(end)) + time.Millisecond - 1 // rounded up, so that poll does not return early
+		n, err := unix.Poll(files, int(rest.Milliseconds()))
 		switch {
 		case errors.Is(err, unix.EINTR):
 		case err != nil:
 			return os.NewSyscallError("poll", err)
 		case files[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0:
 			return errOutputClosed
+		case n == 0:
+			return os.ErrDeadlineExceeded
 		default:
 			return nil
 		}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -172,4 +173,42 @@ func TestWatch_OneDaemon(t *testing.T) {
 	require.NotEqual(t, []string{u.socket}, b.env.Sockets(b.o.Socket), "there is also the system-wide daemon")
 	require.ErrorIs(t, w.run(b, backend.WatchRequest{}), stop)
 	require.Equal(t, []string{u.socket}, b.env.Sockets(b.o.Socket))
+}
+
+// TestWatch_Hung checks that Watch asks an omgd that has been silent for long whether it responds, and otherwise says so at once and connects
+// again.
+func TestWatch_Hung(t *testing.T) {
+	u, s := served(t, conduct{greeting: greets(t, daemonPaths), other: sends(t, false, 1)})
+	w := &watchTest{t: t, stopAfter: 9}
+	w.onWait = func(attempts int) error {
+		if attempts == 3 {
+			s.behave(conduct{greeting: greets(t, daemonPaths), other: sends(t, false, 9)})
+		}
+		return nil
+	}
+	b := u.backend(backend.Options{})
+	b.awaitStatus = func(fd int, limit time.Duration) error {
+		if len(w.generations) > len(w.waits) { // the status of this connection has arrived
+			return os.ErrDeadlineExceeded
+		}
+		return pollUntilReadable(fd, nil, time.Hour)
+	}
+	require.ErrorIs(t, w.run(b, backend.WatchRequest{}), errEnough)
+	require.Equal(t, []uint64{1, 1, 1, 9}, w.generations)
+	require.Equal(t, []string{"omgd does not respond", "omgd does not respond", "omgd does not respond"}, w.reasons, "once for each status")
+	require.Empty(t, u.became)
+}
+
+// TestPoll checks that a wait for a status ends at its time limit, when bytes arrive, and when the output is closed.
+func TestPoll(t *testing.T) {
+	in, out, err := os.Pipe()
+	require.NoError(t, err)
+	defer out.Close()
+	require.ErrorIs(t, pollUntilReadable(int(in.Fd()), nil, time.Millisecond), os.ErrDeadlineExceeded)
+	require.NoError(t, pollOutput(out, time.Millisecond))
+	_, err = out.Write([]byte("x"))
+	require.NoError(t, err)
+	require.NoError(t, pollUntilReadable(int(in.Fd()), out, time.Hour))
+	require.NoError(t, in.Close())
+	require.ErrorIs(t, pollOutput(out, time.Hour), errOutputClosed)
 }
