@@ -70,7 +70,7 @@ echo "left: $(ls /run/omg)"
 		"carol logs: 3: omg: error: only an administrator may do this (log_level)\n", "root logs: 0: info\n",
 		"alice measures: 3: omg: error: only an administrator may do this (metrics)\n", "root measures: 0: # HELP",
 		// omg finds the package database through the daemon, but reads the lists of files itself, with bob's rights.
-		"bob lists files: 1: omg: error: package \"no-such-package\" was not found\n",
+		"bob lists files: 1: omg: error: package \"no-such-package\" is not installed\n",
 		// omg shows each user the runtimes in that user's own home directory.
 		"alice runs: 0: 20.5.0\n", "bob runs: 0: 18.1.0\n",
 		"refreshed, generation ", "ended: 0\n", "left: \n",

@@ -132,7 +132,7 @@ func TestOutdated_Selection(t *testing.T) {
 	code, out, stderr := missing.run(t, "outdated", "-q", "b", "nosuch")
 	require.Equal(t, exit.NotFound, code, "the name is not installed, although there is an update for another")
 	require.Equal(t, "b\n", out)
-	require.Equal(t, "omg: error: package \"nosuch\" was not found\n", stderr)
+	require.Equal(t, "omg: error: package \"nosuch\" is not installed\n", stderr)
 	code, out, _ = f.run(t, "outdated", "--size", "new")
 	require.Equal(t, exit.OK, code)
 	require.Equal(t, "core  new  3 [replaces old 1]\n\n0 updates, 1 replacement\n", out)
@@ -331,7 +331,7 @@ func TestWhy(t *testing.T) {
 	f.why = &backend.WhyResult{}
 	code, _, stderr = f.run(t, "why", "sh")
 	require.Equal(t, exit.NotFound, code)
-	require.Equal(t, "omg: error: package \"sh\" was not found\n", stderr)
+	require.Equal(t, "omg: error: package \"sh\" is not installed\n", stderr)
 }
 
 func TestActions(t *testing.T) {
@@ -448,7 +448,7 @@ func TestTree(t *testing.T) {
 	f.tree = &backend.TreeResult{}
 	code, _, stderr := f.run(t, "tree", "nothing")
 	require.Equal(t, exit.NotFound, code)
-	require.Equal(t, "omg: error: package \"nothing\" was not found\n", stderr)
+	require.Equal(t, "omg: error: package \"nothing\" is not installed\n", stderr)
 	code, _, stderr = f.run(t, "tree", "-s", "nothing")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "omg: error: no repository has or provides the package \"nothing\"\n", stderr)

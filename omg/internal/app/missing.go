@@ -43,12 +43,15 @@ func adviceOnMissing(m *wire.MissingName) string {
 // notInstalledError returns the error for names that no installed package has or provides. If the local database was read
 // only in part, the error is a failure: an unread package may provide the names.
 func (a *app) notInstalledError(names []string, read *wire.Basis) error {
-	all := make([]wire.MissingName, len(names))
-	for i, name := range names {
-		all[i].Name = name
-	}
+	problem, code := "is not installed", exit.NotFound
 	if read.Partial {
-		return a.reportMissing(all, exit.Failed)
+		problem, code = "was not found", exit.Failed
 	}
-	return a.reportMissing(all, exit.NotFound)
+	for _, name := range names {
+		a.reportError("package " + quoteWords([]string{name}) + " " + problem)
+	}
+	if len(names) > 0 {
+		return exit.QuietError(code)
+	}
+	return nil
 }

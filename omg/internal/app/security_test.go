@@ -103,7 +103,7 @@ func TestSecurity_Certain(t *testing.T) {
 		{"no repository, listed", noCore, "", exit.Failed, "partial: core missing: no database"},
 		{"no AUR", on(wire.Basis{}, good, aur(wire.SourceMissing, "")), "--fail-on low --fixable", exit.OK, ""},
 		{"skipped", wire.SecurityResult{Skipped: 2, Basis: wire.Basis{Sources: []wire.Source{good}}}, "--fail-on low", exit.OK, "2 records of the security tracker could not be read"},
-		{"not installed", wire.SecurityResult{Missing: []string{"x"}, Basis: wire.Basis{Sources: []wire.Source{good}}}, "--fail-on low x", exit.NotFound, "package \"x\" was not found"},
+		{"not installed", wire.SecurityResult{Missing: []string{"x"}, Basis: wire.Basis{Sources: []wire.Source{good}}}, "--fail-on low x", exit.NotFound, "package \"x\" is not installed"},
 	} {
 		code, out, stderr := fake{security: &c.result}.run(t, append([]string{"security"}, strings.Fields(c.args)...)...)
 		require.Equal(t, c.code, code, c.name)

@@ -35,7 +35,7 @@ func TestSize(t *testing.T) {
 	f.size = &backend.SizeResult{Packages: []backend.PackageSize{}, Missing: []string{"x"}}
 	code, _, stderr := f.run(t, "size", "x")
 	require.Equal(t, exit.NotFound, code)
-	require.Equal(t, "omg: error: package \"x\" was not found\n", stderr)
+	require.Equal(t, "omg: error: package \"x\" is not installed\n", stderr)
 	for _, line := range []string{"--by x", "--limit -1", "--groups a", "--groups --by removed", "-q --json"} {
 		code, _, _ := f.run(t, append([]string{"size"}, strings.Fields(line)...)...)
 		require.Equal(t, exit.Usage, code, line)

@@ -68,7 +68,7 @@ func (c *systemChecker) named(names []string) (packages []*pacmandb.Installed, e
 	for _, name := range names {
 		p := c.relations.Satisfier(name)
 		if p == nil {
-			return nil, exit.WithCode(exit.NotFound, fmt.Errorf("package %q was not found", name))
+			return nil, exit.WithCode(exit.NotFound, fmt.Errorf("package %q is not installed", name))
 		}
 		if !slices.Contains(packages, p) {
 			packages = append(packages, p)
