@@ -129,20 +129,20 @@ func (a *app) runDaemonStatus(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	err = out.printOne(&s, func(*bufio.Writer) {
+	err = out.printOne(&s, func(w *bufio.Writer) {
 		switch {
 		case !s.Running:
-			out.printLine("omgd is not running (" + s.Socket + ")")
+			out.style.PrintSentence(w, "omgd is not running ("+s.Socket+")")
 		case s.UnresponsiveReason != "":
-			out.printLine(fmt.Sprintf("omgd is running but does not respond (process %d, %s): %s", s.PID, s.Socket, s.UnresponsiveReason))
+			out.style.PrintSentence(w, fmt.Sprintf("omgd is running but does not respond (process %d, %s): %s", s.PID, s.Socket, s.UnresponsiveReason))
 		case s.IsSystemWide:
 			process := ""
 			if s.PID != 0 {
 				process = fmt.Sprintf("process %d, ", s.PID)
 			}
-			out.printLine(fmt.Sprintf("the system-wide omgd %s is running (%s%s); your own is not", s.Version, process, s.Socket))
+			out.style.PrintSentence(w, fmt.Sprintf("the system-wide omgd %s is running (%s%s); your own is not", s.Version, process, s.Socket))
 		default:
-			out.printLine(fmt.Sprintf("omgd %s is running (process %d, %s)", s.Version, s.PID, s.Socket))
+			out.style.PrintSentence(w, fmt.Sprintf("omgd %s is running (process %d, %s)", s.Version, s.PID, s.Socket))
 		}
 	})
 	if err == nil {

@@ -161,12 +161,12 @@ func (a *app) runRefreshSources(c *cli.Context, o *outputOptions) error {
 	if err != nil {
 		return err
 	}
-	err = out.printOne(r, func(*bufio.Writer) {
+	err = out.printOne(r, func(w *bufio.Writer) {
 		for i := range r.Sources {
-			out.printLine(show.DescribeRefresh(&r.Sources[i], clock.Now()))
+			out.style.PrintSentence(w, show.DescribeRefresh(&r.Sources[i], clock.Now()))
 		}
 		if len(r.Sources) == 0 {
-			out.printLine("omgd uses no source with a server: aur.enabled, tracker.enabled, news.enabled and sync.enabled are false")
+			out.style.PrintSentence(w, "omgd uses no source with a server: aur.enabled, tracker.enabled, news.enabled and sync.enabled are false")
 		}
 	})
 	if err == nil {
@@ -227,7 +227,7 @@ func runDaemonRequest[R any](a *app, c *cli.Context, o *outputOptions, do func(c
 	if err != nil {
 		return err
 	}
-	if err := out.printOne(r, func(*bufio.Writer) { out.printLine(human(r)) }); err != nil {
+	if err := out.printOne(r, func(w *bufio.Writer) { out.style.PrintSentence(w, human(r)) }); err != nil {
 		return err
 	}
 	if err := out.finish(); err != nil {

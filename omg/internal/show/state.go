@@ -51,6 +51,13 @@ func (s Style) PrintAdvice(w *bufio.Writer, nameWidth int, todo string) {
 	p.writeRaw("\n")
 }
 
+// PrintSentence prints a text, and wraps it on a terminal, with its further lines indented.
+func (s Style) PrintSentence(w *bufio.Writer, text string) {
+	p := printer{s, w}
+	p.wrapWords(text, 0, 4)
+	p.writeRaw("\n")
+}
+
 // ComponentName returns the name of a component of the daemon, with its version.
 func ComponentName(c *wire.Component) string {
 	if c.Version == "" {

@@ -29,4 +29,5 @@ func TestWrapWords(t *testing.T) {
 		require.Equal(t, c.want, got, "%+v", c)
 		require.Equal(t, c.end, end, "%+v", c)
 	}
+	require.Equal(t, "one two\n    three\n", write(func(w *bufio.Writer) { Style{Width: 10}.PrintSentence(w, "one two three") }))
 }
