@@ -24,7 +24,7 @@ func TestEmptyLists(t *testing.T) {
 	empty := way{AnswerWay: s.DatabasesAnswerWay()}
 	for line, note := range map[string]string{
 		"installed":          "no packages are installed",
-		"installed a b":      `no such installed packages for "a b"`,
+		"installed a b":      `no installed package matches "a b"`,
 		"installed --deps":   "no packages installed as dependencies",
 		"explicit":           "no explicitly installed packages",
 		"orphans":            "no orphans",

@@ -94,10 +94,14 @@ func (a *app) runPackageHistory(c *cli.Context, o *historyOptions) error {
 	if all.OmittedCount > 0 && !c.IsSet("limit") {
 		a.printNote(fmt.Sprintf("%s before; --limit 0 shows all", countNoun(all.OmittedCount, "transaction", "transactions")))
 	}
-	if len(all.Transactions) == 0 && !all.Partial && c.Args().Present() {
-		return &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("pacman's log has no change of %s", quoteWords(c.Args().Slice()))}
+	after := ""
+	if since > 0 {
+		after = " after " + time.Unix(since, 0).Format(time.DateTime)
 	}
-	return out.emptyListError(read, len(all.Transactions), "no transactions in pacman's log")
+	if len(all.Transactions) == 0 && !all.Partial && c.Args().Present() {
+		return &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("pacman's log has no change of %s%s", quoteWords(c.Args().Slice()), after)}
+	}
+	return out.emptyListError(read, len(all.Transactions), "no transactions in pacman's log"+after)
 }
 
 // changeOfTransaction is a change with the time of its transaction, for --format.

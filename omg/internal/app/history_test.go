@@ -46,6 +46,8 @@ func TestPackageHistory(t *testing.T) {
 	code, _, stderr = f.run(t, "history", "x")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "omg: error: pacman's log has no change of \"x\"\n", stderr)
+	_, _, stderr = f.run(t, "history", "--since", "2026-01-01", "x")
+	require.Equal(t, "omg: error: pacman's log has no change of \"x\" after 2026-01-01 00:00:00\n", stderr)
 	f.pkgs = &backend.PackageHistory{Partial: true, Why: "a file is damaged"}
 	code, _, stderr = f.run(t, "history", "x")
 	require.Equal(t, exit.Failed, code)

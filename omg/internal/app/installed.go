@@ -225,7 +225,7 @@ func noInstalledText(req *wire.InstalledRequest) string {
 		wire.FilterForeign:           "no foreign packages",
 	}[req.Filter]
 	if len(req.Words) > 0 {
-		return "no such installed packages" + forNames(req.Words)
+		return "no installed package matches " + quoteWords(req.Words)
 	}
 	return none
 }

@@ -122,7 +122,7 @@ func (o *resultPrinter) printPackageSizes(all *backend.SizeResult, by string, li
 	}
 	err := printList(o, all, all.Packages, func(p *backend.PackageSize) string { return o.safePackageName(p.Name) },
 		func(w *bufio.Writer, p *backend.PackageSize) { o.style.PrintPackageSize(w, p, isNamed) })
-	if err == nil && o.isForPeople() {
+	if err == nil && o.isForPeople() && len(all.Packages) > 0 {
 		o.style.PrintTotalSize(o.w, all)
 	}
 	return err
