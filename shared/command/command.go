@@ -179,12 +179,19 @@ func withDashes(flag string) string {
 
 // UnknownCommand returns the error for an unknown command. The hint of the error lists those commands whose names are
 // similar.
-func UnknownCommand(name string, commands []string) error {
+func UnknownCommand(name string, commands []string) *exit.Error {
 	return unknownNameError("command", name, commands, func(name string) string { return name })
 }
 
+// UnknownSubcommand is like UnknownCommand, for a subcommand of a command. The error lists all subcommands.
+func UnknownSubcommand(command, name string, subcommands []string) error {
+	e := UnknownCommand(name, subcommands)
+	e.Err = fmt.Errorf("unknown command %q (have: %s)", command+" "+name, strings.Join(subcommands, ", "))
+	return e
+}
+
 // unknownNameError returns the error for an unknown name of a command or flag. The function typed returns a name as a user types it.
-func unknownNameError(what, name string, known []string, typed func(string) string) error {
+func unknownNameError(what, name string, known []string, typed func(string) string) *exit.Error {
 	e := &exit.Error{Code: exit.Usage, Err: fmt.Errorf("unknown %s %q", what, name), Hint: seeHelp}
 	if similar := SimilarNames(name, known); len(similar) > 0 {
 		for i := range similar {

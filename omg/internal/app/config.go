@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/termtext"
 )
@@ -49,7 +50,7 @@ func (a *app) runConfig(c *cli.Context, o *configOptions) error {
 	keys := c.Args().Slice()
 	for _, key := range keys {
 		if !slices.ContainsFunc(all.Settings, func(s backend.Setting) bool { return isSettingInSection(s.Key, key) }) {
-			return exit.WithCode(exit.NotFound, fmt.Errorf("unknown setting %q", key))
+			return unknownSettingError(key, all.Settings)
 		}
 	}
 	if len(keys) > 0 {
@@ -67,6 +68,24 @@ func (a *app) runConfig(c *cli.Context, o *configOptions) error {
 		return err
 	}
 	return out.finish()
+}
+
+// unknownSettingError returns the error for a name that is neither a setting nor a section. Its hint lists similar ones.
+func unknownSettingError(name string, settings []backend.Setting) error {
+	var known []string
+	for _, s := range settings {
+		section, _, _ := strings.Cut(s.Key, ".")
+		if strings.Contains(name, ".") {
+			known = append(known, s.Key)
+		} else if !slices.Contains(known, section) {
+			known = append(known, section)
+		}
+	}
+	e := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("unknown setting %q", name), Hint: "omg config lists all settings"}
+	if similar := command.SimilarNames(name, known); len(similar) > 0 {
+		e.Hint = "did you mean: " + strings.Join(similar, " ")
+	}
+	return e
 }
 
 // isSettingInSection reports whether a setting has the given name, or is in the section of that name.

@@ -86,6 +86,8 @@ func TestRuntime(t *testing.T) {
 		require.Equal(t, exit.OK, code)
 		require.Equal(t, "20.1.0\n", out)
 	}
+	_, _, stderr := f.run(t, "runtime", "lits")
+	require.Equal(t, "omg: error: unknown command \"runtime lits\" (have: list, which, use)\nomg: hint: did you mean: list\n", stderr)
 	code, _, stderr := f.run(t, "runtime", "install", "node")
 	require.Equal(t, exit.Usage, code)
 	require.Equal(t, "omg: error: unknown command \"runtime install\" (have: list, which, use)\nomg: hint: see omg runtime --help\n", stderr)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -209,7 +208,7 @@ func showSubcommandsAction(c *cli.Context) error {
 		for i, sub := range c.Command.Subcommands {
 			known[i] = sub.Name
 		}
-		return command.Usagef("unknown command %q (have: %s)", c.Command.Name+" "+c.Args().First(), strings.Join(known, ", "))
+		return command.UnknownSubcommand(c.Command.Name, c.Args().First(), known)
 	}
 	return cli.ShowSubcommandHelp(c)
 }
