@@ -21,6 +21,8 @@ import (
 const (
 	headerSize = 64
 	entrySize  = 32
+	// emptySection is the only section that is empty, because no index is built with the shares of machines.
+	emptySection = "SHAR"
 )
 
 // sections returns where each part of an index begins and ends: the header, the section table, and each section. It
@@ -34,7 +36,7 @@ func sections(t *testing.T, index []byte) map[string][2]int {
 		begin := int(binary.LittleEndian.Uint64(e[8:]))
 		at[string(e[:4])] = [2]int{begin, begin + int(binary.LittleEndian.Uint64(e[16:]))}
 	}
-	require.Len(t, at, 12)
+	require.Len(t, at, 13)
 	return at
 }
 
@@ -139,6 +141,9 @@ func TestIndex_FlippedBit(t *testing.T) {
 	require.Equal(t, nothing, s.RunWithoutDaemon("info", "--json", "extra/nosuch").Code)
 	bad := s.Path("bad.omgidx")
 	for name, at := range sections(t, good) {
+		if name == emptySection {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			s := s.ForSubtest(t)
 			require.Less(t, at[0], at[1])
@@ -198,6 +203,9 @@ func TestOwnIndex_Bad(t *testing.T) {
 		})
 	}
 	for name, at := range sections(t, good) {
+		if name == emptySection {
+			continue
+		}
 		t.Run("a flipped bit in "+name, func(t *testing.T) {
 			s := s.ForSubtest(t)
 			b := bytes.Clone(good)

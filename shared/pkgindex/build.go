@@ -13,6 +13,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/shared/fold"
+	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/sectionfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -48,6 +49,7 @@ func newSourceBuilder(name string, kind SourceKind) *SourceBuilder {
 // SourceBuilder is a repository or the AUR in an index that is being built.
 type SourceBuilder struct {
 	info          SourceInfo
+	shares        *popularity.Shares
 	recordEncoder *recordEncoder
 	docs          []pendingDoc
 	records       arena
@@ -65,6 +67,7 @@ type pendingDoc struct {
 	nameLen, providesTextLen, groupsTextLen uint32 // how many bytes the name, the provides and the groups have in the text
 	textLen                                 uint32
 	votes                                   uint32
+	share                                   storedShare
 	rank                                    docRank
 	addOrder                                uint32 // how many packages of the source were added before this one
 }
@@ -110,8 +113,12 @@ func (s *SourceBuilder) AddLeftOut(n int, why string) {
 	s.info.LeftOutCount += uint32(n)
 }
 
-// Reset removes all packages that were added, and the facts about their file, so that the source can be filled again.
-func (s *SourceBuilder) Reset() { *s = *newSourceBuilder(s.info.Name, s.info.Kind) }
+// Reset removes all packages that were added, and the facts about their file, so that the source can be filled again. The shares stay.
+func (s *SourceBuilder) Reset() {
+	shares := s.shares
+	*s = *newSourceBuilder(s.info.Name, s.info.Kind)
+	s.SetShares(shares)
+}
 
 // Add adds a package to the source. The caller may change or reuse p afterwards.
 func (s *SourceBuilder) Add(p *wire.Package) error {
@@ -128,6 +135,9 @@ func (s *SourceBuilder) Add(p *wire.Package) error {
 	d := pendingDoc{record: s.records.add(s.lastRecord), textStart: uint32(len(s.text)), addOrder: uint32(len(s.docs))}
 	if p.AUR != nil {
 		d.votes = p.AUR.Votes
+	}
+	if share, ok := s.shares.Of(p.Name); ok {
+		d.share = storeShare(share)
 	}
 
 	s.text = append(fold.Append(s.text, p.Name), 0)
@@ -270,6 +280,7 @@ func (b *Builder) writeSections(out *sectionfile.Writer) error {
 	out.WriteSection(factsSection, facts)
 	out.WriteSection(docsSection, b.encodeDocs(n))
 	out.WriteSection(ranksSection, b.encodeRanks(n))
+	out.WriteSection(sharesSection, b.encodeShares(n))
 	out.Begin(recordsSection)
 	for _, s := range b.sources {
 		for _, d := range s.docs {

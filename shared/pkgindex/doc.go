@@ -25,6 +25,9 @@
 //	prominence [1]
 //	head       [1] bytes of the description's head in TEXT, 0 for a part of something else
 //
+// SHAR is empty if no source was built with the shares of machines that have the packages. Otherwise it has an entry [2] for
+// each doc: the share in hundredths of a percent (0 to 10000) and one, or 0 if the share is unknown.
+//
 // RECS has a record for each doc: the package in MessagePack as two sequences of key-value pairs without a map header
 // (package wire lists the keys of each), so that a reply consists of a map header and copied bytes:
 //

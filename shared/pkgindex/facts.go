@@ -39,6 +39,9 @@ type SourceInfo struct {
 	AsOf     int64  `msgpack:"as_of" json:"as_of"`
 	// Commit is the commit of the AUR's git archive that the packages come from; empty for any other source.
 	Commit string `msgpack:"commit,omitempty" json:"commit,omitempty"`
+	// PopularitySHA256 is the digest of the file with the shares of machines that have the packages, in lower-case hexadecimal; empty
+	// if the source was built without shares.
+	PopularitySHA256 string `msgpack:"popularity_sha256,omitempty" json:"popularity_sha256,omitempty"`
 	// FirstDoc is the number of the source's first doc, and Packages is the number of docs that the source has.
 	FirstDoc     uint32 `msgpack:"first" json:"first"`
 	PackageCount uint32 `msgpack:"packages" json:"packages"`

@@ -16,7 +16,7 @@ type File struct {
 	indexInfo IndexInfo
 	docCount  uint32
 
-	docTable, rankSection, recordSection, textSection, nameSection, gramSection, termSection, valueSection, postingSection []byte
+	docTable, rankSection, shareSection, recordSection, textSection, nameSection, gramSection, termSection, valueSection, postingSection []byte
 }
 
 // Open maps the index at path. It reads only the header, the section table and the facts. It refuses a file that the
@@ -71,7 +71,8 @@ func openSections(file *sectionfile.File) (*File, error) {
 
 func (f *File) readSections() (err error) {
 	sec := f.file.Section
-	f.docTable, f.rankSection, f.recordSection, f.textSection = sec(docsSection), sec(ranksSection), sec(recordsSection), sec(textSection)
+	f.docTable, f.rankSection, f.shareSection = sec(docsSection), sec(ranksSection), sec(sharesSection)
+	f.recordSection, f.textSection = sec(recordsSection), sec(textSection)
 	f.nameSection, f.gramSection, f.termSection = sec(namesSection), sec(gramsSection), sec(termsSection)
 	f.valueSection, f.postingSection = sec(valuesSection), sec(postingsSection)
 	if len(f.docTable) < docEntrySize || len(f.docTable)%docEntrySize != 0 {
@@ -83,6 +84,9 @@ func (f *File) readSections() (err error) {
 	}
 	if uint64(len(f.rankSection)) != uint64(f.docCount)*rankEntrySize {
 		return fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, ranksSection)
+	}
+	if n := uint64(len(f.shareSection)); n != 0 && n != uint64(f.docCount)*shareEntrySize {
+		return fmt.Errorf("%w: section %s has the wrong length", ErrDamaged, sharesSection)
 	}
 	facts := sec(factsSection)
 	if len(facts) > maxFactsSize {
@@ -168,6 +172,14 @@ func (f *File) nextNameByte(doc uint32, n int, tier Tier) (byte, error) {
 func (f *File) rank(doc uint32) docRank {
 	e := f.rankSection[int(doc)*rankEntrySize:][:rankEntrySize]
 	return docRank{prominence: e[0], headLen: e[1]}
+}
+
+// share returns the share of machines that have the package of a doc, as it is stored. The doc must be less than f.docCount.
+func (f *File) share(doc uint32) storedShare {
+	if len(f.shareSection) == 0 {
+		return 0
+	}
+	return storedShare(binary.LittleEndian.Uint16(f.shareSection[int(doc)*shareEntrySize:]))
 }
 
 func damagedDocError(doc uint32) error {

@@ -10,11 +10,13 @@ import (
 //
 //	1  2026-11-23  the first version
 //	2  2026-11-29  the section RANK, and docs in its order
-const FormatVersion = 2
+//	3  2026-11-29  the section SHAR, and the prominence in RANK from it
+const FormatVersion = 3
 
 const (
 	docEntrySize     = 24
 	rankEntrySize    = 2
+	shareEntrySize   = 2
 	recordHeaderSize = 14
 	gramEntrySize    = 12
 	termEntrySize    = 16
@@ -26,6 +28,7 @@ const (
 	factsSection    = "FACT"
 	docsSection     = "DOCS"
 	ranksSection    = "RANK"
+	sharesSection   = "SHAR"
 	recordsSection  = "RECS"
 	textSection     = "TEXT"
 	namesSection    = "NAME"
@@ -39,7 +42,8 @@ var format = sectionfile.Format{
 	Magic:   "OMGINDEX",
 	Version: FormatVersion,
 	Sections: []string{
-		factsSection, docsSection, ranksSection, recordsSection, textSection, namesSection, gramsSection, termsSection, valuesSection, postingsSection,
+		factsSection, docsSection, ranksSection, sharesSection, recordsSection, textSection, namesSection, gramsSection, termsSection, valuesSection,
+		postingsSection,
 	},
 	Rebuild: "rebuild it with omg-index build",
 }

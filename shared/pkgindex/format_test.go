@@ -38,6 +38,7 @@ func goldenIndex(t testing.TB) []byte {
 	b := NewBuilder("omg-index test", 1000)
 	core, aur := b.AddSource("core", KindRepo), b.AddSource("aur", KindAUR)
 	core.SetFileInfo("abcd", 12, 900)
+	core.SetShares(readShares(t, map[string]float64{"sh": 12.34, "b": 1, "other": 2}))
 	for _, p := range goldenPackages() {
 		if p.Repo == "core" {
 			require.NoError(t, core.Add(&p))
@@ -52,7 +53,7 @@ func goldenIndex(t testing.TB) []byte {
 
 // TestGolden checks that the bytes of an index do not change: if the format changes, Version must change too.
 func TestGolden(t *testing.T) {
-	path := filepath.Join("testdata", "v2.omgidx")
+	path := filepath.Join("testdata", "v3.omgidx")
 	data := goldenIndex(t)
 	if *update {
 		require.NoError(t, os.MkdirAll("testdata", 0o755))
@@ -71,16 +72,16 @@ func TestFormat(t *testing.T) {
 
 	// header
 	require.Equal(t, "OMGINDEX", string(data[:8]))
-	require.EqualValues(t, 2, u32(data, 8), "version")
-	require.EqualValues(t, 10, u32(data, 12), "sections")
+	require.EqualValues(t, 3, u32(data, 8), "version")
+	require.EqualValues(t, 11, u32(data, 12), "sections")
 	require.EqualValues(t, len(data), u64(data, 16), "size")
-	require.Equal(t, sectionfile.Checksum(data[64:64+10*32]), u32(data, 24), "table crc")
+	require.Equal(t, sectionfile.Checksum(data[64:64+11*32]), u32(data, 24), "table crc")
 	require.Equal(t, sectionfile.Checksum(data[:28]), u32(data, 28), "header crc")
 	require.Equal(t, make([]byte, 32), data[32:64], "zero")
 
 	// section table
 	sec := map[string][]byte{}
-	for i, name := range []string{"FACT", "DOCS", "RANK", "RECS", "TEXT", "NAME", "GRAM", "TERM", "VALS", "POST"} {
+	for i, name := range []string{"FACT", "DOCS", "RANK", "SHAR", "RECS", "TEXT", "NAME", "GRAM", "TERM", "VALS", "POST"} {
 		e := data[64+32*i:][:32]
 		require.Equal(t, name, string(e[:4]))
 		b := data[u64(e, 8):][:u64(e, 16)]
@@ -99,10 +100,12 @@ func TestFormat(t *testing.T) {
 	require.Len(t, sources, 2)
 	require.Equal(t, "core", sources[0].(map[string]any)["name"])
 	require.Equal(t, "abcd", sources[0].(map[string]any)["sha256"])
+	require.Len(t, sources[0].(map[string]any)["popularity_sha256"], 64)
+	require.NotContains(t, sources[1], "popularity_sha256")
 	require.EqualValues(t, 2, sources[1].(map[string]any)["first"])
 	require.Equal(t, "aur", sources[1].(map[string]any)["kind"])
 
-	// DOCS and TEXT: the packages sh, a (after sh, because no package needs it) and b
+	// DOCS and TEXT: the packages sh, a (after sh, because its share is unknown and no package needs it) and b
 	texts := []string{"sh\x00sh\x00base\x00shell \u00c9\x00", "a\x00\x00", "b\x00\x00"}
 	require.Equal(t, texts[0]+texts[1]+texts[2], string(sec["TEXT"]))
 	require.Len(t, sec["DOCS"], 4*24)
@@ -114,8 +117,11 @@ func TestFormat(t *testing.T) {
 	require.EqualValues(t, 5, u32(doc, 16), "groups")
 	require.EqualValues(t, 1<<('s'-'a')|1<<('h'-'a'), u32(doc, 20), "letters")
 
-	// RANK: package a needs sh, and sh has the description "shell É"; b has 7 votes
-	require.Equal(t, []byte{96 + 6, 8, 96, 0, 96 + 30, 0}, sec["RANK"])
+	// RANK: the share of sh in hundredths of a percent and one, 1235, is 2^10 * 1.2, and sh has the description "shell É"; b has 7 votes
+	require.Equal(t, []byte{96 + 6*10 + 1, 8, 96, 0, 96 + 30, 0}, sec["RANK"])
+
+	// SHAR: the share of a is unknown, and b belongs to the AUR
+	require.Equal(t, []byte{1235 & 0xff, 1235 >> 8, 0, 0, 0, 0}, sec["SHAR"])
 
 	// RECS
 	rec := sec["RECS"][u32(doc, 0):u32(sec["DOCS"][24:], 0)]

@@ -23,11 +23,13 @@ type docRank struct {
 func (r docRank) isPart() bool { return r.headLen == 0 }
 
 // The prominence of a package begins with prominenceBase. Each doubling of the votes, of the packages that need the package, and of the
-// packages that are named after it adds to the prominence. docs/search-quality.md says how the numbers were chosen.
+// packages that are named after it adds to the prominence. If the share of machines that have the package is known, each doubling of it
+// adds to the prominence instead of the packages that need it. docs/search-quality.md says how the numbers were chosen.
 const (
 	prominenceBase      = 96
 	prominenceVotes     = 10
 	prominenceNeeded    = 6
+	prominenceShare     = 6
 	prominenceNamed     = 14
 	prominencePart      = -60
 	prominenceExtension = -20
@@ -54,8 +56,12 @@ func (s *SourceBuilder) rankDocs() {
 		d := &s.docs[i]
 		name, desc := s.foldedNameOf(*d), s.foldedDescOf(*d)
 		head := descriptionHead(desc)
-		p := prominenceBase + timesLog2(prominenceVotes, 1+int(d.votes)) + timesLog2(prominenceNeeded, 1+neededBy(string(name))) +
-			timesLog2(prominenceNamed, 1+named.after[i])
+		p := prominenceBase + timesLog2(prominenceVotes, 1+int(d.votes)) + timesLog2(prominenceNamed, 1+named.after[i])
+		if _, known := d.share.value(); known {
+			p += d.share.prominence()
+		} else {
+			p += timesLog2(prominenceNeeded, 1+neededBy(string(name)))
+		}
 		if named.isExtension[i] {
 			p += prominenceExtension
 		}

@@ -48,6 +48,7 @@ func (f *File) rebuildSource(b *Builder, i int) error {
 	s := b.AddSource(facts.Name, facts.Kind)
 	s.SetFileInfo(facts.SHA256, facts.FileSize, facts.AsOf)
 	s.SetCommit(facts.Commit)
+	s.info.PopularitySHA256 = facts.PopularitySHA256
 	s.info.LeftOutCount, s.info.LeftOutReason = facts.LeftOutCount, facts.LeftOutReason
 	for doc := facts.FirstDoc; doc < facts.FirstDoc+facts.PackageCount; doc++ {
 		p, err := f.packageOfSource(facts, doc)
@@ -57,6 +58,11 @@ func (f *File) rebuildSource(b *Builder, i int) error {
 		if err := s.Add(&p); err != nil {
 			return fmt.Errorf("%w: record %d: %w", ErrDamaged, doc, err)
 		}
+		share := f.share(doc)
+		if !share.isValid() || share != 0 && facts.PopularitySHA256 == "" {
+			return fmt.Errorf("%w: the share of doc %d", ErrDamaged, doc)
+		}
+		s.docs[len(s.docs)-1].share = share
 		summary, details, err := f.record(doc, true)
 		if err != nil {
 			return err

@@ -26,6 +26,7 @@ func verifiable(t testing.TB) []byte {
 	t.Helper()
 	b := NewBuilder("omg-index test", 1000)
 	core, aur := b.AddSource("core", KindRepo), b.AddSource("aur", KindAUR)
+	core.SetShares(readShares(t, map[string]float64{"sh": 50}))
 	for _, p := range goldenPackages()[:2] {
 		require.NoError(t, core.Add(&p))
 	}
@@ -141,10 +142,19 @@ var wrongs = map[string]struct {
 		o.sections[textSection] = append(o.sections[textSection], "more\x00"...)
 		increase(o.sections[docsSection][len(o.sections[docsSection])-docEntrySize+4:], 5)
 	}, "section DOCS"},
-	"text of another package":     {func(o *forged) { o.replace(o.sections[textSection], "shell", "shall") }, "section TEXT"},
-	"text that is not folded":     {func(o *forged) { o.replace(o.sections[textSection], "shell", "SHELL") }, "section TEXT"},
-	"a name that the text lacks":  {func(o *forged) { o.replace(o.records[2], "pkgaa", "pkgzz") }, `"aur"`},
-	"another rank":                {func(o *forged) { o.sections[ranksSection][0]++ }, "section RANK"},
+	"text of another package":    {func(o *forged) { o.replace(o.sections[textSection], "shell", "shall") }, "section TEXT"},
+	"text that is not folded":    {func(o *forged) { o.replace(o.sections[textSection], "shell", "SHELL") }, "section TEXT"},
+	"a name that the text lacks": {func(o *forged) { o.replace(o.records[2], "pkgaa", "pkgzz") }, `"aur"`},
+	"another rank":               {func(o *forged) { o.sections[ranksSection][0]++ }, "section RANK"},
+	"another share":              {func(o *forged) { o.sections[sharesSection][1]-- }, "section RANK"},
+	"a share of a rank":          {func(o *forged) { clear(o.sections[sharesSection][:shareEntrySize]) }, "section RANK"},
+	"more than all machines":     {func(o *forged) { copy(o.sections[sharesSection], "\x12\x27") }, "the share of doc 0"},
+	"a share of the AUR":         {func(o *forged) { o.sections[sharesSection][2*shareEntrySize] = 1 }, "the share of doc 2"},
+	"no shares":                  {func(o *forged) { o.sections[sharesSection] = nil }, "section RANK"},
+	"a share too few":            {func(o *forged) { o.sections[sharesSection] = o.sections[sharesSection][shareEntrySize:] }, "section SHAR has the wrong length"},
+	"shares without their file": {func(o *forged) {
+		o.facts(func(f *IndexInfo) { f.Sources[0].PopularitySHA256 = "" })
+	}, "the share of doc 0"},
 	"a package of another source": {func(o *forged) { o.replace(o.records[0], "core", "cora") }, `of "cora"`},
 	"a package without a version": {func(o *forged) { o.replace(o.records[0], "version", "virsion") }, "record 0"},
 	"an unknown key":              {func(o *forged) { o.replace(o.records[0], "csize", "casio") }, "record 0 is not encoded"},

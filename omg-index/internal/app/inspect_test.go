@@ -101,7 +101,7 @@ func TestInfo(t *testing.T) {
 		require.True(t, json.Valid([]byte(line)))
 	}
 	text := w.run("info", w.path("one.omgidx")).stdout
-	for _, part := range []string{"File:     " + w.path("one.omgidx") + "\n", "Format:   2\n", "Builder:  omg-index ", "Built:    2001-09-09T", "Packages: 300\n", "Source:   core (repo), 24 packages, "} {
+	for _, part := range []string{"File:     " + w.path("one.omgidx") + "\n", "Format:   3\n", "Builder:  omg-index ", "Built:    2001-09-09T", "Packages: 300\n", "Source:   core (repo), 24 packages, "} {
 		require.Contains(t, text, part)
 	}
 }
