@@ -14,6 +14,8 @@ import (
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/termtext"
 )
@@ -23,6 +25,7 @@ type buildOptions struct {
 	dbpath, pacmanConfig     string
 	repoNames, databasePaths cli.StringSlice
 	aurDumpPath              string
+	popularityPath           string
 	output                   string
 	dataDir                  string
 	fileLists                bool
@@ -52,6 +55,11 @@ With --files, the databases with file lists are read instead, DIR/sync/*.files, 
 pacman -Fy downloads, and an index of the files of each repository is written. As for
 pacman -F, they need not be as new as the other databases, nor of this architecture.
 
+With --popularity, the share of machines that have a package of a repository is one of
+the numbers by which search results are sorted. The file is a reply of pkgstats:
+https://pkgstats.archlinux.de/api/packages?limit=10000. A running omgd builds its
+indexes with the shares that it has downloaded itself (popularity.enabled).
+
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "dbpath", Destination: &o.dbpath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
@@ -60,6 +68,7 @@ pacman -F, they need not be as new as the other databases, nor of this architect
 			&cli.StringSliceFlag{Name: "db", Destination: &o.databasePaths, Usage: "read the database `FILE` instead of those in DIR/sync (repeatable); the file name is the name of the repository"},
 			&cli.StringFlag{Name: "aur", Destination: &o.aurDumpPath, Usage: "read the AUR's dump `FILE`, or its git archive"},
 			&cli.BoolFlag{Name: "files", Destination: &o.fileLists, Usage: "index the files of the packages, from databases with file lists"},
+			&cli.StringFlag{Name: "popularity", Destination: &o.popularityPath, Usage: "sort results also by the shares in `FILE`, a reply of pkgstats"},
 			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Destination: &o.output, Usage: "write one `FILE` with all sources", DefaultText: "one file per source, in index/ in the data directory"},
 			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 		},
@@ -85,6 +94,12 @@ func (o *buildOptions) run(c *cli.Context) error {
 	if o.fileLists && c.IsSet("aur") {
 		return command.Usagef("--files and --aur exclude each other: the AUR has no file lists")
 	}
+	if c.IsSet("popularity") && o.popularityPath == "" {
+		return command.Usagef("--popularity needs the path of a reply of pkgstats")
+	}
+	if o.fileLists && c.IsSet("popularity") {
+		return command.Usagef("--files and --popularity exclude each other: the files have no order by shares")
+	}
 	at, err := buildTime(os.Getenv("SOURCE_DATE_EPOCH"))
 	if err != nil {
 		return err
@@ -96,15 +111,34 @@ func (o *buildOptions) run(c *cli.Context) error {
 	if o.fileLists && c.IsSet("o") && len(list) > 1 {
 		return command.Usagef("--output: an index of files has one repository: name it with --repo or --db")
 	}
+	shares, err := o.readShares(c, list)
+	if err != nil {
+		return err
+	}
 	debug.SetGCPercent(gcPercent)
 	if o.fileLists {
 		debug.SetMemoryLimit(fileListsMemory)
 	}
-	b := &buildRun{cliContext: c, builtAt: at, sources: list, fileLists: o.fileLists, startedAt: time.Now(), progress: newProgress(c.App.ErrWriter)}
+	b := &buildRun{
+		cliContext: c, builtAt: at, sources: list, fileLists: o.fileLists, shares: shares, popularityPath: o.popularityPath,
+		startedAt: time.Now(), progress: newProgress(c.App.ErrWriter),
+	}
 	if c.IsSet("o") {
 		return b.buildSingleIndex(o.output)
 	}
 	return b.buildIndexPerSource(paths.IndexDir(paths.ProcessEnv().DataDir(o.dataDir)))
+}
+
+// readShares reads the file that --popularity names. It returns nil without this flag.
+func (o *buildOptions) readShares(c *cli.Context, list []source) (*popularity.Shares, error) {
+	if o.popularityPath == "" {
+		return nil, nil
+	}
+	if !slices.ContainsFunc(list, func(s source) bool { p, ok := s.(packageSource); return ok && p.kind() == pkgindex.KindRepo }) {
+		return nil, command.Usagef("--popularity is for packages of repositories, but only the AUR's dump is read: its packages have votes")
+	}
+	shares, err := popularity.Read(c.Context, o.popularityPath)
+	return shares, exit.WithCode(exit.Failed, err)
 }
 
 // buildTime returns the time of the build in Unix seconds. The parameter epoch is the value of SOURCE_DATE_EPOCH

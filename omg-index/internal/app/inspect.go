@@ -55,8 +55,12 @@ func printInfo(c *cli.Context) error {
 		fmt.Fprintf(w, "Size:     %d bytes\n", f.Size())
 		fmt.Fprintf(w, "Packages: %d\n", f.DocCount())
 		for _, s := range facts.Sources {
-			fmt.Fprintf(w, "Source:   %s (%s), %d packages, %d bytes, modified %s, SHA-256 %s\n",
+			fmt.Fprintf(w, "Source:   %s (%s), %d packages, %d bytes, modified %s, SHA-256 %s",
 				termtext.Clean(s.Name), termtext.Clean(string(s.Kind)), s.PackageCount, s.FileSize, formatTime(s.AsOf), termtext.Clean(s.SHA256))
+			if s.PopularitySHA256 != "" {
+				fmt.Fprintf(w, ", popularity SHA-256 %s", termtext.Clean(s.PopularitySHA256))
+			}
+			fmt.Fprintln(w)
 		}
 		return nil
 	}}))

@@ -16,6 +16,7 @@ import (
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/version"
@@ -62,8 +63,11 @@ type buildRun struct {
 	builtAt    int64
 	sources    []source
 	fileLists  bool // the sources are file lists
-	startedAt  time.Time
-	progress   *progress
+	// shares are the shares of machines that have packages of repositories, from the file at popularityPath; nil and "" if there are none.
+	shares         *popularity.Shares
+	popularityPath string
+	startedAt      time.Time
+	progress       *progress
 }
 
 func (b *buildRun) newBuilder() *pkgindex.Builder {
@@ -72,6 +76,15 @@ func (b *buildRun) newBuilder() *pkgindex.Builder {
 
 // program returns the name and version of this program, which an index contains.
 func (b *buildRun) program() string { return "omg-index " + version.String() }
+
+// addSource begins a source of an index.
+func (b *buildRun) addSource(builder *pkgindex.Builder, s packageSource) *pkgindex.SourceBuilder {
+	into := builder.AddSource(s.name(), s.kind())
+	if s.kind() == pkgindex.KindRepo {
+		into.SetShares(b.shares)
+	}
+	return into
+}
 
 // buildSingleIndex writes one index of all sources, atomically.
 func (b *buildRun) buildSingleIndex(out string) error {
@@ -106,7 +119,7 @@ func (b *buildRun) readAll() (indexBuilder, []*readResult, error) {
 	group, ctx := errgroup.WithContext(b.cliContext.Context)
 	for i, s := range b.sources {
 		packages := s.(packageSource)
-		into := builder.AddSource(s.name(), packages.kind())
+		into := b.addSource(builder, packages)
 		group.Go(func() error {
 			results[i] = packages.read(ctx, into, b.progress.newCounter())
 			return results[i].err
@@ -118,7 +131,7 @@ func (b *buildRun) readAll() (indexBuilder, []*readResult, error) {
 // readPackages reads a source of packages into an index of its own.
 func (b *buildRun) readPackages(ctx context.Context, s packageSource) (indexBuilder, *readResult) {
 	builder := b.newBuilder()
-	return builder, s.read(ctx, builder.AddSource(s.name(), s.kind()), b.progress.newCounter())
+	return builder, s.read(ctx, b.addSource(builder, s), b.progress.newCounter())
 }
 
 // write writes an index and its origin file. It returns the size of the index in bytes.
@@ -166,8 +179,12 @@ func (b *buildRun) checkOutput(out string) error {
 	case there.Mode()&(fs.ModeDevice|fs.ModeNamedPipe|fs.ModeSocket) != 0:
 		return command.Usagef("--output %s: not a regular file", out)
 	}
+	inputs := []string{b.popularityPath}
 	for _, s := range b.sources {
-		if fi, err := os.Stat(s.path()); err == nil && os.SameFile(there, fi) {
+		inputs = append(inputs, s.path())
+	}
+	for _, path := range inputs {
+		if fi, err := os.Stat(path); err == nil && os.SameFile(there, fi) {
 			return command.Usagef("--output %s: the index is built from this file: name another file", out)
 		}
 	}
