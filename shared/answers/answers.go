@@ -284,7 +284,7 @@ func maxEncodedRankLen(r *wire.SearchRank) int {
 	if r == nil {
 		return 0
 	}
-	const keysAndNumbers = 48
+	const keysAndNumbers = 80
 	return keysAndNumbers + len(r.Place)
 }
 

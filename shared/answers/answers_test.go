@@ -401,3 +401,18 @@ func TestEncoder_Concurrent(t *testing.T) {
 		require.Equal(t, want[repos[i%3]], got[i], fmt.Sprint(i))
 	}
 }
+
+// TestMaxEncodedRankLen checks that no rank is longer in a reply than the room that is made for it.
+func TestMaxEncodedRankLen(t *testing.T) {
+	share, points := 99.99, uint8(255)
+	for _, r := range []wire.SearchRank{
+		{Place: wire.PlaceName, Closeness: 255, Prominence: 255},
+		{Place: wire.PlaceDesc, Closeness: 255, Prominence: 255, Share: &share, SharePoints: &points},
+	} {
+		key, err := msgpack.Marshal("rank")
+		require.NoError(t, err)
+		value, err := msgpack.Marshal(&r)
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(key)+len(value), maxEncodedRankLen(&r))
+	}
+}

@@ -36,6 +36,10 @@ func (e *Explainer) Explain(h Hit) (rank wire.SearchRank, err error) {
 	if found.isKind {
 		rank.Place = wire.PlaceKind
 	}
+	if share, known := f.share(h.doc).value(); known {
+		percent, points := share.Percent(), uint8(f.share(h.doc).prominence())
+		rank.Share, rank.SharePoints = &percent, &points
+	}
 	return rank, err
 }
 

@@ -78,7 +78,11 @@ func TestShares_Order(t *testing.T) {
 	names, ranks = namesInOrder(t, indexWithShares(t, readShares(t, map[string]float64{"editor-c": 40.95, "editor-b": 0.03})))
 	require.Equal(t, []string{"editor-c", "editor-a", "editor-b"}, names)
 	require.EqualValues(t, prominenceBase+12*prominenceShare, ranks[0].Prominence, "4,096 is 2 to the power of 12")
+	require.InDelta(t, 40.95, *ranks[0].Share, 0)
+	require.EqualValues(t, 12*prominenceShare, *ranks[0].SharePoints)
 	require.EqualValues(t, prominenceBase+2*prominenceNeeded, ranks[1].Prominence, "its share is unknown")
+	require.Nil(t, ranks[1].Share)
+	require.Nil(t, ranks[1].SharePoints)
 	require.EqualValues(t, prominenceBase+2*prominenceShare, ranks[2].Prominence)
 
 	names, _ = namesInOrder(t, indexWithShares(t, readShares(t, map[string]float64{"editor-c": 0.01, "editor-b": 0.02, "editor-a": 0})))

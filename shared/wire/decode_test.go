@@ -13,6 +13,7 @@ import (
 func fullPackage(t testing.TB) Package {
 	t.Helper()
 	var p Package
+	share, points := 12.34, uint8(61)
 	v := reflect.ValueOf(&p).Elem()
 	for i := range v.NumField() {
 		name := v.Type().Field(i).Name
@@ -32,7 +33,7 @@ func fullPackage(t testing.TB) Package {
 		case *AURMark:
 			f.Set(reflect.ValueOf(&AURMark{Level: "level", Reasons: []string{"one", "two"}}))
 		case *SearchRank:
-			f.Set(reflect.ValueOf(&SearchRank{Place: "place", Closeness: 7, Prominence: 200}))
+			f.Set(reflect.ValueOf(&SearchRank{Place: "place", Closeness: 7, Prominence: 200, Share: &share, SharePoints: &points}))
 		default:
 			require.Fail(t, "a field of a type that decodePackage does not decode", name)
 		}

@@ -8,6 +8,10 @@ type SearchRank struct {
 	Closeness uint8 `msgpack:"closeness" json:"closeness"`
 	// Prominence says how much the package is used, as far as the databases show that. It does not depend on the search.
 	Prominence uint8 `msgpack:"prominence" json:"prominence"`
+	// Share is the share of machines that have the package, in percent, if the index was built with the shares of pkgstats. It is unknown for
+	// other packages, and for those of the AUR. SharePoints is the part of the prominence that comes from it.
+	Share       *float64 `msgpack:"share,omitempty" json:"share,omitempty"`
+	SharePoints *uint8   `msgpack:"share_points,omitempty" json:"share_points,omitempty"`
 }
 
 // The places of a match, the best first.

@@ -51,7 +51,11 @@ func describeRank(r *wire.SearchRank) string {
 	if !ok {
 		place = "in " + r.Place
 	}
-	return fmt.Sprintf("%s: closeness %d + prominence %d = %d", place, r.Closeness, r.Prominence, int(r.Closeness)+int(r.Prominence))
+	text := fmt.Sprintf("%s: closeness %d + prominence %d = %d", place, r.Closeness, r.Prominence, int(r.Closeness)+int(r.Prominence))
+	if r.Share != nil && r.SharePoints != nil {
+		text += fmt.Sprintf(" (prominence: %d because pkgstats found it on %.2f %% of machines)", *r.SharePoints, *r.Share)
+	}
+	return text
 }
 
 func (p printer) printAURMarks(pkg *wire.Package) {
