@@ -55,6 +55,8 @@ type Inputs struct {
 	// (see sources.PacmanSetup.LastUpgrade); 0 if this is unknown.
 	News       *NewsData
 	UpgradedAt int64
+	// Popularity describes the shares of machines that have packages; nil if they are disabled.
+	Popularity *PopularityData
 	// LibalpmResult is libalpm's result for the same databases; nil if omg's result does not differ from it.
 	LibalpmResult *LibalpmResult
 	// Runtimes lists the active version of each runtime in a new shell; nil if the process does not look for runtimes.
@@ -116,6 +118,18 @@ type TrackerData struct {
 type NewsData struct {
 	// Items lists the items, the newest first. It is empty if the server never replied.
 	Items []wire.NewsItem
+	// RepliedAt is when the server last replied, in Unix seconds; 0 if it never did.
+	RepliedAt int64
+	// LastError, NextRequestAt and StaleAfter are as in TrackerData.
+	LastError     string
+	NextRequestAt int64
+	StaleAfter    time.Duration
+}
+
+// PopularityData describes the shares of machines that have packages, which omgd downloads. The shares themselves are in the indexes.
+type PopularityData struct {
+	// SHA256 is the digest of the file with the shares, in lower-case hexadecimal; empty if there is none.
+	SHA256 string
 	// RepliedAt is when the server last replied, in Unix seconds; 0 if it never did.
 	RepliedAt int64
 	// LastError, NextRequestAt and StaleAfter are as in TrackerData.

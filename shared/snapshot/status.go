@@ -37,6 +37,9 @@ func (s *Snapshot) Status() (*wire.StatusResult, error) {
 		r.Sources = append(r.Sources, s.inputs.News.source(clock.Now()))
 		r.News = s.newsSinceUpgrade()
 	}
+	if s.inputs.Popularity != nil {
+		r.Sources = append(r.Sources, s.inputs.Popularity.source(clock.Now()))
+	}
 	return r, err
 }
 

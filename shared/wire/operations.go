@@ -175,14 +175,15 @@ const (
 	SourceFailed  SourceState = "failed"  // the data exists, but could not be read
 )
 
-// SourceAUR, SourceTracker and SourceNews are the names of the sources that are not repositories: the Arch User Repository, the
-// security tracker and Arch's news. SourceAUR is also the field Repo of a package of the AUR. A repository may have one of these names
+// SourceAUR, SourceTracker, SourceNews and SourcePopularity are the names of the sources that are not repositories: the Arch User
+// Repository, the security tracker, Arch's news and the shares of machines that have packages. SourceAUR is also the field Repo of a package of the AUR. A repository may have one of these names
 // too; Source.Kind and Package.AUR distinguish them. If a user types such a name for a repository, a configured repository
 // with this name takes precedence over the AUR.
 const (
-	SourceAUR     = "aur"
-	SourceTracker = "tracker"
-	SourceNews    = "news"
+	SourceAUR        = "aur"
+	SourceTracker    = "tracker"
+	SourceNews       = "news"
+	SourcePopularity = "popularity"
 )
 
 // SourceKind is the kind of a source, independent of its name.
@@ -195,6 +196,7 @@ const (
 	KindTracker    SourceKind = "tracker"
 	KindNews       SourceKind = "news"
 	KindFiles      SourceKind = "files" // the list of files of a repository
+	KindPopularity SourceKind = "popularity"
 )
 
 // NotDownloadedYet is the reason of a source that is missing because its first download has not ended yet.
@@ -202,7 +204,7 @@ const NotDownloadedYet = "not downloaded yet"
 
 // Source describes one source of data: its state and its times (in Unix seconds, 0 if unknown).
 type Source struct {
-	// Name is the repository's name, SourceAUR, SourceTracker or SourceNews.
+	// Name is the repository's name, SourceAUR, SourceTracker, SourceNews or SourcePopularity.
 	Name  string      `msgpack:"name" json:"name"`
 	Kind  SourceKind  `msgpack:"kind" json:"kind"`
 	State SourceState `msgpack:"state" json:"state"`
@@ -229,7 +231,7 @@ type Source struct {
 const FormArchive = "git archive"
 
 // FindSourceByKind returns the first source with this kind, or nil if no source has it. It is for the kinds KindAUR,
-// KindTracker and KindNews, which at most one source has.
+// KindTracker, KindNews and KindPopularity, which at most one source has.
 func FindSourceByKind(sources []Source, kind SourceKind) *Source {
 	for i := range sources {
 		if sources[i].Kind == kind {

@@ -172,6 +172,7 @@ func (d *doctor) checkComponent(c *wire.Component) {
 		wire.SourceAUR:            "check the network, or disable the AUR: aur.enabled = false",
 		wire.SourceTracker:        "check the network, or disable the security tracker: tracker.enabled = false",
 		wire.SourceNews:           "check the network, or disable the news: news.enabled = false",
+		wire.SourcePopularity:     "check the network, or disable the shares of machines: popularity.enabled = false",
 		wire.ProblemIncidentLists: "check the network and the addresses in aur.incidents.lists: until then, the last good list is used",
 		"refresh":                 "try omg refresh; omg daemon logs shows the details",
 	}[c.Name]
@@ -191,7 +192,7 @@ func (d *doctor) checkComponent(c *wire.Component) {
 	}
 }
 
-// nextRequest says when the daemon will next send a request to the AUR, the security tracker or the server of the news. It returns "" for any other
+// nextRequest says when the daemon will next send a request to the server of a source. It returns "" for any other
 // component, or if this is unknown.
 func (d *doctor) nextRequest(kind wire.SourceKind) string {
 	if d.daemon == nil || d.daemon.status == nil || kind == wire.KindRepository {

@@ -208,7 +208,7 @@ func dashboardAges(st *wire.StatusResult, now time.Time) (lines []string) {
 				age = "synchronized by pacman " + RelativeTime(s.SyncedAt, now)
 			case s.AsOf != 0:
 				age = DataAge(s.AsOf, now)
-			case s.Kind == wire.KindNews:
+			case s.Kind == wire.KindNews, s.Kind == wire.KindPopularity:
 				age = "downloaded " + RelativeTime(s.ChangedAt, now)
 			}
 			if names[age] == nil {
@@ -226,7 +226,7 @@ func dashboardAges(st *wire.StatusResult, now time.Time) (lines []string) {
 	return lines
 }
 
-// isNotSetUp reports whether there has never been any data of the AUR, the tracker or the news, which omg can do without.
+// isNotSetUp reports whether there has never been any data of a source other than a repository, which omg can do without.
 func isNotSetUp(s *wire.Source) bool { return s.State == wire.SourceMissing && !s.IsRepository() }
 
 // sourceTitle returns the name of a source in a sentence.

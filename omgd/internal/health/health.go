@@ -121,8 +121,8 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 			m.stateByComponent[c.Name] = last
 		}
 		c.Since = last.at.Unix()
-		if c.Name == string(wire.KindNews) {
-			continue // no answer about packages depends on the news, so omgd is healthy without them
+		if c.Name == string(wire.KindNews) || c.Name == string(wire.KindPopularity) {
+			continue // which packages an answer has does not depend on these, so omgd is healthy without them
 		}
 		if slices.Index(statesBestFirst, c.State) > slices.Index(statesBestFirst, result.State) {
 			result.State = c.State

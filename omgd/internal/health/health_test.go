@@ -35,15 +35,17 @@ func component(t *testing.T, r wire.HealthResult, name string) wire.Component {
 	return wire.Component{}
 }
 
-// TestEvaluate_News checks that missing news are said, and that omgd is healthy without them.
-func TestEvaluate_News(t *testing.T) {
-	st := healthy()
-	st.Sources = append(st.Sources, wire.Source{Name: string(wire.KindNews), Kind: wire.KindNews, State: wire.SourceMissing, Why: "not found"})
-	r := new(Monitor).Evaluate(Input{Status: st, EnabledSources: []wire.SourceKind{wire.KindNews}, RefreshInterval: time.Hour}, now)
-	news := component(t, r, string(wire.KindNews))
-	require.Equal(t, wire.HealthDegraded, news.State)
-	require.Contains(t, news.Why, "not found")
-	require.Equal(t, wire.HealthOK, r.State)
+// TestEvaluate_Dispensable checks that missing news and shares of machines are said, and that omgd is healthy without them.
+func TestEvaluate_Dispensable(t *testing.T) {
+	for _, kind := range []wire.SourceKind{wire.KindNews, wire.KindPopularity} {
+		st := healthy()
+		st.Sources = append(st.Sources, wire.Source{Name: string(kind), Kind: kind, State: wire.SourceMissing, Why: "not found"})
+		r := new(Monitor).Evaluate(Input{Status: st, EnabledSources: []wire.SourceKind{kind}, RefreshInterval: time.Hour}, now)
+		c := component(t, r, string(kind))
+		require.Equal(t, wire.HealthDegraded, c.State)
+		require.Contains(t, c.Why, "not found")
+		require.Equal(t, wire.HealthOK, r.State)
+	}
 }
 
 // TestEvaluate_States checks that each fault degrades its own component, with the reason, and the daemon as a
