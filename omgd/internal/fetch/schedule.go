@@ -11,6 +11,8 @@ import (
 type Schedule struct {
 	// Interval is the pause after a successful request.
 	Interval time.Duration
+	// MaxJitter is the longest random time that is added to Interval; 0 means a tenth of Interval.
+	MaxJitter time.Duration
 	// FirstRetry is the pause after the first failure. The pause doubles with each further failure, up to
 	// Interval.
 	FirstRetry time.Duration
@@ -33,6 +35,9 @@ const maxJitterFraction = 0.1
 func (s *Schedule) NextPause(err error) time.Duration {
 	if err == nil {
 		s.failures = 0
+		if s.MaxJitter > 0 {
+			return s.Interval + rand.N(s.MaxJitter)
+		}
 		return addJitter(s.Interval)
 	}
 	pause := s.FirstRetry
