@@ -37,7 +37,7 @@ func generated(t testing.TB, o fixture.Options) snapshot.Inputs {
 	for i := range pacman.Repositories {
 		r := &pacman.Repositories[i]
 		e := r.Examine(t.Context(), nil)
-		f, err := r.BuildInMemory(t.Context())
+		f, err := r.BuildInMemory(t.Context(), nil)
 		require.NoError(t, err)
 		e.SetBuilt(f)
 		in.Repositories = append(in.Repositories, e.IndexedSource)

@@ -8,21 +8,22 @@ import "time"
 // SIGHUP. The command `make docs` generates docs/config.md and the manual page from these comments and tags, and from the
 // values of Default.
 type Config struct {
-	Refresh Refresh `toml:"refresh"`
-	Stale   Stale   `toml:"stale"`
-	Cache   Cache   `toml:"cache"`
-	Memory  Memory  `toml:"memory"`
-	Limits  Limits  `toml:"limits"`
-	Access  Access  `toml:"access"`
-	Log     Log     `toml:"log"`
-	Network Network `toml:"network"`
-	Sync    Sync    `toml:"sync"`
-	AUR     AUR     `toml:"aur"`
-	Tracker Tracker `toml:"tracker"`
-	News    News    `toml:"news"`
-	Metrics Metrics `toml:"metrics"`
-	Search  Search  `toml:"search"`
-	Debug   Debug   `toml:"debug"`
+	Refresh    Refresh    `toml:"refresh"`
+	Stale      Stale      `toml:"stale"`
+	Cache      Cache      `toml:"cache"`
+	Memory     Memory     `toml:"memory"`
+	Limits     Limits     `toml:"limits"`
+	Access     Access     `toml:"access"`
+	Log        Log        `toml:"log"`
+	Network    Network    `toml:"network"`
+	Sync       Sync       `toml:"sync"`
+	AUR        AUR        `toml:"aur"`
+	Tracker    Tracker    `toml:"tracker"`
+	News       News       `toml:"news"`
+	Popularity Popularity `toml:"popularity"`
+	Metrics    Metrics    `toml:"metrics"`
+	Search     Search     `toml:"search"`
+	Debug      Debug      `toml:"debug"`
 }
 
 // Refresh is how often omgd checks the databases if the system has not reported that they changed.
@@ -273,6 +274,15 @@ type News struct {
 	Interval Duration `toml:"interval" min:"1m"`
 }
 
+// Popularity is the share of machines that have a package, which pkgstats publishes. Packages of repositories are sorted by it in the results
+// of a search.
+type Popularity struct {
+	// Download the shares about once a month, and build the indexes with them. The request says nothing about this machine.
+	Enabled bool `toml:"enabled"`
+	// Address of pkgstats.
+	URL string `toml:"url" format:"url"`
+}
+
 // Metrics is where Prometheus can read the metrics. `omg metrics` also prints the metrics.
 type Metrics struct {
 	// Local address (127.0.0.1:9100) or path of a socket; empty for none.
@@ -323,8 +333,9 @@ func Default() Config {
 			Incidents:   IncidentLists{Shipped: true},
 			Levels:      defaultLevels(),
 		},
-		Tracker: Tracker{Enabled: true, URL: "https://security.archlinux.org", Interval: hour},
-		News:    News{Enabled: true, URL: "https://archlinux.org/feeds/news/", Interval: 6 * hour},
-		Search:  Search{Order: "auto"},
+		Tracker:    Tracker{Enabled: true, URL: "https://security.archlinux.org", Interval: hour},
+		News:       News{Enabled: true, URL: "https://archlinux.org/feeds/news/", Interval: 6 * hour},
+		Popularity: Popularity{URL: "https://pkgstats.archlinux.de"},
+		Search:     Search{Order: "auto"},
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -52,10 +53,13 @@ func (r *Repository) ReadIntoIndex(ctx context.Context, into *pkgindex.SourceBui
 	return f, skipped, nil
 }
 
-// BuildInMemory builds an index of the repository in memory. omg-direct uses it if no index file matches the database.
-func (r *Repository) BuildInMemory(ctx context.Context) (*pkgindex.File, error) {
+// BuildInMemory builds an index of the repository in memory, with the shares of machines that have the packages, unless they are nil. omg-direct
+// uses it if no index file matches the database.
+func (r *Repository) BuildInMemory(ctx context.Context, shares *popularity.Shares) (*pkgindex.File, error) {
 	b := pkgindex.NewBuilder("memory", 0)
-	if _, _, err := r.ReadIntoIndex(ctx, b.AddSource(r.Name, pkgindex.KindRepo), nil); err != nil {
+	into := b.AddSource(r.Name, pkgindex.KindRepo)
+	into.SetShares(shares)
+	if _, _, err := r.ReadIntoIndex(ctx, into, nil); err != nil {
 		return nil, err
 	}
 	data, err := b.Bytes()

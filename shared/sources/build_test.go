@@ -39,7 +39,7 @@ func TestMemory(t *testing.T) {
 	}
 	require.Len(t, want, 3)
 	for repo, packages := range want {
-		f, err := s.repository(t, repo).BuildInMemory(t.Context())
+		f, err := s.repository(t, repo).BuildInMemory(t.Context(), nil)
 		require.NoError(t, err)
 		facts, ok := f.IndexInfo().FindSource(pkgindex.KindRepo, repo)
 		require.True(t, ok)
@@ -68,7 +68,7 @@ func TestMemory_Corpus(t *testing.T) {
 	for _, path := range databases {
 		r, err := RepositoryFromFile(path)
 		require.NoError(t, err)
-		f, err := r.BuildInMemory(t.Context())
+		f, err := r.BuildInMemory(t.Context(), nil)
 		require.NoError(t, err)
 		require.NotZero(t, f.DocCount(), path)
 		e := r.Examine(t.Context(), &Index{File: f})
@@ -91,7 +91,7 @@ func TestReadIntoIndex_Skipped(t *testing.T) {
 	require.Equal(t, 3, calls)
 	require.Len(t, skipped, 1)
 	require.Contains(t, skipped[0], "core/huge")
-	index, err := r.BuildInMemory(t.Context())
+	index, err := r.BuildInMemory(t.Context(), nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, index.DocCount())
 }
@@ -120,7 +120,7 @@ func TestReadIntoIndex_Canceled(t *testing.T) {
 	_, _, err := s.repository(t, "core").ReadIntoIndex(ctx, pkgindex.NewBuilder("test", 1).AddSource("core", pkgindex.KindRepo), cancel)
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, IsDamaged(err))
-	_, err = s.repository(t, "core").BuildInMemory(ctx)
+	_, err = s.repository(t, "core").BuildInMemory(ctx, nil)
 	require.ErrorIs(t, err, context.Canceled)
 }
 

@@ -192,7 +192,7 @@ func TestRepositoryFromFile(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "core", r.Name)
 		require.Equal(t, s.database("core"), r.DatabasePath)
-		f, err := r.BuildInMemory(t.Context())
+		f, err := r.BuildInMemory(t.Context(), nil)
 		require.NoError(t, err)
 		require.Equal(t, []string{"core"}, (&Index{File: f}).Repositories())
 	}

@@ -86,7 +86,7 @@ func TestExamine_Changed(t *testing.T) {
 	require.False(t, e.Building, "a request can use the last index and need not wait")
 
 	e = changed()
-	f, err := core.BuildInMemory(t.Context())
+	f, err := core.BuildInMemory(t.Context(), nil)
 	require.NoError(t, err)
 	e.SetBuilt(f)
 	after := stampOf(t, core.DatabasePath)

@@ -120,7 +120,7 @@ func (d *doctor) checkDatabases(ctx context.Context, pacman *sources.PacmanSetup
 		case s.State == wire.SourceStale:
 			d.addProblem("databases", s.Name+": "+s.Why, "upgrade the system: sudo pacman -Syu; or: "+show.DownloadHint)
 		default:
-			if _, err := repo.BuildInMemory(ctx); err != nil {
+			if _, err := repo.BuildInMemory(ctx, nil); err != nil {
 				d.addProblem("databases", s.Name+": "+err.Error(), badDatabaseHint)
 				continue
 			}

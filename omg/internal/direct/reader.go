@@ -19,6 +19,7 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
@@ -150,6 +151,7 @@ func (r *snapshotReader) repositorySources(ctx context.Context, pacman *sources.
 	var building sync.WaitGroup
 	var mu sync.Mutex // protects read
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	shares := sync.OnceValue(r.keptShares)
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
 		e, earlier, reason := r.examineRepository(ctx, repo)
@@ -161,7 +163,7 @@ func (r *snapshotReader) repositorySources(ctx context.Context, pacman *sources.
 		building.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			f, err := repo.BuildInMemory(ctx)
+			f, err := repo.BuildInMemory(ctx, shares())
 			if err != nil {
 				earlier.SetFailed(err)
 				list[i] = earlier.IndexedSource
@@ -186,6 +188,20 @@ func (r *snapshotReader) repositorySources(ctx context.Context, pacman *sources.
 		r.o.PrintNote(r.slowReadNote(why))
 	}
 	return list
+}
+
+// keptShares returns the shares of machines that have packages, with which omgd builds its indexes, so that results have the same order. It
+// returns nil if there are none, or if only what pacman prints is wanted.
+func (r *snapshotReader) keptShares() *popularity.Shares {
+	if !r.config.Popularity.Enabled || r.pacmanOnly {
+		return nil
+	}
+	for _, dir := range r.env.DataDirs(r.o.DataDir) {
+		if shares, err := popularity.ReadKept(popularity.Path(dir), r.env.Trusts); err == nil {
+			return shares
+		}
+	}
+	return nil
 }
 
 // noIndexReason is the text that explains why omg reads a database directly: the database has no index.

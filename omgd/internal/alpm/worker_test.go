@@ -95,7 +95,7 @@ func ours(t testing.TB, c *pacmandb.Config) *ReaderFacts {
 		d := alpmproto.Database{Name: r.Name}
 		src := snapshot.IndexedSource{Usage: r.Usage, Source: wire.Source{Name: r.Name, Kind: wire.KindRepository}}
 		repo := sources.Repository{Name: r.Name, DatabasePath: filepath.Join(c.DBPath, "sync", r.Name+".db")}
-		if src.Index, err = repo.BuildInMemory(t.Context()); err != nil {
+		if src.Index, err = repo.BuildInMemory(t.Context(), nil); err != nil {
 			src.State, src.Why, d.Err = wire.SourceFailed, err.Error(), err.Error()
 		} else {
 			facts, _ := src.Index.IndexInfo().FindSource(pkgindex.KindRepo, r.Name)

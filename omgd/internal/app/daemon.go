@@ -93,7 +93,7 @@ func newDaemon(o options) *daemon {
 func (d *daemon) initSteps() []func() error {
 	return []func() error{
 		d.initAccess, d.initSocket, d.initData, d.initMetrics, d.initStatus, d.initNetwork,
-		d.initTracker, d.initNews, d.initFindings, d.initAUR, d.initIncidentLists, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
+		d.initTracker, d.initNews, d.initPopularity, d.initFindings, d.initAUR, d.initIncidentLists, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
 	}
 }
 
@@ -291,6 +291,9 @@ func (d *daemon) checkHealth() wire.HealthResult {
 	}
 	if d.config.News.Enabled {
 		in.EnabledSources = append(in.EnabledSources, wire.KindNews)
+	}
+	if d.config.Popularity.Enabled {
+		in.EnabledSources = append(in.EnabledSources, wire.KindPopularity)
 	}
 	if st, ok := d.currentStatus(); ok {
 		in.Status = st

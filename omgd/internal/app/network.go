@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/indexer"
 	"github.com/omg-arch/omg/omgd/internal/mirror"
 	"github.com/omg-arch/omg/omgd/internal/newsfeed"
+	"github.com/omg-arch/omg/omgd/internal/pkgstats"
 	"github.com/omg-arch/omg/omgd/internal/tracker"
 	"github.com/omg-arch/omg/shared/aurlevel"
 	"github.com/omg-arch/omg/shared/config"
@@ -24,6 +25,7 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/version"
 	"github.com/omg-arch/omg/shared/wire"
@@ -74,6 +76,31 @@ func (d *daemon) initNews() error {
 	d.refreshConfig.News = f.Latest
 	d.demands = append(d.demands, sourceDemands{wire.SourceNews, f.Demands, "the server of Arch's news"})
 	return nil
+}
+
+// initPopularity sets up the shares of machines that have packages, if they are enabled. Otherwise it removes them, and the indexes are built
+// without them.
+func (d *daemon) initPopularity() error {
+	c, path := d.config.Popularity, popularity.Path(d.data)
+	if !c.Enabled {
+		pkgstats.Forget(path, d.statusKeeper.store, d.log)
+		return nil
+	}
+	p := pkgstats.New(pkgstats.Config{
+		URL: c.URL, Path: path, IsTrusted: d.env.Trusts, Client: d.fetcher, Store: d.statusKeeper.store, Log: d.log, OnRequestDone: d.kick,
+	})
+	d.backgroundFuncs = append(d.backgroundFuncs, p.Run)
+	d.refreshConfig.Popularity, d.refreshConfig.PopularityPath = p.Latest, path
+	d.demands = append(d.demands, sourceDemands{wire.SourcePopularity, p.Demands, "pkgstats"})
+	return nil
+}
+
+// popularityPath returns the path of the file with the shares of machines, or "" if there are none.
+func (d *daemon) popularityPath() string {
+	if latest := d.refreshConfig.Popularity; latest != nil && latest().SHA256 != "" {
+		return d.refreshConfig.PopularityPath
+	}
+	return ""
 }
 
 // initFindings sets up the findings about packages of the AUR. They are also computed if the AUR is disabled, from the last dump and
@@ -187,7 +214,11 @@ func (d *daemon) newDownloader(kind mirror.Kind, dir string, interval time.Durat
 			return pacmandb.ReadConfig(cmp.Or(d.pacmanConfig, sources.DefaultPacmanConfig))
 		},
 		BuildIndex: func(ctx context.Context, db, index string) error {
-			return build(ctx, index, append(kind.BuildFlags, "--db", db)...)
+			if kind.BuildFlags != nil {
+				return build(ctx, index, append(kind.BuildFlags, "--db", db)...)
+			}
+			image, err := indexer.BuildRepository(ctx, d.log, db, d.popularityPath())
+			return writeImage(image, err, index)
 		},
 		OnRoundDone: d.kick,
 	})
@@ -241,6 +272,11 @@ func (s *sourceDemands) describe(r fetch.DemandResult) wire.SourceRefresh {
 // indexer.Build: they say what the index is built from.
 func build(ctx context.Context, index string, source ...string) error {
 	image, err := indexer.Build(ctx, source...)
+	return writeImage(image, err, index)
+}
+
+// writeImage writes an index to a file, unless building it has failed with the error err.
+func writeImage(image *indexer.Image, err error, index string) error {
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func newKeeperSystem(t *testing.T) *keeperSystem {
 	k.in.PacmanConfig = pacman.Config
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
-		f, err := repo.BuildInMemory(t.Context())
+		f, err := repo.BuildInMemory(t.Context(), nil)
 		require.NoError(t, err)
 		k.in.Repositories = append(k.in.Repositories, snapshot.IndexedSource{Index: f, Usage: repo.Usage, Source: wire.Source{
 			Name: repo.Name, Kind: wire.KindRepository, State: wire.SourceOK, AsOf: 1_790_000_000, ChangedAt: 1_790_000_000,

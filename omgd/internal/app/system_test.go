@@ -133,7 +133,7 @@ func (w *testSystem) packages(repo string) int {
 	w.t.Helper()
 	r, err := sources.RepositoryFromFile(w.database(repo))
 	require.NoError(w.t, err)
-	f, err := r.BuildInMemory(w.t.Context())
+	f, err := r.BuildInMemory(w.t.Context(), nil)
 	require.NoError(w.t, err)
 	return int(f.DocCount())
 }

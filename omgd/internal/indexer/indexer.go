@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -40,6 +41,19 @@ func Build(ctx context.Context, source ...string) (*Image, error) {
 		return nil, err
 	}
 	return image, nil
+}
+
+// BuildRepository builds the index of a repository's database, with the shares of machines in the file at the path popularity, unless it is
+// "". If that fails, it builds the index without the shares, because nothing but the order of results depends on them.
+func BuildRepository(ctx context.Context, log *slog.Logger, database, popularity string) (*Image, error) {
+	if popularity != "" {
+		image, err := Build(ctx, "--db", database, "--popularity", popularity)
+		if err == nil || ctx.Err() != nil {
+			return image, err
+		}
+		log.Warn("index not built with the shares of machines", "database", database, "err", err)
+	}
+	return Build(ctx, "--db", database)
 }
 
 // runOmgIndex runs omg-index, and returns the warnings that it printed. If omg-index fails, the error is the one that it printed.

@@ -16,7 +16,6 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/snapshot"
-	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 const (
@@ -104,7 +103,8 @@ func (d *Downloader) load() {
 	case err == nil:
 		data.SHA256 = shares.SHA256
 	default:
-		data.RepliedAt, d.record.ETag, d.record.LastModified = 0, "", ""
+		d.record = record{URL: d.URL, NextRequestAt: d.record.NextRequestAt}
+		data.RepliedAt = 0
 		if !errors.Is(err, fs.ErrNotExist) {
 			data.LastError = err.Error()
 			d.Log.Warn("cannot read the kept shares of machines", "err", err)
@@ -154,18 +154,19 @@ func (d *Downloader) update(ctx context.Context) error {
 		URL: d.URL + query, ETag: d.record.ETag, LastModified: d.record.LastModified, MaxBytes: popularity.MaxBytes,
 	}, d.Path, func(path string) error {
 		shares, err := popularity.Read(ctx, path)
-		if err == nil {
-			next.SHA256 = shares.SHA256
-			d.Log.Info("new shares of machines", "packages", shares.Len())
+		if err != nil {
+			return withoutPath(err)
 		}
-		return err
+		next.SHA256 = shares.SHA256
+		d.Log.Info("new shares of machines", "packages", shares.Len())
+		return nil
 	})
 	if ctx.Err() != nil {
 		return err
 	}
 	if err != nil {
 		last := *d.latest.Load()
-		last.LastError = failureText(err)
+		last.LastError = fetch.ErrorText("pkgstats", err)
 		d.latest.Store(&last)
 		d.Log.Warn("shares of machines not downloaded", "url", d.URL, "err", err)
 		return err
@@ -179,11 +180,10 @@ func (d *Downloader) update(ctx context.Context) error {
 	return nil
 }
 
-// failureText returns a text for users that says why there are no new shares.
-func failureText(err error) string {
-	isBadReply := errors.Is(err, popularity.ErrFormat) || errors.Is(err, sourcefile.ErrEmpty)
-	if wrong := new(fs.PathError); isBadReply && errors.As(err, &wrong) {
-		return "the reply of pkgstats: " + wrong.Err.Error() // without the path of a temporary file
+// withoutPath removes the path of the temporary file from an error about the content of a reply.
+func withoutPath(err error) error {
+	if wrong := new(fs.PathError); errors.As(err, &wrong) {
+		return wrong.Err
 	}
-	return fetch.ErrorText("pkgstats", err)
+	return err
 }

@@ -140,7 +140,7 @@ func TestUpdate_Refused(t *testing.T) {
 	}{
 		"an error":             {body(500, "<html>"), "pkgstats reports an error (500 Internal Server Error)"},
 		"too many requests":    {body(429, ""), "pkgstats reports an error (429 Too Many Requests)"},
-		"a page with 200":      {body(200, "<!DOCTYPE html>"), "the reply of pkgstats: not a list of packages with their popularity, as pkgstats publishes it: at byte 0"},
+		"a page with 200":      {body(200, "<!DOCTYPE html>"), "the request to pkgstats failed: not a list of packages with their popularity, as pkgstats publishes it: at byte 0"},
 		"an error with 200":    {body(200, `{"type":"about:blank","title":"Bad Request"}`), "packagePopularities is missing"},
 		"half":                 {body(200, good[:len(good)/2]), "the file is truncated"},
 		"nothing":              {body(200, ""), "the file is empty"},

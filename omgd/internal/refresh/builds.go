@@ -28,7 +28,7 @@ type indexKind[F state.IndexFile] struct {
 	// database returns the path of a repository's database of this kind.
 	database func(*sources.Repository) string
 	// build builds the index of a database.
-	build func(ctx context.Context, database string) (IndexImage[F], error)
+	build func(ctx context.Context, database string, content buildContent) (IndexImage[F], error)
 	// open maps an index file.
 	open func(path string, trust func(uid uint32) bool) (F, error)
 	// sourceOf returns the facts about the database of a repository from which an index was built. It reports whether there are any.
@@ -36,8 +36,8 @@ type indexKind[F state.IndexFile] struct {
 }
 
 // buildIndex builds the index of a database by running omg-index.
-func buildIndex(ctx context.Context, database string) (IndexImage[*pkgindex.File], error) {
-	image, err := indexer.Build(ctx, "--db", database)
+func (c *Config) buildIndex(ctx context.Context, database, popularity string) (IndexImage[*pkgindex.File], error) {
+	image, err := indexer.BuildRepository(ctx, c.Log, database, popularity)
 	if err != nil {
 		return nil, err
 	}
@@ -69,14 +69,21 @@ const (
 	maxRetryPause   = 5 * time.Minute
 )
 
+// buildContent identifies what an index is built from: the stamp of the database, and the digest of the file with the shares of machines,
+// which is empty if there is none.
+type buildContent struct {
+	databaseStamp sourcefile.Stamp
+	sharesSHA256  string
+}
+
 // buildJob is the last build of one index.
 type buildJob[F state.IndexFile] struct {
-	databaseStamp sourcefile.Stamp // the stamp of the database
-	running       bool
-	result        *mappedFile[F] // the built index; nil as soon as takeResult has returned it
-	err           error
-	retryPause    time.Duration
-	notBefore     time.Time // an index of the same content is not built again before this time
+	content    buildContent
+	running    bool
+	result     *mappedFile[F] // the built index; nil as soon as takeResult has returned it
+	err        error
+	retryPause time.Duration
+	notBefore  time.Time // an index of the same content is not built again before this time
 }
 
 func newIndexBuilds[F state.IndexFile](r *Refresher, kind indexKind[F], concurrent int) *indexBuilds[F] {
@@ -123,11 +130,18 @@ func (b *indexBuilds[F]) takeResult(path string) *mappedFile[F] {
 	return result
 }
 
-// ensureBuild starts a build of the index at path, unless a build of this index runs. The parameter stamp is the
-// stamp of the repository's database. The result err is the error of the last build of the content with this
-// stamp; it is nil if no build of this content has failed. The result wait is the pause before a failed build
-// is tried again; it is 0 if a build runs.
-func (b *indexBuilds[F]) ensureBuild(path string, repo *sources.Repository, stamp sourcefile.Stamp) (wait time.Duration, err error) {
+// hasBuilt reports whether the last build of the index at path was of this content and has succeeded.
+func (b *indexBuilds[F]) hasBuilt(path string, content buildContent) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	j := b.jobs[path]
+	return j != nil && j.content == content && !j.running && j.err == nil
+}
+
+// ensureBuild starts a build of the index at path, unless a build of this index runs. The result err is the error of
+// the last build of the same content; it is nil if no build of this content has failed. The result wait is the pause
+// before a failed build is tried again; it is 0 if a build runs.
+func (b *indexBuilds[F]) ensureBuild(path string, repo *sources.Repository, content buildContent) (wait time.Duration, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	j := b.jobs[path]
@@ -135,7 +149,7 @@ func (b *indexBuilds[F]) ensureBuild(path string, repo *sources.Repository, stam
 		j = &buildJob[F]{retryPause: firstRetryPause}
 		b.jobs[path] = j
 	}
-	same := j.databaseStamp == stamp
+	same := j.content == content
 	switch {
 	case j.running && same:
 		return 0, j.err // report the last error until a build of this content succeeds
@@ -146,11 +160,11 @@ func (b *indexBuilds[F]) ensureBuild(path string, repo *sources.Repository, stam
 	case !same:
 		j.retryPause, j.err = firstRetryPause, nil
 	}
-	j.databaseStamp, j.running = stamp, true
+	j.content, j.running = content, true
 	if b.done == nil {
 		b.done = make(chan struct{})
 	}
-	b.taskWaitGroup.Go(func() { b.run(path, *repo, stamp, j) })
+	b.taskWaitGroup.Go(func() { b.run(path, *repo, content, j) })
 	return 0, j.err
 }
 
@@ -171,11 +185,11 @@ func (b *indexBuilds[F]) await(ctx context.Context, limit time.Duration) {
 	}
 }
 
-func (b *indexBuilds[F]) run(path string, repo sources.Repository, stamp sourcefile.Stamp, j *buildJob[F]) {
+func (b *indexBuilds[F]) run(path string, repo sources.Repository, content buildContent, j *buildJob[F]) {
 	var result *mappedFile[F]
 	b.slots <- struct{}{}
 	err := b.r.runGuarded("the index of "+repo.Name, func() (err error) {
-		result, err = b.build(path, &repo, stamp)
+		result, err = b.build(path, &repo, content)
 		return err
 	})
 	<-b.slots
@@ -201,9 +215,9 @@ func (b *indexBuilds[F]) run(path string, repo sources.Repository, stamp sourcef
 }
 
 // build builds an index and writes it to disk. If the index cannot be written, it stays in memory.
-func (b *indexBuilds[F]) build(path string, repo *sources.Repository, stamp sourcefile.Stamp) (*mappedFile[F], error) {
+func (b *indexBuilds[F]) build(path string, repo *sources.Repository, content buildContent) (*mappedFile[F], error) {
 	database := b.kind.database(repo)
-	image, err := b.kind.build(b.ctx, database)
+	image, err := b.kind.build(b.ctx, database, content)
 	if err != nil {
 		return nil, err
 	}
@@ -217,7 +231,7 @@ func (b *indexBuilds[F]) build(path string, repo *sources.Repository, stamp sour
 		_ = file.Close()
 		return nil, fmt.Errorf("the index built from %s has no repository %s", database, repo.Name)
 	}
-	origin := sources.Origin{Path: database}
+	origin, stamp := sources.Origin{Path: database}, content.databaseStamp
 	// Record the stamp only if the build has read the content that had this stamp. Without a recorded stamp,
 	// the next refresh compares the digest of the database.
 	if src.FileSize == stamp.Size && src.AsOf == stamp.MtimeSeconds() {

@@ -207,8 +207,8 @@ func TestBuild_ChangedMeanwhile(t *testing.T) {
 		w.settle()
 		w.builder.built()
 		begun, release := make(chan struct{}), make(chan struct{})
-		w.config.Build = func(ctx context.Context, database string) (IndexImage[*pkgindex.File], error) {
-			built, err := w.builder.build(ctx, database) // this build reads the database before the second change
+		w.config.Build = func(ctx context.Context, database, popularity string) (IndexImage[*pkgindex.File], error) {
+			built, err := w.builder.build(ctx, database, popularity) // this build reads the database before the second change
 			close(begun)
 			<-release
 			return built, err
@@ -323,7 +323,7 @@ func TestBuild_Wrong(t *testing.T) {
 		"a panic":      {func(*testSystem) (IndexImage[*pkgindex.File], error) { panic("on purpose") }, "internal error, see the log"},
 		"not an index": {func(*testSystem) (IndexImage[*pkgindex.File], error) { return &image{[]byte("no index")}, nil }, "not"},
 		"another repository": {func(w *testSystem) (IndexImage[*pkgindex.File], error) {
-			return w.builder.build(w.t.Context(), w.database("multilib"))
+			return w.builder.build(w.t.Context(), w.database("multilib"), "")
 		}, "has no repository core"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -331,11 +331,11 @@ func TestBuild_Wrong(t *testing.T) {
 				var w *testSystem
 				w = newTestSystem(t, func(c0 *Config) {
 					build := c0.Build
-					c0.Build = func(ctx context.Context, database string) (IndexImage[*pkgindex.File], error) {
+					c0.Build = func(ctx context.Context, database, popularity string) (IndexImage[*pkgindex.File], error) {
 						if database == w.database("core") {
 							return c.build(w)
 						}
-						return build(ctx, database)
+						return build(ctx, database, popularity)
 					}
 				})
 				w.settle()

@@ -19,7 +19,7 @@ const maxListBuilds = 1
 func (r *Refresher) fileListKind() indexKind[*filesindex.File] {
 	return indexKind[*filesindex.File]{
 		database: (*sources.Repository).FilesDatabasePath,
-		build: func(ctx context.Context, database string) (IndexImage[*filesindex.File], error) {
+		build: func(ctx context.Context, database string, _ buildContent) (IndexImage[*filesindex.File], error) {
 			return r.config.BuildFiles(ctx, database)
 		},
 		open: filesindex.Open,
@@ -122,7 +122,7 @@ func (g *inputCollector) examineFiles(repo *sources.Repository, static []*mapped
 		}
 	}
 	if e.NeedsBuild {
-		ensureBuild(g, g.listBuilds, path, repo, e.Stamp, &e)
+		ensureBuild(g, g.listBuilds, path, repo, buildContent{databaseStamp: e.Stamp}, &e)
 	}
 	return e, used
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/runtimes"
 	"github.com/omg-arch/omg/shared/snapshot"
-	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -39,6 +38,9 @@ func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, loc
 	g.inputs = snapshot.Inputs{CheckedAt: time.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config, SearchDownloaded: r.config.SearchDownloads}
 	if lock.Problem != nil {
 		g.inputs.Problems = append(g.inputs.Problems, *lock.Problem)
+	}
+	if r.config.Popularity != nil {
+		g.inputs.Popularity = r.config.Popularity()
 	}
 	g.readLocal(pacman.DBPath)
 	g.openStatic()
@@ -212,17 +214,25 @@ func (g *inputCollector) examineRepository(repo *sources.Repository) (snapshot.I
 	if built := g.builds.takeResult(path); built != nil {
 		g.mappedFiles.put(path, built)
 	}
-	used := mapIndex(g, g.mappedFiles, path)
+	used, isOwn := mapIndex(g, g.mappedFiles, path), true
 	e := repo.Examine(g.ctx, sourceIndex(used))
 	if e.NeedsBuild && g.config.SharedIndexDir != "" {
 		shared := mapIndex(g, g.mappedFiles, sources.IndexPath(g.config.SharedIndexDir, pkgindex.KindRepo, repo.Name))
 		if other := repo.Examine(g.ctx, sourceIndex(shared)); other.Index != nil && !other.NeedsBuild && !other.Outdated {
-			e, used = other, shared
+			e, used, isOwn = other, shared, false
 		}
 	}
+	content := buildContent{databaseStamp: e.Stamp}
+	if g.inputs.Popularity != nil {
+		content.sharesSHA256 = g.inputs.Popularity.SHA256
+	}
 	building := false
-	if e.NeedsBuild {
-		building = ensureBuild(g, g.builds, path, repo, e.Stamp, &e)
+	switch {
+	case e.NeedsBuild:
+		building = ensureBuild(g, g.builds, path, repo, content, &e)
+	case e.Index != nil && isOwn && !e.Outdated && hasOtherShares(e.Index, repo.Name, content) && !g.builds.hasBuilt(path, content):
+		// The index has all packages, and stays in use until the new one is built.
+		ensureBuild(g, g.builds, path, repo, content, nil)
 	}
 	if e.Index != nil {
 		g.addIndex(used.index)
@@ -236,18 +246,27 @@ type examined interface {
 	SetFailed(err error)
 }
 
-// ensureBuild requests a build of the index at path, and sets the state of its source. It reports whether the index is being built.
-func ensureBuild[F state.IndexFile](g *inputCollector, builds *indexBuilds[F], path string, repo *sources.Repository, stamp sourcefile.Stamp, e examined) bool {
-	wait, err := builds.ensureBuild(path, repo, stamp)
-	if err == nil {
+// ensureBuild requests a build of the index at path, and sets the state of its source e, unless e is nil. If a build has failed, it has
+// the next refresh begin when the build is due again. It reports whether the index is being built.
+func ensureBuild[F state.IndexFile](g *inputCollector, builds *indexBuilds[F], path string, repo *sources.Repository, content buildContent, e examined) bool {
+	wait, err := builds.ensureBuild(path, repo, content)
+	switch {
+	case e == nil:
+	case err == nil:
 		e.MarkIndexBuilding()
-	} else {
+	default:
 		e.SetFailed(err)
 	}
 	if wait > 0 && (g.nextPause == 0 || wait < g.nextPause) {
 		g.nextPause = wait
 	}
 	return err == nil
+}
+
+// hasOtherShares reports whether an index was built with other shares of machines than those of the content.
+func hasOtherShares(f *pkgindex.File, repo string, content buildContent) bool {
+	facts, _ := f.IndexInfo().FindSource(pkgindex.KindRepo, repo)
+	return facts.PopularitySHA256 != content.sharesSHA256
 }
 
 // mapIndex maps an index file. It returns nil if the file is missing or not usable.

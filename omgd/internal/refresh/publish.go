@@ -70,7 +70,7 @@ func sameInputs(a, b *snapshot.Inputs) bool {
 		slices.EqualFunc(a.DownloadedRepositories, b.DownloadedRepositories, sameSource) && a.SearchDownloaded == b.SearchDownloaded &&
 		(a.AUR == nil) == (b.AUR == nil) && (a.AUR == nil || sameSource(*a.AUR, *b.AUR)) &&
 		a.AURReplies == b.AURReplies && a.AURFindings == b.AURFindings && a.Tracker == b.Tracker &&
-		a.News == b.News && a.UpgradedAt == b.UpgradedAt && a.LibalpmResult == b.LibalpmResult &&
+		a.News == b.News && a.Popularity == b.Popularity && a.UpgradedAt == b.UpgradedAt && a.LibalpmResult == b.LibalpmResult &&
 		slices.Equal(a.Runtimes, b.Runtimes) && maps.Equal(a.SystemRuntimes, b.SystemRuntimes) &&
 		slices.Equal(a.Problems, b.Problems)
 }

@@ -59,8 +59,9 @@ type Config struct {
 	// SharedIndexDir is a directory of indexes that another omgd builds, empty for none. An index in this
 	// directory is used if it is up to date, so that it need not be built again.
 	SharedIndexDir string
-	// Build builds the index of a database, BuildFiles that of a database with file lists; nil means that omg-index builds it.
-	Build          func(ctx context.Context, database string) (IndexImage[*pkgindex.File], error)
+	// Build builds the index of a database, with the shares of machines in the file at the path popularity, unless it is "". BuildFiles
+	// builds the index of a database with file lists. If one of them is nil, omg-index builds the index.
+	Build          func(ctx context.Context, database, popularity string) (IndexImage[*pkgindex.File], error)
 	BuildFiles     func(ctx context.Context, database string) (IndexImage[*filesindex.File], error)
 	IsTrustedOwner func(uid uint32) bool
 	SnapshotHolder *state.Holder
@@ -71,6 +72,9 @@ type Config struct {
 	TrackerData func() *snapshot.TrackerData
 	// News returns Arch's news; nil if they are disabled.
 	News func() *snapshot.NewsData
+	// Popularity describes the shares of machines, which are in the file at PopularityPath; nil if they are disabled.
+	Popularity     func() *snapshot.PopularityData
+	PopularityPath string
 	// AURSource returns the state of the AUR. AURReplies returns the AUR's replies about the foreign packages, or nil
 	// if there are none yet. Both functions are nil if the AUR is disabled. AURStaleAfter is the age from which an
 	// AURSource index that was built elsewhere is stale.
@@ -126,7 +130,7 @@ type Refresher struct {
 // New returns a Refresher. Run does the work; the other methods may be called before Run.
 func New(c Config) *Refresher {
 	if c.Build == nil {
-		c.Build = buildIndex
+		c.Build = c.buildIndex
 	}
 	if c.BuildFiles == nil {
 		c.BuildFiles = buildFilesIndex
@@ -138,8 +142,12 @@ func New(c Config) *Refresher {
 	r.libAlpmComparison.comparisonRequested = make(chan struct{}, 1)
 	packages := indexKind[*pkgindex.File]{
 		database: func(r *sources.Repository) string { return r.DatabasePath },
-		build: func(ctx context.Context, database string) (IndexImage[*pkgindex.File], error) {
-			return r.config.Build(ctx, database)
+		build: func(ctx context.Context, database string, content buildContent) (IndexImage[*pkgindex.File], error) {
+			popularity := ""
+			if content.sharesSHA256 != "" {
+				popularity = r.config.PopularityPath
+			}
+			return r.config.Build(ctx, database, popularity)
 		},
 		open: pkgindex.Open,
 		sourceOf: func(f *pkgindex.File, repo string) (pkgindex.SourceInfo, bool) {

@@ -19,6 +19,7 @@ import (
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
@@ -36,7 +37,7 @@ type builder struct {
 	before func(ctx context.Context, repo string) error
 }
 
-func (b *builder) build(ctx context.Context, database string) (IndexImage[*pkgindex.File], error) {
+func (b *builder) build(ctx context.Context, database, popularityPath string) (IndexImage[*pkgindex.File], error) {
 	repo, err := sources.RepositoryFromFile(database)
 	if err != nil {
 		return nil, err
@@ -51,7 +52,15 @@ func (b *builder) build(ctx context.Context, database string) (IndexImage[*pkgin
 		}
 	}
 	file := pkgindex.NewBuilder("test", 1)
-	if _, _, err := repo.ReadIntoIndex(ctx, file.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
+	into := file.AddSource(repo.Name, pkgindex.KindRepo)
+	if popularityPath != "" {
+		shares, err := popularity.Read(ctx, popularityPath)
+		if err != nil {
+			return nil, err
+		}
+		into.SetShares(shares)
+	}
+	if _, _, err := repo.ReadIntoIndex(ctx, into, nil); err != nil {
 		return nil, err
 	}
 	data, err := file.Bytes()
@@ -223,7 +232,7 @@ func (w *testSystem) docs(name string) uint32 {
 	w.t.Helper()
 	r, err := sources.RepositoryFromFile(w.database(name))
 	require.NoError(w.t, err)
-	f, err := r.BuildInMemory(w.t.Context())
+	f, err := r.BuildInMemory(w.t.Context(), nil)
 	require.NoError(w.t, err)
 	return f.DocCount()
 }
