@@ -27,6 +27,7 @@ type searchBuffers struct {
 	postingLists        []postingList
 	hitKeys, sortedKeys []uint64
 	bucketEnds          []int // for each bucket of sortKeys, where its keys end
+	uncollected         int   // how many packages match, but have no key, because they cannot be among the requested hits
 }
 
 var searchBufferPool = sync.Pool{New: func() any { return new(searchBuffers) }}
@@ -38,21 +39,21 @@ func (s *FileSet) Search(q *Query, limit int) (r Result, err error) {
 	}
 	sc := searchBufferPool.Get().(*searchBuffers)
 	defer searchBufferPool.Put(sc)
+	isRelevance := q.sortBy == "" || q.sortBy == wire.SortRelevance
+	needed := limit // how many of the keys must be sorted
+	if !isRelevance {
+		needed = math.MaxInt
+	}
 	err = sectionfile.GuardFaults(func() error {
-		sc.hitKeys = sc.hitKeys[:0]
+		sc.hitKeys, sc.uncollected = sc.hitKeys[:0], 0
 		for i := range s.files {
-			if err := s.searchFile(i, q, sc); err != nil {
+			if err := s.searchFile(i, q, sc, needed); err != nil {
 				return err
 			}
 		}
-		r.Total = len(sc.hitKeys)
+		r.Total = len(sc.hitKeys) + sc.uncollected
 		r.Hits = make([]Hit, 0, min(limit, r.Total))
-		isRelevance := q.sortBy == "" || q.sortBy == wire.SortRelevance
-		if isRelevance {
-			sc.sortKeys(limit)
-		} else {
-			sc.sortKeys(math.MaxInt)
-		}
+		sc.sortKeys(needed)
 		if by := q.sortBy; by == wire.SortName || by == wire.SortRepo {
 			r.Hits, err = s.sortByName(appendHits(r.Hits, sc.sortedKeys), by == wire.SortRepo)
 			r.Hits = r.Hits[:min(limit, r.Total)]
@@ -144,8 +145,9 @@ func (s *FileSet) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
 	return hits, nil
 }
 
-// searchFile searches one file, and appends the keys of the hits to sc.hitKeys.
-func (s *FileSet) searchFile(i int, q *Query, sc *searchBuffers) error {
+// searchFile searches one file, and appends the keys of the hits to sc.hitKeys. It may leave out hits that are not among the first needed
+// ones of the file.
+func (s *FileSet) searchFile(i int, q *Query, sc *searchBuffers, needed int) error {
 	f := &s.files[i]
 	if !slices.ContainsFunc(f.sources, q.includesSource) {
 		return nil // the query does not need this file: reading it would take time, and it may be damaged
@@ -154,17 +156,8 @@ func (s *FileSet) searchFile(i int, q *Query, sc *searchBuffers) error {
 	if err != nil {
 		return err
 	}
-	if tiers, ok, err := m.searchShortWord(sc); ok || err != nil {
-		for t, docs := range tiers {
-			if err != nil {
-				break
-			}
-			err = s.appendHitKeys(f, q, sc, docs, func(doc uint32, _ bool) (quality, bool, error) {
-				found, err := m.shortWordQuality(doc, Tier(t))
-				return found, true, err
-			})
-		}
-		return err
+	if m.isShortWord() {
+		return s.searchShortWord(f, m, q, sc, needed)
 	}
 	docs, all, err := m.candidates(sc)
 	if err != nil {
@@ -245,30 +238,37 @@ func (m *matcher) isShortWord() bool {
 }
 
 // searchShortWord runs a query that consists of one plain word of one or two bytes. For such a word, the index has a list of
-// the matching packages in each tier, so no text has to be searched. If the query is of another kind, ok is false.
-func (m *matcher) searchShortWord(sc *searchBuffers) (tiers [numTiers][]uint32, ok bool, err error) {
-	if !m.isShortWord() {
-		return tiers, false, nil
+// the matching packages in each tier, so no text has to be searched. As soon as better tiers have as many hits as are needed, the packages of
+// the other tiers are only counted.
+func (s *FileSet) searchShortWord(f *fileInSet, m *matcher, q *Query, sc *searchBuffers, needed int) error {
+	word, before := string(m.terms[0].word), len(sc.hitKeys)
+	searched := uint32(0) // how many packages belong to sources that the query searches
+	for _, p := range f.sources {
+		if q.includesSource(p) {
+			searched += p.endDoc - p.firstDoc
+		}
 	}
-	t := &m.terms[0]
-	sc.docs = sc.docs[:0]
-	var ends [numTiers]int
 	for tier := range numTiers {
-		p, err := m.file.postingListOfGram(tierGramKey(string(t.word), tier))
+		p, err := m.file.postingListOfGram(tierGramKey(word, tier))
 		if err != nil {
-			return tiers, true, err
+			return err
 		}
-		if sc.docs, err = p.appendDocs(sc.docs); err != nil {
-			return tiers, true, err
+		if searched == f.docCount && len(sc.hitKeys)-before >= needed {
+			sc.uncollected += int(p.count)
+			continue
 		}
-		ends[tier] = len(sc.docs)
+		if sc.docs, err = p.appendDocs(sc.docs[:0]); err != nil {
+			return err
+		}
+		err = s.appendHitKeys(f, q, sc, sc.docs, func(doc uint32, _ bool) (quality, bool, error) {
+			found, err := m.shortWordQuality(doc, tier)
+			return found, true, err
+		})
+		if err != nil {
+			return err
+		}
 	}
-	start := 0
-	for tier, end := range ends {
-		tiers[tier] = sc.docs[start:end]
-		start = end
-	}
-	return tiers, true, nil
+	return nil
 }
 
 // shortWordQuality returns the quality of a match of a short word in a tier, as qualityOf does, but reads the text of a package only if its

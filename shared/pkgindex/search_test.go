@@ -132,6 +132,13 @@ func TestSearch_EqualsOracle(t *testing.T) {
 					got, total = find(t, s, 5, wire.SearchRequest{Words: words})
 					require.Equal(t, order[:min(5, len(order))], got, "the first five of %q", words)
 					require.Equal(t, len(order), total)
+
+					// A source that is not searched is not counted either.
+					all, total := find(t, s, 0, wire.SearchRequest{Words: words, NoAUR: true})
+					require.Len(t, all, total)
+					got, total = find(t, s, 5, wire.SearchRequest{Words: words, NoAUR: true})
+					require.Equal(t, all[:min(5, len(all))], got, "the first five of %q in repositories", words)
+					require.Equal(t, len(all), total)
 				}
 			}
 		}
