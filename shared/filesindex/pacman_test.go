@@ -78,7 +78,7 @@ func TestFind_EqualToPacman(t *testing.T) {
 		}
 		args := []string{"-F", "--machinereadable", "--", target}
 		if expression {
-			if strings.ContainsAny(target, "\xff\u212aẞß") || strings.ContainsFunc(target, func(r rune) bool { return r < ' ' }) {
+			if strings.ContainsAny(target, "\u212aẞß") || strings.ContainsFunc(target, func(r rune) bool { return r < ' ' }) {
 				continue // package posixre says where it differs from glibc
 			}
 			args[0] = "-Fx"
