@@ -25,7 +25,7 @@ var argKindByCommand = map[string]string{
 	"omg info": packageArgKind, "omg why": installedPackageArgKind, "omg tree": installedPackageArgKind, "omg size": installedPackageArgKind, "omg check": installedPackageArgKind, "omg history": installedPackageArgKind, "omg files": installedPackageArgKind, "omg security": installedPackageArgKind, "omg config": settingArgs, "omg owns": pathArgs,
 	"omg which": runtimeArgs, "omg use": runtimeArgs, "omg runtime list": runtimeArgs, "omg runtime which": runtimeArgs, "omg runtime use": runtimeArgs,
 	"omg groups": groupArgKind, "omg list": repositoryArgKind,
-	"omg-probe":      runtimeArgs + " all ec tc oc uc init",
+	"omg-probe":      runtimeArgs + " all ec tc oc uc command init",
 	"omg-index info": pathArgs, "omg-index verify": pathArgs, "omg-index dump": pathArgs,
 }
 

@@ -121,7 +121,7 @@ func parseList(lines []string) (all []helpRow) {
 		case indent == 0: // the list has ended
 			return all
 		case margin >= 0 && indent > margin+4:
-			all[len(all)-1].text += " " + text
+			all[len(all)-1].text = strings.TrimSpace(all[len(all)-1].text + " " + text)
 		default:
 			head, rest := text, ""
 			if at := columnGapPattern.FindStringIndex(text); at != nil {

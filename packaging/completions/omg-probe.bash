@@ -9,7 +9,7 @@ _omg_probe() {
 	esac
 	case $command in
 	'')
-		words='node python go rust ruby java bun all ec tc oc uc init -C --directory -f --format -s --status -a --all -w --why --deadline --no-env --top --cross-borders --remote --socket --data-dir --dbpath -h --help -V --version'
+		words='node python go rust ruby java bun all ec tc oc uc command init -C --directory -f --format -s --status -a --all -w --why --deadline --commands --no-env --top --cross-borders --remote --socket --data-dir --dbpath -h --help -V --version'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -18,10 +18,13 @@ import (
 )
 
 // Run runs omg-probe with its arguments and returns its exit code.
-func Run(args []string, stdout, stderr io.Writer) int {
-	err := run(args, stdout)
+func Run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	err := run(args, stdin, stdout)
 	if err == nil {
 		return exit.OK
+	}
+	if e := new(exit.Error); errors.As(err, &e) && e.Err == nil {
+		return e.Code
 	}
 	fmt.Fprintf(stderr, "omg-probe: error: %s\n", termtext.Clean(err.Error()))
 	if e := new(exit.Error); errors.As(err, &e) && e.Hint != "" {
@@ -30,7 +33,7 @@ func Run(args []string, stdout, stderr io.Writer) int {
 	return exit.Code(err)
 }
 
-func run(args []string, stdout io.Writer) error {
+func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	o, err := parseArgs(args)
 	if err != nil {
 		return err
@@ -42,6 +45,8 @@ func run(args []string, stdout io.Writer) error {
 		return write(stdout, "omg-probe "+version.String()+"\n")
 	case o.isInit:
 		return o.printShellCode(stdout)
+	case o.isCommand:
+		return o.findCommand(stdin, stdout)
 	}
 	format, err := render.ParseFormat(o.format)
 	if err != nil {
@@ -64,7 +69,7 @@ func run(args []string, stdout io.Writer) error {
 		}
 		return write(stdout, text)
 	}
-	return show(r.readUntil(o.deadline, func(a render.Report) {
+	return show(r.readUntil(o.waitLimit(), func(a render.Report) {
 		_ = show(a) // a prompt must not fail
 		os.Exit(exit.OK)
 	}))
@@ -79,6 +84,15 @@ func (o *options) printShellCode(stdout io.Writer) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
+	}
+	if o.forCommands {
+		// The name is sent through a pipe: other users can see the arguments of a process, and a system may log them.
+		line := append(append([]string{self, "command"}, o.forwardedArgs...), "-")
+		code, err := shell.CommandsCode(o.shell, line)
+		if err != nil {
+			return exit.WithCode(exit.Usage, err)
+		}
+		return write(stdout, code)
 	}
 	env := paths.ProcessEnv()
 	var files []string

@@ -47,7 +47,7 @@ func writeFile(t *testing.T, path, text string) {
 
 func probe(args ...string) (stdout, stderr string, code int) {
 	var out, err bytes.Buffer
-	code = Run(append([]string{"--deadline", "0"}, args...), &out, &err)
+	code = Run(append([]string{"--deadline", "0"}, args...), strings.NewReader(""), &out, &err)
 	return out.String(), err.String(), code
 }
 
@@ -185,6 +185,17 @@ func TestUsage(t *testing.T) {
 		{"-C", ""},
 		{"init", "bash", "init"},
 		{"\x1b[31m"},
+		{"command"},
+		{"command", "rg", "fd"},
+		{"command", "-rf"},
+		{"command", "rg", "--status"},
+		{"command", "rg", "-f", "json"},
+		{"command", "rg", "--commands"},
+		{"node", "command", "rg"},
+		{"--commands"},
+		{"init", "bash", "--commands", "node"},
+		{"init", "bash", "--commands", "--status"},
+		{"init", "sh", "--commands"},
 	} {
 		out, stderr, code := probe(args...)
 		require.Equal(t, 2, code, "%q", args)
@@ -213,6 +224,30 @@ func TestInit(t *testing.T) {
 	}
 }
 
+func TestInit_Commands(t *testing.T) {
+	home(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		out, stderr, code := probe("init", shell, "--commands", "--data-dir", "/a b")
+		require.Zero(t, code, stderr)
+		require.Contains(t, out, "'"+self+"' 'command' '--deadline' '0' '--data-dir' '/a b' '-'")
+		require.NotContains(t, out, "@COMMAND@")
+	}
+}
+
+// TestCommand checks that a command about which nothing is known is no error, and that nothing is printed about it.
+func TestCommand(t *testing.T) {
+	dir := home(t)
+	for _, data := range []string{dir, dir + "/none", "/dev/null"} {
+		for _, args := range [][]string{{"rg"}, {"-"}, {"--", "-rf"}, {strings.Repeat("x", 1<<20)}, {"\x1b]0;x\x07"}, {"--", "--help"}} {
+			out, stderr, code := probe(append([]string{"--data-dir", data, "command"}, args...)...)
+			require.Equal(t, 1, code, "%q", args)
+			require.Empty(t, out+stderr, "%q", args)
+		}
+	}
+}
+
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
@@ -220,6 +255,6 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on 
 func TestOutput_NotWritten(t *testing.T) {
 	home(t)
 	var stderr bytes.Buffer
-	require.Equal(t, 3, Run([]string{"uc"}, full{}, &stderr))
+	require.Equal(t, 3, Run([]string{"uc"}, strings.NewReader(""), full{}, &stderr))
 	require.Contains(t, stderr.String(), "no space left on device")
 }

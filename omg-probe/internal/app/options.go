@@ -9,8 +9,11 @@ import (
 	"github.com/omg-arch/omg/shared/runtimes"
 )
 
-// defaultDeadline limits how long a prompt waits.
-const defaultDeadline = 10 * time.Millisecond
+// defaultDeadline limits how long a prompt waits, and commandDeadline how long a shell waits that has not found a command.
+const (
+	defaultDeadline = 10 * time.Millisecond
+	commandDeadline = 15 * time.Millisecond
+)
 
 // allWord is the argument "all": with --status, it requests the runtimes in addition to the numbers.
 const allWord = "all"
@@ -20,6 +23,9 @@ type options struct {
 	help, version bool
 	isInit        bool
 	shell         string   // the shell's name, which follows the argument init
+	forCommands   bool     // --commands: init prints the code for missing commands
+	isCommand     bool     // the argument command was given
+	commandNames  []string // the arguments after command
 	numberName    string   // the name of the requested number: ec, tc, oc or uc; "" if none was requested
 	runtimes      []string // the runtimes that were requested by name
 	hasAllWord    bool     // allWord was given
@@ -29,7 +35,7 @@ type options struct {
 	noEnv             bool
 	explain           bool
 	format            string
-	deadline          time.Duration // 0: none
+	deadline          time.Duration // 0: none; negative: not given
 
 	dir              string
 	topDir           string
@@ -68,7 +74,7 @@ func (o *options) isStatusBar() bool {
 // parseArgs parses the arguments. Package flag is not used because it accepts neither flags after other arguments nor
 // -C/dir.
 func parseArgs(args []string) (*options, error) {
-	o := &options{deadline: defaultDeadline, format: "plain"}
+	o := &options{deadline: -1, format: "plain"}
 	flags := true
 	for i := 0; i < len(args); i++ {
 		word := args[i]
@@ -91,7 +97,7 @@ func parseArgs(args []string) (*options, error) {
 				return nil, usageErrorf("%s takes no value", name)
 			}
 			*flag = true
-			if !o.help && !o.version {
+			if !o.help && !o.version && flag != &o.forCommands {
 				o.forwardedArgs = append(o.forwardedArgs, word)
 			}
 			continue
@@ -114,6 +120,17 @@ func parseArgs(args []string) (*options, error) {
 	return o, o.validate()
 }
 
+// waitLimit returns the time after which the program prints what it knows.
+func (o *options) waitLimit() time.Duration {
+	switch {
+	case o.deadline >= 0:
+		return o.deadline
+	case o.isCommand:
+		return commandDeadline
+	}
+	return defaultDeadline
+}
+
 func (o *options) boolFlag(name string) *bool {
 	switch name {
 	case "-h", "--help":
@@ -132,6 +149,8 @@ func (o *options) boolFlag(name string) *bool {
 		return &o.crossFileSystems
 	case "--remote":
 		return &o.searchRemoteFS
+	case "--commands":
+		return &o.forCommands
 	}
 	return nil
 }
@@ -172,15 +191,22 @@ func (o *options) valueSetter(name string) func(string) error {
 	return nil
 }
 
-// parsePositional handles an argument that is not a flag: the name of a runtime, the name of a number (ec, tc, oc, uc), all, or
-// init and the shell's name.
+// parsePositional handles an argument that is not a flag: the name of a runtime, the name of a number (ec, tc, oc, uc), all, init
+// and the shell's name, or command and the command's name.
 func (o *options) parsePositional(word string) error {
+	isFirst := !o.isInit && len(o.runtimes) == 0 && !o.hasAllWord && o.numberName == ""
 	switch {
+	case o.isCommand:
+		o.commandNames = append(o.commandNames, word)
+		return nil
 	case o.isInit && o.shell == "":
 		o.shell = word
 		return nil
-	case word == "init" && !o.isInit && len(o.runtimes) == 0 && !o.hasAllWord && o.numberName == "":
+	case word == "init" && isFirst:
 		o.isInit = true
+		return nil
+	case word == "command" && isFirst:
+		o.isCommand = true
 		return nil
 	case word == "ec" || word == "tc" || word == "oc" || word == "uc":
 		if o.numberName != "" || len(o.runtimes) > 0 || o.hasAllWord {
@@ -214,10 +240,21 @@ func (o *options) validate() error {
 		return usageErrorf("--why cannot be combined with --format")
 	case o.isInit && o.explain:
 		return usageErrorf("init cannot be combined with --why")
+	case o.forCommands && !o.isInit:
+		return usageErrorf("--commands is a flag of init")
+	case o.isCommand && len(o.commandNames) != 1:
+		return usageErrorf("command needs the name of one command, or - to read it from the input")
+	case (o.isCommand || o.forCommands) && o.selectsReport():
+		return usageErrorf("a missing command cannot be combined with runtimes, numbers or their flags")
 	case o.numberName != "" && (o.explain || o.format != "plain"):
 		return usageErrorf("%s cannot be combined with --why or --format", o.numberName)
 	}
 	return nil
+}
+
+// selectsReport reports whether an argument selects what is in a report, or its form.
+func (o *options) selectsReport() bool {
+	return o.wantsStatus || o.includeUndeclared || o.explain || o.hasAllWord || o.numberName != "" || len(o.runtimes) > 0 || o.format != "plain"
 }
 
 func usageErrorf(format string, args ...any) error {

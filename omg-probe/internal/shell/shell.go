@@ -1,7 +1,12 @@
-// Package shell generates the code with which a shell shows omg-probe's output in its prompt. The code runs omg-probe
-// before a prompt if the directory changed, a command ran, the status file changed, or some seconds have passed, and
-// stores the output in the variable OMG_PROMPT. The code adds only this variable to the prompt. A shell shows the
-// content of the variable, but does not run commands in this content, because it expands a prompt only once.
+// Package shell generates the code with which a shell runs omg-probe.
+//
+// The code for prompts runs omg-probe before a prompt if the directory changed, a command ran, the status file changed, or
+// some seconds have passed, and stores the output in the variable OMG_PROMPT. The code adds only this variable to the
+// prompt. A shell shows the content of the variable, but does not run commands in this content, because it expands a
+// prompt only once.
+//
+// The code for missing commands defines the function that a shell calls with a command that it has not found. An
+// interactive shell then shows the packages that bring the command.
 package shell
 
 import (
@@ -17,19 +22,39 @@ var (
 	zshCode string
 	//go:embed omg-probe.fish
 	fishCode string
+
+	// The packages of omg install these files, too: scripts/install.sh replaces @COMMAND@.
+
+	//go:embed command-not-found.bash.in
+	bashCommandsCode string
+	//go:embed command-not-found.zsh.in
+	zshCommandsCode string
+	//go:embed command-not-found.fish.in
+	fishCommandsCode string
 )
 
-// PromptCode returns the code for a shell: bash, zsh or fish. Before a prompt, the code runs commandLine again if the content
-// of one of the statusFiles has changed.
+// PromptCode returns the code for the prompt of a shell: bash, zsh or fish. Before a prompt, the code runs commandLine again if
+// the content of one of the statusFiles has changed.
 func PromptCode(shell string, commandLine, statusFiles []string) (string, error) {
+	return fill(shell, bashCode, zshCode, fishCode, commandLine, statusFiles)
+}
+
+// CommandsCode returns the code for missing commands of a shell: bash, zsh or fish. It runs commandLine, and writes the name of
+// the missing command to its input.
+func CommandsCode(shell string, commandLine []string) (string, error) {
+	return fill(shell, bashCommandsCode, zshCommandsCode, fishCommandsCode, commandLine, nil)
+}
+
+// fill returns the code for a shell, with the quoted words of a command line and of a list of files.
+func fill(shell, bash, zsh, fish string, commandLine, files []string) (string, error) {
 	code, quote := "", quotePosix
 	switch shell {
 	case "bash":
-		code = bashCode
+		code = bash
 	case "zsh":
-		code = zshCode
+		code = zsh
 	case "fish":
-		code, quote = fishCode, quoteFish
+		code, quote = fish, quoteFish
 	default:
 		return "", fmt.Errorf("unsupported shell %q: use bash, zsh or fish", shell)
 	}
@@ -40,7 +65,7 @@ func PromptCode(shell string, commandLine, statusFiles []string) (string, error)
 		}
 		return strings.Join(quoted, " ")
 	}
-	return strings.NewReplacer("@COMMAND@", words(commandLine), "@FILES@", words(statusFiles)).Replace(code), nil
+	return strings.NewReplacer("@COMMAND@", words(commandLine), "@FILES@", words(files)).Replace(code), nil
 }
 
 // quotePosix quotes any text as one word of bash and zsh.
