@@ -30,12 +30,13 @@ make_directory() {
 	lines+=("d $1")
 }
 
-# put MODE FROM TO installs one file. In a file *.in, @BINDIR@ stands for the directory of the programs, and @SHAREDIR@ for share/omg.
+# put MODE FROM TO installs one file. In a file *.in, @BINDIR@ stands for the directory of the programs, @SHAREDIR@ for share/omg, and
+# @COMMAND@ for the command line that prints the packages of a missing command.
 put() {
 	local mode=$1 from=$2 to=$3
 	make_directory "${to%/*}"
 	if [[ $from == *.in ]]; then
-		sed "s,@BINDIR@,$PREFIX/bin,g; s,@SHAREDIR@,$PREFIX/share/omg,g" "$from" | install -m "$mode" /dev/stdin "$DESTDIR$to"
+		sed "s,@BINDIR@,$PREFIX/bin,g; s,@SHAREDIR@,$PREFIX/share/omg,g; s,@COMMAND@,'$PREFIX/bin/omg-probe' command -,g" "$from" | install -m "$mode" /dev/stdin "$DESTDIR$to"
 	else
 		install -m "$mode" "$from" "$DESTDIR$to"
 	fi
@@ -94,6 +95,7 @@ put_omg() {
 	done
 	put_all "$share/licenses/omg" LICENSE
 	put_all "$share/doc/omg" README.md CHANGELOG.md SECURITY.md docs/*.md shared/wire/PROTOCOL.md
+	put_all "$share/doc/omg" omg-probe/internal/shell/command-not-found.*.in
 	put_all "$share/doc/omg/decisions" docs/decisions/*
 	put_all "$share/doc/omg/pictures" docs/pictures/*
 	put_all "$share/doc/omg/prometheus" packaging/prometheus/*

@@ -93,7 +93,7 @@ func TestInstall_Removed(t *testing.T) {
 		"bin/omg", "bin/omgd", "bin/omg-index", "bin/omg-probe", "lib/omg/omg-direct", "lib/omg/omg-alpm-worker",
 		"share/man/man1/omg.1", "share/man/man5/omg-config.5", "share/man/man8/omg-alpm-worker.8", "share/licenses/omg/LICENSE",
 		"share/bash-completion/completions/omg", "share/zsh/site-functions/_omg", "share/fish/vendor_completions.d/omg.fish",
-		"share/omg/aur-incidents.toml", "share/omg/before-build", "share/omg/yay.lua", "share/omg/after-transaction", "share/omg/omg-aur-check.hook", "share/omg/bars/omg-bar", "share/omg/bars/waybar.jsonc", "lib/systemd/user/omg-notify.service", "share/doc/omg/PROTOCOL.md", "share/doc/omg/service.md", "lib/systemd/user/omgd.socket", "lib/sysusers.d/omg.conf",
+		"share/omg/aur-incidents.toml", "share/omg/before-build", "share/omg/yay.lua", "share/omg/after-transaction", "share/omg/omg-aur-check.hook", "share/omg/bars/omg-bar", "share/omg/bars/waybar.jsonc", "lib/systemd/user/omg-notify.service", "share/doc/omg/PROTOCOL.md", "share/doc/omg/service.md", "share/doc/omg/command-not-found.bash", "share/doc/omg/command-not-found.zsh", "share/doc/omg/command-not-found.fish", "lib/systemd/user/omgd.socket", "lib/sysusers.d/omg.conf",
 	} {
 		require.FileExists(t, filepath.Join(p.dest, "usr/local", path))
 	}
@@ -106,11 +106,13 @@ func TestInstall_Removed(t *testing.T) {
 			require.Equal(t, "build 1\n", p.installed(path), path)
 		default:
 			require.Equal(t, "-rw-r--r-- "+path, entry)
-			require.NotRegexp(t, `@(BIN|SHARE)DIR@`, p.installed(path), path)
+			require.NotRegexp(t, `@(BINDIR|SHAREDIR|COMMAND)@`, p.installed(path), path)
 		}
 	}
 	require.Contains(t, p.installed("usr/local/lib/systemd/system/omgd.service"), "\nExecStart=/usr/local/bin/omgd ")
 	require.Contains(t, p.installed("etc/pacman.d/hooks/omg-index.hook"), " /usr/local/bin/omg-index ", "pacman does not look in /usr/local")
+
+	require.Contains(t, p.installed("usr/local/share/doc/omg/command-not-found.fish"), "\n    set -g __omg_probe_packages '/usr/local/bin/omg-probe' command -\n")
 
 	// The second installation has a document less.
 	require.NoError(t, os.Remove(filepath.Join(p.dir, "docs/service.md")))
