@@ -97,6 +97,7 @@ var measurementParts = []struct {
 	{"advisories", (*bench).measureAdvisories},
 	{"quality", (*bench).measureQuality},
 	{"probe", (*bench).measureProbe},
+	{"commands", (*bench).measureCommand},
 	{"owns", (*bench).measureOwns},
 	{"idle", (*bench).measureIdle},
 	{"change", (*bench).measureChangeDelay},
