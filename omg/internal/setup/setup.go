@@ -76,12 +76,13 @@ func ChangePrompt(env paths.Env, shell string) (Change, error) {
 	return c, err
 }
 
-// startsProbe reports whether a line of a startup file contains omg-probe init outside of a comment.
+// startsProbe reports whether a line of a startup file contains omg-probe init outside of a comment, for a prompt and not only
+// for missing commands.
 func startsProbe(line string) bool {
 	if code, _, found := strings.Cut(" "+line, " #"); found {
 		line = code
 	}
-	return strings.Contains(line, "omg-probe init")
+	return strings.Count(line, "omg-probe init") > strings.Count(line, "--commands")
 }
 
 // RemovePrompts returns the changes that remove the blocks from the startup files of all shells: from the files that they read with

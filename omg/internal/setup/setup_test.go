@@ -177,6 +177,10 @@ func TestChange_Apply(t *testing.T) {
 	c, err = ChangePrompt(h.env(), "zsh")
 	require.NoError(t, err)
 	require.False(t, c.IsEmpty(), "a comment adds nothing")
+	h.write("dotfiles/zshrc", "eval \"$(omg-probe init zsh --commands)\"\n")
+	c, err = ChangePrompt(h.env(), "zsh")
+	require.NoError(t, err)
+	require.False(t, c.IsEmpty(), "the code for missing commands shows no prompt")
 }
 
 // TestChange_ApplyKeepsAttributes checks that the group and the extended attributes of a file stay.
