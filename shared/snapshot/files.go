@@ -193,10 +193,10 @@ func (s *Snapshot) FilesBasis() wire.Basis {
 	return b
 }
 
-// existingFileLists describes the lists of files, without those that do not exist.
+// existingFileLists describes the lists of files, without those that do not exist or are being indexed for the first time.
 func (s *Snapshot) existingFileLists() (list []wire.Source) {
 	for i := range s.inputs.Files {
-		if src := &s.inputs.Files[i]; src.State != wire.SourceMissing {
+		if src := &s.inputs.Files[i]; src.State != wire.SourceMissing && !src.Building {
 			list = append(list, src.Source)
 		}
 	}

@@ -14,7 +14,7 @@ type StatusResult struct {
 	// ComparedSources lists the sources with which omgd compares installed packages to count updates, foreign packages and
 	// advisories. It is set only if omgd downloads databases for this; nil means that Sources lists these sources.
 	ComparedSources []Source `msgpack:"compared,omitempty" json:"compared,omitempty"`
-	// FileLists describes the lists of files of the repositories, without those that do not exist.
+	// FileLists describes the lists of files of the repositories, without those that do not exist or are being indexed for the first time.
 	FileLists []Source `msgpack:"file_lists,omitempty" json:"file_lists,omitempty"`
 	// Runtimes lists the active version of each runtime in a new shell; nil if omgd does not look for runtimes.
 	Runtimes []Runtime `msgpack:"runtimes,omitempty" json:"runtimes,omitempty"`
