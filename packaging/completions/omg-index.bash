@@ -4,7 +4,7 @@ _omg_index() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
-	--dbpath|--pacman-config|--db|--aur|-o|--output|--data-dir|--to|--export|--import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--dbpath|--pacman-config|--db|--aur|--popularity|-o|--output|--data-dir|--to|--export|--import) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
 	--repo) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -17,7 +17,7 @@ _omg_index() {
 		words='build info verify dump journal --help -h --version -v'
 		;;
 	' build')
-		words='--dbpath --pacman-config --repo --db --aur --files -o --output --data-dir --help -h'
+		words='--dbpath --pacman-config --repo --db --aur --files --popularity -o --output --data-dir --help -h'
 		;;
 	' info')
 		words='--json --help -h'

@@ -26,6 +26,7 @@ complete -c omg-index -n '__omg_index_at " build"' -l repo -x -d 'only the repos
 complete -c omg-index -n '__omg_index_at " build"' -l db -r -F -d 'read the database FILE instead of those in DIR/sync; the file name is the name of the repository'
 complete -c omg-index -n '__omg_index_at " build"' -l aur -r -F -d 'read the AUR\'s dump FILE, or its git archive'
 complete -c omg-index -n '__omg_index_at " build"' -l files -d 'index the files of the packages, from databases with file lists'
+complete -c omg-index -n '__omg_index_at " build"' -l popularity -r -F -d 'sort results also by the shares in FILE, a reply of pkgstats'
 complete -c omg-index -n '__omg_index_at " build"' -s o -r -F -d 'write one FILE with all sources'
 complete -c omg-index -n '__omg_index_at " build"' -l output -r -F -d 'write one FILE with all sources'
 complete -c omg-index -n '__omg_index_at " build"' -l data-dir -r -F -d 'omg\'s data DIR'
