@@ -12,14 +12,14 @@ func (s Style) PrintRepoOwner(w *bufio.Writer, pkg *wire.RepositoryPackage, path
 	p := printer{s, w}
 	p.writeClean(path)
 	p.writeRaw(" is owned by ")
-	p.printRepoPackage(pkg)
+	p.printRepoPackage(pkg.Repo, pkg.Name, pkg.Version)
 	p.writeRaw("\n")
 }
 
 // PrintRepoFinds prints a package of a repository as a heading for its files, like pacman -F with a name. PrintFoundFile prints the files.
 func (s Style) PrintRepoFinds(w *bufio.Writer, pkg *wire.RepositoryPackage) {
 	p := printer{s, w}
-	p.printRepoPackage(pkg)
+	p.printRepoPackage(pkg.Repo, pkg.Name, pkg.Version)
 	p.printGroups(pkg.Groups)
 	p.printInstalledVersion(pkg.InstalledVersion, pkg.Version)
 	p.writeRaw("\n")
@@ -33,15 +33,16 @@ func (s Style) PrintFoundFile(w *bufio.Writer, path string) {
 	p.writeRaw("\n")
 }
 
-func (p printer) printRepoPackage(pkg *wire.RepositoryPackage) {
+// printRepoPackage prints a package of a repository with its version. In the results of a search, the words in the name are marked.
+func (p printer) printRepoPackage(repo, name, version string) {
 	p.setColor(repoColor)
-	p.writeClean(pkg.Repo)
+	p.writeClean(repo)
 	p.writeRaw("/")
 	p.setColor(titleColor)
-	p.writeClean(pkg.Name)
+	p.writeMatches(name)
 	p.writeRaw(" ")
 	p.setColor(versionColor)
-	p.writeClean(pkg.Version)
+	p.writeClean(version)
 	p.setColor(resetColor)
 }
 

@@ -11,15 +11,7 @@ import (
 // PrintSearchResult prints a package as a search result: a line with name and version, and the description below.
 func (s Style) PrintSearchResult(w *bufio.Writer, pkg *wire.Package) {
 	p := printer{s, w}
-	p.setColor(repoColor)
-	p.writeClean(pkg.Repo)
-	p.writeRaw("/")
-	p.setColor(titleColor)
-	p.writeMatches(pkg.Name)
-	p.writeRaw(" ")
-	p.setColor(versionColor)
-	p.writeClean(pkg.Version)
-	p.setColor(resetColor)
+	p.printRepoPackage(pkg.Repo, pkg.Name, pkg.Version)
 	p.printGroups(pkg.Groups)
 	p.printAURMarks(pkg)
 	p.printInstalledMark(pkg)
