@@ -176,31 +176,32 @@ func RemoveOldIndexes(dataDir string) {
 	}
 }
 
-// IndexFiles returns the index files in the directory at path, sorted by name, apart from those of file lists. If path is not a
-// directory, it returns path itself.
+// IndexFiles returns the index files of packages in the directory at path, sorted by name. If path is not a directory, it returns path
+// itself, unless the name is that of an index of file lists.
 func IndexFiles(path string) ([]string, error) {
 	return indexFiles(path, func(name string) bool { return !strings.HasSuffix(name, FilesIndexSuffix) })
 }
 
 // FilesIndexFiles returns the index files of file lists in the directory at path, sorted by name. If path is not a directory, it
-// returns path itself if it has their suffix.
+// returns path itself if its name is that of an index of file lists.
 func FilesIndexFiles(path string) ([]string, error) {
-	files, err := indexFiles(path, func(name string) bool { return strings.HasSuffix(name, FilesIndexSuffix) })
-	return slices.DeleteFunc(files, func(file string) bool { return !strings.HasSuffix(file, FilesIndexSuffix) }), err
+	return indexFiles(path, func(name string) bool { return strings.HasSuffix(name, FilesIndexSuffix) })
 }
 
 // indexFiles returns the index files in the directory at path whose names are accepted. If path is not a directory, it
-// returns path itself.
-func indexFiles(path string, accepts func(name string) bool) ([]string, error) {
+// returns path itself if its name is accepted.
+func indexFiles(path string, accepts func(name string) bool) (out []string, err error) {
 	fi, err := os.Stat(path)
 	if err != nil || !fi.IsDir() {
-		return []string{path}, nil // if there is no such file, the caller gets the error when it opens the file
+		if accepts(path) {
+			out = []string{path}
+		}
+		return out, nil // if there is no such file, the caller gets the error when it opens the file
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return nil, err
 	}
-	var out []string
 	for _, e := range entries {
 		if name := e.Name(); strings.HasSuffix(name, IndexSuffix) && accepts(name) && !strings.HasPrefix(name, ".") && !e.IsDir() {
 			out = append(out, filepath.Join(path, name))

@@ -190,7 +190,7 @@ func TestIndexFiles(t *testing.T) {
 		dir:                     {at("core.files.omgidx"), at("extra.files.omgidx")},
 		at("core.files.omgidx"): {at("core.files.omgidx")},
 		at("none.files.omgidx"): {at("none.files.omgidx")},
-		at("core.omgidx"):       {},
+		at("core.omgidx"):       nil,
 		at("below.omgidx"):      nil,
 	} {
 		got, err := FilesIndexFiles(path)

@@ -100,11 +100,16 @@ func TestFiles_Index(t *testing.T) {
 // TestFiles_NamedIndex checks that an index that the user names is used even if the list has changed.
 func TestFiles_NamedIndex(t *testing.T) {
 	w := newFilesSystem(t)
-	w.o.IndexPaths = []string{filepath.Dir(w.buildFiles(w.path("elsewhere"), "extra"))}
+	index := w.buildFiles(w.path("elsewhere"), "extra")
 	require.NoError(t, os.Truncate(w.path("db/sync/extra.files"), 100))
-	names, found := w.owners("marker", true)
-	require.Equal(t, []string{"extra/marker"}, names)
-	require.Equal(t, wire.SourceStale, found.Sources[1].State)
+	for _, path := range []string{index, filepath.Dir(index)} {
+		w.o.IndexPaths = []string{path}
+		names, found := w.owners("marker", true)
+		require.Equal(t, []string{"extra/marker"}, names)
+		require.Equal(t, wire.SourceStale, found.Sources[1].State)
+		_, err := w.backend().Search(t.Context(), &wire.SearchRequest{Words: []string{"lib"}}, func(*wire.Package) error { return nil }, nil)
+		require.NoError(t, err, "the packages are read from the databases")
+	}
 }
 
 // TestFiles_Unreadable checks that a list that cannot be read does not affect the others.

@@ -129,7 +129,7 @@ func (r *snapshotReader) openNamedIndexes() {
 	for _, name := range r.env.ChosenIndexPaths(r.o.IndexPaths) {
 		r.hasNamedIndexes = true
 		files, err := sources.IndexFiles(name)
-		if err == nil && len(files) == 0 {
+		if lists, listsErr := sources.FilesIndexFiles(name); err == nil && listsErr == nil && len(files)+len(lists) == 0 {
 			err = fmt.Errorf("no index in %s", name)
 		}
 		r.userNamedIndexErr = errors.Join(r.userNamedIndexErr, err)
