@@ -87,7 +87,7 @@ func TestBuild_PopularityRefused(t *testing.T) {
 		r := w.build(c.args...)
 		require.Equal(t, c.code, r.code, c.args)
 		require.Empty(t, r.stdout, c.args)
-		require.Regexp(t, `^omg-index: error: [^\n\x1b]*\n(omg-index: hint: see --help\n)?$`, r.stderr, c.args)
+		require.Regexp(t, `^omg-index: error: [^\n\x1b]*\n(omg-index: hint: see omg-index build --help\n)?$`, r.stderr, c.args)
 		require.Contains(t, r.stderr, c.says, c.args)
 		require.Equal(t, before, w.tree(), "nothing is written")
 	}
