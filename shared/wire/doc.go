@@ -10,7 +10,7 @@ package wire
 //	2  2026-11-28  the field close is renamed to suggestions, and the field own to downloaded
 //	3  2026-11-29  watch, whose reply has no end; the operation news, the source news, and the field news in status and
 //	               outdated; suggestions with reasons, and explain in search
-//	4  2026-11-29  files_owner, files_list and command, and the kind of source files
+//	4  2026-11-29  files_owner, files_list and command, the kind of source files, and suggestions of search with the reason command
 const (
 	ProtocolVersion = 4
 	OldestProtocol  = 2

@@ -129,7 +129,9 @@ type SearchResult struct {
 	Total uint32 `msgpack:"total" json:"total"`
 	// Packages lists the packages, each with its summary and overlay fields only.
 	Packages []Package `msgpack:"packages" json:"packages"`
-	// Suggestions lists package names similar to the words, if they matched nothing. The most similar is the first.
+	// Suggestions lists other packages that may be meant. If no package of the repositories is called like the only word, they are the
+	// packages of the repositories that bring a command of this name, the most prominent first. If there are none and the words match
+	// nothing, they are the packages with names similar to the words, the most similar first.
 	Suggestions []Suggestion `msgpack:"suggested,omitempty" json:"suggestions,omitempty"`
 	// Close lists the names of Suggestions. It is only in JSON, whose earlier versions had no reasons.
 	Close []string `msgpack:"-" json:"close,omitempty"`

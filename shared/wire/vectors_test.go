@@ -119,6 +119,7 @@ func good() map[string][]byte {
 		"search result, partial":         result(2, false, &SearchResult{Basis: partial, Total: 1, Packages: []Package{firefox}}),
 		"search result without packages": result(3, false, &SearchResult{Basis: Basis{Generation: 1 << 40}, Suggestions: []Suggestion{{Name: "firefox", Reason: SuggestionSpelling}}}),
 		"info":                           request(300, OpInfo, &InfoRequest{Names: []string{"firefox", "extra/none"}}),
+		"search result, a command":       result(3, false, &SearchResult{Basis: Basis{Generation: 1}, Total: 1, Packages: []Package{{Repo: "extra", Name: "c"}}, Suggestions: []Suggestion{{Name: "ripgrep", Reason: SuggestionCommand}}}),
 		"info result":                    result(300, false, &InfoResult{Basis: Basis{Generation: 6}, Packages: []Package{full}, Missing: []MissingName{{Name: "extra/none", Suggestions: []Suggestion{{Name: "nano", Reason: SuggestionSpelling}}}}}),
 		"aur_info":                       request(302, OpAURInfo, &AURInfoRequest{Names: []string{"firefox-git", "own-tool", "gone"}}),
 		"aur_info result": result(302, false, &AURInfoResult{
