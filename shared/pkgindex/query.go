@@ -75,6 +75,15 @@ const (
 	maxExpressions = 100
 )
 
+// OnlyWord returns the word of a query that consists of one plain word for all fields and all repositories. It reports whether the query is
+// such a query.
+func (q *Query) OnlyWord() (word string, ok bool) {
+	if len(q.terms) != 1 || len(q.unwanted) > 0 || len(q.repos) > 0 || q.onlyAUR || q.terms[0].field != fieldAny || q.terms[0].expr != nil {
+		return "", false
+	}
+	return q.terms[0].raw, true
+}
+
 // ParseQuery parses the words of a request. Its error wraps ErrQuery.
 func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 	q := &Query{repos: slices.Clone(r.Repos), noAUR: r.NoAUR, onlyAUR: r.OnlyAUR, allRepos: r.AllRepos, sortBy: r.Sort}

@@ -328,6 +328,19 @@ func (s *FileSet) HasRepoPackage(name string) (found bool, err error) {
 	return found, err
 }
 
+// Prominence returns the prominence of the package with exactly the given name in a repository, and whether there is such a package. A
+// larger number means that more people use it.
+func (s *FileSet) Prominence(repo, name string) (prominence uint8, found bool, err error) {
+	err = sectionfile.GuardFaults(func() error {
+		hits, err := s.lookupUnguarded(name, func(p *sourceRange) bool { return p.isSourceNamed(repo) })
+		if found = len(hits) > 0; found {
+			prominence = s.fileOf(hits[0]).rank(hits[0].doc).prominence
+		}
+		return err
+	})
+	return prominence, found, err
+}
+
 // NamesWithPrefix returns the package names that begin with prefix, ignoring case, in alphabetical order and without duplicates.
 // It returns at most limit names.
 func (s *FileSet) NamesWithPrefix(prefix string, limit int) (names []string, err error) {

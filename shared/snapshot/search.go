@@ -19,8 +19,7 @@ type Matches struct {
 	Hits  []pkgindex.Hit
 	// UnknownNames lists the names in a request that no source contains. Only a look-up sets it.
 	UnknownNames []string
-	// Suggestions lists package names that are similar to the words of a search. Only a search that finds nothing sets
-	// it.
+	// Suggestions lists other packages that may be meant (see wire.SearchResult). Only a search sets it.
 	Suggestions []wire.Suggestion
 	// Explainer says why each hit stands where it does. Only a search with Explain sets it.
 	Explainer *pkgindex.Explainer
@@ -99,7 +98,8 @@ func (s *Snapshot) SearchWithPause(r *wire.SearchRequest, pause func() error) (*
 	if r.Explain {
 		found.Explainer = s.searchFileSet.NewExplainer(q)
 	}
-	if found.Total == 0 {
+	found.Suggestions, err = s.suggestByCommand(q)
+	if err == nil && found.Total == 0 && len(found.Suggestions) == 0 {
 		found.Suggestions, err = s.suggest(r)
 	}
 	return found, err
@@ -198,28 +198,6 @@ func (s *Snapshot) noRepositoriesError(requested []string) error {
 		why = "no package databases in " + s.inputs.DBPath + "/sync: download them with pacman -Syu"
 	}
 	return wire.Errorf(wire.CodeNotReady, "no repository can be searched: %s", why)
-}
-
-// suggest returns package names that are similar to the words of a search: to all words together, and otherwise to single words. If
-// the words are regular expressions, it returns nil.
-func (s *Snapshot) suggest(r *wire.SearchRequest) ([]wire.Suggestion, error) {
-	if r.Regex {
-		return nil, nil
-	}
-	_, words := SplitReposFromWords(r)
-	words = words[:min(len(words), maxWordsWithSuggestions)]
-	close, err := s.searchFileSet.Suggest(strings.Join(words, " "))
-	if err != nil || len(close) > 0 || len(words) < 2 {
-		return close, err
-	}
-	for _, w := range words {
-		similar, err := s.searchFileSet.Suggest(w)
-		if err != nil {
-			return nil, err
-		}
-		close = append(close, similar...)
-	}
-	return close[:min(len(close), maxSuggestions)], nil
 }
 
 // Info returns the packages whose names are in an InfoRequest. It sends no query to the AUR. If all names are of the
