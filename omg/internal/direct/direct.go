@@ -91,7 +91,7 @@ func answerFrom[R any](ctx context.Context, r *snapshotReader, answer func(*snap
 
 // Search implements backend.Backend.
 func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, _ func()) (*wire.SearchResult, error) {
-	return withSnapshot(ctx, b, func(s *snapshot.Snapshot) (*wire.SearchResult, error) {
+	return answerFrom(ctx, &snapshotReader{Backend: b, config: b.settings(), readsFiles: true}, func(s *snapshot.Snapshot) (*wire.SearchResult, error) {
 		found, err := s.Search(r)
 		if err != nil {
 			return nil, err

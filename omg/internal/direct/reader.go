@@ -37,8 +37,8 @@ type snapshotReader struct {
 	openedFiles       []*filesindex.File
 	// pacmanOnly means that only pacman's own databases are read, and that no note says how they are read.
 	pacmanOnly bool
-	// readsNews means that the snapshot has Arch's news.
-	readsNews bool
+	// readsNews means that the snapshot has Arch's news. readsFiles means that it has the lists of files that have an index.
+	readsNews, readsFiles bool
 }
 
 func (r *snapshotReader) close() {
@@ -84,6 +84,9 @@ func (r *snapshotReader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	}
 	if r.readsNews {
 		in.News, in.UpgradedAt = r.news(&r.config), pacman.LastUpgrade(ctx)
+	}
+	if r.readsFiles {
+		in.Files = r.fileLists(ctx, pacman, true)
 	}
 	reading.Wait()
 	in.Local.Packages = local
