@@ -534,6 +534,28 @@ func TestSearch_NothingFoundInARepository(t *testing.T) {
 	require.Equal(t, "omg: error: nothing found for \"bash\" in nope, core\n", stderr)
 }
 
+// TestSearch_Command checks that a note on a terminal, or the hint if nothing is found, says which packages bring a command.
+func TestSearch_Command(t *testing.T) {
+	f := fake{search: &wire.SearchResult{Packages: []wire.Package{}, Suggestions: []wire.Suggestion{{Name: "ripgrep", Reason: wire.SuggestionCommand}, {Name: "a\x1b", Reason: wire.SuggestionCommand}}}}
+	code, _, stderr := f.run(t, "search", "rg")
+	require.Equal(t, exit.NotFound, code)
+	require.Equal(t, "omg: error: nothing found for \"rg\"\nomg: hint: rg is a command of ripgrep, a\ufffd\n", stderr)
+	f.search.Suggestions = f.search.Suggestions[:1]
+	_, _, stderr = f.run(t, "search", "[")
+	require.Equal(t, "omg: error: nothing found for \"[\"\nomg: hint: [ is a command of ripgrep\n", stderr, "it was not meant as an expression")
+	f.search.Partial = true
+	code, _, stderr = f.run(t, "search", "rg")
+	require.Equal(t, exit.Failed, code)
+	require.Contains(t, stderr, "omg: hint: rg is a command of ripgrep\n")
+
+	f.search = &wire.SearchResult{Total: 1, Packages: []wire.Package{{Repo: "extra", Name: "rgb", Version: "1-1"}}, Suggestions: f.search.Suggestions}
+	code, _, stderr = f.run(t, "search", "rg")
+	require.Equal(t, exit.OK, code)
+	require.Empty(t, stderr, "it is not a terminal")
+	_, stdout, _ := f.run(t, "search", "--json", "rg")
+	require.Contains(t, stdout, `{"name":"ripgrep","reason":"command"}`)
+}
+
 // TestOptions checks that the flags of all commands reach the backend.
 func TestOptions(t *testing.T) {
 	f := fake{installed: &wire.InstalledResult{Packages: []wire.InstalledPackage{pkg("a")}}}

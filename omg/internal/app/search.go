@@ -42,7 +42,8 @@ repo: selects one repository, and not: leaves out the packages that contain the 
 The best match comes first: the package with that name, then names that begin with the
 word, and so on. At the same place, packages of the AUR come after those of the
 repositories. A package of the AUR that is also in a repository is marked as shadowed.
---explain prints why a package stands where it does.
+--explain prints why a package stands where it does. If the only word is a command, and
+no package has this name, omg also says which packages bring the command.
 
 On a terminal, the best match is the last one, next to the prompt, if the results do not
 fit on the screen. The setting search.order changes this: auto, best-first or best-last.
@@ -167,6 +168,9 @@ func (a *app) runSearch(c *cli.Context, o *searchOptions) error {
 	if more := int(all.Total) - shown; more > 0 && terminal {
 		a.printNote(fmt.Sprintf("%d more; --limit 0 shows all", more))
 	}
+	if text := describeCommand(req, all.Suggestions); text != "" && terminal && all.Total > 0 && !out.json {
+		a.printNote(text)
+	}
 	if all.Total > 0 {
 		return nil
 	}
@@ -176,7 +180,7 @@ func (a *app) runSearch(c *cli.Context, o *searchOptions) error {
 // nothingFound returns the error of a search without results. If a source that could have results is missing, the error
 // has the exit code of a failure.
 func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed bool) error {
-	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", quoteWords(req.Words))}
+	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", quoteWords(req.Words)), Hint: describeCommand(req, all.Suggestions)}
 	switch {
 	case all.Partial:
 		nothing.Code, nothing.Err = exit.Failed, fmt.Errorf("%w in the sources that could be read", nothing.Err)
@@ -185,12 +189,22 @@ func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed boo
 	case len(req.Repos) > 0:
 		// The hint "did you mean" is left out, because a suggestion may be the requested name in another repository.
 		nothing.Err = fmt.Errorf("%w in %s", nothing.Err, strings.Join(req.Repos, ", "))
+	case nothing.Hint != "":
 	case !req.Regex && slices.ContainsFunc(req.Words, looksLikeExpression):
 		nothing.Hint = "the words are literal: -x reads them as regular expressions"
 	case len(all.Suggestions) > 0:
 		nothing.Hint = "did you mean: " + strings.Join(wire.SuggestedNames(all.Suggestions), " ")
 	}
 	return nothing
+}
+
+// describeCommand returns a text that says which packages bring a command that is the only word of a search. It is empty if there are none.
+func describeCommand(req *wire.SearchRequest, suggestions []wire.Suggestion) string {
+	names := wire.PackagesWithCommand(suggestions)
+	if len(names) == 0 {
+		return ""
+	}
+	return strings.Join(req.Words, " ") + " is a command of " + strings.Join(names, ", ")
 }
 
 // looksLikeExpression reports whether a word is probably meant as a regular expression.
