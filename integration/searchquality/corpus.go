@@ -3,19 +3,26 @@ package searchquality
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 
 	"github.com/omg-arch/omg/shared/aurdump"
+	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
 // Corpus is a set of real packages, indexed as omg indexes them.
 type Corpus struct {
 	set   *pkgindex.FileSet
+	file  *pkgindex.File
 	repos []string // in the order of pacman.conf
+	// withCommands suggests packages by their commands; nil without a list of commands.
+	withCommands *snapshot.Snapshot
 
 	packageCount     int
 	packagesWithWord map[string]int // for BM25
@@ -60,8 +67,33 @@ func OpenCorpus(dbPath string, repos []string, aurDump string) (*Corpus, error) 
 	if err != nil {
 		return nil, err
 	}
+	c.file = f
 	c.set = pkgindex.NewFileSet([]*pkgindex.File{f}, pkgindex.FileSetOptions{Repos: repos})
 	return c, nil
+}
+
+// AddCommands adds the commands of a repository: the paths of each package's commands, by its name.
+func (c *Corpus) AddCommands(repo string, paths map[string][]string) error {
+	build := filesindex.NewBuilder(repo, filesindex.BuildInfo{Builder: "searchquality"})
+	for _, name := range slices.Sorted(maps.Keys(paths)) {
+		if err := build.Add(name, "1-1", paths[name]); err != nil {
+			return err
+		}
+	}
+	data, err := build.Bytes()
+	if err != nil {
+		return err
+	}
+	list := sources.ExaminedFiles{Source: wire.Source{Name: repo, Kind: wire.KindFiles}}
+	if list.Index, err = filesindex.OpenBytes(data); err != nil {
+		return err
+	}
+	in := snapshot.Inputs{Files: []snapshot.FilesSource{list.FilesSource()}}
+	for _, name := range c.repos {
+		in.Repositories = append(in.Repositories, snapshot.IndexedSource{Source: wire.Source{Name: name, Kind: wire.KindRepository}, Usage: pacmandb.UsageAll, Index: c.file})
+	}
+	c.withCommands = snapshot.Build(in)
+	return nil
 }
 
 // rankOf returns the place of a package's repository. That of the AUR is the last.
@@ -100,6 +132,18 @@ func (c *Corpus) Measure(q *Query) (map[string]Scores, []string, error) {
 	}
 	scores := map[string]Scores{}
 	var shown []string
+	if q.Kind == kindCommand {
+		result, err := c.withCommands.Search(&wire.SearchRequest{Words: q.Words(), Limit: 1})
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, o := range Orders { // the other programs suggest nothing, but the packages may be among the results
+			scores[o.Name] = Score(q, packageNames(o.Sort(c, q, found)), func(string) bool { return true })
+		}
+		shown = wire.PackagesWithCommand(result.Suggestions)
+		scores["omg"] = Score(q, shown, func(string) bool { return true })
+		return scores, shown, nil
+	}
 	if len(found) == 0 {
 		suggested, err := c.set.Suggest(q.Text)
 		if err != nil {

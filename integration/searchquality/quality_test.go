@@ -1,6 +1,8 @@
 package searchquality
 
 import (
+	"bufio"
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/shared/commandindex"
 	"github.com/omg-arch/omg/shared/corpus"
 )
 
@@ -22,7 +25,7 @@ const mostLoss = 0.03
 func TestQueries(t *testing.T) {
 	total := 0
 	kinds, sources := map[string]int{}, map[string]int{}
-	for _, name := range []string{"arch", "debian"} {
+	for _, name := range []string{"arch", "debian", "debian-commands"} {
 		queries, err := ReadQueries(name)
 		require.NoError(t, err)
 		seen := map[string]bool{}
@@ -48,8 +51,16 @@ func TestQueries(t *testing.T) {
 }
 
 // TestQuality_Arch and TestQuality_Debian compare the scores over a corpus with the recorded ones. UPDATE=1 records them again.
-func TestQuality_Arch(t *testing.T)   { compareWithRecorded(t, "arch", openArch(t)) }
-func TestQuality_Debian(t *testing.T) { compareWithRecorded(t, "debian", openDebian(t)) }
+func TestQuality_Arch(t *testing.T) { compareWithRecorded(t, "arch", openArch(t)) }
+
+func TestQuality_Debian(t *testing.T) {
+	c := openDebian(t)
+	compareWithRecorded(t, "debian", c)
+	t.Run("commands", func(t *testing.T) {
+		require.NoError(t, c.AddCommands("debian", debianCommands(t)))
+		compareWithRecorded(t, "debian-commands", c)
+	})
+}
 
 func compareWithRecorded(t *testing.T, name string, c *Corpus) {
 	queries, err := ReadQueries(name)
@@ -125,6 +136,35 @@ func openDebian(t *testing.T) *Corpus {
 		t.Skipf("needs apt's lists: it knows only %d packages", c.packageCount)
 	}
 	return c
+}
+
+// debianCommands returns the paths in directories of commands, by the name of the package, from the lists of files that apt-file downloads
+// for apt. Most of the seven million paths in them are in other directories.
+func debianCommands(t *testing.T) map[string][]string {
+	lists, err := exec.CommandContext(t.Context(), "apt-get", "indextargets", "--format", "$(FILENAME)", "Created-By: Contents-deb").Output()
+	if err != nil || len(lists) == 0 {
+		t.Skip("needs the lists of files of apt-file: apt-file update")
+	}
+	cmd := exec.CommandContext(t.Context(), "/usr/lib/apt/apt-helper", append([]string{"cat-file"}, strings.Fields(string(lists))...)...)
+	text, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	commands := map[string][]string{}
+	lines := bufio.NewScanner(text)
+	for lines.Scan() {
+		path, packages, _ := bytes.Cut(lines.Bytes(), []byte(" "))
+		if _, ok := commandindex.Dir(string(path[:bytes.LastIndexByte(path, '/')+1])); !ok {
+			continue
+		}
+		for name := range strings.SplitSeq(strings.TrimSpace(string(packages)), ",") { // as in utils/ripgrep,admin/util-linux
+			name = name[strings.LastIndexByte(name, '/')+1:]
+			commands[name] = append(commands[name], string(path))
+		}
+	}
+	require.NoError(t, lines.Err())
+	require.NoError(t, cmd.Wait())
+	require.Greater(t, len(commands), 5000)
+	return commands
 }
 
 // TestOrder_NamedQueries checks queries that show something else first in other tools.

@@ -30,7 +30,10 @@ type Query struct {
 }
 
 // Kinds lists the kinds of queries.
-var Kinds = []string{"exact", "prefix", "words", "intent", "typo", "case", "versioned", "aur"}
+var Kinds = []string{"exact", "prefix", "words", "intent", "typo", "case", "versioned", "aur", kindCommand}
+
+// kindCommand is the kind of the queries that are commands of packages with other names.
+const kindCommand = "command"
 
 // Words returns the words of the query, as the command line of omg passes them.
 func (q *Query) Words() []string { return strings.Fields(q.Text) }
@@ -42,7 +45,7 @@ func (q *Query) IsHeldOut() bool { return crc32.ChecksumIEEE([]byte(q.Text))>>8&
 //go:embed queries/*.tsv
 var queryFiles embed.FS
 
-// ReadQueries returns the graded queries over a corpus: "arch" or "debian".
+// ReadQueries returns the graded queries over a corpus: "arch" or "debian", or "debian-commands" for Debian with an index of its commands.
 func ReadQueries(corpus string) ([]Query, error) {
 	name := "queries/" + corpus + ".tsv"
 	content, err := queryFiles.ReadFile(name)

@@ -29,6 +29,9 @@ func (b *bench) measureQuality() error {
 	}
 	for _, kind := range append(searchquality.Kinds, "") {
 		of := searchquality.Filter(results, func(q *searchquality.Query) bool { return kind == "" || q.Kind == kind })
+		if len(of) == 0 {
+			continue // the databases have no lists of files, by which packages are suggested for commands
+		}
 		name := "search quality, MRR"
 		if kind != "" {
 			name += ", " + kind
