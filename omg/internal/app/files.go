@@ -81,7 +81,7 @@ func (a *app) runFiles(c *cli.Context, o *filesOptions) error {
 		return err
 	}
 	if repos != nil {
-		err = a.noFilesError(o, repos, read)
+		err = a.noFilesError(o, out, repos, read)
 	}
 	for _, p := range all.Packages {
 		if p.UnknownReason != "" {
@@ -123,7 +123,7 @@ func (a *app) noteRepoFiles(p *wire.RepositoryPackage) {
 }
 
 // noFilesError returns the error for packages whose files were not found.
-func (a *app) noFilesError(o *filesOptions, repos *wire.FilesListResult, read *wire.Basis) error {
+func (a *app) noFilesError(o *filesOptions, out *resultPrinter, repos *wire.FilesListResult, read *wire.Basis) error {
 	if len(repos.Missing) == 0 {
 		return nil
 	}
@@ -135,10 +135,11 @@ func (a *app) noFilesError(o *filesOptions, repos *wire.FilesListResult, read *w
 		err := a.notInstalledError(repos.Missing, read)
 		a.printNote("the files of packages that are not installed are unknown: " + lists.remedy)
 		return err
-	case repos.Partial:
-		read = &repos.Basis
+	case read.Partial: // a note has said so
+		return a.notInstalledError(repos.Missing, read)
 	}
-	return a.notInstalledError(repos.Missing, read)
+	out.printBasisNotes(&repos.Basis)
+	return a.notFoundErrors(&repos.Basis, "package %s was not found", repos.Missing)
 }
 
 // basisFromReading returns the basis of a result that was computed from the local database, which was read just now.
@@ -205,4 +206,17 @@ func notFoundError(b *wire.Basis, text, hint string) error {
 		return &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("%s", text), Hint: hint}
 	}
 	return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("%s in the lists that could be read", text), Hint: hint}
+}
+
+// notFoundErrors returns the error for names that were not found in the lists of files. The format has the place of the name. If there are
+// several names, it prints a line for each.
+func (a *app) notFoundErrors(b *wire.Basis, format string, names []string) (last error) {
+	for _, name := range names {
+		last = notFoundError(b, fmt.Sprintf(format, quoteWords([]string{name})), "")
+		if len(names) > 1 {
+			a.reportError(last.Error())
+			last = exit.QuietError(exit.Code(last))
+		}
+	}
+	return last
 }

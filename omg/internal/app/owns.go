@@ -46,6 +46,8 @@ are not installed. PATH is then a whole path, or a name without directories, and
 func (a *app) runOwns(c *cli.Context, o *ownsOptions) error {
 	paths := c.Args().Slice()
 	switch {
+	case (len(paths) == 0 || slices.Contains(paths, "")) && o.repos:
+		return command.Usagef("owns --repos needs a path or the name of a file, e.g. omg owns --repos vim")
 	case len(paths) == 0 || slices.Contains(paths, ""):
 		return command.Usagef("owns needs the path of a file, e.g. omg owns /usr/bin/vim")
 	case o.regex && !o.repos:
@@ -85,8 +87,8 @@ func (a *app) unownedError(ctx context.Context, b backend.Backend, named []strin
 			continue
 		}
 		unowned = append(unowned, p.Path)
-		if query := p.Path; p.Exists || strings.Contains(named[i], "/") {
-			queries = append(queries, query)
+		if p.Exists || strings.Contains(named[i], "/") {
+			queries = append(queries, p.Path)
 		} else {
 			queries = append(queries, named[i])
 		}
@@ -101,6 +103,9 @@ func (a *app) unownedError(ctx context.Context, b backend.Backend, named []strin
 		line := "no package owns " + path
 		if name := firstRepoOwner(ctx, b, queries[i]); name != "" {
 			line = fmt.Sprintf("no installed package owns %s, but %s has it", path, name)
+			if queries[i] != path {
+				line = fmt.Sprintf("no installed package owns %s, but %s has a file named %s", path, name, queries[i])
+			}
 		}
 		a.reportError(line)
 	}
@@ -161,15 +166,7 @@ func (a *app) findRepoOwners(ctx context.Context, out *resultPrinter, r *wire.Fi
 	if err := out.finishWithBasis(&found.Basis); err != nil {
 		return err
 	}
-	var last error
-	for _, name := range found.Missing {
-		last = notFoundError(&found.Basis, "no package in the repositories has "+quoteWords([]string{name}), "")
-		if len(found.Missing) > 1 {
-			a.reportError(last.Error())
-			last = exit.QuietError(exit.Code(last))
-		}
-	}
-	return last
+	return a.notFoundErrors(&found.Basis, "no package in the repositories has %s", found.Missing)
 }
 
 // ownersPrinter prints packages of the repositories with the files that were found.

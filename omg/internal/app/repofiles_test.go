@@ -1,6 +1,7 @@
 package app
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,6 +51,10 @@ func TestOwns_Repos(t *testing.T) {
 	require.Equal(t, "usr/bin/rg is owned by extra/ripgrep 14-1\n", out)
 	_, _, _, after = f.runBackend(t, "owns", "--repos", "-x", "^rg$")
 	require.True(t, after.ownersRequest.Regex)
+
+	code, _, stderr = fake{}.run(t, "owns", "--repos")
+	require.Equal(t, exit.Usage, code)
+	require.Contains(t, stderr, "omg: error: owns --repos needs a path or the name of a file, e.g. omg owns --repos vim\n")
 }
 
 // TestRepoFiles_Unknown checks what the commands about files of repositories say if something is not found or not known.
@@ -73,8 +78,14 @@ func TestRepoFiles_Unknown(t *testing.T) {
 		code, _, _ = f.run(t, "command", "rg")
 		require.Equal(t, c.code, code)
 		f = fake{lists: &wire.FilesListResult{Basis: c.basis, Missing: []string{"rg"}}}
-		code, _, _ = f.run(t, "files", "--repos", "rg")
-		require.Equal(t, c.code, code)
+		code, _, stderr = f.run(t, "files", "--repos", "rg")
+		wanted := strings.Replace(c.stderr, "no package in the repositories has \"rg\"", "package \"rg\" was not found", 1)
+		require.Equal(t, []any{c.code, wanted}, []any{code, stderr})
+		if c.stderr != remedy && !strings.Contains(c.stderr, "hint") { // there are lists
+			f.files = &backend.FilesResult{Missing: []string{"rg"}}
+			code, _, stderr = f.run(t, "files", "rg")
+			require.Equal(t, []any{c.code, wanted}, []any{code, stderr})
+		}
 	}
 	f := fake{owners: &wire.FilesOwnerResult{Basis: lists("ok"), Missing: []string{"a", "b"}}}
 	code, _, stderr := f.run(t, "owns", "--repos", "a", "b")
@@ -134,7 +145,7 @@ func TestFiles_Repos(t *testing.T) {
 	f = fake{files: &backend.FilesResult{Missing: []string{"none"}}, lists: &wire.FilesListResult{Basis: lists("missing"), Missing: []string{"none"}}}
 	code, _, stderr = f.run(t, "files", "none")
 	require.Equal(t, exit.NotFound, code, "the question is about installed packages if there is no list at all")
-	require.Contains(t, stderr, "package \"none\" was not found")
+	require.Contains(t, stderr, "package \"none\" is not installed")
 	require.Contains(t, stderr, "sudo pacman -Fy")
 }
 
@@ -146,10 +157,11 @@ func TestOwns_Unowned(t *testing.T) {
 	}
 	code, _, stderr, after := f.runBackend(t, "owns", "rg")
 	require.Equal(t, exit.NotFound, code)
-	require.Equal(t, "omg: error: no installed package owns /home/a/rg, but extra/ripgrep has it\n", stderr)
+	require.Equal(t, "omg: error: no installed package owns /home/a/rg, but extra/ripgrep has a file named rg\n", stderr)
 	require.Equal(t, &backend.RepoOwnersRequest{FilesOwnerRequest: wire.FilesOwnerRequest{Names: []string{"rg"}}, IndexedOnly: true}, after.ownersRequest)
 	f.owns.Paths[0] = backend.OwnedPath{Path: "/usr/bin/rg", Exists: true}
-	_, _, _, after = f.runBackend(t, "owns", "/usr/bin/rg")
+	_, _, stderr, after = f.runBackend(t, "owns", "/usr/bin/rg")
+	require.Equal(t, "omg: error: no installed package owns /usr/bin/rg, but extra/ripgrep has it\n", stderr)
 	require.Equal(t, []string{"/usr/bin/rg"}, after.ownersRequest.Names)
 	f.owners, f.errs = nil, map[string]error{"repo owners": &wire.Error{Code: wire.CodeNotReady, Message: "no data"}}
 	_, _, stderr = f.run(t, "owns", "/usr/bin/rg")
