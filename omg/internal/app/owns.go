@@ -103,7 +103,7 @@ func (a *app) unownedError(ctx context.Context, b backend.Backend, named []strin
 		line := "no package owns " + path
 		if name := firstRepoOwner(ctx, b, queries[i]); name != "" {
 			line = fmt.Sprintf("no installed package owns %s, but %s has it", path, name)
-			if queries[i] != path {
+			if !strings.Contains(queries[i], "/") {
 				line = fmt.Sprintf("no installed package owns %s, but %s has a file named %s", path, name, queries[i])
 			}
 		}
