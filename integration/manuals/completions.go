@@ -13,6 +13,7 @@ import (
 const (
 	packageArgKind          = "packages"  // names of the repositories' packages
 	installedPackageArgKind = "installed" // names of installed packages
+	knownPackageArgKind     = "known"     // names of installed packages, and of those of the repositories without the AUR
 	groupArgKind            = "groups"    // names of groups
 	repositoryArgKind       = "repositories"
 	settingArgs             = "settings" // names of settings, such as cache.ttl
@@ -22,7 +23,7 @@ const (
 // argKindByCommand maps each command to the kind of its arguments, or to a list of the words that it accepts. Commands that
 // are not in the map accept any text, or no argument.
 var argKindByCommand = map[string]string{
-	"omg info": packageArgKind, "omg why": installedPackageArgKind, "omg tree": installedPackageArgKind, "omg size": installedPackageArgKind, "omg check": installedPackageArgKind, "omg history": installedPackageArgKind, "omg files": installedPackageArgKind, "omg security": installedPackageArgKind, "omg config": settingArgs, "omg owns": pathArgs,
+	"omg info": packageArgKind, "omg why": installedPackageArgKind, "omg tree": installedPackageArgKind, "omg size": installedPackageArgKind, "omg check": installedPackageArgKind, "omg history": installedPackageArgKind, "omg files": knownPackageArgKind, "omg security": installedPackageArgKind, "omg config": settingArgs, "omg owns": pathArgs,
 	"omg which": runtimeArgs, "omg use": runtimeArgs, "omg runtime list": runtimeArgs, "omg runtime which": runtimeArgs, "omg runtime use": runtimeArgs,
 	"omg groups": groupArgKind, "omg list": repositoryArgKind,
 	"omg-probe":      runtimeArgs + " all ec tc oc uc command init",
@@ -38,6 +39,7 @@ var runtimeArgs = strings.Join(runtimes.Names(), " ")
 var listingCommandByKind = map[string]string{
 	packageArgKind:          `omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | ` + harmlessNameGrep,
 	installedPackageArgKind: `omg installed -q 2>/dev/null | ` + harmlessNameGrep,
+	knownPackageArgKind:     `omg installed -q 2>/dev/null | ` + harmlessNameGrep + `; omg search -q -n --no-aur --limit 0 -- "$1" 2>/dev/null | ` + harmlessNameGrep,
 	groupArgKind:            `omg groups -q 2>/dev/null | ` + harmlessNameGrep,
 	repositoryArgKind:       `omg status --format '{{range .sources}}{{if eq .kind "repository"}}{{println .name}}{{end}}{{end}}' 2>/dev/null | ` + harmlessNameGrep,
 	settingArgs:             `omg config -q 2>/dev/null | ` + harmlessNameGrep,
@@ -125,7 +127,7 @@ func valueFlags(all []completedCommand, wantPaths bool) string {
 
 // usedArgKinds returns the kinds of arguments that the commands of a program accept.
 func usedArgKinds(all []completedCommand) (names []string) {
-	for _, kind := range []string{packageArgKind, installedPackageArgKind, groupArgKind, repositoryArgKind, settingArgs} {
+	for _, kind := range []string{packageArgKind, installedPackageArgKind, knownPackageArgKind, groupArgKind, repositoryArgKind, settingArgs} {
 		if slices.ContainsFunc(all, func(p completedCommand) bool { return p.argKind == kind }) {
 			names = append(names, kind)
 		}

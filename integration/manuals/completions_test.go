@@ -69,6 +69,10 @@ var completionCases = []struct{ line, offers, excludes string }{
 	{"omgd --fore", "--foreground", "--socket"},
 	{"omg --data-dir b", "bin", "search"},
 	{"omg owns pacm", "pacman.conf", "search"},
+	{"omg comm", "command", "config"},
+	{"omg command --ex", "--exact", "--json"},
+	{"omg owns --rep", "--repos", "--regex"},
+	{"omg -F", "-Fl", "-Qi"},
 	{"omg -Qd", "-Qdt", "-Qi"},
 	{"omg -Qo pacm", "pacman.conf", "search"},
 	{"omg -Sl co", "core", "config"},
@@ -96,12 +100,17 @@ func TestCompletion_Bash(t *testing.T) {
 			printf '%s\n' "${COMPREPLY[@]}"`, "-", line)
 	}
 	offered(t, complete)
-	name := strings.Fields(run(s, "omg", "installed", "-q"))[0]
-	for _, command := range []string{"why", "-Qi", "-Qiq x", "-Rns"} {
+	installed := strings.Fields(run(s, "omg", "installed", "-q"))
+	name := installed[0]
+	for _, command := range []string{"why", "files", "files --repos", "-Qi", "-Qiq x", "-Rns"} {
 		require.Contains(t, strings.Fields(complete("omg "+command+" "+name[:len(name)-1])), name, command)
 	}
 	require.NotContains(t, strings.Fields(complete("omg -Qs "+name[:len(name)-1])), name, "an expression")
-	require.Contains(t, strings.Fields(complete("omg info "+name[:len(name)-1])), name)
+	all := strings.Fields(run(s, "omg", "list", "-q"))
+	absent := all[slices.IndexFunc(all, func(name string) bool { return !slices.Contains(installed, name) })]
+	for _, command := range []string{"info", "files", "-Fl"} {
+		require.Contains(t, strings.Fields(complete("omg "+command+" "+absent[:len(absent)-1])), absent, command)
+	}
 	require.Contains(t, strings.Fields(complete("omg search -n x --li")), "--limit", "a flag without a value here, with one elsewhere")
 }
 
@@ -113,7 +122,7 @@ func TestCompletion_Fish(t *testing.T) {
 	}
 	offered(t, complete)
 	name := strings.Fields(run(s, "omg", "installed", "-q"))[0]
-	for _, command := range []string{"why", "-Qi", "-Qiq x", "-Rns"} {
+	for _, command := range []string{"why", "files", "files --repos", "-Qi", "-Qiq x", "-Rns"} {
 		require.Contains(t, strings.Fields(complete("omg "+command+" "+name[:len(name)-1])), name, command)
 	}
 	require.NotContains(t, strings.Fields(complete("omg -Qs "+name[:len(name)-1])), name, "an expression")
@@ -183,11 +192,13 @@ func TestCompletion_HostileNames(t *testing.T) {
 	t.Parallel()
 	s := newUser(t)
 	writeProgram(s, "omg", "printf '%s\\n' good '$(touch ran)' '`touch ran`' 'x;touch ran' '-rf' 'two words'")
-	out := run(s, "bash", "--norc", "-c", `. ./omg.bash; COMP_WORDS=(omg why ''); COMP_CWORD=2; _omg; printf '%s\n' "${COMPREPLY[@]}"`)
-	require.Contains(t, strings.Fields(out), "good")
-	require.NotContains(t, out, "touch")
-	require.NotContains(t, out, "-rf")
-	out = run(s, "fish", "--no-config", "-c", `source omg.fish; complete -C 'omg why '`)
+	for _, command := range []string{"why", "files"} {
+		out := run(s, "bash", "--norc", "-c", `. ./omg.bash; COMP_WORDS=(omg $1 ''); COMP_CWORD=2; _omg; printf '%s\n' "${COMPREPLY[@]}"`, "-", command)
+		require.Contains(t, strings.Fields(out), "good")
+		require.NotContains(t, out, "touch")
+		require.NotContains(t, out, "-rf")
+	}
+	out := run(s, "fish", "--no-config", "-c", `source omg.fish; complete -C 'omg why '`)
 	require.Contains(t, strings.Fields(out), "good")
 	require.NotContains(t, out, "touch")
 	require.NoFileExists(t, s.Path("ran"))

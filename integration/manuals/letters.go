@@ -17,6 +17,7 @@ var letterTargets = []struct {
 	patterns []string
 	kind     string
 }{
+	{[]string{"-F*l*"}, packageArgKind},
 	{[]string{"-Q*o*", "-Q*p*", "-F*", "-U*"}, pathArgs},
 	{[]string{"-Q*s*", "-S*s*"}, noTargets},
 	{[]string{"-Q*g*", "-S*g*"}, groupArgKind},
@@ -41,6 +42,8 @@ var commonLetters = []flagSpelling{
 	{name: "-Si", about: "describe packages of the repositories"},
 	{name: "-Sl", about: "the packages of a repository"},
 	{name: "-Sg", about: "the packages of a group"},
+	{name: "-F", about: "which packages of the repositories have a file"},
+	{name: "-Fl", about: "the files of packages of the repositories"},
 	{name: "-Dk", about: "check the local database"},
 	{name: "-T", about: "dependencies that are not installed"},
 }

@@ -2,6 +2,7 @@
 
 _omg_packages() { omg search -q -n --offline --limit 0 -- "$1" 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg_installed() { omg installed -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
+_omg_known() { omg installed -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; omg search -q -n --no-aur --limit 0 -- "$1" 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg_groups() { omg groups -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg_repositories() { omg status --format '{{range .sources}}{{if eq .kind "repository"}}{{println .name}}{{end}}{{end}}' 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
 _omg_settings() { omg config -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
@@ -14,6 +15,7 @@ _omg() {
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command$word" in
+		-F*l*) command=-packages ;;
 		-Q*o*|-Q*p*|-F*|-U*) command=-paths ;;
 		-Q*s*|-S*s*) command=-text ;;
 		-Q*g*|-S*g*) command=-groups ;;
@@ -27,7 +29,7 @@ _omg() {
 	done
 	case $command in
 	'')
-		words='search info list groups command installed explicit orphans foreign why tree size history check files owns outdated security aur news status watch runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v -Q -Qi -Ql -Qo -Qs -Qe -Qdt -Qm -Qu -Qk -Ss -Si -Sl -Sg -Dk -T'
+		words='search info list groups command installed explicit orphans foreign why tree size history check files owns outdated security aur news status watch runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v -Q -Qi -Ql -Qo -Qs -Qe -Qdt -Qm -Qu -Qk -Ss -Si -Sl -Sg -F -Fl -Dk -T'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --explain --json --format --color --quiet -q --help -h'
@@ -81,7 +83,7 @@ _omg() {
 		;;
 	' files')
 		words='--repos --json --format --color --quiet -q --help -h'
-		more=installed
+		more=known
 		;;
 	' owns')
 		words='--repos --regex -x --json --format --color --quiet -q --help -h'
@@ -182,6 +184,10 @@ _omg() {
 	' cache clear')
 		words='--json --format --color --help -h'
 		;;
+	'-packages')
+		words=''
+		more=packages
+		;;
 	'-paths')
 		words=''
 		more=paths
@@ -197,10 +203,6 @@ _omg() {
 		words=''
 		more=repositories
 		;;
-	'-packages')
-		words=''
-		more=packages
-		;;
 	'-installed')
 		words=''
 		more=installed
@@ -210,7 +212,7 @@ _omg() {
 	[[ $cur == -* ]] && return
 	case $more in
 	paths) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames ;;
-	packages|installed|groups|repositories|settings)
+	packages|installed|known|groups|repositories|settings)
 		while IFS= read -r word; do
 			[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
 		done < <(_omg_"$more" "$cur")

@@ -6,6 +6,9 @@ end
 function __omg_installed
     omg installed -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'
 end
+function __omg_known
+    omg installed -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; omg search -q -n --no-aur --limit 0 -- (commandline -ct) 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'
+end
 function __omg_groups
     omg groups -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'
 end
@@ -19,6 +22,8 @@ function __omg_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command$word"
+            case '-F*l*'
+                set command -packages
             case '-Q*o*' '-Q*p*' '-F*' '-U*'
                 set command -paths
             case '-Q*s*' '-S*s*'
@@ -100,6 +105,8 @@ complete -c omg -n '__omg_at ""' -o Ss -d 'search the repositories'
 complete -c omg -n '__omg_at ""' -o Si -d 'describe packages of the repositories'
 complete -c omg -n '__omg_at ""' -o Sl -d 'the packages of a repository'
 complete -c omg -n '__omg_at ""' -o Sg -d 'the packages of a group'
+complete -c omg -n '__omg_at ""' -s F -d 'which packages of the repositories have a file'
+complete -c omg -n '__omg_at ""' -o Fl -d 'the files of packages of the repositories'
 complete -c omg -n '__omg_at ""' -o Dk -d 'check the local database'
 complete -c omg -n '__omg_at ""' -s T -d 'dependencies that are not installed'
 complete -c omg -n '__omg_at " search"' -l regex -d 'words are POSIX extended regular expressions'
@@ -274,7 +281,7 @@ complete -c omg -n '__omg_at " files"' -l quiet -d 'print names only'
 complete -c omg -n '__omg_at " files"' -s q -d 'print names only'
 complete -c omg -n '__omg_at " files"' -l help -d 'show help'
 complete -c omg -n '__omg_at " files"' -s h -d 'show help'
-complete -c omg -n '__omg_at " files"' -a '(__omg_installed)'
+complete -c omg -n '__omg_at " files"' -a '(__omg_known)'
 complete -c omg -n '__omg_at " owns"' -l repos -d 'search the packages of the repositories'
 complete -c omg -n '__omg_at " owns"' -l regex -d 'with --repos: PATH is a POSIX extended regular expression'
 complete -c omg -n '__omg_at " owns"' -s x -d 'with --repos: PATH is a POSIX extended regular expression'
@@ -507,8 +514,8 @@ complete -c omg -n '__omg_at " cache clear"' -l format -x -d 'print with a Go TE
 complete -c omg -n '__omg_at " cache clear"' -l color -x -d 'use colour WHEN: auto, always or never'
 complete -c omg -n '__omg_at " cache clear"' -l help -d 'show help'
 complete -c omg -n '__omg_at " cache clear"' -s h -d 'show help'
+complete -c omg -n '__omg_at "-packages"' -a '(__omg_packages)'
 complete -c omg -n '__omg_at "-paths"' -F
 complete -c omg -n '__omg_at "-groups"' -a '(__omg_groups)'
 complete -c omg -n '__omg_at "-repositories"' -a '(__omg_repositories)'
-complete -c omg -n '__omg_at "-packages"' -a '(__omg_packages)'
 complete -c omg -n '__omg_at "-installed"' -a '(__omg_installed)'
