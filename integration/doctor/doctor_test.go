@@ -279,3 +279,22 @@ func TestDoctor_NoDataDirectory(t *testing.T) {
 	require.Equal(t, "problem", c.State)
 	require.Equal(t, s.Path("closed")+": permission denied", c.Found)
 }
+
+// TestDoctor_FileLists checks what omg doctor says about the lists of files, of which the user may have all, one or none.
+func TestDoctor_FileLists(t *testing.T) {
+	s := newSystem(t)
+	const todo = "sudo pacman -Fy downloads them, or omgd with sync.files = true"
+	require.Equal(t, []check{{"lists of files", "off", "none, so the files of packages that are not installed are unknown", todo}}, examine(s, "lists of files"))
+	list := harness.BuildDatabase(t, harness.NewPackageEntry("vim", "9-1"), harness.NewFilesEntry("vim", "9-1", "usr/", "usr/bin/", "usr/bin/vim"))
+	harness.WriteFile(t, s.FilesDBPath("core"), list)
+	found := examine(s, "lists of files")
+	require.Len(t, found, 2)
+	require.Equal(t, "ok", found[0].State)
+	require.Contains(t, found[0].Found, "core, ")
+	require.Equal(t, check{"lists of files", "off", "no list of extra, multilib, so answers may be incomplete", todo}, found[1])
+	harness.WriteFile(t, s.FilesDBPath("extra"), list)
+	harness.WriteFile(t, s.FilesDBPath("multilib"), list)
+	found = examine(s, "lists of files")
+	require.Len(t, found, 1)
+	require.Contains(t, found[0].Found, "core, extra, multilib, ")
+}

@@ -207,16 +207,19 @@ func (d *doctor) checkDownloads(ctx context.Context, c *config.Config, pacman *s
 	}
 }
 
+const fileListsAdvice = "sudo pacman -Fy downloads them, or omgd with sync.files = true"
+
 // checkFileLists checks the lists of files of the repositories.
 func (d *doctor) checkFileLists(ctx context.Context, c *config.Config, pacman *sources.PacmanSetup) {
 	const name = "lists of files"
 	r := &snapshotReader{Backend: d.Backend, config: *c}
 	defer r.close()
-	var known []string
+	var known, missing []string
 	oldest, hasProblem := int64(0), false
 	for _, s := range r.fileLists(ctx, pacman, false) {
 		switch {
 		case s.State == wire.SourceMissing:
+			missing = append(missing, s.Name)
 		case s.State == wire.SourceFailed || s.Outdated:
 			d.addProblem(name, s.Name+": "+s.Why, "until this is fixed, the files of the packages of "+s.Name+" are unknown, or those of its last index")
 			hasProblem = true
@@ -230,8 +233,11 @@ func (d *doctor) checkFileLists(ctx context.Context, c *config.Config, pacman *s
 	switch {
 	case len(known) > 0:
 		d.addOK(name, strings.Join(known, ", ")+", "+show.DataAge(oldest, clock.Now()))
+		if len(missing) > 0 {
+			d.addOff(name, "no list of "+strings.Join(missing, ", ")+", so answers may be incomplete", fileListsAdvice)
+		}
 	case !hasProblem:
-		d.addOff(name, "none, so the files of packages that are not installed are unknown", "sudo pacman -Fy downloads them, or omgd with sync.files = true")
+		d.addOff(name, "none, so the files of packages that are not installed are unknown", fileListsAdvice)
 	}
 }
 
