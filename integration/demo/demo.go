@@ -57,6 +57,33 @@ func Write(s *harness.System) {
 	}
 }
 
+// WriteFileLists writes pacman's lists of files of the repositories. They are as old as the databases.
+func WriteFileLists(s *harness.System) {
+	s.T.Helper()
+	for _, repo := range repositoryNames {
+		var entries []harness.DatabaseEntry
+		for _, line := range repositories[repo] {
+			f := strings.SplitN(line, " ", 3)
+			names, ok := commands[f[0]]
+			if !ok {
+				names = f[0]
+			}
+			paths := []string{"usr/"}
+			if names != "" {
+				paths = append(paths, "usr/bin/")
+			}
+			for name := range strings.FieldsSeq(names) {
+				paths = append(paths, "usr/bin/"+name)
+			}
+			paths = append(paths, "usr/share/", "usr/share/"+f[0])
+			entries = append(entries, harness.NewPackageEntry(f[0], f[1], fields(f[0], "")...), harness.NewFilesEntry(f[0], f[1], paths...))
+		}
+		harness.WriteFile(s.T, s.FilesDBPath(repo), harness.BuildDatabase(s.T, entries...))
+		synced := time.Now().Add(-databaseAge)
+		require.NoError(s.T, os.Chtimes(s.FilesDBPath(repo), synced, synced))
+	}
+}
+
 // kib returns the number of bytes of a number of KiB.
 func kib(s *harness.System, text string) string {
 	s.T.Helper()

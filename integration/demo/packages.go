@@ -32,6 +32,11 @@ var repositories = map[string][]string{
 	},
 }
 
+// commands are the commands of packages. Other packages have one command with the name of the package.
+var commands = map[string]string{
+	"bash": "bash bashbug sh", "git": "git git-shell", "glibc": "ldd", "linux": "", "ripgrep": "rg", "vim": "ex rvim vi vim", "gvfs": "",
+}
+
 // installed are the installed packages: name, version, installed size in KiB, and - for a dependency.
 var installed = []string{
 	"bash 5.1.016-1 8704", "curl 7.83.1-1 1836 -", "glibc 2.35-6 47104 -", "linux 5.18.9.arch1-1 151552", "openssl 1.1.1.o-1 7168 -",

@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/integration/demo"
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // mode is how omg gets its data in a capture.
@@ -52,6 +53,10 @@ var captures = []struct {
 	{"list", "omg list core", daemon},
 	{"groups", "omg groups", daemon},
 	{"groups-name", "omg groups base-devel", daemon},
+	{"command", "omg command sh rg", daemon},
+	{"command-none", "omg command no-such-command", daemon},
+	{"command-similar", "omg command gti", daemon},
+	{"command-unknown", "omg command git", hostile},
 	{"installed", "omg installed", daemon},
 	{"installed-word", "omg installed shell", daemon},
 	{"explicit", "omg explicit", daemon},
@@ -71,7 +76,14 @@ var captures = []struct {
 	{"check", "omg check", files},
 	{"check-name", "omg check bash", files},
 	{"files", "omg files bash", files},
+	{"files-repos", "omg files falkon", daemon},
+	{"files-none", "omg files firefix", daemon},
 	{"owns", "omg owns ~/root/usr/share/bash", files},
+	{"owns-unowned", "omg owns /usr/bin/falkon falkon", daemon},
+	{"owns-repos", "omg owns --repos rg", daemon},
+	{"owns-repos-path", "omg owns --repos /usr/bin/rg usr/bin/sh", daemon},
+	{"owns-repos-regex", "omg owns --repos -x '^(rg|.*sh)$'", daemon},
+	{"owns-repos-none", "omg owns --repos no-such-file", daemon},
 	{"outdated", "omg outdated", daemon},
 	{"outdated-all", "omg outdated --all", daemon},
 	{"outdated-size", "omg outdated --by size --security", daemon},
@@ -111,10 +123,13 @@ var captures = []struct {
 	{"runtime-use", "omg runtime use node 99", daemon},
 	{"help", "omg help", daemon},
 	{"help-search", "omg help search", daemon},
+	{"help-command", "omg help command", daemon},
 	{"help-outdated", "omg help outdated", daemon},
 	{"help-aur-check", "omg aur check --help", daemon},
 	{"letters-search", "omg -Ss browser", files},
 	{"letters-outdated", "omg -Qu", files},
+	{"letters-files", "omg -F rg", files},
+	{"letters-files-list", "omg -Fl falkon", files},
 	{"letters-upgrade", "omg -Syu", files},
 	{"letters-wrong", "omg -Qz", files},
 	{"error-mistyped", "omg serach vim", daemon},
@@ -209,6 +224,7 @@ func startSystem(t *testing.T) *world {
 	s = s.WithEnv("PATH="+s.Bin+":"+s.Path("tools"), "PAGER=cat", "USER=demo", "SHELL=/bin/bash")
 	start := time.Now().UTC()
 	demo.Write(s)
+	demo.WriteFileLists(s)
 	demo.WriteJournal(s, s.Path("dated-data"))
 	demo.WriteNews(s, s.Path("dated-data"))
 	demo.WriteRuntimes(s)
@@ -223,7 +239,8 @@ func startSystem(t *testing.T) *world {
 	evil := *s
 	evil.DB, evil.PacmanConf = s.Path("evil/db"), s.Path("evil/pacman.conf")
 	demo.WriteHostile(&evil, s.Path("evil/data"))
-	demo.StartDaemon(s)
+	indexed := func(r *wire.StatusResult) bool { return len(r.FileLists) == 2 }
+	demo.StartDaemon(s).AwaitStatus(indexed, "the lists of files of two repositories")
 	return &world{s, openTerminals(s, sizes...), start}
 }
 
