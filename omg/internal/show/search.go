@@ -45,7 +45,7 @@ func describeRank(r *wire.SearchRank) string {
 	}
 	text := fmt.Sprintf("%s: closeness %d + prominence %d = %d", place, r.Closeness, r.Prominence, int(r.Closeness)+int(r.Prominence))
 	if r.Share != nil && r.SharePoints != nil {
-		text += fmt.Sprintf(" (prominence: %d because pkgstats found it on %.2f %% of machines)", *r.SharePoints, *r.Share)
+		text += fmt.Sprintf(" (%d of the prominence because pkgstats found it on %.2f %% of machines)", *r.SharePoints, *r.Share)
 	}
 	return text
 }

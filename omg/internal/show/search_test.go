@@ -13,6 +13,6 @@ func TestDescribeRank(t *testing.T) {
 	require.Equal(t, "at the start of the name: closeness 200 + prominence 157 = 357", describeRank(r))
 	share, points := 12.34, uint8(61)
 	r.Share, r.SharePoints = &share, &points
-	require.Equal(t, "at the start of the name: closeness 200 + prominence 157 = 357 (prominence: 61 because pkgstats found it on 12.34 % of machines)", describeRank(r))
+	require.Equal(t, "at the start of the name: closeness 200 + prominence 157 = 357 (61 of the prominence because pkgstats found it on 12.34 % of machines)", describeRank(r))
 	require.Equal(t, "in elsewhere: closeness 0 + prominence 0 = 0", describeRank(&wire.SearchRank{Place: "elsewhere"}))
 }
