@@ -50,7 +50,7 @@ func (d Downloads) ReplacePacmanSources(repositories []snapshot.IndexedSource, d
 		}
 		out[i] = src
 		if why != "" {
-			out[i].Why = strings.TrimPrefix(src.Why+"; downloaded: "+why, "; ")
+			out[i].Why = strings.TrimPrefix(src.Why+"; omgd's download: "+why, "; ")
 		}
 	}
 	return out
@@ -99,7 +99,7 @@ func (d Downloads) ReplaceFiles(r *Repository, e *ExaminedFiles) {
 		found.Kind = wire.KindFiles
 		*e = ExaminedFiles{Source: *found, Index: f}
 	case found == nil && why != "":
-		e.Why = strings.TrimPrefix(e.Why+"; downloaded: "+why, "; ")
+		e.Why = strings.TrimPrefix(e.Why+"; omgd's download: "+why, "; ")
 	}
 }
 

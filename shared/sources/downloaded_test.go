@@ -79,7 +79,7 @@ func TestReplace(t *testing.T) {
 		for name, s := range d.replaced(t, time.Hour, nil) {
 			require.Equal(t, wire.SourceOK, s.State, name)
 			require.False(t, s.Downloaded)
-			require.Equal(t, "downloaded: not downloaded yet", s.Why)
+			require.Equal(t, "omgd's download: not downloaded yet", s.Why)
 		}
 
 		d.download(t, "core", 0)
@@ -116,7 +116,7 @@ func TestReplace_NoSystem(t *testing.T) {
 	require.NoError(t, os.RemoveAll(filepath.Join(d.db, "sync")))
 	got := d.replaced(t, time.Hour, refused)
 	require.Equal(t, wire.SourceMissing, got["core"].State)
-	require.Equal(t, "no database: download it with pacman -Syu; downloaded: refused", got["core"].Why)
+	require.Equal(t, "no database: download it with pacman -Syu; omgd's download: refused", got["core"].Why)
 	require.Nil(t, got["core"].Index)
 	for _, repo := range []string{"extra", "multilib"} {
 		require.True(t, got[repo].Downloaded)

@@ -129,7 +129,7 @@ func TestDownloads_Files(t *testing.T) {
 	e := pacmans
 	d.ReplaceFiles(r, &e)
 	require.Equal(t, pacmans.Index, e.Index, "nothing is downloaded")
-	require.Equal(t, "downloaded: "+wire.NotDownloadedYet, e.Why)
+	require.Equal(t, "omgd's download: "+wire.NotDownloadedYet, e.Why)
 
 	content, err := os.ReadFile(r.FilesDatabasePath())
 	require.NoError(t, err)
@@ -155,5 +155,5 @@ func TestDownloads_Files(t *testing.T) {
 	e = pacmans
 	d.ReplaceFiles(r, &e)
 	require.False(t, e.Downloaded)
-	require.Equal(t, "downloaded: it is damaged", e.Why)
+	require.Equal(t, "omgd's download: it is damaged", e.Why)
 }

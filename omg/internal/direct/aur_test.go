@@ -170,7 +170,7 @@ func TestDownloads(t *testing.T) {
 	}
 	multilib := source(t, st.ComparedSources, "multilib")
 	require.False(t, multilib.Downloaded)
-	require.Equal(t, "downloaded: not downloaded yet", multilib.Why)
+	require.Equal(t, "omgd's download: not downloaded yet", multilib.Why)
 	require.False(t, st.Partial)
 	require.NotEqual(t, plain.Counts, st.Counts, "other packages have updates")
 	w.found("core", "extra", "multilib")
@@ -212,7 +212,7 @@ func TestDownloads_Bad(t *testing.T) {
 		s := source(t, st.ComparedSources, "core")
 		require.False(t, s.Downloaded)
 		require.Equal(t, wire.SourceOK, s.State)
-		require.Contains(t, s.Why, "downloaded: "+index+": ")
+		require.Contains(t, s.Why, "omgd's download: "+index+": ")
 		require.Equal(t, plain, st.Counts)
 	}
 	require.NoError(t, os.WriteFile(index, good, 0o644))
@@ -223,5 +223,5 @@ func TestDownloads_Bad(t *testing.T) {
 	require.False(t, s.Downloaded)
 	require.Empty(t, s.Why)
 	require.NoError(t, os.Remove(index))
-	require.Equal(t, "downloaded: not downloaded yet", source(t, ask(w, (*Backend).Status).ComparedSources, "core").Why)
+	require.Equal(t, "omgd's download: not downloaded yet", source(t, ask(w, (*Backend).Status).ComparedSources, "core").Why)
 }

@@ -292,10 +292,10 @@ func TestDoctor_Downloads(t *testing.T) {
 	require.Len(t, checks, 3)
 	require.Regexp(t, `^ok: core, (new|\d+ seconds? old)$`, checks[0])
 	require.Equal(t, "ok: extra: pacman's database is newer", checks[1])
-	require.Equal(t, "problem: multilib: downloaded: not downloaded yet", checks[2])
+	require.Equal(t, "problem: multilib: omgd's download: not downloaded yet", checks[2])
 	index := sources.IndexPath(filepath.Join(w.path("share/omg"), sources.DownloadDir), pkgindex.KindRepo, "core")
 	require.NoError(t, os.WriteFile(index, []byte("<html>"), 0o644))
-	require.Equal(t, "problem: core: downloaded: "+index+": not an omg index", w.checks(name)[0])
+	require.Equal(t, "problem: core: omgd's download: "+index+": not an omg index", w.checks(name)[0])
 	w.o.DBPath = w.path("db")
 	require.Empty(t, w.checks(name), "they say nothing of databases that are named")
 }
