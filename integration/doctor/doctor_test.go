@@ -16,6 +16,7 @@ import (
 
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/need"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 func TestMain(m *testing.M) { harness.MainParallel(m, "4") }
@@ -297,4 +298,18 @@ func TestDoctor_FileLists(t *testing.T) {
 	found = examine(s, "lists of files")
 	require.Len(t, found, 1)
 	require.Contains(t, found[0].Found, "core, extra, multilib, ")
+}
+
+// TestDoctor_DaemonsFileLists checks that omg doctor finds the lists of files that a daemon has downloaded into another data directory.
+func TestDoctor_DaemonsFileLists(t *testing.T) {
+	t.Parallel()
+	s := newSystem(t)
+	harness.WriteFile(t, s.Path("mirror/core.files"), harness.BuildDatabase(t, harness.NewPackageEntry("vim", "9-1"), harness.NewFilesEntry("vim", "9-1", "usr/", "usr/vim")))
+	harness.WriteFile(t, s.PacmanConf, "[options]\nArchitecture = x86_64\nSigLevel = Never\n[core]\nServer = file://"+s.Path("mirror")+"\n")
+	s.WithEnv("OMG_SYNC_FILES=true").StartDaemon().AwaitStatus(func(r *wire.StatusResult) bool { return len(r.FileLists) == 1 }, "a downloaded list")
+	r := s.Run("omg", "doctor", "--json", "--socket", s.Socket(), "--data-dir", s.Path("other"))
+	found := read(s, r, "lists of files")
+	require.Len(t, found, 1)
+	require.Equal(t, "ok", found[0].State)
+	require.Contains(t, found[0].Found, "core, ")
 }

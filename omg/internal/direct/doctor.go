@@ -209,6 +209,20 @@ func (d *doctor) checkDownloads(ctx context.Context, c *config.Config, pacman *s
 
 const fileListsAdvice = "sudo pacman -Fy downloads them, or omgd with sync.files = true"
 
+// servedFileList returns the list of files of a repository that the daemon uses, or nil. The list may be in the data directory of another
+// user. The daemon of other databases is not asked.
+func (d *doctor) servedFileList(repo string) *wire.Source {
+	if d.daemon == nil || d.daemon.status == nil || d.o.DBPath != d.daemon.hello.DBPath {
+		return nil
+	}
+	for i := range d.daemon.status.FileLists {
+		if s := &d.daemon.status.FileLists[i]; s.Name == repo && !s.Unavailable() {
+			return s
+		}
+	}
+	return nil
+}
+
 // checkFileLists checks the lists of files of the repositories.
 func (d *doctor) checkFileLists(ctx context.Context, c *config.Config, pacman *sources.PacmanSetup) {
 	const name = "lists of files"
@@ -216,7 +230,11 @@ func (d *doctor) checkFileLists(ctx context.Context, c *config.Config, pacman *s
 	defer r.close()
 	var known, missing []string
 	oldest, hasProblem := int64(0), false
-	for _, s := range r.fileLists(ctx, pacman, false) {
+	for _, list := range r.fileLists(ctx, pacman, false) {
+		s := list.Source
+		if served := d.servedFileList(s.Name); served != nil && s.Unavailable() {
+			s = *served
+		}
 		switch {
 		case s.State == wire.SourceMissing:
 			missing = append(missing, s.Name)
