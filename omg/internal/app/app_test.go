@@ -493,6 +493,10 @@ func TestOtherCommands(t *testing.T) {
 			require.Contains(t, commandNames(), strings.Fields(command)[0])
 		}
 	}
+	_, _, stderr := fake{}.run(t, "provides", "rg")
+	require.Equal(t, "omg: error: unknown command \"provides\"\nomg: hint: omg owns --repos PATH\n", stderr)
+	_, _, stderr = fake{}.run(t, "cnf", "rg")
+	require.Equal(t, "omg: error: unknown command \"cnf\"\nomg: hint: omg command rg\n", stderr)
 }
 
 // TestLetters_Refused checks the errors for command lines that omg does not run.
