@@ -6,6 +6,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/exit"
 )
 
 // testBestMatch checks where the best match of a search is: next to the prompt if the results do not fit on the screen, otherwise first.
@@ -90,7 +93,8 @@ func testPager(t *testing.T, all []way) {
 					short = block
 				}
 			}
-			for _, args := range [][]string{{"tree", "-r", "glibc"}, {"why", "glibc"}} {
+			harness.Await(t, func() bool { return y.Omg("owns", "--repos", "-q", "glibc").Code != exit.Failed }, "the lists of files are indexed")
+			for _, args := range [][]string{{"tree", "-r", "glibc"}, {"why", "glibc"}, {"owns", "--repos", "-x", "^lib"}} {
 				got := y.with(pager).runOn(t, s, stdout, args...).Stdout
 				require.Greater(t, strings.Count(got, "\n"), 24)
 				for line := range strings.Lines(got) {

@@ -40,7 +40,7 @@ type way struct {
 func ways(t *testing.T) []way {
 	t.Helper()
 	need.Terminal(t)
-	s := harness.New(t, harness.WithEnv("TERM=xterm-256color", "PAGER=cat", "OMG_SEARCH_ORDER=best-first"), harness.WithGenerated(fixture.Options{Packages: 3000, Installed: 300, Seed: 1}))
+	s := harness.New(t, harness.WithEnv("TERM=xterm-256color", "PAGER=cat", "OMG_SEARCH_ORDER=best-first"), harness.WithGenerated(fixture.Options{Packages: 3000, Installed: 300, Seed: 1, FileLists: true}))
 	all := make([]way, 3)
 	for i, y := range s.AnswerWays() {
 		all[i] = way{AnswerWay: y}

@@ -58,6 +58,7 @@ func (a *app) runOwns(c *cli.Context, o *ownsOptions) error {
 		return err
 	}
 	if o.repos {
+		out.usePager()
 		return a.findRepoOwners(c.Context, out, &wire.FilesOwnerRequest{Names: paths, Regex: o.regex})
 	}
 	b := a.newBackend()
@@ -148,7 +149,7 @@ func (o *resultPrinter) printOwners(all *backend.Owners) error {
 
 // findRepoOwners prints the packages of the repositories that have files, as pacman -F prints them.
 func (a *app) findRepoOwners(ctx context.Context, out *resultPrinter, r *wire.FilesOwnerRequest) error {
-	p := &ownersPrinter{resultPrinter: out, regex: r.Regex}
+	p := &ownersPrinter{resultPrinter: out, owners: []wire.FileOwner{}}
 	found, err := a.newBackend().RepoOwners(ctx, &backend.RepoOwnersRequest{FilesOwnerRequest: *r}, p.print)
 	if err != nil {
 		return err
@@ -172,7 +173,6 @@ func (a *app) findRepoOwners(ctx context.Context, out *resultPrinter, r *wire.Fi
 // ownersPrinter prints packages of the repositories with the files that were found.
 type ownersPrinter struct {
 	*resultPrinter
-	regex  bool
 	last   wire.FileOwner // the package that was printed last, without its paths
 	owners []wire.FileOwner
 }

@@ -88,6 +88,8 @@ func TestRepoFiles_Unknown(t *testing.T) {
 		}
 	}
 	f := fake{owners: &wire.FilesOwnerResult{Basis: lists("ok"), Missing: []string{"a", "b"}}}
+	_, out, _ := f.run(t, "owns", "--repos", "--json", "a", "b")
+	require.Contains(t, out, `"owners":[]`)
 	code, _, stderr := f.run(t, "owns", "--repos", "a", "b")
 	require.Equal(t, exit.NotFound, code)
 	require.Equal(t, "omg: error: no package in the repositories has \"a\"\nomg: error: no package in the repositories has \"b\"\n", stderr)
