@@ -119,7 +119,9 @@ func TestFiles_Refused(t *testing.T) {
 	s := withFiles(t)
 	visit := func(*wire.FileOwner) error { return errors.New("not expected") }
 	for _, r := range []*wire.FilesOwnerRequest{
-		{Names: []string{""}}, {Names: make([]string, wire.MaxFileQueries+1)}, {Names: []string{"("}, Regex: true},
+		{Names: []string{""}},
+		{Names: make([]string, wire.MaxFileQueries+1)},
+		{Names: []string{"("}, Regex: true},
 		{Names: strings.Split(strings.Repeat("a ", wire.MaxFileExpressions)+"a", " "), Regex: true},
 	} {
 		_, err := s.FileOwners(r, nil, visit)
