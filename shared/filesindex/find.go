@@ -48,6 +48,8 @@ type search struct {
 	size    int  // bytes in match
 	yielded bool // a part of the package was yielded
 	steps   int
+
+	comparisons int // with the expression
 }
 
 // guard calls a function that reads the mapped file.
@@ -62,6 +64,20 @@ func (s *search) step() error {
 		return s.callPause()
 	}
 	return nil
+}
+
+// comparisonsPerPause is how many texts are compared with an expression between two calls of pause. The comparison of a path with a
+// large expression can take milliseconds.
+const comparisonsPerPause = 16
+
+// matchesExpr reports whether a text matches the expression of the query.
+func (s *search) matchesExpr(text []byte) (bool, error) {
+	if s.comparisons++; s.comparisons%comparisonsPerPause == 0 {
+		if err := s.callPause(); err != nil {
+			return false, err
+		}
+	}
+	return s.q.expr.Match(text), nil
 }
 
 func (s *search) callPause() error {
@@ -237,7 +253,7 @@ func (s *search) findNameExpr() error {
 	literals, suffice := s.q.literals()
 	scan := dictionaryScan{search: s, d: s.f.names, literals: literals, accepted: names, packages: packages}
 	if !suffice {
-		scan.accept = func(text, _ []byte) bool { return s.q.expr.Match(text) }
+		scan.accept = func(text, _ []byte) (bool, error) { return s.matchesExpr(text) }
 	}
 	if err := scan.run(); err != nil {
 		return err
@@ -253,7 +269,7 @@ type selection struct {
 	dirs, names bitSet // the directories all of whose paths are wanted; the wanted names
 	nameDirs    bitSet // if not nil, the directories in which the names are wanted
 	// matches reports whether a path that the sets select is wanted; nil if all are.
-	matches func(path []byte) bool
+	matches func(path []byte) (bool, error)
 }
 
 // addPaths adds the wanted paths of a package to the match, and ends the match.
@@ -268,8 +284,13 @@ func (s *search) addPaths(pkg uint32, text *pathStrings, want *selection) error 
 		if err != nil {
 			return err
 		}
-		if path, err = text.append(path[:0], r.dir, r.name, isSelf); err != nil || want.matches != nil && !want.matches(path) {
+		if path, err = text.append(path[:0], r.dir, r.name, isSelf); err != nil {
 			return err
+		}
+		if want.matches != nil {
+			if ok, err := want.matches(path); !ok {
+				return err
+			}
 		}
 		return s.add(pkg, path)
 	}

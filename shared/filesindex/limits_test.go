@@ -93,6 +93,34 @@ func TestFind_ManyPaths(t *testing.T) {
 	}
 }
 
+// TestFind_PausesBetweenComparisons checks that a search calls pause after a few comparisons with an expression, each of which may take
+// long, and that an error of pause ends the search between two comparisons.
+func TestFind_PausesBetweenComparisons(t *testing.T) {
+	p := testPackage{name: "big", version: "1-1"}
+	for i := range 1000 {
+		p.files = append(p.files, fmt.Sprintf("usr/share/big/%d", i))
+	}
+	f := build(t, []testPackage{p})
+	for _, target := range []string{"[^0-9]$", "[/s][^0-9]*$", "/share.[^0-9]*$"} {
+		q, err := NewQuery(target, true)
+		require.NoError(t, err)
+		pauses := 0
+		require.NoError(t, f.Find(q, func() error { pauses++; return nil }, func(Match) bool { return true }), target)
+		require.GreaterOrEqual(t, pauses, 1000/comparisonsPerPause, target)
+
+		stopped := errors.New("stopped")
+		pauses = 0
+		err = f.Find(q, func() error {
+			if pauses++; pauses == 3 {
+				return stopped
+			}
+			return nil
+		}, func(Match) bool { return true })
+		require.ErrorIs(t, err, stopped, target)
+		require.Equal(t, 3, pauses, target)
+	}
+}
+
 func TestNewQuery_Invalid(t *testing.T) {
 	_, err := NewQuery("a(b", true)
 	require.ErrorIs(t, err, ErrQuery)

@@ -12,16 +12,19 @@ import (
 func (s *search) findPathExpr() error {
 	literals, suffice := s.q.literals()
 	var folded []byte
-	want := selection{wholePaths: true, matches: func(path []byte) bool {
+	want := selection{wholePaths: true, matches: func(path []byte) (bool, error) {
 		if len(literals) > 0 {
 			folded = fold.Append(folded[:0], path)
 			for _, l := range literals {
 				if !bytes.Contains(folded, l) {
-					return false
+					return false, nil
 				}
 			}
 		}
-		return suffice || s.q.expr.Match(path)
+		if suffice {
+			return true, nil
+		}
+		return s.matchesExpr(path)
 	}}
 	packages := newBitSet(s.f.info.PackageCount)
 	literal, err := s.rarest(literals)
@@ -109,7 +112,7 @@ func (s *search) selectWith(literal []byte, want *selection, packages bitSet) er
 	withHead := newBitSet(f.info.PackageCount)
 	endsWith := dictionaryScan{
 		search: s, d: f.dirs, literals: [][]byte{head}, accepted: want.nameDirs, packages: withHead,
-		accept: func(_, folded []byte) bool { return bytes.HasSuffix(folded, head) },
+		accept: func(_, folded []byte) (bool, error) { return bytes.HasSuffix(folded, head), nil },
 	}
 	if err := endsWith.run(); err != nil {
 		return err
@@ -125,7 +128,7 @@ func (s *search) addNamesWithPrefix(prefix []byte, names, packages bitSet) error
 	if len(prefix) >= minLiteral {
 		scan := dictionaryScan{
 			search: s, d: s.f.names, literals: [][]byte{prefix}, accepted: names, packages: packages,
-			accept: func(_, folded []byte) bool { return bytes.HasPrefix(folded, prefix) },
+			accept: func(_, folded []byte) (bool, error) { return bytes.HasPrefix(folded, prefix), nil },
 		}
 		return scan.run()
 	}

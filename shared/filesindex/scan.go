@@ -14,7 +14,7 @@ type dictionaryScan struct {
 	literals [][]byte // case-folded
 	// accept reports whether a string that contains all literals is wanted, from its text and its case-folded text; nil if
 	// all are.
-	accept func(text, folded []byte) bool
+	accept func(text, folded []byte) (bool, error)
 
 	accepted bitSet // the wanted strings are added to it
 	packages bitSet // and the packages that use them to it
@@ -67,10 +67,18 @@ func (s *dictionaryScan) block(block uint32) error {
 		if err := r.read(); err != nil {
 			return err
 		}
-		if s.hasLiterals() && (s.accept == nil || s.accept(r.current, r.folded)) {
-			wanted |= 1 << i
-			s.accepted.add(r.next - 1)
+		if !s.hasLiterals() {
+			continue
 		}
+		if s.accept != nil {
+			if ok, err := s.accept(r.current, r.folded); err != nil {
+				return err
+			} else if !ok {
+				continue
+			}
+		}
+		wanted |= 1 << i
+		s.accepted.add(r.next - 1)
 	}
 	if wanted == 0 || s.packages == nil {
 		return nil
