@@ -154,6 +154,20 @@ func TestFiles_Refused(t *testing.T) {
 	}
 }
 
+// TestFileOwners_PausesBetweenExpressions checks that the expressions of a request are read with pauses, because reading a large one takes
+// long.
+func TestFileOwners_PausesBetweenExpressions(t *testing.T) {
+	stop := errors.New("the client is gone")
+	pauses := 0
+	_, err := Build(Inputs{}).FileOwners(&wire.FilesOwnerRequest{Names: []string{"a.*", "b.*", "("}, Regex: true}, func() error {
+		if pauses++; pauses == 3 {
+			return stop
+		}
+		return nil
+	}, nil)
+	require.ErrorIs(t, err, stop)
+}
+
 // TestFiles_Partial checks that a list that is missing makes a result partial.
 func TestFiles_Partial(t *testing.T) {
 	s := withFiles(t, source("multilib", wire.SourceMissing, nil))
