@@ -114,17 +114,17 @@ func (t *Table) Row(row int) (name string, o Owner, err error) {
 	return name, Owner{Package: string(pkg), Path: Dirs[dir] + name}, nil
 }
 
-// Find returns the packages that bring a command, in the order of their names. A package that brings it in several
+// Find returns up to limit packages that bring a command, in the order of their names. A package that brings it in several
 // directories is there several times.
-func (t *Table) Find(name string) (owners []Owner, err error) {
+func (t *Table) Find(name string, limit int) (owners []Owner, err error) {
 	err = sectionfile.GuardFaults(func() (err error) {
-		owners, err = t.find(name)
+		owners, err = t.find(name, limit)
 		return err
 	})
 	return owners, err
 }
 
-func (t *Table) find(name string) (owners []Owner, bad error) {
+func (t *Table) find(name string, limit int) (owners []Owner, bad error) {
 	first := sort.Search(t.RowCount(), func(i int) bool {
 		b, err := t.name(i)
 		if err != nil {
@@ -133,7 +133,7 @@ func (t *Table) find(name string) (owners []Owner, bad error) {
 		}
 		return string(b) >= name
 	})
-	for row := first; row < t.RowCount() && bad == nil; row++ {
+	for row := first; row < t.RowCount() && bad == nil && len(owners) < limit; row++ {
 		b, err := t.name(row)
 		if err != nil {
 			return nil, err
@@ -150,6 +150,9 @@ func (t *Table) find(name string) (owners []Owner, bad error) {
 	return owners, bad
 }
 
+// maxCloseOwners is the maximum number of packages of a similar command. In Arch's repositories a command has a few.
+const maxCloseOwners = 1000
+
 // CloseName is a command that is similar to a text.
 type CloseName struct {
 	Name string
@@ -159,7 +162,7 @@ type CloseName struct {
 }
 
 // FindClose returns up to limit commands that are similar to a name but not equal to it, the most similar first. Commands
-// that differ only in case are similar.
+// that differ only in case are similar. Each has at most maxCloseOwners packages.
 func (t *Table) FindClose(name string, limit int) (found []CloseName, err error) {
 	err = sectionfile.GuardFaults(func() (err error) {
 		found, err = t.findClose(name, limit)
@@ -201,7 +204,7 @@ func (t *Table) findClose(name string, limit int) ([]CloseName, error) {
 	found = found[:min(len(found), max(limit, 0))]
 	for i := range found {
 		var err error
-		if found[i].Owners, err = t.find(found[i].Name); err != nil {
+		if found[i].Owners, err = t.find(found[i].Name, maxCloseOwners); err != nil {
 			return nil, err
 		}
 	}

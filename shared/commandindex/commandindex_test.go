@@ -3,6 +3,7 @@ package commandindex
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -50,10 +51,10 @@ func TestOpen(t *testing.T) {
 	defer f.Close()
 	require.Equal(t, &Info{Repository: "extra", Builder: "test", BuiltAt: -1, SHA256: "00", FileSize: 3, AsOf: 4, PackageCount: 5, PathCount: 6}, f.Info())
 	require.Equal(t, 5, f.RowCount(), "a command counts once for a package and directory")
-	got, err := f.Find("vi")
+	got, err := f.Find("vi", 9)
 	require.NoError(t, err)
 	require.Equal(t, []Owner{{"busybox", "usr/bin/vi"}, {"busybox", "bin/vi"}, {"vi", "usr/bin/vi"}}, got)
-	got, err = f.Find("vim")
+	got, err = f.Find("vim", 9)
 	require.NoError(t, err)
 	require.Empty(t, got)
 	close, err := f.FindClose("ifcofnig", 3)
@@ -64,6 +65,23 @@ func TestOpen(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, close)
 	}
+}
+
+// TestFind_ManyPackages checks that the packages of a command are limited, since all packages of a database can have the same command.
+func TestFind_ManyPackages(t *testing.T) {
+	var b Builder
+	for i := range 2 * maxCloseOwners {
+		require.NoError(t, b.Add(fmt.Sprintf("p%05d", i), 0, "tool"))
+	}
+	table, err := NewTable(b.Marshal())
+	require.NoError(t, err)
+	owners, err := table.Find("tool", 3)
+	require.NoError(t, err)
+	require.Equal(t, []Owner{{"p00000", "usr/bin/tool"}, {"p00001", "usr/bin/tool"}, {"p00002", "usr/bin/tool"}}, owners)
+	found, err := table.FindClose("toool", 3)
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	require.Len(t, found[0].Owners, maxCloseOwners)
 }
 
 func TestOpen_Damaged(t *testing.T) {
@@ -103,7 +121,7 @@ func FuzzTable(f *testing.F) {
 		for row := range table.RowCount() {
 			_, _, _ = table.Row(row)
 		}
-		_, _ = table.Find("vi")
+		_, _ = table.Find("vi", 9)
 		_, _ = table.FindClose("ivm", 3)
 	})
 }

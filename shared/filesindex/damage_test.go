@@ -219,7 +219,7 @@ func TestFile_TruncatedWhileMapped(t *testing.T) {
 	}
 	_, err = f.Commands("sh")
 	require.ErrorIs(t, err, ErrDamaged)
-	_, err = commands.Find("sh")
+	_, err = commands.Find("sh", 9)
 	require.ErrorIs(t, err, ErrDamaged)
 	require.ErrorIs(t, f.Verify(), ErrDamaged)
 }

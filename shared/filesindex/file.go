@@ -286,8 +286,18 @@ func (f *File) PackageFiles(name string) (p Package, paths iter.Seq2[string, err
 	return p, f.Paths(pkg), true, err
 }
 
-// Commands returns the packages that bring a command, see commandindex.Table.
-func (f *File) Commands(name string) ([]commandindex.Owner, error) { return f.commands.Find(name) }
+// maxCommandOwners is the maximum number of packages that bring a command. In Arch's repositories a command has a few.
+const maxCommandOwners = 10_000
+
+// Commands returns the packages that bring a command, see commandindex.Table. If there are more than 10,000, the error wraps
+// ErrQuery.
+func (f *File) Commands(name string) ([]commandindex.Owner, error) {
+	owners, err := f.commands.Find(name, maxCommandOwners+1)
+	if len(owners) > maxCommandOwners {
+		return nil, fmt.Errorf("%w: more than %d packages of %s bring the command %.200q", ErrQuery, maxCommandOwners, f.info.Repository, name)
+	}
+	return owners, err
+}
 
 // CloseCommands returns up to limit commands that are similar to a name, see commandindex.Table.
 func (f *File) CloseCommands(name string, limit int) ([]commandindex.CloseName, error) {

@@ -128,6 +128,19 @@ func TestNewQuery_Invalid(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestCommands_TooMany checks that a command that too many packages have is refused, since a reply needs memory for each of them.
+func TestCommands_TooMany(t *testing.T) {
+	packages := make([]testPackage, maxCommandOwners)
+	for i := range packages {
+		packages[i] = testPackage{name: fmt.Sprintf("p%05d", i), version: "1-1", files: []string{"usr/bin/tool"}}
+	}
+	owners, err := build(t, packages).Commands("tool")
+	require.NoError(t, err)
+	require.Len(t, owners, maxCommandOwners)
+	_, err = build(t, append(packages, testPackage{name: "q", version: "1-1", files: []string{"usr/bin/tool"}})).Commands("tool")
+	require.ErrorIs(t, err, ErrQuery)
+}
+
 func TestCommands(t *testing.T) {
 	packages := []testPackage{
 		{name: "ripgrep", version: "1-1", files: []string{"usr/bin/rg", "usr/share/rg", "usr/bin/sub/rg"}},
@@ -160,7 +173,7 @@ func TestCommands(t *testing.T) {
 		got, err := f.Commands(name)
 		require.NoError(t, err)
 		require.Equal(t, want, got, name)
-		got, err = alone.Find(name)
+		got, err = alone.Find(name, 9)
 		require.NoError(t, err)
 		require.Equal(t, want, got, name)
 	}

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"errors"
 	"strings"
+	"unsafe"
 
 	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/wire"
@@ -117,6 +118,9 @@ func (s *Snapshot) RepositoryFiles(r *wire.FilesListRequest, pause func() error,
 	return result, nil
 }
 
+// maxCommandsSize is the maximum size of the packages in the reply about commands, in bytes. The reply is one chunk.
+const maxCommandsSize = 16 << 20
+
 // maxSimilarCommands is the maximum number of similar commands for a command that is missing.
 const maxSimilarCommands = 5
 
@@ -126,11 +130,21 @@ func (s *Snapshot) Commands(r *wire.CommandRequest, pause func() error) (*wire.C
 		return nil, err
 	}
 	result := &wire.CommandResult{Basis: s.FilesBasis(), Commands: []wire.CommandOwner{}}
+	size := 0
 	for _, name := range r.Names {
+		if pause != nil {
+			if err := pause(); err != nil {
+				return nil, err
+			}
+		}
 		before := len(result.Commands)
 		err := s.eachFileList(func(src *FilesSource) error {
 			return src.List.Commands(name, pause, func(p *filesindex.Package, path string) error {
-				result.Commands = append(result.Commands, wire.CommandOwner{Command: name, RepositoryPackage: s.RepositoryPackage(src, p), Path: path})
+				c := wire.CommandOwner{Command: name, RepositoryPackage: s.RepositoryPackage(src, p), Path: path}
+				if size += commandSize(&c); size > maxCommandsSize {
+					return invalidErrorf("the packages of these commands do not fit into a reply: ask for fewer commands")
+				}
+				result.Commands = append(result.Commands, c)
 				return nil
 			})
 		})
@@ -149,6 +163,15 @@ func (s *Snapshot) Commands(r *wire.CommandRequest, pause func() error) (*wire.C
 		result.Missing = append(result.Missing, missing)
 	}
 	return result, nil
+}
+
+// commandSize returns about how many bytes an element of a reply about commands needs.
+func commandSize(c *wire.CommandOwner) int {
+	size := int(unsafe.Sizeof(*c)) + len(c.Command) + len(c.Path) + len(c.Name) + len(c.Version)
+	for _, group := range c.Groups {
+		size += int(unsafe.Sizeof(group)) + len(group)
+	}
+	return size
 }
 
 // similarCommands returns the commands of all repositories that are most similar to a name.

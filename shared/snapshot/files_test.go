@@ -208,3 +208,25 @@ func TestCommands(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []wire.MissingCommand{{Name: "vmi"}}, found.Missing)
 }
+
+// TestCommands_TooLarge checks that the size of a reply about commands is limited, also if a database has the same command in very many
+// packages, and that a request with many names pauses.
+func TestCommands_TooLarge(t *testing.T) {
+	many := &listed{}
+	for i := range 1000 {
+		many.packages = append(many.packages, listedPackage{filesindex.Package{Name: fmt.Sprintf("p%d", i), Version: strings.Repeat("1", 1000)}, []string{"usr/bin/tool"}})
+	}
+	s := Build(Inputs{Files: []FilesSource{source("extra", wire.SourceOK, many)}})
+	names := make([]string, wire.MaxFileQueries)
+	for i := range names {
+		names[i] = "tool"
+	}
+	pauses := 0
+	pause := func() error { pauses++; return nil }
+	found, err := s.Commands(&wire.CommandRequest{Names: names[:10]}, pause)
+	require.NoError(t, err)
+	require.Len(t, found.Commands, 10*1000)
+	require.Equal(t, 10, pauses)
+	_, err = s.Commands(&wire.CommandRequest{Names: names}, pause)
+	require.Equal(t, wire.CodeInvalid, wire.CodeOf(err))
+}

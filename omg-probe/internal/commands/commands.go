@@ -21,6 +21,9 @@ const (
 	maxClose     = 5  // close names in an answer
 	maxCloseRead = 20 // close names that are read from one index
 	maxOwners    = 20 // packages in an answer, for one command
+
+	// maxOwnersRead is the number of packages that are read from one index, where a package is there once for each directory.
+	maxOwnersRead = maxOwners * len(commandindex.Dirs)
 )
 
 // Finder finds packages in the files indexes of one omgd.
@@ -66,7 +69,7 @@ func (f Finder) Find(name string) (a Answer) {
 		a.AsOf = max(a.AsOf, r.index.Info().AsOf)
 	}
 	for _, r := range repositories {
-		if owners, err := r.index.Find(name); err == nil {
+		if owners, err := r.index.Find(name, maxOwnersRead); err == nil {
 			a.Owners = f.appendOwners(a.Owners, r, owners)
 		}
 	}
