@@ -34,6 +34,10 @@ const (
 	maxName = 255
 	// maxDepth is the maximum depth of objects and arrays in values that are not used.
 	maxDepth = 16
+	// maxKeys is the maximum number of keys of an object. The decoder remembers the keys of an object until its end.
+	maxKeys = 100
+	// maxUnused is the maximum number of values in a value that is not used, including keys.
+	maxUnused = 1000
 )
 
 // fileName is the name of the file in the data directory in which omgd keeps the last good reply.
@@ -148,7 +152,11 @@ func (p *parser) readObject(mistake string, readValue func(key string) error) er
 	if err := p.begin('{', mistake); err != nil {
 		return err
 	}
+	keys := 0
 	for kind := p.PeekKind(); kind != '}' && kind != 0; kind = p.PeekKind() {
+		if keys++; keys > maxKeys {
+			return formatErrorf("an object has more than %d keys", maxKeys)
+		}
 		key, err := p.ReadToken()
 		if err != nil {
 			return err
@@ -268,7 +276,10 @@ func (p *parser) readNumber(key string) (float64, error) {
 
 // skipValue reads a value that is not used.
 func (p *parser) skipValue() error {
-	for depth := p.StackDepth(); ; {
+	for depth, count := p.StackDepth(), 0; ; {
+		if count++; count > maxUnused {
+			return formatErrorf("a value that is not used has more than %d values", maxUnused)
+		}
 		if _, err := p.ReadToken(); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package popularity
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -59,6 +60,15 @@ func TestRead(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
+// keys returns the inside of an object with n keys.
+func keys(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`"key%d":0`, i))
+	}
+	return strings.Join(all, ",")
+}
+
 // TestRead_Refused checks that anything else than a reply of pkgstats is refused as a whole, with a line that says why.
 func TestRead_Refused(t *testing.T) {
 	good := element("bash", "99")
@@ -95,6 +105,9 @@ func TestRead_Refused(t *testing.T) {
 		strings.Replace(reply(good), `"count":1,`, "", 1):                           "count is not the number of packages",
 		strings.Replace(reply(good), `"total":123`, `"total":`+nested(1<<20), 1):    "more than 16 values are inside each other",
 		strings.Replace(reply(good), `"samples":20000`, `"samples":`+nested(99), 1): "more than 16 values are inside each other",
+		strings.Replace(reply(good), `"total":123`, `"total":{`+keys(2000)+`}`, 1):  "a value that is not used has more than 1000 values",
+		strings.Replace(reply(good), `"total":123`, keys(2000), 1):                  "an object has more than 100 keys",
+		strings.Replace(reply(good), `"samples":20000`, keys(2000), 1):              "an object has more than 100 keys",
 		strings.Replace(reply(good), `[`, nested(1<<20), 1):                         "a package is not an object",
 		`{"packagePopularities":[` + strings.Repeat(" ", MaxBytes) + `],"count":0}`: "at most 16777216 are allowed",
 	} {
