@@ -199,6 +199,27 @@ func TestCommand_NothingKnown(t *testing.T) {
 	}
 }
 
+// TestCommand_IgnoredPipeSignal checks that a shell in which SIGPIPE is ignored shows no error if omg-probe ends before it has read the
+// name, as it does at its deadline.
+func TestCommand_IgnoredPipeSignal(t *testing.T) {
+	for n, shell := range shells {
+		t.Run(shell.name, func(t *testing.T) {
+			t.Parallel()
+			before, use, end, times := "trap '' PIPE", "__omg_probe_packages=(", ")", "for i in {1..200}; do omgt-search; done"
+			if shell.name == "fish" { // fish does not let a user ignore the signal
+				before, use, end, times = "", "set __omg_probe_packages ", "", "for i in (seq 200); omgt-search; end"
+			}
+			s := newHomeWithCommands(t)
+			ends := s.Path("ends")
+			require.NoError(t, os.WriteFile(ends, []byte("#!/bin/sh\n"), 0o755))
+			x := newCommandSession(s, n, before)
+			x.run(use + ends + end)
+			x.run(times)
+			require.NotContains(t, x.since(), "rite error")
+		})
+	}
+}
+
 // TestCommand_Scripts checks that a shell that is not interactive defines nothing.
 func TestCommand_Scripts(t *testing.T) {
 	t.Parallel()
