@@ -81,13 +81,30 @@ func (d *Daemon) AwaitReady() {
 	}, "all databases")
 }
 
+// AwaitFileLists waits until the basis of answers about the files of repositories satisfies a condition, and no list of files is being
+// indexed.
+func (d *Daemon) AwaitFileLists(such func(*wire.Basis) bool, what string) {
+	d.t.Helper()
+	var last wire.FilesOwnerResult
+	var err error
+	Await(d.t, func() bool {
+		last = wire.FilesOwnerResult{}
+		err = d.Ask(wire.OpFilesOwner, &wire.FilesOwnerRequest{Names: []string{"/"}}, &last)
+		return err == nil && !slices.ContainsFunc(last.Sources, isBeingIndexed) && such(&last.Basis)
+	}, "omgd answers from lists of files with %s; the last basis was %s; so far omgd has printed: %s", what, func() string {
+		text, _ := json.Marshal(last.Basis)
+		return errors.Join(errors.New(string(text)), err).Error()
+	}, d.Stderr)
+}
+
 // isRefreshed reports whether a status is the result of this daemon's own refresh of the current databases. Before its
 // first refresh, a daemon repeats the last daemon's status. While it builds the index of a database, it uses an older
 // index or none.
 func isRefreshed(r *wire.StatusResult) bool {
-	building := func(s wire.Source) bool { return strings.Contains(s.Why, "being indexed") }
-	return r.Generation > 0 && !slices.ContainsFunc(r.Sources, building)
+	return r.Generation > 0 && !slices.ContainsFunc(r.Sources, isBeingIndexed)
 }
+
+func isBeingIndexed(s wire.Source) bool { return strings.Contains(s.Why, "being indexed") }
 
 // AwaitStatus waits until the daemon's status satisfies a condition.
 func (d *Daemon) AwaitStatus(such func(*wire.StatusResult) bool, what string) {
