@@ -49,7 +49,7 @@ func (a *app) runCommand(c *cli.Context, o *commandOptions) error {
 	if err != nil {
 		return err
 	}
-	found, err := a.newBackend().Command(c.Context, &wire.CommandRequest{Names: names, Exact: o.exact})
+	found, err := a.newBackend().Command(c.Context, &wire.CommandRequest{Names: slices.Compact(names), Exact: o.exact})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -92,10 +93,11 @@ func (a *app) runFiles(c *cli.Context, o *filesOptions) error {
 	return err
 }
 
-// listRepoFiles prints the files of packages of the repositories. With --json, it adds the packages to the result instead.
+// listRepoFiles prints the files of packages of the repositories. With --json, it adds the packages to the result instead. It lists a
+// package once that was named twice in a row.
 func (a *app) listRepoFiles(ctx context.Context, b backend.Backend, out *resultPrinter, names []string, all *backend.FilesResult) (*wire.FilesListResult, error) {
 	var last wire.RepositoryPackage
-	return b.RepoFiles(ctx, &wire.FilesListRequest{Names: names}, func(p *wire.RepositoryFiles) error {
+	return b.RepoFiles(ctx, &wire.FilesListRequest{Names: slices.Compact(names)}, func(p *wire.RepositoryFiles) error {
 		isNew := p.Repo != last.Repo || p.Name != last.Name
 		last = p.RepositoryPackage
 		if isNew && p.InstalledVersion != p.Version {

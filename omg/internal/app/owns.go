@@ -59,7 +59,7 @@ func (a *app) runOwns(c *cli.Context, o *ownsOptions) error {
 	}
 	if o.repos {
 		out.usePager()
-		return a.findRepoOwners(c.Context, out, &wire.FilesOwnerRequest{Names: paths, Regex: o.regex})
+		return a.findRepoOwners(c.Context, out, &wire.FilesOwnerRequest{Names: slices.Compact(paths), Regex: o.regex})
 	}
 	b := a.newBackend()
 	all, err := b.Owns(c.Context, paths)
@@ -177,7 +177,8 @@ type ownersPrinter struct {
 	owners []wire.FileOwner
 }
 
-// print prints a package, or further files of the package that was printed last. With --json, it adds them to the list owners.
+// print prints a package, or further files of the package that was printed last. With --json, it adds them to the list owners. It would
+// take the same name twice in a row for one name.
 func (p *ownersPrinter) print(o *wire.FileOwner) error {
 	isNew := o.Query != p.last.Query || o.Repo != p.last.Repo || o.Name != p.last.Name
 	p.last = *o
@@ -197,7 +198,7 @@ func (p *ownersPrinter) print(o *wire.FileOwner) error {
 		return nil
 	}
 	// pacman prints a heading only if it has searched names without directories.
-	hasHeading := !strings.Contains(strings.TrimLeft(o.Query, "/"), "/")
+	hasHeading := !strings.Contains(o.Query, "/")
 	if hasHeading && isNew && p.tmpl == nil {
 		p.style.PrintRepoFinds(p.w, &o.RepositoryPackage)
 	}
