@@ -59,6 +59,8 @@ func (p *builtPackage) lettersTargets(start string, options []pacmanOption) [][]
 		targets = [][]string{nil, {p.root + "/usr/share/full"}, {"/none", "sh"}}
 	case has("groups"):
 		targets = [][]string{nil, {"some"}, {"nope", "some"}}
+	case start == "-F" && !has("list"):
+		targets = [][]string{nil, {"full.conf", "/usr/share/full/data"}, {"da.a", "usr/share/old/x$", "nope"}}
 	case start == "-Sl":
 		targets = [][]string{nil, {"core"}, {"nope", "extra"}}
 	}
@@ -68,7 +70,7 @@ func (p *builtPackage) lettersTargets(start string, options []pacmanOption) [][]
 // detachedSignature is a signature of OpenPGP by the key 84A1EAEBB6B11A1A.
 const detachedSignature = "iHUEABYIAB0WIQRBMgtQlFEj8PuVSe6EoerrtrEaGgUCawxMPAAKCRCEoerrtrEaGpxXAQCw+btcYobPBaS70Jm+wj7vRhadsduE4TsqORMfMI+07QEAo2cK9AugIUykxL0jidrWDqjqroIARx3cg4JqdBtYXwc="
 
-// newLettersSystem returns a system with an installed package of makepkg, a few others, and repositories.
+// newLettersSystem returns a system with an installed package of makepkg, a few others, and repositories with their lists of files.
 func newLettersSystem(t *testing.T) *builtPackage {
 	t.Helper()
 	s := newBuiltPackage(t)
@@ -76,6 +78,8 @@ func newLettersSystem(t *testing.T) *builtPackage {
 	s.Install("foreign", "1-1", "OPTDEPENDS", "old: for x")
 	conf := string(harness.ReadFile(t, s.PacmanConf))
 	harness.WriteFile(t, s.PacmanConf, conf+"[core]\nServer = file:///nowhere\n[extra]\nServer = file:///nowhere\n")
+	publishBuilt(s.System, "extra", s.file)
+	publishFiles(s.System, "core", listedPackage{"old", "2-1", "some", []string{"usr/share/old/", "usr/share/old/x", "usr/share/old/data"}}, listedPackage{name: "plain", version: "1-1"})
 	for repo, entries := range map[string][]harness.DatabaseEntry{
 		"core": {
 			harness.NewPackageEntry("old", "2-1", "GROUPS", "some", "DESC", "An old one", "MD5SUM", "00ff", "SHA256SUM", "11ff", "PGPSIG", detachedSignature),
@@ -165,7 +169,7 @@ func (p *builtPackage) compareOptions(t *testing.T, ways [][]string, start strin
 		require.Contains(t, got.Stderr, "hint: sudo pacman ")
 	case strings.Contains(got.Stderr, "omg cannot answer"):
 		require.Equal(t, 3, got.Code)
-		require.True(t, start == "-F" || has("debug", "print"), "%q: %s", line, got.Stderr)
+		require.True(t, has("debug", "print"), "%q: %s", line, got.Stderr)
 		require.Contains(t, got.Stderr, "hint: pacman ")
 	default:
 		t.Run(strings.Join(line, " "), func(t *testing.T) { requireSameLetters(t, p.System, ways, line, "") })
@@ -250,7 +254,7 @@ func TestLetters_Sysroot(t *testing.T) {
 	}
 	harness.WriteFile(t, guest+"/etc/pacman.conf", "[options]\nArchitecture = x86_64\nSigLevel = Never\n[core]\nServer = file:///nowhere\n[extra]\nServer = file:///nowhere\n")
 	for _, line := range []string{
-		"-Q", "-Qu", "-Qkk full", "-Qi old", "-Ss", "-Si old", "-Sg", "-Dk", "-T plain none", "-Qo /usr/share/full/data", "-Ql full", "-Q --config /nowhere",
+		"-Q", "-Qu", "-Qkk full", "-Qi old", "-Ss", "-Si old", "-Sg", "-Dk", "-T plain none", "-Qo /usr/share/full/data", "-Ql full", "-Q --config /nowhere", "-F data", "-Flq full",
 	} {
 		requireSamePrograms(t, p.System, append([]string{"--sysroot", guest}, strings.Fields(line)...))
 	}
