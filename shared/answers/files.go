@@ -1,12 +1,14 @@
 package answers
 
 import (
+	"slices"
+
 	"github.com/omg-arch/omg/shared/wire"
 )
 
 // FileOwners answers a FilesOwnerRequest.
 func (e *Encoder) FileOwners(r *wire.FilesOwnerRequest, emit Emit) error {
-	return e.emitFiles("owners", emit, func(w *writer) (missing []string, err error) {
+	return e.emitFiles("owners", emit, func(w *writer) (missing []string, basis wire.Basis, err error) {
 		found, err := e.Snapshot.FileOwners(r, e.pauseFunc(), func(o *wire.FileOwner) error {
 			part := *o
 			return eachPart(o.Paths, func(paths []string) error {
@@ -15,15 +17,15 @@ func (e *Encoder) FileOwners(r *wire.FilesOwnerRequest, emit Emit) error {
 			})
 		})
 		if err != nil {
-			return nil, err
+			return nil, wire.Basis{}, err
 		}
-		return found.Missing, nil
+		return found.Missing, found.Basis, nil
 	})
 }
 
 // RepositoryFiles answers a FilesListRequest.
 func (e *Encoder) RepositoryFiles(r *wire.FilesListRequest, emit Emit) error {
-	return e.emitFiles("packages", emit, func(w *writer) (missing []string, err error) {
+	return e.emitFiles("packages", emit, func(w *writer) (missing []string, basis wire.Basis, err error) {
 		found, err := e.Snapshot.RepositoryFiles(r, e.pauseFunc(), func(f *wire.RepositoryFiles) error {
 			part := *f
 			return eachPart(f.Paths, func(paths []string) error {
@@ -32,28 +34,35 @@ func (e *Encoder) RepositoryFiles(r *wire.FilesListRequest, emit Emit) error {
 			})
 		})
 		if err != nil {
-			return nil, err
+			return nil, wire.Basis{}, err
 		}
-		return found.Missing, nil
+		return found.Missing, found.Basis, nil
 	})
 }
 
-// emitFiles emits a result that depends on the lists of files. The function write writes the elements of the list with the given key, and
-// returns the names that were not found, which are in the last chunk.
-func (e *Encoder) emitFiles(key string, emit Emit, write func(*writer) (missing []string, err error)) error {
+// emitFiles emits a result that depends on the lists of files. The function write writes the elements of the list with the given key. It
+// returns the names that were not found, and the basis. They are in the last chunk: the basis only if a list could not be read, so that it
+// is no longer the basis of the first chunk.
+func (e *Encoder) emitFiles(key string, emit Emit, write func(*writer) (missing []string, basis wire.Basis, err error)) error {
 	w := newWriter(emit)
 	defer w.release()
-	w.beginChunk(encodeBasis(e.FilesBasis()), 0)
+	first := e.FilesBasis()
+	w.beginChunk(encodeBasis(first), 0)
 	w.beginList(key)
-	missing, err := write(w)
+	missing, basis, err := write(w)
 	if err != nil {
 		return err
 	}
-	if len(missing) > 0 {
+	isUnread := !slices.Equal(first.Sources, basis.Sources)
+	if len(missing) > 0 || isUnread {
 		if err := w.flush(true); err != nil {
 			return err
 		}
-		w.beginChunk(encodedBasis{}, 0, field{"missing", missing, true})
+		var last encodedBasis
+		if isUnread {
+			last = encodeBasis(basis)
+		}
+		w.beginChunk(last, 0, field{"missing", missing, len(missing) > 0})
 		w.beginList(key)
 	}
 	return w.flush(false)

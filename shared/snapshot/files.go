@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"unsafe"
@@ -68,13 +69,14 @@ func (s *Snapshot) FileOwners(r *wire.FilesOwnerRequest, pause func() error, vis
 			return nil, convertFileError(err)
 		}
 	}
-	result := &wire.FilesOwnerResult{Basis: s.FilesBasis()}
+	lists := s.newFilesReader(pause)
+	result := &wire.FilesOwnerResult{}
 	for i, q := range queries {
 		found := false
-		err := s.eachFileList(func(src *FilesSource) error {
-			return src.List.Find(q, pause, func(p *filesindex.Package, paths []string) error {
+		err := lists.each(func(src *FilesSource) error {
+			return src.List.Find(q, lists.pause, func(p *filesindex.Package, paths []string) error {
 				found = true
-				return visit(&wire.FileOwner{Query: r.Names[i], RepositoryPackage: s.RepositoryPackage(src, p), Paths: paths})
+				return lists.visit(visit(&wire.FileOwner{Query: r.Names[i], RepositoryPackage: s.RepositoryPackage(src, p), Paths: paths}))
 			})
 		})
 		if err != nil {
@@ -84,6 +86,7 @@ func (s *Snapshot) FileOwners(r *wire.FilesOwnerRequest, pause func() error, vis
 			result.Missing = append(result.Missing, r.Names[i])
 		}
 	}
+	result.Basis = lists.basis
 	return result, nil
 }
 
@@ -92,19 +95,20 @@ func (s *Snapshot) RepositoryFiles(r *wire.FilesListRequest, pause func() error,
 	if err := checkFileNames(r.Names); err != nil {
 		return nil, err
 	}
-	result := &wire.FilesListResult{Basis: s.FilesBasis()}
+	lists := s.newFilesReader(pause)
+	result := &wire.FilesListResult{}
 	for _, target := range r.Names {
 		repo, name, hasRepo := strings.Cut(target, "/")
 		if !hasRepo {
 			repo, name = "", target
 		}
 		found := false
-		err := s.eachFileList(func(src *FilesSource) (err error) {
+		err := lists.each(func(src *FilesSource) (err error) {
 			if found || hasRepo && src.Name != repo {
 				return nil
 			}
-			found, err = src.List.Files(name, pause, func(p *filesindex.Package, paths []string) error {
-				return visit(&wire.RepositoryFiles{RepositoryPackage: s.RepositoryPackage(src, p), Paths: paths})
+			found, err = src.List.Files(name, lists.pause, func(p *filesindex.Package, paths []string) error {
+				return lists.visit(visit(&wire.RepositoryFiles{RepositoryPackage: s.RepositoryPackage(src, p), Paths: paths}))
 			})
 			return err
 		})
@@ -115,6 +119,7 @@ func (s *Snapshot) RepositoryFiles(r *wire.FilesListRequest, pause func() error,
 			result.Missing = append(result.Missing, target)
 		}
 	}
+	result.Basis = lists.basis
 	return result, nil
 }
 
@@ -129,7 +134,8 @@ func (s *Snapshot) Commands(r *wire.CommandRequest, pause func() error) (*wire.C
 	if err := checkFileNames(r.Names); err != nil {
 		return nil, err
 	}
-	result := &wire.CommandResult{Basis: s.FilesBasis(), Commands: []wire.CommandOwner{}}
+	lists := s.newFilesReader(pause)
+	result := &wire.CommandResult{Commands: []wire.CommandOwner{}}
 	size := 0
 	for _, name := range r.Names {
 		if pause != nil {
@@ -138,11 +144,11 @@ func (s *Snapshot) Commands(r *wire.CommandRequest, pause func() error) (*wire.C
 			}
 		}
 		before := len(result.Commands)
-		err := s.eachFileList(func(src *FilesSource) error {
-			return src.List.Commands(name, pause, func(p *filesindex.Package, path string) error {
+		err := lists.each(func(src *FilesSource) error {
+			return src.List.Commands(name, lists.pause, func(p *filesindex.Package, path string) error {
 				c := wire.CommandOwner{Command: name, RepositoryPackage: s.RepositoryPackage(src, p), Path: path}
 				if size += commandSize(&c); size > maxCommandsSize {
-					return invalidErrorf("the packages of these commands do not fit into a reply: ask for fewer commands")
+					return lists.visit(invalidErrorf("the packages of these commands do not fit into a reply: ask for fewer commands"))
 				}
 				result.Commands = append(result.Commands, c)
 				return nil
@@ -156,12 +162,13 @@ func (s *Snapshot) Commands(r *wire.CommandRequest, pause func() error) (*wire.C
 		}
 		missing := wire.MissingCommand{Name: name}
 		if !r.Exact && len(result.Missing) < maxWordsWithSuggestions {
-			if missing.Similar, err = s.similarCommands(name); err != nil {
+			if missing.Similar, err = lists.similarCommands(name); err != nil {
 				return nil, err
 			}
 		}
 		result.Missing = append(result.Missing, missing)
 	}
+	result.Basis = lists.basis
 	return result, nil
 }
 
@@ -175,9 +182,9 @@ func commandSize(c *wire.CommandOwner) int {
 }
 
 // similarCommands returns the commands of all repositories that are most similar to a name.
-func (s *Snapshot) similarCommands(name string) (list []wire.CommandOwner, err error) {
+func (r *filesReader) similarCommands(name string) (list []wire.CommandOwner, err error) {
 	var distances []int
-	err = s.eachFileList(func(src *FilesSource) error {
+	err = r.each(func(src *FilesSource) error {
 		found, err := src.List.SimilarCommands(name, maxSimilarCommands)
 		for i := range found {
 			c := &found[i]
@@ -186,7 +193,7 @@ func (s *Snapshot) similarCommands(name string) (list []wire.CommandOwner, err e
 				at--
 			}
 			distances = insert(distances, at, c.Distance)
-			list = insert(list, at, wire.CommandOwner{Command: c.Name, RepositoryPackage: s.RepositoryPackage(src, &c.Package), Path: c.Path})
+			list = insert(list, at, wire.CommandOwner{Command: c.Name, RepositoryPackage: r.snapshot.RepositoryPackage(src, &c.Package), Path: c.Path})
 		}
 		return err
 	})
@@ -199,13 +206,51 @@ func insert[E any](list []E, at int, e E) []E {
 	return list[:min(len(list), maxSimilarCommands)]
 }
 
-// eachFileList calls a function for each list that can be used, in the order of the repositories.
-func (s *Snapshot) eachFileList(read func(*FilesSource) error) error {
-	for i := range s.inputs.Files {
-		if src := &s.inputs.Files[i]; src.List != nil {
-			if err := read(src); err != nil {
-				return convertFileError(err)
-			}
+// filesReader reads the lists of files for one request. A list that turns out to be unreadable fails, and does not affect the others.
+type filesReader struct {
+	snapshot *Snapshot
+	// pause is the function that ends the request with its error.
+	pause func() error
+	// basis is the basis of the result, with the lists that have failed.
+	basis   wire.Basis
+	stopped error // the error that ends the request
+}
+
+// newFilesReader returns a filesReader for one request. The function pause may be nil.
+func (s *Snapshot) newFilesReader(pause func() error) *filesReader {
+	r := &filesReader{snapshot: s, basis: s.FilesBasis()}
+	if pause != nil {
+		r.pause = func() error { return r.visit(pause()) }
+	}
+	return r
+}
+
+// visit must be called with the result of a function that ends the request with its error. It returns the error.
+func (r *filesReader) visit(err error) error {
+	if err != nil {
+		r.stopped = err
+	}
+	return err
+}
+
+// each calls a function for each list that can be used, in the order of the repositories.
+func (r *filesReader) each(read func(*FilesSource) error) error {
+	for i := range r.snapshot.inputs.Files {
+		src, state := &r.snapshot.inputs.Files[i], &r.basis.Sources[i]
+		if src.List == nil || state.Unavailable() {
+			continue
+		}
+		err := read(src)
+		switch {
+		case r.stopped != nil:
+			return r.stopped
+		case errors.Is(err, filesindex.ErrQuery):
+			return convertFileError(err)
+		case errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
+			return err
+		case err != nil:
+			state.State, state.Why = wire.SourceFailed, err.Error()
+			r.basis.Partial = true
 		}
 	}
 	return nil

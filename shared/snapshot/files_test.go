@@ -135,37 +135,6 @@ func TestFiles_Refused(t *testing.T) {
 	stop := errors.New("the pipe is closed")
 	_, err = s.FileOwners(&wire.FilesOwnerRequest{Names: []string{"vim"}}, nil, func(*wire.FileOwner) error { return stop })
 	require.ErrorIs(t, err, stop)
-	damaged := withFiles(t, source("multilib", wire.SourceOK, &listed{err: filesindex.ErrDamaged}))
-	for name, ask := range map[string]func() error{
-		"owners": func() error {
-			_, err := damaged.FileOwners(&wire.FilesOwnerRequest{Names: []string{"none"}}, nil, visit)
-			return err
-		},
-		"files": func() error {
-			_, err := damaged.RepositoryFiles(&wire.FilesListRequest{Names: []string{"none"}}, nil, nil)
-			return err
-		},
-		"commands": func() error {
-			_, err := damaged.Commands(&wire.CommandRequest{Names: []string{"none"}}, nil)
-			return err
-		},
-	} {
-		require.ErrorIs(t, ask(), filesindex.ErrDamaged, name)
-	}
-}
-
-// TestFileOwners_PausesBetweenExpressions checks that the expressions of a request are read with pauses, because reading a large one takes
-// long.
-func TestFileOwners_PausesBetweenExpressions(t *testing.T) {
-	stop := errors.New("the client is gone")
-	pauses := 0
-	_, err := Build(Inputs{}).FileOwners(&wire.FilesOwnerRequest{Names: []string{"a.*", "b.*", "("}, Regex: true}, func() error {
-		if pauses++; pauses == 3 {
-			return stop
-		}
-		return nil
-	}, nil)
-	require.ErrorIs(t, err, stop)
 }
 
 // TestFiles_Partial checks that a list that is missing makes a result partial.

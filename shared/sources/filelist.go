@@ -156,18 +156,20 @@ type scannedFileList struct {
 
 // eachPackage calls the function visit for each package, in the order of names.
 func (l scannedFileList) eachPackage(pause func() error, visit func(p *filesindex.Package, paths []string) error) error {
+	var stopped error
 	_, err := pacmandb.ReadSyncFiles(l.ctx, l.path, func(f *pacmandb.FileList) error {
 		if pause != nil {
-			if err := pause(); err != nil {
-				return err
-			}
+			stopped = pause()
 		}
-		return visit(&filesindex.Package{Name: f.Name, Version: f.Version, Groups: f.Groups}, f.Paths)
+		if stopped == nil {
+			stopped = visit(&filesindex.Package{Name: f.Name, Version: f.Version, Groups: f.Groups}, f.Paths)
+		}
+		return stopped
 	})
-	if IsDamaged(err) {
-		return fileListDownloads.withRemedy(err)
+	if err == nil || stopped != nil {
+		return stopped
 	}
-	return err
+	return fileListDownloads.withRemedy(err)
 }
 
 // Find implements snapshot.FileList.
