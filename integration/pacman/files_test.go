@@ -218,6 +218,22 @@ func TestLetters_FilesMissing(t *testing.T) {
 	}
 }
 
+// TestLetters_FilesDamaged compares what pacman -F finds in the other repositories while the list of one is damaged. pacman describes the
+// damage differently.
+func TestLetters_FilesDamaged(t *testing.T) {
+	s := newFilesSystem(t)
+	whole := harness.ReadFile(t, s.FilesDBPath("core"))
+	for _, damaged := range [][]byte{whole[:len(whole)/2], []byte("<html>not here</html>")} {
+		harness.WriteFile(t, s.FilesDBPath("core"), damaged)
+		for _, line := range []string{"-F sh", "-F usr/bin/tool sh nope", "-Fx sh$ tool$", "-Fl", "-Fl zsh bash", "-Flq nope zsh nope"} {
+			want, got := s.Pacman(strings.Fields(line)...), s.DatabasesAnswerWay().Omg(strings.Fields(line)...)
+			require.Equal(t, want.Stdout, got.Stdout, line)
+			require.Equal(t, want.Code, got.Code, line)
+			require.Equal(t, 1, strings.Count(got.Stderr, "omg: error: could not read database 'core': "), got.Stderr)
+		}
+	}
+}
+
 // newFilesComparison returns a comparison on the system of newFilesSystem with indexes of the lists of files.
 func newFilesComparison(t testing.TB) *comparison {
 	t.Helper()

@@ -142,7 +142,7 @@ func (r *snapshotReader) examineFiles(ctx context.Context, repo *sources.Reposit
 		if !next.NeedsBuild && !next.Outdated {
 			return next
 		}
-		if e.Index == nil && next.Index != nil && !e.NeedsBuild {
+		if e.Index == nil && next.Index != nil && !next.NeedsBuild {
 			e = next // the database cannot be read: its last index is used
 		}
 	}

@@ -43,6 +43,25 @@ func (r *Runner) fileLists() (lists []*snapshot.FilesSource) {
 	return lists
 }
 
+// eachFileList calls a function for each list of files. A list that turns out to be unreadable is reported, and removed from the lists.
+func (r *Runner) eachFileList(ctx context.Context, lists *[]*snapshot.FilesSource, read func(*snapshot.FilesSource) error) error {
+	var readable []*snapshot.FilesSource
+	for _, src := range *lists {
+		err := read(src)
+		if err == nil {
+			readable = append(readable, src)
+			continue
+		}
+		_, failed := r.Out.Write(nil) // the error of an earlier write, after which no more need be found
+		if failed = errors.Join(failed, ctx.Err()); failed != nil {
+			return failed
+		}
+		r.errorf("could not read database '%s': %s", src.Name, err)
+	}
+	*lists = readable
+	return nil
+}
+
 // warnAboutMissingFileLists reports the repositories whose list of files does not exist.
 func (r *Runner) warnAboutMissingFileLists() {
 	for i := range r.Setup.Repositories {
@@ -73,18 +92,18 @@ func (r *Runner) searchFiles(ctx context.Context) (code int, err error) {
 	lists := r.fileLists()
 	for _, q := range queries {
 		found := false
-		for _, src := range lists {
+		err := r.eachFileList(ctx, &lists, func(src *snapshot.FilesSource) error {
 			last := ""
-			err := src.List.Find(q, ctx.Err, func(p *filesindex.Package, paths []string) error {
+			return src.List.Find(q, ctx.Err, func(p *filesindex.Package, paths []string) error {
 				found = true
 				r.printFound(src, p, q, paths, p.Name != last)
 				last = p.Name
-				_, err := r.Out.Write(nil) // the error of an earlier write, after which no more need be found
+				_, err := r.Out.Write(nil)
 				return err
 			})
-			if err != nil {
-				return 1, err
-			}
+		})
+		if err != nil {
+			return 1, err
 		}
 		if !found {
 			code = 1
@@ -135,15 +154,14 @@ func (r *Runner) listFiles(ctx context.Context) (code int, err error) {
 	print := func(src *snapshot.FilesSource) func(p *filesindex.Package, paths []string) error {
 		return func(p *filesindex.Package, paths []string) error {
 			r.printList(src, p, paths)
-			_, err := r.Out.Write(nil) // the error of an earlier write, after which no more need be found
+			_, err := r.Out.Write(nil)
 			return err
 		}
 	}
 	if len(r.Line.Targets) == 0 {
-		for _, src := range lists {
-			if err := src.List.AllFiles(ctx.Err, print(src)); err != nil {
-				return 1, err
-			}
+		err := r.eachFileList(ctx, &lists, func(src *snapshot.FilesSource) error { return src.List.AllFiles(ctx.Err, print(src)) })
+		if err != nil {
+			return 1, err
 		}
 		return 0, nil
 	}
@@ -158,13 +176,14 @@ func (r *Runner) listFiles(ctx context.Context) (code int, err error) {
 			continue
 		}
 		found := false
-		for _, src := range lists {
-			if found || hasRepo && src.Name != repo {
-				continue
+		err := r.eachFileList(ctx, &lists, func(src *snapshot.FilesSource) (err error) {
+			if !found && (!hasRepo || src.Name == repo) {
+				found, err = src.List.Files(name, ctx.Err, print(src))
 			}
-			if found, err = src.List.Files(name, ctx.Err, print(src)); err != nil {
-				return 1, err
-			}
+			return err
+		})
+		if err != nil {
+			return 1, err
 		}
 		if !found {
 			r.errorf("package '%s' was not found", target)
