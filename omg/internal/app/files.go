@@ -75,14 +75,18 @@ func (a *app) runFiles(c *cli.Context, o *filesOptions) error {
 		err = out.printDocument(all)
 	}
 	read := basisFromReading(all.Reading)
+	basis := read
+	if repos != nil && (o.repos || len(repos.Missing) > 0 && repos.Partial) && !fileListsOf(&repos.Basis).noneKnown {
+		basis = &repos.Basis // an unread list may have a package that is missing
+	}
 	if err == nil {
-		err = out.finishWithBasis(read)
+		err = out.finishWithBasis(basis)
 	}
 	if err != nil {
 		return err
 	}
 	if repos != nil {
-		err = a.noFilesError(o, out, repos, read)
+		err = a.noFilesError(o, repos, read)
 	}
 	for _, p := range all.Packages {
 		if p.UnknownReason != "" {
@@ -125,7 +129,7 @@ func (a *app) noteRepoFiles(p *wire.RepositoryPackage) {
 }
 
 // noFilesError returns the error for packages whose files were not found.
-func (a *app) noFilesError(o *filesOptions, out *resultPrinter, repos *wire.FilesListResult, read *wire.Basis) error {
+func (a *app) noFilesError(o *filesOptions, repos *wire.FilesListResult, read *wire.Basis) error {
 	if len(repos.Missing) == 0 {
 		return nil
 	}
@@ -137,10 +141,9 @@ func (a *app) noFilesError(o *filesOptions, out *resultPrinter, repos *wire.File
 		err := a.notInstalledError(repos.Missing, read)
 		a.printNote("the files of packages that are not installed are unknown: " + lists.remedy)
 		return err
-	case read.Partial: // a note has said so
+	case read.Partial:
 		return a.notInstalledError(repos.Missing, read)
 	}
-	out.printBasisNotes(&repos.Basis)
 	return a.notFoundErrors(&repos.Basis, "package %s was not found", repos.Missing)
 }
 

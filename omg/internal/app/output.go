@@ -308,7 +308,7 @@ func (o *resultPrinter) printBasisNotes(b *wire.Basis) {
 		o.app.printNote("partial: " + show.MissingSourcesText(b))
 	}
 	for i := range b.Sources {
-		if s := &b.Sources[i]; s.Outdated && s.IsRepository() {
+		if s := &b.Sources[i]; s.Outdated && (s.IsRepository() || s.Kind == wire.KindFiles) {
 			o.app.printNote(show.SourceStateAndReason(s))
 		}
 	}
