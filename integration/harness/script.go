@@ -20,6 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pidfile"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // RunScripts runs the txtar scripts of a directory. Each script covers one topic, such as searching. A script with a line
@@ -30,7 +31,7 @@ import (
 //
 //	package REPO NAME VERSION [FIELD=VALUE,…]  adds a package to a repository
 //	install NAME VERSION [FIELD=VALUE,…]       adds an installed package
-//	generate PACKAGES INSTALLED                generates databases
+//	generate PACKAGES INSTALLED [--files]      generates databases, with lists of files
 //	corpus                                     uses the real databases
 //	omg ARG…                                   runs omg, which must exit with 0
 //	exits CODE PROGRAM ARG…                    the same with another exit code
@@ -229,9 +230,13 @@ func (x *script) prepareWay() []string {
 	case x.wayName == "daemon":
 		x.daemon = x.LaunchDaemon()
 		x.daemon.AwaitStatus(isRefreshed, "the first refresh")
+		x.awaitFileLists()
 		x.omgFlags = []string{"--socket", x.daemon.Socket}
 	case x.wayName == "index" && x.hasRepositories():
 		x.BuildIndexes()
+		if x.hasFileLists() {
+			x.BuildIndexes("--files")
+		}
 		x.omgFlags = append([]string{"--no-daemon"}, x.PathFlags()...)
 	case x.daemon != nil:
 		return []string{"--socket", x.daemon.Socket}
@@ -245,6 +250,19 @@ func (x *script) prepareWay() []string {
 func (x *script) hasRepositories() bool {
 	databases, _ := filepath.Glob(x.SyncDBPath("*"))
 	return len(databases) > 0
+}
+
+// hasFileLists reports whether at least one repository has a list of files.
+func (x *script) hasFileLists() bool {
+	lists, _ := filepath.Glob(x.FilesDBPath("*"))
+	return len(lists) > 0
+}
+
+// awaitFileLists waits until the daemon has indexed the lists of files, if there are any.
+func (x *script) awaitFileLists() {
+	if x.hasFileLists() {
+		x.daemon.AwaitFileLists(func(*wire.Basis) bool { return true }, "an index")
+	}
 }
 
 // run runs a program and returns its exit code. If the program is omg, run adds the flags that make omg answer in the
@@ -334,6 +352,7 @@ func scriptCmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	x.daemon = x.LaunchDaemon(args...)
 	x.daemon.AwaitStatus(isRefreshed, "the first refresh")
+	x.awaitFileLists()
 	x.omgFlags = nil
 }
 
