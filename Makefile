@@ -109,9 +109,9 @@ $(TOOLS)/built: tools/go.mod tools/go.sum
 	@touch $@
 
 .PHONY: bench
-bench: build ## Print a table of all figures, or of ONLY=load,ping; PEER=DIR with an earlier version for ONLY=idle; BENCH=Search runs the Go benchmarks of that name instead
+bench: build ## Print a table of all figures, or of ONLY=load,ping; PEER=DIR with an earlier version for ONLY=idle; LISTS=DIR with lists of files for ONLY=lists; BENCH=Search runs the Go benchmarks of that name instead
 ifeq ($(BENCH),)
-	go run -tags $(TAGS) ./integration/cmd/omg-bench -bin bin -corpus '$(CORPUS)' -out build/bench $(if $(ONLY),-only '$(ONLY)') $(if $(PEER),-peer '$(PEER)')
+	go run -tags $(TAGS) ./integration/cmd/omg-bench -bin bin -corpus '$(CORPUS)' -out build/bench $(if $(ONLY),-only '$(ONLY)') $(if $(PEER),-peer '$(PEER)') $(if $(LISTS),-lists '$(LISTS)')
 else
 	go test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem work
 endif

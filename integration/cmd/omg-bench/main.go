@@ -20,6 +20,7 @@ type bench struct {
 	dir            string // for temporary files
 	corpusDB       string // an unpacked database directory; empty without the corpus
 	corpusAUR      string // a dump of the AUR; empty without the corpus
+	listsDB        string // a database directory with lists of files; empty without the flag -lists
 	runsPerProgram int
 	env            []string
 	// trackerURL is the address of a replacement for the security tracker.
@@ -41,6 +42,7 @@ func runBenchmarks() error {
 	only := flag.String("only", "", "measure only these `PARTS`, separated by commas; the parts are "+strings.Join(partNames(), ", "))
 	echo := flag.String("echo", "", "measure nothing, but run the echo server, with which pings are compared, on `SOCKET`")
 	peer := flag.String("peer", "", "`DIR` with the built programs of an earlier version, with which an idle omgd is compared")
+	lists := flag.String("lists", "", "database `DIR` with lists of files of Debian's packages, for the part lists")
 	flag.Parse()
 	if *echo != "" {
 		return serveEcho(*echo)
@@ -57,7 +59,7 @@ func runBenchmarks() error {
 	}
 	// Measure a copy, because installed programs are copies too. The kernel maps a file that the linker has just
 	// written page by page, which makes each start a tenth slower.
-	b := &bench{bin: filepath.Join(dir, "bin"), dir: dir, runsPerProgram: *turns}
+	b := &bench{bin: filepath.Join(dir, "bin"), dir: dir, listsDB: *lists, runsPerProgram: *turns}
 	if err := os.CopyFS(b.bin, os.DirFS(abs)); err != nil {
 		return err
 	}
@@ -92,6 +94,7 @@ var measurementParts = []struct {
 	{"processes", (*bench).measureProgramRuns},
 	{"sizes", (*bench).measureGrowingIndexes},
 	{"files", (*bench).measureSplitIndex},
+	{"lists", (*bench).measureLists},
 	{"aur", (*bench).measureAUR},
 	{"journal", (*bench).measureJournal},
 	{"advisories", (*bench).measureAdvisories},
