@@ -78,12 +78,13 @@ func requireFiles(t *testing.T, omg func(...string) harness.Result, state, says 
 	}
 }
 
-// awaitFiles waits until the bad list of a daemon has this state.
-func awaitFiles(d *harness.Daemon, state string) {
+// awaitFiles waits until the bad list of a daemon has this state for this reason. While a test replaces a list, omgd may see that it is
+// missing.
+func awaitFiles(d *harness.Daemon, state, why string) {
 	d.System.T.Helper()
 	d.AwaitFileLists(func(b *wire.Basis) bool {
-		return slices.ContainsFunc(b.Sources, func(s wire.Source) bool { return s.Name == "bad" && string(s.State) == state })
-	}, "a bad list that is "+state)
+		return slices.ContainsFunc(b.Sources, func(s wire.Source) bool { return s.Name == "bad" && string(s.State) == state && strings.Contains(s.Why, why) })
+	}, "a bad list that is "+state+": "+why)
 }
 
 // TestFiles checks each way to damage a list of files in three cases: a daemon read the good list before, a daemon starts with the bad one,
@@ -113,14 +114,14 @@ func TestFiles(t *testing.T) {
 					state = "stale"
 				}
 				d := s.LaunchDaemon()
-				awaitFiles(d, state)
+				awaitFiles(d, state, says)
 				requireFiles(t, d.Omg, state, says)
 				require.NoError(t, os.RemoveAll(s.FilesDBPath("bad")))
 				harness.ReplaceFile(t, s.FilesDBPath("bad"), harness.BuildDatabase(t, filesEntries["bad"]...))
-				awaitFiles(d, "ok")
+				awaitFiles(d, "ok", "")
 				requireFiles(t, d.Omg, "ok", "")
 				f.spoil(t, s.FilesDBPath("bad"))
-				awaitFiles(d, "stale")
+				awaitFiles(d, "stale", says)
 				requireFiles(t, d.Omg, "stale", says)
 			}
 		})
@@ -132,7 +133,7 @@ func TestFiles_Odd(t *testing.T) {
 	t.Parallel()
 	s := newFilesSystem(t, "")
 	d := s.StartDaemon()
-	awaitFiles(d, "ok")
+	awaitFiles(d, "ok", "")
 	for i, c := range []struct {
 		name string
 		more []harness.DatabaseEntry
@@ -149,7 +150,7 @@ func TestFiles_Odd(t *testing.T) {
 			harness.ReplaceFile(t, s.SyncDBPath("bad"), harness.BuildDatabase(t, harness.NewPackageEntry("gear", "9-1"), harness.NewPackageEntry("new", "1-1")))
 		}
 		harness.Await(t, func() bool { return d.Omg("owns", "--repos", fmt.Sprint("mark-", i)).Code == answered }, "the new list answers")
-		awaitFiles(d, "ok")
+		awaitFiles(d, "ok", "")
 		for _, omg := range []func(...string) harness.Result{d.Omg, s.RunWithoutDaemon} {
 			requireFiles(t, omg, "ok", "")
 			if c.name == "paths outside" {
@@ -174,7 +175,7 @@ func TestFiles_TooMany(t *testing.T) {
 	require.Contains(t, r.Stderr, "huge-1-1")
 	requireFiles(t, s.RunWithoutDaemon, "ok", "")
 	d := s.StartDaemon()
-	awaitFiles(d, "ok")
+	awaitFiles(d, "ok", "")
 	requireFiles(t, d.Omg, "ok", "")
 	require.Equal(t, 1, d.Omg("files", "--repos", "huge").Code)
 }
@@ -184,7 +185,7 @@ func TestFiles_Replaced(t *testing.T) {
 	t.Parallel()
 	s := newFilesSystem(t, "")
 	d := s.StartDaemon()
-	awaitFiles(d, "ok")
+	awaitFiles(d, "ok", "")
 	for _, name := range []string{"first", "second"} {
 		harness.ReplaceFile(t, s.FilesDBPath("bad"), harness.BuildDatabase(t, harness.NewFilesEntry("gear", "1-1", "usr/bin/"+name)))
 		harness.Await(t, func() bool { return d.Omg("command", "-q", name).Stdout == "gear\n" }, "the new list answers")
@@ -230,13 +231,13 @@ func TestFiles_BadIndex(t *testing.T) {
 			spoil(t, path)
 			requireFiles(t, s.RunWithoutDaemon, "ok", "")
 			d := s.StartDaemon()
-			awaitFiles(d, "ok")
+			awaitFiles(d, "ok", "")
 			requireFiles(t, d.Omg, "ok", "")
 
 			// omgd also builds an index again that is removed while omgd runs.
 			require.NoError(t, os.Remove(path))
 			require.Equal(t, answered, d.Omg("refresh").Code)
-			awaitFiles(d, "ok")
+			awaitFiles(d, "ok", "")
 			requireFiles(t, d.Omg, "ok", "")
 			require.FileExists(t, path)
 		})
@@ -250,7 +251,7 @@ func TestFiles_Memory(t *testing.T) {
 	require.NoError(t, os.MkdirAll(s.Data, 0o755))
 	harness.WriteFile(t, s.IndexDir(), "a file where the directory should be")
 	d := s.StartDaemon()
-	awaitFiles(d, "ok")
+	awaitFiles(d, "ok", "")
 	requireFiles(t, d.Omg, "ok", "")
 	require.Contains(t, d.Omg("status").Stdout, "index: memory: ")
 }

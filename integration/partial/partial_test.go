@@ -141,12 +141,12 @@ func TestPartial(t *testing.T) {
 					}
 					if d != nil {
 						if daemon == "running" {
-							awaitState(d, "stale")
+							awaitState(d, "stale", f.says)
 						}
 						if !indexed {
 							_ = os.Remove(s.IndexPath("bad"))
 						}
-						awaitState(d, state)
+						awaitState(d, state, f.says)
 						omg = d.Omg
 					}
 					c := &partialCase{t, h, f, omg, state}
@@ -179,7 +179,7 @@ func TestPartial_NoUpdate(t *testing.T) {
 			s.Install("tool", "2-1")
 			f.spoil(t, s.SyncDBPath("bad"))
 			d := s.LaunchDaemon()
-			awaitState(d, f.state())
+			awaitState(d, f.state(), f.says)
 			for _, omg := range []func(...string) harness.Result{d.Omg, s.RunWithoutDaemon} {
 				for _, line := range []string{"outdated", "outdated -q", "foreign", "foreign -q", "installed --foreign"} {
 					r := omg(strings.Fields(line)...)
@@ -196,13 +196,14 @@ func TestPartial_NoUpdate(t *testing.T) {
 	}
 }
 
-// awaitState waits until the bad repository has this state and no index is being built.
-func awaitState(d *harness.Daemon, state string) {
+// awaitState waits until the bad repository has this state for this reason, and no index is being built. While a test replaces a
+// database, omgd may see that it is missing.
+func awaitState(d *harness.Daemon, state, why string) {
 	d.System.T.Helper()
 	d.AwaitStatus(func(r *wire.StatusResult) bool {
 		src := source(r)
-		return string(src.State) == state && !strings.Contains(src.Why, "being indexed") && r.Counts.Updates != nil && r.Index.Packages > 0
-	}, "a bad repository that is "+state)
+		return string(src.State) == state && strings.Contains(src.Why, why) && !strings.Contains(src.Why, "being indexed") && r.Counts.Updates != nil && r.Index.Packages > 0
+	}, "a bad repository that is "+state+": "+why)
 }
 
 // source returns the bad repository in a status.
