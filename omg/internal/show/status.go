@@ -330,7 +330,15 @@ func lastCheckText(prefix string, at int64, now time.Time) string {
 
 // SourceStateAndReason returns a source's state and the reason for it.
 func SourceStateAndReason(s *wire.Source) string {
-	return withReason(sourceName(s)+": "+string(s.State), s.Why)
+	return withReason(sourceOrListName(s)+": "+string(s.State), s.Why)
+}
+
+// sourceOrListName returns the name of a source, and says so if the source is a list of files.
+func sourceOrListName(s *wire.Source) string {
+	if s.Kind == wire.KindFiles {
+		return "list of files of " + sourceName(s)
+	}
+	return sourceName(s)
 }
 
 func sourceName(s *wire.Source) string {
