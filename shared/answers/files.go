@@ -3,13 +3,18 @@ package answers
 import (
 	"slices"
 
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// FileOwners answers a FilesOwnerRequest.
+// FileOwners answers a FilesOwnerRequest. Expressions that take too long are stopped, so that they do not keep others waiting.
 func (e *Encoder) FileOwners(r *wire.FilesOwnerRequest, emit Emit) error {
+	pause := e.pauseFunc()
+	if r.Regex {
+		pause = snapshot.PauseWithTimeout(pause)
+	}
 	return e.emitFiles("owners", emit, func(w *writer) (missing []string, basis wire.Basis, err error) {
-		found, err := e.Snapshot.FileOwners(r, e.pauseFunc(), func(o *wire.FileOwner) error {
+		found, err := e.Snapshot.FileOwners(r, pause, func(o *wire.FileOwner) error {
 			part := *o
 			return eachPart(o.Paths, func(paths []string) error {
 				part.Paths = paths

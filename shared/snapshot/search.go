@@ -82,7 +82,7 @@ func (s *Snapshot) SearchWithPause(r *wire.SearchRequest, pause func() error) (*
 	wanted, _ := SplitReposFromWords(r)
 	q.PauseFunc = pause
 	if r.Regex {
-		q.PauseFunc = pauseWithTimeout(pause)
+		q.PauseFunc = PauseWithTimeout(pause)
 	}
 	result, err := s.searchFileSet.Search(q, int(r.Limit))
 	if err != nil {
@@ -120,9 +120,9 @@ func (s *Snapshot) splitRepository(r *wire.SearchRequest) *wire.SearchRequest {
 	return &split
 }
 
-// pauseWithTimeout returns a function that calls pause. After expressionTimeout, the returned function returns an error. The
+// PauseWithTimeout returns a function that calls pause. After expressionTimeout, the returned function returns an error. The
 // time that is spent in pause does not count. The function pause may be nil.
-func pauseWithTimeout(pause func() error) func() error {
+func PauseWithTimeout(pause func() error) func() error {
 	end := time.Now().Add(expressionTimeout)
 	return func() error {
 		now := time.Now()

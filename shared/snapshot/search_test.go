@@ -76,7 +76,7 @@ func TestSearch_Pauses(t *testing.T) {
 // spent in the function pause does not count.
 func TestSearch_TooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		pause := pauseWithTimeout(func() error { time.Sleep(time.Hour); return nil })
+		pause := PauseWithTimeout(func() error { time.Sleep(time.Hour); return nil })
 		time.Sleep(expressionTimeout)
 		require.NoError(t, pause())
 		require.NoError(t, pause())
