@@ -22,7 +22,7 @@ const (
 	// MaxPathBytes limits the length of a path. libalpm has the same limit.
 	MaxPathBytes = 512 << 10
 	// MaxSyncPaths limits the number of paths in a database.
-	MaxSyncPaths = 40_000_000
+	MaxSyncPaths = 20_000_000
 	// MaxSyncFileListBytes limits the memory that ReadSyncFiles needs for all file lists, which it keeps compressed.
 	MaxSyncFileListBytes = 256 << 20
 )

@@ -23,7 +23,11 @@ import (
 	"github.com/omg-arch/omg/shared/pkgindex"
 )
 
-const timeout = 10 * time.Minute // a build with a million packages takes seconds
+const (
+	timeout = 10 * time.Minute // a build with a million packages takes seconds
+	// maxMemory limits the memory of omg-index in bytes. The lists of files of all packages of Debian need 0.4 GiB.
+	maxMemory = 2 << 30
+)
 
 // Image is an index in memory.
 type Image struct{ memoryFile *os.File }
@@ -64,7 +68,7 @@ func runOmgIndex(ctx context.Context, stdout *os.File, args ...string) (warnings
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	stderr, err := child.Run(ctx, child.Spec{Path: program, Args: args, StdoutFile: stdout})
+	stderr, err := child.Run(ctx, child.Spec{Path: program, Args: args, StdoutFile: stdout, MaxMemory: maxMemory})
 	printed := ""
 	for line := range strings.Lines(stderr) {
 		line = strings.TrimSpace(line)
