@@ -83,7 +83,9 @@ func requireFiles(t *testing.T, omg func(...string) harness.Result, state, says 
 func awaitFiles(d *harness.Daemon, state, why string) {
 	d.System.T.Helper()
 	d.AwaitFileLists(func(b *wire.Basis) bool {
-		return slices.ContainsFunc(b.Sources, func(s wire.Source) bool { return s.Name == "bad" && string(s.State) == state && strings.Contains(s.Why, why) })
+		return slices.ContainsFunc(b.Sources, func(s wire.Source) bool {
+			return s.Name == "bad" && string(s.State) == state && strings.Contains(s.Why, why)
+		})
 	}, "a bad list that is "+state+": "+why)
 }
 
