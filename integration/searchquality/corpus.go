@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -80,12 +81,17 @@ func (c *Corpus) AddCommands(repo string, paths map[string][]string) error {
 			return err
 		}
 	}
-	data, err := build.Bytes()
+	file, err := os.CreateTemp("", "commands")
 	if err != nil {
 		return err
 	}
+	defer file.Close()
+	defer os.Remove(file.Name())
+	if err := build.WriteTo(file); err != nil {
+		return err
+	}
 	list := sources.ExaminedFiles{Source: wire.Source{Name: repo, Kind: wire.KindFiles}}
-	if list.Index, err = filesindex.OpenBytes(data); err != nil {
+	if list.Index, err = filesindex.OpenFromFile(file); err != nil {
 		return err
 	}
 	in := snapshot.Inputs{Files: []snapshot.FilesSource{list.FilesSource()}}

@@ -48,15 +48,6 @@ func OpenFromFile(file *os.File) (*File, error) {
 	return openSections(f)
 }
 
-// OpenBytes opens an index in memory.
-func OpenBytes(data []byte) (*File, error) {
-	f, err := format.OpenBytes(data)
-	if err != nil {
-		return nil, err
-	}
-	return openSections(f)
-}
-
 // openSections reads the facts, and closes the file after an error.
 func openSections(file *sectionfile.File) (*File, error) {
 	f := &File{file: file}

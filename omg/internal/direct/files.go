@@ -91,18 +91,25 @@ func (r *snapshotReader) fileLists(ctx context.Context, pacman *sources.PacmanSe
 func (r *snapshotReader) downloadedFiles() sources.Downloads {
 	daily := config.Sync{Interval: config.Duration(24 * time.Hour)}
 	return sources.Downloads{
-		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.FilesDownloadDir), StaleAfter: daily.StaleAfter(r.config.Stale.Repos), OpenFilesIndex: r.openFilesIndex,
+		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.FilesDownloadDir), StaleAfter: daily.StaleAfter(r.config.Stale.Repos),
+		OpenFilesIndex: func(path string) (*filesindex.File, error) {
+			x, err := r.openFilesIndex(path)
+			if err != nil {
+				return nil, err
+			}
+			return x.File, nil
+		},
 	}
 }
 
 // openFilesIndex opens an index of a list of files. Unlike openCheckedIndex, it does not check all of it, because that would take longer
 // than most answers. What a search reads is checked when it is read.
-func (r *snapshotReader) openFilesIndex(path string) (*filesindex.File, error) {
-	f, err := filesindex.Open(path, r.env.Trusts)
+func (r *snapshotReader) openFilesIndex(path string) (*sources.FilesIndex, error) {
+	x, err := sources.OpenFilesIndex(path, r.env.Trusts)
 	if err == nil {
-		r.openedFiles = append(r.openedFiles, f)
+		r.openedFiles = append(r.openedFiles, x.File)
 	}
-	return f, err
+	return x, err
 }
 
 // namedFilesIndexes opens the indexes of lists of files that the user named.
@@ -110,12 +117,13 @@ func (r *snapshotReader) namedFilesIndexes() (list []*sources.FilesIndex) {
 	for _, name := range r.env.ChosenIndexPaths(r.o.IndexPaths) {
 		files, _ := sources.FilesIndexFiles(name)
 		for _, path := range files {
-			f, err := r.openFilesIndex(path)
+			x, err := r.openFilesIndex(path)
 			if err != nil {
 				r.o.PrintNote(err.Error())
 				continue
 			}
-			list = append(list, &sources.FilesIndex{File: f, BuiltFrom: sources.ReadOrigins(path, r.env.Trusts), UserChosen: true})
+			x.UserChosen = true
+			list = append(list, x)
 		}
 	}
 	return list
@@ -131,14 +139,14 @@ func (r *snapshotReader) examineFiles(ctx context.Context, repo *sources.Reposit
 	e := repo.ExamineFiles(ctx, nil)
 	for _, dir := range r.env.DataDirs(r.o.DataDir) {
 		path := sources.FilesIndexPath(paths.IndexDir(dir), repo.Name)
-		f, err := r.openFilesIndex(path)
+		x, err := r.openFilesIndex(path)
 		if err != nil {
 			if !errors.Is(err, fs.ErrNotExist) {
 				r.o.PrintNote(err.Error())
 			}
 			continue
 		}
-		next := repo.ExamineFiles(ctx, &sources.FilesIndex{File: f, BuiltFrom: sources.ReadOrigins(path, r.env.Trusts)})
+		next := repo.ExamineFiles(ctx, x)
 		if !next.NeedsBuild && !next.Outdated {
 			return next
 		}
