@@ -30,20 +30,19 @@ type Downloads struct {
 	// StaleAfter limits the time since omgd last found a database equal to the mirror's file. After a longer time, the
 	// database is stale.
 	StaleAfter time.Duration
-	// OpenIndex opens an index of packages, OpenFilesIndex one of file lists. Only the one of the downloaded kind is called.
-	OpenIndex      func(path string) (*pkgindex.File, error)
-	OpenFilesIndex func(path string) (*filesindex.File, error)
 	// DownloadErrorOf returns the error of the last download of a repository's database; empty if the download succeeded. If DownloadErrorOf is
 	// nil, the errors are unknown.
 	DownloadErrorOf func(repo string) string
 }
 
 // ReplacePacmanSources returns the repositories with downloaded databases in place of pacman's: a downloaded database is used if it is
-// at least as new as pacman's, or if pacman's database has no usable index.
-func (d Downloads) ReplacePacmanSources(repositories []snapshot.IndexedSource, databases []Repository) []snapshot.IndexedSource {
+// at least as new as pacman's, or if pacman's database has no usable index. The function open opens the index of a downloaded database.
+func (d Downloads) ReplacePacmanSources(
+	repositories []snapshot.IndexedSource, databases []Repository, open func(path string) (*pkgindex.File, error),
+) []snapshot.IndexedSource {
 	out := make([]snapshot.IndexedSource, len(repositories))
 	for i, src := range repositories {
-		downloaded, why := d.find(&databases[i], &src)
+		downloaded, why := d.find(&databases[i], &src, open)
 		if downloaded != nil {
 			out[i] = *downloaded
 			continue
@@ -58,10 +57,12 @@ func (d Downloads) ReplacePacmanSources(repositories []snapshot.IndexedSource, d
 
 // find returns the downloaded database of a repository as a source, or the reason why none can be used. It returns nil and
 // an empty reason if pacman's database is newer and has an index, or is being indexed.
-func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snapshot.IndexedSource, why string) {
+func (d Downloads) find(
+	r *Repository, system *snapshot.IndexedSource, open func(path string) (*pkgindex.File, error),
+) (s *snapshot.IndexedSource, why string) {
 	var f *pkgindex.File
 	found, why := d.describe(r.Name+databaseSuffix, r.Name, func() (asOf int64, err error) {
-		if f, err = d.OpenIndex(IndexPath(d.Dir, pkgindex.KindRepo, r.Name)); err != nil {
+		if f, err = open(IndexPath(d.Dir, pkgindex.KindRepo, r.Name)); err != nil {
 			return 0, err
 		}
 		facts, ok := f.IndexInfo().FindSource(pkgindex.KindRepo, r.Name)
@@ -81,11 +82,11 @@ func (d Downloads) find(r *Repository, system *snapshot.IndexedSource) (s *snaps
 }
 
 // ReplaceFiles replaces pacman's database with file lists, which was examined, by the downloaded one, by the rules of
-// ReplacePacmanSources.
-func (d Downloads) ReplaceFiles(r *Repository, e *ExaminedFiles) {
+// ReplacePacmanSources. The function open opens the index of the downloaded database.
+func (d Downloads) ReplaceFiles(r *Repository, e *ExaminedFiles, open func(path string) (*filesindex.File, error)) {
 	var f *filesindex.File
 	found, why := d.describe(r.Name+filesDatabaseSuffix, r.Name, func() (asOf int64, err error) {
-		if f, err = d.OpenFilesIndex(FilesIndexPath(d.Dir, r.Name)); err != nil {
+		if f, err = open(FilesIndexPath(d.Dir, r.Name)); err != nil {
 			return 0, err
 		}
 		if f.Info().Repository != r.Name {

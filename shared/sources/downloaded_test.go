@@ -35,7 +35,7 @@ func (d *downloads) download(t testing.TB, repo string, age time.Duration) {
 	indexed(t, d.dir, r)
 }
 
-// replaced calls Downloads.ReplacePacmanSourcesPacmanSources for the repositories of the system, and returns the resulting sources by name.
+// replaced calls Downloads.ReplacePacmanSources for the repositories of the system, and returns the resulting sources by name.
 func (d *downloads) replaced(t testing.TB, stale time.Duration, why func(string) string) map[string]snapshot.IndexedSource {
 	t.Helper()
 	c := d.config()
@@ -46,13 +46,13 @@ func (d *downloads) replaced(t testing.TB, stale time.Duration, why func(string)
 	for i := range p.Repositories {
 		system = append(system, settle(t.Context(), &p.Repositories[i], nil, nil).IndexedSource)
 	}
-	list := Downloads{Dir: d.dir, StaleAfter: stale, DownloadErrorOf: why, OpenIndex: func(path string) (*pkgindex.File, error) {
+	list := Downloads{Dir: d.dir, StaleAfter: stale, DownloadErrorOf: why}.ReplacePacmanSources(system, p.Repositories, func(path string) (*pkgindex.File, error) {
 		f, err := pkgindex.Open(path, nil)
 		if err == nil {
 			t.Cleanup(func() { _ = f.Close() })
 		}
 		return f, err
-	}}.ReplacePacmanSources(system, p.Repositories)
+	})
 	require.Len(t, list, 3)
 	byName := map[string]snapshot.IndexedSource{}
 	for i, s := range list {
@@ -176,8 +176,9 @@ func TestReplace_BadSystem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			system := c.system()
-			got := Downloads{Dir: d.dir, StaleAfter: time.Hour, OpenIndex: func(path string) (*pkgindex.File, error) { return open(t, path).File, nil }}.
-				ReplacePacmanSources([]snapshot.IndexedSource{system.IndexedSource}, []Repository{*core})
+			got := Downloads{Dir: d.dir, StaleAfter: time.Hour}.ReplacePacmanSources(
+				[]snapshot.IndexedSource{system.IndexedSource}, []Repository{*core},
+				func(path string) (*pkgindex.File, error) { return open(t, path).File, nil })
 			require.Equal(t, c.own, got[0].Downloaded)
 			if !c.own {
 				require.Equal(t, system.IndexedSource, got[0])

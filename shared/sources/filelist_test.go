@@ -124,10 +124,11 @@ func TestDownloads_Files(t *testing.T) {
 	r := s.repository(t, "core")
 	dir := t.TempDir()
 	pacmans := r.ExamineFiles(t.Context(), filesIndexed(t, dir, r))
-	d := Downloads{Dir: dir, StaleAfter: 1 << 50, OpenFilesIndex: func(path string) (*filesindex.File, error) { return filesindex.Open(path, nil) }}
+	d := Downloads{Dir: dir, StaleAfter: 1 << 50}
+	open := func(path string) (*filesindex.File, error) { return filesindex.Open(path, nil) }
 
 	e := pacmans
-	d.ReplaceFiles(r, &e)
+	d.ReplaceFiles(r, &e, open)
 	require.Equal(t, pacmans.Index, e.Index, "nothing is downloaded")
 	require.Equal(t, "omgd's download: "+wire.NotDownloadedYet, e.Why)
 
@@ -135,7 +136,7 @@ func TestDownloads_Files(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "core.files"), content, 0o644))
 	e = pacmans
-	d.ReplaceFiles(r, &e)
+	d.ReplaceFiles(r, &e, open)
 	require.True(t, e.Downloaded)
 	require.Equal(t, wire.KindFiles, e.Kind)
 	require.NotNil(t, e.Index)
@@ -143,17 +144,17 @@ func TestDownloads_Files(t *testing.T) {
 
 	newer := pacmans
 	newer.AsOf = e.AsOf + 1
-	d.ReplaceFiles(r, &newer)
+	d.ReplaceFiles(r, &newer, open)
 	require.False(t, newer.Downloaded, "pacman's is newer")
 	missing := ExaminedFiles{Source: wire.Source{Name: "core", Kind: wire.KindFiles, State: wire.SourceMissing, AsOf: e.AsOf + 1}}
-	d.ReplaceFiles(r, &missing)
+	d.ReplaceFiles(r, &missing, open)
 	require.True(t, missing.Downloaded, "pacman has none")
 	t.Cleanup(func() { _ = missing.Index.Close() })
 
 	d.DownloadErrorOf = func(string) string { return "404" }
-	d.OpenFilesIndex = func(string) (*filesindex.File, error) { return nil, errors.New("it is damaged") }
+	open = func(string) (*filesindex.File, error) { return nil, errors.New("it is damaged") }
 	e = pacmans
-	d.ReplaceFiles(r, &e)
+	d.ReplaceFiles(r, &e, open)
 	require.False(t, e.Downloaded)
 	require.Equal(t, "omgd's download: it is damaged", e.Why)
 }

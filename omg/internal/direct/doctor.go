@@ -192,7 +192,7 @@ func (d *doctor) checkDownloads(ctx context.Context, c *config.Config, pacman *s
 		e := pacman.Repositories[i].Examine(ctx, nil)
 		fromPacman[i].AsOf, fromPacman[i].Building = e.AsOf, e.NeedsBuild
 	}
-	for i, s := range r.downloadedDatabases().ReplacePacmanSources(fromPacman, pacman.Repositories) {
+	for i, s := range r.downloadedDatabases().ReplacePacmanSources(fromPacman, pacman.Repositories, r.openCheckedIndex) {
 		repo := pacman.Repositories[i].Name
 		switch {
 		case s.Downloaded && s.State == wire.SourceStale:

@@ -77,8 +77,13 @@ func (r *snapshotReader) fileLists(ctx context.Context, pacman *sources.PacmanSe
 			e.MarkIndexBuilding() // for the case that it is not read: its index is missing
 		}
 		if r.config.Sync.Files && r.o.DBPath == "" && !r.pacmanOnly {
-			downloads := r.downloadedFiles()
-			downloads.ReplaceFiles(repo, &e)
+			r.downloadedFiles().ReplaceFiles(repo, &e, func(path string) (*filesindex.File, error) {
+				x, err := r.openFilesIndex(path)
+				if err != nil {
+					return nil, err
+				}
+				return x.File, nil
+			})
 		}
 		if list[i] = e.FilesSource(); isReadable && !e.Downloaded && !indexedOnly {
 			list[i] = repo.ScannedFiles(ctx)
@@ -92,13 +97,6 @@ func (r *snapshotReader) downloadedFiles() sources.Downloads {
 	daily := config.Sync{Interval: config.Duration(24 * time.Hour)}
 	return sources.Downloads{
 		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.FilesDownloadDir), StaleAfter: daily.StaleAfter(r.config.Stale.Repos),
-		OpenFilesIndex: func(path string) (*filesindex.File, error) {
-			x, err := r.openFilesIndex(path)
-			if err != nil {
-				return nil, err
-			}
-			return x.File, nil
-		},
 	}
 }
 

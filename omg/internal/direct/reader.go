@@ -80,7 +80,7 @@ func (r *snapshotReader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	}
 	// The downloaded databases belong to the default database directory, not to one that the user named.
 	if r.config.Sync.Enabled && r.o.DBPath == "" && !r.pacmanOnly {
-		in.DownloadedRepositories = r.downloadedDatabases().ReplacePacmanSources(in.Repositories, pacman.Repositories)
+		in.DownloadedRepositories = r.downloadedDatabases().ReplacePacmanSources(in.Repositories, pacman.Repositories, r.openCheckedIndex)
 	}
 	if r.readsNews {
 		in.News, in.UpgradedAt = r.news(&r.config), pacman.LastUpgrade(ctx)
@@ -123,7 +123,7 @@ func (r *snapshotReader) openCheckedIndex(path string) (*pkgindex.File, error) {
 // downloadedDatabases returns the downloaded databases.
 func (r *snapshotReader) downloadedDatabases() sources.Downloads {
 	return sources.Downloads{
-		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.DownloadDir), StaleAfter: r.config.Sync.StaleAfter(r.config.Stale.Repos), OpenIndex: r.openCheckedIndex,
+		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.DownloadDir), StaleAfter: r.config.Sync.StaleAfter(r.config.Stale.Repos),
 	}
 }
 

@@ -77,8 +77,7 @@ func (g *inputCollector) openStaticLists() (list []*mappedFile[*filesindex.File]
 func (g *inputCollector) fileList(repo *sources.Repository, static []*mappedFile[*filesindex.File]) snapshot.FilesSource {
 	e, used := g.examineFiles(repo, static)
 	if d := g.config.DownloadedFiles; d != nil {
-		downloads := *d
-		downloads.OpenFilesIndex = func(path string) (*filesindex.File, error) {
+		open := func(path string) (*filesindex.File, error) {
 			o, err := g.mappedLists.get(path)
 			if err != nil {
 				return nil, err
@@ -86,7 +85,7 @@ func (g *inputCollector) fileList(repo *sources.Repository, static []*mappedFile
 			used = append(used, o)
 			return o.file, nil
 		}
-		downloads.ReplaceFiles(repo, &e)
+		d.ReplaceFiles(repo, &e, open)
 	}
 	for _, o := range used {
 		if o.file == e.Index {

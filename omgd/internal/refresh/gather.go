@@ -165,9 +165,8 @@ func (g *inputCollector) readRepositories(pacman *sources.PacmanSetup) {
 		g.builds.await(g.ctx, buildWait)
 		g.examineRepositories(pacman)
 	}
-	if g.config.DownloadedDatabases != nil {
-		d := *g.config.DownloadedDatabases
-		d.OpenIndex = func(path string) (*pkgindex.File, error) {
+	if d := g.config.DownloadedDatabases; d != nil {
+		open := func(path string) (*pkgindex.File, error) {
 			o, err := g.mappedFiles.get(path)
 			if err != nil {
 				return nil, err
@@ -175,7 +174,7 @@ func (g *inputCollector) readRepositories(pacman *sources.PacmanSetup) {
 			g.addIndex(o.index)
 			return o.file, nil
 		}
-		g.inputs.DownloadedRepositories = d.ReplacePacmanSources(g.inputs.Repositories, pacman.Repositories)
+		g.inputs.DownloadedRepositories = d.ReplacePacmanSources(g.inputs.Repositories, pacman.Repositories, open)
 	}
 }
 
