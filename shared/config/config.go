@@ -133,10 +133,23 @@ type Sync struct {
 	Files bool `toml:"files"`
 }
 
-// StaleAfter returns the age from which a downloaded database is stale. The age is longer than the interval between downloads, so
-// that a download that is a little late does not make the database stale.
+// FilesInterval is the time between two downloads of the lists of files, which are ten times as large as the package databases.
+const FilesInterval = 24 * time.Hour
+
+// StaleAfter returns the age from which a downloaded package database is stale.
 func (s Sync) StaleAfter(repos Duration) time.Duration {
-	return time.Duration(max(repos, s.Interval+s.Interval/4))
+	return downloadStaleAfter(repos, time.Duration(s.Interval))
+}
+
+// FilesStaleAfter returns the age from which a downloaded list of files is stale.
+func (s Sync) FilesStaleAfter(repos Duration) time.Duration {
+	return downloadStaleAfter(repos, FilesInterval)
+}
+
+// downloadStaleAfter returns the age from which what is downloaded at an interval is stale. The age is longer than the interval, so
+// that a download that is a little late does not make it stale.
+func downloadStaleAfter(repos Duration, interval time.Duration) time.Duration {
+	return max(time.Duration(repos), interval+interval/4)
 }
 
 // AUR is the Arch User Repository.

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/clock"
-	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
@@ -94,9 +92,8 @@ func (r *snapshotReader) fileLists(ctx context.Context, pacman *sources.PacmanSe
 
 // downloadedFiles returns the downloaded lists of files.
 func (r *snapshotReader) downloadedFiles() sources.Downloads {
-	daily := config.Sync{Interval: config.Duration(24 * time.Hour)}
 	return sources.Downloads{
-		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.FilesDownloadDir), StaleAfter: daily.StaleAfter(r.config.Stale.Repos),
+		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.FilesDownloadDir), StaleAfter: r.config.Sync.FilesStaleAfter(r.config.Stale.Repos),
 	}
 }
 

@@ -190,37 +190,28 @@ func (d *daemon) initIncidentLists() error {
 func (d *daemon) initDownloads() error {
 	c := d.config.Sync
 	if c.Enabled {
-		m := d.newDownloader(mirror.Packages, sources.DownloadDir, time.Duration(c.Interval), "downloaded databases")
+		m := d.newDownloader(mirror.Packages, sources.DownloadDir, time.Duration(c.Interval), d.buildRepository, "downloaded databases")
 		d.refreshConfig.DownloadedDatabases = &sources.Downloads{Dir: m.Dir, StaleAfter: c.StaleAfter(d.config.Stale.Repos), DownloadErrorOf: m.FailureReason}
 		d.refreshConfig.SearchDownloads = c.UseForSearch
 	}
 	if c.Files {
-		m := d.newDownloader(mirror.Files, sources.FilesDownloadDir, filesInterval, "downloaded lists of files")
-		staleAfter := config.Sync{Interval: config.Duration(filesInterval)}.StaleAfter(d.config.Stale.Repos)
-		d.refreshConfig.DownloadedFiles = &sources.Downloads{Dir: m.Dir, StaleAfter: staleAfter, DownloadErrorOf: m.FailureReason}
+		m := d.newDownloader(mirror.Files, sources.FilesDownloadDir, config.FilesInterval, buildFiles, "downloaded lists of files")
+		d.refreshConfig.DownloadedFiles = &sources.Downloads{Dir: m.Dir, StaleAfter: c.FilesStaleAfter(d.config.Stale.Repos), DownloadErrorOf: m.FailureReason}
 	}
 	return nil
 }
 
-// filesInterval is the time between two downloads of the lists of files, which are ten times as large as the package databases.
-const filesInterval = 24 * time.Hour
-
-// newDownloader starts the downloads of a kind of databases to a directory in the data directory. The parameter name is the name of
-// their source.
-func (d *daemon) newDownloader(kind mirror.Kind, dir string, interval time.Duration, name string) *mirror.Downloader {
+// newDownloader starts the downloads of a kind of databases to a directory in the data directory. The function buildIndex builds the index
+// of a downloaded database. The parameter name is the name of their source.
+func (d *daemon) newDownloader(
+	kind mirror.Kind, dir string, interval time.Duration, buildIndex func(ctx context.Context, db, index string) error, name string,
+) *mirror.Downloader {
 	m := mirror.New(mirror.Config{
 		Kind: kind, Interval: interval, Fetch: d.fetcher, Store: d.statusKeeper.store, Log: d.log, Dir: filepath.Join(d.data, dir),
 		ReadConfig: func() (*pacmandb.Config, error) {
 			return pacmandb.ReadConfig(cmp.Or(d.pacmanConfig, sources.DefaultPacmanConfig))
 		},
-		BuildIndex: func(ctx context.Context, db, index string) error {
-			if kind.BuildFlags != nil {
-				return build(ctx, index, append(kind.BuildFlags, "--db", db)...)
-			}
-			image, err := indexer.BuildRepository(ctx, d.log, db, d.popularityPath())
-			return writeImage(image, err, index)
-		},
-		OnRoundDone: d.kick,
+		BuildIndex: buildIndex, OnRoundDone: d.kick,
 	})
 	d.backgroundFuncs = append(d.backgroundFuncs, m.Run)
 	d.demands = append(d.demands, sourceDemands{name, m.Demands, "a mirror"})
@@ -273,6 +264,17 @@ func (s *sourceDemands) describe(r fetch.DemandResult) wire.SourceRefresh {
 func build(ctx context.Context, index string, source ...string) error {
 	image, err := indexer.Build(ctx, source...)
 	return writeImage(image, err, index)
+}
+
+// buildRepository builds the index of a package database.
+func (d *daemon) buildRepository(ctx context.Context, db, index string) error {
+	image, err := indexer.BuildRepository(ctx, d.log, db, d.popularityPath())
+	return writeImage(image, err, index)
+}
+
+// buildFiles builds the index of a database with lists of files.
+func buildFiles(ctx context.Context, db, index string) error {
+	return build(ctx, index, "--files", "--db", db)
 }
 
 // writeImage writes an index to a file, unless building it has failed with the error err.

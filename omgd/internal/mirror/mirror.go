@@ -34,8 +34,6 @@ type Kind struct {
 	MaxSize int64
 	// IndexPath returns the path of a repository's index in a directory.
 	IndexPath func(dir, repo string) string
-	// BuildFlags are the flags with which omg-index build builds an index of such a database.
-	BuildFlags []string
 	// storeKey is the key of the results of the last round in the store.
 	storeKey string
 }
@@ -43,7 +41,7 @@ type Kind struct {
 // The kinds of databases. The largest of Arch's package databases has about 10 MB, the largest list of files about 50 MB.
 var (
 	Packages = Kind{Extension: ".db", MaxSize: 256 << 20, IndexPath: repositoryIndexPath, storeKey: "repositories"}
-	Files    = Kind{Extension: ".files", MaxSize: 1 << 30, IndexPath: sources.FilesIndexPath, BuildFlags: []string{"--files"}, storeKey: "files"}
+	Files    = Kind{Extension: ".files", MaxSize: 1 << 30, IndexPath: sources.FilesIndexPath, storeKey: "files"}
 )
 
 const (
