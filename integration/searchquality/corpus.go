@@ -116,7 +116,7 @@ func (c *Corpus) search(q *Query) ([]wire.Package, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q: %w", q.Text, err)
 	}
-	r, err := c.set.Search(parsed, 0)
+	r, err := c.set.Search(parsed, 0, 0)
 	if err != nil {
 		return nil, err
 	}

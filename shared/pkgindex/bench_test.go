@@ -54,7 +54,7 @@ func BenchmarkSearch(b *testing.B) {
 			for _, w := range words {
 				q, err := ParseQuery(&wire.SearchRequest{Words: strings.Fields(w)})
 				require.NoError(b, err)
-				r, err := set.Search(q, 100)
+				r, err := set.Search(q, 0, 100)
 				require.NoError(b, err)
 				if r.Total > 0 && r.Total <= 100 && len(queries) < 1000 {
 					queries = append(queries, q)
@@ -65,7 +65,7 @@ func BenchmarkSearch(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				start := time.Now()
-				if _, err := set.Search(queries[i%1000], 100); err != nil {
+				if _, err := set.Search(queries[i%1000], 0, 100); err != nil {
 					b.Fatal(err)
 				}
 				if len(times) < cap(times) {
@@ -90,7 +90,7 @@ func BenchmarkShortWord(b *testing.B) {
 				require.NoError(b, err)
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, err := set.Search(q, 50); err != nil {
+					if _, err := set.Search(q, 0, 50); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -134,5 +134,22 @@ func BenchmarkBuild(b *testing.B) {
 		if _, err := build.Bytes(); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// BenchmarkPage reads a page far down in the list of all packages.
+func BenchmarkPage(b *testing.B) {
+	for _, order := range []string{wire.SortRelevance, wire.SortName, wire.SortRepo} {
+		b.Run(order, func(b *testing.B) {
+			set, _ := generated(b, 120_000)
+			q, err := ParseQuery(&wire.SearchRequest{AllRepos: true, Sort: order})
+			require.NoError(b, err)
+			b.ReportAllocs()
+			for b.Loop() {
+				if r, err := set.Search(q, 100_000, 200); err != nil || len(r.Hits) != 200 {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -42,7 +42,7 @@ func useAll(t testing.TB, data []byte) error {
 	checked := f.Check()
 	s := NewFileSet([]*File{f}, FileSetOptions{})
 	for _, q := range allKinds() {
-		if r, err := s.Search(q, 0); err == nil {
+		if r, err := s.Search(q, 0, 0); err == nil {
 			_ = s.ReadRecords(r.Hits, true, func(Hit, Record, Record) bool { return true })
 		}
 	}
@@ -211,7 +211,7 @@ func TestFile_TruncatedWhileMapped(t *testing.T) {
 	require.ErrorIs(t, err, ErrDamaged)
 	q, err := ParseQuery(&wire.SearchRequest{Words: []string{"shell"}})
 	require.NoError(t, err)
-	_, err = s.Search(q, 0)
+	_, err = s.Search(q, 0, 0)
 	require.ErrorIs(t, err, ErrDamaged)
 	require.ErrorIs(t, f.Check(), ErrDamaged)
 }

@@ -72,6 +72,9 @@ const maxPlaces = 8
 // match reports whether a package matches every term of the query, and how well. A query without terms matches every package: it lists
 // whole repositories.
 func (m *matcher) match(doc uint32, inAUR bool) (q quality, ok bool, err error) {
+	if len(m.terms) == 0 && len(m.unwanted) == 0 {
+		return q, true, nil
+	}
 	text, err := m.file.docText(doc)
 	if err != nil {
 		return q, false, err

@@ -1,7 +1,6 @@
 package pkgindex
 
 import (
-	"bytes"
 	"cmp"
 	"math"
 	"slices"
@@ -32,15 +31,16 @@ type searchBuffers struct {
 
 var searchBufferPool = sync.Pool{New: func() any { return new(searchBuffers) }}
 
-// Search runs a query. It returns at most limit hits, the best first. If limit is 0, it returns all hits.
-func (s *FileSet) Search(q *Query, limit int) (r Result, err error) {
-	if limit <= 0 {
-		limit = math.MaxInt
+// Search runs a query. It returns the hits without the first skip ones, at most limit hits, the best first. If limit is 0, it returns all
+// of them.
+func (s *FileSet) Search(q *Query, skip, limit int) (r Result, err error) {
+	if limit <= 0 || limit > math.MaxInt-skip {
+		limit = math.MaxInt - skip
 	}
 	sc := searchBufferPool.Get().(*searchBuffers)
 	defer searchBufferPool.Put(sc)
 	isRelevance := q.sortBy == "" || q.sortBy == wire.SortRelevance
-	needed := limit // how many of the keys must be sorted
+	needed := skip + limit // how many of the best hits must have a key
 	if !isRelevance {
 		needed = math.MaxInt
 	}
@@ -52,19 +52,20 @@ func (s *FileSet) Search(q *Query, limit int) (r Result, err error) {
 			}
 		}
 		r.Total = len(sc.hitKeys) + sc.uncollected
-		r.Hits = make([]Hit, 0, min(limit, r.Total))
-		sc.sortKeys(needed)
-		if by := q.sortBy; by == wire.SortName || by == wire.SortRepo {
-			r.Hits, err = s.sortByName(appendHits(r.Hits, sc.sortedKeys), by == wire.SortRepo)
-			r.Hits = r.Hits[:min(limit, r.Total)]
-			return err
-		} else if !isRelevance {
-			r.Hits, err = s.sortByAURField(appendHits(r.Hits, sc.sortedKeys), by)
-			r.Hits = r.Hits[:min(limit, r.Total)]
+		from, to := min(skip, r.Total), min(skip+limit, r.Total)
+		switch by := q.sortBy; {
+		case isRelevance:
+			sc.sortKeys(from, to)
+			r.Hits = appendHits(make([]Hit, 0, to-from), sc.sortedKeys[from:to])
+		case by == wire.SortName || by == wire.SortRepo:
+			r.Hits, err = s.sortByName(sc.hitKeys, by == wire.SortRepo, from, to)
+		default:
+			sc.sortKeys(0, r.Total)
+			hits, err := s.sortByAURField(appendHits(make([]Hit, 0, r.Total), sc.sortedKeys), by)
+			r.Hits = slices.Clone(hits[from:to])
 			return err
 		}
-		r.Hits = appendHits(r.Hits, sc.sortedKeys[:min(limit, r.Total)])
-		return nil
+		return err
 	})
 	return r, err
 }
@@ -82,17 +83,19 @@ func hitSortKey(q quality, r docRank, p *sourceRange, doc uint32) uint64 {
 
 func appendHits(hits []Hit, keys []uint64) []Hit {
 	for _, k := range keys {
-		hits = append(hits, Hit{sourceRank: uint16(k >> 28), doc: uint32(k & (1<<28 - 1))})
+		hits = append(hits, hitOfKey(k))
 	}
 	return hits
 }
 
+func hitOfKey(k uint64) Hit { return Hit{sourceRank: uint16(k >> 28), doc: uint32(k & (1<<28 - 1))} }
+
 // sortBits is the number of upper bits of a sort key by which sortKeys distributes keys: the tier, the AUR, and half of the score.
 const sortBits = 12
 
-// sortKeys copies sc.hitKeys to sc.sortedKeys, so that at least the first limit keys are in ascending order and are the smallest. It
-// distributes the keys by their upper bits, and then sorts only the keys that are needed: most searches have a limit.
-func (sc *searchBuffers) sortKeys(limit int) {
+// sortKeys copies sc.hitKeys to sc.sortedKeys, so that the keys from the place from up to the place to are those that are there in ascending
+// order. It distributes the keys by their upper bits, and then sorts only the keys that are needed: most searches have a limit.
+func (sc *searchBuffers) sortKeys(from, to int) {
 	if len(sc.hitKeys) < 1<<sortBits/4 { // clearing the buckets would take longer
 		sc.sortedKeys = append(sc.sortedKeys[:0], sc.hitKeys...)
 		slices.Sort(sc.sortedKeys)
@@ -117,32 +120,14 @@ func (sc *searchBuffers) sortKeys(limit int) {
 	}
 	start := 0
 	for _, end := range sc.bucketEnds {
-		if start >= limit {
+		if start >= to {
 			return
 		}
-		if end > start+1 {
+		if end > max(from, start+1) {
 			slices.Sort(sc.sortedKeys[start:end])
 		}
 		start = end
 	}
-}
-
-func (s *FileSet) sortByName(hits []Hit, byRepo bool) ([]Hit, error) {
-	names := make(map[Hit][]byte, len(hits))
-	for _, h := range hits {
-		t, err := s.fileOf(h).docText(h.doc)
-		if err != nil {
-			return hits, err
-		}
-		names[h] = t.name
-	}
-	slices.SortFunc(hits, func(a, b Hit) int {
-		if byRepo && a.sourceRank != b.sourceRank {
-			return cmp.Compare(a.sourceRank, b.sourceRank)
-		}
-		return cmp.Or(bytes.Compare(names[a], names[b]), cmp.Compare(a.sourceRank, b.sourceRank), cmp.Compare(a.doc, b.doc))
-	})
-	return hits, nil
 }
 
 // searchFile searches one file, and appends the keys of the hits to sc.hitKeys. It may leave out hits that are not among the first needed

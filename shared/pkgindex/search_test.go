@@ -89,9 +89,14 @@ func names(t testing.TB, s *FileSet, hits []Hit) []string {
 
 func find(t testing.TB, s *FileSet, limit int, r wire.SearchRequest) ([]string, int) {
 	t.Helper()
+	return findPage(t, s, 0, limit, r)
+}
+
+func findPage(t testing.TB, s *FileSet, skip, limit int, r wire.SearchRequest) ([]string, int) {
+	t.Helper()
 	q, err := ParseQuery(&r)
 	require.NoError(t, err)
-	res, err := s.Search(q, limit)
+	res, err := s.Search(q, skip, limit)
 	require.NoError(t, err)
 	return names(t, s, res.Hits), res.Total
 }
@@ -155,7 +160,7 @@ func TestSearch_Stopped(t *testing.T) {
 		q, err := ParseQuery(&r)
 		require.NoError(t, err)
 		q.PauseFunc = func() error { return stop }
-		_, err = set.Search(q, 0)
+		_, err = set.Search(q, 0, 0)
 		require.Equal(t, stop, err, "%q", r.Words)
 	}
 }

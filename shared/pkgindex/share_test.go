@@ -53,7 +53,7 @@ func namesInOrder(t testing.TB, index []byte) (names []string, ranks []wire.Sear
 	set := NewFileSet([]*File{f}, FileSetOptions{})
 	q, err := ParseQuery(&wire.SearchRequest{Words: []string{"editor"}})
 	require.NoError(t, err)
-	found, err := set.Search(q, 0)
+	found, err := set.Search(q, 0, 0)
 	require.NoError(t, err)
 	explainer := set.NewExplainer(q)
 	for _, h := range found.Hits {

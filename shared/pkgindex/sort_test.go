@@ -1,10 +1,15 @@
 package pkgindex
 
 import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/shared/fold"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -34,7 +39,7 @@ func TestSortByAURField(t *testing.T) {
 		r.Words = []string{"tool"}
 		q, err := ParseQuery(&r)
 		require.NoError(t, err)
-		found, err := set.Search(q, limit)
+		found, err := set.Search(q, 0, limit)
 		require.NoError(t, err)
 		for _, h := range found.Hits {
 			p, err := set.ReadPackage(h)
@@ -57,4 +62,59 @@ func TestSortByAURField(t *testing.T) {
 	require.Equal(t, 5, set.PackageCount())
 	_, err = ParseQuery(&wire.SearchRequest{Words: []string{"tool"}, Sort: "colour"})
 	require.ErrorIs(t, err, ErrQuery)
+}
+
+// TestSearch_Pages checks that pages are parts of the whole result, in every order, and that the whole result is sorted by name as a
+// simple sort does it, whether a word finds few packages or many.
+func TestSearch_Pages(t *testing.T) {
+	packages := tinyPackages(3, 2000)
+	view := FileSetOptions{Repos: []string{"extra", "core"}}
+	for _, set := range []*FileSet{
+		NewFileSet([]*File{build(t, packages, "core", "extra", "aur")}, view),
+		NewFileSet([]*File{build(t, packages, "extra"), build(t, packages, "core", "aur")}, view),
+		NewFileSet([]*File{build(t, packages, "core", "extra", "aur")}, FileSetOptions{Repos: []string{"core"}}),
+	} {
+		for _, words := range [][]string{nil, {"a"}, {"ab"}, {"bab"}, {"name:abab"}, {"a", "b"}, {"depends:a"}, {"nothing"}} {
+			for _, order := range sortOrders {
+				r := wire.SearchRequest{Words: words, Sort: order, AllRepos: true}
+				all, total := findPage(t, set, 0, 0, r)
+				require.Len(t, all, total)
+				switch order {
+				case wire.SortName, wire.SortRepo:
+					want := slices.Clone(all)
+					slices.SortStableFunc(want, func(a, b string) int {
+						repoA, nameA, _ := strings.Cut(a, "/")
+						repoB, nameB, _ := strings.Cut(b, "/")
+						byRepo := cmp.Compare(slices.Index(set.SourceNames(), repoA), slices.Index(set.SourceNames(), repoB))
+						if order == wire.SortRepo && byRepo != 0 {
+							return byRepo
+						}
+						return cmp.Or(strings.Compare(fold.String(nameA), fold.String(nameB)), byRepo)
+					})
+					require.Equal(t, want, all, "%q by %s", words, order)
+				}
+				for _, skip := range []int{0, 1, 7, total / 2, max(total-1, 0), total, total + 1, math.MaxUint32} {
+					for _, limit := range []int{0, 1, 10, total, math.MaxInt} {
+						page, n := findPage(t, set, skip, limit, r)
+						require.Equal(t, total, n)
+						want := all[min(skip, total):]
+						if limit > 0 {
+							want = want[:min(limit, len(want))]
+						}
+						require.Equal(t, want, page, "%q by %s, without %d, at most %d", words, order, skip, limit)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestSortByName_Damaged checks that a search notices that the index does not have each package once in the order of names.
+func TestSortByName_Damaged(t *testing.T) {
+	f := build(t, tinyPackages(3, 400), "core", "extra", "aur")
+	f.nameSection = slices.Concat(f.nameSection[:4], f.nameSection[:4], f.nameSection[8:])
+	q, err := ParseQuery(&wire.SearchRequest{AllRepos: true, Sort: wire.SortName})
+	require.NoError(t, err)
+	_, err = NewFileSet([]*File{f}, FileSetOptions{}).Search(q, 0, 0)
+	require.ErrorIs(t, err, ErrDamaged)
 }

@@ -71,7 +71,7 @@ func TestParseQuery_Repeated(t *testing.T) {
 	set := NewFileSet([]*File{build(t, tinyPackages(7, 400), "core", "extra", "aur")}, FileSetOptions{})
 	q, err = ParseQuery(&wire.SearchRequest{Words: []string{"a"}})
 	require.NoError(t, err)
-	found, err := set.Search(q, 0)
+	found, err := set.Search(q, 0, 0)
 	require.NoError(t, err)
 	stop := errors.New("stop")
 	q.PauseFunc = func() error { return stop }

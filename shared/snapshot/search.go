@@ -84,7 +84,7 @@ func (s *Snapshot) SearchWithPause(r *wire.SearchRequest, pause func() error) (*
 	if r.Regex {
 		q.PauseFunc = PauseWithTimeout(pause)
 	}
-	result, err := s.searchFileSet.Search(q, int(r.Limit))
+	result, err := s.searchFileSet.Search(q, 0, int(r.Limit))
 	if err != nil {
 		return nil, convertQueryError(err)
 	}
@@ -292,7 +292,7 @@ func (s *Snapshot) findOtherMeaning(m *wire.MissingName) error {
 		if err != nil {
 			return nil // a name of this length is too long for a search, and too long for a group
 		}
-		found, err := s.searchFileSet.Search(q, 4*maxProviders)
+		found, err := s.searchFileSet.Search(q, 0, 4*maxProviders)
 		if err != nil {
 			return err
 		}

@@ -116,7 +116,7 @@ func (b *bench) measureSearches(path, on string, n int, queries []string) error 
 			return 0, 0, err
 		}
 		start := time.Now()
-		r, err := set.Search(query, limit)
+		r, err := set.Search(query, 0, limit)
 		return float64(time.Since(start).Nanoseconds()) / 1e3, r.Total, err
 	}
 	var times runTimes
