@@ -176,6 +176,7 @@ func TestSearch_RoundTrip(t *testing.T) {
 	for _, r := range []*wire.SearchRequest{
 		{Words: []string{""}},
 		{Words: []string{"lib"}, Limit: 3},
+		{Words: []string{"lib"}, Skip: 2, Limit: 3},
 		{Words: []string{"e"}, Repos: []string{"core"}, Sort: wire.SortName},
 		{Words: []string{"repo:multilib"}},
 		{Words: []string{"firefxo"}},

@@ -82,6 +82,7 @@ func TestSearchLive(t *testing.T) {
 		"answered":             {unknown, wire.SearchRequest{Words: []string{"yay"}}, reply, official, []string{"aur/yay", "aur/yay-bin", "aur/yay-theme"}, 5, reply.Source},
 		"answered, known":      {known, wire.SearchRequest{Words: []string{"yay"}}, reply, official, []string{"aur/yay", "aur/yay-bin", "aur/yay-theme"}, 5, reply.Source},
 		"with a limit":         {known, wire.SearchRequest{Words: []string{"yay"}, Limit: 1}, reply, official[:1], []string{"aur/yay"}, 5, reply.Source},
+		"without the first":    {known, wire.SearchRequest{Words: []string{"yay"}, Skip: 1}, reply, official[1:], []string{"aur/yay-bin", "aur/yay-theme"}, 5, reply.Source},
 		"sorted":               {known, wire.SearchRequest{Words: []string{"yay"}, Limit: 1, Sort: wire.SortName}, reply, official[:1], []string{"aur/yay"}, 5, reply.Source},
 		"the AUR alone":        {known, wire.SearchRequest{Words: []string{"yay", "repo:aur"}}, reply, nil, []string{"aur/yay", "aur/yay-bin", "aur/yay-theme"}, 3, reply.Source},
 		"failed, known":        {known, wire.SearchRequest{Words: []string{"yay"}}, failed, official, []string{"aur/yay-old"}, 3, stale},

@@ -53,6 +53,11 @@ func startServer(t testing.TB, serve func(nc *net.UnixConn, number int)) string 
 // answering returns a function that can be passed to startServer. This function replies to greetings. For any other
 // request, it calls the function answer and sends the bytes that answer returns.
 func answering(answer func(h wire.RequestHeader, frame []byte) []byte) func(*net.UnixConn, int) {
+	return greetingAs(&wire.HelloResult{}, answer)
+}
+
+// greetingAs does what answering does, with this reply to the greeting.
+func greetingAs(hello *wire.HelloResult, answer func(h wire.RequestHeader, frame []byte) []byte) func(*net.UnixConn, int) {
 	return func(nc *net.UnixConn, _ int) {
 		for {
 			frame, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
@@ -63,7 +68,7 @@ func answering(answer func(h wire.RequestHeader, frame []byte) []byte) func(*net
 			if err != nil {
 				return
 			}
-			reply := wire.AppendResult(nil, h.ID, []byte{0x80}, false)
+			reply := wire.AppendResult(nil, h.ID, encode(hello), false)
 			if string(h.Op) != wire.OpHello {
 				reply = answer(h, frame)
 			}

@@ -25,10 +25,14 @@ func (c *Conn) Hello(ctx context.Context) (*wire.HelloResult, error) {
 }
 
 // Search sends a search. It passes every package to the function visit, which must not keep the pointer. After each chunk
-// except the last, Search calls the function endChunk. The returned result has all fields except the packages.
+// except the last, Search calls the function endChunk. The returned result has all fields except the packages. A daemon that does not
+// understand the whole request is an error with the code CodeVersion.
 func (c *Conn) Search(ctx context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, endChunk func()) (*wire.SearchResult, error) {
 	all := &wire.SearchResult{}
 	err := c.Call(ctx, wire.OpSearch, r, func(chunk []byte, more bool) error {
+		if hello := c.Greeting(); hello != nil && hello.Protocol < r.RequiredProtocol() {
+			return wire.Errorf(wire.CodeVersion, "the running omgd %s does not understand this search: omg daemon restart starts the installed one", hello.Server)
+		}
 		err := wire.DecodeSearchResult(chunk, all, visit)
 		if err == nil && more {
 			endChunk()

@@ -433,3 +433,35 @@ func TestAwaitStarted_Canceled(t *testing.T) {
 	require.ErrorIs(t, c.AwaitStarted(canceled), context.Canceled)
 	require.LessOrEqual(t, requests.Load(), int32(4))
 }
+
+// TestSearch_EarlierDaemon checks that the reply of a daemon to a request that it does not understand is never used.
+func TestSearch_EarlierDaemon(t *testing.T) {
+	for name, c := range map[string]struct {
+		protocol uint32
+		request  wire.SearchRequest
+		refused  bool
+	}{
+		"a page":                    {wire.ProtocolVersion, wire.SearchRequest{AllRepos: true, Skip: 1}, false},
+		"a page, an earlier daemon": {4, wire.SearchRequest{AllRepos: true, Skip: 1}, true},
+		"the start":                 {4, wire.SearchRequest{AllRepos: true, Limit: 5}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := dial(t, startServer(t, greetingAs(&wire.HelloResult{Protocol: c.protocol, Server: "0.9"}, func(h wire.RequestHeader, _ []byte) []byte {
+				return wire.AppendResult(nil, h.ID, encode(&wire.SearchResult{Total: 1, Packages: []wire.Package{{Name: "a"}}}), false)
+			})), Options{})
+			var names []string
+			_, err := conn.Search(ctx, &c.request, func(p *wire.Package) error {
+				names = append(names, p.Name)
+				return nil
+			}, func() {})
+			if c.refused {
+				require.Equal(t, wire.CodeVersion, wire.CodeOf(err))
+				require.ErrorContains(t, err, "omg daemon restart")
+				require.Empty(t, names)
+			} else {
+				require.NoError(t, err)
+				require.Equal(t, []string{"a"}, names)
+			}
+		})
+	}
+}

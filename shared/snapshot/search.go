@@ -84,7 +84,7 @@ func (s *Snapshot) SearchWithPause(r *wire.SearchRequest, pause func() error) (*
 	if r.Regex {
 		q.PauseFunc = PauseWithTimeout(pause)
 	}
-	result, err := s.searchFileSet.Search(q, 0, int(r.Limit))
+	result, err := s.searchFileSet.Search(q, int(r.Skip), int(r.Limit))
 	if err != nil {
 		return nil, convertQueryError(err)
 	}

@@ -52,6 +52,10 @@ func TestSearch_All(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1800, limited.Total)
 	require.Equal(t, f.Hits[:5], limited.Hits)
+	page, err := s.Search(&wire.SearchRequest{Words: []string{""}, Skip: 5, Limit: 7})
+	require.NoError(t, err)
+	require.Equal(t, 1800, page.Total)
+	require.Equal(t, f.Hits[5:12], page.Hits)
 }
 
 // TestSearch_Pauses checks that a search calls the function pause, and that an error of pause ends the search. The test

@@ -85,11 +85,23 @@ type SearchRequest struct {
 	Sort string `msgpack:"sort,omitempty" json:"sort,omitempty"`
 	// Limit is the maximum number of packages; 0 for all.
 	Limit uint32 `msgpack:"limit,omitempty" json:"limit,omitempty"`
+	// Skip is the number of matches that are left out before the first package. With Limit, it selects a page of a long list. It needs a
+	// daemon of protocol version 5: see RequiredProtocol.
+	Skip uint32 `msgpack:"skip,omitempty" json:"skip,omitempty"`
 	// Live means that omgd queries the AUR even if it has the AUR's data. Offline means that omgd does not query the AUR.
 	Live    bool `msgpack:"live,omitempty" json:"live,omitempty"`
 	Offline bool `msgpack:"offline,omitempty" json:"offline,omitempty"`
 	// Explain sets Rank in each package.
 	Explain bool `msgpack:"explain,omitempty" json:"explain,omitempty"`
+}
+
+// RequiredProtocol returns the first version of the protocol in which a daemon understands the request. An earlier daemon would ignore a
+// field, and reply to another request. The result is 0 if all daemons understand the request.
+func (r *SearchRequest) RequiredProtocol() uint32 {
+	if r.Skip > 0 {
+		return 5
+	}
+	return 0
 }
 
 // The orders of a search result.
@@ -125,7 +137,7 @@ type Basis struct {
 // the list Sources.
 type SearchResult struct {
 	Basis `msgpack:",inline"`
-	// Total is the number of all matches, including matches beyond the request's Limit.
+	// Total is the number of all matches, including matches that the request's Skip and Limit leave out.
 	Total uint32 `msgpack:"total" json:"total"`
 	// Packages lists the packages, each with its summary and overlay fields only.
 	Packages []Package `msgpack:"packages" json:"packages"`

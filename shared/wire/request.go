@@ -36,6 +36,10 @@ func (r *SearchRequest) DecodeRequest(frame []byte) error {
 			n, ok := decodeUint(value)
 			r.Limit = uint32(n)
 			return ok && n <= math.MaxUint32
+		case "skip":
+			n, ok := decodeUint(value)
+			r.Skip = uint32(n)
+			return ok && n <= math.MaxUint32
 		}
 		return true
 	})

@@ -105,6 +105,7 @@ func good() map[string][]byte {
 		"search":                   request(2, OpSearch, &SearchRequest{Words: []string{"fire", "desc:browser"}}),
 		"search, all fields":       request(1<<64-1, OpSearch, &SearchRequest{Words: []string{"^lib"}, Regex: true, NameOnly: true, Repos: []string{"core", "extra"}, Sort: SortName, Limit: 70_000}),
 		"search, live":             request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, Live: true}),
+		"search, second page":      request(3, OpSearch, &SearchRequest{AllRepos: true, Limit: 200, Skip: 200}),
 		"search, no AUR":           request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, NoAUR: true, Sort: SortVotes}),
 		"search, all repositories": request(3, OpSearch, &SearchRequest{Words: []string{"group:=gnome"}, NoAUR: true, AllRepos: true, Sort: SortRepo}),
 		"search, offline":          request(3, OpSearch, &SearchRequest{Words: []string{"yay"}, Offline: true}),
