@@ -4,7 +4,7 @@
 PROGRAMS := omg omgd omg-index omg-probe
 
 # All programs, including those that only other programs start.
-ALL_PROGRAMS := $(PROGRAMS) omg-direct omg-alpm-worker
+ALL_PROGRAMS := $(PROGRAMS) omg-direct omg-browse omg-alpm-worker
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
@@ -46,7 +46,7 @@ export CGO_LDFLAGS := $(or $(CGO_LDFLAGS),$(LDFLAGS))
 # their start. The other programs would take a third longer to start: docs/decisions/0011-position-independent-programs.md.
 # With GOFLAGS=-buildmode=pie, all programs are position-independent.
 PIE   ?= -buildmode=pie
-FIXED := ./omg ./omg/omg-direct ./omg-probe
+FIXED := ./omg ./omg/omg-direct ./omg/omg-browse ./omg-probe
 MOVED := ./omgd ./omg-index
 bound  = $(if $(filter -buildmode=pie,$(GOFLAGS) $1), -bindnow)
 # The flags for Go's linker in GOFLAGS, which those of the command line replace. Programs without C code have no external linker.

@@ -88,6 +88,7 @@ put_omg() {
 		put 644 "packaging/completions/$name.fish" "$share/fish/vendor_completions.d/$name.fish"
 	done
 	put 755 bin/omg-direct "$PREFIX/lib/omg/omg-direct"
+	put 755 bin/omg-browse "$PREFIX/lib/omg/omg-browse"
 	put_all "$share/omg" packaging/aur-incidents.toml packaging/helpers/*
 	put_all "$share/omg/bars" packaging/bars/*
 	for file in packaging/man/*; do
@@ -99,7 +100,7 @@ put_omg() {
 	put_all "$share/doc/omg/decisions" docs/decisions/*
 	put_all "$share/doc/omg/pictures" docs/pictures/*
 	put_all "$share/doc/omg/prometheus" packaging/prometheus/*
-	for name in "${programs[@]}" omg-direct; do
+	for name in "${programs[@]}" omg-direct omg-browse; do
 		[[ ! -e bin/$name.cdx.json ]] || put_all "$share/doc/omg/sbom" "bin/$name.cdx.json"
 	done
 	put_units

@@ -1,0 +1,156 @@
+// Package app is the command line of omg-browse. It connects the browser with the terminal and with the source of its data.
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/gdamore/tcell/v3"
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/remote"
+	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
+	"github.com/omg-arch/omg/omg/omg-browse/internal/draw"
+	"github.com/omg-arch/omg/omg/omg-browse/internal/loader"
+	"github.com/omg-arch/omg/omg/omg-browse/internal/terminal"
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+)
+
+const exitAborted = 130 // as fzf
+
+// frameWait is how long a frame waits for the list that a key has requested, so that most keys need one frame, not two.
+const frameWait = 8 * time.Millisecond
+
+// Run runs omg-browse and returns its exit code.
+func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
+	var o backend.Options
+	var print0 bool
+	return command.Run(ctx, &cli.App{
+		Name:      "omg-browse",
+		Usage:     "browse packages in the terminal",
+		ArgsUsage: "[WORD...]",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Destination: &o.Socket, Usage: "omgd's socket `PATH`"},
+			&cli.BoolFlag{Name: "print0", Destination: &print0, Usage: "end each name with a NUL character instead of a newline"},
+		},
+		Action: func(c *cli.Context) error {
+			choices, err := browse(c.Context, o, c.Args().Slice())
+			if err != nil {
+				return err
+			}
+			end := "\n"
+			if print0 {
+				end = "\x00"
+			}
+			for _, choice := range choices {
+				fmt.Fprint(stdout, choice.Name, end)
+			}
+			return nil
+		},
+	}, args, stdout, stderr)
+}
+
+// browse runs the browser until the user has chosen packages.
+func browse(ctx context.Context, o backend.Options, words []string) ([]browser.Choice, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	o.PrintNote = func(string) {}
+	screen, err := terminal.Open()
+	if err != nil {
+		return nil, exit.WithCode(exit.Failed, fmt.Errorf("the terminal cannot be used: %w", err))
+	}
+	defer screen.Fini()
+	answers := make(chan browser.Answer, int(browser.LaneCount))
+	l := loader.Start(ctx, remote.Open(o), func(a browser.Answer) {
+		select {
+		case answers <- a:
+		case <-ctx.Done():
+		}
+	})
+	defer l.Wait()
+	defer cancel()
+	b := browser.New(words, l.Request)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
+	defer signal.Stop(signals)
+	u := &ui{b: b, screen: screen, keys: defaultKeys()}
+	b.Resize(screen.Size())
+	b.Start()
+	for {
+		draw.Draw(screen, b)
+		screen.Show()
+		select {
+		case e := <-screen.EventQ():
+			if done, err := u.handle(e); done {
+				return b.Choices(), err
+			}
+			// The frame shows the result of the key if it arrives soon.
+			timer := time.NewTimer(frameWait)
+			select {
+			case a := <-answers:
+				b.Answer(a)
+			case <-timer.C:
+			}
+			timer.Stop()
+		case a := <-answers:
+			b.Answer(a)
+		case <-signals:
+			return nil, exit.QuietError(exitAborted)
+		}
+	}
+}
+
+func defaultKeys() map[string]browser.Action {
+	keys := map[string]browser.Action{}
+	for _, k := range browser.Bindings() {
+		for _, key := range k.Keys {
+			keys[key] = k.Action
+		}
+	}
+	return keys
+}
+
+type ui struct {
+	b      *browser.Browser
+	screen *terminal.Screen
+	keys   map[string]browser.Action
+}
+
+// handle handles an event of the terminal. It reports whether the browser ends.
+func (u *ui) handle(e tcell.Event) (done bool, err error) {
+	switch e := e.(type) {
+	case *tcell.EventResize:
+		u.b.Resize(e.Size())
+		u.screen.Sync()
+	case *tcell.EventKey:
+		name, text := terminal.KeyName(e)
+		if text != "" {
+			u.b.Type(text)
+			return false, nil
+		}
+		return u.do(u.keys[name])
+	}
+	return false, nil
+}
+
+func (u *ui) do(a browser.Action) (done bool, err error) {
+	switch u.b.Do(a) {
+	case browser.EffectAbort:
+		return true, exit.QuietError(exitAborted)
+	case browser.EffectAccept:
+		if len(u.b.Choices()) == 0 {
+			return true, exit.QuietError(exit.NotFound)
+		}
+		return true, nil
+	case browser.EffectRedraw:
+		u.screen.Sync()
+	}
+	return false, nil
+}

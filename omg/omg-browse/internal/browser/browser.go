@@ -1,0 +1,394 @@
+package browser
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Effect is something outside of the browser that an action asks for.
+type Effect int
+
+// The effects.
+const (
+	NoEffect Effect = iota
+	EffectAccept
+	EffectAbort
+	EffectCopy
+	EffectOpen
+	EffectSuspend
+	EffectRedraw
+)
+
+// Browser is the whole state. Its methods must be called from one goroutine.
+type Browser struct {
+	Input   Input
+	Marks   Marks
+	Preview Preview
+	Filters Filters
+	// Help means that the list of keys is shown, and Command that the command for the marked packages is.
+	Help, Command bool
+	// HelpTop is the first line of the help that is shown.
+	HelpTop int
+	// Message is a text for the user about the last key; it disappears at the next one.
+	Message string
+	// Connection says where answers come from if not from omgd; empty otherwise.
+	Connection string
+
+	view    View
+	views   [viewCount]viewState
+	repos   []string
+	send    func(Request)
+	newest  [LaneCount]uint64 // the number of the newest request of each lane
+	counter uint64
+	layout  Layout
+}
+
+// New returns a browser that sends its requests with a function, which must not block.
+func New(words []string, send func(Request)) *Browser {
+	b := &Browser{send: send}
+	b.Input.Set(strings.Join(words, " "))
+	return b
+}
+
+// Start sends the first requests.
+func (b *Browser) Start() { b.requestList() }
+
+// View returns the current view.
+func (b *Browser) View() View { return b.view }
+
+// Do runs an action.
+func (b *Browser) Do(a Action) Effect {
+	b.Message = ""
+	if b.Help || b.Command {
+		return b.doInOverlay(a)
+	}
+	v := &b.views[b.view]
+	if edit := edits[a]; edit != nil {
+		b.edit(func() { edit(&b.Input) })
+		return NoEffect
+	}
+	switch a {
+	case ActionDown:
+		b.moveTo(v.selected + 1)
+	case ActionUp:
+		b.moveTo(v.selected - 1)
+	case ActionPageDown:
+		b.moveTo(v.selected + max(1, b.layout.List.Height-1))
+	case ActionPageUp:
+		b.moveTo(v.selected - max(1, b.layout.List.Height-1))
+	case ActionFirst:
+		b.moveTo(0)
+	case ActionLast:
+		b.moveTo(v.length() - 1)
+	case ActionMark, ActionMarkUp:
+		b.mark(a)
+	case ActionUnmarkAll:
+		b.Marks.Clear()
+	case ActionSort:
+		v.sort = (v.sort + 1) % len(b.view.sortings())
+		b.requery()
+	case ActionFilterAUR, ActionFilterRepo, ActionFilterInst, ActionFilterExpl:
+		b.filter(a)
+	case ActionHelp:
+		b.Help, b.HelpTop = true, 0
+	case ActionCommand:
+		b.Command = true
+	case ActionAccept:
+		return EffectAccept
+	case ActionAbort:
+		return EffectAbort
+	case ActionCopy:
+		return EffectCopy
+	case ActionOpen:
+		return EffectOpen
+	case ActionSuspend:
+		return EffectSuspend
+	case ActionRedraw:
+		return EffectRedraw
+	default:
+		if n := slices.Index([]Action{ActionView1, ActionView2, ActionView3, ActionView4, ActionView5, ActionView6, ActionView7}, a); n >= 0 {
+			b.Show(View(n))
+			break
+		}
+		b.doInPreview(a)
+	}
+	return NoEffect
+}
+
+// doInOverlay runs an action while the help or a command covers the list.
+func (b *Browser) doInOverlay(a Action) Effect {
+	switch a {
+	case ActionDown, ActionPreviewDown:
+		b.HelpTop++
+	case ActionUp, ActionPreviewUp:
+		b.HelpTop--
+	case ActionPageDown:
+		b.HelpTop += b.layout.List.Height
+	case ActionPageUp:
+		b.HelpTop -= b.layout.List.Height
+	case ActionCopy:
+		return EffectCopy
+	case ActionSuspend:
+		return EffectSuspend
+	case ActionRedraw:
+		return EffectRedraw
+	default:
+		b.Help, b.Command = false, false
+	}
+	b.HelpTop = max(0, min(b.HelpTop, len(Bindings())-1))
+	return NoEffect
+}
+
+// edits are the actions that change the input line.
+var edits = map[Action]func(*Input){
+	ActionLeft: (*Input).Left, ActionRight: (*Input).Right, ActionHome: (*Input).Home, ActionEnd: (*Input).End,
+	ActionDeleteLeft: (*Input).DeleteLeft, ActionDeleteRight: (*Input).DeleteRight, ActionDeleteWord: (*Input).DeleteWord,
+	ActionDeleteBefore: (*Input).DeleteToStart, ActionDeleteAfter: (*Input).DeleteToEnd,
+}
+
+// Type inserts a text into the input line.
+func (b *Browser) Type(text string) {
+	b.Message = ""
+	b.Help, b.Command = false, false
+	b.edit(func() { b.Input.Insert(text) })
+}
+
+// edit changes the input line, and requests the list again if its words are others.
+func (b *Browser) edit(change func()) {
+	before := b.Input.Words()
+	change()
+	if !slices.Equal(before, b.Input.Words()) {
+		b.requery()
+	}
+}
+
+// Show changes the view.
+func (b *Browser) Show(v View) {
+	if b.view == v {
+		return
+	}
+	b.view = v
+	s := &b.views[v]
+	switch {
+	case v.isQuery():
+		b.requestList()
+	case !s.loaded || s.stale:
+		b.requestList()
+		fallthrough
+	default:
+		b.refilter(true)
+	}
+	b.requestPreview()
+}
+
+func (b *Browser) mark(a Action) {
+	v := &b.views[b.view]
+	r := v.row()
+	if r == nil {
+		return
+	}
+	if err := b.Marks.Toggle(r); err != nil {
+		b.Message = err.Error()
+		return
+	}
+	if a == ActionMark {
+		b.moveTo(v.selected + 1)
+	} else {
+		b.moveTo(v.selected - 1)
+	}
+}
+
+func (b *Browser) filter(a Action) {
+	f := &b.Filters
+	switch a {
+	case ActionFilterAUR:
+		f.AUR = (f.AUR + 1) % aurFilterCount
+	case ActionFilterRepo:
+		at := slices.Index(b.repos, f.Repo) + 1 // -1 + 1 for all repositories
+		f.Repo = ""
+		if at < len(b.repos) {
+			f.Repo = b.repos[at]
+		}
+	case ActionFilterInst:
+		f.Installed = !f.Installed
+	case ActionFilterExpl:
+		f.Explicit = !f.Explicit
+	}
+	b.requery()
+}
+
+// requery shows what matches the present words, filters and order.
+func (b *Browser) requery() {
+	if b.view.isQuery() {
+		b.requestList()
+		return
+	}
+	b.refilter(false)
+	b.requestPreview()
+}
+
+// refilter makes the list of a view that is loaded as a whole.
+func (b *Browser) refilter(keep bool) {
+	v := &b.views[b.view]
+	shown := rowList{}
+	for _, r := range v.all {
+		if b.Filters.match(r) && matches(r.Package, b.Input.Words()) {
+			shown = append(shown, r)
+		}
+	}
+	if compare := b.view.sortings()[v.sort].compare; compare != nil {
+		slices.SortStableFunc(shown, compare)
+	}
+	v.show(shown, keep)
+}
+
+func (f *Filters) match(r *Row) bool {
+	return (f.AUR == WithAUR || r.AUR == (f.AUR == OnlyAUR)) && (f.Repo == "" || r.Repo == f.Repo) &&
+		(!f.Installed || r.Installed != "") && (!f.Explicit || r.Explicit)
+}
+
+// next returns the next request of a lane, which makes earlier ones obsolete.
+func (b *Browser) next(lane Lane) Request {
+	b.counter++
+	b.newest[lane] = b.counter
+	return Request{Lane: lane, Number: b.counter}
+}
+
+// requestList requests the rows of the view.
+func (b *Browser) requestList() {
+	switch b.view {
+	case ViewSearch:
+		b.requestPage(0)
+	case ViewFiles:
+		r := b.next(LaneList)
+		r.Files = &FilesQuery{Words: b.Input.Words()}
+		b.send(r)
+	default:
+		r := b.next(LaneLoad)
+		view := b.view
+		r.Load = &view
+		b.send(r)
+	}
+}
+
+func (b *Browser) requestPage(page int) {
+	r := b.next(LaneList)
+	r.Search = &SearchPage{Words: b.Input.Words(), Filters: b.Filters, Sort: ViewSearch.sortings()[b.views[ViewSearch].sort].name, Page: page}
+	b.send(r)
+}
+
+// moveTo selects a row.
+func (b *Browser) moveTo(i int) {
+	v := &b.views[b.view]
+	before := v.key
+	v.selectRow(i)
+	v.scroll(b.layout.List.Height)
+	b.requestMissingPage()
+	if v.key != before {
+		b.requestPreview()
+	}
+}
+
+// requestMissingPage requests the page of the first visible row that is not loaded.
+func (b *Browser) requestMissingPage() {
+	v := &b.views[b.view]
+	l, ok := v.shown.(*pagedList)
+	if !ok {
+		return
+	}
+	for i := v.top; i < min(v.top+b.layout.List.Height, l.Len()); i++ {
+		if l.At(i) == nil {
+			b.requestPage(i / PageSize)
+			return
+		}
+		l.touch(i / PageSize)
+	}
+}
+
+// Answer takes the answer to a request. It ignores the answers to all but the newest request of a lane.
+func (b *Browser) Answer(a Answer) {
+	if a.Number != b.newest[a.Lane] {
+		return
+	}
+	if a.Repos != nil {
+		b.repos = a.Repos
+	}
+	switch {
+	case a.Preview != nil:
+		b.takePreview(a)
+		return
+	case a.Search != nil:
+		b.takePage(a)
+	case a.Files != nil:
+		v := &b.views[ViewFiles]
+		v.loaded, v.fail, v.note, v.more = true, a.Fail, a.Note, a.More
+		v.show(pointers(a.Rows), false)
+	case a.Load != nil:
+		v := &b.views[*a.Load]
+		v.loaded, v.stale, v.fail, v.note = a.Fail == "", false, a.Fail, a.Note
+		v.all = pointers(a.Rows)
+		if *a.Load == b.view {
+			b.refilter(true)
+		}
+	}
+	b.scrollList()
+	b.requestPreview()
+}
+
+func pointers(rows []Row) rowList {
+	l := make(rowList, len(rows))
+	for i := range rows {
+		l[i] = &rows[i]
+	}
+	return l
+}
+
+func (b *Browser) takePage(a Answer) {
+	v := &b.views[ViewSearch]
+	l, ok := v.shown.(*pagedList)
+	first := !ok || a.Search.Page == 0
+	keep := v.stale
+	v.loaded, v.stale, v.fail, v.note = true, false, a.Fail, a.Note
+	if first {
+		l = &pagedList{}
+	}
+	l.total = a.Total
+	l.add(a.Search.Page, a.Rows)
+	if first {
+		v.show(l, keep)
+	} else {
+		v.selectRow(v.selected)
+	}
+}
+
+// Changed tells the browser that the data has changed: the view is requested again, and the others when they are shown.
+func (b *Browser) Changed() {
+	for i := range b.views {
+		b.views[i].stale = true
+	}
+	b.requestList()
+}
+
+func (b *Browser) scrollList() {
+	b.views[b.view].scroll(b.layout.List.Height)
+	b.requestMissingPage()
+}
+
+// Choices returns the marked packages or, if none is marked, the selected one.
+func (b *Browser) Choices() []Choice {
+	if b.Marks.Len() > 0 {
+		return b.Marks.List()
+	}
+	if r := b.views[b.view].row(); r != nil {
+		return []Choice{choice(r)}
+	}
+	return nil
+}
+
+// matches reports whether the name or the description of a package contains all words.
+func matches(p *wire.Package, words []string) bool {
+	text := strings.ToLower(p.Name + " " + p.Desc)
+	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, strings.ToLower(w)) })
+}

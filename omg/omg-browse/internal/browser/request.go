@@ -1,0 +1,87 @@
+package browser
+
+import "github.com/omg-arch/omg/omg/omg-browse/internal/styled"
+
+// Request asks for data. The loader answers the newest request of each lane, and may leave out older ones.
+type Request struct {
+	Lane Lane
+	// Number grows with each request. An answer has the number of its request.
+	Number uint64
+	// One of these is set.
+	Search  *SearchPage
+	Load    *View
+	Files   *FilesQuery
+	Preview *PreviewQuery
+}
+
+// Lane is a kind of request of which only the newest counts.
+type Lane int
+
+// The lanes.
+const (
+	LaneList Lane = iota
+	LaneLoad
+	LanePreview
+
+	LaneCount
+)
+
+// SearchPage asks for a page of the search results.
+type SearchPage struct {
+	Words []string
+	Filters
+	Sort string
+	Page int
+}
+
+// FilesQuery asks for the packages with files of these names.
+type FilesQuery struct{ Words []string }
+
+// PreviewQuery asks for a tab of the preview of a package.
+type PreviewQuery struct {
+	Tab   Tab
+	Row   Row
+	Width int
+}
+
+// AURFilter says what a search does with the packages of the AUR.
+type AURFilter int
+
+// The filters for the AUR.
+const (
+	WithAUR AURFilter = iota
+	WithoutAUR
+	OnlyAUR
+
+	aurFilterCount
+)
+
+// Filters restricts lists.
+type Filters struct {
+	AUR                 AURFilter
+	Repo                string // only this repository; empty for all
+	Installed, Explicit bool
+}
+
+// Answer is the answer to a request.
+type Answer struct {
+	*Request
+	// Rows and Total are those of a list; More means that there are more rows than Rows has, and that their number is unknown.
+	Rows  []Row
+	Total int
+	More  bool
+	// Note says what is missing in the answer. Repos lists the repositories.
+	Note  string
+	Repos []string
+	// Page is the content of the preview.
+	Page Page
+	// Fail is why there is no answer; empty if there is one.
+	Fail string
+}
+
+// Page is the content of a tab of the preview.
+type Page struct {
+	Lines []styled.Line
+	// Targets holds the package that each line is about; "" for none. It is nil or as long as Lines.
+	Targets []string
+}

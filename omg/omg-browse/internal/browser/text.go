@@ -1,0 +1,94 @@
+package browser
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Rows returns the visible rows, the number of the first one, and that of the selected row. A row that is not loaded is nil.
+func (b *Browser) Rows() (rows []*Row, top, selected int) {
+	v := &b.views[b.view]
+	for i := v.top; i < min(v.top+b.layout.List.Height, v.length()); i++ {
+		rows = append(rows, v.shown.At(i))
+	}
+	return rows, v.top, v.selected
+}
+
+// ListMessage returns the text that is shown instead of a list; empty if there is a list.
+func (b *Browser) ListMessage() string {
+	v := &b.views[b.view]
+	switch {
+	case v.fail != "":
+		return v.fail
+	case !v.loaded:
+		return "loading…"
+	case v.length() > 0:
+		return ""
+	case v.note != "":
+		return "nothing found: " + v.note
+	}
+	return "nothing found"
+}
+
+// Counts returns the text beside the input line: how many packages match, how they are sorted and filtered, and how many are marked.
+func (b *Browser) Counts() string {
+	v := &b.views[b.view]
+	var parts []string
+	if v.loaded && v.fail == "" {
+		more := ""
+		if v.more {
+			more = "+"
+		}
+		parts = append(parts, fmt.Sprintf("%d%s", v.length(), more))
+		if v.all != nil && v.length() != len(v.all) {
+			parts[0] += fmt.Sprintf("/%d", len(v.all))
+		}
+	}
+	if b.Marks.Len() > 0 {
+		parts = append(parts, fmt.Sprintf("%d marked", b.Marks.Len()))
+	}
+	parts = append(parts, b.Filters.names()...)
+	return strings.Join(append(parts, b.view.sortings()[v.sort].name), " · ")
+}
+
+// names returns the active filters.
+func (f *Filters) names() (names []string) {
+	switch f.AUR {
+	case WithoutAUR:
+		names = append(names, "no AUR")
+	case OnlyAUR:
+		names = append(names, "only AUR")
+	}
+	if f.Repo != "" {
+		names = append(names, "only "+f.Repo)
+	}
+	if f.Installed {
+		names = append(names, "installed")
+	}
+	if f.Explicit {
+		names = append(names, "explicit")
+	}
+	return names
+}
+
+// StatusText returns the text of the last line.
+func (b *Browser) StatusText() string {
+	switch {
+	case b.Message != "":
+		return b.Message
+	case b.views[b.view].note != "":
+		return b.views[b.view].note
+	case b.Connection != "":
+		return b.Connection
+	}
+	return "Enter choose · Tab mark · Alt-1…7 views · Alt-←→ tabs · F1 keys"
+}
+
+// HelpLines returns the lines of the help.
+func (b *Browser) HelpLines() []string {
+	lines := make([]string, 0, len(Bindings()))
+	for _, k := range Bindings() {
+		lines = append(lines, fmt.Sprintf("%-24s %s", strings.Join(k.Keys, ", "), k.Help))
+	}
+	return lines
+}

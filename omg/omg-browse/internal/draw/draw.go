@@ -1,0 +1,201 @@
+// Package draw draws the browser on a screen.
+package draw
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
+	"github.com/omg-arch/omg/omg/omg-browse/internal/styled"
+	"github.com/omg-arch/omg/shared/termtext"
+)
+
+// Canvas is a screen.
+type Canvas interface {
+	// Put draws a text at a position, cut or filled with blanks to a number of columns.
+	Put(x, y, columns int, text string, style styled.Style)
+	ShowCursor(x, y int)
+}
+
+// The colours of the terminal's palette.
+const (
+	red, green, yellow, blue, magenta, cyan = 1, 2, 3, 4, 5, 6
+)
+
+// Draw draws the whole screen. The canvas sends only what has changed to the terminal.
+func Draw(c Canvas, b *browser.Browser) {
+	l := b.Layout()
+	if l.Width <= 0 || l.Height <= 0 {
+		return
+	}
+	for y := range l.Height {
+		c.Put(0, y, l.Width, "", styled.Style{})
+	}
+	drawViews(c, b)
+	drawInput(c, b)
+	if b.Help {
+		drawHelp(c, b)
+	} else {
+		drawList(c, b)
+		drawPreview(c, b)
+	}
+	drawStatus(c, b)
+}
+
+// row draws spans one after the other, into a number of columns.
+func row(c Canvas, x, y, columns int, line styled.Line) {
+	end := x + columns
+	for _, s := range line {
+		if x >= end {
+			return
+		}
+		width := styled.Width(s.Text)
+		c.Put(x, y, min(width, end-x), s.Text, s.Style)
+		x += width
+	}
+}
+
+func drawViews(c Canvas, b *browser.Browser) {
+	var line styled.Line
+	for _, v := range browser.Views() {
+		style := styled.Style{}
+		if v == b.View() {
+			style = styled.Style{Bold: true, Reverse: true}
+		}
+		line = append(line, styled.Span{Text: fmt.Sprintf(" %d %s ", v+1, v), Style: style})
+	}
+	row(c, 0, 0, b.Layout().Width, line)
+}
+
+func drawInput(c Canvas, b *browser.Browser) {
+	l := b.Layout()
+	const prompt = "> "
+	counts := b.Counts()
+	room := l.Width - len(prompt) - styled.Width(counts) - 1
+	if room < 10 {
+		counts, room = "", l.Width-len(prompt)
+	}
+	text, cursor := b.Input.Visible(room)
+	c.Put(0, 1, len(prompt), prompt, styled.Style{Color: blue, Bold: true})
+	c.Put(len(prompt), 1, room, text, styled.Style{Bold: true})
+	c.Put(l.Width-styled.Width(counts), 1, styled.Width(counts), counts, styled.Style{Dim: true})
+	c.ShowCursor(len(prompt)+cursor, 1)
+}
+
+func drawList(c Canvas, b *browser.Browser) {
+	area := b.Layout().List
+	rows, top, selected := b.Rows()
+	if text := b.ListMessage(); text != "" {
+		c.Put(area.X, area.Y, area.Width, " "+termtext.Clean(text), styled.Style{Dim: true})
+		return
+	}
+	for y, r := range rows {
+		drawRow(c, b, browser.Rect{X: area.X, Y: area.Y + y, Width: area.Width, Height: 1}, r, top+y == selected)
+	}
+}
+
+var levelColors = map[browser.Level]uint8{browser.LevelGood: green, browser.LevelWarn: yellow, browser.LevelBad: red}
+
+func drawRow(c Canvas, b *browser.Browser, area browser.Rect, r *browser.Row, selected bool) {
+	pointer, mark := " ", " "
+	base := styled.Style{}
+	if selected {
+		pointer, base = ">", styled.Style{Reverse: true}
+	}
+	if r == nil {
+		c.Put(area.X, area.Y, area.Width, pointer+"  …", base)
+		return
+	}
+	if b.Marks.Has(r.Key) {
+		mark = "*"
+	}
+	in := func(color uint8, bold bool) styled.Style {
+		s := base
+		s.Color, s.Bold = color, bold
+		return s
+	}
+	line := styled.Line{{Text: pointer, Style: in(red, true)}, {Text: mark, Style: in(magenta, true)}}
+	if r.Repo != "" {
+		line = append(line, styled.Span{Text: termtext.Clean(r.Repo) + "/", Style: in(magenta, false)})
+	}
+	line = append(line, styled.Span{Text: termtext.Clean(r.Name), Style: in(0, true)})
+	if r.Installed != "" && r.Installed != r.Version {
+		line = append(line, styled.Span{Text: " " + termtext.Clean(r.Installed) + " →", Style: in(0, false)})
+	}
+	line = append(line, styled.Span{Text: " " + termtext.Clean(r.Version), Style: in(green, false)})
+	if r.Installed != "" && b.View() == browser.ViewSearch {
+		line = append(line, styled.Span{Text: " [installed]", Style: in(cyan, false)})
+	}
+	if r.Note != "" {
+		line = append(line, styled.Span{Text: " " + termtext.Clean(r.Note), Style: in(levelColors[r.Level], false)})
+	}
+	line = append(line, styled.Span{Text: "  " + termtext.Clean(r.Desc), Style: in(0, false)})
+	text := line.String()
+	if styled.Width(text) > area.Width {
+		line = cut(line, area.Width)
+	}
+	c.Put(area.X, area.Y, area.Width, "", base)
+	row(c, area.X, area.Y, area.Width, line)
+}
+
+// cut returns the beginning of a line that fits into a number of columns. Its last column is "…".
+func cut(line styled.Line, columns int) styled.Line {
+	for i, s := range line {
+		width := styled.Width(s.Text)
+		if width > columns || width == columns && i < len(line)-1 {
+			s.Text = styled.Cut(s.Text+"…", columns)
+			return append(line[:i:i], s)
+		}
+		columns -= width
+	}
+	return line
+}
+
+func drawPreview(c Canvas, b *browser.Browser) {
+	l := b.Layout()
+	if l.Preview.Height == 0 {
+		return
+	}
+	if l.Preview.Y == l.List.Y+1 { // it is beside the list
+		for y := range l.List.Height {
+			c.Put(l.Preview.X-1, l.List.Y+y, 1, "│", styled.Style{Dim: true})
+		}
+	}
+	var tabs styled.Line
+	for _, t := range browser.Tabs() {
+		style := styled.Style{Dim: true}
+		if t == b.Preview.Tab {
+			style = styled.Style{Bold: true, Underline: true}
+		}
+		tabs = append(tabs, styled.Span{Text: " "}, styled.Span{Text: t.String(), Style: style})
+	}
+	row(c, l.PreviewTitle.X, l.PreviewTitle.Y, l.PreviewTitle.Width, tabs)
+	if b.Preview.Fail != "" {
+		c.Put(l.Preview.X, l.Preview.Y, l.Preview.Width, " "+termtext.Clean(b.Preview.Fail), styled.Style{Color: red})
+		return
+	}
+	lines := b.Preview.Page.Lines
+	for y := range l.Preview.Height {
+		at := b.Preview.Top + y
+		if at >= len(lines) {
+			break
+		}
+		row(c, l.Preview.X+1, l.Preview.Y+y, l.Preview.Width-1, lines[at])
+	}
+}
+
+func drawHelp(c Canvas, b *browser.Browser) {
+	area := b.Layout().List
+	for y, line := range b.HelpLines() {
+		if y < b.HelpTop || y-b.HelpTop >= b.Layout().Height-3 {
+			continue
+		}
+		c.Put(area.X+1, area.Y+y-b.HelpTop, b.Layout().Width-1, line, styled.Style{})
+	}
+}
+
+func drawStatus(c Canvas, b *browser.Browser) {
+	l := b.Layout()
+	text := b.StatusText()
+	c.Put(0, l.Height-1, l.Width, " "+termtext.Clean(strings.TrimSpace(text)), styled.Style{Dim: true})
+}

@@ -1,0 +1,170 @@
+package loader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
+	"github.com/omg-arch/omg/shared/posixre"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// searchPageSize is the number of packages in a page of search results: that of the browser's pages.
+const searchPageSize = browser.PageSize
+
+func (l *Loader) search(ctx context.Context, q *browser.SearchPage) (a browser.Answer, err error) {
+	req := &wire.SearchRequest{
+		Words: q.Words, AllRepos: len(q.Words) == 0, Sort: q.Sort, Offline: true,
+		Skip: uint32(q.Page * searchPageSize), Limit: searchPageSize,
+		NoAUR: q.AUR == browser.WithoutAUR, OnlyAUR: q.AUR == browser.OnlyAUR,
+	}
+	if q.Repo != "" {
+		req.Repos = []string{q.Repo}
+	}
+	if q.Installed {
+		req.Words = append(req.Words, "is:installed")
+	}
+	if q.Explicit {
+		req.Words = append(req.Words, "is:explicit")
+	}
+	result, err := l.backend.Search(ctx, req, func(p *wire.Package) error {
+		a.Rows = append(a.Rows, packageRow(p))
+		return ctx.Err()
+	}, func() {})
+	if err != nil {
+		return a, err
+	}
+	a.Total, a.Note, a.Repos = int(result.Total), note(&result.Basis), repositories(&result.Basis)
+	if result.Total == 0 && len(result.Suggestions) > 0 {
+		a.Note = "did you mean: " + strings.Join(wire.SuggestedNames(result.Suggestions), " ")
+	}
+	return a, nil
+}
+
+func packageRow(p *wire.Package) browser.Row {
+	r := browser.Row{
+		Key: browser.Key{Name: p.Name, AUR: p.AUR != nil}, Repo: p.Repo, Version: p.Version, Desc: p.Desc, Installed: p.InstalledVersion,
+	}
+	if p.AUR != nil {
+		r.Note = fmt.Sprintf("%d votes", p.AUR.Votes)
+		switch {
+		case p.AUR.OutOfDate != 0:
+			r.Note, r.Level = "out of date", browser.LevelWarn
+		case p.AUR.Maintainer == "":
+			r.Note, r.Level = "no maintainer", browser.LevelWarn
+		}
+	}
+	return r
+}
+
+// note returns a text that says what is missing in a result; empty if it is complete and current.
+func note(b *wire.Basis) string {
+	for i := range b.Sources {
+		if s := &b.Sources[i]; s.State == wire.SourceFailed || s.State == wire.SourceStale {
+			return fmt.Sprintf("%s is %s: %s", s.Name, s.State, s.Why)
+		}
+	}
+	if b.Partial || b.Stale {
+		return b.Why
+	}
+	return ""
+}
+
+// repositories returns the names of the repositories among the sources of a result.
+func repositories(b *wire.Basis) []string {
+	names := []string{}
+	for i := range b.Sources {
+		if s := &b.Sources[i]; s.IsRepository() {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
+// maxFileRows is the maximum number of packages in the view of files. More are of no use: the user types more.
+const maxFileRows = 2000
+
+// errEnough ends a request that has given enough rows.
+var errEnough = errors.New("enough")
+
+// files finds the packages of the repositories that have files with the words in their paths, in this order. Lists of files without an
+// index are not searched: this would take seconds.
+func (l *Loader) files(ctx context.Context, q *browser.FilesQuery) (a browser.Answer, err error) {
+	if len(q.Words) == 0 {
+		return a, errors.New("type the name of a file, or a part of its path")
+	}
+	words := make([]string, len(q.Words))
+	for i, word := range q.Words {
+		words[i] = posixre.Quote(word)
+	}
+	req := &backend.RepoOwnersRequest{IndexedOnly: true}
+	req.Names, req.Regex = []string{strings.Join(words, ".*")}, true
+	result, err := l.backend.RepoOwners(ctx, req, func(o *wire.FileOwner) error {
+		for _, path := range o.Paths {
+			if len(a.Rows) == maxFileRows {
+				a.More = true
+				return errEnough
+			}
+			a.Rows = append(a.Rows, browser.Row{Key: browser.Key{Name: o.Name}, Repo: o.Repo, Version: o.Version, Note: "/" + path})
+		}
+		return ctx.Err()
+	})
+	if errors.Is(err, errEnough) {
+		return a, nil
+	}
+	if err == nil {
+		a.Note = note(&result.Basis)
+	}
+	return a, err
+}
+
+func (l *Loader) view(ctx context.Context, v browser.View) (a browser.Answer, err error) {
+	switch v {
+	case browser.ViewUpdates:
+		return l.updates(ctx)
+	case browser.ViewOrphans:
+		return l.installed(ctx, wire.FilterOrphans)
+	}
+	return l.installed(ctx, "")
+}
+
+func (l *Loader) installed(ctx context.Context, filter string) (a browser.Answer, err error) {
+	result, err := l.backend.Installed(ctx, &wire.InstalledRequest{Filter: filter, Details: true})
+	if err != nil {
+		return a, err
+	}
+	a.Note = note(&result.Basis)
+	for i := range result.Packages {
+		p := &result.Packages[i]
+		a.Rows = append(a.Rows, browser.Row{
+			Key: browser.Key{Name: p.Name}, Version: p.Version, Installed: p.Version, Desc: p.Desc, Explicit: p.Reason == "explicit",
+			Package: searched(&p.Package), SortBy: [2]int64{int64(p.ISize), p.InstallDate},
+		})
+	}
+	return a, nil
+}
+
+// searched returns a package with the fields that words are compared with. The other fields would only take memory.
+func searched(p *wire.Package) *wire.Package {
+	return &wire.Package{Repo: p.Repo, Name: p.Name, Desc: p.Desc, EmptyDesc: p.EmptyDesc, Groups: p.Groups, Provides: p.Provides, Depends: p.Depends, AUR: p.AUR}
+}
+
+func (l *Loader) updates(ctx context.Context) (a browser.Answer, err error) {
+	result, err := l.backend.Outdated(ctx)
+	if err != nil {
+		return a, err
+	}
+	a.Note = note(&result.Basis)
+	for i := range result.Updates {
+		u := &result.Updates[i]
+		r := browser.Row{
+			Key: browser.Key{Name: u.Name}, Repo: u.Repo, Version: u.Version, Installed: u.Installed, Note: u.Severity,
+			Package: &wire.Package{Repo: u.Repo, Name: u.Name},
+		}
+		a.Rows = append(a.Rows, r)
+	}
+	return a, nil
+}
