@@ -25,7 +25,7 @@ import (
 
 const exitAborted = 130 // as fzf
 
-// frameWait is how long a frame waits for the list that a key has requested, so that most keys need one frame, not two.
+// frameWait is how long a frame waits for what a key has requested, so that most keys need one frame, not two or three.
 const frameWait = 8 * time.Millisecond
 
 // Run runs omg-browse and returns its exit code.
@@ -83,24 +83,27 @@ func browse(ctx context.Context, o backend.Options, words []string) ([]browser.C
 	u := &ui{b: b, screen: screen, keys: defaultKeys()}
 	b.Resize(screen.Size())
 	b.Start()
+	var frame <-chan time.Time // ends the wait for answers; nil if there is none
 	for {
-		draw.Draw(screen, b)
-		screen.Show()
+		if frame == nil {
+			draw.Draw(screen, b)
+			screen.Show()
+		}
 		select {
 		case e := <-screen.EventQ():
-			if done, err := u.handle(e); done {
+			if done, err := u.handleAll(e); done {
 				return b.Choices(), err
 			}
-			// The frame shows the result of the key if it arrives soon.
-			timer := time.NewTimer(frameWait)
-			select {
-			case a := <-answers:
-				b.Answer(a)
-			case <-timer.C:
+			if frame == nil && b.IsWaiting() {
+				frame = time.After(frameWait)
 			}
-			timer.Stop()
 		case a := <-answers:
 			b.Answer(a)
+			if !b.IsWaiting() {
+				frame = nil
+			}
+		case <-frame:
+			frame = nil
 		case <-signals:
 			return nil, exit.QuietError(exitAborted)
 		}
@@ -121,6 +124,24 @@ type ui struct {
 	b      *browser.Browser
 	screen *terminal.Screen
 	keys   map[string]browser.Action
+}
+
+// maxEvents is the maximum number of events between two frames.
+const maxEvents = 1000
+
+// handleAll handles an event of the terminal, and those that have arrived meanwhile, so that fast keys need one frame together.
+func (u *ui) handleAll(e tcell.Event) (done bool, err error) {
+	for range maxEvents {
+		if done, err := u.handle(e); done {
+			return true, err
+		}
+		select {
+		case e = <-u.screen.EventQ():
+		default:
+			return false, nil
+		}
+	}
+	return false, nil
 }
 
 // handle handles an event of the terminal. It reports whether the browser ends.

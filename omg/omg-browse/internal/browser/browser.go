@@ -41,6 +41,7 @@ type Browser struct {
 	repos   []string
 	send    func(Request)
 	newest  [LaneCount]uint64 // the number of the newest request of each lane
+	pending [LaneCount]bool   // whether the newest request of each lane is not answered yet
 	counter uint64
 	layout  Layout
 }
@@ -54,6 +55,9 @@ func New(words []string, send func(Request)) *Browser {
 
 // Start sends the first requests.
 func (b *Browser) Start() { b.requestList() }
+
+// IsWaiting reports whether the answer to a request would change what is on the screen.
+func (b *Browser) IsWaiting() bool { return slices.Contains(b.pending[:], true) }
 
 // View returns the current view.
 func (b *Browser) View() View { return b.view }
@@ -252,7 +256,7 @@ func (f *Filters) match(r *Row) bool {
 // next returns the next request of a lane, which makes earlier ones obsolete.
 func (b *Browser) next(lane Lane) Request {
 	b.counter++
-	b.newest[lane] = b.counter
+	b.newest[lane], b.pending[lane] = b.counter, true
 	return Request{Lane: lane, Number: b.counter}
 }
 
@@ -312,6 +316,7 @@ func (b *Browser) Answer(a Answer) {
 	if a.Number != b.newest[a.Lane] {
 		return
 	}
+	b.pending[a.Lane] = false
 	if a.Repos != nil {
 		b.repos = a.Repos
 	}

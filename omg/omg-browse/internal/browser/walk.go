@@ -79,6 +79,7 @@ func (b *Browser) requestPreview() {
 	r := b.views[b.view].row()
 	if r == nil {
 		b.next(LanePreview) // an answer that is still to come is obsolete
+		b.pending[LanePreview] = false
 		b.Preview.Page, b.Preview.Row, b.Preview.Fail = Page{}, Row{}, ""
 		return
 	}
