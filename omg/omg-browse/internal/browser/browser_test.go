@@ -1,0 +1,249 @@
+package browser
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg/omg-browse/internal/styled"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// world is a browser whose requests the test answers.
+type world struct {
+	*Browser
+	t    *testing.T
+	sent []Request
+}
+
+func newWorld(t *testing.T, words ...string) *world {
+	w := &world{t: t}
+	w.Browser = New(words, func(r Request) { w.sent = append(w.sent, r) })
+	w.Resize(80, 24)
+	w.Start()
+	return w
+}
+
+// take returns the last request of a lane.
+func (w *world) take(lane Lane) Request {
+	w.t.Helper()
+	for i := len(w.sent) - 1; i >= 0; i-- {
+		if w.sent[i].Lane == lane {
+			return w.sent[i]
+		}
+	}
+	require.FailNow(w.t, "no request", "lane %d", lane)
+	return Request{}
+}
+
+// page answers the last search with numbered rows of a list of this length.
+func (w *world) page(total int) {
+	w.t.Helper()
+	r := w.take(LaneList)
+	var rows []Row
+	for i := r.Search.Page * PageSize; i < min(total, (r.Search.Page+1)*PageSize); i++ {
+		rows = append(rows, Row{Key: Key{Name: fmt.Sprintf("p%d", i)}, Repo: "core", Version: "1"})
+	}
+	w.Answer(Answer{Request: &r, Rows: rows, Total: total, Repos: []string{"core", "extra"}})
+}
+
+// load answers the last request for a view.
+func (w *world) load(names ...string) {
+	w.t.Helper()
+	r := w.take(LaneLoad)
+	var rows []Row
+	for _, name := range names {
+		rows = append(rows, Row{Key: Key{Name: name}, Version: "1", Installed: "1", Package: &wire.Package{Name: name}})
+	}
+	w.Answer(Answer{Request: &r, Rows: rows})
+}
+
+// names returns the names of the visible rows, the selected one in brackets.
+func (w *world) names() (names []string) {
+	rows, top, selected := w.Rows()
+	for i, r := range rows {
+		name := "?"
+		if r != nil {
+			name = r.Name
+		}
+		if top+i == selected {
+			name = "[" + name + "]"
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+func TestBrowser_OlderAnswersAreIgnored(t *testing.T) {
+	w := newWorld(t)
+	w.page(3)
+	w.Type("a")
+	older := w.take(LaneList)
+	w.Type("b")
+	require.Equal(t, []string{"ab"}, w.take(LaneList).Search.Words)
+	w.Answer(Answer{Request: &older, Total: 1, Rows: []Row{{Key: Key{Name: "old"}}}})
+	require.Equal(t, []string{"[p0]", "p1", "p2"}, w.names(), "the earlier list stays until the newest answer")
+	w.page(2)
+	require.Equal(t, []string{"[p0]", "p1"}, w.names())
+	require.Equal(t, "p0", w.take(LanePreview).Preview.Row.Name)
+}
+
+func TestBrowser_LongList(t *testing.T) {
+	const total = 120_000
+	w := newWorld(t)
+	w.page(total)
+	w.Do(ActionLast)
+	require.Equal(t, total/PageSize-1, w.take(LaneList).Search.Page)
+	require.Contains(t, w.names(), "[?]", "the row is there before it is loaded")
+	w.page(total)
+	require.Contains(t, w.names(), fmt.Sprintf("[p%d]", total-1))
+	for range total / PageSize {
+		w.Do(ActionPageUp)
+		if w.IsWaiting() && w.take(LaneList).Number == w.newest[LaneList] {
+			w.page(total)
+		}
+	}
+	require.LessOrEqual(t, len(w.views[ViewSearch].shown.(*pagedList).pages), maxPages)
+	w.Do(ActionFirst)
+	w.page(total)
+	require.Equal(t, "[p0]", w.names()[0])
+}
+
+func TestBrowser_SelectionStaysOnItsPackage(t *testing.T) {
+	w := newWorld(t)
+	w.page(3)
+	w.Show(ViewInstalled)
+	w.load("b", "d", "f")
+	w.Do(ActionDown)
+	require.Equal(t, []string{"b", "[d]", "f"}, w.names())
+	w.Changed()
+	require.Equal(t, []string{"b", "[d]", "f"}, w.names(), "until the answer arrives")
+	w.load("a", "b", "c", "d", "e")
+	require.Equal(t, []string{"a", "b", "c", "[d]", "e"}, w.names())
+	w.Changed()
+	w.load("a", "b")
+	require.Equal(t, []string{"a", "[b]"}, w.names(), "the package has gone")
+	w.Changed()
+	w.load()
+	require.Empty(t, w.names())
+	require.Empty(t, w.Choices())
+	w.Do(ActionMark)
+	w.Do(ActionDown)
+	w.Changed()
+	w.load("a")
+	require.Equal(t, []string{"[a]"}, w.names())
+}
+
+func TestBrowser_MarksAcrossViews(t *testing.T) {
+	w := newWorld(t)
+	w.page(3)
+	w.Do(ActionMark)
+	w.Do(ActionMark)
+	w.Show(ViewOrphans)
+	w.load("o", "p1")
+	w.Do(ActionMark)
+	require.Equal(t, []Choice{{Key{Name: "p0"}, "core", "1"}, {Key{Name: "p1"}, "core", "1"}, {Key{Name: "o"}, "", "1"}}, w.Choices())
+	require.Contains(t, w.Counts(), "3 marked")
+	w.Do(ActionMark)
+	require.Len(t, w.Choices(), 2, "p1 is marked in the other view, and is the same package")
+	w.Do(ActionUnmarkAll)
+	require.Equal(t, []Choice{{Key{Name: "p1"}, "", "1"}}, w.Choices(), "the selected package")
+	require.Equal(t, EffectAccept, w.Do(ActionAccept))
+}
+
+func TestBrowser_Filters(t *testing.T) {
+	w := newWorld(t, "x")
+	w.page(3)
+	w.Do(ActionFilterAUR)
+	require.Equal(t, WithoutAUR, w.take(LaneList).Search.AUR)
+	w.Do(ActionFilterRepo)
+	w.Do(ActionFilterInst)
+	require.Equal(t, Filters{AUR: WithoutAUR, Repo: "core", Installed: true}, w.take(LaneList).Search.Filters)
+	require.Contains(t, w.Counts(), "no AUR · only core · installed")
+	w.Do(ActionFilterRepo)
+	require.Equal(t, "extra", w.take(LaneList).Search.Repo)
+	w.Do(ActionFilterRepo)
+	require.Empty(t, w.take(LaneList).Search.Repo)
+	w.Do(ActionSort)
+	require.Equal(t, wire.SortName, w.take(LaneList).Search.Sort)
+	w.Show(ViewInstalled)
+	w.Filters = Filters{}
+	w.load("xa", "b", "xc")
+	require.Equal(t, []string{"[xa]", "xc"}, w.names())
+	require.Contains(t, w.Counts(), "2/3")
+	w.Do(ActionFilterExpl)
+	require.Empty(t, w.names())
+	require.Equal(t, "nothing found", w.ListMessage())
+}
+
+func TestBrowser_Failures(t *testing.T) {
+	w := newWorld(t)
+	require.Equal(t, "loading…", w.ListMessage())
+	r := w.take(LaneList)
+	w.Answer(Answer{Request: &r, Fail: "no database"})
+	require.Equal(t, "no database", w.ListMessage())
+	w.Do(ActionLast)
+	w.Do(ActionPageUp)
+	require.Empty(t, w.Choices())
+}
+
+func TestBrowser_AnySizeAndAction(t *testing.T) {
+	for _, size := range [][2]int{{0, 0}, {1, 1}, {2, 3}, {10, 4}, {80, 24}, {109, 15}, {110, 16}, {300, 100}, {300, 1}} {
+		w := newWorld(t)
+		w.Resize(size[0], size[1])
+		w.page(1000)
+		for _, binding := range Bindings() {
+			w.Do(binding.Action)
+			w.Help, w.Command = false, false
+			l := w.Layout()
+			require.GreaterOrEqual(t, l.List.Height, 0)
+			require.LessOrEqual(t, l.Preview.X+l.Preview.Width, max(size[0], 0))
+			require.LessOrEqual(t, l.Preview.Y+l.Preview.Height, max(size[1], headLines+1))
+		}
+	}
+}
+
+func TestBindings_EachKeyHasOneAction(t *testing.T) {
+	seen := map[string]Action{}
+	for _, b := range Bindings() {
+		require.NotEmpty(t, b.Help, b.Action)
+		for _, key := range b.Keys {
+			require.Emptyf(t, seen[key], "%s", key)
+			seen[key] = b.Action
+		}
+	}
+}
+
+func TestInput(t *testing.T) {
+	in := &Input{}
+	in.Insert("grün\n日本e\u0301x\x1b[31m")
+	require.Equal(t, "grün 日本e\u0301x [31m", in.Text())
+	for range 6 {
+		in.Left()
+	}
+	in.DeleteLeft()
+	require.Equal(t, "grün 日本x [31m", in.Text(), "a character with its accent is one")
+	in.DeleteWord()
+	require.Equal(t, "grün x [31m", in.Text())
+	in.Home()
+	in.DeleteRight()
+	in.End()
+	in.DeleteToStart()
+	in.DeleteLeft()
+	in.DeleteRight()
+	require.Empty(t, in.Text())
+	for range 300 {
+		in.Insert("日本語 ")
+	}
+	require.LessOrEqual(t, len(in.Text()), maxInput)
+	for _, columns := range []int{0, 1, 2, 3, 10, 2000} {
+		in.End()
+		for range 400 {
+			text, cursor := in.Visible(columns)
+			require.LessOrEqual(t, styled.Width(text), max(columns, 2))
+			require.Less(t, cursor, max(columns, 2))
+			in.Left()
+		}
+	}
+}
