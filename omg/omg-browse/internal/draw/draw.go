@@ -17,6 +17,20 @@ type Canvas interface {
 	ShowCursor(x, y int)
 }
 
+// clip is a canvas that draws only what is on the screen.
+type clip struct {
+	Canvas
+	width, height int
+}
+
+func (c clip) Put(x, y, columns int, text string, style styled.Style) {
+	if columns = min(columns, c.width-x); columns > 0 && x >= 0 && y >= 0 && y < c.height {
+		c.Canvas.Put(x, y, columns, text, style)
+	}
+}
+
+func (c clip) ShowCursor(x, y int) { c.Canvas.ShowCursor(min(x, c.width-1), min(y, c.height-1)) }
+
 // The colours of the terminal's palette.
 const (
 	red, green, yellow, blue, magenta, cyan = 1, 2, 3, 4, 5, 6
@@ -28,6 +42,7 @@ func Draw(c Canvas, b *browser.Browser) {
 	if l.Width <= 0 || l.Height <= 0 {
 		return
 	}
+	c = clip{c, l.Width, l.Height}
 	for y := range l.Height {
 		c.Put(0, y, l.Width, "", styled.Style{})
 	}
