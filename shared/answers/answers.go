@@ -120,7 +120,7 @@ func (e *Encoder) Search(r *wire.SearchRequest, emit Emit) error {
 	w := newWriter(emit)
 	defer w.release()
 	basis := e.searchBasis
-	if asked, _ := snapshot.SplitReposFromWords(r); len(asked) > 0 || r.OnlyAUR {
+	if asked, _ := snapshot.SplitReposFromWords(r); len(asked) > 0 || r.OnlyAUR || r.NamesState() {
 		basis = encodeBasis(found.Basis)
 	}
 	w.beginChunk(basis, 1, field{"suggested", found.Suggestions, len(found.Suggestions) > 0})

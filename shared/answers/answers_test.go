@@ -177,6 +177,7 @@ func TestSearch_RoundTrip(t *testing.T) {
 		{Words: []string{""}},
 		{Words: []string{"lib"}, Limit: 3},
 		{Words: []string{"lib"}, Skip: 2, Limit: 3},
+		{Words: []string{"lib", "is:installed"}},
 		{Words: []string{"e"}, Repos: []string{"core"}, Sort: wire.SortName},
 		{Words: []string{"repo:multilib"}},
 		{Words: []string{"firefxo"}},

@@ -443,6 +443,7 @@ func TestSearch_EarlierDaemon(t *testing.T) {
 	}{
 		"a page":                    {wire.ProtocolVersion, wire.SearchRequest{AllRepos: true, Skip: 1}, false},
 		"a page, an earlier daemon": {4, wire.SearchRequest{AllRepos: true, Skip: 1}, true},
+		"a state":                   {4, wire.SearchRequest{Words: []string{"not:is:installed"}}, true},
 		"the start":                 {4, wire.SearchRequest{AllRepos: true, Limit: 5}, false},
 	} {
 		t.Run(name, func(t *testing.T) {

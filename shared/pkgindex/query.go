@@ -19,7 +19,10 @@ type Query struct {
 	// allRepos means that repositories are searched even if searches exclude them.
 	allRepos bool
 	sortBy   string
+	states   []stateTerm
 
+	// InState holds the packages of each state in States, in the FileSet that is searched.
+	InState map[string]*DocSet
 	// PauseFunc, if not nil, is called regularly during a search. If PauseFunc returns an error, the search ends with that
 	// error.
 	PauseFunc func() error
@@ -78,7 +81,7 @@ const (
 // OnlyWord returns the word of a query that consists of one plain word for all fields and all repositories. It reports whether the query is
 // such a query.
 func (q *Query) OnlyWord() (word string, ok bool) {
-	if len(q.terms) != 1 || len(q.unwanted) > 0 || len(q.repos) > 0 || q.onlyAUR || q.terms[0].field != fieldAny || q.terms[0].expr != nil {
+	if len(q.terms) != 1 || len(q.unwanted) > 0 || len(q.states) > 0 || len(q.repos) > 0 || q.onlyAUR || q.terms[0].field != fieldAny || q.terms[0].expr != nil {
 		return "", false
 	}
 	return q.terms[0].raw, true
@@ -114,10 +117,21 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 				if err != nil {
 					return nil, err
 				}
-				if len(unwanted.terms) == 0 {
+				if len(unwanted.terms) == 0 && len(unwanted.states) == 0 {
 					return nil, queryErrorf("%s: only a word can follow not:", w)
 				}
 				q.unwanted = append(q.unwanted, unwanted.terms...)
+				for _, t := range unwanted.states {
+					q.states = append(q.states, stateTerm{t.state, true})
+				}
+				continue
+			}
+			if prefix+":" == wire.StatePrefix && rest != "" {
+				state, err := parseState(rest)
+				if err != nil {
+					return nil, err
+				}
+				q.states = append(q.states, state)
 				continue
 			}
 			if f, ok := fieldByPrefix[prefix]; ok && rest != "" {
@@ -140,8 +154,8 @@ func ParseQuery(r *wire.SearchRequest) (*Query, error) {
 		}
 		q.terms = append(q.terms, t)
 	}
-	if len(q.terms) == 0 && len(q.repos) == 0 && !q.onlyAUR && !q.allRepos {
-		if len(q.unwanted) > 0 {
+	if len(q.terms) == 0 && len(q.repos) == 0 && !q.onlyAUR && !q.allRepos && !q.wantsState() {
+		if len(q.unwanted)+len(q.states) > 0 {
 			return nil, queryErrorf("not: leaves out packages that other words find: add a word")
 		}
 		return nil, queryErrorf("no words to search for")
@@ -169,9 +183,9 @@ func (s *FileSet) HasRepo(name string) bool {
 
 // AsRegexps converts each word of the query into a POSIX extended regular expression. A package that matches the
 // query also matches each expression, ignoring case, with its name, its description, a provided name or a group. The
-// bool is false if there are no such expressions: the query has no words, or a word searches another field.
+// bool is false if there are no such expressions: the query has no words, or a word searches another field or names a state.
 func (q *Query) AsRegexps() ([]string, bool) {
-	if len(q.unwanted) > 0 {
+	if len(q.unwanted)+len(q.states) > 0 {
 		return nil, false
 	}
 	list := make([]string, len(q.terms))

@@ -39,6 +39,11 @@ func (s *FileSet) Search(q *Query, skip, limit int) (r Result, err error) {
 	}
 	sc := searchBufferPool.Get().(*searchBuffers)
 	defer searchBufferPool.Put(sc)
+	for _, state := range q.States() {
+		if q.InState[state] == nil {
+			return r, queryErrorf("%s%s: the packages of this state are unknown here", wire.StatePrefix, state)
+		}
+	}
 	isRelevance := q.sortBy == "" || q.sortBy == wire.SortRelevance
 	needed := skip + limit // how many of the best hits must have a key
 	if !isRelevance {
@@ -201,6 +206,9 @@ func (s *FileSet) appendHitKeys(f *fileInSet, q *Query, sc *searchBuffers, docs 
 					return err
 				}
 			}
+			if !q.isInStates(p.fileIndex, d) {
+				continue
+			}
 			m, ok, err := match(d, inAUR)
 			if err != nil {
 				return err
@@ -238,7 +246,7 @@ func (s *FileSet) searchShortWord(f *fileInSet, m *matcher, q *Query, sc *search
 		if err != nil {
 			return err
 		}
-		if searched == f.docCount && len(sc.hitKeys)-before >= needed {
+		if searched == f.docCount && len(q.states) == 0 && len(sc.hitKeys)-before >= needed {
 			sc.uncollected += int(p.count)
 			continue
 		}

@@ -81,6 +81,7 @@ func (s *Snapshot) withAURIndex(f *pkgindex.File) *Snapshot {
 	next := *s
 	next.inputs.AUR = &IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceOK}, Index: f}
 	next.searchFileSet = s.searchFileSet.WithAUR(f)
+	next.initStates()
 	return &next
 }
 

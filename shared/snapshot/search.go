@@ -84,6 +84,9 @@ func (s *Snapshot) SearchWithPause(r *wire.SearchRequest, pause func() error) (*
 	if r.Regex {
 		q.PauseFunc = PauseWithTimeout(pause)
 	}
+	if q.InState, err = s.packagesInStates(q.States()); err != nil {
+		return nil, err
+	}
 	result, err := s.searchFileSet.Search(q, int(r.Skip), int(r.Limit))
 	if err != nil {
 		return nil, convertQueryError(err)
@@ -95,6 +98,10 @@ func (s *Snapshot) SearchWithPause(r *wire.SearchRequest, pause func() error) (*
 		wanted = []string{wire.SourceAUR + "/"} // no repository can have this name, so the basis lists no repository
 	}
 	found := &Matches{Basis: s.searchBasis(wanted), Total: result.Total, Hits: result.Hits}
+	if len(q.States()) > 0 {
+		local := s.localBasis()
+		found.Stale, found.Partial, found.Why = local.Stale, found.Partial || local.Partial, local.Why
+	}
 	if r.Explain {
 		found.Explainer = s.searchFileSet.NewExplainer(q)
 	}

@@ -27,6 +27,8 @@ type Snapshot struct {
 	foreignPackages func() (*foreignComparison, error)
 	security        func() (*installedAdvisories, error)
 	counts          func() (*countsAndPartialNames, error)
+	installedDocs   func() (*pkgindex.DocSet, error)
+	explicitDocs    func() (*pkgindex.DocSet, error)
 }
 
 // Build makes a snapshot from inputs. The snapshot computes expensive results at their first use, unless ComputeAll computes

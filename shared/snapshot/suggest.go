@@ -11,9 +11,9 @@ import (
 )
 
 // suggest returns package names that are similar to the words of a search: to all words together, and otherwise to single words. If
-// the words are regular expressions, it returns nil.
+// the words are regular expressions, or one of them names a state, it returns nil.
 func (s *Snapshot) suggest(r *wire.SearchRequest) ([]wire.Suggestion, error) {
-	if r.Regex {
+	if r.Regex || r.NamesState() {
 		return nil, nil
 	}
 	_, words := SplitReposFromWords(r)

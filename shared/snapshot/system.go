@@ -265,6 +265,7 @@ func (s *Snapshot) initLazyResults() {
 	s.foreignPackages = sync.OnceValues(s.compareForeign)
 	s.security = sync.OnceValues(s.assessSecurity)
 	s.counts = sync.OnceValues(s.countAll)
+	s.initStates()
 }
 
 // installedVersion returns the installed version of a package, or an empty string.

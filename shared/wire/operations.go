@@ -1,5 +1,10 @@
 package wire
 
+import (
+	"slices"
+	"strings"
+)
+
 // The operations. Each has a request and a result type of the same name below.
 const (
 	OpHello  = "hello"
@@ -67,7 +72,7 @@ type ServedPaths struct {
 // SearchRequest asks for the packages that match every word.
 type SearchRequest struct {
 	// Words holds plain words, or regular expressions if Regex is set. A word with the prefix of a field searches only
-	// that field ("desc:browser").
+	// that field ("desc:browser"). A word such as "is:installed" names a state instead, for a daemon of protocol version 5.
 	Words []string `msgpack:"words" json:"words"`
 	// Regex makes each word a POSIX extended regular expression.
 	Regex bool `msgpack:"regex,omitempty" json:"regex,omitempty"`
@@ -98,10 +103,25 @@ type SearchRequest struct {
 // RequiredProtocol returns the first version of the protocol in which a daemon understands the request. An earlier daemon would ignore a
 // field, and reply to another request. The result is 0 if all daemons understand the request.
 func (r *SearchRequest) RequiredProtocol() uint32 {
-	if r.Skip > 0 {
+	if r.Skip > 0 || r.NamesState() {
 		return 5
 	}
 	return 0
+}
+
+// A word that begins with StatePrefix selects the packages in a state: one of the State constants.
+const (
+	StatePrefix    = "is:"
+	StateInstalled = "installed" // a package with this name is installed
+	StateExplicit  = "explicit"  // it is installed explicitly
+)
+
+// NamesState reports whether a word of the request names a state of packages, so that the result depends on what is installed.
+func (r *SearchRequest) NamesState() bool {
+	return slices.ContainsFunc(r.Words, func(word string) bool {
+		state, found := strings.CutPrefix(strings.TrimPrefix(word, "not:"), StatePrefix)
+		return found && state != ""
+	})
 }
 
 // The orders of a search result.

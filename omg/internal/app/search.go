@@ -38,6 +38,7 @@ Words are literal, and upper and lower case are the same. A prefix limits a word
 one field: with name:, desc:, provides: and group:, the field must contain the word;
 with depends:, maint:, keyword: and group:=, a value of the field must equal the word.
 repo: selects one repository, and not: leaves out the packages that contain the word.
+is:installed and is:explicit find what is installed, or was installed explicitly.
 
 The best match comes first: the package with that name, then names that begin with the
 word, and so on. At the same place, packages of the AUR come after those of the

@@ -249,6 +249,8 @@ func TestBuildQuery(t *testing.T) {
 		{wire.SearchRequest{Words: []string{"depends:a", "keyword:b"}}, "", errNotQueried},
 		{wire.SearchRequest{Words: []string{"^fire"}, Regex: true}, "", errNotQueried},
 		{wire.SearchRequest{Words: []string{"repo:aur"}}, "", errNotQueried},
+		{wire.SearchRequest{Words: []string{"fire", "not:something", "is:installed"}}, search + "fire?by=name-desc", nil},
+		{wire.SearchRequest{Words: []string{"is:installed"}}, "", errNotQueried},
 		{wire.SearchRequest{Words: []string{"x"}}, "", ErrTooShort},
 		{wire.SearchRequest{Words: []string{strings.Repeat("x", 300)}}, "", errNotQueried},
 	} {

@@ -181,8 +181,8 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 				by = "maintainer"
 			case "keyword":
 				by = "keywords"
-			case "repo":
-				continue
+			case "repo", "not", "is":
+				continue // the AUR cannot restrict a search in this way
 			}
 		}
 		if by == "" {
