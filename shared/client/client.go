@@ -45,6 +45,12 @@ type Options struct {
 	Timeout time.Duration
 	// MaxReply is the maximum number of bytes in all frames of one reply. The default is 256 MiB.
 	MaxReply int
+	// CheckGreeting is called with each reply to a greeting, also after Call has connected again. If it returns an error, no reply of this
+	// daemon is used, and the request fails with this error. It may be nil.
+	CheckGreeting func(*wire.HelloResult) error
+	// Interruptible means that Call returns soon after its context has ended. Otherwise, Call checks the context only before it reads a
+	// frame. It is for a process that keeps running.
+	Interruptible bool
 }
 
 // Conn is a connection to omgd. It is not safe for concurrent use. Send and Receive pipeline several requests on it.
@@ -61,6 +67,7 @@ type Conn struct {
 	lastRequestID    uint64
 	helloID          uint64       // the id of the greeting; 0 after the reply to the greeting has arrived
 	awaitFrame       func() error // unless it is nil, it is called before a frame is read of which nothing has arrived
+	interrupt        *interrupter // nil unless Options.Interruptible is set
 	// greetingResult is the encoded result of the last greeting. It stays set after a reconnect.
 	greetingResult []byte
 }
@@ -78,7 +85,17 @@ func Dial(ctx context.Context, path string, opt Options) (*Conn, error) {
 		opt.IsTrustedUser = func(uid uint32) bool { return uid == 0 || int(uid) == os.Geteuid() }
 	}
 	c := &Conn{path: path, opt: opt, assumePauseAfter: assumePauseAfter}
-	return c, c.connect(ctx)
+	if opt.Interruptible {
+		var err error
+		if c.interrupt, err = newInterrupter(); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.connect(ctx); err != nil {
+		c.interrupt.close()
+		return nil, err
+	}
+	return c, nil
 }
 
 func (c *Conn) connect(ctx context.Context) error {
@@ -145,6 +162,11 @@ func (c *Conn) PID() int { return c.pid }
 
 // Close closes the connection.
 func (c *Conn) Close() error {
+	c.interrupt.close()
+	return c.closeSocket()
+}
+
+func (c *Conn) closeSocket() error {
 	fd := c.fd
 	c.fd = -1
 	return unix.Close(fd)
@@ -216,8 +238,8 @@ func (c *Conn) Receive(ctx context.Context) (wire.Reply, error) {
 		if err := ctx.Err(); err != nil {
 			return wire.Reply{}, err
 		}
-		if c.awaitFrame != nil && c.r.Buffered() == 0 {
-			if err := c.awaitFrame(); err != nil {
+		if c.r.Buffered() == 0 {
+			if err := c.awaitReply(ctx); err != nil {
 				return wire.Reply{}, err
 			}
 		}
@@ -233,10 +255,33 @@ func (c *Conn) Receive(ctx context.Context) (wire.Reply, error) {
 			return r, r.Err
 		}
 		c.greetingResult = bytes.Clone(r.Result)
-		if hello := c.Greeting(); hello != nil && hello.Protocol != 0 && !wire.SupportsProtocol(hello.Protocol) {
+		hello := c.Greeting()
+		if hello != nil && hello.Protocol != 0 && !wire.SupportsProtocol(hello.Protocol) {
 			return r, wire.Errorf(wire.CodeVersion, "protocol %d of omgd is not supported, this program has %d: update or restart the older of the two", hello.Protocol, wire.ProtocolVersion)
 		}
+		if hello != nil && c.opt.CheckGreeting != nil {
+			if err := c.opt.CheckGreeting(hello); err != nil {
+				return r, err
+			}
+		}
 	}
+}
+
+// awaitReply waits until a part of a frame arrives, if reading it would not wait as it has to.
+func (c *Conn) awaitReply(ctx context.Context) error {
+	if c.awaitFrame != nil {
+		return c.awaitFrame()
+	}
+	if c.interrupt == nil {
+		return nil
+	}
+	switch err := c.interrupt.await(c.fd, c.opt.Timeout); {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return c.brokenError(err)
+	}
+	return nil
 }
 
 // Greeting returns the daemon's reply to the greeting, or nil if none has arrived. The reply has the paths of the databases
@@ -289,9 +334,10 @@ func (c *Conn) brokenError(err error) error {
 // the earlier chunks. If the connection breaks before the first chunk, Call connects once more and repeats the request;
 // every operation can be repeated.
 func (c *Conn) Call(ctx context.Context, op string, req any, handle func(chunk []byte, more bool) error) error {
+	defer c.interrupt.watch(ctx)()
 	err := c.call(ctx, op, req, handle)
 	if retry := new(noChunkError); errors.As(err, &retry) {
-		_ = c.Close()
+		_ = c.closeSocket()
 		if err := c.connect(ctx); err != nil {
 			return err
 		}
@@ -372,6 +418,9 @@ const maxServerPause = time.Minute
 func (c *Conn) isIdleFor(d time.Duration) bool {
 	if c.r.Buffered() > 0 {
 		return false
+	}
+	if c.interrupt != nil {
+		return errors.Is(c.interrupt.await(c.fd, d), os.ErrDeadlineExceeded)
 	}
 	n, err := unix.Poll([]unix.PollFd{{Fd: int32(c.fd), Events: unix.POLLIN}}, int(d.Milliseconds()))
 	return n == 0 && err == nil

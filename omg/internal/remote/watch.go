@@ -186,20 +186,9 @@ func outputDescriptor(output *os.File) int32 {
 
 // poll waits until one of the files is ready. The first one is the output. After the time limit it returns os.ErrDeadlineExceeded.
 func poll(files []unix.PollFd, limit time.Duration) error {
-	end := time.Now().Add(limit)
-	for {
-		rest := max(0, time.Until(end)) + time.Millisecond - 1 // rounded up, so that poll does not return early
-		n, err := unix.Poll(files, int(rest.Milliseconds()))
-		switch {
-		case errors.Is(err, unix.EINTR):
-		case err != nil:
-			return os.NewSyscallError("poll", err)
-		case files[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0:
-			return errOutputClosed
-		case n == 0:
-			return os.ErrDeadlineExceeded
-		default:
-			return nil
-		}
+	err := client.Poll(files, limit)
+	if err == nil && files[0].Revents&(unix.POLLERR|unix.POLLHUP) != 0 {
+		return errOutputClosed
 	}
+	return err
 }
