@@ -3,6 +3,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -31,6 +32,13 @@ type Options struct {
 	CommandLine []string
 	// PrintNote prints a line that says from which data omg answers.
 	PrintNote func(line string)
+}
+
+// WithServedPaths returns options for reading the databases that a daemon reads, unless the options name others.
+func (o Options) WithServedPaths(served wire.ServedPaths) Options {
+	o.DBPath = cmp.Or(o.DBPath, served.DBPath)
+	o.PacmanConfig = cmp.Or(o.PacmanConfig, served.PacmanConfig)
+	return o
 }
 
 // InfoDocument is the JSON document of omg info.

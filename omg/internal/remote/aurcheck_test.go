@@ -20,7 +20,7 @@ func TestAURCheck_LiveSocket(t *testing.T) {
 		t.Helper()
 		passed := ""
 		b := w.backend(o)
-		b.execOmgDirect = func(o backend.Options, _ wire.ServedPaths) error {
+		b.host.SwitchToDirect = func(o backend.Options, _ wire.ServedPaths) error {
 			passed = o.LiveSocket
 			return errBecame
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -168,15 +169,15 @@ func (s *standIn) questions() []string {
 	return slices.Clone(s.asked)
 }
 
-// errBecame is returned by the tests' version of execOmgDirect, which records its arguments instead of replacing the process.
+// errBecame is returned by the tests' version of Host.SwitchToDirect, which records its arguments.
 var errBecame = errors.New("became omg-direct")
 
 // testUser is the environment of a user, and records what the backend did.
 type testUser struct {
 	socket string // the default socket
 	notes  []string
-	became []wire.ServedPaths // for each call of execOmgDirect, the databases that omg-direct would read
-	// unanswered is the socket of the daemon that has not answered, as the last call of execOmgDirect passes it.
+	became []wire.ServedPaths // for each call of SwitchToDirect, the databases that omg-direct would read
+	// unanswered is the socket of the daemon that has not answered, as the last call of SwitchToDirect passes it.
 	unanswered string
 }
 
@@ -204,9 +205,13 @@ func (w *testUser) backend(o backend.Options) *Backend {
 		env: paths.Env{UID: os.Getuid(), Root: filepath.Dir(w.socket), Getenv: func(name string) string {
 			return map[string]string{"XDG_RUNTIME_DIR": filepath.Dir(w.socket)}[name]
 		}},
-		execOmgDirect: func(o backend.Options, served wire.ServedPaths) error {
-			w.became, w.unanswered = append(w.became, served), o.UnansweredSocket
-			return errBecame
+		host: Host{
+			Connect: client.Dial,
+			Release: func(conn *client.Conn, _ error) { _ = conn.Close() },
+			SwitchToDirect: func(o backend.Options, served wire.ServedPaths) error {
+				w.became, w.unanswered = append(w.became, served), o.UnansweredSocket
+				return errBecame
+			},
 		},
 	}
 }

@@ -24,11 +24,12 @@ func execOmgDirect(o backend.Options, served wire.ServedPaths) error {
 		return fmt.Errorf("omgd does not respond, and omg-direct, which answers without it, cannot run: %w", err)
 	}
 	flags := []string{"--no-daemon"}
-	if o.DBPath == "" && served.DBPath != "" {
-		flags = append(flags, "--dbpath", served.DBPath)
+	read := o.WithServedPaths(served)
+	if read.DBPath != o.DBPath {
+		flags = append(flags, "--dbpath", read.DBPath)
 	}
-	if o.PacmanConfig == "" && served.PacmanConfig != "" {
-		flags = append(flags, "--pacman-config", served.PacmanConfig)
+	if read.PacmanConfig != o.PacmanConfig {
+		flags = append(flags, "--pacman-config", read.PacmanConfig)
 	}
 	if o.LiveSocket != "" {
 		flags = append(flags, "--live-socket", o.LiveSocket)

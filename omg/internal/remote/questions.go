@@ -240,7 +240,7 @@ func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 	if b.asksDaemon() {
 		hello, err := askOnNewConn(ctx, b, func(c *client.Conn) (*wire.HelloResult, error) { return c.Hello(ctx) })
 		if err == nil {
-			b.servedPaths = &hello.ServedPaths
+			b.learnServedPaths(&hello.ServedPaths)
 		}
 	}
 	return nil, b.switchToDirect()

@@ -1,5 +1,5 @@
 // Package remote implements the backend by sending requests to omgd. If no daemon runs or the daemon cannot answer, the
-// process is replaced by omg-direct, which reads the files of the same system.
+// process is replaced by omg-direct, which reads the files of the same system. A process that keeps running reads them itself: see Host.
 package remote
 
 import (
@@ -23,9 +23,8 @@ import (
 type Backend struct {
 	o   backend.Options
 	env paths.Env
-	// execOmgDirect replaces the process by omg-direct. The parameter served holds the paths of the databases that omg-direct
-	// reads. execOmgDirect returns only on errors. Tests replace this function.
-	execOmgDirect func(o backend.Options, served wire.ServedPaths) error
+	// host connects to the daemon, and answers without it.
+	host Host
 	// replyTimeout is client.Options.Timeout. Tests change it.
 	replyTimeout time.Duration
 	// reconnectWait is watcher.wait. Tests set it; nil means waitWithJitter.
@@ -45,9 +44,31 @@ type Backend struct {
 	passesSocket    bool
 }
 
+// Host is the process in which a backend sends a request.
+type Host struct {
+	// SwitchToDirect is called if the request is answered without the daemon. The parameter served holds the paths of the databases that
+	// must be read then. In a command, it replaces the process by omg-direct, and returns only on errors. The request returns its error.
+	SwitchToDirect func(o backend.Options, served wire.ServedPaths) error
+	// Connect connects to the daemon at a socket, and Release ends the use of the connection after a request with this error.
+	Connect func(ctx context.Context, socket string, o client.Options) (*client.Conn, error)
+	Release func(conn *client.Conn, err error)
+	// Socket is the socket of the only daemon that may answer; empty for the user's own daemon or the system-wide one.
+	Socket string
+	// ServedPaths holds the paths of the databases that the daemon of earlier requests reads; nil if there was none.
+	ServedPaths *wire.ServedPaths
+}
+
 // Open returns the backend for one command.
 func Open(o backend.Options) backend.Backend {
-	return &Backend{o: o, env: paths.ProcessEnv(), execOmgDirect: execOmgDirect}
+	return OpenIn(Host{
+		SwitchToDirect: execOmgDirect, Connect: client.Dial,
+		Release: func(conn *client.Conn, _ error) { _ = conn.Close() },
+	}, o)
+}
+
+// OpenIn returns the backend for one request of a host.
+func OpenIn(h Host, o backend.Options) backend.Backend {
+	return &Backend{o: o, env: paths.ProcessEnv(), host: h, servedPaths: h.ServedPaths}
 }
 
 // hasUserNamedDatabases reports whether the options name databases or indexes, which may be other files than those that the daemon
@@ -88,26 +109,33 @@ func askDaemonOnly[R any](ctx context.Context, b *Backend, question func(*client
 
 // askOnNewConn sends a request over a new connection. If the request fails, but the daemon has told in its greeting or in the
 // error reply which databases it reads, askOnNewConn stores the paths of these databases in b.servedPaths.
-func askOnNewConn[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
+func askOnNewConn[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (r *R, err error) {
 	conn, err := b.dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer conn.Close()
-	r, err := question(conn)
+	defer func() { b.host.Release(conn, err) }()
+	r, err = question(conn)
 	if err != nil {
 		// The daemon was running when omg connected. The error must not say that no daemon runs.
 		if errors.Is(err, client.ErrNoDaemon) {
 			err = fmt.Errorf("%w: %v", client.ErrBroken, err)
 		}
 		if refused := new(wire.Error); errors.As(err, &refused) && refused.ServedPaths != nil {
-			b.servedPaths = refused.ServedPaths
+			b.learnServedPaths(refused.ServedPaths)
 		} else if hello := conn.Greeting(); hello != nil {
-			b.servedPaths = &hello.ServedPaths
+			b.learnServedPaths(&hello.ServedPaths)
 		}
 		b.noteUnanswered(b.connectedSocket, err)
 	}
 	return r, err
+}
+
+// learnServedPaths records the paths of the databases that a daemon reads, unless the host knows those of an earlier daemon.
+func (b *Backend) learnServedPaths(served *wire.ServedPaths) {
+	if b.host.ServedPaths == nil {
+		b.servedPaths = served
+	}
 }
 
 // noteUnanswered records the error of a request to the daemon at a socket, if the daemon has not responded in time: neither omg nor
@@ -124,10 +152,14 @@ func (b *Backend) noteUnanswered(socket string, err error) {
 
 // dial connects to the user's own daemon or, if it does not run, to the system-wide daemon.
 func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
-	for i, socket := range b.env.Sockets(b.o.Socket) {
+	sockets := b.env.Sockets(b.o.Socket)
+	if b.host.Socket != "" {
+		sockets = []string{b.host.Socket}
+	}
+	for i, socket := range sockets {
 		failed := b.unanswered[socket]
 		if failed == nil {
-			conn, failed = client.Dial(ctx, socket, client.Options{IsTrustedUser: b.env.Trusts, ClientName: "omg " + version.String(), Timeout: b.replyTimeout})
+			conn, failed = b.host.Connect(ctx, socket, client.Options{IsTrustedUser: b.env.Trusts, ClientName: "omg " + version.String(), Timeout: b.replyTimeout})
 			b.noteUnanswered(socket, failed)
 		}
 		if failed == nil {
@@ -195,13 +227,13 @@ func (b *Backend) meansNoDaemon(err error) bool {
 		wire.CodeOf(err) == wire.CodeNotAllowed
 }
 
-// switchToDirect replaces the process by omg-direct.
+// switchToDirect answers without the daemon: in a command, it replaces the process by omg-direct.
 func (b *Backend) switchToDirect() error {
 	var served wire.ServedPaths
 	if b.servedPaths != nil {
 		served = *b.servedPaths
 	}
-	return b.execOmgDirect(b.o, served)
+	return b.host.SwitchToDirect(b.o, served)
 }
 
 // switchToDirectWithDaemonPaths replaces the process by omg-direct, which reads the same databases as the daemon.
@@ -213,7 +245,7 @@ func (b *Backend) switchToDirectWithDaemonPaths(ctx context.Context) error {
 	if err != nil {
 		return b.fallBack(err)
 	}
-	b.servedPaths = &hello.ServedPaths
+	b.learnServedPaths(&hello.ServedPaths)
 	if b.passesSocket {
 		b.o.LiveSocket = b.connectedSocket
 	}

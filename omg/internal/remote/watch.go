@@ -108,7 +108,7 @@ func (w *watcher) watchOnce(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
+	defer func() { w.b.host.Release(conn, nil) }()
 	w.b.o.Socket = w.b.connectedSocket // another daemon may read other databases
 	return conn.Watch(ctx, w.await, func(st *wire.StatusResult) error {
 		w.hasConnected, w.failures = true, 0
