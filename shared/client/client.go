@@ -119,7 +119,7 @@ func (c *Conn) connect(ctx context.Context) error {
 // connectSocket waits until the deadline.
 func (c *Conn) connectSocket(ctx context.Context, fd int) error {
 	wait := c.opt.Timeout
-	if d, ok := ctx.Deadline(); ok {
+	if d, ok := ctx.Deadline(); ok && c.interrupt == nil { // the timeouts of a kept connection are not those of its first request
 		wait = min(wait, time.Until(d))
 	}
 	tv := unix.NsecToTimeval(max(int64(wait), int64(time.Millisecond)))

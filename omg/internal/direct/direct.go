@@ -26,6 +26,8 @@ type Backend struct {
 	env paths.Env
 	// aurInfo replaces the requests to omgd about packages of the AUR in tests; otherwise nil.
 	aurInfo aurcheck.AskFunc
+	// kept is what a process that keeps running has read; nil for one command, which reads the files itself.
+	kept *Kept
 }
 
 // Open returns the backend for one command.
@@ -46,22 +48,17 @@ func (b *Backend) pacmanConfig(c *config.Config) (*sources.PacmanSetup, error) {
 
 // installedSnapshot returns a snapshot of the local database only.
 func (b *Backend) installedSnapshot(ctx context.Context) (*snapshot.Snapshot, error) {
-	c := b.settings()
-	pacman, err := b.pacmanConfig(&c)
+	l, err := b.localDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
-	local, err := pacmandb.ReadLocal(ctx, pacman.DBPath)
-	if errors.Is(err, pacmandb.ErrNoLocal) {
-		return nil, noLocalError{err}
+	if errors.Is(l.err, pacmandb.ErrNoLocal) {
+		return nil, noLocalError{l.err}
 	}
-	if err != nil {
-		return nil, err
+	if l.err != nil {
+		return nil, l.err
 	}
-	in := snapshot.Inputs{CheckedAt: clock.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config}
-	in.Local.Packages = local
-	in.Local.UnreadablePackages, _ = sources.DescribeUnreadablePackages(local)
-	return snapshot.Build(in), nil
+	return l.installed().WithCheckTime(clock.Now()), nil
 }
 
 // noLocalError is the error for a system without a local database.
@@ -72,15 +69,20 @@ func (noLocalError) Is(target error) bool { return target == backend.ErrNoLocal 
 
 // withSnapshot makes a snapshot of all sources, and returns the result of the function answer for this snapshot.
 func withSnapshot[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot) (R, error)) (R, error) {
-	return answerFrom(ctx, &snapshotReader{Backend: b, config: b.settings()}, answer)
+	return answerFrom(ctx, &snapshotReader{Backend: b}, answer)
 }
 
 // withNewsSnapshot does what withSnapshot does, for a snapshot that also has the news.
 func withNewsSnapshot[R any](ctx context.Context, b *Backend, answer func(*snapshot.Snapshot) (R, error)) (R, error) {
-	return answerFrom(ctx, &snapshotReader{Backend: b, config: b.settings(), readsNews: true}, answer)
+	return answerFrom(ctx, &snapshotReader{Backend: b, readsNews: true}, answer)
 }
 
+// answerFrom returns the result of the function answer for the snapshot that r reads, or for the kept one, which has everything.
 func answerFrom[R any](ctx context.Context, r *snapshotReader, answer func(*snapshot.Snapshot) (R, error)) (result R, err error) {
+	if r.kept != nil {
+		return withKept(ctx, r.kept, answer)
+	}
+	r.config = r.settings()
 	defer r.close()
 	in, err := r.read(ctx)
 	if err != nil {
@@ -91,7 +93,7 @@ func answerFrom[R any](ctx context.Context, r *snapshotReader, answer func(*snap
 
 // Search implements backend.Backend.
 func (b *Backend) Search(ctx context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, _ func()) (*wire.SearchResult, error) {
-	return answerFrom(ctx, &snapshotReader{Backend: b, config: b.settings(), readsFiles: true}, func(s *snapshot.Snapshot) (*wire.SearchResult, error) {
+	return answerFrom(ctx, &snapshotReader{Backend: b, readsFiles: true}, func(s *snapshot.Snapshot) (*wire.SearchResult, error) {
 		found, err := s.Search(r)
 		if err != nil {
 			return nil, err

@@ -50,13 +50,14 @@ func withFiles[R any](ctx context.Context, b *Backend, indexedOnly bool, answer 
 // filesSnapshot returns a snapshot of the lists of files and of the installed packages. Without the installed packages, the results do
 // not say which packages are installed.
 func (r *snapshotReader) filesSnapshot(ctx context.Context, indexedOnly bool) (*snapshot.Snapshot, error) {
-	pacman, err := r.pacmanConfig(&r.config)
+	l, err := r.localDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
+	pacman := l.ownSetup()
 	in := snapshot.Inputs{CheckedAt: clock.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config}
-	if in.Local.Packages, err = pacmandb.ReadLocal(ctx, pacman.DBPath); err != nil && !errors.Is(err, pacmandb.ErrNoLocal) {
-		r.o.PrintNote("the installed packages are unknown: " + err.Error())
+	if in.Local.Packages = l.local; l.err != nil && !errors.Is(l.err, pacmandb.ErrNoLocal) {
+		r.o.PrintNote("the installed packages are unknown: " + l.err.Error())
 	}
 	in.Files = r.fileLists(ctx, pacman, indexedOnly)
 	return snapshot.Build(in), ctx.Err()

@@ -50,16 +50,20 @@ func (r *snapshotReader) close() {
 	}
 }
 
-// read reads all sources. It reads the local database concurrently with the other sources.
+// read reads all sources.
 func (r *snapshotReader) read(ctx context.Context) (*snapshot.Inputs, error) {
 	pacman, err := r.pacmanConfig(&r.config)
 	if err != nil {
 		return nil, err
 	}
-	var local *pacmandb.Local
-	var localErr error
+	return r.readWith(ctx, pacman, func() *localDatabase { return readLocal(ctx, pacman, nil) })
+}
+
+// readWith reads all sources. It calls the function that returns the local database concurrently with reading the other sources.
+func (r *snapshotReader) readWith(ctx context.Context, pacman *sources.PacmanSetup, readLocal func() *localDatabase) (*snapshot.Inputs, error) {
+	var local *localDatabase
 	var reading sync.WaitGroup
-	reading.Go(func() { local, localErr = pacmandb.ReadLocal(ctx, pacman.DBPath) })
+	reading.Go(func() { local = readLocal() })
 	defer reading.Wait()
 	r.openNamedIndexes()
 	if r.userNamedIndexErr != nil && len(pacman.Config.Repos) == 0 {
@@ -89,16 +93,16 @@ func (r *snapshotReader) read(ctx context.Context) (*snapshot.Inputs, error) {
 		in.Files = r.fileLists(ctx, pacman, true)
 	}
 	reading.Wait()
-	in.Local.Packages = local
+	in.Local.Packages = local.local
 	var problem *wire.Problem
-	in.Local.UnreadablePackages, problem = sources.DescribeUnreadablePackages(local)
+	in.Local.UnreadablePackages, problem = sources.DescribeUnreadablePackages(local.local)
 	if problem != nil {
 		in.Problems = append(in.Problems, *problem)
 	}
-	if localErr != nil {
-		in.Local.FailureReason = localErr.Error()
+	if local.err != nil {
+		in.Local.FailureReason = local.err.Error()
 		// A system without a local database is not an error, and gets no note.
-		if !errors.Is(localErr, pacmandb.ErrNoLocal) {
+		if !errors.Is(local.err, pacmandb.ErrNoLocal) {
 			r.o.PrintNote("the installed packages are unknown: " + in.Local.FailureReason)
 		}
 	}

@@ -4,16 +4,15 @@ import (
 	"context"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
-	"github.com/omg-arch/omg/shared/pacmandb"
 )
 
 // Size implements backend.Backend.
 func (b *Backend) Size(ctx context.Context, names []string) (*backend.SizeResult, error) {
-	_, local, err := b.readLocalDatabase(ctx)
+	l, err := b.readLocalDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
-	relations := pacmandb.ComputeRelations(local.Packages)
+	local, relations := l.local, l.relations()
 	result := &backend.SizeResult{Reading: localDBReading(local), Packages: []backend.PackageSize{}, PackageCount: len(local.Packages)}
 	for _, p := range local.Packages {
 		result.TotalSize += p.ISize

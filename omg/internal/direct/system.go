@@ -6,22 +6,73 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// readLocalDatabase reads pacman's configuration and the local database.
-func (b *Backend) readLocalDatabase(ctx context.Context) (*sources.PacmanSetup, *pacmandb.Local, error) {
+// localDatabase is what was read of pacman's configuration and of the local database.
+type localDatabase struct {
+	pacman *sources.PacmanSetup
+	local  *pacmandb.Local // nil if it could not be read
+	err    error           // why it could not be read
+	// These functions compute their results once, at the first call, if the local database could be read.
+	relations func() *pacmandb.Relations
+	installed func() *snapshot.Snapshot // a snapshot of the local database only
+	stamps    *stamps                   // of the files before they were read; nil unless they are kept
+}
+
+// readLocal reads the local database. It reuses the unchanged packages of an earlier reading, which may be nil.
+func readLocal(ctx context.Context, pacman *sources.PacmanSetup, earlier *pacmandb.Local) *localDatabase {
+	l := &localDatabase{pacman: pacman}
+	l.local, l.err = pacmandb.Reread(ctx, pacman.DBPath, earlier)
+	l.relations = sync.OnceValue(func() *pacmandb.Relations { return pacmandb.ComputeRelations(l.local.Packages) })
+	l.installed = sync.OnceValue(func() *snapshot.Snapshot {
+		in := snapshot.Inputs{CheckedAt: clock.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config}
+		in.Local.Packages = l.local
+		in.Local.UnreadablePackages, _ = sources.DescribeUnreadablePackages(l.local)
+		return snapshot.Build(in)
+	})
+	return l
+}
+
+// ownSetup returns a copy of pacman's configuration, to which repositories can be added.
+func (l *localDatabase) ownSetup() *sources.PacmanSetup {
+	setup := *l.pacman
+	setup.Repositories = slices.Clone(setup.Repositories)
+	return &setup
+}
+
+// localDatabase returns what pacman's configuration and the local database contain. It returns an error only about the configuration.
+func (b *Backend) localDatabase(ctx context.Context) (*localDatabase, error) {
+	if b.kept != nil {
+		l, release, err := b.kept.local.acquire(ctx)
+		if err == nil {
+			release() // it is in memory, and stays there
+		}
+		return l, err
+	}
 	c := b.settings()
 	pacman, err := b.pacmanConfig(&c)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	local, err := pacmandb.ReadLocal(ctx, pacman.DBPath)
-	return pacman, local, err
+	return readLocal(ctx, pacman, nil), nil
+}
+
+// readLocalDatabase does what localDatabase does, but also returns an error if the local database could not be read.
+func (b *Backend) readLocalDatabase(ctx context.Context) (*localDatabase, error) {
+	l, err := b.localDatabase(ctx)
+	if err == nil {
+		err = l.err
+	}
+	return l, err
 }
 
 // localDBReading returns how completely the local database was read.
@@ -33,10 +84,11 @@ func localDBReading(local *pacmandb.Local) backend.Reading {
 // Owns implements backend.Backend. A name without a slash is looked up in PATH if the working directory has no such
 // file.
 func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, error) {
-	pacman, local, err := b.readLocalDatabase(ctx)
+	l, err := b.readLocalDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
+	pacman := l.pacman
 	result := &backend.Owners{Paths: make([]backend.OwnedPath, len(named))}
 	var resolved []pacmandb.ResolvedPath
 	var places []int // result.Paths[places[i]] is the result for resolved[i]
@@ -52,7 +104,7 @@ func (b *Backend) Owns(ctx context.Context, named []string) (*backend.Owners, er
 			resolved, places = append(resolved, one), append(places, i)
 		}
 	}
-	owners, unread, err := local.Owners(ctx, pacman.DBPath, resolved)
+	owners, unread, err := l.local.Owners(ctx, pacman.DBPath, resolved)
 	if err != nil {
 		return nil, err
 	}
@@ -85,11 +137,11 @@ func lookUpInPath(name string) string {
 
 // Files implements backend.Backend. It also finds packages by the names of what they provide.
 func (b *Backend) Files(ctx context.Context, names []string) (*backend.FilesResult, error) {
-	pacman, local, err := b.readLocalDatabase(ctx)
+	l, err := b.readLocalDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
-	relations := pacmandb.ComputeRelations(local.Packages)
+	pacman, local, relations := l.pacman, l.local, l.relations()
 	result := &backend.FilesResult{Packages: []backend.FileList{}}
 	exact := true // every name so far is the exact name of an installed package
 	for _, name := range names {
@@ -117,11 +169,11 @@ func (b *Backend) Files(ctx context.Context, names []string) (*backend.FilesResu
 
 // Why implements backend.Backend.
 func (b *Backend) Why(ctx context.Context, name string, reverse bool) (*backend.WhyResult, error) {
-	_, local, err := b.readLocalDatabase(ctx)
+	l, err := b.readLocalDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
-	relations := pacmandb.ComputeRelations(local.Packages)
+	local, relations := l.local, l.relations()
 	result := &backend.WhyResult{Reading: localDBReading(local), Chains: []backend.DependencyChain{}}
 	p := relations.Satisfier(name)
 	if p == nil {

@@ -20,12 +20,13 @@ import (
 
 // SystemCheck implements backend.Backend.
 func (b *Backend) SystemCheck(ctx context.Context, r *backend.SystemCheckRequest) (*backend.SystemCheck, error) {
-	pacman, local, err := b.readLocalDatabase(ctx)
+	l, err := b.readLocalDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
+	pacman, local := l.pacman, l.local
 	c := &systemChecker{
-		pacman: pacman, local: local, relations: pacmandb.ComputeRelations(local.Packages),
+		pacman: pacman, local: local, relations: l.relations(),
 		result: &backend.SystemCheck{Reading: localDBReading(local), Problems: []backend.SystemProblem{}},
 	}
 	c.files = &filecheck.Checker{DBPath: pacman.DBPath, Root: pacman.Root(), NoExtract: pacman.Config.NoExtract, Report: c.addFileProblem}

@@ -23,13 +23,13 @@ func (b *Backend) Tree(ctx context.Context, r *backend.TreeRequest) (*backend.Tr
 			return result, err
 		})
 	}
-	_, local, err := b.readLocalDatabase(ctx)
+	l, err := b.readLocalDatabase(ctx)
 	if err != nil {
 		return nil, err
 	}
-	result, err := walkTree(r, localTree{pacmandb.ComputeRelations(local.Packages), local})
+	result, err := walkTree(r, localTree{l.relations(), l.local})
 	if err == nil {
-		reading := localDBReading(local)
+		reading := localDBReading(l.local)
 		result.Basis = wire.Basis{Partial: reading.Partial, Why: reading.WhyPartial}
 	}
 	return result, err
