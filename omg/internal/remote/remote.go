@@ -181,6 +181,9 @@ func (b *Backend) dial(ctx context.Context) (conn *client.Conn, err error) {
 // returns the error instead if the request itself is wrong, or if it is not known which databases the daemon reads,
 // because omg-direct might then read those of another system.
 func (b *Backend) fallBack(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err // nobody waits for the answer
+	}
 	if errors.Is(err, client.ErrNoDaemon) {
 		if b.o.Socket != "" {
 			b.o.PrintNote(err.Error())
