@@ -13,6 +13,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/flags"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -38,8 +39,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open back
 	if hasPacmanOperation(args) {
 		return a.runLetters(ctx, args)
 	}
-	flags := a.globalFlags()
-	if topic, ok := foreignHelpTopic(flags, args[1:]); ok {
+	global := a.globalFlags()
+	if topic, ok := foreignHelpTopic(global, args[1:]); ok {
 		err := unknownCommandError([]string{topic})
 		command.PrintError(stderr, "omg", err)
 		return exit.Code(err)
@@ -59,8 +60,8 @@ else on a command line, such as -Rdd, and a note lists these names. Search and i
 with --quiet print REPO/-Rdd instead.
 
 ` + exitCodesHelp(exit.Network, exit.AdvisoryFound, exit.Degraded),
-		Flags:    flags,
-		Commands: a.commandsNamedIn(flags, args),
+		Flags:    global,
+		Commands: a.commandsNamedIn(global, args),
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return unknownCommandError(c.Args().Slice())
@@ -76,18 +77,12 @@ with --quiet print REPO/-Rdd instead.
 
 // globalFlags returns the flags that every command accepts.
 func (a *app) globalFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Destination: &a.options.Socket, Usage: "omgd's socket `PATH`", DefaultText: "$OMG_SOCKET_PATH, or omg.sock in $XDG_RUNTIME_DIR or /tmp"},
-		&cli.StringSliceFlag{Name: "index", Destination: &a.indexPaths, Usage: "read the index `FILE`, or all indexes in a directory, instead of asking omgd (repeatable)"},
-		&cli.StringFlag{Name: "dbpath", Destination: &a.options.DBPath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
-		&cli.StringFlag{Name: "pacman-config", Destination: &a.options.PacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
-		&cli.StringFlag{Name: "data-dir", Destination: &a.options.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
-		&cli.BoolFlag{Name: "no-daemon", Destination: &a.options.NoDaemon, Usage: "do not ask omgd"},
+	return append(flags.Sources(&a.options, &a.indexPaths),
 		&cli.StringFlag{Name: "live-socket", Destination: &a.options.LiveSocket, Hidden: true, Usage: "ask the omgd at the socket `PATH` for replies of the AUR (omg passes this to omg-direct)"},
 		&cli.StringFlag{Name: "unanswered-socket", Destination: &a.options.UnansweredSocket, Hidden: true, Usage: "answer instead of the omgd at the socket `PATH` (omg passes this to omg-direct)"},
 		&cli.BoolFlag{Name: "no-pager", Destination: &a.noPager, Usage: "do not show long output with the pager in $PAGER"},
 		&cli.BoolFlag{Name: "strict", Destination: &a.requireCertain, Usage: "print nothing and exit with 3 unless every source could be read"},
-	}
+	)
 }
 
 // hasOnlyFlags reports whether args consist only of the given flags and their values. It returns false if a value is missing.

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/flags"
 	"github.com/omg-arch/omg/omg/internal/remote"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/draw"
@@ -31,16 +32,17 @@ const frameWait = 8 * time.Millisecond
 // Run runs omg-browse and returns its exit code.
 func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	var o backend.Options
+	var indexPaths cli.StringSlice
 	var print0 bool
 	return command.Run(ctx, &cli.App{
 		Name:      "omg-browse",
 		Usage:     "browse packages in the terminal",
 		ArgsUsage: "[WORD...]",
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "socket", Aliases: []string{"s"}, Destination: &o.Socket, Usage: "omgd's socket `PATH`"},
+		Flags: append(flags.Sources(&o, &indexPaths),
 			&cli.BoolFlag{Name: "print0", Destination: &print0, Usage: "end each name with a NUL character instead of a newline"},
-		},
+		),
 		Action: func(c *cli.Context) error {
+			o.IndexPaths = indexPaths.Value()
 			choices, err := browse(c.Context, o, c.Args().Slice())
 			if err != nil {
 				return err
