@@ -14,6 +14,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/flags"
+	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -252,7 +253,7 @@ func (a *app) reportError(text string) { command.ReportError(a.stderr, "omg", te
 // noArguments returns an error if the command line has arguments.
 func noArguments(c *cli.Context) error {
 	if c.Args().Present() {
-		return command.Usagef("%s takes no arguments, got %s", c.Command.Name, quoteWords(c.Args().Slice()))
+		return command.Usagef("%s takes no arguments, got %s", c.Command.Name, output.QuoteWords(c.Args().Slice()))
 	}
 	return nil
 }

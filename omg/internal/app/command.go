@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -75,7 +76,7 @@ func (a *app) runCommand(c *cli.Context, o *commandOptions) error {
 	var missing error
 	for i := range found.Missing {
 		m := &found.Missing[i]
-		missing = notFoundError(&found.Basis, "no package in the repositories brings the command "+quoteWords([]string{m.Name}), similarCommandsHint(m))
+		missing = notFoundError(&found.Basis, "no package in the repositories brings the command "+output.QuoteWords([]string{m.Name}), similarCommandsHint(m))
 		if len(found.Missing) > 1 {
 			command.PrintError(a.stderr, "omg", missing)
 			missing = exit.QuietError(exit.Code(missing))

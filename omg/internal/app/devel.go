@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 )
@@ -46,7 +47,7 @@ func (a *app) runDevel(c *cli.Context, o *outdatedOptions) error {
 		}
 	}
 	for _, name := range all.Missing {
-		a.printNote("not an installed package that is built from a VCS: " + quoteWords([]string{name}))
+		a.printNote("not an installed package that is built from a VCS: " + output.QuoteWords([]string{name}))
 	}
 	return out.finishDevel(o, all, len(shown))
 }
@@ -69,7 +70,7 @@ func (o *resultPrinter) finishDevel(opts *outdatedOptions, all *backend.DevelRes
 		}
 	}
 	if len(unknown) > 0 && !opts.all && !o.json {
-		o.app.printNote("unknown: " + countNoun(len(unknown), "package", "packages") + " " + quoteWords(unknown) + "; --all shows why")
+		o.app.printNote("unknown: " + countNoun(len(unknown), "package", "packages") + " " + output.QuoteWords(unknown) + "; --all shows why")
 	}
 	switch {
 	case updates > 0 || len(unknown) == 0:

@@ -17,6 +17,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/manage"
+	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -145,7 +146,7 @@ func TestFields_Stay(t *testing.T) {
 func daemonFields(t *testing.T, way string, fields []string) {
 	t.Helper()
 	if way == "format" {
-		named, err := jsonFieldValues(full[manage.DaemonStatus]())
+		named, err := output.FieldValues(full[manage.DaemonStatus]())
 		require.NoError(t, err)
 		for _, field := range fields {
 			require.Contains(t, named, field)

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -217,7 +218,7 @@ func notFoundError(b *wire.Basis, text, hint string) error {
 // several names, it prints a line for each.
 func (a *app) notFoundErrors(b *wire.Basis, format string, names []string) (last error) {
 	for _, name := range names {
-		last = notFoundError(b, fmt.Sprintf(format, quoteWords([]string{name})), "")
+		last = notFoundError(b, fmt.Sprintf(format, output.QuoteWords([]string{name})), "")
 		if len(names) > 1 {
 			a.reportError(last.Error())
 			last = exit.QuietError(exit.Code(last))

@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -188,9 +189,9 @@ func (o *resultPrinter) missingGroupsError(names []string, all *backend.GroupsRe
 	case len(missing) == 0:
 		return o.emptyListError(&all.Basis, len(all.Groups), "no groups")
 	case all.Partial || all.Stale:
-		return exit.WithCode(exit.Failed, fmt.Errorf("no group %s in what could be read", quoteWords(missing)))
+		return exit.WithCode(exit.Failed, fmt.Errorf("no group %s in what could be read", output.QuoteWords(missing)))
 	}
-	err := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("no group %s", quoteWords(missing))}
+	err := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("no group %s", output.QuoteWords(missing))}
 	if len(missing) == 1 && wire.IsSafeName(missing[0]) {
 		err.Hint = "omg search group:" + strings.ToLower(missing[0]) + " finds groups that contain the word"
 	}

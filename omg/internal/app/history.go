@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
@@ -99,7 +100,7 @@ func (a *app) runPackageHistory(c *cli.Context, o *historyOptions) error {
 		after = " after " + time.Unix(since, 0).Format(time.DateTime)
 	}
 	if len(all.Transactions) == 0 && !all.Partial && c.Args().Present() {
-		return &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("pacman's log has no change of %s%s", quoteWords(c.Args().Slice()), after)}
+		return &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("pacman's log has no change of %s%s", output.QuoteWords(c.Args().Slice()), after)}
 	}
 	return out.emptyListError(read, len(all.Transactions), "no transactions in pacman's log"+after)
 }

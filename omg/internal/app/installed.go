@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
@@ -225,7 +226,7 @@ func noInstalledText(req *wire.InstalledRequest) string {
 		wire.FilterForeign:           "no foreign packages",
 	}[req.Filter]
 	if len(req.Words) > 0 {
-		return "no installed package matches " + quoteWords(req.Words)
+		return "no installed package matches " + output.QuoteWords(req.Words)
 	}
 	return none
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -13,7 +14,7 @@ import (
 // code.
 func (a *app) reportMissing(names []wire.MissingName, code int) error {
 	for i := range names {
-		line := fmt.Sprintf("package %s was not found", quoteWords([]string{names[i].Name}))
+		line := fmt.Sprintf("package %s was not found", output.QuoteWords([]string{names[i].Name}))
 		if advice := adviceOnMissing(&names[i]); advice != "" {
 			line += "; " + advice
 		}
@@ -48,7 +49,7 @@ func (a *app) notInstalledError(names []string, read *wire.Basis) error {
 		problem, code = "was not found", exit.Failed
 	}
 	for _, name := range names {
-		a.reportError("package " + quoteWords([]string{name}) + " " + problem)
+		a.reportError("package " + output.QuoteWords([]string{name}) + " " + problem)
 	}
 	if len(names) > 0 {
 		return exit.QuietError(code)

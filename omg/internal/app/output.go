@@ -8,11 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"text/template"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
@@ -59,7 +58,7 @@ type resultPrinter struct {
 	heldOutput *bytes.Buffer // buffers the output until the result is known to be certain; nil if uncertain results may be printed
 	pager      *pager        // nil if the output is not shown with a pager
 	style      show.Style
-	tmpl       *template.Template
+	tmpl       *output.Template
 
 	// unprintedNames and unprintedGroups are names of packages and groups that are not printed, because a program could take them for an
 	// option or a command.
@@ -78,9 +77,9 @@ func (a *app) newOutput(c *cli.Context, o outputOptions) (*resultPrinter, error)
 		return nil, command.Usagef("--quiet, --json and --format exclude each other")
 	}
 	if c.IsSet("format") {
-		t, err := template.New("format").Option("missingkey=error").Parse(o.format)
+		t, err := output.ParseTemplate(o.format)
 		if err != nil {
-			return nil, command.Usagef("--format: %s", strings.TrimPrefix(err.Error(), "template: "))
+			return nil, err
 		}
 		out.tmpl = t
 	}
@@ -119,18 +118,7 @@ func (o *resultPrinter) printLine(text string) {
 
 // printWithTemplate prints one element with the template.
 func (o *resultPrinter) printWithTemplate(element any) error {
-	fields, err := jsonFieldValues(element)
-	if err != nil {
-		return err
-	}
-	err = o.tmpl.Execute(o.w, fields)
-	if wrong := new(template.ExecError); errors.As(err, wrong) {
-		return &exit.Error{
-			Code: exit.Usage, Err: fmt.Errorf("--format: %s", strings.TrimPrefix(err.Error(), "template: ")),
-			Hint: "--json shows the names of the fields",
-		}
-	}
-	if err != nil {
+	if err := o.tmpl.Print(o.w, element); err != nil {
 		return err
 	}
 	return o.w.WriteByte('\n')
@@ -191,8 +179,8 @@ func (o *resultPrinter) isSafeGroupName(name string) bool {
 // name such as -Rdd: pacman and similar programs accept this form as the name of a package, and do not take it for an
 // option.
 func (o *resultPrinter) safeRepoPackageName(p *wire.Package) string {
-	if o.quiet && wire.IsPossibleName(p.Name) && !wire.IsSafeName(p.Name) && p.Repo != "" {
-		return p.Repo + "/" + p.Name
+	if safe, ok := output.SafeName(p.Repo, p.Name); o.quiet && ok {
+		return safe
 	}
 	return o.safePackageName(p.Name)
 }
@@ -251,13 +239,8 @@ func (o *resultPrinter) finish() error {
 
 // noteUnprinted prints a note about names of packages or groups that were not printed.
 func (o *resultPrinter) noteUnprinted(noun string, names []string) {
-	const why = " could be taken for something else on a command line: "
-	switch n := len(names); n {
-	case 0:
-	case 1:
-		o.app.printNote("left out 1 " + noun + " whose name" + why + quoteWords(names))
-	default:
-		o.app.printNote(fmt.Sprintf("left out %d %ss whose names", n, noun) + why + quoteWords(names))
+	if len(names) > 0 {
+		o.app.printNote(output.LeftOutNote(noun, names))
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
@@ -181,7 +182,7 @@ func (a *app) runSearch(c *cli.Context, o *searchOptions) error {
 // nothingFound returns the error of a search without results. If a source that could have results is missing, the error
 // has the exit code of a failure.
 func nothingFound(req *wire.SearchRequest, all *wire.SearchResult, aurFailed bool) error {
-	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", quoteWords(req.Words)), Hint: describeCommand(req, all.Suggestions)}
+	nothing := &exit.Error{Code: exit.NotFound, Err: fmt.Errorf("nothing found for %s", output.QuoteWords(req.Words)), Hint: describeCommand(req, all.Suggestions)}
 	switch {
 	case all.Partial:
 		nothing.Code, nothing.Err = exit.Failed, fmt.Errorf("%w in the sources that could be read", nothing.Err)
@@ -223,20 +224,10 @@ func (o *resultPrinter) printPackage(p *wire.Package, found *[]wire.Package, hum
 	return o.printElement(p, o.safeRepoPackageName(p), func(w *bufio.Writer) { human(w, p) })
 }
 
-// quoteWords joins the words, shortens the text to fit on a line, and puts it in quotation marks.
-func quoteWords(words []string) string {
-	const most = 60
-	s := strings.Join(words, " ")
-	if r := []rune(s); len(r) > most {
-		s = string(r[:most]) + "…"
-	}
-	return `"` + s + `"`
-}
-
 // forNames returns the end of a note about the names on a command line. It is empty without names.
 func forNames(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return " for " + quoteWords(names)
+	return " for " + output.QuoteWords(names)
 }

@@ -1,4 +1,4 @@
-package app
+package output
 
 import (
 	"bytes"
@@ -9,9 +9,9 @@ import (
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
-// jsonFieldValues returns a map from the JSON name of each field of a struct to its value. Texts are cleaned for a terminal.
+// FieldValues returns a map from the JSON name of each field of a struct to its value. Texts are cleaned for a terminal.
 // If JSON omits a field or the field is null, the map contains an empty string, because an unknown number is not zero.
-func jsonFieldValues(element any) (map[string]any, error) {
+func FieldValues(element any) (map[string]any, error) {
 	b, err := json.Marshal(element)
 	if err != nil {
 		return nil, err
