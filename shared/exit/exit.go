@@ -6,12 +6,13 @@ import "errors"
 // Exit codes. Scripts rely on them: a number never changes its meaning.
 const (
 	OK            = 0
-	NotFound      = 1 // the command succeeded but found nothing
-	Usage         = 2 // the command line was wrong
-	Failed        = 3 // the command failed, for example because a database could not be read
-	Network       = 4 // the command failed because it needs data from the network
-	AdvisoryFound = 5 // --fail-on: an advisory has at least the given severity, or a finding at least the given level
-	Degraded      = 6 // omg health, omg doctor or omg check found a problem
+	NotFound      = 1   // the command succeeded but found nothing
+	Usage         = 2   // the command line was wrong
+	Failed        = 3   // the command failed, for example because a database could not be read
+	Network       = 4   // the command failed because it needs data from the network
+	AdvisoryFound = 5   // --fail-on: an advisory has at least the given severity, or a finding at least the given level
+	Degraded      = 6   // omg health, omg doctor or omg check found a problem
+	Aborted       = 130 // omg browse: the user has ended it with Esc or Ctrl-C, as in fzf and in shells
 )
 
 // Error ends a program with the exit code Code, and prints one line with Err and, if known, Hint, which says how to fix

@@ -125,6 +125,7 @@ type namedCommand struct {
 // allCommands lists the commands in the order of the help. The commands of a group follow each other.
 var allCommands = []namedCommand{
 	{group: findGroup, name: "search", make: searchCommand},
+	{group: findGroup, name: "browse", make: browseCommand},
 	{group: findGroup, name: "info", make: infoCommand},
 	{group: findGroup, name: "list", make: listCommand},
 	{group: findGroup, name: "groups", make: groupsCommand},
