@@ -113,7 +113,7 @@ func dropDocTypeName(doc, name string) string {
 func allowedValues(typ ast.Expr, tag reflect.StructTag) string {
 	what := "list of strings"
 	if name, ok := typ.(*ast.Ident); ok {
-		what = map[string]string{"Duration": "time", "Size": "size", "int": "number", "bool": "true or false", "string": "string"}[name.Name]
+		what = map[string]string{"Duration": "time", "Size": "size", "int": "number", "bool": "true or false", "string": "string", "Table": "table of lists of strings"}[name.Name]
 	}
 	if one, ok := tag.Lookup("oneof"); ok {
 		return strings.Join(strings.Fields(one), ", ")
@@ -136,6 +136,8 @@ func tomlValue(v any) string {
 		return strconv.Quote(v)
 	case []string:
 		return "[]"
+	case map[string][]string:
+		return "{}"
 	}
 	return fmt.Sprint(v)
 }

@@ -23,6 +23,7 @@ type Config struct {
 	Popularity Popularity `toml:"popularity"`
 	Metrics    Metrics    `toml:"metrics"`
 	Search     Search     `toml:"search"`
+	Browse     Browse     `toml:"browse"`
 	Debug      Debug      `toml:"debug"`
 }
 
@@ -309,6 +310,64 @@ type Search struct {
 	Order string `toml:"order" oneof:"auto best-first best-last" reload:"yes"`
 }
 
+// Browse is how the package browser, `omg browse`, looks and what its keys do. It reads these settings at its start. docs/browse.md has the
+// actions, the names of keys and the values of colours.
+type Browse struct {
+	// The keys: default, or vi with an insert mode and a normal mode.
+	Keys string `toml:"keys" oneof:"default vi" reload:"yes"`
+	// The keys of actions: each action has a list of keys, which replaces the action's default keys, as in down = ["down", "ctrl-j"].
+	// With an empty list, the action has no keys.
+	Bind Table `toml:"bind" reload:"yes"`
+	// Colours: the 16 colours of the terminal, or colours that can be read on a dark or a light background. The last two need a terminal
+	// with 256 colours.
+	Theme string `toml:"theme" oneof:"terminal dark light" reload:"yes"`
+	// Where the preview is: auto places it beside the list on a wide screen, and below the list otherwise.
+	Preview string `toml:"preview" oneof:"auto right below off" reload:"yes"`
+	// The program that builds packages of the AUR: the browser shows the command for it.
+	Helper string       `toml:"helper" oneof:"yay paru" reload:"yes"`
+	Colors BrowseColors `toml:"colors"`
+}
+
+// BrowseColors is the colours of the package browser, by part of the screen. A value consists of words: a colour (black, red, green, yellow,
+// blue, magenta, cyan, white, each also as in bright-red, or the number of one of the 256 colours) and attributes (bold, dim, underline,
+// reverse), or default for the colours of the terminal. An empty value leaves the theme's.
+type BrowseColors struct {
+	// The current view in the first line.
+	View string `toml:"view" reload:"yes"`
+	// The character before the input line.
+	Prompt string `toml:"prompt" reload:"yes"`
+	// The text of the input line.
+	Input string `toml:"input" reload:"yes"`
+	// The text beside the input line, with the number of packages.
+	Counts string `toml:"counts" reload:"yes"`
+	// The selected line of the list.
+	Selection string `toml:"selection" reload:"yes"`
+	// The character before a marked package.
+	Mark string `toml:"mark" reload:"yes"`
+	// Repositories in the list.
+	Repository string `toml:"repository" reload:"yes"`
+	// Names of packages in the list.
+	Name string `toml:"name" reload:"yes"`
+	// Versions in the list.
+	Version string `toml:"version" reload:"yes"`
+	// The word "installed" in the list.
+	Installed string `toml:"installed" reload:"yes"`
+	// Descriptions in the list.
+	Description string `toml:"description" reload:"yes"`
+	// Notes about packages that are good news.
+	Good string `toml:"good" reload:"yes"`
+	// Notes about packages that need attention.
+	Warning string `toml:"warning" reload:"yes"`
+	// Notes about packages that are bad news, and errors.
+	Bad string `toml:"bad" reload:"yes"`
+	// The current tab of the preview.
+	Tab string `toml:"tab" reload:"yes"`
+	// The other tabs of the preview, and the line between list and preview.
+	Border string `toml:"border" reload:"yes"`
+	// The last line of the screen.
+	Status string `toml:"status" reload:"yes"`
+}
+
 // Debug is for debugging omgd.
 type Debug struct {
 	// Path of a socket that serves Go profiles; empty for none.
@@ -320,6 +379,9 @@ type Duration time.Duration
 
 // Size is a number of bytes that is written as "64MiB", "8KiB" or "1024".
 type Size int64
+
+// Table is a list of words for each of several names, which the program that reads the setting knows.
+type Table map[string][]string
 
 // Default returns the default values.
 func Default() Config {
@@ -350,5 +412,6 @@ func Default() Config {
 		News:       News{Enabled: true, URL: "https://archlinux.org/feeds/news/", Interval: 6 * hour},
 		Popularity: Popularity{URL: "https://pkgstats.archlinux.de"},
 		Search:     Search{Order: "auto"},
+		Browse:     Browse{Keys: "default", Theme: "terminal", Preview: "auto", Helper: "yay"},
 	}
 }

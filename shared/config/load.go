@@ -21,7 +21,7 @@ const maxFileSize = 256 << 10
 type Loaded struct {
 	Config
 	// Origins maps each key that was set to the place where it was set: a file and line, an environment variable or a flag.
-	// A key that is not in the map has its default value.
+	// A key that is not in the map has its default value. The map also has the entries of tables, such as browse.bind.down.
 	Origins map[string]string
 	// Files lists the paths of the files that were read.
 	Files []string
@@ -162,10 +162,11 @@ func DottedTOMLKey(p *unstable.Parser, i unstable.Iterator) (name string, line i
 
 // checkSectionHeader returns an error if the header of a section has the name of a setting, or is that of a list of sections.
 func checkSectionHeader(name string, kind unstable.Kind) error {
-	if _, ok := keyNamed(name); ok {
+	k, ok := keyNamed(name)
+	if ok && !k.isTable() {
 		return fmt.Errorf("%s is a setting, not a section: write %[1]s = VALUE", name)
 	}
-	if kind == unstable.ArrayTable && isSection(name) {
+	if kind == unstable.ArrayTable && (ok || isSection(name)) {
 		return fmt.Errorf("[[%s]] is a list of sections: write [%[1]s]", name)
 	}
 	return nil
@@ -184,7 +185,7 @@ func checkNotSection(name string, node *unstable.Node) error {
 
 // applyTOMLNode sets one setting, or each setting in an inline table.
 func (l *Loaded) applyTOMLNode(p *unstable.Parser, path, name string, line int, node *unstable.Node) error {
-	if _, isKey := keyNamed(name); node.Kind == unstable.InlineTable && !isKey {
+	if k, isKey := keyNamed(name); node.Kind == unstable.InlineTable && (!isKey || k.isTable()) {
 		for i := node.Children(); i.Next(); {
 			inner, at := DottedTOMLKey(p, i.Node().Key())
 			if err := l.applyTOMLNode(p, path, name+"."+inner, at, i.Node().Value()); err != nil {
@@ -195,11 +196,12 @@ func (l *Loaded) applyTOMLNode(p *unstable.Parser, path, name string, line int, 
 	}
 	where := fmt.Sprintf("%s:%d", path, line)
 	k, ok := keyNamed(name)
+	table, entry, isEntry := tableWithEntry(name)
 	if err := checkNotSection(name, node); err != nil {
 		return &Error{Source: where, Err: err}
 	}
 	switch {
-	case ok:
+	case ok, isEntry:
 	case isEarlierSetting(name):
 		l.earlier = append(l.earlier, fmt.Sprintf("%s (line %d)", name, line))
 		return nil
@@ -214,7 +216,12 @@ func (l *Loaded) applyTOMLNode(p *unstable.Parser, path, name string, line int, 
 	if before := l.Origins[name]; err == nil && strings.HasPrefix(before, path+":") {
 		err = fmt.Errorf("already set in %s", before)
 	}
-	if err == nil {
+	switch {
+	case err != nil:
+	case isEntry:
+		err = table.setEntry(&l.Config, entry, v)
+		l.Origins[table.name] = where
+	default:
 		err = k.set(&l.Config, v)
 	}
 	if err != nil {
@@ -270,7 +277,7 @@ func (l *Loaded) SetFlag(name, text, flag string) error {
 // Setting describes one setting and its effective value.
 type Setting struct {
 	Key string `json:"key"`
-	// Value is a string, a number, a boolean or a list of strings. Times and sizes are strings.
+	// Value is a string, a number, a boolean, a list of strings, or a table whose values are lists of strings. Times and sizes are strings.
 	Value any `json:"value"`
 	// Origin is where the value was set: "default", a file and line, a variable or a flag.
 	Origin string `json:"origin"`
@@ -306,6 +313,12 @@ func settingValue(v any) any {
 		return v.String()
 	case []string:
 		return append([]string{}, v...)
+	case Table:
+		table := map[string][]string{}
+		for name, list := range v {
+			table[name] = append([]string{}, list...)
+		}
+		return table
 	}
 	return v
 }

@@ -199,6 +199,8 @@ func (k settingKey) set(c *Config, v value) error {
 		if k.field.Tag.Get("format") == "incidents" {
 			return checkIncidentLists(v.list)
 		}
+	case Table:
+		return k.setTable(c, v)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -104,6 +105,12 @@ func tomlValue(v any) string {
 			texts[i] = tomlValue(one)
 		}
 		return "[" + strings.Join(texts, ", ") + "]"
+	case map[string][]string:
+		texts := make([]string, 0, len(v))
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			texts = append(texts, tomlValue(name)+" = "+tomlValue(v[name]))
+		}
+		return "{" + strings.Join(texts, ", ") + "}"
 	}
 	return fmt.Sprint(v)
 }
