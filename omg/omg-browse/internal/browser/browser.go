@@ -17,6 +17,7 @@ const (
 	EffectAbort
 	EffectCopy
 	EffectOpen
+	EffectCommand
 	EffectSuspend
 	EffectRedraw
 )
@@ -27,10 +28,14 @@ type Browser struct {
 	Marks   Marks
 	Preview Preview
 	Filters Filters
-	// Help means that the list of keys is shown, and Command that the command for the marked packages is.
-	Help, Command bool
-	// HelpTop is the first line of the help that is shown.
+	// Help means that the list of keys is shown.
+	Help bool
+	// Command is the text about the command for the chosen packages while it is shown, otherwise nil.
+	Command []string
+	// HelpTop is the first line of the help, or of the command, that is shown.
 	HelpTop int
+	// RepoOnly means that no package of the AUR is shown, and none can be chosen.
+	RepoOnly bool
 	// Message is a text for the user about the last key; it disappears at the next one.
 	Message string
 	// Connection says where answers come from if not from omgd; empty otherwise.
@@ -53,6 +58,12 @@ func New(words []string, send func(Request)) *Browser {
 	return b
 }
 
+// OnlyRepositories makes the browser show and choose no package of the AUR. It must be called before Start.
+func (b *Browser) OnlyRepositories() { b.RepoOnly, b.Filters.AUR = true, WithoutAUR }
+
+// Begin sets the first view. It must be called before Start.
+func (b *Browser) Begin(v View) { b.view = v }
+
 // Start sends the first requests.
 func (b *Browser) Start() { b.requestList() }
 
@@ -65,7 +76,7 @@ func (b *Browser) View() View { return b.view }
 // Do runs an action.
 func (b *Browser) Do(a Action) Effect {
 	b.Message = ""
-	if b.Help || b.Command {
+	if b.Help || b.Command != nil {
 		return b.doInOverlay(a)
 	}
 	v := &b.views[b.view]
@@ -98,7 +109,7 @@ func (b *Browser) Do(a Action) Effect {
 	case ActionHelp:
 		b.Help, b.HelpTop = true, 0
 	case ActionCommand:
-		b.Command = true
+		return EffectCommand
 	case ActionAccept:
 		return EffectAccept
 	case ActionAbort:
@@ -139,9 +150,9 @@ func (b *Browser) doInOverlay(a Action) Effect {
 	case ActionRedraw:
 		return EffectRedraw
 	default:
-		b.Help, b.Command = false, false
+		b.Help, b.Command = false, nil
 	}
-	b.HelpTop = max(0, min(b.HelpTop, len(Bindings())-1))
+	b.HelpTop = max(0, min(b.HelpTop, max(len(Bindings()), len(b.CommandLines()))-1))
 	return NoEffect
 }
 
@@ -155,7 +166,7 @@ var edits = map[Action]func(*Input){
 // Type inserts a text into the input line.
 func (b *Browser) Type(text string) {
 	b.Message = ""
-	b.Help, b.Command = false, false
+	b.Help, b.Command = false, nil
 	b.edit(func() { b.Input.Insert(text) })
 }
 
@@ -193,7 +204,7 @@ func (b *Browser) mark(a Action) {
 	if r == nil {
 		return
 	}
-	if err := b.Marks.Toggle(r); err != nil {
+	if err := b.Marks.Toggle(r, b.view); err != nil {
 		b.Message = err.Error()
 		return
 	}
@@ -208,6 +219,10 @@ func (b *Browser) filter(a Action) {
 	f := &b.Filters
 	switch a {
 	case ActionFilterAUR:
+		if b.RepoOnly {
+			b.Message = "packages of the AUR cannot be chosen: --repo-only"
+			return
+		}
 		f.AUR = (f.AUR + 1) % aurFilterCount
 	case ActionFilterRepo:
 		at := slices.Index(b.repos, f.Repo) + 1 // -1 + 1 for all repositories
@@ -386,10 +401,19 @@ func (b *Browser) Choices() []Choice {
 	if b.Marks.Len() > 0 {
 		return b.Marks.List()
 	}
-	if r := b.views[b.view].row(); r != nil {
-		return []Choice{choice(r)}
+	if c, ok := b.Selected(); ok {
+		return []Choice{c}
 	}
 	return nil
+}
+
+// Selected returns the selected package, and reports whether there is one.
+func (b *Browser) Selected() (Choice, bool) {
+	r := b.views[b.view].row()
+	if r == nil {
+		return Choice{}, false
+	}
+	return choice(r, b.view), true
 }
 
 // matches reports whether the name or the description of a package contains all words.

@@ -143,12 +143,12 @@ func TestBrowser_MarksAcrossViews(t *testing.T) {
 	w.Show(ViewOrphans)
 	w.load("o", "p1")
 	w.Do(ActionMark)
-	require.Equal(t, []Choice{{Key{Name: "p0"}, "core", "1"}, {Key{Name: "p1"}, "core", "1"}, {Key{Name: "o"}, "", "1"}}, w.Choices())
+	require.Equal(t, []Choice{{Key{Name: "p0"}, "core", "1", ViewSearch}, {Key{Name: "p1"}, "core", "1", ViewSearch}, {Key{Name: "o"}, "", "1", ViewOrphans}}, w.Choices())
 	require.Contains(t, w.Counts(), "3 marked")
 	w.Do(ActionMark)
 	require.Len(t, w.Choices(), 2, "p1 is marked in the other view, and is the same package")
 	w.Do(ActionUnmarkAll)
-	require.Equal(t, []Choice{{Key{Name: "p1"}, "", "1"}}, w.Choices(), "the selected package")
+	require.Equal(t, []Choice{{Key{Name: "p1"}, "", "1", ViewOrphans}}, w.Choices(), "the selected package")
 	require.Equal(t, EffectAccept, w.Do(ActionAccept))
 }
 
@@ -195,7 +195,7 @@ func TestBrowser_AnySizeAndAction(t *testing.T) {
 		w.page(1000)
 		for _, binding := range Bindings() {
 			w.Do(binding.Action)
-			w.Help, w.Command = false, false
+			w.Help, w.Command = false, nil
 			l := w.Layout()
 			require.GreaterOrEqual(t, l.List.Height, 0)
 			require.LessOrEqual(t, l.Preview.X+l.Preview.Width, max(size[0], 0))

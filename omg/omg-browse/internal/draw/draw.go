@@ -49,7 +49,9 @@ func Draw(c Canvas, b *browser.Browser) {
 	drawViews(c, b)
 	drawInput(c, b)
 	if b.Help {
-		drawHelp(c, b)
+		drawLines(c, b, b.HelpLines())
+	} else if b.Command != nil {
+		drawLines(c, b, b.CommandLines())
 	} else {
 		drawList(c, b)
 		drawPreview(c, b)
@@ -199,13 +201,14 @@ func drawPreview(c Canvas, b *browser.Browser) {
 	}
 }
 
-func drawHelp(c Canvas, b *browser.Browser) {
+// drawLines draws lines of text instead of the list and the preview.
+func drawLines(c Canvas, b *browser.Browser, lines []string) {
 	area := b.Layout().List
-	for y, line := range b.HelpLines() {
+	for y, line := range lines {
 		if y < b.HelpTop || y-b.HelpTop >= b.Layout().Height-3 {
 			continue
 		}
-		c.Put(area.X+1, area.Y+y-b.HelpTop, b.Layout().Width-1, line, styled.Style{})
+		c.Put(area.X+1, area.Y+y-b.HelpTop, b.Layout().Width-1, termtext.Clean(line), styled.Style{})
 	}
 }
 
