@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -17,14 +18,13 @@ import (
 	"github.com/omg-arch/omg/omg/internal/flags"
 	"github.com/omg-arch/omg/omg/internal/remote"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
+	"github.com/omg-arch/omg/omg/omg-browse/internal/choice"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/draw"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/loader"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/terminal"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 )
-
-const exitAborted = 130 // as fzf
 
 // frameWait is how long a frame waits for what a key has requested, so that most keys need one frame, not two or three.
 const frameWait = 8 * time.Millisecond
@@ -33,44 +33,43 @@ const frameWait = 8 * time.Millisecond
 func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	var o backend.Options
 	var indexPaths cli.StringSlice
-	var print0 bool
+	own := &flags.Browse{}
 	return command.Run(ctx, &cli.App{
-		Name:      "omg-browse",
-		Usage:     "browse packages in the terminal",
-		ArgsUsage: "[WORD...]",
-		Flags: append(flags.Sources(&o, &indexPaths),
-			&cli.BoolFlag{Name: "print0", Destination: &print0, Usage: "end each name with a NUL character instead of a newline"},
-		),
+		Name:        "omg browse",
+		Usage:       flags.BrowseUsage,
+		ArgsUsage:   flags.BrowseArguments,
+		Description: flags.BrowseDescription(),
+		Flags:       append(flags.Sources(&o, &indexPaths), own.Flags()...),
 		Action: func(c *cli.Context) error {
-			o.IndexPaths = indexPaths.Value()
-			choices, err := browse(c.Context, o, c.Args().Slice())
+			if err := own.Check(c); err != nil {
+				return err
+			}
+			o.IndexPaths, o.PrintNote = indexPaths.Value(), func(string) {}
+			source := remote.Open(o)
+			choices, err := browse(c.Context, source, own, c.Args().Slice())
 			if err != nil {
 				return err
 			}
-			end := "\n"
-			if print0 {
-				end = "\x00"
+			notes, err := choice.Print(c.Context, stdout, source, own, choices)
+			for _, note := range notes {
+				command.PrintNote(stderr, "omg browse", note)
 			}
-			for _, choice := range choices {
-				fmt.Fprint(stdout, choice.Name, end)
-			}
-			return nil
+			return err
 		},
 	}, args, stdout, stderr)
 }
 
 // browse runs the browser until the user has chosen packages.
-func browse(ctx context.Context, o backend.Options, words []string) ([]browser.Choice, error) {
+func browse(ctx context.Context, source backend.Backend, own *flags.Browse, words []string) ([]browser.Choice, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	o.PrintNote = func(string) {}
 	screen, err := terminal.Open()
 	if err != nil {
 		return nil, exit.WithCode(exit.Failed, fmt.Errorf("the terminal cannot be used: %w", err))
 	}
 	defer screen.Fini()
 	answers := make(chan browser.Answer, int(browser.LaneCount))
-	l := loader.Start(ctx, remote.Open(o), func(a browser.Answer) {
+	l := loader.Start(ctx, source, func(a browser.Answer) {
 		select {
 		case answers <- a:
 		case <-ctx.Done():
@@ -78,11 +77,24 @@ func browse(ctx context.Context, o backend.Options, words []string) ([]browser.C
 	})
 	defer l.Wait()
 	defer cancel()
+	messages := make(chan string, 1)
+	pages := choice.NewPages(source, func(text string) {
+		select {
+		case messages <- text:
+		case <-ctx.Done():
+		}
+	})
+	defer pages.Wait()
+	defer cancel()
 	b := browser.New(words, l.Request)
+	if own.RepoOnly {
+		b.OnlyRepositories()
+	}
+	b.Begin(browser.View(slices.Index(flags.BrowseViews, own.View)))
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 	defer signal.Stop(signals)
-	u := &ui{b: b, screen: screen, keys: defaultKeys()}
+	u := &ui{b: b, screen: screen, keys: defaultKeys(), pages: pages, helper: helper(own)}
 	b.Resize(screen.Size())
 	b.Start()
 	var frame <-chan time.Time // ends the wait for answers; nil if there is none
@@ -93,7 +105,7 @@ func browse(ctx context.Context, o backend.Options, words []string) ([]browser.C
 		}
 		select {
 		case e := <-screen.EventQ():
-			if done, err := u.handleAll(e); done {
+			if done, err := u.handleAll(ctx, e); done {
 				return b.Choices(), err
 			}
 			if frame == nil && b.IsWaiting() {
@@ -104,10 +116,12 @@ func browse(ctx context.Context, o backend.Options, words []string) ([]browser.C
 			if !b.IsWaiting() {
 				frame = nil
 			}
+		case text := <-messages:
+			b.Message = text
 		case <-frame:
 			frame = nil
 		case <-signals:
-			return nil, exit.QuietError(exitAborted)
+			return nil, exit.QuietError(exit.Aborted)
 		}
 	}
 }
@@ -126,15 +140,17 @@ type ui struct {
 	b      *browser.Browser
 	screen *terminal.Screen
 	keys   map[string]browser.Action
+	pages  *choice.Pages
+	helper string
 }
 
 // maxEvents is the maximum number of events between two frames.
 const maxEvents = 1000
 
 // handleAll handles an event of the terminal, and those that have arrived meanwhile, so that fast keys need one frame together.
-func (u *ui) handleAll(e tcell.Event) (done bool, err error) {
+func (u *ui) handleAll(ctx context.Context, e tcell.Event) (done bool, err error) {
 	for range maxEvents {
-		if done, err := u.handle(e); done {
+		if done, err := u.handle(ctx, e); done {
 			return true, err
 		}
 		select {
@@ -147,7 +163,7 @@ func (u *ui) handleAll(e tcell.Event) (done bool, err error) {
 }
 
 // handle handles an event of the terminal. It reports whether the browser ends.
-func (u *ui) handle(e tcell.Event) (done bool, err error) {
+func (u *ui) handle(ctx context.Context, e tcell.Event) (done bool, err error) {
 	switch e := e.(type) {
 	case *tcell.EventResize:
 		u.b.Resize(e.Size())
@@ -158,20 +174,26 @@ func (u *ui) handle(e tcell.Event) (done bool, err error) {
 			u.b.Type(text)
 			return false, nil
 		}
-		return u.do(u.keys[name])
+		return u.do(ctx, u.keys[name])
 	}
 	return false, nil
 }
 
-func (u *ui) do(a browser.Action) (done bool, err error) {
+func (u *ui) do(ctx context.Context, a browser.Action) (done bool, err error) {
 	switch u.b.Do(a) {
 	case browser.EffectAbort:
-		return true, exit.QuietError(exitAborted)
+		return true, exit.QuietError(exit.Aborted)
 	case browser.EffectAccept:
 		if len(u.b.Choices()) == 0 {
 			return true, exit.QuietError(exit.NotFound)
 		}
 		return true, nil
+	case browser.EffectCopy:
+		u.copy()
+	case browser.EffectOpen:
+		u.openPage(ctx)
+	case browser.EffectCommand:
+		u.showCommand()
 	case browser.EffectRedraw:
 		u.screen.Sync()
 	}

@@ -1,0 +1,69 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/omg-arch/omg/omg/internal/flags"
+	"github.com/omg-arch/omg/omg/omg-browse/internal/choice"
+	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/paths"
+)
+
+// helper returns the program that builds packages of the AUR: that of the flag, or that of the configuration.
+func helper(own *flags.Browse) string {
+	if own.Helper != "" {
+		return own.Helper
+	}
+	if loaded, err := config.Load(paths.ProcessEnv(), false); err == nil { // omgd and omg config report errors
+		return loaded.Browse.Helper
+	}
+	return config.Default().Browse.Helper
+}
+
+// copy copies the names of the chosen packages to the clipboard or, while commands are shown, the commands.
+func (u *ui) copy() {
+	text, copied := "", "copied the command"
+	if u.b.Command != nil {
+		commands, _ := choice.Commands(u.b.Choices(), u.helper)
+		text = choice.JoinCommands(commands)
+	} else {
+		var count int
+		text, count = choice.Names(u.b.Choices())
+		copied = fmt.Sprintf("copied %d names", count)
+		if count == 1 {
+			copied = "copied " + text
+		}
+	}
+	if text == "" {
+		u.b.Message = "there is nothing to copy"
+		return
+	}
+	if err := choice.CheckClipboard(text); err != nil {
+		u.b.Message = err.Error()
+		return
+	}
+	u.screen.SetClipboard([]byte(text))
+	u.b.Message = copied
+}
+
+// openPage opens the page of the selected package.
+func (u *ui) openPage(ctx context.Context) {
+	selected, ok := u.b.Selected()
+	if !ok {
+		return
+	}
+	if err := u.pages.Open(ctx, selected); err != nil {
+		u.b.Message = err.Error()
+	}
+}
+
+// showCommand shows the commands for the chosen packages.
+func (u *ui) showCommand() {
+	choices := u.b.Choices()
+	if len(choices) == 0 {
+		u.b.Message = "no package is selected"
+		return
+	}
+	u.b.ShowCommand(choice.CommandText(choice.Commands(choices, u.helper)))
+}
