@@ -94,7 +94,7 @@ func browse(ctx context.Context, source backend.Backend, own *flags.Browse, word
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
 	defer signal.Stop(signals)
-	u := &ui{b: b, screen: screen, keys: defaultKeys(), pages: pages, helper: helper(own)}
+	u := &ui{b: b, screen: screen, pages: pages, helper: helper(own)}
 	b.Resize(screen.Size())
 	b.Start()
 	var frame <-chan time.Time // ends the wait for answers; nil if there is none
@@ -126,20 +126,9 @@ func browse(ctx context.Context, source backend.Backend, own *flags.Browse, word
 	}
 }
 
-func defaultKeys() map[string]browser.Action {
-	keys := map[string]browser.Action{}
-	for _, k := range browser.Bindings() {
-		for _, key := range k.Keys {
-			keys[key] = k.Action
-		}
-	}
-	return keys
-}
-
 type ui struct {
 	b      *browser.Browser
 	screen *terminal.Screen
-	keys   map[string]browser.Action
 	pages  *choice.Pages
 	helper string
 }
@@ -169,18 +158,14 @@ func (u *ui) handle(ctx context.Context, e tcell.Event) (done bool, err error) {
 		u.b.Resize(e.Size())
 		u.screen.Sync()
 	case *tcell.EventKey:
-		name, text := terminal.KeyName(e)
-		if text != "" {
-			u.b.Type(text)
-			return false, nil
-		}
-		return u.do(ctx, u.keys[name])
+		return u.done(ctx, u.b.Press(terminal.KeyName(e)))
 	}
 	return false, nil
 }
 
-func (u *ui) do(ctx context.Context, a browser.Action) (done bool, err error) {
-	switch u.b.Do(a) {
+// done does what is outside of the browser. It reports whether the browser ends.
+func (u *ui) done(ctx context.Context, effect browser.Effect) (done bool, err error) {
+	switch effect {
 	case browser.EffectAbort:
 		return true, exit.QuietError(exit.Aborted)
 	case browser.EffectAccept:

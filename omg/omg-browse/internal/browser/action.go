@@ -9,6 +9,8 @@ const (
 	ActionUp           Action = "up"
 	ActionPageDown     Action = "page-down"
 	ActionPageUp       Action = "page-up"
+	ActionHalfDown     Action = "half-page-down"
+	ActionHalfUp       Action = "half-page-up"
 	ActionFirst        Action = "first"
 	ActionLast         Action = "last"
 	ActionMark         Action = "mark"
@@ -69,6 +71,8 @@ func Bindings() []Binding {
 		{ActionUp, []string{"up", "ctrl-p"}, "previous package"},
 		{ActionPageDown, []string{"pgdn"}, "next page"},
 		{ActionPageUp, []string{"pgup"}, "previous page"},
+		{ActionHalfDown, nil, "half a page down"},
+		{ActionHalfUp, nil, "half a page up"},
 		{ActionFirst, []string{"ctrl-home"}, "first package"},
 		{ActionLast, []string{"ctrl-end"}, "last package"},
 		{ActionMark, []string{"tab"}, "mark the package, or remove its mark, and go to the next"},

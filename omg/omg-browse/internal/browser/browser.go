@@ -28,6 +28,9 @@ type Browser struct {
 	Marks   Marks
 	Preview Preview
 	Filters Filters
+	// Keys are the keys that Press knows. Normal means that vi's normal mode is on.
+	Keys   *KeyMap
+	Normal bool
 	// Help means that the list of keys is shown.
 	Help bool
 	// Command is the text about the command for the chosen packages while it is shown, otherwise nil.
@@ -49,11 +52,13 @@ type Browser struct {
 	pending [LaneCount]bool   // whether the newest request of each lane is not answered yet
 	counter uint64
 	layout  Layout
+	pair    bool // the last key was the g of a pair, such as gg
 }
 
 // New returns a browser that sends its requests with a function, which must not block.
 func New(words []string, send func(Request)) *Browser {
 	b := &Browser{send: send}
+	b.Keys, _ = NewKeyMap(KeysDefault, nil) // without keys of the user, there is no error
 	b.Input.Set(strings.Join(words, " "))
 	return b
 }
@@ -93,6 +98,10 @@ func (b *Browser) Do(a Action) Effect {
 		b.moveTo(v.selected + max(1, b.layout.List.Height-1))
 	case ActionPageUp:
 		b.moveTo(v.selected - max(1, b.layout.List.Height-1))
+	case ActionHalfDown:
+		b.moveTo(v.selected + max(1, b.layout.List.Height/2))
+	case ActionHalfUp:
+		b.moveTo(v.selected - max(1, b.layout.List.Height/2))
 	case ActionFirst:
 		b.moveTo(0)
 	case ActionLast:
@@ -122,6 +131,8 @@ func (b *Browser) Do(a Action) Effect {
 		return EffectSuspend
 	case ActionRedraw:
 		return EffectRedraw
+	case ActionNormal, ActionInsert, ActionAppend, ActionInsertEnd, ActionInsertStart, ActionChange:
+		b.doVi(a)
 	default:
 		if n := slices.Index([]Action{ActionView1, ActionView2, ActionView3, ActionView4, ActionView5, ActionView6, ActionView7}, a); n >= 0 {
 			b.Show(View(n))
@@ -143,6 +154,14 @@ func (b *Browser) doInOverlay(a Action) Effect {
 		b.HelpTop += b.layout.List.Height
 	case ActionPageUp:
 		b.HelpTop -= b.layout.List.Height
+	case ActionHalfDown:
+		b.HelpTop += b.layout.List.Height / 2
+	case ActionHalfUp:
+		b.HelpTop -= b.layout.List.Height / 2
+	case ActionFirst:
+		b.HelpTop = 0
+	case ActionLast:
+		b.HelpTop = len(b.HelpLines())
 	case ActionCopy:
 		return EffectCopy
 	case ActionSuspend:
@@ -152,7 +171,7 @@ func (b *Browser) doInOverlay(a Action) Effect {
 	default:
 		b.Help, b.Command = false, nil
 	}
-	b.HelpTop = max(0, min(b.HelpTop, max(len(Bindings()), len(b.CommandLines()))-1))
+	b.HelpTop = max(0, min(b.HelpTop, max(len(b.HelpLines()), len(b.CommandLines()))-1))
 	return NoEffect
 }
 

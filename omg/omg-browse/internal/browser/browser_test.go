@@ -193,7 +193,7 @@ func TestBrowser_AnySizeAndAction(t *testing.T) {
 		w := newWorld(t)
 		w.Resize(size[0], size[1])
 		w.page(1000)
-		for _, binding := range Bindings() {
+		for _, binding := range actions(KeysVi) {
 			w.Do(binding.Action)
 			w.Help, w.Command = false, nil
 			l := w.Layout()

@@ -73,6 +73,14 @@ func (f *Filters) names() (names []string) {
 
 // StatusText returns the text of the last line.
 func (b *Browser) StatusText() string {
+	text := b.statusText()
+	if mode := b.modeName(); mode != "" {
+		text = "-- " + mode + " -- " + text
+	}
+	return text
+}
+
+func (b *Browser) statusText() string {
 	switch {
 	case b.Message != "":
 		return b.Message
@@ -81,14 +89,38 @@ func (b *Browser) StatusText() string {
 	case b.Connection != "":
 		return b.Connection
 	}
-	return "Enter choose · Tab mark · Alt-1…7 views · Alt-←→ tabs · F1 keys"
+	return b.hints()
+}
+
+// hints returns the most important keys.
+func (b *Browser) hints() string {
+	var parts []string
+	for _, h := range []struct {
+		first, second Action
+		between, help string
+	}{
+		{ActionAccept, "", "", "choose"}, {ActionMark, "", "", "mark"}, {ActionView1, ActionView7, "…", "views"},
+		{ActionPreviousTab, ActionNextTab, "", "tabs"}, {ActionHelp, "", "", "keys"},
+	} {
+		first, second := b.Keys.First(h.first), b.Keys.First(h.second)
+		switch {
+		case first == "" || second == "" && h.second != "":
+		case second == "":
+			parts = append(parts, keyTitle(first)+" "+h.help)
+		default:
+			parts = append(parts, keyTitles(first, second, h.between)+" "+h.help)
+		}
+	}
+	return strings.Join(parts, " · ")
 }
 
 // HelpLines returns the lines of the help.
 func (b *Browser) HelpLines() []string {
-	lines := make([]string, 0, len(Bindings()))
-	for _, k := range Bindings() {
-		lines = append(lines, fmt.Sprintf("%-24s %s", strings.Join(k.Keys, ", "), k.Help))
+	var lines []string
+	for _, k := range actions(KeysVi) {
+		if keys := b.Keys.keys[k.Action]; len(keys) > 0 {
+			lines = append(lines, fmt.Sprintf("%-24s %s", strings.Join(keys, ", "), k.Help))
+		}
 	}
 	return lines
 }
