@@ -145,23 +145,24 @@ func (b *Browser) Do(a Action) Effect {
 
 // doInOverlay runs an action while the help or a command covers the list.
 func (b *Browser) doInOverlay(a Action) Effect {
+	height := b.layout.List.Height
 	switch a {
 	case ActionDown, ActionPreviewDown:
-		b.HelpTop++
+		b.scrollHelp(1)
 	case ActionUp, ActionPreviewUp:
-		b.HelpTop--
+		b.scrollHelp(-1)
 	case ActionPageDown:
-		b.HelpTop += b.layout.List.Height
+		b.scrollHelp(height)
 	case ActionPageUp:
-		b.HelpTop -= b.layout.List.Height
+		b.scrollHelp(-height)
 	case ActionHalfDown:
-		b.HelpTop += b.layout.List.Height / 2
+		b.scrollHelp(height / 2)
 	case ActionHalfUp:
-		b.HelpTop -= b.layout.List.Height / 2
+		b.scrollHelp(-height / 2)
 	case ActionFirst:
-		b.HelpTop = 0
+		b.scrollHelp(-b.HelpTop)
 	case ActionLast:
-		b.HelpTop = len(b.HelpLines())
+		b.scrollHelp(len(b.HelpLines()) + len(b.CommandLines()))
 	case ActionCopy:
 		return EffectCopy
 	case ActionSuspend:
@@ -171,8 +172,12 @@ func (b *Browser) doInOverlay(a Action) Effect {
 	default:
 		b.Help, b.Command = false, nil
 	}
-	b.HelpTop = max(0, min(b.HelpTop, max(len(b.HelpLines()), len(b.CommandLines()))-1))
 	return NoEffect
+}
+
+// scrollHelp moves the visible part of the help.
+func (b *Browser) scrollHelp(lines int) {
+	b.HelpTop = max(0, min(b.HelpTop+lines, max(len(b.HelpLines()), len(b.CommandLines()))-1))
 }
 
 // edits are the actions that change the input line.
@@ -218,20 +223,28 @@ func (b *Browser) Show(v View) {
 }
 
 func (b *Browser) mark(a Action) {
+	if !b.toggle() {
+		return
+	}
 	v := &b.views[b.view]
-	r := v.row()
-	if r == nil {
-		return
-	}
-	if err := b.Marks.Toggle(r, b.view); err != nil {
-		b.Message = err.Error()
-		return
-	}
 	if a == ActionMark {
 		b.moveTo(v.selected + 1)
 	} else {
 		b.moveTo(v.selected - 1)
 	}
+}
+
+// toggle marks the selected package, or removes its mark. It reports whether it could.
+func (b *Browser) toggle() bool {
+	r := b.views[b.view].row()
+	if r == nil {
+		return false
+	}
+	if err := b.Marks.Toggle(r, b.view); err != nil {
+		b.Message = err.Error()
+		return false
+	}
+	return true
 }
 
 func (b *Browser) filter(a Action) {

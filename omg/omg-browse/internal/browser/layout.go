@@ -16,7 +16,34 @@ const (
 	// besideWidth is the width from which the preview is beside the list. Below it, the preview is under the list, if the screen has
 	// belowHeight lines.
 	besideWidth, belowHeight = 110, 16
+	// leastBesideWidth is the width from which the preview is beside the list if the user wants it there.
+	leastBesideWidth = 60
 )
+
+// The places of the preview that the configuration knows.
+const (
+	PlaceAuto  = "auto"
+	PlaceRight = "right"
+	PlaceBelow = "below"
+	PlaceOff   = "off"
+)
+
+// Place sets where the preview is. If it is off, a key shows it in the place of auto.
+func (b *Browser) Place(place string) {
+	b.Preview.place, b.Preview.Hidden = place, place == PlaceOff
+	b.Resize(b.layout.Width, b.layout.Height)
+}
+
+// isBeside reports whether the preview is beside the list on a screen of a width.
+func (p *Preview) isBeside(width int) bool {
+	switch p.place {
+	case PlaceRight:
+		return width >= leastBesideWidth
+	case PlaceBelow:
+		return false
+	}
+	return width >= besideWidth
+}
 
 // Resize sets the size of the screen.
 func (b *Browser) Resize(width, height int) {
@@ -25,8 +52,8 @@ func (b *Browser) Resize(width, height int) {
 	body := max(0, height-headLines-footLines)
 	l.List = Rect{Y: headLines, Width: width, Height: body}
 	switch {
-	case b.Preview.Hidden || height < belowHeight && width < besideWidth:
-	case width >= besideWidth:
+	case b.Preview.Hidden || height < belowHeight && !b.Preview.isBeside(width):
+	case b.Preview.isBeside(width):
 		left := width * 45 / 100
 		l.List.Width = left
 		l.PreviewTitle = Rect{X: left + 1, Y: headLines, Width: width - left - 1, Height: 1}

@@ -40,7 +40,8 @@ type Preview struct {
 	Fail string
 	Top  int
 	// Line is the line that is marked for walking through a tree.
-	Line int
+	Line  int
+	place string // where the preview is; empty for auto
 	// path holds the packages from which the user went to another one, the first one first.
 	path []Row
 }
