@@ -11,7 +11,7 @@ _omg() {
 	COMPREPLY=()
 	case $prev in
 	--socket|--index|--dbpath|--pacman-config|--data-dir|--log|--source|--build-dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--limit|--repo|--sort|--format|--color|--depth|-d|--by|--since|--severity|--fail-on|--from|--to|--exec|--lines) return ;;
+	--limit|--repo|--sort|--format|--color|--view|--helper|--depth|-d|--by|--since|--severity|--fail-on|--from|--to|--exec|--lines) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command$word" in
@@ -24,15 +24,18 @@ _omg() {
 		-Q*|-R*|-D*|-T*) command=-installed ;;
 		esac
 		case "$command $word" in
-		' search'|' info'|' list'|' groups'|' command'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' size'|' history'|' check'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' news'|' status'|' watch'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
+		' search'|' browse'|' info'|' list'|' groups'|' command'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' size'|' history'|' check'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' news'|' status'|' watch'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='search info list groups command installed explicit orphans foreign why tree size history check files owns outdated security aur news status watch runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v -Q -Qi -Ql -Qo -Qs -Qe -Qdt -Qm -Qu -Qk -Ss -Si -Sl -Sg -F -Fl -Dk -T'
+		words='search browse info list groups command installed explicit orphans foreign why tree size history check files owns outdated security aur news status watch runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v -Q -Qi -Ql -Qo -Qs -Qe -Qdt -Qm -Qu -Qk -Ss -Si -Sl -Sg -F -Fl -Dk -T'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --explain --json --format --color --quiet -q --help -h'
+		;;
+	' browse')
+		words='--print0 --format --repo-only --view --helper --help -h'
 		;;
 	' info')
 		words='--offline --installed -i --json --format --color --quiet -q --help -h'

@@ -38,7 +38,7 @@ function __omg_at -a place
                 set command -installed
         end
         switch "$command $word"
-            case ' search' ' info' ' list' ' groups' ' command' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' history' ' check' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' news' ' status' ' watch' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
+            case ' search' ' browse' ' info' ' list' ' groups' ' command' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' history' ' check' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' news' ' status' ' watch' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
                 set command "$command $word"
         end
     end
@@ -46,6 +46,7 @@ function __omg_at -a place
 end
 complete -c omg -f
 complete -c omg -n '__omg_at ""' -a search -d 'find packages that contain every word, like pacman -Ss'
+complete -c omg -n '__omg_at ""' -a browse -d 'browse packages in the terminal, and print the names of the chosen ones'
 complete -c omg -n '__omg_at ""' -a info -d 'show the details of packages, like pacman -Si'
 complete -c omg -n '__omg_at ""' -a list -d 'list all packages of repositories, like pacman -Sl'
 complete -c omg -n '__omg_at ""' -a groups -d 'list the groups of packages, or the packages of groups'
@@ -128,6 +129,13 @@ complete -c omg -n '__omg_at " search"' -l quiet -d 'print names only'
 complete -c omg -n '__omg_at " search"' -s q -d 'print names only'
 complete -c omg -n '__omg_at " search"' -l help -d 'show help'
 complete -c omg -n '__omg_at " search"' -s h -d 'show help'
+complete -c omg -n '__omg_at " browse"' -l print0 -d 'end each name with a NUL character instead of a newline'
+complete -c omg -n '__omg_at " browse"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields of omg info: \'{{.name}} {{.version}}\''
+complete -c omg -n '__omg_at " browse"' -l repo-only -d 'only packages of the repositories can be chosen'
+complete -c omg -n '__omg_at " browse"' -l view -x -d 'begin with the view NAME: search, installed, updates, security, aur, orphans or files'
+complete -c omg -n '__omg_at " browse"' -l helper -x -d 'Alt-X shows commands of the AUR helper NAME: yay or paru'
+complete -c omg -n '__omg_at " browse"' -l help -d 'show help'
+complete -c omg -n '__omg_at " browse"' -s h -d 'show help'
 complete -c omg -n '__omg_at " info"' -l offline -d 'do not query the AUR\'s server for unknown names'
 complete -c omg -n '__omg_at " info"' -l installed -d 'show installed packages, from the local database'
 complete -c omg -n '__omg_at " info"' -s i -d 'show installed packages, from the local database'

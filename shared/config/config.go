@@ -329,8 +329,8 @@ type Browse struct {
 }
 
 // BrowseColors is the colours of the package browser, by part of the screen. A value consists of words: a colour (black, red, green, yellow,
-// blue, magenta, cyan, white, each also as in bright-red, or the number of one of the 256 colours) and attributes (bold, dim, underline,
-// reverse), or default for the colours of the terminal. An empty value leaves the theme's.
+// blue, magenta, cyan, white, each also with bright-, or the number 1 to 255 of a colour), a background (on- and a colour), and attributes (bold,
+// dim, underline, reverse); or default for the colours of the terminal. An empty value leaves those of the theme.
 type BrowseColors struct {
 	// The current view in the first line.
 	View string `toml:"view" reload:"yes"`

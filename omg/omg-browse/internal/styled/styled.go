@@ -12,7 +12,9 @@ import (
 // Style says how a piece of text looks.
 type Style struct {
 	// Color is a colour of the terminal's palette, from 1 (dark red) to 15 (white); 0 is the terminal's own colour.
-	Color                         uint8
+	Color uint8
+	// Background is such a colour, or 0.
+	Background                    uint8
 	Bold, Dim, Underline, Reverse bool
 }
 
