@@ -16,7 +16,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/flags"
-	"github.com/omg-arch/omg/omg/internal/remote"
+	"github.com/omg-arch/omg/omg/internal/session"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/choice"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/draw"
@@ -45,12 +45,13 @@ func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 				return err
 			}
 			o.IndexPaths, o.PrintNote = indexPaths.Value(), func(string) {}
-			source := remote.Open(o)
+			source := session.Open(o)
+			defer source.Close()
 			choices, err := browse(c.Context, source, own, c.Args().Slice())
 			if err != nil {
 				return err
 			}
-			notes, err := choice.Print(c.Context, stdout, source, own, choices)
+			notes, err := choice.Print(c.Context, stdout, source.Backend, own, choices)
 			for _, note := range notes {
 				command.PrintNote(stderr, "omg browse", note)
 			}
@@ -60,7 +61,7 @@ func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 }
 
 // browse runs the browser until the user has chosen packages.
-func browse(ctx context.Context, source backend.Backend, own *flags.Browse, words []string) ([]browser.Choice, error) {
+func browse(ctx context.Context, source *session.Session, own *flags.Browse, words []string) ([]browser.Choice, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	screen, err := terminal.Open()
@@ -69,7 +70,7 @@ func browse(ctx context.Context, source backend.Backend, own *flags.Browse, word
 	}
 	defer screen.Fini()
 	answers := make(chan browser.Answer, int(browser.LaneCount))
-	l := loader.Start(ctx, source, func(a browser.Answer) {
+	l := loader.Start(ctx, source.Backend, func(a browser.Answer) {
 		select {
 		case answers <- a:
 		case <-ctx.Done():
@@ -78,7 +79,7 @@ func browse(ctx context.Context, source backend.Backend, own *flags.Browse, word
 	defer l.Wait()
 	defer cancel()
 	messages := make(chan string, 1)
-	pages := choice.NewPages(source, func(text string) {
+	pages := choice.NewPages(source.Backend, func(text string) {
 		select {
 		case messages <- text:
 		case <-ctx.Done():
@@ -97,6 +98,12 @@ func browse(ctx context.Context, source backend.Backend, own *flags.Browse, word
 	u := &ui{b: b, screen: screen, pages: pages, helper: helper(own)}
 	b.Resize(screen.Size())
 	b.Start()
+	changes := watch(ctx, source)
+	defer func() {
+		cancel()
+		for range changes { // until the watch has ended
+		}
+	}()
 	var frame <-chan time.Time // ends the wait for answers; nil if there is none
 	for {
 		if frame == nil {
@@ -116,6 +123,8 @@ func browse(ctx context.Context, source backend.Backend, own *flags.Browse, word
 			if !b.IsWaiting() {
 				frame = nil
 			}
+		case c := <-changes:
+			u.applyChange(c)
 		case text := <-messages:
 			b.Message = text
 		case <-frame:
@@ -131,6 +140,9 @@ type ui struct {
 	screen *terminal.Screen
 	pages  *choice.Pages
 	helper string
+	// generation is that of the last status, if there was one.
+	hasStatus  bool
+	generation uint64
 }
 
 // maxEvents is the maximum number of events between two frames.

@@ -311,7 +311,7 @@ func (b *Browser) next(lane Lane) Request {
 func (b *Browser) requestList() {
 	switch b.view {
 	case ViewSearch:
-		b.requestPage(0)
+		b.requestPage(0, true)
 	case ViewFiles:
 		r := b.next(LaneList)
 		r.Files = &FilesQuery{Words: b.Input.Words()}
@@ -324,9 +324,11 @@ func (b *Browser) requestList() {
 	}
 }
 
-func (b *Browser) requestPage(page int) {
+// requestPage requests a page of the search results. The answer to a fresh request begins a new list.
+func (b *Browser) requestPage(page int, fresh bool) {
 	r := b.next(LaneList)
-	r.Search = &SearchPage{Words: b.Input.Words(), Filters: b.Filters, Sort: ViewSearch.sortings()[b.views[ViewSearch].sort].name, Page: page}
+	order := ViewSearch.sortings()[b.views[ViewSearch].sort].name
+	r.Search = &SearchPage{Words: b.Input.Words(), Filters: b.Filters, Sort: order, Page: page, Fresh: fresh}
 	b.send(r)
 }
 
@@ -351,7 +353,7 @@ func (b *Browser) requestMissingPage() {
 	}
 	for i := v.top; i < min(v.top+b.layout.List.Height, l.Len()); i++ {
 		if l.At(i) == nil {
-			b.requestPage(i / PageSize)
+			b.requestPage(i/PageSize, false)
 			return
 		}
 		l.touch(i / PageSize)
@@ -367,16 +369,19 @@ func (b *Browser) Answer(a Answer) {
 	if a.Repos != nil {
 		b.repos = a.Repos
 	}
-	switch {
-	case a.Preview != nil:
+	if a.Preview != nil {
 		b.takePreview(a)
 		return
+	}
+	before := b.views[b.view].key
+	switch {
 	case a.Search != nil:
 		b.takePage(a)
 	case a.Files != nil:
 		v := &b.views[ViewFiles]
 		v.loaded, v.fail, v.note, v.more = true, a.Fail, a.Note, a.More
-		v.show(pointers(a.Rows), false)
+		v.show(pointers(a.Rows), v.stale)
+		v.stale = false
 	case a.Load != nil:
 		v := &b.views[*a.Load]
 		v.loaded, v.stale, v.fail, v.note = a.Fail == "", false, a.Fail, a.Note
@@ -386,7 +391,11 @@ func (b *Browser) Answer(a Answer) {
 		}
 	}
 	b.scrollList()
-	b.requestPreview()
+	if b.views[b.view].key != before || len(b.Preview.path) == 0 {
+		b.requestPreview()
+	} else { // the user looks at another package, to which this one led
+		b.requestPreviewOf(b.previewed())
+	}
 }
 
 func pointers(rows []Row) rowList {
@@ -400,15 +409,14 @@ func pointers(rows []Row) rowList {
 func (b *Browser) takePage(a Answer) {
 	v := &b.views[ViewSearch]
 	l, ok := v.shown.(*pagedList)
-	first := !ok || a.Search.Page == 0
 	keep := v.stale
 	v.loaded, v.stale, v.fail, v.note = true, false, a.Fail, a.Note
-	if first {
+	if a.Search.Fresh || !ok {
 		l = &pagedList{}
 	}
 	l.total = a.Total
 	l.add(a.Search.Page, a.Rows)
-	if first {
+	if l != v.shown {
 		v.show(l, keep)
 	} else {
 		v.selectRow(v.selected)
@@ -419,6 +427,10 @@ func (b *Browser) takePage(a Answer) {
 func (b *Browser) Changed() {
 	for i := range b.views {
 		b.views[i].stale = true
+	}
+	if v := &b.views[ViewSearch]; b.view == ViewSearch && v.loaded {
+		b.requestPage(v.selected/PageSize, true)
+		return
 	}
 	b.requestList()
 }

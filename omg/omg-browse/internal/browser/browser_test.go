@@ -108,6 +108,33 @@ func TestBrowser_LongList(t *testing.T) {
 	w.Do(ActionFirst)
 	w.page(total)
 	require.Equal(t, "[p0]", w.names()[0])
+	w.Do(ActionPageDown)
+	at := w.views[ViewSearch].selected
+	require.Positive(t, at)
+	w.views[ViewSearch].shown.(*pagedList).pages = nil
+	w.Do(ActionDown)
+	w.page(total)
+	require.Contains(t, w.names(), fmt.Sprintf("[p%d]", at+1), "a page that is loaded again does not move the selection")
+}
+
+func TestBrowser_SearchChanges(t *testing.T) {
+	w := newWorld(t)
+	w.page(1000)
+	for range 300 {
+		w.Do(ActionDown)
+	}
+	w.page(1000)
+	w.Do(ActionDown)
+	require.Contains(t, w.names(), "[p301]")
+	w.Changed()
+	r := w.take(LaneList)
+	require.Equal(t, &SearchPage{Words: []string{}, Sort: wire.SortRelevance, Page: 1, Fresh: true}, r.Search)
+	rows := make([]Row, PageSize)
+	for i := range rows {
+		rows[i].Name = fmt.Sprintf("p%d", PageSize+i-1) // one package more at the start
+	}
+	w.Answer(Answer{Request: &r, Rows: rows, Total: 1001})
+	require.Contains(t, w.names(), "[p301]")
 }
 
 func TestBrowser_SelectionStaysOnItsPackage(t *testing.T) {

@@ -32,6 +32,8 @@ type SearchPage struct {
 	Filters
 	Sort string
 	Page int
+	// Fresh means that the words, the filters, the order or the data have changed since the pages before it.
+	Fresh bool
 }
 
 // FilesQuery asks for the packages with files of these names.
