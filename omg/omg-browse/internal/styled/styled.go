@@ -50,10 +50,54 @@ func Cut(text string, columns int) string {
 	return displaywidth.TruncateString(text, columns, "…")
 }
 
+// Fold breaks a line into lines that fit into a number of columns, at a blank if there is one in the span that must be broken.
+func Fold(line Line, columns int) (lines []Line) {
+	var now Line
+	at := 0
+	for _, s := range line {
+		start, pos, blank, inked := 0, 0, -1, false // what begins at start is not in a line yet
+		cut := func(end, next int) {
+			if end > start {
+				now = append(now, Span{s.Text[start:end], s.Style})
+			}
+			lines, now, start, blank = append(lines, now), nil, next, -1
+			at = Width(s.Text[min(start, pos):pos])
+			inked = at > 0
+		}
+		if len(s.Text) <= columns-at { // no character is wider than its bytes
+			pos = len(s.Text)
+			at += Width(s.Text)
+		}
+		for g := displaywidth.StringGraphemes(s.Text[pos:]); g.Next(); pos += len(g.Value()) {
+			isBlank := g.Value() == " "
+			switch {
+			case at+g.Width() <= columns || at == 0:
+			case isBlank:
+				cut(pos, pos+1)
+				at-- // this blank is left out
+			case blank >= 0:
+				cut(blank, blank+1)
+			default:
+				cut(pos, pos)
+			}
+			if isBlank && inked {
+				blank = pos
+			}
+			inked = inked || !isBlank
+			at += g.Width()
+		}
+		if start < pos {
+			now = append(now, Span{s.Text[start:pos], s.Style})
+		}
+	}
+	return append(lines, now)
+}
+
 // Parse converts text with SGR sequences (ECMA-48, 8.3.117), as package show prints it, into lines. It knows the attributes that
-// package show uses, and ignores others. All other control characters become U+FFFD.
+// package show uses, and ignores others. A tab becomes four blanks. All other control characters become U+FFFD.
 func Parse(text string) []Line {
 	var lines []Line
+	text = strings.ReplaceAll(text, "\t", "    ")
 	style := Style{}
 	for row := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
 		line := Line{}
