@@ -215,6 +215,100 @@ func TestBrowser_Failures(t *testing.T) {
 	require.Empty(t, w.Choices())
 }
 
+// preview answers the last request for the preview with a number of lines, which lead to the given packages.
+func (w *world) preview(lines int, targets ...string) PreviewQuery {
+	w.t.Helper()
+	r := w.take(LanePreview)
+	page := Page{Targets: targets}
+	for range lines {
+		page.Lines = append(page.Lines, styled.Plain("x", styled.Style{}))
+	}
+	w.Answer(Answer{Request: &r, Page: page})
+	return *r.Preview
+}
+
+func TestPreview_WalkThroughTree(t *testing.T) {
+	w := newWorld(t)
+	w.page(2)
+	w.preview(3)
+	w.Do(ActionNextTab)
+	require.True(t, w.Preview.IsLoading(), "until the answer, the page is that of another tab")
+	require.Equal(t, TabDepends, w.preview(3, "", "a", "b").Tab)
+	require.False(t, w.Preview.IsLoading())
+	w.Do(ActionFollow)
+	require.Nil(t, w.Preview.Way(), "the first line leads nowhere")
+	w.Do(ActionPreviewDown)
+	w.Do(ActionFollow)
+	require.Equal(t, []string{"p0", "a"}, w.Preview.Way())
+	w.Do(ActionFollow)
+	require.Equal(t, []string{"p0", "a"}, w.Preview.Way(), "the tree of a is not there yet")
+	w.Do(ActionNextTab)
+	require.Equal(t, Key{Name: "a"}, w.take(LanePreview).Preview.Row.Key)
+	w.preview(2, "", "c")
+	w.Do(ActionPreviewDown)
+	w.Do(ActionFollow)
+	require.Equal(t, []string{"p0", "a", "c"}, w.Preview.Way())
+	w.Changed()
+	w.page(2)
+	require.Equal(t, []string{"p0", "a", "c"}, w.Preview.Way(), "the data has changed, but the user is still there")
+	w.Do(ActionBack)
+	require.Equal(t, "a", w.take(LanePreview).Preview.Row.Name)
+	w.Do(ActionDown)
+	require.Nil(t, w.Preview.Way())
+	require.Equal(t, "p1", w.take(LanePreview).Preview.Row.Name)
+	for range 2 * maxPath {
+		w.preview(1, "a")
+		w.Do(ActionFollow)
+	}
+	require.Len(t, w.Preview.Way(), maxPath+1)
+}
+
+func TestPreview_PositionStays(t *testing.T) {
+	w := newWorld(t)
+	w.page(2)
+	w.preview(100)
+	w.Do(ActionPreviewPgDn)
+	top := w.Preview.Top
+	require.Positive(t, top)
+	w.Changed()
+	w.page(2)
+	w.preview(90)
+	require.Equal(t, top, w.Preview.Top, "the same package with other data")
+	w.Resize(80, 30)
+	w.preview(80)
+	require.Equal(t, top, w.Preview.Top)
+	w.Do(ActionNextTab)
+	w.preview(100)
+	require.Zero(t, w.Preview.Top)
+	w.Do(ActionPreviewPgDn)
+	w.Do(ActionDown)
+	w.preview(100)
+	require.Zero(t, w.Preview.Top)
+}
+
+func TestPreview_FetchesOnlyOnRequest(t *testing.T) {
+	w := newWorld(t)
+	w.page(2)
+	w.Do(ActionPreviousTab)
+	require.Equal(t, TabBuild, w.take(LanePreview).Preview.Tab)
+	require.False(t, w.take(LanePreview).Preview.Fetch)
+	w.Do(ActionNextTab)
+	w.Do(ActionBuildFiles)
+	require.False(t, w.preview(1).Fetch, "the first key only shows the tab")
+	w.Do(ActionBuildFiles)
+	require.True(t, w.preview(1).Fetch)
+	w.Resize(80, 30)
+	require.True(t, w.preview(1).Fetch, "the screen shows the same as before")
+	w.Do(ActionDown)
+	require.False(t, w.preview(1).Fetch, "another package")
+	w.Do(ActionUp)
+	require.False(t, w.preview(1).Fetch, "the package was left meanwhile")
+	w.Do(ActionBuildFiles)
+	w.Do(ActionNextTab)
+	w.Do(ActionPreviousTab)
+	require.False(t, w.preview(1).Fetch, "the tab was left meanwhile")
+}
+
 func TestBrowser_AnySizeAndAction(t *testing.T) {
 	for _, size := range [][2]int{{0, 0}, {1, 1}, {2, 3}, {10, 4}, {80, 24}, {109, 15}, {110, 16}, {300, 100}, {300, 1}} {
 		w := newWorld(t)

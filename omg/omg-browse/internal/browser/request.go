@@ -41,9 +41,17 @@ type FilesQuery struct{ Words []string }
 
 // PreviewQuery asks for a tab of the preview of a package.
 type PreviewQuery struct {
+	View  View
 	Tab   Tab
 	Row   Row
 	Width int
+	// Fetch means that the user has asked for what the tab only fetches or copies on request.
+	Fetch bool
+}
+
+// isSame reports whether two requests are for the same tab of the same package.
+func (q *PreviewQuery) isSame(other *PreviewQuery) bool {
+	return q.Tab == other.Tab && q.Row.Key == other.Row.Key
 }
 
 // AURFilter says what a search does with the packages of the AUR.

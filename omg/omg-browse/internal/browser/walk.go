@@ -13,6 +13,9 @@ func (b *Browser) doInPreview(a Action) {
 	case ActionPreviousTab:
 		b.showTab((p.Tab + tabCount - 1) % tabCount)
 	case ActionBuildFiles:
+		if p.Tab == TabBuild && !p.Hidden {
+			p.fetched = p.target.Key
+		}
 		b.showTab(TabBuild)
 	case ActionPreviewDown:
 		b.walk(1)
@@ -25,9 +28,9 @@ func (b *Browser) doInPreview(a Action) {
 		p.scrollBy(-height, height)
 		p.Line = min(p.Line, p.Top+height-1)
 	case ActionFollow:
-		if p.Line < len(p.Page.Targets) && p.Page.Targets[p.Line] != "" {
-			p.path = append(p.path, b.previewed())
-			b.requestPreviewOf(Row{Key: Key{Name: p.Page.Targets[p.Line]}})
+		if to := p.followed(); to != "" {
+			p.path = append(p.path, p.target)
+			b.requestPreviewOf(Row{Key: Key{Name: to}})
 		}
 	case ActionBack:
 		if n := len(p.path); n > 0 {
@@ -62,10 +65,10 @@ func (b *Browser) showTab(t Tab) {
 	b.requestPreviewOf(b.previewed())
 }
 
-// previewed returns the package that the preview shows: the selected one, unless the user went to another one.
+// previewed returns the package that the preview is about: the selected one, unless the user went to another one.
 func (b *Browser) previewed() Row {
 	if len(b.Preview.path) > 0 {
-		return b.Preview.Row
+		return b.Preview.target
 	}
 	if r := b.views[b.view].row(); r != nil {
 		return *r
@@ -73,34 +76,43 @@ func (b *Browser) previewed() Row {
 	return Row{}
 }
 
-// requestPreview requests the preview of the selected row.
+// requestPreview requests the preview of the selected row. As long as the same package is selected, the preview stays at the package to
+// which the user went from it.
 func (b *Browser) requestPreview() {
-	b.Preview.path = nil
+	p := &b.Preview
 	r := b.views[b.view].row()
 	if r == nil {
 		b.next(LanePreview) // an answer that is still to come is obsolete
 		b.pending[LanePreview] = false
-		b.Preview.Page, b.Preview.Row, b.Preview.Fail = Page{}, Row{}, ""
+		p.Page, p.shown, p.target, p.Fail, p.path = Page{}, PreviewQuery{}, Row{}, "", nil
 		return
 	}
-	b.requestPreviewOf(*r)
+	if len(p.path) > 0 && p.path[0].Key != r.Key {
+		p.path = nil
+	}
+	b.requestPreviewOf(b.previewed())
 }
 
 func (b *Browser) requestPreviewOf(row Row) {
+	p := &b.Preview
+	p.target = row
+	if p.fetched != row.Key || p.Tab != TabBuild {
+		p.fetched = Key{} // a request is for this visit only
+	}
 	if b.layout.Preview.Height == 0 || row.Name == "" {
 		return
 	}
 	r := b.next(LanePreview)
-	r.Preview = &PreviewQuery{Tab: b.Preview.Tab, Row: row, Width: b.layout.Preview.Width}
+	r.Preview = &PreviewQuery{View: b.view, Tab: p.Tab, Row: row, Width: max(1, b.layout.Preview.Width-previewMargin), Fetch: p.fetched == row.Key}
 	b.send(r)
 }
 
 func (b *Browser) takePreview(a Answer) {
 	p := &b.Preview
-	if p.Row.Key != a.Preview.Row.Key || len(p.Page.Lines) == 0 {
+	if !p.shown.isSame(a.Preview) || len(p.Page.Lines) == 0 {
 		p.Top, p.Line = 0, 0
 	}
-	p.Page, p.Row, p.Fail = a.Page, a.Preview.Row, a.Fail
+	p.Page, p.shown, p.Fail = a.Page, *a.Preview, a.Fail
 	p.scrollBy(0, max(1, b.layout.Preview.Height))
 	p.Line = max(0, min(p.Line, len(p.Page.Lines)-1))
 }

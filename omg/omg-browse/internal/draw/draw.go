@@ -178,17 +178,18 @@ func drawPreview(c Canvas, b *browser.Browser) {
 			c.Put(l.Preview.X-1, l.List.Y+y, 1, "│", styled.Style{Dim: true})
 		}
 	}
-	var tabs styled.Line
-	for _, t := range browser.Tabs() {
-		style := styled.Style{Dim: true}
-		if t == b.Preview.Tab {
-			style = styled.Style{Bold: true, Underline: true}
+	row(c, l.PreviewTitle.X, l.PreviewTitle.Y, l.PreviewTitle.Width, previewTitle(&b.Preview, l.PreviewTitle.Width))
+	x, width := l.Preview.X+1, l.Preview.Width-1
+	switch {
+	case b.Preview.IsLoading():
+		c.Put(x, l.Preview.Y, width, "loading…", styled.Style{Dim: true})
+		return
+	case b.Preview.Fail != "":
+		for y, line := range styled.Fold(styled.Plain(termtext.Clean(b.Preview.Fail), styled.Style{Color: red}), width) {
+			if y < l.Preview.Height {
+				row(c, x, l.Preview.Y+y, width, line)
+			}
 		}
-		tabs = append(tabs, styled.Span{Text: " "}, styled.Span{Text: t.String(), Style: style})
-	}
-	row(c, l.PreviewTitle.X, l.PreviewTitle.Y, l.PreviewTitle.Width, tabs)
-	if b.Preview.Fail != "" {
-		c.Put(l.Preview.X, l.Preview.Y, l.Preview.Width, " "+termtext.Clean(b.Preview.Fail), styled.Style{Color: red})
 		return
 	}
 	lines := b.Preview.Page.Lines
@@ -197,8 +198,49 @@ func drawPreview(c Canvas, b *browser.Browser) {
 		if at >= len(lines) {
 			break
 		}
-		row(c, l.Preview.X+1, l.Preview.Y+y, l.Preview.Width-1, lines[at])
+		line := lines[at]
+		if b.Preview.Page.Targets != nil && at == b.Preview.Line {
+			c.Put(x, l.Preview.Y+y, width, "", styled.Style{Reverse: true})
+			line = reversed(line)
+		}
+		row(c, x, l.Preview.Y+y, width, line)
 	}
+}
+
+// previewTitle returns the tabs or, if the user went to another package, the way back to the selected one.
+func previewTitle(p *browser.Preview, width int) (line styled.Line) {
+	way := p.Way()
+	if way == nil {
+		for _, t := range browser.Tabs() {
+			style := styled.Style{Dim: true}
+			if t == p.Tab {
+				style = styled.Style{Bold: true, Underline: true}
+			}
+			line = append(line, styled.Span{Text: " "}, styled.Span{Text: t.String(), Style: style})
+		}
+		return line
+	}
+	last := len(way) - 1
+	here := " " + termtext.Clean(way[last]) + ": " + p.Tab.String()
+	text := ""
+	for i := last - 1; i >= 0; i-- { // if there is no room for all packages, the last ones are shown
+		longer := termtext.Clean(way[i]) + " → " + text
+		if styled.Width(" … → "+longer+here) > width {
+			text = "… → " + text
+			break
+		}
+		text = longer
+	}
+	return styled.Line{{Text: " " + strings.TrimSuffix(text, " "), Style: styled.Style{Dim: true}}, {Text: here, Style: styled.Style{Bold: true}}}
+}
+
+func reversed(line styled.Line) styled.Line {
+	marked := make(styled.Line, len(line))
+	for i, s := range line {
+		s.Reverse = true
+		marked[i] = s
+	}
+	return marked
 }
 
 // drawLines draws lines of text instead of the list and the preview.

@@ -89,6 +89,31 @@ func TestDraw_List(t *testing.T) {
 	}, g.lines()[:4])
 }
 
+func TestDraw_WayBack(t *testing.T) {
+	for width, want := range map[int]string{
+		60: " first package → second → third: Depends", 35: " … → second → third: Depends", 27: " … → third: Depends", 15: " … → third: Dep",
+	} {
+		var sent browser.Request
+		b := browser.New(nil, func(r browser.Request) { sent = r })
+		b.Resize(width, 30)
+		b.Start()
+		b.Answer(browser.Answer{Request: &sent, Rows: []browser.Row{{Key: browser.Key{Name: "first package"}}}, Total: 1})
+		b.Do(browser.ActionNextTab)
+		for _, name := range []string{"second", "third"} {
+			b.Answer(browser.Answer{Request: &sent, Page: browser.Page{Lines: styled.Parse(name), Targets: []string{name}}})
+			b.Do(browser.ActionFollow)
+		}
+		g := newGrid(t, width, 30)
+		Draw(g, b)
+		title := b.Layout().PreviewTitle
+		require.Equal(t, want, g.lines()[title.Y], "%d columns", width)
+		require.Equal(t, " loading…", g.lines()[title.Y+1])
+		b.Answer(browser.Answer{Request: &sent, Fail: "nothing can be read"})
+		Draw(g, b)
+		require.True(t, strings.HasPrefix(g.lines()[title.Y+1], " nothing"))
+	}
+}
+
 func TestDraw_StaysInside(t *testing.T) {
 	rows := []browser.Row{
 		{Key: browser.Key{Name: strings.Repeat("日", 100)}, Repo: "e\u0301", Version: "\u202e1", Desc: strings.Repeat("🏳️‍🌈", 50), Package: &wire.Package{}},
