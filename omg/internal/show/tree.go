@@ -14,6 +14,9 @@ type Tree struct {
 	*backend.TreeResult
 	// Reverse means that an edge leads to a package that needs the one before. FromRepositories is as in backend.TreeRequest.
 	Reverse, FromRepositories bool
+	// Mark, if not nil, returns a mark for an edge, or "" for none. The names above are those of the packages on the way to the edge, the
+	// first one first.
+	Mark func(e *backend.TreeEdge, above []string) string
 }
 
 // HasUnicode reports whether the locale of the environment has box-drawing characters.
@@ -35,9 +38,11 @@ var (
 )
 
 // PrintTree prints a tree, in which each package has its edges once: where it is at its distance from the first package. With unicode, it
-// has box-drawing characters.
-func (s Style) PrintTree(w *bufio.Writer, t *Tree, unicode bool) {
-	p := treePrinter{printer: printer{s, w}, tree: t, lines: asciiTree, packages: map[string]*backend.TreePackage{}, isDone: map[string]bool{}}
+// has box-drawing characters. PrintTree returns the name of the package in each line; "" if there is none.
+func (s Style) PrintTree(w *bufio.Writer, t *Tree, unicode bool) (names []string) {
+	p := treePrinter{
+		printer: printer{s, w}, tree: t, lines: asciiTree, packages: map[string]*backend.TreePackage{}, isDone: map[string]bool{}, names: []string{t.Name},
+	}
 	if unicode {
 		p.lines = unicodeTree
 	}
@@ -48,7 +53,8 @@ func (s Style) PrintTree(w *bufio.Writer, t *Tree, unicode bool) {
 	p.writeClean(t.Name)
 	p.setColor(resetColor)
 	p.writeRaw("\n")
-	p.printEdges(t.Name, 0, "")
+	p.printEdges(t.Name, "")
+	return p.names
 }
 
 type treePrinter struct {
@@ -57,15 +63,19 @@ type treePrinter struct {
 	lines    treeLines
 	packages map[string]*backend.TreePackage
 	isDone   map[string]bool // the packages whose edges are printed
+	above    []string        // the packages on the way to the present line
+	names    []string        // the package in each line
 }
 
 // printEdges prints the edges of the package with the given name. The tree is at most as deep as the longest distance.
-func (p *treePrinter) printEdges(name string, distance int, prefix string) {
+func (p *treePrinter) printEdges(name string, prefix string) {
 	pkg := p.packages[name]
-	if pkg == nil || pkg.Distance != distance || p.isDone[name] {
+	if pkg == nil || pkg.Distance != len(p.above) || p.isDone[name] {
 		return
 	}
 	p.isDone[name] = true
+	p.above = append(p.above, name)
+	defer func() { p.above = p.above[:len(p.above)-1] }()
 	for i, e := range pkg.Edges {
 		mark, below := p.lines.fork, p.lines.belowFork
 		if i == len(pkg.Edges)-1 {
@@ -73,7 +83,8 @@ func (p *treePrinter) printEdges(name string, distance int, prefix string) {
 		}
 		p.writeRaw(prefix + mark)
 		p.printEdge(name, &e)
-		p.printEdges(e.Name, distance+1, prefix+below)
+		p.names = append(p.names, e.Name)
+		p.printEdges(e.Name, prefix+below)
 	}
 }
 
@@ -100,6 +111,11 @@ func (p *treePrinter) printEdge(from string, e *backend.TreeEdge) {
 	}
 	if e.Optional {
 		p.printMark("optional")
+	}
+	if p.tree.Mark != nil {
+		if mark := p.tree.Mark(e, p.above); mark != "" {
+			p.printMark(mark)
+		}
 	}
 	p.writeRaw("\n")
 }

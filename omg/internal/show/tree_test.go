@@ -2,6 +2,7 @@ package show
 
 import (
 	"bufio"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,6 +40,22 @@ func TestTree(t *testing.T) {
 		{Name: "readline", Edges: []backend.TreeEdge{{Name: "bash", Dependency: "libreadline.so=8-64"}, {Name: "gdb", Dependency: "readline>=7"}}},
 	}}}
 	require.Equal(t, "readline\n|-bash requires libreadline.so=8-64\n`-gdb\n", write(func(w *bufio.Writer) { Style{}.PrintTree(w, reverse, false) }))
+}
+
+func TestTree_Marks(t *testing.T) {
+	tree := exampleTree()
+	tree.Mark = func(e *backend.TreeEdge, above []string) string {
+		if slices.Contains(above, e.Name) {
+			return "below " + strings.Join(above, " ")
+		}
+		return ""
+	}
+	var names []string
+	shown := write(func(w *bufio.Writer) { names = Style{}.PrintTree(w, tree, true) })
+	require.Contains(t, shown, "└─bash provides sh [below bash glibc]\n")
+	require.Equal(t, 1, strings.Count(shown, "[below"))
+	require.Equal(t, []string{"bash", "readline", "glibc", "ncurses", "glibc", "glibc", "bash", ""}, names)
+	require.Equal(t, strings.Count(shown, "\n"), len(names))
 }
 
 func TestTree_Graphs(t *testing.T) {
