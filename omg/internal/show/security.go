@@ -45,3 +45,25 @@ func (s Style) PrintIssues(w *bufio.Writer, pkg *wire.VulnerablePackage) {
 		}
 	}
 }
+
+// PrintAdvisories prints the advisories of a package as blocks of fields, each followed by a blank line.
+func (s Style) PrintAdvisories(w *bufio.Writer, pkg *wire.VulnerablePackage) {
+	p := printer{s, w}
+	for i := range pkg.Advisories {
+		a := &pkg.Advisories[i]
+		p.printField("Advisory", a.Name)
+		p.printField("Severity", a.Severity)
+		p.printField("Verdict", a.Verdict)
+		p.printField("Status", a.Status)
+		p.printField("Type", a.Type)
+		p.printField("Affected", a.AffectedVersion)
+		p.printField("Fixed In", a.FixedVersion)
+		p.printListField("Issues", a.Issues)
+		p.printListField("Announced As", a.AnnouncementIDs)
+		if a.Ticket != "" {
+			p.printField("Ticket", "https://bugs.archlinux.org/task/"+a.Ticket)
+		}
+		p.printAddressField("URL", "https://security.archlinux.org/"+a.Name)
+		p.writeRaw("\n")
+	}
+}

@@ -30,6 +30,40 @@ func TestVulnerable(t *testing.T) {
 `, write(func(w *bufio.Writer) { Style{}.PrintIssues(w, p) }))
 }
 
+func TestAdvisories_AllFields(t *testing.T) {
+	p := &wire.VulnerablePackage{Name: "tool", Advisories: []wire.Advisory{
+		{
+			Name: "AVG-2", Severity: "High", Verdict: "fixable", Status: "Fixed", Type: "arbitrary code execution", AffectedVersion: "1-1",
+			FixedVersion: "2-1", Issues: []string{"CVE-2026-1", "CVE-2026-2\x1b"}, Ticket: "74225", AnnouncementIDs: []string{"ASA-202601-1"},
+		},
+		{Name: "AVG-1", Severity: "Low", Verdict: "affected", Status: "Vulnerable"},
+	}}
+	require.Equal(t, `Advisory        : AVG-2
+Severity        : High
+Verdict         : fixable
+Status          : Fixed
+Type            : arbitrary code execution
+Affected        : 1-1
+Fixed In        : 2-1
+Issues          : CVE-2026-1  CVE-2026-2`+"\uFFFD"+`
+Announced As    : ASA-202601-1
+Ticket          : https://bugs.archlinux.org/task/74225
+URL             : https://security.archlinux.org/AVG-2
+
+Advisory        : AVG-1
+Severity        : Low
+Verdict         : affected
+Status          : Vulnerable
+Type            : None
+Affected        : None
+Fixed In        : None
+Issues          : None
+Announced As    : None
+URL             : https://security.archlinux.org/AVG-1
+
+`, write(func(w *bufio.Writer) { Style{}.PrintAdvisories(w, p) }))
+}
+
 // TestAdvisories_AfterPacmansLines checks that fields that pacman does not print follow all fields of pacman, and are
 // printed only if they have a value.
 func TestAdvisories_AfterPacmansLines(t *testing.T) {
