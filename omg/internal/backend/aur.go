@@ -71,6 +71,8 @@ type AURCheckRequest struct {
 	Names []string
 	// Offline means that the AUR is not asked about the packages in Names.
 	Offline bool
+	// NoCopies means that no build files are copied: only the copies that exist are compared.
+	NoCopies bool
 	// BuildDir is the directory with the current build files of the only package base in Names. If it is empty, the directories of AUR
 	// helpers are searched.
 	BuildDir string

@@ -31,8 +31,16 @@ type AURDiff struct {
 	Unknown []string      `json:"unknown"`
 	// Files lists the files that differ.
 	Files []FileDiff `json:"files"`
+	// Last holds the files of the last copy, the PKGBUILD first.
+	Last []BuildFile `json:"-"`
 	// Problem is why the current build files were not copied; empty if they were, or if there are none.
 	Problem string `json:"problem,omitempty"`
+}
+
+// BuildFile is a file of a copy.
+type BuildFile struct {
+	Name    string
+	Content []byte
 }
 
 // BuildChange is a fact that differs between two copies.

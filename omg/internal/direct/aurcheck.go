@@ -18,7 +18,7 @@ import (
 // with findings, the result has only these findings and the reason.
 func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
 	if len(r.Names) == 0 && b.o.LiveSocket != "" {
-		if result := b.checkWithDaemon(ctx, clock.Now()); result != nil {
+		if result := b.checkWithDaemon(ctx, r, clock.Now()); result != nil {
 			return result, nil
 		}
 	}
@@ -53,9 +53,9 @@ func (b *Backend) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*ba
 	})
 }
 
-// checkWithDaemon returns the findings that omgd has computed, after it has copied the current build files. It returns nil if omgd has none, and
+// checkWithDaemon returns the findings that omgd has computed, after it has compared the build files. It returns nil if omgd has none, and
 // if findings follow from build files, which omgd does not read.
-func (b *Backend) checkWithDaemon(ctx context.Context, now time.Time) *backend.AURCheckResult {
+func (b *Backend) checkWithDaemon(ctx context.Context, r *backend.AURCheckRequest, now time.Time) *backend.AURCheckResult {
 	conn := &liveConn{Backend: b}
 	defer conn.close()
 	found, err := conn.findings(ctx)
@@ -64,7 +64,7 @@ func (b *Backend) checkWithDaemon(ctx context.Context, now time.Time) *backend.A
 	}
 	result := backend.NewAURCheckResult(found, now)
 	hasChanges := false
-	result.BuildProblems = b.copyBuildFiles(found.Bases, "", "", now, func(_ string, changes []aurlevel.BuildChange) {
+	result.BuildProblems = b.compareBuildFiles(r, found.Bases, "", now, func(_ string, changes []aurlevel.BuildChange) {
 		hasChanges = hasChanges || len(changes) > 0
 	})
 	if hasChanges {

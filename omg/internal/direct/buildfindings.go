@@ -23,7 +23,7 @@ var findingReasons = map[buildfacts.ChangeKind]aurlevel.Reason{
 // maxFindingValues is the maximum number of values of one finding.
 const maxFindingValues = 20
 
-// addBuildChanges copies the current build files of all packages of a check, and adds the differences between the copies. It returns why
+// addBuildChanges copies the current build files of all packages of a check, unless the request says otherwise, and adds the differences between the copies. It returns why
 // build files could not be copied.
 func (b *Backend) addBuildChanges(c *aurcheck.Check, r *backend.AURCheckRequest, now time.Time) (problems []string) {
 	bases, named := c.Bases(), ""
@@ -32,12 +32,12 @@ func (b *Backend) addBuildChanges(c *aurcheck.Check, r *backend.AURCheckRequest,
 			bases = append(bases, named)
 		}
 	}
-	return b.copyBuildFiles(bases, named, r.BuildDir, now, c.AddBuildChanges)
+	return b.compareBuildFiles(r, bases, named, now, c.AddBuildChanges)
 }
 
-// copyBuildFiles copies the current build files of package bases, and passes the differences between the copies of each to the function add. Those of
-// the package base named are in the directory dir. It returns why build files could not be copied.
-func (b *Backend) copyBuildFiles(bases []string, named, dir string, now time.Time, add func(base string, changes []aurlevel.BuildChange)) (problems []string) {
+// compareBuildFiles copies the current build files of package bases, unless the request says otherwise, and passes the differences between the copies
+// of each to the function add. Those of the package base named are in the request's directory. It returns why build files could not be copied.
+func (b *Backend) compareBuildFiles(r *backend.AURCheckRequest, bases []string, named string, now time.Time, add func(base string, changes []aurlevel.BuildChange)) (problems []string) {
 	store, err := buildfiles.OpenStore(b.env)
 	if err != nil {
 		return nil // without a home directory, there are neither build files nor copies
@@ -45,9 +45,14 @@ func (b *Backend) copyBuildFiles(bases []string, named, dir string, now time.Tim
 	for _, base := range bases {
 		from := ""
 		if base == named {
-			from = dir
+			from = r.BuildDir
 		}
-		copies, err := b.updateCopies(store, base, from, now)
+		var copies []buildfiles.Copy
+		if r.NoCopies {
+			copies, err = store.Copies(base)
+		} else {
+			copies, err = b.updateCopies(store, base, from, now)
+		}
 		if err != nil {
 			problems = append(problems, err.Error())
 		}
@@ -56,10 +61,10 @@ func (b *Backend) copyBuildFiles(bases []string, named, dir string, now time.Tim
 	return problems
 }
 
-// copyNamed copies the current build files of the named package bases, without comparing them.
+// copyNamed copies the current build files of the named package bases, without comparing them, unless the request says otherwise.
 func (b *Backend) copyNamed(r *backend.AURCheckRequest, now time.Time) (problems []string) {
 	store, err := buildfiles.OpenStore(b.env)
-	if err != nil {
+	if err != nil || r.NoCopies {
 		return nil
 	}
 	for _, name := range r.Names {

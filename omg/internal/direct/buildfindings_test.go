@@ -6,9 +6,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/buildfiles"
 	"github.com/omg-arch/omg/shared/aurlevel"
 	"github.com/omg-arch/omg/shared/journal"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // buildCopy returns a copy with a source and a checksum, made the given number of days before now.
@@ -34,4 +36,40 @@ func TestFindBuildChanges(t *testing.T) {
 	}, findBuildChanges([]buildfiles.Copy{
 		buildCopy(now, 200, first, "aa"), buildCopy(now, 91, second, "aa"), buildCopy(now, 60, third, "aa"), buildCopy(now, 1, third, "SKIP"),
 	}, now))
+}
+
+// TestAURCheck_NoCopies checks that a check without copies compares the copies that exist, and writes none.
+func TestAURCheck_NoCopies(t *testing.T) {
+	w := newTestSystem(t)
+	w.buildOwn()
+	now := time.Now().Unix()
+	w.write("db/local/demo-1-1/desc", "%NAME%\ndemo\n\n%VERSION%\n1-1\n\n")
+	w.writeAUR(now, &wire.Package{Name: "demo", Version: "1-1", AUR: &wire.AUR{Maintainer: "bob"}})
+	writeJournal(t, w.path("share/omg"), now, nil)
+	pkgbuild := func(source string) string { return string(buildCopy(time.Now(), 0, source, "aa").Files["PKGBUILD"]) }
+	check := func(names ...string) (reasons []string) {
+		result, err := w.backend().AURCheck(t.Context(), &backend.AURCheckRequest{Names: names, Offline: true, NoCopies: true})
+		require.NoError(t, err)
+		require.Empty(t, result.BuildProblems)
+		for _, p := range result.Packages {
+			for _, f := range p.Findings {
+				reasons = append(reasons, f.Reason)
+			}
+		}
+		return reasons
+	}
+	w.write(".cache/yay/demo/PKGBUILD", pkgbuild("https://a.example/x"))
+	require.Empty(t, check())
+	require.NoDirExists(t, w.path(".local/state"))
+	diff, err := w.backend().AURDiff(t.Context(), &backend.AURDiffRequest{Name: "demo"})
+	require.NoError(t, err)
+	require.Equal(t, "PKGBUILD", diff.Last[0].Name)
+	require.Contains(t, string(diff.Last[0].Content), "https://a.example/x")
+
+	w.write(".cache/yay/demo/PKGBUILD", pkgbuild("https://b.example/x"))
+	require.Empty(t, check("demo"), "the changed build files are not copied")
+	_, err = w.backend().AURDiff(t.Context(), &backend.AURDiffRequest{Name: "demo"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"source-host-changed"}, check("demo"))
+	require.Equal(t, []string{"source-host-changed"}, check())
 }

@@ -45,6 +45,10 @@ func (b *Backend) AURDiff(ctx context.Context, r *backend.AURDiffRequest) (*back
 	for i := range copies {
 		diff.Copies = append(diff.Copies, describeCopy(&copies[i], buildfacts.Read(copies[i].Files)))
 	}
+	last := copies[len(copies)-1].Files
+	for _, name := range slices.SortedFunc(maps.Keys(last), compareFileNames) {
+		diff.Last = append(diff.Last, backend.BuildFile{Name: name, Content: last[name]})
+	}
 	to, err := chooseCopy(base, copies, cmp.Or(r.To, copies[len(copies)-1].Number))
 	if err != nil {
 		return nil, err
