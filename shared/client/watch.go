@@ -12,9 +12,6 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// watchProtocol is the first version of the protocol with the operation watch.
-const watchProtocol = 3
-
 // maxSilence is the time without a status after which Watch asks whether omgd still responds. An idle omgd has nothing to send for hours.
 const maxSilence = 2 * time.Minute
 
@@ -39,9 +36,6 @@ func (c *Conn) Watch(ctx context.Context, await AwaitFunc, visit func(*wire.Stat
 		}
 		if r.ID != id && r.ID != 0 {
 			continue // a reply to an earlier request for which the caller no longer waits
-		}
-		if hello := c.Greeting(); r.Err != nil && r.Err.Code == wire.CodeInvalid && hello != nil && hello.Protocol < watchProtocol {
-			return wire.Errorf(wire.CodeVersion, "the running omgd %s does not have the operation watch: omg daemon restart starts the installed one", hello.Server)
 		}
 		if r.Err != nil {
 			return r.Err

@@ -74,42 +74,23 @@ func (b *Backend) News(ctx context.Context) (*wire.NewsResult, error) {
 	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.NewsResult, error) { return c.News(ctx) })
 }
 
-// filesProtocol is the first version of the protocol that has the operations about files of repositories.
-const filesProtocol = 4
-
-// askAboutFiles is like askWithFallback, for an operation about files of repositories. It also falls back if omgd is an earlier version,
-// which does not have the operation.
-func askAboutFiles[R any](ctx context.Context, b *Backend, question func(*client.Conn) (*R, error)) (*R, error) {
-	earlier := false
-	r, err := askWithFallback(ctx, b, func(c *client.Conn) (*R, error) {
-		r, err := question(c)
-		hello := c.Greeting()
-		earlier = hello != nil && hello.Protocol < filesProtocol && wire.CodeOf(err) == wire.CodeInvalid
-		return r, err
-	})
-	if earlier {
-		return nil, b.switchToDirectWithDaemonPaths(ctx)
-	}
-	return r, err
-}
-
 // RepoOwners implements backend.Backend.
 func (b *Backend) RepoOwners(ctx context.Context, r *backend.RepoOwnersRequest, visit func(*wire.FileOwner) error) (*wire.FilesOwnerResult, error) {
-	return askAboutFiles(ctx, b, func(c *client.Conn) (*wire.FilesOwnerResult, error) {
+	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.FilesOwnerResult, error) {
 		return c.FilesOwner(ctx, &r.FilesOwnerRequest, withAnswerRecorded(b, visit))
 	})
 }
 
 // RepoFiles implements backend.Backend.
 func (b *Backend) RepoFiles(ctx context.Context, r *wire.FilesListRequest, visit func(*wire.RepositoryFiles) error) (*wire.FilesListResult, error) {
-	return askAboutFiles(ctx, b, func(c *client.Conn) (*wire.FilesListResult, error) {
+	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.FilesListResult, error) {
 		return c.FilesList(ctx, r, withAnswerRecorded(b, visit))
 	})
 }
 
 // Command implements backend.Backend.
 func (b *Backend) Command(ctx context.Context, r *wire.CommandRequest) (*wire.CommandResult, error) {
-	return askAboutFiles(ctx, b, func(c *client.Conn) (*wire.CommandResult, error) { return c.Command(ctx, r) })
+	return askWithFallback(ctx, b, func(c *client.Conn) (*wire.CommandResult, error) { return c.Command(ctx, r) })
 }
 
 // StatusHistory implements backend.Backend.

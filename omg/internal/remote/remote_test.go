@@ -288,9 +288,18 @@ func TestAnswered(t *testing.T) {
 	require.Empty(t, w.became)
 }
 
-// TestFiles_EarlierDaemon checks that omg-direct answers if a daemon of an earlier version does not know the operation.
-func TestFiles_EarlierDaemon(t *testing.T) {
-	earlier := result(t, &wire.HelloResult{Protocol: filesProtocol - 1, Server: "earlier", ServedPaths: daemonPaths})
+// TestEarlierDaemon checks that omg-direct answers if a daemon of an earlier version does not know the operation, or a part of a search.
+func TestEarlierDaemon(t *testing.T) {
+	earlier := result(t, &wire.HelloResult{Protocol: wire.ProtocolVersion - 2, Server: "earlier", ServedPaths: daemonPaths})
+	last := result(t, &wire.HelloResult{Protocol: 4, Server: "last", ServedPaths: daemonPaths})
+	w, _ := served(t, conduct{greeting: last, other: result(t, &wire.SearchResult{Total: 1, Packages: []wire.Package{{Name: "a"}}})})
+	visited := 0
+	visit := func(*wire.Package) error { visited++; return nil }
+	_, err := w.backend(backend.Options{}).Search(t.Context(), &wire.SearchRequest{Words: []string{"is:installed"}}, visit, func() {})
+	require.ErrorIs(t, err, errBecame)
+	require.Equal(t, []wire.ServedPaths{daemonPaths}, w.became)
+	require.Contains(t, w.notes[0], "the running omgd last does not understand this search: omg daemon restart")
+	require.Zero(t, visited)
 	for name, ask := range map[string]func(*Backend) error{
 		"owners": func(b *Backend) error {
 			_, err := b.RepoOwners(t.Context(), &backend.RepoOwnersRequest{}, nil)
