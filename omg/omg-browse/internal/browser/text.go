@@ -84,10 +84,12 @@ func (b *Browser) statusText() string {
 	switch {
 	case b.Message != "":
 		return b.Message
-	case b.views[b.view].note != "":
-		return b.views[b.view].note
+	case b.Connection != "" && b.views[b.view].note != "":
+		return b.Connection + " · " + b.views[b.view].note
 	case b.Connection != "":
 		return b.Connection
+	case b.views[b.view].note != "":
+		return b.views[b.view].note
 	}
 	return b.hints()
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
 	"github.com/omg-arch/omg/shared/posixre"
 	"github.com/omg-arch/omg/shared/wire"
@@ -60,10 +61,14 @@ func packageRow(p *wire.Package) browser.Row {
 	return r
 }
 
-// note returns a text that says what is missing in a result; empty if it is complete and current.
+// note returns a text that says which data a result lacks, or which is not current; empty if there is none.
 func note(b *wire.Basis) string {
 	for i := range b.Sources {
-		if s := &b.Sources[i]; s.State == wire.SourceFailed || s.State == wire.SourceStale {
+		switch s := &b.Sources[i]; {
+		case s.State == wire.SourceOK:
+		case s.Kind == wire.KindAUR:
+			return show.AURNote(s, "not searched")
+		case s.State != wire.SourceMissing:
 			return fmt.Sprintf("%s is %s: %s", s.Name, s.State, s.Why)
 		}
 	}
