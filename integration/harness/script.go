@@ -48,7 +48,9 @@ import (
 //
 // A pacman.conf among the script's files is used, otherwise one that has the repositories in the order in which they
 // were named. $DB, $CONF and $DATA are the paths of a System; HOME is the script's directory.
-func RunScripts(t *testing.T, dir string) {
+//
+// A package of tests can add commands of its own.
+func RunScripts(t *testing.T, dir string, more ...Commands) {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.txtar"))
 	if err != nil || len(files) == 0 {
@@ -71,7 +73,7 @@ func RunScripts(t *testing.T, dir string) {
 	}
 	for _, way := range []string{"daemon", "index", "databases", once} {
 		if len(byWay[way]) > 0 {
-			t.Run(way, func(t *testing.T) { runScripts(t, byWay[way], way) })
+			t.Run(way, func(t *testing.T) { runScripts(t, byWay[way], way, more) })
 		}
 	}
 }
@@ -82,11 +84,29 @@ var (
 	omgLinePattern       = regexp.MustCompile(`(?m)^!? *((exits|fails) [0-9]+ |await ('[^']*'|\S+) )?omg |^same `)
 )
 
-func runScripts(t *testing.T, files []string, way string) {
+// Commands are further commands of scripts.
+type Commands map[string]func(ts *testscript.TestScript, x *Script, args []string)
+
+func runScripts(t *testing.T, files []string, way string, more []Commands) {
+	cmds := map[string]func(*testscript.TestScript, bool, []string){
+		"package": scriptCmdPackage, "install": scriptCmdInstall, "generate": scriptCmdGenerate, "corpus": scriptCmdCorpus,
+		"omg": newScriptCmd("omg"), "omg-index": newScriptCmd("omg-index"), "omg-probe": newScriptCmd("omg-probe"),
+		"exits": scriptCmdExits, "fails": scriptCmdFails, "same": scriptCmdSame, "await": scriptCmdAwait, "omgd": scriptCmdDaemon, "omgd-stop": scriptCmdStop,
+	}
+	for _, commands := range more {
+		for name, run := range commands {
+			cmds[name] = func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg {
+					ts.Fatalf("%s cannot be negated", name)
+				}
+				run(ts, scriptOf(ts), args)
+			}
+		}
+	}
 	testscript.Run(t, testscript.Params{
 		Files: files, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
-			x := &script{System: New(env.T().(testing.TB), WithoutDatabases()), wayName: way}
+			x := &Script{System: New(env.T().(testing.TB), WithoutDatabases()), wayName: way}
 			x.WorkDir = env.WorkDir
 			env.Defer(x.endBackgroundDaemon)
 			env.Values[scriptValueKey{}] = x
@@ -104,35 +124,33 @@ func runScripts(t *testing.T, files []string, way string) {
 			}
 			return false, fmt.Errorf("no condition %q", condition)
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"package": scriptCmdPackage, "install": scriptCmdInstall, "generate": scriptCmdGenerate, "corpus": scriptCmdCorpus,
-			"omg": newScriptCmd("omg"), "omg-index": newScriptCmd("omg-index"), "omg-probe": newScriptCmd("omg-probe"),
-			"exits": scriptCmdExits, "fails": scriptCmdFails, "same": scriptCmdSame, "await": scriptCmdAwait, "omgd": scriptCmdDaemon, "omgd-stop": scriptCmdStop,
-		},
+		Cmds: cmds,
 	})
 }
 
 type scriptValueKey struct{}
 
-// script is the state of a running script.
-type script struct {
+// Script is the state of a running script.
+type Script struct {
 	*System
 	wayName       string
 	repos         []string                   // the repositories, in the order of pacman.conf
 	entriesByRepo map[string][]DatabaseEntry // by repository
 	hasPacmanConf bool
-	daemon        *Daemon  // nil if no daemon runs
+	Daemon        *Daemon  // nil if no daemon runs
 	omgFlags      []string // omg's flags that select the way to its answer; nil until the way is prepared
+	// State is the state of the commands that are not the harness's own.
+	State any
 }
 
 // endBackgroundDaemon ends an omgd that a script has started in the background.
-func (x *script) endBackgroundDaemon() {
-	if pid, err := pidfile.Read(x.Path("omgd.pid"), paths.ProcessEnv()); err == nil && x.daemon == nil {
+func (x *Script) endBackgroundDaemon() {
+	if pid, err := pidfile.Read(x.Path("omgd.pid"), paths.ProcessEnv()); err == nil && x.Daemon == nil {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 }
 
-func scriptOf(ts *testscript.TestScript) *script { return ts.Value(scriptValueKey{}).(*script) }
+func scriptOf(ts *testscript.TestScript) *Script { return ts.Value(scriptValueKey{}).(*Script) }
 
 // parseFieldArgs parses FIELD=VALUE arguments; commas separate the values of a list.
 func parseFieldArgs(ts *testscript.TestScript, args []string) (fields []string) {
@@ -210,36 +228,36 @@ func scriptCmdCorpus(ts *testscript.TestScript, neg bool, args []string) {
 
 // resetAfterDatabaseChange must be called after each change of the databases. It stops the script's daemon and forgets the flags of omg.
 // The next call of prepareWay then starts a new daemon or builds a new index.
-func (x *script) resetAfterDatabaseChange() {
+func (x *Script) resetAfterDatabaseChange() {
 	if x.wayName == "as it says" {
 		return
 	}
 	x.omgFlags = nil
-	if x.daemon != nil {
-		x.daemon.Stop()
-		x.daemon = nil
+	if x.Daemon != nil {
+		x.Daemon.Stop()
+		x.Daemon = nil
 	}
 }
 
 // prepareWay returns omg's flags for the way.
-func (x *script) prepareWay() []string {
+func (x *Script) prepareWay() []string {
 	if x.omgFlags != nil {
 		return x.omgFlags
 	}
 	switch {
 	case x.wayName == "daemon":
-		x.daemon = x.LaunchDaemon()
-		x.daemon.AwaitStatus(isRefreshed, "the first refresh")
+		x.Daemon = x.LaunchDaemon()
+		x.Daemon.AwaitStatus(isRefreshed, "the first refresh")
 		x.awaitFileLists()
-		x.omgFlags = []string{"--socket", x.daemon.Socket}
+		x.omgFlags = []string{"--socket", x.Daemon.Socket}
 	case x.wayName == "index" && x.hasRepositories():
 		x.BuildIndexes()
 		if x.hasFileLists() {
 			x.BuildIndexes("--files")
 		}
 		x.omgFlags = append([]string{"--no-daemon"}, x.PathFlags()...)
-	case x.daemon != nil:
-		return []string{"--socket", x.daemon.Socket}
+	case x.Daemon != nil:
+		return []string{"--socket", x.Daemon.Socket}
 	default:
 		x.omgFlags = append([]string{"--no-daemon"}, x.PathFlags()...)
 	}
@@ -247,27 +265,27 @@ func (x *script) prepareWay() []string {
 }
 
 // hasRepositories reports whether at least one repository has a database, so that an index can be built.
-func (x *script) hasRepositories() bool {
+func (x *Script) hasRepositories() bool {
 	databases, _ := filepath.Glob(x.SyncDBPath("*"))
 	return len(databases) > 0
 }
 
 // hasFileLists reports whether at least one repository has a list of files.
-func (x *script) hasFileLists() bool {
+func (x *Script) hasFileLists() bool {
 	lists, _ := filepath.Glob(x.FilesDBPath("*"))
 	return len(lists) > 0
 }
 
 // awaitFileLists waits until the daemon has indexed the lists of files, if there are any.
-func (x *script) awaitFileLists() {
+func (x *Script) awaitFileLists() {
 	if x.hasFileLists() {
-		x.daemon.AwaitFileLists(func(*wire.Basis) bool { return true }, "an index")
+		x.Daemon.AwaitFileLists(func(*wire.Basis) bool { return true }, "an index")
 	}
 }
 
 // run runs a program and returns its exit code. If the program is omg, run adds the flags that make omg answer in the
 // script's way. If the program is "exec", run runs the program in the next argument instead, without added flags.
-func (x *script) run(ts *testscript.TestScript, program string, args ...string) int {
+func (x *Script) run(ts *testscript.TestScript, program string, args ...string) int {
 	switch {
 	case program == "omg":
 		args = slices.Concat(x.prepareWay(), args)
@@ -347,20 +365,20 @@ func scriptCmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 
 func scriptCmdDaemon(ts *testscript.TestScript, neg bool, args []string) {
 	x := scriptOf(ts)
-	if neg || x.daemon != nil {
+	if neg || x.Daemon != nil {
 		ts.Fatalf("omgd is already running")
 	}
-	x.daemon = x.LaunchDaemon(args...)
-	x.daemon.AwaitStatus(isRefreshed, "the first refresh")
+	x.Daemon = x.LaunchDaemon(args...)
+	x.Daemon.AwaitStatus(isRefreshed, "the first refresh")
 	x.awaitFileLists()
 	x.omgFlags = nil
 }
 
 func scriptCmdStop(ts *testscript.TestScript, neg bool, args []string) {
 	x := scriptOf(ts)
-	if neg || len(args) != 0 || x.daemon == nil {
+	if neg || len(args) != 0 || x.Daemon == nil {
 		ts.Fatalf("no omgd runs")
 	}
-	x.daemon.Stop()
-	x.daemon, x.omgFlags = nil, nil
+	x.Daemon.Stop()
+	x.Daemon, x.omgFlags = nil, nil
 }
