@@ -140,22 +140,9 @@ func (s *SourceBuilder) Add(p *wire.Package) error {
 		d.share = storeShare(share)
 	}
 
-	s.text = append(fold.Append(s.text, p.Name), 0)
-	d.nameLen = uint32(len(s.text)) - d.textStart - 1
-	mark := uint32(len(s.text))
-	for _, v := range p.Provides {
-		s.text = append(fold.Append(s.text, stripVersion(v)), 0)
-	}
-	d.providesTextLen = uint32(len(s.text)) - mark
-	mark = uint32(len(s.text))
-	for _, v := range p.Groups {
-		s.text = append(fold.Append(s.text, v), 0)
-	}
-	d.groupsTextLen = uint32(len(s.text)) - mark
-	s.text = append(fold.Append(s.text, p.Desc), 0)
-	if p.Desc == "" && p.EmptyDesc {
-		s.text = append(s.text, 0)
-	}
+	var lens textLens
+	s.text, lens = appendText(s.text, p)
+	d.nameLen, d.providesTextLen, d.groupsTextLen = uint32(lens.name), uint32(lens.provides), uint32(lens.groups)
 	d.textLen = uint32(len(s.text)) - d.textStart
 
 	s.addTerms(d.addOrder, p)

@@ -114,12 +114,6 @@ func (f *File) DocCount() uint32 { return f.docCount }
 // Size returns the size of the file in bytes.
 func (f *File) Size() int64 { return f.file.Size() }
 
-// docText is the text of one doc, cut into its fields. desc is nil if the package has no description, and empty but not
-// nil if its description is empty.
-type docText struct {
-	all, name, provides, groups, desc []byte
-}
-
 // docText returns the text of a doc, after checking its bounds.
 func (f *File) docText(doc uint32) (docText, error) {
 	if doc >= f.docCount {
@@ -134,21 +128,7 @@ func (f *File) docText(doc uint32) (docText, error) {
 	if end > uint64(len(f.textSection)) || start > end || name+provides+groups+2 > end-start {
 		return docText{}, damagedDocError(doc)
 	}
-	t := f.textSection[start:end:end]
-	desc := t[name+1+provides+groups : len(t)-1]
-	switch string(desc) {
-	case "":
-		desc = nil
-	case "\x00":
-		desc = desc[:0]
-	}
-	return docText{
-		all:      t,
-		name:     t[:name],
-		provides: t[name+1:][:provides],
-		groups:   t[name+1+provides:][:groups],
-		desc:     desc,
-	}, nil
+	return cutText(f.textSection[start:end:end], textLens{int(name), int(provides), int(groups)}), nil
 }
 
 // nameLen returns the number of bytes of a doc's folded name. The doc must be less than f.docCount.

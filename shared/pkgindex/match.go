@@ -15,6 +15,7 @@ type matcher struct {
 	file     *fileInSet
 	terms    []matcherTerm
 	unwanted []matcherTerm
+	decoded  *wire.Package // the only package of a matcher without a file: see Query.Match
 }
 
 // matcherTerm is a term of a query, with lists of the packages in one index file that match the term.
@@ -32,7 +33,7 @@ func newMatcher(f *fileInSet, q *Query) (*matcher, error) {
 		return nil, err
 	}
 	unwanted, err := newMatcherTerms(f, q.unwanted)
-	return &matcher{f, terms, unwanted}, err
+	return &matcher{file: f, terms: terms, unwanted: unwanted}, err
 }
 
 func newMatcherTerms(f *fileInSet, terms []term) ([]matcherTerm, error) {
@@ -116,6 +117,8 @@ func (m *matcher) findTerm(t *matcherTerm, doc uint32, text docText, inAUR bool)
 	case t.expr != nil:
 		p.tier = TierDesc
 		ok, err = m.exprMatchesValue(t, doc)
+	case !t.searchesDocText() && m.decoded != nil:
+		p.tier, ok = TierDesc, t.hasValue(m.decoded)
 	case !t.searchesDocText():
 		// All candidates come from t.valuePostings, which lists only packages with this value. So the package matches.
 		p.tier, ok = TierDesc, true
@@ -225,11 +228,11 @@ func (m *matcher) exprTier(t *matcherTerm, doc uint32, text docText) (tier Tier,
 			return nameSpanTier(text.name, at[0], at[1]), at[1] - at[0], true, nil
 		}
 		if i := bytes.Index(text.name, t.word); i >= 0 {
-			summary, _, err := m.file.record(doc, false)
+			name, err := m.nameOf(doc)
 			if err != nil {
 				return 0, 0, false, err
 			}
-			if strings.Contains(summary.Name(), t.raw) {
+			if strings.Contains(name, t.raw) {
 				return nameTier(text.name, t.word, i), len(t.word), true, nil
 			}
 		}
@@ -248,6 +251,15 @@ func (m *matcher) exprTier(t *matcherTerm, doc uint32, text docText) (tier Tier,
 		return TierDesc, 0, text.desc != nil && t.expr.FindIndex(text.desc) != nil, nil
 	}
 	return 0, 0, false, nil
+}
+
+// nameOf returns the name of a package, in upper and lower case.
+func (m *matcher) nameOf(doc uint32) (string, error) {
+	if m.decoded != nil {
+		return m.decoded.Name, nil
+	}
+	summary, _, err := m.file.record(doc, false)
+	return summary.Name(), err
 }
 
 // exprValuesTier matches an expression against NUL-terminated values. If the expression matches an entire value, the tier is
@@ -283,6 +295,9 @@ func nameSpanTier(name []byte, start, end int) Tier {
 // exprMatchesValue reports whether an expression matches a dependency, maintainer or keyword of a package. It decodes the
 // package's record, because the searchable text does not contain these values.
 func (m *matcher) exprMatchesValue(t *matcherTerm, doc uint32) (bool, error) {
+	if m.decoded != nil {
+		return t.hasValue(m.decoded), nil
+	}
 	summary, details, err := m.file.record(doc, true)
 	if err != nil {
 		return false, err
@@ -291,19 +306,29 @@ func (m *matcher) exprMatchesValue(t *matcherTerm, doc uint32) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	var values []string
+	return t.hasValue(&p), nil
+}
+
+// hasValue reports whether a value of the term's field equals its word or matches its expression. The term must not search in texts.
+func (t *term) hasValue(p *wire.Package) bool {
+	matches := func(v string) bool {
+		if t.expr != nil {
+			return t.expr.FindIndex([]byte(fold.String(v))) != nil
+		}
+		return fold.String(v) == string(t.word)
+	}
 	switch {
 	case t.field == fieldDepends:
-		for _, d := range p.Depends {
-			values = append(values, stripVersion(d))
-		}
+		return slices.ContainsFunc(p.Depends, func(v string) bool { return matches(stripVersion(v)) })
+	case t.field == fieldExactGroup:
+		return slices.ContainsFunc(p.Groups, matches)
 	case p.AUR == nil:
+		return false
 	case t.field == fieldMaint:
-		values = append(p.AUR.CoMaintainers, p.AUR.Maintainer)
-	case t.field == fieldKeyword:
-		values = p.AUR.Keywords
+		return matches(p.AUR.Maintainer) || slices.ContainsFunc(p.AUR.CoMaintainers, matches)
+	default:
+		return slices.ContainsFunc(p.AUR.Keywords, matches)
 	}
-	return slices.ContainsFunc(values, func(v string) bool { return t.expr.FindIndex([]byte(fold.String(v))) != nil }), nil
 }
 
 // DecodePackage decodes a package from its summary and its details, which may be empty.

@@ -23,6 +23,9 @@ type Query struct {
 
 	// InState holds the packages of each state in States, in the FileSet that is searched.
 	InState map[string]*DocSet
+	// ExplicitNames holds the names of the explicitly installed packages. Only Match uses it, for is:explicit.
+	ExplicitNames map[string]bool
+
 	// PauseFunc, if not nil, is called regularly during a search. If PauseFunc returns an error, the search ends with that
 	// error.
 	PauseFunc func() error

@@ -119,6 +119,7 @@ func TestSearch_EqualsOracle(t *testing.T) {
 					words = words[:1]
 				}
 				want := o.search(words...)
+				requireMatches(t, packages, slices.Concat(want[:]...), wire.SearchRequest{Words: words})
 				var order []string
 				for _, s := range []*FileSet{one, several} {
 					got, total := find(t, s, 0, wire.SearchRequest{Words: words})
