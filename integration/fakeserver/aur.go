@@ -79,6 +79,7 @@ type AUR struct {
 	modified time.Time
 	// checksum replaces the file with the checksum of the dump, unless it is empty.
 	checksum string
+	pkgbuild string // see SetPKGBUILD
 	// Archive is the git archive; nil if it is not served. It must be set before the first request.
 	Archive *GitArchive
 }
@@ -172,9 +173,31 @@ func (a *AUR) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.sendReply(w, r, a.info(append(q["arg[]"], q["arg"]...)))
 	case strings.HasPrefix(path, "/rpc/v5/info/"):
 		a.sendReply(w, r, a.info([]string{last()}))
+	case path == "/cgit/aur.git/plain/PKGBUILD":
+		a.sendPKGBUILD(w, r, q.Get("h"))
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// SetPKGBUILD sets the PKGBUILD of all package bases. If text is empty, each has a short one.
+func (a *AUR) SetPKGBUILD(text string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.pkgbuild = text
+}
+
+// sendPKGBUILD sends the PKGBUILD of a package base, as cgit does.
+func (a *AUR) sendPKGBUILD(w http.ResponseWriter, r *http.Request, base string) {
+	a.mu.Lock()
+	text := cmp.Or(a.pkgbuild, "pkgname="+base+"\n")
+	a.mu.Unlock()
+	isBase := func(p Package) bool { return cmp.Or(p.PackageBase, p.Name) == base }
+	if !slices.ContainsFunc(a.Packages(), isBase) {
+		http.NotFound(w, r)
+		return
+	}
+	_, _ = io.WriteString(w, text)
 }
 
 // serveOldAPI answers requests to the AUR's older URL /rpc, which have all parameters in the query string.

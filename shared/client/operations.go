@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -66,6 +67,25 @@ func (c *Conn) AURInfo(ctx context.Context, names []string) (*wire.AURInfoResult
 		all.Sources = append(all.Sources, chunk.Sources...)
 		all.Packages = append(all.Packages, chunk.Packages...)
 		all.NotAsked = append(all.NotAsked, chunk.NotAsked...)
+		return nil
+	})
+	return all, err
+}
+
+// AURPKGBUILD returns the PKGBUILD of a package that the AUR's server has now.
+func (c *Conn) AURPKGBUILD(ctx context.Context, name string) (*wire.AURPKGBUILDResult, error) {
+	all := &wire.AURPKGBUILDResult{}
+	err := c.Call(ctx, wire.OpAURPKGBUILD, &wire.AURPKGBUILDRequest{Name: name}, func(b []byte, _ bool) error {
+		var chunk wire.AURPKGBUILDResult
+		if err := msgpack.Unmarshal(b, &chunk); err != nil {
+			return err
+		}
+		if all.Base == "" {
+			all.Base, all.AsOf = chunk.Base, chunk.AsOf
+		}
+		if all.Content = append(all.Content, chunk.Content...); len(all.Content) > wire.MaxPKGBUILD {
+			return fmt.Errorf("%w: a PKGBUILD of more than %d bytes", wire.ErrMalformed, wire.MaxPKGBUILD)
+		}
 		return nil
 	})
 	return all, err

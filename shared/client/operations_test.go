@@ -80,6 +80,9 @@ func TestOperations_OneChunk(t *testing.T) {
 		{wire.OpAURInfo, &wire.AURInfoRequest{Names: []string{"a", "b"}}, &wire.AURInfoResult{Sources: []wire.Source{{Name: "aur", State: wire.SourceOK}}, Packages: []wire.Package{{Name: "a", AUR: &wire.AUR{PendingRequests: &n}}}, NotAsked: []string{"b"}}, func(c *Conn) (any, error) {
 			return c.AURInfo(ctx, []string{"a", "b"})
 		}},
+		{wire.OpAURPKGBUILD, &wire.AURPKGBUILDRequest{Name: "a"}, &wire.AURPKGBUILDResult{Base: "b", AsOf: 5, Content: []byte("pkgname=a\n")}, func(c *Conn) (any, error) {
+			return c.AURPKGBUILD(ctx, "a")
+		}},
 		{wire.OpNews, nil, &wire.NewsResult{Sources: []wire.Source{{Name: "news", State: wire.SourceOK}}, UpgradedAt: 5, Items: []wire.NewsItem{{NewsHeadline: wire.NewsHeadline{ID: "a", PublishedAt: 6}, Text: "b"}}}, func(c *Conn) (any, error) { return c.News(ctx) }},
 		{wire.OpAURCheck, nil, &wire.AURCheckResult{CheckedCount: 1, Packages: []wire.CheckedPackage{{Name: "a", Findings: []wire.AURFinding{{Level: wire.FindingLevelLook}}}}}, func(c *Conn) (any, error) { return c.AURCheck(ctx) }},
 		{wire.OpCommand, &wire.CommandRequest{Names: []string{"rg"}}, &wire.CommandResult{Basis: basis, Commands: []wire.CommandOwner{{Command: "rg", Path: "usr/bin/rg"}}, Missing: []wire.MissingCommand{{Name: "x"}}}, func(c *Conn) (any, error) {

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"sync"
@@ -99,6 +100,16 @@ func (s *Snapshot) ParseAURTarget(target string) (name string, ok bool) {
 // returns no hit.
 func (s *Snapshot) LookupAUR(name string) ([]pkgindex.Hit, error) {
 	return s.searchFileSet.LookupAUR(name)
+}
+
+// AURBase returns the package base of the AUR's package with this name, or "" if the AUR's data does not contain the package.
+func (s *Snapshot) AURBase(name string) (string, error) {
+	hits, err := s.LookupAUR(name)
+	if err != nil || len(hits) == 0 {
+		return "", err
+	}
+	p, err := s.searchFileSet.ReadPackage(hits[0])
+	return cmp.Or(p.Base, p.Name), err
 }
 
 // NoAURDataError returns the error for a request that needs data of the AUR while the snapshot has none (see HasAUR).

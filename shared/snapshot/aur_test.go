@@ -15,6 +15,18 @@ func lostAUR(state wire.SourceState, why string) *IndexedSource {
 	return &IndexedSource{Source: wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: state, Why: why}}
 }
 
+func TestAURBase(t *testing.T) {
+	in := aur(t, "yay", "1-1")
+	in.Index = index(t, pkgindex.KindAUR, wire.SourceAUR,
+		wire.Package{Name: "yay", Version: "1-1", AUR: &wire.AUR{}}, wire.Package{Name: "part", Base: "whole", Version: "1-1", AUR: &wire.AUR{}})
+	s := build(t, Inputs{AUR: in})
+	for name, want := range map[string]string{"yay": "yay", "part": "whole", "whole": "", "gone": ""} {
+		base, err := s.AURBase(name)
+		require.NoError(t, err)
+		require.Equal(t, want, base, name)
+	}
+}
+
 // TestNeedsAURQuery checks that a search that includes the AUR must query the AUR if the request is live, or if the snapshot has
 // no index of the AUR.
 func TestNeedsAURQuery(t *testing.T) {

@@ -11,7 +11,7 @@ package wire
 //	3  2026-11-29  watch, whose reply has no end; the operation news, the source news, and the field news in status and
 //	               outdated; suggestions with reasons, and explain in search
 //	4  2026-11-29  files_owner, files_list and command, the kind of source files, and suggestions of search with the reason command
-//	5  2026-11-29  skip, is:installed and is:explicit in search
+//	5  2026-11-29  skip, is:installed and is:explicit in search, and the operation aur_pkgbuild
 const (
 	ProtocolVersion = 5
 	OldestProtocol  = 2

@@ -12,8 +12,9 @@ const (
 	OpSearch = "search"
 	OpInfo   = "info"
 
-	OpAURInfo  = "aur_info"
-	OpAURCheck = "aur_check"
+	OpAURInfo     = "aur_info"
+	OpAURPKGBUILD = "aur_pkgbuild"
+	OpAURCheck    = "aur_check"
 
 	OpStatus     = "status"
 	OpInstalled  = "installed"

@@ -129,7 +129,10 @@ func good() map[string][]byte {
 		"aur_info result, no reply": result(302, false, &AURInfoResult{
 			Sources: []Source{{Name: "aur", Kind: KindAUR, State: SourceMissing, Why: "the AUR does not answer in time"}}, Packages: []Package{},
 		}),
-		"aur_check": request(303, OpAURCheck, nil),
+		"aur_pkgbuild":                 request(304, OpAURPKGBUILD, &AURPKGBUILDRequest{Name: "firefox-git"}),
+		"aur_pkgbuild result, chunk 1": result(304, true, &AURPKGBUILDResult{Base: "firefox-git", AsOf: 1_700_000_000, Content: []byte("pkgname=firefox")}),
+		"aur_pkgbuild result, chunk 2": result(304, false, &AURPKGBUILDResult{Content: []byte("-git\xff")}),
+		"aur_check":                    request(303, OpAURCheck, nil),
 		"aur_check result": result(303, false, &AURCheckResult{
 			Basis:        Basis{Generation: 6, ConfirmedAt: 1_700_000_200},
 			Journal:      JournalReading{Path: "/var/lib/omg/index/aur.omgjournal", ObservedFrom: 1_690_000_000, ObservedTo: 1_700_000_000, CompleteSince: 1_690_000_000},

@@ -40,6 +40,7 @@ type server struct {
 	late      time.Duration
 	body      string // the reply to each query; "" means a regular reply
 	requested []string
+	limit     int64 // that of the last request
 	etag      string
 	dump      []byte
 	panics    bool
@@ -51,6 +52,7 @@ type server struct {
 func (s *server) record(r fetch.Request) (late time.Duration, body string, down error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.limit = r.MaxBytes
 	s.requested = append(s.requested, strings.TrimPrefix(r.URL, "https://aur.example"))
 	if s.panics {
 		panic("as told")

@@ -67,7 +67,7 @@ func newLiveClient(a *AUR) *liveClient {
 	l.ctx, l.cancel = context.WithCancel(context.Background())
 	l.recentReplies = otter.Must(&otter.Options[string, *reply]{
 		MaximumWeight: maxCachedBytes,
-		Weigher:       func(key string, a *reply) uint32 { return uint32(len(key) + len(a.indexData) + 256) },
+		Weigher:       func(key string, a *reply) uint32 { return uint32(len(key) + len(a.indexData) + len(a.file) + 256) },
 	})
 	l.breaker = gobreaker.NewCircuitBreaker[*reply](gobreaker.Settings{
 		Timeout:      breakerPauseInTimeouts * time.Duration(a.LiveQueries.Timeout),
@@ -88,7 +88,7 @@ func (a *AUR) burst() int { return (a.LiveQueries.MaxPerDay + 9) / 10 }
 
 // isRemoteFailure reports whether an error is a failure of the AUR or the network.
 func isRemoteFailure(err error) bool {
-	return !errors.Is(err, ErrTooManyMatches) && !errors.Is(err, ErrTooShort) && !errors.Is(err, errDailyQueryLimit) && !errors.Is(err, errShare) &&
+	return !errors.Is(err, ErrTooManyMatches) && !errors.Is(err, ErrTooShort) && !errors.Is(err, ErrNoFile) && !errors.Is(err, errDailyQueryLimit) && !errors.Is(err, errShare) &&
 		!errors.Is(err, errNotQueried) && !errors.Is(err, gobreaker.ErrOpenState) && !errors.Is(err, context.Canceled)
 }
 
@@ -139,6 +139,26 @@ func (a *AUR) Info(ctx context.Context, user uint32, names []string) snapshot.AU
 	q := infoQuery(names)
 	q.user = user
 	return a.live.answerQuery(ctx, q)
+}
+
+// PKGBUILD asks the AUR for the PKGBUILD of a package base, and returns it with the time of the AUR's reply. It takes no longer than
+// aur.live.timeout. If the AUR does not have it, the error is ErrNoFile.
+func (a *AUR) PKGBUILD(ctx context.Context, user uint32, base string) (content []byte, at time.Time, err error) {
+	if !validName(base) {
+		return nil, at, ErrNoFile
+	}
+	q := pkgbuildQuery(base)
+	q.user = user
+	if cached, _ := a.live.recentReplies.GetIfPresent(q.key()); cached != nil && time.Since(cached.at) < freshFor {
+		return cached.file, cached.at, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.LiveQueries.Timeout))
+	defer cancel()
+	got, err := a.live.sendOrJoin(ctx, q)
+	if err != nil {
+		return nil, at, err
+	}
+	return got.file, got.at, nil
 }
 
 // emptyResult returns the result for an empty list of names.
@@ -313,7 +333,7 @@ func (l *liveClient) sendRequest(q query) (got *reply, err error) {
 		return nil, err
 	}
 	l.saveQueriesLeft()
-	packages, leftOut, err := l.ask(ctx, q, total)
+	got, err = l.readReply(ctx, q, total)
 	var refused *fetch.StatusError
 	if errors.As(err, &refused) && refused.RetryAfter > 0 {
 		l.pausedUntil.Store(time.Now().Add(refused.RetryAfter).UnixNano())
@@ -324,13 +344,26 @@ func (l *liveClient) sendRequest(q query) (got *reply, err error) {
 		}
 		return nil, err
 	}
-	if got, err = newReply(packages, time.Now()); err != nil {
-		return nil, err
-	}
-	got.isIncomplete = got.isIncomplete || leftOut > 0
 	l.recentReplies.Set(q.key(), got)
 	l.saveReply(q.key(), got)
 	return got, nil
+}
+
+// readReply sends a query and reads the reply.
+func (l *liveClient) readReply(ctx context.Context, q query, total time.Duration) (*reply, error) {
+	if q.isFile {
+		content, err := l.readFile(ctx, q, total)
+		return &reply{file: content, at: time.Now()}, err
+	}
+	packages, leftOut, err := l.ask(ctx, q, total)
+	if err != nil {
+		return nil, err
+	}
+	got, err := newReply(packages, time.Now())
+	if err == nil {
+		got.isIncomplete = got.isIncomplete || leftOut > 0
+	}
+	return got, err
 }
 
 // acquireSlot waits until a request of a user may run. Package share decides which user's request runs next.

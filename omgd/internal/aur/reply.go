@@ -19,7 +19,9 @@ import (
 type reply struct {
 	index     *pkgindex.File
 	indexData []byte
-	at        time.Time
+	// file is the reply to a query for a file, which has no index. It is not stored.
+	file []byte
+	at   time.Time
 	// isIncomplete means that the reply had results that omgd cannot use. It is not stored.
 	isIncomplete bool
 }
@@ -57,9 +59,9 @@ func decodeReply(data []byte, at time.Time) (*reply, error) {
 	return &reply{index: f, indexData: data, at: at}, nil
 }
 
-// saveReply stores a reply, unless it is too large.
+// saveReply stores a reply, unless it is too large or a file.
 func (a *AUR) saveReply(key string, answer *reply) {
-	if len(answer.indexData) <= maxStoredReplyBytes {
+	if answer.index != nil && len(answer.indexData) <= maxStoredReplyBytes {
 		store.Save(a.Store, a.Log, storeBucket, key, answer.indexData, answer.at)
 	}
 }
@@ -88,7 +90,7 @@ func ErrorText(err error) string {
 		return "the AUR refuses requests for now (rate limit)"
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return "the last request failed; omgd tries again soon"
-	case errors.Is(err, ErrDumpRejected), errors.Is(err, ErrTooManyMatches), errors.Is(err, ErrTooShort), errors.Is(err, errNotQueried), errors.Is(err, errDailyQueryLimit), errors.Is(err, errShare):
+	case errors.Is(err, ErrDumpRejected), errors.Is(err, ErrTooManyMatches), errors.Is(err, ErrTooShort), errors.Is(err, ErrNoFile), errors.Is(err, errNotQueried), errors.Is(err, errDailyQueryLimit), errors.Is(err, errShare):
 		return err.Error()
 	}
 	return fetch.ErrorText("the AUR", err)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -23,6 +24,8 @@ var (
 	ErrTooManyMatches = errors.New("too many packages match")
 	// ErrTooShort means that the word in a query is too short for the AUR.
 	ErrTooShort = errors.New("the AUR needs at least two letters")
+	// ErrNoFile means that the AUR does not have a file.
+	ErrNoFile = errors.New("the AUR does not have this file")
 	// ErrInvalidReply means that the AUR's reply is not valid.
 	ErrInvalidReply = errors.New("invalid reply from the AUR")
 )
@@ -44,7 +47,9 @@ type query struct {
 	// A search has the name of a package field (field) and the text that it looks for (value). In every result
 	// this field contains this text, but a reply does not have all fields.
 	field, value string
-	user         uint32 // the UID of the user whose request causes the query; 0 if its replies are for all users
+	// isFile means that the reply is a file.
+	isFile bool
+	user   uint32 // the UID of the user whose request causes the query; 0 if its replies are for all users
 }
 
 // key returns the key under which the reply to a query is stored. Users do not share replies, because the
@@ -64,6 +69,22 @@ func newSearchQuery(by, value string) query {
 // infoQuery returns a query for all fields of the packages with these names.
 func infoQuery(names []string) query {
 	return query{path: "/rpc/v5/info?" + url.Values{"arg[]": names}.Encode()}
+}
+
+// pkgbuildQuery returns a query for the PKGBUILD of a package base.
+func pkgbuildQuery(base string) query {
+	return query{path: "/cgit/aur.git/plain/PKGBUILD?h=" + url.QueryEscape(base), isFile: true}
+}
+
+// readFile sends a query for a file and returns the file.
+func (a *AUR) readFile(ctx context.Context, q query, total time.Duration) ([]byte, error) {
+	var body bytes.Buffer
+	_, err := a.Fetch.Get(ctx, fetch.Request{URL: a.base + q.path, MaxBytes: wire.MaxPKGBUILD, Timeout: total}, &body)
+	var refused *fetch.StatusError
+	if errors.As(err, &refused) && refused.Code == http.StatusNotFound {
+		return nil, ErrNoFile
+	}
+	return body.Bytes(), err
 }
 
 // ask sends a query and reads the reply. It leaves out invalid results, such as a package with an invalid

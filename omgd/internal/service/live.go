@@ -2,6 +2,7 @@ package service
 
 import (
 	"context"
+	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/state"
@@ -14,6 +15,7 @@ import (
 type AUR interface {
 	Search(ctx context.Context, user uint32, r *wire.SearchRequest) snapshot.AURQueryResult
 	Info(ctx context.Context, user uint32, names []string) snapshot.AURQueryResult
+	PKGBUILD(ctx context.Context, user uint32, base string) (content []byte, at time.Time, err error)
 }
 
 // offlineAURQueryResult replaces the AUR's result in the replies to requests whose field Offline is true.

@@ -118,6 +118,7 @@ func (s *Service) Ops() map[string]server.Op {
 
 		wire.OpAURCheck:       {Handle: s.handleAURCheck},
 		wire.OpAURInfo:        {HandleDeferred: s.handleAURInfo},
+		wire.OpAURPKGBUILD:    {HandleDeferred: s.handleAURPKGBUILD},
 		wire.OpRefreshSources: {HandleDeferred: s.handleRefreshSources},
 
 		wire.OpFilesOwner: {Handle: s.handleFilesOwner},
