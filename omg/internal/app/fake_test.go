@@ -333,6 +333,10 @@ func (f *fake) AURLog(_ context.Context, r *backend.AURLogRequest, visit func(*b
 	return result, nil
 }
 
+func (f *fake) AURPKGBUILD(context.Context, string) (*wire.AURPKGBUILDResult, error) {
+	return give[wire.AURPKGBUILDResult](f, "aur pkgbuild", nil)
+}
+
 func (f *fake) AURDiff(_ context.Context, request *backend.AURDiffRequest) (*backend.AURDiff, error) {
 	f.diffed = request
 	return give(f, "aur diff", f.diff)

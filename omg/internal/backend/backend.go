@@ -112,6 +112,8 @@ type Backend interface {
 	AURLog(ctx context.Context, r *AURLogRequest, visit func(*AUREvent) error) (*AURLogResult, error)
 	// AURCheck returns the findings about the named packages and their dependencies or, without names, about the installed foreign packages.
 	AURCheck(ctx context.Context, r *AURCheckRequest) (*AURCheckResult, error)
+	// AURPKGBUILD returns the PKGBUILD of a package that the AUR's server has now. omgd downloads it.
+	AURPKGBUILD(ctx context.Context, name string) (*wire.AURPKGBUILDResult, error)
 	// AURDiff copies the current build files of a package base, and compares two copies.
 	AURDiff(ctx context.Context, r *AURDiffRequest) (*AURDiff, error)
 

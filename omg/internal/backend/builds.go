@@ -9,6 +9,10 @@ type AURDiffRequest struct {
 	Name, BuildDir string
 	// From and To are the numbers of copies; 0 for the last copy but one, and the last copy.
 	From, To int
+	// Current is the PKGBUILD that the AUR has now, and CurrentAsOf the time of the AUR's reply. If it is set, the last copy is compared with
+	// it, which has the number 0, and nothing is copied.
+	Current     []byte
+	CurrentAsOf time.Time
 }
 
 // BuildCopy describes a copy of the build files of a package base.

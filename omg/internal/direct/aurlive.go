@@ -42,6 +42,16 @@ func (l *liveConn) findings(ctx context.Context) (*wire.AURCheckResult, error) {
 	return l.conn.AURCheck(ctx)
 }
 
+// AURPKGBUILD implements backend.Backend.
+func (b *Backend) AURPKGBUILD(ctx context.Context, name string) (*wire.AURPKGBUILDResult, error) {
+	conn := &liveConn{Backend: b}
+	defer conn.close()
+	if err := conn.connect(ctx); err != nil {
+		return nil, err
+	}
+	return conn.conn.AURPKGBUILD(ctx, name)
+}
+
 // connect connects to omgd, unless it is connected.
 func (l *liveConn) connect(ctx context.Context) (err error) {
 	if l.o.LiveSocket == "" {

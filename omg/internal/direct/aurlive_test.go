@@ -252,3 +252,8 @@ func TestAURCheck_LiveSplit(t *testing.T) {
 	require.Empty(t, got)
 	require.Equal(t, []string{"split-doc"}, result.NotInAUR)
 }
+
+func TestAURPKGBUILD_WithoutDaemon(t *testing.T) {
+	_, err := newTestSystem(t).backend().AURPKGBUILD(t.Context(), "yay")
+	require.ErrorIs(t, err, errWithoutDaemon)
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/buildfiles"
 	"github.com/omg-arch/omg/shared/aurlevel"
+	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -36,6 +37,33 @@ func TestFindBuildChanges(t *testing.T) {
 	}, findBuildChanges([]buildfiles.Copy{
 		buildCopy(now, 200, first, "aa"), buildCopy(now, 91, second, "aa"), buildCopy(now, 60, third, "aa"), buildCopy(now, 1, third, "SKIP"),
 	}, now))
+}
+
+// TestAURDiff_Current checks that the last copy is compared with the PKGBUILD of the AUR, and that neither is copied.
+func TestAURDiff_Current(t *testing.T) {
+	w := newTestSystem(t)
+	w.buildOwn()
+	at := time.Unix(1_700_000_000, 0)
+	old, current := buildCopy(at, 0, "https://a.example/x", "aa").Files["PKGBUILD"], buildCopy(at, 0, "https://b.example/x", "aa").Files["PKGBUILD"]
+	diff := func(r backend.AURDiffRequest) (*backend.AURDiff, error) { return w.backend().AURDiff(t.Context(), &r) }
+	w.write(".cache/yay/demo/PKGBUILD", string(old))
+	w.write(".cache/yay/demo/demo.install", "post_install() { :; }\n")
+	_, err := diff(backend.AURDiffRequest{Name: "demo", Current: current, CurrentAsOf: at})
+	require.Equal(t, exit.NotFound, exit.Code(err))
+	require.NoDirExists(t, w.path(".local/state"))
+	_, err = diff(backend.AURDiffRequest{Name: "demo"})
+	require.NoError(t, err)
+	for range 2 {
+		got, err := diff(backend.AURDiffRequest{Name: "demo", Current: current, CurrentAsOf: at})
+		require.NoError(t, err)
+		require.Equal(t, 1, got.From.Number)
+		require.Equal(t, &backend.BuildCopy{Copied: at, Version: "1-1"}, got.To)
+		require.Equal(t, []backend.BuildChange{{Change: "source-host-changed", Old: []string{"a.example"}, New: []string{"b.example"}}}, got.Changes)
+		require.Len(t, got.Files, 1, "the AUR's install script is unknown, not removed")
+	}
+	same, err := diff(backend.AURDiffRequest{Name: "demo", Current: old, CurrentAsOf: at})
+	require.NoError(t, err)
+	require.Empty(t, same.Files)
 }
 
 // TestAURCheck_NoCopies checks that a check without copies compares the copies that exist, and writes none.

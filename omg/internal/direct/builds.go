@@ -31,6 +31,9 @@ func (b *Backend) AURDiff(ctx context.Context, r *backend.AURDiffRequest) (*back
 	if r.BuildDir == "" {
 		base = b.findBuildBase(ctx, store, r.Name)
 	}
+	if r.Current != nil {
+		return compareWithCurrent(store, base, r)
+	}
 	copies, problem := b.updateCopies(store, base, r.BuildDir, clock.Now())
 	if len(copies) == 0 {
 		if problem != nil {
@@ -63,6 +66,23 @@ func (b *Backend) AURDiff(ctx context.Context, r *backend.AURDiffRequest) (*back
 		}
 	}
 	compareCopies(diff, &copies[from], &copies[to])
+	return diff, nil
+}
+
+// compareWithCurrent compares the PKGBUILD of the last copy with that of the AUR.
+func compareWithCurrent(store *buildfiles.Store, base string, r *backend.AURDiffRequest) (*backend.AURDiff, error) {
+	copies, err := store.Copies(base)
+	if err != nil {
+		return nil, err
+	}
+	if len(copies) == 0 {
+		return nil, exit.WithCode(exit.NotFound, fmt.Errorf("no copy of the build files of %q", base))
+	}
+	diff := &backend.AURDiff{Base: base, Changes: []backend.BuildChange{}, Unknown: []string{}, Files: []backend.FileDiff{}}
+	last := copies[len(copies)-1]
+	last.Files = buildfiles.Files{buildfiles.PKGBUILDName: last.Files[buildfiles.PKGBUILDName]}
+	current := buildfiles.Copy{At: r.CurrentAsOf, Files: buildfiles.Files{buildfiles.PKGBUILDName: r.Current}}
+	compareCopies(diff, &last, &current)
 	return diff, nil
 }
 

@@ -265,6 +265,10 @@ func requests(visit func(*wire.Package) error) map[string]func(context.Context, 
 			_, err := b.Devel(ctx, &backend.DevelRequest{})
 			return err
 		},
+		"aur pkgbuild": func(ctx context.Context, b backend.Backend) error {
+			_, err := b.AURPKGBUILD(ctx, "yay")
+			return err
+		},
 		"aur diff": func(ctx context.Context, b backend.Backend) error {
 			_, err := b.AURDiff(ctx, &backend.AURDiffRequest{})
 			return err
@@ -290,7 +294,7 @@ var kinds = map[string][]string{
 	// Only the daemon can answer these requests. They fail if the options name another system's databases.
 	"kept": {"security", "history"},
 	// Only the daemon can answer these requests. They are sent even if the options name another system's databases.
-	"daemon": {"health", "metrics", "refresh", "sources", "clear cache", "log level"},
+	"daemon": {"health", "metrics", "refresh", "sources", "clear cache", "log level", "aur pkgbuild"},
 	// omg-direct answers these requests from the databases that the daemon reads. They fail if the databases are unknown.
 	"files": {"owns", "files", "why", "aur log", "aur check", "aur diff", "devel"},
 	// omg-direct answers this request from the daemon's databases or, if they are unknown, from the default databases.

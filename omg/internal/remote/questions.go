@@ -205,6 +205,11 @@ func (b *Backend) hasOtherSettings() bool {
 	})
 }
 
+// AURPKGBUILD implements backend.Backend. Only omgd uses the network.
+func (b *Backend) AURPKGBUILD(ctx context.Context, name string) (*wire.AURPKGBUILDResult, error) {
+	return askDaemonOnly(ctx, b, func(c *client.Conn) (*wire.AURPKGBUILDResult, error) { return c.AURPKGBUILD(ctx, name) })
+}
+
 // AURDiff implements backend.Backend.
 func (b *Backend) AURDiff(ctx context.Context, _ *backend.AURDiffRequest) (*backend.AURDiff, error) {
 	return nil, b.switchToDirectWithDaemonPaths(ctx)

@@ -160,6 +160,11 @@ func (a answerer) AURCheck(ctx context.Context, r *backend.AURCheckRequest) (*ba
 	return ask(a.s, func(b backend.Backend) (*backend.AURCheckResult, error) { return b.AURCheck(ctx, r) })
 }
 
+// AURPKGBUILD implements backend.Backend.
+func (a answerer) AURPKGBUILD(ctx context.Context, name string) (*wire.AURPKGBUILDResult, error) {
+	return ask(a.s, func(b backend.Backend) (*wire.AURPKGBUILDResult, error) { return b.AURPKGBUILD(ctx, name) })
+}
+
 // AURDiff implements backend.Backend.
 func (a answerer) AURDiff(ctx context.Context, r *backend.AURDiffRequest) (*backend.AURDiff, error) {
 	return ask(a.s, func(b backend.Backend) (*backend.AURDiff, error) { return b.AURDiff(ctx, r) })

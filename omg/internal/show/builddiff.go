@@ -48,6 +48,9 @@ func copyText(c *backend.BuildCopy) string {
 	if c.Version != "" {
 		version = c.Version
 	}
+	if c.Number == 0 {
+		return termtext.Clean(fmt.Sprintf("the AUR's PKGBUILD (%s, of %s)", version, c.Copied.Local().Format(minuteFormat)))
+	}
 	return termtext.Clean(fmt.Sprintf("copy %d (%s, of %s)", c.Number, version, c.Copied.Local().Format(minuteFormat)))
 }
 
