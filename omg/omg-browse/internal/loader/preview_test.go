@@ -42,6 +42,7 @@ type previewBackend struct {
 	news      *wire.NewsResult
 	check     *backend.AURCheckResult
 	diff      *backend.AURDiff
+	pkgbuild  *wire.AURPKGBUILDResult
 	errs      map[string]error
 	asked     []string
 	noCopies  bool // the last AURCheckRequest.NoCopies
@@ -150,8 +151,16 @@ func (f *previewBackend) AURCheck(_ context.Context, r *backend.AURCheckRequest)
 	return f.check, f.fail("aur check")
 }
 
-func (f *previewBackend) AURDiff(context.Context, *backend.AURDiffRequest) (*backend.AURDiff, error) {
-	return f.diff, f.fail("aur diff")
+func (f *previewBackend) AURDiff(_ context.Context, r *backend.AURDiffRequest) (*backend.AURDiff, error) {
+	diff := *f.diff
+	if r.Current != nil {
+		diff.From, diff.To = &f.diff.Copies[1], &backend.BuildCopy{Copied: r.CurrentAsOf}
+	}
+	return &diff, f.fail("aur diff")
+}
+
+func (f *previewBackend) AURPKGBUILD(context.Context, string) (*wire.AURPKGBUILDResult, error) {
+	return f.pkgbuild, f.fail("aur pkgbuild")
 }
 
 // show returns the lines of a preview of 80 columns, and the packages to which they lead.
@@ -260,8 +269,9 @@ func world() *previewBackend {
 			Base: "demo-base", Copies: []backend.BuildCopy{{Number: 1, Copied: at}, {Number: 2, Copied: at}}, From: &backend.BuildCopy{Number: 1, Copied: at},
 			To: &backend.BuildCopy{Number: 2, Copied: at}, Changes: []backend.BuildChange{{Change: "source-host-changed", Old: []string{"a"}, New: []string{"b"}}},
 			Files: []backend.FileDiff{{Name: "PKGBUILD", State: backend.FileChanged, Diff: "@@ -1 +1 @@\n-pkgver=1\n+pkgver=2\n"}},
-			Last:  []backend.BuildFile{{Name: "PKGBUILD", Content: []byte("pkgver=2\nbuild() {\n\tmake\n}\n")}},
+			Last:  []backend.BuildFile{{Name: "PKGBUILD", Content: []byte("pkgver=2\n")}, {Name: "demo.install", Content: []byte("post_install() { :; }\n")}},
 		},
+		pkgbuild: &wire.AURPKGBUILDResult{Base: "demo-base", AsOf: 1_700_000_000, Content: []byte("pkgver=3\nbuild() {\n\tmake\n}\n")},
 	}
 }
 
@@ -520,30 +530,47 @@ func TestBuildFiles(t *testing.T) {
 	f.asked = nil
 	text = f.text(t, about(browser.TabBuild, "demo"))
 	require.Contains(t, text, "The key of this tab, Alt-B, shows the build files of demo-base")
-	require.Contains(t, text, "git clone https://aur.archlinux.org/demo-base.git")
-	require.Equal(t, []string{"info", "installed"}, f.asked, "nothing is read without a request")
+	require.Equal(t, []string{"info", "installed"}, f.asked, "nothing is read or downloaded without a request")
 
 	q := about(browser.TabBuild, "demo")
 	q.Fetch = true
-	text = f.text(t, q)
-	require.Equal(t, []string{
-		"Findings", "demo (demo-base)", "    act: adopted by \"bob\" between 2026-09-21 12:00 +0000 and 2026-09-21 12:00", "        +0000", "",
-		"Changes", "demo-base: copy 1 (version unknown, of 2026-09-21 12:00) and copy 2 (version", "    unknown, of 2026-09-21 12:00)",
-		"    source host changed: \"a\" -> \"b\"", "", "PKGBUILD changed", "@@ -1 +1 @@", "-pkgver=1", "+pkgver=2", "",
-		"PKGBUILD", "pkgver=2", "build() {", "    make", "}",
-	}, strings.Split(text, "\n"))
+	changes := []string{"    source host changed: \"a\" -> \"b\"", "", "PKGBUILD changed", "@@ -1 +1 @@", "-pkgver=1", "+pkgver=2"}
+	want := []string{"Findings", "demo (demo-base)", "    act: adopted by \"bob\" between 2026-09-21 12:00 +0000 and 2026-09-21 12:00", "        +0000", "", "PKGBUILD in the AUR"}
+	want = append(want, "demo-base: copy 2 (version unknown, of 2026-09-21 12:00) and the AUR's PKGBUILD", "    (version unknown, of 2023-11-14 22:13)")
+	want = append(append(want, changes...), "", "pkgver=3", "build() {", "    make", "}", "", "Copies")
+	want = append(want, "demo-base: copy 1 (version unknown, of 2026-09-21 12:00) and copy 2 (version", "    unknown, of 2026-09-21 12:00)")
+	want = append(append(want, changes...), "", "PKGBUILD of the last copy", "pkgver=2", "", "demo.install of the last copy", "post_install() { :; }")
+	require.Equal(t, want, strings.Split(f.text(t, q), "\n"))
+
+	f.pkgbuild.Content = f.diff.Last[0].Content
 	f.diff.Files, f.diff.Problem = nil, "the build files were not copied"
-	require.Contains(t, f.text(t, q), "Changes\nthe last two copies do not differ\nthe build files were not copied\n")
+	text = f.text(t, q)
+	require.Contains(t, text, "PKGBUILD in the AUR\nequal to the last copy\n\npkgver=2\n\n")
+	require.True(t, strings.HasSuffix(text, "Copies\nthe last two copies do not differ\nthe build files were not copied\n\ndemo.install of the last copy\npost_install() { :; }"), text)
 	f.diff.From, f.diff.To = nil, nil
 	require.Contains(t, f.text(t, q), "there is only one copy, of 2026-09-21 12:00: nothing to compare it with")
-	f.diff.Last[0].Content = []byte(strings.Repeat("x\n", maxBuildLines+2))
+	f.diff.Last[1].Content = []byte(strings.Repeat("x\n", maxBuildLines+2))
 	require.True(t, strings.HasSuffix(f.text(t, q), "x\n2 more are left out"))
-	f.errs["aur diff"] = exit.WithCode(exit.NotFound, errors.New("no build files"))
+	f.pkgbuild.Content = nil
+	require.Contains(t, f.text(t, q), "\nPKGBUILD of the last copy\n", "an empty PKGBUILD in the AUR is not an unknown one")
+}
+
+func TestBuildFiles_Failures(t *testing.T) {
+	f := world()
+	q := about(browser.TabBuild, "demo")
+	q.Fetch = true
+	f.errs["aur pkgbuild"] = wire.Errorf(wire.CodeNetwork, "the AUR did not answer in time")
+	text := f.text(t, q)
+	require.Contains(t, text, "PKGBUILD in the AUR\nunknown: the AUR did not answer in time\ngit clone https://aur.archlinux.org/demo-base.git, yay -G demo-base or paru -G\n")
+	require.Contains(t, text, "PKGBUILD of the last copy\npkgver=2\n")
+	f.errs["aur pkgbuild"], f.errs["aur diff"] = nil, exit.WithCode(exit.NotFound, errors.New("no build files"))
 	text = f.text(t, q)
-	require.Contains(t, text, "Build files\nno build files\nTo get the current ones: git clone")
-	require.Contains(t, text, "act: adopted", "what is known stays")
+	require.Contains(t, text, "PKGBUILD in the AUR\nthere is no copy to compare it with\n\npkgver=3\n")
+	require.True(t, strings.HasSuffix(text, "\nCopies\nno build files"), text)
 	f.errs["aur diff"] = errors.New("read-only")
-	require.Equal(t, "read-only", f.failure(t, q))
+	text = f.text(t, q)
+	require.Contains(t, text, "not compared: read-only\n")
+	require.Contains(t, text, "act: adopted", "what is known stays")
 }
 
 // hostileText has escape sequences, bidi controls, wide and combining characters, a tab, and bytes that are not UTF-8.
@@ -551,7 +578,7 @@ const hostileText = "\x1b[31mred\x1b]0;title\x07 \u202edlrow \u2066x\t日本語 
 
 // TestPreview_Hostile shows packages whose every text is hostile, in all tabs, views and widths.
 func TestPreview_Hostile(t *testing.T) {
-	long := strings.Repeat(hostileText+"\n", 1000) + strings.Repeat("ｗ", 5000)
+	long := strings.Repeat(hostileText+"\n", 300) + strings.Repeat("ｗ", 5000)
 	at := time.Unix(0, 0)
 	f := world()
 	for i := range f.packages {
@@ -576,9 +603,9 @@ func TestPreview_Hostile(t *testing.T) {
 	f.check.Unavailable = hostile
 	f.diff.Base, f.diff.Problem, f.diff.Unknown = hostile, hostile, []string{hostile}
 	f.diff.Files = []backend.FileDiff{{Name: hostile, State: backend.FileChanged, Diff: long}}
-	f.diff.Last = []backend.BuildFile{{Name: hostile, Content: []byte(long)}}
+	f.diff.Last, f.pkgbuild.Content = []backend.BuildFile{{Name: hostile, Content: []byte(long)}}, []byte(long+"\n")
 	f.basis = wire.Basis{Partial: true, Why: hostile}
-	for _, width := range []int{1, 2, 20, 39, 40, 79, 200} {
+	for _, width := range []int{1, 20, 39, 80, 200} {
 		for _, tab := range browser.Tabs() {
 			for i, name := range []string{"bash", "glibc", "demo", "own"} {
 				q := about(tab, name)
