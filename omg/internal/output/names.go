@@ -14,7 +14,7 @@ func SafeName(repo, name string) (safe string, ok bool) {
 	switch {
 	case wire.IsSafeName(name):
 		return name, true
-	case wire.IsPossibleName(name) && repo != "":
+	case wire.IsPossibleName(name) && wire.IsSafeName(repo):
 		return repo + "/" + name, true
 	}
 	return "", false

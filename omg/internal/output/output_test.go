@@ -18,6 +18,8 @@ func TestSafeName(t *testing.T) {
 		{"extra", "-Rdd", "extra/-Rdd"},
 		{"extra", ".hidden", "extra/.hidden"},
 		{"", "-Rdd", ""},
+		{"-x", "-Rdd", ""},
+		{"a\nb", "-Rdd", ""},
 		{"extra", "$(id)", ""},
 		{"extra", "a b", ""},
 		{"extra", "a\nb", ""},
