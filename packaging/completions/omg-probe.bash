@@ -5,11 +5,11 @@ _omg_probe() {
 	COMPREPLY=()
 	case $prev in
 	--directory|--top|--socket|--data-dir|--dbpath) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--format|--deadline) return ;;
+	--format|--deadline|--key) return ;;
 	esac
 	case $command in
 	'')
-		words='node python go rust ruby java bun all ec tc oc uc command init -C --directory -f --format -s --status -a --all -w --why --deadline --commands --no-env --top --cross-borders --remote --socket --data-dir --dbpath -h --help -V --version'
+		words='node python go rust ruby java bun all ec tc oc uc command init -C --directory -f --format -s --status -a --all -w --why --deadline --commands --browse --key --no-env --top --cross-borders --remote --socket --data-dir --dbpath -h --help -V --version'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -17,6 +17,8 @@ complete -c omg-probe -n '__omg_probe_at ""' -s w -d 'explain what selected each
 complete -c omg-probe -n '__omg_probe_at ""' -l why -d 'explain what selected each version, what else was found, and what was skipped; no deadline'
 complete -c omg-probe -n '__omg_probe_at ""' -l deadline -x -d 'after TIME print what is known, or nothing, and exit'
 complete -c omg-probe -n '__omg_probe_at ""' -l commands -d 'with init: print the code for missing commands'
+complete -c omg-probe -n '__omg_probe_at ""' -l browse -d 'with init: print the code for the package browser'
+complete -c omg-probe -n '__omg_probe_at ""' -l key -x -d 'with --browse: alt- or ctrl- and a letter'
 complete -c omg-probe -n '__omg_probe_at ""' -l no-env -d 'ignore VIRTUAL_ENV, PATH and similar variables, which in a bar are not those of a shell in DIR; the formats of bars imply it'
 complete -c omg-probe -n '__omg_probe_at ""' -l top -r -F -d 'search upwards to DIR'
 complete -c omg-probe -n '__omg_probe_at ""' -l cross-borders -d 'also search upwards across the borders of file systems'

@@ -2,6 +2,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -75,8 +76,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	}))
 }
 
-// printShellCode prints the code for a shell. The code runs this program with the arguments that follow the shell's name. It
-// contains the program's path, so the shell does not search PATH.
+// printShellCode prints the code for a shell. The code runs this program, or omg beside it, with the arguments that follow the shell's name.
+// It contains the program's path, so the shell does not search PATH.
 func (o *options) printShellCode(stdout io.Writer) error {
 	if _, err := render.ParseFormat(o.format); err != nil {
 		return exit.WithCode(exit.Usage, err)
@@ -89,6 +90,14 @@ func (o *options) printShellCode(stdout io.Writer) error {
 		// The name is sent through a pipe: other users can see the arguments of a process, and a system may log them.
 		line := append(append([]string{self, "command"}, o.forwardedArgs...), "-")
 		code, err := shell.CommandsCode(o.shell, line)
+		if err != nil {
+			return exit.WithCode(exit.Usage, err)
+		}
+		return write(stdout, code)
+	}
+	if o.forBrowse {
+		line := append([]string{filepath.Join(filepath.Dir(self), "omg")}, o.forwardedArgs...)
+		code, err := shell.BrowseCode(o.shell, append(line, "browse"), cmp.Or(o.browseKey, shell.DefaultBrowseKey))
 		if err != nil {
 			return exit.WithCode(exit.Usage, err)
 		}

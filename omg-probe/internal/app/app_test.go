@@ -196,6 +196,16 @@ func TestUsage(t *testing.T) {
 		{"init", "bash", "--commands", "node"},
 		{"init", "bash", "--commands", "--status"},
 		{"init", "sh", "--commands"},
+		{"--browse"},
+		{"--key", "alt-i"},
+		{"init", "bash", "--key", "alt-i"},
+		{"init", "bash", "--browse", "--commands"},
+		{"init", "bash", "--browse", "node"},
+		{"init", "bash", "--browse", "-C", "/"},
+		{"init", "bash", "--browse", "--key", "f1"},
+		{"init", "bash", "--browse", "--key", "alt-'"},
+		{"init", "bash", "--browse", "--key", "ctrl-c"},
+		{"init", "sh", "--browse"},
 	} {
 		out, stderr, code := probe(args...)
 		require.Equal(t, 2, code, "%q", args)
@@ -233,6 +243,25 @@ func TestInit_Commands(t *testing.T) {
 		require.Zero(t, code, stderr)
 		require.Contains(t, out, "'"+self+"' 'command' '--deadline' '0' '--data-dir' '/a b' '-'")
 		require.NotContains(t, out, "@COMMAND@")
+	}
+}
+
+func TestInit_Browse(t *testing.T) {
+	home(t)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	for shell, keys := range map[string][2]string{
+		"bash": {`"\ei"`, `"\C-o"`}, "zsh": {`'^[i'`, `'^o'`}, "fish": {`\ei`, `\co`},
+	} {
+		for n, args := range [][]string{{}, {"--key", "ctrl-o"}} {
+			var out, stderr bytes.Buffer
+			code := Run(append([]string{"init", shell, "--browse", "--socket", "/a b"}, args...), strings.NewReader(""), &out, &stderr)
+			require.Zero(t, code, stderr.String())
+			require.Contains(t, out.String(), "'"+filepath.Dir(self)+"/omg' '--socket' '/a b' 'browse'")
+			require.Contains(t, out.String(), keys[n])
+			require.NotRegexp(t, "@[A-Z]+@", out.String())
+			require.NotContains(t, out.String(), "--key")
+		}
 	}
 }
 

@@ -14,6 +14,8 @@ Usage:
   omg-probe init bash|zsh|fish --commands
                                          shell code with which an interactive shell that does not find a command runs
                                          omg-probe command
+  omg-probe init bash|zsh|fish --browse  shell code with which a key opens omg browse and inserts the names of the
+                                         chosen packages at the cursor
 
 omg-probe only reads files: it runs no program, uses no network and no socket, and writes nothing.
 A version with * is declared but not installed. ? is an unknown number, or a version that is not shown because it
@@ -30,6 +32,8 @@ Flags:
   --deadline TIME      after TIME print what is known, or nothing, and exit (default 10ms, 15ms for command; 0: no
                        deadline)
   --commands           with init: print the code for missing commands
+  --browse             with init: print the code for the package browser
+  --key KEY            with --browse: alt- or ctrl- and a letter (default alt-i)
   --no-env             ignore VIRTUAL_ENV, PATH and similar variables, which in a bar are not those of a shell in DIR;
                        the formats of bars imply it
   --top DIR            search upwards to DIR (default: the home directory)

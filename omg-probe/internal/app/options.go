@@ -24,6 +24,8 @@ type options struct {
 	isInit        bool
 	shell         string   // the shell's name, which follows the argument init
 	forCommands   bool     // --commands: init prints the code for missing commands
+	forBrowse     bool     // --browse: init prints the code for the package browser
+	browseKey     string   // the key that opens it; empty for the default
 	isCommand     bool     // the argument command was given
 	commandNames  []string // the arguments after command
 	numberName    string   // the name of the requested number: ec, tc, oc or uc; "" if none was requested
@@ -97,7 +99,7 @@ func parseArgs(args []string) (*options, error) {
 				return nil, usageErrorf("%s takes no value", name)
 			}
 			*flag = true
-			if !o.help && !o.version && flag != &o.forCommands {
+			if !o.help && !o.version && flag != &o.forCommands && flag != &o.forBrowse {
 				o.forwardedArgs = append(o.forwardedArgs, word)
 			}
 			continue
@@ -115,7 +117,9 @@ func parseArgs(args []string) (*options, error) {
 		if err := set(value); err != nil {
 			return nil, err
 		}
-		o.forwardedArgs = append(o.forwardedArgs, name, value)
+		if name != "--key" {
+			o.forwardedArgs = append(o.forwardedArgs, name, value)
+		}
 	}
 	return o, o.validate()
 }
@@ -151,6 +155,8 @@ func (o *options) boolFlag(name string) *bool {
 		return &o.searchRemoteFS
 	case "--commands":
 		return &o.forCommands
+	case "--browse":
+		return &o.forBrowse
 	}
 	return nil
 }
@@ -170,6 +176,8 @@ func (o *options) valueSetter(name string) func(string) error {
 		return text(&o.dir)
 	case "-f", "--format":
 		return text(&o.format)
+	case "--key":
+		return text(&o.browseKey)
 	case "--top":
 		return text(&o.topDir)
 	case "--socket":
@@ -242,6 +250,12 @@ func (o *options) validate() error {
 		return usageErrorf("init cannot be combined with --why")
 	case o.forCommands && !o.isInit:
 		return usageErrorf("--commands is a flag of init")
+	case o.forBrowse && (!o.isInit || o.forCommands):
+		return usageErrorf("--browse is a flag of init, without --commands")
+	case o.browseKey != "" && !o.forBrowse:
+		return usageErrorf("--key is a flag of init with --browse")
+	case o.forBrowse && (o.selectsReport() || o.selectsPlace() || o.deadline >= 0):
+		return usageErrorf("with --browse, init takes only --key, --socket, --data-dir and --dbpath")
 	case o.isCommand && len(o.commandNames) != 1:
 		return usageErrorf("command needs the name of one command, or - to read it from the input")
 	case (o.isCommand || o.forCommands) && o.selectsReport():
@@ -255,6 +269,11 @@ func (o *options) validate() error {
 // selectsReport reports whether an argument selects what is in a report, or its form.
 func (o *options) selectsReport() bool {
 	return o.wantsStatus || o.includeUndeclared || o.explain || o.hasAllWord || o.numberName != "" || len(o.runtimes) > 0 || o.format != "plain"
+}
+
+// selectsPlace reports whether an argument says where versions of runtimes are looked for.
+func (o *options) selectsPlace() bool {
+	return o.dir != "" || o.topDir != "" || o.noEnv || o.crossFileSystems || o.searchRemoteFS
 }
 
 func usageErrorf(format string, args ...any) error {
