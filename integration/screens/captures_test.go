@@ -124,6 +124,7 @@ var captures = []struct {
 	{"help", "omg help", daemon},
 	{"help-search", "omg help search", daemon},
 	{"help-command", "omg help command", daemon},
+	{"help-browse", "omg help browse", daemon},
 	{"help-outdated", "omg help outdated", daemon},
 	{"help-aur-check", "omg aur check --help", daemon},
 	{"letters-search", "omg -Ss browser", files},

@@ -16,7 +16,7 @@ func TestDashboard(t *testing.T) {
 	code, out, stderr := f.run(t)
 	require.Equal(t, exit.OK, code)
 	require.Contains(t, out, "Updates     3\n")
-	require.Contains(t, out, "\nomg outdated     list the updates\n")
+	require.Contains(t, out, "\nomg outdated  list the updates\n")
 	require.Empty(t, stderr)
 	code, _, _ = f.run(t, "--no-daemon", "--socket", "x")
 	require.Equal(t, exit.OK, code)

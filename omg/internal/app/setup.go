@@ -364,6 +364,9 @@ func (s *setupRun) askForPrompt(shell string) (setup.Change, error) {
 	if err == nil && agreed.IsEmpty() && !s.dryRun {
 		s.say("\nFor omg-probe in the prompt, add this line to the end of %s:\n  %s", setup.StartupFile(s.env, shell), setup.PromptLine(shell))
 	}
+	if err == nil && !s.dryRun {
+		s.say("\nFor a key (Alt-I) that opens omg browse and inserts the chosen names, add this line to %s:\n  %s\n", setup.StartupFile(s.env, shell), setup.BrowseLine(shell))
+	}
 	return agreed, err
 }
 

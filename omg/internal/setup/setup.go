@@ -32,6 +32,14 @@ func PromptLine(shell string) string {
 	return `command -v omg-probe >/dev/null && eval "$(omg-probe init ` + shell + `)"`
 }
 
+// BrowseLine returns the line with which a key of a shell opens the package browser. The line does nothing if omg is not installed.
+func BrowseLine(shell string) string {
+	if shell == "fish" {
+		return "type -q omg-probe; and omg-probe init fish --browse | source"
+	}
+	return `command -v omg-probe >/dev/null && eval "$(omg-probe init ` + shell + ` --browse)"`
+}
+
 // StartupFile returns the path of the file that an interactive shell reads at its start.
 func StartupFile(env paths.Env, shell string) string {
 	dir := func(variable, otherwise string) string {

@@ -281,7 +281,7 @@ func (d *Dashboard) nextCommands() []nextCommand {
 			nextCommand{"omg setup", "set up the daemon, its sources and the shell prompt"},
 		},
 		{isPositive(counts.Orphans), nextCommand{"omg orphans", "list dependencies that nothing needs"}},
-		{true, nextCommand{"omg search WORD", "find packages"}},
+		{true, nextCommand{"omg browse", "find packages while you type"}},
 		{true, nextCommand{"omg status", "show all counts and sources"}},
 		{true, nextCommand{"omg help", "list all commands"}},
 	} {

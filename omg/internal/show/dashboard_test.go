@@ -73,9 +73,9 @@ Orphans     0
 Data        core 1 day old
             AUR not downloaded
 
-omg setup        set up the daemon, its sources and the shell prompt
-omg search WORD  find packages
-omg status       show all counts and sources
+omg setup   set up the daemon, its sources and the shell prompt
+omg browse  find packages while you type
+omg status  show all counts and sources
 `, dashboardText(d, 0))
 }
 
@@ -127,9 +127,9 @@ News        2 unread: linux-firmware requires manual intervention
 Orphans     unknown
 Data        news downloaded 2 hours ago
 
-omg news         list Arch's news that you have not read
-omg outdated     list the updates
-omg search WORD  find packages
+omg news      list Arch's news that you have not read
+omg outdated  list the updates
+omg browse    find packages while you type
 `, dashboardText(&Dashboard{Status: st, UnreadNews: []NewsEntry{newsEntry(1, "linux-firmware requires manual intervention"), newsEntry(2, "b")}}, 80))
 	st.Sources[0].State, st.Sources[0].Why = wire.SourceMissing, wire.NotDownloadedYet
 	require.Contains(t, dashboardText(&Dashboard{Status: st}, 80), "\nData        news not downloaded\n")
