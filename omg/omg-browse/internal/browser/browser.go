@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/omg-arch/omg/shared/wire"
+	"github.com/omg-arch/omg/shared/pkgindex"
 )
 
 // Effect is something outside of the browser that an action asks for.
@@ -283,9 +283,16 @@ func (b *Browser) requery() {
 // refilter makes the list of a view that is loaded as a whole.
 func (b *Browser) refilter(keep bool) {
 	v := &b.views[b.view]
+	q, err := pkgindex.ParseQuery(b.Filters.Request(b.Input.Words()))
+	if err != nil {
+		v.invalid = err.Error()
+		return
+	}
+	v.invalid = ""
+	q.ExplicitNames = v.explicit
 	shown := rowList{}
 	for _, r := range v.all {
-		if b.Filters.match(r) && matches(r.Package, b.Input.Words()) {
+		if q.Match(r.Package) {
 			shown = append(shown, r)
 		}
 	}
@@ -293,11 +300,6 @@ func (b *Browser) refilter(keep bool) {
 		slices.SortStableFunc(shown, compare)
 	}
 	v.show(shown, keep)
-}
-
-func (f *Filters) match(r *Row) bool {
-	return (f.AUR == WithAUR || r.AUR == (f.AUR == OnlyAUR)) && (f.Repo == "" || r.Repo == f.Repo) &&
-		(!f.Installed || r.Installed != "") && (!f.Explicit || r.Explicit)
 }
 
 // next returns the next request of a lane, which makes earlier ones obsolete.
@@ -385,7 +387,10 @@ func (b *Browser) Answer(a Answer) {
 	case a.Load != nil:
 		v := &b.views[*a.Load]
 		v.loaded, v.stale, v.fail, v.note = a.Fail == "", false, a.Fail, a.Note
-		v.all = pointers(a.Rows)
+		v.all, v.explicit = pointers(a.Rows), map[string]bool{}
+		for _, r := range v.all {
+			v.explicit[r.Name] = r.Explicit
+		}
 		if *a.Load == b.view {
 			b.refilter(true)
 		}
@@ -458,10 +463,4 @@ func (b *Browser) Selected() (Choice, bool) {
 		return Choice{}, false
 	}
 	return choice(r, b.view), true
-}
-
-// matches reports whether the name or the description of a package contains all words.
-func matches(p *wire.Package, words []string) bool {
-	text := strings.ToLower(p.Name + " " + p.Desc)
-	return !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(text, strings.ToLower(w)) })
 }

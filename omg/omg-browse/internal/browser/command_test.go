@@ -37,7 +37,7 @@ func TestBrowser_RepoOnly(t *testing.T) {
 	require.Contains(t, w.Message, "--repo-only")
 	w.Show(ViewInstalled)
 	r := w.take(LaneLoad)
-	w.Answer(Answer{Request: &r, Rows: []Row{{Key: Key{Name: "a"}, Package: &wire.Package{Name: "a"}}, {Key: Key{Name: "b", AUR: true}, Package: &wire.Package{Name: "b"}}}})
+	w.Answer(Answer{Request: &r, Rows: []Row{{Key: Key{Name: "a"}, Package: &wire.Package{Name: "a"}}, {Key: Key{Name: "b", AUR: true}, Package: &wire.Package{Name: "b", AUR: &wire.AUR{}}}}})
 	require.Equal(t, []string{"[a]"}, w.names())
 	w.Do(ActionMark)
 	w.Do(ActionMark)

@@ -41,9 +41,12 @@ func (in *Input) Insert(text string) {
 		}
 		return r
 	}, text)
-	room := maxInput - len(in.text)
-	for len(text) > room {
-		text = text[:max(0, lastCluster(text))]
+	if room := maxInput - len(in.text); len(text) > room {
+		end := 0
+		for g := displaywidth.StringGraphemes(text); g.Next() && end+len(g.Value()) <= room; {
+			end += len(g.Value())
+		}
+		text = text[:end]
 	}
 	in.text = in.text[:in.cursor] + text + in.text[in.cursor:]
 	in.cursor += len(text)
@@ -111,11 +114,10 @@ func (in *Input) wordLeft() {
 // Visible returns the part of the text that fits into a number of columns and contains the cursor, and the cursor's column in it.
 func (in *Input) Visible(columns int) (text string, cursor int) {
 	columns = max(columns, 2)
-	start := 0
-	for styled.Width(in.text[start:in.cursor]) >= columns {
-		g := displaywidth.StringGraphemes(in.text[start:])
-		g.Next()
+	start, before := 0, styled.Width(in.text[:in.cursor])
+	for g := displaywidth.StringGraphemes(in.text); before >= columns && g.Next(); {
 		start += len(g.Value())
+		before -= g.Width()
 	}
 	return displaywidth.TruncateString(in.text[start:], columns, ""), styled.Width(in.text[start:in.cursor])
 }

@@ -1,6 +1,11 @@
 package browser
 
-import "github.com/omg-arch/omg/omg/omg-browse/internal/styled"
+import (
+	"slices"
+
+	"github.com/omg-arch/omg/omg/omg-browse/internal/styled"
+	"github.com/omg-arch/omg/shared/wire"
+)
 
 // Request asks for data. The loader answers the newest request of each lane, and may leave out older ones.
 type Request struct {
@@ -71,6 +76,22 @@ type Filters struct {
 	AUR                 AURFilter
 	Repo                string // only this repository; empty for all
 	Installed, Explicit bool
+}
+
+// Request returns the search for words within the filters. Without words, each package matches.
+func (f *Filters) Request(words []string) *wire.SearchRequest {
+	r := &wire.SearchRequest{Words: slices.Clone(words), NoAUR: f.AUR == WithoutAUR, OnlyAUR: f.AUR == OnlyAUR}
+	if f.Repo != "" {
+		r.Repos = []string{f.Repo}
+	}
+	if f.Installed {
+		r.Words = append(r.Words, "is:installed")
+	}
+	if f.Explicit {
+		r.Words = append(r.Words, "is:explicit")
+	}
+	r.AllRepos = len(r.Words) == 0
+	return r
 }
 
 // Answer is the answer to a request.

@@ -20,6 +20,8 @@ func (b *Browser) ListMessage() string {
 	switch {
 	case v.fail != "":
 		return v.fail
+	case v.invalid != "":
+		return v.invalid
 	case !v.loaded:
 		return "loading…"
 	case v.length() > 0:

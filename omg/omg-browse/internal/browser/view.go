@@ -76,14 +76,16 @@ func (v View) sortings() []sorting {
 // viewState is the state of a view.
 type viewState struct {
 	// all holds the rows of a view that is loaded as a whole; shown are those that match the words and filters.
-	all    []*Row
-	shown  list
-	loaded bool   // an answer has arrived
-	stale  bool   // the data has changed since the answer
-	fail   string // why there is no answer; empty if there is one
-	note   string // what the answer says about its sources, such as a missing one
-	more   bool   // there are more rows than the answer has
-	sort   int
+	all      []*Row
+	shown    list
+	explicit map[string]bool // the names among all that are explicitly installed
+	loaded   bool            // an answer has arrived
+	stale    bool            // the data has changed since the answer
+	fail     string          // why there is no answer; empty if there is one
+	invalid  string          // what is wrong with the words; empty if nothing is
+	note     string          // what the answer says about its sources, such as a missing one
+	more     bool            // there are more rows than the answer has
+	sort     int
 
 	selected, top int
 	// key is the package of the selected row, so that the selection stays on it when the list changes.

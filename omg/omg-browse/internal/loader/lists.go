@@ -13,24 +13,9 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// searchPageSize is the number of packages in a page of search results: that of the browser's pages.
-const searchPageSize = browser.PageSize
-
 func (l *Loader) search(ctx context.Context, q *browser.SearchPage) (a browser.Answer, err error) {
-	req := &wire.SearchRequest{
-		Words: q.Words, AllRepos: len(q.Words) == 0, Sort: q.Sort, Offline: true,
-		Skip: uint32(q.Page * searchPageSize), Limit: searchPageSize,
-		NoAUR: q.AUR == browser.WithoutAUR, OnlyAUR: q.AUR == browser.OnlyAUR,
-	}
-	if q.Repo != "" {
-		req.Repos = []string{q.Repo}
-	}
-	if q.Installed {
-		req.Words = append(req.Words, "is:installed")
-	}
-	if q.Explicit {
-		req.Words = append(req.Words, "is:explicit")
-	}
+	req := q.Request(q.Words)
+	req.Sort, req.Offline, req.Skip, req.Limit = q.Sort, true, uint32(q.Page*browser.PageSize), browser.PageSize
 	result, err := l.backend.Search(ctx, req, func(p *wire.Package) error {
 		a.Rows = append(a.Rows, packageRow(p))
 		return ctx.Err()

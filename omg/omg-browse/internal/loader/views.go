@@ -52,12 +52,15 @@ func (l *Loader) installed(ctx context.Context, filter string) (a browser.Answer
 			Key: browser.Key{Name: p.Name, AUR: foreign[p.Name]}, Version: p.Version, Installed: p.Version, Desc: p.Desc,
 			Explicit: p.Reason == "explicit", Package: searched(&p.Package), SortBy: [2]int64{int64(p.ISize), p.InstallDate},
 		}
+		if r.AUR {
+			r.Package.AUR = &wire.AUR{}
+		}
 		if version := newer[p.Name]; version != "" {
 			r.Version = version
 		}
 		a.Rows = append(a.Rows, r)
 	}
-	return a, nil
+	return a, l.describe(ctx, a.Rows)
 }
 
 // searched returns a package with the fields that words are compared with. The other fields would only take memory.
@@ -182,16 +185,22 @@ func foreignRow(f *wire.ForeignPackage) browser.Row {
 	return r
 }
 
-// describe adds the descriptions of packages, and the fields that words are compared with. A package that no source has is filtered by its
-// name alone.
+// describe adds the repositories and descriptions of packages, and the fields that words are compared with. A package that no source has is
+// filtered by what is known about it.
 func (l *Loader) describe(ctx context.Context, rows []browser.Row) error {
-	byName := make(map[browser.Key]*browser.Row, len(rows))
+	byKey := make(map[browser.Key]*browser.Row, len(rows))
 	req := &wire.InfoRequest{Offline: true}
 	for i := range rows {
 		r := &rows[i]
-		r.Package = &wire.Package{Repo: r.Repo, Name: r.Name}
-		if byName[r.Key] == nil && len(req.Names) < maxDescribed {
-			byName[r.Key] = r
+		if r.Package == nil {
+			r.Package = &wire.Package{Name: r.Name, Repo: r.Repo}
+			if r.AUR {
+				r.Package.AUR = &wire.AUR{}
+			}
+		}
+		r.Package.InstalledVersion = r.Installed
+		if byKey[r.Key] == nil && len(req.Names) < maxDescribed {
+			byKey[r.Key] = r
 			req.Names = append(req.Names, r.Name)
 		}
 	}
@@ -199,11 +208,21 @@ func (l *Loader) describe(ctx context.Context, rows []browser.Row) error {
 		return nil
 	}
 	_, err := l.backend.Info(ctx, req, func(p *wire.Package) error {
-		if r := byName[browser.Key{Name: p.Name, AUR: p.AUR != nil}]; r != nil && r.Desc == "" {
-			r.Desc, r.Repo, r.Package = p.Desc, p.Repo, searched(p)
+		r := byKey[browser.Key{Name: p.Name, AUR: p.AUR != nil}]
+		if r == nil {
+			return nil
 		}
-		return nil
+		delete(byKey, r.Key) // the first repository that has the package counts
+		if r.Desc == "" {
+			r.Desc, r.Package = p.Desc, searched(p)
+			r.Package.InstalledVersion = r.Installed
+		}
+		r.Repo, r.Package.Repo = p.Repo, p.Repo
+		return ctx.Err()
 	}, func() {})
+	if wire.CodeOf(err) == wire.CodeNotReady { // no repository can be read, but the list itself is known
+		return nil
+	}
 	return err
 }
 
