@@ -2,6 +2,7 @@ package show
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -38,7 +39,8 @@ var (
 )
 
 // PrintTree prints a tree, in which each package has its edges once: where it is at its distance from the first package. With unicode, it
-// has box-drawing characters. PrintTree returns the name of the package in each line; "" if there is none.
+// has box-drawing characters. PrintTree returns the name of the package in each line or, if no package satisfies
+// the dependency, the name in the dependency.
 func (s Style) PrintTree(w *bufio.Writer, t *Tree, unicode bool) (names []string) {
 	p := treePrinter{
 		printer: printer{s, w}, tree: t, lines: asciiTree, packages: map[string]*backend.TreePackage{}, isDone: map[string]bool{}, names: []string{t.Name},
@@ -83,7 +85,7 @@ func (p *treePrinter) printEdges(name string, prefix string) {
 		}
 		p.writeRaw(prefix + mark)
 		p.printEdge(name, &e)
-		p.names = append(p.names, e.Name)
+		p.names = append(p.names, cmp.Or(e.Name, dependencyName(e.Dependency)))
 		p.printEdges(e.Name, prefix+below)
 	}
 }

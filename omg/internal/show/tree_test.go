@@ -54,7 +54,7 @@ func TestTree_Marks(t *testing.T) {
 	shown := write(func(w *bufio.Writer) { names = Style{}.PrintTree(w, tree, true) })
 	require.Contains(t, shown, "└─bash provides sh [below bash glibc]\n")
 	require.Equal(t, 1, strings.Count(shown, "[below"))
-	require.Equal(t, []string{"bash", "readline", "glibc", "ncurses", "glibc", "glibc", "bash", ""}, names)
+	require.Equal(t, []string{"bash", "readline", "glibc", "ncurses", "glibc", "glibc", "bash", "absent"}, names)
 	require.Equal(t, strings.Count(shown, "\n"), len(names))
 }
 

@@ -334,7 +334,7 @@ func TestDepends(t *testing.T) {
 		"├─absent [not installed]",
 		"└─bash-completion [optional]",
 	}, lines)
-	require.Equal(t, []string{"", "readline", "glibc", "glibc", "bash", "", "bash-completion"}, page.Targets)
+	require.Equal(t, []string{"", "readline", "glibc", "glibc", "bash", "absent", "bash-completion"}, page.Targets)
 
 	f.trees[false].Name, f.trees[true] = "glibc", nil
 	f.trees[false].Packages[0] = backend.TreePackage{Name: "glibc", Edges: []backend.TreeEdge{edge("bash", "sh"), {Dependency: "absent"}}}
@@ -355,7 +355,7 @@ func TestDepends(t *testing.T) {
 		"├─zsh [make]",
 		"└─bash [optional, installed]",
 	}, lines)
-	require.Equal(t, []string{"", "glibc", "bash", "helper", "", "zsh", "bash"}, page.Targets)
+	require.Equal(t, []string{"", "glibc", "bash", "helper", "gone", "zsh", "bash"}, page.Targets)
 
 	f.trees = map[bool]*backend.TreeResult{false: {Name: "bash", Packages: []backend.TreePackage{{Name: "bash"}}}}
 	require.Equal(t, "bash needs no other package", f.text(t, about(browser.TabDepends, "bash")))
