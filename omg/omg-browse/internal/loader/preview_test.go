@@ -353,7 +353,7 @@ func TestDepends(t *testing.T) {
 		"├─helper [AUR]",
 		"├─gone [in no repository] [nor in the AUR]",
 		"├─zsh [make]",
-		"└─bash [optional, installed]",
+		"└─bash [installed, optional]",
 	}, lines)
 	require.Equal(t, []string{"", "glibc", "bash", "helper", "gone", "zsh", "bash"}, page.Targets)
 

@@ -209,9 +209,9 @@ func (l *Loader) aurDepends(ctx context.Context, p *page, s *subject) error {
 	t := &show.Tree{TreeResult: &backend.TreeResult{Name: s.name, Packages: []backend.TreePackage{root}}, FromRepositories: true}
 	t.Mark = func(e *backend.TreeEdge, _ []string) string {
 		f := found[nameOf(e.Dependency)]
-		parts := []string{marks[e.Dependency], f.mark}
+		parts := []string{f.mark, marks[e.Dependency]}
 		if e.Name == "" {
-			parts = append(parts, "nor in the AUR")
+			parts[0] = "nor in the AUR"
 		}
 		return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 	}
