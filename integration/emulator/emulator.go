@@ -160,13 +160,6 @@ func (t *Terminal) feed(output []byte, received int, arrived time.Time) {
 	}
 }
 
-// Received returns the number of bytes that the programs have written, and when the last of them arrived.
-func (t *Terminal) Received() (bytes int64, last time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.received, t.arrived
-}
-
 // Output returns the first 16 MiB that the programs have written.
 func (t *Terminal) Output() string {
 	t.mu.Lock()

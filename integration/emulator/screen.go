@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"strings"
+	"time"
 
 	uv "github.com/charmbracelet/ultraviolet"
 	"github.com/charmbracelet/x/ansi"
@@ -19,6 +20,9 @@ type Screen struct {
 	Alternate bool
 	// Title is the title of the window that programs have set.
 	Title string
+	// Received is the number of bytes that programs have written, and Arrived is when the last of them arrived.
+	Received int64
+	Arrived  time.Time
 }
 
 // Cell is a column of a line.
@@ -53,7 +57,10 @@ func (l Look) String() string {
 // screen returns what the emulator shows.
 func (t *Terminal) screen() *Screen {
 	at := t.vt.CursorPosition()
-	s := &Screen{X: at.X, Y: at.Y, Hidden: t.vt.CursorHidden(), Alternate: t.vt.IsAltScreen(), Title: t.title, Cells: make([][]Cell, t.vt.Height())}
+	s := &Screen{
+		X: at.X, Y: at.Y, Hidden: t.vt.CursorHidden(), Alternate: t.vt.IsAltScreen(), Title: t.title, Received: t.received, Arrived: t.arrived,
+		Cells: make([][]Cell, t.vt.Height()),
+	}
 	cells := make([]Cell, t.vt.Width()*t.vt.Height())
 	for y := range s.Cells {
 		s.Cells[y], cells = cells[:t.vt.Width()], cells[t.vt.Width():]

@@ -102,6 +102,7 @@ var measurementParts = []struct {
 	{"probe", (*bench).measureProbe},
 	{"commands", (*bench).measureCommand},
 	{"owns", (*bench).measureOwns},
+	{"browse", (*bench).measureBrowse},
 	{"idle", (*bench).measureIdle},
 	{"change", (*bench).measureChangeDelay},
 	{"ping", (*bench).measurePing},
