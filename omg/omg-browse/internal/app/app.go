@@ -143,7 +143,12 @@ type ui struct {
 	// generation is that of the last status, if there was one.
 	hasStatus  bool
 	generation uint64
+	// pasted is the text of a paste that has not ended; nil if there is none.
+	pasted []byte
 }
+
+// maxPaste is how much of a paste is used. It is more than the input line takes.
+const maxPaste = 4096
 
 // maxEvents is the maximum number of events between two frames.
 const maxEvents = 1000
@@ -169,10 +174,33 @@ func (u *ui) handle(ctx context.Context, e tcell.Event) (done bool, err error) {
 	case *tcell.EventResize:
 		u.b.Resize(e.Size())
 		u.screen.Sync()
+	case *tcell.EventPaste:
+		if text := string(u.pasted); e.End() && text != "" {
+			u.b.Type(text)
+		}
+		u.pasted = nil
+		if e.Start() {
+			u.pasted = []byte{}
+		}
 	case *tcell.EventKey:
+		if u.pasted != nil {
+			u.paste(e)
+			return false, nil
+		}
 		return u.done(ctx, u.b.Press(terminal.KeyName(e)))
 	}
 	return false, nil
+}
+
+// paste takes a character of a paste. Its line ends and tabs separate words: they are no keys.
+func (u *ui) paste(e *tcell.EventKey) {
+	_, text := terminal.KeyName(e)
+	if text == "" {
+		text = " "
+	}
+	if len(u.pasted)+len(text) <= maxPaste {
+		u.pasted = append(u.pasted, text...)
+	}
 }
 
 // done does what is outside of the browser. It reports whether the browser ends.
