@@ -17,8 +17,8 @@ func (q *Query) Match(p *wire.Package) bool {
 	return q.includesPackage(p.Repo, p.AUR != nil) && q.hasStates(p.InstalledVersion != "", q.ExplicitNames[p.Name]) && q.matchWords(p)
 }
 
-// MatchInstalled does what Match does, for an installed package. Its repository is the one from which pacman installed it, which only
-// pacman 7 records.
+// MatchInstalled reports whether an installed package matches the query, as Match does. Its repository is the one from which pacman installed
+// it, which only pacman 7 records.
 func (q *Query) MatchInstalled(p *wire.InstalledPackage) bool {
 	const explicit = "explicit" // see InstalledPackage.Reason
 	return q.includesPackage(p.InstalledFromRepo, false) && q.hasStates(true, p.Reason == explicit) && q.matchWords(&p.Package)

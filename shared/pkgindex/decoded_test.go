@@ -56,8 +56,22 @@ func TestMatch_EqualsSearch(t *testing.T) {
 	}
 	set := NewFileSet([]*File{build(t, packages, "core", "extra"), build(t, packages, "aur")}, FileSetOptions{})
 	for _, words := range [][]string{
-		{"a"}, {"a", "not:b"}, {"a", "not:group:=b"}, {"a", "not:depends:a", "not:maint:a"}, {"keyword:ab"}, {"maint:cab"}, {"depends:aa"}, {"provides:a", "name:a"},
-		{"a", "repo:core"}, {"repo:aur"}, {"repo:core", "repo:extra"}, {"aur:a"}, {"B", "É"}, {"+."}, {""}, {"not:a", "repo:core"},
+		{"a"},
+		{"a", "not:b"},
+		{"a", "not:group:=b"},
+		{"a", "not:depends:a", "not:maint:a"},
+		{"keyword:ab"},
+		{"maint:cab"},
+		{"depends:aa"},
+		{"provides:a", "name:a"},
+		{"a", "repo:core"},
+		{"repo:aur"},
+		{"repo:core", "repo:extra"},
+		{"aur:a"},
+		{"B", "É"},
+		{"+."},
+		{""},
+		{"not:a", "repo:core"},
 	} {
 		for _, r := range []wire.SearchRequest{{}, {NameOnly: true}, {NoAUR: true}, {OnlyAUR: true}, {Repos: []string{"extra"}}, {AllRepos: true, Sort: wire.SortName}} {
 			r.Words = words
