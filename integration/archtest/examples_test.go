@@ -33,6 +33,12 @@ var elsewhere = []example{
 	{guide: "README.md", line: "make install", walk: true},
 	{guide: "README.md", line: "make uninstall", walk: true},
 
+	{guide: "README.md", line: "sudo pacman -S $(omg browse", test: "TestBrowse_Output"},
+	{guide: "docs/usage.md", line: "omg browse", test: "TestBrowse_Output"},
+	{guide: "docs/usage.md", line: "sudo pacman -S $(omg browse", test: "TestBrowse_Output"},
+	{guide: "docs/browse.md", line: "omg browse", test: "TestBrowse_Output"},
+	{guide: "docs/browse.md", line: "sudo pacman -S $(omg browse", test: "TestBrowse_Output"},
+
 	{guide: "docs/service.md", line: "systemctl --user enable --now omgd.socket", walk: true},
 	{guide: "docs/service.md", line: "omg daemon start", test: "TestManage_Units"},
 	{guide: "docs/service.md", line: "systemd-sysusers && systemd-tmpfiles --create", walk: true},
