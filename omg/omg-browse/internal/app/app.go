@@ -5,13 +5,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"os/signal"
 	"slices"
-	"syscall"
 	"time"
 
-	"github.com/gdamore/tcell/v3"
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
@@ -64,18 +60,26 @@ func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 func browse(ctx context.Context, source *session.Session, own *flags.Browse, words []string) ([]browser.Choice, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	set, err := readSettings()
+	if err != nil {
+		return nil, err
+	}
 	screen, err := terminal.Open()
 	if err != nil {
 		return nil, exit.WithCode(exit.Failed, fmt.Errorf("the terminal cannot be used: %w", err))
 	}
-	defer screen.Fini()
+	defer screen.Close()
+	look, err := set.theme(screen.Colors())
+	if err != nil {
+		return nil, err
+	}
 	answers := make(chan browser.Answer, int(browser.LaneCount))
 	l := loader.Start(ctx, source.Backend, func(a browser.Answer) {
 		select {
 		case answers <- a:
 		case <-ctx.Done():
 		}
-	})
+	}, screen.RescueOnPanic)
 	defer l.Wait()
 	defer cancel()
 	messages := make(chan string, 1)
@@ -88,14 +92,12 @@ func browse(ctx context.Context, source *session.Session, own *flags.Browse, wor
 	defer pages.Wait()
 	defer cancel()
 	b := browser.New(words, l.Request)
+	set.apply(b)
 	if own.RepoOnly {
 		b.OnlyRepositories()
 	}
 	b.Begin(browser.View(slices.Index(flags.BrowseViews, own.View)))
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT)
-	defer signal.Stop(signals)
-	u := &ui{b: b, screen: screen, pages: pages, helper: helper(own)}
+	u := &ui{b: b, screen: screen, pages: pages, helper: set.helper(own)}
 	b.Resize(screen.Size())
 	b.Start()
 	changes := watch(ctx, source)
@@ -107,12 +109,12 @@ func browse(ctx context.Context, source *session.Session, own *flags.Browse, wor
 	var frame <-chan time.Time // ends the wait for answers; nil if there is none
 	for {
 		if frame == nil {
-			draw.Draw(screen, b)
+			draw.Draw(screen, b, look)
 			screen.Show()
 		}
 		select {
-		case e := <-screen.EventQ():
-			if done, err := u.handleAll(ctx, e); done {
+		case e := <-screen.Events():
+			if done, err := u.handleAll(ctx, screen.Event(e)); done {
 				return b.Choices(), err
 			}
 			if frame == nil && b.IsWaiting() {
@@ -129,98 +131,14 @@ func browse(ctx context.Context, source *session.Session, own *flags.Browse, wor
 			b.Message = text
 		case <-frame:
 			frame = nil
-		case <-signals:
-			return nil, exit.QuietError(exit.Aborted)
+		case <-screen.Resized():
+			b.Resize(screen.Resize())
+		case <-screen.Continued():
+			if done, err := u.resumed(screen.Continue()); done {
+				return nil, err
+			}
+		case sig := <-screen.Ended():
+			return nil, endedBy(sig)
 		}
 	}
-}
-
-type ui struct {
-	b      *browser.Browser
-	screen *terminal.Screen
-	pages  *choice.Pages
-	helper string
-	// generation is that of the last status, if there was one.
-	hasStatus  bool
-	generation uint64
-	// pasted is the text of a paste that has not ended; nil if there is none.
-	pasted []byte
-}
-
-// maxPaste is how much of a paste is used. It is more than the input line takes.
-const maxPaste = 4096
-
-// maxEvents is the maximum number of events between two frames.
-const maxEvents = 1000
-
-// handleAll handles an event of the terminal, and those that have arrived meanwhile, so that fast keys need one frame together.
-func (u *ui) handleAll(ctx context.Context, e tcell.Event) (done bool, err error) {
-	for range maxEvents {
-		if done, err := u.handle(ctx, e); done {
-			return true, err
-		}
-		select {
-		case e = <-u.screen.EventQ():
-		default:
-			return false, nil
-		}
-	}
-	return false, nil
-}
-
-// handle handles an event of the terminal. It reports whether the browser ends.
-func (u *ui) handle(ctx context.Context, e tcell.Event) (done bool, err error) {
-	switch e := e.(type) {
-	case *tcell.EventResize:
-		u.b.Resize(e.Size())
-		u.screen.Sync()
-	case *tcell.EventPaste:
-		if text := string(u.pasted); e.End() && text != "" {
-			u.b.Type(text)
-		}
-		u.pasted = nil
-		if e.Start() {
-			u.pasted = []byte{}
-		}
-	case *tcell.EventKey:
-		if u.pasted != nil {
-			u.paste(e)
-			return false, nil
-		}
-		return u.done(ctx, u.b.Press(terminal.KeyName(e)))
-	}
-	return false, nil
-}
-
-// paste takes a character of a paste. Its line ends and tabs separate words: they are no keys.
-func (u *ui) paste(e *tcell.EventKey) {
-	_, text := terminal.KeyName(e)
-	if text == "" {
-		text = " "
-	}
-	if len(u.pasted)+len(text) <= maxPaste {
-		u.pasted = append(u.pasted, text...)
-	}
-}
-
-// done does what is outside of the browser. It reports whether the browser ends.
-func (u *ui) done(ctx context.Context, effect browser.Effect) (done bool, err error) {
-	switch effect {
-	case browser.EffectAbort:
-		return true, exit.QuietError(exit.Aborted)
-	case browser.EffectAccept:
-		if len(u.b.Choices()) == 0 {
-			return true, exit.QuietError(exit.NotFound)
-		}
-		return true, nil
-	case browser.EffectCopy:
-		u.copy()
-	case browser.EffectOpen:
-		u.openPage(ctx)
-	case browser.EffectCommand:
-		u.showCommand()
-	case browser.EffectRedraw:
-		u.screen.Sync()
-	}
-	return false, nil
 }

@@ -6,19 +6,14 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/flags"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/choice"
-	"github.com/omg-arch/omg/shared/config"
-	"github.com/omg-arch/omg/shared/paths"
 )
 
 // helper returns the program that builds packages of the AUR: that of the flag, or that of the configuration.
-func helper(own *flags.Browse) string {
+func (s *settings) helper(own *flags.Browse) string {
 	if own.Helper != "" {
 		return own.Helper
 	}
-	if loaded, err := config.Load(paths.ProcessEnv(), false); err == nil { // omgd and omg config report errors
-		return loaded.Browse.Helper
-	}
-	return config.Default().Browse.Helper
+	return s.Browse.Helper
 }
 
 // copy copies the names of the chosen packages to the clipboard or, while commands are shown, the commands.
@@ -43,7 +38,7 @@ func (u *ui) copy() {
 		u.b.Message = err.Error()
 		return
 	}
-	u.screen.SetClipboard([]byte(text))
+	u.screen.Copy(text)
 	u.b.Message = copied
 }
 

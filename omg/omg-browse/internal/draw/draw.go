@@ -2,11 +2,11 @@
 package draw
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/styled"
+	"github.com/omg-arch/omg/omg/omg-browse/internal/theme"
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
@@ -31,13 +31,8 @@ func (c clip) Put(x, y, columns int, text string, style styled.Style) {
 
 func (c clip) ShowCursor(x, y int) { c.Canvas.ShowCursor(min(x, c.width-1), min(y, c.height-1)) }
 
-// The colours of the terminal's palette.
-const (
-	red, green, yellow, blue, magenta, cyan = 1, 2, 3, 4, 5, 6
-)
-
 // Draw draws the whole screen. The canvas sends only what has changed to the terminal.
-func Draw(c Canvas, b *browser.Browser) {
+func Draw(c Canvas, b *browser.Browser, t *theme.Theme) {
 	l := b.Layout()
 	if l.Width <= 0 || l.Height <= 0 {
 		return
@@ -46,17 +41,17 @@ func Draw(c Canvas, b *browser.Browser) {
 	for y := range l.Height {
 		c.Put(0, y, l.Width, "", styled.Style{})
 	}
-	drawViews(c, b)
-	drawInput(c, b)
+	drawViews(c, b, t)
+	drawInput(c, b, t)
 	if b.Help {
 		drawLines(c, b, b.HelpLines())
 	} else if b.Command != nil {
 		drawLines(c, b, b.CommandLines())
 	} else {
-		drawList(c, b)
-		drawPreview(c, b)
+		drawList(c, b, t)
+		drawPreview(c, b, t)
 	}
-	drawStatus(c, b)
+	drawStatus(c, b, t)
 }
 
 // row draws spans one after the other, into a number of columns.
@@ -72,19 +67,19 @@ func row(c Canvas, x, y, columns int, line styled.Line) {
 	}
 }
 
-func drawViews(c Canvas, b *browser.Browser) {
+func drawViews(c Canvas, b *browser.Browser, t *theme.Theme) {
 	var line styled.Line
 	for _, v := range browser.Views() {
 		style := styled.Style{}
 		if v == b.View() {
-			style = styled.Style{Bold: true, Reverse: true}
+			style = t.View
 		}
-		line = append(line, styled.Span{Text: fmt.Sprintf(" %d %s ", v+1, v), Style: style})
+		line = append(line, styled.Span{Text: browser.ViewTitle(v), Style: style})
 	}
 	row(c, 0, 0, b.Layout().Width, line)
 }
 
-func drawInput(c Canvas, b *browser.Browser) {
+func drawInput(c Canvas, b *browser.Browser, t *theme.Theme) {
 	l := b.Layout()
 	const prompt = "> "
 	counts := b.Counts()
@@ -93,65 +88,63 @@ func drawInput(c Canvas, b *browser.Browser) {
 		counts, room = "", l.Width-len(prompt)
 	}
 	text, cursor := b.Input.Visible(room)
-	c.Put(0, 1, len(prompt), prompt, styled.Style{Color: blue, Bold: true})
-	c.Put(len(prompt), 1, room, text, styled.Style{Bold: true})
-	c.Put(l.Width-styled.Width(counts), 1, styled.Width(counts), counts, styled.Style{Dim: true})
+	c.Put(0, 1, len(prompt), prompt, t.Prompt)
+	c.Put(len(prompt), 1, room, text, t.Input)
+	c.Put(l.Width-styled.Width(counts), 1, styled.Width(counts), counts, t.Counts)
 	c.ShowCursor(len(prompt)+cursor, 1)
 }
 
-func drawList(c Canvas, b *browser.Browser) {
+func drawList(c Canvas, b *browser.Browser, t *theme.Theme) {
 	area := b.Layout().List
 	rows, top, selected := b.Rows()
 	if text := b.ListMessage(); text != "" {
-		c.Put(area.X, area.Y, area.Width, " "+termtext.Clean(text), styled.Style{Dim: true})
+		c.Put(area.X, area.Y, area.Width, " "+termtext.Clean(text), t.Border)
 		return
 	}
 	for y, r := range rows {
-		drawRow(c, b, browser.Rect{X: area.X, Y: area.Y + y, Width: area.Width, Height: 1}, r, top+y == selected)
+		drawRow(c, b, t, browser.Rect{X: area.X, Y: area.Y + y, Width: area.Width, Height: 1}, r, top+y == selected)
 	}
 }
 
-var levelColors = map[browser.Level]uint8{browser.LevelGood: green, browser.LevelWarn: yellow, browser.LevelBad: red}
+// levelStyle returns the style of a note.
+func levelStyle(l browser.Level, t *theme.Theme) styled.Style {
+	return map[browser.Level]styled.Style{browser.LevelGood: t.Good, browser.LevelWarn: t.Warning, browser.LevelBad: t.Bad}[l]
+}
 
-func drawRow(c Canvas, b *browser.Browser, area browser.Rect, r *browser.Row, selected bool) {
+func drawRow(c Canvas, b *browser.Browser, t *theme.Theme, area browser.Rect, r *browser.Row, selected bool) {
 	pointer, mark := " ", " "
-	base := styled.Style{}
+	in := func(style styled.Style) styled.Style { return style }
 	if selected {
-		pointer, base = ">", styled.Style{Reverse: true}
+		pointer, in = ">", t.Selected
 	}
 	if r == nil {
-		c.Put(area.X, area.Y, area.Width, pointer+"  …", base)
+		c.Put(area.X, area.Y, area.Width, pointer+"  …", in(styled.Style{}))
 		return
 	}
 	if b.Marks.Has(r.Key) {
 		mark = "*"
 	}
-	in := func(color uint8, bold bool) styled.Style {
-		s := base
-		s.Color, s.Bold = color, bold
-		return s
-	}
-	line := styled.Line{{Text: pointer, Style: in(red, true)}, {Text: mark, Style: in(magenta, true)}}
+	line := styled.Line{{Text: pointer, Style: in(t.Prompt)}, {Text: mark, Style: in(t.Mark)}}
 	if r.Repo != "" {
-		line = append(line, styled.Span{Text: termtext.Clean(r.Repo) + "/", Style: in(magenta, false)})
+		line = append(line, styled.Span{Text: termtext.Clean(r.Repo) + "/", Style: in(t.Repository)})
 	}
-	line = append(line, styled.Span{Text: termtext.Clean(r.Name), Style: in(0, true)})
+	line = append(line, styled.Span{Text: termtext.Clean(r.Name), Style: in(t.Name)})
 	if r.Installed != "" && r.Installed != r.Version {
-		line = append(line, styled.Span{Text: " " + termtext.Clean(r.Installed) + " →", Style: in(0, false)})
+		line = append(line, styled.Span{Text: " " + termtext.Clean(r.Installed) + " →", Style: in(t.Description)})
 	}
-	line = append(line, styled.Span{Text: " " + termtext.Clean(r.Version), Style: in(green, false)})
+	line = append(line, styled.Span{Text: " " + termtext.Clean(r.Version), Style: in(t.Version)})
 	if r.Installed != "" && b.View() == browser.ViewSearch {
-		line = append(line, styled.Span{Text: " [installed]", Style: in(cyan, false)})
+		line = append(line, styled.Span{Text: " [installed]", Style: in(t.Installed)})
 	}
 	if r.Note != "" {
-		line = append(line, styled.Span{Text: " " + termtext.Clean(r.Note), Style: in(levelColors[r.Level], false)})
+		line = append(line, styled.Span{Text: " " + termtext.Clean(r.Note), Style: in(levelStyle(r.Level, t))})
 	}
-	line = append(line, styled.Span{Text: "  " + termtext.Clean(r.Desc), Style: in(0, false)})
+	line = append(line, styled.Span{Text: "  " + termtext.Clean(r.Desc), Style: in(t.Description)})
 	text := line.String()
 	if styled.Width(text) > area.Width {
 		line = cut(line, area.Width)
 	}
-	c.Put(area.X, area.Y, area.Width, "", base)
+	c.Put(area.X, area.Y, area.Width, "", in(styled.Style{}))
 	row(c, area.X, area.Y, area.Width, line)
 }
 
@@ -168,24 +161,24 @@ func cut(line styled.Line, columns int) styled.Line {
 	return line
 }
 
-func drawPreview(c Canvas, b *browser.Browser) {
+func drawPreview(c Canvas, b *browser.Browser, t *theme.Theme) {
 	l := b.Layout()
 	if l.Preview.Height == 0 {
 		return
 	}
 	if l.Preview.Y == l.List.Y+1 { // it is beside the list
 		for y := range l.List.Height {
-			c.Put(l.Preview.X-1, l.List.Y+y, 1, "│", styled.Style{Dim: true})
+			c.Put(l.Preview.X-1, l.List.Y+y, 1, "│", t.Border)
 		}
 	}
-	row(c, l.PreviewTitle.X, l.PreviewTitle.Y, l.PreviewTitle.Width, previewTitle(&b.Preview, l.PreviewTitle.Width))
+	row(c, l.PreviewTitle.X, l.PreviewTitle.Y, l.PreviewTitle.Width, previewTitle(&b.Preview, t, l.PreviewTitle.Width))
 	x, width := l.Preview.X+1, l.Preview.Width-1
 	switch {
 	case b.Preview.IsLoading():
-		c.Put(x, l.Preview.Y, width, "loading…", styled.Style{Dim: true})
+		c.Put(x, l.Preview.Y, width, "loading…", t.Border)
 		return
 	case b.Preview.Fail != "":
-		for y, line := range styled.Fold(styled.Plain(termtext.Clean(b.Preview.Fail), styled.Style{Color: red}), width) {
+		for y, line := range styled.Fold(styled.Plain(termtext.Clean(b.Preview.Fail), t.Bad), width) {
 			if y < l.Preview.Height {
 				row(c, x, l.Preview.Y+y, width, line)
 			}
@@ -198,7 +191,7 @@ func drawPreview(c Canvas, b *browser.Browser) {
 		if at >= len(lines) {
 			break
 		}
-		line := lines[at]
+		line := adapt(lines[at], t)
 		if b.Preview.Page.Targets != nil && at == b.Preview.Line {
 			c.Put(x, l.Preview.Y+y, width, "", styled.Style{Reverse: true})
 			line = reversed(line)
@@ -208,15 +201,15 @@ func drawPreview(c Canvas, b *browser.Browser) {
 }
 
 // previewTitle returns the tabs or, if the user went to another package, the way back to the selected one.
-func previewTitle(p *browser.Preview, width int) (line styled.Line) {
+func previewTitle(p *browser.Preview, t *theme.Theme, width int) (line styled.Line) {
 	way := p.Way()
 	if way == nil {
-		for _, t := range browser.Tabs() {
-			style := styled.Style{Dim: true}
-			if t == p.Tab {
-				style = styled.Style{Bold: true, Underline: true}
+		for _, tab := range browser.Tabs() {
+			style := t.Border
+			if tab == p.Tab {
+				style = t.Tab
 			}
-			line = append(line, styled.Span{Text: " "}, styled.Span{Text: t.String(), Style: style})
+			line = append(line, styled.Span{Text: " "}, styled.Span{Text: tab.String(), Style: style})
 		}
 		return line
 	}
@@ -231,7 +224,7 @@ func previewTitle(p *browser.Preview, width int) (line styled.Line) {
 		}
 		text = longer
 	}
-	return styled.Line{{Text: " " + strings.TrimSuffix(text, " "), Style: styled.Style{Dim: true}}, {Text: here, Style: styled.Style{Bold: true}}}
+	return styled.Line{{Text: " " + strings.TrimSuffix(text, " "), Style: t.Border}, {Text: here, Style: t.Tab}}
 }
 
 func reversed(line styled.Line) styled.Line {
@@ -241,6 +234,15 @@ func reversed(line styled.Line) styled.Line {
 		marked[i] = s
 	}
 	return marked
+}
+
+// adapt returns a line in the colours of the theme.
+func adapt(line styled.Line, t *theme.Theme) styled.Line {
+	adapted := make(styled.Line, len(line))
+	for i, s := range line {
+		adapted[i] = styled.Span{Text: s.Text, Style: t.Adapt(s.Style)}
+	}
+	return adapted
 }
 
 // drawLines draws lines of text instead of the list and the preview.
@@ -254,8 +256,8 @@ func drawLines(c Canvas, b *browser.Browser, lines []string) {
 	}
 }
 
-func drawStatus(c Canvas, b *browser.Browser) {
+func drawStatus(c Canvas, b *browser.Browser, t *theme.Theme) {
 	l := b.Layout()
 	text := b.StatusText()
-	c.Put(0, l.Height-1, l.Width, " "+termtext.Clean(strings.TrimSpace(text)), styled.Style{Dim: true})
+	c.Put(0, l.Height-1, l.Width, " "+termtext.Clean(strings.TrimSpace(text)), t.Status)
 }

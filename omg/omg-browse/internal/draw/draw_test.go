@@ -9,6 +9,8 @@ import (
 
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/styled"
+	"github.com/omg-arch/omg/omg/omg-browse/internal/theme"
+	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -55,6 +57,13 @@ func (g *grid) lines() (lines []string) {
 	return lines
 }
 
+// plainTheme returns the theme for 16 colours.
+func plainTheme(t *testing.T) *theme.Theme {
+	look, err := theme.New(theme.Terminal, config.BrowseColors{}, 16)
+	require.NoError(t, err)
+	return look
+}
+
 // show returns a browser with a list of rows and a preview.
 func show(width, height int, rows []browser.Row) *browser.Browser {
 	var sent []browser.Request
@@ -80,7 +89,7 @@ func TestDraw_List(t *testing.T) {
 	})
 	b.Do(browser.ActionMark)
 	g := newGrid(t, 60, 10)
-	Draw(g, b)
+	Draw(g, b, plainTheme(t))
 	require.Equal(t, []string{
 		" 1 Search  2 Installed  3 Updates  4 Security  5 AUR  6 Orph",
 		"> 日本語                            2 · 1 marked · relevance",
@@ -104,12 +113,12 @@ func TestDraw_WayBack(t *testing.T) {
 			b.Do(browser.ActionFollow)
 		}
 		g := newGrid(t, width, 30)
-		Draw(g, b)
+		Draw(g, b, plainTheme(t))
 		title := b.Layout().PreviewTitle
 		require.Equal(t, want, g.lines()[title.Y], "%d columns", width)
 		require.Equal(t, " loading…", g.lines()[title.Y+1])
 		b.Answer(browser.Answer{Request: &sent, Fail: "nothing can be read"})
-		Draw(g, b)
+		Draw(g, b, plainTheme(t))
 		require.True(t, strings.HasPrefix(g.lines()[title.Y+1], " nothing"))
 	}
 }
@@ -123,9 +132,9 @@ func TestDraw_StaysInside(t *testing.T) {
 		for _, height := range []int{1, 2, 3, 4, 5, 16, 24, 50} {
 			b := show(width, height, rows)
 			g := newGrid(t, width, height)
-			Draw(g, b)
+			Draw(g, b, plainTheme(t))
 			b.Do(browser.ActionHelp)
-			Draw(g, b)
+			Draw(g, b, plainTheme(t))
 			require.True(t, g.cursorX >= 0 && g.cursorX < width && g.cursorY < height, "%d of %d", g.cursorX, width)
 		}
 	}

@@ -29,12 +29,15 @@ type lane struct {
 }
 
 // Start starts the goroutines, which end when the context is cancelled. The function deliver is called with each answer, by several
-// goroutines.
-func Start(ctx context.Context, b backend.Backend, deliver func(browser.Answer)) *Loader {
+// goroutines. The function rescue is deferred in each goroutine, for panics.
+func Start(ctx context.Context, b backend.Backend, deliver func(browser.Answer), rescue func()) *Loader {
 	l := &Loader{backend: b, deliver: deliver}
 	for i := range l.lanes {
 		l.lanes[i].wake = make(chan struct{}, 1)
-		l.running.Go(func() { l.run(ctx, &l.lanes[i]) })
+		l.running.Go(func() {
+			defer rescue()
+			l.run(ctx, &l.lanes[i])
+		})
 	}
 	return l
 }

@@ -82,7 +82,7 @@ func TestLoader_NewestRequest(t *testing.T) {
 	}}
 	ctx, cancel := context.WithCancel(t.Context())
 	answers := make(chan browser.Answer, 3)
-	l := Start(ctx, f, func(a browser.Answer) { answers <- a })
+	l := Start(ctx, f, func(a browser.Answer) { answers <- a }, func() {})
 	ask := func(number uint64, word string) {
 		l.Request(browser.Request{Number: number, Search: &browser.SearchPage{Words: []string{word}}})
 	}

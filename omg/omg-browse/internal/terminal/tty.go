@@ -1,0 +1,186 @@
+package terminal
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gdamore/tcell/v3"
+	"github.com/gdamore/tcell/v3/vt"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// restoreWait is how long the terminal may take for the sequences that restore it.
+	restoreWait = time.Second
+	// maxHeld is the size at which output is written although the frame has not ended.
+	maxHeld = 1 << 20
+)
+
+// tty is the terminal of the process, /dev/tty, with what tcell needs. It differs from tcell's own in three ways: keys that were typed before
+// the screen is up are kept, each frame is one write, and a terminal that takes no output does not delay the end of the program.
+type tty struct {
+	file *os.File // not blocking, so that deadlines end reads and writes
+
+	mu    sync.Mutex    // the terminal may be restored from any goroutine
+	saved *unix.Termios // the modes before Start; nil while the terminal is not taken over
+	held  bytes.Buffer
+}
+
+func openTTY(path string) (*tty, error) {
+	fd, err := unix.Open(path, unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	t := &tty{file: os.NewFile(uintptr(fd), path)}
+	if _, err := t.termios(); err != nil {
+		t.file.Close()
+		return nil, &os.PathError{Op: "open", Path: path, Err: errors.New("not a terminal")}
+	}
+	return t, nil
+}
+
+// control runs a function with the file descriptor.
+func (t *tty) control(f func(fd int) error) error {
+	conn, err := t.file.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var failed error
+	if err := conn.Control(func(fd uintptr) { failed = f(int(fd)) }); err != nil {
+		return err
+	}
+	return failed
+}
+
+func (t *tty) termios() (state *unix.Termios, err error) {
+	err = t.control(func(fd int) (err error) {
+		state, err = unix.IoctlGetTermios(fd, unix.TCGETS)
+		return err
+	})
+	return state, err
+}
+
+func (t *tty) setTermios(state *unix.Termios) error {
+	return t.control(func(fd int) error { return unix.IoctlSetTermios(fd, unix.TCSETS, state) })
+}
+
+// Start takes over the terminal: no echo, no lines, and no signals from keys. Input that waits is kept.
+func (t *tty) Start() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	state, err := t.termios()
+	if err != nil {
+		return err
+	}
+	raw := *state
+	raw.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
+	raw.Oflag &^= unix.OPOST
+	raw.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
+	raw.Cflag = raw.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
+	raw.Cc[unix.VMIN], raw.Cc[unix.VTIME] = 1, 0
+	if err := t.setTermios(&raw); err != nil {
+		return err
+	}
+	t.saved = state
+	return t.file.SetDeadline(time.Time{})
+}
+
+// Drain ends the reads, and limits the time for the sequences that restore the terminal.
+func (t *tty) Drain() error {
+	return errors.Join(t.file.SetReadDeadline(time.Now()), t.file.SetWriteDeadline(time.Now().Add(restoreWait)))
+}
+
+// Stop restores the terminal's modes.
+func (t *tty) Stop() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return errors.Join(t.flush(), t.restore())
+}
+
+// restore sets the modes that the terminal had before Start.
+func (t *tty) restore() error {
+	if t.saved == nil {
+		return nil
+	}
+	err := t.setTermios(t.saved)
+	t.saved = nil
+	return err
+}
+
+// Rescue restores the terminal without tcell, which cannot do it any more after a panic inside of it.
+func (t *tty) Rescue() {
+	t.abandonOutput()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.saved == nil {
+		return
+	}
+	_ = t.Drain()
+	t.held.Reset() // a part of a frame
+	t.held.WriteString(vt.PmSyncOutput.Disable() + vt.PmMouseButton.Disable() + vt.PmMouseSgr.Disable() + vt.PmBracketedPaste.Disable() +
+		vt.PmAutoMargin.Enable() + vt.PmShowCursor.Enable() + "\x1b[?1l\x1b>" + "\x1b[m" + "\x1b[?1049l")
+	_ = t.flush()
+	_ = t.restore()
+}
+
+// abandonOutput ends a write that the terminal does not take.
+func (t *tty) abandonOutput() { _ = t.file.SetWriteDeadline(time.Now()) }
+
+func (t *tty) Read(p []byte) (int, error) { return t.file.Read(p) }
+
+// Write holds the output until the frame is complete, or the terminal is stopped.
+func (t *tty) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.saved == nil { // the terminal belongs to another program
+		return len(p), nil
+	}
+	t.held.Write(p)
+	if t.held.Len() >= maxHeld || bytes.HasSuffix(t.held.Bytes(), []byte(vt.PmSyncOutput.Disable())) {
+		return len(p), t.flush()
+	}
+	return len(p), nil
+}
+
+func (t *tty) flush() error {
+	_, err := t.file.Write(t.held.Bytes())
+	t.held.Reset()
+	return err
+}
+
+// NotifyResize does nothing: tcell would draw in another goroutine, also while the terminal is given back.
+func (t *tty) NotifyResize(chan<- bool) {}
+
+// WindowSize returns the size of the window. A terminal that does not know it has that of COLUMNS and LINES, or 80×24.
+func (t *tty) WindowSize() (size tcell.WindowSize, err error) {
+	err = t.control(func(fd int) error {
+		ws, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
+		if err != nil {
+			return err
+		}
+		size.Width, size.Height = int(ws.Col), int(ws.Row)
+		return nil
+	})
+	if size.Width == 0 {
+		size.Width = variable("COLUMNS", 80)
+	}
+	if size.Height == 0 {
+		size.Height = variable("LINES", 24)
+	}
+	return size, err
+}
+
+// variable returns the number in an environment variable, or another one if there is none.
+func variable(name string, otherwise int) int {
+	const most = 10_000
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil && n > 0 && n <= most {
+		return n
+	}
+	return otherwise
+}
+
+func (t *tty) Close() error { return t.file.Close() }
