@@ -35,7 +35,7 @@ _omg() {
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --explain --json --format --color --quiet -q --help -h'
 		;;
 	' browse')
-		words='--print0 --format --repo-only --view --helper --help -h'
+		words='--print0 --format --repo-only --plain --view --helper --help -h'
 		;;
 	' info')
 		words='--offline --installed -i --json --format --color --quiet -q --help -h'

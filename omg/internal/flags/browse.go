@@ -13,8 +13,8 @@ import (
 
 // Browse holds the flags of omg browse.
 type Browse struct {
-	Print0, RepoOnly     bool
-	Format, View, Helper string
+	Print0, RepoOnly, Plain bool
+	Format, View, Helper    string
 	// Template is the value of --format; nil without this flag. Check sets it.
 	Template *output.Template
 }
@@ -56,6 +56,7 @@ func (b *Browse) Flags() []cli.Flag {
 		&cli.BoolFlag{Name: "print0", Destination: &b.Print0, Usage: "end each name with a NUL character instead of a newline"},
 		&cli.StringFlag{Name: "format", Destination: &b.Format, Usage: "print with a Go `TEMPLATE` over the JSON fields of omg info: '{{.name}} {{.version}}'"},
 		&cli.BoolFlag{Name: "repo-only", Destination: &b.RepoOnly, Usage: "only packages of the repositories can be chosen"},
+		&cli.BoolFlag{Name: "plain", Destination: &b.Plain, Usage: "lines of text and commands instead of a screen, for screen readers and scripts"},
 		&cli.StringFlag{Name: "view", Destination: &b.View, Usage: "begin with the view `NAME`: " + orList(BrowseViews), Value: BrowseViews[0]},
 		&cli.StringFlag{Name: "helper", Destination: &b.Helper, Usage: "Alt-X shows commands of the AUR helper `NAME`: " + orList(helpers), DefaultText: "browse.helper in config.toml, or yay"},
 	}

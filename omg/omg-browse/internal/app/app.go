@@ -26,7 +26,7 @@ import (
 const frameWait = 8 * time.Millisecond
 
 // Run runs omg-browse and returns its exit code.
-func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
+func Run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	var o backend.Options
 	var indexPaths cli.StringSlice
 	own := &flags.Browse{}
@@ -43,7 +43,17 @@ func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 			o.IndexPaths, o.PrintNote = indexPaths.Value(), func(string) {}
 			source := session.Open(o)
 			defer source.Close()
-			choices, err := browse(c.Context, source, own, c.Args().Slice())
+			set, err := readSettings()
+			if err != nil {
+				return err
+			}
+			run := browse
+			if own.Plain || isDumb() {
+				run = func(ctx context.Context, source *session.Session, set *settings, own *flags.Browse, words []string) ([]browser.Choice, error) {
+					return browsePlain(ctx, source.Backend, set, own, words, stdin, stderr)
+				}
+			}
+			choices, err := run(c.Context, source, set, own, c.Args().Slice())
 			if err != nil {
 				return err
 			}
@@ -57,13 +67,9 @@ func Run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writ
 }
 
 // browse runs the browser until the user has chosen packages.
-func browse(ctx context.Context, source *session.Session, own *flags.Browse, words []string) ([]browser.Choice, error) {
+func browse(ctx context.Context, source *session.Session, set *settings, own *flags.Browse, words []string) ([]browser.Choice, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	set, err := readSettings()
-	if err != nil {
-		return nil, err
-	}
 	screen, err := terminal.Open()
 	if err != nil {
 		return nil, exit.WithCode(exit.Failed, fmt.Errorf("the terminal cannot be used: %w", err))
@@ -91,12 +97,7 @@ func browse(ctx context.Context, source *session.Session, own *flags.Browse, wor
 	})
 	defer pages.Wait()
 	defer cancel()
-	b := browser.New(words, l.Request)
-	set.apply(b)
-	if own.RepoOnly {
-		b.OnlyRepositories()
-	}
-	b.Begin(browser.View(slices.Index(flags.BrowseViews, own.View)))
+	b := newBrowser(words, l, set, own)
 	u := &ui{b: b, screen: screen, pages: pages, helper: set.helper(own)}
 	b.Resize(screen.Size())
 	b.Start()
@@ -141,4 +142,15 @@ func browse(ctx context.Context, source *session.Session, own *flags.Browse, wor
 			return nil, endedBy(sig)
 		}
 	}
+}
+
+// newBrowser returns a browser in the state in which it starts.
+func newBrowser(words []string, l *loader.Loader, set *settings, own *flags.Browse) *browser.Browser {
+	b := browser.New(words, l.Request)
+	set.apply(b)
+	if own.RepoOnly {
+		b.OnlyRepositories()
+	}
+	b.Begin(browser.View(slices.Index(flags.BrowseViews, own.View)))
+	return b
 }

@@ -223,7 +223,7 @@ func (b *Browser) Show(v View) {
 }
 
 func (b *Browser) mark(a Action) {
-	if !b.toggle() {
+	if !b.ToggleMark() {
 		return
 	}
 	v := &b.views[b.view]
@@ -234,8 +234,8 @@ func (b *Browser) mark(a Action) {
 	}
 }
 
-// toggle marks the selected package, or removes its mark. It reports whether it could.
-func (b *Browser) toggle() bool {
+// ToggleMark marks the selected package, or removes its mark. It reports whether it could.
+func (b *Browser) ToggleMark() bool {
 	r := b.views[b.view].row()
 	if r == nil {
 		return false
@@ -344,6 +344,15 @@ func (b *Browser) moveTo(i int) {
 	if v.key != before {
 		b.requestPreview()
 	}
+}
+
+// Select selects a row by its number, which begins with 0. It reports whether there is one.
+func (b *Browser) Select(i int) bool {
+	if i < 0 || i >= b.views[b.view].length() {
+		return false
+	}
+	b.moveTo(i)
+	return true
 }
 
 // requestMissingPage requests the page of the first visible row that is not loaded.

@@ -20,6 +20,9 @@ const (
 	leastBesideWidth = 60
 )
 
+// FrameLines is the number of lines of the screen that are neither list nor preview.
+const FrameLines = headLines + footLines
+
 // The places of the preview that the configuration knows.
 const (
 	PlaceAuto  = "auto"

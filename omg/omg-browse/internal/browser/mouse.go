@@ -61,7 +61,7 @@ func (b *Browser) Click(x, y int, double bool) Effect {
 // MarkAt marks the package at a position of the screen, or removes its mark.
 func (b *Browser) MarkAt(x, y int) {
 	if b.Message = ""; !b.Help && b.Command == nil && b.selectAt(x, y) {
-		b.toggle()
+		b.ToggleMark()
 	}
 }
 
@@ -69,11 +69,7 @@ func (b *Browser) MarkAt(x, y int) {
 func (b *Browser) selectAt(x, y int) bool {
 	v := &b.views[b.view]
 	at := v.top + y - b.layout.List.Y
-	if !b.layout.List.contains(x, y) || at >= v.length() {
-		return false
-	}
-	b.moveTo(at)
-	return true
+	return b.layout.List.contains(x, y) && b.Select(at)
 }
 
 // Wheel scrolls the preview or the list, whichever is at the position.

@@ -14,6 +14,9 @@ func (b *Browser) Rows() (rows []*Row, top, selected int) {
 	return rows, v.top, v.selected
 }
 
+// Length returns the number of packages in the list.
+func (b *Browser) Length() int { return b.views[b.view].length() }
+
 // ListMessage returns the text that is shown instead of a list; empty if there is a list.
 func (b *Browser) ListMessage() string {
 	v := &b.views[b.view]
@@ -83,17 +86,23 @@ func (b *Browser) StatusText() string {
 }
 
 func (b *Browser) statusText() string {
+	if text := b.Notice(); text != "" {
+		return text
+	}
+	return b.hints()
+}
+
+// Notice returns what the user should know now; empty if there is nothing.
+func (b *Browser) Notice() string {
 	switch {
 	case b.Message != "":
 		return b.Message
 	case b.Connection != "" && b.views[b.view].note != "":
 		return b.Connection + " · " + b.views[b.view].note
-	case b.Connection != "":
-		return b.Connection
 	case b.views[b.view].note != "":
 		return b.views[b.view].note
 	}
-	return b.hints()
+	return b.Connection
 }
 
 // hints returns the most important keys.
