@@ -186,6 +186,9 @@ func checkNotSection(name string, node *unstable.Node) error {
 // applyTOMLNode sets one setting, or each setting in an inline table.
 func (l *Loaded) applyTOMLNode(p *unstable.Parser, path, name string, line int, node *unstable.Node) error {
 	if k, isKey := keyNamed(name); node.Kind == unstable.InlineTable && (!isKey || k.isTable()) {
+		if isKey { // also without entries
+			l.Origins[name] = fmt.Sprintf("%s:%d", path, line)
+		}
 		for i := node.Children(); i.Next(); {
 			inner, at := DottedTOMLKey(p, i.Node().Key())
 			if err := l.applyTOMLNode(p, path, name+"."+inner, at, i.Node().Value()); err != nil {

@@ -23,6 +23,10 @@ func TestParse_Table(t *testing.T) {
 		require.Contains(t, l.Origins["browse.bind"], "c.toml:")
 		require.Empty(t, l.Warnings)
 	}
+	l, err := Parse("c.toml", []byte("[browse]\nbind = {}\n"))
+	require.NoError(t, err)
+	require.Empty(t, l.Browse.Bind)
+	require.Equal(t, "c.toml:2", l.Origins["browse.bind"])
 	for text, want := range map[string]string{
 		"[browse.bind]\ndown = \"x\"":             `c.toml:2: browse.bind.down: a string is not a list: write it as ["one", "two"]`,
 		"[browse]\nbind = [\"x\"]":                `c.toml:2: browse.bind: a list is not a table: write [browse.bind] and its entries below`,
