@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/omg-arch/omg/omg/internal/acks"
 	"github.com/omg-arch/omg/omg/internal/backend"
@@ -221,9 +222,14 @@ func (l *Loader) advisories(ctx context.Context, p *page, s *subject) {
 	}
 }
 
-// findings adds the findings about a package of the AUR. No build files are copied for them.
+// findings adds the findings about a package of the AUR. No build files are copied for them. Those about all installed packages are requested
+// together, because omgd has computed them.
 func (l *Loader) findings(ctx context.Context, p *page, s *subject) {
-	result, err := l.backend.AURCheck(ctx, &backend.AURCheckRequest{Names: []string{s.name}, Offline: true, NoCopies: true})
+	r := &backend.AURCheckRequest{Offline: true, NoCopies: true}
+	if s.installed == "" {
+		r.Names = []string{s.name}
+	}
+	result, err := l.backend.AURCheck(ctx, r)
 	if err != nil {
 		p.warn("the findings are unknown: " + message(err))
 		return
@@ -243,6 +249,8 @@ func (l *Loader) findings(ctx context.Context, p *page, s *subject) {
 		}
 	}
 	switch {
+	case slices.Contains(result.NotInAUR, s.name):
+		p.warn("not checked: the package is neither in the AUR nor in its journal")
 	case result.Unavailable != "":
 		p.warn("other findings are unknown: " + result.Unavailable)
 	case !result.Certain:

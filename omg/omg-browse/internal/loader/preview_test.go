@@ -45,7 +45,8 @@ type previewBackend struct {
 	pkgbuild  *wire.AURPKGBUILDResult
 	errs      map[string]error
 	asked     []string
-	noCopies  bool // the last AURCheckRequest.NoCopies
+	noCopies  bool     // the last AURCheckRequest.NoCopies
+	checked   []string // the last AURCheckRequest.Names
 }
 
 // fail records a request, and returns its error.
@@ -147,7 +148,7 @@ func (f *previewBackend) News(context.Context) (*wire.NewsResult, error) {
 }
 
 func (f *previewBackend) AURCheck(_ context.Context, r *backend.AURCheckRequest) (*backend.AURCheckResult, error) {
-	f.noCopies = r.NoCopies
+	f.noCopies, f.checked = r.NoCopies, r.Names
 	return f.check, f.fail("aur check")
 }
 
@@ -297,6 +298,12 @@ func TestInfo(t *testing.T) {
 	q.View = browser.ViewAUR
 	require.True(t, strings.HasPrefix(f.text(t, q), "demo (demo-base)\n    act: adopted by"), f.text(t, q))
 	require.True(t, f.noCopies, "nothing is written for a preview")
+	require.Equal(t, []string{"demo"}, f.checked)
+	own := about(browser.TabInfo, "own")
+	own.View = browser.ViewAUR
+	f.check.NotInAUR = []string{"own"}
+	require.True(t, strings.HasPrefix(f.text(t, own), "not checked: the package is neither in the AUR nor in its journal\n\n"), f.text(t, own))
+	require.Empty(t, f.checked, "omgd has computed the findings about all installed packages")
 	f.check = &backend.AURCheckResult{Certain: true}
 	require.True(t, strings.HasPrefix(f.text(t, q), "no findings\n"))
 	f.check.Certain = false
