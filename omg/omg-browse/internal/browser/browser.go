@@ -377,7 +377,7 @@ func (b *Browser) Answer(a Answer) {
 		return
 	}
 	b.pending[a.Lane] = false
-	if a.Repos != nil {
+	if a.Search != nil && a.Repos != nil && a.Search.Repo == "" && a.Search.AUR != OnlyAUR { // a filtered answer has not all repositories
 		b.repos = a.Repos
 	}
 	if a.Preview != nil {

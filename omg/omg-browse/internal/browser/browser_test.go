@@ -188,6 +188,8 @@ func TestBrowser_Filters(t *testing.T) {
 	w.Do(ActionFilterInst)
 	require.Equal(t, Filters{AUR: WithoutAUR, Repo: "core", Installed: true}, w.take(LaneList).Search.Filters)
 	require.Contains(t, w.Counts(), "no AUR · only core · installed")
+	r := w.take(LaneList)
+	w.Answer(Answer{Request: &r, Repos: []string{"core"}}) // from the sources that the filter leaves
 	w.Do(ActionFilterRepo)
 	require.Equal(t, "extra", w.take(LaneList).Search.Repo)
 	w.Do(ActionFilterRepo)
