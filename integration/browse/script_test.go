@@ -1,7 +1,6 @@
 package browse
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -82,7 +81,9 @@ func cmdKill(ts *testscript.TestScript, x *harness.Script, _ []string) {
 }
 
 // flags are the flags with which omg-browse uses the system of a script.
-func flags(x *harness.Script) []string { return []string{"--socket", x.Socket()} }
+func flags(x *harness.Script) []string {
+	return append([]string{"--socket", x.Socket()}, x.PathFlags()...)
+}
 
 func cmdBrowse(ts *testscript.TestScript, x *harness.Script, args []string) {
 	open(ts, x, args, func(args []string) []string { return slices.Concat([]string{"omg-browse"}, flags(x), args) })
@@ -92,7 +93,7 @@ func cmdBrowse(ts *testscript.TestScript, x *harness.Script, args []string) {
 func cmdShell(ts *testscript.TestScript, x *harness.Script, args []string) {
 	bash := need.Program(x.T, "bash")
 	open(ts, x, args, func([]string) []string { return []string{bash, "--norc", "-i"} })
-	cmdShows(ts, x, []string{"$ "})
+	cmdShows(ts, x, []string{"$"})
 }
 
 // open starts a program on a terminal. The first argument can be the size of the terminal; the others go into the command line.
@@ -283,14 +284,22 @@ func (s *session) checkRestored() error {
 	if *after != *s.before {
 		return fmt.Errorf("the terminal has other settings than before: %+v, not %+v", after, s.before)
 	}
-	if screen, ok := s.Await(limit, func(s *emulator.Screen) bool { return !s.Alternate && !s.Hidden }); !ok {
-		return fmt.Errorf("the previous screen or the cursor is not shown: %s", screen)
-	}
-	output := s.Output()
-	for _, mode := range []string{"\x1b[?1000", "\x1b[?1002", "\x1b[?1003", "\x1b[?1006", "\x1b[?2004", "\x1b[?1004"} {
-		if strings.LastIndex(output, mode+"h") > strings.LastIndex(output, mode+"l") {
-			return errors.New("a mode of the terminal is still set: " + mode[1:])
+	var missing string
+	restored := func(screen *emulator.Screen) bool {
+		output := s.Output()
+		missing = ""
+		for _, mode := range []string{"?1000", "?1002", "?1003", "?1004", "?1006", "?2004"} {
+			if strings.LastIndex(output, "\x1b["+mode+"h") > strings.LastIndex(output, "\x1b["+mode+"l") {
+				missing = "the mode " + mode + " is still set"
+			}
 		}
+		if screen.Alternate || screen.Hidden {
+			missing = "the previous screen or the cursor is not shown"
+		}
+		return missing == ""
+	}
+	if screen, ok := s.Await(limit, restored); !ok {
+		return fmt.Errorf("%s:\n%s", missing, screen)
 	}
 	return nil
 }
