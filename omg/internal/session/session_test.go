@@ -346,7 +346,7 @@ func TestWatch_Daemon(t *testing.T) {
 	c := next()
 	require.Equal(t, StateLost, c.State)
 	require.EqualValues(t, 20, *c.Status.Counts.Installed, "the status in the files")
-	d = u.start(u.served)
+	u.start(u.served)
 	c = next()
 	require.Equal(t, StateDaemon, c.State)
 	require.EqualValues(t, 1, c.Status.Generation)
