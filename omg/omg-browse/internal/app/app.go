@@ -123,6 +123,11 @@ func browse(ctx context.Context, source *session.Session, set *settings, own *fl
 			}
 		case a := <-answers:
 			b.Answer(a)
+			for effect := range b.Resume() {
+				if done, err := u.done(ctx, effect); done {
+					return b.Choices(), err
+				}
+			}
 			if !b.IsWaiting() {
 				frame = nil
 			}

@@ -46,7 +46,7 @@ func (u *ui) handle(ctx context.Context, e terminal.Event) (done bool, err error
 	case terminal.Key:
 		return u.done(ctx, u.b.Press(e.Name, e.Text))
 	case terminal.Paste:
-		u.b.Type(e.Text)
+		u.b.Paste(e.Text)
 	case terminal.Click:
 		if e.Right {
 			u.b.MarkAt(e.X, e.Y)

@@ -50,6 +50,9 @@ type Browser struct {
 	send    func(Request)
 	newest  [LaneCount]uint64 // the number of the newest request of each lane
 	pending [LaneCount]bool   // whether the newest request of each lane is not answered yet
+	// freshList means that the newest request of LaneList begins a new list.
+	freshList bool
+	held      []func() Effect // what keys do after the list has arrived
 	counter uint64
 	layout  Layout
 	pair    bool // the last key was the g of a pair, such as gg
@@ -316,6 +319,7 @@ func (b *Browser) requestList() {
 		b.requestPage(0, true)
 	case ViewFiles:
 		r := b.next(LaneList)
+		b.freshList = true
 		r.Files = &FilesQuery{Words: b.Input.Words()}
 		b.send(r)
 	default:
@@ -329,6 +333,7 @@ func (b *Browser) requestList() {
 // requestPage requests a page of the search results. The answer to a fresh request begins a new list.
 func (b *Browser) requestPage(page int, fresh bool) {
 	r := b.next(LaneList)
+	b.freshList = fresh
 	order := ViewSearch.sortings()[b.views[ViewSearch].sort].name
 	r.Search = &SearchPage{Words: b.Input.Words(), Filters: b.Filters, Sort: order, Page: page, Fresh: fresh}
 	b.send(r)

@@ -206,6 +206,36 @@ func TestBrowser_Filters(t *testing.T) {
 	require.Equal(t, "nothing found", w.ListMessage())
 }
 
+// TestBrowser_KeysWaitForTheirList types words and keys faster than the answers arrive.
+func TestBrowser_KeysWaitForTheirList(t *testing.T) {
+	w := newWorld(t)
+	effects := func() (all []Effect) {
+		for e := range w.Resume() {
+			all = append(all, e)
+		}
+		return all
+	}
+	w.Press("", "a")
+	require.Equal(t, NoEffect, w.Press("tab", ""))
+	require.Equal(t, NoEffect, w.Press("down", ""))
+	w.Press("", "b")
+	require.Equal(t, NoEffect, w.Press("enter", ""))
+	require.Equal(t, "a", w.Input.Text(), "b belongs to what follows the mark")
+	require.Zero(t, w.Marks.Len())
+	w.page(3)
+	require.Empty(t, effects())
+	require.Equal(t, []Choice{{Key{Name: "p0"}, "core", "1", ViewSearch}}, w.Marks.List())
+	require.Equal(t, "ab", w.Input.Text())
+	w.page(2)
+	require.Equal(t, []Effect{EffectAccept}, effects())
+	w.Press("", "c")
+	require.Equal(t, EffectAbort, w.Press("esc", ""), "ending does not wait")
+	for range 2 * maxHeld {
+		w.Press("down", "")
+	}
+	require.Len(t, w.held, maxHeld)
+}
+
 func TestBrowser_Failures(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, "loading…", w.ListMessage())

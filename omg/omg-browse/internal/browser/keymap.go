@@ -172,11 +172,26 @@ func (b *Browser) Press(key, text string) Effect {
 			text = "g" + text
 		}
 		b.pair = false
-		return b.Do(b.Keys.normal[key+text])
+		return b.doHeld(b.Keys.normal[key+text])
 	}
-	if text != "" {
-		b.Type(text)
+	if text == "" {
+		return b.doHeld(b.Keys.insert[key])
+	}
+	b.Paste(text)
+	return NoEffect
+}
+
+// doHeld runs an action, now or when the list that it acts on is there.
+func (b *Browser) doHeld(a Action) Effect {
+	if a == "" || b.hold(a, func() Effect { return b.Do(a) }) {
 		return NoEffect
 	}
-	return b.Do(b.Keys.insert[key])
+	return b.Do(a)
+}
+
+// Paste inserts a text, after what the keys before it have done.
+func (b *Browser) Paste(text string) {
+	if !b.hold("", func() Effect { b.Type(text); return NoEffect }) {
+		b.Type(text)
+	}
 }

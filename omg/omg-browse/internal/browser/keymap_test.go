@@ -18,7 +18,7 @@ func withKeys(t *testing.T, set string, bind map[string][]string) *world {
 	return w
 }
 
-// press presses keys, which are separated by spaces. A character is typed.
+// press presses keys, which are separated by spaces, and answers each search. A character is typed.
 func (w *world) press(keys string) (last Effect) {
 	for key := range strings.FieldsSeq(keys) {
 		switch {
@@ -28,6 +28,9 @@ func (w *world) press(keys string) (last Effect) {
 			last = w.Press("", key)
 		default:
 			last = w.Press(key, "")
+		}
+		if w.awaitsList() {
+			w.page(100)
 		}
 	}
 	return last
