@@ -36,7 +36,11 @@ func TestBrowse_Arguments(t *testing.T) {
 
 func TestBrowse_Usage(t *testing.T) {
 	for _, args := range [][]string{
-		{"browse", "--prnt0"}, {"browse", "--view", "all"}, {"browse", "--helper", "pacman"}, {"browse", "--helper="}, {"browse", "--format", "{{"},
+		{"browse", "--prnt0"},
+		{"browse", "--view", "all"},
+		{"browse", "--helper", "pacman"},
+		{"browse", "--helper="},
+		{"browse", "--format", "{{"},
 		{"browse", "--strict"},
 	} {
 		code, out, stderr := (&fake{}).run(t, args...)

@@ -57,8 +57,11 @@ func (s *sources) Installed(_ context.Context, r *wire.InstalledRequest) (*wire.
 func some() *sources {
 	return &sources{
 		packages: []wire.Package{
-			{Repo: "core", Name: "bash", Version: "5"}, {Repo: "extra", Name: "bash", Version: "6"}, {Repo: "aur", Name: "yay", Version: "12", AUR: &wire.AUR{}},
-			{Repo: "aur", Name: "bash", Version: "7", AUR: &wire.AUR{}}, {Repo: "extra", Name: "-Rdd", Version: "1"},
+			{Repo: "core", Name: "bash", Version: "5"},
+			{Repo: "extra", Name: "bash", Version: "6"},
+			{Repo: "aur", Name: "yay", Version: "12", AUR: &wire.AUR{}},
+			{Repo: "aur", Name: "bash", Version: "7", AUR: &wire.AUR{}},
+			{Repo: "extra", Name: "-Rdd", Version: "1"},
 		},
 		installed: []wire.InstalledPackage{{Package: wire.Package{Name: "mine", Version: "0.1"}}},
 	}
