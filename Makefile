@@ -175,12 +175,13 @@ docs: build ## Regenerate docs/config.md, docs/json.md, packaging/config.toml, m
 	go run -tags $(TAGS) ./integration/cmd/omg-docs -root . -bin bin
 
 .PHONY: pictures
-pictures: build ## Take the pictures in docs/pictures again, from what omg prints on a demo system
+pictures: build ## Take the pictures in docs/pictures again, from what omg prints and omg browse shows on a demo system
 	$(TEST) -tags $(TAGS) -count=1 ./integration/pictures -run Pictures -write
 
 .PHONY: captures
-captures: ## Record in integration/screens/testdata what each command of omg shows in a terminal and in a pipe
+captures: build ## Record what each command of omg shows in a terminal and in a pipe (integration/screens), and the screens of omg browse (integration/browse)
 	UPDATE=1 $(TEST) -tags $(TAGS) -count=1 ./integration/screens -run Screens/captures
+	UPDATE=1 $(TEST) -tags $(TAGS) -count=1 ./integration/browse -run Scripts
 
 .PHONY: compare
 compare: build ## Run the commands of the comparison, measure, and write docs/comparison.md and the README's table

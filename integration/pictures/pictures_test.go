@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/demo"
+	"github.com/omg-arch/omg/integration/emulator"
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/need"
 )
@@ -41,16 +42,56 @@ func TestPictures_Current(t *testing.T) {
 		line := strings.Join(append([]string{"omg"}, args...), " ")
 		svg, err := makeSVG(line, "\x1b[1;32m$\x1b[0m "+line+"\n"+steady(omgd.System, runOnTerminal(t, omgd, args)))
 		require.NoError(t, err, line)
-		path := filepath.Join(dir, name+".svg")
-		if *write {
-			harness.WriteFile(t, path, svg)
-			continue
-		}
-		require.Equal(t, svg, string(harness.ReadFile(t, path)), "run make pictures, look at the picture, and commit it")
+		compare(t, filepath.Join(dir, name+".svg"), svg)
+	}
+	for name, size := range browserPictures {
+		svg, err := screenSVG("omg browse", browse(t, omgd, size[0], size[1]))
+		require.NoError(t, err, name)
+		compare(t, filepath.Join(dir, name+".svg"), svg)
 	}
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, entries, len(pictures), "a picture is missing, or is not made by this test")
+	require.Len(t, entries, len(pictures)+len(browserPictures), "a picture is missing, or is not made by this test")
+}
+
+// compare compares a picture with the committed one, or writes it.
+func compare(t *testing.T, path, svg string) {
+	t.Helper()
+	if *write {
+		harness.WriteFile(t, path, svg)
+		return
+	}
+	require.Equal(t, svg, string(harness.ReadFile(t, path)), "run make pictures, look at the picture, and commit it")
+}
+
+// browserPictures are the pictures of omg browse, with columns and lines.
+var browserPictures = map[string][2]int{"browse": {80, 24}, "browse-wide": {200, 50}}
+
+// browse searches and marks packages in omg browse, and returns the screen.
+func browse(t *testing.T, omgd *harness.Daemon, width, height int) *emulator.Screen {
+	t.Helper()
+	terminal, err := emulator.Open(width, height)
+	require.NoError(t, err)
+	cmd := omgd.System.WithEnv("TERM=xterm-256color").Command("omg-browse", "--socket", omgd.Socket)
+	terminal.Attach(cmd)
+	p := harness.Start(t, cmd)
+	defer func() {
+		p.Kill()
+		require.NoError(t, terminal.Close())
+	}()
+	// Each text is typed after the screen has the text beside it.
+	for _, step := range [][2]string{{"20 · relevance", "browser"}, {"8 · relevance", "\x1b[B\t"}, {"1 marked", "\t"}} {
+		s, ok := terminal.AwaitText(harness.HangTimeout, step[0])
+		require.True(t, ok, "the screen does not show %q:\n%s", step[0], s)
+		_, err := io.WriteString(terminal, step[1])
+		require.NoError(t, err)
+	}
+	s, ok := terminal.Await(harness.HangTimeout, func(s *emulator.Screen) bool {
+		text := s.String()
+		return strings.Contains(text, "2 marked") && strings.Contains(text, ": qutebrowser")
+	})
+	require.True(t, ok, s)
+	return s
 }
 
 var (

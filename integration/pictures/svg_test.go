@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/emulator"
 )
 
 func TestMakeSVG_Colors(t *testing.T) {
@@ -42,4 +44,20 @@ func TestMakeSVG_Refused(t *testing.T) {
 		_, err := makeSVG("x", text)
 		require.ErrorContains(t, err, why)
 	}
+}
+
+func TestScreenSVG(t *testing.T) {
+	cell := func(text string, l emulator.Look) emulator.Cell { return emulator.Cell{Text: text, Look: l} }
+	bold := emulator.Look{Bold: true, Color: "2"}
+	svg, err := screenSVG("x", &emulator.Screen{Cells: [][]emulator.Cell{
+		{cell("a", bold), cell("→", bold), cell("c", emulator.Look{Dim: true}), cell(" ", emulator.Look{Reverse: true})},
+	}})
+	require.NoError(t, err)
+	require.Contains(t, svg, `<text x="14.0" y="43" textLength="16.8" xml:space="preserve" class="b" style="fill: #7ee787">a→</text>`)
+	require.Contains(t, svg, `<text x="30.8" y="43" textLength="8.4" xml:space="preserve" opacity="0.6">c</text>`)
+	require.Contains(t, svg, `<rect x="39.2" y="30" width="8.4" height="18" fill="#c9d1d9"/>`)
+	_, err = screenSVG("x", &emulator.Screen{Cells: [][]emulator.Cell{{cell("中", bold), cell("", bold)}}})
+	require.ErrorContains(t, err, "wide character")
+	_, err = screenSVG("x", &emulator.Screen{Cells: [][]emulator.Cell{{cell("a", emulator.Look{Color: "200"})}}})
+	require.ErrorContains(t, err, "colour 200 is not known")
 }
