@@ -1,6 +1,9 @@
 package browser
 
-import "iter"
+import (
+	"iter"
+	"slices"
+)
 
 // maxHeld is the maximum number of keys that wait for a list. Further keys are dropped.
 const maxHeld = 1000
@@ -13,17 +16,16 @@ func (b *Browser) awaitsList() bool {
 	return b.pending[LaneLoad] && !b.views[b.view].loaded
 }
 
+// actsOnList are the actions that do something with the list or its selected package.
+var actsOnList = []Action{
+	ActionDown, ActionUp, ActionPageDown, ActionPageUp, ActionHalfDown, ActionHalfUp, ActionFirst, ActionLast, ActionMark, ActionMarkUp,
+	ActionAccept, ActionCopy, ActionOpen, ActionCommand, ActionFollow,
+}
+
 // hold keeps what a key does until the list of the words before it is there, and reports whether it does. Otherwise Enter, typed right after
-// a word, would choose a package of an earlier list. What follows such a key waits as well. The actions that end the browser do not wait.
+// a word, would choose a package of an earlier list. What follows such a key waits as well, unless it ends the browser.
 func (b *Browser) hold(a Action, do func() Effect) bool {
-	needsList := true
-	switch a {
-	case ActionAbort, ActionSuspend, ActionRedraw:
-		return false
-	case "", ActionNormal, ActionInsert, ActionAppend, ActionInsertEnd, ActionInsertStart, ActionChange:
-		needsList = false
-	}
-	if len(b.held) == 0 && (!needsList || edits[a] != nil || !b.awaitsList()) {
+	if a == ActionAbort || len(b.held) == 0 && !(slices.Contains(actsOnList, a) && b.awaitsList()) {
 		return false
 	}
 	if len(b.held) < maxHeld {
