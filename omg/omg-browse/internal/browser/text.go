@@ -112,8 +112,11 @@ func (b *Browser) hints() string {
 		first, second Action
 		between, help string
 	}{
-		{ActionAccept, "", "", "choose"}, {ActionMark, "", "", "mark"}, {ActionView1, ActionView7, "…", "views"},
-		{ActionPreviousTab, ActionNextTab, "", "tabs"}, {ActionHelp, "", "", "keys"},
+		{ActionAccept, "", "", "choose"},
+		{ActionMark, "", "", "mark"},
+		{ActionView1, ActionView7, "…", "views"},
+		{ActionPreviousTab, ActionNextTab, "", "tabs"},
+		{ActionHelp, "", "", "keys"},
 	} {
 		first, second := b.Keys.First(h.first), b.Keys.First(h.second)
 		switch {

@@ -58,8 +58,10 @@ func TestRun_List(t *testing.T) {
 	out, _, err := run(t, "some words", "next", "n", "n", "previous", "p", "p", "quit")
 	require.ErrorIs(t, err, ErrQuit)
 	pages := strings.Split("\n"+out, "\n> ")
-	require.Equal(t, []string{"Search for some words: 45, relevance", "1  extra/p1 2: text\uFFFD[31m", "2  extra/p2 1 -> 2 [installed]: text\uFFFD[31m",
-		"3  extra/p3 2 no maintainer: text\uFFFD[31m"}, strings.Split(pages[1], "\n")[:4])
+	require.Equal(t, []string{
+		"Search for some words: 45, relevance", "1  extra/p1 2: text\uFFFD[31m", "2  extra/p2 1 -> 2 [installed]: text\uFFFD[31m",
+		"3  extra/p3 2 no maintainer: text\uFFFD[31m",
+	}, strings.Split(pages[1], "\n")[:4])
 	require.Contains(t, pages[1], "\n20  extra/p20 ")
 	require.Contains(t, pages[1], "\n1 to 20 of 45. next shows more.")
 	require.NotContains(t, pages[1], "p21")

@@ -100,11 +100,23 @@ type part struct {
 // parts joins the settings and the styles.
 func (t *Theme) parts(s *config.BrowseColors) []part {
 	return []part{
-		{"view", s.View, &t.View}, {"prompt", s.Prompt, &t.Prompt}, {"input", s.Input, &t.Input}, {"counts", s.Counts, &t.Counts},
-		{"selection", s.Selection, &t.Selection}, {"mark", s.Mark, &t.Mark}, {"repository", s.Repository, &t.Repository},
-		{"name", s.Name, &t.Name}, {"version", s.Version, &t.Version}, {"installed", s.Installed, &t.Installed},
-		{"description", s.Description, &t.Description}, {"good", s.Good, &t.Good}, {"warning", s.Warning, &t.Warning},
-		{"bad", s.Bad, &t.Bad}, {"tab", s.Tab, &t.Tab}, {"border", s.Border, &t.Border}, {"status", s.Status, &t.Status},
+		{"view", s.View, &t.View},
+		{"prompt", s.Prompt, &t.Prompt},
+		{"input", s.Input, &t.Input},
+		{"counts", s.Counts, &t.Counts},
+		{"selection", s.Selection, &t.Selection},
+		{"mark", s.Mark, &t.Mark},
+		{"repository", s.Repository, &t.Repository},
+		{"name", s.Name, &t.Name},
+		{"version", s.Version, &t.Version},
+		{"installed", s.Installed, &t.Installed},
+		{"description", s.Description, &t.Description},
+		{"good", s.Good, &t.Good},
+		{"warning", s.Warning, &t.Warning},
+		{"bad", s.Bad, &t.Bad},
+		{"tab", s.Tab, &t.Tab},
+		{"border", s.Border, &t.Border},
+		{"status", s.Status, &t.Status},
 	}
 }
 
