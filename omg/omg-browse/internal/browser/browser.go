@@ -53,9 +53,9 @@ type Browser struct {
 	// freshList means that the newest request of LaneList begins a new list.
 	freshList bool
 	held      []func() Effect // what keys do after the list has arrived
-	counter uint64
-	layout  Layout
-	pair    bool // the last key was the g of a pair, such as gg
+	counter   uint64
+	layout    Layout
+	pair      bool // the last key was the g of a pair, such as gg
 }
 
 // New returns a browser that sends its requests with a function, which must not block.

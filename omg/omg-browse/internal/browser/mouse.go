@@ -13,17 +13,51 @@ func (r Rect) contains(x, y int) bool {
 	return x >= r.X && x < r.X+r.Width && y >= r.Y && y < r.Y+r.Height
 }
 
-// ViewTitle returns the text of a view in the first line.
-func ViewTitle(v View) string { return fmt.Sprintf(" %d %s ", v+1, v) }
+// Title is a text in a line of titles. It belongs to the view or tab that is shown, or that a click shows.
+type Title[T any] struct {
+	Of      T
+	Text    string
+	IsShown bool
+}
 
-// titleAt returns the number of the title at a column, or -1.
-func titleAt[T any](titles []T, title func(T) string, x int) int {
-	for i, t := range titles {
-		if x -= styled.Width(title(t)); x < 0 {
-			return i
+// ViewTitles returns the titles of the views. If there is no room for all names, the views that are not shown have only their numbers.
+func (b *Browser) ViewTitles() []Title[View] {
+	titles := make([]Title[View], viewCount)
+	width := 0
+	for i, v := range Views() {
+		titles[i] = Title[View]{v, fmt.Sprintf(" %d %s ", v+1, v), v == b.view}
+		width += styled.Width(titles[i].Text)
+	}
+	for i := range titles {
+		if width > b.layout.Width && !titles[i].IsShown {
+			titles[i].Text = fmt.Sprintf(" %d ", i+1)
 		}
 	}
-	return -1
+	return titles
+}
+
+// TabTitles returns the titles of the tabs. If there is no room for all, it returns only that of the shown tab.
+func (b *Browser) TabTitles() []Title[Tab] {
+	titles := make([]Title[Tab], tabCount)
+	width := 0
+	for i, t := range Tabs() {
+		titles[i] = Title[Tab]{t, " " + t.String(), t == b.Preview.Tab}
+		width += styled.Width(titles[i].Text)
+	}
+	if shown := b.Preview.Tab; width > b.layout.PreviewTitle.Width {
+		return []Title[Tab]{{shown, fmt.Sprintf(" ‹ %s › %d/%d", shown, shown+1, tabCount), true}}
+	}
+	return titles
+}
+
+// titleAt returns what the title at a column belongs to.
+func titleAt[T any](titles []Title[T], x int) (of T, ok bool) {
+	for _, t := range titles {
+		if x -= styled.Width(t.Text); x < 0 {
+			return t.Of, true
+		}
+	}
+	return of, false
 }
 
 // Click selects what is at a position of the screen: a view, a tab, a package, or a line of the preview. A double click chooses the
@@ -36,12 +70,12 @@ func (b *Browser) Click(x, y int, double bool) Effect {
 		b.Help, b.Command = false, nil
 	case x < 0:
 	case y == 0:
-		if i := titleAt(Views(), ViewTitle, x); i >= 0 {
-			b.Show(Views()[i])
+		if v, ok := titleAt(b.ViewTitles(), x); ok {
+			b.Show(v)
 		}
 	case l.PreviewTitle.contains(x, y):
-		if i := titleAt(Tabs(), func(t Tab) string { return " " + t.String() }, x-l.PreviewTitle.X); i >= 0 {
-			b.showTab(Tabs()[i])
+		if t, ok := titleAt(b.TabTitles(), x-l.PreviewTitle.X); ok {
+			b.showTab(t)
 		}
 	case l.Preview.contains(x, y):
 		if at := b.Preview.Top + y - l.Preview.Y; at < len(b.Preview.Page.Targets) {

@@ -2,6 +2,7 @@
 package draw
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
@@ -68,15 +69,19 @@ func row(c Canvas, x, y, columns int, line styled.Line) {
 }
 
 func drawViews(c Canvas, b *browser.Browser, t *theme.Theme) {
-	var line styled.Line
-	for _, v := range browser.Views() {
-		style := styled.Style{}
-		if v == b.View() {
-			style = t.View
+	row(c, 0, 0, b.Layout().Width, titleLine(b.ViewTitles(), styled.Style{}, t.View))
+}
+
+// titleLine returns a line of titles.
+func titleLine[T any](titles []browser.Title[T], style, shown styled.Style) (line styled.Line) {
+	for _, title := range titles {
+		span := styled.Span{Text: title.Text, Style: style}
+		if title.IsShown {
+			span.Style = shown
 		}
-		line = append(line, styled.Span{Text: browser.ViewTitle(v), Style: style})
+		line = append(line, span)
 	}
-	row(c, 0, 0, b.Layout().Width, line)
+	return line
 }
 
 func drawInput(c Canvas, b *browser.Browser, t *theme.Theme) {
@@ -98,11 +103,20 @@ func drawList(c Canvas, b *browser.Browser, t *theme.Theme) {
 	area := b.Layout().List
 	rows, top, selected := b.Rows()
 	if text := b.ListMessage(); text != "" {
-		c.Put(area.X, area.Y, area.Width, " "+termtext.Clean(text), t.Border)
+		drawText(c, browser.Rect{X: area.X + 1, Y: area.Y, Width: area.Width - 1, Height: area.Height}, text, t.Border)
 		return
 	}
 	for y, r := range rows {
 		drawRow(c, b, t, browser.Rect{X: area.X, Y: area.Y + y, Width: area.Width, Height: 1}, r, top+y == selected)
+	}
+}
+
+// drawText draws a text of any length into an area.
+func drawText(c Canvas, area browser.Rect, text string, style styled.Style) {
+	for y, line := range styled.Fold(styled.Plain(termtext.Clean(text), style), max(1, area.Width)) {
+		if y < area.Height {
+			row(c, area.X, area.Y+y, area.Width, line)
+		}
 	}
 }
 
@@ -171,18 +185,14 @@ func drawPreview(c Canvas, b *browser.Browser, t *theme.Theme) {
 			c.Put(l.Preview.X-1, l.List.Y+y, 1, "│", t.Border)
 		}
 	}
-	row(c, l.PreviewTitle.X, l.PreviewTitle.Y, l.PreviewTitle.Width, previewTitle(&b.Preview, t, l.PreviewTitle.Width))
+	row(c, l.PreviewTitle.X, l.PreviewTitle.Y, l.PreviewTitle.Width, previewTitle(b, t, l.PreviewTitle.Width))
 	x, width := l.Preview.X+1, l.Preview.Width-1
 	switch {
 	case b.Preview.IsLoading():
 		c.Put(x, l.Preview.Y, width, "loading…", t.Border)
 		return
 	case b.Preview.Fail != "":
-		for y, line := range styled.Fold(styled.Plain(termtext.Clean(b.Preview.Fail), t.Bad), width) {
-			if y < l.Preview.Height {
-				row(c, x, l.Preview.Y+y, width, line)
-			}
-		}
+		drawText(c, browser.Rect{X: x, Y: l.Preview.Y, Width: width, Height: l.Preview.Height}, b.Preview.Fail, t.Bad)
 		return
 	}
 	lines := b.Preview.Page.Lines
@@ -201,20 +211,13 @@ func drawPreview(c Canvas, b *browser.Browser, t *theme.Theme) {
 }
 
 // previewTitle returns the tabs or, if the user went to another package, the way back to the selected one.
-func previewTitle(p *browser.Preview, t *theme.Theme, width int) (line styled.Line) {
-	way := p.Way()
+func previewTitle(b *browser.Browser, t *theme.Theme, width int) styled.Line {
+	way := b.Preview.Way()
 	if way == nil {
-		for _, tab := range browser.Tabs() {
-			style := t.Border
-			if tab == p.Tab {
-				style = t.Tab
-			}
-			line = append(line, styled.Span{Text: " "}, styled.Span{Text: tab.String(), Style: style})
-		}
-		return line
+		return titleLine(b.TabTitles(), t.Border, t.Tab)
 	}
 	last := len(way) - 1
-	here := " " + termtext.Clean(way[last]) + ": " + p.Tab.String()
+	here := " " + termtext.Clean(way[last]) + ": " + b.Preview.Tab.String()
 	text := ""
 	for i := last - 1; i >= 0; i-- { // if there is no room for all packages, the last ones are shown
 		longer := termtext.Clean(way[i]) + " → " + text
@@ -247,17 +250,23 @@ func adapt(line styled.Line, t *theme.Theme) styled.Line {
 
 // drawLines draws lines of text instead of the list and the preview.
 func drawLines(c Canvas, b *browser.Browser, lines []string) {
-	area := b.Layout().List
-	for y, line := range lines {
-		if y < b.HelpTop || y-b.HelpTop >= b.Layout().Height-3 {
-			continue
+	l := b.Layout()
+	room := max(0, l.Height-l.List.Y-1) // without the status
+	shown := lines[min(b.HelpTop, len(lines)):]
+	more := len(shown) - room
+	for y, line := range shown[:min(room, len(shown))] {
+		if y == room-1 && more > 0 {
+			line = fmt.Sprintf("… %d more lines below", more+1)
 		}
-		c.Put(area.X+1, area.Y+y-b.HelpTop, b.Layout().Width-1, termtext.Clean(line), styled.Style{})
+		c.Put(1, l.List.Y+y, l.Width-1, termtext.Clean(line), styled.Style{})
 	}
 }
 
 func drawStatus(c Canvas, b *browser.Browser, t *theme.Theme) {
 	l := b.Layout()
-	text := b.StatusText()
-	c.Put(0, l.Height-1, l.Width, " "+termtext.Clean(strings.TrimSpace(text)), t.Status)
+	text := " " + termtext.Clean(strings.TrimSpace(b.StatusText()))
+	if styled.Width(text) > l.Width {
+		text = styled.Cut(text, l.Width)
+	}
+	c.Put(0, l.Height-1, l.Width, text, t.Status)
 }

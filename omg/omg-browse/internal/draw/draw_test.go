@@ -91,7 +91,7 @@ func TestDraw_List(t *testing.T) {
 	g := newGrid(t, 60, 10)
 	Draw(g, b, plainTheme(t))
 	require.Equal(t, []string{
-		" 1 Search  2 Installed  3 Updates  4 Security  5 AUR  6 Orph",
+		" 1 Search  2  3  4  5  6  7",
 		"> 日本語                            2 · 1 marked · relevance",
 		" *core/bash 5.1-1 → 5.2-1 [installed]  The GNU Bourne Again…",
 		"> aur/x\uFFFD[31m 1 3 votes  日本語",
