@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/tools/txtar"
 
 	"github.com/omg-arch/omg/shared/corpus"
 	"github.com/omg-arch/omg/shared/fixture"
@@ -60,7 +61,7 @@ func RunScripts(t *testing.T, dir string, more ...Commands) {
 	byWay := map[string][]string{}
 	for _, file := range files {
 		ways := []string{"daemon", "index", "databases"}
-		text := ReadFile(t, file)
+		text := txtar.Parse(ReadFile(t, file)).Comment
 		if stopCommandPattern.Match(text) {
 			t.Fatalf("%s: the command stop would end the script: to stop omgd, write omgd-stop", file)
 		}
