@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/vt"
 	"github.com/creack/pty"
 	"golang.org/x/sys/unix"
@@ -25,6 +26,7 @@ type Terminal struct {
 	mu       sync.Mutex
 	vt       *vt.Emulator
 	title    string
+	updating bool          // a program is drawing a frame: mode 2026, synchronized output
 	changed  chan struct{} // closed when the screen changes next
 	arrived  time.Time
 	received int64
@@ -46,7 +48,16 @@ func Open(columns, rows int) (*Terminal, error) {
 		return nil, errors.Join(err, inner.Close())
 	}
 	t := &Terminal{outer: outer, inner: inner, vt: vt.NewEmulator(columns, rows), changed: make(chan struct{})}
-	t.vt.SetCallbacks(vt.Callbacks{Title: func(title string) { t.title = title }})
+	setUpdating := func(updating bool) func(ansi.Mode) {
+		return func(mode ansi.Mode) {
+			if mode == ansi.ModeSynchronizedOutput {
+				t.updating = updating
+			}
+		}
+	}
+	t.vt.SetCallbacks(vt.Callbacks{
+		Title: func(title string) { t.title = title }, EnableMode: setUpdating(true), DisableMode: setUpdating(false),
+	})
 	if err := t.Resize(columns, rows); err != nil {
 		return nil, errors.Join(err, outer.Close(), inner.Close())
 	}
@@ -167,16 +178,16 @@ func (t *Terminal) Output() string {
 	return string(t.output)
 }
 
-// Await waits until the screen satisfies a condition, which is checked at each change. It returns the last screen, and whether it satisfies
+// Await waits until the screen satisfies a condition, which is checked at each change, but not while a program draws a frame. It returns the last screen, and whether it satisfies
 // the condition: if not, it has waited for the whole time.
 func (t *Terminal) Await(limit time.Duration, such func(*Screen) bool) (*Screen, bool) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	for {
 		t.mu.Lock()
-		screen, changed := t.screen(), t.changed
+		screen, changed, updating := t.screen(), t.changed, t.updating
 		t.mu.Unlock()
-		if such(screen) {
+		if !updating && such(screen) {
 			return screen, true
 		}
 		select {

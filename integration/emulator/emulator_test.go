@@ -53,6 +53,17 @@ func TestTerminal_Clusters(t *testing.T) {
 	require.Equal(t, strings.Repeat("e\u0301", 9), s.Line(0))
 }
 
+// TestTerminal_Frames checks that a frame is not seen before it is complete.
+func TestTerminal_Frames(t *testing.T) {
+	x := start(t, 20, 4, `printf '\033[?2026hfirst\033[m'; read line; printf '\033[H\033[Jsecond\033[?2026l'; read line`)
+	await.Condition(t, func() bool { return strings.Contains(x.Screen().String(), "first") }, "the first half of the frame")
+	_, err := x.Write([]byte("\r"))
+	require.NoError(t, err)
+	s, ok := x.Await(await.Timeout, func(*Screen) bool { return true })
+	require.True(t, ok)
+	require.Contains(t, s.String(), "second")
+}
+
 func TestTerminal_Resize(t *testing.T) {
 	x := start(t, 20, 4, `trap 'stty size' WINCH; stty size; while :; do read line; done`)
 	s, ok := x.AwaitText(await.Timeout, "4 20")
