@@ -266,8 +266,8 @@ func cmdEnds(ts *testscript.TestScript, x *harness.Script, args []string) {
 		ts.Fatalf("exit code %d, not %s: %s", r.Code, args[0], s.Screen())
 	}
 	var lines []string
-	if names := ts.ReadFile("names"); names != "" {
-		lines = strings.Split(strings.TrimSuffix(names, "\n"), "\n")
+	if names, _ := os.ReadFile(ts.MkAbs("names")); len(names) > 0 { // a shell has no such file
+		lines = strings.Split(strings.TrimSuffix(string(names), "\n"), "\n")
 	}
 	if !slices.Equal(lines, args[1:]) {
 		ts.Fatalf("it printed %q, not %q", lines, args[1:])
