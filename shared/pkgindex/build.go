@@ -19,7 +19,8 @@ import (
 )
 
 // Builder collects packages and writes them into one index. Several goroutines may add packages concurrently, each
-// to a different source: the written bytes depend only on the packages and the facts.
+// to a different source. The packages of a source have different names and may be added in any order: the written bytes depend only on
+// the packages and the facts.
 type Builder struct {
 	indexInfo IndexInfo
 	sources   []*SourceBuilder
@@ -218,9 +219,20 @@ func (s *SourceBuilder) sortDocs() {
 			cmp.Compare(b.rank.prominence, a.rank.prominence),
 			cmp.Compare(a.nameLen, b.nameLen),
 			bytes.Compare(s.foldedNameOf(a), s.foldedNameOf(b)),
+			s.compareNames(a, b),
 			cmp.Compare(a.addOrder, b.addOrder),
 		)
 	})
+}
+
+// compareNames compares the names of two docs as they are in the source, before case folding.
+func (s *SourceBuilder) compareNames(a, b pendingDoc) int {
+	return bytes.Compare(s.nameOf(a), s.nameOf(b))
+}
+
+func (s *SourceBuilder) nameOf(d pendingDoc) []byte {
+	name, _ := nthSummaryString(s.records.get(d.record)[recordHeaderSize:], 1)
+	return name
 }
 
 func (s *SourceBuilder) foldedNameOf(d pendingDoc) []byte {

@@ -6,7 +6,7 @@
 // All integers are little-endian. Package sectionfile describes the header, whose magic is "OMGINDEX", and the section
 // table. The sections are in the order of this text. A doc is a package's number in the file. Docs are grouped by source,
 // and sorted within a source in the order in which results list equally good matches: by prominence, the largest first,
-// then by the length of the name, then by name.
+// then by the length of the name, then by name after case folding, then by name.
 //
 // FACT is one MessagePack map, see BuildInfo: the program that built the file, the time, and the sources, each with its
 // first doc and its number of packages.
@@ -54,7 +54,7 @@
 // TEXT. The key of such a list has the tier in bits 29 to 31 and the length in bits 24 to 28.
 //
 // TERM is the dictionary of complete values: the names in provides, groups and relations, maintainers and keywords, in
-// ascending order of hash:
+// ascending order of hash, then of the field's letter, then of the value:
 //
 //	hash  [4]  low 32 bits of xxHash64 of the field's letter and the value
 //	value [4]  offset of the value in VALS

@@ -90,7 +90,10 @@ func (s *SourceBuilder) countNamedAfter() namedAfter {
 	n := namedAfter{make([]int, len(s.docs)), make([]bool, len(s.docs))}
 	docs := make(map[uint64]int, len(s.docs))
 	for i, d := range s.docs {
-		docs[xxhash.Sum64(s.foldedNameOf(d))] = i
+		key := xxhash.Sum64(s.foldedNameOf(d))
+		if other, ok := docs[key]; !ok || s.compareNames(d, s.docs[other]) < 0 {
+			docs[key] = i
+		}
 	}
 	for i, d := range s.docs {
 		name := s.foldedNameOf(d)

@@ -65,7 +65,11 @@ func (t *termTable) encode(post []byte, docs uint32) (entries, values, postings 
 		order[i] = entry{termHash(k.field, k.value), uint32(i)}
 	}
 	slices.SortFunc(order, func(a, b entry) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), cmp.Compare(a.id, b.id))
+		if a.hash != b.hash {
+			return cmp.Compare(a.hash, b.hash)
+		}
+		x, y := t.keys[a.id], t.keys[b.id]
+		return cmp.Or(cmp.Compare(x.field, y.field), cmp.Compare(x.value, y.value))
 	})
 	for _, e := range order {
 		list := t.docLists[e.id]
