@@ -130,7 +130,7 @@ func settle(ctx context.Context, r *Repository, x *Index, onPackage func(path st
 		return e
 	}
 	b := pkgindex.NewBuilder("test", 1)
-	_, _, err := r.ReadIntoIndex(ctx, b.AddSource(r.Name, pkgindex.KindRepo), func() {
+	_, _, err := r.ReadPackages(ctx, b.AddSource(r.Name, pkgindex.KindRepo), func() {
 		if onPackage != nil {
 			onPackage(r.DatabasePath)
 		}

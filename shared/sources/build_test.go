@@ -77,15 +77,15 @@ func TestMemory_Corpus(t *testing.T) {
 	}
 }
 
-// TestReadIntoIndex_Skipped checks that a package that is too large is missing from the index, and that all others are in it.
-func TestReadIntoIndex_Skipped(t *testing.T) {
+// TestReadPackages_Skipped checks that a package that is too large is missing from the index, and that all others are in it.
+func TestReadPackages_Skipped(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "core.db")
 	require.NoError(t, os.WriteFile(path, database(t, "a-1-1", "", "huge-1-1", strings.Repeat("x", pkgindex.MaxRecordSize), "z-1-1", ""), 0o644))
 	r, err := RepositoryFromFile(path)
 	require.NoError(t, err)
 	b := pkgindex.NewBuilder("test", 1)
 	calls := 0
-	f, skipped, err := r.ReadIntoIndex(t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), func() { calls++ })
+	f, skipped, err := r.ReadPackages(t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), func() { calls++ })
 	require.NoError(t, err)
 	require.Equal(t, 3, f.PackageCount)
 	require.Equal(t, 3, calls)
@@ -112,12 +112,12 @@ func database(t testing.TB, pairs ...string) []byte {
 	return b.Bytes()
 }
 
-// TestReadIntoIndex_Canceled checks that ReadIntoIndex returns the error of a canceled context, and that this error does not mean a
+// TestReadPackages_Canceled checks that ReadPackages returns the error of a canceled context, and that this error does not mean a
 // damaged database.
-func TestReadIntoIndex_Canceled(t *testing.T) {
+func TestReadPackages_Canceled(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 50, Seed: 1})
 	ctx, cancel := context.WithCancel(t.Context())
-	_, _, err := s.repository(t, "core").ReadIntoIndex(ctx, pkgindex.NewBuilder("test", 1).AddSource("core", pkgindex.KindRepo), cancel)
+	_, _, err := s.repository(t, "core").ReadPackages(ctx, pkgindex.NewBuilder("test", 1).AddSource("core", pkgindex.KindRepo), cancel)
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, IsDamaged(err))
 	_, err = s.repository(t, "core").BuildInMemory(ctx, nil)

@@ -74,11 +74,20 @@ func (e *ExaminedFiles) MarkIndexBuilding() {
 	e.Building = e.Index == nil
 }
 
-// ReadFilesIntoIndex reads the repository's database with file lists and adds its packages to an index that is being built. The
-// parameter info has the name of the program and the time of the build. After each package that was added, ReadFilesIntoIndex
-// calls the function count, unless count is nil. A package that is too large for an index is not added; the slice skipped contains
-// an error text for each such package. The text of err says what the user can do.
-func (r *Repository) ReadFilesIntoIndex(ctx context.Context, into *filesindex.Builder, info filesindex.BuildInfo, count func()) (f pacmandb.SyncFile, skipped []string, err error) {
+// FileListCollector collects the file lists of a repository and the facts about its database: the builder of an index, or of records.
+type FileListCollector interface {
+	// Add adds a package with its files and its groups. It keeps none of the strings. The error wraps filesindex.ErrTooLarge if the package is
+	// too large for an index.
+	Add(name, version string, files []string, groups ...string) error
+	// SetInfo sets the facts about the database.
+	SetInfo(info filesindex.BuildInfo)
+}
+
+// ReadFileLists reads the repository's database with file lists and adds its packages to a collector. The parameter info has the name of the
+// program and the time of the build. After each package that was added, ReadFileLists calls the function count, unless count is nil. A
+// package that is too large for an index is not added; the slice skipped contains an error text for each such package. The text of err says
+// what the user can do.
+func (r *Repository) ReadFileLists(ctx context.Context, into FileListCollector, info filesindex.BuildInfo, count func()) (f pacmandb.SyncFile, skipped []string, err error) {
 	f, err = pacmandb.ReadSyncFiles(ctx, r.FilesDatabasePath(), func(l *pacmandb.FileList) error {
 		if count != nil {
 			count()

@@ -23,7 +23,7 @@ import (
 func filesIndexed(t testing.TB, dir string, r *Repository) *FilesIndex {
 	t.Helper()
 	b := filesindex.NewBuilder(r.Name, filesindex.BuildInfo{})
-	f, skipped, err := r.ReadFilesIntoIndex(t.Context(), b, filesindex.BuildInfo{Builder: "test", BuiltAt: 1}, nil)
+	f, skipped, err := r.ReadFileLists(t.Context(), b, filesindex.BuildInfo{Builder: "test", BuiltAt: 1}, nil)
 	require.NoError(t, err)
 	require.Empty(t, skipped)
 	path := FilesIndexPath(dir, r.Name)
@@ -35,8 +35,8 @@ func filesIndexed(t testing.TB, dir string, r *Repository) *FilesIndex {
 	return x
 }
 
-// TestReadFilesIntoIndex compares the packages of an index with those of the database.
-func TestReadFilesIntoIndex(t *testing.T) {
+// TestReadFileLists compares the packages of an index with those of the database.
+func TestReadFileLists(t *testing.T) {
 	s := generate(t, fixture.Options{Packages: 60, Seed: 1, FileLists: true})
 	groupCount := 0
 	for _, name := range []string{"core", "extra"} {
@@ -73,8 +73,8 @@ func TestReadFilesIntoIndex(t *testing.T) {
 	require.NotZero(t, groupCount)
 }
 
-// TestReadFilesIntoIndex_LeftOut checks that the index says which packages it does not contain, or not completely.
-func TestReadFilesIntoIndex_LeftOut(t *testing.T) {
+// TestReadFileLists_LeftOut checks that the index says which packages it does not contain, or not completely.
+func TestReadFileLists_LeftOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "my.files")
 	var content bytes.Buffer
 	w := tar.NewWriter(&content)
@@ -90,7 +90,7 @@ func TestReadFilesIntoIndex_LeftOut(t *testing.T) {
 	require.NoError(t, err)
 	b := filesindex.NewBuilder(r.Name, filesindex.BuildInfo{})
 	counted := 0
-	_, skipped, err := r.ReadFilesIntoIndex(t.Context(), b, filesindex.BuildInfo{}, func() { counted++ })
+	_, skipped, err := r.ReadFileLists(t.Context(), b, filesindex.BuildInfo{}, func() { counted++ })
 	require.NoError(t, err)
 	require.Equal(t, 3, counted)
 	require.Len(t, skipped, 1)
@@ -156,7 +156,7 @@ func TestExamineFiles(t *testing.T) {
 
 	require.NoError(t, os.WriteFile(path, content[:len(content)/2], 0o644))
 	b := filesindex.NewBuilder("core", filesindex.BuildInfo{})
-	_, _, err = core.ReadFilesIntoIndex(t.Context(), b, filesindex.BuildInfo{}, nil)
+	_, _, err = core.ReadFileLists(t.Context(), b, filesindex.BuildInfo{}, nil)
 	require.ErrorIs(t, err, sourcefile.ErrTruncated)
 	require.ErrorContains(t, err, path)
 	require.ErrorContains(t, err, "download it again with pacman -Fyy")

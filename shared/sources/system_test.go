@@ -88,7 +88,7 @@ func indexed(t testing.TB, dir string, r *Repository) *Index {
 	t.Helper()
 	path := IndexPath(dir, pkgindex.KindRepo, r.Name)
 	b := pkgindex.NewBuilder("test", 1)
-	f, _, err := r.ReadIntoIndex(t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), nil)
+	f, _, err := r.ReadPackages(t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), nil)
 	require.NoError(t, err)
 	require.NoError(t, b.WriteFile(path))
 	require.NoError(t, IndexOrigins{OriginOfFile(&f.File)}.Write(path))

@@ -13,7 +13,6 @@ import (
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
-	"github.com/omg-arch/omg/shared/wire"
 )
 
 // repository is a pacman database as a source.
@@ -31,7 +30,7 @@ func (r *repository) readOwn(ctx context.Context, b *buildRun) (indexBuilder, *r
 }
 
 func (r *repository) read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *readResult {
-	f, skipped, err := r.ReadIntoIndex(ctx, into, count)
+	f, skipped, err := r.ReadPackages(ctx, into, count)
 	return &readResult{
 		source: r, sourceFile: f.File, packageCount: f.PackageCount - len(skipped), warnings: f.Warnings, omittedWarningCount: f.MoreWarnings, skippedPackages: skipped, err: err,
 	}
@@ -47,7 +46,7 @@ func (l *fileLists) indexPath(dir string) string { return sources.FilesIndexPath
 func (l *fileLists) readOwn(ctx context.Context, b *buildRun) (indexBuilder, *readResult) {
 	info := filesindex.BuildInfo{Builder: b.program(), BuiltAt: b.builtAt}
 	builder := filesindex.NewBuilder(l.Name, info)
-	f, skipped, err := l.ReadFilesIntoIndex(ctx, builder, info, b.progress.newCounter())
+	f, skipped, err := l.ReadFileLists(ctx, builder, info, b.progress.newCounter())
 	return fileListsBuilder{builder}, &readResult{
 		source: l, sourceFile: f.File, packageCount: f.PackageCount - len(skipped), pathCount: f.PathCount, warnings: f.Warnings,
 		omittedWarningCount: f.MoreWarnings, skippedPackages: skipped, err: err,
@@ -80,26 +79,7 @@ func (d *aurDumpSource) readOwn(ctx context.Context, b *buildRun) (indexBuilder,
 }
 
 func (d *aurDumpSource) read(ctx context.Context, into *pkgindex.SourceBuilder, count func()) *readResult {
-	var skipped []string
-	f, err := aurdump.Read(ctx, d.filePath, func(p *wire.Package) error {
-		if count != nil {
-			count()
-		}
-		err := into.Add(p)
-		if errors.Is(err, pkgindex.ErrRecordTooLarge) {
-			skipped = append(skipped, err.Error())
-			return nil
-		}
-		return err
-	})
-	if err == nil {
-		into.AddLeftOut(f.LeftOutCount, f.FirstLeftOutReason)
-		if len(skipped) > 0 {
-			into.AddLeftOut(len(skipped), skipped[0])
-		}
-		into.SetFileInfo(f.HexDigest(), f.Stamp.Size, f.Stamp.MtimeSeconds())
-		into.SetCommit(f.Commit)
-	}
+	f, skipped, err := sources.ReadAURPackages(ctx, d.filePath, into, count)
 	return &readResult{
 		source: d, sourceFile: f.File, packageCount: f.PackageCount - len(skipped), warnings: f.Warnings, omittedWarningCount: f.OmittedWarningCount, skippedPackages: skipped, err: withDownloadHint(err),
 	}

@@ -141,7 +141,7 @@ func (w *testSystem) writeDownload(repo string, o fixture.Options, at time.Time)
 	r, err := sources.RepositoryFromFile(path)
 	require.NoError(w.t, err)
 	b := pkgindex.NewBuilder("test", 1)
-	_, _, err = r.ReadIntoIndex(w.t.Context(), b.AddSource(repo, pkgindex.KindRepo), nil)
+	_, _, err = r.ReadPackages(w.t.Context(), b.AddSource(repo, pkgindex.KindRepo), nil)
 	require.NoError(w.t, err)
 	w.writeIndex(sources.IndexPath(own, pkgindex.KindRepo, repo), b)
 }

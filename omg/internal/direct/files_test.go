@@ -37,7 +37,7 @@ func (w *testSystem) buildFiles(dir, repo string) string {
 			continue
 		}
 		b := filesindex.NewBuilder(repo, filesindex.BuildInfo{})
-		f, _, err := r.ReadFilesIntoIndex(w.t.Context(), b, filesindex.BuildInfo{Builder: "test"}, nil)
+		f, _, err := r.ReadFileLists(w.t.Context(), b, filesindex.BuildInfo{Builder: "test"}, nil)
 		require.NoError(w.t, err)
 		require.NoError(w.t, b.Add("marker", "1-1", []string{"usr/bin/marker"}))
 		path := sources.FilesIndexPath(dir, repo)

@@ -104,7 +104,7 @@ func (w *testSystem) build(path string, repositories ...string) {
 		if !slices.Contains(repositories, r.Name) {
 			continue
 		}
-		f, _, err := r.ReadIntoIndex(w.t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), nil)
+		f, _, err := r.ReadPackages(w.t.Context(), b.AddSource(r.Name, pkgindex.KindRepo), nil)
 		require.NoError(w.t, err)
 		origins = append(origins, sources.OriginOfFile(&f.File))
 	}

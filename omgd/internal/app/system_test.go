@@ -52,7 +52,7 @@ func buildIndex(database string) error {
 		return err
 	}
 	b := pkgindex.NewBuilder("test", 1)
-	if _, _, err := repo.ReadIntoIndex(context.Background(), b.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
+	if _, _, err := repo.ReadPackages(context.Background(), b.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
 		return err
 	}
 	return b.WriteTo(os.Stdout)

@@ -165,7 +165,7 @@ func build(ctx context.Context, db, index string) error {
 		return err
 	}
 	b := pkgindex.NewBuilder("test", 1)
-	if _, _, err := repo.ReadIntoIndex(ctx, b.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
+	if _, _, err := repo.ReadPackages(ctx, b.AddSource(repo.Name, pkgindex.KindRepo), nil); err != nil {
 		return err
 	}
 	return b.WriteFile(index)

@@ -60,7 +60,7 @@ func (b *builder) build(ctx context.Context, database, popularityPath string) (I
 		}
 		into.SetShares(shares)
 	}
-	if _, _, err := repo.ReadIntoIndex(ctx, into, nil); err != nil {
+	if _, _, err := repo.ReadPackages(ctx, into, nil); err != nil {
 		return nil, err
 	}
 	data, err := file.Bytes()
