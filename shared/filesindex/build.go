@@ -54,20 +54,9 @@ func (b *Builder) Add(name, version string, files []string, groups ...string) er
 	if b.err != nil {
 		return b.err
 	}
-	if name == "" {
-		return errors.New("a package must have a name")
-	}
-	record, err := appendPackageRecord(nil, name, version, groups)
+	record, err := checkedPackageRecord(name, version, files, groups)
 	if err != nil {
 		return err
-	}
-	if len(files) > MaxPathCount {
-		return fmt.Errorf("%w: %s has %d files, at most %d are allowed", ErrTooLarge, name, len(files), MaxPathCount)
-	}
-	for _, path := range files {
-		if len(path) > MaxPathLen {
-			return fmt.Errorf("%w: %s has a path of %d bytes, at most %d are allowed", ErrTooLarge, name, len(path), MaxPathLen)
-		}
 	}
 	b.sorted = append(b.sorted[:0], files...)
 	slices.Sort(b.sorted)
@@ -78,6 +67,28 @@ func (b *Builder) Add(name, version string, files []string, groups ...string) er
 	clear(b.sorted)
 	b.packages = append(b.packages, pendingPackage{name, record, b.lists.add(b.list), uint32(len(files))})
 	return nil
+}
+
+// Check returns the error with which Add refuses a package, whatever packages the index has.
+func Check(name, version string, files []string, groups ...string) error {
+	_, err := checkedPackageRecord(name, version, files, groups)
+	return err
+}
+
+// checkedPackageRecord returns the package in the format of section PKGN, or the reason why an index cannot have the package.
+func checkedPackageRecord(name, version string, files, groups []string) ([]byte, error) {
+	if name == "" {
+		return nil, errors.New("a package must have a name")
+	}
+	if len(files) > MaxPathCount {
+		return nil, fmt.Errorf("%w: %s has %d files, at most %d are allowed", ErrTooLarge, name, len(files), MaxPathCount)
+	}
+	for _, path := range files {
+		if len(path) > MaxPathLen {
+			return nil, fmt.Errorf("%w: %s has a path of %d bytes, at most %d are allowed", ErrTooLarge, name, len(path), MaxPathLen)
+		}
+	}
+	return appendPackageRecord(nil, name, version, groups)
 }
 
 // addList numbers the directories and names of the sorted paths, and writes them to b.list as runs of paths in the same

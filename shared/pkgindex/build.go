@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -123,15 +122,12 @@ func (s *SourceBuilder) Reset() {
 
 // Add adds a package to the source. The caller may change or reuse p afterwards.
 func (s *SourceBuilder) Add(p *wire.Package) error {
-	if p.Name == "" || p.Version == "" {
-		return errors.New("a package must have a name and a version")
-	}
 	if s.records.size > maxSectionLen-wire.MaxFrameSize || len(s.text) > maxSectionLen-wire.MaxFrameSize {
 		return fmt.Errorf("%w: %s", ErrTooLarge, s.info.Name)
 	}
-	s.lastRecord = s.recordEncoder.appendRecord(s.lastRecord[:0], p)
-	if err := checkRecordSize(s.lastRecord); err != nil {
-		return fmt.Errorf("%s/%s: %w", s.info.Name, p.Name, err)
+	var err error
+	if s.lastRecord, err = s.recordEncoder.appendChecked(s.lastRecord[:0], p); err != nil {
+		return err
 	}
 	d := pendingDoc{record: s.records.add(s.lastRecord), textStart: uint32(len(s.text)), addOrder: uint32(len(s.docs))}
 	if p.AUR != nil {
@@ -148,23 +144,6 @@ func (s *SourceBuilder) Add(p *wire.Package) error {
 
 	s.addTerms(d.addOrder, p)
 	s.docs = append(s.docs, d)
-	return nil
-}
-
-// checkRecordSize returns an error if a record would not fit into a frame of a reply.
-func checkRecordSize(r []byte) error {
-	const small = 32 << 10 // every element has at least one byte, so a record of this size cannot have too many elements
-	if len(r) <= small {
-		return nil
-	}
-	if len(r) > MaxRecordSize {
-		return fmt.Errorf("%w: %d bytes, at most %d", ErrRecordTooLarge, len(r), MaxRecordSize)
-	}
-	body := r[recordHeaderSize:]
-	b := append([]byte{0xde, 0, r[12] + r[13]}, body...)
-	if err := wire.CheckMessagePack(b); err != nil {
-		return fmt.Errorf("%w: %w", ErrRecordTooLarge, err)
-	}
 	return nil
 }
 

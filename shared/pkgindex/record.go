@@ -3,6 +3,8 @@ package pkgindex
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"fmt"
 
 	"github.com/vmihailenco/msgpack/v5"
 
@@ -117,6 +119,50 @@ func (e *recordEncoder) encodeList(k string, v []string) {
 	for _, s := range v {
 		_ = e.enc.EncodeString(s)
 	}
+}
+
+// Checker checks whether packages can be added to an index.
+type Checker struct {
+	encoder *recordEncoder
+	record  []byte
+}
+
+// NewChecker returns a Checker.
+func NewChecker() *Checker { return &Checker{encoder: newRecordEncoder()} }
+
+// Check returns the error with which Add refuses a package, whatever packages the index has.
+func (c *Checker) Check(p *wire.Package) (err error) {
+	c.record, err = c.encoder.appendChecked(c.record[:0], p)
+	return err
+}
+
+// appendChecked appends p's record to dst, or returns the reason why an index cannot have the package.
+func (e *recordEncoder) appendChecked(dst []byte, p *wire.Package) ([]byte, error) {
+	if p.Name == "" || p.Version == "" {
+		return dst, errors.New("a package must have a name and a version")
+	}
+	dst = e.appendRecord(dst, p)
+	if err := checkRecordSize(dst); err != nil {
+		return dst, fmt.Errorf("%s/%s: %w", p.Repo, p.Name, err)
+	}
+	return dst, nil
+}
+
+// checkRecordSize returns an error if a record would not fit into a frame of a reply.
+func checkRecordSize(r []byte) error {
+	const small = 32 << 10 // every element has at least one byte, so a record of this size cannot have too many elements
+	if len(r) <= small {
+		return nil
+	}
+	if len(r) > MaxRecordSize {
+		return fmt.Errorf("%w: %d bytes, at most %d", ErrRecordTooLarge, len(r), MaxRecordSize)
+	}
+	body := r[recordHeaderSize:]
+	b := append([]byte{0xde, 0, r[12] + r[13]}, body...)
+	if err := wire.CheckMessagePack(b); err != nil {
+		return fmt.Errorf("%w: %w", ErrRecordTooLarge, err)
+	}
+	return nil
 }
 
 // Record is a sequence of MessagePack key-value pairs without a map header. A reply consists of a map header with the
