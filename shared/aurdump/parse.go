@@ -262,7 +262,7 @@ func DecodePackage(object []byte) (*wire.Package, error) {
 	if err := r.readObject(jsontext.NewDecoder(bytes.NewReader(object), decodeOptions)); err != nil {
 		return nil, err
 	}
-	if why := packageDefect(&r.object); why != "" {
+	if why := PackageDefect(r.object.Name, r.object.Version); why != "" {
 		return nil, fmt.Errorf("%.100q %s", r.object.Name, why)
 	}
 	p := r.toPackage()
@@ -378,7 +378,7 @@ func (p *parser) nextPackage(visit func(Entry) error) error {
 // visitObject passes the decoded object to the function visit, unless it has to be left out.
 func (p *parser) visitObject(visit func(Entry) error) error {
 	o := &p.object
-	if why := packageDefect(o); why != "" {
+	if why := PackageDefect(o.Name, o.Version); why != "" {
 		p.leaveOut("package %.100q %s", o.Name, why)
 		return nil
 	}
@@ -402,19 +402,19 @@ func (p *parser) visitObject(visit func(Entry) error) error {
 	return nil
 }
 
-// packageDefect returns the reason why an object is not a package, or "" if it is a package.
-func packageDefect(o *object) string {
+// PackageDefect returns the reason why a package with this name and version is left out, or "" if it is not.
+func PackageDefect(name, version string) string {
 	const maxName, maxVersion = 255, 255
 	switch {
-	case o.Name == "":
+	case name == "":
 		return "has no name"
-	case len(o.Name) > maxName:
+	case len(name) > maxName:
 		return "has too long a name"
-	case !wire.IsPossibleName(o.Name):
+	case !wire.IsPossibleName(name):
 		return "has a name that no package can have"
-	case o.Version == "":
+	case version == "":
 		return "has no version"
-	case len(o.Version) > maxVersion:
+	case len(version) > maxVersion:
 		return "has too long a version"
 	}
 	return ""
@@ -451,10 +451,12 @@ func sourceArchivePath(o *object) string {
 	return dir + "/" + o.PackageBase + suffix
 }
 
+// MaxTime is the latest time in a dump that is read, in Unix seconds: the end of the year 9999.
+const MaxTime = 253402300799
+
 // unixSeconds converts a time to Unix seconds. A time before 1970, or after the year 9999, becomes 0.
 func unixSeconds(unix float64) int64 {
-	const year10000 = 253402300800
-	if unix < 0 || unix >= year10000 {
+	if unix < 0 || unix > MaxTime {
 		return 0
 	}
 	return int64(unix)

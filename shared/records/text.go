@@ -69,6 +69,20 @@ func (e *End) object() *Object {
 	)
 }
 
+// maxFact is the maximum length of a fact in bytes.
+const maxFact = 4 << 10
+
+// check returns an error if no file can have these facts.
+func (e *End) check() error {
+	switch {
+	case len(e.SHA256) > maxFact, len(e.Commit) > maxFact, len(e.LeftOutReason) > maxFact:
+		return invalidf("a fact has more than %d bytes", maxFact)
+	case e.Size < 0:
+		return invalidf("the size of a file is %d", e.Size)
+	}
+	return nil
+}
+
 // Writer writes a text.
 type Writer struct {
 	out     *bufio.Writer
@@ -224,6 +238,9 @@ func (r *Reader) Next() (key string, line []byte, err error) {
 // readEnd reads the last line. It returns io.EOF if nothing is wrong.
 func (r *Reader) readEnd(line string) error {
 	if err := r.end.object().Parse(line); err != nil {
+		return err
+	}
+	if err := r.end.check(); err != nil {
 		return err
 	}
 	if r.end.Count != r.count {

@@ -86,6 +86,8 @@ func TestText_Refused(t *testing.T) {
 		"no last line":         {goldenText[:strings.Index(goldenText, `{"records"`)], ErrInvalid},
 		"cut off":              {goldenText[:len(goldenText)-1], ErrInvalid},
 		"another count":        {replaced(`"records":3`, `"records":4`), ErrInvalid},
+		"a negative size":      {replaced(`"size":5`, `"size":-5`), ErrInvalid},
+		"a long fact":          {replaced(`because`, strings.Repeat("x", 5000)), ErrInvalid},
 		"data after the end":   {goldenText + "{}\n", ErrInvalid},
 		"a line after the end": {goldenText + "x", ErrInvalid},
 		"carriage returns":     {strings.ReplaceAll(goldenText, "\n", "\r\n"), ErrInvalid},
