@@ -1,0 +1,96 @@
+package sourcerecords
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/filesindex"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/records"
+)
+
+// collect passes the packages of a text, with their votes, to a collector. It returns false if one of the texts is refused.
+func collect(text, votes, kind string, into *Packages) bool {
+	r, err := newReader(strings.NewReader(text), kind)
+	if err != nil {
+		return false
+	}
+	var v *voteReader
+	if kind == KindAUR {
+		if v, err = newVoteReader(strings.NewReader(votes)); err != nil {
+			return false
+		}
+	}
+	into.head = r.Head()
+	record := newPackageRecord()
+	for {
+		_, line, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return false
+		}
+		p, err := record.parse(string(line), r.Head())
+		if err != nil || v != nil && v.setVotes(p) != nil || into.Add(p) != nil {
+			return false
+		}
+	}
+	into.end = r.End()
+	return v == nil || v.checkEnd(r.End()) == nil && v.End() == votesEnd(r.End(), v.End()) && v.Head().Name == r.Head().Name
+}
+
+// votesEnd returns the facts about the dump of packages with the number of records of their votes.
+func votesEnd(packages, votes records.End) records.End {
+	packages.Count = votes.Count
+	return packages
+}
+
+// FuzzPackages checks that packages that are accepted are written again as the same records, and can be added to an index.
+func FuzzPackages(f *testing.F) {
+	end := `{"records":1,"as_of":5,"sha256":"ab","size":7}` + "\n"
+	head := func(kind string) string { return `{"kind":"` + kind + `","format":1,"name":"x"}` + "\n" }
+	f.Add(head(KindRepository)+`{"name":"a","depends":["b"],"emptydesc":true,"validation":["md5","pgp"],"version":"1-1"}`+"\n"+end, "")
+	f.Add(head(KindAUR)+`{"name":"a","keywords":["b"],"modified":5,"version":"1-1"}`+"\n"+end, head(KindAURVotes)+`{"name":"a","popularity":0.25,"votes":3}`+"\n"+end)
+	f.Fuzz(func(t *testing.T, text, votes string) {
+		repository := NewPackages("x", pkgindex.KindRepo)
+		if collect(text, "", KindRepository, repository) {
+			var out bytes.Buffer
+			require.NoError(t, repository.Write(&out))
+			require.Equal(t, text, out.String())
+			require.NoError(t, AddRepository(t.Context(), pkgindex.NewBuilder(builder, builtAt), strings.NewReader(text), nil))
+		}
+		aur := NewPackages("x", pkgindex.KindAUR)
+		if collect(text, votes, KindAUR, aur) {
+			var out, voteOut bytes.Buffer
+			require.NoError(t, aur.Write(&out))
+			require.NoError(t, aur.WriteVotes(&voteOut))
+			require.Equal(t, text, out.String())
+			require.Equal(t, votes, voteOut.String())
+			require.NoError(t, AddAUR(t.Context(), pkgindex.NewBuilder(builder, builtAt), strings.NewReader(text), strings.NewReader(votes)))
+		}
+	})
+}
+
+// FuzzFileLists checks that file lists that are accepted are written again as the same records.
+func FuzzFileLists(f *testing.F) {
+	f.Add(`{"name":"a","files":[["","x"],["a/","","y","y"]],"groups":["g"],"version":"1"}`)
+	f.Fuzz(func(t *testing.T, line string) {
+		r := newFileListRecord()
+		paths, err := r.parse(line, nil)
+		if err != nil || r.name == "" || filesindex.Check(r.name, r.version, paths, r.groups...) != nil {
+			return
+		}
+		var out bytes.Buffer
+		lists := NewFileLists(&out, "x")
+		require.NoError(t, lists.Add(r.name, r.version, paths, r.groups...))
+		require.NoError(t, lists.End())
+		require.Equal(t, `{"kind":"files","format":1,"name":"x"}`+"\n"+line+"\n"+`{"records":1}`+"\n", out.String())
+		_, err = NewFilesIndex(t.Context(), &out, filesindex.BuildInfo{})
+		require.NoError(t, err)
+	})
+}
