@@ -29,6 +29,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		Flags: []cli.Flag{
 			&cli.IntFlag{Name: "packages", Usage: "`NUMBER` of packages in the repositories", Value: 1000},
 			&cli.Uint64Flag{Name: "seed", Usage: "`NUMBER` that determines the content of all packages", Value: 1},
+			&cli.IntFlag{Name: "day", Usage: "`NUMBER` of days that have changed the packages in the repositories and in the AUR dump"},
 			&cli.IntFlag{Name: "installed", Usage: "`NUMBER` of packages in the local database"},
 			&cli.IntFlag{Name: "duplicates", Usage: "`NUMBER` of packages that are in two repositories"},
 			&cli.StringFlag{Name: "compress", Usage: "`HOW`: gzip, zstd, xz or none", Value: string(fixture.Gzip)},
@@ -50,7 +51,7 @@ func generate(c *cli.Context) error {
 	err := fixture.WriteDatabases(c.Args().First(), fixture.Options{
 		Packages: c.Int("packages"), Installed: c.Int("installed"), Seed: c.Uint64("seed"),
 		Compression: fixture.Compression(c.String("compress")), NoSignatures: c.Bool("no-signatures"),
-		DuplicatePackages: c.Int("duplicates"), FileLists: c.Bool("files"),
+		DuplicatePackages: c.Int("duplicates"), FileLists: c.Bool("files"), Day: c.Int("day"),
 	})
 	if errors.Is(err, fs.ErrExist) {
 		return &exit.Error{Code: exit.Failed, Err: err, Hint: "choose a directory that does not contain sync or local yet"}
@@ -59,7 +60,7 @@ func generate(c *cli.Context) error {
 		err = os.WriteFile(path, []byte(fixture.PacmanConfig), 0o644)
 	}
 	if path := c.String("aur"); err == nil && path != "" {
-		err = writeAUR(path, c.Int("aur-packages"), c.Uint64("seed"))
+		err = writeAUR(path, c.Int("aur-packages"), c.Uint64("seed"), c.Int("day"))
 	}
 	if errors.Is(err, fixture.ErrOptions) {
 		return command.Usagef("%w", err)
@@ -67,10 +68,10 @@ func generate(c *cli.Context) error {
 	return err
 }
 
-func writeAUR(path string, n int, seed uint64) error {
+func writeAUR(path string, n int, seed uint64, day int) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(fixture.WriteAURDump(f, n, seed), f.Close())
+	return errors.Join(fixture.WriteAURDumpOfDay(f, n, seed, day), f.Close())
 }

@@ -23,7 +23,7 @@ func try(t *testing.T, args ...string) (code int, says string) {
 func TestRun_Flags(t *testing.T) {
 	dir := t.TempDir()
 	db, conf, aur := filepath.Join(dir, "db"), filepath.Join(dir, "pacman.conf"), filepath.Join(dir, "aur.json.gz")
-	code, says := try(t, db, "--packages", "50", "--installed=12", "--duplicates", "3", "--seed", "9", "--compress", "zstd",
+	code, says := try(t, db, "--packages", "50", "--installed=12", "--duplicates", "3", "--seed", "9", "--day", "3", "--compress", "zstd",
 		"--no-signatures", "--files", "--config", conf, "--aur", aur, "--aur-packages", "20")
 	require.Equal(t, exit.OK, code, says)
 	require.Empty(t, says)
@@ -31,7 +31,7 @@ func TestRun_Flags(t *testing.T) {
 	// fixture.WriteDatabases writes the same files as the program.
 	want := filepath.Join(dir, "want")
 	require.NoError(t, fixture.WriteDatabases(want, fixture.Options{
-		Packages: 50, Installed: 12, DuplicatePackages: 3, Seed: 9, Compression: fixture.Zstd, NoSignatures: true, FileLists: true,
+		Packages: 50, Installed: 12, DuplicatePackages: 3, Seed: 9, Compression: fixture.Zstd, NoSignatures: true, FileLists: true, Day: 3,
 	}))
 	for _, name := range []string{"core.db", "extra.db", "multilib.db", "core.files", "extra.files", "multilib.files"} {
 		got, err := os.ReadFile(filepath.Join(db, "sync", name))
@@ -47,7 +47,7 @@ func TestRun_Flags(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, fixture.PacmanConfig, string(text))
 	var dump bytes.Buffer
-	require.NoError(t, fixture.WriteAURDump(&dump, 20, 9))
+	require.NoError(t, fixture.WriteAURDumpOfDay(&dump, 20, 9, 3))
 	text, err = os.ReadFile(aur)
 	require.NoError(t, err)
 	require.Equal(t, dump.Bytes(), text)
