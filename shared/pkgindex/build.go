@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -183,6 +184,7 @@ func (s *SourceBuilder) addTerm(doc uint32, field byte, value string) {
 	k := termKey{field, fold.String(value)}
 	id, ok := s.termIDs[k]
 	if !ok {
+		k.value = strings.Clone(k.value) // it may be a part of a text with all values of the package
 		id = uint32(len(s.termKeys))
 		s.termIDs[k] = id
 		s.termKeys = append(s.termKeys, k)
