@@ -108,27 +108,19 @@ func NewFilesIndex(ctx context.Context, in io.Reader, info filesindex.BuildInfo)
 	}
 	into := filesindex.NewBuilder(r.Head().Name, info)
 	record, paths, pathCount := newFileListRecord(), []string(nil), 0
-	for {
-		name, line, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		if err == nil {
-			err = ctx.Err()
-		}
-		if err != nil {
-			return nil, err
-		}
-		if paths, err = record.parse(string(line), paths[:0]); err != nil {
-			return nil, fmt.Errorf("package %.100q: %w", name, err)
+	err = forEach(ctx, r, func(line string) (err error) {
+		if paths, err = record.parse(line, paths[:0]); err != nil {
+			return err
 		}
 		if pathCount += len(paths); pathCount > pacmandb.MaxSyncPaths {
-			return nil, invalidf("more than %d paths", pacmandb.MaxSyncPaths)
+			return invalidf("more than %d paths", pacmandb.MaxSyncPaths)
 		}
-		if err := into.Add(record.name, record.version, paths, record.groups...); err != nil {
-			return nil, err
-		}
+		err = into.Add(record.name, record.version, paths, record.groups...)
 		clear(paths)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	end := r.End()
 	info.SHA256, info.FileSize, info.AsOf = end.SHA256, end.Size, end.AsOf

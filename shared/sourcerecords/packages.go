@@ -16,18 +16,6 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// The kinds of records.
-const (
-	KindRepository = "repository"
-	KindAUR        = "aur"
-	KindAURVotes   = "aur-votes"
-	KindFiles      = "files"
-)
-
-func invalidf(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{records.ErrInvalid}, args...)...)
-}
-
 // packageRecord is the record of a package.
 type packageRecord struct {
 	pkg    wire.Package
@@ -206,42 +194,21 @@ func AddAUR(ctx context.Context, b *pkgindex.Builder, packages, votes io.Reader)
 	return v.checkEnd(r.End())
 }
 
-// newReader returns a reader of records that must have the given kind.
-func newReader(in io.Reader, kind string) (*records.Reader, error) {
-	r, err := records.NewReader(in)
-	if err != nil {
-		return nil, err
-	}
-	if r.Head().Kind != kind {
-		return nil, invalidf("records of the kind %.40q, and not of the kind %q", r.Head().Kind, kind)
-	}
-	return r, nil
-}
-
 // addPackages adds packages to an index. The function complete completes each package before it is added.
 func addPackages(ctx context.Context, into *pkgindex.SourceBuilder, r *records.Reader, complete func(*wire.Package) error) error {
 	record := newPackageRecord()
-	for {
-		name, line, err := r.Next()
-		if err == io.EOF {
-			break
+	err := forEach(ctx, r, func(line string) error {
+		p, err := record.parse(line, r.Head())
+		if err == nil {
+			err = complete(p)
 		}
-		if err != nil {
-			return err
+		if err == nil {
+			err = into.Add(p)
 		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		p, err := record.parse(string(line), r.Head())
-		if err != nil {
-			return fmt.Errorf("package %.100q: %w", name, err)
-		}
-		if err := complete(p); err != nil {
-			return err
-		}
-		if err := into.Add(p); err != nil {
-			return err
-		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	end := r.End()
 	into.AddLeftOut(int(end.LeftOutCount), end.LeftOutReason)

@@ -1,0 +1,52 @@
+package sourcerecords
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/omg-arch/omg/shared/records"
+)
+
+// The kinds of records.
+const (
+	KindRepository = "repository"
+	KindAUR        = "aur"
+	KindAURVotes   = "aur-votes"
+	KindFiles      = "files"
+)
+
+func invalidf(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{records.ErrInvalid}, args...)...)
+}
+
+// newReader returns a reader of records that must have the given kind.
+func newReader(in io.Reader, kind string) (*records.Reader, error) {
+	r, err := records.NewReader(in)
+	if err != nil {
+		return nil, err
+	}
+	if r.Head().Kind != kind {
+		return nil, invalidf("records of the kind %.40q, and not of the kind %q", r.Head().Kind, kind)
+	}
+	return r, nil
+}
+
+// forEach passes the line of each record to the function visit.
+func forEach(ctx context.Context, r *records.Reader, visit func(line string) error) error {
+	for {
+		key, line, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if err := visit(string(line)); err != nil {
+			return fmt.Errorf("the record of %.100q: %w", key, err)
+		}
+	}
+}
