@@ -115,12 +115,11 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 			return wrong(fmt.Errorf("more than %d records", most.records))
 		}
 		record, ok := decodeRecord(raw)
-		n := len(record.Packages) + len(record.Issues) + len(record.Advisories)
-		if !ok || names+n > most.names {
+		if !ok || names+record.nameCount() > most.names {
 			skipped++
 			continue
 		}
-		records, names = append(records, record), names+n
+		records, names = append(records, record), names+record.nameCount()
 	}
 	if _, err := d.Token(); err != nil {
 		return wrong(err)
@@ -133,6 +132,24 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 	}
 	return records, skipped, nil
 }
+
+// Check returns an error if Read could not have returned the records.
+func Check(list []Record) error {
+	names := 0
+	for i := range list {
+		r := &list[i]
+		if names += r.nameCount(); !r.isValid() || r.FixedIn != strings.TrimSpace(r.FixedIn) || r.Ticket != ticketNumber(r.Ticket) {
+			return fmt.Errorf("%w: the record %.40q", ErrFormat, r.Name)
+		}
+	}
+	if len(list) > maxRecords || names > maxTotalNames {
+		return fmt.Errorf("%w: %d records with %d names", ErrFormat, len(list), names)
+	}
+	return nil
+}
+
+// nameCount returns the number of names in a record.
+func (r *Record) nameCount() int { return len(r.Packages) + len(r.Issues) + len(r.Advisories) }
 
 // decodeRecord decodes one record, and reports whether the record is well-formed.
 func decodeRecord(raw []byte) (Record, bool) {
@@ -160,22 +177,27 @@ func decodeRecord(raw []byte) (Record, bool) {
 		r.FixedIn = strings.TrimSpace(*in.Fixed)
 	}
 	r.Ticket = ticketNumber(in.Ticket)
+	return r, r.isValid()
+}
+
+// isValid reports whether a record has all values, and each of them is printable and short.
+func (r *Record) isValid() bool {
 	if r.Name == "" || len(r.Packages) == 0 || r.AffectedVersion == "" && r.FixedIn == "" && r.Status != StatusNotAffected {
-		return r, false
+		return false
 	}
 	for _, s := range []string{r.Name, string(r.Status), r.Type, r.AffectedVersion, r.FixedIn} {
 		if !isPrintable(s) {
-			return r, false
+			return false
 		}
 	}
 	for _, list := range [][]string{r.Packages, r.Issues, r.Advisories} {
 		for _, s := range list {
 			if s == "" || !isPrintable(s) {
-				return r, false
+				return false
 			}
 		}
 	}
-	return r, true
+	return true
 }
 
 // ticketNumber returns the number of a report in Arch's bug tracker, or "" if v is not such a number.

@@ -58,13 +58,19 @@ var kindNames = [...]string{
 }
 
 func (k EventKind) String() string {
-	if !k.isKnown() {
+	if !k.IsKnown() {
 		return fmt.Sprintf("event-%d", uint8(k))
 	}
 	return kindNames[k]
 }
 
-func (k EventKind) isKnown() bool { return k > 0 && int(k) < len(kindNames) }
+// IsKnown reports whether this version knows the kind.
+func (k EventKind) IsKnown() bool { return k > 0 && int(k) < len(kindNames) }
+
+// IsAboutMaintainers reports whether the old and the new value of such an event are names of maintainers.
+func (k EventKind) IsAboutMaintainers() bool {
+	return k >= EventMaintainerChanged && k <= EventCoMaintainerRemoved
+}
 
 // errKind means that a text is not the name of a kind of event.
 var errKind = errors.New("not the name of an event")
@@ -129,6 +135,15 @@ type EventJSON struct {
 	Between Interval `json:"between"`
 }
 
+// NewEvent returns an event. The parameter kind is the name of its kind.
+func NewEvent(kind, base, from, to string, between Interval) (e Event, err error) {
+	e = Event{Base: base, From: from, To: to, Between: between}
+	if e.Kind, err = parseKind(kind); err != nil {
+		return e, err
+	}
+	return e, e.check()
+}
+
 // JSON returns the event in the form that it has in JSON.
 func (e Event) JSON() EventJSON {
 	out := EventJSON{Base: e.Base, Event: e.Kind.String(), Between: e.Between}
@@ -150,18 +165,16 @@ func (e *Event) UnmarshalJSON(text []byte) error {
 	if err := json.Unmarshal(text, &in); err != nil {
 		return err
 	}
-	kind, err := parseKind(in.Event)
-	if err != nil {
-		return err
-	}
-	*e = Event{Base: in.Base, Kind: kind, Between: in.Between}
+	var from, to string
 	if in.From != nil {
-		e.From = *in.From
+		from = *in.From
 	}
 	if in.To != nil {
-		e.To = *in.To
+		to = *in.To
 	}
-	return e.check()
+	var err error
+	*e, err = NewEvent(in.Event, in.Base, from, to, in.Between)
+	return err
 }
 
 // MaxText limits the length of a name and of a value, in bytes.
@@ -172,7 +185,7 @@ var errEvent = errors.New("not an event of a package base")
 
 // check returns an error if this version does not know the kind of the event, or if the texts of the event are invalid.
 func (e *Event) check() error {
-	if !e.Kind.isKnown() {
+	if !e.Kind.IsKnown() {
 		return fmt.Errorf("%s is %w", e.Kind, errKind)
 	}
 	return e.checkTexts()

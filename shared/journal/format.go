@@ -129,8 +129,8 @@ type Entry struct {
 	Events []Event `json:"-"`
 }
 
-// check returns an error if the observation cannot be written to a journal.
-func (o *Observation) check() error {
+// Check returns an error if the observation cannot be written to a journal.
+func (o *Observation) Check() error {
 	if !o.Outcome.isKnown() || len(o.Source) > MaxText {
 		return fmt.Errorf("%w: an impossible outcome or source", ErrDamaged)
 	}
@@ -158,7 +158,7 @@ func checkHeader(b []byte) error {
 
 // encodeFrame returns the frame in which an entry is stored.
 func (e *Entry) encodeFrame(l limits) ([]byte, error) {
-	if err := e.check(); err != nil {
+	if err := e.Check(); err != nil {
 		return nil, err
 	}
 	b := make([]byte, frameHeaderSize, frameHeaderSize+128+64*len(e.Events))
@@ -250,7 +250,7 @@ func (e *Entry) decode(payload []byte) error {
 	if d.malformed || n > uint64(len(d.rest)/minEvent) {
 		return fmt.Errorf("%w: an entry ends early", ErrDamaged)
 	}
-	if err := e.check(); err != nil {
+	if err := e.Check(); err != nil {
 		return fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	e.Events = e.Events[:0]

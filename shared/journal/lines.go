@@ -147,7 +147,7 @@ func parseLine(text []byte, e *Entry) (next bool, out importedLine, err error) {
 		if err := json.Unmarshal(text, &out.observation); err != nil {
 			return false, out, err
 		}
-		return true, out, out.observation.check()
+		return true, out, out.observation.Check()
 	}
 	if err := json.Unmarshal(text, &out.Event); err != nil {
 		return false, out, err

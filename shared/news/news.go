@@ -68,16 +68,27 @@ func parse(content []byte) (*File, error) {
 	if err := json.Unmarshal(content, &f); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
-	if f.Schema != schema || f.ConfirmedAt <= 0 || len(f.Items) > wire.MaxNewsItems {
-		return nil, fmt.Errorf("%w: schema %d, %d items", ErrFormat, f.Schema, len(f.Items))
+	if f.Schema != schema || f.ConfirmedAt <= 0 {
+		return nil, fmt.Errorf("%w: schema %d", ErrFormat, f.Schema)
 	}
-	for i := range f.Items {
-		item := &f.Items[i]
-		if item.ID == "" || len(item.ID) > wire.MaxNewsID || len(item.Title) > wire.MaxNewsTitle || len(item.URL) > wire.MaxNewsURL || len(item.Text) > wire.MaxNewsText {
-			return nil, fmt.Errorf("%w: the lengths of item %d", ErrFormat, i+1)
-		}
+	if err := CheckItems(f.Items); err != nil {
+		return nil, err
 	}
 	return &f, nil
+}
+
+// CheckItems returns an error if a file cannot have these items.
+func CheckItems(items []wire.NewsItem) error {
+	if len(items) > wire.MaxNewsItems {
+		return fmt.Errorf("%w: %d items", ErrFormat, len(items))
+	}
+	for i := range items {
+		item := &items[i]
+		if item.ID == "" || len(item.ID) > wire.MaxNewsID || len(item.Title) > wire.MaxNewsTitle || len(item.URL) > wire.MaxNewsURL || len(item.Text) > wire.MaxNewsText {
+			return fmt.Errorf("%w: the lengths of item %d", ErrFormat, i+1)
+		}
+	}
+	return nil
 }
 
 // Write replaces the file. All users may read it.

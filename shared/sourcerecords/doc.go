@@ -1,19 +1,37 @@
 // Package sourcerecords turns the data of each source into records, which package records writes and reads, and records into an index or the
-// file that omg keeps. It says what the records of each kind contain.
+// data that omg keeps. It says what the records of each kind contain, and refuses records that the data of no source could have given.
 //
-// An index that is built from records has the same bytes as an index that omg-index builds from the source itself, if the program, its
-// version, the time of the build and the shares of machines are the same. The facts about the source file, such as its digest and its modification
-// time, are in the last line of the records. The origin of an index, a file beside it, is not, because it is about one machine.
+// # Indexes
+//
+// An index that is built from records has the same bytes as an index that omg-index builds from the source itself, if these are the same, too,
+// which the records do not contain:
+//
+//   - the program and its version, which an index names: the hash of an index says nothing to another version
+//   - the time of the build
+//   - for a repository, the shares of machines: those that ReadShares returns
+//
+// The facts about the source file that an index has, such as its digest and its modification time, are in the last line of the records. The origin
+// of an index, a file beside it, is not: it is about one machine. The architecture and the servers of a repository are not either, because
+// no database contains them.
 //
 // # Kinds
 //
-// A record of the kind repository is a package: the values of the database that an index contains, with the names of the members in the
-// protocol (package wire). The member emptydesc says that there is a description without text. Checksums and signatures that no index contains
-// are not part of it. A package whose record an index could not have is left out, and counted as left out, as in the index.
+// repository: a package. The members are the values of the database that an index contains, with the names of the protocol (package wire). The
+// member emptydesc says that there is a description without text. Signatures and other values that no index contains are missing. A package
+// that an index could not have is left out, and counted as in the index.
 //
-// A record of the kind aur is a package of the AUR without the numbers that change each day. These are the records of the kind aur-votes:
-// the votes and the popularity of each package that does not have 0 of both. The two texts belong together if they are of the same dump.
+// aur: a package of the AUR without the numbers that change most often. These are in the records of the kind aur-votes: the votes and the
+// popularity of each package that does not have 0 of both. The two texts belong together if the digests of their dumps are equal.
 //
-// A record of the kind files is a package with its files. They are grouped by directory: each list begins with a directory, which ends with a
-// slash or is empty, and then has the names in it, "" for the directory itself. Directories ascend, and so do the names in a list.
+// files: a package with its files. They are grouped by directory: each list begins with a directory, which ends with a slash or is empty, and
+// then has the names in it, "" for the directory itself. The directories ascend, and so do the names in a list.
+//
+// advisories: a record of the security tracker, with the tracker's members.
+//
+// news: an item of Arch's news. The name of the source is the address of the feed, and as_of is when its server last confirmed the items.
+//
+// shares: the share of the machines that have a package, in hundredths of a percent.
+//
+// journal: an entry of the journal of the AUR: an observation and its events, each with its name, the package base, the old and the new value. In
+// a journal-without-names, the events about maintainers have no values, so that nobody can conclude from them who had a package.
 package sourcerecords

@@ -14,6 +14,12 @@ const (
 	KindAUR        = "aur"
 	KindAURVotes   = "aur-votes"
 	KindFiles      = "files"
+	KindAdvisories = "advisories"
+	KindNews       = "news"
+	KindShares     = "shares"
+	KindJournal    = "journal"
+	// KindJournalWithoutNames is a journal without the names of maintainers.
+	KindJournalWithoutNames = "journal-without-names"
 )
 
 func invalidf(format string, args ...any) error {
@@ -30,6 +36,15 @@ func newReader(in io.Reader, kind string) (*records.Reader, error) {
 		return nil, invalidf("records of the kind %.40q, and not of the kind %q", r.Head().Kind, kind)
 	}
 	return r, nil
+}
+
+// writeSorted writes records in the order of their keys.
+func writeSorted(out io.Writer, h records.Head, sorted *records.Sorter, end records.End) error {
+	w := records.NewWriter(out, h)
+	if err := sorted.WriteTo(w); err != nil {
+		return err
+	}
+	return w.End(end)
 }
 
 // forEach passes the line of each record to the function visit.

@@ -151,19 +151,11 @@ func (p *Packages) SetFileInfo(sha256 string, size, asOf int64) {
 func (p *Packages) SetCommit(commit string) { p.end.Commit = commit }
 
 // Write writes the records of the packages.
-func (p *Packages) Write(out io.Writer) error { return p.write(out, p.head, &p.sorted) }
+func (p *Packages) Write(out io.Writer) error { return writeSorted(out, p.head, &p.sorted, p.end) }
 
 // WriteVotes writes the records of the votes. Only a collector of the AUR has them.
 func (p *Packages) WriteVotes(out io.Writer) error {
-	return p.write(out, records.Head{Kind: KindAURVotes, Name: p.head.Name}, &p.votes)
-}
-
-func (p *Packages) write(out io.Writer, h records.Head, sorted *records.Sorter) error {
-	w := records.NewWriter(out, h)
-	if err := sorted.WriteTo(w); err != nil {
-		return err
-	}
-	return w.End(p.end)
+	return writeSorted(out, records.Head{Kind: KindAURVotes, Name: p.head.Name}, &p.votes, p.end)
 }
 
 // AddRepository adds a repository to an index: the packages of its records, and the facts about its database. The shares of machines may be
