@@ -35,7 +35,7 @@
 //	+{…}          a record that is new, or that replaces the record with the same key
 //	.{"records":… the last line of the next text
 //
-// A patch has no digests. Who applies it must know those of both texts, and compare them.
+// A patch has no digests. The program that applies it must know those of both texts, and compare them.
 //
 // # Limits
 //

@@ -3,12 +3,14 @@ package sourcerecords
 import (
 	"bytes"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/shared/filesindex"
+	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/records"
 )
@@ -53,7 +55,7 @@ func votesEnd(packages, votes records.End) records.End {
 // FuzzPackages checks that packages that are accepted are written again as the same records, and can be added to an index.
 func FuzzPackages(f *testing.F) {
 	end := `{"records":1,"as_of":5,"sha256":"ab","size":7}` + "\n"
-	head := func(kind string) string { return `{"kind":"` + kind + `","format":1,"name":"x"}` + "\n" }
+	head := func(kind string) string { return `{"kind":"` + kind + `","format":1,"name":"aur"}` + "\n" }
 	f.Add(head(KindRepository)+`{"name":"a","depends":["b"],"emptydesc":true,"validation":["md5","pgp"],"version":"1-1"}`+"\n"+end, "")
 	f.Add(head(KindAUR)+`{"name":"a","keywords":["b"],"modified":5,"version":"1-1"}`+"\n"+end, head(KindAURVotes)+`{"name":"a","popularity":0.25,"votes":3}`+"\n"+end)
 	f.Fuzz(func(t *testing.T, text, votes string) {
@@ -92,5 +94,40 @@ func FuzzFileLists(f *testing.F) {
 		require.Equal(t, `{"kind":"files","format":1,"name":"x"}`+"\n"+line+"\n"+`{"records":1}`+"\n", out.String())
 		_, err = NewFilesIndex(t.Context(), &out, filesindex.BuildInfo{})
 		require.NoError(t, err)
+	})
+}
+
+// FuzzOthers checks that advisories, shares, news and entries of a journal that are accepted are written again as the same records.
+func FuzzOthers(f *testing.F) {
+	f.Add(`{"name":"AVG-1","affected":"1","packages":["a"],"severity":"High","status":"Fixed","ticket":"5"}`)
+	f.Add(`{"name":"a","share":5}`)
+	f.Add(`{"id":"a","published":5,"title":"t","url":"http://x/"}`)
+	f.Add(`{"key":"000000000005-000001","events":[["deleted","a","1",""]],"from":4,"outcome":"compared","source":"dump","to":5}`)
+	f.Fuzz(func(t *testing.T, line string) {
+		var out bytes.Buffer
+		requireLine := func() {
+			require.Equal(t, line, strings.Split(out.String(), "\n")[1])
+			out.Reset()
+		}
+		if list, end, err := ReadAdvisories(t.Context(), textOf(KindAdvisories, line)); err == nil {
+			require.NoError(t, WriteAdvisories(&out, list, end))
+			requireLine()
+		}
+		if shares, end, err := ReadShares(t.Context(), textOf(KindShares, line)); err == nil {
+			require.NoError(t, WriteShares(&out, shares, end))
+			requireLine()
+		}
+		if items, err := ReadNews(t.Context(), textOf(KindNews, line)); err == nil {
+			require.NoError(t, WriteNews(&out, items))
+			requireLine()
+		}
+		if _, err := ReadJournal(t.Context(), textOf(KindJournal, line), &out); err == nil {
+			path := filepath.Join(t.TempDir(), journal.FileName)
+			_, err := journal.Import(path, &out)
+			require.NoError(t, err)
+			out.Reset()
+			require.NoError(t, WriteJournal(&out, path, nil, JournalOptions{Names: true}))
+			requireLine()
+		}
 	})
 }

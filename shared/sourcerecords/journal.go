@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/records"
@@ -75,9 +77,7 @@ func (r *entryRecord) set(e *journal.Entry, n int, o JournalOptions) (unknown in
 	outcome, _ := e.Outcome.MarshalText() // the journal has only known outcomes
 	r.key, r.outcome, r.source = entryKey(e.Between.To, n), string(outcome), e.Source
 	r.from, r.to, r.packages = e.Between.From, e.Between.To, e.PackageCount
-	if r.sha256 = ""; e.SHA256 != (journal.Digest{}) {
-		r.sha256 = hex.EncodeToString(e.SHA256[:])
-	}
+	r.sha256 = digestText(e.SHA256)
 	r.events = r.events[:0]
 	for _, event := range e.Events {
 		if !event.Kind.IsKnown() {
@@ -92,16 +92,22 @@ func (r *entryRecord) set(e *journal.Entry, n int, o JournalOptions) (unknown in
 	return unknown
 }
 
+// digestText returns a digest in lower-case hexadecimal, or "" if it is unknown.
+func digestText(d journal.Digest) string {
+	if d == (journal.Digest{}) {
+		return ""
+	}
+	return hex.EncodeToString(d[:])
+}
+
 // ReadJournal reads the entries of a journal, and writes them as the lines that journal.Import reads. It reports whether the journal has the
 // names of maintainers.
 func ReadJournal(ctx context.Context, in io.Reader, out io.Writer) (hasNames bool, err error) {
-	r, err := records.NewReader(in)
+	r, err := newReader(in, KindJournal, KindJournalWithoutNames)
 	if err != nil {
 		return false, err
 	}
-	if hasNames = r.Head().Kind == KindJournal; !hasNames && r.Head().Kind != KindJournalWithoutNames {
-		return false, invalidf("records of the kind %.40q, and not of a journal", r.Head().Kind)
-	}
+	hasNames = r.Head().Kind == KindJournal
 	record, lastTo, n := newEntryRecord(), int64(-1), 0
 	var lines []byte
 	err = forEach(ctx, r, func(line string) error {
@@ -135,9 +141,15 @@ func (r *entryRecord) appendLines(dst []byte, hasNames bool) ([]byte, error) {
 		if err := observation.SHA256.UnmarshalText([]byte(r.sha256)); err != nil {
 			return dst, err
 		}
+		if digestText(observation.SHA256) != r.sha256 {
+			return dst, invalidf("the digest %q", r.sha256)
+		}
 	}
 	if err := observation.Check(); err != nil {
 		return dst, err
+	}
+	if !utf8.ValidString(r.source) {
+		return dst, invalidf("a source that is not UTF-8")
 	}
 	dst, err := journal.AppendJSONLine(dst, observation)
 	if err != nil {
@@ -146,6 +158,9 @@ func (r *entryRecord) appendLines(dst []byte, hasNames bool) ([]byte, error) {
 	for _, texts := range r.events {
 		if len(texts) != 4 {
 			return dst, invalidf("an event with %d values", len(texts))
+		}
+		if !utf8.ValidString(strings.Join(texts, "")) {
+			return dst, invalidf("an event that is not UTF-8")
 		}
 		event, err := journal.NewEvent(texts[0], texts[1], texts[2], texts[3], between)
 		if err != nil {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/omg-arch/omg/shared/records"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // The kinds of records.
@@ -26,14 +28,24 @@ func invalidf(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{records.ErrInvalid}, args...)...)
 }
 
-// newReader returns a reader of records that must have the given kind.
-func newReader(in io.Reader, kind string) (*records.Reader, error) {
+// sourceNames has the names of the sources of which there is only one.
+var sourceNames = map[string]string{
+	KindAUR: wire.SourceAUR, KindAURVotes: wire.SourceAUR, KindAdvisories: wire.SourceTracker, KindShares: wire.SourcePopularity,
+	KindJournal: wire.SourceAUR, KindJournalWithoutNames: wire.SourceAUR,
+}
+
+// newReader returns a reader of records that must have one of the given kinds.
+func newReader(in io.Reader, kinds ...string) (*records.Reader, error) {
 	r, err := records.NewReader(in)
 	if err != nil {
 		return nil, err
 	}
-	if r.Head().Kind != kind {
-		return nil, invalidf("records of the kind %.40q, and not of the kind %q", r.Head().Kind, kind)
+	h := r.Head()
+	if !slices.Contains(kinds, h.Kind) {
+		return nil, invalidf("records of the kind %.40q, and not of the kind %q", h.Kind, kinds[0])
+	}
+	if name := sourceNames[h.Kind]; h.Name == "" || name != "" && h.Name != name {
+		return nil, invalidf("records of the kind %q of the source %.40q", h.Kind, h.Name)
 	}
 	return r, nil
 }

@@ -24,7 +24,8 @@ import (
 
 // textOf returns a text of a kind with the given lines.
 func textOf(kind string, lines ...string) *strings.Reader {
-	return strings.NewReader(fmt.Sprintf(`{"kind":%q,"format":1,"name":"x"}`+"\n%s\n"+`{"records":%d,"as_of":5}`+"\n", kind, strings.Join(lines, "\n"), len(lines)))
+	text := strings.Join(lines, "\n")
+	return strings.NewReader(fmt.Sprintf(`{"kind":%q,"format":1,"name":%q}`+"\n%s\n"+`{"records":%d,"as_of":5}`+"\n", kind, cmp.Or(sourceNames[kind], "x"), text, len(lines)))
 }
 
 func TestAdvisories_Corpus(t *testing.T) {
@@ -81,7 +82,10 @@ func TestReadAdvisories_Refused(t *testing.T) {
 		require.ErrorIs(t, err, records.ErrInvalid, name)
 	}
 	_, _, err = ReadAdvisories(t.Context(), textOf(KindNews, valid))
-	require.ErrorIs(t, err, records.ErrInvalid)
+	require.ErrorContains(t, err, `records of the kind "news"`)
+	another := strings.NewReader(`{"kind":"advisories","format":1,"name":"x"}` + "\n" + `{"records":0}` + "\n")
+	_, _, err = ReadAdvisories(t.Context(), another)
+	require.ErrorContains(t, err, `of the source "x"`)
 }
 
 func TestNews(t *testing.T) {
@@ -212,6 +216,10 @@ func TestReadJournal_Refused(t *testing.T) {
 		"an outcome":      {`compared`, `guessed`},
 		"a digest":        {`"source"`, `"sha256":"ab","source"`},
 		"an interval":     {`"from":4`, `"from":6`},
+		"zeros":           {`"source"`, `"sha256":"` + noDigest + `","source"`},
+		"upper case":      {`"source"`, `"sha256":"` + strings.ToUpper(someDigest) + `","source"`},
+		"not UTF-8":       {`"1"`, `"\u0000ff"`},
+		"another source":  {`dump`, `\u0000ff`},
 	} {
 		line := strings.Replace(valid, replace[0], replace[1], 1)
 		require.NotEqual(t, valid, line)

@@ -218,7 +218,7 @@ func addRecords(t testing.TB, kind, lines, votes string) error {
 	t.Helper()
 	text := func(kind, lines string) string {
 		count := strings.Count(lines, "\n")
-		return fmt.Sprintf(`{"kind":%q,"format":1,"name":"x"}`+"\n%s"+`{"records":%d,"sha256":"ab"}`+"\n", kind, lines, count)
+		return fmt.Sprintf(`{"kind":%q,"format":1,"name":"aur"}`+"\n%s"+`{"records":%d,"sha256":"ab"}`+"\n", kind, lines, count)
 	}
 	b := pkgindex.NewBuilder(builder, builtAt)
 	if kind == KindAUR {
