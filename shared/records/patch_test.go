@@ -3,6 +3,7 @@ package records
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -109,4 +110,66 @@ func FuzzApplyPatch(f *testing.F) {
 		}
 		require.Equal(t, size, out.Len())
 	})
+}
+
+// stream is a text with many records that is made while it is read.
+type stream struct {
+	next, count int
+	value       string
+	rest        []byte
+	size        int64 // how many bytes were read
+	onRead      func(size int64)
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	if len(s.rest) == 0 {
+		switch {
+		case s.next == 0:
+			s.rest = []byte(`{"kind":"packages","format":1,"name":"core"}` + "\n")
+		case s.next <= s.count:
+			s.rest = fmt.Appendf(nil, `{"name":"%09d","value":%q}`+"\n", s.next, s.value)
+		case s.next == s.count+1:
+			s.rest = fmt.Appendf(nil, `{"records":%d}`+"\n", s.count)
+		default:
+			return 0, io.EOF
+		}
+		s.next++
+	}
+	n := copy(p, s.rest)
+	s.rest = s.rest[n:]
+	s.size += int64(n)
+	if s.onRead != nil {
+		s.onRead(s.size)
+	}
+	return n, nil
+}
+
+// countingWriter counts what is written.
+type countingWriter struct{ size int64 }
+
+func (w *countingWriter) Write(p []byte) (int, error) {
+	w.size += int64(len(p))
+	return len(p), nil
+}
+
+// TestPatch_Streams checks that neither making nor applying a patch keeps more than a little of a text.
+func TestPatch_Streams(t *testing.T) {
+	const count, most = 100_000, 256 << 10
+	var made, applied countingWriter
+	isNear := func(out *countingWriter) func(int64) {
+		return func(size int64) {
+			if ahead := size - out.size; ahead > most || ahead < -most {
+				require.FailNow(t, "too much is kept in memory", "%d bytes", ahead)
+			}
+		}
+	}
+	from, to := &stream{count: count, value: "1"}, &stream{count: count, value: "2", onRead: isNear(&made)}
+	require.NoError(t, WritePatch(&made, from, to))
+	require.Greater(t, to.size, int64(10*most))
+	require.InDelta(t, to.size, from.size, 0)
+
+	none := `={"kind":"packages","format":1,"name":"core"}` + "\n" + `.{"records":100000}` + "\n"
+	from = &stream{count: count, value: "1", onRead: isNear(&applied)}
+	require.NoError(t, ApplyPatch(&applied, from, strings.NewReader(none), to.size))
+	require.Equal(t, to.size, applied.size)
 }

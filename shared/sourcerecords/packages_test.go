@@ -133,7 +133,6 @@ func oddEntries() []entry {
 		{"file", "not in a directory"},
 		{"empty-1-1/desc", ""},
 		{"zero-1-1/desc", "%DESC%\na\x00b\n\n%LICENSE%\nx\x00\n\n"},
-		{"too-large-1-1/desc", desc("too-large") + "%DESC%\n" + strings.Repeat("x", pkgindex.MaxRecordSize) + "\n"},
 		{"large-1-1/desc", desc("large") + "%DESC%\n" + strings.Repeat("\x01", 1<<20) + "\n\n%GROUPS%\n" + strings.Repeat("g\n", 10_000)},
 	}
 }
@@ -144,7 +143,7 @@ func TestRepository_Odd(t *testing.T) {
 	text := requireSameIndex(t, path, nil)
 	require.Contains(t, text, `{"name":"a\u0000e9","version":"1-1"}`)
 	require.Contains(t, text, `"desc":"latin \u0000e9 \u001b[31m \"quoted\" back\\slash \u0001"`)
-	require.Contains(t, text[strings.LastIndex(text, `{"records"`):], `"left_out":2,`)
+	require.Contains(t, text[strings.LastIndex(text, `{"records"`):], `"left_out":1,`)
 
 	// The files of a package are not next to each other.
 	scattered := append(oddEntries(), entry{"b-1-1/depends", "%CONFLICTS%\nz\n\n"})
@@ -153,6 +152,15 @@ func TestRepository_Odd(t *testing.T) {
 
 	writeDatabase(t, path)
 	requireSameIndex(t, path, nil)
+}
+
+// TestRepository_TooLarge checks that records do not contain a package that an index cannot have, and count it as the index does.
+func TestRepository_TooLarge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sync", "odd.db")
+	writeDatabase(t, path, entry{"large-1-1/desc", "%DESC%\n" + strings.Repeat("x", pkgindex.MaxRecordSize) + "\n"}, entry{"small-1-1/desc", ""})
+	text := requireSameIndex(t, path, nil)
+	require.Contains(t, text, `"left_out":1,`)
+	require.NotContains(t, text, `{"name":"large"`)
 }
 
 // readAUR returns the records of a dump, and of its votes.
