@@ -99,9 +99,9 @@ func (l *FileLists) SetInfo(info filesindex.BuildInfo) {
 // End ends the records.
 func (l *FileLists) End() error { return l.out.End(l.end) }
 
-// NewFilesIndex returns the builder of an index of the files of a repository with the packages of its records and the facts about its
+// newFilesIndex returns the builder of an index of the files of a repository with the packages of its records and the facts about its
 // database. The parameter info has the name of the program and the time of the build.
-func NewFilesIndex(ctx context.Context, in io.Reader, info filesindex.BuildInfo) (*filesindex.Builder, error) {
+func newFilesIndex(ctx context.Context, in io.Reader, info filesindex.BuildInfo) (*filesindex.Builder, error) {
 	r, err := newReader(in, KindFiles)
 	if err != nil {
 		return nil, err

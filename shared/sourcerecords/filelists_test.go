@@ -34,10 +34,7 @@ func requireSameFilesIndex(t testing.TB, path string) (text string) {
 	require.NoError(t, err)
 	require.NoError(t, lists.End())
 	text = out.String()
-	b, err = NewFilesIndex(t.Context(), strings.NewReader(text), info)
-	require.NoError(t, err)
-	got, err := b.Bytes()
-	require.NoError(t, err)
+	got := indexOf(t, KindFiles, nil, text)
 	require.True(t, bytes.Equal(want, got), "the index of %s", path)
 	return text
 }
@@ -71,10 +68,10 @@ func TestFileLists_Odd(t *testing.T) {
 	require.Contains(t, text, `"left_out":3,`)
 }
 
-func TestNewFilesIndex_Refused(t *testing.T) {
+func TestFilesIndex_Refused(t *testing.T) {
 	add := func(lines ...string) error {
 		text := fmt.Sprintf(`{"kind":"files","format":1,"name":"x"}`+"\n%s\n"+`{"records":%d}`+"\n", strings.Join(lines, "\n"), len(lines))
-		_, err := NewFilesIndex(t.Context(), strings.NewReader(text), filesindex.BuildInfo{})
+		_, err := newFilesIndex(t.Context(), strings.NewReader(text), filesindex.BuildInfo{})
 		return err
 	}
 	require.NoError(t, add(`{"name":"a","files":[["","x"],["a/","","y"]],"version":"1"}`))

@@ -64,7 +64,7 @@ func FuzzPackages(f *testing.F) {
 			var out bytes.Buffer
 			require.NoError(t, repository.Write(&out))
 			require.Equal(t, text, out.String())
-			require.NoError(t, AddRepository(t.Context(), pkgindex.NewBuilder(builder, builtAt), strings.NewReader(text), nil))
+			require.NoError(t, addRepository(t.Context(), pkgindex.NewBuilder(builder, builtAt), strings.NewReader(text), nil))
 		}
 		aur := NewPackages("x", pkgindex.KindAUR)
 		if collect(text, votes, KindAUR, aur) {
@@ -73,7 +73,7 @@ func FuzzPackages(f *testing.F) {
 			require.NoError(t, aur.WriteVotes(&voteOut))
 			require.Equal(t, text, out.String())
 			require.Equal(t, votes, voteOut.String())
-			require.NoError(t, AddAUR(t.Context(), pkgindex.NewBuilder(builder, builtAt), strings.NewReader(text), strings.NewReader(votes)))
+			require.NoError(t, addAUR(t.Context(), pkgindex.NewBuilder(builder, builtAt), strings.NewReader(text), strings.NewReader(votes)))
 		}
 	})
 }
@@ -92,7 +92,7 @@ func FuzzFileLists(f *testing.F) {
 		require.NoError(t, lists.Add(r.name, r.version, paths, r.groups...))
 		require.NoError(t, lists.End())
 		require.Equal(t, `{"kind":"files","format":1,"name":"x"}`+"\n"+line+"\n"+`{"records":1}`+"\n", out.String())
-		_, err = NewFilesIndex(t.Context(), &out, filesindex.BuildInfo{})
+		_, err = newFilesIndex(t.Context(), &out, filesindex.BuildInfo{})
 		require.NoError(t, err)
 	})
 }

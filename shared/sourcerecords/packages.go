@@ -158,9 +158,9 @@ func (p *Packages) WriteVotes(out io.Writer) error {
 	return writeSorted(out, records.Head{Kind: KindAURVotes, Name: p.head.Name}, &p.votes, p.end)
 }
 
-// AddRepository adds a repository to an index: the packages of its records, and the facts about its database. The shares of machines may be
+// addRepository adds a repository to an index: the packages of its records, and the facts about its database. The shares of machines may be
 // nil.
-func AddRepository(ctx context.Context, b *pkgindex.Builder, in io.Reader, shares *popularity.Shares) error {
+func addRepository(ctx context.Context, b *pkgindex.Builder, in io.Reader, shares *popularity.Shares) error {
 	r, err := newReader(in, KindRepository)
 	if err != nil {
 		return err
@@ -170,8 +170,8 @@ func AddRepository(ctx context.Context, b *pkgindex.Builder, in io.Reader, share
 	return addPackages(ctx, into, r, func(*wire.Package) error { return nil })
 }
 
-// AddAUR adds the AUR to an index: the packages of its records, their votes, and the facts about its dump.
-func AddAUR(ctx context.Context, b *pkgindex.Builder, packages, votes io.Reader) error {
+// addAUR adds the AUR to an index: the packages of its records, their votes, and the facts about its dump.
+func addAUR(ctx context.Context, b *pkgindex.Builder, packages, votes io.Reader) error {
 	r, err := newReader(packages, KindAUR)
 	if err != nil {
 		return err

@@ -68,6 +68,20 @@ func recordsOf(t testing.TB, path string) string {
 	return out.String()
 }
 
+// indexOf returns the index of records.
+func indexOf(t testing.TB, kind string, shares *popularity.Shares, texts ...string) []byte {
+	t.Helper()
+	var in []io.Reader
+	for _, text := range texts {
+		in = append(in, strings.NewReader(text))
+	}
+	b, err := NewIndex(t.Context(), kind, IndexOptions{Builder: builder, BuiltAt: builtAt, Shares: shares}, in...)
+	require.NoError(t, err)
+	data, err := b.Bytes()
+	require.NoError(t, err)
+	return data
+}
+
 // requireSameIndex checks that the index of a database's records has the bytes of the index of the database.
 func requireSameIndex(t testing.TB, path string, shares *popularity.Shares) (text string) {
 	t.Helper()
@@ -82,10 +96,7 @@ func requireSameIndex(t testing.TB, path string, shares *popularity.Shares) (tex
 	require.NoError(t, err)
 
 	text = recordsOf(t, path)
-	b = pkgindex.NewBuilder(builder, builtAt)
-	require.NoError(t, AddRepository(t.Context(), b, strings.NewReader(text), shares))
-	got, err := b.Bytes()
-	require.NoError(t, err)
+	got := indexOf(t, KindRepository, shares, text)
 	require.True(t, bytes.Equal(want, got), "the index of %s", path)
 	return text
 }
@@ -184,10 +195,7 @@ func requireSameAURIndex(t testing.TB, path string) (packages, votes string) {
 	require.NoError(t, err)
 
 	packages, votes = readAUR(t, path)
-	b = pkgindex.NewBuilder(builder, builtAt)
-	require.NoError(t, AddAUR(t.Context(), b, strings.NewReader(packages), strings.NewReader(votes)))
-	got, err := b.Bytes()
-	require.NoError(t, err)
+	got := indexOf(t, KindAUR, nil, packages, votes)
 	require.True(t, bytes.Equal(want, got), "the index of %s", path)
 	return packages, votes
 }
@@ -230,9 +238,9 @@ func addRecords(t testing.TB, kind, lines, votes string) error {
 	}
 	b := pkgindex.NewBuilder(builder, builtAt)
 	if kind == KindAUR {
-		return AddAUR(t.Context(), b, strings.NewReader(text(kind, lines)), strings.NewReader(text(KindAURVotes, votes)))
+		return addAUR(t.Context(), b, strings.NewReader(text(kind, lines)), strings.NewReader(text(KindAURVotes, votes)))
 	}
-	return AddRepository(t.Context(), b, strings.NewReader(text(kind, lines)), nil)
+	return addRepository(t.Context(), b, strings.NewReader(text(kind, lines)), nil)
 }
 
 // TestAdd_Refused checks that packages that no database and no dump can have are refused.
@@ -285,13 +293,20 @@ func TestAdd_Refused(t *testing.T) {
 	}
 }
 
+func TestNewIndex_WrongTexts(t *testing.T) {
+	for kind, count := range map[string]int{KindRepository: 2, KindFiles: 0, KindAUR: 1, KindNews: 1} {
+		_, err := NewIndex(t.Context(), kind, IndexOptions{}, make([]io.Reader, count)...)
+		require.ErrorContains(t, err, kind)
+	}
+}
+
 func TestAdd_AnotherKind(t *testing.T) {
 	packages, votes := readAUR(t, writeDump(t, `[{"Name":"a","Version":"1","NumVotes":1}]`))
 	_, others := readAUR(t, writeDump(t, `[{"Name":"a","Version":"1","NumVotes":2}]`))
 	b := pkgindex.NewBuilder(builder, builtAt)
-	require.ErrorIs(t, AddRepository(t.Context(), b, strings.NewReader(packages), nil), records.ErrInvalid)
-	require.ErrorIs(t, AddAUR(t.Context(), b, strings.NewReader(votes), strings.NewReader(votes)), records.ErrInvalid)
-	require.ErrorIs(t, AddAUR(t.Context(), b, strings.NewReader(packages), strings.NewReader(packages)), records.ErrInvalid)
-	require.ErrorContains(t, AddAUR(t.Context(), b, strings.NewReader(packages), strings.NewReader(others)), "of another dump")
-	require.NoError(t, AddAUR(t.Context(), b, strings.NewReader(packages), strings.NewReader(votes)))
+	require.ErrorIs(t, addRepository(t.Context(), b, strings.NewReader(packages), nil), records.ErrInvalid)
+	require.ErrorIs(t, addAUR(t.Context(), b, strings.NewReader(votes), strings.NewReader(votes)), records.ErrInvalid)
+	require.ErrorIs(t, addAUR(t.Context(), b, strings.NewReader(packages), strings.NewReader(packages)), records.ErrInvalid)
+	require.ErrorContains(t, addAUR(t.Context(), b, strings.NewReader(packages), strings.NewReader(others)), "of another dump")
+	require.NoError(t, addAUR(t.Context(), b, strings.NewReader(packages), strings.NewReader(votes)))
 }
