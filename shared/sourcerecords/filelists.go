@@ -101,14 +101,10 @@ func (l *FileLists) End() error { return l.out.End(l.end) }
 
 // newFilesIndex returns the builder of an index of the files of a repository with the packages of its records and the facts about its
 // database. The parameter info has the name of the program and the time of the build.
-func newFilesIndex(ctx context.Context, in io.Reader, info filesindex.BuildInfo) (*filesindex.Builder, error) {
-	r, err := newReader(in, KindFiles)
-	if err != nil {
-		return nil, err
-	}
+func newFilesIndex(ctx context.Context, r *records.Reader, info filesindex.BuildInfo) (*filesindex.Builder, error) {
 	into := filesindex.NewBuilder(r.Head().Name, info)
 	record, paths, pathCount := newFileListRecord(), []string(nil), 0
-	err = forEach(ctx, r, func(line string) (err error) {
+	err := forEach(ctx, r, func(line string) (err error) {
 		if paths, err = record.parse(line, paths[:0]); err != nil {
 			return err
 		}

@@ -71,7 +71,7 @@ func TestFileLists_Odd(t *testing.T) {
 func TestFilesIndex_Refused(t *testing.T) {
 	add := func(lines ...string) error {
 		text := fmt.Sprintf(`{"kind":"files","format":1,"name":"x"}`+"\n%s\n"+`{"records":%d}`+"\n", strings.Join(lines, "\n"), len(lines))
-		_, err := newFilesIndex(t.Context(), strings.NewReader(text), filesindex.BuildInfo{})
+		_, err := NewIndex(t.Context(), KindFiles, IndexOptions{}, strings.NewReader(text))
 		return err
 	}
 	require.NoError(t, add(`{"name":"a","files":[["","x"],["a/","","y"]],"version":"1"}`))

@@ -23,9 +23,11 @@ func collect(text, votes, kind string, into *Packages) bool {
 	}
 	var v *voteReader
 	if kind == KindAUR {
-		if v, err = newVoteReader(strings.NewReader(votes)); err != nil {
+		voteText, err := newReader(strings.NewReader(votes), KindAURVotes)
+		if err != nil {
 			return false
 		}
+		v = newVoteReader(voteText)
 	}
 	into.head = r.Head()
 	record := newPackageRecord()
@@ -64,7 +66,7 @@ func FuzzPackages(f *testing.F) {
 			var out bytes.Buffer
 			require.NoError(t, repository.Write(&out))
 			require.Equal(t, text, out.String())
-			require.NoError(t, addRepository(t.Context(), pkgindex.NewBuilder(builder, builtAt), strings.NewReader(text), nil))
+			indexOf(t, KindRepository, nil, text)
 		}
 		aur := NewPackages("x", pkgindex.KindAUR)
 		if collect(text, votes, KindAUR, aur) {
@@ -73,7 +75,7 @@ func FuzzPackages(f *testing.F) {
 			require.NoError(t, aur.WriteVotes(&voteOut))
 			require.Equal(t, text, out.String())
 			require.Equal(t, votes, voteOut.String())
-			require.NoError(t, addAUR(t.Context(), pkgindex.NewBuilder(builder, builtAt), strings.NewReader(text), strings.NewReader(votes)))
+			indexOf(t, KindAUR, nil, text, votes)
 		}
 	})
 }
@@ -92,8 +94,7 @@ func FuzzFileLists(f *testing.F) {
 		require.NoError(t, lists.Add(r.name, r.version, paths, r.groups...))
 		require.NoError(t, lists.End())
 		require.Equal(t, `{"kind":"files","format":1,"name":"x"}`+"\n"+line+"\n"+`{"records":1}`+"\n", out.String())
-		_, err = newFilesIndex(t.Context(), &out, filesindex.BuildInfo{})
-		require.NoError(t, err)
+		indexOf(t, KindFiles, nil, out.String())
 	})
 }
 

@@ -160,30 +160,19 @@ func (p *Packages) WriteVotes(out io.Writer) error {
 
 // addRepository adds a repository to an index: the packages of its records, and the facts about its database. The shares of machines may be
 // nil.
-func addRepository(ctx context.Context, b *pkgindex.Builder, in io.Reader, shares *popularity.Shares) error {
-	r, err := newReader(in, KindRepository)
-	if err != nil {
-		return err
-	}
+func addRepository(ctx context.Context, b *pkgindex.Builder, r *records.Reader, shares *popularity.Shares) error {
 	into := b.AddSource(r.Head().Name, pkgindex.KindRepo)
 	into.SetShares(shares)
 	return addPackages(ctx, into, r, func(*wire.Package) error { return nil })
 }
 
 // addAUR adds the AUR to an index: the packages of its records, their votes, and the facts about its dump.
-func addAUR(ctx context.Context, b *pkgindex.Builder, packages, votes io.Reader) error {
-	r, err := newReader(packages, KindAUR)
-	if err != nil {
+func addAUR(ctx context.Context, b *pkgindex.Builder, packages, votes *records.Reader) error {
+	v := newVoteReader(votes)
+	if err := addPackages(ctx, b.AddSource(packages.Head().Name, pkgindex.KindAUR), packages, v.setVotes); err != nil {
 		return err
 	}
-	v, err := newVoteReader(votes)
-	if err != nil {
-		return err
-	}
-	if err := addPackages(ctx, b.AddSource(r.Head().Name, pkgindex.KindAUR), r, v.setVotes); err != nil {
-		return err
-	}
-	return v.checkEnd(r.End())
+	return v.checkEnd(packages.End())
 }
 
 // addPackages adds packages to an index. The function complete completes each package before it is added.
@@ -309,14 +298,10 @@ type voteReader struct {
 	err  error  // io.EOF after the last record
 }
 
-func newVoteReader(in io.Reader) (*voteReader, error) {
-	r, err := newReader(in, KindAURVotes)
-	if err != nil {
-		return nil, err
-	}
+func newVoteReader(r *records.Reader) *voteReader {
 	v := &voteReader{Reader: r, next: newVoteRecord()}
 	v.advance()
-	return v, nil
+	return v
 }
 
 func (v *voteReader) advance() {

@@ -236,11 +236,12 @@ func addRecords(t testing.TB, kind, lines, votes string) error {
 		count := strings.Count(lines, "\n")
 		return fmt.Sprintf(`{"kind":%q,"format":1,"name":"aur"}`+"\n%s"+`{"records":%d,"sha256":"ab"}`+"\n", kind, lines, count)
 	}
-	b := pkgindex.NewBuilder(builder, builtAt)
+	in := []io.Reader{strings.NewReader(text(kind, lines))}
 	if kind == KindAUR {
-		return addAUR(t.Context(), b, strings.NewReader(text(kind, lines)), strings.NewReader(text(KindAURVotes, votes)))
+		in = append(in, strings.NewReader(text(KindAURVotes, votes)))
 	}
-	return addRepository(t.Context(), b, strings.NewReader(text(kind, lines)), nil)
+	_, err := NewIndex(t.Context(), kind, IndexOptions{}, in...)
+	return err
 }
 
 // TestAdd_Refused checks that packages that no database and no dump can have are refused.
@@ -303,10 +304,18 @@ func TestNewIndex_WrongTexts(t *testing.T) {
 func TestAdd_AnotherKind(t *testing.T) {
 	packages, votes := readAUR(t, writeDump(t, `[{"Name":"a","Version":"1","NumVotes":1}]`))
 	_, others := readAUR(t, writeDump(t, `[{"Name":"a","Version":"1","NumVotes":2}]`))
-	b := pkgindex.NewBuilder(builder, builtAt)
-	require.ErrorIs(t, addRepository(t.Context(), b, strings.NewReader(packages), nil), records.ErrInvalid)
-	require.ErrorIs(t, addAUR(t.Context(), b, strings.NewReader(votes), strings.NewReader(votes)), records.ErrInvalid)
-	require.ErrorIs(t, addAUR(t.Context(), b, strings.NewReader(packages), strings.NewReader(packages)), records.ErrInvalid)
-	require.ErrorContains(t, addAUR(t.Context(), b, strings.NewReader(packages), strings.NewReader(others)), "of another dump")
-	require.NoError(t, addAUR(t.Context(), b, strings.NewReader(packages), strings.NewReader(votes)))
+	build := func(kind string, o IndexOptions, texts ...string) error {
+		var in []io.Reader
+		for _, text := range texts {
+			in = append(in, strings.NewReader(text))
+		}
+		_, err := NewIndex(t.Context(), kind, o, in...)
+		return err
+	}
+	require.NoError(t, build(KindAUR, IndexOptions{Source: "aur"}, packages, votes))
+	require.ErrorContains(t, build(KindRepository, IndexOptions{}, packages), `the kind "aur"`)
+	require.ErrorContains(t, build(KindAUR, IndexOptions{}, votes, votes), `the kind "aur-votes"`)
+	require.ErrorContains(t, build(KindAUR, IndexOptions{}, packages, packages), `the kind "aur"`)
+	require.ErrorContains(t, build(KindAUR, IndexOptions{}, packages, others), "of another dump")
+	require.ErrorContains(t, build(KindAUR, IndexOptions{Source: "core"}, packages, votes), `of the source "aur"`)
 }
