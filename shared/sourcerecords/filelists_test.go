@@ -47,20 +47,24 @@ func TestFileLists_Generated(t *testing.T) {
 	}
 }
 
+// oddFileLists are the files of a database with file lists that is hard to read.
+func oddFileLists() []entry {
+	files := func(paths ...string) string { return "%FILES%\n" + strings.Join(paths, "\n") + "\n" }
+	return []entry{
+		{"b-1-1/files", files("usr/", "usr/b", "usr/b/", "usr/b/x", "usr/c", "usr/b", "latin-\xe9", "esc\x1b", "/", "//", "/abs", "../up", "usr/\"")},
+		{"b-1-1/desc", "%GROUPS%\ng\xe9\nh\n\n"},
+		{"none-1-1/desc", "%NAME%\nnone\n\n"},
+		{"empty-1-1/files", "%FILES%\n\n"},
+		{"a\xe9-1-1/files", files("x")},
+		{"noname/files", files("x")},
+		{"long-1-1/files", files(strings.Repeat("x", filesindex.MaxPathLen+1))},
+		{"cut-1-1/files", "%FILES%\nx"},
+	}
+}
+
 func TestFileLists_Odd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sync", "odd.files")
-	files := func(paths ...string) string { return "%FILES%\n" + strings.Join(paths, "\n") + "\n" }
-	writeDatabase(
-		t, path,
-		entry{"b-1-1/files", files("usr/", "usr/b", "usr/b/", "usr/b/x", "usr/c", "usr/b", "latin-\xe9", "esc\x1b", "/", "//", "/abs", "../up", "usr/\"")},
-		entry{"b-1-1/desc", "%GROUPS%\ng\xe9\nh\n\n"},
-		entry{"none-1-1/desc", "%NAME%\nnone\n\n"},
-		entry{"empty-1-1/files", "%FILES%\n\n"},
-		entry{"a\xe9-1-1/files", files("x")},
-		entry{"noname/files", files("x")},
-		entry{"long-1-1/files", files(strings.Repeat("x", filesindex.MaxPathLen+1))},
-		entry{"cut-1-1/files", "%FILES%\nx"},
-	)
+	writeDatabase(t, path, oddFileLists()...)
 	text := requireSameFilesIndex(t, path)
 	require.Contains(t, text, `{"name":"b","files":[["","esc\u001b","latin-\u0000e9"],["../","up"],["/","","abs"],["//",""],`+
 		`["usr/","","\"","b","b","c"],["usr/b/","","x"]],"groups":["g\u0000e9","h"],"version":"1-1"}`)

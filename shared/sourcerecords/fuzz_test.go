@@ -9,10 +9,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/shared/aurdump"
 	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/records"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // collect passes the packages of a text, with their votes, to a collector. It returns false if one of the texts is refused.
@@ -129,6 +131,30 @@ func FuzzOthers(f *testing.F) {
 			out.Reset()
 			require.NoError(t, WriteJournal(&out, path, nil, JournalOptions{Names: true}))
 			requireLine()
+		}
+	})
+}
+
+// FuzzSameIndex checks that the index of the records of a database, of a database with file lists and of a dump has the bytes of the index of the
+// file itself, whatever a package contains.
+func FuzzSameIndex(f *testing.F) {
+	for _, e := range oddEntries()[:5] {
+		dir, _, _ := strings.Cut(e.path, "/")
+		f.Add(dir, e.text, "%FILES%\nusr/\nusr/a\n\n", `{"Name":"B","Version":"2","NumVotes":5,"Popularity":0.1}`)
+	}
+	f.Add("x-1-1", "", oddFileLists()[0].text, `{"Name":"b","Version":"1","Depends":["a\u0000b","",null]}`)
+	f.Fuzz(func(t *testing.T, dir, desc, files, dump string) {
+		if strings.ContainsAny(dir, "/\x00") || len(dir) > 90 {
+			return // the path of an entry has only one directory, and a header of a tar archive has 100 bytes for it
+		}
+		path := filepath.Join(t.TempDir(), "sync", "x.db")
+		entries := []entry{{"b-1-1/desc", "%DESC%\nanother\n\n"}, {dir + "/desc", desc}, {dir + "/files", files}, {"c-1-1/files", "%FILES%\nx\n\n"}}
+		writeDatabase(t, path, entries...)
+		requireSameIndex(t, path, nil)
+		requireSameFilesIndex(t, path)
+		path = writeDump(t, `[{"Name":"a","Version":"1"},`+dump+`]`)
+		if _, err := aurdump.Read(t.Context(), path, func(*wire.Package) error { return nil }); err == nil {
+			requireSameAURIndex(t, path)
 		}
 	})
 }
