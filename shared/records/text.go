@@ -118,6 +118,9 @@ func (w *Writer) Write(key string, line []byte) error {
 
 // End writes the last line. It sets the number of records.
 func (w *Writer) End(e End) error {
+	if err := e.check(); err != nil {
+		return err
+	}
 	e.Count = w.count
 	w.scratch = e.object().Append(w.scratch[:0])
 	w.writeLine(w.scratch)

@@ -128,6 +128,7 @@ func TestWriter_Refuses(t *testing.T) {
 	require.ErrorIs(t, w.Write("b", []byte(`{"name":"b"}`)), ErrInvalid)
 	require.ErrorIs(t, w.Write("a", []byte(`{"name":"a"}`)), ErrInvalid)
 	require.ErrorIs(t, w.Write("c", make([]byte, MaxLine+1)), ErrTooLarge)
+	require.ErrorIs(t, w.End(End{LeftOutReason: strings.Repeat("x", maxFact+1)}), ErrInvalid)
 	require.NoError(t, w.End(End{}))
 	full := NewWriter(failingWriter{}, testHead)
 	require.NoError(t, full.Write("b", []byte(`{"name":"b"}`)))
