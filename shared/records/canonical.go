@@ -16,8 +16,8 @@ func invalidf(format string, args ...any) error {
 	return fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, args...)...)
 }
 
-// MaxText is the maximum number of strings in one object.
-const MaxText = 2 << 20
+// MaxStrings is the maximum number of strings in one object.
+const MaxStrings = 2 << 20
 
 // Field is a member of an object.
 type Field struct {
@@ -56,11 +56,11 @@ func (o *Object) Append(dst []byte) []byte {
 // Parse sets the values to those of a line without its newline. Members that the line does not have get empty values, and lists keep their
 // memory. The strings are parts of the line.
 func (o *Object) Parse(line string) error {
-	p := parser{rest: line, textsLeft: MaxText}
+	p := parser{rest: line, stringsLeft: MaxStrings}
 	p.expect('{')
 	next := 0
 	for more := true; more && !p.failed; more = p.skip(',') {
-		name := p.text()
+		name := p.readString()
 		p.expect(':')
 		for next < len(o.fields) && o.fields[next].Name != name {
 			o.fields[next].clear()
@@ -132,7 +132,7 @@ func (f *Field) clear() {
 func (f *Field) appendValue(dst []byte) []byte {
 	switch v := f.Value.(type) {
 	case *string:
-		return appendText(dst, *v)
+		return appendString(dst, *v)
 	case *[]string:
 		return appendList(dst, *v)
 	case *[][]string:
@@ -164,13 +164,13 @@ func appendList(dst []byte, list []string) []byte {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
-		dst = appendText(dst, s)
+		dst = appendString(dst, s)
 	}
 	return append(dst, ']')
 }
 
-// appendText appends a text with its quotes.
-func appendText(dst []byte, s string) []byte {
+// appendString appends a string with its quotes.
+func appendString(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	start := 0 // of the bytes that are appended as they are
 	for i := 0; i < len(s); {
@@ -209,9 +209,9 @@ func appendHex(dst []byte, c byte) []byte {
 
 // parser reads values. After an error, it returns empty values.
 type parser struct {
-	rest      string
-	textsLeft int
-	failed    bool
+	rest        string
+	stringsLeft int
+	failed      bool
 }
 
 func (p *parser) fail() {
@@ -236,7 +236,7 @@ func (p *parser) skip(c byte) bool {
 func (p *parser) value(value any) {
 	switch v := value.(type) {
 	case *string:
-		*v = p.text()
+		*v = p.readString()
 	case *[]string:
 		*v = p.list((*v)[:0])
 	case *[][]string:
@@ -284,7 +284,7 @@ func parseNumber[T any](p *parser, parse func(string) (T, error)) T {
 func (p *parser) list(list []string) []string {
 	p.expect('[')
 	for more := !p.skip(']'); more && !p.failed; {
-		list = append(list, p.text())
+		list = append(list, p.readString())
 		if more = p.skip(','); !more {
 			p.expect(']')
 		}
@@ -300,7 +300,7 @@ func (p *parser) lists(lists [][]string) [][]string {
 			list = lists[:len(lists)+1][len(lists)][:0] // reuse the memory of an earlier object
 		}
 		lists = append(lists, p.list(list))
-		if p.textsLeft--; p.textsLeft < 0 {
+		if p.stringsLeft--; p.stringsLeft < 0 {
 			p.fail()
 		}
 		if more = p.skip(','); !more {
@@ -310,10 +310,10 @@ func (p *parser) lists(lists [][]string) [][]string {
 	return lists
 }
 
-// text reads a text with its quotes.
-func (p *parser) text() string {
+// readString reads a string with its quotes.
+func (p *parser) readString() string {
 	p.expect('"')
-	if p.textsLeft--; p.textsLeft < 0 {
+	if p.stringsLeft--; p.stringsLeft < 0 {
 		p.fail()
 	}
 	end := strings.IndexByte(p.rest, '"')
@@ -322,15 +322,15 @@ func (p *parser) text() string {
 		return ""
 	}
 	if i := strings.IndexByte(p.rest[:end], '\\'); i >= 0 {
-		return p.escapedText(i)
+		return p.readEscapedString(i)
 	}
 	s := p.rest[:end]
 	p.rest = p.rest[end+1:]
 	return s
 }
 
-// escapedText reads a text whose quote was read, and whose first escaped character is at the position i.
-func (p *parser) escapedText(i int) string {
+// readEscapedString reads a string whose quote was read, and whose first escaped character is at the position i.
+func (p *parser) readEscapedString(i int) string {
 	var text strings.Builder
 	for {
 		text.WriteString(p.rest[:i])
@@ -342,7 +342,7 @@ func (p *parser) escapedText(i int) string {
 			text.WriteByte(p.rest[1])
 			p.rest = p.rest[2:]
 		default:
-			p.escapedByte(&text)
+			p.readEscapedByte(&text)
 		}
 		if i = strings.IndexAny(p.rest, `"\`); i < 0 {
 			p.fail()
@@ -351,8 +351,8 @@ func (p *parser) escapedText(i int) string {
 	}
 }
 
-// escapedByte reads a character below U+0020, or the three characters that stand for a byte that is not UTF-8.
-func (p *parser) escapedByte(text *strings.Builder) {
+// readEscapedByte reads a character below U+0020, or the three characters that stand for a byte that is not UTF-8.
+func (p *parser) readEscapedByte(text *strings.Builder) {
 	rest, isByte := strings.CutPrefix(p.rest, `\u0000`)
 	if !isByte {
 		rest, _ = strings.CutPrefix(p.rest, `\u00`)
@@ -373,11 +373,11 @@ func (p *parser) escapedByte(text *strings.Builder) {
 // keyOf returns the key of a record: the value of its first member, which must be a string. The rest of the line is not checked.
 func keyOf(line []byte) (string, error) {
 	const maxStart = 320 // in bytes; it has the key of every usual record, so that the whole line is not copied
-	p := parser{rest: string(line[:min(len(line), maxStart)]), textsLeft: 2}
+	p := parser{rest: string(line[:min(len(line), maxStart)]), stringsLeft: 2}
 	if key := p.key(); !p.failed {
 		return key, nil
 	}
-	p = parser{rest: string(line), textsLeft: 2}
+	p = parser{rest: string(line), stringsLeft: 2}
 	if key := p.key(); !p.failed {
 		return key, nil
 	}
@@ -387,9 +387,9 @@ func keyOf(line []byte) (string, error) {
 // key reads the beginning of an object up to the value of its first member.
 func (p *parser) key() string {
 	p.expect('{')
-	p.text()
+	p.readString()
 	p.expect(':')
-	key := p.text()
+	key := p.readString()
 	if key == "" {
 		p.fail()
 	}

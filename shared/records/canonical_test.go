@@ -99,11 +99,11 @@ func TestObject_Refused(t *testing.T) {
 	}
 }
 
-// TestObject_TooManyTexts checks that a line cannot need many times its length in memory.
-func TestObject_TooManyTexts(t *testing.T) {
-	words := strings.Repeat(`"a",`, MaxText)
+// TestObject_TooManyStrings checks that a line cannot need many times its length in memory.
+func TestObject_TooManyStrings(t *testing.T) {
+	words := strings.Repeat(`"a",`, MaxStrings)
 	require.ErrorIs(t, new(thing).object().Parse(`{"name":"a","words":[`+words+`"a"]}`), ErrInvalid)
-	lists := strings.Repeat(`[],`, MaxText)
+	lists := strings.Repeat(`[],`, MaxStrings)
 	require.ErrorIs(t, new(thing).object().Parse(`{"name":"a","lists":[`+lists+`[]]}`), ErrInvalid)
 }
 

@@ -6,7 +6,7 @@
 //
 // Every line is one JSON object that ends with a newline. The first line says what follows:
 //
-//	{"kind":"packages","format":1,"name":"core"}
+//	{"kind":"repository","format":1,"name":"core"}
 //
 // The last line has the facts about the file that the records come from, see End. Its first member is the number of records, so that a text
 // that was cut off is noticed, and so that the last line cannot be mistaken for a record:
@@ -18,11 +18,11 @@
 //
 // # The canonical form
 //
-// There is no white space. The members of an object have a fixed order, and a member without a value is left out: an empty text or list, a
-// number 0, false. A number is the shortest decimal number that is read as the same value. In a text, only '"', '\' and the characters below
+// There is no white space. The members of an object have a fixed order, and a member without a value is left out: an empty string or list, a
+// number 0, false. A number is the shortest decimal number that is read as the same value. In a string, only '"', '\' and the characters below
 // U+0020 are escaped: \", \\, and \u00XX with lower-case letters.
 //
-// A text may have bytes that are not UTF-8, as the paths and names in pacman's databases. Such a byte is written as U+0000 and two
+// A string may have bytes that are not UTF-8, as the paths and names in pacman's databases. Such a byte is written as U+0000 and two
 // hexadecimal digits, and the character U+0000 as U+0000 and "00". A reader refuses a line that has any other form.
 //
 // # Patches
@@ -39,7 +39,7 @@
 //
 // # Limits
 //
-// Records may come from a server that is not trusted. A reader needs memory for one line of at most MaxLine bytes, and one text of MaxText
-// strings. Texts and patches travel compressed with zstd; a decompressor gets the size of the text from its caller, and never passes on
-// more.
+// Records may come from a server that is not trusted. A reader needs memory for one line of at most MaxLine bytes, with at most
+// MaxStrings strings. Texts and patches travel compressed with zstd; a decompressor gets the size of the text from its caller, and never
+// passes on more.
 package records

@@ -58,7 +58,7 @@ func (p *patchWriter) writeChanges(before, after *Reader) error {
 		case b.err != nil && !b.atEnd():
 			return b.err
 		case b.atEnd() || !a.atEnd() && a.key < b.key:
-			p.scratch = appendText(p.scratch[:0], a.key)
+			p.scratch = appendString(p.scratch[:0], a.key)
 			p.writeLine(patchDelete, p.scratch)
 			a.advance(before)
 		case a.atEnd() || b.key < a.key:
@@ -197,8 +197,8 @@ func (p *patchReader) applyLine(before *Reader) error {
 
 // parseKey reads a key with its quotes.
 func parseKey(line string) (string, error) {
-	p := parser{rest: line, textsLeft: 1}
-	if key := p.text(); !p.failed && p.rest == "" {
+	p := parser{rest: line, stringsLeft: 1}
+	if key := p.readString(); !p.failed && p.rest == "" {
 		return key, nil
 	}
 	return "", invalidf("not a key: %.40q", line)
