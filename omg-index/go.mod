@@ -3,6 +3,7 @@ module github.com/omg-arch/omg/omg-index
 go 1.26.0
 
 require (
+	aead.dev/minisign v0.3.0
 	github.com/omg-arch/omg/shared v0.0.0
 	github.com/stretchr/testify v1.12.1
 	github.com/urfave/cli/v2 v2.27.7
@@ -25,6 +26,7 @@ require (
 	github.com/vmihailenco/tagparser/v2 v2.0.0 // indirect
 	github.com/xrash/smetrics v0.0.0-20240521201337-686a1a2994c1 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/crypto v0.57.0 // indirect
 	golang.org/x/term v0.47.0 // indirect
 )
 

@@ -4,7 +4,7 @@ function __omg_index_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command $word"
-            case ' build' ' info' ' verify' ' dump' ' journal'
+            case ' build' ' info' ' verify' ' dump' ' journal' ' keygen'
                 set command "$command $word"
         end
     end
@@ -16,6 +16,7 @@ complete -c omg-index -n '__omg_index_at ""' -a info -d 'show what an index was 
 complete -c omg-index -n '__omg_index_at ""' -a verify -d 'check every byte of an index'
 complete -c omg-index -n '__omg_index_at ""' -a dump -d 'print every package of an index, one JSON object per line'
 complete -c omg-index -n '__omg_index_at ""' -a journal -d 'print what happened in the AUR between two of its dumps'
+complete -c omg-index -n '__omg_index_at ""' -a keygen -d 'create a key that signs published directories'
 complete -c omg-index -n '__omg_index_at ""' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at ""' -s h -d 'show help'
 complete -c omg-index -n '__omg_index_at ""' -l version -d 'print the version'
@@ -47,3 +48,11 @@ complete -c omg-index -n '__omg_index_at " journal"' -l export -r -F -d 'print t
 complete -c omg-index -n '__omg_index_at " journal"' -l import -r -F -d 'read lines of JSON from FILE, or from standard input if it is -'
 complete -c omg-index -n '__omg_index_at " journal"' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at " journal"' -s h -d 'show help'
+complete -c omg-index -n '__omg_index_at " keygen"' -s s -r -F -d 'the FILE of the secret key'
+complete -c omg-index -n '__omg_index_at " keygen"' -l secret-key -r -F -d 'the FILE of the secret key'
+complete -c omg-index -n '__omg_index_at " keygen"' -s p -r -F -d 'the FILE of the public key'
+complete -c omg-index -n '__omg_index_at " keygen"' -l public-key -r -F -d 'the FILE of the public key'
+complete -c omg-index -n '__omg_index_at " keygen"' -s W -d 'do not encrypt the secret key'
+complete -c omg-index -n '__omg_index_at " keygen"' -l without-password -d 'do not encrypt the secret key'
+complete -c omg-index -n '__omg_index_at " keygen"' -l help -d 'show help'
+complete -c omg-index -n '__omg_index_at " keygen"' -s h -d 'show help'

@@ -32,6 +32,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			verifyCommand(),
 			dumpCommand(),
 			journalCommand(),
+			keygenCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
