@@ -46,9 +46,14 @@ func Compress(to io.Writer) (io.WriteCloser, error) {
 	return zstd.NewWriter(to, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(windowBytes), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
 }
 
+// OpenContent returns a reader of the content of a source. The object is checked, but the content that it has is not: see FetchContent.
+func OpenContent(ctx context.Context, from Fetcher, s *Source) (io.ReadCloser, error) {
+	return openObject(ctx, from, &s.Object)
+}
+
 // FetchContent writes the content of a source to the writer to. After an error, the caller must discard what was written.
 func FetchContent(ctx context.Context, from Fetcher, s *Source, to io.Writer) error {
-	r, err := openObject(ctx, from, &s.Object)
+	r, err := OpenContent(ctx, from, s)
 	if err != nil {
 		return err
 	}

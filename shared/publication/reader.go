@@ -132,6 +132,15 @@ func (r *Reader) updateStatement(ctx context.Context, from Fetcher, now time.Tim
 	return r.State.acceptStatement(key, r.Trust.Offline, acceptedStatement{accepted{s.Sequence, s.Created, digest(content)}, content, signature}, now)
 }
 
+// ReadManifest returns the manifest of a directory if the key has signed it. It remembers nothing, and so it notices no rollback.
+func ReadManifest(ctx context.Context, from Fetcher, key minisign.PublicKey) (*Manifest, error) {
+	content, _, _, err := fetchSigned(ctx, from, ManifestName, []minisign.PublicKey{key})
+	if err != nil {
+		return nil, err
+	}
+	return ParseManifest(content)
+}
+
 // errNoSignature means that a directory has no such document.
 var errNoSignature = errors.New("there is no signature")
 
