@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"testing"
 	"time"
@@ -202,13 +203,19 @@ func TestAttack_WrongObject(t *testing.T) {
 	}
 	require.NoError(t, s.CheckContent(bytes.NewReader([]byte("one"))))
 	patch := Patch{From: s.SHA256, Size: 3, Object: s.Object}
-	content, err := FetchPatch(t.Context(), d, &patch)
-	require.NoError(t, err)
-	require.Equal(t, "one", string(content))
-	for _, size := range []int64{2, 4} {
+	for _, size := range []int64{3, 2, 4} {
 		patch.Size = size
-		_, err := FetchPatch(t.Context(), d, &patch)
+		r, err := OpenPatch(t.Context(), d, &patch)
+		require.NoError(t, err)
+		content, err := io.ReadAll(r)
+		require.NoError(t, r.Close())
+		if size == 3 {
+			require.NoError(t, err)
+			require.Equal(t, "one", string(content))
+			continue
+		}
 		require.ErrorIs(t, err, ErrObject)
+		require.ErrorContains(t, err, s.Object.Name())
 	}
 }
 

@@ -9,11 +9,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/klauspost/compress/zstd"
+	"github.com/omg-arch/omg/shared/records"
 )
-
-// windowBytes is how far back a compressed object refers, and thus the memory that a reader needs to decompress it.
-const windowBytes = 8 << 20
 
 var (
 	// ErrObject means that an object does not have the content that the manifest promises.
@@ -41,14 +38,14 @@ func fetch(ctx context.Context, from Fetcher, name string, limit int64) ([]byte,
 	return content, nil
 }
 
-// Compress returns a writer that compresses a content to an object. The same content gives the same object.
-func Compress(to io.Writer) (io.WriteCloser, error) {
-	return zstd.NewWriter(to, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(windowBytes), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
+// OpenContent returns a reader of the content of a source. The object is checked, but the hash of the content is not: see FetchContent.
+func OpenContent(ctx context.Context, from Fetcher, s *Source) (io.ReadCloser, error) {
+	return openObject(ctx, from, &s.Object, s.Size)
 }
 
-// OpenContent returns a reader of the content of a source. The object is checked, but the content that it has is not: see FetchContent.
-func OpenContent(ctx context.Context, from Fetcher, s *Source) (io.ReadCloser, error) {
-	return openObject(ctx, from, &s.Object)
+// OpenPatch returns a reader of a patch. The caller checks the content that the patch gives with CheckContent.
+func OpenPatch(ctx context.Context, from Fetcher, p *Patch) (io.ReadCloser, error) {
+	return openObject(ctx, from, &p.Object, p.Size)
 }
 
 // FetchContent writes the content of a source to the writer to. After an error, the caller must discard what was written.
@@ -58,56 +55,29 @@ func FetchContent(ctx context.Context, from Fetcher, s *Source, to io.Writer) er
 		return err
 	}
 	defer r.Close()
-	return s.copyContent(&s.Object, to, r)
-}
-
-// FetchPatch returns the content of a patch.
-func FetchPatch(ctx context.Context, from Fetcher, p *Patch) ([]byte, error) {
-	r, err := openObject(ctx, from, &p.Object)
-	if err != nil {
-		return nil, err
-	}
-	defer r.Close()
-	var content bytes.Buffer
-	if n, err := io.Copy(&content, io.LimitReader(r, p.Size+1)); err != nil || n != p.Size {
-		return nil, p.Object.wrong(n, p.Size, err)
-	}
-	return content.Bytes(), nil
+	return s.copyContent(to, r)
 }
 
 // CheckContent reads r to its end and returns an error that wraps ErrObject unless it is the content of the source.
-func (s *Source) CheckContent(r io.Reader) error { return s.copyContent(nil, io.Discard, r) }
+func (s *Source) CheckContent(r io.Reader) error { return s.copyContent(io.Discard, r) }
 
-// copyContent copies the content of a source while it checks its size and hash. The object is the one that r decompresses; nil if there is none.
-func (s *Source) copyContent(o *Object, to io.Writer, r io.Reader) error {
+// copyContent copies the content of a source while it checks its size and hash.
+func (s *Source) copyContent(to io.Writer, r io.Reader) error {
 	hash := sha256.New()
 	n, err := io.Copy(io.MultiWriter(to, hash), io.LimitReader(r, s.Size+1))
 	switch {
-	case err != nil || n != s.Size:
-		return o.wrong(n, s.Size, err)
+	case err != nil:
+		return fmt.Errorf("%s %s: %w", s.Kind, s.Name, err)
+	case n != s.Size:
+		return fmt.Errorf("%s %s: %w: another size", s.Kind, s.Name, ErrObject)
 	case hex.EncodeToString(hash.Sum(nil)) != s.SHA256:
 		return fmt.Errorf("%s %s: %w: another hash", s.Kind, s.Name, ErrObject)
 	}
 	return nil
 }
 
-// wrong returns the error for an object that is decompressed to n instead of size bytes, or whose decompression or copying failed with err.
-func (o *Object) wrong(n, size int64, err error) error {
-	name := "content"
-	if o != nil {
-		name = o.Name()
-	}
-	switch {
-	case err != nil:
-		return fmt.Errorf("%s: %w", name, err)
-	case n > size:
-		return fmt.Errorf("%s: %w: more than %d bytes", name, ErrObject, size)
-	}
-	return fmt.Errorf("%s: %w: %d bytes instead of %d", name, ErrObject, n, size)
-}
-
-// openObject gets an object, checks its size and its hash, and returns a reader that decompresses it.
-func openObject(ctx context.Context, from Fetcher, o *Object) (io.ReadCloser, error) {
+// openObject gets an object, checks its size and its hash, and returns a reader that decompresses it to size bytes.
+func openObject(ctx context.Context, from Fetcher, o *Object, size int64) (io.ReadCloser, error) {
 	content, err := fetch(ctx, from, o.Name(), o.Size)
 	switch {
 	case err != nil:
@@ -117,9 +87,23 @@ func openObject(ctx context.Context, from Fetcher, o *Object) (io.ReadCloser, er
 	case digest(content) != o.SHA256:
 		return nil, fmt.Errorf("%s: %w: another hash", o.Name(), ErrObject)
 	}
-	d, err := zstd.NewReader(bytes.NewReader(content), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(windowBytes))
+	r, err := records.NewDecompressor(bytes.NewReader(content), size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Name(), err)
 	}
-	return d.IOReadCloser(), nil
+	return &objectReader{r, o}, nil
+}
+
+// objectReader adds the name of the object to the errors of a decompressor.
+type objectReader struct {
+	io.ReadCloser
+	object *Object
+}
+
+func (r *objectReader) Read(p []byte) (int, error) {
+	n, err := r.ReadCloser.Read(p)
+	if err != nil && err != io.EOF {
+		err = fmt.Errorf("%s: %w: %w", r.object.Name(), ErrObject, err)
+	}
+	return n, err
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/records"
 )
 
 // now is the time of the tests.
@@ -66,7 +67,7 @@ func (d *directory) clone() *directory {
 func (d *directory) object(t testing.TB, content string) Object {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := Compress(&b)
+	w, err := records.NewCompressor(&b)
 	require.NoError(t, err)
 	_, err = w.Write([]byte(content))
 	require.NoError(t, err)
