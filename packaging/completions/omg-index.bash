@@ -4,17 +4,17 @@ _omg_index() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
-	--dbpath|--pacman-config|--db|--aur|--popularity|-o|--output|--data-dir|--to|--export|--import|-s|--secret-key|-p|--public-key) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--repo) return ;;
+	--dbpath|--pacman-config|--db|--aur|--popularity|-o|--output|--data-dir|--to|--export|--import|-s|--secret-key|-p|--public-key|--out) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--repo|--source|--expires|--note) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' build'|' info'|' verify'|' dump'|' journal'|' keygen') command+=" $word" ;;
+		' build'|' info'|' verify'|' dump'|' journal'|' keygen'|' publish') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='build info verify dump journal keygen --help -h --version -v'
+		words='build info verify dump journal keygen publish --help -h --version -v'
 		;;
 	' build')
 		words='--dbpath --pacman-config --repo --db --aur --files --popularity -o --output --data-dir --help -h'
@@ -36,6 +36,9 @@ _omg_index() {
 		;;
 	' keygen')
 		words='-s --secret-key -p --public-key -W --without-password --help -h'
+		;;
+	' publish')
+		words='-s --secret-key --out --dbpath --pacman-config --source --expires --note --help -h'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

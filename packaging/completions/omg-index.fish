@@ -4,7 +4,7 @@ function __omg_index_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command $word"
-            case ' build' ' info' ' verify' ' dump' ' journal' ' keygen'
+            case ' build' ' info' ' verify' ' dump' ' journal' ' keygen' ' publish'
                 set command "$command $word"
         end
     end
@@ -17,6 +17,7 @@ complete -c omg-index -n '__omg_index_at ""' -a verify -d 'check every byte of a
 complete -c omg-index -n '__omg_index_at ""' -a dump -d 'print every package of an index, one JSON object per line'
 complete -c omg-index -n '__omg_index_at ""' -a journal -d 'print what happened in the AUR between two of its dumps'
 complete -c omg-index -n '__omg_index_at ""' -a keygen -d 'create a key that signs published directories'
+complete -c omg-index -n '__omg_index_at ""' -a publish -d 'write a signed directory from which other machines get their indexes'
 complete -c omg-index -n '__omg_index_at ""' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at ""' -s h -d 'show help'
 complete -c omg-index -n '__omg_index_at ""' -l version -d 'print the version'
@@ -56,3 +57,13 @@ complete -c omg-index -n '__omg_index_at " keygen"' -s W -d 'do not encrypt the 
 complete -c omg-index -n '__omg_index_at " keygen"' -l without-password -d 'do not encrypt the secret key'
 complete -c omg-index -n '__omg_index_at " keygen"' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at " keygen"' -s h -d 'show help'
+complete -c omg-index -n '__omg_index_at " publish"' -s s -r -F -d 'the FILE of the secret key'
+complete -c omg-index -n '__omg_index_at " publish"' -l secret-key -r -F -d 'the FILE of the secret key'
+complete -c omg-index -n '__omg_index_at " publish"' -l out -r -F -d 'the published DIR, which is created if it does not exist'
+complete -c omg-index -n '__omg_index_at " publish"' -l dbpath -r -F -d 'pacman\'s database DIR'
+complete -c omg-index -n '__omg_index_at " publish"' -l pacman-config -r -F -d 'read the repositories from FILE'
+complete -c omg-index -n '__omg_index_at " publish"' -l source -x -d 'publish SOURCE'
+complete -c omg-index -n '__omg_index_at " publish"' -l expires -x -d 'the manifest expires after TIME'
+complete -c omg-index -n '__omg_index_at " publish"' -l note -x -d 'a line of TEXT in the manifest, for those who read it'
+complete -c omg-index -n '__omg_index_at " publish"' -l help -d 'show help'
+complete -c omg-index -n '__omg_index_at " publish"' -s h -d 'show help'

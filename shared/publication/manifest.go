@@ -66,7 +66,7 @@ type Source struct {
 	// Kind is what the source is, such as "repository". A reader ignores a source of a kind that it does not know.
 	Kind string `json:"kind"`
 	Name string `json:"name"`
-	// Architecture is that of the packages, such as x86_64; empty if they are for all architectures, as in the AUR.
+	// Architecture is that of the packages, such as x86_64. It is empty for packages of all architectures, as in the AUR, and if it is unknown.
 	Architecture string `json:"architecture,omitempty"`
 	// AsOf is the modification time of what the content was built from, in Unix seconds.
 	AsOf int64 `json:"as_of"`

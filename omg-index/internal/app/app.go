@@ -33,6 +33,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			dumpCommand(),
 			journalCommand(),
 			keygenCommand(),
+			publishCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

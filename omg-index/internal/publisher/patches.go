@@ -45,7 +45,10 @@ func (d *Directory) patches(ctx context.Context, s *publication.Source) (list []
 // findPatch returns the patch between the same contents that is named by the last manifest; nil if there is none. Other manifests do not
 // count, because their signatures are not verified.
 func (d *Directory) findPatch(s *publication.Source, from string) *publication.Patch {
-	last := d.Last(s)
+	if d.last == nil {
+		return nil
+	}
+	last := findSource(d.last, s)
 	if last == nil || last.SHA256 != s.SHA256 {
 		return nil
 	}

@@ -112,14 +112,6 @@ func (d *Directory) Close() error { return d.lock.Close() }
 // HasOtherKey reports whether another key than that of the options has signed the last manifest.
 func (d *Directory) HasOtherKey() bool { return d.otherKey }
 
-// Last returns what this key has published last of the source with the same kind, name and architecture; nil if there is nothing.
-func (d *Directory) Last(s *publication.Source) *publication.Source {
-	if d.last == nil {
-		return nil
-	}
-	return findSource(d.last, s)
-}
-
 // findSource returns the source of a manifest with the same kind, name and architecture; nil if there is none.
 func findSource(m *publication.Manifest, s *publication.Source) *publication.Source {
 	for i := range m.Sources {
@@ -148,14 +140,19 @@ func (d *Directory) Add(ctx context.Context, s publication.Source, write func(io
 	return warnings, ctx.Err()
 }
 
-// Keep adds a source to the next manifest as it was published last, because it cannot be read now. It reports whether it was published
-// before.
-func (d *Directory) Keep(s *publication.Source) bool {
-	last := d.Last(s)
-	if last != nil {
-		d.sources = append(d.sources, *last)
+// Keep adds the sources of a kind and name to the next manifest as they were published last, because they cannot be read now. It reports
+// whether there are any.
+func (d *Directory) Keep(kind, name string) bool {
+	found := false
+	if d.last != nil {
+		for _, s := range d.last.Sources {
+			if s.Kind == kind && s.Name == name {
+				found = true
+				d.sources = append(d.sources, s)
+			}
+		}
 	}
-	return last != nil
+	return found
 }
 
 // Commit signs a manifest of the sources that were added, and then removes what is no longer needed. An error after the manifest was

@@ -100,7 +100,7 @@ func publish(ctx context.Context, dir string, o *Options, contents ...content) (
 	for _, c := range contents {
 		more, err := d.Add(ctx, c.Source, c.write)
 		if errors.Is(err, errRead) {
-			d.Keep(&c.Source)
+			d.Keep(c.Kind, c.Name)
 			continue
 		}
 		if err != nil {

@@ -1,0 +1,248 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/omg-arch/omg/omg-index/internal/publisher"
+	"github.com/omg-arch/omg/shared/filesindex"
+	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/publication"
+	"github.com/omg-arch/omg/shared/sourcefile"
+	"github.com/omg-arch/omg/shared/sourcerecords"
+	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// publishedBuilder is the program that an index of published records names. It has no version, because the index must have the same bytes
+// everywhere: its hash is in the manifest.
+const publishedBuilder = "omg-index"
+
+// publishedSource is a source whose records can be published.
+type publishedSource interface {
+	source
+	// publishedKinds are the kinds of its records.
+	publishedKinds() []string
+	// publish reads the source and adds its records to the next manifest. An error of the source is in the result. The function count counts
+	// packages; it may be nil.
+	publish(ctx context.Context, p *publishRun, count func()) (*readResult, error)
+}
+
+func (r *repository) publishedKinds() []string { return []string{sourcerecords.KindRepository} }
+
+func (r *repository) publish(ctx context.Context, p *publishRun, count func()) (*readResult, error) {
+	records := sourcerecords.NewPackages(r.Name, pkgindex.KindRepo)
+	into := &architectureCounter{PackageCollector: records, counts: map[string]int{}}
+	f, skipped, err := r.ReadPackages(ctx, into, count)
+	result := &readResult{
+		source: r, sourceFile: f.File, packageCount: f.PackageCount - len(skipped), warnings: f.Warnings, omittedWarningCount: f.MoreWarnings, skippedPackages: skipped, err: err,
+	}
+	if err != nil {
+		return result, nil
+	}
+	p.architectures[r.Name] = into.architecture()
+	at := f.Stamp.MtimeSeconds()
+	var index *publication.Index
+	err = withPipe(records.Write, func(in io.Reader) (err error) {
+		index, err = describeIndex(ctx, sourcerecords.KindRepository, at, in)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return result, p.add(ctx, publication.Source{
+		Kind: sourcerecords.KindRepository, Name: r.Name, Architecture: into.architecture(), AsOf: at, Index: index,
+	}, records.Write)
+}
+
+// architectureCounter counts the architectures of the packages that it passes on.
+type architectureCounter struct {
+	sources.PackageCollector
+	counts map[string]int
+}
+
+// maxArchitectures is the maximum number of architectures that are counted.
+const maxArchitectures = 16
+
+// Add passes on a package.
+func (a *architectureCounter) Add(p *wire.Package) error {
+	err := a.PackageCollector.Add(p)
+	if _, found := a.counts[p.Arch]; err == nil && p.Arch != "any" && p.Arch != "" && (found || len(a.counts) < maxArchitectures) {
+		a.counts[p.Arch]++
+	}
+	return err
+}
+
+// Reset removes all packages.
+func (a *architectureCounter) Reset() {
+	a.PackageCollector.Reset()
+	clear(a.counts)
+}
+
+// architecture returns the architecture of most packages, or "" if all of them are for any.
+func (a *architectureCounter) architecture() string {
+	names := slices.SortedFunc(maps.Keys(a.counts), func(x, y string) int {
+		return cmp.Or(cmp.Compare(a.counts[y], a.counts[x]), cmp.Compare(x, y))
+	})
+	if len(names) == 0 {
+		return ""
+	}
+	return names[0]
+}
+
+func (d *aurDumpSource) publishedKinds() []string {
+	return []string{sourcerecords.KindAUR, sourcerecords.KindAURVotes}
+}
+
+func (d *aurDumpSource) publish(ctx context.Context, p *publishRun, count func()) (*readResult, error) {
+	records := sourcerecords.NewPackages(d.name(), pkgindex.KindAUR)
+	f, skipped, err := sources.ReadAURPackages(ctx, d.filePath, records, count)
+	result := &readResult{
+		source: d, sourceFile: f.File, packageCount: f.PackageCount - len(skipped), warnings: f.Warnings, omittedWarningCount: f.OmittedWarningCount, skippedPackages: skipped, err: withDownloadHint(err),
+	}
+	if err != nil {
+		return result, nil
+	}
+	at := f.Stamp.MtimeSeconds()
+	var index *publication.Index
+	err = withPipe(records.Write, func(packages io.Reader) error {
+		return withPipe(records.WriteVotes, func(votes io.Reader) (err error) {
+			index, err = describeIndex(ctx, sourcerecords.KindAUR, at, packages, votes)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := p.add(ctx, publication.Source{Kind: sourcerecords.KindAUR, Name: d.name(), AsOf: at, Index: index}, records.Write); err != nil {
+		return nil, err
+	}
+	return result, p.add(ctx, publication.Source{Kind: sourcerecords.KindAURVotes, Name: d.name(), AsOf: at}, records.WriteVotes)
+}
+
+func (l *fileLists) publishedKinds() []string { return []string{sourcerecords.KindFiles} }
+
+// publish keeps the records in a file, because they are too large for the memory.
+func (l *fileLists) publish(ctx context.Context, p *publishRun, count func()) (*readResult, error) {
+	file, err := newTemporaryFile()
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	lists := sourcerecords.NewFileLists(file, l.Name)
+	f, skipped, err := l.ReadFileLists(ctx, lists, filesindex.BuildInfo{}, count)
+	result := &readResult{
+		source: l, sourceFile: f.File, packageCount: f.PackageCount - len(skipped), pathCount: f.PathCount, warnings: f.Warnings,
+		omittedWarningCount: f.MoreWarnings, skippedPackages: skipped, err: err,
+	}
+	if err != nil {
+		return result, nil
+	}
+	if err := lists.End(); err != nil {
+		return nil, err
+	}
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return nil, err
+	}
+	at := f.Stamp.MtimeSeconds()
+	index, err := describeIndex(ctx, sourcerecords.KindFiles, at, io.NewSectionReader(file, 0, size))
+	if err != nil {
+		return nil, err
+	}
+	return result, p.add(ctx, publication.Source{
+		Kind: sourcerecords.KindFiles, Name: l.Name, Architecture: p.architectures[l.Name], AsOf: at, Index: index,
+	}, func(w io.Writer) error {
+		_, err := io.Copy(w, io.NewSectionReader(file, 0, size))
+		return err
+	})
+}
+
+// add adds the records of a source to the next manifest.
+func (p *publishRun) add(ctx context.Context, s publication.Source, write func(io.Writer) error) error {
+	warnings, err := p.directory.Add(ctx, s, write)
+	p.warnings = append(p.warnings, warnings...)
+	return err
+}
+
+// keep publishes what was published last of a source, because the source cannot be read. It reports whether there is anything.
+func keep(d *publisher.Directory, s publishedSource) bool {
+	found := true
+	for _, kind := range s.publishedKinds() {
+		found = d.Keep(kind, s.name()) && found
+	}
+	return found
+}
+
+// withPipe passes what the function write writes to the function read.
+func withPipe(write func(io.Writer) error, read func(io.Reader) error) error {
+	r, w := io.Pipe()
+	written := make(chan error, 1)
+	go func() {
+		err := write(w)
+		_ = w.CloseWithError(err)
+		written <- err
+	}()
+	err := read(r)
+	_ = r.Close()
+	if writeErr := <-written; err == nil && !errors.Is(writeErr, io.ErrClosedPipe) {
+		err = writeErr
+	}
+	return err
+}
+
+// newPublishedIndex returns the builder of the index of a source from its records. Its bytes are the same everywhere, because it has no
+// shares of machines, and the time of the records as the time of the build.
+func newPublishedIndex(ctx context.Context, kind string, asOf int64, texts ...io.Reader) (sourcerecords.IndexBuilder, error) {
+	return sourcerecords.NewIndex(ctx, kind, sourcerecords.IndexOptions{Builder: publishedBuilder, BuiltAt: asOf}, texts...)
+}
+
+// indexFormat returns the format of the index of a source.
+func indexFormat(kind string) int {
+	if kind == sourcerecords.KindFiles {
+		return filesindex.FormatVersion
+	}
+	return pkgindex.FormatVersion
+}
+
+// describeIndex returns the size and the hash of the index that a reader builds from the records of a source.
+func describeIndex(ctx context.Context, kind string, asOf int64, texts ...io.Reader) (*publication.Index, error) {
+	b, err := newPublishedIndex(ctx, kind, asOf, texts...)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "omg-index-") // in memory, it would need as much again as its records
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "index")
+	if err := b.WriteFile(path); err != nil {
+		return nil, err
+	}
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := sourcefile.DigestOfPath(ctx, path)
+	return &publication.Index{Format: indexFormat(kind), Size: fi.Size(), SHA256: hash}, err
+}
+
+// newTemporaryFile returns a new file without a name: it disappears when it is closed.
+func newTemporaryFile() (*os.File, error) {
+	f, err := os.CreateTemp("", "omg-index-")
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}

@@ -1,0 +1,293 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+
+	"aead.dev/minisign"
+	"github.com/urfave/cli/v2"
+
+	"github.com/omg-arch/omg/omg-index/internal/keyfile"
+	"github.com/omg-arch/omg/omg-index/internal/publisher"
+	"github.com/omg-arch/omg/shared/clock"
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/publication"
+	"github.com/omg-arch/omg/shared/records"
+	"github.com/omg-arch/omg/shared/termtext"
+)
+
+const (
+	// defaultExpiry is the time after which a manifest expires by default: a publisher who publishes once a day may miss one day.
+	defaultExpiry = 48 * time.Hour
+	// minExpiry is the minimum time after which a document may expire.
+	minExpiry = time.Minute
+	// patchCount is the number of earlier contents of a source from which there are patches: a week, if there is a new one every day.
+	patchCount = 7
+)
+
+// publishOptions holds the flags of publish.
+type publishOptions struct {
+	secretPath, out      string
+	dbpath, pacmanConfig string
+	sources              cli.StringSlice
+	expiry               time.Duration
+	note                 string
+}
+
+func outFlag(path *string) cli.Flag {
+	return &cli.StringFlag{Name: "out", Destination: path, Usage: "the published `DIR`, which is created if it does not exist"}
+}
+
+func publishCommand() *cli.Command {
+	o := &publishOptions{}
+	return &cli.Command{
+		Name:  "publish",
+		Usage: "write a signed directory from which other machines get their indexes",
+		Description: `Reads the databases of the repositories in pacman.conf, and writes their packages as
+records into DIR, with a manifest that names and hashes them: manifest.json, and its
+signature manifest.json.minisig. Any web server can serve a copy of DIR. A copy
+that is not complete yet shows the last state or the next one.
+
+The flag --source selects other sources, and can be repeated:
+  repositories      all repositories in pacman.conf, as without --source
+  repository=FILE   the database FILE of a repository
+  files             all databases with file lists, which pacman -Fy downloads
+  files=FILE        the database FILE with file lists
+  aur=FILE          the AUR's dump FILE, or its git archive
+
+The key is one of omg-index keygen or minisign. If it is encrypted, its password is
+asked for on the terminal; if the standard input is not a terminal, its first line is
+the password. If a source cannot be read, an error names it, what was published of it
+last stays in the manifest, and the exit code is 3.
+
+A manifest expires: readers then say that their data is old. DIR keeps what the
+manifests of the last week name, and patches from the last 7 contents of each source.
+
+` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
+		Flags: []cli.Flag{
+			secretKeyFlag(&o.secretPath),
+			outFlag(&o.out),
+			&cli.StringFlag{Name: "dbpath", Destination: &o.dbpath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
+			&cli.StringFlag{Name: "pacman-config", Destination: &o.pacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
+			&cli.StringSliceFlag{Name: "source", Destination: &o.sources, Usage: "publish `SOURCE` (repeatable)", DefaultText: "repositories"},
+			&cli.DurationFlag{Name: "expires", Destination: &o.expiry, Value: defaultExpiry, Usage: "the manifest expires after `TIME`", DefaultText: "48h"},
+			&cli.StringFlag{Name: "note", Destination: &o.note, Usage: "a line of `TEXT` in the manifest, for those who read it"},
+		},
+		Action: func(c *cli.Context) error { return o.run(c) },
+	}
+}
+
+// publishRun is one run of omg-index publish.
+type publishRun struct {
+	directory *publisher.Directory
+	// architectures has the architecture of each repository that was read.
+	architectures map[string]string
+	// warnings are about patches.
+	warnings []string
+}
+
+func (o *publishOptions) run(c *cli.Context) error {
+	if err := o.check(c); err != nil {
+		return err
+	}
+	list, err := o.readSources(c)
+	if err != nil {
+		return exit.WithCode(exit.Failed, err)
+	}
+	key, err := readSecretKey(c, o.secretPath)
+	if err != nil {
+		return exit.WithCode(exit.Failed, err)
+	}
+	debug.SetGCPercent(gcPercent)
+	now := clock.Now()
+	d, err := publisher.Open(o.out, &publisher.Options{
+		Key: key, Note: o.note, At: now, Expires: now.Add(o.expiry), WritePatch: records.WritePatch, PatchCount: patchCount,
+	})
+	if err != nil {
+		return explainPublish(err)
+	}
+	defer d.Close()
+	if d.HasOtherKey() {
+		command.Warn(c.App.ErrWriter, c.App.Name, o.out+": another key has signed the last manifest: machines must trust the new key")
+	}
+	return o.publish(c, d, list, key)
+}
+
+func (o *publishOptions) check(c *cli.Context) error {
+	switch {
+	case c.Args().Present():
+		return command.Usagef("publish takes no arguments, got %q", c.Args().First())
+	case o.secretPath == "":
+		return command.Usagef("publish needs the file of the secret key: -s FILE")
+	case o.out == "":
+		return command.Usagef("publish needs a directory: --out DIR")
+	case o.expiry < minExpiry || o.expiry > publication.MaxManifestAge:
+		return command.Usagef("--expires %s: not between 1 minute and 90 days (2160h)", o.expiry)
+	case len(o.note) > publication.MaxNoteBytes || termtext.Clean(o.note) != o.note:
+		return command.Usagef("--note: not a line of at most %d bytes", publication.MaxNoteBytes)
+	}
+	return checkOut(o.out)
+}
+
+// checkOut returns an error if this process must not write into the directory.
+func checkOut(dir string) error {
+	if err := paths.ProcessEnv().CheckRootWrites(dir); err != nil {
+		return &exit.Error{Code: exit.Failed, Err: fmt.Errorf("cannot write to %s as root: %w", dir, err), Hint: "run omg-index as that user, or name another directory"}
+	}
+	return nil
+}
+
+// readSecretKey reads the file of a secret key, and asks for its password if it has one.
+func readSecretKey(c *cli.Context, path string) (minisign.PrivateKey, error) {
+	key, err := keyfile.ReadSecret(path, func() (string, error) {
+		return keyfile.AskPassword(c.Context, os.Stdin, c.App.ErrWriter, "Password of "+termtext.Clean(path))
+	})
+	if fi, statErr := os.Stat(path); err == nil && statErr == nil && fi.Mode().Perm()&0o077 != 0 {
+		command.Warn(c.App.ErrWriter, c.App.Name, fmt.Sprintf("%s: other users can use this secret key: run chmod go-rwx on it", path))
+	}
+	return key, err
+}
+
+// explainPublish adds to an error of the published directory what the user can do about it.
+func explainPublish(err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, publisher.ErrLocked):
+		hint = "wait until it has ended"
+	case errors.Is(err, publisher.ErrChanged):
+		hint = "publish into a new directory, or remove manifest.json.minisig"
+	}
+	return &exit.Error{Code: exit.Failed, Err: err, Hint: hint}
+}
+
+// readSources returns the sources that the flags --source select.
+func (o *publishOptions) readSources(c *cli.Context) (list []publishedSource, err error) {
+	wanted := o.sources.Value()
+	if len(wanted) == 0 {
+		wanted = []string{"repositories"}
+	}
+	var repositoryFiles, fileListFiles []string
+	repositories := &buildOptions{dbpath: o.dbpath, pacmanConfig: o.pacmanConfig}
+	withFiles := &buildOptions{dbpath: o.dbpath, pacmanConfig: o.pacmanConfig, fileLists: true}
+	var all []source
+	add := func(more []source, err error) error { all = append(all, more...); return err }
+	slices.Sort(wanted)
+	for _, text := range slices.Compact(wanted) {
+		kind, path, hasPath := strings.Cut(text, "=")
+		switch {
+		case hasPath && path == "":
+			return nil, command.Usagef("--source %s needs the path of a file", kind)
+		case text == "repositories":
+			err = add(repositories.repositorySources(c))
+		case text == "files":
+			err = add(withFiles.repositorySources(c))
+		case kind == "repository" && hasPath:
+			repositoryFiles = append(repositoryFiles, path)
+		case kind == "files":
+			fileListFiles = append(fileListFiles, path)
+		case kind == "aur" && hasPath:
+			dump, err := newAURDumpSource(path)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, dump)
+		default:
+			return nil, command.Usagef("--source %q: not repositories, repository=FILE, files, files=FILE or aur=FILE", text)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := errors.Join(add(repositories.databaseFileSources(repositoryFiles)), add(withFiles.databaseFileSources(fileListFiles))); err != nil {
+		return nil, err
+	}
+	for _, s := range all {
+		published := s.(publishedSource)
+		if slices.ContainsFunc(list, func(other publishedSource) bool {
+			return other.name() == s.name() && slices.Equal(other.publishedKinds(), published.publishedKinds())
+		}) {
+			return nil, command.Usagef("--source: %s is there twice", s.name())
+		}
+		list = append(list, published)
+	}
+	// The file lists of a repository get the architecture of its packages, which are read first.
+	slices.SortStableFunc(list, func(a, b publishedSource) int { return strings.Compare(b.publishedKinds()[0], a.publishedKinds()[0]) })
+	return list, nil
+}
+
+// publish reads the sources and signs what could be read.
+func (o *publishOptions) publish(c *cli.Context, d *publisher.Directory, list []publishedSource, key minisign.PrivateKey) error {
+	run := &publishRun{directory: d, architectures: map[string]string{}}
+	progress := newProgress(c.App.ErrWriter)
+	var results []*readResult
+	failed := 0
+	for _, s := range list {
+		r, err := s.publish(c.Context, run, progress.newCounter())
+		if err == nil {
+			err = c.Context.Err()
+		}
+		if err != nil {
+			progress.clearLine()
+			if errors.Is(err, context.Canceled) {
+				return err
+			}
+			return exit.WithCode(exit.Failed, fmt.Errorf("cannot publish %s: %w", s.name(), err))
+		}
+		results = append(results, r)
+		if r.err != nil {
+			failed++
+			if keep(d, s) {
+				run.warnings = append(run.warnings, s.name()+": what was published last stays in the manifest")
+			}
+		}
+	}
+	progress.clearLine()
+	b := &buildRun{cliContext: c}
+	b.warn(results)
+	for _, r := range results {
+		if r.err != nil {
+			command.ReportError(c.App.ErrWriter, c.App.Name, r.err.Error())
+		}
+	}
+	if failed == len(list) { // nothing is new: the last manifest expires, so that readers notice
+		return exit.QuietError(exit.Failed)
+	}
+	for _, w := range run.warnings {
+		command.Warn(c.App.ErrWriter, c.App.Name, w)
+	}
+	result, err := d.Commit()
+	if err != nil {
+		return explainPublish(err)
+	}
+	if err := o.summarize(c, results, result, key); err != nil {
+		return err
+	}
+	if failed > 0 {
+		return exit.QuietError(exit.Failed)
+	}
+	return nil
+}
+
+// summarize prints a line for each source that was read, and lines about the manifest.
+func (o *publishOptions) summarize(c *cli.Context, results []*readResult, r *publisher.Result, key minisign.PrivateKey) error {
+	for _, s := range results {
+		if s.err != nil {
+			continue
+		}
+		b := &buildRun{fileLists: s.pathCount > 0}
+		fmt.Fprintf(c.App.Writer, "%s: %s\n", termtext.Clean(s.source.name()), b.formatCounts(s.packageCount, s.pathCount))
+	}
+	m := r.Manifest
+	_, err := fmt.Fprintf(c.App.Writer, "%s: sequence %d, %d sources, %d bytes in objects; %d objects with %d bytes are new, %d were removed\n"+
+		"signed with %s, expires %s\n", termtext.Clean(o.out), m.Sequence, len(m.Sources), r.ObjectBytes, r.WrittenObjects, r.WrittenBytes, r.RemovedObjects,
+		key.Public(), formatTime(m.Expires))
+	return exit.WithCode(exit.Failed, err)
+}
