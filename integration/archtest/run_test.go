@@ -104,7 +104,7 @@ const (
 }`
 	wrappers = `
 omgd() { exec omgd "$@" --dbpath "$DB" --pacman-config "$CONF"; }
-omg-index() { if [[ $1 == build ]]; then set -- "$@" --dbpath "$DB" --pacman-config "$CONF"; fi; command omg-index "$@"; }
+omg-index() { if [[ $1 == build || $1 == publish ]]; then set -- "$@" --dbpath "$DB" --pacman-config "$CONF"; fi; command omg-index "$@"; }
 `
 )
 

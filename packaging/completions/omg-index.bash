@@ -9,12 +9,12 @@ _omg_index() {
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' build'|' info'|' verify'|' dump'|' journal'|' keygen'|' publish') command+=" $word" ;;
+		' build'|' info'|' verify'|' dump'|' journal'|' keygen'|' publish'|' keys') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='build info verify dump journal keygen publish --help -h --version -v'
+		words='build info verify dump journal keygen publish keys --help -h --version -v'
 		;;
 	' build')
 		words='--dbpath --pacman-config --repo --db --aur --files --popularity -o --output --data-dir --help -h'
@@ -39,6 +39,9 @@ _omg_index() {
 		;;
 	' publish')
 		words='-s --secret-key --out --dbpath --pacman-config --source --expires --note --help -h'
+		;;
+	' keys')
+		words='-s --secret-key --out --expires --help -h'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -4,7 +4,7 @@ function __omg_index_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command $word"
-            case ' build' ' info' ' verify' ' dump' ' journal' ' keygen' ' publish'
+            case ' build' ' info' ' verify' ' dump' ' journal' ' keygen' ' publish' ' keys'
                 set command "$command $word"
         end
     end
@@ -18,6 +18,7 @@ complete -c omg-index -n '__omg_index_at ""' -a dump -d 'print every package of 
 complete -c omg-index -n '__omg_index_at ""' -a journal -d 'print what happened in the AUR between two of its dumps'
 complete -c omg-index -n '__omg_index_at ""' -a keygen -d 'create a key that signs published directories'
 complete -c omg-index -n '__omg_index_at ""' -a publish -d 'write a signed directory from which other machines get their indexes'
+complete -c omg-index -n '__omg_index_at ""' -a keys -d 'sign the list of the keys that may sign manifests'
 complete -c omg-index -n '__omg_index_at ""' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at ""' -s h -d 'show help'
 complete -c omg-index -n '__omg_index_at ""' -l version -d 'print the version'
@@ -67,3 +68,9 @@ complete -c omg-index -n '__omg_index_at " publish"' -l expires -x -d 'the manif
 complete -c omg-index -n '__omg_index_at " publish"' -l note -x -d 'a line of TEXT in the manifest, for those who read it'
 complete -c omg-index -n '__omg_index_at " publish"' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at " publish"' -s h -d 'show help'
+complete -c omg-index -n '__omg_index_at " keys"' -s s -r -F -d 'the FILE of the secret key'
+complete -c omg-index -n '__omg_index_at " keys"' -l secret-key -r -F -d 'the FILE of the secret key'
+complete -c omg-index -n '__omg_index_at " keys"' -l out -r -F -d 'the published DIR, which is created if it does not exist'
+complete -c omg-index -n '__omg_index_at " keys"' -l expires -x -d 'the statement expires after TIME'
+complete -c omg-index -n '__omg_index_at " keys"' -l help -d 'show help'
+complete -c omg-index -n '__omg_index_at " keys"' -s h -d 'show help'

@@ -141,6 +141,15 @@ func ReadManifest(ctx context.Context, from Fetcher, key minisign.PublicKey) (*M
 	return ParseManifest(content)
 }
 
+// ReadStatement returns the statement of a directory if the key has signed it.
+func ReadStatement(ctx context.Context, from Fetcher, key minisign.PublicKey) (*Statement, error) {
+	content, _, _, err := fetchSigned(ctx, from, StatementName, []minisign.PublicKey{key})
+	if err != nil {
+		return nil, err
+	}
+	return ParseStatement(content)
+}
+
 // errNoSignature means that a directory has no such document.
 var errNoSignature = errors.New("there is no signature")
 

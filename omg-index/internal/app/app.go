@@ -34,6 +34,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			journalCommand(),
 			keygenCommand(),
 			publishCommand(),
+			keysCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

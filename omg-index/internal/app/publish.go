@@ -286,8 +286,16 @@ func (o *publishOptions) summarize(c *cli.Context, results []*readResult, r *pub
 		fmt.Fprintf(c.App.Writer, "%s: %s\n", termtext.Clean(s.source.name()), b.formatCounts(s.packageCount, s.pathCount))
 	}
 	m := r.Manifest
-	_, err := fmt.Fprintf(c.App.Writer, "%s: sequence %d, %d sources, %d bytes in objects; %d objects with %d bytes are new, %d were removed\n"+
-		"signed with %s, expires %s\n", termtext.Clean(o.out), m.Sequence, len(m.Sources), r.ObjectBytes, r.WrittenObjects, r.WrittenBytes, r.RemovedObjects,
+	_, err := fmt.Fprintf(c.App.Writer, "%s: sequence %d, %s, %d bytes in objects (%d new, %d removed, %d bytes written)\n"+
+		"signed with %s, expires %s\n", termtext.Clean(o.out), m.Sequence, formatCount(len(m.Sources), "source"), r.ObjectBytes, r.WrittenObjects, r.RemovedObjects, r.WrittenBytes,
 		key.Public(), formatTime(m.Expires))
 	return exit.WithCode(exit.Failed, err)
+}
+
+// formatCount returns a number with a noun.
+func formatCount(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }

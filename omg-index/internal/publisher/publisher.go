@@ -195,18 +195,29 @@ func (d *Directory) nextSequence() int64 {
 	return next
 }
 
-// PublishStatement writes the statement of an offline key into the directory at path, which can be empty.
-func PublishStatement(path string, s *publication.Statement, key minisign.PrivateKey, at time.Time) error {
-	d, err := lock(path, &Options{Key: key, At: at})
+// PublishStatement writes a statement that names online keys into the directory at path, and signs it with the key of the options, which is
+// an offline key.
+func PublishStatement(path string, keys []string, o *Options) (*publication.Statement, error) {
+	d, err := lock(path, o)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer d.Close()
+	s := &publication.Statement{
+		Header: publication.Header{Sequence: o.At.Unix(), Created: o.At.Unix(), Expires: o.Expires.Unix()}, Keys: keys,
+	}
+	last, err := publication.ReadStatement(context.Background(), publication.Dir(path), o.Key.Public().(minisign.PublicKey))
+	switch {
+	case err == nil:
+		s.Sequence = max(s.Sequence, last.Sequence+1)
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, publication.ErrSignature):
+		return nil, err
+	}
 	document, err := s.Encode()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return d.replaceDocument(publication.StatementName, document)
+	return s, d.replaceDocument(publication.StatementName, document)
 }
 
 // compress returns an object with the content that the function write writes, and the size and the hash of the content.

@@ -334,7 +334,8 @@ func TestPublish_Locked(t *testing.T) {
 	require.NoError(t, err)
 	_, err = Open(dir, optionsAt(key, start))
 	require.ErrorIs(t, err, ErrLocked)
-	require.ErrorIs(t, PublishStatement(dir, &publication.Statement{}, key, start), ErrLocked)
+	_, err = PublishStatement(dir, nil, optionsAt(key, start))
+	require.ErrorIs(t, err, ErrLocked)
 	require.NoError(t, d.Close())
 	mustPublish(t, dir, optionsAt(key, start), newContent("core", "two"))
 }
@@ -363,13 +364,18 @@ func TestPublish_OtherKey(t *testing.T) {
 
 func TestPublishStatement(t *testing.T) {
 	offline, online, dir := newKey(t), newKey(t), t.TempDir()
-	s := &publication.Statement{
-		Header: publication.Header{Sequence: 1, Created: start.Unix(), Expires: start.Add(365 * 24 * time.Hour).Unix()},
-		Keys:   []string{online.Public().(minisign.PublicKey).String()},
-	}
-	require.NoError(t, PublishStatement(dir, s, offline, start))
-	mustPublish(t, dir, optionsAt(online, start), newContent("core", "one"))
 	r := newReader(t, online)
 	r.Trust = publication.Trust{Offline: []minisign.PublicKey{offline.Public().(minisign.PublicKey)}}
-	require.Equal(t, map[string]string{"core": "one"}, read(t, r, dir))
+	for i := range 2 {
+		o := optionsAt(offline, start)
+		o.Expires = start.Add(365 * 24 * time.Hour)
+		s, err := PublishStatement(dir, []string{online.Public().(minisign.PublicKey).String()}, o)
+		require.NoError(t, err)
+		require.Equal(t, start.Unix()+int64(i), s.Sequence)
+		mustPublish(t, dir, optionsAt(online, start), newContent("core", "one"))
+		require.Equal(t, map[string]string{"core": "one"}, read(t, r, dir))
+	}
+	s, err := PublishStatement(dir, []string{}, optionsAt(online, start))
+	require.NoError(t, err, "another offline key")
+	require.Equal(t, start.Unix(), s.Sequence)
 }
