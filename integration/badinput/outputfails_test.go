@@ -18,6 +18,13 @@ func TestOutput_Fails(t *testing.T) {
 	s.BuildIndexes()
 	d := s.StartDaemon()
 	omg, index := s.Program("omg"), s.Program("omg-index")
+	key, published := s.Path("key"), s.Path("published")
+	for _, args := range [][]string{
+		{"keygen", "-W", "-s", key, "-p", key + ".pub"}, append([]string{"publish", "-s", key, "--out", published}, s.DatabaseFlags()...),
+	} {
+		r := s.Run(index, args...)
+		require.Zero(t, r.Code, r.Stderr)
+	}
 	direct := slices.Concat([]string{omg, "--no-daemon"}, s.PathFlags())
 	for name, line := range map[string][]string{
 		"search":        {omg, "--socket", d.Socket, "search", "a"},
@@ -29,6 +36,9 @@ func TestOutput_Fails(t *testing.T) {
 		"index info":    {index, "info", s.IndexPath("extra")},
 		"index json":    {index, "info", "--json", s.IndexPath("extra")},
 		"build":         append([]string{index, "build", "-o", s.Path("other")}, s.DatabaseFlags()...),
+		"publish":       append([]string{index, "publish", "-s", key, "--out", published}, s.DatabaseFlags()...),
+		"keys":          {index, "keys", "-s", key, "--out", published, key + ".pub"},
+		"pull":          {index, "pull", "-p", key + ".pub", "--data-dir", s.Path("puller"), published},
 		"help":          {omg, "--help"},
 		"search help":   {omg, "search", "--help"},
 		"version":       {omg, "--version"},

@@ -4,17 +4,17 @@ _omg_index() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
-	--dbpath|--pacman-config|--db|--aur|--popularity|-o|--output|--data-dir|--to|--export|--import|-s|--secret-key|-p|--public-key|--out) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--repo|--source|--expires|--note) return ;;
+	--dbpath|--pacman-config|--db|--aur|--popularity|-o|--output|--data-dir|--to|--export|--import|-s|--secret-key|-p|--public-key|--out|--offline-key) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--repo|--source|--expires|--note|-p|--public-key) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' build'|' info'|' verify'|' dump'|' journal'|' keygen'|' publish'|' keys') command+=" $word" ;;
+		' build'|' info'|' verify'|' dump'|' journal'|' keygen'|' publish'|' keys'|' pull') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='build info verify dump journal keygen publish keys --help -h --version -v'
+		words='build info verify dump journal keygen publish keys pull --help -h --version -v'
 		;;
 	' build')
 		words='--dbpath --pacman-config --repo --db --aur --files --popularity -o --output --data-dir --help -h'
@@ -42,6 +42,9 @@ _omg_index() {
 		;;
 	' keys')
 		words='-s --secret-key --out --expires --help -h'
+		;;
+	' pull')
+		words='-p --public-key --offline-key --data-dir --help -h'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

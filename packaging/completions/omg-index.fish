@@ -4,7 +4,7 @@ function __omg_index_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command $word"
-            case ' build' ' info' ' verify' ' dump' ' journal' ' keygen' ' publish' ' keys'
+            case ' build' ' info' ' verify' ' dump' ' journal' ' keygen' ' publish' ' keys' ' pull'
                 set command "$command $word"
         end
     end
@@ -19,6 +19,7 @@ complete -c omg-index -n '__omg_index_at ""' -a journal -d 'print what happened 
 complete -c omg-index -n '__omg_index_at ""' -a keygen -d 'create a key that signs published directories'
 complete -c omg-index -n '__omg_index_at ""' -a publish -d 'write a signed directory from which other machines get their indexes'
 complete -c omg-index -n '__omg_index_at ""' -a keys -d 'sign the list of the keys that may sign manifests'
+complete -c omg-index -n '__omg_index_at ""' -a pull -d 'get indexes from a published directory'
 complete -c omg-index -n '__omg_index_at ""' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at ""' -s h -d 'show help'
 complete -c omg-index -n '__omg_index_at ""' -l version -d 'print the version'
@@ -74,3 +75,9 @@ complete -c omg-index -n '__omg_index_at " keys"' -l out -r -F -d 'the published
 complete -c omg-index -n '__omg_index_at " keys"' -l expires -x -d 'the statement expires after TIME'
 complete -c omg-index -n '__omg_index_at " keys"' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at " keys"' -s h -d 'show help'
+complete -c omg-index -n '__omg_index_at " pull"' -s p -x -d 'trust the key in the file PUBLIC'
+complete -c omg-index -n '__omg_index_at " pull"' -l public-key -x -d 'trust the key in the file PUBLIC'
+complete -c omg-index -n '__omg_index_at " pull"' -l offline-key -r -F -d 'trust the keys that the offline key in FILE names'
+complete -c omg-index -n '__omg_index_at " pull"' -l data-dir -r -F -d 'omg\'s data DIR'
+complete -c omg-index -n '__omg_index_at " pull"' -l help -d 'show help'
+complete -c omg-index -n '__omg_index_at " pull"' -s h -d 'show help'

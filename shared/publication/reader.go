@@ -24,8 +24,8 @@ type Trust struct {
 }
 
 const (
-	// offlinePrefix marks the text of an offline key.
-	offlinePrefix = "offline "
+	// OfflinePrefix marks the text of an offline key.
+	OfflinePrefix = "offline "
 	// maxTrusted is the maximum number of keys that a user trusts. Each of them can have a statement in the state file.
 	maxTrusted = 32
 )
@@ -37,7 +37,7 @@ func ParseTrust(list []string) (t Trust, err error) {
 	}
 	seen := map[string]bool{}
 	for _, text := range list {
-		keyText, offline := strings.CutPrefix(text, offlinePrefix)
+		keyText, offline := strings.CutPrefix(text, OfflinePrefix)
 		key, err := ParseKey(strings.TrimSpace(keyText))
 		switch {
 		case err != nil:

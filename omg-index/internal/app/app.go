@@ -35,6 +35,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			keygenCommand(),
 			publishCommand(),
 			keysCommand(),
+			pullCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/omg-arch/omg/omg-index/internal/publisher"
+	"github.com/omg-arch/omg/omg-index/internal/puller"
 	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/publication"
@@ -19,10 +20,6 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
 )
-
-// publishedBuilder is the program that an index of published records names. It has no version, because the index must have the same bytes
-// everywhere: its hash is in the manifest.
-const publishedBuilder = "omg-index"
 
 // publishedSource is a source whose records can be published.
 type publishedSource interface {
@@ -197,23 +194,9 @@ func withPipe(write func(io.Writer) error, read func(io.Reader) error) error {
 	return err
 }
 
-// newPublishedIndex returns the builder of the index of a source from its records. Its bytes are the same everywhere, because it has no
-// shares of machines, and the time of the records as the time of the build.
-func newPublishedIndex(ctx context.Context, kind string, asOf int64, texts ...io.Reader) (sourcerecords.IndexBuilder, error) {
-	return sourcerecords.NewIndex(ctx, kind, sourcerecords.IndexOptions{Builder: publishedBuilder, BuiltAt: asOf}, texts...)
-}
-
-// indexFormat returns the format of the index of a source.
-func indexFormat(kind string) int {
-	if kind == sourcerecords.KindFiles {
-		return filesindex.FormatVersion
-	}
-	return pkgindex.FormatVersion
-}
-
 // describeIndex returns the size and the hash of the index that a reader builds from the records of a source.
 func describeIndex(ctx context.Context, kind string, asOf int64, texts ...io.Reader) (*publication.Index, error) {
-	b, err := newPublishedIndex(ctx, kind, asOf, texts...)
+	b, err := puller.NewIndex(ctx, &publication.Source{Kind: kind, AsOf: asOf}, texts...)
 	if err != nil {
 		return nil, err
 	}
@@ -231,7 +214,7 @@ func describeIndex(ctx context.Context, kind string, asOf int64, texts ...io.Rea
 		return nil, err
 	}
 	hash, err := sourcefile.DigestOfPath(ctx, path)
-	return &publication.Index{Format: indexFormat(kind), Size: fi.Size(), SHA256: hash}, err
+	return &publication.Index{Format: puller.IndexFormat(kind), Size: fi.Size(), SHA256: hash}, err
 }
 
 // newTemporaryFile returns a new file without a name: it disappears when it is closed.

@@ -1,0 +1,239 @@
+// Package puller gets the sources of a published directory from its mirrors, and builds their indexes. Its own directory has:
+//
+//	core.omgidx …         the index of each source
+//	records/HASH-SIZE.zst the compressed records of each source, under the SHA-256 and the size of the records: patches apply to them
+//	new/                  an index until it is complete and checked
+//	publishers.json       what was accepted from each key
+//
+// Each source is replaced as a whole: after any failure, the last good index and records stay.
+package puller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/omg-arch/omg/shared/publication"
+	"github.com/omg-arch/omg/shared/sourcerecords"
+	"github.com/omg-arch/omg/shared/sources"
+)
+
+const (
+	recordsDir = "records"
+	newDir     = "new"
+	stateName  = "publishers.json"
+)
+
+// ErrLocked means that another process pulls into the directory.
+var ErrLocked = errors.New("another omg-index pulls into this directory")
+
+// Mirror is a copy of a published directory.
+type Mirror struct {
+	// Name is its address, for errors.
+	Name string
+	publication.Fetcher
+}
+
+// Options control a pull.
+type Options struct {
+	Trust publication.Trust
+	// IsTrusted reports whether a user may own the files of the directory.
+	IsTrusted func(uid uint32) bool
+	// Architecture is that of the repositories that are wanted, such as x86_64.
+	Architecture string
+	Now          time.Time
+}
+
+// Result describes a pull.
+type Result struct {
+	*publication.Publication
+	// Mirror is the name of the mirror that had the manifest.
+	Mirror string
+	// Refused has the reason for each mirror whose manifest was not used. If all were refused, the reason for the last one is the error.
+	Refused []string
+	Sources []SourceResult
+	// Bytes is the size of what was received.
+	Bytes int64
+}
+
+// SourceResult is the result for a source.
+type SourceResult struct {
+	*publication.Source
+	// Changed reports whether there is a new index.
+	Changed bool
+	// PatchCount is the number of texts of records that a patch gave, and ObjectCount that of those that were received as a whole.
+	PatchCount, ObjectCount int
+	// Err is why the source was not updated.
+	Err error
+}
+
+// puller is a pull.
+type puller struct {
+	dir     string
+	options *Options
+	mirrors []Mirror
+	result  *Result
+}
+
+// Pull updates the directory at path from the first mirror that has a manifest that is trusted, not older than the last one, and not
+// expired. If all have expired, the latest one is used.
+func Pull(ctx context.Context, path string, mirrors []Mirror, o *Options) (*Result, error) {
+	p := &puller{dir: path, options: o, result: &Result{}}
+	for _, m := range mirrors {
+		p.mirrors = append(p.mirrors, Mirror{m.Name, &counter{m.Fetcher, &p.result.Bytes}})
+	}
+	unlock, err := p.lock()
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	state, err := publication.OpenState(filepath.Join(path, stateName), o.IsTrusted)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.findManifest(ctx, &publication.Reader{Trust: o.Trust, State: state}); err != nil {
+		return p.result, err
+	}
+	for i := range p.result.Publication.Sources {
+		s := &p.result.Publication.Sources[i]
+		if !p.isWanted(s) {
+			continue
+		}
+		r := SourceResult{Source: s}
+		r.Err = p.update(ctx, &r)
+		if err := ctx.Err(); err != nil {
+			return p.result, err
+		}
+		p.result.Sources = append(p.result.Sources, r)
+	}
+	return p.result, p.removeOld()
+}
+
+// lock makes the directories and locks them.
+func (p *puller) lock() (unlock func(), err error) {
+	for _, dir := range []string{p.dir, filepath.Join(p.dir, recordsDir), filepath.Join(p.dir, newDir)} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return nil, err
+		}
+	}
+	f, err := os.Open(p.dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			err = ErrLocked
+		}
+		return nil, &fs.PathError{Op: "lock", Path: p.dir, Err: err}
+	}
+	return func() { _ = f.Close() }, nil
+}
+
+// findManifest asks the mirrors in order for a manifest. An expired one is used only if no later mirror has another.
+func (p *puller) findManifest(ctx context.Context, r *publication.Reader) error {
+	for i, m := range p.mirrors {
+		found, err := r.Latest(ctx, m, p.options.Now)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			err = fmt.Errorf("%s: %w", m.Name, err)
+			if i == len(p.mirrors)-1 && p.result.Mirror == "" {
+				return err
+			}
+			p.result.Refused = append(p.result.Refused, err.Error())
+			continue
+		}
+		if p.result.Mirror != "" && p.result.Publication.Stale {
+			p.result.Refused = append(p.result.Refused, p.result.Mirror+": its manifest has expired")
+		}
+		p.result.Publication, p.result.Mirror = found, m.Name
+		if !found.Stale {
+			return nil
+		}
+	}
+	return nil
+}
+
+// isWanted reports whether this machine uses a source.
+func (p *puller) isWanted(s *publication.Source) bool {
+	arch := p.options.Architecture
+	if s.Architecture != "" && s.Architecture != arch && !strings.HasPrefix(s.Architecture, arch+"_v") {
+		return false
+	}
+	return slices.Contains([]string{sourcerecords.KindRepository, sourcerecords.KindAUR, sourcerecords.KindFiles}, s.Kind)
+}
+
+// textsOf returns the sources whose records the index of a source is built from.
+func (p *puller) textsOf(s *publication.Source) ([]*publication.Source, error) {
+	texts := []*publication.Source{s}
+	if s.Kind != sourcerecords.KindAUR {
+		return texts, nil
+	}
+	all := p.result.Publication.Sources
+	for i := range all {
+		if all[i].Kind == sourcerecords.KindAURVotes && all[i].Name == s.Name {
+			return append(texts, &all[i]), nil
+		}
+	}
+	return nil, errors.New("the manifest has no votes of the AUR")
+}
+
+// removeOld removes the records and indexes that are not of the manifest, and what an earlier process has left. If a source was not updated,
+// everything stays, because the next pull may need it.
+func (p *puller) removeOld() error {
+	indexes, stored := map[string]bool{}, map[string]bool{}
+	for _, r := range p.result.Sources {
+		if r.Err != nil {
+			return nil
+		}
+		indexes[indexName(r.Source)] = true
+	}
+	for i := range p.result.Publication.Sources {
+		stored[filepath.Base(p.recordsPath(&p.result.Publication.Sources[i]))] = true
+	}
+	isIndex := func(name string) bool { return strings.HasSuffix(name, sources.IndexSuffix) }
+	isAny := func(string) bool { return true }
+	return errors.Join(
+		removeOthers(p.dir, isIndex, indexes), removeOthers(filepath.Join(p.dir, recordsDir), isAny, stored), removeOthers(filepath.Join(p.dir, newDir), isAny, nil),
+	)
+}
+
+// removeOthers removes those files of a directory whose names the function isOurs accepts and that are not in the map.
+func removeOthers(dir string, isOurs func(name string) bool, keep map[string]bool) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.IsDir() || keep[e.Name()] || !isOurs(e.Name()) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// counter counts the bytes that a mirror sends.
+type counter struct {
+	publication.Fetcher
+	n *int64
+}
+
+// Fetch implements publication.Fetcher.
+func (c *counter) Fetch(ctx context.Context, name string, limit int64) ([]byte, error) {
+	content, err := c.Fetcher.Fetch(ctx, name, limit)
+	*c.n += int64(len(content))
+	return content, err
+}
