@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/aur"
-	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/omgd/internal/findings"
 	"github.com/omg-arch/omg/omgd/internal/incidentlists"
 	"github.com/omg-arch/omg/omgd/internal/indexer"
 	"github.com/omg-arch/omg/omgd/internal/mirror"
 	"github.com/omg-arch/omg/omgd/internal/newsfeed"
 	"github.com/omg-arch/omg/omgd/internal/pkgstats"
+	"github.com/omg-arch/omg/omgd/internal/schedule"
 	"github.com/omg-arch/omg/omgd/internal/tracker"
 	"github.com/omg-arch/omg/shared/aurlevel"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/incidents"
 	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/news"
@@ -221,7 +222,7 @@ func (d *daemon) newDownloader(
 // sourceDemands has the demands for the requests to the server of a source.
 type sourceDemands struct {
 	name    string
-	demands *fetch.Demands
+	demands *schedule.Demands
 	server  string // what errors call the server
 }
 
@@ -237,7 +238,7 @@ func (d *daemon) refreshSources(ctx context.Context) []wire.SourceRefresh {
 }
 
 // describe returns what became of a demand, as it is sent to the user.
-func (s *sourceDemands) describe(r fetch.DemandResult) wire.SourceRefresh {
+func (s *sourceDemands) describe(r schedule.DemandResult) wire.SourceRefresh {
 	seconds := func(t time.Time) int64 {
 		if t.IsZero() {
 			return 0

@@ -7,7 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/schedule"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -16,20 +17,20 @@ func TestDescribeDemand(t *testing.T) {
 	ended, next := time.Unix(1000, 0), time.Unix(9000, 0)
 	failure := &fetch.StatusError{Code: 503}
 	for name, c := range map[string]struct {
-		result fetch.DemandResult
+		result schedule.DemandResult
 		want   wire.SourceRefresh
 	}{
 		"replied": {
-			fetch.DemandResult{Sent: true, LastEndedAt: ended, PlannedAt: next},
+			schedule.DemandResult{Sent: true, LastEndedAt: ended, PlannedAt: next},
 			wire.SourceRefresh{State: wire.RefreshDone, LastRequestAt: 1000, NextRequestAt: 9000},
 		},
 		"failed": {
-			fetch.DemandResult{Sent: true, Err: failure, LastEndedAt: ended, PlannedAt: next},
+			schedule.DemandResult{Sent: true, Err: failure, LastEndedAt: ended, PlannedAt: next},
 			wire.SourceRefresh{State: wire.RefreshFailed, Why: fetch.ErrorText("the AUR", failure), LastRequestAt: 1000, NextRequestAt: 9000},
 		},
-		"running": {fetch.DemandResult{Sent: true, Running: true}, wire.SourceRefresh{State: wire.RefreshRunning}},
+		"running": {schedule.DemandResult{Sent: true, Running: true}, wire.SourceRefresh{State: wire.RefreshRunning}},
 		"failed recently": {
-			fetch.DemandResult{Err: errors.New("refused"), AllowedAt: next, LastEndedAt: ended},
+			schedule.DemandResult{Err: errors.New("refused"), AllowedAt: next, LastEndedAt: ended},
 			wire.SourceRefresh{State: wire.RefreshRecent, Why: fetch.ErrorText("the AUR", errors.New("refused")), LastRequestAt: 1000, AllowedAt: 9000},
 		},
 	} {

@@ -14,9 +14,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/schedule"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/snapshot"
 )
 
@@ -59,7 +60,7 @@ type AUR struct {
 	base string
 	live *liveClient
 	// DumpDemands and ForeignDemands let users demand the next request for the dump, and for the data of the foreign packages.
-	DumpDemands, ForeignDemands *fetch.Demands
+	DumpDemands, ForeignDemands *schedule.Demands
 
 	dumpState      atomic.Pointer[dumpRecord]
 	foreignReplies atomic.Pointer[snapshot.AURReplies]
@@ -79,7 +80,7 @@ func New(c Config) (*AUR, error) {
 		return nil, err
 	}
 	base := u.JoinPath("/").String()
-	a := &AUR{Config: c, base: base[:len(base)-1], DumpDemands: fetch.NewDemands(), ForeignDemands: fetch.NewDemands()}
+	a := &AUR{Config: c, base: base[:len(base)-1], DumpDemands: schedule.NewDemands(), ForeignDemands: schedule.NewDemands()}
 	a.live = newLiveClient(a)
 	a.loadDump()
 	a.loadForeignReplies()

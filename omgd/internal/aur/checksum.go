@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/shared/fetch"
 )
 
 const (

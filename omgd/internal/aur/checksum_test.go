@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/shared/fetch"
 )
 
 // checksumLine returns the file with the checksum of a dump, as the AUR writes it.

@@ -11,10 +11,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/schedule"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -104,7 +105,7 @@ func (a *AUR) runDumpRefresh(ctx context.Context) {
 	a.rebuild(ctx)
 	a.recordChanges(ctx)
 	var d dumpRecord
-	s := fetch.Schedule{
+	s := schedule.Schedule{
 		Interval: time.Duration(a.Interval), FirstRetry: min(dumpRetryPause, time.Duration(a.Interval)),
 		Demands: a.DumpDemands, LastSuccess: a.dumpState.Load().ConfirmedAt,
 		OnPlanned: func(next time.Time) {

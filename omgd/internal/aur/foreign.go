@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/schedule"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/snapshot"
@@ -54,7 +54,7 @@ func (a *AUR) runForeignRefresh(ctx context.Context) {
 	if !a.awaitPackagesKnown(ctx) {
 		return
 	}
-	s := fetch.Schedule{Interval: foreignInterval, FirstRetry: foreignRetryPause, Demands: a.ForeignDemands}
+	s := schedule.Schedule{Interval: foreignInterval, FirstRetry: foreignRetryPause, Demands: a.ForeignDemands}
 	if last := a.ForeignReplies(); last != nil {
 		s.LastSuccess = last.RepliedAt.Unix()
 	}

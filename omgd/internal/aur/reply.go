@@ -8,8 +8,8 @@ import (
 
 	"github.com/sony/gobreaker/v2"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/version"
 	"github.com/omg-arch/omg/shared/wire"

@@ -13,8 +13,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
 	"github.com/omg-arch/omg/shared/aurdump"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/wire"
 )
 

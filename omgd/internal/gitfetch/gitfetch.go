@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/shared/fetch"
 )
 
 // ErrNotRepository means that a server's reply is not that of a git repository.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/shared/fetch"
 )
 
 const commit = "0123456789abcdef0123456789abcdef01234567"

@@ -15,9 +15,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/schedule"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/incidents"
 )
 
@@ -61,7 +62,7 @@ type Config struct {
 type Downloader struct {
 	Config
 	// Demands lets users demand the next request.
-	Demands *fetch.Demands
+	Demands *schedule.Demands
 	path    string
 	failure atomic.Pointer[string] // why the last request failed; nil before the first one
 }
@@ -79,7 +80,7 @@ type record struct {
 
 // New returns a Downloader. It downloads nothing: Run does that.
 func New(c Config) *Downloader {
-	return &Downloader{Config: c, Demands: fetch.NewDemands(), path: filepath.Join(c.Dir, c.Location.FileName())}
+	return &Downloader{Config: c, Demands: schedule.NewDemands(), path: filepath.Join(c.Dir, c.Location.FileName())}
 }
 
 // RemoveOthers removes the files of lists that are no longer in the settings from the directory dir.
@@ -95,7 +96,7 @@ func RemoveOthers(dir string, current []incidents.Location) {
 // Run requests the list once a day until ctx ends. If the last request is younger, also one of an earlier daemon, Run first waits.
 func (d *Downloader) Run(ctx context.Context) {
 	r, _, _ := store.Load[record](d.Store, bucket, d.Location.FileName())
-	s := fetch.Schedule{
+	s := schedule.Schedule{
 		Interval: interval, FirstRetry: retryPause, Demands: d.Demands, LastSuccess: r.ConfirmedAt,
 		OnPlanned: func(next time.Time) {
 			r.NextRequestAt = next.Unix()

@@ -16,8 +16,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/schedule"
 	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sources"
@@ -78,7 +79,7 @@ type Config struct {
 type Downloader struct {
 	Config
 	// Demands lets users demand the next round.
-	Demands *fetch.Demands
+	Demands *schedule.Demands
 
 	lastResults atomic.Pointer[roundResults]
 }
@@ -102,7 +103,7 @@ type repoRoundResult struct {
 
 // New returns a Downloader with the results in the store. It sends no request: Run does that.
 func New(c Config) *Downloader {
-	m := &Downloader{Config: c, Demands: fetch.NewDemands()}
+	m := &Downloader{Config: c, Demands: schedule.NewDemands()}
 	k, _, _ := store.Load[roundResults](c.Store, bucket, c.storeKey)
 	m.lastResults.Store(&k)
 	return m
@@ -118,7 +119,7 @@ func (m *Downloader) FailureReason(repo string) string {
 // omgd was restarted since then.
 func (m *Downloader) Run(ctx context.Context) {
 	var k *roundResults
-	s := fetch.Schedule{
+	s := schedule.Schedule{
 		Interval: m.Interval, FirstRetry: min(firstPause, m.Interval), Demands: m.Demands,
 		OnPlanned: func(next time.Time) {
 			k.NextRoundAt = next.Unix()

@@ -13,7 +13,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/schedule"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/news"
 	"github.com/omg-arch/omg/shared/snapshot"
 )
@@ -51,7 +52,7 @@ type Config struct {
 type Downloader struct {
 	Config
 	// Demands lets users demand the next request.
-	Demands *fetch.Demands
+	Demands *schedule.Demands
 
 	loadOnce  sync.Once
 	latest    atomic.Pointer[snapshot.NewsData]
@@ -59,7 +60,7 @@ type Downloader struct {
 }
 
 // New returns a Downloader. The news in the file are loaded at the first use.
-func New(c Config) *Downloader { return &Downloader{Config: c, Demands: fetch.NewDemands()} }
+func New(c Config) *Downloader { return &Downloader{Config: c, Demands: schedule.NewDemands()} }
 
 // Remove removes the file with the news. It is called if the news are disabled, so that no program shows old ones.
 func Remove(path string) error {
@@ -98,7 +99,7 @@ func (d *Downloader) Latest() *snapshot.NewsData {
 // that old.
 func (d *Downloader) Run(ctx context.Context) {
 	d.loadOnce.Do(d.loadStored)
-	s := fetch.Schedule{
+	s := schedule.Schedule{
 		Interval: d.Interval, FirstRetry: min(firstPause, d.Interval), Demands: d.Demands, LastSuccess: d.lastReply.ConfirmedAt,
 		OnPlanned: func(next time.Time) {
 			d.setNextRequest(next)

@@ -15,10 +15,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
-	"github.com/omg-arch/omg/omgd/internal/fetch/fetchtest"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/fetch"
+	"github.com/omg-arch/omg/shared/fetch/fetchtest"
 	"github.com/omg-arch/omg/shared/news"
 	"github.com/omg-arch/omg/shared/wire"
 )

@@ -12,8 +12,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/schedule"
 	"github.com/omg-arch/omg/omgd/internal/store"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/snapshot"
 )
@@ -58,7 +59,7 @@ type Config struct {
 type Downloader struct {
 	Config
 	// Demands lets users demand the next request.
-	Demands *fetch.Demands
+	Demands *schedule.Demands
 
 	loadOnce sync.Once
 	latest   atomic.Pointer[snapshot.PopularityData]
@@ -76,7 +77,7 @@ type record struct {
 }
 
 // New returns a Downloader. The kept reply is read at the first use.
-func New(c Config) *Downloader { return &Downloader{Config: c, Demands: fetch.NewDemands()} }
+func New(c Config) *Downloader { return &Downloader{Config: c, Demands: schedule.NewDemands()} }
 
 // Forget removes the kept reply, and the record about it. It is called if the shares are disabled, so that no program uses old ones, and so
 // that they are requested at once when they are enabled again.
@@ -123,7 +124,7 @@ func (d *Downloader) Latest() *snapshot.PopularityData {
 // reply has been lost, the next request is sent within firstPause.
 func (d *Downloader) Run(ctx context.Context) {
 	last := d.Latest()
-	s := fetch.Schedule{
+	s := schedule.Schedule{
 		Interval: interval, MaxJitter: maxJitter, FirstRetry: firstPause, Demands: d.Demands, LastSuccess: d.record.ConfirmedAt,
 		OnPlanned: func(next time.Time) {
 			d.record.NextRequestAt = next.Unix()

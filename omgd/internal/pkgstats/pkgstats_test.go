@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
-	"github.com/omg-arch/omg/omgd/internal/fetch/fetchtest"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/fetch"
+	"github.com/omg-arch/omg/shared/fetch/fetchtest"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/popularity"

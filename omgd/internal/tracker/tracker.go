@@ -16,9 +16,10 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/omg-arch/omg/omgd/internal/fetch"
+	"github.com/omg-arch/omg/omgd/internal/schedule"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/advisories"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/snapshot"
 )
 
@@ -54,7 +55,7 @@ type Config struct {
 type Downloader struct {
 	Config
 	// Demands lets users demand the next request.
-	Demands *fetch.Demands
+	Demands *schedule.Demands
 
 	loadOnce  sync.Once
 	latest    atomic.Pointer[snapshot.TrackerData]
@@ -73,7 +74,7 @@ type savedReply struct {
 }
 
 // New returns a Downloader. The advisories in the store are loaded at the first use.
-func New(c Config) *Downloader { return &Downloader{Config: c, Demands: fetch.NewDemands()} }
+func New(c Config) *Downloader { return &Downloader{Config: c, Demands: schedule.NewDemands()} }
 
 // loadStored reads the advisories in the store. New does not read them, because that would delay the daemon's first
 // reply.
@@ -112,7 +113,7 @@ func (t *Downloader) Latest() *snapshot.TrackerData {
 // interval, Run first waits until it is that old.
 func (t *Downloader) Run(ctx context.Context) {
 	t.loadOnce.Do(t.loadStored)
-	s := fetch.Schedule{
+	s := schedule.Schedule{
 		Interval: t.Interval, FirstRetry: min(firstPause, t.Interval), Demands: t.Demands, LastSuccess: t.lastReply.ConfirmedAt,
 		OnPlanned: func(next time.Time) {
 			t.setNextRequest(next)

@@ -1,10 +1,13 @@
-package fetch
+// Package schedule decides when requests are sent to a server: at an interval, later after a failure, or when a user demands it.
+package schedule
 
 import (
 	"context"
 	"errors"
 	"math/rand/v2"
 	"time"
+
+	"github.com/omg-arch/omg/shared/fetch"
 )
 
 // Schedule decides when the next request is sent to a server.
@@ -52,7 +55,7 @@ func (s *Schedule) NextPause(err error) time.Duration {
 
 // retryAfterOf returns the pause that a server has asked for with the header Retry-After, 0 if it has not.
 func retryAfterOf(err error) time.Duration {
-	var refused *StatusError
+	var refused *fetch.StatusError
 	if errors.As(err, &refused) {
 		return refused.RetryAfter
 	}

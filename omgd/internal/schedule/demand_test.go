@@ -1,4 +1,4 @@
-package fetch
+package schedule
 
 import (
 	"context"
@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/fetch"
 )
 
 // demanded is a Schedule that runs in virtual time.
@@ -119,7 +121,7 @@ func TestDemands_Failures(t *testing.T) {
 		require.False(t, got.Sent)
 		require.ErrorIs(t, got.Err, refused, "the reason why the last one failed")
 		time.Sleep(failedDemandPause)
-		d.fail(&StatusError{Code: 429, RetryAfter: 3 * time.Hour})
+		d.fail(&fetch.StatusError{Code: 429, RetryAfter: 3 * time.Hour})
 		require.True(t, d.Demand(d.t.Context()).Sent)
 		time.Sleep(3*time.Hour - time.Second)
 		require.False(t, d.Demand(d.t.Context()).Sent)
