@@ -30,10 +30,11 @@ var (
 	ErrTruncated        = errors.New("the response is truncated")
 	ErrSlow             = errors.New("too slow")
 	ErrEncoding         = errors.New("invalid Content-Encoding")
+	ErrRange            = errors.New("the server sent another part than requested")
 	ErrStatus           = errors.New("refused")
 )
 
-// StatusError is the error for a reply with an HTTP status other than 200 and 304.
+// StatusError is the error for a reply with an HTTP status other than 200, 304, and 206 for a part that was requested.
 type StatusError struct {
 	Code int
 	// RetryAfter is how long the server asks clients to wait, 0 if it does not ask for that.
@@ -180,6 +181,14 @@ type Request struct {
 	AllowHTTP bool
 	// Body is sent with the method POST and this Content-Type, unless it is empty.
 	Body, ContentType string
+	// Offset is the number of bytes at the beginning of the file that the caller has; only the rest is requested. IfRange is the ETag of
+	// these bytes, "" if it is unknown. If the server sends the whole file nevertheless, Restart is called before the file is written.
+	// MaxBytes includes the bytes that the caller has.
+	Offset  int64
+	IfRange string
+	Restart func() error
+	// Revalidate has caches ask the server whether the file has changed.
+	Revalidate bool
 }
 
 // Response is the result of a download.
@@ -226,9 +235,19 @@ func (c *Client) get(ctx context.Context, r Request, w io.Writer) (Response, err
 	case resp.StatusCode == http.StatusNotModified && (r.ETag != "" || r.LastModified != ""):
 		a.NotModified = true
 		return a, nil
+	case resp.StatusCode == http.StatusPartialContent && r.Offset > 0:
+		if !strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", r.Offset)) {
+			return a, ErrRange
+		}
+		r.MaxBytes -= r.Offset
+	case resp.StatusCode == http.StatusOK && r.Offset > 0:
+		if err := r.Restart(); err != nil {
+			return a, err
+		}
 	case resp.StatusCode != http.StatusOK:
 		return a, &StatusError{Code: resp.StatusCode, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
-	case resp.ContentLength > r.MaxBytes:
+	}
+	if resp.ContentLength > r.MaxBytes {
 		return a, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, resp.ContentLength, r.MaxBytes)
 	}
 	a.Bytes, err = c.copyBody(ctx, resp, r, w)
@@ -260,6 +279,17 @@ func (c *Client) newRequest(ctx context.Context, r Request) (*http.Request, erro
 	}
 	if r.LastModified != "" {
 		req.Header.Set("If-Modified-Since", r.LastModified)
+	}
+	if r.Offset > 0 {
+		req.Header.Set("Accept-Encoding", "identity") // the bytes are counted without a compression by the server
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", r.Offset))
+	}
+	// A weak ETag says nothing about single bytes: RFC 9110, section 13.1.5.
+	if r.Offset > 0 && r.IfRange != "" && !strings.HasPrefix(r.IfRange, "W/") {
+		req.Header.Set("If-Range", r.IfRange)
+	}
+	if r.Revalidate {
+		req.Header.Set("Cache-Control", "no-cache")
 	}
 	return req, nil
 }
