@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
-	"path/filepath"
 	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
@@ -15,40 +18,53 @@ import (
 	"github.com/omg-arch/omg/omg-index/internal/puller"
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/publication"
+	"github.com/omg-arch/omg/shared/pulled"
 	"github.com/omg-arch/omg/shared/termtext"
+	"github.com/omg-arch/omg/shared/version"
 )
 
 // pullOptions holds the flags of pull.
 type pullOptions struct {
-	publicPaths, offlinePaths cli.StringSlice
-	dataDir                   string
+	publicPaths, offlinePaths, keys cli.StringSlice
+	dataDir                         string
+	network                         config.Network
+	timeout                         time.Duration
 }
 
 func pullCommand() *cli.Command {
 	o := &pullOptions{}
 	return &cli.Command{
 		Name:      "pull",
-		Usage:     "get indexes from a published directory",
-		ArgsUsage: "DIR...",
+		Usage:     "get indexes from a published directory on web servers",
+		ArgsUsage: "URL...",
 		Description: `Gets the records of the sources in a published directory, with patches if possible,
-and builds their indexes in pulled/ in the data directory. The arguments are copies of
-one published directory, which are asked in order: a disk that is shared by several
-machines, or what rsync has copied.
+and builds their indexes in pulled/ in the data directory. The arguments are mirrors
+of one published directory, which are asked in order: addresses of web servers, or
+directories on this machine. A mirror that has failed is asked last for a while, which
+grows with each failure. A download that broke off goes on where it ended.
 
 Nothing is used that is not signed with a key in PUBLIC, or with a key that a
-statement of an offline key names. A copy that is older than what was used before, or
-damaged, is refused. After any failure, the last good index of each source stays.
+statement of an offline key names. Therefore http:// is as safe as https://, but not as
+private. A mirror that is older than what was used before, or damaged, is refused.
+After any failure, the last good index of each source stays, and the exit code is 3, or
+4 if servers could not be reached.
 
-omg uses the indexes with --index or OMG_INDEX, e.g.
-OMG_INDEX=~/.local/share/omg/pulled.
+A running omgd pulls by itself: index.urls in omg-config(5). Without it, omg uses the
+indexes with --index or OMG_INDEX, e.g. OMG_INDEX=~/.local/share/omg/pulled.
 
-` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
+` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed, exit.Network),
 		Flags: []cli.Flag{
 			&cli.StringSliceFlag{Name: "p", Aliases: []string{"public-key"}, Destination: &o.publicPaths, Usage: "trust the key in the file `PUBLIC` (repeatable)"},
 			&cli.StringSliceFlag{Name: "offline-key", Destination: &o.offlinePaths, Usage: "trust the keys that the offline key in `FILE` names (repeatable)"},
+			&cli.StringSliceFlag{Name: "P", Aliases: []string{"key"}, Destination: &o.keys, Usage: "trust `KEY`, a public key as text, or \"offline KEY\" (repeatable)"},
+			&cli.StringFlag{Name: "proxy", Destination: &o.network.Proxy, Usage: "`ADDRESS` of a proxy, or none", DefaultText: "the proxy in the environment variables"},
+			&cli.DurationFlag{Name: "timeout", Destination: &o.timeout, Value: time.Duration(config.Default().Network.Timeout), Usage: "a server must begin its response, and send each 4 KiB of it, in `TIME`", DefaultText: "30s"},
+			&cli.StringFlag{Name: "user-agent", Destination: &o.network.UserAgent, Usage: "send `TEXT` as the User-Agent header", DefaultText: "omg and its version"},
 			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 		},
 		Action: func(c *cli.Context) error { return o.run(c) },
@@ -57,20 +73,23 @@ OMG_INDEX=~/.local/share/omg/pulled.
 
 func (o *pullOptions) run(c *cli.Context) error {
 	if !c.Args().Present() {
-		return command.Usagef("pull needs a published directory, e.g. omg-index pull -p key.pub /srv/omg")
+		return command.Usagef("pull needs a published directory, e.g. omg-index pull -p key.pub https://example.org/omg")
 	}
 	trust, err := o.readTrust()
 	if err != nil {
 		return exit.WithCode(exit.Failed, err)
 	}
-	var mirrors []puller.Mirror
-	for _, dir := range c.Args().Slice() {
-		if fi, err := os.Stat(dir); err == nil && !fi.IsDir() {
-			return command.Usagef("%s: not a directory", dir)
-		}
-		mirrors = append(mirrors, puller.Mirror{Name: dir, Fetcher: publication.Dir(dir)})
+	o.network.Timeout = config.Duration(o.timeout)
+	client, err := fetch.New(o.network, "omg/"+version.String())
+	if err != nil {
+		return command.Usagef("--proxy: %v", err)
 	}
-	out := filepath.Join(paths.ProcessEnv().DataDir(o.dataDir), "pulled")
+	defer client.Close()
+	mirrors, err := mirrorsOf(c.Args().Slice(), client)
+	if err != nil {
+		return err
+	}
+	out := pulled.Dir(paths.ProcessEnv().DataDir(o.dataDir))
 	if err := checkOut(out); err != nil {
 		return err
 	}
@@ -92,6 +111,31 @@ func (o *pullOptions) run(c *cli.Context) error {
 	return o.summarize(c, out, r)
 }
 
+// mirrorsOf returns the mirrors that arguments name.
+func mirrorsOf(args []string, client *fetch.Client) (list []puller.Mirror, err error) {
+	if len(args) > puller.MaxMirrors {
+		return nil, command.Usagef("more than %d mirrors", puller.MaxMirrors)
+	}
+	for i, arg := range args {
+		if slices.Contains(args[:i], arg) {
+			return nil, command.Usagef("%s: named twice", arg)
+		}
+		if !strings.Contains(arg, "://") {
+			if fi, err := os.Stat(arg); err == nil && !fi.IsDir() {
+				return nil, command.Usagef("%s: neither a directory nor an address such as https://example.org/omg", arg)
+			}
+			list = append(list, puller.Mirror{Name: arg, Fetcher: publication.Dir(arg)})
+			continue
+		}
+		u, err := url.Parse(arg)
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
+			return nil, command.Usagef("%s: not an address such as https://example.org/omg", arg)
+		}
+		list = append(list, puller.NewWeb(arg, client))
+	}
+	return list, nil
+}
+
 // readTrust reads the files of the trusted keys.
 func (o *pullOptions) readTrust() (publication.Trust, error) {
 	var list []string
@@ -107,6 +151,7 @@ func (o *pullOptions) readTrust() (publication.Trust, error) {
 			list = append(list, kind.prefix+key.String())
 		}
 	}
+	list = append(list, o.keys.Value()...)
 	if len(list) == 0 {
 		return publication.Trust{}, command.Usagef("pull needs the file of a public key: -p PUBLIC")
 	}
@@ -133,15 +178,25 @@ func explainPull(err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		hint = "create the directory with omg-index publish"
 	}
-	return &exit.Error{Code: exit.Failed, Err: err, Hint: hint}
+	return &exit.Error{Code: codeOf(err), Err: err, Hint: hint}
+}
+
+// codeOf returns the exit code for an error of a pull.
+func codeOf(err error) int {
+	if errors.As(err, new(*puller.NetworkError)) {
+		return exit.Network
+	}
+	return exit.Failed
 }
 
 // summarize prints a line for each source, and one about the manifest.
 func (o *pullOptions) summarize(c *cli.Context, out string, r *puller.Result) error {
-	failed := false
+	code := exit.OK
 	for _, s := range r.Sources {
 		if s.Err != nil {
-			failed = true
+			if code != exit.Failed {
+				code = codeOf(s.Err)
+			}
 			command.ReportError(c.App.ErrWriter, c.App.Name, s.Err.Error())
 			continue
 		}
@@ -165,8 +220,8 @@ func (o *pullOptions) summarize(c *cli.Context, out string, r *puller.Result) er
 		note = ", " + termtext.Clean(r.Note)
 	}
 	_, err := fmt.Fprintf(c.App.Writer, "%s: sequence %d of key %s%s; %d bytes received\n", termtext.Clean(out), r.Sequence, r.Key, note, r.Bytes)
-	if err == nil && failed {
-		return exit.QuietError(exit.Failed)
+	if err == nil && code != exit.OK {
+		return exit.QuietError(code)
 	}
 	return exit.WithCode(exit.Failed, err)
 }

@@ -3,7 +3,11 @@
 //	core.omgidx …         the index of each source
 //	records/HASH-SIZE.zst the compressed records of each source, under the SHA-256 and the size of the records: patches apply to them
 //	new/                  an index until it is complete and checked
+//	objects/HASH.zst      the beginning of an object whose download broke off
+//	documents/HASH.json   the last manifest and the last statement
 //	publishers.json       what was accepted from each key
+//	mirrors.json          which mirrors have failed, and the signatures that they have sent
+//	state.json            what is installed: see package pulled
 //
 // Each source is replaced as a whole: after any failure, the last good index and records stay.
 package puller
@@ -22,18 +26,24 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/publication"
+	"github.com/omg-arch/omg/shared/pulled"
 	"github.com/omg-arch/omg/shared/sourcerecords"
 	"github.com/omg-arch/omg/shared/sources"
 )
 
 const (
-	recordsDir = "records"
-	newDir     = "new"
-	stateName  = "publishers.json"
+	recordsDir   = "records"
+	newDir       = "new"
+	objectsDir   = "objects"
+	documentsDir = "documents"
+	stateName    = "publishers.json"
 )
 
 // ErrLocked means that another process pulls into the directory.
 var ErrLocked = errors.New("another omg-index pulls into this directory")
+
+// errExpired is why a mirror is asked after the others whose manifests have not expired.
+var errExpired = errors.New("its manifest has expired")
 
 // Mirror is a copy of a published directory.
 type Mirror struct {
@@ -80,6 +90,7 @@ type puller struct {
 	dir     string
 	options *Options
 	mirrors []Mirror
+	records map[string]*mirrorRecord // by the names of the mirrors
 	result  *Result
 }
 
@@ -88,19 +99,51 @@ type puller struct {
 func Pull(ctx context.Context, path string, mirrors []Mirror, o *Options) (*Result, error) {
 	p := &puller{dir: path, options: o, result: &Result{}}
 	for _, m := range mirrors {
-		p.mirrors = append(p.mirrors, Mirror{m.Name, &counter{m.Fetcher, &p.result.Bytes}})
+		if _, ok := m.Fetcher.(*Web); !ok {
+			m.Fetcher = &counter{m.Fetcher, &p.result.Bytes}
+		}
+		p.mirrors = append(p.mirrors, m)
 	}
 	unlock, err := p.lock()
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
-	state, err := publication.OpenState(filepath.Join(path, stateName), o.IsTrusted)
+	installed, err := pulled.ReadOrNew(path, o.IsTrusted)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.findManifest(ctx, &publication.Reader{Trust: o.Trust, State: state}); err != nil {
+	if err := p.readMirrors(); err != nil {
+		return nil, err
+	}
+	p.prepareMirrors()
+	err = p.pull(ctx)
+	for _, m := range p.mirrors {
+		if w, ok := m.Fetcher.(*Web); ok {
+			p.result.Bytes += w.received
+		}
+	}
+	if ctx.Err() != nil {
+		return p.result, ctx.Err()
+	}
+	p.describe(installed, err)
+	if err := errors.Join(p.writeMirrors(), installed.Write(path)); err != nil {
 		return p.result, err
+	}
+	if err == nil {
+		err = p.removeOld()
+	}
+	return p.result, err
+}
+
+// pull finds the latest manifest and updates its sources.
+func (p *puller) pull(ctx context.Context) error {
+	state, err := publication.OpenState(filepath.Join(p.dir, stateName), p.options.IsTrusted)
+	if err != nil {
+		return err
+	}
+	if err := p.findManifest(ctx, &publication.Reader{Trust: p.options.Trust, State: state}); err != nil {
+		return err
 	}
 	for i := range p.result.Publication.Sources {
 		s := &p.result.Publication.Sources[i]
@@ -110,17 +153,47 @@ func Pull(ctx context.Context, path string, mirrors []Mirror, o *Options) (*Resu
 		r := SourceResult{Source: s}
 		r.Err = p.update(ctx, &r)
 		if err := ctx.Err(); err != nil {
-			return p.result, err
+			return err
 		}
 		p.result.Sources = append(p.result.Sources, r)
 	}
-	return p.result, p.removeOld()
+	return nil
+}
+
+// describe changes the description of what is installed by the result of a pull, and its error.
+func (p *puller) describe(installed *pulled.State, err error) {
+	r := p.result
+	installed.TriedAt, installed.LastError = p.options.Now.Unix(), ""
+	installed.Bytes += r.Bytes
+	if err != nil {
+		installed.LastError = err.Error()
+		return
+	}
+	installed.Publisher, installed.Sequence, installed.Created, installed.Expires = r.Key.String(), r.Sequence, r.Created, r.Expires
+	installed.Mirror, installed.ConfirmedAt = r.Mirror, p.options.Now.Unix()
+	before := *installed
+	installed.Sources = nil
+	for _, s := range r.Sources {
+		installed.Patches += s.PatchCount
+		installed.Whole += s.ObjectCount
+		next := pulled.Source{Kind: s.Kind, Name: s.Name, Architecture: s.Architecture, AsOf: s.AsOf, Sequence: r.Sequence}
+		if s.Err != nil {
+			if old := before.Find(s.Kind, s.Name); old != nil {
+				next = *old
+			} else {
+				next.Sequence = 0
+			}
+			next.LastError = s.Err.Error()
+			installed.LastError = next.LastError
+		}
+		installed.Sources = append(installed.Sources, next)
+	}
 }
 
 // lock makes the directories and locks them.
 func (p *puller) lock() (unlock func(), err error) {
-	for _, dir := range []string{p.dir, filepath.Join(p.dir, recordsDir), filepath.Join(p.dir, newDir)} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
+	for _, dir := range []string{"", recordsDir, newDir, objectsDir, documentsDir} {
+		if err := os.MkdirAll(filepath.Join(p.dir, dir), 0o755); err != nil {
 			return nil, err
 		}
 	}
@@ -146,6 +219,7 @@ func (p *puller) findManifest(ctx context.Context, r *publication.Reader) error 
 			return ctx.Err()
 		}
 		if err != nil {
+			p.fail(m, err)
 			err = fmt.Errorf("%s: %w", m.Name, err)
 			if i == len(p.mirrors)-1 && p.result.Mirror == "" {
 				return err
@@ -154,12 +228,14 @@ func (p *puller) findManifest(ctx context.Context, r *publication.Reader) error 
 			continue
 		}
 		if p.result.Mirror != "" && p.result.Publication.Stale {
-			p.result.Refused = append(p.result.Refused, p.result.Mirror+": its manifest has expired")
+			p.result.Refused = append(p.result.Refused, p.result.Mirror+": "+errExpired.Error())
 		}
 		p.result.Publication, p.result.Mirror = found, m.Name
 		if !found.Stale {
+			p.record(m).succeed()
 			return nil
 		}
+		p.record(m).fail(errExpired, p.options.Now)
 	}
 	return nil
 }
@@ -201,10 +277,17 @@ func (p *puller) removeOld() error {
 	for i := range p.result.Publication.Sources {
 		stored[filepath.Base(p.recordsPath(&p.result.Publication.Sources[i]))] = true
 	}
+	documents := map[string]bool{}
+	for _, r := range p.records {
+		for _, kept := range r.Signatures {
+			documents[publication.SignedHash(kept.Content)+".json"] = true
+		}
+	}
 	isIndex := func(name string) bool { return strings.HasSuffix(name, sources.IndexSuffix) }
 	isAny := func(string) bool { return true }
 	return errors.Join(
 		removeOthers(p.dir, isIndex, indexes), removeOthers(filepath.Join(p.dir, recordsDir), isAny, stored), removeOthers(filepath.Join(p.dir, newDir), isAny, nil),
+		removeOthers(filepath.Join(p.dir, objectsDir), isAny, nil), removeOthers(filepath.Join(p.dir, documentsDir), isAny, documents),
 	)
 }
 

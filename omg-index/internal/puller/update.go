@@ -160,6 +160,7 @@ func (p *puller) fromMirrors(ctx context.Context, do func(m Mirror) error) error
 			if err == nil || ctx.Err() != nil {
 				return err
 			}
+			p.fail(m, err)
 			if first == nil {
 				first = fmt.Errorf("%s: %w", m.Name, err)
 			}
