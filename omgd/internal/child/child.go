@@ -1,5 +1,5 @@
-// Package child runs omg's other programs. Each program runs in its own process group, with an empty
-// environment and within limits, and is killed when omgd ends.
+// Package child runs omg's other programs. Each program runs in its own process group, with only the
+// environment that it is given, and within limits, and is killed when omgd ends.
 package child
 
 import (
@@ -30,6 +30,8 @@ const (
 type Spec struct {
 	Path string
 	Args []string
+	// Env is the environment of the program, as in os.Environ.
+	Env []string
 	// Stdin is written to the standard input of the program, after the program's limits are set.
 	Stdin []byte
 	// Stdout gets the standard output of the program. If a write to Stdout fails, the program is killed. If
@@ -55,7 +57,7 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	cmd := exec.CommandContext(inner, s.Path, s.Args...)
-	cmd.Env = []string{}
+	cmd.Env = append([]string{}, s.Env...)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
 	cmd.WaitDelay = cmp.Or(s.waitDelay, waitDelay)

@@ -62,13 +62,18 @@ func BuildRepository(ctx context.Context, log *slog.Logger, database, popularity
 
 // runOmgIndex runs omg-index, and returns the warnings that it printed. If omg-index fails, the error is the one that it printed.
 func runOmgIndex(ctx context.Context, stdout *os.File, args ...string) (warnings []string, err error) {
+	return runWithEnvironment(ctx, nil, stdout, args...)
+}
+
+// runWithEnvironment does what runOmgIndex does, with environment variables.
+func runWithEnvironment(ctx context.Context, env []string, stdout *os.File, args ...string) (warnings []string, err error) {
 	program, err := paths.ProgramPath("omg-index")
 	if err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	stderr, err := child.Run(ctx, child.Spec{Path: program, Args: args, StdoutFile: stdout, MaxMemory: maxMemory})
+	stderr, err := child.Run(ctx, child.Spec{Path: program, Args: args, Env: env, StdoutFile: stdout, MaxMemory: maxMemory})
 	printed := ""
 	for line := range strings.Lines(stderr) {
 		line = strings.TrimSpace(line)
