@@ -17,6 +17,7 @@ type Config struct {
 	Log        Log        `toml:"log"`
 	Network    Network    `toml:"network"`
 	Sync       Sync       `toml:"sync"`
+	Index      Index      `toml:"index"`
 	AUR        AUR        `toml:"aur"`
 	Tracker    Tracker    `toml:"tracker"`
 	News       News       `toml:"news"`
@@ -151,6 +152,24 @@ func (s Sync) FilesStaleAfter(repos Duration) time.Duration {
 // that a download that is a little late does not make it stale.
 func downloadStaleAfter(repos Duration, interval time.Duration) time.Duration {
 	return max(time.Duration(repos), interval+interval/4)
+}
+
+// Index is where omgd pulls indexes that another machine has published with `omg-index publish`. What is pulled replaces omgd's own requests
+// for the same data.
+type Index struct {
+	// Addresses of the mirrors of one published directory, in the order in which they are asked, such as https://example.org/omg. Everything in it
+	// is signed, so http is allowed.
+	URLs []string `toml:"urls" format:"mirrors"`
+	// Public keys of minisign that are trusted, each as in the second line of its file. The word offline and a space before a key mean that the
+	// key names the keys that sign.
+	Keys []string `toml:"keys" format:"keys"`
+	// Time between two pulls. If nothing has changed, a pull sends one request.
+	Interval Duration `toml:"interval" min:"1m"`
+}
+
+// StaleAfter returns the age from which what was pulled is stale if no mirror has confirmed it.
+func (i Index) StaleAfter(repos Duration) time.Duration {
+	return downloadStaleAfter(repos, time.Duration(i.Interval))
 }
 
 // AUR is the Arch User Repository.
@@ -402,6 +421,7 @@ func Default() Config {
 		Log:     Log{Level: "info"},
 		Network: Network{Timeout: 30 * second},
 		Sync:    Sync{Interval: hour},
+		Index:   Index{Interval: hour},
 		AUR: AUR{
 			Enabled: true, URL: "https://aur.archlinux.org", Source: AURDump, Interval: 24 * hour,
 			LiveQueries: LiveQueries{Enabled: true, Timeout: 2 * second, MaxPerDay: 1000},

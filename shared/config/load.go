@@ -90,6 +90,9 @@ func (l *Loaded) checkTogether() error {
 	if l.AUR.Source == AURArchive && l.AUR.ArchiveURL == "" {
 		return &Error{Source: l.Origins["aur.source"], Key: "aur.source", Err: errors.New("the archive needs an address: set aur.archive_url")}
 	}
+	if len(l.Index.URLs) > 0 && len(l.Index.Keys) == 0 {
+		return &Error{Source: l.Origins["index.urls"], Key: "index.urls", Err: errors.New("the mirrors need a key that is trusted: set index.keys")}
+	}
 	return nil
 }
 

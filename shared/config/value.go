@@ -196,8 +196,13 @@ func (k settingKey) set(c *Config, v value) error {
 			}
 		}
 		field.Set(reflect.ValueOf(v.list))
-		if k.field.Tag.Get("format") == "incidents" {
+		switch k.field.Tag.Get("format") {
+		case "incidents":
 			return checkIncidentLists(v.list)
+		case "mirrors":
+			return checkMirrors(v.list)
+		case "keys":
+			return checkKeys(v.list)
 		}
 	case Table:
 		return k.setTable(c, v)
