@@ -15,6 +15,7 @@
 package snapshot
 
 import (
+	"slices"
 	"time"
 
 	"github.com/omg-arch/omg/shared/advisories"
@@ -36,8 +37,8 @@ type Inputs struct {
 	Local LocalInput
 	// Repositories lists the configured repositories in order, with the databases that pacman downloaded.
 	Repositories []IndexedSource
-	// DownloadedRepositories lists the same repositories as Repositories, but with the downloaded database of a repository if this
-	// database is newer than pacman's. Downloaded is nil if omg does not download databases. If Downloaded is set, updates,
+	// DownloadedRepositories lists the same repositories as Repositories, but with the downloaded database or the pulled index of a repository if
+	// this is newer than pacman's database. It is nil if omg neither downloads databases nor pulls indexes. If it is set, updates,
 	// foreign packages and advisories are computed from it. Searches use it only if SearchDownloaded is set.
 	DownloadedRepositories []IndexedSource
 	SearchDownloaded       bool
@@ -65,6 +66,23 @@ type Inputs struct {
 	SystemRuntimes map[string]string
 	// Problems lists the parts of the system or of the daemon that do not work.
 	Problems []wire.Problem
+}
+
+// NewestRepositories returns the repositories with which installed packages are compared.
+func (in *Inputs) NewestRepositories() []IndexedSource {
+	if in.DownloadedRepositories != nil {
+		return in.DownloadedRepositories
+	}
+	return in.Repositories
+}
+
+// UsePulled makes the repositories, some of which were pulled, those with which installed packages are compared. Searches use them if
+// this machine has no database of pacman: otherwise they would find what pacman does not.
+func (in *Inputs) UsePulled(repositories []IndexedSource) {
+	in.DownloadedRepositories = repositories
+	if !slices.ContainsFunc(in.Repositories, func(s IndexedSource) bool { return s.State != wire.SourceMissing }) {
+		in.SearchDownloaded = true
+	}
 }
 
 // LocalInput holds what was read from pacman's local database.

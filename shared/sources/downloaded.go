@@ -40,19 +40,35 @@ type Downloads struct {
 func (d Downloads) ReplacePacmanSources(
 	repositories []snapshot.IndexedSource, databases []Repository, open func(path string) (*pkgindex.File, error),
 ) []snapshot.IndexedSource {
+	return replaceSources(repositories, databases, "omgd's download", func(r *Repository, system *snapshot.IndexedSource) (*snapshot.IndexedSource, string) {
+		return d.find(r, system, open)
+	})
+}
+
+// replaceSources returns the repositories with those in their place that the function find returns. If it returns nil, the repository stays, with the
+// reason that find returns. The parameter what says what find looks for.
+func replaceSources(
+	repositories []snapshot.IndexedSource, databases []Repository, what string,
+	find func(r *Repository, system *snapshot.IndexedSource) (s *snapshot.IndexedSource, why string),
+) []snapshot.IndexedSource {
 	out := make([]snapshot.IndexedSource, len(repositories))
 	for i, src := range repositories {
-		downloaded, why := d.find(&databases[i], &src, open)
-		if downloaded != nil {
-			out[i] = *downloaded
+		found, why := find(&databases[i], &src)
+		if found != nil {
+			out[i] = *found
 			continue
 		}
 		out[i] = src
 		if why != "" {
-			out[i].Why = strings.TrimPrefix(src.Why+"; omgd's download: "+why, "; ")
+			out[i].Why = joinReasons(src.Why, what, why)
 		}
 	}
 	return out
+}
+
+// joinReasons adds to a reason, which may be empty, why something else is not used either.
+func joinReasons(why, what, reason string) string {
+	return strings.TrimPrefix(why+"; "+what+": "+reason, "; ")
 }
 
 // find returns the downloaded database of a repository as a source, or the reason why none can be used. It returns nil and
@@ -100,7 +116,7 @@ func (d Downloads) ReplaceFiles(r *Repository, e *ExaminedFiles, open func(path 
 		found.Kind = wire.KindFiles
 		*e = ExaminedFiles{Source: *found, Index: f}
 	case found == nil && why != "":
-		e.Why = strings.TrimPrefix(e.Why+"; omgd's download: "+why, "; ")
+		e.Why = joinReasons(e.Why, "omgd's download", why)
 	}
 }
 

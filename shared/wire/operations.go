@@ -255,6 +255,9 @@ type Source struct {
 	// Downloaded means that omgd downloaded this database. In this case, ChangedAt is the last time at which omgd found
 	// that the mirror has the same database.
 	Downloaded bool `msgpack:"downloaded,omitempty" json:"own,omitempty"`
+	// Publisher is the public key that has signed this data, if omg-index pull has got it from a published directory. In this case, ChangedAt
+	// is the last time at which a mirror of the directory had this data, and Downloaded is set for a repository.
+	Publisher string `msgpack:"publisher,omitempty" json:"publisher,omitempty"`
 	// Outdated means that results come from an earlier content of the database, because its present content could not be
 	// read or is still being indexed.
 	Outdated bool `msgpack:"outdated,omitempty" json:"outdated,omitempty"`

@@ -280,8 +280,12 @@ func (o *resultPrinter) printOutdated(opts *outdatedOptions, all *wire.OutdatedR
 // noteDatabaseAges prints the ages of the databases that updates are computed from.
 func (a *app) noteDatabaseAges(o *outdatedOptions, all *wire.OutdatedResult) {
 	now := clock.Now()
-	if !o.json && o.format == "" && slices.ContainsFunc(all.Sources, func(s wire.Source) bool { return s.Downloaded }) {
-		a.printNote("updates are from omgd's downloaded databases, as of " + show.RelativeTime(wire.UpToDateAsOf(all.Sources), now))
+	if i := slices.IndexFunc(all.Sources, func(s wire.Source) bool { return s.Downloaded }); i >= 0 && !o.json && o.format == "" {
+		from := "omgd's downloaded databases"
+		if all.Sources[i].Publisher != "" {
+			from = "pulled indexes"
+		}
+		a.printNote("updates are from " + from + ", as of " + show.RelativeTime(wire.UpToDateAsOf(all.Sources), now))
 	}
 	for i := range all.Sources {
 		s := &all.Sources[i]

@@ -66,7 +66,7 @@ func (r *snapshotReader) filesSnapshot(ctx context.Context, indexedOnly bool) (*
 // fileLists returns the lists of files of all repositories. A list without a matching index is read from pacman's database, unless
 // indexedOnly is true: such a list is then missing.
 func (r *snapshotReader) fileLists(ctx context.Context, pacman *sources.PacmanSetup, indexedOnly bool) []snapshot.FilesSource {
-	named := r.namedFilesIndexes()
+	named, fromPublisher := r.namedFilesIndexes(), r.pulled()
 	list := make([]snapshot.FilesSource, len(pacman.Repositories))
 	for i := range pacman.Repositories {
 		repo := &pacman.Repositories[i]
@@ -75,14 +75,18 @@ func (r *snapshotReader) fileLists(ctx context.Context, pacman *sources.PacmanSe
 		if isReadable {
 			e.MarkIndexBuilding() // for the case that it is not read: its index is missing
 		}
+		open := func(path string) (*filesindex.File, error) {
+			x, err := r.openFilesIndex(path)
+			if err != nil {
+				return nil, err
+			}
+			return x.File, nil
+		}
 		if r.config.Sync.Files && r.o.DBPath == "" && !r.pacmanOnly {
-			r.downloadedFiles().ReplaceFiles(repo, &e, func(path string) (*filesindex.File, error) {
-				x, err := r.openFilesIndex(path)
-				if err != nil {
-					return nil, err
-				}
-				return x.File, nil
-			})
+			r.downloadedFiles().ReplaceFiles(repo, &e, open)
+		}
+		if fromPublisher != nil {
+			fromPublisher.ReplaceFiles(repo, &e, open)
 		}
 		if list[i] = e.FilesSource(); isReadable && !e.Downloaded && !indexedOnly {
 			list[i] = repo.ScannedFiles(ctx)

@@ -12,6 +12,7 @@ import (
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/pulled"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
@@ -114,7 +115,7 @@ func (k *Kept) readStamps(pacman *sources.PacmanSetup) *stamps {
 	list = append(list, settings...)
 	list = append(list, env.ChosenIndexPaths(o.IndexPaths)...)
 	for _, dir := range env.DataDirs(o.DataDir) {
-		list = append(list, dir, paths.IndexDir(dir))
+		list = append(list, dir, paths.IndexDir(dir), pulled.Dir(dir))
 	}
 	data := env.DataDir(o.DataDir)
 	list = append(list, filepath.Join(data, sources.DownloadDir), filepath.Join(data, sources.FilesDownloadDir))

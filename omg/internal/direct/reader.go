@@ -20,6 +20,7 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/popularity"
+	"github.com/omg-arch/omg/shared/pulled"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
@@ -72,6 +73,10 @@ func (r *snapshotReader) readWith(ctx context.Context, pacman *sources.PacmanSet
 	for _, x := range r.userNamedIndexes {
 		pacman.AddFromIndex(x.Repositories())
 	}
+	fromPublisher := r.pulled()
+	if fromPublisher != nil {
+		pacman.AddFromIndex(fromPublisher.Repositories())
+	}
 	in := &snapshot.Inputs{CheckedAt: clock.Now(), DBPath: pacman.DBPath, PacmanConfig: pacman.Config, SearchDownloaded: r.config.Sync.UseForSearch}
 	if lock := sources.ExaminePacmanLock(pacman.DBPath); lock.Problem != nil {
 		in.Problems = append(in.Problems, *lock.Problem)
@@ -80,11 +85,14 @@ func (r *snapshotReader) readWith(ctx context.Context, pacman *sources.PacmanSet
 	if r.pacmanOnly {
 		in.SearchDownloaded = false
 	} else {
-		in.AUR = r.aurSource()
+		in.AUR = r.aurSource(fromPublisher)
 	}
 	// The downloaded databases belong to the default database directory, not to one that the user named.
 	if r.config.Sync.Enabled && r.o.DBPath == "" && !r.pacmanOnly {
 		in.DownloadedRepositories = r.downloadedDatabases().ReplacePacmanSources(in.Repositories, pacman.Repositories, r.openCheckedIndex)
+	}
+	if fromPublisher != nil {
+		in.UsePulled(fromPublisher.ReplacePacmanSources(in.NewestRepositories(), pacman, r.openCheckedIndex))
 	}
 	if r.readsNews {
 		in.News, in.UpgradedAt = r.news(&r.config), pacman.LastUpgrade(ctx)
@@ -129,6 +137,21 @@ func (r *snapshotReader) downloadedDatabases() sources.Downloads {
 	return sources.Downloads{
 		Dir: filepath.Join(r.env.DataDir(r.o.DataDir), sources.DownloadDir), StaleAfter: r.config.Sync.StaleAfter(r.config.Stale.Repos),
 	}
+}
+
+// pulled returns what omg-index pull has installed; nil if omgd does not pull, if only pacman's databases or named indexes are wanted, or if the
+// user named a database directory.
+func (r *snapshotReader) pulled() *sources.Pulled {
+	c := r.config.Index
+	if len(c.URLs) == 0 || r.o.DBPath != "" || r.pacmanOnly || len(r.env.ChosenIndexPaths(r.o.IndexPaths)) > 0 {
+		return nil
+	}
+	for _, dir := range r.env.DataDirs(r.o.DataDir) {
+		if state, err := pulled.Read(pulled.Dir(dir), r.env.Trusts); err == nil {
+			return &sources.Pulled{Dir: pulled.Dir(dir), State: state, StaleAfter: c.StaleAfter(r.config.Stale.Repos)}
+		}
+	}
+	return nil
 }
 
 // openNamedIndexes opens the indexes named by the user.
@@ -284,11 +307,20 @@ func (r *snapshotReader) repositoryIndexes(repo *sources.Repository) (list []*so
 }
 
 // aurSource returns the AUR as a source, or nil if the AUR is disabled and has no index. If an index of the AUR cannot be opened,
-// aur tries the index in the next data directory.
-func (r *snapshotReader) aurSource() *snapshot.IndexedSource {
+// aur tries the index in the next data directory. What was pulled, unless it is nil, replaces omgd's own index.
+func (r *snapshotReader) aurSource(fromPublisher *sources.Pulled) *snapshot.IndexedSource {
 	staleAfter := time.Duration(r.config.Stale.AUR)
 	for _, x := range r.userNamedIndexes {
 		if s := sources.NewAURSource(x.File, staleAfter); s != nil {
+			return s
+		}
+	}
+	if fromPublisher != nil && r.config.AUR.Enabled {
+		s, err := fromPublisher.AUR(r.openCheckedIndex)
+		if err != nil {
+			r.o.PrintNote("cannot use the pulled index of the AUR: " + err.Error())
+		}
+		if s != nil {
 			return s
 		}
 	}

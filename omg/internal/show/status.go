@@ -342,7 +342,10 @@ func sourceOrListName(s *wire.Source) string {
 }
 
 func sourceName(s *wire.Source) string {
-	if s.Downloaded {
+	switch {
+	case s.Publisher != "":
+		return s.Name + " (pulled)"
+	case s.Downloaded:
 		return s.Name + " (downloaded by omgd)"
 	}
 	return s.Name
@@ -390,7 +393,7 @@ func sourceTimes(s *wire.Source, now time.Time) []string {
 		list = append(list, DataAge(s.AsOf, now))
 	}
 	changed := "downloaded "
-	if s.Downloaded {
+	if s.Downloaded || s.Publisher != "" {
 		changed = "confirmed by a mirror "
 	}
 	if s.ChangedAt != 0 {
@@ -398,6 +401,9 @@ func sourceTimes(s *wire.Source, now time.Time) []string {
 	}
 	if s.SyncedAt != 0 && !s.Downloaded {
 		list = append(list, "synchronized by pacman "+RelativeTime(s.SyncedAt, now))
+	}
+	if s.Publisher != "" {
+		list = append(list, "signed with "+s.Publisher)
 	}
 	return list
 }

@@ -86,6 +86,8 @@ func TestSource(t *testing.T) {
 	require.Equal(t, "core: failed: cut off", DescribeSource(&s, now))
 	s = wire.Source{Name: "core", State: wire.SourceOK, Why: "a mirror refused", ChangedAt: now.Unix(), Downloaded: true}
 	require.Equal(t, "core (downloaded by omgd): ok: a mirror refused, confirmed by a mirror just now", DescribeSource(&s, now))
+	s.Publisher = "RWkey"
+	require.Equal(t, "core (pulled): ok: a mirror refused, confirmed by a mirror just now, signed with RWkey", DescribeSource(&s, now))
 	require.Equal(t, "the installed packages could not be checked", NotCheckedNote(&wire.Basis{}))
 	require.Regexp(t, `^the installed packages could not be checked, last checked \d+ years ago$`, NotCheckedNote(&wire.Basis{ConfirmedAt: 1}))
 }
