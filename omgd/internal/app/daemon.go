@@ -20,6 +20,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/listen"
 	"github.com/omg-arch/omg/omgd/internal/logging"
 	"github.com/omg-arch/omg/omgd/internal/metrics"
+	"github.com/omg-arch/omg/omgd/internal/pull"
 	"github.com/omg-arch/omg/omgd/internal/refresh"
 	"github.com/omg-arch/omg/omgd/internal/server"
 	"github.com/omg-arch/omg/omgd/internal/service"
@@ -62,6 +63,7 @@ type daemon struct {
 	refreshConfig  refresh.Config // filled by the init steps, used by initRefresh
 	aur            service.AUR    // nil if the AUR is disabled
 	demands        []sourceDemands
+	puller         *pull.Puller // nil if no indexes are pulled
 	findings       *findings.Keeper
 	incidentLists  []*incidentlists.Downloader
 	refresher      *refresh.Refresher
@@ -93,7 +95,7 @@ func newDaemon(o options) *daemon {
 func (d *daemon) initSteps() []func() error {
 	return []func() error{
 		d.initAccess, d.initSocket, d.initData, d.initMetrics, d.initStatus, d.initNetwork,
-		d.initTracker, d.initNews, d.initPopularity, d.initFindings, d.initAUR, d.initIncidentLists, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
+		d.initTracker, d.initNews, d.initPopularity, d.initFindings, d.initPull, d.initAUR, d.initIncidentLists, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
 	}
 }
 

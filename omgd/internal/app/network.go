@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/mirror"
 	"github.com/omg-arch/omg/omgd/internal/newsfeed"
 	"github.com/omg-arch/omg/omgd/internal/pkgstats"
+	"github.com/omg-arch/omg/omgd/internal/pull"
 	"github.com/omg-arch/omg/omgd/internal/schedule"
 	"github.com/omg-arch/omg/omgd/internal/tracker"
 	"github.com/omg-arch/omg/shared/aurlevel"
@@ -145,7 +146,7 @@ func (d *daemon) initAUR() error {
 				return err
 			},
 		},
-		OnChange: d.kick, ForeignPackages: d.foreignPackageNames,
+		OnChange: d.kick, ForeignPackages: d.foreignPackageNames, IsReplaced: d.replacesAUR(),
 	})
 	if err != nil {
 		return err
@@ -200,6 +201,33 @@ func (d *daemon) initDownloads() error {
 		d.refreshConfig.DownloadedFiles = &sources.Downloads{Dir: m.Dir, StaleAfter: c.FilesStaleAfter(d.config.Stale.Repos), DownloadErrorOf: m.FailureReason}
 	}
 	return nil
+}
+
+// initPull sets up the pulled indexes, if there are mirrors.
+func (d *daemon) initPull() error {
+	c := d.config.Index
+	if len(c.URLs) == 0 {
+		return nil
+	}
+	d.puller = pull.New(pull.Config{
+		Index: c, StaleAfter: c.StaleAfter(d.config.Stale.Repos), DataDir: d.data, IsTrusted: d.env.Trusts, Log: d.log,
+		RunIndex: func(ctx context.Context, args ...string) ([]string, error) {
+			return indexer.Pull(ctx, d.config.Network, args...)
+		},
+		OnDone: d.kick,
+	})
+	d.backgroundFuncs = append(d.backgroundFuncs, d.puller.Run)
+	d.refreshConfig.Pulled = d.puller.Latest
+	d.demands = append(d.demands, sourceDemands{"pulled indexes", d.puller.Demands, "a mirror"})
+	return nil
+}
+
+// replacesAUR returns the function that reports whether the packages of the AUR are pulled; nil if nothing is pulled.
+func (d *daemon) replacesAUR() func() (bool, error) {
+	if d.puller == nil {
+		return nil
+	}
+	return d.puller.ReplacesAUR
 }
 
 // newDownloader starts the downloads of a kind of databases to a directory in the data directory. The function buildIndex builds the index

@@ -49,6 +49,9 @@ type Config struct {
 	Journal JournalConfig
 	// OnChange is called when there is new data or a new error.
 	OnChange func()
+	// IsReplaced reports whether the packages of the AUR are pulled from somewhere else, so that the dump must not be requested. An error
+	// means that this is not known yet. If the function is nil, they are not.
+	IsReplaced func() (bool, error)
 	// ForeignPackages returns the names of the installed packages that are in no repository. It returns false while
 	// these names are unknown.
 	ForeignPackages func() ([]string, bool)

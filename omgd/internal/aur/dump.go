@@ -115,6 +115,12 @@ func (a *AUR) runDumpRefresh(ctx context.Context) {
 		},
 	}
 	s.Run(ctx, s.TimeUntil(a.dumpState.Load().NextRequestAt), func(ctx context.Context) (err error) {
+		if a.IsReplaced != nil {
+			if replaced, err := a.IsReplaced(); replaced || err != nil {
+				d = *a.dumpState.Load()
+				return err
+			}
+		}
 		d, err = a.refreshDump(ctx)
 		a.rebuild(ctx)
 		a.recordChanges(ctx)

@@ -76,16 +76,19 @@ func (g *inputCollector) openStaticLists() (list []*mappedFile[*filesindex.File]
 // it requests a build.
 func (g *inputCollector) fileList(repo *sources.Repository, static []*mappedFile[*filesindex.File]) snapshot.FilesSource {
 	e, used := g.examineFiles(repo, static)
-	if d := g.config.DownloadedFiles; d != nil {
-		open := func(path string) (*filesindex.File, error) {
-			o, err := g.mappedLists.get(path)
-			if err != nil {
-				return nil, err
-			}
-			used = append(used, o)
-			return o.file, nil
+	open := func(path string) (*filesindex.File, error) {
+		o, err := g.mappedLists.get(path)
+		if err != nil {
+			return nil, err
 		}
+		used = append(used, o)
+		return o.file, nil
+	}
+	if d := g.config.DownloadedFiles; d != nil {
 		d.ReplaceFiles(repo, &e, open)
+	}
+	if g.pulled != nil {
+		g.pulled.ReplaceFiles(repo, &e, open)
 	}
 	for _, o := range used {
 		if o.file == e.Index {

@@ -21,6 +21,7 @@ type inputCollector struct {
 	*Refresher
 	ctx     context.Context
 	inputs  snapshot.Inputs
+	pulled  *sources.Pulled               // nil if omgd pulls no indexes
 	static  []*mappedFile[*pkgindex.File] // the usable indexes of Config.StaticIndexes
 	indexes []*state.MappedIndex
 }
@@ -41,6 +42,9 @@ func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, loc
 	}
 	if r.config.Popularity != nil {
 		g.inputs.Popularity = r.config.Popularity()
+	}
+	if r.config.Pulled != nil {
+		g.pulled = r.config.Pulled()
 	}
 	g.readLocal(pacman.DBPath)
 	g.openStatic()
@@ -161,21 +165,29 @@ func (g *inputCollector) readRepositories(pacman *sources.PacmanSetup) {
 	for _, o := range g.static {
 		pacman.AddFromIndex(sourceIndex(o).Repositories())
 	}
+	if g.pulled != nil {
+		pacman.AddFromIndex(g.pulled.Repositories())
+	}
 	if pending := g.examineRepositories(pacman); pending && g.lastInputs != nil {
 		g.builds.await(g.ctx, buildWait)
 		g.examineRepositories(pacman)
 	}
 	if d := g.config.DownloadedDatabases; d != nil {
-		open := func(path string) (*pkgindex.File, error) {
-			o, err := g.mappedFiles.get(path)
-			if err != nil {
-				return nil, err
-			}
-			g.addIndex(o.index)
-			return o.file, nil
-		}
-		g.inputs.DownloadedRepositories = d.ReplacePacmanSources(g.inputs.Repositories, pacman.Repositories, open)
+		g.inputs.DownloadedRepositories = d.ReplacePacmanSources(g.inputs.Repositories, pacman.Repositories, g.openUsed)
 	}
+	if g.pulled != nil {
+		g.inputs.UsePulled(g.pulled.ReplacePacmanSources(g.inputs.NewestRepositories(), pacman, g.openUsed))
+	}
+}
+
+// openUsed opens an index that was downloaded or pulled, and adds it to those that the snapshot reads.
+func (g *inputCollector) openUsed(path string) (*pkgindex.File, error) {
+	o, err := g.mappedFiles.get(path)
+	if err != nil {
+		return nil, err
+	}
+	g.addIndex(o.index)
+	return o.file, nil
 }
 
 // examineRepositories examines all repositories and reports whether an index is being built.
@@ -296,6 +308,15 @@ func (g *inputCollector) aur() *snapshot.IndexedSource {
 	for _, o := range g.static {
 		if s := sources.NewAURSource(o.file, g.config.AURStaleAfter); s != nil {
 			g.addIndex(o.index)
+			return s
+		}
+	}
+	if g.pulled != nil && aur != nil {
+		s, err := g.pulled.AUR(g.openUsed)
+		switch {
+		case err != nil:
+			g.config.Log.Error("pulled index of the AUR not usable", "err", err)
+		case s != nil:
 			return s
 		}
 	}

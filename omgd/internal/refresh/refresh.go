@@ -88,6 +88,8 @@ type Config struct {
 	SearchDownloads     bool
 	// DownloadedFiles has the downloaded databases with file lists; nil if these downloads are disabled.
 	DownloadedFiles *sources.Downloads
+	// Pulled returns the pulled indexes; nil if omgd pulls none.
+	Pulled func() *sources.Pulled
 	// ReadRuntimes returns the active runtimes, and the versions of the system's runtimes. Its parameter has the
 	// versions of the runtimes that are installed as packages. ReadRuntimes is nil in the system-wide daemon.
 	ReadRuntimes func(system map[string]string) ([]wire.Runtime, map[string]string)

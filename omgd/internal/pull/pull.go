@@ -1,0 +1,115 @@
+// Package pull gets published indexes at an interval, by running omg-index pull. The last good indexes stay in use after any failure.
+package pull
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/omg-arch/omg/omgd/internal/schedule"
+	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/pulled"
+	"github.com/omg-arch/omg/shared/sources"
+)
+
+// firstRetry is the pause after the first failure.
+const firstRetry = time.Minute
+
+// Config configures a Puller.
+type Config struct {
+	config.Index
+	// StaleAfter limits the time since a mirror last had the manifest.
+	StaleAfter time.Duration
+	// DataDir is omg's data directory.
+	DataDir string
+	// IsTrusted reports whether a user may own the pulled files.
+	IsTrusted func(uid uint32) bool
+	Log       *slog.Logger
+	// RunIndex runs omg-index with arguments, and returns the warnings that it prints.
+	RunIndex func(ctx context.Context, args ...string) (warnings []string, err error)
+	// OnDone is called after each pull.
+	OnDone func()
+}
+
+// Puller pulls indexes.
+type Puller struct {
+	Config
+	// Demands lets users demand the next pull.
+	Demands *schedule.Demands
+
+	latest atomic.Pointer[sources.Pulled]
+}
+
+// New returns a Puller that knows what was pulled before. It pulls nothing: Run does that.
+func New(c Config) *Puller {
+	p := &Puller{Config: c, Demands: schedule.NewDemands()}
+	p.read(time.Time{}, nil)
+	return p
+}
+
+// Latest describes what was pulled. The returned value never changes.
+func (p *Puller) Latest() *sources.Pulled { return p.latest.Load() }
+
+// read reads what is installed. The time next is when the next pull is planned, and err the error of the last one.
+func (p *Puller) read(next time.Time, err error) {
+	state, readErr := pulled.ReadOrNew(pulled.Dir(p.DataDir), p.IsTrusted)
+	if readErr != nil {
+		p.Log.Warn("what was pulled is not usable", "err", readErr)
+		state = &pulled.State{LastError: readErr.Error()}
+	}
+	if err != nil { // omg-index may not have been able to write it
+		state.LastError = err.Error()
+	}
+	now := &sources.Pulled{Dir: pulled.Dir(p.DataDir), State: state, StaleAfter: p.StaleAfter}
+	if !next.IsZero() {
+		now.NextRequestAt = next.Unix()
+	}
+	p.latest.Store(now)
+}
+
+// Run pulls once an interval until ctx ends. The interval begins at the last pull, also if omgd was restarted.
+func (p *Puller) Run(ctx context.Context) {
+	state := p.Latest().State
+	var last error
+	s := schedule.Schedule{
+		Interval: time.Duration(p.Interval), FirstRetry: min(firstRetry, time.Duration(p.Interval)), Demands: p.Demands, LastSuccess: state.ConfirmedAt,
+		OnPlanned: func(next time.Time) {
+			p.read(next, last)
+			p.OnDone()
+		},
+	}
+	s.Run(ctx, s.TimeUntilDue(), func(ctx context.Context) error {
+		last = p.pull(ctx)
+		return last
+	})
+}
+
+func (p *Puller) pull(ctx context.Context) error {
+	args := []string{"pull", "--data-dir", p.DataDir}
+	for _, key := range p.Keys {
+		args = append(args, "-P", key)
+	}
+	warnings, err := p.RunIndex(ctx, append(args, p.URLs...)...)
+	for _, warning := range warnings {
+		p.Log.Warn("pulling indexes", "warning", warning)
+	}
+	if err != nil && ctx.Err() == nil {
+		p.Log.Warn("indexes not pulled", "err", err)
+	}
+	return err
+}
+
+// ErrUnknown means that it is not known yet which sources are published.
+var ErrUnknown = errors.New("waiting for the first pull")
+
+// ReplacesAUR reports whether the packages of the AUR are pulled, so that omgd must not request them. The error wraps ErrUnknown as long as
+// nothing was pulled.
+func (p *Puller) ReplacesAUR() (bool, error) {
+	now := p.Latest()
+	if now.State.ConfirmedAt == 0 {
+		return false, ErrUnknown
+	}
+	return now.HasAUR(), nil
+}

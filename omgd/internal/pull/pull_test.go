@@ -1,0 +1,83 @@
+package pull
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/config"
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/pulled"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+func TestMain(m *testing.M) { await.RunTestMain(m) }
+
+// TestPuller_Run runs a day in which the first three pulls fail.
+func TestPuller_Run(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(pulled.Dir(dir), 0o755))
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		var pulls []time.Duration
+		var arguments []string
+		done := 0
+		var p *Puller
+		p = New(Config{
+			Index:      config.Index{URLs: []string{"http://a.example", "http://b.example"}, Keys: []string{"one", "offline two"}, Interval: config.Duration(6 * time.Hour)},
+			StaleAfter: time.Hour, DataDir: dir, IsTrusted: paths.ProcessEnv().Trusts, Log: slog.New(slog.DiscardHandler),
+			RunIndex: func(_ context.Context, args ...string) ([]string, error) {
+				arguments = args
+				pulls = append(pulls, time.Since(began))
+				if len(pulls) <= 3 {
+					return nil, errors.New("no server")
+				}
+				s := &pulled.State{ConfirmedAt: time.Now().Unix(), Sources: []pulled.Source{{Kind: string(wire.KindAUR), Name: wire.SourceAUR, Sequence: 1}}}
+				return []string{"a warning"}, s.Write(pulled.Dir(dir))
+			},
+			OnDone: func() {
+				done++
+				require.Greater(t, p.Latest().NextRequestAt, time.Now().Unix())
+				if len(pulls) == 3 {
+					require.Equal(t, "no server", p.Latest().State.LastError)
+					_, err := p.ReplacesAUR()
+					require.ErrorIs(t, err, ErrUnknown)
+				}
+			},
+		})
+		ctx, cancel := context.WithTimeout(context.Background(), 24*time.Hour)
+		defer cancel()
+		p.Run(ctx)
+		require.Equal(t, []string{"pull", "--data-dir", dir, "-P", "one", "-P", "offline two", "http://a.example", "http://b.example"}, arguments)
+		require.Equal(t, len(pulls), done)
+		require.Zero(t, pulls[0])
+		for i, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute, 6 * time.Hour, 6 * time.Hour} {
+			pause := pulls[i+1] - pulls[i]
+			require.GreaterOrEqual(t, pause, want)
+			require.LessOrEqual(t, pause, want+want/10)
+		}
+		replaced, err := p.ReplacesAUR()
+		require.NoError(t, err)
+		require.True(t, replaced)
+		require.Empty(t, p.Latest().State.LastError)
+	})
+	// After a restart, the interval goes on.
+	require.Equal(t, []string(nil), New(Config{DataDir: dir, IsTrusted: paths.ProcessEnv().Trusts, Log: slog.New(slog.DiscardHandler)}).Latest().Repositories())
+}
+
+// TestNew_Untrusted checks that what another user has put there is not used.
+func TestNew_Untrusted(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(pulled.Dir(dir), 0o755))
+	require.NoError(t, (&pulled.State{ConfirmedAt: 1}).Write(pulled.Dir(dir)))
+	p := New(Config{DataDir: dir, IsTrusted: func(uint32) bool { return false }, Log: slog.New(slog.DiscardHandler)})
+	require.Zero(t, p.Latest().State.ConfirmedAt)
+	require.NotEmpty(t, p.Latest().State.LastError)
+}
