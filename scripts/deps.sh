@@ -57,6 +57,7 @@ find_missing() {
 	need tmux tmux tmux have tmux
 	need mandoc mandoc mandoc have mandoc
 	need minisign minisign minisign have minisign
+	need nginx nginx nginx have nginx
 	# Only the command line tools of these packages are needed: neither systemd nor a service has to run.
 	need systemd-analyze systemd systemd have systemd-analyze
 	need systemd-socket-activate systemd systemd have systemd-socket-activate
