@@ -76,7 +76,6 @@ complete -c omg-index -n '__omg_index_at " keys"' -l expires -x -d 'the statemen
 complete -c omg-index -n '__omg_index_at " keys"' -l help -d 'show help'
 complete -c omg-index -n '__omg_index_at " keys"' -s h -d 'show help'
 complete -c omg-index -n '__omg_index_at " pull"' -s p -x -d 'trust the key in the file PUBLIC'
-complete -c omg-index -n '__omg_index_at " pull"' -l public-key -x -d 'trust the key in the file PUBLIC'
 complete -c omg-index -n '__omg_index_at " pull"' -l offline-key -r -F -d 'trust the keys that the offline key in FILE names'
 complete -c omg-index -n '__omg_index_at " pull"' -s P -x -d 'trust KEY, a public key as text, or "offline KEY"'
 complete -c omg-index -n '__omg_index_at " pull"' -l key -x -d 'trust KEY, a public key as text, or "offline KEY"'

@@ -59,7 +59,7 @@ indexes with --index or OMG_INDEX, e.g. OMG_INDEX=~/.local/share/omg/pulled.
 
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed, exit.Network),
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "p", Aliases: []string{"public-key"}, Destination: &o.publicPaths, Usage: "trust the key in the file `PUBLIC` (repeatable)"},
+			&cli.StringSliceFlag{Name: "p", Destination: &o.publicPaths, Usage: "trust the key in the file `PUBLIC` (repeatable)"},
 			&cli.StringSliceFlag{Name: "offline-key", Destination: &o.offlinePaths, Usage: "trust the keys that the offline key in `FILE` names (repeatable)"},
 			&cli.StringSliceFlag{Name: "P", Aliases: []string{"key"}, Destination: &o.keys, Usage: "trust `KEY`, a public key as text, or \"offline KEY\" (repeatable)"},
 			&cli.StringFlag{Name: "proxy", Destination: &o.network.Proxy, Usage: "`ADDRESS` of a proxy, or none", DefaultText: "the proxy in the environment variables"},
