@@ -269,6 +269,21 @@ func TestScreen_Keys(t *testing.T) {
 	s.end(0)
 }
 
+// TestScreen_NotUTF8 checks that bytes that are not UTF-8 are no keys, and that the keys after them arrive.
+func TestScreen_NotUTF8(t *testing.T) {
+	s := start(t, "program", "\xff")
+	for _, keys := range []string{"\x80", "\xc3(", "\xed\xa0\x80", "\xf8\x88\x80\x80\x80", "\xf4\x90\x80\x80", "\xc0\x80", "\x1b[M\xff\xff\xff\x1b[Z", "\xe2\x82"} {
+		s.typeKeys(keys)
+	}
+	s.expect("key (")
+	s.expect("key shift-tab")
+	s.typeKeys("\xac") // the rest of €
+	s.expect("key €")
+	s.typeKeys("\xe2\x82q")
+	s.expect("key q")
+	s.end(0)
+}
+
 func TestScreen_Paste(t *testing.T) {
 	s := start(t, "program", "")
 	s.typeKeys("\x1b[200~a\rb\nc\tq\x03d\x1b[201~x")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gdamore/tcell/v3"
 	"github.com/gdamore/tcell/v3/vt"
@@ -20,10 +21,13 @@ const (
 	maxHeld = 1 << 20
 )
 
-// tty is the terminal of the process, /dev/tty, with what tcell needs. It differs from tcell's own in three ways: keys that were typed before
-// the screen is up are kept, each frame is one write, and a terminal that takes no output does not delay the end of the program.
+// tty is the terminal of the process, /dev/tty, with what tcell needs. It differs from tcell's own in these ways: keys that were typed before
+// the screen is up are kept, bytes that are not UTF-8 are dropped, each frame is one write, and a terminal that takes no output does not
+// delay the end of the program.
 type tty struct {
-	file *os.File // not blocking, so that deadlines end reads and writes
+	file    *os.File   // not blocking, so that deadlines end reads and writes
+	reading sync.Mutex // is held by Read: tcell does not wait for the end of its last one
+	partial []byte     // the beginning of a character whose rest has not been read yet
 
 	mu    sync.Mutex    // the terminal may be restored from any goroutine
 	saved *unix.Termios // the modes before Start; nil while the terminal is not taken over
@@ -130,7 +134,24 @@ func (t *tty) Rescue() {
 // abandonOutput ends a write that the terminal does not take.
 func (t *tty) abandonOutput() { _ = t.file.SetWriteDeadline(time.Now()) }
 
-func (t *tty) Read(p []byte) (int, error) { return t.file.Read(p) }
+// Read reads what was typed. It leaves out bytes that are not UTF-8: tcell would decode the first of them again and again.
+func (t *tty) Read(p []byte) (int, error) {
+	t.reading.Lock()
+	defer t.reading.Unlock()
+	kept := copy(p, t.partial)
+	n, err := t.file.Read(p[kept:])
+	rest := p[:kept+n]
+	valid := rest[:0]
+	for len(rest) > 0 && utf8.FullRune(rest) {
+		r, size := utf8.DecodeRune(rest)
+		if r != utf8.RuneError || size > 1 {
+			valid = append(valid, rest[:size]...)
+		}
+		rest = rest[size:]
+	}
+	t.partial = append(t.partial[:0], rest...)
+	return len(valid), err
+}
 
 // Write holds the output until the frame is complete, or the terminal is stopped.
 func (t *tty) Write(p []byte) (int, error) {
