@@ -36,6 +36,10 @@ func Open() (*Screen, error) {
 		t.Close()
 		return nil, err
 	}
+	// The size is known. From these, tcell would make a screen of any size, also of a negative one.
+	for _, name := range []string{"COLUMNS", "LINES"} {
+		_ = os.Unsetenv(name) // it can only fail for other names
+	}
 	s := &Screen{screen: screen, tty: t}
 	s.notify()
 	if err := screen.Init(); err != nil {

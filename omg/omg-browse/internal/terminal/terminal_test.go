@@ -316,6 +316,19 @@ func TestScreen_Resize(t *testing.T) {
 		require.NoError(t, pty.Setsize(s.master, &pty.Winsize{Cols: size[0], Rows: size[1]}))
 		s.expect(fmt.Sprintf("size %d %d", size[0], size[1]))
 	}
+	require.NoError(t, pty.Setsize(s.master, &pty.Winsize{Cols: 65535, Rows: 65535}))
+	s.expect("size 1000 300")
+	s.typeKeys("q")
+	s.end(0)
+}
+
+// TestScreen_SizeOfEnvironment checks that a wrong size in the environment is not used.
+func TestScreen_SizeOfEnvironment(t *testing.T) {
+	t.Setenv("COLUMNS", "-1")
+	t.Setenv("LINES", "99999999")
+	s := start(t, "program", "")
+	require.NoError(t, pty.Setsize(s.master, &pty.Winsize{}))
+	s.expect("size 80 24")
 	s.typeKeys("q")
 	s.end(0)
 }

@@ -19,15 +19,19 @@ const (
 	restoreWait = time.Second
 	// maxHeld is the size at which output is written although the frame has not ended.
 	maxHeld = 1 << 20
+	// maxColumns and maxLines limit what is drawn of a window. A pseudo-terminal can have 65,535 of each, for which no memory suffices.
+	maxColumns, maxLines = 1000, 300
 )
 
 // tty is the terminal of the process, /dev/tty, with what tcell needs. It differs from tcell's own in these ways: keys that were typed before
-// the screen is up are kept, bytes that are not UTF-8 are dropped, each frame is one write, and a terminal that takes no output does not
-// delay the end of the program.
+// the screen is up are kept, bytes that are not UTF-8 are dropped, each frame is one write, the size has limits, and a terminal that takes no
+// output does not delay the end of the program.
 type tty struct {
 	file    *os.File   // not blocking, so that deadlines end reads and writes
 	reading sync.Mutex // is held by Read: tcell does not wait for the end of its last one
 	partial []byte     // the beginning of a character whose rest has not been read yet
+	// columns and lines are the size of a window that does not know its own.
+	columns, lines int
 
 	mu    sync.Mutex    // the terminal may be restored from any goroutine
 	saved *unix.Termios // the modes before Start; nil while the terminal is not taken over
@@ -39,7 +43,7 @@ func openTTY(path string) (*tty, error) {
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	t := &tty{file: os.NewFile(uintptr(fd), path)}
+	t := &tty{file: os.NewFile(uintptr(fd), path), columns: variable("COLUMNS", 80, maxColumns), lines: variable("LINES", 24, maxLines)}
 	if _, err := t.termios(); err != nil {
 		t.file.Close()
 		return nil, &os.PathError{Op: "open", Path: path, Err: errors.New("not a terminal")}
@@ -176,28 +180,28 @@ func (t *tty) flush() error {
 // NotifyResize does nothing: tcell would draw in another goroutine, also while the terminal is given back.
 func (t *tty) NotifyResize(chan<- bool) {}
 
-// WindowSize returns the size of the window. A terminal that does not know it has that of COLUMNS and LINES, or 80×24.
+// WindowSize returns the size of the window, or of the part of it that is drawn. A terminal that does not know it has that of COLUMNS and
+// LINES, or 80×24.
 func (t *tty) WindowSize() (size tcell.WindowSize, err error) {
 	err = t.control(func(fd int) error {
 		ws, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ)
 		if err != nil {
 			return err
 		}
-		size.Width, size.Height = int(ws.Col), int(ws.Row)
+		size.Width, size.Height = min(int(ws.Col), maxColumns), min(int(ws.Row), maxLines)
 		return nil
 	})
 	if size.Width == 0 {
-		size.Width = variable("COLUMNS", 80)
+		size.Width = t.columns
 	}
 	if size.Height == 0 {
-		size.Height = variable("LINES", 24)
+		size.Height = t.lines
 	}
 	return size, err
 }
 
-// variable returns the number in an environment variable, or another one if there is none.
-func variable(name string, otherwise int) int {
-	const most = 10_000
+// variable returns the number in an environment variable, or another one if there is none from 1 to most.
+func variable(name string, otherwise, most int) int {
 	if n, err := strconv.Atoi(os.Getenv(name)); err == nil && n > 0 && n <= most {
 		return n
 	}
