@@ -60,7 +60,7 @@ func (s *Screen) notify() {
 		signal.Notify(c, signals...)
 		return c
 	}
-	s.received, s.ended = channel(syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT), make(chan os.Signal, 1)
+	s.received, s.ended = channel(syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT), make(chan os.Signal, 1)
 	s.resized, s.continued = channel(syscall.SIGWINCH), channel(syscall.SIGCONT)
 	go func() {
 		if sig, ok := <-s.received; ok {
@@ -77,7 +77,7 @@ func (s *Screen) stopNotify() {
 	close(s.received)
 }
 
-// Ended returns the channel with a signal that ends the browser: SIGTERM, SIGHUP or SIGINT.
+// Ended returns the channel with a signal that ends the browser: SIGTERM, SIGHUP, SIGINT or SIGQUIT.
 func (s *Screen) Ended() <-chan os.Signal { return s.ended }
 
 // Resized returns the channel that says that the size of the window has changed: then Resize must be called.

@@ -334,7 +334,7 @@ func TestScreen_SizeOfEnvironment(t *testing.T) {
 }
 
 func TestScreen_Signals(t *testing.T) {
-	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT} {
+	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT} {
 		s := start(t, "program", "")
 		require.NoError(t, s.cmd.Process.Signal(sig))
 		s.expect(sig.String())
