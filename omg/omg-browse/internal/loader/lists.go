@@ -13,15 +13,24 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
+// errWrongPage is the error for an answer that the browser would request again and again, because rows of its page are missing.
+var errWrongPage = errors.New("the answer has more or fewer packages than it says")
+
 func (l *Loader) search(ctx context.Context, q *browser.SearchPage) (a browser.Answer, err error) {
 	req := q.Request(q.Words)
 	req.Sort, req.Offline, req.Skip, req.Limit = q.Sort, true, uint32(q.Page*browser.PageSize), browser.PageSize
 	result, err := l.backend.Search(ctx, req, func(p *wire.Package) error {
+		if len(a.Rows) == browser.PageSize {
+			return errWrongPage
+		}
 		a.Rows = append(a.Rows, packageRow(p))
 		return ctx.Err()
 	}, func() {})
 	if err != nil {
 		return a, err
+	}
+	if rest := max(0, int(result.Total)-q.Page*browser.PageSize); len(a.Rows) != min(rest, browser.PageSize) {
+		return a, errWrongPage
 	}
 	a.Total, a.Note, a.Repos = int(result.Total), note(&result.Basis), repositories(&result.Basis)
 	if result.Total == 0 && len(result.Suggestions) > 0 {

@@ -118,7 +118,7 @@ func TestSearch(t *testing.T) {
 			Basis: wire.Basis{Sources: []wire.Source{
 				{Name: "core", Kind: wire.KindRepository, State: wire.SourceFailed, Why: "damaged"}, {Name: "aur", Kind: wire.KindAUR, State: wire.SourceOK},
 			}},
-			Total: 500, Packages: []wire.Package{
+			Total: 403, Packages: []wire.Package{
 				{Repo: "core", Name: "a", Version: "1", InstalledVersion: "0"}, {Repo: "aur", Name: "b", AUR: &wire.AUR{Votes: 3, Maintainer: "m"}},
 				{Repo: "aur", Name: "c", AUR: &wire.AUR{}},
 			},
@@ -131,15 +131,37 @@ func TestSearch(t *testing.T) {
 		Words: []string{"x", "is:installed", "is:explicit"}, Repos: []string{"core"}, NoAUR: true, Sort: wire.SortName, Offline: true,
 		Skip: 2 * browser.PageSize, Limit: browser.PageSize,
 	}, sent)
-	require.Equal(t, 500, a.Total)
+	require.Equal(t, 403, a.Total)
 	require.Equal(t, []string{"core"}, a.Repos)
 	require.Equal(t, "core is failed: damaged", a.Note)
 	require.Equal(t, browser.Row{Key: browser.Key{Name: "a"}, Repo: "core", Version: "1", Installed: "0"}, a.Rows[0])
 	require.Equal(t, "3 votes", a.Rows[1].Note)
 	require.Equal(t, browser.Key{Name: "b", AUR: true}, a.Rows[1].Key)
 	require.Equal(t, "no maintainer", a.Rows[2].Note)
-	answer(t, f, browser.Request{Search: &browser.SearchPage{}})
+	answer(t, f, browser.Request{Search: &browser.SearchPage{Page: 2}})
 	require.True(t, sent.AllRepos, "without words, each package is found")
+}
+
+// TestSearch_WrongPage checks that a page without all of its rows is an error: the browser would request it again and again.
+func TestSearch_WrongPage(t *testing.T) {
+	for _, c := range []struct {
+		total      uint32
+		rows, page int
+		isCorrect  bool
+	}{
+		{0, 0, 0, true}, {3, 3, 0, true}, {300, browser.PageSize, 0, true}, {300, 100, 1, true}, {100, 0, 1, true},
+		{4_294_967_295, 0, 0, false}, {3, 2, 0, false}, {2, 3, 0, false}, {300, browser.PageSize + 1, 0, false}, {300, browser.PageSize, 1, false},
+	} {
+		f := &fakeBackend{search: func(context.Context, *wire.SearchRequest) (*wire.SearchResult, error) {
+			return &wire.SearchResult{Total: c.total, Packages: make([]wire.Package, c.rows)}, nil
+		}}
+		_, err := (&Loader{backend: f}).search(t.Context(), &browser.SearchPage{Page: c.page})
+		if c.isCorrect {
+			require.NoError(t, err, "%+v", c)
+		} else {
+			require.ErrorIs(t, err, errWrongPage, "%+v", c)
+		}
+	}
 }
 
 func TestViews(t *testing.T) {
