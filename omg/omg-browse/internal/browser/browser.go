@@ -289,6 +289,7 @@ func (b *Browser) refilter(keep bool) {
 	q, err := pkgindex.ParseQuery(b.Filters.Request(b.Input.Words()))
 	if err != nil {
 		v.invalid = err.Error()
+		v.show(rowList{}, keep)
 		return
 	}
 	v.invalid = ""

@@ -236,6 +236,21 @@ func TestBrowser_KeysWaitForTheirList(t *testing.T) {
 	require.Len(t, w.held, maxHeld)
 }
 
+// TestBrowser_WrongWords checks that no package of an earlier list can be chosen while the list says what is wrong with the words.
+func TestBrowser_WrongWords(t *testing.T) {
+	w := newWorld(t)
+	w.page(1)
+	w.Show(ViewInstalled)
+	w.load("a", "b")
+	w.Type("is:nonsense")
+	require.Contains(t, w.ListMessage(), "nonsense")
+	require.NotContains(t, w.Counts(), "0/")
+	require.Empty(t, w.Choices())
+	require.Empty(t, w.names())
+	w.Do(ActionDeleteBefore)
+	require.Equal(t, []string{"[a]", "b"}, w.names())
+}
+
 func TestBrowser_Failures(t *testing.T) {
 	w := newWorld(t)
 	require.Equal(t, "loading…", w.ListMessage())

@@ -39,7 +39,7 @@ func (b *Browser) ListMessage() string {
 func (b *Browser) Counts() string {
 	v := &b.views[b.view]
 	var parts []string
-	if v.loaded && v.fail == "" {
+	if v.loaded && v.fail == "" && v.invalid == "" {
 		more := ""
 		if v.more {
 			more = "+"
