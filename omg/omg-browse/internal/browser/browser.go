@@ -50,7 +50,7 @@ type Browser struct {
 	send    func(Request)
 	newest  [LaneCount]uint64 // the number of the newest request of each lane
 	pending [LaneCount]bool   // whether the newest request of each lane is not answered yet
-	// freshList means that the newest request of LaneList begins a new list.
+	// freshList means that the newest request of LaneList begins a list for other words, filters or another order than the one that is shown.
 	freshList bool
 	held      []func() Effect // what keys do after the list has arrived
 	counter   uint64
@@ -397,7 +397,7 @@ func (b *Browser) Answer(a Answer) {
 	case a.Files != nil:
 		v := &b.views[ViewFiles]
 		v.loaded, v.fail, v.note, v.more = true, a.Fail, a.Note, a.More
-		v.show(pointers(a.Rows), v.stale)
+		v.show(pointers(a.Rows), !b.freshList)
 		v.stale = false
 	case a.Load != nil:
 		v := &b.views[*a.Load]
@@ -429,7 +429,6 @@ func pointers(rows []Row) rowList {
 func (b *Browser) takePage(a Answer) {
 	v := &b.views[ViewSearch]
 	l, ok := v.shown.(*pagedList)
-	keep := v.stale
 	v.loaded, v.stale, v.fail, v.note = true, false, a.Fail, a.Note
 	if a.Search.Fresh || !ok {
 		l = &pagedList{}
@@ -437,7 +436,7 @@ func (b *Browser) takePage(a Answer) {
 	l.total = a.Total
 	l.add(a.Search.Page, a.Rows)
 	if l != v.shown {
-		v.show(l, keep)
+		v.show(l, !b.freshList)
 	} else {
 		v.selectRow(v.selected)
 	}
@@ -448,11 +447,17 @@ func (b *Browser) Changed() {
 	for i := range b.views {
 		b.views[i].stale = true
 	}
-	if v := &b.views[ViewSearch]; b.view == ViewSearch && v.loaded {
-		b.requestPage(v.selected/PageSize, true)
+	if !b.view.isQuery() {
+		b.requestList()
 		return
 	}
-	b.requestList()
+	isAwaited := b.awaitsList()
+	if v := &b.views[ViewSearch]; b.view == ViewSearch && v.loaded && !isAwaited {
+		b.requestPage(v.selected/PageSize, true)
+	} else {
+		b.requestList()
+	}
+	b.freshList = isAwaited
 }
 
 func (b *Browser) scrollList() {

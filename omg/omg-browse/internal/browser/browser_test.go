@@ -236,6 +236,50 @@ func TestBrowser_KeysWaitForTheirList(t *testing.T) {
 	require.Len(t, w.held, maxHeld)
 }
 
+// TestBrowser_KeysDoNotWaitForChanges checks that Enter chooses the package that was selected when it was pressed, also if the data has changed
+// and that package is gone.
+func TestBrowser_KeysDoNotWaitForChanges(t *testing.T) {
+	w := newWorld(t)
+	w.page(3)
+	w.Press("down", "")
+	w.Changed()
+	require.Equal(t, EffectAccept, w.Press("enter", ""))
+	require.Equal(t, "p1", w.Choices()[0].Name)
+	w.page(1)
+	require.Equal(t, "p0", w.Choices()[0].Name)
+
+	w.Press("", "a")
+	w.Changed()
+	require.Equal(t, NoEffect, w.Press("enter", ""), "the list is that of earlier words")
+	require.Zero(t, w.take(LaneList).Search.Page)
+	w.page(3)
+	for e := range w.Resume() {
+		require.Equal(t, EffectAccept, e)
+	}
+}
+
+// TestBrowser_NewWordsBeginAtTheTop checks that a change of the data meanwhile does not keep the selection of an earlier list.
+func TestBrowser_NewWordsBeginAtTheTop(t *testing.T) {
+	for _, changedFirst := range []bool{true, false} {
+		w := newWorld(t)
+		w.page(3)
+		w.Press("down", "")
+		if changedFirst {
+			w.Changed()
+			w.Press("", "a")
+		} else {
+			w.Press("", "a")
+			w.Changed()
+		}
+		w.page(3)
+		require.Equal(t, []string{"[p0]", "p1", "p2"}, w.names())
+		w.Press("down", "")
+		w.Changed()
+		w.page(3)
+		require.Equal(t, []string{"p0", "[p1]", "p2"}, w.names())
+	}
+}
+
 // TestBrowser_WrongWords checks that no package of an earlier list can be chosen while the list says what is wrong with the words.
 func TestBrowser_WrongWords(t *testing.T) {
 	w := newWorld(t)
