@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
@@ -111,11 +112,33 @@ func (l *Loader) files(ctx context.Context, q *browser.FilesQuery) (a browser.An
 		}
 		return ctx.Err()
 	})
-	if errors.Is(err, errEnough) {
+	switch {
+	case errors.Is(err, errEnough):
 		return a, nil
+	case err != nil:
+		return a, err
 	}
-	if err == nil {
-		a.Note = note(&result.Basis)
-	}
+	a.Note, err = fileListsNote(&result.Basis)
 	return a, err
+}
+
+// fileListsNote returns what a search of the files lacks, or an error if there is no list of files to search.
+func fileListsNote(b *wire.Basis) (string, error) {
+	var missing []string
+	err := errNoFileLists
+	for i := range b.Sources {
+		switch s := &b.Sources[i]; s.State {
+		case wire.SourceMissing:
+			missing = append(missing, s.Name)
+		case wire.SourceFailed:
+			err = fmt.Errorf("the files of the repositories are unknown: %s: %s", s.Name, s.Why)
+		}
+	}
+	switch text := note(b); {
+	case !slices.ContainsFunc(b.Sources, func(s wire.Source) bool { return !s.Unavailable() }):
+		return "", err
+	case text != "" || missing == nil:
+		return text, nil
+	}
+	return "the files of " + strings.Join(missing, ", ") + " are unknown", nil
 }

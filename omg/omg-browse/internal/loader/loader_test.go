@@ -21,6 +21,7 @@ type fakeBackend struct {
 	outdated  *wire.OutdatedResult
 	security  *wire.SecurityResult
 	owners    []wire.FileOwner
+	fileLists []wire.Source
 }
 
 func (f *fakeBackend) Search(ctx context.Context, r *wire.SearchRequest, visit func(*wire.Package) error, _ func()) (*wire.SearchResult, error) {
@@ -66,7 +67,7 @@ func (f *fakeBackend) RepoOwners(_ context.Context, _ *backend.RepoOwnersRequest
 			return nil, err
 		}
 	}
-	return &wire.FilesOwnerResult{Basis: wire.Basis{Partial: true, Why: "core has no list of files"}}, nil
+	return &wire.FilesOwnerResult{Basis: wire.Basis{Sources: f.fileLists}}, nil
 }
 
 // TestLoader_NewestRequest holds the first search until it is cancelled, and checks that only the newest of the later ones is answered.
@@ -212,16 +213,48 @@ func TestViews(t *testing.T) {
 }
 
 func TestFiles(t *testing.T) {
-	f := &fakeBackend{owners: []wire.FileOwner{{RepositoryPackage: wire.RepositoryPackage{Repo: "core", Name: "a", Version: "1"}, Paths: []string{"usr/bin/x", "usr/bin/y"}}}}
+	f := &fakeBackend{
+		owners:    []wire.FileOwner{{RepositoryPackage: wire.RepositoryPackage{Repo: "core", Name: "a", Version: "1"}, Paths: []string{"usr/bin/x", "usr/bin/y"}}},
+		fileLists: []wire.Source{{Name: "core", State: wire.SourceOK}, {Name: "extra", State: wire.SourceMissing}},
+	}
 	a := answer(t, f, browser.Request{Files: &browser.FilesQuery{Words: []string{"bin"}}})
 	require.Equal(t, []string{"/usr/bin/x", "/usr/bin/y"}, []string{a.Rows[0].Note, a.Rows[1].Note})
-	require.Equal(t, "core has no list of files", a.Note)
+	require.Equal(t, "the files of extra are unknown", a.Note)
 	f.owners[0].Paths = make([]string, maxFileRows+1)
 	a = answer(t, f, browser.Request{Files: &browser.FilesQuery{Words: []string{"bin"}}})
 	require.Len(t, a.Rows, maxFileRows)
 	require.True(t, a.More)
 	_, err := (&Loader{}).answer(t.Context(), &browser.Request{Files: &browser.FilesQuery{}})
 	require.ErrorContains(t, err, "type the name of a file")
+}
+
+// TestFiles_Lists checks that the view says which lists of files it lacks, so that no file is taken for one that no package has.
+func TestFiles_Lists(t *testing.T) {
+	ok, missing := wire.Source{Name: "core", State: wire.SourceOK}, wire.Source{Name: "extra", State: wire.SourceMissing}
+	stale := wire.Source{Name: "core", State: wire.SourceStale, Why: "damaged"}
+	failed := wire.Source{Name: "multilib", State: wire.SourceFailed, Why: "the database is being indexed"}
+	const unknown = "the files of the repositories are unknown: "
+	for _, c := range []struct {
+		lists         []wire.Source
+		note, failure string
+	}{
+		{[]wire.Source{ok}, "", ""},
+		{[]wire.Source{ok, missing}, "the files of extra are unknown", ""},
+		{[]wire.Source{stale, missing}, "core is stale: damaged", ""},
+		{[]wire.Source{missing, failed, ok}, "multilib is failed: the database is being indexed", ""},
+		{nil, "", unknown + "sudo pacman -Fy downloads their lists, or omgd with sync.files = true"},
+		{[]wire.Source{missing}, "", unknown + "sudo pacman -Fy downloads their lists, or omgd with sync.files = true"},
+		{[]wire.Source{missing, failed}, "", unknown + "multilib: the database is being indexed"},
+	} {
+		l := &Loader{backend: &fakeBackend{fileLists: c.lists}}
+		a, err := l.answer(t.Context(), &browser.Request{Files: &browser.FilesQuery{Words: []string{"bin"}}})
+		require.Equal(t, c.note, a.Note, "%+v", c.lists)
+		if c.failure == "" {
+			require.NoError(t, err)
+		} else {
+			require.EqualError(t, err, c.failure)
+		}
+	}
 }
 
 func TestMessage(t *testing.T) {
