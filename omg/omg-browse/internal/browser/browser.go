@@ -165,7 +165,7 @@ func (b *Browser) doInOverlay(a Action) Effect {
 	case ActionFirst:
 		b.scrollHelp(-b.HelpTop)
 	case ActionLast:
-		b.scrollHelp(len(b.HelpLines()) + len(b.CommandLines()))
+		b.scrollHelp(len(b.OverlayLines()))
 	case ActionCopy:
 		return EffectCopy
 	case ActionSuspend:
@@ -178,9 +178,17 @@ func (b *Browser) doInOverlay(a Action) Effect {
 	return NoEffect
 }
 
-// scrollHelp moves the visible part of the help.
+// OverlayLines returns the lines that cover the list: those of the help or of the command.
+func (b *Browser) OverlayLines() []string {
+	if b.Help {
+		return b.HelpLines()
+	}
+	return b.CommandLines()
+}
+
+// scrollHelp moves the visible part of the help, or of the command.
 func (b *Browser) scrollHelp(lines int) {
-	b.HelpTop = max(0, min(b.HelpTop+lines, max(len(b.HelpLines()), len(b.CommandLines()))-1))
+	b.HelpTop = max(0, min(b.HelpTop+lines, len(b.OverlayLines())-1))
 }
 
 // edits are the actions that change the input line.

@@ -44,10 +44,8 @@ func Draw(c Canvas, b *browser.Browser, t *theme.Theme) {
 	}
 	drawViews(c, b, t)
 	drawInput(c, b, t)
-	if b.Help {
-		drawLines(c, b, b.HelpLines())
-	} else if b.Command != nil {
-		drawLines(c, b, b.CommandLines())
+	if b.Help || b.Command != nil {
+		drawLines(c, b, b.OverlayLines())
 	} else {
 		drawList(c, b, t)
 		drawPreview(c, b, t)
