@@ -82,7 +82,7 @@ func Bindings() []Binding {
 		{ActionAbort, []string{"esc", "ctrl-c"}, "end without choosing"},
 		{ActionCopy, []string{"ctrl-y"}, "copy the names to the clipboard"},
 		{ActionOpen, []string{"ctrl-o"}, "open the package's page in a browser"},
-		{ActionCommand, []string{"alt-x"}, "show the command that installs the packages"},
+		{ActionCommand, []string{"alt-x"}, "show the command that installs, upgrades or removes the packages"},
 		{ActionView1, []string{"alt-1"}, "search"},
 		{ActionView2, []string{"alt-2"}, "installed packages"},
 		{ActionView3, []string{"alt-3"}, "updates"},

@@ -130,12 +130,28 @@ func (b *Browser) hints() string {
 	return strings.Join(parts, " · ")
 }
 
-// HelpLines returns the lines of the help.
+// helpHead is about the words. Their prefixes are on no key.
+const helpHead = "Words find packages. not:WORD leaves out packages, repo:NAME selects a repository, and depends:NAME finds what needs a package. " +
+	"omg search --help explains all prefixes. Esc closes this help."
+
+// maxKeyColumns is the maximum width of the keys in the help, beside what they do.
+const maxKeyColumns = 24
+
+// HelpLines returns the lines of the help for the width of the screen.
 func (b *Browser) HelpLines() []string {
-	var lines []string
+	columns := b.layout.Width - 2
+	lines := append(wrap(helpHead, columns), "")
+	keyColumns := max(0, min(maxKeyColumns, columns/3))
 	for _, k := range actions(KeysVi) {
-		if keys := b.Keys.keys[k.Action]; len(keys) > 0 {
-			lines = append(lines, fmt.Sprintf("%-24s %s", strings.Join(keys, ", "), k.Help))
+		keys := b.Keys.keys[k.Action]
+		if len(keys) == 0 {
+			continue
+		}
+		for i, line := range wrap(strings.Repeat(" ", keyColumns+1)+k.Help, columns) {
+			if i == 0 {
+				line = fmt.Sprintf("%-*s %s", keyColumns, strings.Join(keys, ", "), strings.TrimLeft(line, " "))
+			}
+			lines = append(lines, line)
 		}
 	}
 	return lines

@@ -127,7 +127,7 @@ func commands() []command {
 		{[]string{"tab"}, "tab NAME", "show something else about the package: " + names(browser.Tabs()), (*session).tab},
 		{[]string{"sort"}, "sort", "sort in the next order", actions(browser.ActionSort)},
 		{[]string{"filter"}, "filter NAME", "change a filter: aur, repository, installed, explicit", (*session).filter},
-		{[]string{"command"}, "command", "show the command that installs the packages", (*session).command},
+		{[]string{"command"}, "command", "show the command that installs, upgrades or removes the packages", (*session).command},
 		{[]string{"done"}, "done", "print the names of the marked packages, or of the one shown last, and end", func(*session, context.Context, []string) error { return errDone }},
 		{[]string{"quit", "q"}, "quit", "end without choosing", func(*session, context.Context, []string) error { return ErrQuit }},
 		{[]string{"help", "?"}, "help", "show this help", (*session).help},
