@@ -203,7 +203,7 @@ func TestBrowser_Filters(t *testing.T) {
 	require.Contains(t, w.Counts(), "2/3")
 	w.Do(ActionFilterExpl)
 	require.Empty(t, w.names())
-	require.Equal(t, "nothing found", w.ListMessage())
+	require.Equal(t, "nothing found with the filters explicit: the view Search has all packages", w.ListMessage())
 }
 
 // TestBrowser_KeysWaitForTheirList types words and keys faster than the answers arrive.

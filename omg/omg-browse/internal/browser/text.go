@@ -2,6 +2,7 @@ package browser
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -29,10 +30,20 @@ func (b *Browser) ListMessage() string {
 		return "loading…"
 	case v.length() > 0:
 		return ""
-	case v.note != "":
-		return "nothing found: " + v.note
+	case v.all != nil && len(v.all) == 0 && v.note == "":
+		return b.view.emptyText()
 	}
-	return "nothing found"
+	text := "nothing found"
+	if filters := b.Filters.names(); filters != nil && b.view != ViewFiles {
+		text += " with the filters " + strings.Join(filters, ", ")
+	}
+	switch {
+	case v.note != "":
+		text += ": " + v.note
+	case !b.view.isQuery():
+		text += ": the view " + ViewSearch.String() + " has all packages"
+	}
+	return text
 }
 
 // Counts returns the text beside the input line: how many packages match, how they are sorted and filtered, and how many are marked.
@@ -94,15 +105,14 @@ func (b *Browser) statusText() string {
 
 // Notice returns what the user should know now; empty if there is nothing.
 func (b *Browser) Notice() string {
-	switch {
-	case b.Message != "":
+	if b.Message != "" {
 		return b.Message
-	case b.Connection != "" && b.views[b.view].note != "":
-		return b.Connection + " · " + b.views[b.view].note
-	case b.views[b.view].note != "":
-		return b.views[b.view].note
 	}
-	return b.Connection
+	notices := []string{b.Connection, b.views[b.view].note}
+	if b.Length() == 0 { // the note stands in the list
+		notices = notices[:1]
+	}
+	return strings.Join(slices.DeleteFunc(notices, func(s string) bool { return s == "" }), " · ")
 }
 
 // hints returns the most important keys.

@@ -27,3 +27,49 @@ func TestHelpLines(t *testing.T) {
 		}
 	}
 }
+
+// TestListMessage_Empty checks that an empty list says why it is empty.
+func TestListMessage_Empty(t *testing.T) {
+	w := newWorld(t, "x")
+	list := w.take(LaneList)
+	w.Answer(Answer{Request: &list, Note: "did you mean: y"})
+	require.Equal(t, "nothing found: did you mean: y", w.ListMessage())
+	require.Empty(t, w.Notice(), "the list has said it")
+	w.Filters = Filters{AUR: WithoutAUR, Repo: "core"}
+	require.Equal(t, "nothing found with the filters no AUR, only core: did you mean: y", w.ListMessage())
+	w.Show(ViewFiles)
+	list = w.take(LaneList)
+	w.Answer(Answer{Request: &list})
+	require.Equal(t, "nothing found", w.ListMessage(), "files have no filters")
+	w.Filters = Filters{}
+
+	for _, view := range Views() {
+		if view.isQuery() {
+			continue
+		}
+		w.Show(view)
+		w.load()
+		require.NotEmpty(t, view.emptyText())
+		require.Equal(t, view.emptyText(), w.ListMessage())
+		w.Changed()
+		load := w.take(LaneLoad)
+		w.Answer(Answer{Request: &load, Note: "updates are unknown"})
+		require.Equal(t, "nothing found: updates are unknown", w.ListMessage(), "what is unknown is not empty")
+		w.Changed()
+		w.load("a")
+		require.Equal(t, "nothing found: the view Search has all packages", w.ListMessage())
+	}
+	w.Do(ActionDeleteBefore)
+	require.Empty(t, w.ListMessage())
+}
+
+func TestNotice(t *testing.T) {
+	w := newWorld(t)
+	list := w.take(LaneList)
+	w.Answer(Answer{Request: &list, Rows: []Row{{Key: Key{Name: "a"}}}, Total: 1, Note: "extra is failed"})
+	require.Equal(t, "extra is failed", w.Notice())
+	w.Connection = "omgd is not running"
+	require.Equal(t, "omgd is not running · extra is failed", w.Notice())
+	w.Message = "copied"
+	require.Equal(t, "copied", w.Notice())
+}

@@ -38,6 +38,23 @@ func (v View) String() string {
 	return [viewCount]string{"Search", "Installed", "Updates", "Security", "AUR", "Orphans", "Files"}[v]
 }
 
+// emptyText returns what the view says if no package belongs to it.
+func (v View) emptyText() string {
+	switch v {
+	case ViewInstalled:
+		return "no package is installed"
+	case ViewUpdates:
+		return "no updates are available"
+	case ViewSecurity:
+		return "no installed package has an advisory"
+	case ViewAUR:
+		return "all installed packages are in repositories"
+	case ViewOrphans:
+		return "no package is an orphan"
+	}
+	return ""
+}
+
 // isQuery reports whether a request for the rows of a view contains the words. The other views are loaded as a whole, and filtered here.
 func (v View) isQuery() bool { return v == ViewSearch || v == ViewFiles }
 

@@ -34,8 +34,9 @@ func (l *Loader) search(ctx context.Context, q *browser.SearchPage) (a browser.A
 		return a, errWrongPage
 	}
 	a.Total, a.Note, a.Repos = int(result.Total), note(&result.Basis), repositories(&result.Basis)
-	if result.Total == 0 && len(result.Suggestions) > 0 {
-		a.Note = "did you mean: " + strings.Join(wire.SuggestedNames(result.Suggestions), " ")
+	isWord := func(name string) bool { return slices.Contains(q.Words, name) } // the package exists, but a filter leaves it out
+	if names := slices.DeleteFunc(wire.SuggestedNames(result.Suggestions), isWord); result.Total == 0 && len(names) > 0 {
+		a.Note = "did you mean: " + strings.Join(names, " ")
 	}
 	return a, nil
 }

@@ -141,6 +141,11 @@ func TestSearch(t *testing.T) {
 	require.Equal(t, "no maintainer", a.Rows[2].Note)
 	answer(t, f, browser.Request{Search: &browser.SearchPage{Page: 2}})
 	require.True(t, sent.AllRepos, "without words, each package is found")
+
+	f.search = func(context.Context, *wire.SearchRequest) (*wire.SearchResult, error) {
+		return &wire.SearchResult{Suggestions: []wire.Suggestion{{Name: "spotify"}, {Name: "spotify-tui"}}}, nil
+	}
+	require.Equal(t, "did you mean: spotify-tui", answer(t, f, browser.Request{Search: &browser.SearchPage{Words: []string{"spotify"}}}).Note)
 }
 
 // TestSearch_WrongPage checks that a page without all of its rows is an error: the browser would request it again and again.
