@@ -31,6 +31,15 @@ func (s *session) search(ctx context.Context, words []string) error {
 	return s.update(ctx)
 }
 
+// hint says how to show the view with a name, after a search for this name.
+func (s *session) hint(words []string) {
+	for _, v := range browser.Views() {
+		if name := strings.ToLower(v.String()); len(words) == 1 && words[0] == name {
+			s.line("view " + name + " shows the view " + v.String() + ".")
+		}
+	}
+}
+
 func (s *session) show(ctx context.Context, words []string) error {
 	if len(words) != 1 {
 		return errors.New("write show and one number")

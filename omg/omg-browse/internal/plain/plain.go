@@ -158,7 +158,9 @@ func (s *session) do(ctx context.Context, words []string) (done bool, err error)
 	case notNumber == nil && len(words) == 1:
 		err = s.show(ctx, words)
 	default:
-		err = s.search(ctx, words)
+		if err = s.search(ctx, words); err == nil {
+			s.hint(words)
+		}
 	}
 	switch {
 	case errors.Is(err, errDone):

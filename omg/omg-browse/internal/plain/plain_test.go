@@ -114,6 +114,12 @@ func TestRun_Errors(t *testing.T) {
 	require.Equal(t, "-x", b.Input.Text())
 }
 
+func TestRun_ViewHint(t *testing.T) {
+	out, _, _ := run(t, "orphans", "orphans x", "search orphans")
+	require.Contains(t, out, "> Search for orphans: 45, relevance\n")
+	require.Equal(t, 1, strings.Count(out, "\nview orphans shows the view Orphans.\n"), "after a search without the command")
+}
+
 func TestRun_Help(t *testing.T) {
 	out, _, _ := run(t, "help")
 	for _, c := range commands() {
