@@ -94,7 +94,7 @@ func TestKeyMap_Bind(t *testing.T) {
 	require.Contains(t, help, "ctrl-j, f2 ")
 	require.NotContains(t, help, "clipboard")
 	require.Contains(t, w.StatusText(), "Alt-m mark")
-	require.Contains(t, w.StatusText(), "Alt-1…7 views · Alt-←→ tabs · F1 keys")
+	require.Contains(t, w.StatusText(), "F1 keys · Alt-1…7 views · Alt-←→ tabs · Esc quit")
 
 	w = withKeys(t, KeysVi, map[string][]string{"down": {"n"}, "redraw": {"gr"}})
 	w.press("n esc n")

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/omg-arch/omg/omg/omg-browse/internal/styled"
 )
 
 // Rows returns the visible rows, the number of the first one, and that of the selected row. A row that is not loaded is nil.
@@ -89,18 +91,21 @@ func (f *Filters) names() (names []string) {
 
 // StatusText returns the text of the last line.
 func (b *Browser) StatusText() string {
-	text := b.statusText()
-	if mode := b.modeName(); mode != "" {
-		text = "-- " + mode + " -- " + text
+	mode := b.modeName()
+	if mode != "" {
+		mode = "-- " + mode + " -- "
 	}
-	return text
-}
-
-func (b *Browser) statusText() string {
-	if text := b.Notice(); text != "" {
-		return text
+	if b.Message != "" {
+		return mode + b.Message
 	}
-	return b.hints()
+	notice := b.Notice()
+	if notice == "" {
+		return mode + b.hints(b.layout.Width-2-styled.Width(mode))
+	}
+	if help := b.hint(keyHint{ActionHelp, "", "", "keys"}); help != "" { // a notice can stay for ever
+		mode += help + " · "
+	}
+	return mode + notice
 }
 
 // Notice returns what the user should know now; empty if there is nothing.
@@ -115,29 +120,52 @@ func (b *Browser) Notice() string {
 	return strings.Join(slices.DeleteFunc(notices, func(s string) bool { return s == "" }), " · ")
 }
 
-// hints returns the most important keys.
-func (b *Browser) hints() string {
-	var parts []string
-	for _, h := range []struct {
-		first, second Action
-		between, help string
-	}{
+// keyHint names one or two actions in the last line.
+type keyHint struct {
+	first, second Action
+	between, help string
+}
+
+// hint returns the text of a hint; empty if an action has no key.
+func (b *Browser) hint(h keyHint) string {
+	first, second := b.Keys.First(h.first), b.Keys.First(h.second)
+	switch {
+	case first == "" || second == "" && h.second != "":
+		return ""
+	case second == "":
+		return keyTitle(first) + " " + h.help
+	}
+	return keyTitles(first, second, h.between) + " " + h.help
+}
+
+// hints returns the most important keys, as many as fit into a number of columns.
+func (b *Browser) hints(columns int) string {
+	hints := []keyHint{
 		{ActionAccept, "", "", "choose"},
 		{ActionMark, "", "", "mark"},
+		{ActionHelp, "", "", "keys"},
 		{ActionView1, ActionView7, "…", "views"},
 		{ActionPreviousTab, ActionNextTab, "", "tabs"},
-		{ActionHelp, "", "", "keys"},
-	} {
-		first, second := b.Keys.First(h.first), b.Keys.First(h.second)
-		switch {
-		case first == "" || second == "" && h.second != "":
-		case second == "":
-			parts = append(parts, keyTitle(first)+" "+h.help)
-		default:
-			parts = append(parts, keyTitles(first, second, h.between)+" "+h.help)
-		}
+		{ActionAbort, "", "", "quit"},
+		{ActionCommand, "", "", "command"},
+		{ActionSort, "", "", "sort"},
+		{ActionPreviewDown, "", "", "scroll"},
 	}
-	return strings.Join(parts, " · ")
+	if b.Help || b.Command != nil {
+		hints = []keyHint{{ActionAbort, "", "", "back"}, {ActionUp, ActionDown, "", "scroll"}}
+	}
+	line := ""
+	for _, h := range hints {
+		text := b.hint(h)
+		if line != "" && text != "" {
+			text = " · " + text
+		}
+		if styled.Width(line+text) > columns {
+			break
+		}
+		line += text
+	}
+	return line
 }
 
 // helpHead is about the words. Their prefixes are on no key.

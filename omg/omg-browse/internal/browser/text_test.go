@@ -73,3 +73,30 @@ func TestNotice(t *testing.T) {
 	w.Message = "copied"
 	require.Equal(t, "copied", w.Notice())
 }
+
+// TestStatusText checks that the last line names the keys that fit, and how to see all of them while it says something else.
+func TestStatusText(t *testing.T) {
+	w := newWorld(t)
+	for width, want := range map[int]string{
+		10:  "",
+		60:  "Enter choose · Tab mark · F1 keys · Alt-1…7 views",
+		80:  "Enter choose · Tab mark · F1 keys · Alt-1…7 views · Alt-←→ tabs · Esc quit",
+		130: "Enter choose · Tab mark · F1 keys · Alt-1…7 views · Alt-←→ tabs · Esc quit · Alt-x command · Alt-s sort · Shift-↓ scroll",
+	} {
+		w.Resize(width, 24)
+		require.Equal(t, want, w.StatusText())
+	}
+	w.Do(ActionHelp)
+	require.Equal(t, "Esc back · ↑↓ scroll", w.StatusText())
+	w.Do(ActionAbort)
+	w.Connection = "omgd is not running"
+	require.Equal(t, "F1 keys · omgd is not running", w.StatusText())
+	w.Message = "copied"
+	require.Equal(t, "copied", w.StatusText())
+
+	w = withKeys(t, KeysVi, map[string][]string{"help": {}})
+	w.Resize(30, 24)
+	require.Equal(t, "-- INSERT -- Enter choose", w.StatusText())
+	w.Connection = "omgd is not running"
+	require.Equal(t, "-- INSERT -- omgd is not running", w.StatusText())
+}
