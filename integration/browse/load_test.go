@@ -40,7 +40,7 @@ func TestBrowse_FastKeys(t *testing.T) {
 
 // TestBrowse_LongList scrolls through 120,000 packages. Each line is on the screen, and the memory stays small.
 func TestBrowse_LongList(t *testing.T) {
-	const packages, columns, rows, maxMemory = 120_000, 200, 100, 60 << 10
+	const packages, columns, rows, maxMemory = 120_000, 40, 100, 60 << 10
 	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: packages, Seed: 1}))
 	s.StartDaemon()
 	terminal, pid := startBrowser(t, s, columns, rows)
