@@ -18,18 +18,7 @@ func (s *settings) helper(own *flags.Browse) string {
 
 // copy copies the names of the chosen packages to the clipboard or, while commands are shown, the commands.
 func (u *ui) copy() {
-	text, copied := "", "copied the command"
-	if u.b.Command != nil {
-		commands, _ := choice.Commands(u.b.Choices(), u.helper)
-		text = choice.JoinCommands(commands)
-	} else {
-		var count int
-		text, count = choice.Names(u.b.Choices())
-		copied = fmt.Sprintf("copied %d names", count)
-		if count == 1 {
-			copied = "copied " + text
-		}
-	}
+	text, copied := u.clipboard()
 	if text == "" {
 		u.b.Message = "there is nothing to copy"
 		return
@@ -40,6 +29,18 @@ func (u *ui) copy() {
 	}
 	u.screen.Copy(text)
 	u.b.Message = copied
+}
+
+// clipboard returns what copy copies, and a message about it.
+func (u *ui) clipboard() (text, message string) {
+	if u.b.Command != nil {
+		return choice.JoinCommands(u.commands), "copied the command"
+	}
+	text, count := choice.Names(u.b.Choices())
+	if count == 1 {
+		return text, "copied " + text
+	}
+	return text, fmt.Sprintf("copied %d names", count)
 }
 
 // openPage opens the page of the selected package.
@@ -60,5 +61,7 @@ func (u *ui) showCommand() {
 		u.b.Message = "no package is selected"
 		return
 	}
-	u.b.ShowCommand(choice.CommandText(choice.Commands(choices, u.helper)))
+	commands, leftOut := choice.Commands(choices, u.helper)
+	u.commands = commands
+	u.b.ShowCommand(choice.CommandText(commands, leftOut))
 }

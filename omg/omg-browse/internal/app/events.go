@@ -16,6 +16,8 @@ type ui struct {
 	screen *terminal.Screen
 	pages  *choice.Pages
 	helper string
+	// commands are those that are shown, or were shown last: what is selected may change while they are.
+	commands []choice.Command
 	// generation is that of the last status, if there was one.
 	hasStatus  bool
 	generation uint64
