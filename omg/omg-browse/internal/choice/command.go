@@ -66,7 +66,7 @@ func target(c *browser.Choice) (string, bool) {
 	if c.AUR {
 		repo = wire.SourceAUR
 	}
-	if _, ok := output.SafeName(repo, c.Name); !ok || !isPrintable(repo+c.Name) {
+	if _, ok := output.SafeName(repo, c.Name); !ok || !isPrintable(repo+c.Name) || strings.HasPrefix(repo, "-") {
 		return "", false
 	}
 	if repo == "" {

@@ -38,6 +38,7 @@ func TestCommands(t *testing.T) {
 			want:    []string{"sudo pacman -S extra/-Rdd"}, leftOut: []string{"-Rdd", "-Rdd", "$(id)"},
 		},
 		{choices: []browser.Choice{in(browser.ViewSearch, "it's $(id)", "a"), in(browser.ViewSearch, "core", "größe")}, want: []string{`sudo pacman -S 'it'\''s $(id)/a' 'core/größe'`}},
+		{choices: []browser.Choice{in(browser.ViewSearch, "-Rdd", "a")}, leftOut: []string{"a"}},
 		{choices: []browser.Choice{in(browser.ViewSearch, "core", "a\xffb")}, leftOut: []string{"a\xffb"}},
 	} {
 		commands, leftOut := Commands(c.choices, "paru")
