@@ -55,6 +55,7 @@ func (s *session) mark(ctx context.Context, words []string, on bool) error {
 		return errors.New("write the numbers of packages")
 	}
 	for _, word := range words {
+		on := on && word[0] != '-' || word[0] == '+'
 		c, err := s.selectRow(ctx, word)
 		if err != nil {
 			return err

@@ -48,7 +48,11 @@ func Run(ctx context.Context, b *browser.Browser, answers <-chan browser.Answer,
 	b.Place(browser.PlaceOff)
 	b.Resize(screenWidth, pageRows+browser.FrameLines)
 	lines := make(chan string)
-	go read(ctx, in, lines)
+	var readErr error // is set before lines is closed
+	go func() {
+		defer close(lines)
+		readErr = read(ctx, in, lines)
+	}()
 	s := &session{b: b, answers: answers, lines: lines, out: bufio.NewWriter(out), effect: effect}
 	if err := s.showList(ctx); err != nil {
 		return err
@@ -63,7 +67,10 @@ func Run(ctx context.Context, b *browser.Browser, answers <-chan browser.Answer,
 		case <-ctx.Done():
 			return ctx.Err()
 		case line, ok := <-lines:
-			if !ok {
+			switch {
+			case !ok && readErr != nil:
+				return fmt.Errorf("a command cannot be read: %w", readErr)
+			case !ok:
 				return ErrQuit
 			}
 			if done, err := s.do(ctx, strings.Fields(line)); done || err != nil {
@@ -74,17 +81,17 @@ func Run(ctx context.Context, b *browser.Browser, answers <-chan browser.Answer,
 }
 
 // read sends the lines of a reader. It ends with the reader, or with the context and the next line.
-func read(ctx context.Context, in io.Reader, lines chan<- string) {
-	defer close(lines)
+func read(ctx context.Context, in io.Reader, lines chan<- string) error {
 	scanner := bufio.NewScanner(in)
 	scanner.Buffer(make([]byte, 0, maxLine), maxLine)
 	for scanner.Scan() {
 		select {
 		case lines <- scanner.Text():
 		case <-ctx.Done():
-			return
+			return ctx.Err()
 		}
 	}
+	return scanner.Err()
 }
 
 // wait takes answers until the browser waits for none.

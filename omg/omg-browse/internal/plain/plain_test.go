@@ -1,6 +1,7 @@
 package plain
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
@@ -85,6 +86,10 @@ func TestRun_Choose(t *testing.T) {
 	require.Contains(t, out, "\n20* extra/p20 ")
 	require.Contains(t, out, "> pacman -S p2\n")
 
+	out, b, _ = run(t, "+1 -1 2", "mark 3 -2", "-3 +4")
+	require.Contains(t, out, "> marked extra/p1 2\nnot marked any more: extra/p1 2\nmarked extra/p2 2\n> marked extra/p3 2\nnot marked any more: extra/p2 2\n> ")
+	require.Equal(t, "p4", b.Choices()[0].Name)
+
 	_, b, err = run(t, "3", "done")
 	require.NoError(t, err)
 	require.Equal(t, "p3", b.Choices()[0].Name)
@@ -118,6 +123,12 @@ func TestRun_ViewHint(t *testing.T) {
 	out, _, _ := run(t, "orphans", "orphans x", "search orphans")
 	require.Contains(t, out, "> Search for orphans: 45, relevance\n")
 	require.Equal(t, 1, strings.Count(out, "\nview orphans shows the view Orphans.\n"), "after a search without the command")
+}
+
+// TestRun_LongCommand checks that a command that is too long does not look like the end of the input.
+func TestRun_LongCommand(t *testing.T) {
+	_, _, err := run(t, "+1", strings.Repeat("x", maxLine), "done")
+	require.ErrorIs(t, err, bufio.ErrTooLong)
 }
 
 func TestRun_Help(t *testing.T) {
