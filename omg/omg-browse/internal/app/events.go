@@ -35,6 +35,8 @@ func (u *ui) handleAll(ctx context.Context, e terminal.Event) (done bool, err er
 		select {
 		case next := <-u.screen.Events():
 			e = u.screen.Event(next)
+		case sig := <-u.screen.Ended():
+			return true, endedBy(sig)
 		default:
 			return false, nil
 		}
