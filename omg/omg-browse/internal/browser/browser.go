@@ -230,6 +230,7 @@ func (b *Browser) Show(v View) {
 	default:
 		b.refilter(true)
 	}
+	b.scrollList()
 	b.requestPreview()
 }
 

@@ -162,6 +162,30 @@ func TestBrowser_SelectionStaysOnItsPackage(t *testing.T) {
 	require.Equal(t, []string{"[a]"}, w.names())
 }
 
+// TestBrowser_ShowWithOtherWords checks that the selected row is on the screen in a view that is shown again with other words.
+func TestBrowser_ShowWithOtherWords(t *testing.T) {
+	w := newWorld(t)
+	w.page(3)
+	w.Show(ViewInstalled)
+	var names []string
+	for i := range 100 {
+		names = append(names, fmt.Sprintf("p%02d", i))
+	}
+	w.load(names...)
+	for range 30 {
+		w.Do(ActionDown)
+	}
+	for _, words := range []string{"3", ""} {
+		w.Show(ViewSearch)
+		w.Do(ActionDeleteBefore)
+		w.Type(words)
+		w.Show(ViewInstalled)
+		require.Contains(t, w.names(), "[p30]")
+		_, top, _ := w.Rows()
+		require.GreaterOrEqual(t, top, 0)
+	}
+}
+
 func TestBrowser_MarksAcrossViews(t *testing.T) {
 	w := newWorld(t)
 	w.page(3)

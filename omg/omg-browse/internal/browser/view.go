@@ -143,7 +143,7 @@ func (v *viewState) show(rows list, keep bool) {
 	if r := v.row(); r == nil || r.Key != v.key {
 		at = nearest(rows, v.selected, v.key)
 	}
-	v.top += at - v.selected // the row stays where it is on the screen
+	v.top = max(0, v.top+at-v.selected) // the row stays where it is on the screen
 	v.selectRow(at)
 }
 
