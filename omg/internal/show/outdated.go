@@ -72,7 +72,7 @@ func (t *UpdateTable) repositoryRows() (rows []updateRow) {
 		u := &t.Updates[i]
 		row := updateRow{repo: termtext.Clean(u.Repo), name: termtext.Clean(u.Name), installed: termtext.Clean(u.Installed), version: termtext.Clean(u.Version)}
 		if u.DownloadSize != nil {
-			row.download = shortSize(*u.DownloadSize)
+			row.download = ShortSize(*u.DownloadSize)
 		}
 		if u.SizeChange != nil {
 			row.change = shortSizeChange(*u.SizeChange)
@@ -258,8 +258,8 @@ func commonVersionPrefix(a, b string) int {
 	return same
 }
 
-// shortSize returns a number of bytes with one decimal.
-func shortSize(bytes uint64) string {
+// ShortSize returns a number of bytes with one decimal.
+func ShortSize(bytes uint64) string {
 	v, unit := float64(bytes), 0
 	for v >= 1000 && unit < len(sizeUnits)-1 {
 		v, unit = v/1024, unit+1
@@ -272,9 +272,9 @@ func shortSize(bytes uint64) string {
 
 func shortSizeChange(bytes int64) string {
 	if bytes < 0 {
-		return "-" + shortSize(uint64(-bytes))
+		return "-" + ShortSize(uint64(-bytes))
 	}
-	return "+" + shortSize(uint64(bytes))
+	return "+" + ShortSize(uint64(bytes))
 }
 
 // totals returns a line with the number of updates and the sum of their sizes. Ignored updates do not count for the sizes.
@@ -319,7 +319,7 @@ func (t *UpdateTable) totals() string {
 		parts = append(parts, fmt.Sprintf("unknown for %d of the AUR", t.UnknownForeign))
 	}
 	if len(t.Updates)-ignored > int(unknown) {
-		sizes := "download " + shortSize(download) + ", installed size " + shortSizeChange(change)
+		sizes := "download " + ShortSize(download) + ", installed size " + shortSizeChange(change)
 		if unknown > 0 {
 			sizes += fmt.Sprintf(" (without %d of unknown size)", unknown)
 		}

@@ -26,7 +26,7 @@ func (s Style) PrintSizeHeader(w *bufio.Writer, groups bool) {
 // PrintPackageSize prints the sizes of a package. With names, it prints the names of the packages that only this one needs.
 func (s Style) PrintPackageSize(w *bufio.Writer, pkg *backend.PackageSize, names bool) {
 	p := printer{s, w}
-	p.writeRaw(fmt.Sprintf("%*s %*s  ", sizeWidth, shortSize(pkg.Size), sizeWidth, shortSize(pkg.RemovedSize)))
+	p.writeRaw(fmt.Sprintf("%*s %*s  ", sizeWidth, ShortSize(pkg.Size), sizeWidth, ShortSize(pkg.RemovedSize)))
 	p.setColor(titleColor)
 	p.writeClean(pkg.Name)
 	p.setColor(resetColor)
@@ -47,13 +47,13 @@ func (s Style) PrintPackageSize(w *bufio.Writer, pkg *backend.PackageSize, names
 
 // PrintTotalSize prints the size of all installed packages.
 func (s Style) PrintTotalSize(w *bufio.Writer, all *backend.SizeResult) {
-	printer{s, w}.writeRaw("All installed packages: " + countNoun(all.PackageCount, "", "package") + ", " + shortSize(all.TotalSize) + "\n")
+	printer{s, w}.writeRaw("All installed packages: " + countNoun(all.PackageCount, "", "package") + ", " + ShortSize(all.TotalSize) + "\n")
 }
 
 // PrintGroupSize prints the size of a group.
 func (s Style) PrintGroupSize(w *bufio.Writer, g *backend.GroupSize) {
 	p := printer{s, w}
-	p.writeRaw(fmt.Sprintf("%*s  ", sizeWidth, shortSize(g.Size)))
+	p.writeRaw(fmt.Sprintf("%*s  ", sizeWidth, ShortSize(g.Size)))
 	p.setColor(titleColor)
 	p.writeClean(g.Name)
 	p.setColor(resetColor)

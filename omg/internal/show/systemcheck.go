@@ -80,9 +80,9 @@ func (p printer) printCheckSummary(c *backend.SystemCheck) {
 	if c.Cache == nil {
 		return
 	}
-	text = "Package cache: " + shortSize(uint64(c.Cache.Size)) + " in " + countNoun(c.Cache.FileCount, "", "package")
+	text = "Package cache: " + ShortSize(uint64(c.Cache.Size)) + " in " + countNoun(c.Cache.FileCount, "", "package")
 	if c.Cache.OldCount > 0 {
-		text += ", " + shortSize(uint64(c.Cache.OldSize)) + " of them in " + countNoun(c.Cache.OldCount, "", "version") + chooseByCount(c.Cache.OldCount, " that is not installed", " that are not installed")
+		text += ", " + ShortSize(uint64(c.Cache.OldSize)) + " of them in " + countNoun(c.Cache.OldCount, "", "version") + chooseByCount(c.Cache.OldCount, " that is not installed", " that are not installed")
 	}
 	if len(c.Cache.Problems) > 0 {
 		text += "; not read: " + strings.Join(c.Cache.Problems, ", ")

@@ -24,8 +24,10 @@ type Row struct {
 	Level Level
 	// Package has the fields by which a loaded list is filtered; nil in pages, which omgd has filtered.
 	Package *wire.Package
-	// SortBy holds a number for each further sort order of the view.
-	SortBy [2]int64
+	// SortBy holds a number for each further sort order of the view, and SortText the texts for these numbers, which are shown in this
+	// order. A text is empty if the number is unknown.
+	SortBy   [2]int64
+	SortText [2]string
 }
 
 // Level is the importance of a note.

@@ -69,6 +69,14 @@ func (b *Browser) Counts() string {
 	return strings.Join(append(parts, b.view.sortings()[v.sort].name), " · ")
 }
 
+// SortText returns the number by which the list is sorted, such as a size; empty if the order is another one or the number is unknown.
+func (b *Browser) SortText(r *Row) string {
+	if text := b.view.sortings()[b.views[b.view].sort].text; text != nil {
+		return text(r)
+	}
+	return ""
+}
+
 // names returns the active filters.
 func (f *Filters) names() (names []string) {
 	switch f.AUR {

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omg/omg-browse/internal/styled"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // TestHelpLines checks that the help shows every key and fits into the width of the screen.
@@ -99,4 +100,16 @@ func TestStatusText(t *testing.T) {
 	require.Equal(t, "-- INSERT -- Enter choose", w.StatusText())
 	w.Connection = "omgd is not running"
 	require.Equal(t, "-- INSERT -- omgd is not running", w.StatusText())
+}
+
+func TestSortText(t *testing.T) {
+	w := newWorld(t)
+	w.Show(ViewInstalled)
+	load := w.take(LaneLoad)
+	row := Row{Key: Key{Name: "a"}, Package: &wire.Package{Name: "a"}, SortText: [2]string{"9 B", "2022-09-12"}}
+	w.Answer(Answer{Request: &load, Rows: []Row{row}})
+	for _, want := range []string{"", "9 B", "2022-09-12", ""} {
+		require.Equal(t, want, w.SortText(&row), w.Counts())
+		w.Do(ActionSort)
+	}
 }

@@ -62,13 +62,16 @@ func (v View) isQuery() bool { return v == ViewSearch || v == ViewFiles }
 type sorting struct {
 	name    string
 	compare func(a, b *Row) int
+	// text returns what the list is sorted by; nil if each row shows it anyway.
+	text func(*Row) string
 }
 
 func byName(a, b *Row) int { return strings.Compare(a.Name, b.Name) }
 
-// bySortBy compares by a number of the view, the highest first.
-func bySortBy(number int) func(a, b *Row) int {
-	return func(a, b *Row) int { return cmp.Or(cmp.Compare(b.SortBy[number], a.SortBy[number]), byName(a, b)) }
+// byNumber sorts by a number of the view, the highest first.
+func byNumber(name string, number int) sorting {
+	compare := func(a, b *Row) int { return cmp.Or(cmp.Compare(b.SortBy[number], a.SortBy[number]), byName(a, b)) }
+	return sorting{name, compare, func(r *Row) string { return r.SortText[number] }}
 }
 
 func byLevel(a, b *Row) int { return cmp.Or(cmp.Compare(b.Level, a.Level), byName(a, b)) }
@@ -77,17 +80,17 @@ func byLevel(a, b *Row) int { return cmp.Or(cmp.Compare(b.Level, a.Level), byNam
 func (v View) sortings() []sorting {
 	switch v {
 	case ViewSearch:
-		return []sorting{{wire.SortRelevance, nil}, {wire.SortName, nil}, {wire.SortRepo, nil}, {wire.SortVotes, nil}, {wire.SortPopularity, nil}, {wire.SortModified, nil}}
+		return []sorting{{wire.SortRelevance, nil, nil}, {wire.SortName, nil, nil}, {wire.SortRepo, nil, nil}, {wire.SortVotes, nil, nil}, {wire.SortPopularity, nil, nil}, {wire.SortModified, nil, nil}}
 	case ViewInstalled, ViewOrphans:
-		return []sorting{{"name", byName}, {"size", bySortBy(0)}, {"installed last", bySortBy(1)}}
+		return []sorting{{"name", byName, nil}, byNumber("size", 0), byNumber("installed last", 1)}
 	case ViewUpdates:
-		return []sorting{{"name", byName}, {"importance", byLevel}, {"download size", bySortBy(0)}}
+		return []sorting{{"name", byName, nil}, {"importance", byLevel, nil}, byNumber("download size", 0)}
 	case ViewSecurity:
-		return []sorting{{"severity", nil}, {"name", byName}}
+		return []sorting{{"severity", nil, nil}, {"name", byName, nil}}
 	case ViewAUR:
-		return []sorting{{"importance", byLevel}, {"name", byName}}
+		return []sorting{{"importance", byLevel, nil}, {"name", byName, nil}}
 	}
-	return []sorting{{"best match", nil}}
+	return []sorting{{"best match", nil, nil}}
 }
 
 // viewState is the state of a view.

@@ -148,6 +148,9 @@ func drawRow(c Canvas, b *browser.Browser, t *theme.Theme, area browser.Rect, r 
 	if r.Installed != "" && b.View() == browser.ViewSearch {
 		line = append(line, styled.Span{Text: " [installed]", Style: in(t.Installed)})
 	}
+	if text := b.SortText(r); text != "" {
+		line = append(line, styled.Span{Text: " " + termtext.Clean(text), Style: in(t.Version)})
+	}
 	if r.Note != "" {
 		line = append(line, styled.Span{Text: " " + termtext.Clean(r.Note), Style: in(levelStyle(r.Level, t))})
 	}

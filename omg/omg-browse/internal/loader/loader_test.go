@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -174,7 +175,7 @@ func TestViews(t *testing.T) {
 	size := uint64(7)
 	f := &fakeBackend{
 		installed: []wire.InstalledPackage{
-			{Package: wire.Package{Name: "a", Version: "1", Desc: "d", ISize: 9}, Reason: "explicit"}, {Package: wire.Package{Name: "f", Version: "1"}},
+			{Package: wire.Package{Name: "a", Version: "1", Desc: "d", ISize: 9}, Reason: "explicit", InstallDate: 200_000}, {Package: wire.Package{Name: "f", Version: "1"}},
 		},
 		outdated: &wire.OutdatedResult{
 			Updates:      []wire.Update{{Name: "a", Installed: "1", Version: "2", Repo: "core", Fixes: []string{"AVG-1"}, Severity: "High", DownloadSize: &size}},
@@ -193,12 +194,16 @@ func TestViews(t *testing.T) {
 	require.True(t, rows[0].Explicit)
 	require.Equal(t, browser.Key{Name: "f", AUR: true}, rows[1].Key)
 	require.Equal(t, "4", rows[1].Version)
+	require.Equal(t, [2]string{"9 B", time.Unix(200_000, 0).Format(time.DateOnly)}, rows[0].SortText)
+	require.Equal(t, [2]string{"0 B", ""}, rows[1].SortText, "the date is unknown")
 
 	rows = load(t, f, browser.ViewUpdates).Rows
 	require.Len(t, rows, 3)
 	require.Equal(t, "fixes AVG-1 (High)", rows[0].Note)
 	require.Equal(t, "first", rows[0].Desc, "that of the first repository")
 	require.Equal(t, int64(7), rows[0].SortBy[0])
+	require.Equal(t, "7 B", rows[0].SortText[0])
+	require.Empty(t, rows[1].SortText[0], "the size is unknown")
 	require.Equal(t, "in the AUR", rows[1].Desc)
 	require.Equal(t, "replaces old 1", rows[2].Note)
 

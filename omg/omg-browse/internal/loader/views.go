@@ -3,8 +3,10 @@ package loader
 import (
 	"context"
 	"strings"
+	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -52,6 +54,10 @@ func (l *Loader) installed(ctx context.Context, filter string) (a browser.Answer
 			Key: browser.Key{Name: p.Name, AUR: foreign[p.Name]}, Version: p.Version, Installed: p.Version, Desc: p.Desc,
 			Explicit: p.Reason == "explicit", Package: searched(&p.Package), SortBy: [2]int64{int64(p.ISize), p.InstallDate},
 		}
+		r.SortText[0] = show.ShortSize(p.ISize)
+		if p.InstallDate > 0 {
+			r.SortText[1] = time.Unix(p.InstallDate, 0).Format(time.DateOnly)
+		}
 		if r.AUR {
 			r.Package.AUR = &wire.AUR{}
 		}
@@ -91,7 +97,7 @@ func (l *Loader) updates(ctx context.Context) (a browser.Answer, err error) {
 			r.Note = strings.TrimSpace(r.Note + " ignored")
 		}
 		if u.DownloadSize != nil {
-			r.SortBy[0] = int64(*u.DownloadSize)
+			r.SortBy[0], r.SortText[0] = int64(*u.DownloadSize), show.ShortSize(*u.DownloadSize)
 		}
 		a.Rows = append(a.Rows, r)
 	}

@@ -225,7 +225,7 @@ func choiceText(c browser.Choice) string {
 }
 
 // rowText returns a row as text. Everything that the screen says by colour is in words.
-func rowText(r *browser.Row, isSearch bool) string {
+func rowText(b *browser.Browser, r *browser.Row) string {
 	parts := []string{r.Name}
 	if r.Repo != "" {
 		parts[0] = r.Repo + "/" + r.Name
@@ -234,11 +234,13 @@ func rowText(r *browser.Row, isSearch bool) string {
 		parts = append(parts, r.Installed, "->")
 	}
 	parts = append(parts, r.Version)
-	if r.Installed != "" && isSearch {
+	if r.Installed != "" && b.View() == browser.ViewSearch {
 		parts = append(parts, "[installed]")
 	}
-	if r.Note != "" {
-		parts = append(parts, r.Note)
+	for _, text := range []string{b.SortText(r), r.Note} {
+		if text != "" {
+			parts = append(parts, text)
+		}
 	}
 	text := strings.Join(parts, " ")
 	if r.Desc != "" {
@@ -278,7 +280,7 @@ func (s *session) showList(ctx context.Context) error {
 		if b.Marks.Has(r.Key) {
 			mark = "*"
 		}
-		s.line(fmt.Sprintf("%d%s %s", top+i+1, mark, rowText(r, b.View() == browser.ViewSearch)))
+		s.line(fmt.Sprintf("%d%s %s", top+i+1, mark, rowText(b, r)))
 	}
 	if b.Length() > top+len(rows) {
 		s.line(fmt.Sprintf("%d to %d of %d. next shows more.", top+1, top+len(rows), b.Length()))
