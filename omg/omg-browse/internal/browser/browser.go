@@ -260,6 +260,10 @@ func (b *Browser) ToggleMark() bool {
 }
 
 func (b *Browser) filter(a Action) {
+	if b.view == ViewFiles {
+		b.Message = "the view " + ViewFiles.String() + " has no filters"
+		return
+	}
 	f := &b.Filters
 	switch a {
 	case ActionFilterAUR:

@@ -65,7 +65,9 @@ func (b *Browser) Counts() string {
 	if b.Marks.Len() > 0 {
 		parts = append(parts, fmt.Sprintf("%d marked", b.Marks.Len()))
 	}
-	parts = append(parts, b.Filters.names()...)
+	if b.view != ViewFiles {
+		parts = append(parts, b.Filters.names()...)
+	}
 	return strings.Join(append(parts, b.view.sortings()[v.sort].name), " · ")
 }
 

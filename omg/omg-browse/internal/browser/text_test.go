@@ -113,3 +113,17 @@ func TestSortText(t *testing.T) {
 		w.Do(ActionSort)
 	}
 }
+
+// TestFilters_Files checks that the view of files names no filter, because it has none.
+func TestFilters_Files(t *testing.T) {
+	w := newWorld(t)
+	w.Do(ActionFilterInst)
+	require.Equal(t, "installed · relevance", w.Counts())
+	w.Show(ViewFiles)
+	require.Equal(t, "best match", w.Counts())
+	w.Do(ActionFilterExpl)
+	require.Equal(t, "the view Files has no filters", w.Message)
+	require.False(t, w.Filters.Explicit)
+	w.Show(ViewSearch)
+	require.Equal(t, "installed · relevance", w.Counts())
+}
