@@ -78,14 +78,17 @@ func TestNotice(t *testing.T) {
 // TestStatusText checks that the last line names the keys that fit, and how to see all of them while it says something else.
 func TestStatusText(t *testing.T) {
 	w := newWorld(t)
-	for width, want := range map[int]string{
-		10:  "",
-		60:  "Enter choose · Tab mark · F1 keys · Alt-1…7 views",
-		80:  "Enter choose · Tab mark · F1 keys · Alt-1…7 views · Alt-←→ tabs · Esc quit",
-		130: "Enter choose · Tab mark · F1 keys · Alt-1…7 views · Alt-←→ tabs · Esc quit · Alt-x command · Alt-s sort · Shift-↓ scroll",
+	for _, c := range []struct {
+		width int
+		want  string
+	}{
+		{10, ""},
+		{60, "Enter choose · Tab mark · F1 keys · Alt-1…7 views"},
+		{130, "Enter choose · Tab mark · F1 keys · Alt-1…7 views · Alt-←→ tabs · Esc quit · Alt-x command · Alt-s sort · Shift-↓ scroll"},
+		{80, "Enter choose · Tab mark · F1 keys · Alt-1…7 views · Alt-←→ tabs · Esc quit"},
 	} {
-		w.Resize(width, 24)
-		require.Equal(t, want, w.StatusText())
+		w.Resize(c.width, 24)
+		require.Equal(t, c.want, w.StatusText())
 	}
 	w.Do(ActionHelp)
 	require.Equal(t, "Esc back · ↑↓ scroll", w.StatusText())
