@@ -5,7 +5,7 @@ _omg_index() {
 	COMPREPLY=()
 	case $prev in
 	--dbpath|--pacman-config|--db|--aur|--popularity|-o|--output|--data-dir|--to|--export|--import|-s|--secret-key|-p|--public-key|--out|--offline-key) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--repo|--source|--expires|--note|-p|-P|--key|--proxy|--timeout|--user-agent) return ;;
+	--repo|--source|--expires|--note|-P|--proxy|--timeout|--user-agent) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
@@ -44,7 +44,7 @@ _omg_index() {
 		words='-s --secret-key --out --expires --help -h'
 		;;
 	' pull')
-		words='-p --offline-key -P --key --proxy --timeout --user-agent --data-dir --help -h'
+		words='-p --offline-key -P --proxy --timeout --user-agent --data-dir --help -h'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -48,8 +48,8 @@ of one published directory, which are asked in order: addresses of web servers, 
 directories on this machine. A mirror that has failed is asked last for a while, which
 grows with each failure. A download that broke off goes on where it ended.
 
-Nothing is used that is not signed with a key in PUBLIC, or with a key that a
-statement of an offline key names. Therefore http:// is as safe as https://, but not as
+Nothing is used that is not signed with a key of -p or -P, or with a key that a statement
+of an offline key names. These flags can be repeated. Therefore http:// is as safe as https://, but not as
 private. A mirror that is older than what was used before, or damaged, is refused.
 After any failure, the last good index of each source stays, and the exit code is 3, or
 4 if servers could not be reached.
@@ -59,9 +59,9 @@ indexes with --index or OMG_INDEX, e.g. OMG_INDEX=~/.local/share/omg/pulled.
 
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed, exit.Network),
 		Flags: []cli.Flag{
-			&cli.StringSliceFlag{Name: "p", Destination: &o.publicPaths, Usage: "trust the key in the file `PUBLIC` (repeatable)"},
-			&cli.StringSliceFlag{Name: "offline-key", Destination: &o.offlinePaths, Usage: "trust the keys that the offline key in `FILE` names (repeatable)"},
-			&cli.StringSliceFlag{Name: "P", Aliases: []string{"key"}, Destination: &o.keys, Usage: "trust `KEY`, a public key as text, or \"offline KEY\" (repeatable)"},
+			&cli.StringSliceFlag{Name: "p", Destination: &o.publicPaths, Usage: "trust the key in `FILE`"},
+			&cli.StringSliceFlag{Name: "offline-key", Destination: &o.offlinePaths, Usage: "trust what the offline key in `FILE` names"},
+			&cli.StringSliceFlag{Name: "P", Destination: &o.keys, Usage: "trust `KEY`, as in the setting index.keys"},
 			&cli.StringFlag{Name: "proxy", Destination: &o.network.Proxy, Usage: "`ADDRESS` of a proxy, or none", DefaultText: "the proxy in the environment variables"},
 			&cli.DurationFlag{Name: "timeout", Destination: &o.timeout, Value: time.Duration(config.Default().Network.Timeout), Usage: "a server must begin its response, and send each 4 KiB of it, in `TIME`", DefaultText: "30s"},
 			&cli.StringFlag{Name: "user-agent", Destination: &o.network.UserAgent, Usage: "send `TEXT` as the User-Agent header", DefaultText: "omg and its version"},
