@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -124,6 +125,15 @@ func TestPull_Machines(t *testing.T) {
 	require.Equal(t, own, requireOK(t, daemon.Omg("search", "--no-aur", "--limit", "0", "lib")).Stdout)
 	found := requireOK(t, current.StartDaemon().Omg("search", "--no-aur", "--limit", "0", "lib")).Stdout
 	require.NotEqual(t, own, found)
+
+	// Everybody who asks how omgd is learns where the data comes from.
+	status := requireOK(t, daemon.Omg("status")).Stdout
+	require.Regexp(t, `(?s)Pulled +: sequence \d+, published .*, expires in .*, confirmed by a mirror .*, next request in .*from `+edge.URL+`, signed with `+regexp.QuoteMeta(p.key), status)
+	require.Contains(t, daemon.Omg("doctor").Stdout, "pulled indexes")
+	require.Regexp(t, `ok +pulled indexes`, daemon.Omg("health").Stdout)
+	metrics := requireOK(t, daemon.Omg("metrics")).Stdout
+	require.Contains(t, metrics, "\nomg_pull_ok 1\n")
+	require.Contains(t, metrics, "\nomg_pull_texts_total{form=\"whole\"} 8\n")
 
 	// A machine without any database of pacman finds what was pulled, in the same order as the publisher.
 	none := machine(t, harness.WithoutDatabases(), p.key, edge.URL).WithEnv(withAUR...)

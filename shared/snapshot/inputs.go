@@ -58,6 +58,8 @@ type Inputs struct {
 	UpgradedAt int64
 	// Popularity describes the shares of machines that have packages; nil if they are disabled.
 	Popularity *PopularityData
+	// Pulled describes the published directory from which indexes are pulled; nil if none are.
+	Pulled *wire.PulledStatus
 	// LibalpmResult is libalpm's result for the same databases; nil if omg's result does not differ from it.
 	LibalpmResult *LibalpmResult
 	// Runtimes lists the active version of each runtime in a new shell; nil if the process does not look for runtimes.

@@ -16,7 +16,7 @@ func (s *Snapshot) Status() (*wire.StatusResult, error) {
 	if s.inputs.DownloadedRepositories != nil && !s.inputs.SearchDownloaded {
 		r.ComparedSources = s.describeSources(s.comparedRepos)[:len(s.comparedRepos)]
 	}
-	r.FileLists = s.existingFileLists()
+	r.FileLists, r.Pulled = s.existingFileLists(), s.inputs.Pulled
 	r.Index.Packages = uint32(s.searchFileSet.PackageCount())
 	s.eachIndexFile(func(path string, built int64) {
 		r.Index.Files = append(r.Index.Files, path)

@@ -24,6 +24,15 @@ type Pulled struct {
 	NextRequestAt int64
 }
 
+// Status returns what the status says about the published directory.
+func (p *Pulled) Status() *wire.PulledStatus {
+	s := p.State
+	return &wire.PulledStatus{
+		Publisher: s.Publisher, Sequence: s.Sequence, Created: s.Created, Expires: s.Expires, Mirror: s.Mirror, ConfirmedAt: s.ConfirmedAt,
+		LastError: s.LastError, NextRequestAt: p.NextRequestAt, Bytes: s.Bytes, Patches: s.Patches, Whole: s.Whole,
+	}
+}
+
 // errOtherContent means that an index has another source than its name says.
 var errOtherContent = errors.New("its index does not contain this repository")
 

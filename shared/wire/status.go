@@ -22,6 +22,29 @@ type StatusResult struct {
 	Problems []Problem `msgpack:"problems,omitempty" json:"parts,omitempty"`
 	// News has the items of Arch's news since the last full upgrade; nil if they are unknown.
 	News *NewsSinceUpgrade `msgpack:"news,omitempty" json:"news,omitempty"`
+	// Pulled describes the published directory from which omgd pulls indexes; nil if it pulls none.
+	Pulled *PulledStatus `msgpack:"pulled,omitempty" json:"pulled,omitempty"`
+}
+
+// PulledStatus describes a published directory and what omgd has pulled from it. Times are in Unix seconds, 0 if unknown.
+type PulledStatus struct {
+	// Publisher is the public key that has signed the latest manifest; empty if nothing was pulled yet. Sequence, Created and Expires are those
+	// of this manifest.
+	Publisher string `msgpack:"publisher,omitempty" json:"publisher,omitempty"`
+	Sequence  int64  `msgpack:"sequence,omitempty" json:"sequence,omitempty"`
+	Created   int64  `msgpack:"created,omitempty" json:"created,omitempty"`
+	Expires   int64  `msgpack:"expires,omitempty" json:"expires,omitempty"`
+	// Mirror is the address from which the manifest came, and ConfirmedAt when a mirror last had it.
+	Mirror      string `msgpack:"mirror,omitempty" json:"mirror,omitempty"`
+	ConfirmedAt int64  `msgpack:"confirmed,omitempty" json:"confirmed,omitempty"`
+	// LastError is the error of the last pull; empty if it succeeded. NextRequestAt is when the next pull is planned.
+	LastError     string `msgpack:"error,omitempty" json:"error,omitempty"`
+	NextRequestAt int64  `msgpack:"next_request,omitempty" json:"next_request,omitempty"`
+	// Bytes is the number of bytes that all pulls have received. Patches is the number of texts of records that they have got from a patch, and
+	// Whole that of the texts that they have received as a whole.
+	Bytes   int64 `msgpack:"bytes,omitempty" json:"bytes"`
+	Patches int   `msgpack:"patches,omitempty" json:"patches"`
+	Whole   int   `msgpack:"whole,omitempty" json:"whole"`
 }
 
 // Counts holds numbers of installed packages of different kinds. An unknown number is nil.

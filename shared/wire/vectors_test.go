@@ -253,7 +253,11 @@ func good() map[string][]byte {
 			Commands: []CommandOwner{{Command: "rg", RepositoryPackage: ripgrep, Path: "usr/bin/rg"}},
 			Missing:  []MissingCommand{{Name: "rgg", Similar: []CommandOwner{{Command: "rg", RepositoryPackage: ripgrep, Path: "usr/bin/rg"}}}},
 		}),
-		"status result, news":        result(8, false, &StatusResult{Basis: basis, News: &NewsSinceUpgrade{UpgradedAt: 1_690_000_000, Items: []NewsHeadline{headline}}}),
+		"status result, news": result(8, false, &StatusResult{Basis: basis, News: &NewsSinceUpgrade{UpgradedAt: 1_690_000_000, Items: []NewsHeadline{headline}}}),
+		"status result, pulled": result(8, false, &StatusResult{Basis: basis, Pulled: &PulledStatus{
+			Publisher: "RWkey", Sequence: 1_690_000_000, Created: 1_690_000_000, Expires: 1_690_172_800, Mirror: "https://example.org/omg", ConfirmedAt: 1_690_000_100,
+			NextRequestAt: 1_690_003_700, Bytes: 190_000, Patches: 5, Whole: 2,
+		}}),
 		"outdated result, news":      result(11, false, &OutdatedResult{Basis: basis, News: &NewsSinceUpgrade{Items: []NewsHeadline{headline}}}),
 		"runtimes":                   request(16, OpRuntimes, nil),
 		"runtimes result":            result(16, false, &RuntimesResult{Generation: 9, Runtimes: []Runtime{{Runtime: "go", Version: "1.30", Missing: true}}}),

@@ -59,6 +59,7 @@ func (b *Backend) Doctor(ctx context.Context) (*backend.Checks, error) {
 		d.checkLocalDatabase(ctx, pacman.DBPath)
 		d.checkIndexes(ctx, pacman)
 		d.checkDownloads(ctx, &c, pacman)
+		d.checkPulled(&c)
 		d.checkFileLists(ctx, &c, pacman)
 		d.checkPacmanLock(pacman.DBPath)
 	}

@@ -92,6 +92,7 @@ func (r *snapshotReader) readWith(ctx context.Context, pacman *sources.PacmanSet
 		in.DownloadedRepositories = r.downloadedDatabases().ReplacePacmanSources(in.Repositories, pacman.Repositories, r.openCheckedIndex)
 	}
 	if fromPublisher != nil {
+		in.Pulled = fromPublisher.Status()
 		in.UsePulled(fromPublisher.ReplacePacmanSources(in.NewestRepositories(), pacman, r.openCheckedIndex))
 	}
 	if r.readsNews {

@@ -49,6 +49,9 @@ func (s Style) PrintStatus(w *bufio.Writer, st *wire.StatusResult, unreadNews in
 	} else if shouldSuggestDownloads(st.Sources) {
 		p.printField("Hint", DownloadHint)
 	}
+	if st.Pulled != nil {
+		p.printMultilineField("Pulled", pulledLines(st.Pulled, now))
+	}
 	if len(st.FileLists) > 0 {
 		p.printRowsField("Lists of Files", sourceRows(st.FileLists, now))
 	}
@@ -60,6 +63,30 @@ func (s Style) PrintStatus(w *bufio.Writer, st *wire.StatusResult, unreadNews in
 		problems[i] = withReason(problem.Name+": "+problem.State, problem.Why)
 	}
 	p.printMultilineField("Degraded", problems)
+}
+
+// pulledLines describes the published directory from which omgd pulls indexes.
+func pulledLines(p *wire.PulledStatus, now time.Time) (lines []string) {
+	next := singleLineUnlessEmpty(NextRequestText(p.NextRequestAt, now))
+	if p.ConfirmedAt == 0 {
+		lines = append(lines, strings.Join(append([]string{"nothing yet"}, next...), ", "))
+	} else {
+		expiry := "expires " + TimeUntil(p.Expires, now)
+		if p.Expires <= now.Unix() {
+			expiry = "expired " + RelativeTime(p.Expires, now)
+		}
+		lines = append(lines,
+			strings.Join(slices.Concat([]string{
+				fmt.Sprintf("sequence %d", p.Sequence), "published " + RelativeTime(p.Created, now), expiry, "confirmed by a mirror " + RelativeTime(p.ConfirmedAt, now),
+			}, next), ", "),
+			"from "+p.Mirror+", signed with "+p.Publisher,
+			fmt.Sprintf("%s received, %d as patches, %d as a whole", shortSize(uint64(p.Bytes)), p.Patches, p.Whole),
+		)
+	}
+	if p.LastError != "" {
+		lines = append(lines, "the last pull has failed: "+p.LastError)
+	}
+	return lines
 }
 
 // DownloadHint explains how updates can be found although pacman does not synchronize its databases.

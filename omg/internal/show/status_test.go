@@ -226,3 +226,20 @@ func TestNextRequestText(t *testing.T) {
 	require.Empty(t, NextRequestText(now.Unix(), now))
 	require.Equal(t, "next request in 1 day", NextRequestText(now.Add(25*time.Hour).Unix(), now))
 }
+
+func TestPulledLines(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	p := &wire.PulledStatus{NextRequestAt: now.Unix() + 120, LastError: "no server"}
+	require.Equal(t, []string{"nothing yet, next request in 2 minutes", "the last pull has failed: no server"}, pulledLines(p, now))
+	p = &wire.PulledStatus{
+		Publisher: "RWkey", Sequence: 7, Created: now.Unix() - 7200, Expires: now.Unix() + 7200, Mirror: "https://example.org/omg", ConfirmedAt: now.Unix() - 60,
+		Bytes: 2 << 20, Patches: 5, Whole: 2,
+	}
+	require.Equal(t, []string{
+		"sequence 7, published 2 hours ago, expires in 2 hours, confirmed by a mirror 1 minute ago",
+		"from https://example.org/omg, signed with RWkey",
+		"2.0 MiB received, 5 as patches, 2 as a whole",
+	}, pulledLines(p, now))
+	p.Expires = now.Unix() - 7200
+	require.Contains(t, pulledLines(p, now)[0], "expired 2 hours ago")
+}

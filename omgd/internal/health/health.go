@@ -91,6 +91,10 @@ func (m *Monitor) Evaluate(in Input, now time.Time) wire.HealthResult {
 		}
 		add("downloaded databases", state, why)
 	}
+	if st != nil && st.Pulled != nil {
+		state, why := pulledHealth(st.Pulled, now)
+		add("pulled indexes", state, why)
+	}
 	if st != nil && len(st.FileLists) > 0 {
 		state, why := wire.HealthOK, firstUnreadableList(st.FileLists)
 		if why != "" {
@@ -176,6 +180,19 @@ func firstBadRepository(sources []wire.Source) string {
 		}
 	}
 	return ""
+}
+
+// pulledHealth returns the health state of what is pulled from a published directory, and the reason if that state is not ok.
+func pulledHealth(p *wire.PulledStatus, now time.Time) (state, why string) {
+	switch {
+	case p.LastError != "":
+		return wire.HealthDegraded, p.LastError
+	case p.ConfirmedAt == 0:
+		return wire.HealthDegraded, wire.NotDownloadedYet
+	case p.Expires <= now.Unix():
+		return wire.HealthDegraded, "the manifest has expired"
+	}
+	return wire.HealthOK, ""
 }
 
 // firstUnreadableList returns what is wrong with the first list of files that could not be read. Old lists are no fault: pacman

@@ -128,6 +128,15 @@ func TestEvaluate_States(t *testing.T) {
 		"downloaded databases": {func(in *Input) {
 			in.Status.ComparedSources = []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceStale, Why: "old"}}
 		}, "downloaded databases", wire.HealthDegraded, "core stale: old", wire.HealthDegraded},
+		"pulled indexes": {func(in *Input) {
+			in.Status.Pulled = &wire.PulledStatus{ConfirmedAt: 1, Expires: 1 << 40}
+		}, "pulled indexes", wire.HealthOK, "", wire.HealthOK},
+		"a failed pull": {func(in *Input) {
+			in.Status.Pulled = &wire.PulledStatus{ConfirmedAt: 1, Expires: 1 << 40, LastError: "no server"}
+		}, "pulled indexes", wire.HealthDegraded, "no server", wire.HealthDegraded},
+		"an expired manifest": {func(in *Input) {
+			in.Status.Pulled = &wire.PulledStatus{ConfirmedAt: 1, Expires: 1}
+		}, "pulled indexes", wire.HealthDegraded, "the manifest has expired", wire.HealthDegraded},
 		"the AUR is down": {func(in *Input) {
 			in.Status.Sources[2].State, in.Status.Sources[2].Why = wire.SourceStale, "8 days old"
 		}, wire.SourceAUR, wire.HealthDegraded, "stale: 8 days old", wire.HealthDegraded},

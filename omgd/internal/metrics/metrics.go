@@ -138,6 +138,12 @@ var (
 	vulnerabilitiesDesc = newDesc("omg_vulnerabilities", "Advisories for installed packages by severity; absent while unknown.", "severity")
 	aurFindingsDesc     = newDesc("omg_aur_findings", "Installed packages of the AUR with findings, by the highest level; absent while unknown.", "level")
 	sourceChangedDesc   = newDesc("omg_source_changed_timestamp_seconds", "Time of the last change or successful check of a source.", "source", "kind")
+	pullSequenceDesc    = newDesc("omg_pull_sequence", "Sequence of the latest manifest of the published directory.")
+	pullExpiresDesc     = newDesc("omg_pull_expires_timestamp_seconds", "Time at which this manifest expires.")
+	pullConfirmedDesc   = newDesc("omg_pull_confirmed_timestamp_seconds", "Time at which a mirror last had this manifest.")
+	pullOKDesc          = newDesc("omg_pull_ok", "1 if the last pull has succeeded, otherwise 0.")
+	pullBytesDesc       = newDesc("omg_pull_received_bytes_total", "Bytes that all pulls have received.")
+	pullTextsDesc       = newDesc("omg_pull_texts_total", "Texts of records that all pulls have received, as patches or as a whole.", "form")
 	componentOKDesc     = newDesc("omg_component_ok", "1 if a component is ok, otherwise 0.", "component", "state")
 	sourceOKDesc        = newDesc("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
 )
@@ -187,6 +193,17 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	if f := st.Counts.AURFindings; f != nil {
 		for level, n := range map[string]uint32{wire.FindingLevelAct: f.Act, wire.FindingLevelLook: f.Look, wire.FindingLevelNote: f.Note} {
 			value(aurFindingsDesc, prometheus.GaugeValue, float64(n), level)
+		}
+	}
+	if p := st.Pulled; p != nil {
+		value(pullOKDesc, prometheus.GaugeValue, oneIf(p.LastError == ""))
+		value(pullBytesDesc, prometheus.CounterValue, float64(p.Bytes))
+		value(pullTextsDesc, prometheus.CounterValue, float64(p.Patches), "patch")
+		value(pullTextsDesc, prometheus.CounterValue, float64(p.Whole), "whole")
+		if p.ConfirmedAt > 0 {
+			value(pullSequenceDesc, prometheus.GaugeValue, float64(p.Sequence))
+			value(pullExpiresDesc, prometheus.GaugeValue, float64(p.Expires))
+			value(pullConfirmedDesc, prometheus.GaugeValue, float64(p.ConfirmedAt))
 		}
 	}
 	sources := slices.Concat(st.Sources, st.FileLists)

@@ -45,6 +45,7 @@ func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, loc
 	}
 	if r.config.Pulled != nil {
 		g.pulled = r.config.Pulled()
+		g.inputs.Pulled = g.pulled.Status()
 	}
 	g.readLocal(pacman.DBPath)
 	g.openStatic()

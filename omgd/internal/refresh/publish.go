@@ -8,6 +8,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // publish builds a snapshot of the inputs and makes it the current snapshot. If the inputs are the same as
@@ -72,7 +73,11 @@ func sameInputs(a, b *snapshot.Inputs) bool {
 		a.AURReplies == b.AURReplies && a.AURFindings == b.AURFindings && a.Tracker == b.Tracker &&
 		a.News == b.News && a.Popularity == b.Popularity && a.UpgradedAt == b.UpgradedAt && a.LibalpmResult == b.LibalpmResult &&
 		slices.Equal(a.Runtimes, b.Runtimes) && maps.Equal(a.SystemRuntimes, b.SystemRuntimes) &&
-		slices.Equal(a.Problems, b.Problems)
+		slices.Equal(a.Problems, b.Problems) && samePulled(a.Pulled, b.Pulled)
+}
+
+func samePulled(a, b *wire.PulledStatus) bool {
+	return (a == nil) == (b == nil) && (a == nil || *a == *b)
 }
 
 func sameSource(a, b snapshot.IndexedSource) bool {
