@@ -27,20 +27,27 @@ func TestMain(m *testing.M) { harness.Main(m) }
 // seed is that of all databases of the tests, so that those of a later day are updates of those of an earlier one.
 const seed = 1
 
-func databasesOf(day int) harness.Option {
-	return harness.WithGenerated(fixture.Options{Packages: 3000, Installed: 300, Seed: seed, FileLists: true, Day: day})
+// packageCount is the number of packages: in a day, some of them change.
+const packageCount = 3000
+
+func databasesOf(day int) harness.Option { return harness.WithGenerated(optionsOf(day, packageCount)) }
+
+func optionsOf(day, packages int) fixture.Options {
+	return fixture.Options{Packages: packages, Installed: packages / 10, Seed: seed, FileLists: true, Day: day}
 }
 
 // publisher is a machine that publishes its databases and a dump of the AUR.
 type publisher struct {
 	*harness.System
 	dir, key string
+	packages int
 }
 
-func newPublisher(t *testing.T, day int) *publisher {
+func newPublisher(t *testing.T, day, packages int) *publisher {
 	t.Helper()
-	p := &publisher{System: harness.New(t, databasesOf(day)), dir: filepath.Join(t.TempDir(), "published")}
+	p := &publisher{System: harness.New(t, harness.WithoutDatabases()), packages: packages, dir: filepath.Join(t.TempDir(), "published")}
 	requireOK(t, p.Run("omg-index", "keygen", "-W", "-s", p.Path("key"), "-p", p.Path("key.pub")))
+	harness.WriteFile(t, p.PacmanConf, fixture.PacmanConfig)
 	p.key = strings.Split(string(harness.ReadFile(t, p.Path("key.pub"))), "\n")[1]
 	p.publish(day)
 	return p
@@ -51,11 +58,11 @@ func (p *publisher) publish(day int) {
 	p.T.Helper()
 	at := time.Date(2026, 9, 20+day, 12, 0, 0, 0, time.UTC)
 	require.NoError(p.T, os.RemoveAll(p.DB))
-	require.NoError(p.T, fixture.WriteDatabases(p.DB, fixture.Options{Packages: 3000, Installed: 300, Seed: seed, FileLists: true, Day: day}))
+	require.NoError(p.T, fixture.WriteDatabases(p.DB, optionsOf(day, p.packages)))
 	dump := p.Path("dump.json.gz")
 	f, err := os.Create(dump)
 	require.NoError(p.T, err)
-	require.NoError(p.T, fixture.WriteAURDumpOfDay(f, 1000, seed, day))
+	require.NoError(p.T, fixture.WriteAURDumpOfDay(f, p.packages/3, seed, day))
 	require.NoError(p.T, f.Close())
 	paths, err := filepath.Glob(filepath.Join(p.DB, "sync", "*"))
 	require.NoError(p.T, err)
@@ -99,7 +106,7 @@ func awaitPulled(d *harness.Daemon, day int) {
 // TestPull_Machines pulls to a machine with pacman's databases, and to one without, from an edge of which only the first request of each file
 // reaches the origin.
 func TestPull_Machines(t *testing.T) {
-	p := newPublisher(t, 1)
+	p := newPublisher(t, 1, packageCount)
 	origin := startNginx(t, "omg-origin.conf", map[string]string{"/srv/omg": p.dir})
 	edge := startNginx(t, "omg-edge.conf", map[string]string{"http://omg.example.org": origin.URL, "/var/cache/nginx/omg": filepath.Join(t.TempDir(), "cache")})
 
@@ -171,7 +178,7 @@ func TestPull_Machines(t *testing.T) {
 
 // TestPull_ManyReaders has many readers at once ask two edges, one after the other. What leaves the origin does not depend on their number.
 func TestPull_ManyReaders(t *testing.T) {
-	p := newPublisher(t, 1)
+	p := newPublisher(t, 1, packageCount)
 	origin := startNginx(t, "omg-origin.conf", map[string]string{"/srv/omg": p.dir})
 	var edges []*server
 	for range 2 {
