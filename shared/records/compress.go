@@ -13,7 +13,16 @@ const windowSize = 8 << 20
 // NewCompressor returns a writer that compresses a text or a patch into out. It must be closed. Equal bytes give equal compressed bytes with the
 // same version of the compressor.
 func NewCompressor(out io.Writer) (io.WriteCloser, error) {
-	return zstd.NewWriter(out, zstd.WithEncoderLevel(zstd.SpeedBetterCompression), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(windowSize))
+	return newCompressor(out, zstd.SpeedBetterCompression)
+}
+
+// NewFastCompressor is like NewCompressor, but faster, and its result is larger. It is for a text that stays on this machine.
+func NewFastCompressor(out io.Writer) (io.WriteCloser, error) {
+	return newCompressor(out, zstd.SpeedFastest)
+}
+
+func newCompressor(out io.Writer, level zstd.EncoderLevel) (io.WriteCloser, error) {
+	return zstd.NewWriter(out, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(windowSize))
 }
 
 // NewDecompressor returns a reader of the compressed text or patch in, which must have exactly size bytes when it is decompressed: the reader

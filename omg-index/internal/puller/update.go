@@ -187,7 +187,7 @@ func (p *puller) applyPatch(ctx context.Context, m Mirror, s *publication.Source
 // storeRecords stores the records that the function write writes, if they are those of the source.
 func (p *puller) storeRecords(s *publication.Source, write func(io.Writer) error) error {
 	return atomicfile.WriteTo(p.recordsPath(s), atomicfile.Options{Mode: 0o644}, func(f *atomicfile.File) error {
-		c, err := records.NewCompressor(f)
+		c, err := records.NewFastCompressor(f)
 		if err != nil {
 			return err
 		}
