@@ -102,8 +102,10 @@ func (t *tty) Drain() error {
 	return errors.Join(t.file.SetReadDeadline(time.Now()), t.file.SetWriteDeadline(time.Now().Add(restoreWait)))
 }
 
-// Stop restores the terminal's modes.
+// Stop restores the terminal's modes. It waits for the end of a Read, which Drain has ended: otherwise the next key would go to it.
 func (t *tty) Stop() error {
+	t.reading.Lock()
+	defer t.reading.Unlock()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return errors.Join(t.flush(), t.restore())
