@@ -80,7 +80,7 @@ func pulledLines(p *wire.PulledStatus, now time.Time) (lines []string) {
 				fmt.Sprintf("sequence %d", p.Sequence), "published " + RelativeTime(p.Created, now), expiry, "confirmed by a mirror " + RelativeTime(p.ConfirmedAt, now),
 			}, next), ", "),
 			"from "+p.Mirror+", signed with "+p.Publisher,
-			fmt.Sprintf("%s received, %d as patches, %d as a whole", shortSize(uint64(p.Bytes)), p.Patches, p.Whole),
+			fmt.Sprintf("%s received, %d as patches, %d as a whole", ShortSize(uint64(p.Bytes)), p.Patches, p.Whole),
 		)
 	}
 	if p.LastError != "" {
