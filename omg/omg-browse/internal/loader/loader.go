@@ -9,6 +9,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
+	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -99,6 +100,9 @@ func (l *Loader) run(ctx context.Context, lane *lane) {
 func message(err error) string {
 	if refused := new(wire.Error); errors.As(err, &refused) {
 		return refused.Message
+	}
+	if failed := new(exit.Error); errors.As(err, &failed) && failed.Hint != "" {
+		return err.Error() + ": " + failed.Hint
 	}
 	return err.Error()
 }

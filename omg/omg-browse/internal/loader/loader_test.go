@@ -10,6 +10,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
+	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -270,4 +271,5 @@ func TestFiles_Lists(t *testing.T) {
 func TestMessage(t *testing.T) {
 	require.Equal(t, "damaged", message(wire.Errorf(wire.CodeInternal, "damaged")))
 	require.Equal(t, "broken", message(errors.New("broken")))
+	require.Equal(t, "broken: try again", message(&exit.Error{Err: errors.New("broken"), Hint: "try again"}))
 }
