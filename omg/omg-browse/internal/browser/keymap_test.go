@@ -93,7 +93,7 @@ func TestKeyMap_Bind(t *testing.T) {
 	help := strings.Join(w.HelpLines(), "\n")
 	require.Contains(t, help, "ctrl-j, f2 ")
 	require.NotContains(t, help, "clipboard")
-	require.Contains(t, w.StatusText(), "Alt-m mark")
+	require.Contains(t, w.StatusText(), "Alt-M mark")
 	require.Contains(t, w.StatusText(), "F1 keys · Alt-1…7 views · Alt-←→ tabs · Esc quit")
 
 	w = withKeys(t, KeysVi, map[string][]string{"down": {"n"}, "redraw": {"gr"}})

@@ -84,7 +84,9 @@ func keyTitle(key string) string {
 		switch {
 		case arrows[p] != "":
 			parts[i] = arrows[p]
-		case len(p) > 1:
+		case i > 0 && len(p) == 1 && p != strings.ToLower(p):
+			parts[i] = "Shift-" + p
+		case len(p) > 1, i > 0 && len(p) == 1: // alt-x is shown as Alt-X, as in manuals
 			parts[i] = strings.ToUpper(p[:1]) + p[1:]
 		}
 	}

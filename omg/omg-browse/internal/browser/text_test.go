@@ -84,7 +84,7 @@ func TestStatusText(t *testing.T) {
 	}{
 		{10, ""},
 		{60, "Enter choose · Tab mark · F1 keys · Alt-1…7 views"},
-		{130, "Enter choose · Tab mark · F1 keys · Alt-1…7 views · Alt-←→ tabs · Esc quit · Alt-x command · Alt-s sort · Shift-↓ scroll"},
+		{130, "Enter choose · Tab mark · F1 keys · Alt-1…7 views · Alt-←→ tabs · Esc quit · Alt-X command · Alt-S sort · Shift-↓ scroll"},
 		{80, "Enter choose · Tab mark · F1 keys · Alt-1…7 views · Alt-←→ tabs · Esc quit"},
 	} {
 		w.Resize(c.width, 24)

@@ -186,7 +186,8 @@ func drawPreview(c Canvas, b *browser.Browser, t *theme.Theme) {
 			c.Put(l.Preview.X-1, l.List.Y+y, 1, "│", t.Border)
 		}
 	}
-	row(c, l.PreviewTitle.X, l.PreviewTitle.Y, l.PreviewTitle.Width, previewTitle(b, t, l.PreviewTitle.Width))
+	title := previewTitle(b, t, l.PreviewTitle.Width)
+	row(c, l.PreviewTitle.X, l.PreviewTitle.Y, l.PreviewTitle.Width, title)
 	x, width := l.Preview.X+1, l.Preview.Width-1
 	switch {
 	case b.Preview.IsLoading():
@@ -197,6 +198,12 @@ func drawPreview(c Canvas, b *browser.Browser, t *theme.Theme) {
 		return
 	}
 	lines := b.Preview.Page.Lines
+	if more := len(lines) - b.Preview.Top - l.Preview.Height; more > 0 {
+		text := fmt.Sprintf("%d more ", more)
+		if room := l.PreviewTitle.Width - styled.Width(title.String()); room > len(text) {
+			c.Put(l.PreviewTitle.X+l.PreviewTitle.Width-len(text), l.PreviewTitle.Y, len(text), text, t.Border)
+		}
+	}
 	for y := range l.Preview.Height {
 		at := b.Preview.Top + y
 		if at >= len(lines) {
