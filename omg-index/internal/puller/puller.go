@@ -42,6 +42,9 @@ const (
 // ErrLocked means that another process pulls into the directory.
 var ErrLocked = errors.New("another omg-index pulls into this directory")
 
+// errSameName means that a manifest has another source of the same kind and name that this machine could use.
+var errSameName = errors.New("the manifest has two of this name, for different architectures of this machine: the first one is used")
+
 // errExpired is why a mirror is asked after the others whose manifests have not expired.
 var errExpired = errors.New("its manifest has expired")
 
@@ -151,7 +154,11 @@ func (p *puller) pull(ctx context.Context) error {
 			continue
 		}
 		r := SourceResult{Source: s}
-		r.Err = p.update(ctx, &r)
+		if slices.ContainsFunc(p.result.Sources, func(other SourceResult) bool { return other.Kind == s.Kind && other.Name == s.Name }) {
+			r.Err = fmt.Errorf("%s %s: %w", s.Kind, s.Name, errSameName) // it would replace the other one
+		} else {
+			r.Err = p.update(ctx, &r)
+		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}

@@ -348,6 +348,26 @@ func TestPull_OtherIndex(t *testing.T) {
 	require.Equal(t, both("1-1"), w.versions())
 }
 
+// TestPull_SameName checks that another repository of the same name is refused.
+func TestPull_SameName(t *testing.T) {
+	w := newWorld(t)
+	d, err := publisher.Open(w.dir, &publisher.Options{Key: w.key, At: start, Expires: start.Add(9 * time.Hour)})
+	require.NoError(t, err)
+	for i, architecture := range []string{"x86_64", "x86_64_v3"} {
+		core := newRecords(t, "core", pkgindex.KindRepo, fmt.Sprintf("%d-1", i+1), start)
+		_, err = d.Add(t.Context(), publication.Source{Kind: sourcerecords.KindRepository, Name: "core", Architecture: architecture, AsOf: 1}, core.Write)
+		require.NoError(t, err)
+	}
+	_, err = d.Commit()
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	r, err := w.tryPull(w.mirror())
+	require.NoError(t, err)
+	require.NoError(t, r.Sources[0].Err)
+	require.ErrorIs(t, r.Sources[1].Err, errSameName)
+	require.Equal(t, map[string]string{"core.omgidx": "1-1"}, w.versions())
+}
+
 func TestPull_Locked(t *testing.T) {
 	w := newWorld(t)
 	w.publish("1-1")
