@@ -231,7 +231,8 @@ type RefreshSourcesResult struct {
 
 // SourceRefresh is what became of a request to the server of a source.
 type SourceRefresh struct {
-	// Name is "aur", "aur packages" (the installed packages of the AUR), "tracker", "news" or "downloaded databases".
+	// Name is "aur", "aur packages" (the installed packages of the AUR), "tracker", "news", "popularity", "downloaded databases",
+	// "downloaded lists of files" or "pulled indexes".
 	Name string `msgpack:"name" json:"name"`
 	// State is one of the Refresh constants.
 	State string `msgpack:"state" json:"state"`
