@@ -33,6 +33,9 @@ var (
 	ErrChanged = errors.New("somebody has changed what was published last")
 )
 
+// dirMode is the mode of directories, whatever the umask: a web server must read them.
+const dirMode = 0o755
+
 // Options control a publication.
 type Options struct {
 	Key minisign.PrivateKey
@@ -89,8 +92,13 @@ func Open(path string, o *Options) (d *Directory, err error) {
 
 // lock creates the directory if it does not exist, and locks it.
 func lock(path string, o *Options) (*Directory, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return nil, err
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(path, 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.Chmod(path, dirMode); err != nil {
+			return nil, err
+		}
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -298,7 +306,10 @@ func (d *Directory) write(name string, content []byte) error {
 
 // makeDirs makes a directory below the published directory, so that it survives a power failure.
 func (d *Directory) makeDirs(path string) error {
-	err := os.Mkdir(path, 0o755)
+	err := os.Mkdir(path, dirMode)
+	if err == nil {
+		err = os.Chmod(path, dirMode)
+	}
 	switch parent := filepath.Dir(path); {
 	case errors.Is(err, fs.ErrExist):
 		return nil

@@ -16,6 +16,7 @@ import (
 
 	"aead.dev/minisign"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/publication"
@@ -161,6 +162,7 @@ func files(t testing.TB, dir string) (names []string) {
 }
 
 func TestPublish(t *testing.T) {
+	defer unix.Umask(unix.Umask(0o077))
 	key, dir := newKey(t), filepath.Join(t.TempDir(), "out")
 	r := newReader(t, key)
 	result := mustPublish(t, dir, optionsAt(key, start), newContent("extra", "two"), newContent("core", "one"))
@@ -169,11 +171,17 @@ func TestPublish(t *testing.T) {
 	require.Equal(t, "core", result.Manifest.Sources[0].Name, "the sources are sorted")
 	require.Equal(t, 2, result.WrittenObjects)
 	require.Equal(t, result.WrittenBytes, result.ObjectBytes)
-	for _, name := range files(t, dir) {
-		fi, err := os.Stat(filepath.Join(dir, name))
+	require.NoError(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		require.NoError(t, err)
-		require.EqualValues(t, 0o644, fi.Mode(), name)
-	}
+		fi, err := e.Info()
+		require.NoError(t, err)
+		want := fs.FileMode(0o644)
+		if e.IsDir() {
+			want = 0o755
+		}
+		require.Equal(t, want, fi.Mode().Perm(), "%s, whatever the umask", path)
+		return nil
+	}))
 
 	result = mustPublish(t, dir, optionsAt(key, start), newContent("core", "one"), newContent("extra", "two"))
 	require.Zero(t, result.WrittenObjects)
