@@ -30,6 +30,7 @@ var jsonResults = []struct{ command, typ string }{
 	{"omg size --groups", "backend.GroupSizes"},
 	{"omg history", "backend.PackageHistory"},
 	{"omg check", "backend.SystemCheck"},
+	{"omg inventory", "inventory.Inventory"},
 	{"omg files", "backend.FilesResult"},
 	{"omg owns", "backend.Owners"},
 	{"omg owns --repos", "wire.FilesOwnerResult"},
@@ -62,7 +63,7 @@ var jsonResults = []struct{ command, typ string }{
 
 // jsonPackages has the directories of the packages with these types, by the names of the packages.
 var jsonPackages = map[string]string{
-	"wire": "shared/wire", "backend": "omg/internal/backend", "manage": "omg/internal/manage",
+	"wire": "shared/wire", "inventory": "shared/inventory", "backend": "omg/internal/backend", "manage": "omg/internal/manage",
 	"app": "omg/internal/app", "acks": "omg/internal/acks",
 }
 

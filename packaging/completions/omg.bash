@@ -10,7 +10,7 @@ _omg() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
-	--socket|--index|--dbpath|--pacman-config|--data-dir|--log|--source|--build-dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--socket|--index|--dbpath|--pacman-config|--data-dir|--log|--output|--source|--build-dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
 	--limit|--repo|--sort|--format|--color|--view|--helper|--depth|-d|--by|--since|--severity|--fail-on|--from|--to|--exec|--lines) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -24,12 +24,12 @@ _omg() {
 		-Q*|-R*|-D*|-T*) command=-installed ;;
 		esac
 		case "$command $word" in
-		' search'|' browse'|' info'|' list'|' groups'|' command'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' size'|' history'|' check'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' news'|' status'|' watch'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
+		' search'|' browse'|' info'|' list'|' groups'|' command'|' installed'|' explicit'|' orphans'|' foreign'|' why'|' tree'|' size'|' history'|' check'|' inventory'|' files'|' owns'|' outdated'|' security'|' aur'|' aur check'|' aur diff'|' aur log'|' aur ack'|' news'|' status'|' watch'|' runtime'|' runtime list'|' runtime which'|' runtime use'|' which'|' use'|' setup'|' doctor'|' daemon'|' daemon start'|' daemon stop'|' daemon restart'|' daemon status'|' daemon log-level'|' daemon logs'|' refresh'|' config'|' health'|' metrics'|' cache'|' cache clear') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='search browse info list groups command installed explicit orphans foreign why tree size history check files owns outdated security aur news status watch runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v -Q -Qi -Ql -Qo -Qs -Qe -Qdt -Qm -Qu -Qk -Ss -Si -Sl -Sg -F -Fl -Dk -T'
+		words='search browse info list groups command installed explicit orphans foreign why tree size history check inventory files owns outdated security aur news status watch runtime which use setup doctor daemon refresh config health metrics cache --socket -s --index --dbpath --pacman-config --data-dir --no-daemon --no-pager --strict --help -h --version -v -Q -Qi -Ql -Qo -Qs -Qe -Qdt -Qm -Qu -Qk -Ss -Si -Sl -Sg -F -Fl -Dk -T'
 		;;
 	' search')
 		words='--regex -x --name -n --limit --repo --aur --no-aur --live --offline --sort --explain --json --format --color --quiet -q --help -h'
@@ -83,6 +83,9 @@ _omg() {
 	' check')
 		words='--contents -c --rebuild --json --format --color --quiet -q --help -h'
 		more=installed
+		;;
+	' inventory')
+		words='--output -o --json --format --color --help -h'
 		;;
 	' files')
 		words='--repos --json --format --color --quiet -q --help -h'

@@ -38,7 +38,7 @@ function __omg_at -a place
                 set command -installed
         end
         switch "$command $word"
-            case ' search' ' browse' ' info' ' list' ' groups' ' command' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' history' ' check' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' news' ' status' ' watch' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
+            case ' search' ' browse' ' info' ' list' ' groups' ' command' ' installed' ' explicit' ' orphans' ' foreign' ' why' ' tree' ' size' ' history' ' check' ' inventory' ' files' ' owns' ' outdated' ' security' ' aur' ' aur check' ' aur diff' ' aur log' ' aur ack' ' news' ' status' ' watch' ' runtime' ' runtime list' ' runtime which' ' runtime use' ' which' ' use' ' setup' ' doctor' ' daemon' ' daemon start' ' daemon stop' ' daemon restart' ' daemon status' ' daemon log-level' ' daemon logs' ' refresh' ' config' ' health' ' metrics' ' cache' ' cache clear'
                 set command "$command $word"
         end
     end
@@ -60,6 +60,7 @@ complete -c omg -n '__omg_at ""' -a tree -d 'show what a package needs, or what 
 complete -c omg -n '__omg_at ""' -a size -d 'show how much space packages take, and what only they need'
 complete -c omg -n '__omg_at ""' -a history -d 'show what pacman installed, upgraded and removed, from its log'
 complete -c omg -n '__omg_at ""' -a check -d 'check the installed packages, and what pacman has left behind'
+complete -c omg -n '__omg_at ""' -a inventory -d 'describe this host and its packages, for omg-fleet and other programs'
 complete -c omg -n '__omg_at ""' -a files -d 'list the files of packages, like pacman -Ql and -Fl'
 complete -c omg -n '__omg_at ""' -a owns -d 'show which packages own files, like pacman -Qo and -F'
 complete -c omg -n '__omg_at ""' -a outdated -d 'list available updates, like pacman -Qu'
@@ -282,6 +283,13 @@ complete -c omg -n '__omg_at " check"' -s q -d 'print names only'
 complete -c omg -n '__omg_at " check"' -l help -d 'show help'
 complete -c omg -n '__omg_at " check"' -s h -d 'show help'
 complete -c omg -n '__omg_at " check"' -a '(__omg_installed)'
+complete -c omg -n '__omg_at " inventory"' -l output -r -F -d 'write the inventory to FILE'
+complete -c omg -n '__omg_at " inventory"' -s o -r -F -d 'write the inventory to FILE'
+complete -c omg -n '__omg_at " inventory"' -l json -d 'print JSON'
+complete -c omg -n '__omg_at " inventory"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields: \'{{.host}} {{.counts.updates}}\''
+complete -c omg -n '__omg_at " inventory"' -l color -x -d 'use colour WHEN: auto, always or never'
+complete -c omg -n '__omg_at " inventory"' -l help -d 'show help'
+complete -c omg -n '__omg_at " inventory"' -s h -d 'show help'
 complete -c omg -n '__omg_at " files"' -l repos -d 'list the files of the repositories\' packages, also of installed ones'
 complete -c omg -n '__omg_at " files"' -l json -d 'print JSON'
 complete -c omg -n '__omg_at " files"' -l format -x -d 'print with a Go TEMPLATE over the JSON fields: \'{{.name}} {{.path}}\''

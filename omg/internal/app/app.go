@@ -139,6 +139,7 @@ var allCommands = []namedCommand{
 	{group: installedGroup, name: "size", make: sizeCommand},
 	{group: installedGroup, name: "history", make: historyCommand},
 	{group: installedGroup, name: "check", make: checkCommand},
+	{group: installedGroup, name: "inventory", make: inventoryCommand},
 	{group: installedGroup, name: "files", make: filesCommand},
 	{group: installedGroup, name: "owns", make: ownsCommand},
 	{group: upgradeGroup, name: "outdated", make: outdatedCommand},

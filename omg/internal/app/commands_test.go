@@ -8,6 +8,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -61,6 +62,7 @@ func TestFormat_Examples(t *testing.T) {
 		}},
 		why: &backend.WhyResult{Name: "a", Chains: []backend.DependencyChain{{Links: []backend.ChainLink{{Name: "a"}}}}},
 	}
+	f.inventory = &inventory.Inventory{Host: "h"}
 	f.aurLog = &backend.AURLogResult{Events: []backend.AUREvent{orphanedEvent}}
 	f.cmds = &wire.CommandResult{Basis: lists("ok"), Commands: []wire.CommandOwner{{Command: "a", RepositoryPackage: ripgrep, Path: "usr/bin/a"}}}
 	for _, c := range allCommands {

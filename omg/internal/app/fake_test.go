@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -54,14 +55,16 @@ type fake struct {
 	pkgs   *backend.PackageHistory
 	devel  *backend.DevelResult
 	system *backend.SystemCheck
-	config *backend.Configuration
-	doctor *backend.Checks
-	aurLog *backend.AURLogResult // AURLog passes its events to the function visit
-	check  *backend.AURCheckResult
-	diff   *backend.AURDiff
-	which  *backend.ActiveVersions
-	list   *backend.InstalledVersions
-	use    *backend.UseResult
+
+	inventory *inventory.Inventory
+	config    *backend.Configuration
+	doctor    *backend.Checks
+	aurLog    *backend.AURLogResult // AURLog passes its events to the function visit
+	check     *backend.AURCheckResult
+	diff      *backend.AURDiff
+	which     *backend.ActiveVersions
+	list      *backend.InstalledVersions
+	use       *backend.UseResult
 
 	// errs holds errors to return instead of results, by the name of the method.
 	errs map[string]error
@@ -82,14 +85,16 @@ type fake struct {
 	treeRequest    *backend.TreeRequest
 	historyRequest *backend.PackageHistoryRequest
 	develRequest   *backend.DevelRequest
-	systemRequest  *backend.SystemCheckRequest
-	ownersRequest  *backend.RepoOwnersRequest
-	listsRequest   *wire.FilesListRequest
-	cmdsRequest    *wire.CommandRequest
-	diffed         *backend.AURDiffRequest
-	watchRequest   *backend.WatchRequest
-	printed        func() string
-	questions      []string
+
+	inventoryRequest *backend.InventoryRequest
+	systemRequest    *backend.SystemCheckRequest
+	ownersRequest    *backend.RepoOwnersRequest
+	listsRequest     *wire.FilesListRequest
+	cmdsRequest      *wire.CommandRequest
+	diffed           *backend.AURDiffRequest
+	watchRequest     *backend.WatchRequest
+	printed          func() string
+	questions        []string
 }
 
 // run runs omg with arguments and returns its exit code and what it printed.
@@ -301,6 +306,11 @@ func (f *fake) PackageHistory(_ context.Context, r *backend.PackageHistoryReques
 func (f *fake) SystemCheck(_ context.Context, r *backend.SystemCheckRequest) (*backend.SystemCheck, error) {
 	f.systemRequest = r
 	return give(f, "system check", f.system)
+}
+
+func (f *fake) Inventory(_ context.Context, r *backend.InventoryRequest) (*inventory.Inventory, error) {
+	f.inventoryRequest = r
+	return give(f, "inventory", f.inventory)
 }
 
 func (f *fake) Devel(_ context.Context, r *backend.DevelRequest) (*backend.DevelResult, error) {

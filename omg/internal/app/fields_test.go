@@ -19,6 +19,7 @@ import (
 	"github.com/omg-arch/omg/omg/internal/manage"
 	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -76,7 +77,7 @@ func fullBackend() fake {
 	}
 	f.tree, f.aurLog, f.check, f.diff, f.devel = full[backend.TreeResult](), full[backend.AURLogResult](), full[backend.AURCheckResult](), full[backend.AURDiff](), full[backend.DevelResult]()
 	f.owners, f.lists, f.cmds = full[wire.FilesOwnerResult](), full[wire.FilesListResult](), full[wire.CommandResult]()
-	f.news = full[wire.NewsResult]()
+	f.news, f.inventory = full[wire.NewsResult](), full[inventory.Inventory]()
 	f.news.Items[0].PublishedAt = 2 // unread
 	// The missing name x is found among the installed packages, the missing name y is not.
 	f.info.Missing = append(f.info.Missing, wire.MissingName{Name: "y", IsGroup: true, Providers: []string{"z"}, Suggestions: []wire.Suggestion{{Name: "z", Reason: wire.SuggestionSpelling}}})

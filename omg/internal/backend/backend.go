@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -103,6 +104,8 @@ type Backend interface {
 	SystemCheck(ctx context.Context, r *SystemCheckRequest) (*SystemCheck, error)
 	Config(ctx context.Context, system bool) (*Configuration, error)
 	Doctor(ctx context.Context) (*Checks, error)
+	// Inventory returns the state of this host and its installed packages, and writes them to a file if the request has one.
+	Inventory(ctx context.Context, r *InventoryRequest) (*inventory.Inventory, error)
 	// Devel returns the packages in no repository that are built from a VCS, with the commits that helpers have recorded.
 	Devel(ctx context.Context, r *DevelRequest) (*DevelResult, error)
 	// RunLetters runs a command line of pacman that only reads, and returns pacman's exit code.

@@ -1,6 +1,6 @@
 // Package direct implements the backend without a daemon. It reads pacman's local database, and for each repository the
-// index that matches its database, or the database itself if no index matches. Only AURCheck and Doctor send requests to a daemon, if
-// one runs, and only Devel runs git, which uses the network. AURCheck, AURDiff and Devel write into directories of the user.
+// index that matches its database, or the database itself if no index matches. Only AURCheck, Doctor and Inventory send requests to a
+// daemon, if one runs, and only Devel runs git, which uses the network. AURCheck, AURDiff and Devel write into directories of the user.
 package direct
 
 import (
@@ -125,17 +125,7 @@ func (b *Backend) Status(ctx context.Context) (*wire.StatusResult, error) {
 
 // Installed implements backend.Backend.
 func (b *Backend) Installed(ctx context.Context, r *wire.InstalledRequest) (*wire.InstalledResult, error) {
-	answer := func(s *snapshot.Snapshot) (*wire.InstalledResult, error) {
-		found, err := s.Installed(r)
-		if err != nil {
-			return nil, err
-		}
-		result := &wire.InstalledResult{Basis: found.Basis, Packages: make([]wire.InstalledPackage, len(found.Packages)), Missing: found.NotInstalled}
-		for i, p := range found.Packages {
-			result.Packages[i] = s.DescribeInstalled(p, r.Details)
-		}
-		return result, nil
-	}
+	answer := func(s *snapshot.Snapshot) (*wire.InstalledResult, error) { return installedIn(s, r) }
 	if r.Filter == wire.FilterForeign {
 		return withSnapshot(ctx, b, answer)
 	}
@@ -144,6 +134,19 @@ func (b *Backend) Installed(ctx context.Context, r *wire.InstalledRequest) (*wir
 		return nil, err
 	}
 	return answer(s)
+}
+
+// installedIn returns the installed packages of a snapshot that a request selects.
+func installedIn(s *snapshot.Snapshot, r *wire.InstalledRequest) (*wire.InstalledResult, error) {
+	found, err := s.Installed(r)
+	if err != nil {
+		return nil, err
+	}
+	result := &wire.InstalledResult{Basis: found.Basis, Packages: make([]wire.InstalledPackage, len(found.Packages)), Missing: found.NotInstalled}
+	for i, p := range found.Packages {
+		result.Packages[i] = s.DescribeInstalled(p, r.Details)
+	}
+	return result, nil
 }
 
 // Explicit implements backend.Backend.

@@ -23,19 +23,24 @@ func Release() string {
 	return string(release)
 }
 
-// MissingModules returns the release of the running kernel if packages have installed kernels, but none of them is the running one: an
-// upgrade has replaced it. A kernel's package on Arch Linux has a file pkgbase in the directory of its modules; a container usually
-// has none.
-func MissingModules(modulesDir, release string) string {
+// AnyInstalled reports whether a package has installed a kernel. A kernel's package on Arch Linux has a file pkgbase in the directory of its
+// modules; a container usually has none.
+func AnyInstalled(modulesDir string) (bool, error) {
 	entries, err := os.ReadDir(modulesDir)
-	if err != nil || release == "" {
-		return ""
-	}
-	isKernel := func(e os.DirEntry) bool {
+	return slices.ContainsFunc(entries, func(e os.DirEntry) bool {
 		_, err := os.Stat(filepath.Join(modulesDir, e.Name(), "pkgbase"))
 		return err == nil
+	}), err
+}
+
+// MissingModules returns the release of the running kernel if packages have installed kernels, but none of them is the running one: an
+// upgrade has replaced it.
+func MissingModules(modulesDir, release string) string {
+	installed, err := AnyInstalled(modulesDir)
+	if err != nil || !installed || release == "" {
+		return ""
 	}
-	if _, err := os.Stat(filepath.Join(modulesDir, release)); !os.IsNotExist(err) || !slices.ContainsFunc(entries, isKernel) {
+	if _, err := os.Stat(filepath.Join(modulesDir, release)); !os.IsNotExist(err) {
 		return ""
 	}
 	return release

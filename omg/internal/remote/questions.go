@@ -11,6 +11,7 @@ import (
 	"github.com/omg-arch/omg/omg/internal/buildfiles"
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/clock"
+	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -163,6 +164,12 @@ func (b *Backend) PackageHistory(ctx context.Context, _ *backend.PackageHistoryR
 
 // SystemCheck implements backend.Backend.
 func (b *Backend) SystemCheck(ctx context.Context, _ *backend.SystemCheckRequest) (*backend.SystemCheck, error) {
+	return nil, b.switchToDirectWithDaemonPaths(ctx)
+}
+
+// Inventory implements backend.Backend. omg-direct asks the daemon, because only omg-direct can compress a file and derive the identity.
+func (b *Backend) Inventory(ctx context.Context, _ *backend.InventoryRequest) (*inventory.Inventory, error) {
+	b.passesSocket = true
 	return nil, b.switchToDirectWithDaemonPaths(ctx)
 }
 

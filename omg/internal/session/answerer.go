@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -146,6 +147,10 @@ func (a answerer) Doctor(ctx context.Context) (*backend.Checks, error) {
 }
 
 // Devel implements backend.Backend.
+func (a answerer) Inventory(ctx context.Context, r *backend.InventoryRequest) (*inventory.Inventory, error) {
+	return ask(a.s, func(b backend.Backend) (*inventory.Inventory, error) { return b.Inventory(ctx, r) })
+}
+
 func (a answerer) Devel(ctx context.Context, r *backend.DevelRequest) (*backend.DevelResult, error) {
 	return ask(a.s, func(b backend.Backend) (*backend.DevelResult, error) { return b.Devel(ctx, r) })
 }
