@@ -17,8 +17,8 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/manage"
-	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/fieldtemplate"
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -147,7 +147,7 @@ func TestFields_Stay(t *testing.T) {
 func daemonFields(t *testing.T, way string, fields []string) {
 	t.Helper()
 	if way == "format" {
-		named, err := output.FieldValues(full[manage.DaemonStatus]())
+		named, err := fieldtemplate.FieldValues(full[manage.DaemonStatus]())
 		require.NoError(t, err)
 		for _, field := range fields {
 			require.Contains(t, named, field)

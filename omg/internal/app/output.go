@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/fieldtemplate"
 	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -58,7 +59,7 @@ type resultPrinter struct {
 	heldOutput *bytes.Buffer // buffers the output until the result is known to be certain; nil if uncertain results may be printed
 	pager      *pager        // nil if the output is not shown with a pager
 	style      show.Style
-	tmpl       *output.Template
+	tmpl       *fieldtemplate.Template
 
 	// unprintedNames and unprintedGroups are names of packages and groups that are not printed, because a program could take them for an
 	// option or a command.
@@ -77,7 +78,7 @@ func (a *app) newOutput(c *cli.Context, o outputOptions) (*resultPrinter, error)
 		return nil, command.Usagef("--quiet, --json and --format exclude each other")
 	}
 	if c.IsSet("format") {
-		t, err := output.ParseTemplate(o.format)
+		t, err := fieldtemplate.Parse(o.format)
 		if err != nil {
 			return nil, err
 		}

@@ -6,9 +6,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/fieldtemplate"
 )
 
 // Browse holds the flags of omg browse.
@@ -16,7 +16,7 @@ type Browse struct {
 	Print0, RepoOnly, Plain bool
 	Format, View, Helper    string
 	// Template is the value of --format; nil without this flag. Check sets it.
-	Template *output.Template
+	Template *fieldtemplate.Template
 }
 
 var (
@@ -70,7 +70,7 @@ func (b *Browse) Check(c *cli.Context) (err error) {
 	case c.IsSet("helper") && !slices.Contains(helpers, b.Helper):
 		return command.Usagef("--helper must be %s, not %q", orList(helpers), b.Helper)
 	case c.IsSet("format"):
-		b.Template, err = output.ParseTemplate(b.Format)
+		b.Template, err = fieldtemplate.Parse(b.Format)
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-// Package output prints elements for other programs: with a template of the user, or as names that a program takes for nothing else.
+// Package output prints names for other programs, which take them for nothing else.
 package output
 
 import (

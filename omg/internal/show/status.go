@@ -458,7 +458,7 @@ func DataAge(unix int64, now time.Time) string {
 
 // TimeUntil returns in which time a moment will be, such as "in 5 minutes".
 func TimeUntil(unix int64, now time.Time) string {
-	if wait, found := strings.CutSuffix(FormatAge(time.Unix(unix, 0).Sub(now)), " ago"); found {
+	if wait, found := strings.CutSuffix(clock.FormatAge(time.Unix(unix, 0).Sub(now)), " ago"); found {
 		return "in " + wait
 	}
 	return "in less than a minute"
@@ -469,26 +469,5 @@ func RelativeTime(unix int64, now time.Time) string {
 	if unix == 0 {
 		return "unknown"
 	}
-	return FormatAge(now.Sub(time.Unix(unix, 0)))
-}
-
-// FormatAge returns how long ago something was, in the largest unit that fits, from minutes to years.
-func FormatAge(d time.Duration) string {
-	const day = 24 * time.Hour
-	if d < -time.Second {
-		return "in the future"
-	}
-	for _, u := range []struct {
-		unit time.Duration
-		name string
-	}{{365 * day, "year"}, {day, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}} {
-		n := int64(d / u.unit)
-		switch {
-		case n == 1:
-			return "1 " + u.name + " ago"
-		case n > 1:
-			return fmt.Sprintf("%d %ss ago", n, u.name)
-		}
-	}
-	return "just now"
+	return clock.FormatAge(now.Sub(time.Unix(unix, 0)))
 }

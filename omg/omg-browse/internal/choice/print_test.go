@@ -12,9 +12,9 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/flags"
-	"github.com/omg-arch/omg/omg/internal/output"
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/fieldtemplate"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -104,7 +104,7 @@ func TestPrint(t *testing.T) {
 	} {
 		if c.format != "" {
 			var err error
-			c.flags.Template, err = output.ParseTemplate(c.format)
+			c.flags.Template, err = fieldtemplate.Parse(c.format)
 			require.NoError(t, err)
 		}
 		var out bytes.Buffer
@@ -133,7 +133,7 @@ func TestPrint_Errors(t *testing.T) {
 	require.Equal(t, exit.Failed, exit.Code(err))
 	require.ErrorContains(t, err, "the names cannot be written: no space left on device")
 	for format, want := range map[string]string{"{{.nonsense}}": "--format: ", "{{.name}}": "no source has the package gone any more"} {
-		tmpl, err := output.ParseTemplate(format)
+		tmpl, err := fieldtemplate.Parse(format)
 		require.NoError(t, err)
 		_, err = Print(t.Context(), &out, some(), &flags.Browse{Template: tmpl}, []browser.Choice{chosen("core", "bash"), chosen("core", "gone")})
 		require.ErrorContains(t, err, want)

@@ -1,4 +1,5 @@
-package output
+// Package fieldtemplate prints elements with a Go template over their JSON fields: the flag --format.
+package fieldtemplate
 
 import (
 	"errors"
@@ -14,8 +15,8 @@ import (
 // Template is the value of --format: a Go template over the JSON fields of an element.
 type Template struct{ parsed *template.Template }
 
-// ParseTemplate parses a template. Its error is one about the command line.
-func ParseTemplate(text string) (*Template, error) {
+// Parse parses a template. Its error is one about the command line.
+func Parse(text string) (*Template, error) {
 	t, err := template.New("format").Option("missingkey=error").Parse(text)
 	if err != nil {
 		return nil, command.Usagef("--format: %s", strings.TrimPrefix(err.Error(), "template: "))
