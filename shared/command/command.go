@@ -34,6 +34,7 @@ func ExitCodesHelp(codes ...int) string {
 		exit.Network:       "no data from the network",
 		exit.AdvisoryFound: "something found (--fail-on)",
 		exit.Degraded:      "problems found",
+		exit.Incomplete:    "hosts have not answered",
 		exit.Aborted:       "ended by Esc or Ctrl-C",
 	}
 	const width = 84

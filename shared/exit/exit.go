@@ -12,6 +12,7 @@ const (
 	Network       = 4   // the command failed because it needs data from the network
 	AdvisoryFound = 5   // --fail-on: an advisory has at least the given severity, or a finding at least the given level
 	Degraded      = 6   // omg health, omg doctor or omg check found a problem
+	Incomplete    = 7   // omg-fleet: hosts have not answered, and nothing was found or --require-all was given
 	Aborted       = 130 // omg browse: the user has ended it with Esc or Ctrl-C, as in fzf and in shells
 )
 

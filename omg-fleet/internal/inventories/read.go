@@ -1,0 +1,153 @@
+package inventories
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"strings"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/omg-arch/omg/shared/inventory"
+	"github.com/omg-arch/omg/shared/sourcefile"
+)
+
+// Limits of a file. The document of a host with 1,200 packages has about 300 kB, and 60 kB compressed. With maxWorkers, they bound the
+// memory that hostile files can make the program use.
+const (
+	maxFileBytes     = 8 << 20
+	maxDocumentBytes = 24 << 20
+	maxWorkers       = 4
+)
+
+// errLarge means that a document is larger than any that omg writes.
+var errLarge = fmt.Errorf("it is larger than %d MiB", maxDocumentBytes>>20)
+
+// Ask is called in several goroutines, once for each file. It returns a reader for the file's document, and a function that is called with
+// the inventory and returns what Each passes on.
+type Ask[R any] func() (r *inventory.Reader, finish func(*inventory.Inventory) R)
+
+// Each reads files at the same time, and calls the function yield for each in the order of the files, with the result of the function ask,
+// or with the error of the file.
+func Each[R any](ctx context.Context, files []File, ask Ask[R], yield func(File, R, error) error) error {
+	type outcome struct {
+		result R
+		err    error
+	}
+	type job struct {
+		file File
+		done chan outcome
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	workers := min(runtime.GOMAXPROCS(0), maxWorkers)
+	jobs, inOrder := make(chan job), make(chan job, 2*workers) // a slow file delays the others by at most this number
+	go func() {
+		defer close(inOrder)
+		defer close(jobs)
+		for _, f := range files {
+			j := job{f, make(chan outcome, 1)}
+			select {
+			case inOrder <- j:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case jobs <- j:
+			case <-ctx.Done():
+				j.done <- outcome{err: ctx.Err()}
+				return
+			}
+		}
+	}()
+	for range workers {
+		go func() {
+			var d documents
+			defer d.close()
+			for j := range jobs {
+				var o outcome
+				r, finish := ask()
+				v, err := d.read(j.file.Path, r)
+				if o.err = err; err == nil {
+					o.result = finish(v)
+				}
+				j.done <- o
+			}
+		}()
+	}
+	for j := range inOrder {
+		o := <-j.done
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := yield(j.file, o.result, o.err); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// documents reads files one after another with the same buffers.
+type documents struct {
+	file, document []byte
+	decoder        *zstd.Decoder
+}
+
+func (d *documents) close() {
+	if d.decoder != nil {
+		d.decoder.Close()
+	}
+}
+
+// read reads the inventory in a file.
+func (d *documents) read(path string, r *inventory.Reader) (*inventory.Inventory, error) {
+	text, err := d.readText(path)
+	if err != nil {
+		return nil, err
+	}
+	return r.Read(text)
+}
+
+// readText returns the document in a file.
+func (d *documents) readText(path string) (string, error) {
+	f, stamp, err := sourcefile.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	isCompressed := strings.HasSuffix(path, compressedSuffix)
+	limit := int64(maxDocumentBytes)
+	if isCompressed {
+		limit = maxFileBytes
+	}
+	if stamp.Size > limit {
+		return "", fmt.Errorf("it is larger than %d MiB", limit>>20)
+	}
+	if int64(cap(d.file)) < stamp.Size {
+		d.file = make([]byte, stamp.Size)
+	}
+	d.file = d.file[:stamp.Size]
+	if _, err := io.ReadFull(f, d.file); err != nil {
+		return "", sourcefile.ErrChanged
+	}
+	if !isCompressed {
+		return string(d.file), nil
+	}
+	if d.decoder == nil {
+		d.decoder, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxMemory(maxDocumentBytes), zstd.WithDecoderMaxWindow(maxFileBytes))
+		if err != nil {
+			return "", err
+		}
+	}
+	d.document, err = d.decoder.DecodeAll(d.file, d.document[:0])
+	switch {
+	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return "", errLarge
+	case err != nil:
+		return "", fmt.Errorf("it is not a complete file of zstd: %w", err)
+	}
+	return string(d.document), nil
+}
