@@ -1,7 +1,7 @@
 # The commands for developers, CI and packagers. `make help` lists them.
 
 # The programs that are installed in bin. Each is a module in a directory of the same name.
-PROGRAMS := omg omgd omg-index omg-probe
+PROGRAMS := omg omgd omg-index omg-probe omg-fleet
 
 # All programs, including those that only other programs start.
 ALL_PROGRAMS := $(PROGRAMS) omg-direct omg-browse omg-alpm-worker
@@ -47,7 +47,7 @@ export CGO_LDFLAGS := $(or $(CGO_LDFLAGS),$(LDFLAGS))
 # With GOFLAGS=-buildmode=pie, all programs are position-independent.
 PIE   ?= -buildmode=pie
 FIXED := ./omg ./omg/omg-direct ./omg/omg-browse ./omg-probe
-MOVED := ./omgd ./omg-index
+MOVED := ./omgd ./omg-index ./omg-fleet
 bound  = $(if $(filter -buildmode=pie,$(GOFLAGS) $1), -bindnow)
 # The flags for Go's linker in GOFLAGS, which those of the command line replace. Programs without C code have no external linker.
 GIVEN_LDFLAGS := $(patsubst -ldflags=%,%,$(filter -ldflags=%,$(GOFLAGS)))
@@ -60,7 +60,7 @@ TOOLS := build/tools/$(shell go env GOVERSION 2>/dev/null)
 .DELETE_ON_ERROR:
 
 # A digest of the version and of all files from which the programs are built. A build writes it to bin/.built.
-DIGEST = { echo '$(VERSION)'; find go.work go.work.sum $(wildcard vendor) omg omgd omg-index omg-probe shared Makefile packaging/aur-incidents.toml \
+DIGEST = { echo '$(VERSION)'; find go.work go.work.sum $(wildcard vendor) omg omgd omg-index omg-probe omg-fleet shared Makefile packaging/aur-incidents.toml \
 	-type f ! -name '*_test.go' -print0 | sort -z | xargs -0 sha256sum; } | sha256sum
 
 .PHONY: build

@@ -13,8 +13,8 @@ qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64) ||
 export CGO_ENABLED=0 GOARCH=arm64
 programs=$(mktemp -d)
 trap 'rm -rf "$programs"' EXIT
-go build -trimpath -buildvcs=false -tags "$TAGS" -o "$programs" ./omg ./omg/omg-direct ./omg/omg-browse ./omg-probe ./omgd ./omg-index ./omgd/alpm-worker
-for name in omg omgd omg-index omg-probe; do
+go build -trimpath -buildvcs=false -tags "$TAGS" -o "$programs" ./omg ./omg/omg-direct ./omg/omg-browse ./omg-probe ./omgd ./omg-index ./omg-fleet ./omgd/alpm-worker
+for name in omg omgd omg-index omg-probe omg-fleet; do
 	"$qemu" "$programs/$name" --version
 done
 read -ra packages <<<"${PACKAGES:-./shared/...}"

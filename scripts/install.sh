@@ -11,7 +11,7 @@
 set -euo pipefail
 export LC_ALL=C
 
-programs=(omg omgd omg-index omg-probe)
+programs=(omg omgd omg-index omg-probe omg-fleet)
 manifest=$PREFIX/lib/omg/manifest
 config=/etc/omg/config.toml
 lines=() # of the new manifest

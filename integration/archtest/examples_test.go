@@ -127,7 +127,7 @@ func guides(t *testing.T) []string {
 }
 
 // startsProgram matches a command. In an indented block, or in a block of another language than sh, no test would find it.
-var startsProgram = regexp.MustCompile(`^(?:[$#] )?(?:sudo )?(?:pacman -|(?:omg|omgd|omg-index|omg-probe|make|systemctl|makepkg|git|gh|minisign) [a-z-])`)
+var startsProgram = regexp.MustCompile(`^(?:[$#] )?(?:sudo )?(?:pacman -|(?:omg|omgd|omg-index|omg-probe|omg-fleet|make|systemctl|makepkg|git|gh|minisign) [a-z-])`)
 
 // TestDocs_ExamplesRun checks that each example of a command is run, or is in the list elsewhere; that what the list promises exists; and
 // that commands are only in blocks of the language sh.

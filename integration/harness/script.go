@@ -39,7 +39,7 @@ import (
 //	fails CODE PROGRAM ARG…                    the same, and RequireError holds
 //	exits or fails CODE exec PROGRAM ARG…      the same without added flags: omg must
 //	                                           find databases and socket by itself
-//	omg-index ARG…, omg-probe ARG…             run these programs
+//	omg-index ARG…, omg-probe ARG…, omg-fleet ARG… run these programs
 //	same PACMAN-ARG… -- OMG-ARG…               omg prints what pacman prints
 //	await REGEXP PROGRAM ARG…                  repeats until the output matches
 //	omgd [ARG…], omgd-stop                     start and stop omgd
@@ -91,7 +91,7 @@ type Commands map[string]func(ts *testscript.TestScript, x *Script, args []strin
 func runScripts(t *testing.T, files []string, way string, more []Commands) {
 	cmds := map[string]func(*testscript.TestScript, bool, []string){
 		"package": scriptCmdPackage, "install": scriptCmdInstall, "generate": scriptCmdGenerate, "corpus": scriptCmdCorpus,
-		"omg": newScriptCmd("omg"), "omg-index": newScriptCmd("omg-index"), "omg-probe": newScriptCmd("omg-probe"),
+		"omg": newScriptCmd("omg"), "omg-index": newScriptCmd("omg-index"), "omg-probe": newScriptCmd("omg-probe"), "omg-fleet": newScriptCmd("omg-fleet"),
 		"exits": scriptCmdExits, "fails": scriptCmdFails, "same": scriptCmdSame, "await": scriptCmdAwait, "omgd": scriptCmdDaemon, "omgd-stop": scriptCmdStop,
 	}
 	for _, commands := range more {

@@ -43,6 +43,14 @@ var jsonResults = []struct{ command, typ string }{
 	{"omg aur diff", "backend.AURDiff"},
 	{"omg aur ack", "app.ackList"},
 	{"omg news", "app.newsDocument"},
+	{"omg-fleet hosts", "question.Answer"},
+	{"omg-fleet status", "question.Answer"},
+	{"omg-fleet outdated", "question.Answer"},
+	{"omg-fleet security", "question.Answer"},
+	{"omg-fleet has", "question.Answer"},
+	{"omg-fleet search", "question.Answer"},
+	{"omg-fleet aur", "question.Answer"},
+	{"omg-fleet, the last line", "question.Summary"},
 	{"omg runtime list", "backend.InstalledVersions"},
 	{"omg runtime which", "backend.ActiveVersions"},
 	{"omg which", "backend.ActiveVersions"},
@@ -63,7 +71,7 @@ var jsonResults = []struct{ command, typ string }{
 
 // jsonPackages has the directories of the packages with these types, by the names of the packages.
 var jsonPackages = map[string]string{
-	"wire": "shared/wire", "inventory": "shared/inventory", "backend": "omg/internal/backend", "manage": "omg/internal/manage",
+	"wire": "shared/wire", "question": "omg-fleet/internal/question", "inventory": "shared/inventory", "backend": "omg/internal/backend", "manage": "omg/internal/manage",
 	"app": "omg/internal/app", "acks": "omg/internal/acks",
 }
 

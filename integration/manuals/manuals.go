@@ -35,7 +35,7 @@ func Make(root, bin string) (map[string]string, error) {
 			return nil, err
 		}
 	}
-	for program, page := range map[string]string{"omg": "omg.1", "omg-index": "omg-index.1", "omg-probe": "omg-probe.1", "omgd": "omgd.8"} {
+	for program, page := range map[string]string{"omg": "omg.1", "omg-index": "omg-index.1", "omg-probe": "omg-probe.1", "omg-fleet": "omg-fleet.1", "omgd": "omgd.8"} {
 		h, err := readHelp(bin, program)
 		if err != nil {
 			return nil, err

@@ -118,7 +118,7 @@ func TestPages_HaveAllOfTheHelp(t *testing.T) {
 		return checked
 	}
 	files := generatedFiles(t)
-	for page, least := range map[string]int{"omg.1": 200, "omgd.8": 8, "omg-index.1": 15, "omg-probe.1": 10} {
+	for page, least := range map[string]int{"omg.1": 200, "omgd.8": 8, "omg-index.1": 15, "omg-probe.1": 10, "omg-fleet.1": 20} {
 		program, _, _ := strings.Cut(page, ".")
 		require.Greater(t, look(files["packaging/man/"+page], program), least, page)
 	}
@@ -236,7 +236,7 @@ func TestExamples_Accepted(t *testing.T) {
 		r := s.Run(need.Program(t, "bash"), "-c", line)
 		require.NotContains(t, []int{2, 126, 127}, r.Code, "%s\n%s%s", line, r.Stdout, r.Stderr)
 	}
-	for _, program := range []string{"omg", "omg-index", "omg-probe"} {
+	for _, program := range []string{"omg", "omg-index", "omg-probe", "omg-fleet"} {
 		require.NotZero(t, accepted[program], program)
 	}
 }

@@ -90,7 +90,7 @@ func TestInstall_Removed(t *testing.T) {
 	before := p.tree()
 	p.mustMake("install")
 	for _, path := range []string{
-		"bin/omg", "bin/omgd", "bin/omg-index", "bin/omg-probe", "lib/omg/omg-direct", "lib/omg/omg-browse", "lib/omg/omg-alpm-worker",
+		"bin/omg", "bin/omgd", "bin/omg-index", "bin/omg-probe", "bin/omg-fleet", "lib/omg/omg-direct", "lib/omg/omg-browse", "lib/omg/omg-alpm-worker",
 		"share/man/man1/omg.1", "share/man/man5/omg-config.5", "share/man/man8/omg-alpm-worker.8", "share/licenses/omg/LICENSE",
 		"share/bash-completion/completions/omg", "share/zsh/site-functions/_omg", "share/fish/vendor_completions.d/omg.fish",
 		"share/omg/aur-incidents.toml", "share/omg/before-build", "share/omg/yay.lua", "share/omg/after-transaction", "share/omg/omg-aur-check.hook", "share/omg/bars/omg-bar", "share/omg/bars/waybar.jsonc", "lib/systemd/user/omg-notify.service", "share/doc/omg/PROTOCOL.md", "share/doc/omg/service.md", "share/doc/omg/command-not-found.bash", "share/doc/omg/command-not-found.zsh", "share/doc/omg/command-not-found.fish", "lib/systemd/user/omgd.socket", "lib/sysusers.d/omg.conf",

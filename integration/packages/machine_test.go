@@ -163,7 +163,7 @@ func (m *machine) testInstalled(packages []string) {
 	out := m.pacman(append([]string{"-U"}, packages...)...)
 	require.Contains(m.t, out, "systemctl --user enable --now omgd.socket")
 	require.NotContains(m.t, out, "runuser", "there is no shared index for the hook")
-	for _, program := range []string{"omg", "omgd", "omg-index", "omg-probe"} {
+	for _, program := range []string{"omg", "omgd", "omg-index", "omg-probe", "omg-fleet"} {
 		require.Contains(m.t, m.run("/usr/bin/"+program, "--version"), version)
 	}
 	const installed = "glibc\nomg\nomg-alpm-worker\npacman\n"

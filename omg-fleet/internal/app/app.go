@@ -110,9 +110,10 @@ func hasCommand(a *app) *cli.Command {
 		Name:      "has",
 		Usage:     "list the hosts with an installed package",
 		ArgsUsage: "PKG[OP VERSION]...",
-		Description: `OP is =, <, <=, > or >=: omg-fleet has 'xz>=5.6.0' 'xz<5.6.2'. Versions are compared
-as pacman does: without a release, 5.6.1 is equal to 5.6.1-1 and 5.6.1-2. A host is
-listed if it has one of the packages. Quote < and >, which a shell would take.
+		Description: `OP is =, <, <=, > or >=. Versions are compared as pacman does: 5.6.1 without a release
+is equal to 5.6.1-1 and 5.6.1-2. If a package is named several times, its version has
+to satisfy all of it: omg-fleet has 'xz>=5.6.0' 'xz<5.6.2'. Quote < and >, because a
+shell would take them. A host is listed if it has one of the packages.
 
 ` + exitCodes(),
 		Flags: o.flags("{{.host}}"),

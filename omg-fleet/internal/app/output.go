@@ -15,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/fieldtemplate"
 	"github.com/omg-arch/omg/shared/termtext"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // output prints the answers of a command in the form that the flags select.
@@ -26,6 +27,9 @@ type output struct {
 	// human prints an answer for people, and none is the text for an empty answer.
 	human func(o *output, a *question.Answer)
 	none  string
+
+	// unprinted is the number of hosts whose names are not printed, because a program could take them for an option or a command.
+	unprinted int
 
 	w   *bufio.Writer
 	now time.Time
@@ -57,6 +61,8 @@ func (o *output) print(a *question.Answer) error {
 	switch {
 	case o.json:
 		return o.printJSON(a)
+	case (o.quiet || o.tmpl != nil) && !wire.IsSafeName(a.Host):
+		o.unprinted++
 	case o.quiet:
 		o.line("%s", a.Host)
 	case o.tmpl != nil:

@@ -46,6 +46,9 @@ func (a *app) run(c *cli.Context, o *output, q *question.Question) error {
 			return fmt.Errorf("the roster %s has no hosts", a.rosterPath)
 		}
 	}
+	if len(files) == 0 && len(roster) == 0 {
+		return fmt.Errorf("%s has no file HOST.json or HOST.json.zst", a.dir)
+	}
 	o.w = bufio.NewWriterSize(a.stdout, 64<<10)
 	o.now = clock.Now()
 	coverage := question.NewCoverage(roster, a.stale, o.now)
@@ -104,12 +107,13 @@ func (a *app) finish(o *output, s *question.Summary) error {
 			note(fmt.Sprintf("not in the roster: %s", shorten(s.Unexpected)))
 		}
 	}
+	if o.unprinted > 0 {
+		note(fmt.Sprintf("left out %d hosts whose names could be taken for something else on a command line", o.unprinted))
+	}
 	silent := s.Asked - s.Answered
 	switch {
 	case s.Found == 0 && silent > 0:
 		return exit.WithCode(exit.Incomplete, fmt.Errorf("%s among the hosts that have answered, but %d of %d have not", o.none, silent, s.Asked))
-	case s.Asked == 0:
-		return exit.WithCode(exit.Failed, fmt.Errorf("%s has no file HOST.json or HOST.json.zst", a.dir))
 	case a.requireAll && silent > 0:
 		return exit.WithCode(exit.Incomplete, fmt.Errorf("%d of %d hosts have not answered", silent, s.Asked))
 	case s.Found == 0:

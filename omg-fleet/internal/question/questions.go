@@ -73,7 +73,8 @@ func AUR() *Question {
 	}}
 }
 
-// Has asks for installed packages by name, each with or without a comparison of its version, as in "xz>=5.6".
+// Has asks for installed packages by name, each with or without comparisons of its version, as in "xz>=5.6". All comparisons with the same
+// name must hold.
 func Has(targets []string) (*Question, error) {
 	wanted := map[string][]pacmandb.Depend{}
 	for _, target := range targets {
@@ -84,7 +85,8 @@ func Has(targets []string) (*Question, error) {
 		wanted[d.Name] = append(wanted[d.Name], d)
 	}
 	return &Question{part: inventory.PartPackages, onlyNames: true, wants: func(p *inventory.HostPackage) bool {
-		return slices.ContainsFunc(wanted[p.Name], func(d pacmandb.Depend) bool { return d.Allows(p.Version) })
+		conditions := wanted[p.Name]
+		return len(conditions) > 0 && !slices.ContainsFunc(conditions, func(d pacmandb.Depend) bool { return !d.Allows(p.Version) })
 	}}, nil
 }
 

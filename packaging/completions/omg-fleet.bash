@@ -1,0 +1,55 @@
+# bash completion for omg-fleet. Generated from --help by make docs: change the help instead.
+
+_omg_fleet_known() { omg installed -q 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; omg search -q -n --no-aur --limit 0 -- "$1" 2>/dev/null | LC_ALL=C grep -x '[A-Za-z0-9][A-Za-z0-9@._+:-]*'; }
+_omg_fleet() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
+	COMPREPLY=()
+	case $prev in
+	--from|--roster) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--stale|--format|--severity) return ;;
+	esac
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case "$command $word" in
+		' hosts'|' status'|' outdated'|' security'|' has'|' search'|' aur') command+=" $word" ;;
+		esac
+	done
+	case $command in
+	'')
+		words='hosts status outdated security has search aur --from --roster --stale --require-all --help -h --version -v'
+		;;
+	' hosts')
+		words='--json --format --quiet -q --help -h'
+		;;
+	' status')
+		words='--json --format --quiet -q --help -h'
+		;;
+	' outdated')
+		words='--json --format --quiet -q --help -h'
+		more=known
+		;;
+	' security')
+		words='--severity --all -a --json --format --quiet -q --help -h'
+		;;
+	' has')
+		words='--json --format --quiet -q --help -h'
+		more=known
+		;;
+	' search')
+		words='--regex -x --name -n --json --format --quiet -q --help -h'
+		;;
+	' aur')
+		words='--json --format --quiet -q --help -h'
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
+	[[ $cur == -* ]] && return
+	case $more in
+	paths) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames ;;
+	known)
+		while IFS= read -r word; do
+			[[ $word == "$cur"* ]] && COMPREPLY+=("$word")
+		done < <(_omg_fleet_"$more" "$cur")
+		;;
+	esac
+}
+complete -F _omg_fleet omg-fleet
