@@ -79,7 +79,7 @@ func Has(targets []string) (*Question, error) {
 	wanted := map[string][]pacmandb.Depend{}
 	for _, target := range targets {
 		d := pacmandb.ParseDepend(target)
-		if d.Name == "" || d.Desc != "" || strings.ContainsAny(target, " \t\n") || d.Comparison != pacmandb.AnyVersion && (d.Version == "" || strings.ContainsAny(d.Version, "<>=")) {
+		if !wire.IsPossibleName(d.Name) || d.Desc != "" || strings.ContainsAny(target, " \t\n") || d.Comparison != pacmandb.AnyVersion && (d.Version == "" || strings.ContainsAny(d.Version, "<>=")) {
 			return nil, command.Usagef("%q is neither PKG nor PKG=VERSION, with =, <, <=, > or >=", target)
 		}
 		wanted[d.Name] = append(wanted[d.Name], d)
