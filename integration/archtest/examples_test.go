@@ -55,6 +55,9 @@ var elsewhere = []example{
 	{guide: "docs/administrators.md", line: "systemd-analyze security --no-pager omgd.service", walk: true},
 	{guide: "docs/administrators.md", line: "systemctl disable --now omgd.socket omgd.service", walk: true},
 
+	{guide: "docs/fleet.md", line: "omg-fleet --from inventories --roster hosts has 'xz", test: "TestGuide_Fleet"},
+	{guide: "docs/fleet.md", line: "omg-fleet --from inventories --roster hosts has --json", test: "TestGuide_Fleet"},
+
 	{guide: "docs/packagers.md", line: "make dist VENDOR=1", test: "TestReadme_ArchPackage"},
 	{guide: "docs/packagers.md", line: "make build", test: "TestInstall_NoGo"},
 	{guide: "docs/packagers.md", line: "make check", test: "TestPackages_Arch"},

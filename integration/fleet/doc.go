@@ -1,0 +1,2 @@
+// Package fleet checks omg inventory against pacman, and the guide to many machines.
+package fleet
