@@ -62,6 +62,8 @@ var completionCases = []struct{ line, offers, excludes string }{
 	{"omg daemon sto", "stop", "start"},
 	{"omg config cache.", "cache.ttl", "aur.url"},
 	{"omg use py", "python", "node"},
+	{"omg-fleet sea", "search", "outdated"},
+	{"omg-fleet security --sev", "--severity", "--all"},
 	{"omg-index bu", "build", "dump"},
 	{"omg-index build --au", "--aur", "--db"},
 	{"omg-probe --cross", "--cross-borders", "--top"},

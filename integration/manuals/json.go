@@ -50,7 +50,7 @@ var jsonResults = []struct{ command, typ string }{
 	{"omg-fleet has", "question.Answer"},
 	{"omg-fleet search", "question.Answer"},
 	{"omg-fleet aur", "question.Answer"},
-	{"omg-fleet, the last line", "question.Summary"},
+	{"omg-fleet aur --json, the last line as of all omg-fleet commands", "question.Summary"},
 	{"omg runtime list", "backend.InstalledVersions"},
 	{"omg runtime which", "backend.ActiveVersions"},
 	{"omg which", "backend.ActiveVersions"},

@@ -138,9 +138,11 @@ func TestJSON_AllCommands(t *testing.T) {
 			collect(&h.commands[i])
 		}
 	}
-	help, err := readHelp(harness.ProgramsDir(t), "omg")
-	require.NoError(t, err)
-	collect(&help)
+	for _, program := range []string{"omg", "omg-fleet"} {
+		help, err := readHelp(harness.ProgramsDir(t), program)
+		require.NoError(t, err)
+		collect(&help)
+	}
 	require.Greater(t, len(want), 20)
 	found := map[string]bool{}
 	for _, r := range jsonResults {
@@ -172,7 +174,7 @@ func TestPages_Mandoc(t *testing.T) {
 		require.Greater(t, shown.Len(), 500, path)
 		require.NotContains(t, shown.String(), "@MADE@")
 	}
-	require.Equal(t, 6, pages)
+	require.Equal(t, 7, pages)
 }
 
 // TestSettings_WithoutComment checks that a setting without a comment is an error, and that the error says where to write
