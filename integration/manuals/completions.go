@@ -26,7 +26,7 @@ var argKindByCommand = map[string]string{
 	"omg info": packageArgKind, "omg why": installedPackageArgKind, "omg tree": installedPackageArgKind, "omg size": installedPackageArgKind, "omg check": installedPackageArgKind, "omg history": installedPackageArgKind, "omg files": knownPackageArgKind, "omg security": installedPackageArgKind, "omg config": settingArgs, "omg owns": pathArgs,
 	"omg which": runtimeArgs, "omg use": runtimeArgs, "omg runtime list": runtimeArgs, "omg runtime which": runtimeArgs, "omg runtime use": runtimeArgs,
 	"omg groups": groupArgKind, "omg list": repositoryArgKind,
-	"omg-probe":      runtimeArgs + " all ec tc oc uc command init",
+	"omg-probe":     runtimeArgs + " all ec tc oc uc command init",
 	"omg-fleet has": knownPackageArgKind, "omg-fleet outdated": knownPackageArgKind,
 	"omg-index info": pathArgs, "omg-index verify": pathArgs, "omg-index dump": pathArgs,
 }

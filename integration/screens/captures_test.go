@@ -73,6 +73,8 @@ var captures = []struct {
 	{"size-groups", "omg size --groups", files},
 	{"history", "omg history", files},
 	{"history-name", "omg history firefox", files},
+	{"inventory", "omg inventory", daemon},
+	{"inventory-files", "omg inventory", files},
 	{"check", "omg check", files},
 	{"check-name", "omg check bash", files},
 	{"files", "omg files bash", files},
@@ -155,6 +157,7 @@ var captures = []struct {
 	{"hostile-tree-reverse", "omg tree -r -o evil", hostile},
 	{"hostile-size", "omg size", hostile},
 	{"hostile-history", "omg history", hostile},
+	{"hostile-inventory", "omg inventory", hostile},
 	{"hostile-check", "omg check", hostile},
 	{"hostile-files", "omg files -- --help", hostile},
 	{"hostile-aur-check", "omg aur check", hostile},
@@ -326,6 +329,8 @@ var varying = []struct {
 	replacement string
 }{
 	{regexp.MustCompile(`\(process [0-9]+`), "(process 4711"},
+	{regexp.MustCompile(`((?:^|\n)(?:\\e\[[0-9;]*m)*Host(?:\\e\[[0-9;]*m)* +).*`), "${1}demo"},
+	{regexp.MustCompile(`((?:^|\n)(?:\\e\[[0-9;]*m)*Identity(?:\\e\[[0-9;]*m)* +).*`), "${1}0123456789ab4def8123456789abcdef"},
 	// omgd refreshes only once in 5 seconds.
 	{regexp.MustCompile(`refreshed, generation [0-9]+|already refreshed: .*`), "refreshed, generation 5"},
 	// Versions of tmux differ in characters without a width.

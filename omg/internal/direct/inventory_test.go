@@ -28,14 +28,16 @@ func TestInventoryAnswers(t *testing.T) {
 	require.True(t, a.isOneSnapshot())
 	v := a.inventory()
 	require.Equal(t, []inventory.HostPackage{
-		{Name: "a", Version: "1-1", Reason: "explicit", InstalledAt: 5, Repo: "core"}, {Name: "b", Version: "1-1", Reason: "explicit", InstalledAt: 5, Repo: "extra"},
+		{Name: "a", Version: "1-1", Reason: "explicit", InstalledAt: 5, Repo: "core"},
+		{Name: "b", Version: "1-1", Reason: "explicit", InstalledAt: 5, Repo: "extra"},
 		{Name: "own", Version: "1-1", Reason: "explicit", InstalledAt: 5, Foreign: true},
 	}, v.Packages)
 	require.Equal(t, []inventory.HostUpdate{{Name: "own", Installed: "1-1", Version: "2-1", Repo: "aur"}}, v.Updates)
 	require.NotNil(t, v.Advisories, "none is not unknown")
 	require.Nil(t, v.Findings)
 	require.Equal(t, []inventory.Part{
-		{Name: inventory.PartPackages, State: inventory.PartOK}, {Name: inventory.PartUpdates, State: inventory.PartPartial, Why: "core: damaged"},
+		{Name: inventory.PartPackages, State: inventory.PartOK},
+		{Name: inventory.PartUpdates, State: inventory.PartPartial, Why: "core: damaged"},
 		{Name: inventory.PartAdvisories, State: inventory.PartStale, Why: "the data of the security tracker is old"},
 		{Name: inventory.PartFindings, State: inventory.PartUnknown, Why: "no journal"},
 	}, v.Parts)

@@ -21,8 +21,10 @@ func (s Style) PrintInventory(w *bufio.Writer, v *inventory.Inventory) {
 		name  inventory.PartName
 		count int
 	}{
-		{"Packages", inventory.PartPackages, len(v.Packages)}, {"Updates", inventory.PartUpdates, len(v.Updates)},
-		{"Advisories", inventory.PartAdvisories, len(v.Advisories)}, {"AUR", inventory.PartFindings, len(v.Findings)},
+		{"Packages", inventory.PartPackages, len(v.Packages)},
+		{"Updates", inventory.PartUpdates, len(v.Updates)},
+		{"Advisories", inventory.PartAdvisories, len(v.Advisories)},
+		{"AUR", inventory.PartFindings, len(v.Findings)},
 	}
 	for _, row := range parts {
 		part := v.FindPart(row.name)
