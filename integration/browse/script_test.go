@@ -44,7 +44,6 @@ type session struct {
 	*emulator.Terminal
 	program *harness.Process
 	before  *unix.Termios
-	typed   []string // the keys that were pressed
 	screens map[string]string
 }
 

@@ -126,7 +126,8 @@ func TestDraw_WayBack(t *testing.T) {
 func TestDraw_StaysInside(t *testing.T) {
 	rows := []browser.Row{
 		{Key: browser.Key{Name: strings.Repeat("日", 100)}, Repo: "e\u0301", Version: "\u202e1", Desc: strings.Repeat("🏳️‍🌈", 50), Package: &wire.Package{}},
-		{Key: browser.Key{Name: ""}}, {Key: browser.Key{Name: "a\nb"}, Desc: "\u0301\u0301"},
+		{Key: browser.Key{Name: ""}},
+		{Key: browser.Key{Name: "a\nb"}, Desc: "\u0301\u0301"},
 	}
 	for width := 1; width < 130; width++ {
 		for _, height := range []int{1, 2, 3, 4, 5, 16, 24, 50} {

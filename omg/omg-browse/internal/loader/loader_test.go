@@ -122,7 +122,8 @@ func TestSearch(t *testing.T) {
 				{Name: "core", Kind: wire.KindRepository, State: wire.SourceFailed, Why: "damaged"}, {Name: "aur", Kind: wire.KindAUR, State: wire.SourceOK},
 			}},
 			Total: 403, Packages: []wire.Package{
-				{Repo: "core", Name: "a", Version: "1", InstalledVersion: "0"}, {Repo: "aur", Name: "b", AUR: &wire.AUR{Votes: 3, Maintainer: "m"}},
+				{Repo: "core", Name: "a", Version: "1", InstalledVersion: "0"},
+				{Repo: "aur", Name: "b", AUR: &wire.AUR{Votes: 3, Maintainer: "m"}},
 				{Repo: "aur", Name: "c", AUR: &wire.AUR{}},
 			},
 		}, nil
@@ -157,8 +158,16 @@ func TestSearch_WrongPage(t *testing.T) {
 		rows, page int
 		isCorrect  bool
 	}{
-		{0, 0, 0, true}, {3, 3, 0, true}, {300, browser.PageSize, 0, true}, {300, 100, 1, true}, {100, 0, 1, true},
-		{4_294_967_295, 0, 0, false}, {3, 2, 0, false}, {2, 3, 0, false}, {300, browser.PageSize + 1, 0, false}, {300, browser.PageSize, 1, false},
+		{0, 0, 0, true},
+		{3, 3, 0, true},
+		{300, browser.PageSize, 0, true},
+		{300, 100, 1, true},
+		{100, 0, 1, true},
+		{4_294_967_295, 0, 0, false},
+		{3, 2, 0, false},
+		{2, 3, 0, false},
+		{300, browser.PageSize + 1, 0, false},
+		{300, browser.PageSize, 1, false},
 	} {
 		f := &fakeBackend{search: func(context.Context, *wire.SearchRequest) (*wire.SearchResult, error) {
 			return &wire.SearchResult{Total: c.total, Packages: make([]wire.Package, c.rows)}, nil
@@ -182,7 +191,8 @@ func TestViews(t *testing.T) {
 			Updates:      []wire.Update{{Name: "a", Installed: "1", Version: "2", Repo: "core", Fixes: []string{"AVG-1"}, Severity: "High", DownloadSize: &size}},
 			Replacements: []wire.Replacement{{ReplacedName: "old", Installed: "1", By: "new", Version: "3", Repo: "extra"}},
 			Foreign: []wire.ForeignPackage{
-				{Name: "f", Installed: "1", AURVersion: "4", State: wire.ForeignUpdate, Orphan: true}, {Name: "g", Installed: "1", State: wire.ForeignGone},
+				{Name: "f", Installed: "1", AURVersion: "4", State: wire.ForeignUpdate, Orphan: true},
+				{Name: "g", Installed: "1", State: wire.ForeignGone},
 				{Name: "h", Installed: "1", AURVersion: "1", State: wire.ForeignCurrent, AURFindings: &wire.AURMark{Level: "act", Reasons: []string{"adopted"}}},
 			},
 		},
