@@ -146,11 +146,12 @@ func (a answerer) Doctor(ctx context.Context) (*backend.Checks, error) {
 	return ask(a.s, func(b backend.Backend) (*backend.Checks, error) { return b.Doctor(ctx) })
 }
 
-// Devel implements backend.Backend.
+// Inventory implements backend.Backend.
 func (a answerer) Inventory(ctx context.Context, r *backend.InventoryRequest) (*inventory.Inventory, error) {
 	return ask(a.s, func(b backend.Backend) (*inventory.Inventory, error) { return b.Inventory(ctx, r) })
 }
 
+// Devel implements backend.Backend.
 func (a answerer) Devel(ctx context.Context, r *backend.DevelRequest) (*backend.DevelResult, error) {
 	return ask(a.s, func(b backend.Backend) (*backend.DevelResult, error) { return b.Devel(ctx, r) })
 }
