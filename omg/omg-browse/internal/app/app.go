@@ -80,21 +80,11 @@ func browse(ctx context.Context, source *session.Session, set *settings, own *fl
 		return nil, err
 	}
 	answers := make(chan browser.Answer, int(browser.LaneCount))
-	l := loader.Start(ctx, source.Backend, func(a browser.Answer) {
-		select {
-		case answers <- a:
-		case <-ctx.Done():
-		}
-	}, screen.RescueOnPanic)
+	l := loader.Start(ctx, source.Backend, sendTo(ctx, answers), screen.RescueOnPanic)
 	defer l.Wait()
 	defer cancel()
 	messages := make(chan string, 1)
-	pages := choice.NewPages(source.Backend, func(text string) {
-		select {
-		case messages <- text:
-		case <-ctx.Done():
-		}
-	})
+	pages := choice.NewPages(source.Backend, sendTo(ctx, messages))
 	defer pages.Wait()
 	defer cancel()
 	b := newBrowser(words, l, set, own)
@@ -145,6 +135,16 @@ func browse(ctx context.Context, source *session.Session, set *settings, own *fl
 			}
 		case sig := <-screen.Ended():
 			return nil, endedBy(sig)
+		}
+	}
+}
+
+// sendTo returns a function that sends a value to a channel, unless the context ends.
+func sendTo[T any](ctx context.Context, c chan<- T) func(T) {
+	return func(value T) {
+		select {
+		case c <- value:
+		case <-ctx.Done():
 		}
 	}
 }

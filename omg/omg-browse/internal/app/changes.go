@@ -9,15 +9,12 @@ import (
 // watch starts a goroutine that passes the changes of a session on, and ends when the context does.
 func watch(ctx context.Context, s *session.Session) <-chan session.Change {
 	changes := make(chan session.Change)
+	send := sendTo(ctx, changes)
 	go func() {
 		defer close(changes)
 		_ = s.Watch(ctx, func(c session.Change) error {
-			select {
-			case changes <- c:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+			send(c)
+			return ctx.Err()
 		})
 	}()
 	return changes
@@ -29,12 +26,11 @@ func (u *ui) applyChange(c session.Change) {
 	if c.Status == nil {
 		return
 	}
-	if generation := c.Status.Generation; !u.hasStatus || generation != u.generation || generation == 0 {
-		if u.hasStatus {
-			u.b.Changed()
-		}
-		u.hasStatus, u.generation = true, generation
+	generation := c.Status.Generation // 0 for a status that comes from files, which is sent only after a change
+	if u.hasStatus && (generation != u.generation || generation == 0) {
+		u.b.Changed()
 	}
+	u.hasStatus, u.generation = true, generation
 }
 
 // connectionText says where answers come from if not from omgd.

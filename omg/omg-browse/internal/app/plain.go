@@ -34,12 +34,7 @@ func browsePlain(ctx context.Context, source backend.Backend, set *settings, own
 		stdin, stderr = tty, tty
 	}
 	answers := make(chan browser.Answer, int(browser.LaneCount))
-	l := loader.Start(ctx, source, func(a browser.Answer) {
-		select {
-		case answers <- a:
-		case <-ctx.Done():
-		}
-	}, func() {})
+	l := loader.Start(ctx, source, sendTo(ctx, answers), func() {})
 	defer l.Wait()
 	defer cancel()
 	b := newBrowser(words, l, set, own)
