@@ -114,7 +114,7 @@ func (b *Browser) Do(a Action) Effect {
 	case ActionUnmarkAll:
 		b.Marks.Clear()
 	case ActionSort:
-		v.sort = (v.sort + 1) % len(b.view.sortings())
+		v.sort = (v.sort + 1) % len(viewSortings[b.view])
 		b.requery()
 	case ActionFilterAUR, ActionFilterRepo, ActionFilterInst, ActionFilterExpl:
 		b.filter(a)
@@ -313,7 +313,7 @@ func (b *Browser) refilter(keep bool) {
 			shown = append(shown, r)
 		}
 	}
-	if compare := b.view.sortings()[v.sort].compare; compare != nil {
+	if compare := b.sorting().compare; compare != nil {
 		slices.SortStableFunc(shown, compare)
 	}
 	v.show(shown, keep)
@@ -348,7 +348,7 @@ func (b *Browser) requestList() {
 func (b *Browser) requestPage(page int, fresh bool) {
 	r := b.next(LaneList)
 	b.freshList = fresh
-	order := ViewSearch.sortings()[b.views[ViewSearch].sort].name
+	order := viewSortings[ViewSearch][b.views[ViewSearch].sort].name
 	r.Search = &SearchPage{Words: b.Input.Words(), Filters: b.Filters, Sort: order, Page: page, Fresh: fresh}
 	b.send(r)
 }

@@ -68,12 +68,12 @@ func (b *Browser) Counts() string {
 	if b.view != ViewFiles {
 		parts = append(parts, b.Filters.names()...)
 	}
-	return strings.Join(append(parts, b.view.sortings()[v.sort].name), " · ")
+	return strings.Join(append(parts, b.sorting().name), " · ")
 }
 
 // SortText returns the number by which the list is sorted, such as a size; empty if the order is another one or the number is unknown.
 func (b *Browser) SortText(r *Row) string {
-	if text := b.view.sortings()[b.views[b.view].sort].text; text != nil {
+	if text := b.sorting().text; text != nil {
 		return text(r)
 	}
 	return ""

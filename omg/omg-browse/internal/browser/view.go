@@ -76,22 +76,26 @@ func byNumber(name string, number int) sorting {
 
 func byLevel(a, b *Row) int { return cmp.Or(cmp.Compare(b.Level, a.Level), byName(a, b)) }
 
-// sortings returns the orders of a view. The first one is the default.
-func (v View) sortings() []sorting {
-	switch v {
-	case ViewSearch:
-		return []sorting{{wire.SortRelevance, nil, nil}, {wire.SortName, nil, nil}, {wire.SortRepo, nil, nil}, {wire.SortVotes, nil, nil}, {wire.SortPopularity, nil, nil}, {wire.SortModified, nil, nil}}
-	case ViewInstalled, ViewOrphans:
-		return []sorting{{"name", byName, nil}, byNumber("size", 0), byNumber("installed last", 1)}
-	case ViewUpdates:
-		return []sorting{{"name", byName, nil}, {"importance", byLevel, nil}, byNumber("download size", 0)}
-	case ViewSecurity:
-		return []sorting{{"severity", nil, nil}, {"name", byName, nil}}
-	case ViewAUR:
-		return []sorting{{"importance", byLevel, nil}, {"name", byName, nil}}
-	}
-	return []sorting{{"best match", nil, nil}}
+// viewSortings has the orders of each view. The first one is the default.
+var viewSortings = [viewCount][]sorting{
+	ViewSearch: {
+		{wire.SortRelevance, nil, nil},
+		{wire.SortName, nil, nil},
+		{wire.SortRepo, nil, nil},
+		{wire.SortVotes, nil, nil},
+		{wire.SortPopularity, nil, nil},
+		{wire.SortModified, nil, nil},
+	},
+	ViewInstalled: {{"name", byName, nil}, byNumber("size", 0), byNumber("installed last", 1)},
+	ViewUpdates:   {{"name", byName, nil}, {"importance", byLevel, nil}, byNumber("download size", 0)},
+	ViewSecurity:  {{"severity", nil, nil}, {"name", byName, nil}},
+	ViewAUR:       {{"importance", byLevel, nil}, {"name", byName, nil}},
+	ViewOrphans:   {{"name", byName, nil}, byNumber("size", 0), byNumber("installed last", 1)},
+	ViewFiles:     {{"best match", nil, nil}},
 }
+
+// sorting returns the order of the view.
+func (b *Browser) sorting() *sorting { return &viewSortings[b.view][b.views[b.view].sort] }
 
 // viewState is the state of a view.
 type viewState struct {

@@ -120,7 +120,15 @@ func drawText(c Canvas, area browser.Rect, text string, style styled.Style) {
 
 // levelStyle returns the style of a note.
 func levelStyle(l browser.Level, t *theme.Theme) styled.Style {
-	return map[browser.Level]styled.Style{browser.LevelGood: t.Good, browser.LevelWarn: t.Warning, browser.LevelBad: t.Bad}[l]
+	switch l {
+	case browser.LevelGood:
+		return t.Good
+	case browser.LevelWarn:
+		return t.Warning
+	case browser.LevelBad:
+		return t.Bad
+	}
+	return styled.Style{}
 }
 
 func drawRow(c Canvas, b *browser.Browser, t *theme.Theme, area browser.Rect, r *browser.Row, selected bool) {
