@@ -42,7 +42,7 @@ func OpenWriter(path string, visit func(*Entry) error) (*Writer, error) {
 }
 
 func openWriter(path string, l limits, visit func(*Entry) error) (w *Writer, err error) {
-	dir, err := os.Open(filepath.Dir(path))
+	dir, err := atomicfile.LockDir(filepath.Dir(path), path, ErrLocked)
 	if err != nil {
 		return nil, err
 	}
@@ -51,12 +51,6 @@ func openWriter(path string, l limits, visit func(*Entry) error) (w *Writer, err
 			_ = dir.Close()
 		}
 	}()
-	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = ErrLocked
-		}
-		return nil, &fs.PathError{Op: "lock", Path: path, Err: err}
-	}
 	w = &Writer{path: path, dir: dir, limits: l}
 	f, size, err := open(path, unix.O_RDWR|unix.O_NOFOLLOW, nil)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -193,7 +193,7 @@ func TestAttack_WrongObject(t *testing.T) {
 		require.ErrorIs(t, FetchContent(t.Context(), d, s, &bytes.Buffer{}), c.want, name)
 	}
 	for name, wrong := range map[string]Source{
-		"another hash": {Size: s.Size, SHA256: digest([]byte("two")), Object: s.Object},
+		"another hash": {Size: s.Size, SHA256: Digest([]byte("two")), Object: s.Object},
 		"too small":    {Size: s.Size + 1, SHA256: s.SHA256, Object: s.Object},
 		"too large":    {Size: s.Size - 1, SHA256: s.SHA256, Object: s.Object},
 	} {
@@ -257,7 +257,7 @@ func TestAttack_EndlessData(t *testing.T) {
 func TestAttack_DecompressionBomb(t *testing.T) {
 	d := newDirectory()
 	o := d.object(t, string(make([]byte, 1<<20)))
-	s := &Source{Kind: "repository", Name: "core", Size: 10, SHA256: digest(nil), Object: o}
+	s := &Source{Kind: "repository", Name: "core", Size: 10, SHA256: Digest(nil), Object: o}
 	var written bytes.Buffer
 	require.ErrorIs(t, FetchContent(t.Context(), d, s, &written), ErrObject)
 	require.LessOrEqual(t, written.Len(), 11)

@@ -84,7 +84,7 @@ func openObject(ctx context.Context, from Fetcher, o *Object, size int64) (io.Re
 		return nil, err
 	case int64(len(content)) != o.Size:
 		return nil, fmt.Errorf("%s: %w: %d bytes instead of %d", o.Name(), ErrObject, len(content), o.Size)
-	case digest(content) != o.SHA256:
+	case Digest(content) != o.SHA256:
 		return nil, fmt.Errorf("%s: %w: another hash", o.Name(), ErrObject)
 	}
 	r, err := records.NewDecompressor(bytes.NewReader(content), size)

@@ -72,7 +72,7 @@ func (d *directory) object(t testing.TB, content string) Object {
 	_, err = w.Write([]byte(content))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	o := Object{Size: int64(b.Len()), SHA256: digest(b.Bytes())}
+	o := Object{Size: int64(b.Len()), SHA256: Digest(b.Bytes())}
 	d.files[o.Name()] = b.Bytes()
 	return o
 }
@@ -92,7 +92,7 @@ func (d *directory) newManifest(t testing.TB, sequence int64, created time.Time,
 		Header: Header{Sequence: sequence, Created: created.Unix(), Expires: created.Add(48 * time.Hour).Unix()},
 		Sources: []Source{{
 			Kind: "repository", Name: "core", Architecture: "x86_64", AsOf: created.Unix(),
-			Size: int64(len(content)), SHA256: digest([]byte(content)), Object: d.object(t, content),
+			Size: int64(len(content)), SHA256: Digest([]byte(content)), Object: d.object(t, content),
 		}},
 	}
 }
@@ -215,7 +215,7 @@ func TestState_Bounded(t *testing.T) {
 	key, public := newKey(t)
 	d, r := newDirectory(), newReader(t, public)
 	for i := range maxManifests {
-		r.State.content.Manifests[fmt.Sprint(i)] = accepted{1, 1, digest(nil)}
+		r.State.content.Manifests[fmt.Sprint(i)] = accepted{1, 1, Digest(nil)}
 	}
 	d.publish(t, key, 1, now, "one")
 	r.requireContent(t, d, now, "one")
@@ -225,7 +225,7 @@ func TestState_Bounded(t *testing.T) {
 	for range maxTrusted {
 		_, offline := newKey(t)
 		trust = append(trust, "offline "+offline)
-		r.State.content.Statements[offline] = acceptedStatement{accepted{1, 1, digest(nil)}, make([]byte, MaxStatementBytes), make([]byte, MaxSignatureBytes)}
+		r.State.content.Statements[offline] = acceptedStatement{accepted{1, 1, Digest(nil)}, make([]byte, MaxStatementBytes), make([]byte, MaxSignatureBytes)}
 	}
 	require.NoError(t, r.State.save())
 	r.restart(t)

@@ -89,7 +89,7 @@ func (r *Reader) Latest(ctx context.Context, from Fetcher, now time.Time) (*Publ
 	if err != nil {
 		return nil, err
 	}
-	if err := r.State.acceptManifest(key, trusted, accepted{m.Sequence, m.Created, digest(content)}, now); err != nil {
+	if err := r.State.acceptManifest(key, trusted, accepted{m.Sequence, m.Created, Digest(content)}, now); err != nil {
 		return nil, err
 	}
 	return &Publication{Manifest: m, Key: key, Stale: m.HasExpired(now)}, nil
@@ -129,7 +129,7 @@ func (r *Reader) updateStatement(ctx context.Context, from Fetcher, now time.Tim
 	if err != nil {
 		return err
 	}
-	return r.State.acceptStatement(key, r.Trust.Offline, acceptedStatement{accepted{s.Sequence, s.Created, digest(content)}, content, signature}, now)
+	return r.State.acceptStatement(key, r.Trust.Offline, acceptedStatement{accepted{s.Sequence, s.Created, Digest(content)}, content, signature}, now)
 }
 
 // ReadManifest returns the manifest of a directory if the key has signed it. It remembers nothing, and so it notices no rollback.

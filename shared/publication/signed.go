@@ -44,8 +44,8 @@ const (
 // ErrSignature means that no trusted key has signed a document.
 var ErrSignature = errors.New("it is not signed by a trusted key")
 
-// digest returns the SHA-256 of content in lower-case hexadecimal.
-func digest(content []byte) string {
+// Digest returns the SHA-256 of content in lower-case hexadecimal.
+func Digest(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])
 }
@@ -56,7 +56,7 @@ func isDigest(text string) bool {
 }
 
 // CopyName returns the name of the file that has a document under its hash. The parameter document is ManifestName or StatementName.
-func CopyName(document string, content []byte) string { return copyName(document, digest(content)) }
+func CopyName(document string, content []byte) string { return copyName(document, Digest(content)) }
 
 func copyName(document, hash string) string {
 	dir := ManifestDir
@@ -72,7 +72,7 @@ const hashField = "sha256:"
 
 // Sign returns the signature of a document, as minisign makes it, with the time and the document's hash in the trusted comment.
 func Sign(key minisign.PrivateKey, document string, content []byte, at time.Time) ([]byte, error) {
-	comment := fmt.Sprintf("timestamp:%d\tfile:%s\thashed\t%s%s", at.Unix(), document, hashField, digest(content))
+	comment := fmt.Sprintf("timestamp:%d\tfile:%s\thashed\t%s%s", at.Unix(), document, hashField, Digest(content))
 	r := minisign.NewReader(bytes.NewReader(content))
 	if _, err := io.Copy(io.Discard, r); err != nil {
 		return nil, err

@@ -34,7 +34,7 @@ func TestSign_Minisign(t *testing.T) {
 	require.NoError(t, writeFile(filepath.Join(dir, ManifestName), wholeManifest))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ManifestName+SignatureSuffix), signature, 0o644))
 	out := runMinisign(t, dir, "-V", "-H", "-P", public, "-m", ManifestName)
-	require.Contains(t, out, "Trusted comment: timestamp:1789905600\tfile:manifest.json\thashed\tsha256:"+digest(content)+"\n")
+	require.Contains(t, out, "Trusted comment: timestamp:1789905600\tfile:manifest.json\thashed\tsha256:"+Digest(content)+"\n")
 	require.NoError(t, writeFile(filepath.Join(dir, ManifestName), wholeManifest+" "))
 	require.Error(t, exec.Command("minisign", "-V", "-P", public, "-m", filepath.Join(dir, ManifestName)).Run())
 }
@@ -51,13 +51,13 @@ func TestLatest_Minisign(t *testing.T) {
 	document, err := d.newManifest(t, 1, now, "one").Encode()
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ManifestName), document, 0o644))
-	for _, args := range [][]string{{"-H"}, {"-l"}, {"-l", "-t", "sha256:" + digest(document)}} {
+	for _, args := range [][]string{{"-H"}, {"-l"}, {"-l", "-t", "sha256:" + Digest(document)}} {
 		runMinisign(t, dir, append([]string{"-S", "-s", "key", "-m", ManifestName}, args...)...)
 		signature, err := os.ReadFile(filepath.Join(dir, ManifestName+SignatureSuffix))
 		require.NoError(t, err)
 		d.files[ManifestName], d.files[ManifestName+SignatureSuffix] = document, signature
 		if len(args) > 1 {
-			require.Equal(t, digest(document), SignedHash(signature))
+			require.Equal(t, Digest(document), SignedHash(signature))
 			delete(d.files, ManifestName)
 			d.files[CopyName(ManifestName, document)] = document
 		}
@@ -84,7 +84,7 @@ func TestSignedHash(t *testing.T) {
 	key, public := newKey(t)
 	signature, err := Sign(key, ManifestName, nil, now)
 	require.NoError(t, err)
-	require.Equal(t, digest(nil), SignedHash(signature))
+	require.Equal(t, Digest(nil), SignedHash(signature))
 	parsed, err := ParseKey(public)
 	require.NoError(t, err)
 	require.True(t, minisign.Verify(parsed, nil, signature))

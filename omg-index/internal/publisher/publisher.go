@@ -100,16 +100,9 @@ func lock(path string, o *Options) (*Directory, error) {
 			return nil, err
 		}
 	}
-	f, err := os.Open(path)
+	f, err := atomicfile.LockDir(path, path, ErrLocked)
 	if err != nil {
 		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = ErrLocked
-		}
-		return nil, &fs.PathError{Op: "lock", Path: path, Err: err}
 	}
 	return &Directory{path: path, lock: f, options: o}, nil
 }
@@ -260,8 +253,7 @@ func (c *counter) Write(p []byte) (int, error) {
 
 // writeObject writes an object, unless it is there already.
 func (d *Directory) writeObject(content []byte) (publication.Object, error) {
-	sum := sha256.Sum256(content)
-	o := publication.Object{Size: int64(len(content)), SHA256: hex.EncodeToString(sum[:])}
+	o := publication.Object{Size: int64(len(content)), SHA256: publication.Digest(content)}
 	if o.Size > publication.MaxObjectBytes {
 		return o, fmt.Errorf("the object has %d bytes, more than %d", o.Size, publication.MaxObjectBytes)
 	}

@@ -16,15 +16,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/publication"
 	"github.com/omg-arch/omg/shared/pulled"
 	"github.com/omg-arch/omg/shared/sourcerecords"
@@ -204,16 +202,9 @@ func (p *puller) lock() (unlock func(), err error) {
 			return nil, err
 		}
 	}
-	f, err := os.Open(p.dir)
+	f, err := atomicfile.LockDir(p.dir, p.dir, ErrLocked)
 	if err != nil {
 		return nil, err
-	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		_ = f.Close()
-		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = ErrLocked
-		}
-		return nil, &fs.PathError{Op: "lock", Path: p.dir, Err: err}
 	}
 	return func() { _ = f.Close() }, nil
 }

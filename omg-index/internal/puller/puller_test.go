@@ -87,7 +87,7 @@ func (w *world) add(d *publisher.Directory, s publication.Source, withIndex bool
 		require.NoError(w, b.WriteFile(path))
 		content, err := os.ReadFile(path)
 		require.NoError(w, err)
-		s.Index = &publication.Index{Format: IndexFormat(s.Kind), Size: int64(len(content)), SHA256: sha256Of(content)}
+		s.Index = &publication.Index{Format: IndexFormat(s.Kind), Size: int64(len(content)), SHA256: publication.Digest(content)}
 	}
 	_, err := d.Add(w.Context(), s, texts[0])
 	require.NoError(w, err)

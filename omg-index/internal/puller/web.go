@@ -3,8 +3,6 @@ package puller
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -126,7 +124,7 @@ func (w *Web) fetchDocument(ctx context.Context, name string, limit int64, again
 	isHashed = isHashed && strings.Contains(name, "/")
 	keptPath := filepath.Join(w.dir, documentsDir, hash+".json")
 	if isHashed && !again {
-		if kept, err := os.ReadFile(keptPath); err == nil && int64(len(kept)) <= limit && sha256Of(kept) == hash {
+		if kept, err := os.ReadFile(keptPath); err == nil && int64(len(kept)) <= limit && publication.Digest(kept) == hash {
 			return kept, nil
 		}
 	}
@@ -134,17 +132,12 @@ func (w *Web) fetchDocument(ctx context.Context, name string, limit int64, again
 	if _, err := w.get(ctx, name, fetch.Request{MaxBytes: limit, Revalidate: again}, &content); err != nil {
 		return nil, err
 	}
-	if isHashed && sha256Of(content.Bytes()) == hash {
+	if isHashed && publication.Digest(content.Bytes()) == hash {
 		if err := atomicfile.Write(keptPath, content.Bytes(), atomicfile.Options{Mode: 0o644}); err != nil {
 			return nil, err
 		}
 	}
 	return content.Bytes(), nil
-}
-
-func sha256Of(content []byte) string {
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:])
 }
 
 // fetchObject gets an object. What has arrived is in a file, so that the next request, also that of a later process or to another mirror,
@@ -161,7 +154,7 @@ func (w *Web) fetchObject(ctx context.Context, name string, limit int64, again b
 		return nil, err
 	}
 	content, err := w.fetchPart(ctx, name, part, limit, again)
-	if err == nil && fi.Size() > 0 && sha256Of(content) != strings.TrimSuffix(path.Base(name), ".zst") {
+	if err == nil && fi.Size() > 0 && publication.Digest(content) != strings.TrimSuffix(path.Base(name), ".zst") {
 		// The beginning, which another mirror may have sent, was wrong.
 		content, err = w.fetchPart(ctx, name, part, limit, true)
 	}
