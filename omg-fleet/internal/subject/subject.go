@@ -1,0 +1,123 @@
+// Package subject names the subjects and streams that omg-fleet uses on a NATS server, and what each role may do with them. The
+// permissions of a host are bound to its name by the server, so a subject says who has sent a message, whatever the message says.
+package subject
+
+import (
+	"encoding/hex"
+	"fmt"
+	"strings"
+)
+
+// The streams and the subject of questions.
+const (
+	// StateStream keeps the last inventory and the last sign of life of each host. RosterStream has a message for each host that was
+	// added.
+	StateStream  = "OMG_STATE"
+	RosterStream = "OMG_ROSTER"
+	// Question is the subject of all questions.
+	Question = "omg.question"
+)
+
+// The subjects of the streams, with a wildcard for the token of the host.
+const (
+	AllInventories = "omg.state.*.inventory"
+	AllAlive       = "omg.state.*.alive"
+	AllRoster      = "omg.roster.*"
+)
+
+// Inventory is the subject on which a host publishes its inventory, whenever it has changed.
+func Inventory(host string) string { return "omg.state." + Token(host) + ".inventory" }
+
+// Alive is the subject on which a host says regularly that it runs.
+func Alive(host string) string { return "omg.state." + Token(host) + ".alive" }
+
+// Roster is the subject of a host's entry in the roster.
+func Roster(host string) string { return "omg.roster." + Token(host) }
+
+// Reply is the subject on which a host answers a question.
+func Reply(host, question string) string { return "omg.reply." + Token(host) + "." + question }
+
+// Replies matches the replies of all hosts to a question.
+func Replies(question string) string { return "omg.reply.*." + question }
+
+// InboxPrefix is where the server sends its acknowledgements to a host. Each host has a prefix of its own, so that none can read or
+// forge what another one receives.
+func InboxPrefix(host string) string { return "_INBOX_" + Token(host) }
+
+// Host returns the host that a subject names in its third token.
+func Host(subject string) (string, error) {
+	parts := strings.Split(subject, ".")
+	if len(parts) < 3 || parts[0] != "omg" {
+		return "", fmt.Errorf("the subject %.100q has no host", subject)
+	}
+	return parseToken(parts[2])
+}
+
+// maxToken limits the bytes of a token. The name of a host has at most 255 bytes, each of which becomes at most three.
+const maxToken = 3 * 255
+
+// Token returns the name of a host as one token of a subject: a byte that is not an ASCII letter, a digit, - or _ becomes = and two
+// hexadecimal digits. Different names have different tokens.
+func Token(host string) string {
+	var b strings.Builder
+	for i := range len(host) {
+		if c := host[i]; isPlain(c) {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "=%02x", c)
+		}
+	}
+	return b.String()
+}
+
+// parseToken returns the name of a host from its token. Only what Token returns is accepted, so that a host has one token.
+func parseToken(token string) (string, error) {
+	var b strings.Builder
+	for i := 0; i < len(token) && len(token) <= maxToken; i++ {
+		if token[i] != '=' {
+			b.WriteByte(token[i])
+			continue
+		}
+		if decoded, err := hex.DecodeString(token[i+1 : min(i+3, len(token))]); err == nil && len(decoded) == 1 {
+			b.WriteByte(decoded[0])
+		}
+		i += 2
+	}
+	if host := b.String(); host != "" && Token(host) == token {
+		return host, nil
+	}
+	return "", fmt.Errorf("%.100q is not the name of a host", token)
+}
+
+func isPlain(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_'
+}
+
+// Permissions lists the subjects that a role may publish to and subscribe to. Everything else is denied.
+type Permissions struct{ Publish, Subscribe []string }
+
+// HostPermissions is what a host may do: publish its own state, answer questions in its own name, and read questions. It may not use the
+// interface of JetStream, so that it can neither read the states of other hosts nor change a stream.
+func HostPermissions(host string) Permissions {
+	return Permissions{
+		Publish:   []string{Inventory(host), Alive(host), Reply(host, "*")},
+		Subscribe: []string{Question, InboxPrefix(host) + ".>"},
+	}
+}
+
+// AdminInboxPrefix is where those who ask receive replies of the server.
+const AdminInboxPrefix = "_INBOX_admin"
+
+// AskerPermissions is what those may do who ask questions: ask, read replies and read the streams, but change nothing.
+func AskerPermissions() Permissions {
+	var publish []string
+	for _, stream := range []string{StateStream, RosterStream} {
+		publish = append(publish, "$JS.API.STREAM.INFO."+stream, "$JS.API.DIRECT.GET."+stream, "$JS.API.DIRECT.GET."+stream+".>",
+			"$JS.API.CONSUMER.CREATE."+stream+".>", "$JS.API.CONSUMER.INFO."+stream+".>", "$JS.API.CONSUMER.MSG.NEXT."+stream+".>",
+			"$JS.API.CONSUMER.DELETE."+stream+".>", "$JS.ACK."+stream+".>", "$JS.FC."+stream+".>")
+	}
+	return Permissions{
+		Publish:   append(publish, Question),
+		Subscribe: []string{Replies("*"), AdminInboxPrefix + ".>"},
+	}
+}
