@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 
-	"github.com/omg-arch/omg/omg/internal/kernel"
+	"github.com/omg-arch/omg/shared/kernel"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/exit"

@@ -10,7 +10,7 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/filecheck"
-	"github.com/omg-arch/omg/omg/internal/kernel"
+	"github.com/omg-arch/omg/shared/kernel"
 	"github.com/omg-arch/omg/omg/internal/syscheck"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/pacmandb"

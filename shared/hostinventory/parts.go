@@ -1,4 +1,4 @@
-package direct
+package hostinventory
 
 import (
 	"cmp"
@@ -9,7 +9,7 @@ import (
 )
 
 // inventory returns the inventory that follows from the answers, without what does not depend on them.
-func (a *inventoryAnswers) inventory() *inventory.Inventory {
+func (a *answers) inventory() *inventory.Inventory {
 	v := &inventory.Inventory{
 		Schema: inventory.Schema, Daemon: a.fromDaemon, Counts: a.status.Counts, PartialCounts: a.status.PartialCounts,
 		Sources: a.status.Sources, Problems: a.status.Problems,
@@ -64,7 +64,7 @@ func partOf(name inventory.PartName, b *wire.Basis) inventory.Part {
 }
 
 // packages returns the installed packages by name.
-func (a *inventoryAnswers) packages() []inventory.HostPackage {
+func (a *answers) packages() []inventory.HostPackage {
 	foreign, isCertain := map[string]bool{}, a.foreign != nil && !a.foreign.Partial
 	if a.foreign != nil {
 		for i := range a.foreign.Packages {
@@ -90,7 +90,7 @@ func (a *inventoryAnswers) packages() []inventory.HostPackage {
 }
 
 // updates returns the updates from the repositories, and those from the AUR.
-func (a *inventoryAnswers) updates() []inventory.HostUpdate {
+func (a *answers) updates() []inventory.HostUpdate {
 	all := []inventory.HostUpdate{}
 	for _, u := range a.outdated.Updates {
 		all = append(all, inventory.HostUpdate{Name: u.Name, Installed: u.Installed, Version: u.Version, Repo: u.Repo, Ignored: u.Ignored, Severity: u.Severity})
@@ -103,7 +103,7 @@ func (a *inventoryAnswers) updates() []inventory.HostUpdate {
 	return all
 }
 
-func (a *inventoryAnswers) advisories() []inventory.Vulnerable {
+func (a *answers) advisories() []inventory.Vulnerable {
 	all := []inventory.Vulnerable{}
 	for _, p := range a.security.Packages {
 		v := inventory.Vulnerable{Name: p.Name, Installed: p.Installed, Update: p.Update, Foreign: p.Foreign, Advisories: []inventory.HostAdvisory{}}
@@ -115,7 +115,7 @@ func (a *inventoryAnswers) advisories() []inventory.Vulnerable {
 	return all
 }
 
-func (a *inventoryAnswers) findingsList() []inventory.HostFinding {
+func (a *answers) findingsList() []inventory.HostFinding {
 	all := []inventory.HostFinding{}
 	for _, p := range a.findings.Packages {
 		f := inventory.HostFinding{Name: p.Name, Installed: p.Installed, Reasons: []string{}}

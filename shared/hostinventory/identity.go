@@ -1,4 +1,4 @@
-package direct
+package hostinventory
 
 import (
 	"crypto/hmac"

@@ -1,4 +1,4 @@
-package direct
+package hostinventory
 
 import (
 	"testing"
@@ -9,8 +9,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// TestInventoryAnswers checks that what is unknown or partial in an answer stays so in the inventory.
-func TestInventoryAnswers(t *testing.T) {
+// TestAnswers checks that what is unknown or partial in an answer stays so in the inventory.
+func TestAnswers(t *testing.T) {
 	failed := wire.Basis{Generation: 3, Partial: true, Sources: []wire.Source{{Name: "core", Kind: wire.KindRepository, State: wire.SourceFailed, Why: "damaged"}}}
 	installed := func(names ...string) *wire.InstalledResult {
 		r := &wire.InstalledResult{Basis: wire.Basis{Generation: 3}}
@@ -19,7 +19,7 @@ func TestInventoryAnswers(t *testing.T) {
 		}
 		return r
 	}
-	a := &inventoryAnswers{
+	a := &answers{
 		fromDaemon: true, status: &wire.StatusResult{Basis: wire.Basis{Generation: 3}}, installed: installed("b", "a", "own"), foreign: installed("own"),
 		outdated: &wire.OutdatedResult{Basis: failed, Foreign: []wire.ForeignPackage{{Name: "own", Installed: "1-1", AURVersion: "2-1", State: wire.ForeignUpdate}, {Name: "x", State: wire.ForeignUnknown}}},
 		security: &wire.SecurityResult{Basis: wire.Basis{Generation: 3, Sources: []wire.Source{{Name: wire.SourceTracker, Kind: wire.KindTracker, State: wire.SourceStale}}}},
