@@ -24,11 +24,16 @@ const duplicateWindow = 100 * time.Millisecond
 //
 // Each subject belongs to one host, so a host can replace only its own messages. Whatever lets a message change more than its subject is
 // off: roll-up, deleting and purging, time limits of messages, schedules, counters and batches. Only the time removes the message of a host.
+//
+// The server does not acknowledge a message on the subject that the message names for replies, because no permission limits this subject: the
+// acknowledgement would replace the state of another host. It sends the headers of what it has stored to a subject of the same host.
 func State(replicas int, maxAge time.Duration) jetstream.StreamConfig {
 	c := lastOfEach(subject.StateStream, replicas)
 	c.Description = "the last inventory and sign of life of each host"
 	c.Subjects = []string{subject.AllInventories, subject.AllAlive}
 	c.MaxAge = maxAge
+	c.NoAck = true
+	c.RePublish = &jetstream.RePublish{Source: subject.StateTree, Destination: subject.StoredTree, HeadersOnly: true}
 	return c
 }
 

@@ -18,12 +18,20 @@ const (
 	Question = "omg.question"
 )
 
-// The subjects of the streams, with a wildcard for the token of the host.
+// The subjects of the streams and of what the server confirms, with wildcards for the token of the host.
 const (
 	AllInventories = "omg.state.*.inventory"
 	AllAlive       = "omg.state.*.alive"
 	AllRoster      = "omg.roster.*"
+	AllStored      = "omg.stored.*.*"
+
+	// The server confirms a message to StateTree on the subject with the same rest in StoredTree.
+	StateTree  = "omg.state.>"
+	StoredTree = "omg.stored.>"
 )
+
+// MessageHeader names a message of a host to the state stream. The server returns it when the message is stored.
+const MessageHeader = "Omg-Message"
 
 // Inventory is the subject on which a host publishes its inventory, whenever it has changed.
 func Inventory(host string) string { return "omg.state." + Token(host) + ".inventory" }
@@ -40,9 +48,10 @@ func Reply(host, question string) string { return "omg.reply." + Token(host) + "
 // Replies matches the replies of all hosts to a question.
 func Replies(question string) string { return "omg.reply.*." + question }
 
-// InboxPrefix is where the server sends its acknowledgements to a host. Each host has a prefix of its own, so that none can read or
-// forge what another one receives.
-func InboxPrefix(host string) string { return "_INBOX_" + Token(host) }
+// Stored matches the subjects on which the server confirms that it has stored a message of a host: it sends the headers of the message
+// there. It would send its usual acknowledgement to the subject that the message names for replies, and a host could name a subject of
+// another one.
+func Stored(host string) string { return "omg.stored." + Token(host) + ".*" }
 
 // Host returns the host that a subject names in its third token.
 func Host(subject string) (string, error) {
@@ -96,19 +105,21 @@ func isPlain(c byte) bool {
 // Permissions lists the subjects that a role may publish to and subscribe to. Everything else is denied.
 type Permissions struct{ Publish, Subscribe []string }
 
-// HostPermissions is what a host may do: publish its own state, answer questions in its own name, and read questions. It may not use the
-// interface of JetStream, so that it can neither read the states of other hosts nor change a stream.
+// HostPermissions is what a host may do: publish its own state, answer questions in its own name, and read questions and what the server has
+// stored of it. It may not use the interface of JetStream, so that it can neither read the states of other hosts nor change a stream, and has
+// no subject for replies.
 func HostPermissions(host string) Permissions {
 	return Permissions{
 		Publish:   []string{Inventory(host), Alive(host), Reply(host, "*")},
-		Subscribe: []string{Question, InboxPrefix(host) + ".>"},
+		Subscribe: []string{Question, Stored(host)},
 	}
 }
 
-// AdminInboxPrefix is where those who ask receive replies of the server.
+// AdminInboxPrefix is where those who ask, and those who administer the fleet, receive replies of the server.
 const AdminInboxPrefix = "_INBOX_admin"
 
-// AskerPermissions is what those may do who ask questions: ask, read replies and read the streams, but change nothing.
+// AskerPermissions is what those may do who ask questions: ask, read replies and read the streams. A request may name any subject for its
+// reply, so a stolen key of an asker can also replace the state of a host.
 func AskerPermissions() Permissions {
 	var publish []string
 	for _, stream := range []string{StateStream, RosterStream} {
@@ -118,6 +129,20 @@ func AskerPermissions() Permissions {
 	}
 	return Permissions{
 		Publish:   append(publish, Question),
-		Subscribe: []string{Replies("*"), AdminInboxPrefix + ".>"},
+		Subscribe: []string{Replies("*"), AllStored, AdminInboxPrefix + ".>"},
 	}
+}
+
+// ManagerPermissions is what omg-fleet may do while it makes the streams and writes the roster.
+func ManagerPermissions() Permissions {
+	publish := []string{"$JS.API.INFO", AllRoster}
+	for _, stream := range []string{StateStream, RosterStream} {
+		publish = append(publish, "$JS.API.STREAM.INFO."+stream, "$JS.API.STREAM.CREATE."+stream, "$JS.API.STREAM.UPDATE."+stream)
+	}
+	return Permissions{Publish: publish, Subscribe: []string{AdminInboxPrefix + ".>"}}
+}
+
+// LeafPermissions is what a leaf node may do for the hosts of a site. It cannot read what other sites publish.
+func LeafPermissions() Permissions {
+	return Permissions{Publish: []string{AllInventories, AllAlive, Replies("*")}, Subscribe: []string{Question, AllStored}}
 }
