@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg-fleet/internal/link"
 	"github.com/omg-arch/omg/omg-fleet/internal/question"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
@@ -15,11 +16,19 @@ import (
 
 // app holds the state of one command line.
 type app struct {
-	dir, rosterPath string
-	stale           time.Duration
-	requireAll      bool
-	stdout, stderr  io.Writer
+	dir, rosterPath   string
+	server, creds, ca string
+	stored            bool
+	deadline, stale   time.Duration
+	requireAll        bool
+	stdout, stderr    io.Writer
 }
+
+// link returns how to connect to the servers.
+func (a *app) link() link.Options { return link.Options{Server: a.server, Creds: a.creds, CA: a.ca} }
+
+// defaultDeadline is the default of --deadline. Most hosts answer within milliseconds, and those that are known to be away are not waited for.
+const defaultDeadline = 5 * time.Second
 
 // defaultStale is the default of --stale: with one inventory a day, one may fail.
 const defaultStale = 48 * time.Hour
@@ -44,11 +53,16 @@ with its age. Without a roster, a host without a file is not missed.
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "from", Destination: &a.dir, Usage: "read the inventories in `DIR`", EnvVars: []string{"OMG_FLEET_FROM"}},
 			&cli.StringFlag{Name: "roster", Destination: &a.rosterPath, Usage: "read the names of all hosts from `FILE`, one on a line", EnvVars: []string{"OMG_FLEET_ROSTER"}},
+			&cli.StringFlag{Name: "server", Destination: &a.server, Usage: "ask the hosts through the NATS server at `URL`, e.g. tls://nats.example.org:4222; several with commas", EnvVars: []string{"OMG_FLEET_SERVER"}},
+			&cli.StringFlag{Name: "creds", Destination: &a.creds, Usage: "connect to the server with the credentials in `FILE`", EnvVars: []string{"OMG_FLEET_CREDS"}},
+			&cli.StringFlag{Name: "ca", Destination: &a.ca, Usage: "also trust servers with certificates of the authorities in `FILE`", EnvVars: []string{"OMG_FLEET_CA"}},
+			&cli.BoolFlag{Name: "stored", Destination: &a.stored, Usage: "answer from the inventories that the server keeps, without asking the hosts"},
+			&cli.DurationFlag{Name: "deadline", Destination: &a.deadline, Value: defaultDeadline, Usage: "wait for the answers of the hosts for this `TIME`"},
 			&cli.DurationFlag{Name: "stale", Destination: &a.stale, Value: defaultStale, DefaultText: "48h", Usage: "an inventory is too old after this `TIME`"},
 			&cli.BoolFlag{Name: "require-all", Destination: &a.requireAll, Usage: "exit with 7 unless all hosts have answered"},
 		},
 		Commands: []*cli.Command{
-			hostsCommand(a), statusCommand(a), outdatedCommand(a), securityCommand(a), hasCommand(a), searchCommand(a), aurCommand(a),
+			hostsCommand(a), statusCommand(a), outdatedCommand(a), securityCommand(a), hasCommand(a), searchCommand(a), aurCommand(a), agentCommand(a), devCommand(),
 		},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
@@ -76,7 +90,7 @@ func hostsCommand(a *app) *cli.Command {
 		Flags:       o.flags("{{.host}} {{.state}}"),
 		Action: func(c *cli.Context) error {
 			o.listsMissing = true
-			return a.runWithoutArguments(c, o, question.Hosts())
+			return a.runWithoutArguments(c, o, question.Spec{Kind: question.KindHosts})
 		},
 	}
 }
@@ -88,7 +102,9 @@ func statusCommand(a *app) *cli.Command {
 		Usage:       "show how many updates, advisories and findings each host has",
 		Description: "A number that may be wrong is marked with a question mark. A number that is not known is\nshown as unknown, and is absent in JSON.\n\n" + exitCodes(),
 		Flags:       o.flags("{{.host}} {{.counts.updates}}"),
-		Action:      func(c *cli.Context) error { return a.runWithoutArguments(c, o, question.Status()) },
+		Action: func(c *cli.Context) error {
+			return a.runWithoutArguments(c, o, question.Spec{Kind: question.KindStatus})
+		},
 	}
 }
 
@@ -100,7 +116,9 @@ func outdatedCommand(a *app) *cli.Command {
 		ArgsUsage:   "[PKG...]",
 		Description: "With PKG, only updates of these packages are listed.\n\n" + exitCodes(),
 		Flags:       o.flags("{{.host}} {{len .updates}}"),
-		Action:      func(c *cli.Context) error { return a.run(c, o, question.Outdated(c.Args().Slice())) },
+		Action: func(c *cli.Context) error {
+			return a.run(c, o, question.Spec{Kind: question.KindOutdated, Words: c.Args().Slice()})
+		},
 	}
 }
 
@@ -121,11 +139,7 @@ shell would take them. A host is listed if it has one of the packages.
 			if !c.Args().Present() {
 				return command.Usagef("has needs a package")
 			}
-			q, err := question.Has(c.Args().Slice())
-			if err != nil {
-				return err
-			}
-			return a.run(c, o, q)
+			return a.run(c, o, question.Spec{Kind: question.KindHas, Words: c.Args().Slice()})
 		},
 	}
 }
@@ -149,11 +163,7 @@ repo:NAME, is:explicit, not:WORD. repo: is the repository that has the package n
 			if !c.Args().Present() {
 				return command.Usagef("search needs a word")
 			}
-			q, err := question.Search(c.Args().Slice(), regex, nameOnly)
-			if err != nil {
-				return err
-			}
-			return a.run(c, o, q)
+			return a.run(c, o, question.Spec{Kind: question.KindSearch, Words: c.Args().Slice(), Regex: regex, NameOnly: nameOnly})
 		},
 	}
 }
@@ -165,6 +175,6 @@ func aurCommand(a *app) *cli.Command {
 		Usage:       "list the packages of the AUR with findings",
 		Description: "Findings are those of omg aur check. Only hosts on which omgd runs have them.\n\n" + exitCodes(),
 		Flags:       o.flags("{{.host}} {{len .aur_findings}}"),
-		Action:      func(c *cli.Context) error { return a.runWithoutArguments(c, o, question.AUR()) },
+		Action:      func(c *cli.Context) error { return a.runWithoutArguments(c, o, question.Spec{Kind: question.KindAUR}) },
 	}
 }

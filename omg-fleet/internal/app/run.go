@@ -2,12 +2,15 @@ package app
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg-fleet/internal/asking"
 	"github.com/omg-arch/omg/omg-fleet/internal/inventories"
 	"github.com/omg-arch/omg/omg-fleet/internal/question"
 	"github.com/omg-arch/omg/shared/clock"
@@ -15,54 +18,33 @@ import (
 	"github.com/omg-arch/omg/shared/exit"
 )
 
-func (a *app) runWithoutArguments(c *cli.Context, o *output, q *question.Question) error {
+func (a *app) runWithoutArguments(c *cli.Context, o *output, s question.Spec) error {
 	if c.Args().Present() {
 		return command.Usagef("%s takes no arguments, got %q", c.Command.Name, strings.Join(c.Args().Slice(), " "))
 	}
-	return a.run(c, o, q)
+	return a.run(c, o, s)
 }
 
-// run asks all hosts a question, and prints the answers in the order of the hosts.
-func (a *app) run(c *cli.Context, o *output, q *question.Question) error {
+// run asks all hosts a question, and prints the answers.
+func (a *app) run(c *cli.Context, o *output, s question.Spec) error {
 	if err := o.prepare(c); err != nil {
 		return err
 	}
-	if a.dir == "" {
-		return command.Usagef("--from DIR names the directory with the inventories")
+	q, err := s.Question()
+	if err != nil {
+		return err
 	}
 	if a.stale <= 0 {
 		return command.Usagef("--stale is a time such as 48h, not %s", a.stale)
 	}
-	files, err := inventories.List(a.dir)
-	if err != nil {
-		return fmt.Errorf("cannot list the inventories: %w", err)
-	}
-	var roster []string
-	if a.rosterPath != "" {
-		if roster, err = inventories.ReadRoster(a.rosterPath); err != nil {
-			return fmt.Errorf("cannot read the roster: %w", err)
-		}
-		if len(roster) == 0 {
-			return fmt.Errorf("the roster %s has no hosts", a.rosterPath)
-		}
-	}
-	if len(files) == 0 && len(roster) == 0 {
-		return fmt.Errorf("%s has no file HOST.json or HOST.json.zst", a.dir)
-	}
 	o.w = bufio.NewWriterSize(a.stdout, 64<<10)
 	o.now = clock.Now()
-	coverage := question.NewCoverage(roster, a.stale, o.now)
-	err = inventories.Each(c.Context, files, q.Ask, func(f inventories.File, answer *question.Answer, err error) error {
-		if err != nil {
-			coverage.Refuse(f.Host, f.Path, err)
-			return nil
-		}
-		coverage.Add(answer, f.Host, f.Path)
-		if !answer.Found() {
-			return nil
-		}
-		return o.print(answer)
-	})
+	var coverage *question.Coverage
+	if a.server != "" {
+		coverage, err = a.askServer(c.Context, o, &s)
+	} else {
+		coverage, err = a.askFiles(c.Context, o, q)
+	}
 	if err == nil && o.listsMissing {
 		for _, answer := range coverage.MissingHosts() {
 			if err = o.print(answer); err != nil {
@@ -74,6 +56,102 @@ func (a *app) run(c *cli.Context, o *output, q *question.Question) error {
 		return errors.Join(err, o.w.Flush())
 	}
 	return a.finish(o, coverage.Finish())
+}
+
+// askFiles asks the files of all hosts, and prints the answers in the order of the hosts.
+func (a *app) askFiles(ctx context.Context, o *output, q *question.Question) (*question.Coverage, error) {
+	if a.dir == "" {
+		return nil, command.Usagef("--from DIR names the directory with the inventories, or --server URL a NATS server")
+	}
+	files, err := inventories.List(a.dir)
+	if err != nil {
+		return nil, fmt.Errorf("cannot list the inventories: %w", err)
+	}
+	roster, err := a.readRoster()
+	if err != nil {
+		return nil, err
+	}
+	if len(files) == 0 && len(roster) == 0 {
+		return nil, fmt.Errorf("%s has no file HOST.json or HOST.json.zst", a.dir)
+	}
+	coverage := question.NewCoverage(roster, a.stale, o.now)
+	return coverage, inventories.Each(ctx, files, q.Ask, func(f inventories.File, answer *question.Answer, err error) error {
+		if err != nil {
+			coverage.Refuse(f.Host, f.Path, err)
+			return nil
+		}
+		answer.Host = f.Host
+		coverage.Add(answer, f.Path)
+		if !answer.Found() {
+			return nil
+		}
+		return o.print(answer)
+	})
+}
+
+// readRoster reads the file of --roster; nil without one.
+func (a *app) readRoster() ([]string, error) {
+	if a.rosterPath == "" {
+		return nil, nil
+	}
+	roster, err := inventories.ReadRoster(a.rosterPath)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the roster: %w", err)
+	}
+	if len(roster) == 0 {
+		return nil, fmt.Errorf("the roster %s has no hosts", a.rosterPath)
+	}
+	return roster, nil
+}
+
+// askServer asks all hosts through a server. JSON is printed as the answers arrive, and everything else in the order of the hosts.
+func (a *app) askServer(ctx context.Context, o *output, s *question.Spec) (*question.Coverage, error) {
+	if a.dir != "" {
+		return nil, command.Usagef("--from and --server exclude each other")
+	}
+	if a.deadline <= 0 {
+		return nil, command.Usagef("--deadline is a time such as 5s, not %s", a.deadline)
+	}
+	roster, err := a.readRoster()
+	if err != nil {
+		return nil, err
+	}
+	fleet, err := asking.Open(ctx, a.link())
+	if err != nil {
+		return nil, err
+	}
+	defer fleet.Close()
+	if roster == nil {
+		roster = fleet.Roster()
+	}
+	coverage := question.NewCoverage(roster, a.stale, o.now)
+	var later []*question.Answer
+	take := func(answer *question.Answer) error {
+		coverage.Add(answer, answer.Host)
+		switch {
+		case !answer.Found() && !o.listsMissing:
+			return nil
+		case o.json:
+			return errors.Join(o.print(answer), o.w.Flush())
+		}
+		later = append(later, answer)
+		return nil
+	}
+	if a.stored {
+		err = fleet.AskStored(ctx, s, take)
+	} else {
+		err = fleet.Ask(ctx, s, a.deadline, take)
+	}
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(later, func(x, y *question.Answer) int { return strings.Compare(x.Host, y.Host) })
+	for _, answer := range later {
+		if err := o.print(answer); err != nil {
+			return nil, err
+		}
+	}
+	return coverage, nil
 }
 
 // maxNotes is the number of hosts that are named on standard error. JSON has all of them.

@@ -26,13 +26,11 @@ with --all. Only hosts on which omgd runs have advisories.
 			&cli.BoolFlag{Name: "all", Aliases: []string{"a"}, Destination: &all, Usage: "also list unconfirmed advisories"},
 		}, o.flags("{{.host}} {{len .advisories}}")...),
 		Action: func(c *cli.Context) error {
-			least := 0
-			if c.IsSet("severity") {
-				if least = slices.Index(question.Severities, strings.ToLower(severity)); least < 0 {
-					return command.Usagef("--severity is one of %s, not %q", strings.Join(question.Severities, ", "), severity)
-				}
+			severity = strings.ToLower(severity)
+			if c.IsSet("severity") && !slices.Contains(question.Severities, severity) {
+				return command.Usagef("--severity is one of %s, not %q", strings.Join(question.Severities, ", "), severity)
 			}
-			return a.runWithoutArguments(c, o, question.Security(least, all))
+			return a.runWithoutArguments(c, o, question.Spec{Kind: question.KindSecurity, Severity: severity, Unconfirmed: all})
 		},
 	}
 }

@@ -135,6 +135,11 @@ func (d *documents) readText(path string) (string, error) {
 	if !isCompressed {
 		return string(d.file), nil
 	}
+	return d.decompress(d.file)
+}
+
+// decompress returns a document that was compressed.
+func (d *documents) decompress(data []byte) (_ string, err error) {
 	if d.decoder == nil {
 		d.decoder, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxMemory(maxDocumentBytes), zstd.WithDecoderMaxWindow(maxFileBytes))
@@ -142,7 +147,7 @@ func (d *documents) readText(path string) (string, error) {
 			return "", err
 		}
 	}
-	d.document, err = d.decoder.DecodeAll(d.file, d.document[:0])
+	d.document, err = d.decoder.DecodeAll(data, d.document[:0])
 	switch {
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
 		return "", errLarge
@@ -151,3 +156,21 @@ func (d *documents) readText(path string) (string, error) {
 	}
 	return string(d.document), nil
 }
+
+// Decoder reads inventories that were received, one after another.
+type Decoder struct{ d documents }
+
+// Read reads a compressed inventory.
+func (d *Decoder) Read(data []byte, r *inventory.Reader) (*inventory.Inventory, error) {
+	if len(data) > maxFileBytes {
+		return nil, errLarge
+	}
+	text, err := d.d.decompress(data)
+	if err != nil {
+		return nil, err
+	}
+	return r.Read(text)
+}
+
+// Close releases the memory of the decoder.
+func (d *Decoder) Close() { d.d.close() }

@@ -62,10 +62,11 @@ func NewCoverage(roster []string, stale time.Duration, now time.Time) *Coverage 
 	}
 }
 
-// Add records the answer of a host, and changes its state if it is too old. The parameter file is the path of its file.
-func (c *Coverage) Add(a *Answer, host, file string) {
-	a.Host = host
+// Add records the answer of a host, and changes its state if it is too old. The parameter file is the path of its file, or its name.
+func (c *Coverage) Add(a *Answer, file string) {
+	host := a.Host
 	switch at := time.Unix(a.At, 0); {
+	case a.At == 0, a.State == NotHeard: // the reason is known
 	case at.Sub(c.now) > maxAhead:
 		a.State, a.Why = Future, "the time of its inventory is in the future: its clock or that of this host is wrong"
 	case c.now.Sub(at) > c.stale:
@@ -131,7 +132,7 @@ func (c *Coverage) noteDuplicates(a *Answer, file string) {
 func (c *Coverage) MissingHosts() (all []*Answer) {
 	for _, host := range c.roster {
 		if c.states[host] == "" {
-			all = append(all, &Answer{Schema: Schema, Host: host, State: Missing, Why: "it has no file"})
+			all = append(all, NoAnswer(host, Missing, "it has no file"))
 		}
 	}
 	return all

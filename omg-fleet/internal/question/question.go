@@ -17,7 +17,8 @@ const (
 	Unknown    State = "unknown"    // its inventory does not have what the question needs
 	Future     State = "future"     // the time of its inventory is in the future, so that its age is unknown
 	Missing    State = "missing"    // the roster has the host, but there is no file
-	Unreadable State = "unreadable" // its file was refused
+	Unreadable State = "unreadable" // its file or its reply was refused
+	NotHeard   State = "silent"     // it was asked through a server and has not replied: the answer is the last known state
 )
 
 // Answer is what a host has answered. Which lists it has depends on the question.
@@ -59,6 +60,20 @@ type Answer struct {
 
 // Found reports whether the host has something that the question asks for.
 func (a *Answer) Found() bool { return a.found > 0 }
+
+// NoAnswer returns what is known of a host that gives no answer, and has given none before.
+func NoAnswer(host string, state State, why string) *Answer {
+	return &Answer{Schema: Schema, Host: host, State: state, Why: why}
+}
+
+// Adopt completes an answer that was received from a host. The name that the host gives itself stays, but the host cannot choose its name.
+func (q *Question) Adopt(a *Answer, host string) {
+	a.Schema, a.Host = Schema, host
+	a.found = len(a.Packages) + len(a.Updates) + len(a.Advisories) + len(a.Findings)
+	if q.part == "" {
+		a.found = 1 // a question about the host itself
+	}
+}
 
 // Question is a question about each host.
 type Question struct {

@@ -123,8 +123,8 @@ func TestCoverage(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	c := NewCoverage([]string{"a", "b", "c", "d", "gone"}, time.Hour, now)
 	add := func(host string, at int64, identity, reported string) *Answer {
-		a := &Answer{At: at, State: Answered, Identity: identity, Reported: reported, found: 1}
-		c.Add(a, host, host+".json")
+		a := &Answer{Host: host, At: at, State: Answered, Identity: identity, Reported: reported, found: 1}
+		c.Add(a, host+".json")
 		return a
 	}
 	require.Empty(t, add("a", now.Unix()-3600, "1", "a").Reported)
@@ -151,10 +151,10 @@ func TestCoverage(t *testing.T) {
 // TestCoverage_TwoFiles checks that a host with two files is counted once, and has answered if one of them is an answer.
 func TestCoverage_TwoFiles(t *testing.T) {
 	c := NewCoverage(nil, time.Hour, time.Unix(5000, 0))
-	c.Add(&Answer{At: 5000, State: Answered}, "a", "a.json")
+	c.Add(&Answer{Host: "a", At: 5000, State: Answered}, "a.json")
 	c.Refuse("a", "a.json.zst", errors.New("damaged"))
 	c.Refuse("b", "b.json", errors.New("damaged"))
-	c.Add(&Answer{At: 5000, State: Answered}, "b", "b.json.zst")
+	c.Add(&Answer{Host: "b", At: 5000, State: Answered}, "b.json.zst")
 	s := c.Finish()
 	require.Equal(t, []int{2, 2}, []int{s.Asked, s.Answered})
 	require.Empty(t, s.Silent)

@@ -1,0 +1,133 @@
+package fleet
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/fixture"
+)
+
+// natsFleet is a system whose agents publish its state under several names.
+type natsFleet struct {
+	*harness.System
+	t      testing.TB
+	server *harness.Process
+	url    string
+	agents map[string]*harness.Process
+}
+
+func newNATSFleet(t *testing.T, hosts ...string) *natsFleet {
+	t.Helper()
+	f := &natsFleet{System: harness.New(t, harness.WithGenerated(fixture.Options{Packages: 300, Installed: 120, Seed: 3})), t: t, agents: map[string]*harness.Process{}}
+	f.startServer("127.0.0.1:0")
+	for _, host := range hosts {
+		f.startAgent(host)
+	}
+	return f
+}
+
+func (f *natsFleet) startServer(listen string) {
+	f.t.Helper()
+	f.server = harness.Start(f.t, f.Command("omg-fleet", "dev", "--listen", listen, "--dir", f.Path("nats")))
+	harness.Await(f.t, func() bool { return strings.Contains(f.server.Stdout(), "OMG_FLEET_SERVER=") || !f.server.Running() }, "the server listens")
+	_, f.url, _ = strings.Cut(strings.TrimSpace(f.server.Stdout()), "OMG_FLEET_SERVER=")
+	require.NotEmpty(f.t, f.url, f.server.Stderr())
+}
+
+func (f *natsFleet) startAgent(host string) {
+	f.t.Helper()
+	f.agents[host] = harness.Start(f.t, f.Command("omg-fleet", "--server", f.url, "agent", "--host", host, "--socket", f.Socket(), "--interval", "1s"))
+}
+
+// ask runs omg-fleet with the server.
+func (f *natsFleet) ask(args ...string) harness.Result {
+	return f.Run("omg-fleet", append([]string{"--server", f.url, "--deadline", "2m"}, args...)...)
+}
+
+// awaitLines waits until an answer has the lines.
+func (f *natsFleet) awaitLines(want []string, args ...string) harness.Result {
+	f.t.Helper()
+	var r harness.Result
+	harness.Await(f.t, func() bool {
+		r = f.ask(args...)
+		return strings.Join(want, "\n") == strings.TrimSpace(r.Stdout)
+	}, "%v prints %q, last %s%s", args, want, &r.Stdout, &r.Stderr)
+	return r
+}
+
+// TestServer_Questions checks that answers through a server are those of files, and follow the host's changes.
+func TestServer_Questions(t *testing.T) {
+	f := newNATSFleet(t, "web1", "web2.example.org")
+	f.Install("own-package", "1-1")
+	daemon := f.StartDaemon()
+	daemon.AwaitReady()
+	for _, how := range [][]string{nil, {"--stored"}} {
+		f.awaitLines([]string{"web1  own-package 1-1", "web2.example.org  own-package 1-1", "asked 2, answered 2"}, append(how, "has", "own-package")...)
+	}
+	require.NoError(t, jsonLines(f.ask("status", "--json").Stdout))
+	dir := f.Path("inventories")
+	require.Zero(t, f.Run("omg", "inventory", "-o", dir+"/web1.json.zst").Code)
+	require.Zero(t, f.Run("omg", "inventory", "-o", dir+"/web2.example.org.json.zst").Code)
+	for _, question := range [][]string{{"status"}, {"outdated"}, {"search", "name:a"}, {"has", "nothing"}, {"aur"}, {"security"}} {
+		files := f.Run("omg-fleet", append([]string{"--from", dir}, question...)...)
+		live := f.ask(question...)
+		stored := f.ask(append([]string{"--stored"}, question...)...)
+		require.Equal(t, files.Stdout, live.Stdout, question)
+		require.Equal(t, files.Stdout, stored.Stdout, question)
+		require.Equal(t, files.Code, live.Code, question)
+	}
+
+	f.Install("own-package", "2-1")
+	f.awaitLines([]string{"web1  own-package 2-1", "web2.example.org  own-package 2-1", "asked 2, answered 2"}, "has", "own-package")
+	f.awaitLines([]string{"web1  own-package 2-1", "web2.example.org  own-package 2-1", "asked 2, answered 2"}, "--stored", "has", "own-package")
+}
+
+// TestServer_SilentHosts checks that hosts that do not answer are named, with what is known about them.
+func TestServer_SilentHosts(t *testing.T) {
+	f := newNATSFleet(t, "killed", "stopped", "web1")
+	f.Install("own-package", "1-1")
+	f.StartDaemon().AwaitReady()
+	f.awaitLines([]string{"killed  own-package 1-1", "stopped  own-package 1-1", "web1  own-package 1-1", "asked 3, answered 3"}, "--stored", "has", "own-package")
+	f.agents["killed"].Kill()
+	f.agents["stopped"].Signal(15)
+	require.Zero(t, f.agents["stopped"].Wait().Code)
+	r := f.Run("omg-fleet", "--server", f.url, "--deadline", "3s", "has", "own-package")
+	require.Zero(t, r.Code)
+	require.Equal(t, []string{"killed  own-package 1-1 [silent]", "stopped  own-package 1-1 [silent]", "web1  own-package 1-1", "asked 3, answered 1"}, r.Lines())
+	require.Contains(t, r.Stderr, "killed has not answered: it did not answer within 3s, it was last heard")
+	require.Contains(t, r.Stderr, "stopped has not answered: its agent was stopped")
+	r = f.Run("omg-fleet", "--server", f.url, "--deadline", "3s", "--require-all", "has", "own-package")
+	harness.RequireError(t, r, "omg-fleet", 7, "2 of 3 hosts have not answered")
+}
+
+// TestServer_Restarted checks that agents come back by themselves, and that what the server has acknowledged is there.
+func TestServer_Restarted(t *testing.T) {
+	f := newNATSFleet(t, "web1")
+	f.Install("own-package", "1-1")
+	f.StartDaemon().AwaitReady()
+	all := []string{"web1  own-package 1-1", "asked 1, answered 1"}
+	f.awaitLines(all, "--stored", "has", "own-package")
+	address := strings.TrimPrefix(f.url, "nats://")
+	f.server.Kill()
+	f.Install("own-package", "2-1")
+	r := f.ask("has", "own-package")
+	harness.RequireError(t, r, "omg-fleet", 3, "cannot connect to nats://"+address)
+	f.startServer(address)
+	require.Equal(t, f.Run("omg-fleet", "--server", f.url, "--stored", "has", "own-package").Lines()[1], "asked 1, answered 1")
+	all[0] = "web1  own-package 2-1"
+	f.awaitLines(all, "has", "own-package")
+	f.awaitLines(all, "--stored", "has", "own-package")
+}
+
+func jsonLines(text string) error {
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		if err := json.Unmarshal([]byte(line), &map[string]any{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+// Package agent is the process on each host of a fleet: it publishes the host's state when it has changed, and answers questions. It executes
+// nothing, and what it answers is from the host's omgd.
+package agent
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/link"
+	"github.com/omg-arch/omg/omg-fleet/internal/subject"
+	"github.com/omg-arch/omg/shared/paths"
+)
+
+// Options say whose state is published, and where.
+type Options struct {
+	Link link.Options
+	// Host is the name of the host, which the server's permissions must allow.
+	Host string
+	// Sockets are the paths on which omgd may listen, in the order in which they are tried.
+	Sockets []string
+	Env     paths.Env
+	// Interval is the time between two signs of life.
+	Interval time.Duration
+	Log      *slog.Logger
+}
+
+// agent is the state of a running agent. Only the goroutine of run changes it.
+type agent struct {
+	o     Options
+	conn  *nats.Conn
+	local *local
+	// inventory and alive are what the server keeps of the host.
+	inventory, alive *outgoing
+	digest           [32]byte // of the published inventory without its time
+}
+
+// Run publishes the state of the host and answers questions until the context ends.
+func Run(ctx context.Context, o Options) error {
+	connected := make(chan struct{}, 1)
+	o.Link.Name, o.Link.Stays = "omg-fleet agent "+o.Host, true
+	o.Link.OnChange = func(text string) {
+		o.Log.Info(text)
+		notify(connected)
+	}
+	conn, err := link.Connect(o.Link)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	a := &agent{o: o, conn: conn, local: newLocal(o)}
+	stored := make(chan *nats.Msg, 16)
+	a.inventory, a.alive = newOutgoing(conn, subject.Inventory(o.Host)), newOutgoing(conn, subject.Alive(o.Host))
+	if _, err := conn.ChanSubscribe(subject.Stored(o.Host), stored); err != nil {
+		return err
+	}
+	questions, err := conn.Subscribe(subject.Question, a.answer)
+	if err != nil {
+		return err
+	}
+	if err := questions.SetPendingLimits(maxQuestions, maxQuestionBytes); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		a.local.follow(ctx)
+	}()
+	defer func() {
+		stop()
+		<-ended
+	}()
+	a.run(ctx, connected, stored)
+	a.sayGoodbye()
+	return nil
+}
+
+// Limits of the questions that wait for an answer.
+const (
+	maxQuestions     = 64
+	maxQuestionBytes = 1 << 20
+)
+
+func (a *agent) run(ctx context.Context, connected <-chan struct{}, stored <-chan *nats.Msg) {
+	beat, retry := time.NewTimer(0), time.NewTimer(0)
+	defer beat.Stop()
+	defer retry.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.local.changed:
+			a.takeInventory()
+		case <-beat.C:
+			a.beat(false)
+			beat.Reset(spread(a.o.Interval))
+		case m := <-stored:
+			a.inventory.acknowledge(m)
+			a.alive.acknowledge(m)
+		case <-connected:
+		case <-retry.C:
+		}
+		if wait := a.send(); wait > 0 {
+			retry.Reset(wait)
+		}
+	}
+}
+
+// send sends what the server has not acknowledged and is due. It returns when to send again; 0 if nothing waits.
+func (a *agent) send() time.Duration {
+	now := time.Now()
+	var wait time.Duration
+	for _, o := range []*outgoing{a.inventory, a.alive} {
+		if w := o.send(now); w > 0 && (wait == 0 || w < wait) {
+			wait = w
+		}
+	}
+	return wait
+}
+
+// takeInventory makes the message of the latest inventory, unless nothing but its time differs from what was published.
+func (a *agent) takeInventory() {
+	found := a.local.latest()
+	if found == nil || found.digest == a.digest {
+		return
+	}
+	a.digest = found.digest
+	a.inventory.set(found.compressed)
+	a.beat(false) // so that the sign of life does not name an older inventory
+}
+
+// beat makes the next sign of life.
+func (a *agent) beat(stopped bool) {
+	data, err := a.local.alive(a.o.Interval, stopped)
+	if err != nil {
+		a.o.Log.Error("cannot make a sign of life", "err", err)
+		return
+	}
+	a.alive.set(data)
+}
+
+// goodbyeTime limits the wait at the end of the agent.
+const goodbyeTime = 2 * time.Second
+
+// sayGoodbye tells the server that no further sign of life is expected.
+func (a *agent) sayGoodbye() {
+	if !a.conn.IsConnected() {
+		return
+	}
+	a.beat(true)
+	a.alive.send(time.Now())
+	if err := a.conn.FlushTimeout(goodbyeTime); err != nil {
+		a.o.Log.Warn("the server may not know that the agent has ended", "err", err)
+	}
+}
+
+// spread returns a time that differs from d by at most a tenth, so that hosts that have started together do not send together.
+func spread(d time.Duration) time.Duration { return d - d/10 + rand.N(d/5+1) }
+
+func notify(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// CheckInterval returns an error for an interval that is too short for a server, or so long that hosts seem to be lost.
+func CheckInterval(d time.Duration) error {
+	if d < minInterval || d > maxInterval {
+		return fmt.Errorf("--interval is a time from %s to %s, not %s", minInterval, maxInterval, d)
+	}
+	return nil
+}
+
+const (
+	minInterval = time.Second
+	maxInterval = time.Hour
+)
