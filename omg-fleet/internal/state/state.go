@@ -115,6 +115,8 @@ func (s *Streams) Last(ctx context.Context, stream, filter string, visit func(je
 	if err != nil {
 		return explain(stream, err)
 	}
+	// Otherwise the server keeps it for minutes, and the number of consumers is limited.
+	defer func() { _ = st.DeleteConsumer(context.WithoutCancel(ctx), info.Name) }()
 	if info.NumPending == 0 {
 		return nil
 	}
