@@ -4,7 +4,7 @@
 PROGRAMS := omg omgd omg-index omg-probe omg-fleet
 
 # All programs, including those that only other programs start.
-ALL_PROGRAMS := $(PROGRAMS) omg-direct omg-browse omg-alpm-worker
+ALL_PROGRAMS := $(PROGRAMS) omg-direct omg-browse omg-fleet-dev omg-alpm-worker
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
@@ -47,7 +47,7 @@ export CGO_LDFLAGS := $(or $(CGO_LDFLAGS),$(LDFLAGS))
 # With GOFLAGS=-buildmode=pie, all programs are position-independent.
 PIE   ?= -buildmode=pie
 FIXED := ./omg ./omg/omg-direct ./omg/omg-browse ./omg-probe
-MOVED := ./omgd ./omg-index ./omg-fleet
+MOVED := ./omgd ./omg-index ./omg-fleet ./omg-fleet/omg-fleet-dev
 bound  = $(if $(filter -buildmode=pie,$(GOFLAGS) $1), -bindnow)
 # The flags for Go's linker in GOFLAGS, which those of the command line replace. Programs without C code have no external linker.
 GIVEN_LDFLAGS := $(patsubst -ldflags=%,%,$(filter -ldflags=%,$(GOFLAGS)))

@@ -1,4 +1,5 @@
-// Command omg-fleet answers questions about many hosts from the files that omg inventory writes on them.
+// Command omg-fleet answers questions about many hosts from the files that omg inventory writes on them, or through
+// a NATS server.
 package main
 
 import (

@@ -13,7 +13,7 @@ qemu=$(command -v qemu-aarch64-static || command -v qemu-aarch64) ||
 export CGO_ENABLED=0 GOARCH=arm64
 programs=$(mktemp -d)
 trap 'rm -rf "$programs"' EXIT
-go build -trimpath -buildvcs=false -tags "$TAGS" -o "$programs" ./omg ./omg/omg-direct ./omg/omg-browse ./omg-probe ./omgd ./omg-index ./omg-fleet ./omgd/alpm-worker
+go build -trimpath -buildvcs=false -tags "$TAGS" -o "$programs" ./omg ./omg/omg-direct ./omg/omg-browse ./omg-probe ./omgd ./omg-index ./omg-fleet ./omg-fleet/omg-fleet-dev ./omgd/alpm-worker
 for name in omg omgd omg-index omg-probe omg-fleet; do
 	"$qemu" "$programs/$name" --version
 done

@@ -89,6 +89,7 @@ put_omg() {
 	done
 	put 755 bin/omg-direct "$PREFIX/lib/omg/omg-direct"
 	put 755 bin/omg-browse "$PREFIX/lib/omg/omg-browse"
+	put 755 bin/omg-fleet-dev "$PREFIX/lib/omg/omg-fleet-dev"
 	put_all "$share/omg" packaging/aur-incidents.toml packaging/helpers/*
 	put_all "$share/omg/bars" packaging/bars/*
 	for file in packaging/man/*; do
@@ -100,7 +101,7 @@ put_omg() {
 	put_all "$share/doc/omg/decisions" docs/decisions/*
 	put_all "$share/doc/omg/pictures" docs/pictures/*
 	put_all "$share/doc/omg/prometheus" packaging/prometheus/*
-	for name in "${programs[@]}" omg-direct omg-browse; do
+	for name in "${programs[@]}" omg-direct omg-browse omg-fleet-dev; do
 		[[ ! -e bin/$name.cdx.json ]] || put_all "$share/doc/omg/sbom" "bin/$name.cdx.json"
 	done
 	put_units

@@ -69,7 +69,7 @@ check vet go vet -tags "$TAGS" work
 check staticcheck "$tools/staticcheck" -tags "$TAGS" work
 # deadcode runs without libalpm, because go-alpm type-checks only if CGO_CFLAGS rename two structs, and deadcode ignores CGO_CFLAGS.
 check deadcode "$tools/deadcode" -tags "${TAGS%,libalpm}" -filter github.com/omg-arch/omg \
-	./omg ./omg/omg-direct ./omg/omg-browse ./omgd ./omgd/alpm-worker ./omg-index ./omg-probe ./omg-fleet
+	./omg ./omg/omg-direct ./omg/omg-browse ./omgd ./omgd/alpm-worker ./omg-index ./omg-probe ./omg-fleet ./omg-fleet/omg-fleet-dev
 check words words
 check commits commits
 # Without shellcheck and pyflakes, which actionlint would run where they are installed, its findings are the same everywhere.

@@ -58,6 +58,11 @@ var elsewhere = []example{
 	{guide: "docs/fleet.md", line: "omg-fleet --from inventories --roster hosts has 'xz", test: "TestGuide_Fleet"},
 	{guide: "docs/fleet.md", line: "omg-fleet --from inventories --roster hosts has --json", test: "TestGuide_Fleet"},
 
+	{guide: "docs/fleet.md", line: "omg-fleet dev", test: "TestGuide_Server"},
+	{guide: "docs/fleet.md", line: "export OMG_FLEET_SERVER=", test: "TestGuide_Server"},
+	{guide: "docs/fleet.md", line: "omg-fleet agent", test: "TestGuide_Server"},
+	{guide: "docs/fleet.md", line: "omg-fleet has pacman", test: "TestGuide_Server"},
+
 	{guide: "docs/packagers.md", line: "make dist VENDOR=1", test: "TestReadme_ArchPackage"},
 	{guide: "docs/packagers.md", line: "make build", test: "TestInstall_NoGo"},
 	{guide: "docs/packagers.md", line: "make check", test: "TestPackages_Arch"},

@@ -17,7 +17,7 @@ import (
 // written and executed. A distribution can make all programs position-independent with GOFLAGS.
 func TestPrograms_Hardened(t *testing.T) {
 	bin := harness.ProgramsDir(t)
-	moved := map[string]bool{"omgd": true, "omg-index": true, "omg-fleet": true, "omg-alpm-worker": true, "omg": false, "omg-direct": false, "omg-browse": false, "omg-probe": false}
+	moved := map[string]bool{"omgd": true, "omg-index": true, "omg-fleet": true, "omg-fleet-dev": true, "omg-alpm-worker": true, "omg": false, "omg-direct": false, "omg-browse": false, "omg-probe": false}
 	for name, moved := range moved {
 		path := filepath.Join(bin, name)
 		if _, err := os.Stat(path); name == "omg-alpm-worker" && os.IsNotExist(err) {

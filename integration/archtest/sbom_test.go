@@ -19,6 +19,6 @@ func TestMake_SBOM(t *testing.T) {
 	require.Zero(t, r.Code, r.Stderr)
 	list := regexp.MustCompile(`for p in ([a-z -]+); do`).FindStringSubmatch(r.Stdout)
 	require.NotNil(t, list, r.Stdout)
-	require.ElementsMatch(t, []string{"omg", "omgd", "omg-index", "omg-probe", "omg-fleet", "omg-direct", "omg-browse", "omg-alpm-worker"}, strings.Fields(list[1]))
+	require.ElementsMatch(t, []string{"omg", "omgd", "omg-index", "omg-probe", "omg-fleet", "omg-direct", "omg-browse", "omg-fleet-dev", "omg-alpm-worker"}, strings.Fields(list[1]))
 	require.Contains(t, r.Stdout, "cyclonedx-gomod bin -json")
 }

@@ -86,11 +86,7 @@ var block = regexp.MustCompile("(?s)```(\\w+)\n(.*?)```")
 // questions about the files that both have collected.
 func TestGuide_Fleet(t *testing.T) {
 	bash := need.Program(t, "bash")
-	text := harness.ReadFile(t, filepath.Join(need.ProjectRoot(t), "docs/fleet.md"))
-	blocks := map[string][]string{}
-	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
-		blocks[m[1]] = append(blocks[m[1]], m[2])
-	}
+	blocks := guideBlocks(t, "")
 	require.Len(t, blocks["yaml"], 1)
 	require.Len(t, blocks["bash"], 1)
 	require.Len(t, blocks["sh"], 2)
@@ -125,6 +121,24 @@ func TestGuide_Fleet(t *testing.T) {
 	r = run(blocks["sh"][1])
 	require.Zero(t, r.Code, r.Stderr)
 	require.Contains(t, r.Stdout, `"asked":4,"answered":3,"found":3,"silent":[{"host":"down","state":"missing"`)
+}
+
+// guideBlocks returns the blocks of a section of docs/fleet.md by their languages. Without a heading, it is the part before the section about
+// servers.
+func guideBlocks(t *testing.T, heading string) map[string][]string {
+	t.Helper()
+	text, _, found := strings.Cut(string(harness.ReadFile(t, filepath.Join(need.ProjectRoot(t), "docs/fleet.md"))), "\n## Through a server\n")
+	require.True(t, found)
+	if heading != "" {
+		_, text, found = strings.Cut(string(harness.ReadFile(t, filepath.Join(need.ProjectRoot(t), "docs/fleet.md"))), "\n## "+heading+"\n")
+		require.True(t, found)
+		text, _, _ = strings.Cut(text, "\n## ")
+	}
+	blocks := map[string][]string{}
+	for _, m := range block.FindAllStringSubmatch(text, -1) {
+		blocks[m[1]] = append(blocks[m[1]], m[2])
+	}
+	return blocks
 }
 
 // runPlay runs the tasks of a play for a host: a command, and fetch, which copies a file.

@@ -3,7 +3,10 @@ package fleet
 import (
 	"encoding/json"
 	"fmt"
+	"net"
 	"os"
+	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -125,6 +128,34 @@ func TestServer_Restarted(t *testing.T) {
 	all[0] = "web1 own-package 2-1"
 	f.awaitLines(all, "has", "own-package")
 	f.awaitLines(all, "--stored", "has", "own-package")
+}
+
+// TestGuide_Server runs the first try of docs/fleet.md, on another port.
+func TestGuide_Server(t *testing.T) {
+	blocks := guideBlocks(t, "Through a server")["sh"]
+	require.NotEmpty(t, blocks)
+	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: 100, Installed: 10, Seed: 1}))
+	s.Install("pacman", "7.1.0-1")
+	s.StartDaemon().AwaitReady()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	require.NoError(t, listener.Close())
+	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(blocks[0], "4222", port)), "\n")
+	require.Len(t, lines, 4)
+	command := func(line string) *exec.Cmd {
+		words := strings.Fields(strings.TrimSuffix(line, "&"))
+		return s.Command(words[0], words[1:]...)
+	}
+	server := harness.Start(t, command(lines[0]))
+	harness.Await(t, func() bool { return strings.Contains(server.Stdout(), lines[1]) || !server.Running() }, "the server says: %s", lines[1])
+	s = s.WithEnv(strings.TrimPrefix(lines[1], "export "))
+	harness.Start(t, command(lines[2]))
+	var r harness.Result
+	harness.Await(t, func() bool {
+		r = harness.Run(t, command(lines[3]))
+		return r.Stdout == "here pacman 7.1.0-1\nasked 1, answered 1\n"
+	}, "the agent answers: %v", lazy(func() string { return fmt.Sprintf("%+v", r) }))
 }
 
 type lazy func() string

@@ -124,7 +124,7 @@ func (p *programs) buildOnce(root, tags string) error {
 	// The same flags as in `make build`.
 	for _, args := range [][]string{
 		{"-ldflags=-s -w", "-o", dir + "/", "./omg", "./omg/omg-direct", "./omg/omg-browse", "./omg-probe"},
-		{"-buildmode=pie", "-ldflags=-s -w -bindnow", "-o", dir + "/", "./omgd", "./omg-index", "./omg-fleet"},
+		{"-buildmode=pie", "-ldflags=-s -w -bindnow", "-o", dir + "/", "./omgd", "./omg-index", "./omg-fleet", "./omg-fleet/omg-fleet-dev"},
 	} {
 		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", tags}, args...)...)
 		cmd.Dir = root
@@ -140,7 +140,7 @@ func (p *programs) buildOnce(root, tags string) error {
 // libalpm worker.
 func CopyPrograms(t testing.TB, dir string) {
 	t.Helper()
-	for _, name := range []string{"omg", "omg-direct", "omg-browse", "omgd", "omg-index", "omg-probe", "omg-fleet"} {
+	for _, name := range []string{"omg", "omg-direct", "omg-browse", "omgd", "omg-index", "omg-probe", "omg-fleet", "omg-fleet-dev"} {
 		WriteProgram(t, filepath.Join(dir, name), ReadFile(t, filepath.Join(ProgramsDir(t), name)))
 	}
 }

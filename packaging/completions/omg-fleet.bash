@@ -5,17 +5,17 @@ _omg_fleet() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
-	--from|--roster) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--stale|--format|--severity) return ;;
+	--from|--roster|--creds|--ca|--socket|--dir) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--server|--deadline|--stale|--format|--severity|--host|--interval|--listen) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' hosts'|' status'|' outdated'|' security'|' has'|' search'|' aur') command+=" $word" ;;
+		' hosts'|' status'|' outdated'|' security'|' has'|' search'|' aur'|' agent'|' dev') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='hosts status outdated security has search aur --from --roster --stale --require-all --help -h --version -v'
+		words='hosts status outdated security has search aur agent dev --from --roster --server --creds --ca --stored --deadline --stale --require-all --help -h --version -v'
 		;;
 	' hosts')
 		words='--json --format --quiet -q --help -h'
@@ -39,6 +39,12 @@ _omg_fleet() {
 		;;
 	' aur')
 		words='--json --format --quiet -q --help -h'
+		;;
+	' agent')
+		words='--host --socket --interval --help -h'
+		;;
+	' dev')
+		words='--listen --dir --help -h'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

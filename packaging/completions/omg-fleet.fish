@@ -7,7 +7,7 @@ function __omg_fleet_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command $word"
-            case ' hosts' ' status' ' outdated' ' security' ' has' ' search' ' aur'
+            case ' hosts' ' status' ' outdated' ' security' ' has' ' search' ' aur' ' agent' ' dev'
                 set command "$command $word"
         end
     end
@@ -21,8 +21,15 @@ complete -c omg-fleet -n '__omg_fleet_at ""' -a security -d 'list the security a
 complete -c omg-fleet -n '__omg_fleet_at ""' -a has -d 'list the hosts with an installed package'
 complete -c omg-fleet -n '__omg_fleet_at ""' -a search -d 'list the installed packages of all hosts that contain every word'
 complete -c omg-fleet -n '__omg_fleet_at ""' -a aur -d 'list the packages of the AUR with findings'
+complete -c omg-fleet -n '__omg_fleet_at ""' -a agent -d 'publish the state of this host, and answer questions'
+complete -c omg-fleet -n '__omg_fleet_at ""' -a dev -d 'run a NATS server on this machine, for a first try'
 complete -c omg-fleet -n '__omg_fleet_at ""' -l from -r -F -d 'read the inventories in DIR [$OMG_FLEET_FROM]'
 complete -c omg-fleet -n '__omg_fleet_at ""' -l roster -r -F -d 'read the names of all hosts from FILE, one on a line [$OMG_FLEET_ROSTER]'
+complete -c omg-fleet -n '__omg_fleet_at ""' -l server -x -d 'ask the hosts through the NATS server at URL, such as tls://nats.example.org:4222, or several with commas'
+complete -c omg-fleet -n '__omg_fleet_at ""' -l creds -r -F -d 'connect to the server with the credentials in FILE'
+complete -c omg-fleet -n '__omg_fleet_at ""' -l ca -r -F -d 'also trust servers with certificates of the authorities in FILE'
+complete -c omg-fleet -n '__omg_fleet_at ""' -l stored -d 'answer from the inventories that the server keeps, without asking the hosts'
+complete -c omg-fleet -n '__omg_fleet_at ""' -l deadline -x -d 'wait for the answers of the hosts for this TIME'
 complete -c omg-fleet -n '__omg_fleet_at ""' -l stale -x -d 'an inventory is too old after this TIME'
 complete -c omg-fleet -n '__omg_fleet_at ""' -l require-all -d 'exit with 7 unless all hosts have answered'
 complete -c omg-fleet -n '__omg_fleet_at ""' -l help -d 'show help'
@@ -80,3 +87,12 @@ complete -c omg-fleet -n '__omg_fleet_at " aur"' -l quiet -d 'print names of hos
 complete -c omg-fleet -n '__omg_fleet_at " aur"' -s q -d 'print names of hosts only'
 complete -c omg-fleet -n '__omg_fleet_at " aur"' -l help -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " aur"' -s h -d 'show help'
+complete -c omg-fleet -n '__omg_fleet_at " agent"' -l host -x -d 'the NAME of this host in the fleet'
+complete -c omg-fleet -n '__omg_fleet_at " agent"' -l socket -r -F -d 'omgd listens on PATH'
+complete -c omg-fleet -n '__omg_fleet_at " agent"' -l interval -x -d 'give a sign of life each TIME'
+complete -c omg-fleet -n '__omg_fleet_at " agent"' -l help -d 'show help'
+complete -c omg-fleet -n '__omg_fleet_at " agent"' -s h -d 'show help'
+complete -c omg-fleet -n '__omg_fleet_at " dev"' -l listen -x -d 'listen on ADDRESS of this machine'
+complete -c omg-fleet -n '__omg_fleet_at " dev"' -l dir -r -F -d 'keep the data in DIR'
+complete -c omg-fleet -n '__omg_fleet_at " dev"' -l help -d 'show help'
+complete -c omg-fleet -n '__omg_fleet_at " dev"' -s h -d 'show help'

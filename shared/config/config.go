@@ -25,6 +25,7 @@ type Config struct {
 	Metrics    Metrics    `toml:"metrics"`
 	Search     Search     `toml:"search"`
 	Browse     Browse     `toml:"browse"`
+	Fleet      Fleet      `toml:"fleet"`
 	Debug      Debug      `toml:"debug"`
 }
 
@@ -385,6 +386,18 @@ type BrowseColors struct {
 	Border string `toml:"border" reload:"yes"`
 	// The last line of the screen.
 	Status string `toml:"status" reload:"yes"`
+}
+
+// Fleet is how omg-fleet reaches the NATS servers of a fleet of hosts.
+type Fleet struct {
+	// Address of a NATS server, such as tls://nats.example.org:4222, or several addresses with commas between them.
+	Server string `toml:"server" format:"line"`
+	// File with the credentials with which omg-fleet connects.
+	Creds string `toml:"creds" format:"line"`
+	// File with certificates of authorities that are trusted besides those of the system.
+	CA string `toml:"ca" format:"line"`
+	// Name of this host in the fleet, for its agent. If it is empty, it is the host's name.
+	Host string `toml:"host" format:"line"`
 }
 
 // Debug is for debugging omgd.

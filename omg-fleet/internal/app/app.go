@@ -2,6 +2,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"time"
@@ -11,13 +12,16 @@ import (
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
 	"github.com/omg-arch/omg/omg-fleet/internal/question"
 	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/paths"
 )
 
 // app holds the state of one command line.
 type app struct {
 	dir, rosterPath   string
 	server, creds, ca string
+	host              string // the name of this host in the configuration
 	stored            bool
 	deadline, stale   time.Duration
 	requireAll        bool
@@ -26,6 +30,23 @@ type app struct {
 
 // link returns how to connect to the servers.
 func (a *app) link() link.Options { return link.Options{Server: a.server, Creds: a.creds, CA: a.ca} }
+
+// configure sets what no flag has set from omg's configuration. A directory of inventories replaces the server of the configuration.
+func (a *app) configure(c *cli.Context) error {
+	if c.IsSet("server") && a.dir != "" {
+		return command.Usagef("--from and --server exclude each other")
+	}
+	loaded, err := config.Load(paths.ProcessEnv(), false)
+	if err != nil {
+		return &exit.Error{Code: exit.Usage, Err: err, Hint: "omg config shows what can be set"}
+	}
+	f := loaded.Fleet
+	if a.dir == "" {
+		a.server = cmp.Or(a.server, f.Server)
+	}
+	a.creds, a.ca, a.host = cmp.Or(a.creds, f.Creds), cmp.Or(a.ca, f.CA), f.Host
+	return nil
+}
 
 // defaultDeadline is the default of --deadline. Most hosts answer within milliseconds, and those that are known to be away are not waited for.
 const defaultDeadline = 5 * time.Second
@@ -39,28 +60,33 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return command.Run(ctx, &cli.App{
 		Name:  "omg-fleet",
 		Usage: "answer questions about many hosts",
-		Description: `The answers come from a directory with one file for each host, HOST.json or
+		Description: `With --from, the answers come from a directory with one file for each host, HOST.json or
 HOST.json.zst, which "omg inventory -o" has written on the host. The name of the file
 is the name of the host, because the host itself could claim any name.
 
+With --server, all hosts on which omg-fleet agent runs are asked at the same time. The
+command waits until all that have given a sign of life have answered, or until the
+--deadline. With --stored, the answers come from the inventories that the server keeps.
+
 Each answer ends with the number of hosts that were asked and that have answered. A
 host has not answered if it is in the roster but has no file, if its file was refused,
-is older than --stale or lacks what was asked for, or if a source could not be read
-on the host. These hosts are named. What they are known to have is printed as well,
+is older than --stale or lacks what was asked for, if a source could not be read on the
+host, or if the host did not reply. These hosts are named. What they are known to have is printed as well,
 with its age. Without a roster, a host without a file is not missed.
 
 ` + exitCodes(),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "from", Destination: &a.dir, Usage: "read the inventories in `DIR`", EnvVars: []string{"OMG_FLEET_FROM"}},
 			&cli.StringFlag{Name: "roster", Destination: &a.rosterPath, Usage: "read the names of all hosts from `FILE`, one on a line", EnvVars: []string{"OMG_FLEET_ROSTER"}},
-			&cli.StringFlag{Name: "server", Destination: &a.server, Usage: "ask the hosts through the NATS server at `URL`, e.g. tls://nats.example.org:4222; several with commas", EnvVars: []string{"OMG_FLEET_SERVER"}},
-			&cli.StringFlag{Name: "creds", Destination: &a.creds, Usage: "connect to the server with the credentials in `FILE`", EnvVars: []string{"OMG_FLEET_CREDS"}},
-			&cli.StringFlag{Name: "ca", Destination: &a.ca, Usage: "also trust servers with certificates of the authorities in `FILE`", EnvVars: []string{"OMG_FLEET_CA"}},
+			&cli.StringFlag{Name: "server", Destination: &a.server, Usage: "ask the hosts through the NATS server at `URL`, such as tls://nats.example.org:4222, or several with commas", DefaultText: "fleet.server in the configuration"},
+			&cli.StringFlag{Name: "creds", Destination: &a.creds, Usage: "connect to the server with the credentials in `FILE`", DefaultText: "fleet.creds in the configuration"},
+			&cli.StringFlag{Name: "ca", Destination: &a.ca, Usage: "also trust servers with certificates of the authorities in `FILE`", DefaultText: "fleet.ca in the configuration"},
 			&cli.BoolFlag{Name: "stored", Destination: &a.stored, Usage: "answer from the inventories that the server keeps, without asking the hosts"},
 			&cli.DurationFlag{Name: "deadline", Destination: &a.deadline, Value: defaultDeadline, Usage: "wait for the answers of the hosts for this `TIME`"},
 			&cli.DurationFlag{Name: "stale", Destination: &a.stale, Value: defaultStale, DefaultText: "48h", Usage: "an inventory is too old after this `TIME`"},
 			&cli.BoolFlag{Name: "require-all", Destination: &a.requireAll, Usage: "exit with 7 unless all hosts have answered"},
 		},
+		Before: a.configure,
 		Commands: []*cli.Command{
 			hostsCommand(a), statusCommand(a), outdatedCommand(a), securityCommand(a), hasCommand(a), searchCommand(a), aurCommand(a), agentCommand(a), devCommand(),
 		},

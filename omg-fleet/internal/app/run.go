@@ -106,9 +106,6 @@ func (a *app) readRoster() ([]string, error) {
 
 // askServer asks all hosts through a server. JSON is printed as the answers arrive, and everything else in the order of the hosts.
 func (a *app) askServer(ctx context.Context, o *output, s *question.Spec) (*question.Coverage, error) {
-	if a.dir != "" {
-		return nil, command.Usagef("--from and --server exclude each other")
-	}
 	if a.deadline <= 0 {
 		return nil, command.Usagef("--deadline is a time such as 5s, not %s", a.deadline)
 	}

@@ -1,29 +1,56 @@
-// Package dev runs one NATS server inside omg-fleet, for a first try on one machine.
+// Package dev implements omg-fleet-dev, which runs one NATS server for a first try on one machine.
 package dev
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg-fleet/internal/devflags"
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
 	"github.com/omg-arch/omg/omg-fleet/internal/streams"
+	"github.com/omg-arch/omg/shared/command"
+	"github.com/omg-arch/omg/shared/exit"
 )
 
 // startTime limits the start of the server.
 const startTime = time.Minute
 
-// Run runs a server that keeps its data in a directory, until the context ends. The function ready is called with its address.
-func Run(ctx context.Context, listen, dir string, ready func(address string)) error {
-	host, port, err := loopback(listen)
+// Run runs omg-fleet-dev and returns its exit code.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o := &devflags.Options{}
+	return command.Run(ctx, &cli.App{
+		Name: "omg-fleet-dev", Usage: devflags.Usage, Description: devflags.Description(), Flags: o.Flags(),
+		Action: func(c *cli.Context) error {
+			if err := o.Check(c); err != nil {
+				return err
+			}
+			return exit.WithCode(exit.Failed, serve(c.Context, o.Listen, o.Dir, func(address string) {
+				_, _ = fmt.Fprintf(stdout, "the server listens on %s\nexport OMG_FLEET_SERVER=%s\n", address, address)
+			}))
+		},
+	}, args, stdout, stderr)
+}
+
+// serve runs a server that keeps its data in a directory, until the context ends. The function ready is called with its address.
+func serve(ctx context.Context, listen, dir string, ready func(address string)) error {
+	host, text, err := net.SplitHostPort(listen)
 	if err != nil {
 		return err
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil {
+		return fmt.Errorf("%s is no port", text)
+	}
+	if port == 0 {
+		port = server.RANDOM_PORT
 	}
 	s, err := server.NewServer(&server.Options{
 		ServerName: "omg-fleet-dev", Host: host, Port: port, JetStream: true, StoreDir: dir, SyncAlways: true, NoSigs: true, NoLog: true,
@@ -64,20 +91,4 @@ func makeStreams(ctx context.Context, address string) error {
 		}
 	}
 	return nil
-}
-
-// loopback returns the parts of an address that only programs on this machine reach: each of them may connect.
-func loopback(listen string) (host string, port int, err error) {
-	host, text, err := net.SplitHostPort(listen)
-	if err != nil {
-		return "", 0, fmt.Errorf("--listen: %w", err)
-	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-		return "", 0, errors.New("--listen must be an address of this machine only, such as 127.0.0.1:4222: this server lets everyone in. omg-fleet init configures one for a network")
-	}
-	port, err = strconv.Atoi(text)
-	if port == 0 {
-		port = server.RANDOM_PORT
-	}
-	return host, port, err
 }
