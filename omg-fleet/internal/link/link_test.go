@@ -1,0 +1,42 @@
+package link
+
+import (
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestConnect_Addresses(t *testing.T) {
+	for address, want := range map[string]string{
+		"": "is not the address", "localhost": "is not the address", "http://a:1": "is not the address", "nats://": "is not the address",
+		"nats://a:1,b": "is not the address", "nats://user:secret@a:1": "use --creds", "nats://a:1 b": "is not the address",
+	} {
+		_, err := Connect(Options{Server: address})
+		require.ErrorContains(t, err, want, address)
+		require.NotContains(t, err.Error(), "secret")
+	}
+}
+
+// TestConnect_NoServer checks that the error says what to do.
+func TestConnect_NoServer(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := "nats://" + l.Addr().String()
+	require.NoError(t, l.Close())
+	_, err = Connect(Options{Server: address})
+	require.ErrorContains(t, err, "cannot connect to "+address)
+	require.ErrorContains(t, err, "does a server run there?")
+}
+
+func TestReconnectDelay(t *testing.T) {
+	seen := map[time.Duration]bool{}
+	for attempts := range 200 {
+		d := reconnectDelay(attempts)
+		require.GreaterOrEqual(t, d, minReconnectDelay)
+		require.LessOrEqual(t, d, minReconnectDelay+maxReconnectDelay)
+		seen[d] = true
+	}
+	require.Greater(t, len(seen), 100, "hosts do not come back together")
+}
