@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 
-	"github.com/omg-arch/omg/shared/kernel"
 	"github.com/omg-arch/omg/omg/internal/show"
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/kernel"
 )
 
 // runDashboard shows what there is to know, for omg without a command.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/filecheck"
-	"github.com/omg-arch/omg/shared/kernel"
 	"github.com/omg-arch/omg/omg/internal/syscheck"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/kernel"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
