@@ -34,7 +34,7 @@ func example() *Inventory {
 func read(text string) (*Inventory, error) {
 	var packages []HostPackage
 	r := Reader{VisitPackage: func(p *HostPackage) error { packages = append(packages, *p); return nil }}
-	v, err := r.Read(text)
+	v, err := r.Read([]byte(text))
 	if err == nil {
 		v.Packages = packages
 	}
@@ -72,9 +72,26 @@ func TestRead_OnlyNames(t *testing.T) {
 	require.NoError(t, err)
 	var seen []string
 	r := Reader{OnlyNames: true, VisitPackage: func(p *HostPackage) error { seen = append(seen, p.Name+" "+p.Version+p.Desc); return nil }}
-	_, err = r.Read(string(text))
+	_, err = r.Read(text)
 	require.NoError(t, err)
 	require.Equal(t, []string{"xz 5.6.1-1", "yay 12-1"}, seen)
+}
+
+// TestRead_KeepsNothing checks that the result does not change if the memory of the text is used again.
+func TestRead_KeepsNothing(t *testing.T) {
+	text, err := Encode(example())
+	require.NoError(t, err)
+	want, err := read(string(text))
+	require.NoError(t, err)
+	var packages []HostPackage
+	r := Reader{VisitPackage: func(p *HostPackage) error { packages = append(packages, *p); return nil }}
+	got, err := r.Read(text)
+	require.NoError(t, err)
+	for i := range text {
+		text[i] = '#'
+	}
+	got.Packages = packages
+	require.Equal(t, want, got)
 }
 
 func TestRead_Refused(t *testing.T) {
@@ -180,7 +197,7 @@ func BenchmarkRead(b *testing.B) {
 			b.SetBytes(int64(len(text)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := r.Read(string(text)); err != nil {
+				if _, err := r.Read(text); err != nil {
 					b.Fatal(err)
 				}
 			}

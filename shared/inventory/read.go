@@ -25,9 +25,9 @@ type Reader struct {
 	OnlyNames bool
 }
 
-// Read reads the document of an inventory, which may come from a hostile host. It returns the inventory without its packages. The result
-// shares memory with the text. An error says what is wrong with the document.
-func (r *Reader) Read(text string) (*Inventory, error) {
+// Read reads the document of an inventory, which may come from a hostile host. It returns the inventory without its packages. Neither
+// the inventory nor a package shares memory with the text. An error says what is wrong with the document.
+func (r *Reader) Read(text []byte) (*Inventory, error) {
 	v := &Inventory{}
 	s := &scanner{text: text}
 	fields := map[string]any{
@@ -36,91 +36,102 @@ func (r *Reader) Read(text string) (*Inventory, error) {
 		"kernel": &v.Kernel, "reboot_needed": &v.RebootNeeded, "updates": &v.Updates, "advisories": &v.Advisories, "aur_findings": &v.Findings,
 	}
 	seen := map[string]bool{}
-	err := s.object(func(key string) error {
-		if seen[key] {
-			return fmt.Errorf("it has the field %.40q twice", key)
+	for more := s.begin('{', '}'); more; more = s.more('}') {
+		key := string(s.key())
+		switch {
+		case s.err != nil:
+			return nil, s.err
+		case seen[key]:
+			return nil, fmt.Errorf("it has the field %.40q twice", key)
+		case len(seen) == maxFields:
+			return nil, fmt.Errorf("it has more than %d fields", maxFields)
 		}
-		if seen[key] = true; len(seen) > maxFields {
-			return fmt.Errorf("it has more than %d fields", maxFields)
-		}
-		err := error(nil)
+		seen[key] = true
 		switch into := fields[key]; {
 		case key == "packages":
-			err = r.readPackages(s)
+			r.readPackages(s)
 		case into == nil: // a field of a later version of omg
-			err = s.skip()
+			s.skip()
 		default:
-			err = s.decode(into, maxValue)
+			s.decode(into, maxValue)
 		}
-		if err != nil {
-			return fmt.Errorf("%.40q: %w", key, err)
+		if s.err != nil {
+			return nil, fmt.Errorf("%.40q: %w", key, s.err)
 		}
-		return nil
-	})
-	if err == nil && s.next() != 0 || err == nil && s.at < len(text) {
-		err = fmt.Errorf("text follows the document")
 	}
-	if err == nil {
-		err = v.check(seen)
+	if s.next(); s.at < len(text) {
+		s.fail(fmt.Errorf("text follows the document"))
 	}
-	if err != nil {
-		return nil, err
+	if s.err == nil {
+		s.err = v.check(seen)
+	}
+	if s.err != nil {
+		return nil, s.err
 	}
 	return v, nil
 }
 
 // readPackages reads the list of packages.
-func (r *Reader) readPackages(s *scanner) error {
+func (r *Reader) readPackages(s *scanner) {
 	if s.next() == 'n' || r.VisitPackage == nil { // null: the packages are unknown
-		return s.skip()
+		s.skip()
+		return
 	}
 	count, p := 0, &HostPackage{}
-	readField := func(key string) error { return r.readPackageField(p, s, key) }
-	return s.list(func() error {
+	for more := s.begin('[', ']'); more; more = s.more(']') {
 		if count++; count > maxPackages {
-			return fmt.Errorf("it has more than %d packages", maxPackages)
+			s.fail(fmt.Errorf("it has more than %d packages", maxPackages))
 		}
+		var name, version []byte
+		last := *p
 		*p = HostPackage{}
-		if err := s.object(readField); err != nil {
-			return err
+		for more := s.begin('{', '}'); more; more = s.more('}') {
+			switch key := s.key(); {
+			case string(key) == "name":
+				name = s.bytes()
+			case string(key) == "version":
+				version = s.bytes()
+			case r.OnlyNames:
+				s.skip()
+			default:
+				p.readField(s, string(key), &last)
+			}
 		}
-		if p.Name == "" || p.Version == "" {
-			return fmt.Errorf("a package has no name or no version")
+		switch {
+		case s.err != nil:
+		case len(name) == 0 || len(version) == 0:
+			s.fail(fmt.Errorf("a package has no name or no version"))
+		default:
+			p.Name, p.Version = string(name), string(version)
+			s.fail(r.VisitPackage(p))
 		}
-		return r.VisitPackage(p)
-	})
+	}
 }
 
-func (r *Reader) readPackageField(p *HostPackage, s *scanner, key string) (err error) {
-	switch {
-	case key == "name":
-		p.Name, err = s.string()
-	case key == "version":
-		p.Version, err = s.string()
-	case r.OnlyNames:
-		err = s.skip()
-	case key == "arch":
-		p.Arch, err = s.string()
-	case key == "reason":
-		p.Reason, err = s.string()
-	case key == "repo":
-		p.Repo, err = s.string()
-	case key == "desc":
-		p.Desc, err = s.string()
-	case key == "installed_at":
-		p.InstalledAt, err = s.integer()
-	case key == "built_at":
-		p.BuiltAt, err = s.integer()
-	case key == "foreign":
-		p.Foreign, err = s.boolean()
-	case key == "groups":
-		p.Groups, err = s.strings()
-	case key == "provides":
-		p.Provides, err = s.strings()
+// readField reads a field other than the name and the version. The last package often has the same values.
+func (p *HostPackage) readField(s *scanner, key string, last *HostPackage) {
+	switch key {
+	case "arch":
+		p.Arch = s.stringLike(last.Arch)
+	case "reason":
+		p.Reason = s.stringLike(last.Reason)
+	case "repo":
+		p.Repo = s.stringLike(last.Repo)
+	case "desc":
+		p.Desc = s.string()
+	case "installed_at":
+		p.InstalledAt = s.integer()
+	case "built_at":
+		p.BuiltAt = s.integer()
+	case "foreign":
+		p.Foreign = s.boolean()
+	case "groups":
+		p.Groups = s.strings()
+	case "provides":
+		p.Provides = s.strings()
 	default:
-		err = s.skip()
+		s.skip()
 	}
-	return err
 }
 
 // check returns an error if the document is not one that this version of omg can read.

@@ -111,10 +111,10 @@ func (d *documents) read(path string, r *inventory.Reader) (*inventory.Inventory
 }
 
 // readText returns the document in a file.
-func (d *documents) readText(path string) (string, error) {
+func (d *documents) readText(path string) ([]byte, error) {
 	f, stamp, err := sourcefile.Open(path)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer f.Close()
 	isCompressed := strings.HasSuffix(path, compressedSuffix)
@@ -123,17 +123,17 @@ func (d *documents) readText(path string) (string, error) {
 		limit = maxFileBytes
 	}
 	if stamp.Size > limit {
-		return "", fmt.Errorf("it is larger than %d MiB", limit>>20)
+		return nil, fmt.Errorf("it is larger than %d MiB", limit>>20)
 	}
 	if int64(cap(d.file)) < stamp.Size {
 		d.file = make([]byte, stamp.Size)
 	}
 	d.file = d.file[:stamp.Size]
 	if _, err := io.ReadFull(f, d.file); err != nil {
-		return "", sourcefile.ErrChanged
+		return nil, sourcefile.ErrChanged
 	}
 	if !isCompressed {
-		return string(d.file), nil
+		return d.file, nil
 	}
 	return d.decompress(d.file)
 }
@@ -144,17 +144,17 @@ func (d *documents) decompress(data []byte) (_ string, err error) {
 		d.decoder, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxMemory(maxDocumentBytes), zstd.WithDecoderMaxWindow(maxFileBytes))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	d.document, err = d.decoder.DecodeAll(data, d.document[:0])
 	switch {
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded), errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return "", errLarge
+		return nil, errLarge
 	case err != nil:
-		return "", fmt.Errorf("it is not a complete file of zstd: %w", err)
+		return nil, fmt.Errorf("it is not a complete file of zstd: %w", err)
 	}
-	return string(d.document), nil
+	return d.document, nil
 }
 
 // Decoder reads inventories that were received, one after another.

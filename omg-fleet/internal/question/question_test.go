@@ -21,7 +21,7 @@ func ask(t *testing.T, q *Question, v *inventory.Inventory) *Answer {
 	text, err := inventory.Encode(v)
 	require.NoError(t, err)
 	r, finish := q.Ask()
-	read, err := r.Read(string(text))
+	read, err := r.Read(text)
 	require.NoError(t, err)
 	return finish(read)
 }
