@@ -77,6 +77,41 @@ func TestRead_OnlyNames(t *testing.T) {
 	require.Equal(t, []string{"xz 5.6.1-1", "yay 12-1"}, seen)
 }
 
+// TestRead_Wanted checks that only the packages with the given names are visited, but that the others are checked too.
+func TestRead_Wanted(t *testing.T) {
+	text, err := Encode(example())
+	require.NoError(t, err)
+	var seen []string
+	r := Reader{Wanted: map[string]bool{"yay": true, "none": true}, VisitPackage: func(p *HostPackage) error { seen = append(seen, p.Name+" "+p.Version); return nil }}
+	_, err = r.Read(text)
+	require.NoError(t, err)
+	require.Equal(t, []string{"yay 12-1"}, seen)
+	for _, wrong := range []string{`{"name":"xz"}`, `{"version":"1"}`, `{"name":"xz","version":1}`, `{"name":"xz","version":"1"`} {
+		_, err = r.Read([]byte(`{"schema":1,"host":"h","at":1,"packages":[` + wrong + `]}`))
+		require.Error(t, err, wrong)
+	}
+	seen = nil
+	_, err = r.Read([]byte(`{"schema":1,"host":"h","at":1,"packages":[{"version":"1","name":"\u0079ay"}]}`))
+	require.NoError(t, err)
+	require.Equal(t, []string{"yay 1"}, seen, "with an escape, and in another order")
+}
+
+// TestRead_NoLists checks that the lists are not read, but must be valid JSON.
+func TestRead_NoLists(t *testing.T) {
+	v := example()
+	text, err := Encode(v)
+	require.NoError(t, err)
+	r := Reader{NoLists: true}
+	got, err := r.Read(text)
+	require.NoError(t, err)
+	v.Updates, v.Advisories, v.Findings, v.Packages = nil, nil, nil, nil
+	require.Equal(t, v, got)
+	for _, field := range []string{"updates", "advisories", "aur_findings"} {
+		_, err = r.Read([]byte(`{"schema":1,"host":"h","at":1,"packages":[],"` + field + `":[{]}`))
+		require.ErrorIs(t, err, errSyntax)
+	}
+}
+
 // TestRead_KeepsNothing checks that the result does not change if the memory of the text is used again.
 func TestRead_KeepsNothing(t *testing.T) {
 	text, err := Encode(example())

@@ -23,6 +23,10 @@ type Reader struct {
 	VisitPackage func(*HostPackage) error
 	// OnlyNames means that VisitPackage needs only the name and the version.
 	OnlyNames bool
+	// Wanted has the names of the packages for which VisitPackage is called; nil for all.
+	Wanted map[string]bool
+	// NoLists means that the updates, the advisories and the findings are only checked for being valid JSON.
+	NoLists bool
 }
 
 // Read reads the document of an inventory, which may come from a hostile host. It returns the inventory without its packages. Neither
@@ -33,7 +37,10 @@ func (r *Reader) Read(text []byte) (*Inventory, error) {
 	fields := map[string]any{
 		"schema": &v.Schema, "host": &v.Host, "identity": &v.Identity, "at": &v.At, "omg_version": &v.OmgVersion, "daemon": &v.Daemon,
 		"parts": &v.Parts, "counts": &v.Counts, "partial_counts": &v.PartialCounts, "sources": &v.Sources, "problems": &v.Problems,
-		"kernel": &v.Kernel, "reboot_needed": &v.RebootNeeded, "updates": &v.Updates, "advisories": &v.Advisories, "aur_findings": &v.Findings,
+		"kernel": &v.Kernel, "reboot_needed": &v.RebootNeeded,
+	}
+	if !r.NoLists {
+		fields["updates"], fields["advisories"], fields["aur_findings"] = &v.Updates, &v.Advisories, &v.Findings
 	}
 	seen := map[string]bool{}
 	for more := s.begin('{', '}'); more; more = s.more('}') {
@@ -50,7 +57,7 @@ func (r *Reader) Read(text []byte) (*Inventory, error) {
 		switch into := fields[key]; {
 		case key == "packages":
 			r.readPackages(s)
-		case into == nil: // a field of a later version of omg
+		case into == nil: // a list that is not needed, or a field of a later version of omg
 			s.skip()
 		default:
 			s.decode(into, maxValue)
@@ -101,7 +108,7 @@ func (r *Reader) readPackages(s *scanner) {
 		case s.err != nil:
 		case len(name) == 0 || len(version) == 0:
 			s.fail(fmt.Errorf("a package has no name or no version"))
-		default:
+		case r.Wanted == nil || r.Wanted[string(name)]:
 			p.Name, p.Version = string(name), string(version)
 			s.fail(r.VisitPackage(p))
 		}

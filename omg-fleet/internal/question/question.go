@@ -82,6 +82,8 @@ type Question struct {
 	// wants reports whether the question asks for a package; nil for no package. onlyNames means that it needs only the name and the version.
 	wants     func(*inventory.HostPackage) bool
 	onlyNames bool
+	// names has the names of the packages for which wants is called; nil for all.
+	names map[string]bool
 	// fill copies what the question asks for into the answer, and sets found. It is nil for questions about packages.
 	fill func(*Answer, *inventory.Inventory)
 }
@@ -92,7 +94,7 @@ const maxPackages = 10_000
 // Ask returns a reader for the document of a host, and a function that returns the host's answer. See inventories.Each.
 func (q *Question) Ask() (*inventory.Reader, func(*inventory.Inventory) *Answer) {
 	a := &Answer{Schema: Schema}
-	r := &inventory.Reader{OnlyNames: q.onlyNames}
+	r := &inventory.Reader{OnlyNames: q.onlyNames, Wanted: q.names, NoLists: q.part == "" || q.part == inventory.PartPackages}
 	hasMore := false
 	if q.wants != nil {
 		r.VisitPackage = func(p *inventory.HostPackage) error {

@@ -76,15 +76,15 @@ func AUR() *Question {
 // Has asks for installed packages by name, each with or without comparisons of its version, as in "xz>=5.6". All comparisons with the same
 // name must hold.
 func Has(targets []string) (*Question, error) {
-	wanted := map[string][]pacmandb.Depend{}
+	wanted, names := map[string][]pacmandb.Depend{}, map[string]bool{}
 	for _, target := range targets {
 		d := pacmandb.ParseDepend(target)
 		if !wire.IsPossibleName(d.Name) || d.Desc != "" || strings.ContainsAny(target, " \t\n") || d.Comparison != pacmandb.AnyVersion && (d.Version == "" || strings.ContainsAny(d.Version, "<>=")) {
 			return nil, command.Usagef("%q is neither PKG nor PKG=VERSION, with =, <, <=, > or >=", target)
 		}
-		wanted[d.Name] = append(wanted[d.Name], d)
+		wanted[d.Name], names[d.Name] = append(wanted[d.Name], d), true
 	}
-	return &Question{part: inventory.PartPackages, onlyNames: true, wants: func(p *inventory.HostPackage) bool {
+	return &Question{part: inventory.PartPackages, onlyNames: true, names: names, wants: func(p *inventory.HostPackage) bool {
 		conditions := wanted[p.Name]
 		return len(conditions) > 0 && !slices.ContainsFunc(conditions, func(d pacmandb.Depend) bool { return !d.Allows(p.Version) })
 	}}, nil
