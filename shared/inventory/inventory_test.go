@@ -171,11 +171,11 @@ func TestRead_Refused(t *testing.T) {
 
 // TestInstalled_Search checks that the words of a search find a package of an inventory.
 func TestInstalled_Search(t *testing.T) {
-	p := example().Packages[0]
+	p := example().Packages[0].Installed()
 	for word, want := range map[string]bool{"XZ": true, "compressor": true, "provides:liblzma": true, "group:=base": true, "is:explicit": false, "repo:core": true, "repo:extra": false} {
 		q, err := pkgindex.ParseQuery(&wire.SearchRequest{Words: []string{word}})
 		require.NoError(t, err)
-		require.Equal(t, want, q.MatchInstalled(p.Installed()), word)
+		require.Equal(t, want, q.MatchInstalled(&p), word)
 	}
 }
 

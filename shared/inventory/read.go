@@ -164,8 +164,8 @@ func isIdentity(text string) bool {
 }
 
 // Installed returns the package in the form in which it can be searched. Only the fields of the inventory are set.
-func (p *HostPackage) Installed() *wire.InstalledPackage {
-	return &wire.InstalledPackage{
+func (p *HostPackage) Installed() wire.InstalledPackage {
+	return wire.InstalledPackage{
 		Package: wire.Package{Repo: p.Repo, Name: p.Name, Version: p.Version, Desc: p.Desc, Groups: p.Groups, Provides: p.Provides, Arch: p.Arch, BuildDate: p.BuiltAt},
 		Reason:  p.Reason, InstallDate: p.InstalledAt, InstalledFromRepo: p.Repo,
 	}

@@ -106,5 +106,8 @@ func Search(words []string, regex, nameOnly bool) (*Question, error) {
 	if err != nil {
 		return nil, command.Usagef("%w", err)
 	}
-	return &Question{part: inventory.PartPackages, wants: func(p *inventory.HostPackage) bool { return q.MatchInstalled(p.Installed()) }}, nil
+	return &Question{part: inventory.PartPackages, wants: func(p *inventory.HostPackage) bool {
+		installed := p.Installed()
+		return q.MatchInstalled(&installed)
+	}}, nil
 }
