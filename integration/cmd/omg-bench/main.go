@@ -103,6 +103,7 @@ var measurementParts = []struct {
 	{"commands", (*bench).measureCommand},
 	{"owns", (*bench).measureOwns},
 	{"browse", (*bench).measureBrowse},
+	{"fleet", (*bench).measureFleet},
 	{"idle", (*bench).measureIdle},
 	{"change", (*bench).measureChangeDelay},
 	{"ping", (*bench).measurePing},
