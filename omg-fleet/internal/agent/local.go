@@ -23,7 +23,7 @@ import (
 
 // taken is an inventory of the host.
 type taken struct {
-	document   string
+	document   []byte
 	compressed []byte
 	digest     [32]byte // of the document without its time
 }
@@ -176,7 +176,7 @@ func encode(v *inventory.Inventory) (*taken, error) {
 		return nil, err
 	}
 	compressed, err := hostinventory.Compress(document)
-	return &taken{string(document), compressed, sha256.Sum256(timeless)}, err
+	return &taken{document, compressed, sha256.Sum256(timeless)}, err
 }
 
 func (l *local) setProblem(text string) {

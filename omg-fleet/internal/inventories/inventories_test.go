@@ -11,11 +11,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/shared/inventory"
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 // document returns the document of a host with one package.
@@ -128,6 +130,37 @@ func TestEach_Hostile(t *testing.T) {
 	require.Len(t, errs, len(want))
 	for name, text := range want {
 		require.ErrorContains(t, errs[name], text, name)
+	}
+}
+
+// TestReadFile_Changed checks that a file is refused if it changes after it was opened, also if its size stays the same, but not if another
+// file replaces it.
+func TestReadFile_Changed(t *testing.T) {
+	dir := t.TempDir()
+	changes := map[string]func(path string) error{
+		"content": func(path string) error {
+			return errors.Join(os.WriteFile(path, []byte(document("b")), 0o644), os.Chtimes(path, time.Time{}, time.Unix(1, 0)))
+		},
+		"shorter": func(path string) error { return os.Truncate(path, 5) },
+		"longer":  func(path string) error { return os.Truncate(path, 500) },
+		"replaced": func(path string) error {
+			return errors.Join(os.WriteFile(path+".new", []byte(document("new")), 0o644), os.Rename(path+".new", path))
+		},
+	}
+	for name, change := range changes {
+		path := filepath.Join(dir, name+".json")
+		require.NoError(t, os.WriteFile(path, []byte(document("a")), 0o644))
+		f, stamp, err := sourcefile.Open(path)
+		require.NoError(t, err)
+		require.NoError(t, change(path))
+		var d documents
+		if err = d.readFile(f, stamp); name == "replaced" {
+			require.NoError(t, err)
+			require.Equal(t, document("a"), string(d.file))
+		} else {
+			require.ErrorIs(t, err, sourcefile.ErrChanged, name)
+		}
+		require.NoError(t, f.Close())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime"
 	"strings"
 
@@ -110,7 +111,7 @@ func (d *documents) read(path string, r *inventory.Reader) (*inventory.Inventory
 	return r.Read(text)
 }
 
-// readText returns the document in a file.
+// readText returns the document in a file. It is valid until the next call.
 func (d *documents) readText(path string) ([]byte, error) {
 	f, stamp, err := sourcefile.Open(path)
 	if err != nil {
@@ -125,21 +126,36 @@ func (d *documents) readText(path string) ([]byte, error) {
 	if stamp.Size > limit {
 		return nil, fmt.Errorf("it is larger than %d MiB", limit>>20)
 	}
-	if int64(cap(d.file)) < stamp.Size {
-		d.file = make([]byte, stamp.Size)
-	}
-	d.file = d.file[:stamp.Size]
-	if _, err := io.ReadFull(f, d.file); err != nil {
-		return nil, sourcefile.ErrChanged
-	}
-	if !isCompressed {
-		return d.file, nil
+	if err := d.readFile(f, stamp); err != nil || !isCompressed {
+		return d.file, err
 	}
 	return d.decompress(d.file)
 }
 
-// decompress returns a document that was compressed.
-func (d *documents) decompress(data []byte) (_ string, err error) {
+// readFile reads a file that had the given stamp when it was opened.
+func (d *documents) readFile(f *os.File, stamp sourcefile.Stamp) error {
+	if int64(cap(d.file)) < stamp.Size {
+		d.file = make([]byte, stamp.Size)
+	}
+	d.file = d.file[:stamp.Size]
+	if _, err := io.ReadFull(f, d.file); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return sourcefile.ErrChanged
+	} else if err != nil {
+		return err
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	// The time of the last status change may differ: another file may have replaced this one, which was read as a whole nevertheless.
+	if now := sourcefile.StampOf(fi); now.Size != stamp.Size || now.MtimeNS != stamp.MtimeNS {
+		return sourcefile.ErrChanged
+	}
+	return nil
+}
+
+// decompress decompresses a document. The result is valid until the next call.
+func (d *documents) decompress(data []byte) (document []byte, err error) {
 	if d.decoder == nil {
 		d.decoder, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxMemory(maxDocumentBytes), zstd.WithDecoderMaxWindow(maxFileBytes))
