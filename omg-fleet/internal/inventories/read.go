@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
+	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/sourcefile"
@@ -44,12 +45,15 @@ func Each[R any](ctx context.Context, files []File, ask Ask[R], yield func(File,
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	workers := min(runtime.GOMAXPROCS(0), maxWorkers)
-	jobs, inOrder := make(chan job), make(chan job, 2*workers) // a slow file delays the others by at most this number
+	// At most this number of files is prefetched, and a slow file delays no more than these.
+	ahead := 2 * workers
+	jobs, inOrder := make(chan job, ahead), make(chan job, ahead)
 	go func() {
 		defer close(inOrder)
 		defer close(jobs)
 		for _, f := range files {
 			j := job{f, make(chan outcome, 1)}
+			prefetch(f.Path)
 			select {
 			case inOrder <- j:
 			case <-ctx.Done():
@@ -88,6 +92,14 @@ func Each[R any](ctx context.Context, files []File, ask Ask[R], yield func(File,
 		}
 	}
 	return ctx.Err()
+}
+
+// prefetch makes the kernel begin to read a file, so that a worker need not wait for the disk. Errors are left to the worker.
+func prefetch(path string) {
+	if f, _, err := sourcefile.Open(path); err == nil {
+		_ = unix.Fadvise(int(f.Fd()), 0, maxFileBytes, unix.FADV_WILLNEED)
+		_ = f.Close()
+	}
 }
 
 // documents reads files one after another with the same buffers.
