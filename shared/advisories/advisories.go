@@ -133,6 +133,21 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 	return records, skipped, nil
 }
 
+// Check returns an error if Read could not have returned the records.
+func Check(list []Record) error {
+	names := 0
+	for i := range list {
+		r := &list[i]
+		if names += r.nameCount(); !r.isValid() || r.FixedIn != strings.TrimSpace(r.FixedIn) || r.Ticket != ticketNumber(r.Ticket) {
+			return fmt.Errorf("%w: the record %.40q", ErrFormat, r.Name)
+		}
+	}
+	if len(list) > maxRecords || names > maxTotalNames {
+		return fmt.Errorf("%w: %d records with %d names", ErrFormat, len(list), names)
+	}
+	return nil
+}
+
 // nameCount returns the number of names in a record.
 func (r *Record) nameCount() int { return len(r.Packages) + len(r.Issues) + len(r.Advisories) }
 

@@ -88,6 +88,36 @@ func (s *Shares) All() iter.Seq2[string, Share] {
 	}
 }
 
+// New returns the given shares, which New keeps, as if they had been read from the file that Reply returns. An error wraps ErrFormat if no
+// reply can have them.
+func New(byName map[string]Share) (*Shares, error) {
+	s := &Shares{byName: byName}
+	reply, parsed := s.Reply(), &Shares{}
+	if err := parsed.parse(bytes.NewReader(reply)); err != nil {
+		return nil, err
+	}
+	if !maps.Equal(parsed.byName, byName) {
+		return nil, formatErrorf("a name is not UTF-8")
+	}
+	s.SHA256 = hexDigest(reply)
+	return s, nil
+}
+
+// Reply returns the shares in the form of a reply of pkgstats, which Read can read. Equal shares give equal bytes.
+func (s *Shares) Reply() []byte {
+	b := fmt.Appendf(nil, `{"count":%d,"packagePopularities":[`, s.Len())
+	for name, share := range s.All() {
+		if b[len(b)-1] == '}' {
+			b = append(b, ',')
+		}
+		b = append(b, "\n"+`{"name":`...)
+		b, _ = jsontext.AppendQuote(b, name) // New refuses a name that is not UTF-8
+		b = strconv.AppendFloat(append(b, `,"popularity":`...), share.Percent(), 'f', -1, 64)
+		b = append(b, '}')
+	}
+	return append(b, "\n]}\n"...)
+}
+
 // Len returns the number of packages with a known share.
 func (s *Shares) Len() int { return len(s.byName) }
 

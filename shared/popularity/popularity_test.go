@@ -3,6 +3,7 @@ package popularity
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -163,4 +164,39 @@ func FuzzParse(f *testing.F) {
 			require.LessOrEqual(t, share, MaxShare)
 		}
 	})
+}
+
+// TestReply checks that shares are the same after they were written as a reply.
+func TestReply(t *testing.T) {
+	byName := map[string]Share{"a": 0, "b": 1, "c\"\\": 1234, "é": 5000, "z": MaxShare}
+	s, err := New(byName)
+	require.NoError(t, err)
+	require.Equal(t, `{"count":5,"packagePopularities":[
+{"name":"a","popularity":0},
+{"name":"b","popularity":0.01},
+{"name":"c\"\\","popularity":12.34},
+{"name":"z","popularity":100},
+{"name":"é","popularity":50}
+]}
+`, string(s.Reply()))
+	again, err := Read(t.Context(), write(t, string(s.Reply())))
+	require.NoError(t, err)
+	require.Equal(t, s, again)
+	require.Equal(t, byName, maps.Collect(again.All()))
+
+	every := map[string]Share{}
+	for share := range MaxShare + 1 {
+		every[strconv.Itoa(int(share))] = share
+	}
+	_, err = New(every)
+	require.NoError(t, err, "each share is read as it was written")
+}
+
+func TestNew_Refused(t *testing.T) {
+	for name, byName := range map[string]map[string]Share{
+		"none": {}, "too large": {"a": MaxShare + 1}, "no name": {"": 1}, "a long name": {strings.Repeat("a", maxName+1): 1}, "not UTF-8": {"\xff": 1},
+	} {
+		_, err := New(byName)
+		require.ErrorIs(t, err, ErrFormat, name)
+	}
 }

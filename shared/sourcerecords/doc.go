@@ -1,5 +1,5 @@
-// Package sourcerecords turns the data of each source into records, which package records writes and reads, and records into an index.
-// It says what the records of each kind contain, and refuses records that the data of no source could have given.
+// Package sourcerecords turns the data of each source into records, which package records writes and reads, and records into an index or the
+// data that omg keeps. It says what the records of each kind contain, and refuses records that the data of no source could have given.
 //
 // # Indexes
 //
@@ -8,7 +8,7 @@
 //
 //   - the program and its version, which an index names: the hash of an index says nothing to another version
 //   - the time of the build
-//   - for a repository, the shares of machines
+//   - for a repository, the shares of machines: those that ReadShares returns
 //
 // The facts about the source file that an index has, such as its digest and its modification time, are in the last line of the records. The origin
 // of an index, a file beside it, is not: it is about one machine. The architecture and the servers of a repository are not either, because
@@ -25,4 +25,13 @@
 //
 // files: a package with its files. They are grouped by directory: each list begins with a directory, which ends with a slash or is empty, and
 // then has the names in it, "" for the directory itself. The directories ascend, and so do the names in a list.
+//
+// advisories: a record of the security tracker, with the tracker's members.
+//
+// news: an item of Arch's news. The name of the source is the address of the feed, and as_of is when its server last confirmed the items.
+//
+// shares: the share of the machines that have a package, in hundredths of a percent.
+//
+// journal: an entry of the journal of the AUR: an observation and its events, each with its name, the package base, the old and the new value. In
+// a journal-without-names, the events about maintainers have no values, so that nobody can conclude from them who had a package.
 package sourcerecords

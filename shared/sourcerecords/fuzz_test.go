@@ -11,6 +11,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/aurdump"
 	"github.com/omg-arch/omg/shared/filesindex"
+	"github.com/omg-arch/omg/shared/journal"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/records"
 	"github.com/omg-arch/omg/shared/wire"
@@ -96,6 +97,41 @@ func FuzzFileLists(f *testing.F) {
 		require.NoError(t, lists.End())
 		require.Equal(t, `{"kind":"files","format":1,"name":"x"}`+"\n"+line+"\n"+`{"records":1}`+"\n", out.String())
 		indexOf(t, KindFiles, nil, out.String())
+	})
+}
+
+// FuzzOthers checks that advisories, shares, news and entries of a journal that are accepted are written again as the same records.
+func FuzzOthers(f *testing.F) {
+	f.Add(`{"name":"AVG-1","affected":"1","packages":["a"],"severity":"High","status":"Fixed","ticket":"5"}`)
+	f.Add(`{"name":"a","share":5}`)
+	f.Add(`{"id":"a","published":5,"title":"t","url":"http://x/"}`)
+	f.Add(`{"key":"000000000005-000001","events":[["deleted","a","1",""]],"from":4,"outcome":"compared","source":"dump","to":5}`)
+	f.Fuzz(func(t *testing.T, line string) {
+		var out bytes.Buffer
+		requireLine := func() {
+			require.Equal(t, line, strings.Split(out.String(), "\n")[1])
+			out.Reset()
+		}
+		if list, end, err := ReadAdvisories(t.Context(), textOf(KindAdvisories, line)); err == nil {
+			require.NoError(t, WriteAdvisories(&out, list, end))
+			requireLine()
+		}
+		if shares, end, err := ReadShares(t.Context(), textOf(KindShares, line)); err == nil {
+			require.NoError(t, WriteShares(&out, shares, end))
+			requireLine()
+		}
+		if items, err := ReadNews(t.Context(), textOf(KindNews, line)); err == nil {
+			require.NoError(t, WriteNews(&out, items))
+			requireLine()
+		}
+		if _, err := ReadJournal(t.Context(), textOf(KindJournal, line), &out); err == nil {
+			path := filepath.Join(t.TempDir(), journal.FileName)
+			_, err := journal.Import(path, &out)
+			require.NoError(t, err)
+			out.Reset()
+			require.NoError(t, WriteJournal(&out, path, nil, JournalOptions{Names: true}))
+			requireLine()
+		}
 	})
 }
 

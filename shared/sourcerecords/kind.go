@@ -16,6 +16,12 @@ const (
 	KindAUR        = "aur"
 	KindAURVotes   = "aur-votes"
 	KindFiles      = "files"
+	KindAdvisories = "advisories"
+	KindNews       = "news"
+	KindShares     = "shares"
+	KindJournal    = "journal"
+	// KindJournalWithoutNames is a journal without the names of maintainers.
+	KindJournalWithoutNames = "journal-without-names"
 )
 
 func invalidf(format string, args ...any) error {
@@ -23,7 +29,10 @@ func invalidf(format string, args ...any) error {
 }
 
 // sourceNames has the names of the sources of which there is only one.
-var sourceNames = map[string]string{KindAUR: wire.SourceAUR, KindAURVotes: wire.SourceAUR}
+var sourceNames = map[string]string{
+	KindAUR: wire.SourceAUR, KindAURVotes: wire.SourceAUR, KindAdvisories: wire.SourceTracker, KindShares: wire.SourcePopularity,
+	KindJournal: wire.SourceAUR, KindJournalWithoutNames: wire.SourceAUR,
+}
 
 // newReader returns a reader of records that must have one of the given kinds.
 func newReader(in io.Reader, kinds ...string) (*records.Reader, error) {

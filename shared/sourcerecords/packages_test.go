@@ -295,7 +295,7 @@ func TestAdd_Refused(t *testing.T) {
 }
 
 func TestNewIndex_WrongTexts(t *testing.T) {
-	for kind, count := range map[string]int{KindRepository: 2, KindFiles: 0, KindAUR: 1, "news": 1} {
+	for kind, count := range map[string]int{KindRepository: 2, KindFiles: 0, KindAUR: 1, KindNews: 1} {
 		_, err := NewIndex(t.Context(), kind, IndexOptions{}, make([]io.Reader, count)...)
 		require.ErrorContains(t, err, kind)
 	}
