@@ -4,11 +4,13 @@ package advisories
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode"
@@ -23,6 +25,12 @@ const (
 	maxTotalNames = 200_000 // the number of package names, issues and advisories in all records together
 	maxText       = 256     // the length of one string, in bytes
 )
+
+// fileName is the name of the file with the records that omg-index pull has got.
+const fileName = "advisories.json"
+
+// Path returns the path of the file with pulled records in a directory.
+func Path(dir string) string { return filepath.Join(dir, fileName) }
 
 // ErrFormat means that the input is not the tracker's JSON.
 var ErrFormat = errors.New("not a list of advisories")
@@ -133,6 +141,28 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 	return records, skipped, nil
 }
 
+// Encode returns a file of the tracker from which Read returns the records and the number of skipped ones. An error wraps ErrFormat if there is
+// no such file.
+func Encode(records []Record, skipped int) ([]byte, error) {
+	list := make([]*recordJSON, len(records), len(records)+min(max(skipped, 0), maxRecords))
+	for i := range records {
+		r := &records[i]
+		list[i] = &recordJSON{
+			Name: r.Name, Packages: r.Packages, Status: string(r.Status), Severity: r.Severity.String(), Type: r.Type, Affected: r.AffectedVersion,
+			Fixed: &r.FixedIn, Ticket: r.Ticket, Issues: r.Issues, Advisories: r.Advisories,
+		}
+	}
+	content, err := json.Marshal(list[:cap(list)]) // null is a record that Read skips
+	if err != nil {
+		return nil, err
+	}
+	read, left, err := Read(bytes.NewReader(content))
+	if err == nil && (len(read) != len(records) || left != skipped) {
+		err = fmt.Errorf("%w: %d records and %d skipped ones", ErrFormat, len(records), skipped)
+	}
+	return content, err
+}
+
 // Check returns an error if Read could not have returned the records.
 func Check(list []Record) error {
 	names := 0
@@ -151,20 +181,23 @@ func Check(list []Record) error {
 // nameCount returns the number of names in a record.
 func (r *Record) nameCount() int { return len(r.Packages) + len(r.Issues) + len(r.Advisories) }
 
+// recordJSON is a record in the tracker's JSON.
+type recordJSON struct {
+	Name       string   `json:"name"`
+	Packages   []string `json:"packages"`
+	Status     string   `json:"status"`
+	Severity   string   `json:"severity"`
+	Type       string   `json:"type"`
+	Affected   string   `json:"affected"`
+	Fixed      *string  `json:"fixed"`
+	Ticket     any      `json:"ticket"`
+	Issues     []string `json:"issues"`
+	Advisories []string `json:"advisories"`
+}
+
 // decodeRecord decodes one record, and reports whether the record is well-formed.
 func decodeRecord(raw []byte) (Record, bool) {
-	var in struct {
-		Name       string   `json:"name"`
-		Packages   []string `json:"packages"`
-		Status     string   `json:"status"`
-		Severity   string   `json:"severity"`
-		Type       string   `json:"type"`
-		Affected   string   `json:"affected"`
-		Fixed      *string  `json:"fixed"`
-		Ticket     any      `json:"ticket"`
-		Issues     []string `json:"issues"`
-		Advisories []string `json:"advisories"`
-	}
+	var in recordJSON
 	if err := json.Unmarshal(raw, &in); err != nil {
 		return Record{}, false
 	}

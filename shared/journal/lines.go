@@ -66,16 +66,27 @@ func importLines(path string, r io.Reader, l limits) (entries int, err error) {
 		return 0, err
 	}
 	err = atomicfile.WriteTo(path, atomicFileOptions, func(f *atomicfile.File) error {
-		out := bufio.NewWriterSize(f, 64<<10)
-		if _, err := out.Write(newHeader()); err != nil {
-			return err
-		}
-		if entries, err = importEntries(out, r, l); err != nil {
-			return err
-		}
-		return out.Flush()
+		entries, err = importTo(f, r, l)
+		return err
 	})
 	return entries, err
+}
+
+// ImportTo is like Import, but writes the journal to out.
+func ImportTo(out io.Writer, r io.Reader) error {
+	_, err := importTo(out, r, realLimits)
+	return err
+}
+
+func importTo(w io.Writer, r io.Reader, l limits) (entries int, err error) {
+	out := bufio.NewWriterSize(w, 64<<10)
+	if _, err := out.Write(newHeader()); err != nil {
+		return 0, err
+	}
+	if entries, err = importEntries(out, r, l); err != nil {
+		return 0, err
+	}
+	return entries, out.Flush()
 }
 
 // importEntries reads lines of JSON and writes the frames of a journal.

@@ -30,7 +30,8 @@ var ErrFormat = errors.New("not a file of this version of omg")
 // File is the content of the file: the last valid reply of the feed's server.
 type File struct {
 	Schema int `json:"schema"`
-	// URL is the address of the feed. The file is only used for a feed with this address.
+	// URL is the address of the feed. The file is only used for a feed with this address. It is empty if the items come from a published
+	// directory.
 	URL string `json:"url"`
 	// ETag and LastModified are the values for the next request.
 	ETag         string `json:"etag,omitempty"`
@@ -91,14 +92,21 @@ func CheckItems(items []wire.NewsItem) error {
 	return nil
 }
 
-// Write replaces the file. All users may read it.
-func (f *File) Write(path string) error {
+// Encode returns the file in the form that Read reads.
+func (f *File) Encode() ([]byte, error) {
 	f.Schema = schema
 	var content bytes.Buffer
 	e := json.NewEncoder(&content)
 	e.SetEscapeHTML(false)
-	if err := e.Encode(f); err != nil {
+	err := e.Encode(f)
+	return content.Bytes(), err
+}
+
+// Write replaces the file. All users may read it.
+func (f *File) Write(path string) error {
+	content, err := f.Encode()
+	if err != nil {
 		return err
 	}
-	return atomicfile.Write(path, content.Bytes(), atomicfile.Options{Mode: 0o644, Sync: true})
+	return atomicfile.Write(path, content, atomicfile.Options{Mode: 0o644, Sync: true})
 }

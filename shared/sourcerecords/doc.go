@@ -1,6 +1,11 @@
 // Package sourcerecords turns the data of each source into records, which package records writes and reads, and records into an index or the
 // data that omg keeps. It says what the records of each kind contain, and refuses records that the data of no source could have given.
 //
+// # Files
+//
+// NewFile makes a file of advisories, news, shares or a journal, in the form in which omg keeps what it gets itself: the same bytes on all machines.
+// A source that could not be read completely is not published as if it were complete: the last line of its records says how much is left out.
+//
 // # Indexes
 //
 // An index that is built from records has the same bytes as an index that omg-index builds from the source itself, if these are the same, too,
@@ -28,7 +33,7 @@
 //
 // advisories: a record of the security tracker, with the tracker's members.
 //
-// news: an item of Arch's news. The name of the source is the address of the feed, and as_of is when its server last confirmed the items.
+// news: an item of Arch's news.
 //
 // shares: the share of the machines that have a package, in hundredths of a percent.
 //

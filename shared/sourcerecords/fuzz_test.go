@@ -3,16 +3,19 @@ package sourcerecords
 import (
 	"bytes"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/shared/advisories"
 	"github.com/omg-arch/omg/shared/aurdump"
 	"github.com/omg-arch/omg/shared/filesindex"
-	"github.com/omg-arch/omg/shared/journal"
+	"github.com/omg-arch/omg/shared/news"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/records"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -100,37 +103,50 @@ func FuzzFileLists(f *testing.F) {
 	})
 }
 
-// FuzzOthers checks that advisories, shares, news and entries of a journal that are accepted are written again as the same records.
-func FuzzOthers(f *testing.F) {
+// FuzzFiles checks that advisories, shares, news and entries of a journal that are accepted are written again as the same records, and that omg can
+// read the file that is made of them.
+func FuzzFiles(f *testing.F) {
 	f.Add(`{"name":"AVG-1","affected":"1","packages":["a"],"severity":"High","status":"Fixed","ticket":"5"}`)
 	f.Add(`{"name":"a","share":5}`)
 	f.Add(`{"id":"a","published":5,"title":"t","url":"http://x/"}`)
 	f.Add(`{"key":"000000000005-000001","events":[["deleted","a","1",""]],"from":4,"outcome":"compared","source":"dump","to":5}`)
+	f.Add(`{"key":"000000000005-000001","events":[["adopted","a","",""]],"from":4,"outcome":"compared","source":"dump","to":5}`)
 	f.Fuzz(func(t *testing.T, line string) {
-		var out bytes.Buffer
-		requireLine := func() {
+		trustAll := func(uint32) bool { return true }
+		path := filepath.Join(t.TempDir(), "file")
+		// check writes the file of the records, reads it, and writes the records again.
+		check := func(kind string, again func(out *bytes.Buffer) error) {
+			made, err := NewFile(t.Context(), kind, 5, textOf(kind, line))
+			if err != nil {
+				return
+			}
+			require.NoError(t, made.WriteFile(path))
+			var out bytes.Buffer
+			require.NoError(t, again(&out))
 			require.Equal(t, line, strings.Split(out.String(), "\n")[1])
-			out.Reset()
 		}
-		if list, end, err := ReadAdvisories(t.Context(), textOf(KindAdvisories, line)); err == nil {
-			require.NoError(t, WriteAdvisories(&out, list, end))
-			requireLine()
-		}
-		if shares, end, err := ReadShares(t.Context(), textOf(KindShares, line)); err == nil {
-			require.NoError(t, WriteShares(&out, shares, end))
-			requireLine()
-		}
-		if items, err := ReadNews(t.Context(), textOf(KindNews, line)); err == nil {
-			require.NoError(t, WriteNews(&out, items))
-			requireLine()
-		}
-		if _, err := ReadJournal(t.Context(), textOf(KindJournal, line), &out); err == nil {
-			path := filepath.Join(t.TempDir(), journal.FileName)
-			_, err := journal.Import(path, &out)
+		check(KindAdvisories, func(out *bytes.Buffer) error {
+			file, err := os.Open(path)
 			require.NoError(t, err)
-			out.Reset()
-			require.NoError(t, WriteJournal(&out, path, nil, JournalOptions{Names: true}))
-			requireLine()
+			defer file.Close()
+			list, _, err := advisories.Read(file)
+			require.NoError(t, err)
+			return WriteAdvisories(out, list, records.End{})
+		})
+		check(KindShares, func(out *bytes.Buffer) error {
+			shares, err := popularity.ReadKept(path, trustAll)
+			require.NoError(t, err)
+			return WriteShares(out, shares, records.End{})
+		})
+		check(KindNews, func(out *bytes.Buffer) error {
+			read, err := news.Read(path, trustAll)
+			require.NoError(t, err)
+			return WriteNews(out, read.Items)
+		})
+		for _, kind := range []string{KindJournal, KindJournalWithoutNames} {
+			check(kind, func(out *bytes.Buffer) error {
+				return WriteJournal(out, path, trustAll, JournalOptions{Names: kind == KindJournal})
+			})
 		}
 	})
 }

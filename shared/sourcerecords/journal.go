@@ -100,17 +100,19 @@ func digestText(d journal.Digest) string {
 	return hex.EncodeToString(d[:])
 }
 
-// ReadJournal reads the entries of a journal, and writes them as the lines that journal.Import reads. It reports whether the journal has the
-// names of maintainers.
-func ReadJournal(ctx context.Context, in io.Reader, out io.Writer) (hasNames bool, err error) {
+// ReadJournal reads the entries of a journal, with or without the names of maintainers, and writes them as the lines that journal.Import reads.
+func ReadJournal(ctx context.Context, in io.Reader, out io.Writer) error {
 	r, err := newReader(in, KindJournal, KindJournalWithoutNames)
 	if err != nil {
-		return false, err
+		return err
 	}
-	hasNames = r.Head().Kind == KindJournal
+	return readJournal(ctx, r, out)
+}
+
+func readJournal(ctx context.Context, r *records.Reader, out io.Writer) error {
 	record, lastTo, n := newEntryRecord(), int64(-1), 0
 	var lines []byte
-	err = forEach(ctx, r, func(line string) error {
+	return forEach(ctx, r, func(line string) error {
 		if err := record.object.Parse(line); err != nil {
 			return err
 		}
@@ -121,13 +123,12 @@ func ReadJournal(ctx context.Context, in io.Reader, out io.Writer) (hasNames boo
 			return invalidf("the key of an entry of the time %d", record.to)
 		}
 		var err error
-		if lines, err = record.appendLines(lines[:0], hasNames); err != nil {
+		if lines, err = record.appendLines(lines[:0], r.Head().Kind == KindJournal); err != nil {
 			return invalidf("%w", err)
 		}
 		_, err = out.Write(lines)
 		return err
 	})
-	return hasNames, err
 }
 
 // appendLines appends the lines of the entry.

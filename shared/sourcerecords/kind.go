@@ -30,7 +30,7 @@ func invalidf(format string, args ...any) error {
 
 // sourceNames has the names of the sources of which there is only one.
 var sourceNames = map[string]string{
-	KindAUR: wire.SourceAUR, KindAURVotes: wire.SourceAUR, KindAdvisories: wire.SourceTracker, KindShares: wire.SourcePopularity,
+	KindAUR: wire.SourceAUR, KindAURVotes: wire.SourceAUR, KindAdvisories: wire.SourceTracker, KindNews: wire.SourceNews, KindShares: wire.SourcePopularity,
 	KindJournal: wire.SourceAUR, KindJournalWithoutNames: wire.SourceAUR,
 }
 

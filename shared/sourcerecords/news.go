@@ -10,6 +10,7 @@ import (
 
 	"github.com/omg-arch/omg/shared/news"
 	"github.com/omg-arch/omg/shared/records"
+	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -28,13 +29,12 @@ func newNewsRecord() *newsRecord {
 	return r
 }
 
-// WriteNews writes the items of a file of Arch's news. The name of the source is the address of the feed, and AsOf is when its server last
-// confirmed the items. An item with the identifier of a newer one is left out.
-func WriteNews(out io.Writer, f *news.File) error {
-	end := records.End{AsOf: f.ConfirmedAt}
+// WriteNews writes items of Arch's news, the newest first. An item with the identifier of a newer one is left out.
+func WriteNews(out io.Writer, items []wire.NewsItem) error {
+	var end records.End
 	var sorted records.Sorter
 	r, seen := newNewsRecord(), map[string]bool{}
-	for _, item := range f.Items {
+	for _, item := range items {
 		if seen[item.ID] {
 			end.LeftOutCount, end.LeftOutReason = end.LeftOutCount+1, "an item occurs twice"
 			continue
@@ -45,16 +45,16 @@ func WriteNews(out io.Writer, f *news.File) error {
 			return err
 		}
 	}
-	return writeSorted(out, records.Head{Kind: KindNews, Name: f.URL}, &sorted, end)
+	return writeSorted(out, records.Head{Kind: KindNews, Name: wire.SourceNews}, &sorted, end)
 }
 
-// ReadNews reads the items of a file of Arch's news, the newest first.
-func ReadNews(ctx context.Context, in io.Reader) (*news.File, error) {
+// ReadNews reads items of Arch's news, and returns them with the newest first. None can be newer than asOf, in Unix seconds.
+func ReadNews(ctx context.Context, in io.Reader, asOf int64) ([]wire.NewsItem, error) {
 	r, err := newReader(in, KindNews)
 	if err != nil {
 		return nil, err
 	}
-	f := &news.File{URL: r.Head().Name}
+	var items []wire.NewsItem
 	record := newNewsRecord()
 	err = forEach(ctx, r, func(line string) error {
 		if err := record.object.Parse(line); err != nil {
@@ -64,11 +64,15 @@ func ReadNews(ctx context.Context, in io.Reader) (*news.File, error) {
 		if item.URL != "" && !strings.HasPrefix(item.URL, "https://") && !strings.HasPrefix(item.URL, "http://") {
 			return invalidf("the address %.100q", item.URL)
 		}
-		if !utf8.ValidString(item.ID + item.Title + item.URL + item.Text) {
-			return invalidf("a text that is not UTF-8")
+		if text := item.ID + item.Title + item.URL; !utf8.ValidString(text+item.Text) || strings.ContainsFunc(text, termtext.IsUnsafe) ||
+			strings.ContainsFunc(item.Text, func(r rune) bool { return r != '\n' && termtext.IsUnsafe(r) }) {
+			return invalidf("a text with characters that the news do not have")
 		}
-		f.Items = append(f.Items, item)
-		if err := news.CheckItems(f.Items); err != nil {
+		if item.PublishedAt < 1 || item.PublishedAt > asOf {
+			return invalidf("the time %d", item.PublishedAt)
+		}
+		items = append(items, item)
+		if err := news.CheckItems(items); err != nil {
 			return invalidf("%w", err)
 		}
 		return nil
@@ -76,9 +80,6 @@ func ReadNews(ctx context.Context, in io.Reader) (*news.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(f.Items, func(a, b wire.NewsItem) int { return cmp.Compare(b.PublishedAt, a.PublishedAt) })
-	if f.ConfirmedAt = r.End().AsOf; f.ConfirmedAt <= 0 {
-		return nil, invalidf("the news were never confirmed")
-	}
-	return f, nil
+	slices.SortStableFunc(items, func(a, b wire.NewsItem) int { return cmp.Compare(b.PublishedAt, a.PublishedAt) })
+	return items, nil
 }

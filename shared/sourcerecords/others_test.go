@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,6 +53,31 @@ func TestAdvisories_Corpus(t *testing.T) {
 	}
 }
 
+// TestNewFile_Advisories checks that the file has the same records as that of the tracker, and as many that were skipped.
+func TestNewFile_Advisories(t *testing.T) {
+	f, err := os.Open(corpus.Advisories(t))
+	require.NoError(t, err)
+	defer f.Close()
+	list, _, err := advisories.Read(f)
+	require.NoError(t, err)
+	var text bytes.Buffer
+	require.NoError(t, WriteAdvisories(&text, list, records.End{LeftOutCount: 3}))
+	file, err := os.Open(writeFile(t, KindAdvisories, 5, &text))
+	require.NoError(t, err)
+	defer file.Close()
+	got, skipped, err := advisories.Read(file)
+	require.NoError(t, err)
+	require.Equal(t, 3, skipped)
+	require.Len(t, got, len(list))
+
+	for count, valid := range map[uint32]bool{49_999: true, 50_000: false, math.MaxUint32: false} {
+		text.Reset()
+		require.NoError(t, WriteAdvisories(&text, list[:1], records.End{LeftOutCount: count}))
+		_, err := NewFile(t.Context(), KindAdvisories, 5, &text)
+		require.Equal(t, valid, err == nil, "%d: %v", count, err)
+	}
+}
+
 func TestAdvisories_Twice(t *testing.T) {
 	one := advisories.Record{Name: "AVG-1", Packages: []string{"a"}, AffectedVersion: "1", Status: "Fixed"}
 	var text bytes.Buffer
@@ -92,34 +119,58 @@ func TestNews(t *testing.T) {
 	item := func(id string, at int64) wire.NewsItem {
 		return wire.NewsItem{NewsHeadline: wire.NewsHeadline{ID: id, Title: "T " + id, URL: "https://example.org/" + id, PublishedAt: at}, Text: "two\nlines"}
 	}
-	f := &news.File{URL: "https://example.org/feed", ETag: "x", ConfirmedAt: 9, Items: []wire.NewsItem{item("b", 3), item("a", 2), item("c", 1)}}
+	items := []wire.NewsItem{item("b", 3), item("a", 2), item("c", 1)}
 	var text bytes.Buffer
-	require.NoError(t, WriteNews(&text, f))
-	got, err := ReadNews(t.Context(), &text)
+	require.NoError(t, WriteNews(&text, append(items, item("a", 1))))
+	require.Contains(t, text.String(), `"left_out":1`)
+	got, err := ReadNews(t.Context(), strings.NewReader(text.String()), 3)
 	require.NoError(t, err)
-	f.ETag = ""
-	require.Equal(t, f, got)
+	require.Equal(t, items, got)
+
+	path := writeFile(t, KindNews, 9, &text)
+	f, err := news.Read(path, func(uint32) bool { return true })
+	require.NoError(t, err)
+	require.Equal(t, &news.File{Schema: f.Schema, ConfirmedAt: 9, Items: items}, f)
+}
+
+// writeFile writes the file of records, and returns its path.
+func writeFile(t *testing.T, kind string, asOf int64, text io.Reader) string {
+	t.Helper()
+	f, err := NewFile(t.Context(), kind, asOf, text)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), kind)
+	require.NoError(t, f.WriteFile(path))
+	return path
 }
 
 func TestReadNews_Refused(t *testing.T) {
 	const valid = `{"id":"a","published":5,"title":"t","url":"http://x/"}`
-	_, err := ReadNews(t.Context(), textOf(KindNews, valid))
+	_, err := ReadNews(t.Context(), textOf(KindNews, valid), 5)
 	require.NoError(t, err)
 	for name, line := range map[string]string{
-		"no identifier": `{"id":"","title":"t"}`,
-		"a long title":  `{"id":"a","title":"` + strings.Repeat("x", wire.MaxNewsTitle+1) + `"}`,
-		"a long text":   `{"id":"a","text":"` + strings.Repeat("x", wire.MaxNewsText+1) + `"}`,
-		"a script":      `{"id":"a","url":"javascript:x"}`,
-		"not UTF-8":     `{"id":"a","title":"\u0000ff"}`,
+		"no identifier":         `{"id":"","published":5,"title":"t"}`,
+		"a long title":          `{"id":"a","published":5,"title":"` + strings.Repeat("x", wire.MaxNewsTitle+1) + `"}`,
+		"a long text":           `{"id":"a","published":5,"text":"` + strings.Repeat("x", wire.MaxNewsText+1) + `"}`,
+		"a script":              `{"id":"a","published":5,"url":"javascript:x"}`,
+		"not UTF-8":             `{"id":"a","published":5,"title":"\u0000ff"}`,
+		"an escape sequence":    `{"id":"a","published":5,"title":"\u001b[2J"}`,
+		"one in the text":       `{"id":"a","published":5,"text":"x\u001b[2J"}`,
+		"two lines":             `{"id":"a","published":5,"title":"t\u000at"}`,
+		"another direction":     `{"id":"a","published":5,"title":"` + "\u202e" + `t"}`,
+		"newer than the source": `{"id":"a","published":6,"title":"t"}`,
+		"no time":               `{"id":"a","title":"t"}`,
+		"before 1970":           `{"id":"a","published":-5,"title":"t"}`,
 	} {
-		_, err := ReadNews(t.Context(), textOf(KindNews, line))
+		_, err := ReadNews(t.Context(), textOf(KindNews, line), 5)
 		require.ErrorIs(t, err, records.ErrInvalid, name)
 	}
 	var many []string
 	for i := range wire.MaxNewsItems + 1 {
-		many = append(many, fmt.Sprintf(`{"id":"%03d"}`, i))
+		many = append(many, fmt.Sprintf(`{"id":"%03d","published":5}`, i))
 	}
-	_, err = ReadNews(t.Context(), textOf(KindNews, many...))
+	_, err = ReadNews(t.Context(), textOf(KindNews, many[1:]...), 5)
+	require.NoError(t, err)
+	_, err = ReadNews(t.Context(), textOf(KindNews, many...), 5)
 	require.ErrorIs(t, err, records.ErrInvalid)
 }
 
@@ -133,9 +184,9 @@ func TestShares(t *testing.T) {
 	require.Equal(t, maps.Collect(shares.All()), maps.Collect(got.All()))
 
 	// The digest is that of the file that a machine keeps.
-	path := filepath.Join(t.TempDir(), "popularity.json")
-	require.NoError(t, os.WriteFile(path, got.Reply(), 0o644))
-	kept, err := popularity.Read(t.Context(), path)
+	text.Reset()
+	require.NoError(t, WriteShares(&text, shares, records.End{}))
+	kept, err := popularity.Read(t.Context(), writeFile(t, KindShares, 5, &text))
 	require.NoError(t, err)
 	require.Equal(t, kept, got)
 }
@@ -170,13 +221,9 @@ func TestJournal(t *testing.T) {
 
 	var text, lines bytes.Buffer
 	require.NoError(t, WriteJournal(&text, path, nil, JournalOptions{Names: true}))
-	hasNames, err := ReadJournal(t.Context(), &text, &lines)
-	require.NoError(t, err)
-	require.True(t, hasNames)
+	require.NoError(t, ReadJournal(t.Context(), strings.NewReader(text.String()), &lines))
 	require.Equal(t, journalLines, lines.String())
-	again := filepath.Join(t.TempDir(), journal.FileName)
-	_, err = journal.Import(again, &lines)
-	require.NoError(t, err)
+	again := writeFile(t, KindJournal, 5, &text)
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
 	got, err := os.ReadFile(again)
@@ -187,19 +234,19 @@ func TestJournal(t *testing.T) {
 	require.NotContains(t, text.String(), "new")
 	require.NotContains(t, text.String(), "old")
 	lines.Reset()
-	hasNames, err = ReadJournal(t.Context(), &text, &lines)
-	require.NoError(t, err)
-	require.False(t, hasNames)
+	require.NoError(t, ReadJournal(t.Context(), strings.NewReader(text.String()), &lines))
 	require.Equal(t, strings.NewReplacer(`"old"`, `null`, `"new"`, `null`).Replace(journalLines), lines.String())
-	_, err = journal.Import(filepath.Join(t.TempDir(), journal.FileName), &lines)
+	_, err = NewFile(t.Context(), KindJournal, 5, strings.NewReader(text.String()))
+	require.ErrorIs(t, err, records.ErrInvalid, "the manifest says that it has names")
+	state, err := journal.Read(writeFile(t, KindJournalWithoutNames, 5, &text), nil, func(*journal.Entry) error { return nil })
 	require.NoError(t, err)
+	require.Empty(t, state.Problem())
 }
 
 func TestReadJournal_Refused(t *testing.T) {
 	const valid = `{"key":"000000000005-000001","events":[["deleted","a","1",""],["orphaned","b","",""]],"from":4,"outcome":"compared","source":"dump","to":5}`
 	read := func(kind, line string) error {
-		_, err := ReadJournal(t.Context(), textOf(kind, line), &bytes.Buffer{})
-		return err
+		return ReadJournal(t.Context(), textOf(kind, line), &bytes.Buffer{})
 	}
 	require.NoError(t, read(KindJournal, valid))
 	require.NoError(t, read(KindJournalWithoutNames, valid))
@@ -225,4 +272,58 @@ func TestReadJournal_Refused(t *testing.T) {
 		require.NotEqual(t, valid, line)
 		require.ErrorIs(t, read(KindJournal, line), records.ErrInvalid, name)
 	}
+}
+
+// TestNewFile_Attacks checks that no kind accepts the records of another one, records of another source, records that are cut off, or too many
+// of them, and that nothing but an error comes of them.
+func TestNewFile_Attacks(t *testing.T) {
+	valid := map[string]string{
+		KindAdvisories:          `{"name":"AVG-1","affected":"1","packages":["a"],"severity":"High","status":"Fixed","ticket":"5"}`,
+		KindNews:                `{"id":"a","published":5,"title":"t","url":"http://x/"}`,
+		KindShares:              `{"name":"a","share":5}`,
+		KindJournal:             `{"key":"000000000005-000001","events":[["orphaned","a","who",""]],"from":4,"outcome":"compared","source":"dump","to":5}`,
+		KindJournalWithoutNames: `{"key":"000000000005-000001","events":[["orphaned","a","",""]],"from":4,"outcome":"compared","source":"dump","to":5}`,
+	}
+	require.Len(t, valid, len(sourceNames)-2, "each kind but the two of the AUR")
+	newFile := func(kind string, text io.Reader) error {
+		f, err := NewFile(t.Context(), kind, 5, text)
+		require.Equal(t, err == nil, f != nil)
+		return err
+	}
+	for kind, line := range valid {
+		text, err := io.ReadAll(textOf(kind, line))
+		require.NoError(t, err)
+		require.NoError(t, newFile(kind, bytes.NewReader(text)), kind)
+		for other := range valid {
+			if other != kind {
+				require.ErrorIs(t, newFile(other, bytes.NewReader(text)), records.ErrInvalid, "%s as %s", kind, other)
+			}
+		}
+		name := fmt.Sprintf("%q", sourceNames[kind])
+		require.ErrorIs(t, newFile(kind, strings.NewReader(strings.Replace(string(text), name, `"other"`, 1))), records.ErrInvalid, kind)
+		for size := range text {
+			require.ErrorIs(t, newFile(kind, bytes.NewReader(text[:size])), records.ErrInvalid, "%s: %d bytes", kind, size)
+		}
+		for _, more := range []string{line, `{"key":"x","x":1}`, strings.Repeat("[", 1000), strings.Repeat(" ", records.MaxLine+1)} {
+			require.ErrorIs(t, newFile(kind, textOf(kind, line, more)), records.ErrInvalid, "%s: %.40s", kind, more)
+		}
+	}
+	require.Error(t, newFile(KindRepository, textOf(KindRepository)))
+
+	endless := func(format string) []string {
+		lines := make([]string, 400_000)
+		for i := range lines {
+			lines[i] = fmt.Sprintf(format, i)
+		}
+		return lines
+	}
+	require.ErrorIs(t, newFile(KindShares, textOf(KindShares, endless(`{"name":"%012d","share":5}`)...)), records.ErrInvalid)
+	require.ErrorIs(t, newFile(KindAdvisories, textOf(KindAdvisories, endless(`{"name":"%012d","affected":"1","packages":["a"],"severity":"High"}`)...)), records.ErrInvalid)
+	require.ErrorIs(t, newFile(KindNews, textOf(KindNews, endless(`{"id":"%012d","published":5}`)...)), records.ErrInvalid)
+	large := make([]string, 10)
+	for i := range large {
+		large[i] = fmt.Sprintf(`{"key":"%012d-000001","events":[%s],"from":1,"outcome":"compared","source":"dump","to":%d}`, i+5,
+			strings.TrimSuffix(strings.Repeat(`["deleted","a","`+strings.Repeat("x", 255)+`",""],`, 25_000), ","), i+5)
+	}
+	require.ErrorIs(t, newFile(KindJournal, textOf(KindJournal, large...)), journal.ErrTooLarge)
 }
