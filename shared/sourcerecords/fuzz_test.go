@@ -145,7 +145,8 @@ func FuzzFiles(f *testing.F) {
 		})
 		for _, kind := range []string{KindJournal, KindJournalWithoutNames} {
 			check(kind, func(out *bytes.Buffer) error {
-				return WriteJournal(out, path, trustAll, JournalOptions{Names: kind == KindJournal})
+				_, err := WriteJournal(out, path, trustAll, JournalOptions{Names: kind == KindJournal})
+				return err
 			})
 		}
 	})

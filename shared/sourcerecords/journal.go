@@ -43,16 +43,16 @@ type JournalOptions struct {
 }
 
 // WriteJournal writes the journal at path. Without the names of maintainers, the events about them have no values. The function trust is
-// that of journal.Read. Entries that cannot be read, and events of kinds that this version does not know, are left out.
-func WriteJournal(out io.Writer, path string, trust func(uid uint32) bool, o JournalOptions) error {
+// that of journal.Read. Entries that cannot be read, and events of kinds that this version does not know, are left out. The result is the last line
+// of the records: AsOf is the time of the last observation.
+func WriteJournal(out io.Writer, path string, trust func(uid uint32) bool, o JournalOptions) (end records.End, err error) {
 	head := records.Head{Kind: KindJournalWithoutNames, Name: wire.SourceAUR}
 	if o.Names {
 		head.Kind = KindJournal
 	}
-	var end records.End
 	var sorted records.Sorter
 	var line []byte
-	r, count := newEntryRecord(), map[int64]int{}
+	r, count, n := newEntryRecord(), map[int64]int{}, 0
 	state, err := journal.Read(path, trust, func(e *journal.Entry) error {
 		count[e.Between.To]++
 		unknown := r.set(e, count[e.Between.To], o)
@@ -60,16 +60,18 @@ func WriteJournal(out io.Writer, path string, trust func(uid uint32) bool, o Jou
 			end.LeftOutReason = "events that this version does not know"
 		}
 		end.AsOf = max(end.AsOf, e.Between.To)
+		n++
 		line = r.object.Append(line[:0])
 		return sorted.Add(r.key, line)
 	})
 	if err != nil {
-		return err
+		return end, err
 	}
 	if problem := state.Problem(); problem != "" {
 		end.LeftOutCount, end.LeftOutReason = end.LeftOutCount+uint32(max(1, state.DamagedEntries)), problem
 	}
-	return writeSorted(out, head, &sorted, end)
+	end.Count = uint64(n)
+	return end, writeSorted(out, head, &sorted, end)
 }
 
 // set sets the record to the n-th entry of its time. It returns the number of events of unknown kinds.

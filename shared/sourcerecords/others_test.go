@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -220,7 +221,9 @@ func TestJournal(t *testing.T) {
 	require.NoError(t, err)
 
 	var text, lines bytes.Buffer
-	require.NoError(t, WriteJournal(&text, path, nil, JournalOptions{Names: true}))
+	end, err := WriteJournal(&text, path, nil, JournalOptions{Names: true})
+	require.NoError(t, err)
+	require.Equal(t, records.End{Count: 3, AsOf: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC).Unix()}, end)
 	require.NoError(t, ReadJournal(t.Context(), strings.NewReader(text.String()), &lines))
 	require.Equal(t, journalLines, lines.String())
 	again := writeFile(t, KindJournal, 5, &text)
@@ -230,7 +233,8 @@ func TestJournal(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 
-	require.NoError(t, WriteJournal(&text, path, nil, JournalOptions{}))
+	_, err = WriteJournal(&text, path, nil, JournalOptions{})
+	require.NoError(t, err)
 	require.NotContains(t, text.String(), "new")
 	require.NotContains(t, text.String(), "old")
 	lines.Reset()

@@ -156,6 +156,16 @@ func (d *Directory) Keep(kind, name string) bool {
 	return found
 }
 
+// Open returns a reader of the content of a source of the next manifest; nil if it has none of this kind and name.
+func (d *Directory) Open(ctx context.Context, kind, name string) (io.ReadCloser, error) {
+	for i := range d.sources {
+		if s := &d.sources[i]; s.Kind == kind && s.Name == name {
+			return publication.OpenContent(ctx, publication.Dir(d.path), s)
+		}
+	}
+	return nil, nil
+}
+
 // Commit signs a manifest of the sources that were added, and then removes what is no longer needed. An error after the manifest was
 // signed is returned with the result.
 func (d *Directory) Commit() (*Result, error) {

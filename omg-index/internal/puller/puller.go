@@ -1,6 +1,8 @@
 // Package puller gets the sources of a published directory from its mirrors, and builds their indexes. Its own directory has:
 //
 //	core.omgidx …         the index of each source
+//	advisories.json, news.json, popularity.json, aur.omgjournal
+//	                      the file of a source that has no index
 //	records/HASH-SIZE.zst the compressed records of each source, under the SHA-256 and the size of the records: patches apply to them
 //	new/                  an index until it is complete and checked
 //	objects/HASH.zst      the beginning of an object whose download broke off
@@ -26,7 +28,7 @@ import (
 	"github.com/omg-arch/omg/shared/publication"
 	"github.com/omg-arch/omg/shared/pulled"
 	"github.com/omg-arch/omg/shared/sourcerecords"
-	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 const (
@@ -41,7 +43,7 @@ const (
 var ErrLocked = errors.New("another omg-index pulls into this directory")
 
 // errSameName means that a manifest has another source of the same kind and name that this machine could use.
-var errSameName = errors.New("the manifest has two of this name, for different architectures of this machine: the first one is used")
+var errSameName = errors.New("the manifest has two of this name, for different architectures of this machine or with and without names of maintainers: the first one is used")
 
 // errExpired is why a mirror is asked after the others whose manifests have not expired.
 var errExpired = errors.New("its manifest has expired")
@@ -152,7 +154,7 @@ func (p *puller) pull(ctx context.Context) error {
 			continue
 		}
 		r := SourceResult{Source: s}
-		if slices.ContainsFunc(p.result.Sources, func(other SourceResult) bool { return other.Kind == s.Kind && other.Name == s.Name }) {
+		if slices.ContainsFunc(p.result.Sources, func(other SourceResult) bool { return indexName(other.Source) == indexName(s) }) {
 			r.Err = fmt.Errorf("%s %s: %w", s.Kind, s.Name, errSameName) // it would replace the other one
 		} else {
 			r.Err = p.update(ctx, &r)
@@ -183,7 +185,7 @@ func (p *puller) describe(installed *pulled.State, err error) {
 		installed.Whole += s.ObjectCount
 		next := pulled.Source{Kind: s.Kind, Name: s.Name, Architecture: s.Architecture, AsOf: s.AsOf, Sequence: r.Sequence}
 		if s.Err != nil {
-			if old := before.Find(s.Kind, s.Name); old != nil {
+			if old := findInstalled(&before, s.Source); old != nil {
 				next = *old
 			} else {
 				next.Sequence = 0
@@ -193,6 +195,17 @@ func (p *puller) describe(installed *pulled.State, err error) {
 		}
 		installed.Sources = append(installed.Sources, next)
 	}
+}
+
+// findInstalled returns the source whose file would be replaced by that of the source s; nil if there is none.
+func findInstalled(before *pulled.State, s *publication.Source) *pulled.Source {
+	for i := range before.Sources {
+		f := &before.Sources[i]
+		if kind, known := kinds[f.Kind]; known && f.Sequence > 0 && kind.name(f.Name) == indexName(s) {
+			return f
+		}
+	}
+	return nil
 }
 
 // lock makes the directories and locks them.
@@ -244,22 +257,37 @@ func (p *puller) isWanted(s *publication.Source) bool {
 	if s.Architecture != "" && s.Architecture != arch && !strings.HasPrefix(s.Architecture, arch+"_v") {
 		return false
 	}
-	return slices.Contains([]string{sourcerecords.KindRepository, sourcerecords.KindAUR, sourcerecords.KindFiles}, s.Kind)
+	_, known := kinds[s.Kind]
+	return known
 }
 
 // textsOf returns the sources whose records the index of a source is built from.
 func (p *puller) textsOf(s *publication.Source) ([]*publication.Source, error) {
 	texts := []*publication.Source{s}
-	if s.Kind != sourcerecords.KindAUR {
-		return texts, nil
-	}
-	all := p.result.Publication.Sources
-	for i := range all {
-		if all[i].Kind == sourcerecords.KindAURVotes && all[i].Name == s.Name {
-			return append(texts, &all[i]), nil
+	switch s.Kind {
+	case sourcerecords.KindAUR:
+		votes := p.findSource(sourcerecords.KindAURVotes, s.Name)
+		if votes == nil {
+			return nil, errors.New("the manifest has no votes of the AUR")
+		}
+		return append(texts, votes), nil
+	case sourcerecords.KindRepository:
+		if shares := p.findSource(sourcerecords.KindShares, wire.SourcePopularity); shares != nil {
+			return append(texts, shares), nil
 		}
 	}
-	return nil, errors.New("the manifest has no votes of the AUR")
+	return texts, nil
+}
+
+// findSource returns the source of a kind and name in the manifest; nil if there is none.
+func (p *puller) findSource(kind, name string) *publication.Source {
+	all := p.result.Publication.Sources
+	for i := range all {
+		if all[i].Kind == kind && all[i].Name == name {
+			return &all[i]
+		}
+	}
+	return nil
 }
 
 // removeOld removes the records and indexes that are not of the manifest, and what an earlier process has left. If a source was not updated,
@@ -281,10 +309,9 @@ func (p *puller) removeOld() error {
 			documents[publication.SignedHash(kept.Content)+".json"] = true
 		}
 	}
-	isIndex := func(name string) bool { return strings.HasSuffix(name, sources.IndexSuffix) }
 	isAny := func(string) bool { return true }
 	return errors.Join(
-		removeOthers(p.dir, isIndex, indexes), removeOthers(filepath.Join(p.dir, recordsDir), isAny, stored), removeOthers(filepath.Join(p.dir, newDir), isAny, nil),
+		removeOthers(p.dir, isInstalledName, indexes), removeOthers(filepath.Join(p.dir, recordsDir), isAny, stored), removeOthers(filepath.Join(p.dir, newDir), isAny, nil),
 		removeOthers(filepath.Join(p.dir, objectsDir), isAny, nil), removeOthers(filepath.Join(p.dir, documentsDir), isAny, documents),
 	)
 }
