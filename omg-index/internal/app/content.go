@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -23,7 +24,7 @@ import (
 
 // publishedSource is a source whose records can be published.
 type publishedSource interface {
-	source
+	name() string
 	// publishedKinds are the kinds of its records.
 	publishedKinds() []string
 	// publish reads the source and adds its records to the next manifest. An error of the source is in the result. The function count counts
@@ -47,7 +48,11 @@ func (r *repository) publish(ctx context.Context, p *publishRun, count func()) (
 	at := f.Stamp.MtimeSeconds()
 	var index *publication.Index
 	err = withPipe(records.Write, func(in io.Reader) (err error) {
-		index, err = describeIndex(ctx, sourcerecords.KindRepository, at, in)
+		texts := []io.Reader{in}
+		if p.shares != nil {
+			texts = append(texts, bytes.NewReader(p.shares))
+		}
+		index, err = describeIndex(ctx, sourcerecords.KindRepository, at, texts...)
 		return err
 	})
 	if err != nil {
@@ -194,7 +199,19 @@ func withPipe(write func(io.Writer) error, read func(io.Reader) error) error {
 	return err
 }
 
-// describeIndex returns the size and the hash of the index that a reader builds from the records of a source.
+// readShares reads the records of the shares of machines that the next manifest has, if it has any: readers build the indexes of repositories with
+// them.
+func (p *publishRun) readShares(ctx context.Context) error {
+	in, err := p.directory.Open(ctx, sourcerecords.KindShares, wire.SourcePopularity)
+	if err != nil || in == nil {
+		return err
+	}
+	defer in.Close()
+	p.shares, err = io.ReadAll(in)
+	return err
+}
+
+// describeIndex returns the size and the hash of the index, or of the other file, that a reader builds from the records of a source.
 func describeIndex(ctx context.Context, kind string, asOf int64, texts ...io.Reader) (*publication.Index, error) {
 	b, err := puller.NewIndex(ctx, &publication.Source{Kind: kind, AsOf: asOf}, texts...)
 	if err != nil {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,7 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/publication"
 	"github.com/omg-arch/omg/shared/records"
+	"github.com/omg-arch/omg/shared/sourcerecords"
 	"github.com/omg-arch/omg/shared/termtext"
 )
 
@@ -40,6 +42,7 @@ type publishOptions struct {
 	sources              cli.StringSlice
 	expiry               time.Duration
 	note                 string
+	journalNames         bool
 }
 
 func outFlag(path *string) cli.Flag {
@@ -62,6 +65,11 @@ The flag --source selects other sources, and can be repeated:
   files             all databases with file lists, which pacman -Fy downloads
   files=FILE        the database FILE with file lists
   aur=FILE          the AUR's dump FILE, or its git archive
+  advisories=FILE   the security tracker's all.json
+  news=FILE         Arch's news as omgd keeps them: news.json in its data directory
+  popularity=FILE   the shares of machines that have packages: a reply of pkgstats
+  journal[=PATH]    the AUR's journal at PATH, or that of omgd. It is published without
+                    the names of maintainers, except with --journal-names
 
 The key is one of omg-index keygen or minisign. If it is encrypted, its password is
 asked for on the terminal; if the standard input is not a terminal, its first line is
@@ -78,6 +86,7 @@ manifests of the last week name, and patches from the last 7 contents of each so
 			&cli.StringFlag{Name: "dbpath", Destination: &o.dbpath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
 			&cli.StringFlag{Name: "pacman-config", Destination: &o.pacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 			&cli.StringSliceFlag{Name: "source", Destination: &o.sources, Usage: "publish `SOURCE` (repeatable)", DefaultText: "repositories"},
+			&cli.BoolFlag{Name: "journal-names", Destination: &o.journalNames, Usage: "publish the names of maintainers in the AUR's journal"},
 			&cli.DurationFlag{Name: "expires", Destination: &o.expiry, Value: defaultExpiry, Usage: "the manifest expires after `TIME`", DefaultText: "48h"},
 			&cli.StringFlag{Name: "note", Destination: &o.note, Usage: "a line of `TEXT` in the manifest, for those who read it"},
 		},
@@ -90,6 +99,8 @@ type publishRun struct {
 	directory *publisher.Directory
 	// architectures has the architecture of each repository that was read.
 	architectures map[string]string
+	// shares are the records of the shares of machines that the next manifest has; nil if there are none.
+	shares []byte
 	// warnings are about patches.
 	warnings []string
 }
@@ -177,8 +188,13 @@ func (o *publishOptions) readSources(c *cli.Context) (list []publishedSource, er
 	var repositoryFiles, fileListFiles []string
 	repositories := &buildOptions{dbpath: o.dbpath, pacmanConfig: o.pacmanConfig}
 	withFiles := &buildOptions{dbpath: o.dbpath, pacmanConfig: o.pacmanConfig, fileLists: true}
-	var all []source
-	add := func(more []source, err error) error { all = append(all, more...); return err }
+	var all []publishedSource
+	add := func(more []source, err error) error {
+		for _, s := range more {
+			all = append(all, s.(publishedSource))
+		}
+		return err
+	}
 	slices.Sort(wanted)
 	for _, text := range slices.Compact(wanted) {
 		kind, path, hasPath := strings.Cut(text, "=")
@@ -194,13 +210,19 @@ func (o *publishOptions) readSources(c *cli.Context) (list []publishedSource, er
 		case kind == "files":
 			fileListFiles = append(fileListFiles, path)
 		case kind == "aur" && hasPath:
-			dump, err := newAURDumpSource(path)
-			if err != nil {
-				return nil, err
-			}
+			var dump *aurDumpSource
+			dump, err = newAURDumpSource(path)
 			all = append(all, dump)
+		case kind == "advisories" && hasPath:
+			all = append(all, newAdvisories(path))
+		case kind == "news" && hasPath:
+			all = append(all, newNews(path))
+		case kind == "popularity" && hasPath:
+			all = append(all, newShares(path))
+		case kind == "journal":
+			all = append(all, newJournal(path, o.journalNames))
 		default:
-			return nil, command.Usagef("--source %q: not repositories, repository=FILE, files, files=FILE or aur=FILE", text)
+			return nil, command.Usagef("--source %q: not one of those that omg-index publish --help lists", text)
 		}
 		if err != nil {
 			return nil, err
@@ -210,15 +232,15 @@ func (o *publishOptions) readSources(c *cli.Context) (list []publishedSource, er
 		return nil, err
 	}
 	for _, s := range all {
-		published := s.(publishedSource)
 		if slices.ContainsFunc(list, func(other publishedSource) bool {
-			return other.name() == s.name() && slices.Equal(other.publishedKinds(), published.publishedKinds())
+			return other.name() == s.name() && slices.Equal(other.publishedKinds(), s.publishedKinds())
 		}) {
 			return nil, command.Usagef("--source: %s is there twice", s.name())
 		}
-		list = append(list, published)
+		list = append(list, s)
 	}
-	// The file lists of a repository get the architecture of its packages, which are read first.
+	// The file lists of a repository get the architecture of its packages, and the indexes of repositories have the shares of machines, which are
+	// read first.
 	slices.SortStableFunc(list, func(a, b publishedSource) int { return strings.Compare(b.publishedKinds()[0], a.publishedKinds()[0]) })
 	return list, nil
 }
@@ -246,6 +268,11 @@ func (o *publishOptions) publish(c *cli.Context, d *publisher.Directory, list []
 			failed++
 			if keep(d, s) {
 				run.warnings = append(run.warnings, s.name()+": what was published last stays in the manifest")
+			}
+		}
+		if slices.Contains(s.publishedKinds(), sourcerecords.KindShares) {
+			if err := run.readShares(c.Context); err != nil {
+				return exit.WithCode(exit.Failed, fmt.Errorf("cannot publish %s: %w", s.name(), err))
 			}
 		}
 	}
@@ -283,7 +310,7 @@ func (o *publishOptions) summarize(c *cli.Context, results []*readResult, r *pub
 			continue
 		}
 		b := &buildRun{fileLists: s.pathCount > 0}
-		fmt.Fprintf(c.App.Writer, "%s: %s\n", termtext.Clean(s.source.name()), b.formatCounts(s.packageCount, s.pathCount))
+		fmt.Fprintf(c.App.Writer, "%s: %s\n", termtext.Clean(s.source.name()), cmp.Or(s.content, b.formatCounts(s.packageCount, s.pathCount)))
 	}
 	m := r.Manifest
 	_, err := fmt.Fprintf(c.App.Writer, "%s: sequence %d, %s, %d bytes in objects (%d new, %d removed, %d bytes written)\n"+

@@ -47,13 +47,14 @@ type indexBuilder interface {
 
 // readResult is the result of reading a source.
 type readResult struct {
-	source              source
+	source              interface{ name() string }
 	sourceFile          sourcefile.File
 	packageCount        int
 	pathCount           int // the number of paths in file lists
 	warnings            []string
 	omittedWarningCount int
 	skippedPackages     []string // packages too large for an index
+	content             string   // what a source without packages contains
 	err                 error
 }
 
