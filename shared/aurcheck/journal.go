@@ -1,6 +1,10 @@
 package aurcheck
 
-import "github.com/omg-arch/omg/shared/journal"
+import (
+	"slices"
+
+	"github.com/omg-arch/omg/shared/journal"
+)
 
 // JournalReading describes a journal that was read, and how completely. Its interval is that from the first to the last
 // observation that was not refused; it is empty if there is no such observation.
@@ -26,7 +30,9 @@ func (r *JournalReading) HasObservation() bool { return r.Observed.To != 0 }
 // the call. The function trust is that of journal.Read.
 func ReadJournal(path string, trust func(uid uint32) bool, visit func(*journal.Entry) error) (JournalReading, error) {
 	var reading JournalReading
+	namesLeftOut := false
 	state, err := journal.Read(path, trust, func(e *journal.Entry) error {
+		namesLeftOut = namesLeftOut || slices.ContainsFunc(e.Events, func(event journal.Event) bool { return event.IsWithoutName() })
 		if e.Outcome == journal.OutcomePartial {
 			return visit(e) // it says nothing about most packages
 		}
@@ -43,5 +49,8 @@ func ReadJournal(path string, trust func(uid uint32) bool, visit func(*journal.E
 		return visit(e)
 	})
 	reading.Problem, reading.Incomplete = state.Problem(), state.DamagedEntries > 0 || state.RestLost
+	if namesLeftOut && reading.Problem == "" {
+		reading.Problem = "the names of maintainers are left out: what follows from them is unknown"
+	}
 	return reading, err
 }

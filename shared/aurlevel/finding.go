@@ -221,10 +221,10 @@ func mayFollow(interval journal.Interval, updatedAt int64) bool {
 }
 
 // isReturn reports whether a user who adopted a package base was also its last maintainer, and is known to have been it for at
-// least minTenure. The parameter before holds the events before the adoption.
+// least minTenure. The parameter before holds the events before the adoption. A user without a name is not known to have been anything.
 func isReturn(before []Event, completeSince int64, adopter string) bool {
 	orphaned := findLast(before, journal.EventOrphaned)
-	if orphaned == nil || orphaned.From != adopter || completeSince == 0 {
+	if orphaned == nil || adopter == "" || orphaned.From != adopter || completeSince == 0 {
 		return false
 	}
 	since := completeSince
@@ -238,7 +238,7 @@ func isReturn(before []Event, completeSince int64, adopter string) bool {
 // base over.
 func wasMaintainer(events []Event, added *Event) bool {
 	return slices.ContainsFunc(events, func(e Event) bool {
-		return e.Kind == journal.EventMaintainerChanged && e.Between == added.Between && e.From == added.To
+		return e.Kind == journal.EventMaintainerChanged && e.Between == added.Between && e.From == added.To && !added.IsWithoutName()
 	})
 }
 

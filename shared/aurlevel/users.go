@@ -43,6 +43,9 @@ func (u *Users) AddEvent(e *journal.Event) {
 	default:
 		return
 	}
+	if e.IsWithoutName() {
+		return // these would all be takeovers of one user
+	}
 	if len(u.takeovers) == maxTakeovers {
 		u.takeovers = slices.Delete(u.takeovers, 0, maxTakeovers/2)
 	}
