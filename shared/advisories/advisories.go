@@ -15,6 +15,9 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 // Limits of the tracker's data, which also bound the memory for it. The real data has about 2,600 records in 1 MB; a
@@ -137,6 +140,23 @@ func read(r io.Reader, most limits) (records []Record, skipped int, err error) {
 	}
 	if len(records) == 0 && skipped > 0 {
 		return wrong(fmt.Errorf("none of %d records can be read", skipped))
+	}
+	return records, skipped, nil
+}
+
+// ReadPulled reads a file that omg-index pull has written. The function isTrusted reports whether a user may own it.
+func ReadPulled(path string, isTrusted func(uid uint32) bool) (records []Record, skipped int, err error) {
+	file, _, err := sourcefile.Open(path)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer file.Close()
+	content, _, err := paths.ReadTrustedFile(file, MaxBytes, isTrusted)
+	if err == nil {
+		records, skipped, err = Read(bytes.NewReader(content))
+	}
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", path, err)
 	}
 	return records, skipped, nil
 }

@@ -21,6 +21,16 @@ const (
 	maxStateBytes = 1 << 20
 )
 
+// The kinds of sources that have no index, but another file that omg reads.
+const (
+	KindAdvisories = "advisories"
+	KindNews       = "news"
+	KindShares     = "shares"
+	KindJournal    = "journal"
+	// KindJournalWithoutNames is a journal without the names of maintainers.
+	KindJournalWithoutNames = "journal-without-names"
+)
+
 // State says what is installed. Its file is replaced after the indexes: an index may be newer than the state says, but not older.
 type State struct {
 	Schema int `json:"schema"`

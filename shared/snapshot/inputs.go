@@ -132,6 +132,9 @@ type TrackerData struct {
 	NextRequestAt int64
 	// StaleAfter is the age from which the advisories are stale; 0 for never.
 	StaleAfter time.Duration
+	// Pulled describes the tracker if the advisories come from a published directory; nil if omgd requests them itself. The fields LastError,
+	// NextRequestAt and StaleAfter are then not used.
+	Pulled *wire.Source
 }
 
 // NewsData has the items of Arch's news.
@@ -140,10 +143,11 @@ type NewsData struct {
 	Items []wire.NewsItem
 	// RepliedAt is when the server last replied, in Unix seconds; 0 if it never did.
 	RepliedAt int64
-	// LastError, NextRequestAt and StaleAfter are as in TrackerData.
+	// LastError, NextRequestAt, StaleAfter and Pulled are as in TrackerData.
 	LastError     string
 	NextRequestAt int64
 	StaleAfter    time.Duration
+	Pulled        *wire.Source
 }
 
 // PopularityData describes the shares of machines that have packages, which omgd downloads. The shares themselves are in the indexes.
@@ -152,10 +156,11 @@ type PopularityData struct {
 	SHA256 string
 	// RepliedAt is when the server last replied, in Unix seconds; 0 if it never did.
 	RepliedAt int64
-	// LastError, NextRequestAt and StaleAfter are as in TrackerData.
+	// LastError, NextRequestAt, StaleAfter and Pulled are as in TrackerData.
 	LastError     string
 	NextRequestAt int64
 	StaleAfter    time.Duration
+	Pulled        *wire.Source
 }
 
 // LibalpmResult is libalpm's result for the same databases, if omg's result differs from it. libalpm is right by definition,

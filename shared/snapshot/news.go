@@ -9,6 +9,9 @@ import (
 
 // source returns the description of the news for a reply at the time now.
 func (n *NewsData) source(now time.Time) wire.Source {
+	if n.Pulled != nil {
+		return *n.Pulled
+	}
 	s := wire.Source{Name: wire.SourceNews, Kind: wire.KindNews, ChangedAt: n.RepliedAt, Why: n.LastError, NextRequestAt: n.NextRequestAt}
 	setDownloadState(&s, n.StaleAfter, now)
 	return s

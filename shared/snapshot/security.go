@@ -12,6 +12,9 @@ import (
 
 // source returns the description of the tracker for a reply at the time now.
 func (t *TrackerData) source(now time.Time) wire.Source {
+	if t.Pulled != nil {
+		return *t.Pulled
+	}
 	s := wire.Source{Name: wire.SourceTracker, Kind: wire.KindTracker, AsOf: t.AsOf, ChangedAt: t.RepliedAt, Why: t.LastError, NextRequestAt: t.NextRequestAt}
 	setDownloadState(&s, t.StaleAfter, now)
 	return s

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/omg-arch/omg/shared/pulled"
 	"github.com/omg-arch/omg/shared/records"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -16,12 +17,12 @@ const (
 	KindAUR        = "aur"
 	KindAURVotes   = "aur-votes"
 	KindFiles      = "files"
-	KindAdvisories = "advisories"
-	KindNews       = "news"
-	KindShares     = "shares"
-	KindJournal    = "journal"
-	// KindJournalWithoutNames is a journal without the names of maintainers.
-	KindJournalWithoutNames = "journal-without-names"
+	KindAdvisories = pulled.KindAdvisories
+	KindNews       = pulled.KindNews
+	KindShares     = pulled.KindShares
+	KindJournal    = pulled.KindJournal
+
+	KindJournalWithoutNames = pulled.KindJournalWithoutNames
 )
 
 func invalidf(format string, args ...any) error {
