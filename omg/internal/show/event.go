@@ -26,7 +26,11 @@ func (s Style) PrintEvent(w *bufio.Writer, e *backend.AUREvent) {
 			values = append(values, localTime(*value))
 		}
 	}
-	p.wrapWords(strings.ReplaceAll(e.Event, "-", " ")+": "+strings.Join(values, " -> "), len(interval)+textWidth(p.clean(e.Base))+2, 4)
+	text := strings.ReplaceAll(e.Event, "-", " ")
+	if len(values) > 0 { // the names of maintainers can be left out
+		text += ": " + strings.Join(values, " -> ")
+	}
+	p.wrapWords(text, len(interval)+textWidth(p.clean(e.Base))+2, 4)
 	p.writeRaw("\n")
 }
 

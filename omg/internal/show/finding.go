@@ -161,16 +161,30 @@ func quoteValue(value *string) string {
 	return strconv.Quote(*value)
 }
 
+// maintainer returns the name of a maintainer in quotation marks. A published journal can leave names out.
+func maintainer(name *string) string {
+	if name == nil {
+		return "somebody"
+	}
+	return quoteValue(name)
+}
+
 // eventText returns what happened to a package base, for an event from which a finding follows. The text more follows the
 // interval of the event; it is usually empty.
 func eventText(e *backend.AUREvent) (what, more string) {
 	switch e.Event {
 	case "adopted":
-		what = "adopted by " + quoteValue(e.To)
+		what = "adopted by " + maintainer(e.To)
 	case "maintainer-changed":
-		what = "maintainer changed from " + quoteValue(e.From) + " to " + quoteValue(e.To)
+		what = "maintainer changed"
+		if e.From != nil && e.To != nil {
+			what += " from " + quoteValue(e.From) + " to " + quoteValue(e.To)
+		}
 	case "comaintainer-added":
-		what = "co-maintainer " + quoteValue(e.To) + " added"
+		what = "co-maintainer added"
+		if e.To != nil {
+			what = "co-maintainer " + quoteValue(e.To) + " added"
+		}
 	case "recreated":
 		what = "deleted and created again"
 	case "first-seen":
@@ -180,7 +194,7 @@ func eventText(e *backend.AUREvent) (what, more string) {
 	case "updated-after-dormancy":
 		what, more = "updated", " for the first time since "+localTime(*cmp.Or(e.From, new(string)))
 	case "orphaned":
-		what = "orphaned by " + quoteValue(e.From)
+		what = "orphaned by " + maintainer(e.From)
 	default:
 		what = e.Event
 	}
