@@ -46,9 +46,6 @@ func (p *Pulled) Repositories() (names []string) {
 	return names
 }
 
-// HasAUR reports whether the packages of the AUR are pulled.
-func (p *Pulled) HasAUR() bool { return p.State.Find(string(wire.KindAUR), wire.SourceAUR) != nil }
-
 // ReplacePacmanSources returns the repositories with pulled indexes, by the rules of Downloads.ReplacePacmanSources. A pulled repository must be
 // for one of the architectures that pacman.conf allows.
 func (p *Pulled) ReplacePacmanSources(

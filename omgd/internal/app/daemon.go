@@ -95,7 +95,7 @@ func newDaemon(o options) *daemon {
 func (d *daemon) initSteps() []func() error {
 	return []func() error{
 		d.initAccess, d.initSocket, d.initData, d.initMetrics, d.initStatus, d.initNetwork,
-		d.initTracker, d.initNews, d.initPopularity, d.initFindings, d.initPull, d.initAUR, d.initIncidentLists, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
+		d.initPull, d.initTracker, d.initNews, d.initPopularity, d.initFindings, d.initAUR, d.initIncidentLists, d.initDownloads, d.initRefresh, d.initService, d.initServer, d.initDebug,
 	}
 }
 

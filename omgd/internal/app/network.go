@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +29,8 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/popularity"
+	"github.com/omg-arch/omg/shared/pulled"
+	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/version"
 	"github.com/omg-arch/omg/shared/wire"
@@ -55,9 +58,10 @@ func (d *daemon) initTracker() error {
 		URL: c.URL, Interval: time.Duration(c.Interval), StaleAfter: time.Duration(d.config.Stale.Tracker),
 		Client: d.fetcher, Store: d.statusKeeper.store, Log: d.log, OnRequestDone: d.kick,
 	})
-	d.backgroundFuncs = append(d.backgroundFuncs, t.Run)
-	d.refreshConfig.TrackerData = t.Latest
-	d.demands = append(d.demands, sourceDemands{wire.SourceTracker, t.Demands, "the security tracker"})
+	d.refreshConfig.TrackerData = pulledOr(d, t.Latest, func(p *pull.Puller) *snapshot.TrackerData {
+		return p.Documents.Tracker(p.Latest(), t.StaleAfter)
+	})
+	d.addRequests(sourceDemands{wire.SourceTracker, pulled.KindAdvisories, t.Demands, "the security tracker"}, t.Run)
 	return nil
 }
 
@@ -74,9 +78,8 @@ func (d *daemon) initNews() error {
 		URL: c.URL, Interval: time.Duration(c.Interval), StaleAfter: time.Duration(d.config.Stale.News), Path: path, IsTrusted: d.env.Trusts,
 		Client: d.fetcher, Log: d.log, OnRequestDone: d.kick,
 	})
-	d.backgroundFuncs = append(d.backgroundFuncs, f.Run)
-	d.refreshConfig.News = f.Latest
-	d.demands = append(d.demands, sourceDemands{wire.SourceNews, f.Demands, "the server of Arch's news"})
+	d.refreshConfig.News = pulledOr(d, f.Latest, func(p *pull.Puller) *snapshot.NewsData { return p.Documents.News(p.Latest(), f.StaleAfter) })
+	d.addRequests(sourceDemands{wire.SourceNews, pulled.KindNews, f.Demands, "the server of Arch's news"}, f.Run)
 	return nil
 }
 
@@ -91,16 +94,49 @@ func (d *daemon) initPopularity() error {
 	p := pkgstats.New(pkgstats.Config{
 		URL: c.URL, Path: path, IsTrusted: d.env.Trusts, Client: d.fetcher, Store: d.statusKeeper.store, Log: d.log, OnRequestDone: d.kick,
 	})
-	d.backgroundFuncs = append(d.backgroundFuncs, p.Run)
-	d.refreshConfig.Popularity, d.refreshConfig.PopularityPath = p.Latest, path
-	d.demands = append(d.demands, sourceDemands{wire.SourcePopularity, p.Demands, "pkgstats"})
+	d.refreshConfig.Popularity = pulledOr(d, p.Latest, func(p *pull.Puller) *snapshot.PopularityData { return p.Documents.Popularity(p.Latest()) })
+	d.refreshConfig.PopularityPath = func() string {
+		if d.isPulled(pulled.KindShares) {
+			return d.puller.Latest().SharesPath()
+		}
+		return path
+	}
+	d.addRequests(sourceDemands{wire.SourcePopularity, pulled.KindShares, p.Demands, "pkgstats"}, p.Run)
 	return nil
+}
+
+// pulledOr returns a function that returns what is pulled of a source, or what the function own returns if the source is not published.
+func pulledOr[T any](d *daemon, own func() *T, pulled func(*pull.Puller) *T) func() *T {
+	if d.puller == nil {
+		return own
+	}
+	return func() *T {
+		if found := pulled(d.puller); found != nil {
+			return found
+		}
+		return own()
+	}
+}
+
+// addRequests adds a function that sends requests to the server of a source, unless the source is pulled, and the demands for these requests.
+func (d *daemon) addRequests(demands sourceDemands, run func(context.Context)) {
+	if d.puller != nil {
+		requests := run
+		run = func(ctx context.Context) { d.puller.RunUnlessReplaced(ctx, demands.pulledKind, requests) }
+	}
+	d.backgroundFuncs = append(d.backgroundFuncs, run)
+	d.demands = append(d.demands, demands)
+}
+
+// isPulled reports whether the sources of a kind are pulled.
+func (d *daemon) isPulled(kind string) bool {
+	return d.puller != nil && d.puller.Latest().IsPublished(kind)
 }
 
 // popularityPath returns the path of the file with the shares of machines, or "" if there are none.
 func (d *daemon) popularityPath() string {
 	if latest := d.refreshConfig.Popularity; latest != nil && latest().SHA256 != "" {
-		return d.refreshConfig.PopularityPath
+		return d.refreshConfig.PopularityPath()
 	}
 	return ""
 }
@@ -117,6 +153,9 @@ func (d *daemon) initFindings() error {
 		Levels:         aurlevel.ParseLevels(d.config.AUR.Levels.ByReason()),
 		SnapshotHolder: d.snapshotHolder, Log: d.log, OnChange: d.kick,
 	})
+	if d.puller != nil {
+		d.findings.PulledJournal = func(own string) (path, problem string) { return d.puller.Latest().Journal(own) }
+	}
 	d.backgroundFuncs = append(d.backgroundFuncs, d.findings.Run)
 	d.refreshConfig.AURFindings = d.findings.Latest
 	return nil
@@ -146,16 +185,16 @@ func (d *daemon) initAUR() error {
 				return err
 			},
 		},
-		OnChange: d.kick, ForeignPackages: d.foreignPackageNames, IsReplaced: d.replacesAUR(),
+		OnChange: d.kick, ForeignPackages: d.foreignPackageNames, IsReplaced: d.isAURReplaced(),
 	})
 	if err != nil {
 		return err
 	}
 	d.backgroundFuncs = append(d.backgroundFuncs, a.Run)
 	d.aur, d.refreshConfig.AURSource, d.refreshConfig.AURReplies = a, a.Source, a.ForeignReplies
-	d.demands = append(d.demands, sourceDemands{wire.SourceAUR, a.DumpDemands, "the AUR"})
+	d.demands = append(d.demands, sourceDemands{wire.SourceAUR, string(wire.KindAUR), a.DumpDemands, "the AUR"})
 	if c.Watch {
-		d.demands = append(d.demands, sourceDemands{"aur packages", a.ForeignDemands, "the AUR"})
+		d.demands = append(d.demands, sourceDemands{"aur packages", "", a.ForeignDemands, "the AUR"})
 	}
 	return nil
 }
@@ -183,7 +222,7 @@ func (d *daemon) initIncidentLists() error {
 		})
 		d.incidentLists = append(d.incidentLists, l)
 		d.backgroundFuncs = append(d.backgroundFuncs, l.Run)
-		d.demands = append(d.demands, sourceDemands{location.Address, l.Demands, "the server of the list of incidents"})
+		d.demands = append(d.demands, sourceDemands{location.Address, "", l.Demands, "the server of the list of incidents"})
 	}
 	return nil
 }
@@ -218,16 +257,16 @@ func (d *daemon) initPull() error {
 	})
 	d.backgroundFuncs = append(d.backgroundFuncs, d.puller.Run)
 	d.refreshConfig.Pulled = d.puller.Latest
-	d.demands = append(d.demands, sourceDemands{"pulled indexes", d.puller.Demands, "a mirror"})
+	d.demands = append(d.demands, sourceDemands{"pulled indexes", "", d.puller.Demands, "a mirror"})
 	return nil
 }
 
-// replacesAUR returns the function that reports whether the packages of the AUR are pulled; nil if nothing is pulled.
-func (d *daemon) replacesAUR() func() (bool, error) {
+// isAURReplaced returns the function that reports whether the packages of the AUR are pulled; nil if nothing is pulled.
+func (d *daemon) isAURReplaced() func() (bool, error) {
 	if d.puller == nil {
 		return nil
 	}
-	return d.puller.ReplacesAUR
+	return func() (bool, error) { return d.puller.Replaces(string(wire.KindAUR)) }
 }
 
 // newDownloader starts the downloads of a kind of databases to a directory in the data directory. The function buildIndex builds the index
@@ -243,22 +282,30 @@ func (d *daemon) newDownloader(
 		BuildIndex: buildIndex, OnRoundDone: d.kick,
 	})
 	d.backgroundFuncs = append(d.backgroundFuncs, m.Run)
-	d.demands = append(d.demands, sourceDemands{name, m.Demands, "a mirror"})
+	d.demands = append(d.demands, sourceDemands{name, "", m.Demands, "a mirror"})
 	return m
 }
 
 // sourceDemands has the demands for the requests to the server of a source.
 type sourceDemands struct {
-	name    string
-	demands *schedule.Demands
-	server  string // what errors call the server
+	name       string
+	pulledKind string // the kind of the source in a manifest; "" if it cannot be pulled
+	demands    *schedule.Demands
+	server     string // what errors call the server
 }
 
-// refreshSources demands a request to the server of each source, and waits for the replies until ctx ends.
+// refreshSources demands a request to the server of each source that is not pulled, and waits for the replies until ctx ends.
 func (d *daemon) refreshSources(ctx context.Context) []wire.SourceRefresh {
-	list := make([]wire.SourceRefresh, len(d.demands))
+	wanted := slices.Clone(d.demands)
+	if d.puller != nil {
+		wanted = slices.DeleteFunc(wanted, func(s sourceDemands) bool {
+			replaced, err := d.puller.Replaces(s.pulledKind)
+			return s.pulledKind != "" && (replaced || err != nil)
+		})
+	}
+	list := make([]wire.SourceRefresh, len(wanted))
 	var waiting sync.WaitGroup
-	for i, source := range d.demands {
+	for i, source := range wanted {
 		waiting.Go(func() { list[i] = source.describe(source.demands.Demand(ctx)) })
 	}
 	waiting.Wait()

@@ -3,6 +3,7 @@
 package findings
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -35,6 +36,9 @@ type Config struct {
 	// JournalPath is the path of the journal. IsTrustedOwner reports whether a user may own it.
 	JournalPath    string
 	IsTrustedOwner func(uid uint32) bool
+	// PulledJournal returns the path of the journal to read instead of the one at the path own, if one is pulled, and why the journal has no new
+	// entries; empty if it has. It is nil if nothing is pulled.
+	PulledJournal func(own string) (path, problem string)
 	// Incidents says which lists of known incidents the installed packages are compared with.
 	Incidents incidents.Sources
 	// Levels are the levels in the settings.
@@ -63,11 +67,17 @@ type Keeper struct {
 type inputs struct {
 	packages []aurcheck.Package
 	dump     pkgindex.SourceInfo
-	journal  sourcefile.Stamp   // zero if there is no journal
+	journal  journalFile
 	lists    []sourcefile.Stamp // of the lists of incidents; zero for a file that does not exist
 	// installed refers to all installed packages, which the lists of incidents are compared with. omgd keeps them as long as the local
 	// database does not change; this reference does not keep them.
 	installed weak.Pointer[pacmandb.Local]
+}
+
+// journalFile is the journal that is read, and why it has no new entries.
+type journalFile struct {
+	path, problem string
+	stamp         sourcefile.Stamp // zero if there is no journal
 }
 
 // answer is the result of a check, and what it was computed from.
@@ -165,7 +175,7 @@ func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, answ
 	var reading aurcheck.JournalReading
 	incomplete := true
 	if err == nil {
-		reading, result, err = k.readEvents(ctx, check, now)
+		reading, result, err = k.readEvents(ctx, check, &next.journal, now)
 	}
 	if err == nil {
 		withFindings, incomplete = result.Packages, aurcheck.LacksEvents(&reading, result, now.Unix())
@@ -183,7 +193,7 @@ func (k *Keeper) compute(ctx context.Context) (found *snapshot.AURFindings, answ
 		checked = nil // only the lists and the scriptlets are known
 	}
 	if err == nil && scriptletErr == nil {
-		answered = &answer{aurcheck.NewAnswer(check, result, k.JournalPath, &reading, withFindings, lists), next, now}
+		answered = &answer{aurcheck.NewAnswer(check, result, next.journal.path, &reading, withFindings, lists), next, now}
 	}
 	incomplete = incomplete || slices.ContainsFunc(lists, func(l incidents.State) bool { return l.Problem != "" })
 	return &snapshot.AURFindings{Marks: aurcheck.NewMarks(checked, withFindings), Incomplete: incomplete}, answered, nil
@@ -217,7 +227,11 @@ func (k *Keeper) currentInputs(s *snapshot.Snapshot) (in inputs) {
 	if s.HasAUR() {
 		in.dump, _ = s.Inputs().AUR.Index.IndexInfo().FindSource(pkgindex.KindAUR, wire.SourceAUR)
 	}
-	in.journal, _ = sourcefile.StampOfPath(k.JournalPath)
+	in.journal.path = k.JournalPath
+	if k.PulledJournal != nil {
+		in.journal.path, in.journal.problem = k.PulledJournal(k.JournalPath)
+	}
+	in.journal.stamp, _ = sourcefile.StampOfPath(in.journal.path)
 	for _, path := range k.Incidents.Paths() {
 		stamp, _ := sourcefile.StampOfPath(path)
 		in.lists = append(in.lists, stamp)
@@ -227,8 +241,10 @@ func (k *Keeper) currentInputs(s *snapshot.Snapshot) (in inputs) {
 }
 
 // readEvents reads the journal, and returns the findings that follow from it and from the dump.
-func (k *Keeper) readEvents(ctx context.Context, check *aurcheck.Check, now time.Time) (reading aurcheck.JournalReading, result *aurcheck.Result, err error) {
-	reading, err = aurcheck.ReadJournal(k.JournalPath, k.IsTrustedOwner, func(e *journal.Entry) error {
+func (k *Keeper) readEvents(
+	ctx context.Context, check *aurcheck.Check, from *journalFile, now time.Time,
+) (reading aurcheck.JournalReading, result *aurcheck.Result, err error) {
+	reading, err = aurcheck.ReadJournal(from.path, k.IsTrustedOwner, func(e *journal.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -237,6 +253,7 @@ func (k *Keeper) readEvents(ctx context.Context, check *aurcheck.Check, now time
 	if err != nil {
 		return reading, nil, err
 	}
+	reading.Problem = cmp.Or(reading.Problem, from.problem)
 	return reading, check.Finish(&reading, now.Unix()), nil
 }
 

@@ -38,19 +38,27 @@ type Puller struct {
 	Config
 	// Demands lets users demand the next pull.
 	Demands *schedule.Demands
+	// Documents reads what was pulled of sources without an index.
+	Documents sources.Documents
 
-	latest atomic.Pointer[sources.Pulled]
+	latest atomic.Pointer[latest]
+}
+
+// latest describes what was pulled, until something else was pulled.
+type latest struct {
+	*sources.Pulled
+	replaced chan struct{} // closed when there is another description
 }
 
 // New returns a Puller that knows what was pulled before. It pulls nothing: Run does that.
 func New(c Config) *Puller {
-	p := &Puller{Config: c, Demands: schedule.NewDemands()}
+	p := &Puller{Config: c, Demands: schedule.NewDemands(), Documents: sources.Documents{IsTrusted: c.IsTrusted}}
 	p.read(time.Time{}, nil)
 	return p
 }
 
 // Latest describes what was pulled. The returned value never changes.
-func (p *Puller) Latest() *sources.Pulled { return p.latest.Load() }
+func (p *Puller) Latest() *sources.Pulled { return p.latest.Load().Pulled }
 
 // read reads what is installed. The time next is when the next pull is planned, and err the error of the last one.
 func (p *Puller) read(next time.Time, err error) {
@@ -66,7 +74,9 @@ func (p *Puller) read(next time.Time, err error) {
 	if !next.IsZero() {
 		now.NextRequestAt = next.Unix()
 	}
-	p.latest.Store(now)
+	if before := p.latest.Swap(&latest{now, make(chan struct{})}); before != nil {
+		close(before.replaced)
+	}
 }
 
 // Run pulls once an interval until ctx ends. The interval begins at the last pull, also if omgd was restarted.
@@ -104,12 +114,53 @@ func (p *Puller) pull(ctx context.Context) error {
 // ErrUnknown means that it is not known yet which sources are published.
 var ErrUnknown = errors.New("waiting for the first pull")
 
-// ReplacesAUR reports whether the packages of the AUR are pulled, so that omgd must not request them. The error wraps ErrUnknown as long as
-// nothing was pulled.
-func (p *Puller) ReplacesAUR() (bool, error) {
-	now := p.Latest()
+// Replaces reports whether sources of a kind are published, so that omgd must not request them. The error wraps ErrUnknown as long as nothing was
+// pulled.
+func (p *Puller) Replaces(kind string) (bool, error) { return replaces(p.Latest(), kind) }
+
+func replaces(now *sources.Pulled, kind string) (bool, error) {
 	if now.State.ConfirmedAt == 0 {
 		return false, ErrUnknown
 	}
-	return now.HasAUR(), nil
+	return now.IsPublished(kind), nil
+}
+
+// RunUnlessReplaced calls the function run, which requests a kind of sources until its context ends, as long as these sources are known not to be
+// published. It returns when ctx ends.
+func (p *Puller) RunUnlessReplaced(ctx context.Context, kind string, run func(context.Context)) {
+	stop := func() {}
+	running := false
+	for ctx.Err() == nil {
+		now := p.latest.Load()
+		replaced, err := replaces(now.Pulled, kind)
+		switch asks := !replaced && err == nil; {
+		case asks && !running:
+			p.Log.Info("nothing is pulled for a source: requesting it", "kind", kind)
+			stop = start(ctx, run)
+		case !asks && running:
+			stop()
+			p.Log.Info("a source is pulled now: no more requests for it", "kind", kind)
+			stop = func() {}
+		}
+		running = !replaced && err == nil
+		select {
+		case <-ctx.Done():
+		case <-now.replaced:
+		}
+	}
+	stop()
+}
+
+// start calls a function in another goroutine. The result ends its context and waits until it has returned.
+func start(ctx context.Context, run func(context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		run(ctx)
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
 }

@@ -47,7 +47,7 @@ func TestPuller_Run(t *testing.T) {
 				require.Greater(t, p.Latest().NextRequestAt, time.Now().Unix())
 				if len(pulls) == 3 {
 					require.Equal(t, "no server", p.Latest().State.LastError)
-					_, err := p.ReplacesAUR()
+					_, err := p.Replaces("aur")
 					require.ErrorIs(t, err, ErrUnknown)
 				}
 			},
@@ -63,7 +63,7 @@ func TestPuller_Run(t *testing.T) {
 			require.GreaterOrEqual(t, pause, want)
 			require.LessOrEqual(t, pause, want+want/10)
 		}
-		replaced, err := p.ReplacesAUR()
+		replaced, err := p.Replaces("aur")
 		require.NoError(t, err)
 		require.True(t, replaced)
 		require.Empty(t, p.Latest().State.LastError)

@@ -72,9 +72,9 @@ type Config struct {
 	TrackerData func() *snapshot.TrackerData
 	// News returns Arch's news; nil if they are disabled.
 	News func() *snapshot.NewsData
-	// Popularity describes the shares of machines, which are in the file at PopularityPath; nil if they are disabled.
+	// Popularity describes the shares of machines, which are in the file at the path that PopularityPath returns; nil if they are disabled.
 	Popularity     func() *snapshot.PopularityData
-	PopularityPath string
+	PopularityPath func() string
 	// AURSource returns the state of the AUR. AURReplies returns the AUR's replies about the foreign packages, or nil
 	// if there are none yet. Both functions are nil if the AUR is disabled. AURStaleAfter is the age from which an
 	// AURSource index that was built elsewhere is stale.
@@ -147,7 +147,7 @@ func New(c Config) *Refresher {
 		build: func(ctx context.Context, database string, content buildContent) (IndexImage[*pkgindex.File], error) {
 			popularity := ""
 			if content.sharesSHA256 != "" {
-				popularity = r.config.PopularityPath
+				popularity = r.config.PopularityPath()
 			}
 			return r.config.Build(ctx, database, popularity)
 		},

@@ -38,7 +38,7 @@ func (k *keptShares) set(percentages map[string]float64) {
 
 // enable configures a refresher to use the shares.
 func (k *keptShares) enable(c *Config) {
-	c.Popularity, c.PopularityPath = func() *snapshot.PopularityData { return k.latest }, k.path
+	c.Popularity, c.PopularityPath = func() *snapshot.PopularityData { return k.latest }, func() string { return k.path }
 }
 
 // sharesIn returns the digest of the shares in the index of a repository.
@@ -89,7 +89,7 @@ func TestBuild_Shares(t *testing.T) {
 		w.settle()
 		w.builder.built()
 
-		w.restart(func(c *Config) { c.Popularity, c.PopularityPath = nil, "" })
+		w.restart(func(c *Config) { c.Popularity, c.PopularityPath = nil, nil })
 		w.settle()
 		require.Equal(t, all, w.builder.built())
 		require.Empty(t, w.sharesIn("core"))
