@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -102,7 +103,7 @@ func (e *checkedEvents) found() []aurcheck.CheckedPackage {
 
 // checkEvents derives findings from the journal, the dump and, for named packages, the AUR's replies.
 func (b *Backend) checkEvents(ctx context.Context, s *snapshot.Snapshot, r *backend.AURCheckRequest, now time.Time) (*checkedEvents, error) {
-	path, err := b.findJournal()
+	path, problem, err := b.findJournal()
 	if err != nil {
 		return nil, withNetworkCode(err)
 	}
@@ -127,6 +128,7 @@ func (b *Backend) checkEvents(ctx context.Context, s *snapshot.Snapshot, r *back
 	if events.reading, err = aurcheck.ReadJournal(path, b.env.Trusts, c.AddEvents); err != nil {
 		return nil, withNetworkCode(err)
 	}
+	events.reading.Problem = cmp.Or(events.reading.Problem, problem)
 	if err := c.ApplyReplies(); err != nil {
 		return nil, err
 	}

@@ -165,11 +165,7 @@ func (b *Backend) Outdated(ctx context.Context) (*wire.OutdatedResult, error) {
 
 // Security implements backend.Backend. It needs a file with the tracker's advisories, because only omgd downloads them.
 func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.SecurityResult, error) {
-	if b.o.AdvisoriesFile == "" {
-		return nil, wire.Errorf(wire.CodeNetwork,
-			"no data of the security tracker: start omgd, which downloads it, or name a file with --source")
-	}
-	tracker, err := readAdvisories(b.o.AdvisoriesFile)
+	tracker, err := b.advisories()
 	if err != nil {
 		return nil, err
 	}
@@ -186,6 +182,18 @@ func (b *Backend) Security(ctx context.Context, r *wire.SecurityRequest) (*wire.
 		}
 		return result, nil
 	})
+}
+
+// advisories returns the advisories in the file that the user named, or otherwise those that are pulled.
+func (b *Backend) advisories() (*snapshot.TrackerData, error) {
+	if b.o.AdvisoriesFile != "" {
+		return readAdvisories(b.o.AdvisoriesFile)
+	}
+	c := b.settings()
+	if tracker := b.pulledAdvisories(&c); tracker != nil {
+		return tracker, nil
+	}
+	return nil, wire.Errorf(wire.CodeNetwork, "no data of the security tracker: start omgd, which downloads it, or name a file with --source")
 }
 
 // noDaemonError returns the error for a request that only a running daemon can answer. The parameter what describes the

@@ -22,7 +22,7 @@ import (
 
 // AURLog implements backend.Backend.
 func (b *Backend) AURLog(ctx context.Context, r *backend.AURLogRequest, visit func(*backend.AUREvent) error) (*backend.AURLogResult, error) {
-	path, err := b.findJournal()
+	path, problem, err := b.findJournal()
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +49,7 @@ func (b *Backend) AURLog(ctx context.Context, r *backend.AURLogRequest, visit fu
 	if err != nil {
 		return nil, err
 	}
+	reading.Problem = cmp.Or(reading.Problem, problem)
 	described := aurcheck.DescribeReading(path, &reading)
 	return &backend.AURLogResult{Basis: *basis, JournalReading: backend.NewJournalReading(&described)}, nil
 }
@@ -78,9 +79,30 @@ func (b *Backend) indexDirs() (dirs []string) {
 	return dirs
 }
 
-// findJournal returns the path of the journal in one of the directories of indexes. If it finds several journals, it returns the most
-// recently written one.
-func (b *Backend) findJournal() (string, error) {
+// findJournal returns the path of the pulled journal, or of the journal in one of the directories of indexes. If it finds several of these journals,
+// it returns the most recently written one. It also returns why the journal has no new entries; empty if it has.
+func (b *Backend) findJournal() (path, problem string, err error) {
+	c := b.settings()
+	p := b.findPulled(&c)
+	if p == nil || b.env.ChosenIndexPaths(b.o.IndexPaths) != nil {
+		path, err = b.findOwnJournal()
+		return path, "", err
+	}
+	if path, problem = p.Journal(""); path != "" {
+		_, err = os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = exit.WithCode(exit.Network, fmt.Errorf("no journal of the AUR was pulled yet: %s", cmp.Or(problem, wire.NotDownloadedYet)))
+		}
+		return path, problem, err
+	}
+	if path, err = b.findOwnJournal(); err != nil && problem != "" {
+		err = &exit.Error{Code: exit.Network, Err: fmt.Errorf("no journal of the AUR: %s", problem)}
+	}
+	return path, problem, err
+}
+
+// findOwnJournal returns the path of the journal in one of the directories of indexes.
+func (b *Backend) findOwnJournal() (string, error) {
 	dirs := b.indexDirs()
 	var found string
 	var written time.Time

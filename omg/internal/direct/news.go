@@ -10,6 +10,7 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/news"
 	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -24,10 +25,17 @@ func (b *Backend) News(ctx context.Context) (*wire.NewsResult, error) {
 	return snapshot.Build(in).News()
 }
 
-// news returns the news that omgd has downloaded, of the data directory with the latest ones. It returns nil if the news are disabled.
+// news returns the news that are pulled or that omgd has downloaded, of the data directory with the latest ones. It returns nil if the news are
+// disabled.
 func (b *Backend) news(c *config.Config) *snapshot.NewsData {
 	if !c.News.Enabled {
 		return nil
+	}
+	if p := b.findPulled(c); p != nil {
+		documents := sources.Documents{IsTrusted: b.env.Trusts}
+		if found := documents.News(p, time.Duration(c.Stale.News)); found != nil {
+			return found
+		}
 	}
 	latest := &snapshot.NewsData{StaleAfter: time.Duration(c.Stale.News)}
 	var failure error

@@ -38,7 +38,7 @@ type snapshotReader struct {
 	openedFiles       []*filesindex.File
 	// pacmanOnly means that only pacman's own databases are read, and that no note says how they are read.
 	pacmanOnly bool
-	// readsNews means that the snapshot has Arch's news. readsFiles means that it has the lists of files that have an index.
+	// readsNews means that the snapshot has Arch's news, and the advisories if they are pulled. readsFiles means that it has the lists of files that have an index.
 	readsNews, readsFiles bool
 }
 
@@ -96,7 +96,7 @@ func (r *snapshotReader) readWith(ctx context.Context, pacman *sources.PacmanSet
 		in.UsePulled(fromPublisher.ReplacePacmanSources(in.NewestRepositories(), pacman, r.openCheckedIndex))
 	}
 	if r.readsNews {
-		in.News, in.UpgradedAt = r.news(&r.config), pacman.LastUpgrade(ctx)
+		in.News, in.UpgradedAt, in.Tracker = r.news(&r.config), pacman.LastUpgrade(ctx), r.pulledAdvisories(&r.config)
 	}
 	if r.readsFiles {
 		in.Files = r.fileLists(ctx, pacman, true)
@@ -143,16 +143,10 @@ func (r *snapshotReader) downloadedDatabases() sources.Downloads {
 // pulled returns what omg-index pull has installed; nil if omgd does not pull, if only pacman's databases or named indexes are wanted, or if the
 // user named a database directory.
 func (r *snapshotReader) pulled() *sources.Pulled {
-	c := r.config.Index
-	if len(c.URLs) == 0 || r.o.DBPath != "" || r.pacmanOnly || len(r.env.ChosenIndexPaths(r.o.IndexPaths)) > 0 {
+	if r.o.DBPath != "" || r.pacmanOnly || len(r.env.ChosenIndexPaths(r.o.IndexPaths)) > 0 {
 		return nil
 	}
-	for _, dir := range r.env.DataDirs(r.o.DataDir) {
-		if state, err := pulled.Read(pulled.Dir(dir), r.env.Trusts); err == nil {
-			return &sources.Pulled{Dir: pulled.Dir(dir), State: state, StaleAfter: c.StaleAfter(r.config.Stale.Repos)}
-		}
-	}
-	return nil
+	return r.findPulled(&r.config)
 }
 
 // openNamedIndexes opens the indexes named by the user.
@@ -226,6 +220,13 @@ func (r *snapshotReader) repositorySources(ctx context.Context, pacman *sources.
 func (r *snapshotReader) keptShares() *popularity.Shares {
 	if !r.config.Popularity.Enabled || r.pacmanOnly {
 		return nil
+	}
+	if p := r.findPulled(&r.config); p != nil && p.IsPublished(pulled.KindShares) {
+		shares, err := popularity.ReadKept(p.SharesPath(), r.env.Trusts)
+		if err != nil {
+			return nil
+		}
+		return shares
 	}
 	for _, dir := range r.env.DataDirs(r.o.DataDir) {
 		if shares, err := popularity.ReadKept(popularity.Path(dir), r.env.Trusts); err == nil {
