@@ -38,7 +38,7 @@ _omg_index() {
 		words='-s --secret-key -p --public-key -W --without-password --help -h'
 		;;
 	' publish')
-		words='-s --secret-key --out --dbpath --pacman-config --source --expires --note --help -h'
+		words='-s --secret-key --out --dbpath --pacman-config --source --journal-names --expires --note --help -h'
 		;;
 	' keys')
 		words='-s --secret-key --out --expires --help -h'

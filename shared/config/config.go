@@ -155,8 +155,8 @@ func downloadStaleAfter(repos Duration, interval time.Duration) time.Duration {
 	return max(time.Duration(repos), interval+interval/4)
 }
 
-// Index is where omgd pulls indexes that another machine has published with `omg-index publish`. What is pulled replaces omgd's own requests
-// for the same data.
+// Index is where omgd pulls indexes, advisories, news and the like that another machine has published with `omg-index publish`. What is pulled
+// replaces omgd's own requests for the same data.
 type Index struct {
 	// Addresses of the mirrors of one published directory, in the order in which they are asked, such as https://example.org/omg. Everything in it
 	// is signed, so http is allowed.

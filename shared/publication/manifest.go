@@ -68,19 +68,19 @@ type Source struct {
 	Name string `json:"name"`
 	// Architecture is that of the packages, such as x86_64. It is empty for packages of all architectures, as in the AUR, and if it is unknown.
 	Architecture string `json:"architecture,omitempty"`
-	// AsOf is the modification time of what the content was built from, in Unix seconds.
+	// AsOf is the time of what the content was built from, in Unix seconds: the modification time of its file, or when it was last confirmed.
 	AsOf int64 `json:"as_of"`
 	// Size and SHA256 are those of the content.
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
-	// Index is the index that omg-index builds from the content; nil for a source without an index.
+	// Index is the index, or another file for omg, that omg-index builds from the content; nil for a source from which nothing is built alone.
 	Index  *Index `json:"index,omitempty"`
 	Object Object `json:"object"`
 	// Patches are the patches with which a reader gets the content from an earlier one, those of the latest contents first.
 	Patches []Patch `json:"patches,omitempty"`
 }
 
-// Index describes an index. A reader whose omg-index has another format builds another index.
+// Index describes an index or another file. A reader whose omg-index has another format builds another one.
 type Index struct {
 	Format int    `json:"format"`
 	Size   int64  `json:"size"`

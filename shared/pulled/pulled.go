@@ -60,7 +60,7 @@ type Source struct {
 	Kind         string `json:"kind"`
 	Name         string `json:"name"`
 	Architecture string `json:"architecture,omitempty"`
-	// AsOf is the modification time of the database from which the source was published, in Unix seconds.
+	// AsOf is the time of what the source was published from, in Unix seconds: the modification time of a database, for example.
 	AsOf int64 `json:"as_of"`
 	// Sequence is that of the manifest from which the source was last installed or confirmed; 0 if there is no index of it.
 	Sequence int64 `json:"sequence"`

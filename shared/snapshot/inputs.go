@@ -58,7 +58,7 @@ type Inputs struct {
 	UpgradedAt int64
 	// Popularity describes the shares of machines that have packages; nil if they are disabled.
 	Popularity *PopularityData
-	// Pulled describes the published directory from which indexes are pulled; nil if none are.
+	// Pulled describes the published directory from which indexes and other data are pulled; nil if nothing is.
 	Pulled *wire.PulledStatus
 	// LibalpmResult is libalpm's result for the same databases; nil if omg's result does not differ from it.
 	LibalpmResult *LibalpmResult
