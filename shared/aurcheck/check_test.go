@@ -1,6 +1,9 @@
 package aurcheck
 
 import (
+	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -140,5 +143,29 @@ func TestCheck_PackageBase(t *testing.T) {
 		}
 		require.Equal(t, c.want, names)
 		require.Equal(t, c.missing, result.Missing)
+	}
+}
+
+// TestReadJournal_WithoutNames checks that a journal says so if names of maintainers were left out of it, and only then.
+func TestReadJournal_WithoutNames(t *testing.T) {
+	const observation = `{"observation":"compared","source":"dump","between":["2026-01-01T00:00:00Z","2026-01-02T00:00:00Z"],"packages":8,"sha256":"` +
+		`0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}` + "\n"
+	read := func(event, from, to string) JournalReading {
+		path := filepath.Join(t.TempDir(), journal.FileName)
+		line := fmt.Sprintf(`{"pkgbase":"a","event":%q,"from":%s,"to":%s,"between":["2026-01-01T00:00:00Z","2026-01-02T00:00:00Z"]}`+"\n", event, from, to)
+		_, err := journal.Import(path, strings.NewReader(observation+line))
+		require.NoError(t, err)
+		reading, err := ReadJournal(path, nil, func(*journal.Entry) error { return nil })
+		require.NoError(t, err)
+		return reading
+	}
+	for _, event := range []string{"adopted", "orphaned", "maintainer-changed", "comaintainer-added", "comaintainer-removed"} {
+		reading := read(event, "null", "null")
+		require.Equal(t, "the names of maintainers are left out: what follows from them is unknown", reading.Problem, event)
+		require.True(t, LacksEvents(&reading, &Result{}, reading.Observed.To))
+	}
+	for _, reading := range []JournalReading{read("adopted", "null", `"who"`), read("orphaned", `"who"`, "null"), read("flagged-out-of-date", "null", "null")} {
+		require.Empty(t, reading.Problem)
+		require.False(t, LacksEvents(&reading, &Result{}, reading.Observed.To))
 	}
 }

@@ -15,8 +15,8 @@ type JournalReading struct {
 	CompleteSince int64
 	// LastDigest is the digest of the dump that was observed last; zeros if it is unknown.
 	LastDigest journal.Digest
-	// Problem is what is wrong with the file of the journal; empty if nothing is wrong. Incomplete means that events may be
-	// missing for this reason.
+	// Problem is what is wrong with the file of the journal, or missing from it; empty if nothing is. Incomplete means that the file is damaged, so
+	// that events may be missing.
 	Problem    string
 	Incomplete bool
 	// LastRefused means that the last dump of the AUR was not compared, because it was probably incomplete.
@@ -25,6 +25,17 @@ type JournalReading struct {
 
 // HasObservation reports whether the journal has an observation that was not refused.
 func (r *JournalReading) HasObservation() bool { return r.Observed.To != 0 }
+
+// AddProblem adds a reason why events or their values may be missing, unless it is empty.
+func (r *JournalReading) AddProblem(problem string) {
+	switch {
+	case problem == "":
+	case r.Problem == "":
+		r.Problem = problem
+	default:
+		r.Problem += "; " + problem
+	}
+}
 
 // ReadJournal reads a journal, and calls the function visit for each entry that was not refused. The entry is only valid during
 // the call. The function trust is that of journal.Read.
@@ -49,8 +60,8 @@ func ReadJournal(path string, trust func(uid uint32) bool, visit func(*journal.E
 		return visit(e)
 	})
 	reading.Problem, reading.Incomplete = state.Problem(), state.DamagedEntries > 0 || state.RestLost
-	if namesLeftOut && reading.Problem == "" {
-		reading.Problem = "the names of maintainers are left out: what follows from them is unknown"
+	if namesLeftOut {
+		reading.AddProblem("the names of maintainers are left out: what follows from them is unknown")
 	}
 	return reading, err
 }

@@ -24,6 +24,11 @@ func TestFind_Users(t *testing.T) {
 		e.Base = base
 		return e
 	}
+	withoutName := func(base string) Event {
+		e := on(-4, adopted, "", "")
+		e.Base = base
+		return e
+	}
 	series := []Event{elsewhere("a", -4, adopted), elsewhere("b", -4, adopted)}
 	for name, c := range map[string]struct {
 		events   []Event
@@ -50,6 +55,15 @@ func TestFind_Users(t *testing.T) {
 		"a new maintainer of three":         {[]Event{on(-3, changed, "eve", "bob")}, series, nil, "look maintainer-changed-and-updated 1"},
 		"a known maintainer of three":       {[]Event{on(-3, changed, "eve", "bob")}, series, []Holding{submitted(-900)}, "note maintainer-changed 1"},
 		"a new co-maintainer of two others": {[]Event{on(-3, changed, "eve", "bob")}, []Event{elsewhere("a", -4, coAdded), elsewhere("b", -4, coAdded)}, nil, "note maintainer-changed 1"},
+		"an adopter without a name": {
+			[]Event{on(-200, adopted, "", ""), on(-9, orphaned, "", ""), on(-3, adopted, "", "")}, nil, []Holding{submitted(-900)}, "look adopted-and-updated 1",
+		},
+		"a co-maintainer without a name, who may have been the maintainer": {
+			[]Event{on(-3, changed, "", ""), on(-3, coAdded, "", "")}, nil, nil, "look comaintainer-added-and-updated 1, note maintainer-changed 1",
+		},
+		"a maintainer without a name, and others": {
+			[]Event{on(-3, changed, "", "")}, []Event{withoutName("a"), withoutName("b"), withoutName("c")}, nil, "note maintainer-changed 1",
+		},
 		"a new maintainer of three, in a long time": {
 			[]Event{on(-3, changed, "eve", "bob")}, []Event{elsewhere("a", -18, adopted), elsewhere("b", -4, adopted)}, nil, "note maintainer-changed 1",
 		},

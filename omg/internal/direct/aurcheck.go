@@ -1,7 +1,6 @@
 package direct
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -128,7 +127,7 @@ func (b *Backend) checkEvents(ctx context.Context, s *snapshot.Snapshot, r *back
 	if events.reading, err = aurcheck.ReadJournal(path, b.env.Trusts, c.AddEvents); err != nil {
 		return nil, withNetworkCode(err)
 	}
-	events.reading.Problem = cmp.Or(events.reading.Problem, problem)
+	events.reading.AddProblem(problem)
 	if err := c.ApplyReplies(); err != nil {
 		return nil, err
 	}

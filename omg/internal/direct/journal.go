@@ -49,7 +49,7 @@ func (b *Backend) AURLog(ctx context.Context, r *backend.AURLogRequest, visit fu
 	if err != nil {
 		return nil, err
 	}
-	reading.Problem = cmp.Or(reading.Problem, problem)
+	reading.AddProblem(problem)
 	described := aurcheck.DescribeReading(path, &reading)
 	return &backend.AURLogResult{Basis: *basis, JournalReading: backend.NewJournalReading(&described)}, nil
 }

@@ -3,7 +3,6 @@
 package findings
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -253,7 +252,7 @@ func (k *Keeper) readEvents(
 	if err != nil {
 		return reading, nil, err
 	}
-	reading.Problem = cmp.Or(reading.Problem, from.problem)
+	reading.AddProblem(from.problem)
 	return reading, check.Finish(&reading, now.Unix()), nil
 }
 
