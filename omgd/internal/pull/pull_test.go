@@ -81,3 +81,54 @@ func TestNew_Untrusted(t *testing.T) {
 	require.Zero(t, p.Latest().State.ConfirmedAt)
 	require.NotEmpty(t, p.Latest().State.LastError)
 }
+
+// TestPuller_RunUnlessReplaced checks when omgd sends its own requests: only as long as it is known that the source is not published.
+func TestPuller_RunUnlessReplaced(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(pulled.Dir(dir), 0o755))
+	synctest.Test(t, func(t *testing.T) {
+		p := New(Config{DataDir: dir, IsTrusted: paths.ProcessEnv().Trusts, Log: slog.New(slog.DiscardHandler)})
+		ctx, cancel := context.WithCancel(t.Context())
+		running, begun := false, 0
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			p.RunUnlessReplaced(ctx, pulled.KindNews, func(ctx context.Context) {
+				running = true
+				begun++
+				<-ctx.Done()
+				running = false
+			})
+		}()
+		publish := func(err error, sources ...pulled.Source) {
+			s := &pulled.State{ConfirmedAt: 5, Sources: sources}
+			require.NoError(t, s.Write(pulled.Dir(dir)))
+			p.read(time.Now(), err)
+			synctest.Wait()
+		}
+		news := pulled.Source{Kind: pulled.KindNews, Name: wire.SourceNews, Sequence: 1}
+		synctest.Wait()
+		require.False(t, running, "it is not known what is published")
+		p.read(time.Now(), errors.New("no server"))
+		synctest.Wait()
+		require.False(t, running)
+		publish(nil, news)
+		require.Zero(t, begun)
+		publish(errors.New("no server"), news)
+		require.Zero(t, begun, "after a failure, the last good news stay")
+		publish(nil, pulled.Source{Kind: pulled.KindNews, Name: wire.SourceNews, LastError: "another hash"})
+		require.Zero(t, begun, "they are published, but could not be installed")
+		publish(nil, pulled.Source{Kind: pulled.KindAdvisories, Name: wire.SourceTracker, Sequence: 1})
+		require.True(t, running, "they are no longer published")
+		publish(nil)
+		require.Equal(t, 1, begun, "it goes on")
+		publish(nil, news)
+		require.False(t, running)
+		publish(nil)
+		require.True(t, running)
+		cancel()
+		<-ended
+		require.False(t, running)
+		require.Equal(t, 2, begun)
+	})
+}
