@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -97,11 +98,14 @@ func (p *Pulled) ReplaceFiles(r *Repository, e *ExaminedFiles, open func(path st
 	}
 }
 
-// AUR returns the AUR as a source that uses the pulled index. It returns nil if the AUR is not pulled.
+// AUR returns the AUR as a source that uses the pulled index. It returns nil if the AUR is not published, and an error if it is and there is no index.
 func (p *Pulled) AUR(open func(path string) (*pkgindex.File, error)) (*snapshot.IndexedSource, error) {
-	s := p.State.Find(string(wire.KindAUR), wire.SourceAUR)
+	s := p.findListed(string(wire.KindAUR))
 	if s == nil {
 		return nil, nil
+	}
+	if s.Sequence == 0 {
+		return nil, errors.New(cmp.Or(s.LastError, wire.NotDownloadedYet))
 	}
 	f, err := open(IndexPath(p.Dir, pkgindex.KindAUR, wire.SourceAUR))
 	if err != nil {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/omg-arch/omg/omgd/internal/state"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/pulled"
+	"github.com/omg-arch/omg/shared/sources"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -209,6 +211,45 @@ func TestFiles_AUR(t *testing.T) {
 		w.settle()
 		require.Equal(t, aur, w.state().Inputs().AUR.Source)
 		require.Len(t, w.state().Indexes(), 3)
+	})
+}
+
+// TestFiles_PulledAUR checks that a pulled index of the AUR is used instead of omgd's own, and that the reason is shown if there is none although the
+// AUR is published.
+func TestFiles_PulledAUR(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		own := wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceMissing, Why: "not downloaded yet"}
+		listed := pulled.Source{Kind: "aur", Name: wire.SourceAUR, LastError: "another hash"}
+		dir := t.TempDir()
+		w := newTestSystem(t, func(c *Config) {
+			c.AURSource = func() wire.Source { return own }
+			c.Pulled = func() *sources.Pulled {
+				now := time.Now()
+				return &sources.Pulled{Dir: dir, StaleAfter: time.Hour, State: &pulled.State{
+					Publisher: "key", Expires: now.Add(time.Hour).Unix(), ConfirmedAt: now.Unix(), Sources: []pulled.Source{listed},
+				}}
+			}
+		})
+		w.settle()
+		require.Equal(t, wire.Source{Name: wire.SourceAUR, Kind: wire.KindAUR, State: wire.SourceFailed, Why: "pulled: another hash"}, w.state().Inputs().AUR.Source)
+
+		aurIndex(t, filepath.Join(w.config.IndexDir, "aur.omgidx"), "yay")
+		own.State, own.Why = wire.SourceOK, ""
+		w.settle()
+		src := w.state().Inputs().AUR
+		require.Equal(t, wire.SourceStale, src.State, "omgd's own dump is not requested any more")
+		require.Equal(t, "pulled: another hash", src.Why)
+		require.NotNil(t, src.Index)
+
+		aurIndex(t, filepath.Join(dir, "aur.omgidx"), "paru")
+		listed.Sequence, listed.LastError = 5, ""
+		w.settle()
+		src = w.state().Inputs().AUR
+		require.Equal(t, wire.SourceOK, src.State)
+		require.Equal(t, "key", src.Publisher)
+		hits, err := w.state().LookupAUR("paru")
+		require.NoError(t, err)
+		require.Len(t, hits, 1)
 	})
 }
 

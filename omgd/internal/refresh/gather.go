@@ -312,17 +312,17 @@ func (g *inputCollector) aur() *snapshot.IndexedSource {
 			return s
 		}
 	}
+	var pulledErr error
 	if g.pulled != nil && aur != nil {
-		s, err := g.pulled.AUR(g.openUsed)
-		switch {
-		case err != nil:
-			g.config.Log.Error("pulled index of the AUR not usable", "err", err)
-		case s != nil:
+		var s *snapshot.IndexedSource
+		if s, pulledErr = g.pulled.AUR(g.openUsed); s != nil {
 			return s
 		}
 	}
 	o, err := g.mappedFiles.get(sources.IndexPath(g.config.IndexDir, pkgindex.KindAUR, wire.SourceAUR))
 	switch {
+	case pulledErr != nil && err != nil:
+		return sources.NewMissingAURSource(wire.SourceFailed, "pulled: "+pulledErr.Error())
 	case errors.Is(err, fs.ErrNotExist):
 		return aur
 	case err != nil:
@@ -334,5 +334,8 @@ func (g *inputCollector) aur() *snapshot.IndexedSource {
 		return sources.NewAURSource(o.file, g.config.AURStaleAfter)
 	}
 	aur.Index = o.file
+	if pulledErr != nil { // the last dump of omgd itself
+		aur.State, aur.Why = wire.SourceStale, "pulled: "+pulledErr.Error()
+	}
 	return aur
 }
