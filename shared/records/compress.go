@@ -7,22 +7,26 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// windowSize is the distance in bytes over which the compressor finds repetitions. A decompressor needs as much memory.
-const windowSize = 8 << 20
+// windowSize is the distance in bytes over which a compressor finds repetitions. A decompressor needs as much memory. The fast compressor finds
+// hardly more of them with a larger window.
+const (
+	windowSize     = 8 << 20
+	fastWindowSize = 128 << 10
+)
 
 // NewCompressor returns a writer that compresses a text or a patch into out. It must be closed. Equal bytes give equal compressed bytes with the
 // same version of the compressor.
 func NewCompressor(out io.Writer) (io.WriteCloser, error) {
-	return newCompressor(out, zstd.SpeedBetterCompression)
+	return newCompressor(out, zstd.SpeedBetterCompression, windowSize)
 }
 
 // NewFastCompressor is like NewCompressor, but faster, and its result is larger. It is for a text that stays on this machine.
 func NewFastCompressor(out io.Writer) (io.WriteCloser, error) {
-	return newCompressor(out, zstd.SpeedFastest)
+	return newCompressor(out, zstd.SpeedFastest, fastWindowSize)
 }
 
-func newCompressor(out io.Writer, level zstd.EncoderLevel) (io.WriteCloser, error) {
-	return zstd.NewWriter(out, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(windowSize))
+func newCompressor(out io.Writer, level zstd.EncoderLevel, window int) (io.WriteCloser, error) {
+	return zstd.NewWriter(out, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window))
 }
 
 // NewDecompressor returns a reader of the compressed text or patch in, which must have exactly size bytes when it is decompressed: the reader
