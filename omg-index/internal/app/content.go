@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"io"
 	"maps"
 	"os"
@@ -16,6 +15,7 @@ import (
 	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/publication"
+	"github.com/omg-arch/omg/shared/records"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sourcerecords"
 	"github.com/omg-arch/omg/shared/sources"
@@ -35,8 +35,8 @@ type publishedSource interface {
 func (r *repository) publishedKinds() []string { return []string{sourcerecords.KindRepository} }
 
 func (r *repository) publish(ctx context.Context, p *publishRun, count func()) (*readResult, error) {
-	records := sourcerecords.NewPackages(r.Name, pkgindex.KindRepo)
-	into := &architectureCounter{PackageCollector: records, counts: map[string]int{}}
+	packages := sourcerecords.NewPackages(r.Name, pkgindex.KindRepo)
+	into := &architectureCounter{PackageCollector: packages, counts: map[string]int{}}
 	f, skipped, err := r.ReadPackages(ctx, into, count)
 	result := &readResult{
 		source: r, sourceFile: f.File, packageCount: f.PackageCount - len(skipped), warnings: f.Warnings, omittedWarningCount: f.MoreWarnings, skippedPackages: skipped, err: err,
@@ -47,7 +47,7 @@ func (r *repository) publish(ctx context.Context, p *publishRun, count func()) (
 	p.architectures[r.Name] = into.architecture()
 	at := f.Stamp.MtimeSeconds()
 	var index *publication.Index
-	err = withPipe(records.Write, func(in io.Reader) (err error) {
+	err = records.Pipe(packages.Write, func(in io.Reader) (err error) {
 		texts := []io.Reader{in}
 		if p.shares != nil {
 			texts = append(texts, bytes.NewReader(p.shares))
@@ -60,7 +60,7 @@ func (r *repository) publish(ctx context.Context, p *publishRun, count func()) (
 	}
 	return result, p.add(ctx, publication.Source{
 		Kind: sourcerecords.KindRepository, Name: r.Name, Architecture: into.architecture(), AsOf: at, Index: index,
-	}, records.Write)
+	}, packages.Write)
 }
 
 // architectureCounter counts the architectures of the packages that it passes on.
@@ -103,8 +103,8 @@ func (d *aurDumpSource) publishedKinds() []string {
 }
 
 func (d *aurDumpSource) publish(ctx context.Context, p *publishRun, count func()) (*readResult, error) {
-	records := sourcerecords.NewPackages(d.name(), pkgindex.KindAUR)
-	f, skipped, err := sources.ReadAURPackages(ctx, d.filePath, records, count)
+	packages := sourcerecords.NewPackages(d.name(), pkgindex.KindAUR)
+	f, skipped, err := sources.ReadAURPackages(ctx, d.filePath, packages, count)
 	result := &readResult{
 		source: d, sourceFile: f.File, packageCount: f.PackageCount - len(skipped), warnings: f.Warnings, omittedWarningCount: f.OmittedWarningCount, skippedPackages: skipped, err: withDownloadHint(err),
 	}
@@ -113,19 +113,19 @@ func (d *aurDumpSource) publish(ctx context.Context, p *publishRun, count func()
 	}
 	at := f.Stamp.MtimeSeconds()
 	var index *publication.Index
-	err = withPipe(records.Write, func(packages io.Reader) error {
-		return withPipe(records.WriteVotes, func(votes io.Reader) (err error) {
-			index, err = describeIndex(ctx, sourcerecords.KindAUR, at, packages, votes)
+	err = records.Pipe(packages.Write, func(first io.Reader) error {
+		return records.Pipe(packages.WriteVotes, func(votes io.Reader) (err error) {
+			index, err = describeIndex(ctx, sourcerecords.KindAUR, at, first, votes)
 			return err
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := p.add(ctx, publication.Source{Kind: sourcerecords.KindAUR, Name: d.name(), AsOf: at, Index: index}, records.Write); err != nil {
+	if err := p.add(ctx, publication.Source{Kind: sourcerecords.KindAUR, Name: d.name(), AsOf: at, Index: index}, packages.Write); err != nil {
 		return nil, err
 	}
-	return result, p.add(ctx, publication.Source{Kind: sourcerecords.KindAURVotes, Name: d.name(), AsOf: at}, records.WriteVotes)
+	return result, p.add(ctx, publication.Source{Kind: sourcerecords.KindAURVotes, Name: d.name(), AsOf: at}, packages.WriteVotes)
 }
 
 func (l *fileLists) publishedKinds() []string { return []string{sourcerecords.KindFiles} }
@@ -180,23 +180,6 @@ func keep(d *publisher.Directory, s publishedSource) bool {
 		found = d.Keep(kind, s.name()) && found
 	}
 	return found
-}
-
-// withPipe passes what the function write writes to the function read.
-func withPipe(write func(io.Writer) error, read func(io.Reader) error) error {
-	r, w := io.Pipe()
-	written := make(chan error, 1)
-	go func() {
-		err := write(w)
-		_ = w.CloseWithError(err)
-		written <- err
-	}()
-	err := read(r)
-	_ = r.Close()
-	if writeErr := <-written; err == nil && !errors.Is(writeErr, io.ErrClosedPipe) {
-		err = writeErr
-	}
-	return err
 }
 
 // readShares reads the records of the shares of machines that the next manifest has, if it has any: readers build the indexes of repositories with

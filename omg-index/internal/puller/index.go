@@ -3,7 +3,10 @@ package puller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/omg-arch/omg/shared/advisories"
@@ -13,6 +16,7 @@ import (
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/publication"
+	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sourcerecords"
 	"github.com/omg-arch/omg/shared/sources"
 )
@@ -49,7 +53,7 @@ var errNotForUsers = errors.New("no file is built from these records")
 
 // NewIndex returns the builder of the index, or of the other file, of a published source from its records; those of the AUR are its packages and
 // their votes, and those of a repository can be followed by shares of machines. Its bytes are the same on all machines, because it has the shares of
-// the same manifest, and the time of the records as the time of the build.
+// the same manifest, and the time of the records as the time of the build. The records of an index must be of the source, unless it has no name.
 func NewIndex(ctx context.Context, s *publication.Source, texts ...io.Reader) (sourcerecords.IndexBuilder, error) {
 	switch kind, known := kinds[s.Kind]; {
 	case !known:
@@ -57,7 +61,7 @@ func NewIndex(ctx context.Context, s *publication.Source, texts ...io.Reader) (s
 	case kind.isFile:
 		return sourcerecords.NewFile(ctx, s.Kind, s.AsOf, texts[0])
 	}
-	o := sourcerecords.IndexOptions{Builder: program, BuiltAt: s.AsOf}
+	o := sourcerecords.IndexOptions{Source: s.Name, Builder: program, BuiltAt: s.AsOf}
 	if s.Kind == sourcerecords.KindRepository && len(texts) > 1 {
 		var err error
 		if o.Shares, _, err = sourcerecords.ReadShares(ctx, texts[1]); err != nil {
@@ -85,4 +89,73 @@ func isInstalledName(name string) bool {
 		}
 	}
 	return false
+}
+
+// ErrIndex means that the index that was built from the records is not the one that the publisher has built.
+var ErrIndex = errors.New("another index than the publisher's")
+
+// hasIndex reports whether the index of a source is the one that the publisher has built. If its format is another one than that of this
+// program, this cannot be known.
+func (p *puller) hasIndex(ctx context.Context, s *publication.Source) bool {
+	if s.Index == nil || s.Index.Format != IndexFormat(s.Kind) {
+		return false
+	}
+	sha256, err := sourcefile.DigestOfPath(ctx, filepath.Join(p.dir, indexName(s)))
+	return err == nil && sha256 == s.Index.SHA256
+}
+
+// indexBuild builds the index of a source from its records.
+type indexBuild struct {
+	*puller
+	source *publication.Source
+	texts  []*publication.Source
+	// builder has the records that were read last. If they could not be read, err is why. Both are nil before.
+	builder sourcerecords.IndexBuilder
+	err     error
+}
+
+// read reads the first text. The others are stored.
+func (b *indexBuild) read(ctx context.Context, first io.Reader) {
+	b.builder, b.err = nil, nil // free the memory of an earlier attempt
+	in := []io.Reader{first}
+	for _, t := range b.texts[1:] {
+		r, err := b.openRecords(t)
+		if err != nil {
+			b.err = err
+			return
+		}
+		defer r.Close()
+		in = append(in, r)
+	}
+	b.builder, b.err = NewIndex(ctx, b.source, in...)
+}
+
+// finish reads the records unless they were read already, and replaces the last index if the new one is right.
+func (b *indexBuild) finish(ctx context.Context) error {
+	if b.builder == nil && b.err == nil {
+		first, err := b.openRecords(b.texts[0])
+		if err != nil {
+			return err
+		}
+		defer first.Close()
+		b.read(ctx, first)
+	}
+	s := b.source
+	if b.err != nil {
+		return fmt.Errorf("%s %s: %w", s.Kind, s.Name, b.err)
+	}
+	path := filepath.Join(b.dir, newDir, indexName(s))
+	if err := b.builder.WriteFile(path); err != nil {
+		return err
+	}
+	if s.Index != nil && s.Index.Format == IndexFormat(s.Kind) {
+		sha256, err := sourcefile.DigestOfPath(ctx, path)
+		if err != nil {
+			return err
+		}
+		if sha256 != s.Index.SHA256 {
+			return fmt.Errorf("%s %s: %w: SHA-256 %s instead of %s", s.Kind, s.Name, ErrIndex, sha256, s.Index.SHA256)
+		}
+	}
+	return os.Rename(path, filepath.Join(b.dir, indexName(s)))
 }

@@ -344,7 +344,7 @@ func TestPull_OtherIndex(t *testing.T) {
 	r, err := w.tryPull(w.mirror())
 	require.NoError(t, err)
 	require.ErrorIs(t, r.Sources[0].Err, ErrIndex)
-	require.ErrorContains(t, r.Sources[1].Err, `repository extra: records of "core"`)
+	require.ErrorContains(t, r.Sources[1].Err, `repository extra: not valid records: records of the source "core", and not of "extra"`)
 	require.Equal(t, both("1-1"), w.versions())
 }
 

@@ -11,36 +11,41 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/publication"
 	"github.com/omg-arch/omg/shared/records"
-	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// ErrIndex means that the index that was built from the records is not the one that the publisher has built.
-var ErrIndex = errors.New("another index than the publisher's")
-
-// update gets the records of a source, and builds its index unless it is already there.
+// update gets the records of a source, and builds its index unless it is already there. Its own records are read into the index while they
+// are stored, so the votes of the AUR, which are read beside its packages, come first.
 func (p *puller) update(ctx context.Context, r *SourceResult) error {
 	texts, err := p.textsOf(r.Source)
 	if err != nil {
 		return err
 	}
-	for _, t := range texts {
+	b := &indexBuild{puller: p, source: r.Source, texts: texts}
+	areNew := false
+	for i, t := range slices.Backward(texts) {
 		if _, err := p.findRecords(t.SHA256); err == nil {
 			continue
 		}
-		if err := p.getRecords(ctx, t, r); err != nil {
+		var read func(context.Context, io.Reader)
+		if i == 0 {
+			read = b.read
+		}
+		if err := p.getRecords(ctx, t, r, read); err != nil {
 			return err
 		}
+		areNew = true
 	}
-	if p.hasIndex(ctx, r.Source) {
+	if !areNew && p.hasIndex(ctx, r.Source) {
 		return nil
 	}
-	if err := p.buildIndex(ctx, r.Source, texts); err != nil {
+	if err := b.finish(ctx); err != nil {
 		if ctx.Err() == nil {
 			p.discardRecords(texts) // they may be damaged: the next pull gets them again
 		}
@@ -75,6 +80,15 @@ func (p *puller) findRecords(sha256 string) (*storedRecords, error) {
 	return nil, fs.ErrNotExist
 }
 
+// openRecords returns a reader of the stored records of a source.
+func (p *puller) openRecords(s *publication.Source) (io.ReadCloser, error) {
+	stored, err := p.findRecords(s.SHA256)
+	if err != nil {
+		return nil, err
+	}
+	return stored.open()
+}
+
 // open returns a reader of the records.
 func (r *storedRecords) open() (io.ReadCloser, error) {
 	f, err := os.Open(r.path)
@@ -87,23 +101,6 @@ func (r *storedRecords) open() (io.ReadCloser, error) {
 		return nil, err
 	}
 	return &recordsReader{d, f}, nil
-}
-
-// checkHead returns an error unless the records are of the source.
-func (r *storedRecords) checkHead(s *publication.Source) error {
-	in, err := r.open()
-	if err != nil {
-		return err
-	}
-	defer in.Close()
-	read, err := records.NewReader(in)
-	if err != nil {
-		return err
-	}
-	if h := read.Head(); h.Kind != s.Kind || h.Name != s.Name {
-		return fmt.Errorf("%s %s: records of %.40q of the kind %.40q", s.Kind, s.Name, h.Name, h.Kind)
-	}
-	return nil
 }
 
 type recordsReader struct {
@@ -121,14 +118,15 @@ func (p *puller) discardRecords(texts []*publication.Source) {
 	}
 }
 
-// getRecords gets records, with a patch if the records from which it starts are there, and otherwise as a whole.
-func (p *puller) getRecords(ctx context.Context, s *publication.Source, r *SourceResult) error {
+// getRecords gets records, with a patch if the records from which it starts are there, and otherwise as a whole. The function read, unless it is
+// nil, reads the records of each attempt while they are stored, also those that turn out to be wrong.
+func (p *puller) getRecords(ctx context.Context, s *publication.Source, r *SourceResult, read func(context.Context, io.Reader)) error {
 	for i := range s.Patches {
 		from, err := p.findRecords(s.Patches[i].From)
 		if err != nil {
 			continue
 		}
-		err = p.fromMirrors(ctx, func(m Mirror) error { return p.applyPatch(ctx, m, s, &s.Patches[i], from) })
+		err = p.fromMirrors(ctx, func(m Mirror) error { return p.applyPatch(ctx, m, s, &s.Patches[i], from, read) })
 		if err == nil {
 			r.PatchCount++
 			return nil
@@ -139,7 +137,7 @@ func (p *puller) getRecords(ctx context.Context, s *publication.Source, r *Sourc
 		break // another patch would hardly help
 	}
 	err := p.fromMirrors(ctx, func(m Mirror) error {
-		return p.storeRecords(s, func(w io.Writer) error { return publication.FetchContent(ctx, m, s, w) })
+		return p.storeRecords(ctx, s, func(w io.Writer) error { return publication.FetchContent(ctx, m, s, w) }, read)
 	})
 	if err == nil {
 		r.ObjectCount++
@@ -170,7 +168,9 @@ func (p *puller) fromMirrors(ctx context.Context, do func(m Mirror) error) error
 }
 
 // applyPatch stores the records that a patch makes of earlier ones.
-func (p *puller) applyPatch(ctx context.Context, m Mirror, s *publication.Source, patch *publication.Patch, from *storedRecords) error {
+func (p *puller) applyPatch(
+	ctx context.Context, m Mirror, s *publication.Source, patch *publication.Patch, from *storedRecords, read func(context.Context, io.Reader),
+) error {
 	changes, err := publication.OpenPatch(ctx, m, patch)
 	if err != nil {
 		return err
@@ -181,18 +181,26 @@ func (p *puller) applyPatch(ctx context.Context, m Mirror, s *publication.Source
 		return err
 	}
 	defer before.Close()
-	return p.storeRecords(s, func(w io.Writer) error { return records.ApplyPatch(w, before, changes, s.Size) })
+	return p.storeRecords(ctx, s, func(w io.Writer) error { return records.ApplyPatch(w, before, changes, s.Size) }, read)
 }
 
 // storeRecords stores the records that the function write writes, if they are those of the source.
-func (p *puller) storeRecords(s *publication.Source, write func(io.Writer) error) error {
+func (p *puller) storeRecords(ctx context.Context, s *publication.Source, write func(io.Writer) error, read func(context.Context, io.Reader)) error {
 	return atomicfile.WriteTo(p.recordsPath(s), atomicfile.Options{Mode: 0o644}, func(f *atomicfile.File) error {
 		c, err := records.NewFastCompressor(f)
 		if err != nil {
 			return err
 		}
 		sum := sha256.New()
-		if err := errors.Join(write(io.MultiWriter(c, sum)), c.Close()); err != nil {
+		if read == nil {
+			err = write(io.MultiWriter(c, sum))
+		} else {
+			err = records.Pipe(func(w io.Writer) error { return write(io.MultiWriter(c, sum, w)) }, func(in io.Reader) error {
+				read(ctx, in)
+				return nil // whatever is wrong with the index, the records are stored
+			})
+		}
+		if err := errors.Join(err, c.Close()); err != nil {
 			return err
 		}
 		return checkHash(sum, s)
@@ -204,52 +212,4 @@ func checkHash(sum hash.Hash, s *publication.Source) error {
 		return fmt.Errorf("%s %s: %w", s.Kind, s.Name, publication.ErrObject)
 	}
 	return nil
-}
-
-// hasIndex reports whether the index of a source is the one that the publisher has built. If its format is another one than that of this
-// program, this cannot be known.
-func (p *puller) hasIndex(ctx context.Context, s *publication.Source) bool {
-	if s.Index == nil || s.Index.Format != IndexFormat(s.Kind) {
-		return false
-	}
-	sha256, err := sourcefile.DigestOfPath(ctx, filepath.Join(p.dir, indexName(s)))
-	return err == nil && sha256 == s.Index.SHA256
-}
-
-// buildIndex builds the index of a source from its records, and replaces the last one if the new index is right.
-func (p *puller) buildIndex(ctx context.Context, s *publication.Source, texts []*publication.Source) error {
-	var in []io.Reader
-	for _, t := range texts {
-		stored, err := p.findRecords(t.SHA256)
-		if err != nil {
-			return err
-		}
-		if err := stored.checkHead(t); err != nil {
-			return err
-		}
-		r, err := stored.open()
-		if err != nil {
-			return err
-		}
-		defer r.Close()
-		in = append(in, r)
-	}
-	b, err := NewIndex(ctx, s, in...)
-	if err != nil {
-		return err
-	}
-	path := filepath.Join(p.dir, newDir, indexName(s))
-	if err := b.WriteFile(path); err != nil {
-		return err
-	}
-	if s.Index != nil && s.Index.Format == IndexFormat(s.Kind) {
-		sha256, err := sourcefile.DigestOfPath(ctx, path)
-		if err != nil {
-			return err
-		}
-		if sha256 != s.Index.SHA256 {
-			return fmt.Errorf("%s %s: %w: SHA-256 %s instead of %s", s.Kind, s.Name, ErrIndex, sha256, s.Index.SHA256)
-		}
-	}
-	return os.Rename(path, filepath.Join(p.dir, indexName(s)))
 }
