@@ -196,13 +196,13 @@ func (s *SourceBuilder) addTerm(doc uint32, field byte, value string) {
 func (s *SourceBuilder) sortDocs() {
 	s.rankDocs()
 	slices.SortFunc(s.docs, func(a, b pendingDoc) int {
-		return cmp.Or(
-			cmp.Compare(b.rank.prominence, a.rank.prominence),
-			cmp.Compare(a.nameLen, b.nameLen),
-			bytes.Compare(s.foldedNameOf(a), s.foldedNameOf(b)),
-			s.compareNames(a, b),
-			cmp.Compare(a.addOrder, b.addOrder),
-		)
+		if c := cmp.Or(cmp.Compare(b.rank.prominence, a.rank.prominence), cmp.Compare(a.nameLen, b.nameLen)); c != 0 {
+			return c
+		}
+		if c := bytes.Compare(s.foldedNameOf(a), s.foldedNameOf(b)); c != 0 {
+			return c
+		}
+		return cmp.Or(s.compareNames(a, b), cmp.Compare(a.addOrder, b.addOrder)) // few packages need their names to be read
 	})
 }
 
