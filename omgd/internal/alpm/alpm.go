@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/omgd/internal/alpmproto"
-	"github.com/omg-arch/omg/omgd/internal/child"
+	"github.com/omg-arch/omg/shared/child"
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/wire"

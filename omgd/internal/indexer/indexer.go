@@ -16,18 +16,14 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/omg-arch/omg/omgd/internal/child"
 	"github.com/omg-arch/omg/shared/atomicfile"
+	"github.com/omg-arch/omg/shared/child"
 	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 )
 
-const (
-	timeout = 10 * time.Minute // a build with a million packages takes seconds
-	// maxMemory limits the memory of omg-index in bytes. The lists of files of all packages of Debian need 0.4 GiB.
-	maxMemory = 2 << 30
-)
+const timeout = 10 * time.Minute // a build with a million packages takes seconds
 
 // Image is an index in memory.
 type Image struct{ memoryFile *os.File }
@@ -73,7 +69,7 @@ func runWithEnvironment(ctx context.Context, env []string, stdout *os.File, args
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	stderr, err := child.Run(ctx, child.Spec{Path: program, Args: args, Env: env, StdoutFile: stdout, MaxMemory: maxMemory})
+	stderr, err := child.Run(ctx, child.Spec{Path: program, Args: args, Env: env, StdoutFile: stdout, MaxMemory: child.MaxIndexMemory})
 	printed := ""
 	for line := range strings.Lines(stderr) {
 		line = strings.TrimSpace(line)
@@ -86,7 +82,7 @@ func runWithEnvironment(ctx context.Context, env []string, stdout *os.File, args
 	switch {
 	case err == nil:
 		return warnings, nil
-	case printed != "":
+	case printed != "" && !errors.Is(err, child.ErrMemory):
 		return warnings, errors.New(printed)
 	}
 	return warnings, fmt.Errorf("omg-index: %w", err)

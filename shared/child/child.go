@@ -1,4 +1,4 @@
-// Package child runs omg's other programs. Each program runs in its own process group, with only the
+// Package child runs omg's programs. Each program runs in its own process group, with only the
 // environment that it is given, and within limits, and is killed when omgd ends.
 package child
 
@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -17,6 +18,10 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// MaxIndexMemory is the limit of omg-index's memory in bytes when it builds indexes for omgd, or from what was published. The lists of files of
+// all packages of Debian need 0.4 GiB.
+const MaxIndexMemory = 2 << 30
 
 const (
 	maxStderr = 64 << 10
@@ -32,13 +37,15 @@ type Spec struct {
 	Args []string
 	// Env is the environment of the program, as in os.Environ.
 	Env []string
+	// Dir is the working directory; empty means /.
+	Dir string
 	// Stdin is written to the standard input of the program, after the program's limits are set.
 	Stdin []byte
 	// Stdout gets the standard output of the program. If a write to Stdout fails, the program is killed. If
 	// StdoutFile is set, the program writes directly to that file instead.
 	Stdout     io.Writer
 	StdoutFile *os.File
-	// MaxMemory is the limit of the program's memory in bytes (RLIMIT_DATA); 0 means no limit.
+	// MaxMemory limits the program's memory in bytes (RLIMIT_DATA); 0 means no further limit. A lower limit of this process stays.
 	MaxMemory uint64
 
 	waitDelay time.Duration // 0 means waitDelay; tests set another value
@@ -46,7 +53,7 @@ type Spec struct {
 
 // Run runs a program to its end, and returns the beginning of its standard error. If ctx ends or a write to
 // Stdout fails, all processes of the program's group are killed. Processes of the group that still run when
-// the program exits are killed, too. The error is the write error of Stdout, the error of ctx, an
+// the program exits are killed, too. The error is the write error of Stdout, the error of ctx, an error that wraps ErrMemory, an
 // *exec.ExitError or an error of the operating system.
 func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	// The kernel sends the parent-death signal when the thread that started the child ends, even if the
@@ -58,7 +65,7 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	defer cancel()
 	cmd := exec.CommandContext(inner, s.Path, s.Args...)
 	cmd.Env = append([]string{}, s.Env...)
-	cmd.Dir = "/"
+	cmd.Dir = cmp.Or(s.Dir, "/")
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true, Pdeathsig: unix.SIGKILL}
 	cmd.WaitDelay = cmp.Or(s.waitDelay, waitDelay)
 	out := stopOnErrorWriter{to: s.Stdout, stop: cancel}
@@ -85,7 +92,8 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := setResourceLimits(cmd.Process.Pid, s.MaxMemory); err != nil {
+	maxMemory, err := setResourceLimits(cmd.Process.Pid, s.MaxMemory)
+	if err != nil {
 		cancel()
 		_ = cmd.Wait()
 		return "", err
@@ -98,25 +106,42 @@ func Run(ctx context.Context, s Spec) (stderr string, err error) {
 	g.waitAndKillRest()
 	err = cmd.Wait() // Wait also closes stdin
 	writing.Wait()
+	stderr = strings.TrimSpace(stderrBuf.kept.String())
 	switch {
 	case out.err != nil:
 		err = out.err
 	case err != nil && ctx.Err() != nil:
 		err = ctx.Err()
+	case err != nil && hadNoMemory(stderr):
+		err = fmt.Errorf("%w of %d MiB", ErrMemory, maxMemory>>20)
 	}
-	return strings.TrimSpace(stderrBuf.kept.String()), err
+	return stderr, err
 }
 
-// setResourceLimits sets the resource limits of a child. It disables core dumps, which would leave unexpected files in
-// the working directory.
-func setResourceLimits(pid int, data uint64) error {
+// ErrMemory means that a program needs more memory than its limit.
+var ErrMemory = errors.New("it needs more memory than the limit")
+
+// hadNoMemory reports whether the runtime of a Go program has ended it because it could not allocate memory, also that of a thread.
+func hadNoMemory(stderr string) bool {
+	for line := range strings.Lines(stderr) {
+		if strings.HasPrefix(line, "fatal error: ") && strings.Contains(line, "memory") || strings.HasPrefix(line, "runtime/cgo: pthread_create failed") {
+			return true
+		}
+	}
+	return false
+}
+
+// setResourceLimits sets the resource limits of a child, and returns the limit of its memory in bytes. It disables core dumps, which would leave
+// unexpected files in the working directory.
+func setResourceLimits(pid int, data uint64) (uint64, error) {
 	if err := unix.Prlimit(pid, unix.RLIMIT_CORE, &unix.Rlimit{}, nil); err != nil {
-		return os.NewSyscallError("prlimit", err)
+		return 0, os.NewSyscallError("prlimit", err)
 	}
-	if data == 0 {
-		return nil
+	var now unix.Rlimit
+	if err := unix.Prlimit(pid, unix.RLIMIT_DATA, nil, &now); err != nil || data == 0 || now.Cur <= data {
+		return now.Cur, os.NewSyscallError("prlimit", err)
 	}
-	return os.NewSyscallError("prlimit", unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: data, Max: data}, nil))
+	return data, os.NewSyscallError("prlimit", unix.Prlimit(pid, unix.RLIMIT_DATA, &unix.Rlimit{Cur: data, Max: data}, nil))
 }
 
 // childProcessGroup is the process group of a child. It is identified by the process ID of its leader.

@@ -75,6 +75,43 @@ func TestRun_Limits(t *testing.T) {
 	require.NotEqual(t, strconv.Itoa(unix.Getpgrp()), lines[3])
 }
 
+// TestRun_LowerLimit checks that a lower limit of this process stays.
+func TestRun_LowerLimit(t *testing.T) {
+	var own unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_DATA, &own))
+	cmd := exec.Command("/bin/sh", "-c", "sleep 1000")
+	require.NoError(t, cmd.Start())
+	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	for _, c := range []struct{ wanted, got uint64 }{{0, own.Cur}, {512 << 20, min(own.Cur, 512<<20)}, {1 << 30, min(own.Cur, 512<<20)}, {256 << 20, 256 << 20}} {
+		got, err := setResourceLimits(cmd.Process.Pid, c.wanted)
+		require.NoError(t, err)
+		require.Equal(t, c.got, got)
+		var now unix.Rlimit
+		require.NoError(t, unix.Prlimit(cmd.Process.Pid, unix.RLIMIT_DATA, nil, &now))
+		require.Equal(t, c.got, now.Cur)
+	}
+}
+
+// TestRun_Memory checks the messages with which the runtime of Go ends a program that gets no more memory. integration/publish runs such a program.
+func TestRun_Memory(t *testing.T) {
+	for text, want := range map[string]bool{
+		"fatal error: runtime: out of memory":                                           true,
+		"fatal error: out of memory allocating heap arena map":                          true,
+		"runtime: x\nfatal error: runtime: cannot allocate memory":                      true,
+		"runtime/cgo: pthread_create failed: Resource temporarily unavailable":          true,
+		"fatal error: all goroutines are asleep - deadlock!":                            false,
+		"omg-index: error: a package with the name fatal error: runtime: out of memory": false,
+	} {
+		s := sh("printf '" + text + "\n' >&2; exit 2")
+		s.MaxMemory = 512 << 20
+		_, err := Run(t.Context(), s)
+		require.Equal(t, want, errors.Is(err, ErrMemory), text)
+		if want {
+			require.EqualError(t, err, "it needs more memory than the limit of 512 MiB")
+		}
+	}
+}
+
 // family returns a Spec whose script starts a child, prints the child's process ID, and continues with the
 // commands in rest.
 func family(rest string) Spec { return sh("sleep 1000 & echo $!; " + rest) }
