@@ -33,7 +33,7 @@ func TestPull_Killed(t *testing.T) {
 	t.Cleanup(server.Close)
 	m := harness.New(t, harness.WithoutDatabases())
 	pull := func(data string) *harness.Process {
-		return harness.Start(t, m.Command("omg-index", "pull", "-P", p.key, "--data-dir", data, server.URL))
+		return harness.Start(t, m.Command("omg-index", "pull", "--child", "-P", p.key, "--data-dir", data, server.URL)) // the process that is killed
 	}
 	verify := func(data string, days ...string) {
 		t.Helper()

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"os/exec"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/omg-arch/omg/omg-index/internal/keyfile"
 	"github.com/omg-arch/omg/omg-index/internal/puller"
+	"github.com/omg-arch/omg/shared/child"
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/config"
@@ -34,6 +36,7 @@ type pullOptions struct {
 	dataDir                         string
 	network                         config.Network
 	timeout                         time.Duration
+	isChild                         bool
 }
 
 func pullCommand() *cli.Command {
@@ -66,9 +69,41 @@ indexes with --index or OMG_INDEX, e.g. OMG_INDEX=~/.local/share/omg/pulled.
 			&cli.DurationFlag{Name: "timeout", Destination: &o.timeout, Value: time.Duration(config.Default().Network.Timeout), Usage: "a server must begin its response, and send each 4 KiB of it, in `TIME`", DefaultText: "30s"},
 			&cli.StringFlag{Name: "user-agent", Destination: &o.network.UserAgent, Usage: "send `TEXT` as the User-Agent header", DefaultText: "omg and its version"},
 			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
+			&cli.BoolFlag{Name: "child", Destination: &o.isChild, Hidden: true, Usage: "pull in this process, whose memory is limited (omg-index and omgd pass this)"},
 		},
-		Action: func(c *cli.Context) error { return o.run(c) },
+		Action: func(c *cli.Context) error {
+			if !o.isChild {
+				return runLimited(c)
+			}
+			return o.run(c)
+		},
 	}
+}
+
+// runLimited runs this command again in a process whose memory is limited, as omgd runs it: what a server sends is unpacked and parsed there.
+func runLimited(c *cli.Context) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	stderr, err := child.Run(c.Context, child.Spec{
+		Path: program, Args: slices.Insert(slices.Clone(os.Args[1:]), 1, "--child"), Env: os.Environ(), Dir: dir, Stdout: c.App.Writer, MaxMemory: child.MaxIndexMemory,
+	})
+	if errors.Is(err, child.ErrMemory) {
+		return fmt.Errorf("cannot pull: %w", err)
+	}
+	if stderr != "" {
+		fmt.Fprintln(c.App.ErrWriter, stderr)
+	}
+	var ended *exec.ExitError
+	if errors.As(err, &ended) && ended.Exited() {
+		return exit.QuietError(ended.ExitCode())
+	}
+	return err
 }
 
 func (o *pullOptions) run(c *cli.Context) error {

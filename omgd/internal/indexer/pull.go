@@ -14,7 +14,7 @@ var proxyVariables = []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_pro
 
 // Pull runs omg-index pull with arguments, and with the settings of the network. It returns the warnings that omg-index printed.
 func Pull(ctx context.Context, network config.Network, args ...string) (warnings []string, err error) {
-	args = slices.Insert(args, 1, "--timeout", time.Duration(network.Timeout).String())
+	args = slices.Insert(args, 1, "--child", "--timeout", time.Duration(network.Timeout).String())
 	if network.UserAgent != "" {
 		args = slices.Insert(args, 1, "--user-agent", network.UserAgent)
 	}
