@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/paths"
@@ -126,4 +127,9 @@ func (s *State) Find(kind, name string) *Source {
 		}
 	}
 	return nil
+}
+
+// HasIndex reports whether any source is installed.
+func (s *State) HasIndex() bool {
+	return slices.ContainsFunc(s.Sources, func(source Source) bool { return source.Sequence > 0 })
 }

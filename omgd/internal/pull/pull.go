@@ -79,18 +79,23 @@ func (p *Puller) read(next time.Time, err error) {
 	}
 }
 
-// Run pulls once an interval until ctx ends. The interval begins at the last pull, also if omgd was restarted.
+// Run pulls once an interval until ctx ends. The interval begins at the last pull, also if omgd was restarted. Without any index, the first pull is
+// at once.
 func (p *Puller) Run(ctx context.Context) {
-	state := p.Latest().State
 	var last error
 	s := schedule.Schedule{
-		Interval: time.Duration(p.Interval), FirstRetry: min(firstRetry, time.Duration(p.Interval)), Demands: p.Demands, LastSuccess: state.ConfirmedAt,
+		Interval: time.Duration(p.Interval), FirstRetry: min(firstRetry, time.Duration(p.Interval)), Demands: p.Demands,
 		OnPlanned: func(next time.Time) {
 			p.read(next, last)
 			p.OnDone()
 		},
 	}
-	s.Run(ctx, s.TimeUntilDue(), func(ctx context.Context) error {
+	if state := p.Latest().State; state.HasIndex() {
+		s.LastSuccess = state.ConfirmedAt
+	}
+	first := s.FirstPause()
+	p.read(time.Now().Add(first), nil)
+	s.Run(ctx, first, func(ctx context.Context) error {
 		last = p.pull(ctx)
 		return last
 	})

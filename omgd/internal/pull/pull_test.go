@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,6 +71,65 @@ func TestPuller_Run(t *testing.T) {
 	})
 	// After a restart, the interval goes on.
 	require.Equal(t, []string(nil), New(Config{DataDir: dir, IsTrusted: paths.ProcessEnv().Trusts, Log: slog.New(slog.DiscardHandler)}).Latest().Repositories())
+}
+
+// TestPuller_FirstPull starts many machines at the same time. Those that have data do not all pull at the same time.
+func TestPuller_FirstPull(t *testing.T) {
+	const interval, machines = time.Hour, 1000
+	index := []pulled.Source{{Kind: string(wire.KindRepository), Name: "core", Sequence: 1}}
+	for name, c := range map[string]struct {
+		state    pulled.State
+		pulledAt time.Duration // before the start
+		from, to time.Duration // when the machines pull
+	}{
+		"nothing was pulled":           {},
+		"no source could be installed": {state: pulled.State{Sources: []pulled.Source{{Kind: string(wire.KindRepository), Name: "core", LastError: "damaged"}}}, pulledAt: time.Minute},
+		"pulled the day before":        {state: pulled.State{Sources: index}, pulledAt: 15 * time.Hour, to: interval / 10},
+		"pulled some minutes before":   {state: pulled.State{Sources: index}, pulledAt: 10 * time.Minute, from: 50 * time.Minute, to: 56 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			require.NoError(t, os.Mkdir(pulled.Dir(dir), 0o755))
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				if c.pulledAt > 0 {
+					c.state.ConfirmedAt = began.Add(-c.pulledAt).Unix()
+					require.NoError(t, c.state.Write(pulled.Dir(dir)))
+				}
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				pulls := make(chan time.Duration, machines)
+				var running sync.WaitGroup
+				for range machines {
+					p := New(Config{
+						Index: config.Index{Interval: config.Duration(interval)}, DataDir: dir, IsTrusted: paths.ProcessEnv().Trusts, Log: slog.New(slog.DiscardHandler), OnDone: func() {},
+						RunIndex: func(ctx context.Context, _ ...string) ([]string, error) {
+							pulls <- time.Since(began)
+							<-ctx.Done()
+							return nil, ctx.Err()
+						},
+					})
+					running.Go(func() { p.Run(ctx) })
+				}
+				var parts [10]int // of the time between from and to
+				for range machines {
+					at := <-pulls
+					require.GreaterOrEqual(t, at, c.from)
+					require.LessOrEqual(t, at, c.to)
+					if c.to > c.from {
+						parts[min((at-c.from)*10/(c.to-c.from), 9)]++
+					}
+				}
+				if c.to > c.from {
+					for _, n := range parts {
+						require.InDelta(t, machines/10, n, machines/20)
+					}
+				}
+				cancel()
+				running.Wait()
+			})
+		})
+	}
 }
 
 // TestNew_Untrusted checks that what another user has put there is not used.

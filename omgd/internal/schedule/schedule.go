@@ -38,10 +38,7 @@ const maxJitterFraction = 0.1
 func (s *Schedule) NextPause(err error) time.Duration {
 	if err == nil {
 		s.failures = 0
-		if s.MaxJitter > 0 {
-			return s.Interval + rand.N(s.MaxJitter)
-		}
-		return addJitter(s.Interval)
+		return s.Interval + s.jitter()
 	}
 	pause := s.FirstRetry
 	for range min(s.failures, 30) {
@@ -62,6 +59,14 @@ func retryAfterOf(err error) time.Duration {
 	return 0
 }
 
+// jitter returns a random time that is added to Interval.
+func (s *Schedule) jitter() time.Duration {
+	if s.MaxJitter > 0 {
+		return rand.N(s.MaxJitter)
+	}
+	return addJitter(s.Interval) - s.Interval
+}
+
 func addJitter(d time.Duration) time.Duration {
 	return d + time.Duration(rand.Float64()*maxJitterFraction*float64(d))
 }
@@ -79,6 +84,15 @@ func (s *Schedule) TimeUntilDue() time.Duration {
 		return 0
 	}
 	return min(max(time.Until(time.Unix(s.LastSuccess, 0).Add(s.Interval)), 0), s.Interval)
+}
+
+// FirstPause returns the time until the first request: at once if no request succeeded, and otherwise when the interval that began with LastSuccess
+// ends, or now if it has ended. The latter has jitter, because machines that start together, with data of the day before, would ask together.
+func (s *Schedule) FirstPause() time.Duration {
+	if s.LastSuccess == 0 {
+		return 0
+	}
+	return s.TimeUntilDue() + s.jitter()
 }
 
 // Run sends requests by calling request(): the first one after the given duration, and each later one after a
