@@ -33,6 +33,8 @@ const (
 	MaxManifestAge = 90 * 24 * time.Hour
 
 	maxNameBytes = 255
+	// maxServerBytes is the maximum length of the address of a server.
+	maxServerBytes = 2048
 	// maxBrackets is the maximum number of objects and lists in a document. A decoded one needs more memory than its two bytes.
 	maxBrackets = 2 * MaxSources * (4 + 2*MaxPatches)
 	// maxNumber is the largest number that all programs that read JSON can represent.
@@ -68,6 +70,9 @@ type Source struct {
 	Name string `json:"name"`
 	// Architecture is that of the packages, such as x86_64. It is empty for packages of all architectures, as in the AUR, and if it is unknown.
 	Architecture string `json:"architecture,omitempty"`
+	// Server is the address of the directory with the database of a repository. It is empty if any mirror may have this database. A machine does not
+	// use the source for another repository of the same name.
+	Server string `json:"server,omitempty"`
 	// AsOf is the time of what the content was built from, in Unix seconds: the modification time of its file, or when it was last confirmed.
 	AsOf int64 `json:"as_of"`
 	// Size and SHA256 are those of the content.
@@ -221,6 +226,12 @@ func isWord(s string) bool {
 	return s != "" && len(s) <= 32 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-_") == ""
 }
 
+// isServer reports whether a text can be the address of a server.
+func isServer(s string) bool {
+	scheme, rest, found := strings.Cut(s, "://")
+	return found && isWord(scheme) && rest != "" && len(s) <= maxServerBytes && isText(s) && !strings.Contains(s, " ")
+}
+
 func (s *Source) check() error {
 	switch {
 	case !isWord(s.Kind):
@@ -229,6 +240,8 @@ func (s *Source) check() error {
 		return errors.New("name is not the name of a source")
 	case s.Architecture != "" && !isWord(s.Architecture):
 		return errors.New("architecture is not a word of lower-case letters")
+	case s.Server != "" && !isServer(s.Server):
+		return errors.New("server is not an address")
 	case s.AsOf < 1 || s.AsOf > maxNumber:
 		return fmt.Errorf("as_of %d", s.AsOf)
 	case s.Size < 0 || s.Size > MaxContentBytes:

@@ -61,6 +61,8 @@ type Source struct {
 	Kind         string `json:"kind"`
 	Name         string `json:"name"`
 	Architecture string `json:"architecture,omitempty"`
+	// Server is the only server of the repository; empty if there may be any.
+	Server string `json:"server,omitempty"`
 	// AsOf is the time of what the source was published from, in Unix seconds: the modification time of a database, for example.
 	AsOf int64 `json:"as_of"`
 	// Sequence is that of the manifest from which the source was last installed or confirmed; 0 if there is no index of it.

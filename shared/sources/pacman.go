@@ -66,6 +66,8 @@ type Repository struct {
 	// DatabasePath is the path of the repository's database file, which need not exist.
 	DatabasePath string
 	Usage        pacmandb.Usage
+	// Servers are the servers in pacman.conf, with their variables replaced; nil if pacman.conf has no repositories.
+	Servers []string
 
 	filesPath  string // the path of the database with file lists, if it is not beside the database
 	staleAfter time.Duration
@@ -96,6 +98,9 @@ func (c Config) ReadPacmanSetup() (*PacmanSetup, error) {
 	}
 	for _, f := range files {
 		p.addRepository(f.Name, f.Path, f.Usage)
+	}
+	for i := range conf.Repos { // then the list has these
+		p.Repositories[i].Servers = append([]string{}, conf.Repos[i].Servers...)
 	}
 	return p, nil
 }

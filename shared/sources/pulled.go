@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/omg-arch/omg/shared/clock"
@@ -48,7 +49,7 @@ func (p *Pulled) Repositories() (names []string) {
 }
 
 // ReplacePacmanSources returns the repositories with pulled indexes, by the rules of Downloads.ReplacePacmanSources. A pulled repository must be
-// for one of the architectures that pacman.conf allows.
+// for one of the architectures that pacman.conf allows, and if its publisher has named its server, pacman.conf must have this server.
 func (p *Pulled) ReplacePacmanSources(
 	repositories []snapshot.IndexedSource, pacman *PacmanSetup, open func(path string) (*pkgindex.File, error),
 ) []snapshot.IndexedSource {
@@ -60,6 +61,9 @@ func (p *Pulled) ReplacePacmanSources(
 		allowed := pacman.Config.Architectures
 		if s.Architecture != "" && len(allowed) > 0 && !slices.Contains(allowed, s.Architecture) {
 			return nil, "the repository is for " + s.Architecture
+		}
+		if why := otherServer(s, r); why != "" {
+			return nil, why
 		}
 		f, err := open(IndexPath(p.Dir, pkgindex.KindRepo, r.Name))
 		if err != nil {
@@ -78,10 +82,25 @@ func (p *Pulled) ReplacePacmanSources(
 	})
 }
 
+// otherServer returns why a pulled source is not of the repository with its name in pacman.conf; "" if it may be.
+func otherServer(s *pulled.Source, r *Repository) string {
+	isServer := func(server string) bool { return strings.TrimRight(server, "/") == strings.TrimRight(s.Server, "/") }
+	if s.Server == "" || r.Servers == nil || slices.ContainsFunc(r.Servers, isServer) {
+		return ""
+	}
+	return "another repository of this name: its server is " + s.Server + ", which pacman.conf does not have"
+}
+
 // ReplaceFiles replaces the file lists of a repository, which were examined, by the pulled ones, by the rules of ReplacePacmanSources.
 func (p *Pulled) ReplaceFiles(r *Repository, e *ExaminedFiles, open func(path string) (*filesindex.File, error)) {
 	s := p.State.Find(string(wire.KindFiles), r.Name)
 	if s == nil {
+		return
+	}
+	if why := otherServer(s, r); why != "" {
+		if e.Index == nil {
+			e.Why = joinReasons(e.Why, "pulled", why)
+		}
 		return
 	}
 	f, err := open(FilesIndexPath(p.Dir, r.Name))

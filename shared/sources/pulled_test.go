@@ -34,8 +34,14 @@ func newPulled(t *testing.T, asOf int64) *Pulled {
 // replaceCore replaces the source core of a system whose pacman.conf allows some architectures.
 func replaceCore(t *testing.T, p *Pulled, system snapshot.IndexedSource, architectures ...string) snapshot.IndexedSource {
 	t.Helper()
+	return replaceCoreOf(t, p, nil, system, architectures...)
+}
+
+// replaceCoreOf does what replaceCore does. The parameter servers has the servers in pacman.conf.
+func replaceCoreOf(t *testing.T, p *Pulled, servers []string, system snapshot.IndexedSource, architectures ...string) snapshot.IndexedSource {
+	t.Helper()
 	system.Name, system.Kind = "core", wire.KindRepository
-	pacman := &PacmanSetup{Config: &pacmandb.Config{Architectures: architectures}, Repositories: []Repository{{Name: "core"}}}
+	pacman := &PacmanSetup{Config: &pacmandb.Config{Architectures: architectures}, Repositories: []Repository{{Name: "core", Servers: servers}}}
 	list := p.ReplacePacmanSources([]snapshot.IndexedSource{system}, pacman, func(path string) (*pkgindex.File, error) {
 		f, err := pkgindex.Open(path, nil)
 		if err == nil {
@@ -61,6 +67,17 @@ func TestPulled_Repositories(t *testing.T) {
 	s = replaceCore(t, p, missing, "aarch64")
 	require.Nil(t, s.Index)
 	require.Equal(t, "no database; pulled: the repository is for x86_64", s.Why)
+
+	own := newPulled(t, 100)
+	own.State.Sources[0].Server = "https://own.example.org/core"
+	for _, servers := range [][]string{nil, {"https://other.example.org/core", "https://own.example.org/core/"}} {
+		require.NotNil(t, replaceCoreOf(t, own, servers, missing).Index)
+	}
+	for _, servers := range [][]string{{}, {"https://mirror.example.org/core"}} {
+		s = replaceCoreOf(t, own, servers, missing)
+		require.Nil(t, s.Index)
+		require.Equal(t, "no database; pulled: another repository of this name: its server is https://own.example.org/core, which pacman.conf does not have", s.Why)
+	}
 
 	building := snapshot.IndexedSource{Source: wire.Source{AsOf: 101}, Building: true}
 	require.Empty(t, replaceCore(t, p, building).Publisher, "pacman's database is newer")

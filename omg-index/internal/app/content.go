@@ -45,6 +45,10 @@ func (r *repository) publish(ctx context.Context, p *publishRun, count func()) (
 		return result, nil
 	}
 	p.architectures[r.Name] = into.architecture()
+	server, err := p.servers.of(r.Name, into.architecture())
+	if err != nil {
+		return nil, err
+	}
 	at := f.Stamp.MtimeSeconds()
 	var index *publication.Index
 	err = records.Pipe(packages.Write, func(in io.Reader) (err error) {
@@ -59,7 +63,7 @@ func (r *repository) publish(ctx context.Context, p *publishRun, count func()) (
 		return nil, err
 	}
 	return result, p.add(ctx, publication.Source{
-		Kind: sourcerecords.KindRepository, Name: r.Name, Architecture: into.architecture(), AsOf: at, Index: index,
+		Kind: sourcerecords.KindRepository, Name: r.Name, Architecture: into.architecture(), Server: server, AsOf: at, Index: index,
 	}, packages.Write)
 }
 
@@ -149,6 +153,10 @@ func (l *fileLists) publish(ctx context.Context, p *publishRun, count func()) (*
 	if err := lists.End(); err != nil {
 		return nil, err
 	}
+	server, err := p.servers.of(l.Name, p.architectures[l.Name])
+	if err != nil {
+		return nil, err
+	}
 	size, err := file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return nil, err
@@ -159,7 +167,7 @@ func (l *fileLists) publish(ctx context.Context, p *publishRun, count func()) (*
 		return nil, err
 	}
 	return result, p.add(ctx, publication.Source{
-		Kind: sourcerecords.KindFiles, Name: l.Name, Architecture: p.architectures[l.Name], AsOf: at, Index: index,
+		Kind: sourcerecords.KindFiles, Name: l.Name, Architecture: p.architectures[l.Name], Server: server, AsOf: at, Index: index,
 	}, func(w io.Writer) error {
 		_, err := io.Copy(w, io.NewSectionReader(file, 0, size))
 		return err

@@ -39,7 +39,7 @@ const (
 type publishOptions struct {
 	secretPath, out      string
 	dbpath, pacmanConfig string
-	sources              cli.StringSlice
+	sources, servers     cli.StringSlice
 	expiry               time.Duration
 	note                 string
 	journalNames         bool
@@ -71,6 +71,9 @@ The flag --source selects other sources, and can be repeated:
   journal[=PATH]    the AUR's journal at PATH, or that of omgd. It is published without
                     the names of maintainers, except with --journal-names
 
+A repository is found by its name. If others have a repository of the same name, name
+the server of yours, as in pacman.conf: --server 'own=https://example.org/$repo/$arch'.
+
 The key is one of omg-index keygen or minisign. If it is encrypted, its password is
 asked for on the terminal; if the standard input is not a terminal, its first line is
 the password. If a source cannot be read, an error names it, what was published of it
@@ -86,6 +89,7 @@ manifests of the last week name, and patches from the last 7 contents of each so
 			&cli.StringFlag{Name: "dbpath", Destination: &o.dbpath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
 			&cli.StringFlag{Name: "pacman-config", Destination: &o.pacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 			&cli.StringSliceFlag{Name: "source", Destination: &o.sources, Usage: "publish `SOURCE` (repeatable)", DefaultText: "repositories"},
+			&cli.StringSliceFlag{Name: "server", Destination: &o.servers, Usage: "`NAME=URL`: only for machines whose pacman.conf has the repository NAME with the server URL (repeatable)", DefaultText: "a repository may have any server"},
 			&cli.BoolFlag{Name: "journal-names", Destination: &o.journalNames, Usage: "publish the names of maintainers in the AUR's journal"},
 			&cli.DurationFlag{Name: "expires", Destination: &o.expiry, Value: defaultExpiry, Usage: "the manifest expires after `TIME`", DefaultText: "48h"},
 			&cli.StringFlag{Name: "note", Destination: &o.note, Usage: "a line of `TEXT` in the manifest, for those who read it"},
@@ -99,6 +103,7 @@ type publishRun struct {
 	directory *publisher.Directory
 	// architectures has the architecture of each repository that was read.
 	architectures map[string]string
+	servers       repositoryServers
 	// shares are the records of the shares of machines that the next manifest has; nil if there are none.
 	shares []byte
 	// warnings are about patches.
@@ -112,6 +117,10 @@ func (o *publishOptions) run(c *cli.Context) error {
 	list, err := o.readSources(c)
 	if err != nil {
 		return exit.WithCode(exit.Failed, err)
+	}
+	servers, err := parseServers(o.servers.Value(), list)
+	if err != nil {
+		return err
 	}
 	key, err := readSecretKey(c, o.secretPath)
 	if err != nil {
@@ -129,7 +138,7 @@ func (o *publishOptions) run(c *cli.Context) error {
 	if d.HasOtherKey() {
 		command.Warn(c.App.ErrWriter, c.App.Name, o.out+": another key has signed the last manifest: machines must trust the new key")
 	}
-	return o.publish(c, d, list, key)
+	return o.publish(c, d, list, servers, key)
 }
 
 func (o *publishOptions) check(c *cli.Context) error {
@@ -246,8 +255,8 @@ func (o *publishOptions) readSources(c *cli.Context) (list []publishedSource, er
 }
 
 // publish reads the sources and signs what could be read.
-func (o *publishOptions) publish(c *cli.Context, d *publisher.Directory, list []publishedSource, key minisign.PrivateKey) error {
-	run := &publishRun{directory: d, architectures: map[string]string{}}
+func (o *publishOptions) publish(c *cli.Context, d *publisher.Directory, list []publishedSource, servers repositoryServers, key minisign.PrivateKey) error {
+	run := &publishRun{directory: d, architectures: map[string]string{}, servers: servers}
 	progress := newProgress(c.App.ErrWriter)
 	var results []*readResult
 	failed := 0

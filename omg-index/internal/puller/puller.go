@@ -183,7 +183,7 @@ func (p *puller) describe(installed *pulled.State, err error) {
 	for _, s := range r.Sources {
 		installed.Patches += s.PatchCount
 		installed.Whole += s.ObjectCount
-		next := pulled.Source{Kind: s.Kind, Name: s.Name, Architecture: s.Architecture, AsOf: s.AsOf, Sequence: r.Sequence}
+		next := pulled.Source{Kind: s.Kind, Name: s.Name, Architecture: s.Architecture, Server: s.Server, AsOf: s.AsOf, Sequence: r.Sequence}
 		if s.Err != nil {
 			if old := findInstalled(&before, s.Source); old != nil {
 				next = *old
