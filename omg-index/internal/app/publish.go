@@ -31,8 +31,9 @@ const (
 	defaultExpiry = 48 * time.Hour
 	// minExpiry is the minimum time after which a document may expire.
 	minExpiry = time.Minute
-	// patchCount is the number of earlier contents of a source from which there are patches: a week, if there is a new one every day.
-	patchCount = 7
+	// patchCount is the number of earlier contents of a source from which there are patches: a weekend, if there is a new one every six hours. Daily
+	// contents are kept for a week. Each patch costs half a second: decision 0020.
+	patchCount = 14
 )
 
 // publishOptions holds the flags of publish.
@@ -80,7 +81,7 @@ the password. If a source cannot be read, an error names it, what was published 
 last stays in the manifest, and the exit code is 3.
 
 A manifest expires: readers then say that their data is old. DIR keeps what the
-manifests of the last week name, and patches from the last 7 contents of each source.
+manifests of the last week name, and patches from the last 14 contents of each source.
 
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
