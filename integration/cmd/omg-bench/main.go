@@ -96,6 +96,7 @@ var measurementParts = []struct {
 	{"files", (*bench).measureSplitIndex},
 	{"lists", (*bench).measureLists},
 	{"aur", (*bench).measureAUR},
+	{"publish", (*bench).measurePublishing},
 	{"journal", (*bench).measureJournal},
 	{"advisories", (*bench).measureAdvisories},
 	{"quality", (*bench).measureQuality},
