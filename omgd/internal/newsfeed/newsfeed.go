@@ -9,14 +9,13 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/omg-arch/omg/omgd/internal/schedule"
+	"github.com/omg-arch/omg/omgd/internal/document"
 	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/news"
 	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 const (
@@ -50,17 +49,26 @@ type Config struct {
 
 // Downloader downloads the news, and keeps the latest.
 type Downloader struct {
+	*document.Downloader[snapshot.NewsData]
 	Config
-	// Demands lets users demand the next request.
-	Demands *schedule.Demands
-
-	loadOnce  sync.Once
-	latest    atomic.Pointer[snapshot.NewsData]
-	lastReply news.File // set by loadStored; after that, only the goroutine of Run uses it
+	items []wire.NewsItem // those of the last valid reply
 }
 
 // New returns a Downloader. The news in the file are loaded at the first use.
-func New(c Config) *Downloader { return &Downloader{Config: c, Demands: schedule.NewDemands()} }
+func New(c Config) *Downloader {
+	d := &Downloader{Config: c}
+	d.Downloader = document.New(document.Config{
+		Interval: c.Interval, FirstRetry: firstPause, Name: "news", URL: c.URL, ErrorText: errorText, Log: c.Log, OnRequestDone: c.OnRequestDone,
+	}, d)
+	return d
+}
+
+func errorText(err error) string {
+	if errors.Is(err, errNotFeed) {
+		return err.Error()
+	}
+	return fetch.ErrorText("the server of Arch's news", err)
+}
 
 // Remove removes the file with the news. It is called if the news are disabled, so that no program shows old ones.
 func Remove(path string) error {
@@ -70,8 +78,9 @@ func Remove(path string) error {
 	return nil
 }
 
-// loadStored reads the news in the file.
-func (d *Downloader) loadStored() {
+// Load implements document.Content.
+func (d *Downloader) Load() (document.Kept, *snapshot.NewsData) {
+	var kept document.Kept
 	switch f, err := news.Read(d.Path, d.IsTrusted); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -79,78 +88,45 @@ func (d *Downloader) loadStored() {
 	case f.URL != d.URL:
 		d.Log.Info("stored news of another feed ignored", "url", f.URL)
 	default:
-		d.lastReply = *f
+		d.items = f.Items
+		kept = document.Kept{ETag: f.ETag, LastModified: f.LastModified, ConfirmedAt: f.ConfirmedAt}
 	}
-	d.latest.Store(d.newData())
+	return kept, d.newData(&kept)
 }
 
 // newData returns the news of the last valid reply.
-func (d *Downloader) newData() *snapshot.NewsData {
-	return &snapshot.NewsData{Items: d.lastReply.Items, RepliedAt: d.lastReply.ConfirmedAt, StaleAfter: d.StaleAfter}
+func (d *Downloader) newData(kept *document.Kept) *snapshot.NewsData {
+	return &snapshot.NewsData{Items: d.items, RepliedAt: kept.ConfirmedAt, StaleAfter: d.StaleAfter}
 }
 
-// Latest returns the latest news. The returned value never changes.
-func (d *Downloader) Latest() *snapshot.NewsData {
-	d.loadOnce.Do(d.loadStored)
-	return d.latest.Load()
+// Fields implements document.Content.
+func (d *Downloader) Fields(n *snapshot.NewsData) document.Fields {
+	return document.Fields{RepliedAt: &n.RepliedAt, NextRequestAt: &n.NextRequestAt, LastError: &n.LastError}
 }
 
-// Run requests the news once an interval until ctx ends. If the stored reply is younger than an interval, Run first waits until it is
-// that old.
-func (d *Downloader) Run(ctx context.Context) {
-	d.loadOnce.Do(d.loadStored)
-	s := schedule.Schedule{
-		Interval: d.Interval, FirstRetry: min(firstPause, d.Interval), Demands: d.Demands, LastSuccess: d.lastReply.ConfirmedAt,
-		OnPlanned: func(next time.Time) {
-			d.setNextRequest(next)
-			d.OnRequestDone()
-		},
-	}
-	first := s.TimeUntilDue()
-	d.setNextRequest(time.Now().Add(first))
-	s.Run(ctx, first, d.update)
-}
-
-// setNextRequest records when the next request will be sent.
-func (d *Downloader) setNextRequest(at time.Time) {
-	now := *d.latest.Load()
-	now.NextRequestAt = at.Unix()
-	d.latest.Store(&now)
-}
-
-// update requests the news. The last good reply stays in use if there is no new one.
-func (d *Downloader) update(ctx context.Context) error {
-	last := *d.Latest()
+// Request implements document.Content.
+func (d *Downloader) Request(ctx context.Context, kept *document.Kept) (*snapshot.NewsData, error) {
 	var body bytes.Buffer
 	reply, err := d.Client.Get(ctx, fetch.Request{
-		URL: d.URL, ETag: d.lastReply.ETag, LastModified: d.lastReply.LastModified, MaxBytes: maxFeedBytes,
+		URL: d.URL, ETag: kept.ETag, LastModified: kept.LastModified, MaxBytes: maxFeedBytes,
 	}, &body)
-	if ctx.Err() != nil {
-		return err
+	if err != nil || reply.NotModified {
+		return nil, err
 	}
-	now := time.Now()
-	if err == nil && !reply.NotModified {
-		next := news.File{URL: d.URL, ETag: reply.ETag, LastModified: reply.LastModified}
-		if next.Items, err = parseFeed(body.Bytes(), d.URL, d.lastReply.Items, now); err == nil {
-			d.lastReply = next
-			d.Log.Info("new version of the news", "items", len(next.Items))
-		}
-	}
+	items, err := parseFeed(body.Bytes(), d.URL, d.items, time.Now())
 	if err != nil {
-		last.LastError = fetch.ErrorText("the server of Arch's news", err)
-		if errors.Is(err, errNotFeed) {
-			last.LastError = err.Error()
-		}
-		d.Log.Warn("news not downloaded", "url", d.URL, "err", err)
-		d.latest.Store(&last)
-		return err
+		return nil, err
 	}
-	d.lastReply.ConfirmedAt = now.Unix()
-	data := d.newData()
-	data.NextRequestAt = last.NextRequestAt
-	d.latest.Store(data)
-	if err := d.lastReply.Write(d.Path); err != nil {
+	d.items = items
+	kept.ETag, kept.LastModified = reply.ETag, reply.LastModified
+	d.Log.Info("new version of the news", "items", len(items))
+	return d.newData(kept), nil
+}
+
+// Save implements document.Content.
+func (d *Downloader) Save(kept *document.Kept) {
+	f := &news.File{URL: d.URL, ETag: kept.ETag, LastModified: kept.LastModified, ConfirmedAt: kept.ConfirmedAt, Items: d.items}
+	if err := f.Write(d.Path); err != nil {
 		d.Log.Warn("news not saved", "err", err)
 	}
-	return nil
 }

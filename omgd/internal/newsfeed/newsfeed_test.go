@@ -92,7 +92,7 @@ func TestUpdate(t *testing.T) {
 	require.Zero(t, d.Latest().RepliedAt, "no news yet")
 
 	web.Respond(feed(`"1"`, twoItems))
-	require.NoError(t, d.update(t.Context()))
+	require.NoError(t, d.Update(t.Context()))
 	first := d.Latest()
 	require.Equal(t, []wire.NewsItem{
 		{NewsHeadline: wire.NewsHeadline{ID: "tag:archlinux.org,2023-11-14:/news/second/", Title: "Second", URL: "https://archlinux.org/news/second/", PublishedAt: 1_700_000_000}, Text: "About second."},
@@ -102,8 +102,8 @@ func TestUpdate(t *testing.T) {
 	require.Empty(t, web.LastRequest().Get("If-None-Match"))
 	require.Equal(t, "omg-test", web.LastRequest().Get("User-Agent"))
 
-	d.lastReply.ConfirmedAt = 5 // a time long ago
-	require.NoError(t, d.update(t.Context()))
+	d.Kept.ConfirmedAt = 5 // a time long ago
+	require.NoError(t, d.Update(t.Context()))
 	require.Equal(t, `"1"`, web.LastRequest().Get("If-None-Match"))
 	require.Equal(t, modified, web.LastRequest().Get("If-Modified-Since"))
 	again := d.Latest()
@@ -115,7 +115,7 @@ func TestUpdate(t *testing.T) {
 	d = newDownloader(t, web, dir)
 	require.Equal(t, again, d.Latest())
 	web.Respond(feed(`"2"`, rss(item("third", "Third", modified))))
-	require.NoError(t, d.update(t.Context()))
+	require.NoError(t, d.Update(t.Context()))
 	require.Equal(t, `"1"`, web.LastRequest().Get("If-None-Match"))
 	require.Equal(t, []string{"Third"}, titles(d.Latest().Items))
 }
@@ -165,22 +165,22 @@ func TestUpdate_Faults(t *testing.T) {
 			dir, web := t.TempDir(), fetchtest.NewServer(t)
 			d := newDownloader(t, web, dir)
 			web.Respond(c.handle)
-			require.Error(t, d.update(t.Context()))
+			require.Error(t, d.Update(t.Context()))
 			require.Zero(t, d.Latest().RepliedAt, "unknown")
 			require.Contains(t, d.Latest().LastError, c.why)
 			require.Contains(t, d.Latest().LastError, "the server of Arch's news")
 			require.NoFileExists(t, d.Path)
 
 			web.Respond(feed(`"1"`, twoItems))
-			require.NoError(t, d.update(t.Context()))
+			require.NoError(t, d.Update(t.Context()))
 			require.Empty(t, d.Latest().LastError)
 			before := *d.Latest()
 
 			web.Respond(c.handle)
 			if name == "not modified, without a condition" {
-				d.lastReply.ETag, d.lastReply.LastModified = "", "" // the reply 304 to a request without a condition is an error
+				d.Kept.ETag, d.Kept.LastModified = "", "" // the reply 304 to a request without a condition is an error
 			}
-			require.Error(t, d.update(t.Context()))
+			require.Error(t, d.Update(t.Context()))
 			after := *d.Latest()
 			require.Contains(t, after.LastError, c.why)
 			require.Equal(t, before, *newDownloader(t, web, dir).Latest(), "a restart without a network")
@@ -195,13 +195,13 @@ func TestUpdate_File(t *testing.T) {
 	dir, web := t.TempDir(), fetchtest.NewServer(t)
 	web.Respond(feed(`"1"`, twoItems))
 	d := newDownloader(t, web, filepath.Join(dir, "missing"))
-	require.NoError(t, d.update(t.Context()))
+	require.NoError(t, d.Update(t.Context()))
 	require.Len(t, d.Latest().Items, 2)
 
 	require.NoError(t, os.WriteFile(news.Path(dir), []byte("{}"), 0o644))
 	d = newDownloader(t, web, dir)
 	require.Zero(t, d.Latest().RepliedAt)
-	require.NoError(t, d.update(t.Context()))
+	require.NoError(t, d.Update(t.Context()))
 	require.Empty(t, web.LastRequest().Get("If-None-Match"))
 
 	d = newDownloader(t, web, dir)

@@ -8,11 +8,9 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/omg-arch/omg/omgd/internal/schedule"
+	"github.com/omg-arch/omg/omgd/internal/document"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/popularity"
@@ -57,13 +55,8 @@ type Config struct {
 
 // Downloader downloads the shares.
 type Downloader struct {
+	*document.Downloader[snapshot.PopularityData]
 	Config
-	// Demands lets users demand the next request.
-	Demands *schedule.Demands
-
-	loadOnce sync.Once
-	latest   atomic.Pointer[snapshot.PopularityData]
-	record   record // set by load; after that, only the goroutine of Run uses it
 }
 
 // record is the record about the kept reply in the store.
@@ -77,7 +70,18 @@ type record struct {
 }
 
 // New returns a Downloader. The kept reply is read at the first use.
-func New(c Config) *Downloader { return &Downloader{Config: c, Demands: schedule.NewDemands()} }
+func New(c Config) *Downloader {
+	d := &Downloader{Config: c}
+	d.Downloader = document.New(document.Config{
+		Interval: interval, MaxJitter: maxJitter, FirstRetry: firstPause, Name: "shares of machines", URL: c.URL, Log: c.Log,
+		ErrorText: func(err error) string { return fetch.ErrorText("pkgstats", err) },
+		OnRequestDone: func() {
+			d.Save(&d.Kept) // with the time of the next request
+			c.OnRequestDone()
+		},
+	}, d)
+	return d
+}
 
 // Forget removes the kept reply, and the record about it. It is called if the shares are disabled, so that no program uses old ones, and so
 // that they are requested at once when they are enabled again.
@@ -90,69 +94,41 @@ func Forget(path string, s store.ValueStore, log *slog.Logger) {
 	}
 }
 
-// load reads the record and the kept reply. A reply of another server than the configured one is removed.
-func (d *Downloader) load() {
-	d.record, _, _ = store.Load[record](d.Store, bucket, recordKey)
-	if d.record.URL != d.URL {
-		if d.record.URL != "" {
+// Load implements document.Content. A reply of another server than the configured one is removed.
+func (d *Downloader) Load() (document.Kept, *snapshot.PopularityData) {
+	r, _, _ := store.Load[record](d.Store, bucket, recordKey)
+	if r.URL != d.URL {
+		if r.URL != "" {
 			Forget(d.Path, d.Store, d.Log)
 		}
-		d.record = record{URL: d.URL}
+		r = record{}
 	}
-	data := &snapshot.PopularityData{RepliedAt: d.record.ConfirmedAt, StaleAfter: staleAfter}
+	kept := document.Kept{ETag: r.ETag, LastModified: r.LastModified, ConfirmedAt: r.ConfirmedAt, NextRequestAt: r.NextRequestAt}
+	data := &snapshot.PopularityData{RepliedAt: r.ConfirmedAt, StaleAfter: staleAfter}
 	switch shares, err := popularity.ReadKept(d.Path, d.IsTrusted); {
 	case err == nil:
 		data.SHA256 = shares.SHA256
 	default:
-		d.record = record{URL: d.URL, NextRequestAt: d.record.NextRequestAt}
+		kept = document.Kept{NextRequestAt: r.NextRequestAt}
 		data.RepliedAt = 0
 		if !errors.Is(err, fs.ErrNotExist) {
 			data.LastError = err.Error()
 			d.Log.Warn("cannot read the kept shares of machines", "err", err)
 		}
 	}
-	d.latest.Store(data)
+	return kept, data
 }
 
-// Latest describes the latest shares. The returned value never changes.
-func (d *Downloader) Latest() *snapshot.PopularityData {
-	d.loadOnce.Do(d.load)
-	return d.latest.Load()
+// Fields implements document.Content.
+func (d *Downloader) Fields(p *snapshot.PopularityData) document.Fields {
+	return document.Fields{RepliedAt: &p.RepliedAt, NextRequestAt: &p.NextRequestAt, LastError: &p.LastError}
 }
 
-// Run requests the shares about once a month until ctx ends. The time of the next request is kept, so that a restart sends none. If the kept
-// reply has been lost, the next request is sent within firstPause.
-func (d *Downloader) Run(ctx context.Context) {
-	last := d.Latest()
-	s := schedule.Schedule{
-		Interval: interval, MaxJitter: maxJitter, FirstRetry: firstPause, Demands: d.Demands, LastSuccess: d.record.ConfirmedAt,
-		OnPlanned: func(next time.Time) {
-			d.record.NextRequestAt = next.Unix()
-			store.Save(d.Store, d.Log, bucket, recordKey, &d.record, time.Now())
-			d.setNextRequest(next)
-			d.OnRequestDone()
-		},
-	}
-	first := s.TimeUntil(d.record.NextRequestAt)
-	if last.SHA256 == "" {
-		first = min(first, firstPause)
-	}
-	d.setNextRequest(time.Now().Add(first))
-	s.Run(ctx, first, d.update)
-}
-
-// setNextRequest records when the next request will be sent.
-func (d *Downloader) setNextRequest(at time.Time) {
-	now := *d.latest.Load()
-	now.NextRequestAt = at.Unix()
-	d.latest.Store(&now)
-}
-
-// update requests the shares. The last good reply stays in use if there is no new one.
-func (d *Downloader) update(ctx context.Context) error {
-	next := *d.Latest()
+// Request implements document.Content.
+func (d *Downloader) Request(ctx context.Context, kept *document.Kept) (*snapshot.PopularityData, error) {
+	next := &snapshot.PopularityData{StaleAfter: staleAfter}
 	reply, err := d.Client.File(ctx, fetch.Request{
-		URL: d.URL + query, ETag: d.record.ETag, LastModified: d.record.LastModified, MaxBytes: popularity.MaxBytes,
+		URL: d.URL + query, ETag: kept.ETag, LastModified: kept.LastModified, MaxBytes: popularity.MaxBytes,
 	}, d.Path, func(path string) error {
 		shares, err := popularity.Read(ctx, path)
 		if err != nil {
@@ -162,23 +138,18 @@ func (d *Downloader) update(ctx context.Context) error {
 		d.Log.Info("new shares of machines", "packages", shares.Len())
 		return nil
 	})
-	if ctx.Err() != nil {
-		return err
+	if err != nil || reply.NotModified {
+		return nil, err
 	}
-	if err != nil {
-		last := *d.latest.Load()
-		last.LastError = fetch.ErrorText("pkgstats", err)
-		d.latest.Store(&last)
-		d.Log.Warn("shares of machines not downloaded", "url", d.URL, "err", err)
-		return err
-	}
-	if !reply.NotModified {
-		d.record.ETag, d.record.LastModified = reply.ETag, reply.LastModified
-	}
-	d.record.ConfirmedAt = time.Now().Unix()
-	next.RepliedAt, next.LastError = d.record.ConfirmedAt, ""
-	d.latest.Store(&next)
-	return nil
+	kept.ETag, kept.LastModified = reply.ETag, reply.LastModified
+	return next, nil
+}
+
+// Save implements document.Content.
+func (d *Downloader) Save(kept *document.Kept) {
+	store.Save(d.Store, d.Log, bucket, recordKey, &record{
+		URL: d.URL, ETag: kept.ETag, LastModified: kept.LastModified, ConfirmedAt: kept.ConfirmedAt, NextRequestAt: kept.NextRequestAt,
+	}, time.Now())
 }
 
 // withoutPath removes the path of the temporary file from an error about the content of a reply.

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/vmihailenco/msgpack/v5"
 
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
@@ -100,7 +99,7 @@ func TestUpdate(t *testing.T) {
 		})
 	}
 	answer(shares(`"1"`, map[string]float64{"bash": 99.5}))
-	require.NoError(t, d.update(t.Context()))
+	require.NoError(t, d.Update(t.Context()))
 	share, ok := w.share("bash")
 	require.True(t, ok)
 	require.EqualValues(t, 9950, share)
@@ -114,12 +113,12 @@ func TestUpdate(t *testing.T) {
 		require.Contains(t, []string{"User-Agent", "Accept-Encoding"}, name, "nothing about the machine")
 	}
 
-	require.NoError(t, d.update(t.Context()))
+	require.NoError(t, d.Update(t.Context()))
 	require.Equal(t, `"1"`, w.LastRequest().Get("If-None-Match"))
 	require.Equal(t, first.SHA256, d.Latest().SHA256)
 
 	answer(shares(`"2"`, map[string]float64{"bash": 98}))
-	require.NoError(t, d.update(t.Context()))
+	require.NoError(t, d.Update(t.Context()))
 	share, _ = w.share("bash")
 	require.EqualValues(t, 9800, share)
 	require.NotEqual(t, first.SHA256, d.Latest().SHA256)
@@ -174,7 +173,7 @@ func TestUpdate_Refused(t *testing.T) {
 			w := newTestSystem(t)
 			d := w.start(await.Timeout)
 			w.Respond(c.handle)
-			require.Error(t, d.update(t.Context()))
+			require.Error(t, d.Update(t.Context()))
 			require.Empty(t, d.Latest().SHA256)
 			require.Zero(t, d.Latest().RepliedAt, "unknown")
 			require.Contains(t, d.Latest().LastError, c.why)
@@ -182,11 +181,11 @@ func TestUpdate_Refused(t *testing.T) {
 			require.NoFileExists(t, w.path())
 
 			w.Respond(shares(`"1"`, map[string]float64{"bash": 99}))
-			require.NoError(t, d.update(t.Context()))
+			require.NoError(t, d.Update(t.Context()))
 			require.Empty(t, d.Latest().LastError)
 			before := *d.Latest()
 			w.Respond(c.handle)
-			require.Error(t, d.update(t.Context()))
+			require.Error(t, d.Update(t.Context()))
 			after := *d.Latest()
 			require.Contains(t, after.LastError, c.why)
 			after.LastError = ""
@@ -209,7 +208,7 @@ func TestUpdate_Slow(t *testing.T) {
 		rw.(http.Flusher).Flush()
 		<-r.Context().Done()
 	})
-	require.ErrorIs(t, d.update(t.Context()), fetch.ErrSlow)
+	require.ErrorIs(t, d.Update(t.Context()), fetch.ErrSlow)
 	require.Equal(t, "pkgstats did not answer in time", d.Latest().LastError)
 	require.NoFileExists(t, w.path())
 }
@@ -221,9 +220,7 @@ func TestLoad(t *testing.T) {
 		d := w.start(await.Timeout)
 		w.Respond(shares(`"1"`, map[string]float64{"bash": 99}))
 		d.Latest()
-		require.NoError(t, d.update(t.Context()))
-		value := d.record
-		require.NoError(t, w.store.Put(bucket, recordKey, encode(t, value), time.Now()))
+		require.NoError(t, d.Update(t.Context()))
 		return w
 	}
 	t.Run("good", func(t *testing.T) {
@@ -231,7 +228,7 @@ func TestLoad(t *testing.T) {
 		d := w.start(await.Timeout)
 		require.NotEmpty(t, d.Latest().SHA256)
 		require.Positive(t, d.Latest().RepliedAt)
-		require.NoError(t, d.update(t.Context()))
+		require.NoError(t, d.Update(t.Context()))
 		require.Equal(t, `"1"`, w.LastRequest().Get("If-None-Match"))
 	})
 	t.Run("another server", func(t *testing.T) {
@@ -240,8 +237,8 @@ func TestLoad(t *testing.T) {
 		d.URL = "https://pkgstats.example"
 		require.Empty(t, d.Latest().SHA256)
 		require.NoFileExists(t, w.path())
-		require.Empty(t, d.record.ETag)
-		require.Zero(t, d.record.NextRequestAt)
+		require.Empty(t, d.Kept.ETag)
+		require.Zero(t, d.Kept.NextRequestAt)
 	})
 	for name, spoil := range map[string]func(path string) error{
 		"lost":             os.Remove,
@@ -255,7 +252,7 @@ func TestLoad(t *testing.T) {
 			require.Empty(t, d.Latest().SHA256)
 			require.Zero(t, d.Latest().RepliedAt)
 			require.Equal(t, name == "lost", d.Latest().LastError == "")
-			require.NoError(t, d.update(t.Context()))
+			require.NoError(t, d.Update(t.Context()))
 			require.Empty(t, w.LastRequest().Get("If-None-Match"), "without a good file, the request has no condition")
 			share, _ := w.share("bash")
 			require.EqualValues(t, 9900, share)
@@ -271,7 +268,7 @@ func TestLoad(t *testing.T) {
 		require.Equal(t, before, w.store.value)
 		d := w.start(await.Timeout)
 		require.Empty(t, d.Latest().SHA256)
-		require.Zero(t, d.record.NextRequestAt, "enabled again, the shares are requested at once")
+		require.Zero(t, d.Kept.NextRequestAt, "enabled again, the shares are requested at once")
 	})
 }
 
@@ -346,11 +343,4 @@ func TestRun_Monthly(t *testing.T) {
 		run(2 * time.Hour)
 		require.Len(t, requested, 1, "a lost file is downloaded again within an hour")
 	})
-}
-
-func encode(t *testing.T, r record) []byte {
-	t.Helper()
-	b, err := msgpack.Marshal(&r)
-	require.NoError(t, err)
-	return b
 }

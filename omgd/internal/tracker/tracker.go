@@ -10,13 +10,11 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
 
-	"github.com/omg-arch/omg/omgd/internal/schedule"
+	"github.com/omg-arch/omg/omgd/internal/document"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/advisories"
 	"github.com/omg-arch/omg/shared/fetch"
@@ -53,13 +51,9 @@ type Config struct {
 
 // Downloader downloads the tracker's advisories, and keeps the latest advisories.
 type Downloader struct {
+	*document.Downloader[snapshot.TrackerData]
 	Config
-	// Demands lets users demand the next request.
-	Demands *schedule.Demands
-
-	loadOnce  sync.Once
-	latest    atomic.Pointer[snapshot.TrackerData]
-	lastReply savedReply // set by loadStored; after that, only the goroutine of Run uses it
+	body []byte // the last valid reply, compressed with gzip
 }
 
 // savedReply is the last valid reply of the tracker.
@@ -74,12 +68,18 @@ type savedReply struct {
 }
 
 // New returns a Downloader. The advisories in the store are loaded at the first use.
-func New(c Config) *Downloader { return &Downloader{Config: c, Demands: schedule.NewDemands()} }
+func New(c Config) *Downloader {
+	t := &Downloader{Config: c}
+	t.Downloader = document.New(document.Config{
+		Interval: c.Interval, FirstRetry: firstPause, Name: "security advisories", URL: c.URL, Log: c.Log, OnRequestDone: c.OnRequestDone,
+		ErrorText: func(err error) string { return fetch.ErrorText("the security tracker", err) },
+	}, t)
+	return t
+}
 
-// loadStored reads the advisories in the store. New does not read them, because that would delay the daemon's first
-// reply.
-func (t *Downloader) loadStored() {
-	current := snapshot.TrackerData{StaleAfter: t.StaleAfter}
+// Load implements document.Content.
+func (t *Downloader) Load() (document.Kept, *snapshot.TrackerData) {
+	var kept document.Kept
 	if s, _, ok := store.Load[savedReply](t.Store, bucket, key); ok {
 		switch records, skipped, err := s.records(); {
 		case err != nil:
@@ -87,11 +87,12 @@ func (t *Downloader) loadStored() {
 		case s.URL != t.URL:
 			t.Log.Info("stored advisories of another tracker ignored", "url", s.URL)
 		default:
-			t.lastReply = s
-			current = t.newTrackerData(records, skipped)
+			t.body = s.Body
+			kept = document.Kept{ETag: s.ETag, LastModified: s.LastModified, ConfirmedAt: s.ConfirmedAt}
+			return kept, t.newTrackerData(records, skipped, &kept)
 		}
 	}
-	t.latest.Store(&current)
+	return kept, &snapshot.TrackerData{StaleAfter: t.StaleAfter}
 }
 
 // records returns the advisories in the reply. Stored data is checked like data from the network.
@@ -103,81 +104,43 @@ func (s *savedReply) records() (records []advisories.Record, skipped int, err er
 	return advisories.Read(z)
 }
 
-// Latest returns the latest advisories. The returned value never changes.
-func (t *Downloader) Latest() *snapshot.TrackerData {
-	t.loadOnce.Do(t.loadStored)
-	return t.latest.Load()
+// Fields implements document.Content.
+func (t *Downloader) Fields(d *snapshot.TrackerData) document.Fields {
+	return document.Fields{RepliedAt: &d.RepliedAt, NextRequestAt: &d.NextRequestAt, LastError: &d.LastError}
 }
 
-// Run requests the advisories once an interval until ctx ends. If the stored reply is younger than an
-// interval, Run first waits until it is that old.
-func (t *Downloader) Run(ctx context.Context) {
-	t.loadOnce.Do(t.loadStored)
-	s := schedule.Schedule{
-		Interval: t.Interval, FirstRetry: min(firstPause, t.Interval), Demands: t.Demands, LastSuccess: t.lastReply.ConfirmedAt,
-		OnPlanned: func(next time.Time) {
-			t.setNextRequest(next)
-			t.OnRequestDone()
-		},
-	}
-	first := s.TimeUntilDue()
-	t.setNextRequest(time.Now().Add(first))
-	s.Run(ctx, first, t.update)
-}
-
-// setNextRequest records when the next request will be sent.
-func (t *Downloader) setNextRequest(at time.Time) {
-	now := *t.latest.Load()
-	now.NextRequestAt = at.Unix()
-	t.latest.Store(&now)
-}
-
-func (t *Downloader) update(ctx context.Context) error {
-	now := *t.Latest()
+// Request implements document.Content.
+func (t *Downloader) Request(ctx context.Context, kept *document.Kept) (*snapshot.TrackerData, error) {
 	var body bytes.Buffer
 	a, err := t.Client.Get(ctx, fetch.Request{
-		URL:  strings.TrimRight(t.URL, "/") + "/all.json",
-		ETag: t.lastReply.ETag, LastModified: t.lastReply.LastModified, MaxBytes: advisories.MaxBytes,
+		URL: strings.TrimRight(t.URL, "/") + "/all.json", ETag: kept.ETag, LastModified: kept.LastModified, MaxBytes: advisories.MaxBytes,
 	}, &body)
-	if ctx.Err() != nil {
-		return err
+	if err != nil || a.NotModified {
+		return nil, err
 	}
-	switch {
-	case err != nil:
-	case a.NotModified:
-		t.lastReply.ConfirmedAt = time.Now().Unix()
-		now.RepliedAt, now.LastError = t.lastReply.ConfirmedAt, ""
-		t.save()
-	default:
-		var records []advisories.Record
-		var skipped int
-		if records, skipped, err = advisories.Read(bytes.NewReader(body.Bytes())); err == nil {
-			t.lastReply = savedReply{URL: t.URL, ETag: a.ETag, LastModified: a.LastModified, ConfirmedAt: time.Now().Unix(), Body: gzipCompress(body.Bytes())}
-			now = t.newTrackerData(records, skipped)
-			t.save()
-			t.Log.Info("new security advisories", "records", len(records), "skipped", skipped)
-		}
-	}
+	records, skipped, err := advisories.Read(bytes.NewReader(body.Bytes()))
 	if err != nil {
-		now.LastError = fetch.ErrorText("the security tracker", err)
-		t.Log.Warn("security advisories not downloaded", "url", t.URL, "err", err)
+		return nil, err
 	}
-	t.latest.Store(&now)
-	return err
+	t.body = gzipCompress(body.Bytes())
+	kept.ETag, kept.LastModified = a.ETag, a.LastModified
+	t.Log.Info("new security advisories", "records", len(records), "skipped", skipped)
+	return t.newTrackerData(records, skipped, kept), nil
 }
 
 // newTrackerData returns TrackerData with these advisories and the times of the last reply.
-func (t *Downloader) newTrackerData(records []advisories.Record, skipped int) snapshot.TrackerData {
-	current := snapshot.TrackerData{Records: records, SkippedCount: skipped, RepliedAt: t.lastReply.ConfirmedAt, StaleAfter: t.StaleAfter}
-	if at, err := http.ParseTime(t.lastReply.LastModified); err == nil {
+func (t *Downloader) newTrackerData(records []advisories.Record, skipped int, kept *document.Kept) *snapshot.TrackerData {
+	current := &snapshot.TrackerData{Records: records, SkippedCount: skipped, RepliedAt: kept.ConfirmedAt, StaleAfter: t.StaleAfter}
+	if at, err := http.ParseTime(kept.LastModified); err == nil {
 		current.AsOf = at.Unix()
 	}
 	return current
 }
 
-// save stores the last valid reply.
-func (t *Downloader) save() {
-	store.Save(t.Store, t.Log, bucket, key, &t.lastReply, time.Unix(t.lastReply.ConfirmedAt, 0))
+// Save implements document.Content.
+func (t *Downloader) Save(kept *document.Kept) {
+	reply := &savedReply{URL: t.URL, ETag: kept.ETag, LastModified: kept.LastModified, ConfirmedAt: kept.ConfirmedAt, Body: t.body}
+	store.Save(t.Store, t.Log, bucket, key, reply, time.Unix(kept.ConfirmedAt, 0))
 }
 
 func gzipCompress(body []byte) []byte {

@@ -94,15 +94,15 @@ func TestTracker_Ask(t *testing.T) {
 	require.Zero(t, tr.Latest().RepliedAt, "no records yet")
 
 	w.respond(records(3))
-	require.NoError(t, tr.update(t.Context()))
+	require.NoError(t, tr.Update(t.Context()))
 	first := tr.Latest()
 	require.Len(t, first.Records, 3)
 	require.EqualValues(t, 1_700_000_000, first.AsOf)
 	require.GreaterOrEqual(t, first.RepliedAt, start)
 	require.Empty(t, w.web.LastRequest().Get("If-None-Match"))
 
-	tr.lastReply.ConfirmedAt, first.RepliedAt = 5, 5 // a time long ago
-	require.NoError(t, tr.update(t.Context()))
+	tr.Kept.ConfirmedAt, first.RepliedAt = 5, 5 // a time long ago
+	require.NoError(t, tr.Update(t.Context()))
 	require.Equal(t, `"3"`, w.web.LastRequest().Get("If-None-Match"))
 	require.Equal(t, modified, w.web.LastRequest().Get("If-Modified-Since"))
 	again := tr.Latest()
@@ -115,7 +115,7 @@ func TestTracker_Ask(t *testing.T) {
 	tr, stop = w.tracker(t)
 	require.Equal(t, again, tr.Latest())
 	w.respond(records(4))
-	require.NoError(t, tr.update(t.Context()))
+	require.NoError(t, tr.Update(t.Context()))
 	require.Equal(t, `"3"`, w.web.LastRequest().Get("If-None-Match"))
 	require.Len(t, tr.Latest().Records, 4)
 	stop()
@@ -163,21 +163,21 @@ func TestTracker_Faults(t *testing.T) {
 			w := &testSystem{web: fetchtest.NewServer(t), dir: t.TempDir()}
 			tr, stop := w.tracker(t)
 			w.respond(c.handle)
-			require.Error(t, tr.update(t.Context()))
+			require.Error(t, tr.Update(t.Context()))
 			require.Zero(t, tr.Latest().RepliedAt, "unknown")
 			require.Contains(t, tr.Latest().LastError, c.why)
 			require.Contains(t, tr.Latest().LastError, "the security tracker")
 
 			w.respond(records(2))
-			require.NoError(t, tr.update(t.Context()))
+			require.NoError(t, tr.Update(t.Context()))
 			require.Empty(t, tr.Latest().LastError)
 			before := *tr.Latest()
 
 			w.respond(c.handle)
 			if name == "not modified, without a condition" {
-				tr.lastReply.ETag, tr.lastReply.LastModified = "", "" // the reply 304 to a request without a condition is an error
+				tr.Kept.ETag, tr.Kept.LastModified = "", "" // the reply 304 to a request without a condition is an error
 			}
-			require.Error(t, tr.update(t.Context()))
+			require.Error(t, tr.Update(t.Context()))
 			after := *tr.Latest()
 			require.Contains(t, after.LastError, c.why)
 			stop()
@@ -198,7 +198,7 @@ func TestTracker_OneBadRecord(t *testing.T) {
 	w.respond(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `[{"name":"AVG-1","packages":["a"],"status":"Fixed","severity":"High","affected":"1-1","fixed":"2-1"},{"name":"AVG-2","packages":5}]`)
 	})
-	require.NoError(t, tr.update(t.Context()))
+	require.NoError(t, tr.Update(t.Context()))
 	require.Len(t, tr.Latest().Records, 1)
 	require.Equal(t, 1, tr.Latest().SkippedCount)
 }
@@ -209,8 +209,8 @@ func TestTracker_Stored(t *testing.T) {
 	w := &testSystem{web: fetchtest.NewServer(t), dir: t.TempDir()}
 	tr, stop := w.tracker(t)
 	w.respond(records(2))
-	require.NoError(t, tr.update(t.Context()))
-	good := tr.lastReply
+	require.NoError(t, tr.Update(t.Context()))
+	good, _, _ := store.Load[savedReply](tr.Store, bucket, key)
 	require.Less(t, len(good.Body), 500, "compressed")
 	stop()
 	for name, spoil := range map[string]func(*savedReply){
@@ -230,8 +230,8 @@ func TestTracker_Stored(t *testing.T) {
 		require.NoError(t, s.Close())
 		tr, stop = w.tracker(t)
 		require.Zero(t, tr.Latest().RepliedAt, name)
-		require.Zero(t, tr.lastReply.ConfirmedAt, name)
-		require.Empty(t, tr.lastReply.ETag, "%s: the request has no condition", name)
+		require.Zero(t, tr.Kept.ConfirmedAt, name)
+		require.Empty(t, tr.Kept.ETag, "%s: the request has no condition", name)
 		stop()
 	}
 }
