@@ -12,18 +12,15 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/document"
+	"github.com/omg-arch/omg/shared/feed"
 	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/news"
 	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-const (
-	// firstPause is the pause after the first failure. The pause doubles with each further failure.
-	firstPause = time.Minute
-	// maxFeedBytes is the maximum size of the feed. It usually has about 50 kB.
-	maxFeedBytes = 512 << 10
-)
+// firstPause is the pause after the first failure. The pause doubles with each further failure.
+const firstPause = time.Minute
 
 // Getter downloads. fetch.Client implements it.
 type Getter interface {
@@ -64,7 +61,7 @@ func New(c Config) *Downloader {
 }
 
 func errorText(err error) string {
-	if errors.Is(err, errNotFeed) {
+	if errors.Is(err, feed.ErrNotFeed) {
 		return err.Error()
 	}
 	return fetch.ErrorText("the server of Arch's news", err)
@@ -108,12 +105,12 @@ func (d *Downloader) Fields(n *snapshot.NewsData) document.Fields {
 func (d *Downloader) Request(ctx context.Context, kept *document.Kept) (*snapshot.NewsData, error) {
 	var body bytes.Buffer
 	reply, err := d.Client.Get(ctx, fetch.Request{
-		URL: d.URL, ETag: kept.ETag, LastModified: kept.LastModified, MaxBytes: maxFeedBytes,
+		URL: d.URL, ETag: kept.ETag, LastModified: kept.LastModified, MaxBytes: feed.MaxBytes,
 	}, &body)
 	if err != nil || reply.NotModified {
 		return nil, err
 	}
-	items, err := parseFeed(body.Bytes(), d.URL, d.items, time.Now())
+	items, err := feed.Parse(body.Bytes(), d.URL, d.items, time.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -52,8 +52,8 @@ var twoItems = rss(
 
 const modified = "Tue, 14 Nov 2023 22:13:20 GMT"
 
-// feed returns a handler with a feed. If a request has the reply's ETag and date, the handler replies with 304.
-func feed(etag, body string) http.HandlerFunc {
+// serve returns a handler with a feed. If a request has the reply's ETag and date, the handler replies with 304.
+func serve(etag, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("If-None-Match") == etag && r.Header.Get("If-Modified-Since") == modified {
 			w.WriteHeader(http.StatusNotModified)
@@ -91,7 +91,7 @@ func TestUpdate(t *testing.T) {
 	d := newDownloader(t, web, dir)
 	require.Zero(t, d.Latest().RepliedAt, "no news yet")
 
-	web.Respond(feed(`"1"`, twoItems))
+	web.Respond(serve(`"1"`, twoItems))
 	require.NoError(t, d.Update(t.Context()))
 	first := d.Latest()
 	require.Equal(t, []wire.NewsItem{
@@ -114,7 +114,7 @@ func TestUpdate(t *testing.T) {
 	// The next Downloader reads the file and sends the reply's ETag.
 	d = newDownloader(t, web, dir)
 	require.Equal(t, again, d.Latest())
-	web.Respond(feed(`"2"`, rss(item("third", "Third", modified))))
+	web.Respond(serve(`"2"`, rss(item("third", "Third", modified))))
 	require.NoError(t, d.Update(t.Context()))
 	require.Equal(t, `"1"`, web.LastRequest().Get("If-None-Match"))
 	require.Equal(t, []string{"Third"}, titles(d.Latest().Items))
@@ -171,7 +171,7 @@ func TestUpdate_Faults(t *testing.T) {
 			require.Contains(t, d.Latest().LastError, "the server of Arch's news")
 			require.NoFileExists(t, d.Path)
 
-			web.Respond(feed(`"1"`, twoItems))
+			web.Respond(serve(`"1"`, twoItems))
 			require.NoError(t, d.Update(t.Context()))
 			require.Empty(t, d.Latest().LastError)
 			before := *d.Latest()
@@ -193,7 +193,7 @@ func TestUpdate_Faults(t *testing.T) {
 // TestUpdate_File checks that the news are kept in memory if the file cannot be written, and that a bad file is not used.
 func TestUpdate_File(t *testing.T) {
 	dir, web := t.TempDir(), fetchtest.NewServer(t)
-	web.Respond(feed(`"1"`, twoItems))
+	web.Respond(serve(`"1"`, twoItems))
 	d := newDownloader(t, web, filepath.Join(dir, "missing"))
 	require.NoError(t, d.Update(t.Context()))
 	require.Len(t, d.Latest().Items, 2)

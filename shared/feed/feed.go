@@ -1,4 +1,5 @@
-package newsfeed
+// Package feed reads the feed of Arch's news, which may be hostile: its items become plain text of limited length.
+package feed
 
 import (
 	"bytes"
@@ -23,18 +24,21 @@ import (
 // maxDepth is the maximum depth of elements in the feed. RSS needs 4. The parser of the feed calls itself for each level.
 const maxDepth = 32
 
-// errNotFeed means that the server has sent something else than a feed with items.
-var errNotFeed = errors.New("the server of Arch's news sent no valid feed")
+// MaxBytes is the maximum size of the feed. It usually has about 50 kB.
+const MaxBytes = 512 << 10
 
-// parseFeed returns the items of a feed, the newest first. The parameter address is that of the feed. An item without a time, or with one
+// ErrNotFeed means that the server has sent something else than a feed with items.
+var ErrNotFeed = errors.New("the server of Arch's news sent no valid feed")
+
+// Parse returns the items of a feed, the newest first. The parameter address is that of the feed. An item without a time, or with one
 // in the future, has the time that it has in the list last, or otherwise the time now.
-func parseFeed(body []byte, address string, last []wire.NewsItem, now time.Time) (items []wire.NewsItem, err error) {
+func Parse(body []byte, address string, last []wire.NewsItem, now time.Time) (items []wire.NewsItem, err error) {
 	if err := checkDepth(body); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotFeed, err)
+		return nil, fmt.Errorf("%w: %w", ErrNotFeed, err)
 	}
 	feed, err := parseXML(body)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotFeed, err)
+		return nil, fmt.Errorf("%w: %w", ErrNotFeed, err)
 	}
 	isSeen := map[string]bool{}
 	for _, in := range feed.Items {
@@ -53,7 +57,7 @@ func parseFeed(body []byte, address string, last []wire.NewsItem, now time.Time)
 		items = append(items, item)
 	}
 	if len(items) == 0 {
-		return nil, fmt.Errorf("%w: it has no items", errNotFeed)
+		return nil, fmt.Errorf("%w: it has no items", ErrNotFeed)
 	}
 	slices.SortStableFunc(items, func(a, b wire.NewsItem) int { return cmp.Compare(b.PublishedAt, a.PublishedAt) })
 	return items[:min(len(items), wire.MaxNewsItems)], nil

@@ -1,4 +1,4 @@
-package newsfeed
+package feed
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package newsfeed
+package feed
 
 import (
 	"fmt"
@@ -13,13 +13,43 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
+const modified = "Tue, 14 Nov 2023 22:13:20 GMT"
+
 const address = "https://archlinux.org/feeds/news/"
 
 var now = time.Unix(1_750_000_000, 0)
 
+// rss returns a feed with these items.
+func rss(items ...string) string {
+	return `<?xml version="1.0" encoding="utf-8"?>` + "\n" +
+		`<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel><title>Arch Linux: Recent news updates</title>` +
+		`<link>https://archlinux.org/news/</link><description>The latest and greatest news from the Arch Linux distribution.</description>` +
+		`<atom:link href="https://archlinux.org/feeds/news/" rel="self"></atom:link>` + strings.Join(items, "\n") + `</channel></rss>`
+}
+
+// item returns an item of the feed, as Arch's server writes it.
+func item(id, title, day string) string {
+	return `<item><title>` + title + `</title><link>https://archlinux.org/news/` + id + `/</link><description>&lt;p&gt;About ` + id +
+		`.&lt;/p&gt;</description><dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/">A Developer</dc:creator><pubDate>` + day +
+		`</pubDate><guid isPermaLink="false">tag:archlinux.org,2023-11-14:/news/` + id + `/</guid></item>`
+}
+
+// twoItems has an item of the unix times 1,700,000,000 and 1,690,000,000.
+var twoItems = rss(
+	item("first", "First", "Sat, 22 Jul 2023 04:26:40 +0000"),
+	item("second", "Second", "Tue, 14 Nov 2023 22:13:20 +0000"),
+)
+
+func titles(items []wire.NewsItem) (list []string) {
+	for i := range items {
+		list = append(list, items[i].Title)
+	}
+	return list
+}
+
 func parse(t *testing.T, feed string, last ...wire.NewsItem) []wire.NewsItem {
 	t.Helper()
-	items, err := parseFeed([]byte(feed), address, last, now)
+	items, err := Parse([]byte(feed), address, last, now)
 	require.NoError(t, err)
 	return items
 }
@@ -113,9 +143,9 @@ func checkItems(t *testing.T, items []wire.NewsItem) {
 // TestParse_Hostile checks that hostile feeds are refused, or that their items keep the limits.
 func TestParse_Hostile(t *testing.T) {
 	for name, feed := range hostileFeeds() {
-		items, err := parseFeed([]byte(feed), address, nil, now)
+		items, err := Parse([]byte(feed), address, nil, now)
 		if err != nil {
-			require.ErrorIs(t, err, errNotFeed, name)
+			require.ErrorIs(t, err, ErrNotFeed, name)
 		}
 		checkItems(t, items)
 		switch name {
@@ -143,9 +173,9 @@ func FuzzParseFeed(f *testing.F) {
 		if len(feed) > 100_000 {
 			return
 		}
-		items, err := parseFeed(feed, address, nil, now)
+		items, err := Parse(feed, address, nil, now)
 		if err != nil {
-			require.ErrorIs(t, err, errNotFeed)
+			require.ErrorIs(t, err, ErrNotFeed)
 		} else {
 			require.NotEmpty(t, items)
 		}
