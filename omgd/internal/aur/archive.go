@@ -13,13 +13,19 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
+const (
+	// maxArchive is the limit of a pack in bytes.
+	maxArchive     = 128 << 20
+	archiveTimeout = 30 * time.Minute
+)
+
 // usesArchive reports whether the AUR's git archive is downloaded instead of its dump.
 func (a *AUR) usesArchive() bool { return a.AUR.Source == config.AURArchive }
 
 // downloadArchive downloads the latest commit of the git archive as a pack, unless that is the commit in d. It builds the index, and then replaces the
 // last pack. It sets the commit and its time in d. A pack with another commit than the latest one is refused.
 func (a *AUR) downloadArchive(ctx context.Context, d *dumpRecord) (bytes int64, err error) {
-	repository := &gitfetch.Repository{Getter: a.Fetch, URL: a.ArchiveURL, MaxBytes: maxDump, Timeout: dumpTimeout}
+	repository := &gitfetch.Repository{Getter: a.Fetch, URL: a.ArchiveURL, MaxBytes: maxArchive, Timeout: archiveTimeout}
 	commit, err := repository.Head(ctx)
 	if err != nil || commit == d.ETag {
 		return 0, err

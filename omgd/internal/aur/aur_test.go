@@ -78,7 +78,7 @@ func (s *server) count(part string) (n int) {
 }
 
 func (s *server) Get(ctx context.Context, r fetch.Request, w io.Writer) (fetch.Response, error) {
-	if strings.HasSuffix(r.URL, checksumSuffix) {
+	if strings.HasSuffix(r.URL, ".sha256") {
 		return s.sendChecksum(w)
 	}
 	late, body, down := s.record(r)
@@ -181,6 +181,9 @@ func (d *disk) Get(bucket, key string) ([]byte, time.Time, bool) {
 }
 
 var discard = slog.New(slog.DiscardHandler)
+
+// dumpPath is the path of the dump on the server.
+const dumpPath = "/packages-meta-ext-v1.json.gz"
 
 // settings returns a configuration whose files are in a directory of this test.
 func settings(t *testing.T, s *server, remembered store.ValueStore) Config {

@@ -15,19 +15,15 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/config"
-	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/upstream"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
 const (
-	dumpPath = "/packages-meta-ext-v1.json.gz"
-	keyDump  = "dump"
-	// maxDump is the limit of a compressed dump in bytes. The AUR's dump has about 10 MB.
-	maxDump = 128 << 20
+	keyDump = "dump"
 	// dumpRetryPause is the pause after the first failed download.
 	dumpRetryPause = 10 * time.Minute
-	dumpTimeout    = 30 * time.Minute
 	// A dump is stale when it is older than the interval plus 1/staleGraceDivisor of the interval, because each
 	// request comes a little later than one interval after the last request.
 	staleGraceDivisor = 4
@@ -178,17 +174,18 @@ func (a *AUR) download(ctx context.Context, d *dumpRecord) (bytes int64, err err
 	if a.usesArchive() {
 		return a.downloadArchive(ctx, d)
 	}
-	got, err := a.downloadDump(ctx, fetch.Request{
-		URL: a.base + dumpPath, ETag: d.ETag, LastModified: d.LastModified, MaxBytes: maxDump, Timeout: dumpTimeout, KeepEncoding: true,
-	})
+	r := upstream.Dump(a.base)
+	r.ETag, r.LastModified = d.ETag, d.LastModified
+	got, err := (&upstream.DumpDownload{
+		Client: a.Fetch, Request: r, Path: a.DumpPath,
+		Check:        func(path string) error { return a.build(ctx, path, "") },
+		OnNoChecksum: func(status int) { a.Log.Info("AUR dump without a checksum", "status", status) },
+	}).Run(ctx)
 	if err == nil && !got.NotModified {
 		d.ETag, d.LastModified = got.ETag, got.LastModified
 	}
 	return got.Bytes, err
 }
-
-// ErrDumpRejected means that a dump cannot be read, does not match its checksum, or has far fewer packages than the last dump.
-var ErrDumpRejected = errors.New("the AUR's dump was rejected")
 
 // build builds an index from a dump, or from a pack, which must have the given commit. The new index replaces the old one, unless it has less
 // than half as many packages as the old one: a dump with so few packages is a fault of the AUR.
@@ -197,18 +194,18 @@ func (a *AUR) build(ctx context.Context, dump, commit string) error {
 	defer os.Remove(next)
 	if err := a.Build(ctx, dump, next); err != nil {
 		// Remove the name of the temporary file from the error, because it tells users nothing.
-		return fmt.Errorf("%w: %s", ErrDumpRejected, strings.TrimPrefix(err.Error(), "read "+dump+": "))
+		return fmt.Errorf("%w: %s", upstream.ErrDumpRejected, strings.TrimPrefix(err.Error(), "read "+dump+": "))
 	}
 	packages, got, err := describeIndex(next)
 	switch {
 	case err != nil:
 		return err
 	case commit != "" && got != commit:
-		return fmt.Errorf("%w: the commit %.40q was sent instead of %s", ErrDumpRejected, got, commit)
+		return fmt.Errorf("%w: the commit %.40q was sent instead of %s", upstream.ErrDumpRejected, got, commit)
 	}
 	before, _, err := describeIndex(a.IndexPath)
 	if packages == 0 || err == nil && packages < before/2 {
-		return fmt.Errorf("%w: %d packages, the last dump had %d", ErrDumpRejected, packages, before)
+		return fmt.Errorf("%w: %d packages, the last dump had %d", upstream.ErrDumpRejected, packages, before)
 	}
 	return os.Rename(next, a.IndexPath)
 }

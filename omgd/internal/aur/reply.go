@@ -11,6 +11,7 @@ import (
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/pkgindex"
+	"github.com/omg-arch/omg/shared/upstream"
 	"github.com/omg-arch/omg/shared/version"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -90,7 +91,7 @@ func ErrorText(err error) string {
 		return "the AUR refuses requests for now (rate limit)"
 	case errors.Is(err, gobreaker.ErrOpenState), errors.Is(err, gobreaker.ErrTooManyRequests):
 		return "the last request failed; omgd tries again soon"
-	case errors.Is(err, ErrDumpRejected), errors.Is(err, ErrTooManyMatches), errors.Is(err, ErrTooShort), errors.Is(err, ErrNoFile), errors.Is(err, errNotQueried), errors.Is(err, errDailyQueryLimit), errors.Is(err, errShare):
+	case errors.Is(err, upstream.ErrDumpRejected), errors.Is(err, ErrTooManyMatches), errors.Is(err, ErrTooShort), errors.Is(err, ErrNoFile), errors.Is(err, errNotQueried), errors.Is(err, errDailyQueryLimit), errors.Is(err, errShare):
 		return err.Error()
 	}
 	return fetch.ErrorText("the AUR", err)

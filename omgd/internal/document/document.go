@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/omgd/internal/schedule"
+	"github.com/omg-arch/omg/shared/fetch"
 )
 
 // Kept is what is known about the last good reply, except its content.
@@ -19,6 +20,12 @@ type Kept struct {
 	// ConfirmedAt is when the server last confirmed the reply, and NextRequestAt when the next request is sent, in Unix seconds. They are 0 if
 	// this is unknown.
 	ConfirmedAt, NextRequestAt int64
+}
+
+// Condition returns the request for another reply than the kept one.
+func (k *Kept) Condition(r fetch.Request) fetch.Request {
+	r.ETag, r.LastModified = k.ETag, k.LastModified
+	return r
 }
 
 // Fields are those fields of the data D that describe the requests.

@@ -6,10 +6,9 @@ package mirror
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"maps"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/omg-arch/omg/shared/pacmandb"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/upstream"
 )
 
 // bucket is the bucket of the results of the last round in the store.
@@ -29,29 +29,21 @@ const bucket = "mirror"
 
 // Kind is a kind of databases that each repository has.
 type Kind struct {
-	// Extension is the extension of a database's name, with a dot.
-	Extension string
-	// MaxSize is the limit of a database in bytes.
-	MaxSize int64
+	upstream.DatabaseKind
 	// IndexPath returns the path of a repository's index in a directory.
 	IndexPath func(dir, repo string) string
 	// storeKey is the key of the results of the last round in the store.
 	storeKey string
 }
 
-// The kinds of databases. The largest of Arch's package databases has about 10 MB, the largest list of files about 50 MB.
+// The kinds of databases.
 var (
-	Packages = Kind{Extension: ".db", MaxSize: 256 << 20, IndexPath: repositoryIndexPath, storeKey: "repositories"}
-	Files    = Kind{Extension: ".files", MaxSize: 1 << 30, IndexPath: sources.FilesIndexPath, storeKey: "files"}
+	Packages = Kind{DatabaseKind: upstream.Packages, IndexPath: repositoryIndexPath, storeKey: "repositories"}
+	Files    = Kind{DatabaseKind: upstream.Files, IndexPath: sources.FilesIndexPath, storeKey: "files"}
 )
 
-const (
-	// firstPause is the pause after the first round that failed.
-	firstPause = 5 * time.Minute
-	// maxServers is how many servers of a repository are tried in a round. A mirror list may have hundreds of
-	// servers.
-	maxServers = 5
-)
+// firstPause is the pause after the first round that failed.
+const firstPause = 5 * time.Minute
 
 func repositoryIndexPath(dir, repo string) string {
 	return sources.IndexPath(dir, pkgindex.KindRepo, repo)
@@ -158,7 +150,7 @@ func (m *Downloader) round(ctx context.Context) (*roundResults, error) {
 		if repo.Usage&pacmandb.UsageSync == 0 {
 			continue
 		}
-		r, rerr := m.updateDatabase(ctx, repo, before.Repos[repo.Name], stage)
+		r, rerr := m.updateDatabase(ctx, &repo, before.Repos[repo.Name], stage)
 		if ctx.Err() != nil {
 			return k, ctx.Err()
 		}
@@ -217,67 +209,36 @@ func (k *Kind) repoFileNames(repo string) []string {
 
 func (k *Kind) signatureName(repo string) string { return repo + k.Extension + ".sig" }
 
-// updateDatabase requests a database from the servers of a repository, in order, until a request succeeds. It returns
-// the new record of the database. If all requests fail, it returns the old record and the error of the first
-// server.
-func (m *Downloader) updateDatabase(ctx context.Context, repo pacmandb.Repo, r repoRoundResult, stage string) (repoRoundResult, error) {
+// updateDatabase requests the database of a repository. It returns the new record of the database. If it fails, it returns the old
+// record. A new database replaces the old one only after an index was built from the new one.
+func (m *Downloader) updateDatabase(ctx context.Context, repo *pacmandb.Repo, r repoRoundResult, stage string) (repoRoundResult, error) {
 	if _, err := os.Stat(m.IndexPath(m.Dir, repo.Name)); err != nil {
 		r = repoRoundResult{} // there is no index: download the database even if it has not changed
 	}
-	if len(repo.Servers) == 0 {
-		return r, fmt.Errorf("pacman.conf has no Server for %s", repo.Name)
+	d := &upstream.DatabaseDownload{
+		DatabaseKind: m.DatabaseKind, Client: m.Fetch, Repo: repo, Path: filepath.Join(stage, repo.Name+m.Extension),
+		Copy: upstream.DatabaseCopy{URL: r.URL, ETag: r.ETag, LastModified: r.LastModified},
+		Check: func(path string) error {
+			err := m.BuildIndex(ctx, path, m.IndexPath(stage, repo.Name))
+			if err != nil {
+				err = errors.New(strings.TrimPrefix(err.Error(), "read "+path+": "))
+			}
+			return err
+		},
 	}
-	var firstErr error
-	for _, server := range repo.Servers[:min(len(repo.Servers), maxServers)] {
-		next, err := m.updateFromServer(ctx, repo, server, r, stage)
-		if err == nil {
-			return next, nil
-		}
-		if firstErr == nil {
-			firstErr = err // the first server is the preferred one
-		}
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return r, firstErr
-}
-
-// updateFromServer requests a database from one server. A new database replaces the old one only after an index was
-// built from the new one.
-func (m *Downloader) updateFromServer(ctx context.Context, repo pacmandb.Repo, server string, r repoRoundResult, stage string) (repoRoundResult, error) {
-	url := strings.TrimRight(server, "/") + "/" + repo.Name + m.Extension
-	staged := filepath.Join(stage, repo.Name+m.Extension)
-	req := fetch.Request{URL: url, LastModified: r.LastModified, MaxBytes: m.MaxSize, KeepEncoding: true, AllowHTTP: true}
-	if r.URL == url {
-		req.ETag = r.ETag
-	}
-	got, err := m.download(ctx, req, staged)
-	if err != nil {
-		return r, addServerToError(server, err)
-	}
-	if got.NotModified || older(got.LastModified, r.LastModified) {
+	size, err := d.Run(ctx)
+	switch {
+	case err != nil:
+		return r, err
+	case size == 0:
 		r.FailureReason = ""
 		return r, m.markUpToDate(repo.Name)
-	}
-	at, err := http.ParseTime(got.LastModified)
-	if err != nil {
-		at = time.Now() // the server sent no time
-	}
-	if err := os.Chtimes(staged, at, at); err != nil {
-		return r, err
-	}
-	if err := m.downloadSignature(ctx, repo.SignaturePolicy, url, staged); err != nil {
-		return r, addServerToError(server, err)
-	}
-	if err := m.BuildIndex(ctx, staged, m.IndexPath(stage, repo.Name)); err != nil {
-		return r, addServerToError(server, fmt.Errorf("its database was rejected: %s", strings.TrimPrefix(err.Error(), "read "+staged+": ")))
 	}
 	if err := m.publish(repo.Name, stage); err != nil {
 		return r, err
 	}
-	m.Log.Info("database downloaded", "repository", repo.Name, "bytes", got.Bytes, "of", at.Format(time.DateTime))
-	return repoRoundResult{URL: url, ETag: got.ETag, LastModified: at.UTC().Format(http.TimeFormat)}, nil
+	m.Log.Info("database downloaded", "repository", repo.Name, "bytes", size, "of", d.Copy.LastModified)
+	return repoRoundResult{URL: d.Copy.URL, ETag: d.Copy.ETag, LastModified: d.Copy.LastModified}, nil
 }
 
 // markUpToDate sets the status change time (ctime) of a database to now, as a sign that the database is up to
@@ -289,15 +250,6 @@ func (m *Downloader) markUpToDate(repo string) error {
 		return err
 	}
 	return os.Chtimes(path, fi.ModTime(), fi.ModTime())
-}
-
-// older reports whether a server's database is older than the local database: some mirrors are hours behind
-// others. The parameters are the times at which the databases were last modified. If the time of the local
-// database is in the future, it is wrong, and older returns false.
-func older(server, local string) bool {
-	t, terr := http.ParseTime(server)
-	o, oerr := http.ParseTime(local)
-	return terr == nil && oerr == nil && t.Before(o) && !o.After(time.Now())
 }
 
 // publish moves the files of a repository from the directory stage to their final places.
@@ -313,9 +265,4 @@ func (m *Downloader) publish(repo, stage string) error {
 		}
 	}
 	return nil
-}
-
-// addServerToError adds the address of a server to an error.
-func addServerToError(server string, err error) error {
-	return fmt.Errorf("%s: %w", server, err)
 }

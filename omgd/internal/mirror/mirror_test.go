@@ -29,6 +29,7 @@ import (
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sourcefile"
 	"github.com/omg-arch/omg/shared/sources"
+	"github.com/omg-arch/omg/shared/upstream"
 )
 
 func TestMain(m *testing.M) { await.RunTestMain(m) }
@@ -280,7 +281,7 @@ func TestMirror_Servers(t *testing.T) {
 	w.conf.Repos[0].Servers = many
 	a.requests()
 	require.ErrorContains(t, w.round(), "none0: refused: 404", "the error contains the first server")
-	require.Len(t, a.requests(), maxServers)
+	require.Len(t, a.requests(), upstream.MaxServers)
 	w.conf.Repos[0].Servers = []string{"ftp://127.0.0.1"}
 	require.ErrorContains(t, w.round(), "URL scheme ftp is not supported")
 	w.conf.Repos[0].Servers = nil
@@ -346,7 +347,7 @@ func TestMirror_Signatures(t *testing.T) {
 	s.has("/core.db", served{database("1-1"), day, ""})
 	w := newTestSystem(t, pacmandb.Repo{Name: "core", Servers: []string{s.URL}, SignaturePolicy: pacmandb.SignatureRequired})
 	signature := filepath.Join(w.m.Dir, "core.db.sig")
-	require.ErrorIs(t, w.round(), errUnsigned)
+	require.ErrorIs(t, w.round(), upstream.ErrUnsigned)
 	require.Empty(t, w.version("core"))
 
 	w.conf.Repos[0].SignaturePolicy = pacmandb.SignatureOptional
@@ -363,7 +364,7 @@ func TestMirror_Signatures(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "signed", string(b))
 
-	s.has("/core.db.sig", served{make([]byte, maxSignatureSize+1), day, ""})
+	s.has("/core.db.sig", served{make([]byte, upstream.MaxSignatureSize+1), day, ""})
 	s.has("/core.db", served{database("3-1"), day.Add(2 * time.Hour), ""})
 	require.ErrorIs(t, w.round(), fetch.ErrTooLarge)
 	require.Equal(t, "2-1", w.version("core"))

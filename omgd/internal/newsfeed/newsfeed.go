@@ -16,6 +16,7 @@ import (
 	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/news"
 	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/upstream"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -104,9 +105,7 @@ func (d *Downloader) Fields(n *snapshot.NewsData) document.Fields {
 // Request implements document.Content.
 func (d *Downloader) Request(ctx context.Context, kept *document.Kept) (*snapshot.NewsData, error) {
 	var body bytes.Buffer
-	reply, err := d.Client.Get(ctx, fetch.Request{
-		URL: d.URL, ETag: kept.ETag, LastModified: kept.LastModified, MaxBytes: feed.MaxBytes,
-	}, &body)
+	reply, err := d.Client.Get(ctx, kept.Condition(upstream.News(d.URL)), &body)
 	if err != nil || reply.NotModified {
 		return nil, err
 	}

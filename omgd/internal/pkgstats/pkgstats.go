@@ -15,14 +15,12 @@ import (
 	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/popularity"
 	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/upstream"
 )
 
 const (
 	// bucket and recordKey are where this package keeps its record in the store.
 	bucket, recordKey = "pkgstats", "reply"
-	// query is what is requested of the server: as many packages as it sends in one reply, the most popular first. pkgstats then replies
-	// with the shares of the last complete month. The query is the same on every machine.
-	query = "/api/packages?limit=10000"
 	// interval and maxJitter make about one request a month, each on another day than the last one, so that the requests of all machines
 	// spread over the month.
 	interval  = 4 * 7 * 24 * time.Hour
@@ -127,9 +125,7 @@ func (d *Downloader) Fields(p *snapshot.PopularityData) document.Fields {
 // Request implements document.Content.
 func (d *Downloader) Request(ctx context.Context, kept *document.Kept) (*snapshot.PopularityData, error) {
 	next := &snapshot.PopularityData{StaleAfter: staleAfter}
-	reply, err := d.Client.File(ctx, fetch.Request{
-		URL: d.URL + query, ETag: kept.ETag, LastModified: kept.LastModified, MaxBytes: popularity.MaxBytes,
-	}, d.Path, func(path string) error {
+	reply, err := d.Client.File(ctx, kept.Condition(upstream.Shares(d.URL)), d.Path, func(path string) error {
 		shares, err := popularity.Read(ctx, path)
 		if err != nil {
 			return withoutPath(err)

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/klauspost/compress/gzip"
@@ -19,6 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/advisories"
 	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/snapshot"
+	"github.com/omg-arch/omg/shared/upstream"
 )
 
 // The bucket and the key of the last valid reply in the store.
@@ -112,9 +112,7 @@ func (t *Downloader) Fields(d *snapshot.TrackerData) document.Fields {
 // Request implements document.Content.
 func (t *Downloader) Request(ctx context.Context, kept *document.Kept) (*snapshot.TrackerData, error) {
 	var body bytes.Buffer
-	a, err := t.Client.Get(ctx, fetch.Request{
-		URL: strings.TrimRight(t.URL, "/") + "/all.json", ETag: kept.ETag, LastModified: kept.LastModified, MaxBytes: advisories.MaxBytes,
-	}, &body)
+	a, err := t.Client.Get(ctx, kept.Condition(upstream.Advisories(t.URL)), &body)
 	if err != nil || a.NotModified {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package aur
+package upstream
 
 import (
 	"bytes"
@@ -23,21 +23,37 @@ const (
 	maxChecksumFile = 1 << 10
 )
 
+// ErrDumpRejected means that a dump cannot be read, does not match its checksum, or has far fewer packages than the last dump.
+var ErrDumpRejected = errors.New("the AUR's dump was rejected")
+
 // errChecksum means that a dump has another checksum than the one that the AUR publishes.
 var errChecksum = fmt.Errorf("%w: it does not match its checksum", ErrDumpRejected)
 
-// downloadDump downloads the dump if it has changed, checks it, and builds its index.
+// DumpDownload downloads the AUR's dump.
+type DumpDownload struct {
+	Client Client
+	// Request is the result of Dump, with the values of the last dump.
+	Request fetch.Request
+	// Path is the path of the dump.
+	Path string
+	// Check returns an error for a dump that must not replace the last one.
+	Check func(path string) error
+	// OnNoChecksum, unless it is nil, is called if the server has no checksum.
+	OnNoChecksum func(status int)
+}
+
+// Run downloads the dump if it has changed, and checks it.
 //
 // The AUR writes a new dump and a new checksum every five minutes, so the checksum that is requested after a dump can be that of the next dump.
 // Then both are downloaded once more. The second dump must have one of the two checksums: on a slow connection it is the earlier one.
-func (a *AUR) downloadDump(ctx context.Context, r fetch.Request) (got fetch.Response, err error) {
+func (d *DumpDownload) Run(ctx context.Context) (got fetch.Response, err error) {
 	var sums [][]byte
 	for range 2 {
-		got, err = a.Fetch.File(ctx, r, a.DumpPath, func(path string) error {
-			if err := a.checkDump(ctx, path, &sums); err != nil {
+		got, err = d.Client.File(ctx, d.Request, d.Path, func(path string) error {
+			if err := d.checkSum(ctx, path, &sums); err != nil {
 				return err
 			}
-			return a.build(ctx, path, "")
+			return d.Check(path)
 		})
 		if !errors.Is(err, errChecksum) {
 			return got, err
@@ -46,14 +62,16 @@ func (a *AUR) downloadDump(ctx context.Context, r fetch.Request) (got fetch.Resp
 	return got, err
 }
 
-// checkDump requests the checksum of the dump, adds it to sums, and returns an error unless the file at path has one of these checksums. A
+// checkSum requests the checksum of the dump, adds it to sums, and returns an error unless the file at path has one of these checksums. A
 // server without checksums is accepted: a dump that is cut off or damaged does not unpack, and a checksum from the same server proves no more.
-func (a *AUR) checkDump(ctx context.Context, path string, sums *[][]byte) error {
+func (d *DumpDownload) checkSum(ctx context.Context, path string, sums *[][]byte) error {
 	var text bytes.Buffer
-	_, err := a.Fetch.Get(ctx, fetch.Request{URL: a.base + dumpPath + checksumSuffix, MaxBytes: maxChecksumFile, Timeout: dumpTimeout}, &text)
+	_, err := d.Client.Get(ctx, fetch.Request{URL: d.Request.URL + checksumSuffix, MaxBytes: maxChecksumFile, Timeout: dumpTimeout}, &text)
 	var status *fetch.StatusError
 	if errors.As(err, &status) && slices.Contains([]int{http.StatusForbidden, http.StatusNotFound, http.StatusGone}, status.Code) {
-		a.Log.Info("AUR dump without a checksum", "status", status.Code)
+		if d.OnNoChecksum != nil {
+			d.OnNoChecksum(status.Code)
+		}
 		return nil
 	}
 	if err != nil {
