@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/omg-arch/omg/omg-index/internal/publisher"
 	"github.com/omg-arch/omg/omg-index/internal/puller"
 	"github.com/omg-arch/omg/shared/filesindex"
 	"github.com/omg-arch/omg/shared/pkgindex"
@@ -182,10 +181,14 @@ func (p *publishRun) add(ctx context.Context, s publication.Source, write func(i
 }
 
 // keep publishes what was published last of a source, because the source cannot be read. It reports whether there is anything.
-func keep(d *publisher.Directory, s publishedSource) bool {
+func keep(p *publishRun, s publishedSource) bool {
 	found := true
 	for _, kind := range s.publishedKinds() {
-		found = d.Keep(kind, s.name()) && found
+		kept := p.directory.Keep(kind, s.name())
+		if kind == sourcerecords.KindRepository && len(kept) > 0 {
+			p.architectures[s.name()] = kept[0].Architecture
+		}
+		found = len(kept) > 0 && found
 	}
 	return found
 }

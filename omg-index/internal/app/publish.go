@@ -276,7 +276,7 @@ func (o *publishOptions) publish(c *cli.Context, d *publisher.Directory, list []
 		results = append(results, r)
 		if r.err != nil {
 			failed++
-			if keep(d, s) {
+			if keep(run, s) {
 				run.warnings = append(run.warnings, s.name()+": what was published last stays in the manifest")
 			}
 		}

@@ -141,19 +141,18 @@ func (d *Directory) Add(ctx context.Context, s publication.Source, write func(io
 	return warnings, ctx.Err()
 }
 
-// Keep adds the sources of a kind and name to the next manifest as they were published last, because they cannot be read now. It reports
-// whether there are any.
-func (d *Directory) Keep(kind, name string) bool {
-	found := false
+// Keep adds the sources of a kind and name to the next manifest as they were published last, because they cannot be read now, and returns
+// them.
+func (d *Directory) Keep(kind, name string) (kept []publication.Source) {
 	if d.last != nil {
 		for _, s := range d.last.Sources {
 			if s.Kind == kind && s.Name == name {
-				found = true
-				d.sources = append(d.sources, s)
+				kept = append(kept, s)
 			}
 		}
 	}
-	return found
+	d.sources = append(d.sources, kept...)
+	return kept
 }
 
 // Open returns a reader of the content of a source of the next manifest; nil if it has none of this kind and name.
