@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
@@ -20,23 +19,20 @@ import (
 	"github.com/omg-arch/omg/shared/child"
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
-	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/publication"
 	"github.com/omg-arch/omg/shared/pulled"
 	"github.com/omg-arch/omg/shared/termtext"
-	"github.com/omg-arch/omg/shared/version"
 )
 
 // pullOptions holds the flags of pull.
 type pullOptions struct {
 	publicPaths, offlinePaths, keys cli.StringSlice
 	dataDir                         string
-	network                         config.Network
-	timeout                         time.Duration
-	isChild                         bool
+	networkOptions
+	isChild bool
 }
 
 func pullCommand() *cli.Command {
@@ -61,16 +57,14 @@ A running omgd pulls by itself: index.urls in omg-config(5). Without it, omg use
 indexes with --index or OMG_INDEX, e.g. OMG_INDEX=~/.local/share/omg/pulled.
 
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed, exit.Network),
-		Flags: []cli.Flag{
+		Flags: slices.Concat([]cli.Flag{
 			&cli.StringSliceFlag{Name: "p", Destination: &o.publicPaths, Usage: "trust the key in `FILE`"},
 			&cli.StringSliceFlag{Name: "offline-key", Destination: &o.offlinePaths, Usage: "trust what the offline key in `FILE` names"},
 			&cli.StringSliceFlag{Name: "P", Destination: &o.keys, Usage: "trust `KEY`, as in the setting index.keys"},
-			&cli.StringFlag{Name: "proxy", Destination: &o.network.Proxy, Usage: "`ADDRESS` of a proxy, or none", DefaultText: "the proxy in the environment variables"},
-			&cli.DurationFlag{Name: "timeout", Destination: &o.timeout, Value: time.Duration(config.Default().Network.Timeout), Usage: "a server must begin its response, and send each 4 KiB of it, in `TIME`", DefaultText: "30s"},
-			&cli.StringFlag{Name: "user-agent", Destination: &o.network.UserAgent, Usage: "send `TEXT` as the User-Agent header", DefaultText: "omg and its version"},
+		}, o.networkOptions.flags(), []cli.Flag{
 			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
 			&cli.BoolFlag{Name: "child", Destination: &o.isChild, Hidden: true, Usage: "pull in this process, whose memory is limited (omg-index and omgd pass this)"},
-		},
+		}),
 		Action: func(c *cli.Context) error {
 			if !o.isChild {
 				return runLimited(c)
@@ -114,10 +108,9 @@ func (o *pullOptions) run(c *cli.Context) error {
 	if err != nil {
 		return exit.WithCode(exit.Failed, err)
 	}
-	o.network.Timeout = config.Duration(o.timeout)
-	client, err := fetch.New(o.network, "omg/"+version.String())
+	client, err := o.newClient()
 	if err != nil {
-		return command.Usagef("--proxy: %v", err)
+		return err
 	}
 	defer client.Close()
 	mirrors, err := mirrorsOf(c.Args().Slice(), client)
