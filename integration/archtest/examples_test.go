@@ -69,6 +69,8 @@ var elsewhere = []example{
 	{guide: "docs/packagers.md", line: "make install-omg", test: "TestInstall_Parts"},
 	{guide: "docs/packagers.md", line: "make install-worker", test: "TestInstall_Parts"},
 
+	{guide: "docs/publishing.md", line: "omg-index publish --fetch", test: "TestFetch"},
+
 	{guide: "docs/journal.md", line: "omg aur ack", script: "aur-ack.txtar"},
 	{guide: "docs/usage.md", line: "omg outdated --devel", test: "TestDevel"},
 	{guide: "docs/scripts.md", line: "omg watch", script: "watch.txtar"},

@@ -92,10 +92,31 @@ func ErrorStatus(code int, header ...string) Fault {
 	}
 }
 
+// Page answers with a page for people as if it were the file, as the network of a hotel does.
+func Page() Fault {
+	return func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = io.WriteString(w, "<!DOCTYPE html><html><head><title>Welcome</title></head><body><p>Log in</p></body></html>\n")
+	}
+}
+
+// OtherNotModified says of another file that it has not changed. It only answers an unconditional request correctly.
+func OtherNotModified() Fault {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
+		if r.Header.Get("If-None-Match") == "" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("ETag", `"another"`)
+		w.WriteHeader(http.StatusNotModified)
+	}
+}
+
 // TruncatedAnswer sends the first half of the answer as if it were complete.
 func TruncatedAnswer() Fault {
 	return func(w http.ResponseWriter, r *http.Request, next http.Handler, _ <-chan struct{}) {
 		body := captureAnswer(r, next, w)
+		w.Header().Del("Content-Length")
 		_, _ = w.Write(body[:len(body)/2])
 	}
 }

@@ -206,7 +206,7 @@ func TestEscapeRoff_PlainText(t *testing.T) {
 
 // TestExamples_Accepted checks that programs accept each example in a manual page, and each command in a document.
 func TestExamples_Accepted(t *testing.T) {
-	s := newUser(t)
+	s := newUser(t).WithEnv("http_proxy=http://127.0.0.1:1", "https_proxy=http://127.0.0.1:1") // no example reaches a server
 	harness.WriteFile(t, s.Path("all.omgidx"), "")
 	var lines []string
 	for _, text := range generatedFiles(t) {

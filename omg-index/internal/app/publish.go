@@ -14,6 +14,7 @@ import (
 	"aead.dev/minisign"
 	"github.com/urfave/cli/v2"
 
+	"github.com/omg-arch/omg/omg-index/internal/fetcher"
 	"github.com/omg-arch/omg/omg-index/internal/keyfile"
 	"github.com/omg-arch/omg/omg-index/internal/publisher"
 	"github.com/omg-arch/omg/shared/clock"
@@ -44,6 +45,7 @@ type publishOptions struct {
 	expiry               time.Duration
 	note                 string
 	journalNames         bool
+	fetching             fetchOptions
 }
 
 func outFlag(path *string) cli.Flag {
@@ -75,26 +77,34 @@ The flag --source selects other sources, and can be repeated:
 A repository is found by its name. If others have a repository of the same name, name
 the server of yours, as in pacman.conf: --server 'own=https://example.org/$repo/$arch'.
 
+With --fetch, the databases come from the servers in pacman.conf, and these sources need
+no FILE: repositories, files, aur, advisories, news, popularity. Without --source, all
+of them are published. An address selects another server: aur=https://aur.example.org.
+What was fetched stays in the directory of --cache-dir, and is requested again only if
+it has changed; popularity at most once a week. A file that is damaged or incomplete
+is refused, and the next server in pacman.conf is asked.
+
 The key is one of omg-index keygen or minisign. If it is encrypted, its password is
 asked for on the terminal; if the standard input is not a terminal, its first line is
 the password. If a source cannot be read, an error names it, what was published of it
-last stays in the manifest, and the exit code is 3.
+last stays in the manifest, and the exit code is 3, or 4 if all that failed is that
+servers could not be reached.
 
 A manifest expires: readers then say that their data is old. DIR keeps what the
 manifests of the last week name, and patches from the last 14 contents of each source.
 
-` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
-		Flags: []cli.Flag{
+` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed, exit.Network),
+		Flags: append([]cli.Flag{
 			secretKeyFlag(&o.secretPath),
 			outFlag(&o.out),
 			&cli.StringFlag{Name: "dbpath", Destination: &o.dbpath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
 			&cli.StringFlag{Name: "pacman-config", Destination: &o.pacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
-			&cli.StringSliceFlag{Name: "source", Destination: &o.sources, Usage: "publish `SOURCE` (repeatable)", DefaultText: "repositories"},
+			&cli.StringSliceFlag{Name: "source", Destination: &o.sources, Usage: "publish `SOURCE` (repeatable)", DefaultText: "repositories; with --fetch all that it gets"},
 			&cli.StringSliceFlag{Name: "server", Destination: &o.servers, Usage: "`NAME=URL`: only for machines whose pacman.conf has the repository NAME with the server URL (repeatable)", DefaultText: "a repository may have any server"},
 			&cli.BoolFlag{Name: "journal-names", Destination: &o.journalNames, Usage: "publish the names of maintainers in the AUR's journal"},
 			&cli.DurationFlag{Name: "expires", Destination: &o.expiry, Value: defaultExpiry, Usage: "the manifest expires after `TIME`", DefaultText: "48h"},
 			&cli.StringFlag{Name: "note", Destination: &o.note, Usage: "a line of `TEXT` in the manifest, for those who read it"},
-		},
+		}, o.fetching.flags()...),
 		Action: func(c *cli.Context) error { return o.run(c) },
 	}
 }
@@ -136,6 +146,13 @@ func (o *publishOptions) run(c *cli.Context) error {
 		return explainPublish(err)
 	}
 	defer d.Close()
+	if o.fetching.enabled {
+		fetched, err := o.fetching.fetch(c, list)
+		if err != nil {
+			return exit.WithCode(exit.Failed, err)
+		}
+		defer fetched.Close()
+	}
 	if d.HasOtherKey() {
 		command.Warn(c.App.ErrWriter, c.App.Name, o.out+": another key has signed the last manifest: machines must trust the new key")
 	}
@@ -154,6 +171,9 @@ func (o *publishOptions) check(c *cli.Context) error {
 		return command.Usagef("--expires %s: not between 1 minute and 90 days (2160h)", o.expiry)
 	case len(o.note) > publication.MaxNoteBytes || termtext.Clean(o.note) != o.note:
 		return command.Usagef("--note: not a line of at most %d bytes", publication.MaxNoteBytes)
+	}
+	if err := o.fetching.check(c); err != nil {
+		return err
 	}
 	return checkOut(o.out)
 }
@@ -181,7 +201,7 @@ func readSecretKey(c *cli.Context, path string) (minisign.PrivateKey, error) {
 func explainPublish(err error) error {
 	hint := ""
 	switch {
-	case errors.Is(err, publisher.ErrLocked):
+	case errors.Is(err, publisher.ErrLocked), errors.Is(err, fetcher.ErrLocked):
 		hint = "wait until it has ended"
 	case errors.Is(err, publisher.ErrChanged):
 		hint = "publish into a new directory, or remove manifest.json.minisig"
@@ -192,7 +212,11 @@ func explainPublish(err error) error {
 // readSources returns the sources that the flags --source select.
 func (o *publishOptions) readSources(c *cli.Context) (list []publishedSource, err error) {
 	wanted := o.sources.Value()
-	if len(wanted) == 0 {
+	switch {
+	case len(wanted) > 0:
+	case o.fetching.enabled:
+		wanted = fetchedByDefault()
+	default:
 		wanted = []string{"repositories"}
 	}
 	var repositoryFiles, fileListFiles []string
@@ -208,9 +232,23 @@ func (o *publishOptions) readSources(c *cli.Context) (list []publishedSource, er
 	slices.Sort(wanted)
 	for _, text := range slices.Compact(wanted) {
 		kind, path, hasPath := strings.Cut(text, "=")
+		if o.fetching.enabled && (path != "" || !hasPath) {
+			fetched, isFetched, err := o.fetching.sources(kind, path, o.pacmanConfig)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, fetched...)
+			if isFetched {
+				continue
+			}
+		}
 		switch {
 		case hasPath && path == "":
 			return nil, command.Usagef("--source %s needs the path of a file", kind)
+		case strings.Contains(path, "://"):
+			return nil, command.Usagef("--source %s: an address needs --fetch", text)
+		case !hasPath && slices.Contains(fetchedByDefault()[2:], kind):
+			return nil, command.Usagef("--source %s needs the path of a file, or --fetch", kind)
 		case text == "repositories":
 			err = add(repositories.repositorySources(c))
 		case text == "files":
@@ -260,7 +298,7 @@ func (o *publishOptions) publish(c *cli.Context, d *publisher.Directory, list []
 	run := &publishRun{directory: d, architectures: map[string]string{}, servers: servers}
 	progress := newProgress(c.App.ErrWriter)
 	var results []*readResult
-	failed := 0
+	failed, code := 0, exit.OK
 	for _, s := range list {
 		r, err := s.publish(c.Context, run, progress.newCounter())
 		if err == nil {
@@ -276,6 +314,9 @@ func (o *publishOptions) publish(c *cli.Context, d *publisher.Directory, list []
 		results = append(results, r)
 		if r.err != nil {
 			failed++
+			if code != exit.Failed {
+				code = codeOf(r.err)
+			}
 			if keep(run, s) {
 				run.warnings = append(run.warnings, s.name()+": what was published last stays in the manifest")
 			}
@@ -295,7 +336,7 @@ func (o *publishOptions) publish(c *cli.Context, d *publisher.Directory, list []
 		}
 	}
 	if failed == len(list) { // nothing is new: the last manifest expires, so that readers notice
-		return exit.QuietError(exit.Failed)
+		return exit.QuietError(code)
 	}
 	for _, w := range run.warnings {
 		command.Warn(c.App.ErrWriter, c.App.Name, w)
@@ -308,7 +349,7 @@ func (o *publishOptions) publish(c *cli.Context, d *publisher.Directory, list []
 		return err
 	}
 	if failed > 0 {
-		return exit.QuietError(exit.Failed)
+		return exit.QuietError(code)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/omg-index/internal/fetcher"
 	"github.com/omg-arch/omg/omg-index/internal/keyfile"
 	"github.com/omg-arch/omg/omg-index/internal/puller"
 	"github.com/omg-arch/omg/shared/child"
@@ -209,9 +210,9 @@ func explainPull(err error) error {
 	return &exit.Error{Code: codeOf(err), Err: err, Hint: hint}
 }
 
-// codeOf returns the exit code for an error of a pull.
+// codeOf returns the exit code for an error of a source.
 func codeOf(err error) int {
-	if errors.As(err, new(*puller.NetworkError)) {
+	if errors.As(err, new(*puller.NetworkError)) || errors.As(err, new(*fetcher.NetworkError)) {
 		return exit.Network
 	}
 	return exit.Failed
