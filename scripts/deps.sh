@@ -58,6 +58,7 @@ find_missing() {
 	need mandoc mandoc mandoc have mandoc
 	need minisign minisign minisign have minisign
 	need nginx nginx nginx have nginx
+	need rsync rsync rsync have rsync
 	# Only the command line tools of these packages are needed: neither systemd nor a service has to run.
 	need systemd-analyze systemd systemd have systemd-analyze
 	need systemd-socket-activate systemd systemd have systemd-socket-activate

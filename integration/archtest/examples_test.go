@@ -70,6 +70,8 @@ var elsewhere = []example{
 	{guide: "docs/packagers.md", line: "make install-worker", test: "TestInstall_Parts"},
 
 	{guide: "docs/publishing.md", line: "omg-index publish --fetch", test: "TestFetch"},
+	{guide: "docs/publishing.md", line: "install -o omg -g omg -m 0400 publish.key", test: "TestFetch_Unit"},
+	{guide: "docs/publishing.md", line: "systemctl enable --now omg-publish.timer", test: "TestUnits_Verified"},
 
 	{guide: "docs/journal.md", line: "omg aur ack", script: "aur-ack.txtar"},
 	{guide: "docs/usage.md", line: "omg outdated --devel", test: "TestDevel"},
