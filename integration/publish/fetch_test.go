@@ -4,10 +4,12 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -89,6 +91,10 @@ func (w *world) address(name string) string {
 // fetch runs omg-index publish --fetch with all sources.
 func (w *world) fetch() harness.Result {
 	w.T.Helper()
+	return harness.Run(w.T, w.fetchCommand())
+}
+
+func (w *world) fetchCommand() *exec.Cmd {
 	args := []string{"publish", "--fetch", "-s", w.Path("key"), "--out", w.out, "--cache-dir", w.Path("cache"), "--pacman-config", w.PacmanConf, "--proxy", "none", "--timeout", "2m"}
 	for _, name := range []string{"repositories", "files"} {
 		args = append(args, "--source", name)
@@ -96,7 +102,7 @@ func (w *world) fetch() harness.Result {
 	for name := range fetchedFiles {
 		args = append(args, "--source", name+"="+w.address(name))
 	}
-	return w.Run("omg-index", args...)
+	return w.Command("omg-index", args...)
 }
 
 // manifest returns the last manifest.
@@ -341,4 +347,52 @@ func TestFetch_Slow(t *testing.T) {
 		require.Equal(t, 4, r.Code, name)
 		require.Contains(t, r.Stderr, "advisories could not be fetched: too slow", name)
 	}
+}
+
+// TestFetch_Killed kills omg-index at each of its requests, in the middle of the reply. What is published stays, and the next run goes on.
+func TestFetch_Killed(t *testing.T) {
+	w := newWorld(t)
+	requireOK(t, w.fetch())
+	first := textHashes(w.manifest())
+	w.change(2)
+	var requests, killAt atomic.Int64
+	started := make(chan *harness.Process, 1)
+	for _, s := range w.servers {
+		s.SetFault(func(rw http.ResponseWriter, r *http.Request, next http.Handler, ended <-chan struct{}) {
+			if requests.Add(1) != killAt.Load() {
+				next.ServeHTTP(rw, r)
+				return
+			}
+			fakeserver.TruncatedAnswer()(rw, r, next, ended)
+			rw.(http.Flusher).Flush()
+			(<-started).Signal(syscall.SIGKILL)
+			fakeserver.Hang()(rw, r, next, ended)
+		})
+	}
+	kills := int64(1)
+	for ; ; kills++ {
+		requests.Store(0)
+		killAt.Store(kills)
+		process := harness.Start(t, w.fetchCommand())
+		started <- process
+		process.Wait()
+		if requests.Load() < kills {
+			<-started
+			killAt.Store(0)
+			break
+		}
+		require.Equal(t, first, textHashes(w.manifest()), "nothing is published before all is fetched")
+	}
+	require.Greater(t, kills, int64(7))
+	second := textHashes(w.manifest())
+	for name, hash := range second {
+		require.Equal(t, strings.HasPrefix(name, "shares "), hash == first[name], name)
+	}
+	names, err := filepath.Glob(w.Path("cache", ".*"))
+	require.NoError(t, err)
+	require.Empty(t, names, "nothing is left of the killed ones")
+
+	w.out = w.Path("other")
+	requireOK(t, w.fetch())
+	require.Equal(t, second, textHashes(w.manifest()), "the same as without a kill")
 }
