@@ -50,9 +50,6 @@ type DatabaseCopy struct {
 	LastModified string
 }
 
-// ModifiedAt returns when the database was last modified.
-func (c *DatabaseCopy) ModifiedAt() (time.Time, error) { return http.ParseTime(c.LastModified) }
-
 // DatabaseDownload downloads a database of a repository, and its signature.
 type DatabaseDownload struct {
 	DatabaseKind
@@ -66,8 +63,9 @@ type DatabaseDownload struct {
 	Check func(path string) error
 }
 
-// Run requests the database from the servers of the repository, in order, until a request succeeds, and returns the size of the new database. It
-// returns 0 if the copy is up to date; a server whose database is older confirms it as well. Otherwise d.Copy is the new database. The error is that of the first server, which is the preferred one.
+// Run requests the database from the servers of the repository, in order, until a request succeeds, and returns the size of the new database, which
+// d.Copy then describes. The size is 0 if the copy is up to date; a server whose database is older confirms it as well. The error is that of the
+// first server, which is the preferred one.
 func (d *DatabaseDownload) Run(ctx context.Context) (size int64, err error) {
 	if len(d.Repo.Servers) == 0 {
 		return 0, fmt.Errorf("pacman.conf has no Server for %s", d.Repo.Name)
