@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/omg-arch/omg/shared/atomicfile"
@@ -52,6 +53,14 @@ func (p *puller) fail(m Mirror, err error) {
 		return
 	}
 	p.record(m).fail(err, p.options.Now)
+}
+
+// refuse adds the first reason why a mirror was not used to the result.
+func (p *puller) refuse(m Mirror, err error) {
+	name := m.Name + ": "
+	if !slices.ContainsFunc(p.result.Refused, func(text string) bool { return strings.HasPrefix(text, name) }) {
+		p.result.Refused = append(p.result.Refused, name+err.Error())
+	}
 }
 
 // fail records that a mirror has failed.

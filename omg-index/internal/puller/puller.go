@@ -70,7 +70,8 @@ type Result struct {
 	*publication.Publication
 	// Mirror is the name of the mirror that had the manifest.
 	Mirror string
-	// Refused has the reason for each mirror whose manifest was not used. If all were refused, the reason for the last one is the error.
+	// Refused has the reason for each mirror whose manifest, or one of whose objects, was not used. If all manifests were refused, the reason
+	// for the last one is the error.
 	Refused []string
 	Sources []SourceResult
 	// Bytes is the size of what was received.
@@ -231,11 +232,10 @@ func (p *puller) findManifest(ctx context.Context, r *publication.Reader) error 
 		}
 		if err != nil {
 			p.fail(m, err)
-			err = fmt.Errorf("%s: %w", m.Name, err)
 			if i == len(p.mirrors)-1 && p.result.Mirror == "" {
-				return err
+				return fmt.Errorf("%s: %w", m.Name, err)
 			}
-			p.result.Refused = append(p.result.Refused, err.Error())
+			p.refuse(m, err)
 			continue
 		}
 		if p.result.Mirror != "" && p.result.Publication.Stale {

@@ -291,8 +291,15 @@ func TestPull_BadMirrors(t *testing.T) {
 				require.ErrorContains(t, err, "bad: ")
 			}
 			require.Equal(t, both("1-1"), w.versions())
-			w.pull(bad, w.mirror())
+			r = w.pull(bad, w.mirror())
 			require.Equal(t, both("2-1"), w.versions())
+			require.Empty(t, r.Refused, "it is asked last")
+			w.hours++
+			w.publish("3-1")
+			r = w.pull(bad, w.mirror())
+			require.Equal(t, both("3-1"), w.versions())
+			require.Len(t, r.Refused, 1)
+			require.Contains(t, r.Refused[0], "bad: ")
 		})
 	}
 }

@@ -159,6 +159,9 @@ func (p *puller) fromMirrors(ctx context.Context, do func(m Mirror) error) error
 				return err
 			}
 			p.fail(m, err)
+			if len(p.mirrors) > 1 { // otherwise the error names it
+				p.refuse(m, err)
+			}
 			if first == nil {
 				first = fmt.Errorf("%s: %w", m.Name, err)
 			}
