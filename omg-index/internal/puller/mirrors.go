@@ -28,6 +28,10 @@ const (
 	// maxPenalty.
 	firstPenalty = time.Minute
 	maxPenalty   = 24 * time.Hour
+
+	// maxWait is how long a pull waits for all servers together, an equal part for each. A server that is as slow as it may be would
+	// otherwise keep a pull from asking the next one until omgd ends it, which is after ten minutes. What has arrived is kept.
+	maxWait = 8 * time.Minute
 )
 
 // mirrorRecord is what is remembered about a mirror.
@@ -118,6 +122,7 @@ func (p *puller) prepareMirrors() {
 	for _, m := range p.mirrors {
 		if w, ok := m.Fetcher.(*Web); ok {
 			w.dir, w.record = p.dir, p.record(m)
+			w.timeLeft = cmp.Or(p.options.maxWait, maxWait) / time.Duration(len(p.mirrors))
 			if w.record.Signatures == nil {
 				w.record.Signatures = map[string]keptSignature{}
 			}

@@ -63,6 +63,8 @@ type Options struct {
 	// Architecture is that of the repositories that are wanted, such as x86_64.
 	Architecture string
 	Now          time.Time
+
+	maxWait time.Duration // 0 means maxWait; tests set another value
 }
 
 // Result describes a pull.

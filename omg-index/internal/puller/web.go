@@ -39,6 +39,8 @@ type Web struct {
 	// requested has the names that were requested in this pull, and received the bytes that the server has sent.
 	requested map[string]bool
 	received  int64
+	// timeLeft is how long this pull waits for the server in all: set by Pull.
+	timeLeft time.Duration
 }
 
 // NewWeb returns the mirror at an address, which begins with http:// or https://.
@@ -64,8 +66,13 @@ func (w *Web) Fetch(ctx context.Context, name string, limit int64) ([]byte, erro
 func (w *Web) Received() int64 { return w.received }
 
 func (w *Web) get(ctx context.Context, name string, r fetch.Request, to io.Writer) (fetch.Response, error) {
-	r.URL, r.AllowHTTP = w.address+"/"+name, true
+	if w.timeLeft <= 0 {
+		return fetch.Response{}, &NetworkError{fetch.ErrSlow}
+	}
+	r.URL, r.AllowHTTP, r.Timeout = w.address+"/"+name, true, w.timeLeft
+	begin := time.Now()
 	got, err := w.client.Get(ctx, r, &countingWriter{to, &w.received})
+	w.timeLeft -= time.Since(begin)
 	var status *fetch.StatusError
 	switch {
 	case err == nil || ctx.Err() != nil:
