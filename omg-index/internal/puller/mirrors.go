@@ -42,6 +42,8 @@ type mirrorRecord struct {
 	LastError      string `json:"last_error,omitempty"`
 	// Signatures has the signatures that this mirror has sent, by their names.
 	Signatures map[string]keptSignature `json:"signatures,omitempty"`
+
+	failed bool // in this pull
 }
 
 // keptSignature is a signature with the values for the next conditional request.
@@ -67,8 +69,12 @@ func (p *puller) refuse(m Mirror, err error) {
 	}
 }
 
-// fail records that a mirror has failed.
+// fail records that a mirror has failed, once in each pull.
 func (r *mirrorRecord) fail(err error, now time.Time) {
+	if r.failed {
+		return
+	}
+	r.failed = true
 	pause := firstPenalty << min(r.Failures, 20)
 	var refused *fetch.StatusError
 	if errors.As(err, &refused) {

@@ -294,8 +294,7 @@ func TestPull_BadMirrors(t *testing.T) {
 			r = w.pull(bad, w.mirror())
 			require.Equal(t, both("2-1"), w.versions())
 			require.Empty(t, r.Refused, "it is asked last")
-			w.hours++
-			w.publish("3-1")
+			w.publish("3-1") // an hour later: each of its objects was missing, but it has failed once
 			r = w.pull(bad, w.mirror())
 			require.Equal(t, both("3-1"), w.versions())
 			require.Len(t, r.Refused, 1)
