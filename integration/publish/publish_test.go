@@ -41,12 +41,15 @@ func optionsOf(day, packages int) fixture.Options {
 type publisher struct {
 	*harness.System
 	dir, key string
+	secret   string // the name of the file with the secret key
 	packages int
 }
 
-func newPublisher(t *testing.T, day, packages int) *publisher {
+func newPublisher(t *testing.T, day, packages int, options ...harness.Option) *publisher {
 	t.Helper()
-	p := &publisher{System: harness.New(t, harness.WithoutDatabases()), packages: packages, dir: filepath.Join(t.TempDir(), "published")}
+	p := &publisher{
+		System: harness.New(t, append(options, harness.WithoutDatabases())...), packages: packages, secret: "key", dir: filepath.Join(t.TempDir(), "published"),
+	}
 	requireOK(t, p.Run("omg-index", "keygen", "-W", "-s", p.Path("key"), "-p", p.Path("key.pub")))
 	harness.WriteFile(t, p.PacmanConf, fixture.PacmanConfig)
 	p.key = strings.Split(string(harness.ReadFile(t, p.Path("key.pub"))), "\n")[1]
@@ -54,10 +57,13 @@ func newPublisher(t *testing.T, day, packages int) *publisher {
 	return p
 }
 
+// dayTime returns the modification time of the databases of a day.
+func dayTime(day int) time.Time { return time.Date(2026, 9, 20+day, 12, 0, 0, 0, time.UTC) }
+
 // publish publishes the databases of a day.
 func (p *publisher) publish(day int) {
 	p.T.Helper()
-	at := time.Date(2026, 9, 20+day, 12, 0, 0, 0, time.UTC)
+	at := dayTime(day)
 	require.NoError(p.T, os.RemoveAll(p.DB))
 	require.NoError(p.T, fixture.WriteDatabases(p.DB, optionsOf(day, p.packages)))
 	dump := p.Path("dump.json.gz")
@@ -70,7 +76,7 @@ func (p *publisher) publish(day int) {
 	for _, path := range append(paths, dump) {
 		require.NoError(p.T, os.Chtimes(path, at, at))
 	}
-	requireOK(p.T, p.Run("omg-index", slices.Concat([]string{"publish", "-s", p.Path("key"), "--out", p.dir, "--note", "day " + fmt.Sprint(day)},
+	requireOK(p.T, p.Run("omg-index", slices.Concat([]string{"publish", "-s", p.Path(p.secret), "--out", p.dir, "--note", "day " + fmt.Sprint(day)},
 		[]string{"--source", "repositories", "--source", "files", "--source", "aur=" + dump}, p.DatabaseFlags())...))
 }
 
@@ -88,7 +94,7 @@ func machine(t *testing.T, databases harness.Option, key string, urls ...string)
 
 // awaitPulled waits until omgd compares the installed packages with what was pulled of a day.
 func awaitPulled(d *harness.Daemon, day int) {
-	at := time.Date(2026, 9, 20+day, 12, 0, 0, 0, time.UTC).Unix()
+	at := dayTime(day).Unix()
 	d.AwaitStatus(func(st *wire.StatusResult) bool {
 		list := st.ComparedSources
 		if list == nil {
