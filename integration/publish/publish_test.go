@@ -43,12 +43,14 @@ type publisher struct {
 	dir, key string
 	secret   string // the name of the file with the secret key
 	packages int
+	// aurPackages is the number of packages of the AUR. It is a third of those of the repositories, as long as a test does not change it.
+	aurPackages int
 }
 
 func newPublisher(t *testing.T, day, packages int, options ...harness.Option) *publisher {
 	t.Helper()
 	p := &publisher{
-		System: harness.New(t, append(options, harness.WithoutDatabases())...), packages: packages, secret: "key", dir: filepath.Join(t.TempDir(), "published"),
+		System: harness.New(t, append(options, harness.WithoutDatabases())...), packages: packages, aurPackages: packages / 3, secret: "key", dir: filepath.Join(t.TempDir(), "published"),
 	}
 	requireOK(t, p.Run("omg-index", "keygen", "-W", "-s", p.Path("key"), "-p", p.Path("key.pub")))
 	harness.WriteFile(t, p.PacmanConf, fixture.PacmanConfig)
@@ -69,7 +71,7 @@ func (p *publisher) publish(day int) {
 	dump := p.Path("dump.json.gz")
 	f, err := os.Create(dump)
 	require.NoError(p.T, err)
-	require.NoError(p.T, fixture.WriteAURDumpOfDay(f, p.packages/3, seed, day))
+	require.NoError(p.T, fixture.WriteAURDumpOfDay(f, p.aurPackages, seed, day))
 	require.NoError(p.T, f.Close())
 	paths, err := filepath.Glob(filepath.Join(p.DB, "sync", "*"))
 	require.NoError(p.T, err)
