@@ -1,0 +1,155 @@
+package authority
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nkeys"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/roster"
+	"github.com/omg-arch/omg/omg-fleet/internal/streams"
+	"github.com/omg-arch/omg/omg-fleet/internal/subject"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Host is a host that was added.
+type Host struct {
+	Name string
+	roster.Entry
+	JWT string
+}
+
+// maxName limits the bytes of the name of a host, so that a file can be named after it.
+const maxName = 200
+
+// maxHosts limits the number of hosts.
+const maxHosts = 100_000
+
+// maxSubscriptions is the number of subscriptions that a host may have. It needs two.
+const maxSubscriptions = 8
+
+const jwtSuffix = ".jwt"
+
+// CheckName returns an error for a name that no host can have.
+func CheckName(name string) error {
+	if !wire.IsSafeName(name) || len(name) > maxName {
+		return fmt.Errorf("%.100q cannot be the name of a host: it has at most %d letters, digits and the characters . _ + @ -, and begins with a letter or digit", name, maxName)
+	}
+	return nil
+}
+
+// AddHost signs what a host may do. The key is its public one. A revoked host can be added again with another key.
+func (a *Authority) AddHost(name, key string) (*Host, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	if !nkeys.IsValidPublicUserKey(key) {
+		return nil, fmt.Errorf("%.100q is not the public key of a host: omg-fleet key prints it", key)
+	}
+	hosts, err := a.Hosts()
+	if err != nil {
+		return nil, err
+	}
+	if len(hosts) >= maxHosts {
+		return nil, fmt.Errorf("a fleet has at most %d hosts", maxHosts)
+	}
+	if _, revoked := a.account.Revocations[key]; revoked {
+		return nil, errors.New("this key was revoked: make a new one on the host with omg-fleet key")
+	}
+	for _, h := range hosts {
+		switch {
+		case h.Name == name && !h.Revoked():
+			return nil, fmt.Errorf("%s was added already: revoke it first, or give this host another name", name)
+		case h.PublicKey == key:
+			return nil, fmt.Errorf("this key belongs to %s: each host needs its own", h.Name)
+		}
+	}
+	user := jwt.NewUserClaims(key)
+	user.Name = name
+	permit(user, subject.HostPermissions(name))
+	user.Limits.Payload, user.Limits.Subs = streams.MaxMessage, maxSubscriptions
+	token, err := user.Encode(a.fleet)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.write(filepath.Join(hostsDir, name+jwtSuffix), []byte(token), 0o600); err != nil {
+		return nil, err
+	}
+	return &Host{Name: name, Entry: roster.Entry{PublicKey: key, AddedAt: user.IssuedAt}, JWT: token}, nil
+}
+
+// permit gives a user permissions, and the right to connect in the usual way only.
+func permit(user *jwt.UserClaims, p subject.Permissions) {
+	user.Pub.Allow, user.Sub.Allow = p.Publish, p.Subscribe
+	user.AllowedConnectionTypes = jwt.StringList{jwt.ConnectionTypeStandard}
+}
+
+// RevokeHost signs that the key of a host may no longer be used. Servers have to be told.
+func (a *Authority) RevokeHost(name string) (*Host, error) {
+	if err := CheckName(name); err != nil {
+		return nil, err
+	}
+	h, err := a.readHost(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("there is no host %s", name)
+	case err != nil:
+		return nil, err
+	case h.Revoked():
+		return h, nil
+	}
+	// The server compares whole seconds, and a key is never used again, so all that was ever signed for it is revoked.
+	a.account.RevokeAt(h.PublicKey, time.Unix(max(time.Now().Unix(), h.AddedAt), 0))
+	if err := a.signFleet(); err != nil {
+		return nil, err
+	}
+	h.RevokedAt = a.account.Revocations[h.PublicKey]
+	return h, nil
+}
+
+// Hosts returns all hosts, by name.
+func (a *Authority) Hosts() ([]*Host, error) {
+	entries, err := os.ReadDir(filepath.Join(a.dir, hostsDir))
+	if err != nil {
+		return nil, err
+	}
+	var hosts []*Host
+	for _, e := range entries {
+		name, found := strings.CutSuffix(e.Name(), jwtSuffix)
+		if !found || CheckName(name) != nil { // a temporary file begins with a dot
+			continue
+		}
+		h, err := a.readHost(name)
+		if err != nil {
+			return nil, err
+		}
+		hosts = append(hosts, h)
+	}
+	slices.SortFunc(hosts, func(a, b *Host) int { return strings.Compare(a.Name, b.Name) })
+	return hosts, nil
+}
+
+func (a *Authority) readHost(name string) (*Host, error) {
+	path := filepath.Join(hostsDir, name+jwtSuffix)
+	token, err := a.read(path)
+	if err != nil {
+		return nil, err
+	}
+	user, err := jwt.DecodeUserClaims(token)
+	if err == nil && (user.Name != name || user.Issuer != a.account.Subject) {
+		err = errors.New("it was signed for another host or fleet")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Join(a.dir, path), err)
+	}
+	h := &Host{Name: name, Entry: roster.Entry{PublicKey: user.Subject, AddedAt: user.IssuedAt}, JWT: token}
+	h.RevokedAt = a.account.Revocations[user.Subject]
+	return h, nil
+}

@@ -1,0 +1,47 @@
+// Package roster describes the entries of the stream with the hosts of a fleet. The subject of an entry names the host.
+package roster
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Entry says which key a host has, and whether it may still use it.
+type Entry struct {
+	// PublicKey is the host's public key in the form of NATS, such as UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4.
+	PublicKey string `json:"public_key"`
+	// AddedAt and RevokedAt are times in seconds since 1970. RevokedAt is 0 for a host that may connect.
+	AddedAt   int64 `json:"added_at"`
+	RevokedAt int64 `json:"revoked_at,omitempty"`
+}
+
+// Revoked reports whether the host was removed from the fleet.
+func (e *Entry) Revoked() bool { return e.RevokedAt != 0 }
+
+// maxBytes limits the size of an entry.
+const maxBytes = 4096
+
+// Parse reads an entry.
+func Parse(b []byte) (*Entry, error) {
+	if len(b) > maxBytes {
+		return nil, fmt.Errorf("an entry of %d bytes", len(b))
+	}
+	e := &Entry{}
+	if err := json.Unmarshal(b, e); err != nil {
+		return nil, err
+	}
+	if e.PublicKey == "" || e.AddedAt <= 0 {
+		return nil, errors.New("an entry without a key or time")
+	}
+	return e, nil
+}
+
+// Marshal returns the entry as Parse reads it.
+func (e *Entry) Marshal() []byte {
+	b, err := json.Marshal(e)
+	if err != nil {
+		panic(err) // strings and numbers can always be written
+	}
+	return b
+}
