@@ -57,9 +57,6 @@ type Authority struct {
 // most 1 MiB.
 const maxFile = 1 << 20
 
-// Storage that the account may use: enough for 10,000 hosts that store as much as they can in three replicas.
-const maxStorage = 64 << 30
-
 // Create makes a directory with new keys. A directory that has files is refused, so that no key is ever lost.
 func Create(dir string, s *Settings) (_ *Authority, err error) {
 	if err := s.check(); err != nil {
@@ -141,7 +138,8 @@ func (a *Authority) signAccounts() (err error) {
 	a.account.Limits.Imports, a.account.Limits.Exports, a.account.Limits.WildcardExports = 0, 0, false
 	a.account.Limits.DisallowBearer = true
 	a.account.Limits.Payload = streams.MaxMessage
-	a.account.Limits.JetStreamLimits = jwt.JetStreamLimits{DiskStorage: maxStorage, Streams: 2, Consumer: 1000}
+	// A server would reserve a limited storage, and refuse the account if its disk is smaller. Each host can store at most two messages.
+	a.account.Limits.JetStreamLimits = jwt.JetStreamLimits{DiskStorage: jwt.NoLimit, Streams: 2, Consumer: 1000}
 	if err := a.write(operatorFile+".jwt", []byte(a.operatorJWT), 0o600); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/nats-io/jwt/v2"
@@ -110,10 +111,10 @@ func AddJWT(path, token string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	token, err = jwt.ParseDecoratedJWT([]byte(token))
-	if err != nil {
+	if token, err = jwt.ParseDecoratedJWT([]byte(token)); err != nil {
 		return "", err
 	}
+	token = strings.TrimSpace(token) // the function returns other text as it is
 	user, err := jwt.DecodeUserClaims(token)
 	if err != nil {
 		return "", fmt.Errorf("this is not what omg-fleet host add prints: %w", err)

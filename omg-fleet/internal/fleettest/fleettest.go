@@ -1,0 +1,216 @@
+// Package fleettest runs the NATS servers of a fleet for tests, with the configuration files that omg-fleet init writes.
+package fleettest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/authority"
+	"github.com/omg-arch/omg/omg-fleet/internal/streams"
+	"github.com/omg-arch/omg/omg-fleet/internal/subject"
+	"github.com/omg-arch/omg/shared/await"
+)
+
+// Fleet is an authority with its running servers.
+type Fleet struct {
+	*authority.Authority
+	Dir     string
+	Servers []*server.Server
+	configs []string // the paths of the servers' configuration files
+}
+
+// hang is the time after which a test fails because a server hangs.
+const hang = await.Timeout
+
+// Start makes a fleet of one or three servers, and starts them. Their certificates are self-signed.
+func Start(t *testing.T, servers int) *Fleet {
+	t.Helper()
+	f := &Fleet{Dir: filepath.Join(t.TempDir(), "fleet")}
+	s := authority.Settings{SelfSigned: true, ServerDir: "/etc/nats", StateDir: "/var/lib/nats"}
+	for _, port := range freePorts(t, servers) {
+		s.Servers = append(s.Servers, authority.Server{Host: "127.0.0.1", Port: port})
+	}
+	var err error
+	f.Authority, err = authority.Create(f.Dir, &s)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, f.Close()) })
+	dirs, err := f.WriteServers()
+	require.NoError(t, err)
+	for _, dir := range dirs {
+		path := writeConfig(t, dir)
+		f.configs = append(f.configs, path)
+		f.Servers = append(f.Servers, run(t, path))
+	}
+	for _, one := range f.Servers {
+		require.True(t, one.ReadyForConnections(hang))
+	}
+	return f
+}
+
+// Restart ends a server and starts it again with the same data.
+func (f *Fleet) Restart(t *testing.T, i int) {
+	t.Helper()
+	f.Servers[i].Shutdown()
+	f.Servers[i].WaitForShutdown()
+	f.Servers[i] = run(t, f.configs[i])
+	require.True(t, f.Servers[i].ReadyForConnections(hang))
+}
+
+// AddLeaf adds the server of a site, and starts it.
+func (f *Fleet) AddLeaf(t *testing.T) *server.Server {
+	t.Helper()
+	s := authority.Server{Host: "127.0.0.1", Port: freePorts(t, 1)[0]}
+	require.NoError(t, f.Authority.AddLeaf(s))
+	dir, err := f.WriteLeaf(s)
+	require.NoError(t, err)
+	leaf := run(t, writeConfig(t, dir))
+	require.True(t, leaf.ReadyForConnections(hang))
+	await.Condition(t, func() bool { return leaf.NumLeafNodes() == 2 }, "the leaf node to connect for the fleet and for accounts")
+	return leaf
+}
+
+// freePorts returns ports for clients such that those for other servers are free too.
+func freePorts(t *testing.T, n int) (ports []int) {
+	t.Helper()
+	for port := 20000 + os.Getpid()%10000; len(ports) < n; port++ {
+		require.Less(t, port, 60000)
+		free := true
+		for _, offset := range []int{0, 2000, 3000} {
+			l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port+offset))
+			if err != nil {
+				free = false
+				break
+			}
+			_ = l.Close()
+		}
+		if free {
+			ports = append(ports, port)
+		}
+	}
+	return ports
+}
+
+var monitor = regexp.MustCompile(`(?m)^http:.*\n`)
+
+// writeConfig writes the configuration of a server with the files in a directory, and returns its path. Only the directories differ from those on a
+// real server, the addresses are those of this machine, and there is no page with the state of the server.
+func writeConfig(t *testing.T, dir string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "nats-server.conf"))
+	require.NoError(t, err)
+	state := t.TempDir()
+	conf := strings.NewReplacer("/etc/nats/", dir+"/", "/var/lib/nats/", state+"/", "0.0.0.0", "127.0.0.1").Replace(string(text))
+	conf = monitor.ReplaceAllString(conf, "")
+	path := filepath.Join(state, "nats-server.conf")
+	require.NoError(t, os.WriteFile(path, []byte(conf), 0o600))
+	return path
+}
+
+func run(t *testing.T, path string) *server.Server {
+	t.Helper()
+	options, err := server.ProcessConfigFile(path)
+	require.NoError(t, err)
+	options.NoSigs, options.NoLog = true, os.Getenv("OMG_FLEET_TEST_LOG") == ""
+	s, err := server.NewServer(options)
+	require.NoError(t, err)
+	s.ConfigureLogger()
+	go s.Start()
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	return s
+}
+
+// Key is the secret key of a user, with what was signed for it.
+type Key struct{ JWT, Seed string }
+
+// Option returns the option with which a connection uses the key.
+func (k *Key) Option() nats.Option { return nats.UserJWTAndSeed(k.JWT, k.Seed) }
+
+func newUser(t *testing.T) (public, seed string) {
+	t.Helper()
+	pair, err := nkeys.CreateUser()
+	require.NoError(t, err)
+	public, err = pair.PublicKey()
+	require.NoError(t, err)
+	b, err := pair.Seed()
+	require.NoError(t, err)
+	return public, string(b)
+}
+
+// AddHost adds a host to the authority, and returns its key.
+func (f *Fleet) AddHost(t *testing.T, name string) *Key {
+	t.Helper()
+	public, seed := newUser(t)
+	h, err := f.Authority.AddHost(name, public)
+	require.NoError(t, err)
+	return &Key{h.JWT, seed}
+}
+
+// Everything returns the key of a user that may do everything in the account of the fleet, to observe it.
+func (f *Fleet) Everything(t *testing.T) *Key {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(f.Dir, "fleet.nk"))
+	require.NoError(t, err)
+	account, err := nkeys.FromSeed([]byte(strings.TrimSpace(string(text))))
+	require.NoError(t, err)
+	public, seed := newUser(t)
+	token, err := jwt.NewUserClaims(public).Encode(account)
+	require.NoError(t, err)
+	return &Key{token, seed}
+}
+
+// Connect connects to a server. Errors that the server reports go to the returned channel, and a test that has more than 1000 misses some.
+func (f *Fleet) Connect(t *testing.T, one *server.Server, options ...nats.Option) (*nats.Conn, <-chan error) {
+	t.Helper()
+	errs := make(chan error, 1000)
+	options = append([]nats.Option{
+		nats.RootCAs(f.CAPath()), nats.NoReconnect(), nats.Timeout(hang),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			select {
+			case errs <- err:
+			default:
+			}
+		}),
+	}, options...)
+	c, err := nats.Connect(one.ClientURL(), options...)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c, errs
+}
+
+// Dial connects to the first server, as authority needs it.
+func (f *Fleet) Dial(t *testing.T) authority.Dial {
+	return func(credentials nats.Option) (*nats.Conn, error) {
+		c, _ := f.Connect(t, f.Servers[0], credentials, nats.CustomInboxPrefix(subject.AdminInboxPrefix))
+		return c, nil
+	}
+}
+
+// SetUp sends the account to the servers, and makes the streams.
+func (f *Fleet) SetUp(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	taken, silent, err := f.PushAccount(t.Context(), f.Dial(t))
+	require.NoError(t, err)
+	require.Empty(t, silent)
+	require.Len(t, taken, len(f.Servers))
+	_, js, err := f.Manage(f.Dial(t))
+	require.NoError(t, err)
+	var last error
+	await.Condition(t, func() bool {
+		last = f.MakeStreams(t.Context(), js, streams.DefaultMaxAge)
+		return last == nil
+	}, "the streams, after the servers have chosen a leader: %v", func() string { return fmt.Sprint(last) })
+	return js
+}
