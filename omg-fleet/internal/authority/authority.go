@@ -59,7 +59,7 @@ const maxFile = 1 << 20
 
 // Create makes a directory with new keys. A directory that has files is refused, so that no key is ever lost.
 func Create(dir string, s *Settings) (_ *Authority, err error) {
-	if err := s.check(); err != nil {
+	if err := s.Check(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -88,7 +88,8 @@ func (s *Settings) URLs() string {
 // Replicas returns on how many servers a message is stored.
 func (s *Settings) Replicas() int { return min(len(s.Servers), 3) }
 
-func (s *Settings) check() error {
+// Check returns an error for settings that no fleet can have.
+func (s *Settings) Check() error {
 	if n := len(s.Servers); n == 0 || n%2 == 0 {
 		return errors.New("a fleet has one server, or three or five, of which a majority has to run")
 	}
@@ -128,7 +129,7 @@ func (a *Authority) readSettings() error {
 	if err := json.Unmarshal([]byte(text), &a.settings); err != nil {
 		return fmt.Errorf("%s: %w", filepath.Join(a.dir, settingsFile), err)
 	}
-	if err := a.settings.check(); err != nil {
+	if err := a.settings.Check(); err != nil {
 		return fmt.Errorf("%s: %w", filepath.Join(a.dir, settingsFile), err)
 	}
 	for _, one := range slices.Concat(a.settings.Servers, a.settings.Leaves) {
@@ -143,7 +144,7 @@ func (a *Authority) readSettings() error {
 func (a *Authority) AddLeaf(s Server) error {
 	changed := a.settings
 	changed.Leaves = append(slices.Clone(changed.Leaves), s)
-	if err := changed.check(); err != nil {
+	if err := changed.Check(); err != nil {
 		return err
 	}
 	a.settings = changed

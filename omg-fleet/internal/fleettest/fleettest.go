@@ -37,6 +37,11 @@ const hang = await.Timeout
 
 // Start makes a fleet of one or three servers, and starts them. Their certificates are self-signed.
 func Start(t *testing.T, servers int) *Fleet {
+	return StartEdited(t, servers, func(conf string) string { return conf })
+}
+
+// StartEdited is like Start, with a function that changes the configuration files.
+func StartEdited(t *testing.T, servers int, edit func(conf string) string) *Fleet {
 	t.Helper()
 	f := &Fleet{Dir: filepath.Join(t.TempDir(), "fleet")}
 	s := authority.Settings{SelfSigned: true, ServerDir: "/etc/nats", StateDir: "/var/lib/nats"}
@@ -46,16 +51,17 @@ func Start(t *testing.T, servers int) *Fleet {
 	var err error
 	f.Authority, err = authority.Create(f.Dir, &s)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, f.Close()) })
+	t.Cleanup(func() { _ = f.Close() }) // a test may have closed it, so that a command can open it
 	dirs, err := f.WriteServers()
 	require.NoError(t, err)
 	for _, dir := range dirs {
-		path := writeConfig(t, dir)
+		path := writeConfig(t, dir, edit)
 		f.configs = append(f.configs, path)
 		f.Servers = append(f.Servers, run(t, path))
 	}
 	for _, one := range f.Servers {
 		require.True(t, one.ReadyForConnections(hang))
+		await.Condition(t, func() bool { return one.NumRemotes() == servers-1 }, "the servers to connect to each other")
 	}
 	return f
 }
@@ -76,7 +82,7 @@ func (f *Fleet) AddLeaf(t *testing.T) *server.Server {
 	require.NoError(t, f.Authority.AddLeaf(s))
 	dir, err := f.WriteLeaf(s)
 	require.NoError(t, err)
-	leaf := run(t, writeConfig(t, dir))
+	leaf := run(t, writeConfig(t, dir, func(conf string) string { return conf }))
 	require.True(t, leaf.ReadyForConnections(hang))
 	await.Condition(t, func() bool { return leaf.NumLeafNodes() == 2 }, "the leaf node to connect for the fleet and for accounts")
 	return leaf
@@ -107,13 +113,13 @@ var monitor = regexp.MustCompile(`(?m)^http:.*\n`)
 
 // writeConfig writes the configuration of a server with the files in a directory, and returns its path. Only the directories differ from those on a
 // real server, the addresses are those of this machine, and there is no page with the state of the server.
-func writeConfig(t *testing.T, dir string) string {
+func writeConfig(t *testing.T, dir string, edit func(string) string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, "nats-server.conf"))
 	require.NoError(t, err)
 	state := t.TempDir()
 	conf := strings.NewReplacer("/etc/nats/", dir+"/", "/var/lib/nats/", state+"/", "0.0.0.0", "127.0.0.1").Replace(string(text))
-	conf = monitor.ReplaceAllString(conf, "")
+	conf = edit(monitor.ReplaceAllString(conf, ""))
 	path := filepath.Join(state, "nats-server.conf")
 	require.NoError(t, os.WriteFile(path, []byte(conf), 0o600))
 	return path
