@@ -1,0 +1,123 @@
+package app
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/fleettest"
+	"github.com/omg-arch/omg/omg-fleet/internal/roster"
+	"github.com/omg-arch/omg/omg-fleet/internal/subject"
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/exit"
+)
+
+// omgFleet runs omg-fleet, and checks its exit code.
+func omgFleet(t *testing.T, code int, args ...string) (stdout, stderr string) {
+	t.Helper()
+	var out, errs strings.Builder
+	got := Run(t.Context(), append([]string{"omg-fleet"}, args...), &out, &errs)
+	require.Equal(t, code, got, "%v: %s%s", args, out.String(), errs.String())
+	return out.String(), errs.String()
+}
+
+// TestAdministration does with the commands what an administrator does: sets up a fleet, adds a host, and revokes it.
+func TestAdministration(t *testing.T) {
+	f := fleettest.Start(t, 1)
+	require.NoError(t, f.Close()) // the commands open it
+	dir, creds := "--dir="+f.Dir, filepath.Join(t.TempDir(), "web1.creds")
+	key, _ := omgFleet(t, exit.OK, "key", creds)
+	key = strings.TrimSpace(key)
+	again, _ := omgFleet(t, exit.OK, "key", creds)
+	require.Equal(t, key, strings.TrimSpace(again))
+
+	// Before the servers are set up, a host can be added, and enters the roster later.
+	token := filepath.Join(t.TempDir(), "web1.jwt")
+	_, errs := omgFleet(t, exit.OK, "host", "add", dir, "-o", token, "web1", key)
+	require.Contains(t, errs, "web1 may connect, but is not in the roster")
+	out, _ := omgFleet(t, exit.OK, "key", "--jwt", token, creds)
+	require.Contains(t, out, "complete for the host web1")
+	out, _ = omgFleet(t, exit.OK, "setup", dir)
+	require.Contains(t, out, "1 host: entered into the roster")
+	require.Contains(t, out, f.Servers[0].Name()+": has the account of the fleet")
+	out, _ = omgFleet(t, exit.OK, "doctor", dir)
+	require.NotContains(t, out, "warn")
+
+	closed := make(chan bool)
+	host, err := nats.Connect(f.Servers[0].ClientURL(), nats.RootCAs(f.CAPath()), nats.UserCredentials(creds), nats.NoReconnect(),
+		nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
+	require.NoError(t, err)
+	require.NoError(t, host.Publish(subject.Alive("web1"), []byte("x")))
+	require.NoError(t, host.Flush())
+
+	second, _ := omgFleet(t, exit.OK, "key", creds+"2")
+	out, errs = omgFleet(t, exit.OK, "host", "add", dir, "web2", strings.TrimSpace(second))
+	require.Empty(t, errs)
+	require.Equal(t, 2, strings.Count(out, "."), "a JWT: %s", out)
+	omgFleet(t, exit.Failed, "host", "add", dir, "web3", strings.TrimSpace(second))
+
+	out, _ = omgFleet(t, exit.OK, "host", "revoke", dir, "web1")
+	require.Equal(t, "web1: revoked on "+f.Servers[0].Name()+"\n", out)
+	await.Receive(t, closed, "the server to close the connection of the revoked host")
+	omgFleet(t, exit.Failed, "host", "add", dir, "web1", key)
+	omgFleet(t, exit.Failed, "host", "revoke", dir, "web3")
+
+	out, _ = omgFleet(t, exit.OK, "host", "list", dir, "--json")
+	var records []HostRecord
+	for d := json.NewDecoder(strings.NewReader(out)); d.More(); {
+		records = append(records, HostRecord{})
+		require.NoError(t, d.Decode(&records[len(records)-1]))
+	}
+	require.Len(t, records, 2)
+	require.Equal(t, "web1", records[0].Host)
+	require.Equal(t, key, records[0].PublicKey)
+	require.Equal(t, "revoked", records[0].State)
+	require.NotZero(t, records[0].RevokedAt)
+	require.Equal(t, "added", records[1].State)
+	out, _ = omgFleet(t, exit.OK, "host", "list", dir)
+	require.Contains(t, out, "web1 "+key+" revoked 20")
+
+	// The roster has both.
+	entries := rosterOf(t, f)
+	require.True(t, entries["web1"].Revoked())
+	require.False(t, entries["web2"].Revoked())
+
+	// A server that was set up again gets the account with its revocations from setup.
+	f.Servers[0].Shutdown()
+	_, errs = omgFleet(t, exit.Failed, "host", "revoke", dir, "web2")
+	require.Contains(t, errs, "no server knows yet that web2 was revoked")
+	f.Restart(t, 0)
+	out, _ = omgFleet(t, exit.OK, "setup", dir)
+	require.Contains(t, out, "2 hosts: entered into the roster")
+	require.True(t, rosterOf(t, f)["web2"].Revoked())
+}
+
+// rosterOf reads the roster as somebody who asks questions.
+func rosterOf(t *testing.T, f *fleettest.Fleet) map[string]*roster.Entry {
+	t.Helper()
+	conn, err := nats.Connect(f.Servers[0].ClientURL(), nats.RootCAs(f.CAPath()), nats.UserCredentials(f.CredsPath()), nats.CustomInboxPrefix(subject.AdminInboxPrefix))
+	require.NoError(t, err)
+	defer conn.Close()
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	stream, err := js.Stream(t.Context(), subject.RosterStream)
+	require.NoError(t, err)
+	consumer, err := stream.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{})
+	require.NoError(t, err)
+	batch, err := consumer.Fetch(int(stream.CachedInfo().State.Msgs), jetstream.FetchMaxWait(await.Timeout))
+	require.NoError(t, err)
+	entries := map[string]*roster.Entry{}
+	for m := range batch.Messages() {
+		host, err := subject.Host(m.Subject())
+		require.NoError(t, err)
+		entries[host], err = roster.Parse(m.Data())
+		require.NoError(t, err)
+	}
+	require.NoError(t, batch.Error())
+	return entries
+}
