@@ -101,6 +101,7 @@ put_omg() {
 	put_all "$share/doc/omg/decisions" docs/decisions/*
 	put_all "$share/doc/omg/pictures" docs/pictures/*
 	put_all "$share/doc/omg/prometheus" packaging/prometheus/*
+	put_all "$share/doc/omg/nats" packaging/nats/*
 	for name in "${programs[@]}" omg-direct omg-browse omg-fleet-dev; do
 		[[ ! -e bin/$name.cdx.json ]] || put_all "$share/doc/omg/sbom" "bin/$name.cdx.json"
 	done

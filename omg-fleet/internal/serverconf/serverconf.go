@@ -48,7 +48,7 @@ func Format(s *Server) string {
 	if err := parsed.Execute(&b, s); err != nil {
 		panic(err) // writing to memory does not fail
 	}
-	return b.String()
+	return strings.TrimSpace(b.String()) + "\n"
 }
 
 // quote writes a string of the configuration. The names of servers and directories have no other characters that mean something in it.
