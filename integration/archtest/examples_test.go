@@ -57,6 +57,11 @@ var elsewhere = []example{
 
 	{guide: "docs/fleet.md", line: "omg-fleet --from inventories --roster hosts has 'xz", test: "TestGuide_Fleet"},
 	{guide: "docs/fleet.md", line: "omg-fleet --from inventories --roster hosts has --json", test: "TestGuide_Fleet"},
+	{guide: "docs/fleet.md", line: "omg-fleet init --dir fleet", test: "TestGuide_NATS"},
+	{guide: "docs/fleet.md", line: "omg-fleet setup --dir fleet", test: "TestGuide_NATS"},
+	{guide: "docs/fleet.md", line: "omg-fleet key", test: "TestGuide_NATS"},
+	{guide: "docs/fleet.md", line: "omg-fleet host", test: "TestGuide_NATS"},
+	{guide: "docs/fleet.md", line: "omg-fleet doctor --dir fleet", test: "TestGuide_NATS"},
 
 	{guide: "docs/fleet.md", line: "omg-fleet dev", test: "TestGuide_Server"},
 	{guide: "docs/fleet.md", line: "export OMG_FLEET_SERVER=", test: "TestGuide_Server"},

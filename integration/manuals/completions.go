@@ -27,7 +27,7 @@ var argKindByCommand = map[string]string{
 	"omg which": runtimeArgs, "omg use": runtimeArgs, "omg runtime list": runtimeArgs, "omg runtime which": runtimeArgs, "omg runtime use": runtimeArgs,
 	"omg groups": groupArgKind, "omg list": repositoryArgKind,
 	"omg-probe":     runtimeArgs + " all ec tc oc uc command init",
-	"omg-fleet has": knownPackageArgKind, "omg-fleet outdated": knownPackageArgKind,
+	"omg-fleet has": knownPackageArgKind, "omg-fleet outdated": knownPackageArgKind, "omg-fleet key": pathArgs,
 	"omg-index info": pathArgs, "omg-index verify": pathArgs, "omg-index dump": pathArgs,
 }
 

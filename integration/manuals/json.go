@@ -51,6 +51,8 @@ var jsonResults = []struct{ command, typ string }{
 	{"omg-fleet search", "question.Answer"},
 	{"omg-fleet aur", "question.Answer"},
 	{"omg-fleet aur --json, the last line as of all omg-fleet commands", "question.Summary"},
+	{"omg-fleet host list", "roster.AddedHost"},
+	{"omg-fleet doctor", "doctor.FleetChecks"},
 	{"omg runtime list", "backend.InstalledVersions"},
 	{"omg runtime which", "backend.ActiveVersions"},
 	{"omg which", "backend.ActiveVersions"},
@@ -71,7 +73,7 @@ var jsonResults = []struct{ command, typ string }{
 
 // jsonPackages has the directories of the packages with these types, by the names of the packages.
 var jsonPackages = map[string]string{
-	"wire": "shared/wire", "question": "omg-fleet/internal/question", "inventory": "shared/inventory", "backend": "omg/internal/backend", "manage": "omg/internal/manage",
+	"wire": "shared/wire", "question": "omg-fleet/internal/question", "roster": "omg-fleet/internal/roster", "doctor": "omg-fleet/internal/doctor", "inventory": "shared/inventory", "backend": "omg/internal/backend", "manage": "omg/internal/manage",
 	"app": "omg/internal/app", "acks": "omg/internal/acks",
 }
 

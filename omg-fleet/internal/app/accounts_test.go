@@ -68,9 +68,9 @@ func TestAdministration(t *testing.T) {
 	omgFleet(t, exit.Failed, "host", "revoke", dir, "web3")
 
 	out, _ = omgFleet(t, exit.OK, "host", "list", dir, "--json")
-	var records []HostRecord
+	var records []roster.AddedHost
 	for d := json.NewDecoder(strings.NewReader(out)); d.More(); {
-		records = append(records, HostRecord{})
+		records = append(records, roster.AddedHost{})
 		require.NoError(t, d.Decode(&records[len(records)-1]))
 	}
 	require.Len(t, records, 2)

@@ -46,7 +46,7 @@ exit code is 6 if there is a problem.
 			if err := a.printChecks(checks, asJSON); err != nil {
 				return err
 			}
-			if slices.ContainsFunc(checks.Checks, func(check doctor.Check) bool { return check.State == doctor.StateProblem }) {
+			if slices.ContainsFunc(checks.Checks, func(check doctor.FleetCheck) bool { return check.State == doctor.StateProblem }) {
 				return exit.QuietError(exit.Degraded)
 			}
 			return nil
@@ -54,7 +54,7 @@ exit code is 6 if there is a problem.
 	}
 }
 
-func (a *app) examine(c *cli.Context, dir string) (checks *doctor.Checks, err error) {
+func (a *app) examine(c *cli.Context, dir string) (checks *doctor.FleetChecks, err error) {
 	if dir == "" {
 		if a.server == "" {
 			return nil, command.Usagef("--server URL names a server, or --dir DIR the directory with the keys of the fleet")
@@ -72,7 +72,7 @@ func (a *app) examine(c *cli.Context, dir string) (checks *doctor.Checks, err er
 	return checks, err
 }
 
-func (a *app) printChecks(checks *doctor.Checks, asJSON bool) error {
+func (a *app) printChecks(checks *doctor.FleetChecks, asJSON bool) error {
 	if asJSON {
 		return printJSONLine(a.stdout, checks)
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/authority"
+	"github.com/omg-arch/omg/omg-fleet/internal/question"
+	"github.com/omg-arch/omg/omg-fleet/internal/roster"
 	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
@@ -138,17 +140,6 @@ func (a *app) enter(c *cli.Context, keys *authority.Authority, h *authority.Host
 	return h.Publish(c.Context, js)
 }
 
-// HostRecord is a host that was added, in JSON.
-type HostRecord struct {
-	Host      string `json:"host"`
-	PublicKey string `json:"public_key"`
-	// State is added or revoked.
-	State   string `json:"state"`
-	AddedAt int64  `json:"added_at"`
-	// RevokedAt is absent unless the host was revoked.
-	RevokedAt int64 `json:"revoked_at,omitempty"`
-}
-
 func hostListCommand(a *app, dir *string) *cli.Command {
 	var asJSON bool
 	return &cli.Command{
@@ -172,11 +163,9 @@ func hostListCommand(a *app, dir *string) *cli.Command {
 				}
 				w := bufio.NewWriter(a.stdout)
 				for _, h := range hosts {
-					r := &HostRecord{Host: h.Name, PublicKey: h.PublicKey, State: "added", AddedAt: h.AddedAt, RevokedAt: h.RevokedAt}
-					if h.Revoked() {
-						r.State = "revoked"
-					}
-					if err := r.print(w, asJSON); err != nil {
+					added := h.Added(h.Name)
+					added.Schema = question.Schema
+					if err := printAddedHost(w, added, asJSON); err != nil {
 						return err
 					}
 				}
@@ -192,7 +181,7 @@ func hostListCommand(a *app, dir *string) *cli.Command {
 	}
 }
 
-func (r *HostRecord) print(w *bufio.Writer, asJSON bool) error {
+func printAddedHost(w *bufio.Writer, r *roster.AddedHost, asJSON bool) error {
 	if asJSON {
 		return printJSONLine(w, r)
 	}

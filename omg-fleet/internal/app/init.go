@@ -41,7 +41,7 @@ func initCommand(a *app) *cli.Command {
 		Name:      "init",
 		Usage:     "make the keys of a fleet and the configuration of its NATS servers",
 		ArgsUsage: "SERVER[:PORT]...",
-		Description: `DIR is a new directory with the secret keys of the fleet. Whoever has it controls the
+		Description: `DIR is a new directory with the secret keys of the fleet. It is enough to control the
 fleet, so it belongs on one machine that hosts cannot reach, with a backup. For each
 SERVER, DIR/servers has a directory with the files for that machine. Three servers are a
 cluster that still works when one of them is lost; one server is enough for a first try.

@@ -13,14 +13,17 @@ import (
 
 	"github.com/omg-arch/omg/omg-fleet/internal/authority"
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
+	"github.com/omg-arch/omg/omg-fleet/internal/question"
 	"github.com/omg-arch/omg/omg-fleet/internal/streams"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 	"github.com/omg-arch/omg/shared/clock"
 )
 
-// Checks are the results of all checks.
-type Checks struct {
-	Checks []Check `json:"checks"`
+// FleetChecks are the results of all checks.
+type FleetChecks struct {
+	// Schema is the version of this document.
+	Schema int          `json:"schema"`
+	Checks []FleetCheck `json:"checks"`
 }
 
 // The outcomes of a check.
@@ -30,8 +33,8 @@ const (
 	StateUnknown = "unknown"
 )
 
-// Check is the result of one check.
-type Check struct {
+// FleetCheck is the result of one check.
+type FleetCheck struct {
 	Name string `json:"name"`
 	// State is ok, problem or unknown.
 	State string `json:"state"`
@@ -48,7 +51,7 @@ const (
 )
 
 type doctor struct {
-	checks []Check
+	checks []FleetCheck
 	o      link.Options
 	conn   *nats.Conn
 }
@@ -60,12 +63,12 @@ func (d *doctor) addProblem(name, found, todo string) { d.add(name, StateProblem
 func (d *doctor) addUnknown(name, found, todo string) { d.add(name, StateUnknown, found, todo) }
 
 func (d *doctor) add(name, state, found, todo string) {
-	d.checks = append(d.checks, Check{name, state, found, todo})
+	d.checks = append(d.checks, FleetCheck{name, state, found, todo})
 }
 
 // Run checks the servers that the options name, as somebody who asks questions sees them. With the keys of the fleet it also asks each server
 // how it is configured; a is nil without them.
-func Run(ctx context.Context, o link.Options, a *authority.Authority) (*Checks, error) {
+func Run(ctx context.Context, o link.Options, a *authority.Authority) (*FleetChecks, error) {
 	d := &doctor{o: o}
 	var err error
 	if d.conn, err = link.Connect(o); err != nil {
@@ -81,7 +84,7 @@ func Run(ctx context.Context, o link.Options, a *authority.Authority) (*Checks, 
 	}
 	d.checkServers(ctx, a)
 	d.checkHosts(a)
-	return &Checks{d.checks}, ctx.Err()
+	return &FleetChecks{question.Schema, d.checks}, ctx.Err()
 }
 
 // checkTLS checks that what is sent is encrypted, for all clients, and that the certificate does not expire soon.

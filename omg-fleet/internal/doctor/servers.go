@@ -147,7 +147,11 @@ func (d *doctor) checkHosts(a *authority.Authority) {
 			bad = true
 		}
 	}
-	if !bad {
+	switch {
+	case bad:
+	case active == 0:
+		d.addOK(name, "no host was added")
+	default:
 		d.addOK(name, fmt.Sprintf("each of the %d hosts can speak for itself only", active))
 	}
 }

@@ -45,7 +45,7 @@ func StartEdited(t *testing.T, servers int, edit func(conf string) string) *Flee
 	t.Helper()
 	f := &Fleet{Dir: filepath.Join(t.TempDir(), "fleet")}
 	s := authority.Settings{SelfSigned: true, ServerDir: "/etc/nats", StateDir: "/var/lib/nats"}
-	for _, port := range freePorts(t, servers) {
+	for _, port := range FreePorts(t, servers) {
 		s.Servers = append(s.Servers, authority.Server{Host: "127.0.0.1", Port: port})
 	}
 	var err error
@@ -66,6 +66,20 @@ func StartEdited(t *testing.T, servers int, edit func(conf string) string) *Flee
 	return f
 }
 
+// Run starts a server with the files in a directory.
+func Run(t *testing.T, dir string) *server.Server {
+	t.Helper()
+	return run(t, writeConfig(t, dir, func(conf string) string { return conf }))
+}
+
+// Launch is like Run, and waits until the server listens.
+func Launch(t *testing.T, dir string) *server.Server {
+	t.Helper()
+	s := Run(t, dir)
+	require.True(t, s.ReadyForConnections(hang))
+	return s
+}
+
 // Restart ends a server and starts it again with the same data.
 func (f *Fleet) Restart(t *testing.T, i int) {
 	t.Helper()
@@ -78,18 +92,17 @@ func (f *Fleet) Restart(t *testing.T, i int) {
 // AddLeaf adds the server of a site, and starts it.
 func (f *Fleet) AddLeaf(t *testing.T) *server.Server {
 	t.Helper()
-	s := authority.Server{Host: "127.0.0.1", Port: freePorts(t, 1)[0]}
+	s := authority.Server{Host: "127.0.0.1", Port: FreePorts(t, 1)[0]}
 	require.NoError(t, f.Authority.AddLeaf(s))
 	dir, err := f.WriteLeaf(s)
 	require.NoError(t, err)
-	leaf := run(t, writeConfig(t, dir, func(conf string) string { return conf }))
-	require.True(t, leaf.ReadyForConnections(hang))
+	leaf := Launch(t, dir)
 	await.Condition(t, func() bool { return leaf.NumLeafNodes() == 2 }, "the leaf node to connect for the fleet and for accounts")
 	return leaf
 }
 
-// freePorts returns ports for clients such that those for other servers are free too.
-func freePorts(t *testing.T, n int) (ports []int) {
+// FreePorts returns ports for clients such that those for other servers are free too.
+func FreePorts(t *testing.T, n int) (ports []int) {
 	t.Helper()
 	for port := 20000 + os.Getpid()%10000; len(ports) < n; port++ {
 		require.Less(t, port, 60000)

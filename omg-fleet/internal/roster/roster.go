@@ -19,6 +19,29 @@ type Entry struct {
 // Revoked reports whether the host was removed from the fleet.
 func (e *Entry) Revoked() bool { return e.RevokedAt != 0 }
 
+// AddedHost is a host with its entry, as omg-fleet host list prints it. Times are in seconds since 1970.
+type AddedHost struct {
+	// Schema is the version of this line.
+	Schema int    `json:"schema"`
+	Host   string `json:"host"`
+	// PublicKey is the host's public key, in the form of NATS.
+	PublicKey string `json:"public_key"`
+	// State is added or revoked.
+	State   string `json:"state"`
+	AddedAt int64  `json:"added_at"`
+	// RevokedAt is absent unless the host was revoked.
+	RevokedAt int64 `json:"revoked_at,omitempty"`
+}
+
+// Added returns the entry of a host with its name.
+func (e *Entry) Added(host string) *AddedHost {
+	h := &AddedHost{Host: host, PublicKey: e.PublicKey, State: "added", AddedAt: e.AddedAt, RevokedAt: e.RevokedAt}
+	if e.Revoked() {
+		h.State = "revoked"
+	}
+	return h
+}
+
 // maxBytes limits the size of an entry.
 const maxBytes = 4096
 

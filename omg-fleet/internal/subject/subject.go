@@ -147,10 +147,11 @@ func LeafPermissions() Permissions {
 	return Permissions{Publish: []string{AllInventories, AllAlive, Replies("*")}, Subscribe: []string{Question, AllStored}}
 }
 
-// LeafSystemPermissions is what a leaf node may do in the servers' own account: get the account of the fleet and its changes.
+// LeafSystemPermissions is what a leaf node may do in the servers' own account: get the account of the fleet and its changes, and say how it is
+// configured.
 func LeafSystemPermissions() Permissions {
 	return Permissions{
 		Publish:   []string{"$SYS.REQ.ACCOUNT.*.CLAIMS.LOOKUP", "$SYS.REQ.CLAIMS.PACK", AdminInboxPrefix + ".>"},
-		Subscribe: []string{"$SYS.REQ.CLAIMS.UPDATE", "$SYS._INBOX.>"},
+		Subscribe: []string{"$SYS.REQ.CLAIMS.UPDATE", "$SYS.REQ.SERVER.PING.VARZ", "$SYS._INBOX.>"},
 	}
 }
