@@ -2,14 +2,12 @@ package app
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/nats-io/nats.go"
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/authority"
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
-	"github.com/omg-arch/omg/omg-fleet/internal/streams"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
@@ -158,85 +156,4 @@ func (a *app) keysLink(keys *authority.Authority) link.Options {
 		o.CA = keys.CAPath()
 	}
 	return o
-}
-
-func setupCommand(a *app) *cli.Command {
-	var dir string
-	maxAge := streams.DefaultMaxAge
-	return &cli.Command{
-		Name:  "setup",
-		Usage: "make the fleet usable on the running servers",
-		Description: `Sends the account of the fleet to the servers, makes the streams in which they keep the
-states of the hosts and the roster, or corrects them, and enters the hosts into the
-roster. It can be repeated at any time, and has to be after a server was set up again or
-could not be reached by omg-fleet host.
-
-` + administrationCodes(),
-		Flags: []cli.Flag{
-			keysFlag(&dir),
-			&cli.DurationFlag{Name: "max-age", Destination: &maxAge, Value: maxAge, DefaultText: "720h", Usage: "forget the state of a host that was silent for this `TIME`"},
-		},
-		Action: func(c *cli.Context) error {
-			switch {
-			case c.Args().Present():
-				return command.Usagef("setup takes no arguments, got %q", c.Args().First())
-			case dir == "":
-				return errNoKeysDir()
-			case maxAge <= 0:
-				return command.Usagef("--max-age is a time such as 720h, not %s", maxAge)
-			}
-			keys, err := authority.Open(dir)
-			if err != nil {
-				return err
-			}
-			defer keys.Close()
-			taken, silent, err := keys.PushAccount(c.Context, a.dial(keys))
-			if err != nil {
-				return err
-			}
-			slices.Sort(taken)
-			for _, server := range taken {
-				a.say("%s: has the account of the fleet", server)
-			}
-			conn, js, err := keys.Manage(a.dial(keys))
-			if err != nil {
-				return err
-			}
-			defer conn.Close()
-			if err := keys.MakeStreams(c.Context, js, maxAge); err != nil {
-				return err
-			}
-			settings := keys.Settings()
-			a.say("%s, %s: kept by %d of the servers", subject.StateStream, subject.RosterStream, settings.Replicas())
-			hosts, err := keys.Hosts()
-			if err != nil {
-				return err
-			}
-			for _, h := range hosts {
-				if err := h.Publish(c.Context, js); err != nil {
-					return err
-				}
-			}
-			a.say("%s: entered into the roster", countHosts(len(hosts)))
-			return silentError(silent)
-		},
-	}
-}
-
-func countHosts(n int) string {
-	if n == 1 {
-		return "1 host"
-	}
-	return fmt.Sprintf("%d hosts", n)
-}
-
-// silentError returns an error if servers have not answered.
-func silentError(silent []string) error {
-	if len(silent) == 0 {
-		return nil
-	}
-	return &exit.Error{
-		Code: exit.Failed, Err: fmt.Errorf("%s: not answered", shorten(silent)),
-		Hint: "a server gets the account from the others when it runs again; to be sure, repeat omg-fleet setup then",
-	}
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"github.com/omg-arch/omg/omg-fleet/internal/streams"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 )
 
@@ -117,17 +116,6 @@ func (a *Authority) Manage(dial Dial) (*nats.Conn, jetstream.JetStream, error) {
 		return nil, nil, err
 	}
 	return conn, js, nil
-}
-
-// MakeStreams makes the streams, or changes those that differ from what they should be.
-func (a *Authority) MakeStreams(ctx context.Context, js jetstream.JetStream, maxAge time.Duration) error {
-	n := a.settings.Replicas()
-	for _, config := range []jetstream.StreamConfig{streams.State(n, maxAge), streams.Roster(n)} {
-		if _, err := js.CreateOrUpdateStream(ctx, config); err != nil {
-			return fmt.Errorf("cannot make the stream %s: %w", config.Name, err)
-		}
-	}
-	return nil
 }
 
 // Publish enters a host into the roster, or marks it as revoked there.

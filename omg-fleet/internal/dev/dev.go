@@ -85,10 +85,5 @@ func makeStreams(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	for _, config := range []jetstream.StreamConfig{streams.State(1, streams.DefaultMaxAge), streams.Roster(1)} {
-		if _, err := js.CreateOrUpdateStream(ctx, config); err != nil {
-			return fmt.Errorf("cannot make the stream %s: %w", config.Name, err)
-		}
-	}
-	return nil
+	return streams.Make(ctx, js, 1, streams.DefaultMaxAge)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -126,7 +127,8 @@ func (d *doctor) checkAnonymous() {
 	case err == nil:
 		conn.Close()
 		d.addProblem(name, "the server accepts connections without credentials", "use the configuration that omg-fleet init writes, or remove no_auth_user")
-	case errors.Is(err, nats.ErrAuthorization):
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrTLS), strings.Contains(err.Error(), "certificate required"):
+		// The server has asked for a certificate, which the connection with credentials had, and has closed this one.
 		d.addOK(name, "the server refuses it")
 	default:
 		d.addUnknown(name, err.Error(), "")

@@ -228,7 +228,8 @@ func (f *Fleet) SetUp(t *testing.T) jetstream.JetStream {
 	require.NoError(t, err)
 	var last error
 	await.Condition(t, func() bool {
-		last = f.MakeStreams(t.Context(), js, streams.DefaultMaxAge)
+		settings := f.Settings()
+		last = streams.Make(t.Context(), js, settings.Replicas(), streams.DefaultMaxAge)
 		return last == nil
 	}, "the streams, after the servers have chosen a leader: %v", func() string { return fmt.Sprint(last) })
 	return js

@@ -2,22 +2,27 @@
 package link
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 // Options say which servers to connect to, and as whom.
 type Options struct {
 	// Server is the address of a server, or several addresses with commas between them: nats://HOST:PORT or tls://HOST:PORT.
 	Server string
-	// Creds is the path of the file with the credentials; empty for a server that needs none.
+	// Creds is the path of the file with the credentials, which are those of NATS, or a certificate with its key; empty for a server that needs
+	// none.
 	Creds string
 	// Auth replaces Creds if it is not nil.
 	Auth nats.Option
@@ -58,7 +63,11 @@ func Connect(o Options) (*nats.Conn, error) {
 	case o.Auth != nil:
 		options = append(options, o.Auth)
 	case o.Creds != "":
-		options = append(options, nats.UserCredentials(o.Creds))
+		option, err := credentials(o.Creds)
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, option)
 	}
 	if o.CA != "" {
 		options = append(options, nats.RootCAs(o.CA))
@@ -81,6 +90,26 @@ func Connect(o Options) (*nats.Conn, error) {
 		return nil, fmt.Errorf("cannot connect to %s: %w", o.Server, explain(err))
 	}
 	return c, nil
+}
+
+// maxCreds limits the size of a file with credentials.
+const maxCreds = 256 << 10
+
+// credentials returns the option for a file with credentials of NATS, or with a certificate and its key. Each connection reads it again.
+func credentials(path string) (nats.Option, error) {
+	f, _, err := sourcefile.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the credentials: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxCreds))
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the credentials: %w", err)
+	}
+	if bytes.Contains(text, []byte("-----BEGIN CERTIFICATE-----")) {
+		return nats.ClientCert(path, path), nil
+	}
+	return nats.UserCredentials(path), nil
 }
 
 func (o *Options) report(text string) {

@@ -9,8 +9,9 @@ import (
 
 // Entry says which key a host has, and whether it may still use it.
 type Entry struct {
-	// PublicKey is the host's public key in the form of NATS, such as UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4.
-	PublicKey string `json:"public_key"`
+	// PublicKey is the host's public key in the form of NATS, such as UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4. It is empty if
+	// the servers know hosts by their certificates.
+	PublicKey string `json:"public_key,omitempty"`
 	// AddedAt and RevokedAt are times in seconds since 1970. RevokedAt is 0 for a host that may connect.
 	AddedAt   int64 `json:"added_at"`
 	RevokedAt int64 `json:"revoked_at,omitempty"`
@@ -54,8 +55,8 @@ func Parse(b []byte) (*Entry, error) {
 	if err := json.Unmarshal(b, e); err != nil {
 		return nil, err
 	}
-	if e.PublicKey == "" || e.AddedAt <= 0 {
-		return nil, errors.New("an entry without a key or time")
+	if e.AddedAt <= 0 {
+		return nil, errors.New("an entry without a time")
 	}
 	return e, nil
 }

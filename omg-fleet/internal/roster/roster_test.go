@@ -8,7 +8,7 @@ import (
 )
 
 func TestEntry(t *testing.T) {
-	for _, want := range []Entry{{PublicKey: "UA", AddedAt: 1}, {PublicKey: "UB", AddedAt: 1, RevokedAt: 2}} {
+	for _, want := range []Entry{{PublicKey: "UA", AddedAt: 1}, {PublicKey: "UB", AddedAt: 1, RevokedAt: 2}, {AddedAt: 1}} {
 		got, err := Parse(want.Marshal())
 		require.NoError(t, err)
 		require.Equal(t, want, *got)
@@ -18,7 +18,7 @@ func TestEntry(t *testing.T) {
 
 func TestParse_Refuses(t *testing.T) {
 	for _, text := range []string{
-		"", "{}", "[]", `{"public_key":"UA"}`, `{"added_at":1}`, `{"public_key":"UA","added_at":-1}`,
+		"", "{}", "[]", `{"public_key":"UA"}`, `{"public_key":"UA","added_at":-1}`,
 		`{"stream":"OMG_STATE","seq":1}`, // what a server acknowledges
 		`{"public_key":"` + strings.Repeat("A", maxBytes) + `","added_at":1}`,
 	} {

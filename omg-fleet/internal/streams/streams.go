@@ -2,6 +2,8 @@
 package streams
 
 import (
+	"context"
+	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -43,6 +45,16 @@ func Roster(replicas int) jetstream.StreamConfig {
 	c.Description = "the hosts of the fleet"
 	c.Subjects = []string{subject.AllRoster}
 	return c
+}
+
+// Make makes the streams, or changes those that differ from what they should be.
+func Make(ctx context.Context, js jetstream.JetStream, replicas int, maxAge time.Duration) error {
+	for _, config := range []jetstream.StreamConfig{State(replicas, maxAge), Roster(replicas)} {
+		if _, err := js.CreateOrUpdateStream(ctx, config); err != nil {
+			return fmt.Errorf("cannot make the stream %s: %w", config.Name, err)
+		}
+	}
+	return nil
 }
 
 // lastOfEach returns the configuration of a stream that keeps the last message of each subject. The server does not compress messages, because
