@@ -116,9 +116,15 @@ func TestHosts(t *testing.T) {
 	require.NoError(t, err)
 
 	for _, c := range []struct{ name, key, want string }{
-		{"web1", newKey(t), "was added already"}, {"web2", key, "belongs to web1"}, {"web2", "UABC", "not the public key"},
-		{"web2", h.JWT, "not the public key"}, {"../web2", newKey(t), "name of a host"}, {"-web2", newKey(t), "name of a host"},
-		{"web 2", newKey(t), "name of a host"}, {"", newKey(t), "name of a host"}, {strings.Repeat("x", 201), newKey(t), "name of a host"},
+		{"web1", newKey(t), "was added already"},
+		{"web2", key, "belongs to web1"},
+		{"web2", "UABC", "not the public key"},
+		{"web2", h.JWT, "not the public key"},
+		{"../web2", newKey(t), "name of a host"},
+		{"-web2", newKey(t), "name of a host"},
+		{"web 2", newKey(t), "name of a host"},
+		{"", newKey(t), "name of a host"},
+		{strings.Repeat("x", 201), newKey(t), "name of a host"},
 	} {
 		_, err := a.AddHost(c.name, c.key)
 		require.ErrorContains(t, err, c.want, c.name)

@@ -52,8 +52,10 @@ func differences(got, want *jetstream.StreamConfig) (found []string) {
 		{got.Retention != want.Retention || got.Discard != want.Discard, "it deletes messages by other rules"},
 		{got.Duplicates > time.Second, "it drops messages with the same Nats-Msg-Id for " + got.Duplicates.String() + ", so one host can suppress another"},
 		{!sameRePublish(got.RePublish, want.RePublish), "it does not confirm to a host what was stored: republish differs"},
-		{got.AllowMsgTTL || got.AllowMsgCounter || got.AllowAtomicPublish || got.AllowMsgSchedules || got.AllowBatchPublish || got.SubjectDeleteMarkerTTL > 0,
-			"it allows headers that change or delay messages"},
+		{
+			got.AllowMsgTTL || got.AllowMsgCounter || got.AllowAtomicPublish || got.AllowMsgSchedules || got.AllowBatchPublish || got.SubjectDeleteMarkerTTL > 0,
+			"it allows headers that change or delay messages",
+		},
 		{got.Mirror != nil || len(got.Sources) > 0 || got.SubjectTransform != nil, "it gets messages from other streams, or changes their subjects"},
 		{!got.AllowDirect, "its messages are read from one server only: allow_direct is off"},
 		{got.PersistMode == jetstream.AsyncPersistMode, "messages are confirmed before they are on a disk"},
