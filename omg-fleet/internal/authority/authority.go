@@ -219,9 +219,6 @@ func (a *Authority) Close() error {
 	return a.lock.Close()
 }
 
-// OperatorJWT returns what a server has to trust.
-func (a *Authority) OperatorJWT() string { return a.operatorJWT }
-
 // SystemAccount returns the public key and the JWT of the servers' own account.
 func (a *Authority) SystemAccount() (key, token string) { return publicKey(a.system), a.systemJWT }
 

@@ -76,7 +76,9 @@ func TestCreate(t *testing.T) {
 	again, err := authority.Open(dir)
 	require.NoError(t, err)
 	require.Equal(t, a.Settings(), again.Settings())
-	require.Equal(t, a.OperatorJWT(), again.OperatorJWT())
+	key, account := a.FleetAccount()
+	againKey, againAccount := again.FleetAccount()
+	require.Equal(t, []string{key, account}, []string{againKey, againAccount})
 	require.NoError(t, again.Close())
 
 	_, err = authority.Open(t.TempDir())

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/messages"
+	"github.com/omg-arch/omg/omg-fleet/internal/roster"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 )
 
@@ -56,13 +57,17 @@ func Open(c *nats.Conn) (*Streams, error) {
 // maxHosts limits the memory that a stream with too many subjects can take.
 const maxHosts = 100_000
 
-// Hosts returns all hosts by name: those in the roster, and those that have sent a sign of life.
+// Hosts returns all hosts by name: those in the roster, and those that have sent a sign of life, except those that were revoked.
 func (s *Streams) Hosts(ctx context.Context) (hosts map[string]*Host, hasRoster bool, err error) {
 	hosts = map[string]*Host{}
+	revoked := map[string]bool{}
 	add := func(m jetstream.Msg, fill func(*Host)) error {
 		name, err := subject.Host(m.Subject())
 		if err != nil {
 			return nil // only an administrator can publish there
+		}
+		if revoked[name] {
+			return nil
 		}
 		h := hosts[name]
 		if h == nil {
@@ -76,8 +81,15 @@ func (s *Streams) Hosts(ctx context.Context) (hosts map[string]*Host, hasRoster 
 		return nil
 	}
 	err = s.Last(ctx, subject.RosterStream, subject.AllRoster, func(m jetstream.Msg) error {
-		if len(m.Data()) == 0 {
-			return nil // the entry of a host that was revoked
+		entry, err := roster.Parse(m.Data())
+		if err != nil {
+			return nil // not of omg-fleet
+		}
+		if entry.Revoked() {
+			if name, err := subject.Host(m.Subject()); err == nil && len(revoked) < maxHosts {
+				revoked[name] = true
+			}
+			return nil
 		}
 		hasRoster = true
 		return add(m, func(h *Host) { h.InRoster = true })
