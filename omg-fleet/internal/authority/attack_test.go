@@ -267,7 +267,7 @@ func TestAttack_Oversize(t *testing.T) {
 	require.NoError(t, s.thief.Publish(subject.Inventory("web1"), make([]byte, streams.MaxMessage)))
 	for name, attack := range map[string]string{
 		"message": "PUB omg.state.web1.alive 1048577\r\n", "size": "PUB omg.state.web1.alive 99999999999999999999\r\n",
-		"headers": "HPUB omg.state.web1.alive 2000000 2000001\r\n", "line": "PUB omg.state.web1." + strings.Repeat("x", 5000) + " 1\r\n",
+		"headers": "HPUB omg.state.web1.alive 2000000 2000001\r\n", "line": "PUB omg.state.web1." + strings.Repeat("x", 9000) + " 1\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			raw := fleettest.DialRaw(t, s.Fleet, s.Servers[0], s.thiefKey)

@@ -1,6 +1,7 @@
 package authority_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -120,4 +121,15 @@ func TestServers_Restart(t *testing.T) {
 	m, err := stream.GetLastMsgForSubject(t.Context(), subject.Alive("web1"))
 	require.NoError(t, err)
 	require.Equal(t, "before", string(m.Data))
+}
+
+// TestServers_LongName checks that a server accepts what was signed for a host with the longest possible name.
+func TestServers_LongName(t *testing.T) {
+	f := fleettest.Start(t, 1)
+	f.SetUp(t)
+	name := strings.Repeat("ä", 100) // six bytes of a subject each
+	host, _ := f.Connect(t, f.Servers[0], f.AddHost(t, name).Option())
+	publishUntilStored(t, host, name, "x")
+	_, err := f.Authority.AddHost(name+"a", "")
+	require.ErrorContains(t, err, "cannot be the name of a host")
 }
