@@ -50,7 +50,7 @@ _omg_fleet() {
 		words='--dir --self-signed --leaf --server-dir --state-dir --help -h'
 		;;
 	' setup')
-		words='--dir --max-age --help -h'
+		words='--dir --renew-admin --max-age --help -h'
 		;;
 	' host')
 		words='add revoke list --help -h'

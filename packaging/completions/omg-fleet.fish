@@ -109,6 +109,7 @@ complete -c omg-fleet -n '__omg_fleet_at " init"' -l state-dir -r -F -d 'the ser
 complete -c omg-fleet -n '__omg_fleet_at " init"' -l help -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " init"' -s h -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " setup"' -l dir -r -F -d 'the DIR with the keys of the fleet [$OMG_FLEET_DIR]'
+complete -c omg-fleet -n '__omg_fleet_at " setup"' -l renew-admin -d 'replace the credentials of those who ask questions'
 complete -c omg-fleet -n '__omg_fleet_at " setup"' -l max-age -x -d 'forget the state of a host that was silent for this TIME'
 complete -c omg-fleet -n '__omg_fleet_at " setup"' -l help -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " setup"' -s h -d 'show help'

@@ -2,6 +2,7 @@ package app
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -86,6 +87,16 @@ func TestAdministration(t *testing.T) {
 	entries := rosterOf(t, f)
 	require.True(t, entries["web1"].Revoked())
 	require.False(t, entries["web2"].Revoked())
+
+	// The credentials of those who ask can be replaced.
+	before, err := os.ReadFile(f.CredsPath())
+	require.NoError(t, err)
+	stolen := filepath.Join(t.TempDir(), "admin.creds")
+	require.NoError(t, os.WriteFile(stolen, before, 0o600))
+	omgFleet(t, exit.OK, "setup", dir, "--renew-admin")
+	require.Len(t, rosterOf(t, f), 2)
+	_, err = nats.Connect(f.Servers[0].ClientURL(), nats.RootCAs(f.CAPath()), nats.UserCredentials(stolen), nats.NoReconnect())
+	require.ErrorIs(t, err, nats.ErrAuthorization)
 
 	// A server that was set up again gets the account with its revocations from setup.
 	f.Servers[0].Shutdown()

@@ -21,6 +21,7 @@ import (
 
 func setupCommand(a *app) *cli.Command {
 	var dir string
+	var renew bool
 	maxAge := streams.DefaultMaxAge
 	return &cli.Command{
 		Name:  "setup",
@@ -28,7 +29,8 @@ func setupCommand(a *app) *cli.Command {
 		Description: `Sends the account of the fleet to the servers, makes the streams in which they keep the
 states of the hosts and the roster, or corrects them, and enters the hosts into the
 roster. It can be repeated at any time, and has to be after a server was set up again or
-could not be reached by omg-fleet host.
+could not be reached by omg-fleet host. With --renew-admin, DIR/admin.creds is replaced
+first, and its earlier content is revoked.
 
 Without --dir, for servers that know hosts by their certificates, it makes the streams
 with the credentials of --creds, and makes the roster that of the file of --roster.
@@ -36,6 +38,7 @@ with the credentials of --creds, and makes the roster that of the file of --rost
 ` + administrationCodes(),
 		Flags: []cli.Flag{
 			keysFlag(&dir),
+			&cli.BoolFlag{Name: "renew-admin", Destination: &renew, Usage: "replace the credentials of those who ask questions"},
 			&cli.DurationFlag{Name: "max-age", Destination: &maxAge, Value: maxAge, DefaultText: "720h", Usage: "forget the state of a host that was silent for this `TIME`"},
 		},
 		Action: func(c *cli.Context) error {
@@ -46,10 +49,19 @@ with the credentials of --creds, and makes the roster that of the file of --rost
 				return command.Usagef("--max-age is a time such as 720h, not %s", maxAge)
 			case dir == "" && (a.server == "" || a.rosterPath == ""):
 				return command.Usagef("--dir DIR names the directory with the keys of the fleet; without it, setup needs --server and --roster")
+			case dir == "" && renew:
+				return command.Usagef("--renew-admin needs --dir")
 			case dir == "":
 				return a.setUpWithoutKeys(c.Context, maxAge)
 			}
-			return a.withKeys(dir, func(keys *authority.Authority) error { return a.setUp(c.Context, keys, maxAge) })
+			return a.withKeys(dir, func(keys *authority.Authority) error {
+				if renew {
+					if err := keys.RenewAsker(); err != nil {
+						return fmt.Errorf("cannot replace the credentials: %w", err)
+					}
+				}
+				return a.setUp(c.Context, keys, maxAge)
+			})
 		},
 	}
 }

@@ -106,15 +106,7 @@ func Create(dir string, s *Settings) (_ *Authority, err error) {
 	if err := os.Mkdir(filepath.Join(dir, hostsDir), 0o700); err != nil {
 		return nil, err
 	}
-	creds, err := a.asker()
-	if err != nil {
-		return nil, err
-	}
-	text, err := creds.format()
-	if err != nil {
-		return nil, err
-	}
-	if err := a.write(CredsFile, text, 0o600); err != nil {
+	if err := a.writeAsker(); err != nil {
 		return nil, err
 	}
 	return a, a.writeSettings() // last: a directory without this file is incomplete

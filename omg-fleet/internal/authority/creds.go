@@ -56,13 +56,39 @@ func (a *Authority) System() (*Creds, error) {
 	})
 }
 
-// asker makes the credentials of those who ask questions. They are valid until the account is replaced.
+// asker makes the credentials of those who ask questions. They are valid until RenewAsker.
 func (a *Authority) asker() (*Creds, error) {
 	return a.newCreds(func(user *jwt.UserClaims) nkeys.KeyPair {
 		user.Name = "admin"
 		permit(user, subject.AskerPermissions())
 		return a.fleet
 	})
+}
+
+// writeAsker writes new credentials of those who ask questions.
+func (a *Authority) writeAsker() error {
+	creds, err := a.asker()
+	if err != nil {
+		return err
+	}
+	text, err := creds.format()
+	if err != nil {
+		return err
+	}
+	return a.write(CredsFile, text, 0o600)
+}
+
+// RenewAsker revokes the credentials of those who ask questions, and writes new ones. Servers have to be told.
+func (a *Authority) RenewAsker() error {
+	pair, err := readKey(a.CredsPath())
+	if err != nil {
+		return err
+	}
+	a.account.RevokeAt(publicKey(pair), time.Now())
+	if err := a.signFleet(); err != nil {
+		return err
+	}
+	return a.writeAsker()
 }
 
 // newCreds makes a key, and signs what it may do. The function fill describes this, and returns the key of the account that signs it.
