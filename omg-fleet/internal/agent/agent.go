@@ -12,8 +12,11 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
+	"github.com/omg-arch/omg/omg-fleet/internal/messages"
+	"github.com/omg-arch/omg/omg-fleet/internal/question"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
-	"github.com/omg-arch/omg/shared/paths"
+	"github.com/omg-arch/omg/shared/clock"
+	"github.com/omg-arch/omg/shared/version"
 )
 
 // Options say whose state is published, and where.
@@ -21,19 +24,35 @@ type Options struct {
 	Link link.Options
 	// Host is the name of the host, which the server's permissions must allow.
 	Host string
-	// Sockets are the paths on which omgd may listen, in the order in which they are tried.
-	Sockets []string
-	Env     paths.Env
+	// Source knows the state of the host.
+	Source Source
 	// Interval is the time between two signs of life.
 	Interval time.Duration
 	Log      *slog.Logger
 }
 
+// Source knows the state of a host. Its methods may be called at the same time.
+type Source interface {
+	// Follow calls the function changed after the inventory has changed, until the context ends.
+	Follow(ctx context.Context, changed func())
+	// Latest returns the latest inventory; nil if there is none.
+	Latest() *Inventory
+	// Confirmed returns when the latest inventory was made or last known to be right, and why it may not be right any more; empty if it is.
+	Confirmed() (at time.Time, problem string)
+	// Ask answers a question from the latest inventory.
+	Ask(*question.Spec) (*question.Answer, error)
+}
+
+// Inventory is an inventory in the form in which it is published.
+type Inventory struct {
+	Compressed []byte
+	Digest     [32]byte // of the inventory without its time
+}
+
 // agent is the state of a running agent. Only the goroutine of run changes it.
 type agent struct {
-	o     Options
-	conn  *nats.Conn
-	local *local
+	o    Options
+	conn *nats.Conn
 	// inventory and alive are what the server keeps of the host.
 	inventory, alive *outgoing
 	digest           [32]byte // of the published inventory without its time
@@ -52,7 +71,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer conn.Close()
-	a := &agent{o: o, conn: conn, local: newLocal(o)}
+	a := &agent{o: o, conn: conn}
 	stored := make(chan *nats.Msg, 16)
 	a.inventory, a.alive = newOutgoing(conn, subject.Inventory(o.Host)), newOutgoing(conn, subject.Alive(o.Host))
 	if _, err := conn.ChanSubscribe(subject.Stored(o.Host), stored); err != nil {
@@ -66,16 +85,16 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	ended := make(chan struct{})
+	ended, changed := make(chan struct{}), make(chan struct{}, 1)
 	go func() {
 		defer close(ended)
-		a.local.follow(ctx)
+		o.Source.Follow(ctx, func() { notify(changed) })
 	}()
 	defer func() {
 		stop()
 		<-ended
 	}()
-	a.run(ctx, connected, stored)
+	a.run(ctx, connected, changed, stored)
 	a.sayGoodbye()
 	return nil
 }
@@ -86,7 +105,7 @@ const (
 	maxQuestionBytes = 1 << 20
 )
 
-func (a *agent) run(ctx context.Context, connected <-chan struct{}, stored <-chan *nats.Msg) {
+func (a *agent) run(ctx context.Context, connected, changed <-chan struct{}, stored <-chan *nats.Msg) {
 	beat, retry := time.NewTimer(0), time.NewTimer(0)
 	defer beat.Stop()
 	defer retry.Stop()
@@ -94,7 +113,7 @@ func (a *agent) run(ctx context.Context, connected <-chan struct{}, stored <-cha
 		select {
 		case <-ctx.Done():
 			return
-		case <-a.local.changed:
+		case <-changed:
 			a.takeInventory()
 		case <-beat.C:
 			a.beat(false)
@@ -125,18 +144,25 @@ func (a *agent) send() time.Duration {
 
 // takeInventory makes the message of the latest inventory, unless nothing but its time differs from what was published.
 func (a *agent) takeInventory() {
-	found := a.local.latest()
-	if found == nil || found.digest == a.digest {
+	found := a.o.Source.Latest()
+	if found == nil || found.Digest == a.digest {
 		return
 	}
-	a.digest = found.digest
-	a.inventory.set(found.compressed)
+	a.digest = found.Digest
+	a.inventory.set(found.Compressed)
 	a.beat(false) // so that the sign of life does not name an older inventory
 }
 
 // beat makes the next sign of life.
 func (a *agent) beat(stopped bool) {
-	data, err := a.local.alive(a.o.Interval, stopped)
+	at, problem := a.o.Source.Confirmed()
+	v := messages.Alive{
+		Schema: messages.Schema, Now: clock.Now().Unix(), Problem: problem, OmgVersion: version.String(), Interval: int64(a.o.Interval / time.Second), Stopped: stopped,
+	}
+	if !at.IsZero() {
+		v.InventoryAt = at.Unix()
+	}
+	data, err := messages.Encode(v)
 	if err != nil {
 		a.o.Log.Error("cannot make a sign of life", "err", err)
 		return

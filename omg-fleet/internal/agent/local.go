@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -11,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/omg-arch/omg/omg-fleet/internal/messages"
+	"github.com/omg-arch/omg/omg-fleet/internal/question"
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/hostinventory"
@@ -23,9 +24,8 @@ import (
 
 // taken is an inventory of the host.
 type taken struct {
-	document   []byte
-	compressed []byte
-	digest     [32]byte // of the document without its time
+	Inventory
+	document []byte
 }
 
 // local follows the host's omgd, and keeps the latest inventory.
@@ -33,8 +33,6 @@ type local struct {
 	sockets []string
 	env     paths.Env
 	log     *slog.Logger
-	// changed has an element after the inventory has changed.
-	changed chan struct{}
 
 	mu        sync.Mutex
 	inventory *taken // nil before the first
@@ -43,8 +41,10 @@ type local struct {
 	problem     string // why omgd does not tell the state; empty if it does
 }
 
-func newLocal(o Options) *local {
-	return &local{sockets: o.Sockets, env: o.Env, log: o.Log, changed: make(chan struct{}, 1), problem: client.ErrNoDaemon.Error()}
+// Local returns the source that asks the omgd of this host. The sockets are the paths on which it may listen, in the order in which they are
+// tried.
+func Local(env paths.Env, sockets []string, log *slog.Logger) Source {
+	return &local{sockets: sockets, env: env, log: log, problem: client.ErrNoDaemon.Error()}
 }
 
 // Delays before omgd is asked again after a failure.
@@ -53,11 +53,11 @@ const (
 	lastDelay  = time.Minute
 )
 
-// follow takes an inventory whenever omgd's data has changed, until the context ends.
-func (l *local) follow(ctx context.Context) {
+// Follow takes an inventory whenever omgd's data has changed, until the context ends.
+func (l *local) Follow(ctx context.Context, changed func()) {
 	delay := firstDelay
 	for ctx.Err() == nil {
-		worked, err := l.followOnce(ctx)
+		worked, err := l.followOnce(ctx, changed)
 		if ctx.Err() != nil {
 			return
 		}
@@ -74,7 +74,7 @@ func (l *local) follow(ctx context.Context) {
 }
 
 // followOnce follows an omgd until it fails. It reports whether an inventory was taken.
-func (l *local) followOnce(ctx context.Context) (worked bool, err error) {
+func (l *local) followOnce(ctx context.Context, changed func()) (worked bool, err error) {
 	ended, closeEnded, err := endOf(ctx)
 	if err != nil {
 		return false, err
@@ -94,7 +94,7 @@ func (l *local) followOnce(ctx context.Context) (worked bool, err error) {
 	}
 	err = conn.Watch(ctx, await, func(*wire.StatusResult) error {
 		// Another connection asks, because this one has only statuses.
-		err := l.take(ctx)
+		err := l.take(ctx, changed)
 		worked = worked || err == nil
 		return err
 	})
@@ -132,7 +132,7 @@ func (l *local) dial(ctx context.Context) (*client.Conn, error) {
 }
 
 // take takes an inventory.
-func (l *local) take(ctx context.Context) error {
+func (l *local) take(ctx context.Context, changed func()) error {
 	conn, err := l.dial(ctx)
 	if err != nil {
 		return err
@@ -154,10 +154,10 @@ func (l *local) take(ctx context.Context) error {
 	if l.problem != "" {
 		l.log.Info("omgd answers")
 	}
-	hasChanged := l.inventory == nil || l.inventory.digest != found.digest
+	hasChanged := l.inventory == nil || l.inventory.Digest != found.Digest
 	l.inventory, l.confirmedAt, l.problem = found, clock.Now(), ""
 	if hasChanged {
-		notify(l.changed)
+		changed()
 	}
 	return nil
 }
@@ -176,7 +176,7 @@ func encode(v *inventory.Inventory) (*taken, error) {
 		return nil, err
 	}
 	compressed, err := hostinventory.Compress(document)
-	return &taken{document, compressed, sha256.Sum256(timeless)}, err
+	return &taken{Inventory{compressed, sha256.Sum256(timeless)}, document}, err
 }
 
 func (l *local) setProblem(text string) {
@@ -188,11 +188,19 @@ func (l *local) setProblem(text string) {
 	l.problem = text
 }
 
-// latest returns the latest inventory; nil if there is none.
-func (l *local) latest() *taken {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.inventory
+// Latest returns the latest inventory; nil if there is none.
+func (l *local) Latest() *Inventory {
+	found, _, _ := l.current()
+	if found == nil {
+		return nil
+	}
+	return &found.Inventory
+}
+
+// Confirmed returns when the latest inventory was last known to be right, and why it may not be right any more.
+func (l *local) Confirmed() (at time.Time, problem string) {
+	_, at, problem = l.current()
+	return at, problem
 }
 
 // current returns the latest inventory, when it was last known to be right, and why it may not be right any more.
@@ -205,14 +213,24 @@ func (l *local) current() (found *taken, at time.Time, problem string) {
 	return l.inventory, l.confirmedAt, l.problem
 }
 
-// alive returns the message of a sign of life.
-func (l *local) alive(interval time.Duration, stopped bool) ([]byte, error) {
+// Ask answers a question from the latest inventory. If omgd does not run any more, the answer has the time at which it was last right.
+func (l *local) Ask(s *question.Spec) (*question.Answer, error) {
+	q, err := s.Question()
+	if err != nil {
+		return nil, err
+	}
 	found, at, problem := l.current()
-	v := messages.Alive{
-		Schema: messages.Schema, Now: clock.Now().Unix(), Problem: problem, OmgVersion: version.String(), Interval: int64(interval / time.Second), Stopped: stopped,
+	if found == nil {
+		return nil, fmt.Errorf("it has no inventory: %s", problem)
 	}
-	if found != nil {
-		v.InventoryAt = at.Unix()
+	r, finish := q.Ask()
+	v, err := r.Read(found.document)
+	if err != nil {
+		return nil, err
 	}
-	return messages.Encode(v)
+	answer := finish(v)
+	if answer.At = at.Unix(); problem != "" && answer.State == question.Answered {
+		answer.State, answer.Why = question.Partial, "its state may have changed: "+problem
+	}
+	return answer, nil
 }

@@ -54,8 +54,9 @@ added.
 				return fmt.Errorf("cannot find out the name of this host: %w", err)
 			}
 			env := paths.ProcessEnv()
+			log := slog.New(slog.NewTextHandler(a.stderr, nil))
 			return agent.Run(c.Context, agent.Options{
-				Link: a.link(), Host: host, Sockets: env.Sockets(socket), Env: env, Interval: interval, Log: slog.New(slog.NewTextHandler(a.stderr, nil)),
+				Link: a.link(), Host: host, Source: agent.Local(env, env.Sockets(socket), log), Interval: interval, Log: log,
 			})
 		},
 	}
