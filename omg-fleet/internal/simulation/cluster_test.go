@@ -1,0 +1,185 @@
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/link"
+	"github.com/omg-arch/omg/omg-fleet/internal/streams"
+	"github.com/omg-arch/omg/omg-fleet/internal/subject"
+	"github.com/omg-arch/omg/shared/await"
+)
+
+// serve runs a NATS server until the process is killed. The arguments are its name, its port, its directory, and then the ports for other servers
+// of the whole cluster, its own first. There are none without a cluster.
+func serve(_ context.Context, args []string) error {
+	port, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	o := &server.Options{
+		ServerName: args[0], Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: args[2], SyncAlways: true, NoLog: true, NoSigs: true,
+		MaxPayload: streams.MaxMessage, JetStreamMaxStore: 20 << 30, JetStreamMaxMemory: 64 << 20, PingInterval: 5 * time.Second,
+	}
+	if ports := args[3:]; len(ports) > 0 {
+		if o.Cluster.Port, err = strconv.Atoi(ports[0]); err != nil {
+			return err
+		}
+		o.Cluster.Name, o.Cluster.Host, o.Cluster.NoAdvertise = "simulation", "127.0.0.1", true
+		o.Routes = server.RoutesFromStr("nats://127.0.0.1:" + strings.Join(ports[1:], ",nats://127.0.0.1:"))
+	}
+	s, err := server.NewServer(o)
+	if err != nil {
+		return err
+	}
+	s.Start()
+	if !s.ReadyForConnections(await.Timeout) {
+		return errors.New("the server does not start")
+	}
+	fmt.Println("ready")
+	select {}
+}
+
+// cluster is a cluster of NATS servers in processes of their own.
+type cluster struct {
+	t       *testing.T
+	dir     string
+	ports   []int // for clients
+	links   []int // for other servers; empty with one server
+	servers []*process
+	// url has the addresses of all servers.
+	url string
+}
+
+// startCluster starts one server or three, and makes the streams.
+func startCluster(t *testing.T, n int) *cluster {
+	t.Helper()
+	return startClusterIn(t, n, t.TempDir())
+}
+
+func startClusterIn(t *testing.T, n int, dir string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, dir: dir, servers: make([]*process, n)}
+	ports := freePorts(t, 2*n)
+	c.ports = ports[:n]
+	if n > 1 {
+		c.links = ports[n:]
+	}
+	c.url = urlOf(c.ports...)
+	for i := range n {
+		c.start(i)
+	}
+	_, js := c.connect()
+	for _, config := range []jetstream.StreamConfig{streams.State(n, streams.DefaultMaxAge), streams.Roster(n)} {
+		var last error
+		await.Condition(t, func() bool { // after the servers have chosen a leader
+			_, last = js.CreateOrUpdateStream(t.Context(), config)
+			return last == nil
+		}, "the stream %s: %v", config.Name, func() string { return fmt.Sprint(last) })
+	}
+	return c
+}
+
+func urlOf(ports ...int) string {
+	all := make([]string, len(ports))
+	for i, port := range ports {
+		all[i] = fmt.Sprintf("nats://127.0.0.1:%d", port)
+	}
+	return strings.Join(all, ",")
+}
+
+func freePorts(t *testing.T, n int) (ports []int) {
+	t.Helper()
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		defer l.Close() // after all were chosen, so that they differ
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports
+}
+
+// start starts a server, which may have been killed.
+func (c *cluster) start(i int) {
+	c.t.Helper()
+	args := []string{fmt.Sprintf("n%d", i), strconv.Itoa(c.ports[i]), filepath.Join(c.dir, fmt.Sprintf("n%d", i))}
+	if len(c.links) > 0 {
+		args = append(args, strconv.Itoa(c.links[i]))
+		for _, port := range c.links {
+			args = append(args, strconv.Itoa(port))
+		}
+	}
+	c.servers[i] = start(c.t, "server", args...)
+}
+
+// options returns how to connect to all servers.
+func (c *cluster) options() link.Options { return link.Options{Server: c.url} }
+
+// connect connects as an administrator.
+func (c *cluster) connect() (*nats.Conn, jetstream.JetStream) {
+	c.t.Helper()
+	conn, err := nats.Connect(c.url, nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.Timeout(await.Timeout))
+	require.NoError(c.t, err)
+	c.t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	require.NoError(c.t, err)
+	return conn, js
+}
+
+// awaitWhole waits until all servers have all messages of the stream of states.
+func (c *cluster) awaitWhole() {
+	c.t.Helper()
+	_, js := c.connect()
+	last := ""
+	await.Condition(c.t, func() bool {
+		ctx, stop := context.WithTimeout(c.t.Context(), 5*time.Second)
+		defer stop()
+		s, err := js.Stream(ctx, subject.StateStream)
+		if err != nil {
+			last = err.Error()
+			return false
+		}
+		info, err := s.Info(ctx)
+		last = fmt.Sprintf("%+v %v", info, err)
+		if err != nil || info.Cluster == nil || info.Cluster.Leader == "" && len(c.links) > 0 {
+			return err == nil && len(c.links) == 0
+		}
+		for _, r := range info.Cluster.Replicas {
+			if !r.Current || r.Offline {
+				return false
+			}
+		}
+		return len(info.Cluster.Replicas) == max(0, len(c.links)-1)
+	}, "all servers to be current: %s", func() string { return last })
+}
+
+// storedState returns the size of the stream of states.
+func (c *cluster) storedState() jetstream.StreamState {
+	c.t.Helper()
+	_, js := c.connect()
+	ctx, stop := context.WithTimeout(c.t.Context(), await.Timeout)
+	defer stop()
+	s, err := js.Stream(ctx, subject.StateStream)
+	require.NoError(c.t, err)
+	info, err := s.Info(ctx)
+	require.NoError(c.t, err)
+	return info.State
+}
+
+const (
+	pause  = syscall.SIGSTOP
+	resume = syscall.SIGCONT
+)

@@ -1,0 +1,223 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/agent"
+	"github.com/omg-arch/omg/omg-fleet/internal/inventories"
+	"github.com/omg-arch/omg/omg-fleet/internal/link"
+	"github.com/omg-arch/omg/omg-fleet/internal/question"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/hostinventory"
+	"github.com/omg-arch/omg/shared/inventory"
+)
+
+// maxVariants is the number of different lists of packages that the hosts of a large fleet have. Otherwise making them would take longer than all
+// else. The name and the identity of each host are in a part that is compressed for itself, so that all messages differ.
+const maxVariants = 200
+
+// variant is the part of an inventory that several hosts have, with its answers. A real host computes its answer itself, at the same time as the
+// others. Here one processor would compute them all.
+type variant struct {
+	rest    []byte // compressed
+	mu      sync.Mutex
+	answers map[string]*question.Answer // by question
+}
+
+func hostName(i int) string { return fmt.Sprintf("host%05d", i) }
+
+// makeVariants makes inventories like those of omg-inventories.
+func makeVariants(n, packages int) ([]*variant, error) {
+	dir, err := os.MkdirTemp("", "omg-simulation-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	if err := fixture.WriteInventories(dir, fixture.InventoryOptions{Hosts: n, Packages: packages, Seed: 1, At: time.Now().Unix()}); err != nil {
+		return nil, err
+	}
+	d, err := zstd.NewReader(nil)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	all := make([]*variant, n)
+	for i := range all {
+		content, err := os.ReadFile(filepath.Join(dir, hostName(i)+".json.zst"))
+		if err != nil {
+			return nil, err
+		}
+		text, err := d.DecodeAll(content, nil)
+		if err != nil {
+			return nil, err
+		}
+		rest, found := bytes.CutPrefix(text, head(i))
+		if !found {
+			return nil, fmt.Errorf("the inventory begins with %.100q", text)
+		}
+		all[i] = &variant{answers: map[string]*question.Answer{}}
+		if all[i].rest, err = hostinventory.Compress(rest); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+// head is the part of an inventory that no other host has.
+func head(i int) []byte {
+	return fmt.Appendf(nil, `{"schema":1,"host":%q,"identity":"%032x"`, hostName(i), i)
+}
+
+// simulatedHost is a host whose inventory stays the same.
+type simulatedHost struct {
+	i int
+	v *variant
+}
+
+func (h *simulatedHost) Follow(ctx context.Context, changed func()) {
+	changed()
+	<-ctx.Done()
+}
+
+func (h *simulatedHost) Latest() *agent.Inventory {
+	compressed := append(encoder().EncodeAll(head(h.i), nil), h.v.rest...)
+	return &agent.Inventory{Compressed: compressed, Digest: sha256.Sum256(head(h.i))}
+}
+
+var encoder = sync.OnceValue(func() *zstd.Encoder {
+	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		panic(err) // the options are constants
+	}
+	return e
+})
+
+func (h *simulatedHost) Confirmed() (time.Time, string) { return time.Now(), "" }
+
+func (h *simulatedHost) Ask(s *question.Spec) (*question.Answer, error) {
+	key, err := json.Marshal(s)
+	if err != nil {
+		return nil, err
+	}
+	h.v.mu.Lock()
+	defer h.v.mu.Unlock()
+	answer := h.v.answers[string(key)]
+	if answer == nil {
+		if answer, err = readAnswer(s, h.Latest().Compressed); err != nil {
+			return nil, err
+		}
+		h.v.answers[string(key)] = answer
+	}
+	own := *answer
+	own.Reported, own.Identity, own.At = hostName(h.i), fmt.Sprintf("%032x", h.i), time.Now().Unix()
+	return &own, nil
+}
+
+// readAnswer answers a question from a compressed inventory, as a real host does.
+func readAnswer(s *question.Spec, compressed []byte) (*question.Answer, error) {
+	q, err := s.Question()
+	if err != nil {
+		return nil, err
+	}
+	r, finish := q.Ask()
+	var d inventories.Decoder
+	defer d.Close()
+	v, err := d.Read(compressed, r)
+	if err != nil {
+		return nil, err
+	}
+	return finish(v), nil
+}
+
+// simulateHosts runs hosts until the process is killed.
+func simulateHosts(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("hosts", flag.ContinueOnError)
+	servers := flags.String("servers", "", "")
+	hosts := flags.Int("hosts", 100, "")
+	packages := flags.Int("packages", 1200, "")
+	interval := flags.Duration("interval", 5*time.Minute, "")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	variants, err := makeVariants(min(*hosts, maxVariants), *packages)
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, *hosts)
+	urls := strings.Split(*servers, ",")
+	for i := range *hosts {
+		o := agent.Options{
+			Host: hostName(i), Source: &simulatedHost{i, variants[i%len(variants)]}, Interval: *interval, Log: slog.New(slog.DiscardHandler),
+			Link: link.Options{Server: strings.Join(append(urls[i%len(urls):len(urls):len(urls)], urls[:i%len(urls)]...), ",")},
+		}
+		go func() { ended <- agent.Run(ctx, o) }()
+	}
+	fmt.Println("ready")
+	return <-ended
+}
+
+// changingHost is a host with one package, whose version is a number that the test increases.
+type changingHost struct {
+	name    string
+	mu      sync.Mutex
+	version int
+	changed func()
+}
+
+// probePackage is the name of the package.
+const probePackage = "probe"
+
+func (h *changingHost) Follow(ctx context.Context, changed func()) {
+	h.mu.Lock()
+	h.changed = changed
+	h.mu.Unlock()
+	changed()
+	<-ctx.Done()
+}
+
+// change increases the version.
+func (h *changingHost) change() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.version++
+	if h.changed != nil {
+		h.changed()
+	}
+}
+
+func (h *changingHost) Latest() *agent.Inventory {
+	h.mu.Lock()
+	version := h.version
+	h.mu.Unlock()
+	text, err := inventory.Encode(&inventory.Inventory{
+		Schema: inventory.Schema, Host: h.name, At: time.Now().Unix(), Parts: []inventory.Part{{Name: inventory.PartPackages, State: inventory.PartOK}},
+		Packages: []inventory.HostPackage{{Name: probePackage, Version: fmt.Sprint(version)}},
+	})
+	if err != nil {
+		panic(err)
+	}
+	compressed, err := hostinventory.Compress(text)
+	if err != nil {
+		panic(err)
+	}
+	return &agent.Inventory{Compressed: compressed, Digest: sha256.Sum256(fmt.Append(nil, version))}
+}
+
+func (h *changingHost) Confirmed() (time.Time, string) { return time.Now(), "" }
+
+func (h *changingHost) Ask(s *question.Spec) (*question.Answer, error) {
+	return readAnswer(s, h.Latest().Compressed)
+}

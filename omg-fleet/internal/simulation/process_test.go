@@ -1,0 +1,80 @@
+package simulation
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/await"
+)
+
+var soak = os.Getenv("OMG_SOAK") != ""
+
+// roles are what the test program does instead of running tests, by its first argument.
+var roles = map[string]func(ctx context.Context, args []string) error{"server": serve, "hosts": simulateHosts}
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && roles[os.Args[1]] != nil {
+		if err := roles[os.Args[1]](context.Background(), os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// process is a process of this program with another role. It is killed at the end of the test.
+type process struct {
+	cmd   *exec.Cmd
+	ended chan struct{}
+}
+
+// start starts a process, and waits until it says that it is ready.
+func start(t *testing.T, role string, args ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(os.Args[0], append([]string{role}, args...)...), ended: make(chan struct{})}
+	p.cmd.Stderr = os.Stderr
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := p.cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	ready := make(chan bool, 1)
+	go func() {
+		s := bufio.NewScanner(out)
+		ready <- s.Scan()
+		for s.Scan() {
+		}
+		_ = p.cmd.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(p.kill)
+	require.True(t, await.Receive(t, ready, "the process %s %v", role, args))
+	return p
+}
+
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.ended
+}
+
+func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
+
+// memory returns the resident memory of the process in MiB.
+func (p *process) memory(t *testing.T) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	kB, err := strconv.Atoi(strings.Fields(rest)[0])
+	require.NoError(t, err)
+	return kB >> 10
+}
