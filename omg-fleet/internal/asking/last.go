@@ -3,7 +3,9 @@ package asking
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -21,22 +23,8 @@ func (f *Fleet) AskStored(ctx context.Context, s *question.Spec, yield func(*que
 	if err != nil {
 		return err
 	}
-	var d inventories.Decoder
-	defer d.Close()
 	seen := map[string]bool{}
-	err = f.streams.Last(ctx, subject.StateStream, subject.AllInventories, func(m jetstream.Msg) error {
-		name, err := subject.Host(m.Subject())
-		if err != nil || seen[name] {
-			return nil
-		}
-		seen[name] = true
-		answer, err := f.answerFrom(q, name, m.Data(), &d)
-		if err != nil {
-			answer = question.NoAnswer(name, question.Unreadable, err.Error())
-		}
-		return yield(answer)
-	})
-	if err != nil {
+	if err := f.eachStored(ctx, seen, q, yield); err != nil {
 		return err
 	}
 	for _, name := range f.names() {
@@ -47,6 +35,64 @@ func (f *Fleet) AskStored(ctx context.Context, s *question.Spec, yield func(*que
 		}
 	}
 	return nil
+}
+
+// maxWorkers limits how many inventories are read at the same time, and thus the memory that hostile ones can take.
+const maxWorkers = 4
+
+// eachStored passes on the answers from all stored inventories, and notes their hosts in seen. Reading an inventory takes longer than receiving it,
+// so several are read at the same time.
+func (f *Fleet) eachStored(ctx context.Context, seen map[string]bool, q *question.Question, yield func(*question.Answer) error) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	type stored struct {
+		name string
+		data []byte
+	}
+	workers := min(runtime.GOMAXPROCS(0), maxWorkers)
+	received, answers := make(chan stored, workers), make(chan *question.Answer, workers)
+	var reading sync.WaitGroup
+	var readErr, yieldErr error
+	reading.Go(func() {
+		defer close(received)
+		readErr = f.streams.Last(ctx, subject.StateStream, subject.AllInventories, func(m jetstream.Msg) error {
+			name, err := subject.Host(m.Subject())
+			if err != nil || seen[name] {
+				return nil
+			}
+			seen[name] = true
+			received <- stored{name, m.Data()}
+			return nil
+		})
+	})
+	for range workers {
+		reading.Go(func() {
+			var d inventories.Decoder
+			defer d.Close()
+			for s := range received {
+				answer, err := f.answerFrom(q, s.name, s.data, &d)
+				if err != nil {
+					answer = question.NoAnswer(s.name, question.Unreadable, err.Error())
+				}
+				answers <- answer
+			}
+		})
+	}
+	go func() {
+		reading.Wait()
+		close(answers)
+	}()
+	for answer := range answers {
+		if yieldErr == nil {
+			if yieldErr = yield(answer); yieldErr != nil {
+				stop()
+			}
+		}
+	}
+	if yieldErr != nil {
+		return yieldErr
+	}
+	return readErr
 }
 
 // names returns the names of all known hosts, sorted.
