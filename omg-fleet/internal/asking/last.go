@@ -2,13 +2,12 @@ package asking
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/inventories"
 	"github.com/omg-arch/omg/omg-fleet/internal/question"
@@ -24,7 +23,23 @@ func (f *Fleet) AskStored(ctx context.Context, s *question.Spec, yield func(*que
 		return err
 	}
 	seen := map[string]bool{}
-	if err := f.eachStored(ctx, seen, q, yield); err != nil {
+	err = answerAll(func(send func(received) error) error {
+		return f.streams.Last(ctx, subject.StateStream, subject.AllInventories, func(m *state.Message) error {
+			name, err := subject.Host(m.Subject)
+			if err != nil || seen[name] {
+				return nil
+			}
+			seen[name] = true
+			return send(received{name, m.Data})
+		})
+	}, maxReaders, func(r received, d *inventories.Decoder) *question.Answer {
+		answer, err := f.answerFrom(q, r.name, r.inventory, d)
+		if err != nil {
+			return question.NoAnswer(r.name, question.Unreadable, err.Error())
+		}
+		return answer
+	}, yield)
+	if err != nil {
 		return err
 	}
 	for _, name := range f.names() {
@@ -37,62 +52,59 @@ func (f *Fleet) AskStored(ctx context.Context, s *question.Spec, yield func(*que
 	return nil
 }
 
-// maxWorkers limits how many inventories are read at the same time, and thus the memory that hostile ones can take.
-const maxWorkers = 4
+// received is an inventory that a server has sent.
+type received struct {
+	name      string
+	inventory []byte
+}
 
-// eachStored passes on the answers from all stored inventories, and notes their hosts in seen. Reading an inventory takes longer than receiving it,
-// so several are read at the same time.
-func (f *Fleet) eachStored(ctx context.Context, seen map[string]bool, q *question.Question, yield func(*question.Answer) error) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	type stored struct {
-		name string
-		data []byte
-	}
-	workers := min(runtime.GOMAXPROCS(0), maxWorkers)
-	received, answers := make(chan stored, workers), make(chan *question.Answer, workers)
-	var reading sync.WaitGroup
-	var readErr, yieldErr error
-	reading.Go(func() {
-		defer close(received)
-		readErr = f.streams.Last(ctx, subject.StateStream, subject.AllInventories, func(m jetstream.Msg) error {
-			name, err := subject.Host(m.Subject())
-			if err != nil || seen[name] {
+// maxReaders limits how many inventories are read at the same time, and thus the memory that hostile ones can take. Reading one takes longer than
+// receiving it.
+const maxReaders = 4
+
+// errEnded ends the function produce of answerAll.
+var errEnded = errors.New("no further answers are wanted")
+
+// answerAll passes on the answers to all that the function produce sends. The function answer is called in several goroutines, and the function
+// yield in this one.
+func answerAll[T any](produce func(send func(T) error) error, workers int, answer func(T, *inventories.Decoder) *question.Answer, yield func(*question.Answer) error) error {
+	sent, answers, ended := make(chan T), make(chan *question.Answer, workers), make(chan struct{})
+	defer close(ended)
+	var working sync.WaitGroup
+	var produceErr error
+	working.Go(func() {
+		defer close(sent)
+		produceErr = produce(func(one T) error {
+			select {
+			case sent <- one:
 				return nil
+			case <-ended:
+				return errEnded
 			}
-			seen[name] = true
-			received <- stored{name, m.Data()}
-			return nil
 		})
 	})
 	for range workers {
-		reading.Go(func() {
+		working.Go(func() {
 			var d inventories.Decoder
 			defer d.Close()
-			for s := range received {
-				answer, err := f.answerFrom(q, s.name, s.data, &d)
-				if err != nil {
-					answer = question.NoAnswer(s.name, question.Unreadable, err.Error())
+			for one := range sent {
+				select {
+				case answers <- answer(one, &d):
+				case <-ended:
 				}
-				answers <- answer
 			}
 		})
 	}
 	go func() {
-		reading.Wait()
+		working.Wait()
 		close(answers)
 	}()
-	for answer := range answers {
-		if yieldErr == nil {
-			if yieldErr = yield(answer); yieldErr != nil {
-				stop()
-			}
+	for one := range answers {
+		if err := yield(one); err != nil {
+			return err
 		}
 	}
-	if yieldErr != nil {
-		return yieldErr
-	}
-	return readErr
+	return produceErr
 }
 
 // names returns the names of all known hosts, sorted.
@@ -121,39 +133,47 @@ func (f *Fleet) answerFrom(q *question.Question, name string, data []byte, d *in
 	return answer, nil
 }
 
+// maxRequests limits how many inventories of silent hosts are requested at the same time.
+const maxRequests = 16
+
 // tellSilent passes on what is known about the hosts that have not answered.
 func (f *Fleet) tellSilent(ctx context.Context, q *question.Question, c *collection, limit time.Duration, yield func(*question.Answer) error) error {
-	var d inventories.Decoder
-	defer d.Close()
-	for _, name := range f.names() {
-		if c.answered[name] {
-			continue
+	var away atomic.Pointer[error] // why the servers are not asked any more
+	return answerAll(func(send func(string) error) error {
+		for _, name := range f.names() {
+			if c.answered[name] {
+				continue
+			}
+			if err := send(name); err != nil {
+				return err
+			}
 		}
-		h := f.hosts[name]
-		why := describeContact(h)
+		return ctx.Err()
+	}, maxRequests, func(name string, d *inventories.Decoder) *question.Answer {
+		why := describeContact(f.hosts[name])
 		if c.waiting[name] {
 			why = fmt.Sprintf("it did not answer within %s, %s", limit, why)
 		}
+		var data []byte
+		var err error
+		if failed := away.Load(); failed != nil {
+			err = *failed
+		} else if data, err = f.streams.Inventory(ctx, name); err != nil {
+			away.Store(&err)
+		}
 		var answer *question.Answer
-		m, err := f.streams.Inventory(ctx, name)
-		if err == nil && m != nil {
-			answer, err = f.answerFrom(q, name, m.Data, &d)
+		if data != nil {
+			answer, err = f.answerFrom(q, name, data, d)
 		}
-		switch {
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case err != nil:
-			answer = question.NoAnswer(name, question.NotHeard, fmt.Sprintf("%s, and %s", why, err))
-		case answer == nil:
-			answer = question.NoAnswer(name, question.NotHeard, why)
-		default:
-			answer.State, answer.Why = question.NotHeard, why
+		if err != nil {
+			return question.NoAnswer(name, question.NotHeard, fmt.Sprintf("%s, and %s", why, err))
 		}
-		if err := yield(answer); err != nil {
-			return err
+		if answer == nil {
+			return question.NoAnswer(name, question.NotHeard, why)
 		}
-	}
-	return nil
+		answer.State, answer.Why = question.NotHeard, why
+		return answer
+	}, yield)
 }
 
 // describeContact says when a host was last heard.

@@ -63,7 +63,7 @@ func measureFleet(t *testing.T, hosts, servers int) {
 	if servers > 1 {
 		c.servers[0].kill()
 		back = measure(func() {
-			awaitLong(t, func() bool { return answeredNow(t, c, time.Minute) == hosts }, "all hosts to be back")
+			awaitLong(t, func() bool { return answeredNow(t, c, 5*time.Second) == hosts }, "all hosts to be back")
 		})
 	}
 	t.Logf("%d hosts, %d servers: published after %s, answered live in %s, from the stored inventories in %s", hosts, servers, published, live, stored)

@@ -4,7 +4,6 @@ package state
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -46,12 +45,15 @@ const (
 )
 
 // Streams reads the streams of a fleet.
-type Streams struct{ js jetstream.JetStream }
+type Streams struct {
+	conn *nats.Conn
+	js   jetstream.JetStream
+}
 
 // Open returns the streams on the servers of a connection.
 func Open(c *nats.Conn) (*Streams, error) {
 	js, err := jetstream.New(c)
-	return &Streams{js}, err
+	return &Streams{c, js}, err
 }
 
 // maxHosts limits the memory that a stream with too many subjects can take.
@@ -61,8 +63,8 @@ const maxHosts = 100_000
 func (s *Streams) Hosts(ctx context.Context) (hosts map[string]*Host, hasRoster bool, err error) {
 	hosts = map[string]*Host{}
 	revoked := map[string]bool{}
-	add := func(m jetstream.Msg, fill func(*Host)) error {
-		name, err := subject.Host(m.Subject())
+	add := func(m *Message, fill func(*Host)) error {
+		name, err := subject.Host(m.Subject)
 		if err != nil {
 			return nil // only an administrator can publish there
 		}
@@ -80,13 +82,13 @@ func (s *Streams) Hosts(ctx context.Context) (hosts map[string]*Host, hasRoster 
 		fill(h)
 		return nil
 	}
-	err = s.Last(ctx, subject.RosterStream, subject.AllRoster, func(m jetstream.Msg) error {
-		entry, err := roster.Parse(m.Data())
+	err = s.Last(ctx, subject.RosterStream, subject.AllRoster, func(m *Message) error {
+		entry, err := roster.Parse(m.Data)
 		if err != nil {
 			return nil // not of omg-fleet
 		}
 		if entry.Revoked() {
-			if name, err := subject.Host(m.Subject()); err == nil && len(revoked) < maxHosts {
+			if name, err := subject.Host(m.Subject); err == nil && len(revoked) < maxHosts {
 				revoked[name] = true
 			}
 			return nil
@@ -97,12 +99,10 @@ func (s *Streams) Hosts(ctx context.Context) (hosts map[string]*Host, hasRoster 
 	if err != nil {
 		return nil, false, fmt.Errorf("cannot read the roster: %w", err)
 	}
-	err = s.Last(ctx, subject.StateStream, subject.AllAlive, func(m jetstream.Msg) error {
+	err = s.Last(ctx, subject.StateStream, subject.AllAlive, func(m *Message) error {
 		return add(m, func(h *Host) {
-			if meta, err := m.Metadata(); err == nil {
-				h.Contact = meta.Timestamp
-			}
-			if alive, err := messages.ParseAlive(m.Data()); err == nil {
+			h.Contact = m.Time
+			if alive, err := messages.ParseAlive(m.Data); err == nil {
 				h.Alive = alive
 			}
 		})
@@ -111,72 +111,4 @@ func (s *Streams) Hosts(ctx context.Context) (hosts map[string]*Host, hasRoster 
 		return nil, false, fmt.Errorf("cannot read the signs of life: %w", err)
 	}
 	return hosts, hasRoster, nil
-}
-
-// Last calls the function visit with the last message of each subject that matches a filter, and returns at the end.
-func (s *Streams) Last(ctx context.Context, stream, filter string, visit func(jetstream.Msg) error) error {
-	st, err := s.js.Stream(ctx, stream)
-	if err != nil {
-		return explain(stream, err)
-	}
-	c, err := st.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{filter}, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy})
-	if err != nil {
-		return explain(stream, err)
-	}
-	info, err := c.Info(ctx)
-	if err != nil {
-		return explain(stream, err)
-	}
-	// Otherwise the server keeps it for minutes, and the number of consumers is limited.
-	defer func() { _ = st.DeleteConsumer(context.WithoutCancel(ctx), info.Name) }()
-	if info.NumPending == 0 {
-		return nil
-	}
-	messages, err := c.Messages(jetstream.PullMaxBytes(maxPendingBytes))
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	for {
-		m, err := messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return explain(stream, err)
-		}
-		meta, err := m.Metadata()
-		if err != nil {
-			return err
-		}
-		if err := visit(m); err != nil || meta.NumPending == 0 {
-			return err
-		}
-	}
-}
-
-// maxPendingBytes limits how much of a stream waits in memory.
-const maxPendingBytes = 8 << 20
-
-// Inventory returns the message with the last inventory of a host; nil if there is none.
-func (s *Streams) Inventory(ctx context.Context, host string) (*jetstream.RawStreamMsg, error) {
-	st, err := s.js.Stream(ctx, subject.StateStream)
-	if err != nil {
-		return nil, explain(subject.StateStream, err)
-	}
-	m, err := st.GetLastMsgForSubject(ctx, subject.Inventory(host))
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, nil
-	}
-	return m, err
-}
-
-// explain adds what to do to errors whose text does not say it.
-func explain(stream string, err error) error {
-	switch {
-	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return fmt.Errorf("the server has no stream %s: omg-fleet init makes it", stream)
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
-		return fmt.Errorf("the server keeps no streams for this account: %w", err)
-	case errors.Is(err, context.DeadlineExceeded):
-		return errors.New("the servers have not answered in time")
-	}
-	return fmt.Errorf("stream %s: %w", stream, err)
 }
