@@ -61,7 +61,9 @@ type cluster struct {
 	links   []int // for other servers; empty with one server
 	servers []*process
 	// url has the addresses of all servers.
-	url string
+	url  string
+	conn *nats.Conn // of an administrator
+	js   jetstream.JetStream
 }
 
 // startCluster starts one server or three, and makes the streams.
@@ -82,11 +84,11 @@ func startClusterIn(t *testing.T, n int, dir string) *cluster {
 	for i := range n {
 		c.start(i)
 	}
-	_, js := c.connect()
+	c.connect()
 	for _, config := range []jetstream.StreamConfig{streams.State(n, streams.DefaultMaxAge), streams.Roster(n)} {
 		var last error
 		await.Condition(t, func() bool { // after the servers have chosen a leader
-			_, last = js.CreateOrUpdateStream(t.Context(), config)
+			_, last = c.js.CreateOrUpdateStream(t.Context(), config)
 			return last == nil
 		}, "the stream %s: %v", config.Name, func() string { return fmt.Sprint(last) })
 	}
@@ -129,25 +131,24 @@ func (c *cluster) start(i int) {
 func (c *cluster) options() link.Options { return link.Options{Server: c.url} }
 
 // connect connects as an administrator.
-func (c *cluster) connect() (*nats.Conn, jetstream.JetStream) {
+func (c *cluster) connect() {
 	c.t.Helper()
-	conn, err := nats.Connect(c.url, nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.Timeout(await.Timeout))
+	var err error
+	c.conn, err = nats.Connect(c.url, nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond), nats.Timeout(await.Timeout))
 	require.NoError(c.t, err)
-	c.t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
+	c.t.Cleanup(c.conn.Close)
+	c.js, err = jetstream.New(c.conn)
 	require.NoError(c.t, err)
-	return conn, js
 }
 
 // awaitWhole waits until all servers have all messages of the stream of states.
 func (c *cluster) awaitWhole() {
 	c.t.Helper()
-	_, js := c.connect()
 	last := ""
 	await.Condition(c.t, func() bool {
 		ctx, stop := context.WithTimeout(c.t.Context(), 5*time.Second)
 		defer stop()
-		s, err := js.Stream(ctx, subject.StateStream)
+		s, err := c.js.Stream(ctx, subject.StateStream)
 		if err != nil {
 			last = err.Error()
 			return false
@@ -166,17 +167,15 @@ func (c *cluster) awaitWhole() {
 	}, "all servers to be current: %s", func() string { return last })
 }
 
-// storedState returns the size of the stream of states.
+// storedState returns what the stream of states has; nothing if no server can tell.
 func (c *cluster) storedState() jetstream.StreamState {
-	c.t.Helper()
-	_, js := c.connect()
-	ctx, stop := context.WithTimeout(c.t.Context(), await.Timeout)
+	ctx, stop := context.WithTimeout(c.t.Context(), 10*time.Second)
 	defer stop()
-	s, err := js.Stream(ctx, subject.StateStream)
-	require.NoError(c.t, err)
-	info, err := s.Info(ctx)
-	require.NoError(c.t, err)
-	return info.State
+	s, err := c.js.Stream(ctx, subject.StateStream)
+	if err != nil {
+		return jetstream.StreamState{}
+	}
+	return s.CachedInfo().State
 }
 
 const (

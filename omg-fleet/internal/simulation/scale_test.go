@@ -50,7 +50,15 @@ func measureFleet(t *testing.T, hosts, servers int) {
 	c := startCluster(t, servers)
 	simulated := start(t, "hosts", "-servers", c.url, "-hosts", strconv.Itoa(hosts))
 	published := measure(func() {
-		awaitLong(t, func() bool { return c.storedState().Msgs == uint64(2*hosts) }, "all inventories and signs of life")
+		next := time.Now()
+		awaitLong(t, func() bool {
+			stored := c.storedState().Msgs
+			if now := time.Now(); now.After(next) {
+				t.Logf("%d of %d messages are stored", stored, 2*hosts)
+				next = now.Add(time.Minute)
+			}
+			return stored == uint64(2*hosts)
+		}, "all inventories and signs of life")
 	})
 	live := measure(func() { requireAll(t, c, hosts, false) })
 	stored := measure(func() { requireAll(t, c, hosts, true) })
