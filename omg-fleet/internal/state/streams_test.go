@@ -58,6 +58,6 @@ func TestStreams_Hosts(t *testing.T) {
 	require.Nil(t, hosts["web3.example.org"].Alive)
 	m, err := s.Inventory(t.Context(), "web1")
 	require.NoError(t, err)
-	require.Equal(t, "web1", string(m.Data))
+	require.Equal(t, "web1", string(m))
 	require.Empty(t, errs, "the credentials permit everything that is needed")
 }
