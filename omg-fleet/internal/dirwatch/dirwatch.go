@@ -1,0 +1,107 @@
+// Package dirwatch keeps the states of hosts in memory current with a directory of inventories and a roster.
+package dirwatch
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/inventories"
+	"github.com/omg-arch/omg/omg-fleet/internal/resident"
+	"github.com/omg-arch/omg/shared/clock"
+	"github.com/omg-arch/omg/shared/sourcefile"
+)
+
+// A directory is read every two seconds, but the pause is at least shareOfTime times as long as the reading took. Comparing 10,000 stamps
+// takes 20 ms. No notifications are used, because a directory on a network file system has none.
+const (
+	minPause    = 2 * time.Second
+	shareOfTime = 20
+)
+
+// Watcher reads the files that have changed.
+type Watcher struct {
+	fleet           *resident.Fleet
+	dir, rosterPath string
+	stamps          map[string]sourcefile.Stamp // by path
+}
+
+// New returns a watcher of a directory and, unless its path is empty, of a roster.
+func New(fleet *resident.Fleet, dir, rosterPath string) *Watcher {
+	return &Watcher{fleet: fleet, dir: dir, rosterPath: rosterPath, stamps: map[string]sourcefile.Stamp{}}
+}
+
+// Run reads what has changed, again and again, until the context ends. An error is shown as the problem of the fleet, which keeps the last
+// states.
+func (w *Watcher) Run(ctx context.Context) {
+	for {
+		start := time.Now()
+		err := w.Read(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		problem := ""
+		if err != nil {
+			problem = err.Error()
+		}
+		w.fleet.SetProblem(problem)
+		select {
+		case <-time.After(max(minPause, shareOfTime*time.Since(start))):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Read reads the roster, and the files that have changed.
+func (w *Watcher) Read(ctx context.Context) error {
+	files, err := inventories.List(w.dir)
+	if err != nil {
+		return fmt.Errorf("cannot list the inventories: %w", err)
+	}
+	var roster []string
+	if w.rosterPath != "" {
+		if roster, err = inventories.ReadRoster(w.rosterPath); err != nil {
+			return fmt.Errorf("cannot read the roster: %w", err)
+		}
+		if len(roster) == 0 {
+			return fmt.Errorf("the roster %s has no hosts", w.rosterPath)
+		}
+	}
+	w.fleet.SetRoster(roster)
+	stamps := make(map[string]sourcefile.Stamp, len(files))
+	now, changed := clock.Now(), files[:0]
+	for _, f := range files {
+		var stamp sourcefile.Stamp
+		if info, err := os.Stat(f.Path); err == nil {
+			stamp = sourcefile.StampOf(info)
+		}
+		before, known := w.stamps[f.Path]
+		if !known || before != stamp {
+			changed = append(changed, f)
+		}
+		if stamp.MayStillChange(now) {
+			stamp = sourcefile.Stamp{} // read it again
+		}
+		stamps[f.Path] = stamp
+	}
+	for path := range w.stamps {
+		if _, found := stamps[path]; !found {
+			w.fleet.Remove(path)
+		}
+	}
+	w.stamps = stamps
+	err = inventories.Each(ctx, changed, resident.Read, func(f inventories.File, e *resident.Entry, err error) error {
+		if err != nil {
+			w.fleet.Refuse(f.Path, f.Host, err)
+		} else {
+			w.fleet.Put(f.Path, f.Host, e)
+		}
+		return nil
+	})
+	if err != nil {
+		w.stamps = map[string]sourcefile.Stamp{} // it was interrupted: nothing is known to be read
+	}
+	return err
+}
