@@ -279,3 +279,14 @@ func TestSnapshot_Assemblers(t *testing.T) {
 	}
 	require.ElementsMatch(t, assemblers, slices.Collect(maps.Keys(found)))
 }
+
+// TestArchitecture_FleetHTTP checks that of the packages of omg-fleet, only web imports HTTP.
+func TestArchitecture_FleetHTTP(t *testing.T) {
+	var found []string
+	for _, p := range list(t, "./omg-fleet/...") {
+		if slices.Contains(p.Imports, "net/http") {
+			found = append(found, p.dir())
+		}
+	}
+	require.Equal(t, []string{"omg-fleet/internal/web"}, found)
+}

@@ -1,0 +1,153 @@
+package web
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// cookieName is the name of the cookie with the session. A browser accepts such a name only with the attribute Secure, without a domain, and
+// for all paths; Secure includes http on the loopback interface, except in Safari.
+const cookieName = "__Host-omg-fleet"
+
+// Limits of sessions and attempts to log in.
+const (
+	maxSessions     = 1000
+	sessionLifetime = 12 * time.Hour
+	maxAttempts     = 10 // at once, and then one in each attemptPause
+	attemptPause    = 2 * time.Second
+)
+
+// sessions are the users who have logged in. Only hashes of what their browsers send are kept.
+type sessions struct {
+	mu       sync.Mutex
+	token    [sha256.Size]byte
+	hasToken bool
+	ends     map[[sha256.Size]byte]time.Time
+	attempts float64 // how many are left
+	counted  time.Time
+}
+
+func (s *sessions) init(token string) {
+	s.token, s.hasToken = sha256.Sum256([]byte(token)), token != ""
+	s.ends = map[[sha256.Size]byte]time.Time{}
+	s.attempts, s.counted = maxAttempts, time.Now()
+}
+
+// mayTry reports whether another attempt to log in is allowed now.
+func (s *sessions) mayTry() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	s.attempts = min(maxAttempts, s.attempts+float64(now.Sub(s.counted))/float64(attemptPause))
+	s.counted = now
+	if s.attempts < 1 {
+		return false
+	}
+	s.attempts--
+	return true
+}
+
+// open returns the cookie value of a new session; empty if the token is wrong.
+func (s *sessions) open(token string) string {
+	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
+	if !s.hasToken || subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 {
+		return ""
+	}
+	value := rand.Text()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	var oldest [sha256.Size]byte
+	for key, end := range s.ends {
+		if end.Before(now) {
+			delete(s.ends, key)
+		} else if first := s.ends[oldest]; first.IsZero() || end.Before(first) {
+			oldest = key
+		}
+	}
+	if len(s.ends) >= maxSessions {
+		delete(s.ends, oldest)
+	}
+	s.ends[sha256.Sum256([]byte(value))] = now.Add(sessionLifetime)
+	return value
+}
+
+func (s *sessions) isValid(value string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	end, found := s.ends[sha256.Sum256([]byte(value))]
+	return found && time.Now().Before(end)
+}
+
+func (s *sessions) close(value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.ends, sha256.Sum256([]byte(value)))
+}
+
+// loginAddress returns the address of the login page, which leads on to another page of this server.
+func loginAddress(next string) string {
+	if next == "/" {
+		return loginPath
+	}
+	return loginPath + "?next=" + url.QueryEscape(next)
+}
+
+// ownPage returns a path with a query that is certainly on this server, for a text of the client.
+func ownPage(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || len(text) < 2 || text[0] != '/' || strings.ContainsAny(text[:2], `\`) || text[1] == '/' || len(text) > maxBody/2 {
+		return "/"
+	}
+	return u.RequestURI()
+}
+
+func (s *Server) showLogin(w http.ResponseWriter, r *http.Request) {
+	s.render(w, r, http.StatusOK, "login", loginPage{Next: ownPage(r.URL.Query().Get("next"))})
+}
+
+// loginPage is the data of the login page.
+type loginPage struct {
+	Next    string
+	Problem string
+}
+
+func (s *Server) login(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		s.fail(w, http.StatusBadRequest, "The form cannot be read.")
+		return
+	}
+	next := ownPage(r.PostForm.Get("next"))
+	if !s.sessions.mayTry() {
+		w.Header().Set("Retry-After", "20")
+		s.render(w, r, http.StatusTooManyRequests, "login", loginPage{next, "There were too many attempts. Wait 20 seconds."})
+		return
+	}
+	value := s.sessions.open(r.PostForm.Get("token"))
+	if value == "" {
+		s.render(w, r, http.StatusForbidden, "login", loginPage{next, "This is not the token."})
+		return
+	}
+	s.setCookie(w, value, sessionLifetime)
+	http.Redirect(w, r, next, http.StatusSeeOther)
+}
+
+func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
+	if c, err := r.Cookie(cookieName); err == nil {
+		s.sessions.close(c.Value)
+	}
+	s.setCookie(w, "", -time.Second)
+	http.Redirect(w, r, loginPath, http.StatusSeeOther)
+}
+
+func (s *Server) setCookie(w http.ResponseWriter, value string, lifetime time.Duration) {
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName, Value: value, Path: "/", MaxAge: int(lifetime / time.Second), Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
+	})
+}
