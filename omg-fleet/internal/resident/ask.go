@@ -43,7 +43,7 @@ func (f *Fleet) Ask(q *question.Question, names []string, stale time.Duration, n
 		}
 		if h.summary == nil {
 			coverage.Refuse(h.name, h.source, h.err)
-			answers = append(answers, Answer{&question.Answer{Schema: question.Schema, Host: h.name, State: question.Unreadable, Why: h.err.Error()}, h.contact})
+			answers = append(answers, Answer{question.NoAnswer(h.name, question.Unreadable, h.err.Error()), h.contact})
 			continue
 		}
 		r, finish := q.Ask()
@@ -54,7 +54,8 @@ func (f *Fleet) Ask(q *question.Question, names []string, stale time.Duration, n
 		}
 		summary := *h.summary
 		a := finish(&summary)
-		coverage.Add(a, h.name, h.source)
+		a.Host = h.name
+		coverage.Add(a, h.source)
 		answers = append(answers, Answer{a, h.contact})
 	}
 	for _, a := range coverage.MissingHosts() {

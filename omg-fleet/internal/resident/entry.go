@@ -57,7 +57,7 @@ func Read() (*inventory.Reader, func(*inventory.Inventory) *Entry) {
 // Parse reads the document of a host.
 func Parse(document string) (*Entry, error) {
 	r, finish := Read()
-	v, err := r.Read(document)
+	v, err := r.Read([]byte(document))
 	if err != nil {
 		return nil, err
 	}
