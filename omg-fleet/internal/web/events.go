@@ -64,9 +64,5 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 
 // isStillLoggedIn reports whether the session of a stream has not ended.
 func (s *Server) isStillLoggedIn(r *http.Request) bool {
-	if s.options.UserHeader != "" {
-		return true
-	}
-	c, err := r.Cookie(cookieName)
-	return err == nil && s.sessions.isValid(c.Value)
+	return s.options.UserHeader != "" || s.sessions.isValid(r)
 }

@@ -81,7 +81,7 @@ func (s *Server) authenticated(next http.HandlerFunc) http.HandlerFunc {
 			next(w, r.WithContext(context.WithValue(r.Context(), userKey{}, user[0])))
 			return
 		}
-		if c, err := r.Cookie(cookieName); err != nil || !s.sessions.isValid(c.Value) {
+		if !s.sessions.isValid(r) {
 			if r.Method == http.MethodGet && r.URL.Path != eventsPath {
 				http.Redirect(w, r, loginAddress(r.URL.RequestURI()), http.StatusSeeOther)
 				return

@@ -28,14 +28,20 @@ type sessions struct {
 	mu       sync.Mutex
 	token    [sha256.Size]byte
 	hasToken bool
-	ends     map[[sha256.Size]byte]time.Time
+	open     map[[sha256.Size]byte]session
 	attempts float64 // how many are left
 	counted  time.Time
 }
 
+// session is a user who has logged in, from a peer.
+type session struct {
+	end  time.Time
+	peer string
+}
+
 func (s *sessions) init(token string) {
 	s.token, s.hasToken = sha256.Sum256([]byte(token)), token != ""
-	s.ends = map[[sha256.Size]byte]time.Time{}
+	s.open = map[[sha256.Size]byte]session{}
 	s.attempts, s.counted = maxAttempts, time.Now()
 }
 
@@ -53,10 +59,10 @@ func (s *sessions) mayTry() bool {
 	return true
 }
 
-// open returns the cookie value of a new session; empty if the token is wrong.
-func (s *sessions) open(token string) string {
+// begin returns the cookie value of a new session of a peer; empty if the token is wrong.
+func (s *sessions) begin(token, peer string) string {
 	sum := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	if !s.hasToken || subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 {
+	if !s.hasToken || subtle.ConstantTimeCompare(sum[:], s.token[:]) != 1 || peer == unknownPeer {
 		return ""
 	}
 	value := rand.Text()
@@ -64,31 +70,36 @@ func (s *sessions) open(token string) string {
 	defer s.mu.Unlock()
 	now := time.Now()
 	var oldest [sha256.Size]byte
-	for key, end := range s.ends {
-		if end.Before(now) {
-			delete(s.ends, key)
-		} else if first := s.ends[oldest]; first.IsZero() || end.Before(first) {
+	for key, one := range s.open {
+		if !now.Before(one.end) {
+			delete(s.open, key)
+		} else if first := s.open[oldest]; first.end.IsZero() || one.end.Before(first.end) {
 			oldest = key
 		}
 	}
-	if len(s.ends) >= maxSessions {
-		delete(s.ends, oldest)
+	if len(s.open) >= maxSessions {
+		delete(s.open, oldest)
 	}
-	s.ends[sha256.Sum256([]byte(value))] = now.Add(sessionLifetime)
+	s.open[sha256.Sum256([]byte(value))] = session{now.Add(sessionLifetime), peer}
 	return value
 }
 
-func (s *sessions) isValid(value string) bool {
+// isValid reports whether a request has the cookie of a session of its peer.
+func (s *sessions) isValid(r *http.Request) bool {
+	c, err := r.Cookie(cookieName)
+	if err != nil {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	end, found := s.ends[sha256.Sum256([]byte(value))]
-	return found && time.Now().Before(end)
+	one, found := s.open[sha256.Sum256([]byte(c.Value))]
+	return found && time.Now().Before(one.end) && one.peer == peer(r.Context())
 }
 
 func (s *sessions) close(value string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.ends, sha256.Sum256([]byte(value)))
+	delete(s.open, sha256.Sum256([]byte(value)))
 }
 
 // loginAddress returns the address of the login page, which leads on to another page of this server.
@@ -129,7 +140,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 		s.render(w, r, http.StatusTooManyRequests, "login", loginPage{next, "There were too many attempts. Wait 20 seconds."})
 		return
 	}
-	value := s.sessions.open(r.PostForm.Get("token"))
+	value := s.sessions.begin(r.PostForm.Get("token"), peer(r.Context()))
 	if value == "" {
 		s.render(w, r, http.StatusForbidden, "login", loginPage{next, "This is not the token."})
 		return
@@ -139,7 +150,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) logout(w http.ResponseWriter, r *http.Request) {
-	if c, err := r.Cookie(cookieName); err == nil {
+	if c, err := r.Cookie(cookieName); err == nil && s.sessions.isValid(r) {
 		s.sessions.close(c.Value)
 	}
 	s.setCookie(w, "", -time.Second)
