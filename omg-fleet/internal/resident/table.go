@@ -24,7 +24,7 @@ func newTable() table {
 type namedPackage struct {
 	name     string
 	versions []uint32 // the numbers of the builds
-	seen     uint64            // the last round in which a host had it
+	seen     uint64   // the last round in which a host had it
 }
 
 // build is a version of a package.
