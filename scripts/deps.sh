@@ -59,6 +59,7 @@ find_missing() {
 	need minisign minisign minisign have minisign
 	need nginx nginx nginx have nginx
 	need rsync rsync rsync have rsync
+	need chromium chromium chromium have chromium
 	# Only the command line tools of these packages are needed: neither systemd nor a service has to run.
 	need systemd-analyze systemd systemd have systemd-analyze
 	need systemd-socket-activate systemd systemd have systemd-socket-activate
