@@ -53,7 +53,8 @@ func TestUnits_Verified(t *testing.T) {
 	s := newSystem(t)
 	prefix := installed(s)
 	require.ElementsMatch(t, []string{
-		"lib/systemd/system/omg-fleet-agent.service", "lib/systemd/system/omg-index.service", "lib/systemd/system/omg-index.timer",
+		"lib/systemd/system/omg-fleet-agent.service", "lib/systemd/system/omg-fleet-web.service",
+		"lib/systemd/system/omg-index.service", "lib/systemd/system/omg-index.timer",
 		"lib/systemd/system/omg-publish.service", "lib/systemd/system/omg-publish.timer",
 		"lib/systemd/system/omgd.service", "lib/systemd/system/omgd.socket",
 		"lib/systemd/user/omg-notify.service", "lib/systemd/user/omgd.service", "lib/systemd/user/omgd.socket",
@@ -77,7 +78,7 @@ func TestUnits_Verified(t *testing.T) {
 	// user's units, systemd could add further restrictions only in a user namespace. There, every other user appears
 	// as nobody.
 	for unit, most := range map[string]string{
-		"system/omgd.service": "15", "system/omg-index.service": "7", "system/omg-publish.service": "15", "system/omg-fleet-agent.service": "15", "user/omgd.service": "63",
+		"system/omgd.service": "15", "system/omg-index.service": "7", "system/omg-publish.service": "15", "system/omg-fleet-agent.service": "15", "system/omg-fleet-web.service": "15", "user/omgd.service": "63",
 	} {
 		r := s.Run(analyze, "security", "--offline=yes", "--no-pager", "--threshold="+most, filepath.Join(prefix, "lib/systemd", unit))
 		require.Zero(t, r.Code, "%s is exposed by more than %s tenths\n%s%s", unit, most, r.Stdout, r.Stderr)
@@ -105,6 +106,7 @@ func TestUnits_SystemUser(t *testing.T) {
 		require.Zero(t, r.Code, r.Stderr)
 	}
 	require.Regexp(t, `(?m)^omg:x?[^:]*:\d+:\d+:package daemon:/var/lib/omg:/usr/s?bin/nologin$`, string(harness.ReadFile(t, filepath.Join(root, "etc/passwd"))))
+	require.Regexp(t, `(?m)^omg-fleet:x?[^:]*:\d+:\d+:pages about hosts:`, string(harness.ReadFile(t, filepath.Join(root, "etc/passwd"))))
 	for _, dir := range []string{"run/omg", "var/lib/omg"} {
 		fi, err := os.Stat(filepath.Join(root, dir))
 		require.NoError(t, err)

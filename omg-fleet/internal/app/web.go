@@ -43,7 +43,7 @@ The server answers only to the host names of the loopback interface and to those
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Destination: &o.listen, Usage: "serve on `ADDRESS`: HOST:PORT or unix:PATH"},
-			&cli.StringSliceFlag{Name: "host-name", Destination: &o.hostNames, Usage: "answer to the host `NAME` too, or NAME:PORT; can be repeated"},
+			&cli.StringSliceFlag{Name: "host-name", Destination: &o.hostNames, Usage: "answer to the host `NAME` too, or NAME:PORT (repeatable)"},
 			&cli.StringFlag{Name: "token-file", Destination: &o.tokenFile, Usage: "read the token from `FILE`"},
 			&cli.StringFlag{Name: "proxy-user-header", Destination: &o.userHeader, Usage: "the `HEADER` in which a proxy names the user who has logged in"},
 			&cli.StringFlag{Name: "tls-cert", Destination: &o.certificate, Usage: "use TLS with the certificates in `FILE`, as PEM"},
