@@ -33,18 +33,19 @@ type hostColumn struct {
 	Name, Text string
 	// mostFirst means that the order begins with the largest number. Unknown numbers come last.
 	mostFirst bool
+	isNumber  bool
 	compare   func(a, b *row) int
 }
 
 var hostColumns = []hostColumn{
-	{"host", "Host", false, func(a, b *row) int { return strings.Compare(a.Host, b.Host) }},
-	{"state", "State", false, func(a, b *row) int { return strings.Compare(string(a.State), string(b.State)) }},
-	{"age", "Inventory", false, func(a, b *row) int { return cmp.Compare(a.At, b.At) }},
-	{"packages", "Packages", true, func(a, b *row) int { return compareCounts(b.Packages, a.Packages) }},
-	{"updates", "Updates", true, func(a, b *row) int { return compareCounts(b.Updates, a.Updates) }},
-	{"advisories", "Advisories", true, func(a, b *row) int { return compareCounts(b.Advisories, a.Advisories) }},
-	{"findings", "Findings", true, func(a, b *row) int { return compareCounts(b.Findings, a.Findings) }},
-	{"reboot", "Reboot", true, func(a, b *row) int { return rebootRank(b) - rebootRank(a) }},
+	{"host", "Host", false, false, func(a, b *row) int { return strings.Compare(a.Host, b.Host) }},
+	{"state", "State", false, false, func(a, b *row) int { return strings.Compare(string(a.State), string(b.State)) }},
+	{"age", "Inventory", false, false, func(a, b *row) int { return cmp.Compare(a.At, b.At) }},
+	{"packages", "Packages", true, true, func(a, b *row) int { return compareCounts(b.Packages, a.Packages) }},
+	{"updates", "Updates", true, true, func(a, b *row) int { return compareCounts(b.Updates, a.Updates) }},
+	{"advisories", "Advisories", true, true, func(a, b *row) int { return compareCounts(b.Advisories, a.Advisories) }},
+	{"findings", "Findings", true, true, func(a, b *row) int { return compareCounts(b.Findings, a.Findings) }},
+	{"reboot", "Reboot", true, false, func(a, b *row) int { return rebootRank(b) - rebootRank(a) }},
 }
 
 func compareCounts(a, b *uint32) int {
@@ -140,6 +141,7 @@ type column struct {
 	Text, Link string
 	// AriaSort is ascending, descending or empty: whether the list is sorted by this column.
 	AriaSort string
+	IsNumber bool
 }
 
 // filter is a choice of hosts.
@@ -215,7 +217,7 @@ func sortHosts(l *list, rows []*row) []column {
 	})
 	heads := make([]column, len(hostColumns))
 	for i, c := range hostColumns {
-		heads[i] = column{Text: c.Text, Link: l.with("sort", c.Name, "order", "")}
+		heads[i] = column{Text: c.Text, Link: l.with("sort", c.Name, "order", ""), IsNumber: c.isNumber}
 		if i != chosen {
 			continue
 		}
