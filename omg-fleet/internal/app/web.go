@@ -103,17 +103,17 @@ func (a *app) serve(ctx context.Context, flags *webOptions) (err error) {
 		defer remove()
 		note("the token to log in with is in " + path)
 	}
-	fleet := resident.New()
-	watcher := dirwatch.New(fleet, a.dir, a.rosterPath)
-	if err := watcher.Read(ctx); err != nil {
-		return err
-	}
 	l, names, err := web.Listen(flags.listen, o.Certificate != nil)
 	if err != nil {
 		return err
 	}
 	if o.HostNames = append(o.HostNames, names...); len(o.HostNames) == 0 {
 		return errors.Join(command.Usagef("--host-name is the name under which browsers reach %s", flags.listen), l.Close())
+	}
+	fleet := resident.New()
+	watcher := dirwatch.New(fleet, a.dir, a.rosterPath)
+	if err := watcher.Read(ctx); err != nil { // before that, hosts would seem to be missing
+		return errors.Join(err, l.Close())
 	}
 	ctx, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
