@@ -175,8 +175,9 @@ docs: build ## Regenerate docs/config.md, docs/json.md, packaging/config.toml, m
 	go run -tags $(TAGS) ./integration/cmd/omg-docs -root . -bin bin
 
 .PHONY: pictures
-pictures: build ## Take the pictures in docs/pictures again, from what omg prints and omg browse shows on a demo system
+pictures: build ## Take the pictures in docs/pictures again, from what omg prints and omg browse shows on a demo system, and from the pages of omg-fleet web
 	$(TEST) -tags $(TAGS) -count=1 ./integration/pictures -run Pictures -write
+	OMG_REQUIRE=1 $(TEST) -tags $(TAGS) -count=1 ./integration/fleetweb -run Pictures -write
 
 .PHONY: captures
 captures: build ## Record what each command of omg shows in a terminal and in a pipe (integration/screens), and the screens of omg browse (integration/browse)

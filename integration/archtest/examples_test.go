@@ -68,6 +68,16 @@ var elsewhere = []example{
 	{guide: "docs/fleet.md", line: "omg-fleet agent", test: "TestGuide_Server"},
 	{guide: "docs/fleet.md", line: "omg-fleet has pacman", test: "TestGuide_Server"},
 
+	{guide: "docs/fleet-web.md", line: "omg-fleet --from inventories --roster hosts web", test: "TestGuide_FleetWeb"},
+	{guide: "docs/fleet-web.md", line: "(umask 077 && head -c 32 /dev/urandom | base64 >token)", test: "TestGuide_FleetWeb"},
+	{guide: "docs/fleet-web.md", line: "omg-fleet --from inventories web --listen 127.0.0.1:8480 --token-file", test: "TestGuide_FleetWeb"},
+	{guide: "docs/fleet-web.md", line: "omg-fleet --from inventories web --listen 0.0.0.0:8443", test: "TestGuide_FleetWeb"},
+	{guide: "docs/fleet-web.md", line: "omg-fleet --from inventories web --listen unix:", test: "TestGuide_Proxy"},
+	{guide: "docs/fleet-web.md", line: "systemd-sysusers", test: "TestUnits_SystemUser"},
+	{guide: "docs/fleet-web.md", line: "install -d", test: "TestSystemUnits"},
+	{guide: "docs/fleet-web.md", line: "(umask 077 && head -c 32 /dev/urandom | base64 >/etc/omg", why: "it writes into the machine's /etc; TestGuide_FleetWeb writes such a file elsewhere"},
+	{guide: "docs/fleet-web.md", line: "systemctl enable --now omg-fleet-web.service", test: "TestSystemUnits"},
+
 	{guide: "docs/packagers.md", line: "make dist VENDOR=1", test: "TestReadme_ArchPackage"},
 	{guide: "docs/packagers.md", line: "make build", test: "TestInstall_NoGo"},
 	{guide: "docs/packagers.md", line: "make check", test: "TestPackages_Arch"},

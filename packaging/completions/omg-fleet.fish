@@ -82,7 +82,7 @@ complete -c omg-fleet -n '__omg_fleet_at " aur"' -s q -d 'print names of hosts o
 complete -c omg-fleet -n '__omg_fleet_at " aur"' -l help -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " aur"' -s h -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " web"' -l listen -x -d 'serve on ADDRESS: HOST:PORT or unix:PATH'
-complete -c omg-fleet -n '__omg_fleet_at " web"' -l host-name -x -d 'answer to the host NAME too, or NAME:PORT; can be repeated'
+complete -c omg-fleet -n '__omg_fleet_at " web"' -l host-name -x -d 'answer to the host NAME too, or NAME:PORT'
 complete -c omg-fleet -n '__omg_fleet_at " web"' -l token-file -r -F -d 'read the token from FILE'
 complete -c omg-fleet -n '__omg_fleet_at " web"' -l proxy-user-header -x -d 'the HEADER in which a proxy names the user who has logged in'
 complete -c omg-fleet -n '__omg_fleet_at " web"' -l tls-cert -r -F -d 'use TLS with the certificates in FILE, as PEM'
