@@ -70,7 +70,7 @@ func (w *Watcher) Read(ctx context.Context) error {
 		}
 	}
 	w.fleet.SetRoster(roster)
-	stamps := make(map[string]sourcefile.Stamp, len(files))
+	stamps, written := make(map[string]sourcefile.Stamp, len(files)), map[string]time.Time{}
 	now, changed := clock.Now(), files[:0]
 	for _, f := range files {
 		var stamp sourcefile.Stamp
@@ -80,6 +80,9 @@ func (w *Watcher) Read(ctx context.Context) error {
 		before, known := w.stamps[f.Path]
 		if !known || before != stamp {
 			changed = append(changed, f)
+			if stamp != (sourcefile.Stamp{}) {
+				written[f.Path] = time.Unix(0, stamp.MtimeNS)
+			}
 		}
 		if stamp.MayStillChange(now) {
 			stamp = sourcefile.Stamp{} // read it again
@@ -98,6 +101,7 @@ func (w *Watcher) Read(ctx context.Context) error {
 		} else {
 			w.fleet.Put(f.Path, f.Host, e)
 		}
+		w.fleet.Contact(f.Path, written[f.Path])
 		return nil
 	})
 	if err != nil {

@@ -46,6 +46,11 @@ func TestRead(t *testing.T) {
 	require.NoError(t, w.Read(ctx))
 	require.Equal(t, []string{"a answered", "c unreadable", "b missing"}, states(f))
 
+	answers, _ := f.Ask(question.Hosts(), nil, time.Hour, time.Now())
+	info, err := os.Stat(filepath.Join(dir, "a.json"))
+	require.NoError(t, err)
+	require.True(t, info.ModTime().Equal(answers[0].Contact), "a host was last heard when its file was written")
+
 	write(t, filepath.Join(dir, "a.json"), document("a", "1-2"))
 	write(t, filepath.Join(dir, "c.json"), document("c", "1-1"))
 	write(t, filepath.Join(dir, "b.json"), document("b", "1-1"))

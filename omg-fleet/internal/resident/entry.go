@@ -54,16 +54,6 @@ func Read() (*inventory.Reader, func(*inventory.Inventory) *Entry) {
 	}
 }
 
-// Parse reads the document of a host.
-func Parse(document string) (*Entry, error) {
-	r, finish := Read()
-	v, err := r.Read([]byte(document))
-	if err != nil {
-		return nil, err
-	}
-	return finish(v), nil
-}
-
 // summarize returns a copy of an inventory without its long lists, or nil if a short list is too long. The copy does not keep the document
 // in memory.
 func summarize(v *inventory.Inventory) *inventory.Inventory {

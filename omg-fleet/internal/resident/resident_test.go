@@ -41,9 +41,19 @@ func parse(t *testing.T, v *inventory.Inventory) *Entry {
 	t.Helper()
 	text, err := inventory.Encode(v)
 	require.NoError(t, err)
-	e, err := Parse(string(text))
+	e, err := read(string(text))
 	require.NoError(t, err)
 	return e
+}
+
+// read reads a document.
+func read(document string) (*Entry, error) {
+	r, finish := Read()
+	v, err := r.Read(document)
+	if err != nil {
+		return nil, err
+	}
+	return finish(v), nil
 }
 
 // ask returns "host name version" for each package that a question about packages has found.
@@ -183,7 +193,7 @@ func TestPut_Limits(t *testing.T) {
 	for want, v := range map[string]*inventory.Inventory{"more than 20000 packages": many, "longer than 255 bytes": long} {
 		text, err := inventory.Encode(v)
 		require.NoError(t, err)
-		_, err = Parse(string(text))
+		_, err = read(string(text))
 		require.ErrorContains(t, err, want)
 	}
 	require.Len(t, f.table.packages, 1, "what was refused is not kept")

@@ -95,9 +95,10 @@ func (s *site) put(name string, v *inventory.Inventory) {
 	}
 	text, err := inventory.Encode(v)
 	require.NoError(s.t, err)
-	e, err := resident.Parse(string(text))
+	r, finish := resident.Read()
+	read, err := r.Read(string(text))
 	require.NoError(s.t, err)
-	s.fleet.Put(name, name, e)
+	s.fleet.Put(name, name, finish(read))
 }
 
 func number(n uint32) *uint32 { return &n }
