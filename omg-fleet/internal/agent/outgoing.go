@@ -31,9 +31,10 @@ func (o *outgoing) set(content []byte) {
 	o.content, o.id, o.waiting, o.due, o.tries = content, nuid.Next(), true, time.Time{}, 0
 }
 
-// Delays before a message is sent again that was not acknowledged.
+// Delays before a message is sent again that was not acknowledged. Servers that are busy with the inventories of many hosts would be busier with
+// shorter ones.
 const (
-	firstRetry = 5 * time.Second
+	firstRetry = 15 * time.Second
 	lastRetry  = 5 * time.Minute
 )
 
@@ -66,6 +67,6 @@ func (o *outgoing) send(now time.Time) time.Duration {
 // acknowledge notes that the server has stored a message.
 func (o *outgoing) acknowledge(m *nats.Msg) {
 	if o.waiting && m.Header.Get(subject.MessageHeader) == o.id {
-		o.waiting = false
+		o.waiting, o.content = false, nil
 	}
 }
