@@ -23,8 +23,8 @@ import (
 	"github.com/omg-arch/omg/shared/await"
 )
 
-// serve runs a NATS server until the process is killed. The arguments are its name, its port, its directory, and then the ports for other servers
-// of the whole cluster, its own first. There are none without a cluster.
+// serve runs a NATS server until the process is killed. The arguments are its name, its port, its directory and, in a cluster, its port for other
+// servers and the ports on which it reaches these.
 func serve(_ context.Context, args []string) error {
 	port, err := strconv.Atoi(args[1])
 	if err != nil {
@@ -39,6 +39,7 @@ func serve(_ context.Context, args []string) error {
 			return err
 		}
 		o.Cluster.Name, o.Cluster.Host, o.Cluster.NoAdvertise = "simulation", "127.0.0.1", true
+		o.Cluster.Advertise = "127.0.0.1:1" // so that servers use only the addresses that they were told
 		o.Routes = server.RoutesFromStr("nats://127.0.0.1:" + strings.Join(ports[1:], ",nats://127.0.0.1:"))
 	}
 	s, err := server.NewServer(o)
@@ -55,10 +56,12 @@ func serve(_ context.Context, args []string) error {
 
 // cluster is a cluster of NATS servers in processes of their own.
 type cluster struct {
-	t       *testing.T
-	dir     string
-	ports   []int // for clients
-	links   []int // for other servers; empty with one server
+	t     *testing.T
+	dir   string
+	ports []int // for clients
+	links []int // for other servers; empty with one server
+	// routes has for each pair of servers the proxy through which the first reaches the second. The second does not connect to the first.
+	routes  map[[2]int]*proxy
 	servers []*process
 	// url has the addresses of all servers.
 	url  string
@@ -81,6 +84,14 @@ func startClusterIn(t *testing.T, n int, dir string) *cluster {
 		c.links = ports[n:]
 	}
 	c.url = urlOf(c.ports...)
+	for i := range n {
+		for j := range i {
+			if c.routes == nil {
+				c.routes = map[[2]int]*proxy{}
+			}
+			c.routes[[2]int{i, j}] = startProxy(t, c.links[j])
+		}
+	}
 	for i := range n {
 		c.start(i)
 	}
@@ -120,11 +131,26 @@ func (c *cluster) start(i int) {
 	args := []string{fmt.Sprintf("n%d", i), strconv.Itoa(c.ports[i]), filepath.Join(c.dir, fmt.Sprintf("n%d", i))}
 	if len(c.links) > 0 {
 		args = append(args, strconv.Itoa(c.links[i]))
-		for _, port := range c.links {
-			args = append(args, strconv.Itoa(port))
+		for j := range c.links {
+			port := 1 + j // nothing listens there
+			if route := c.routes[[2]int{i, j}]; route != nil {
+				port = route.port
+			}
+			if j != i {
+				args = append(args, strconv.Itoa(port))
+			}
 		}
 	}
 	c.servers[i] = start(c.t, "server", args...)
+}
+
+// isolate cuts a server off from the other ones, or ends that. Clients still reach it.
+func (c *cluster) isolate(i int, cut bool) {
+	for pair, route := range c.routes {
+		if pair[0] == i || pair[1] == i {
+			route.setCut(cut)
+		}
+	}
 }
 
 // options returns how to connect to all servers.

@@ -171,10 +171,11 @@ func simulateHosts(ctx context.Context, args []string) error {
 
 // changingHost is a host with one package, whose version is a number that the test increases.
 type changingHost struct {
-	name    string
-	mu      sync.Mutex
-	version int
-	changed func()
+	name      string
+	startedAt time.Time
+	mu        sync.Mutex
+	version   int
+	changed   func()
 }
 
 // probePackage is the name of the package.
@@ -199,25 +200,40 @@ func (h *changingHost) change() {
 }
 
 func (h *changingHost) Latest() *agent.Inventory {
+	text := h.document()
+	compressed, err := hostinventory.Compress([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	return &agent.Inventory{Compressed: compressed, Digest: sha256.Sum256([]byte(text))}
+}
+
+// document returns the inventory. Its time stays the same.
+func (h *changingHost) document() string {
 	h.mu.Lock()
 	version := h.version
 	h.mu.Unlock()
 	text, err := inventory.Encode(&inventory.Inventory{
-		Schema: inventory.Schema, Host: h.name, At: time.Now().Unix(), Parts: []inventory.Part{{Name: inventory.PartPackages, State: inventory.PartOK}},
+		Schema: inventory.Schema, Host: h.name, At: h.startedAt.Unix(), Parts: []inventory.Part{{Name: inventory.PartPackages, State: inventory.PartOK}},
 		Packages: []inventory.HostPackage{{Name: probePackage, Version: fmt.Sprint(version)}},
 	})
 	if err != nil {
 		panic(err)
 	}
-	compressed, err := hostinventory.Compress(text)
-	if err != nil {
-		panic(err)
-	}
-	return &agent.Inventory{Compressed: compressed, Digest: sha256.Sum256(fmt.Append(nil, version))}
+	return string(text)
 }
 
 func (h *changingHost) Confirmed() (time.Time, string) { return time.Now(), "" }
 
 func (h *changingHost) Ask(s *question.Spec) (*question.Answer, error) {
-	return readAnswer(s, h.Latest().Compressed)
+	q, err := s.Question()
+	if err != nil {
+		return nil, err
+	}
+	r, finish := q.Ask()
+	v, err := r.Read(h.document())
+	if err != nil {
+		return nil, err
+	}
+	return finish(v), nil
 }

@@ -1,0 +1,326 @@
+package simulation
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/agent"
+	"github.com/omg-arch/omg/omg-fleet/internal/asking"
+	"github.com/omg-arch/omg/omg-fleet/internal/link"
+	"github.com/omg-arch/omg/omg-fleet/internal/question"
+	"github.com/omg-arch/omg/omg-fleet/internal/subject"
+	"github.com/omg-arch/omg/shared/await"
+)
+
+// fleet is a cluster with hosts that run in the test.
+type fleet struct {
+	*cluster
+	hosts  []*changingHost
+	roster []string
+}
+
+// startHost starts a host that connects to the servers of a URL, and returns a function that stops it.
+func startHost(t *testing.T, h *changingHost, url string) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	o := agent.Options{Link: link.Options{Server: url}, Host: h.name, Source: h, Interval: time.Second, Log: slog.New(slog.DiscardHandler)}
+	go func() { ended <- agent.Run(ctx, o) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		require.NoError(t, await.Receive(t, ended, "the agent of %s to end", h.name))
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func startFleet(t *testing.T, c *cluster, hosts int) *fleet {
+	t.Helper()
+	f := &fleet{cluster: c}
+	for i := range hosts {
+		h := &changingHost{name: hostName(i), startedAt: time.Now()}
+		f.hosts, f.roster = append(f.hosts, h), append(f.roster, h.name)
+		startHost(t, h, c.url)
+	}
+	f.awaitAnswers()
+	return f
+}
+
+// versions returns the current versions of all hosts.
+func (f *fleet) versions() map[string]int {
+	all := map[string]int{}
+	for _, h := range f.hosts {
+		h.mu.Lock()
+		all[h.name] = h.version
+		h.mu.Unlock()
+	}
+	return all
+}
+
+var hasProbe = question.Spec{Kind: question.KindHas, Words: []string{probePackage}}
+
+// ask asks all hosts. Each host that has answered must have given a version that it had meanwhile, and all others must be named.
+func (f *fleet) ask(deadline time.Duration) (*question.Summary, error) {
+	before := f.versions()
+	ctx, stop := context.WithTimeout(f.t.Context(), await.Timeout)
+	defer stop()
+	fleet, err := asking.Open(ctx, f.options())
+	if err != nil {
+		return nil, err
+	}
+	defer fleet.Close()
+	var all []*question.Answer
+	coverage := question.NewCoverage(f.roster, time.Hour, time.Now())
+	err = fleet.Ask(ctx, &hasProbe, deadline, func(a *question.Answer) error {
+		all = append(all, a)
+		coverage.Add(a, a.Host)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	after := f.versions()
+	for _, a := range all {
+		if a.State == question.Answered {
+			require.Len(f.t, a.Packages, 1)
+			version, err := strconv.Atoi(a.Packages[0].Version)
+			require.NoError(f.t, err)
+			require.GreaterOrEqual(f.t, version, before[a.Host], "%s has answered with an old state", a.Host)
+			require.LessOrEqual(f.t, version, after[a.Host])
+		}
+	}
+	s := coverage.Finish()
+	require.Equal(f.t, len(f.hosts), s.Asked)
+	require.Equal(f.t, len(f.hosts), s.Answered+len(s.Silent))
+	require.Empty(f.t, s.Duplicates)
+	for _, one := range s.Silent {
+		require.NotEmpty(f.t, one.Why)
+	}
+	return s, nil
+}
+
+// awaitAnswers waits until all hosts answer.
+func (f *fleet) awaitAnswers() {
+	f.t.Helper()
+	var s *question.Summary
+	var err error
+	await.Condition(f.t, func() bool {
+		s, err = f.ask(5 * time.Second)
+		return err == nil && s.Answered == len(f.hosts)
+	}, "all hosts to answer: %s", func() string { return fmt.Sprintf("%+v %v", s, err) })
+}
+
+// awaitStored waits until the last state of each host is stored.
+func (f *fleet) awaitStored() {
+	f.t.Helper()
+	want, got := f.versions(), map[string]int{}
+	var err error
+	await.Condition(f.t, func() bool {
+		ctx, stop := context.WithTimeout(f.t.Context(), await.Timeout)
+		defer stop()
+		var fleet *asking.Fleet
+		if fleet, err = asking.Open(ctx, f.options()); err != nil {
+			return false
+		}
+		defer fleet.Close()
+		same := 0
+		err = fleet.AskStored(ctx, &hasProbe, func(a *question.Answer) error {
+			if len(a.Packages) == 1 {
+				got[a.Host], _ = strconv.Atoi(a.Packages[0].Version)
+			}
+			if got[a.Host] == want[a.Host] {
+				same++
+			}
+			return nil
+		})
+		return err == nil && same == len(want)
+	}, "the states %v to be stored: %s", want, func() string { return fmt.Sprint(got, err) })
+}
+
+// confirmations are what the servers have confirmed to the hosts.
+type confirmations struct {
+	mu         sync.Mutex
+	bySequence map[string]string // the subject and the name of the message
+	last       map[string]uint64 // by subject
+	conflict   string
+}
+
+func (c *confirmations) note(m *nats.Msg) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	number, on := m.Header.Get(jetstream.SequenceHeader), m.Header.Get(jetstream.SubjectHeader)
+	message := on + " " + m.Header.Get(subject.MessageHeader)
+	if other, seen := c.bySequence[number]; seen && other != message {
+		c.conflict = fmt.Sprintf("%s was confirmed as %q and as %q", number, other, message)
+	}
+	c.bySequence[number] = message
+	if sequence, err := strconv.ParseUint(number, 10, 64); err == nil {
+		c.last[on] = max(c.last[on], sequence)
+	}
+}
+
+// follow notes what each server confirms.
+func (f *fleet) follow() *confirmations {
+	c := &confirmations{bySequence: map[string]string{}, last: map[string]uint64{}}
+	for _, port := range f.ports {
+		conn, err := nats.Connect(urlOf(port), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond), nats.Timeout(await.Timeout))
+		require.NoError(f.t, err)
+		f.t.Cleanup(conn.Close)
+		_, err = conn.Subscribe(subject.AllStored, c.note)
+		require.NoError(f.t, err)
+	}
+	return c
+}
+
+// requireKept checks that no confirmed message was lost: the last of each subject is the last that was confirmed, or a later one.
+func (c *confirmations) requireKept(f *fleet) {
+	f.t.Helper()
+	s, err := f.js.Stream(f.t.Context(), subject.StateStream)
+	require.NoError(f.t, err)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	require.Empty(f.t, c.conflict)
+	require.NotEmpty(f.t, c.last)
+	for on, last := range c.last {
+		m, err := s.GetLastMsgForSubject(f.t.Context(), on)
+		require.NoError(f.t, err, on)
+		require.GreaterOrEqual(f.t, m.Sequence, last, on)
+		if m.Sequence == last {
+			require.Equal(f.t, c.bySequence[strconv.FormatUint(last, 10)], on+" "+m.Header.Get(subject.MessageHeader))
+		}
+	}
+}
+
+// TestChaos kills, stops and cuts off each server in turn, while hosts change and questions are asked.
+func TestChaos(t *testing.T) {
+	changes, questions := 300, 30
+	if soak {
+		changes, questions = 10_000, 1000
+	}
+	f := startFleet(t, startCluster(t, 3), 20)
+	confirmed := f.follow()
+	complete, incomplete, refused := 0, 0, 0
+	faults := []struct {
+		name       string
+		begin, end func(i int)
+	}{
+		{"killed", func(i int) { f.servers[i].kill() }, f.start},
+		{"stopped", func(i int) { f.servers[i].signal(pause) }, func(i int) { f.servers[i].signal(resume) }},
+		{"cut off", func(i int) { f.isolate(i, true) }, func(i int) { f.isolate(i, false) }},
+	}
+	work := func(parts int) {
+		for range (questions + parts - 1) / parts {
+			for range changes / questions {
+				f.hosts[rand.N(len(f.hosts))].change()
+				time.Sleep(time.Millisecond) // so that most changes are published for themselves
+			}
+			switch s, err := f.ask(2 * time.Second); {
+			case err != nil:
+				refused++
+			case s.Answered == len(f.hosts):
+				complete++
+			default:
+				incomplete++
+			}
+		}
+	}
+	for _, fault := range faults {
+		for i := range f.servers {
+			fault.begin(i)
+			work(2 * len(faults) * len(f.servers))
+			fault.end(i)
+			work(2 * len(faults) * len(f.servers))
+			f.awaitWhole()
+			f.awaitAnswers()
+			confirmed.requireKept(f)
+			t.Logf("server %d was %s: so far %d answers were complete, %d incomplete, and %d were refused", i, fault.name, complete, incomplete, refused)
+		}
+	}
+	f.awaitAnswers()
+	f.awaitStored()
+	confirmed.requireKept(f)
+	require.Len(t, confirmed.last, 2*len(f.hosts))
+	require.NotZero(t, complete)
+}
+
+// TestChaos_Slow asks through a network that needs 200 ms for each segment and loses 1 % of them.
+func TestChaos_Slow(t *testing.T) {
+	hosts, silent, questions := 40, 5, 2
+	if soak {
+		hosts, silent, questions = 200, 20, 100
+	}
+	c := startCluster(t, 1)
+	slow, cut := startProxy(t, c.ports[0]), startProxy(t, c.ports[0])
+	for _, p := range []*proxy{slow, cut} {
+		p.delay, p.stalls, p.stall = 200*time.Millisecond, 0.01, time.Second
+	}
+	f := &fleet{cluster: c}
+	c.url = urlOf(slow.port)
+	for i := range hosts {
+		h, p := &changingHost{name: hostName(i), startedAt: time.Now()}, slow
+		if i < silent {
+			p = cut
+		}
+		f.hosts, f.roster = append(f.hosts, h), append(f.roster, h.name)
+		startHost(t, h, urlOf(p.port))
+	}
+	f.awaitAnswers()
+	f.awaitStored()
+	falsely, longest := 0, time.Duration(0)
+	for range questions {
+		begin := time.Now()
+		s, err := f.ask(await.Timeout)
+		require.NoError(t, err)
+		require.Empty(t, s.Silent)
+		longest = max(longest, time.Since(begin))
+	}
+	t.Logf("the longest of %d questions took %s", questions, longest)
+	cut.setCut(true)
+	for range questions {
+		s, err := f.ask(5 * time.Second)
+		require.NoError(t, err)
+		named := map[string]bool{}
+		for _, one := range s.Silent {
+			require.Contains(t, one.Why, "it did not answer within 5s, it was last heard")
+			require.NotZero(t, one.At)
+			named[one.Host] = true
+		}
+		for _, name := range f.roster[:silent] {
+			require.True(t, named[name], name)
+		}
+		falsely += len(s.Silent) - silent
+	}
+	t.Logf("%d of %d hosts were falsely silent", falsely, questions*(hosts-silent))
+	if soak {
+		require.Less(t, falsely*1000, questions*(hosts-silent))
+	}
+}
+
+// TestChaos_Duplicate checks that two agents with the name of one host are reported while both run.
+func TestChaos_Duplicate(t *testing.T) {
+	c := startCluster(t, 1)
+	f := startFleet(t, c, 3)
+	duplicates := func() []string {
+		fleet, err := asking.Open(t.Context(), c.options())
+		require.NoError(t, err)
+		defer fleet.Close()
+		return fleet.Duplicates()
+	}
+	require.Empty(t, duplicates())
+	stop := startHost(t, &changingHost{name: f.roster[1], startedAt: time.Now()}, c.url)
+	await.Condition(t, func() bool { return len(duplicates()) > 0 }, "the duplicate to be reported")
+	require.Equal(t, []string{f.roster[1] + " is the name of several agents: each answer is that of one of them"}, duplicates())
+	stop()
+	await.Condition(t, func() bool { return len(duplicates()) == 0 }, "the remaining agent to notice that it is alone")
+	f.awaitAnswers()
+}
