@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nuid"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
 	"github.com/omg-arch/omg/omg-fleet/internal/messages"
@@ -56,6 +58,9 @@ type agent struct {
 	// inventory and alive are what the server keeps of the host.
 	inventory, alive *outgoing
 	digest           [32]byte // of the published inventory without its time
+	id               string   // the beginning of the IDs of all messages of this agent
+	startedAt        time.Time
+	otherSeenAt      time.Time // when the server has last stored a message that another agent has sent as this host; zero if never
 }
 
 // Run publishes the state of the host and answers questions until the context ends.
@@ -71,9 +76,9 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer conn.Close()
-	a := &agent{o: o, conn: conn}
+	a := &agent{o: o, conn: conn, id: nuid.Next() + "-", startedAt: time.Now()}
 	stored := make(chan *nats.Msg, 16)
-	a.inventory, a.alive = newOutgoing(conn, subject.Inventory(o.Host)), newOutgoing(conn, subject.Alive(o.Host))
+	a.inventory, a.alive = newOutgoing(conn, subject.Inventory(o.Host), a.id), newOutgoing(conn, subject.Alive(o.Host), a.id)
 	if _, err := conn.ChanSubscribe(subject.Stored(o.Host), stored); err != nil {
 		return err
 	}
@@ -121,6 +126,7 @@ func (a *agent) run(ctx context.Context, connected, changed <-chan struct{}, sto
 		case m := <-stored:
 			a.inventory.acknowledge(m)
 			a.alive.acknowledge(m)
+			a.noteOther(m)
 		case <-connected:
 		case <-retry.C:
 		}
@@ -142,6 +148,27 @@ func (a *agent) send() time.Duration {
 	return wait
 }
 
+// noteOther notes whether another agent has sent a message as this host. In the first interval, it may be the one that ran before.
+func (a *agent) noteOther(m *nats.Msg) {
+	now := time.Now()
+	if strings.HasPrefix(m.Header.Get(subject.MessageHeader), a.id) || now.Sub(a.startedAt) < a.o.Interval {
+		return
+	}
+	isKnown := a.isDuplicate(now)
+	if a.otherSeenAt = now; !isKnown {
+		a.o.Log.Warn("another agent publishes with the name of this host", "host", a.o.Host)
+		a.beat(false)
+	}
+}
+
+// isDuplicate reports whether another agent has recently sent messages as this host.
+func (a *agent) isDuplicate(now time.Time) bool {
+	return !a.otherSeenAt.IsZero() && now.Sub(a.otherSeenAt) < missedBeats*a.o.Interval
+}
+
+// missedBeats is the number of intervals after which another agent is considered to have ended.
+const missedBeats = 3
+
 // takeInventory makes the message of the latest inventory, unless nothing but its time differs from what was published.
 func (a *agent) takeInventory() {
 	found := a.o.Source.Latest()
@@ -158,6 +185,7 @@ func (a *agent) beat(stopped bool) {
 	at, problem := a.o.Source.Confirmed()
 	v := messages.Alive{
 		Schema: messages.Schema, Now: clock.Now().Unix(), Problem: problem, OmgVersion: version.String(), Interval: int64(a.o.Interval / time.Second), Stopped: stopped,
+		Duplicate: a.isDuplicate(time.Now()),
 	}
 	if !at.IsZero() {
 		v.InventoryAt = at.Unix()

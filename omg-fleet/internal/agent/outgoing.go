@@ -16,19 +16,20 @@ type outgoing struct {
 	conn    *nats.Conn
 	subject string
 	content []byte
+	agent   string // the beginning of all IDs of this agent
 	id      string // of the content
 	waiting bool   // whether the server has not acknowledged it
 	due     time.Time
 	tries   int
 }
 
-func newOutgoing(conn *nats.Conn, subject string) *outgoing {
-	return &outgoing{conn: conn, subject: subject}
+func newOutgoing(conn *nats.Conn, subject, agent string) *outgoing {
+	return &outgoing{conn: conn, subject: subject, agent: agent}
 }
 
 // set replaces the content.
 func (o *outgoing) set(content []byte) {
-	o.content, o.id, o.waiting, o.due, o.tries = content, nuid.Next(), true, time.Time{}, 0
+	o.content, o.id, o.waiting, o.due, o.tries = content, o.agent+nuid.Next(), true, time.Time{}, 0
 }
 
 // Delays before a message is sent again that was not acknowledged. Servers that are busy with the inventories of many hosts would be busier with

@@ -122,6 +122,7 @@ func (a *app) askServer(ctx context.Context, o *output, s *question.Spec) (*ques
 		roster = fleet.Roster()
 	}
 	coverage := question.NewCoverage(roster, a.stale, o.now)
+	coverage.NoteDuplicates(fleet.Duplicates())
 	var later []*question.Answer
 	take := func(answer *question.Answer) error {
 		coverage.Add(answer, answer.Host)

@@ -117,6 +117,16 @@ func (f *Fleet) names() []string {
 	return names
 }
 
+// Duplicates describes the hosts with whose names several agents publish.
+func (f *Fleet) Duplicates() (all []string) {
+	for _, name := range f.names() {
+		if alive := f.hosts[name].Alive; alive != nil && alive.Duplicate {
+			all = append(all, name+" is the name of several agents: each answer is that of one of them")
+		}
+	}
+	return all
+}
+
 // answerFrom answers a question from the inventory of a host.
 func (f *Fleet) answerFrom(q *question.Question, name string, data []byte, d *inventories.Decoder) (*question.Answer, error) {
 	r, finish := q.Ask()

@@ -75,6 +75,8 @@ type Alive struct {
 	Interval int64 `json:"interval"`
 	// Stopped means that the agent has ended in an orderly way, so that no further sign of life is expected.
 	Stopped bool `json:"stopped,omitempty"`
+	// Duplicate means that another agent publishes with the name of this host. Each replaces the state that the other has published.
+	Duplicate bool `json:"duplicate,omitempty"`
 }
 
 // ParseAlive returns the sign of life in a message.

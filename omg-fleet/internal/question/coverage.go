@@ -111,6 +111,11 @@ func (c *Coverage) record(s Silent) {
 // maxDuplicates limits how many duplicates are described.
 const maxDuplicates = 1000
 
+// NoteDuplicates adds descriptions of duplicates.
+func (c *Coverage) NoteDuplicates(texts []string) {
+	c.summary.Duplicates = append(c.summary.Duplicates, texts[:min(len(texts), maxDuplicates)]...)
+}
+
 // noteDuplicates notes hosts with the same identity, and hosts that give themselves the same name.
 func (c *Coverage) noteDuplicates(a *Answer, file string) {
 	if len(c.summary.Duplicates) >= maxDuplicates {
