@@ -73,7 +73,9 @@ func (k EventKind) IsAboutMaintainers() bool {
 }
 
 // IsWithoutName reports whether the event is about maintainers whose names were left out when the journal was published.
-func (e *Event) IsWithoutName() bool { return e.Kind.IsAboutMaintainers() && e.From == "" && e.To == "" }
+func (e *Event) IsWithoutName() bool {
+	return e.Kind.IsAboutMaintainers() && e.From == "" && e.To == ""
+}
 
 // errKind means that a text is not the name of a kind of event.
 var errKind = errors.New("not the name of an event")
