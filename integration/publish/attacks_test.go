@@ -80,7 +80,7 @@ func (v *victim) fork(t testing.TB) *victim {
 // pull pulls from mirrors.
 func (v *victim) pull(mirrors ...string) harness.Result {
 	v.T.Helper()
-	s := v.WithEnv("OMG_TEST_TIME=" + v.now.Format(time.RFC3339))
+	s := v.WithEnv(testTime(v.now))
 	return s.Run("omg-index", slices.Concat([]string{"pull", "--data-dir", v.Data, "--proxy", "none", "--timeout", v.timeout}, v.trust, mirrors)...)
 }
 
@@ -93,13 +93,16 @@ func (v *victim) day() int {
 	requireOK(v.T, v.Run("omg-index", append([]string{"verify"}, indexes...)...))
 	info := requireOK(v.T, v.Run("omg-index", append([]string{"info"}, indexes...)...)).Stdout
 	for day := range 10 {
-		if strings.Count(info, "modified "+dayTime(day).Format(time.RFC3339)) == len(indexes) {
+		if strings.Count(info, "modified "+dayText(day)) == len(indexes) {
 			return day
 		}
 	}
 	require.Fail(v.T, "the indexes are a mix", info)
 	return 0
 }
+
+// dayText returns the time of a day as omg-index info prints it.
+func dayText(day int) string { return dayTime(day).Format(time.RFC3339) }
 
 func (v *victim) requireDay(day int) {
 	v.T.Helper()

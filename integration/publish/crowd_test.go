@@ -39,6 +39,8 @@ func scaleOfTest() scale {
 const (
 	crowdName    = "crowd"
 	machinesName = "machines"
+	// textCount is the number of texts of records that a machine gets: those of three repositories, of the AUR, and of its votes.
+	textCount = 5
 )
 
 // site is an origin with two published directories, one for simulated machines and one for real ones.
@@ -57,7 +59,7 @@ func startSite(t *testing.T, sc scale) *site {
 	s := &site{t: t, root: t.TempDir(), now: time.Now().Truncate(time.Second), pullerTest: filepath.Join(t.TempDir(), "puller.test")}
 	publishDays := func(name string, packages, aurPackages int) *publisher {
 		p := newPublisher(t, 0, 3, harness.WithTestClock(), harness.WithEnv(testTime(s.now.Add(-26*time.Hour))))
-		p.packages, p.aurPackages = packages, aurPackages
+		p.packages, p.aurPackages, p.noFiles = packages, aurPackages, true
 		for day := 1; day <= 2; day++ {
 			p.System = p.WithEnv(testTime(s.now.Add(time.Duration(24*(day-2)-1) * time.Hour)))
 			p.publish(day)
@@ -169,9 +171,6 @@ func (s *site) pull(dir string, machines int, edges []*server, at time.Time) (r 
 	require.Equal(s.t, machines*textCount, r.Sources)
 	return r
 }
-
-// textCount is the number of texts of records that a machine gets: those of seven sources, and the votes of the AUR.
-const textCount = 8
 
 // TestCrowd has crowds of machines pull two days through two edges, and compares what has left the origin: it does not depend on their number. Real
 // machines pull from the same edges. Then the origin ends: everybody goes on with what the edges have, and sees its age.

@@ -45,6 +45,7 @@ type publisher struct {
 	packages int
 	// aurPackages is the number of packages of the AUR. It is a third of those of the repositories, as long as a test does not change it.
 	aurPackages int
+	noFiles     bool // no lists of files
 }
 
 func newPublisher(t *testing.T, day, packages int, options ...harness.Option) *publisher {
@@ -67,7 +68,11 @@ func (p *publisher) publish(day int) {
 	p.T.Helper()
 	at := dayTime(day)
 	require.NoError(p.T, os.RemoveAll(p.DB))
-	require.NoError(p.T, fixture.WriteDatabases(p.DB, optionsOf(day, p.packages)))
+	o, sources := optionsOf(day, p.packages), []string{"--source", "repositories", "--source", "files"}
+	if p.noFiles {
+		o.FileLists, sources = false, sources[:2]
+	}
+	require.NoError(p.T, fixture.WriteDatabases(p.DB, o))
 	dump := p.Path("dump.json.gz")
 	f, err := os.Create(dump)
 	require.NoError(p.T, err)
@@ -79,7 +84,7 @@ func (p *publisher) publish(day int) {
 		require.NoError(p.T, os.Chtimes(path, at, at))
 	}
 	requireOK(p.T, p.Run("omg-index", slices.Concat([]string{"publish", "-s", p.Path(p.secret), "--out", p.dir, "--note", "day " + fmt.Sprint(day)},
-		[]string{"--source", "repositories", "--source", "files", "--source", "aur=" + dump}, p.DatabaseFlags())...))
+		sources, []string{"--source", "aur=" + dump}, p.DatabaseFlags())...))
 }
 
 func requireOK(t testing.TB, r harness.Result) harness.Result {
