@@ -192,7 +192,12 @@ func TestAttack_Servers(t *testing.T) {
 	document := harness.ReadFile(t, filepath.Join(forged, publication.ManifestName))
 	name := filepath.Join(forged, publication.CopyName(publication.ManifestName, document))
 	harness.WriteFile(t, name, strings.Replace(string(document), `"sequence": 1`, `"sequence": 9`, 1))
-	const older, unsigned, large, slow = "older than what was accepted before", "it is not signed by a trusted key", "larger than allowed", "the server did not answer in time"
+	const (
+		older    = "older than what was accepted before"
+		unsigned = "it is not signed by a trusted key"
+		large    = "larger than allowed"
+		slow     = "the server did not answer in time"
+	)
 	for name, c := range map[string]struct {
 		dir, path string
 		fault     fakeserver.Fault

@@ -49,7 +49,7 @@ func parse(t *testing.T, v *inventory.Inventory) *Entry {
 // read reads a document.
 func read(document string) (*Entry, error) {
 	r, finish := Read()
-	v, err := r.Read(document)
+	v, err := r.Read([]byte(document))
 	if err != nil {
 		return nil, err
 	}

@@ -96,7 +96,7 @@ func (s *site) put(name string, v *inventory.Inventory) {
 	text, err := inventory.Encode(v)
 	require.NoError(s.t, err)
 	r, finish := resident.Read()
-	read, err := r.Read(string(text))
+	read, err := r.Read(text)
 	require.NoError(s.t, err)
 	s.fleet.Put(name, name, finish(read))
 }
