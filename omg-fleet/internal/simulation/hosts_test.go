@@ -231,7 +231,7 @@ func (h *changingHost) Ask(s *question.Spec) (*question.Answer, error) {
 		return nil, err
 	}
 	r, finish := q.Ask()
-	v, err := r.Read(h.document())
+	v, err := r.Read([]byte(h.document()))
 	if err != nil {
 		return nil, err
 	}
