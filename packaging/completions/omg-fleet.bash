@@ -5,17 +5,17 @@ _omg_fleet() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
-	--from|--roster|--token-file|--tls-cert|--tls-key) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--stale|--format|--severity|--listen|--host-name|--proxy-user-header) return ;;
+	--from|--roster|--creds|--ca|--token-file|--tls-cert|--tls-key|--socket|--dir|--server-dir|--state-dir|--output|-o|--jwt) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--server|--deadline|--stale|--format|--severity|--listen|--host-name|--proxy-user-header|--host|--interval|--max-age) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' hosts'|' status'|' outdated'|' security'|' has'|' search'|' aur'|' web') command+=" $word" ;;
+		' hosts'|' status'|' outdated'|' security'|' has'|' search'|' aur'|' web'|' agent'|' dev'|' init'|' setup'|' host'|' host add'|' host revoke'|' host list'|' key'|' doctor') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='hosts status outdated security has search aur web --from --roster --stale --require-all --help -h --version -v'
+		words='hosts status outdated security has search aur web agent dev init setup host key doctor --from --roster --server --creds --ca --stored --deadline --stale --require-all --help -h --version -v'
 		;;
 	' hosts')
 		words='--json --format --quiet -q --help -h'
@@ -42,6 +42,37 @@ _omg_fleet() {
 		;;
 	' web')
 		words='--listen --host-name --token-file --proxy-user-header --tls-cert --tls-key --help -h'
+		;;
+	' agent')
+		words='--host --socket --interval --help -h'
+		;;
+	' dev')
+		words='--listen --dir --help -h'
+		;;
+	' init')
+		words='--dir --self-signed --leaf --server-dir --state-dir --help -h'
+		;;
+	' setup')
+		words='--dir --renew-admin --max-age --help -h'
+		;;
+	' host')
+		words='add revoke list --help -h'
+		;;
+	' host add')
+		words='--dir --output -o --help -h'
+		;;
+	' host revoke')
+		words='--dir --help -h'
+		;;
+	' host list')
+		words='--dir --json --help -h'
+		;;
+	' key')
+		words='--jwt --help -h'
+		more=paths
+		;;
+	' doctor')
+		words='--dir --json --help -h'
 		;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")

@@ -5,7 +5,7 @@ _omg_index() {
 	COMPREPLY=()
 	case $prev in
 	--dbpath|--pacman-config|--db|--aur|--popularity|-o|--output|--data-dir|--to|--export|--import|-s|--secret-key|-p|--public-key|--out|--cache-dir|--offline-key) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--repo|--source|--expires|--note|--proxy|--timeout|--user-agent|-P) return ;;
+	--repo|--source|--server|--expires|--note|--proxy|--timeout|--user-agent|-P) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
@@ -38,7 +38,7 @@ _omg_index() {
 		words='-s --secret-key -p --public-key -W --without-password --help -h'
 		;;
 	' publish')
-		words='-s --secret-key --out --dbpath --pacman-config --source --journal-names --expires --note --fetch --cache-dir --proxy --timeout --user-agent --help -h'
+		words='-s --secret-key --out --dbpath --pacman-config --source --server --journal-names --expires --note --fetch --cache-dir --proxy --timeout --user-agent --help -h'
 		;;
 	' keys')
 		words='-s --secret-key --out --expires --help -h'

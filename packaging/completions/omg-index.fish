@@ -65,6 +65,7 @@ complete -c omg-index -n '__omg_index_at " publish"' -l out -r -F -d 'the publis
 complete -c omg-index -n '__omg_index_at " publish"' -l dbpath -r -F -d 'pacman\'s database DIR'
 complete -c omg-index -n '__omg_index_at " publish"' -l pacman-config -r -F -d 'read the repositories from FILE'
 complete -c omg-index -n '__omg_index_at " publish"' -l source -x -d 'publish SOURCE'
+complete -c omg-index -n '__omg_index_at " publish"' -l server -x -d 'NAME=URL: only for machines whose pacman.conf has the repository NAME with the server URL'
 complete -c omg-index -n '__omg_index_at " publish"' -l journal-names -d 'publish the names of maintainers in the AUR\'s journal'
 complete -c omg-index -n '__omg_index_at " publish"' -l expires -x -d 'the manifest expires after TIME'
 complete -c omg-index -n '__omg_index_at " publish"' -l note -x -d 'a line of TEXT in the manifest, for those who read it'
