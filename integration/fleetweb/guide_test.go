@@ -2,6 +2,7 @@ package fleetweb
 
 import (
 	"bufio"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -99,8 +100,10 @@ func (g *guide) run(number int, replace ...string) *harness.Process {
 func (g *guide) client(network, address string) *http.Client {
 	jar, err := cookiejar.New(nil)
 	require.NoError(g.t, err)
-	dial := func(string, string) (net.Conn, error) { return net.DialTimeout(network, address, harness.HangTimeout) }
-	return &http.Client{Jar: jar, Timeout: harness.HangTimeout, Transport: &http.Transport{Dial: dial, TLSClientConfig: &tls.Config{RootCAs: g.roots}}}
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, address)
+	}
+	return &http.Client{Jar: jar, Timeout: harness.HangTimeout, Transport: &http.Transport{DialContext: dial, TLSClientConfig: &tls.Config{RootCAs: g.roots}}}
 }
 
 // get returns the status and the body of a page.
