@@ -27,7 +27,13 @@ type natsFleet struct {
 
 func newNATSFleet(t *testing.T, hosts ...string) *natsFleet {
 	t.Helper()
-	f := &natsFleet{System: harness.New(t, harness.WithGenerated(fixture.Options{Packages: 300, Installed: 120, Seed: 3})), t: t, agents: map[string]*harness.Process{}}
+	return newNATSFleetWith(t, nil, hosts...)
+}
+
+func newNATSFleetWith(t *testing.T, options []harness.Option, hosts ...string) *natsFleet {
+	t.Helper()
+	options = append(options, harness.WithGenerated(fixture.Options{Packages: 300, Installed: 120, Seed: 3}))
+	f := &natsFleet{System: harness.New(t, options...), t: t, agents: map[string]*harness.Process{}}
 	f.startServer("127.0.0.1:0")
 	for _, host := range hosts {
 		f.startAgent(host)
@@ -43,9 +49,11 @@ func (f *natsFleet) startServer(listen string) {
 	require.NotEmpty(f.t, f.url, f.server.Stderr())
 }
 
-func (f *natsFleet) startAgent(host string) {
+func (f *natsFleet) startAgent(host string, variables ...string) {
 	f.t.Helper()
-	f.agents[host] = harness.Start(f.t, f.Command("omg-fleet", "--server", f.url, "agent", "--host", host, "--socket", f.Socket(), "--interval", "1s"))
+	command := f.Command("omg-fleet", "--server", f.url, "agent", "--host", host, "--socket", f.Socket(), "--interval", "1s")
+	command.Env = append(command.Env, variables...)
+	f.agents[host] = harness.Start(f.t, command)
 }
 
 // ask runs omg-fleet with the server.
@@ -156,6 +164,18 @@ func TestGuide_Server(t *testing.T) {
 		r = harness.Run(t, command(lines[3]))
 		return r.Stdout == "here pacman 7.1.0-1\nasked 1, answered 1\n"
 	}, "the agent answers: %v", lazy(func() string { return fmt.Sprintf("%+v", r) }))
+}
+
+// TestServer_WrongClocks checks that the ages of inventories do not depend on the clocks of the hosts.
+func TestServer_WrongClocks(t *testing.T) {
+	f := newNATSFleetWith(t, []harness.Option{harness.WithTestClock()}, "right")
+	f.Install("own-package", "1-1")
+	f.StartDaemon().AwaitReady()
+	f.startAgent("behind", "OMG_TEST_TIME=2001-01-01T00:00:00Z")
+	f.startAgent("ahead", "OMG_TEST_TIME=2101-01-01T00:00:00Z")
+	for _, how := range [][]string{nil, {"--stored"}} {
+		f.awaitLines([]string{"ahead own-package 1-1", "behind own-package 1-1", "right own-package 1-1", "asked 3, answered 3"}, append(how, "has", "own-package")...)
+	}
 }
 
 type lazy func() string
