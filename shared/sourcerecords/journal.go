@@ -102,15 +102,7 @@ func digestText(d journal.Digest) string {
 	return hex.EncodeToString(d[:])
 }
 
-// ReadJournal reads the entries of a journal, with or without the names of maintainers, and writes them as the lines that journal.Import reads.
-func ReadJournal(ctx context.Context, in io.Reader, out io.Writer) error {
-	r, err := newReader(in, KindJournal, KindJournalWithoutNames)
-	if err != nil {
-		return err
-	}
-	return readJournal(ctx, r, out)
-}
-
+// readJournal reads the entries of a journal, with or without the names of maintainers, and writes them as the lines that journal.Import reads.
 func readJournal(ctx context.Context, r *records.Reader, out io.Writer) error {
 	record, lastTo, n := newEntryRecord(), int64(-1), 0
 	var lines []byte

@@ -224,7 +224,7 @@ func TestJournal(t *testing.T) {
 	end, err := WriteJournal(&text, path, nil, JournalOptions{Names: true})
 	require.NoError(t, err)
 	require.Equal(t, records.End{Count: 3, AsOf: time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC).Unix()}, end)
-	require.NoError(t, ReadJournal(t.Context(), strings.NewReader(text.String()), &lines))
+	require.NoError(t, readJournalText(t, strings.NewReader(text.String()), &lines))
 	require.Equal(t, journalLines, lines.String())
 	again := writeFile(t, KindJournal, 5, &text)
 	want, err := os.ReadFile(path)
@@ -238,7 +238,7 @@ func TestJournal(t *testing.T) {
 	require.NotContains(t, text.String(), "new")
 	require.NotContains(t, text.String(), "old")
 	lines.Reset()
-	require.NoError(t, ReadJournal(t.Context(), strings.NewReader(text.String()), &lines))
+	require.NoError(t, readJournalText(t, strings.NewReader(text.String()), &lines))
 	require.Equal(t, strings.NewReplacer(`"old"`, `null`, `"new"`, `null`).Replace(journalLines), lines.String())
 	_, err = NewFile(t.Context(), KindJournal, 5, strings.NewReader(text.String()))
 	require.ErrorIs(t, err, records.ErrInvalid, "the manifest says that it has names")
@@ -247,10 +247,20 @@ func TestJournal(t *testing.T) {
 	require.Empty(t, state.Problem())
 }
 
+// readJournalText reads the records of a journal.
+func readJournalText(t *testing.T, in io.Reader, out io.Writer) error {
+	t.Helper()
+	r, err := newReader(in, KindJournal, KindJournalWithoutNames)
+	if err != nil {
+		return err
+	}
+	return readJournal(t.Context(), r, out)
+}
+
 func TestReadJournal_Refused(t *testing.T) {
 	const valid = `{"key":"000000000005-000001","events":[["deleted","a","1",""],["orphaned","b","",""]],"from":4,"outcome":"compared","source":"dump","to":5}`
 	read := func(kind, line string) error {
-		return ReadJournal(t.Context(), textOf(kind, line), &bytes.Buffer{})
+		return readJournalText(t, textOf(kind, line), &bytes.Buffer{})
 	}
 	require.NoError(t, read(KindJournal, valid))
 	require.NoError(t, read(KindJournalWithoutNames, valid))
