@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -149,6 +150,8 @@ func (l *local) take(ctx context.Context, changed func()) error {
 	if err != nil {
 		return err
 	}
+	// Making an inventory needs several times the memory of all else, and hours may pass until the next one.
+	defer debug.FreeOSMemory()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.problem != "" {
