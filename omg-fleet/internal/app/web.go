@@ -13,6 +13,7 @@ import (
 
 	"github.com/omg-arch/omg/omg-fleet/internal/dirwatch"
 	"github.com/omg-arch/omg/omg-fleet/internal/resident"
+	"github.com/omg-arch/omg/omg-fleet/internal/serverwatch"
 	"github.com/omg-arch/omg/omg-fleet/internal/web"
 	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/command"
@@ -31,10 +32,11 @@ func webCommand(a *app) *cli.Command {
 		Name:  "web",
 		Usage: "serve pages about the hosts",
 		Description: `The pages show the hosts, what each has reported, and which hosts have a package in
-which version. They change when the files do. A browser has to log in with a token,
-which is made at each start or read from --token-file. Behind a proxy that logs users
-in, --proxy-user-header names the header with the name of the user instead: this needs
---listen unix:PATH, and each process that may connect to this socket can claim any name.
+which version. They change when the files of --from or the states on the server do. A
+browser has to log in with a token, which is made at each start or read from
+--token-file. Behind a proxy that logs users in, --proxy-user-header names the header
+with the name of the user instead: this needs --listen unix:PATH, and each process that
+may connect to this socket can claim any name.
 
 Without TLS, the pages can be served on the loopback interface and on a socket only.
 The server answers only to the host names of the loopback interface and to those of
@@ -80,8 +82,8 @@ func (a *app) serve(ctx context.Context, flags *webOptions) (err error) {
 	if err := flags.check(); err != nil {
 		return err
 	}
-	if a.dir == "" {
-		return command.Usagef("--from DIR names the directory with the inventories")
+	if a.dir == "" && a.server == "" {
+		return command.Usagef("--from DIR names the directory with the inventories, or --server URL a NATS server")
 	}
 	if a.stale <= 0 {
 		return command.Usagef("--stale is a time such as 48h, not %s", a.stale)
@@ -111,21 +113,43 @@ func (a *app) serve(ctx context.Context, flags *webOptions) (err error) {
 		return errors.Join(command.Usagef("--host-name is the name under which browsers reach %s", flags.listen), l.Close())
 	}
 	fleet := resident.New()
-	watcher := dirwatch.New(fleet, a.dir, a.rosterPath)
-	if err := watcher.Read(ctx); err != nil { // before that, hosts would seem to be missing
+	watch, err := a.watch(ctx, fleet)
+	if err != nil {
 		return errors.Join(err, l.Close())
 	}
 	ctx, stop := context.WithCancel(ctx)
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		watcher.Run(ctx)
+		watch(ctx)
 	}()
 	note("the pages are on " + pageAddress(flags.listen, o.HostNames, o.Certificate != nil))
 	err = web.New(fleet, o).Serve(ctx, l)
 	stop()
 	<-watched
 	return err
+}
+
+// watch reads the states of all hosts, without which they would seem to be missing, and returns a function that keeps them current.
+func (a *app) watch(ctx context.Context, fleet *resident.Fleet) (run func(context.Context), err error) {
+	if a.server == "" {
+		w := dirwatch.New(fleet, a.dir, a.rosterPath)
+		return w.Run, w.Read(ctx)
+	}
+	if a.rosterPath != "" {
+		return nil, command.Usagef("--roster belongs to --from: the servers know the hosts")
+	}
+	w, err := serverwatch.Open(fleet, a.link())
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Read(ctx); err != nil {
+		fleet.SetProblem(err.Error())
+	}
+	return func(ctx context.Context) {
+		defer w.Close()
+		w.Run(ctx)
+	}, nil
 }
 
 // setToken reads the token from a file, or makes one if the path is empty. It returns the path of the file, and a function that removes a

@@ -101,7 +101,7 @@ func (w *Watcher) Read(ctx context.Context) error {
 		} else {
 			w.fleet.Put(f.Path, f.Host, e)
 		}
-		w.fleet.Contact(f.Path, written[f.Path])
+		w.fleet.Contact(f.Path, resident.Contact{Heard: written[f.Path]})
 		return nil
 	})
 	if err != nil {

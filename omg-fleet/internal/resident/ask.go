@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/question"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/inventory"
 )
 
@@ -43,7 +44,7 @@ func (f *Fleet) Ask(q *question.Question, names []string, stale time.Duration, n
 		}
 		if h.summary == nil {
 			coverage.Refuse(h.name, h.source, h.err)
-			answers = append(answers, Answer{question.NoAnswer(h.name, question.Unreadable, h.err.Error()), h.contact})
+			answers = append(answers, Answer{question.NoAnswer(h.name, question.Unreadable, h.err.Error()), h.contact.Heard})
 			continue
 		}
 		r, finish := q.Ask()
@@ -55,8 +56,14 @@ func (f *Fleet) Ask(q *question.Question, names []string, stale time.Duration, n
 		summary := *h.summary
 		a := finish(&summary)
 		a.Host = h.name
+		if confirmed := h.contact.ConfirmedAt; !confirmed.IsZero() {
+			a.At = max(a.At, confirmed.Unix())
+		}
+		if h.contact.IsSilent {
+			a.State, a.Why = question.NotHeard, "it was last heard "+clock.FormatAge(now.Sub(h.contact.Heard))
+		}
 		coverage.Add(a, h.source)
-		answers = append(answers, Answer{a, h.contact})
+		answers = append(answers, Answer{a, h.contact.Heard})
 	}
 	for _, a := range coverage.MissingHosts() {
 		answers = append(answers, Answer{Answer: a})

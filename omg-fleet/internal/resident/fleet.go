@@ -39,7 +39,7 @@ type Fleet struct {
 // host is one source of documents. Its fields are replaced and never changed.
 type host struct {
 	source, name string
-	contact      time.Time
+	contact      Contact
 	err          error // why the last document was refused
 	summary      *inventory.Inventory
 	packed       []byte
@@ -104,14 +104,28 @@ func (f *Fleet) refuse(source, name string, err error) {
 	}
 }
 
-// Contact records when a source was last heard. It does not count as a change.
-func (f *Fleet) Contact(source string, when time.Time) {
+// Contact is what is known of a host besides its document.
+type Contact struct {
+	// Heard is when the host was last heard; zero if this is not known.
+	Heard time.Time
+	// ConfirmedAt is when the host has last said that its document is still right; zero if it does not say so.
+	ConfirmedAt time.Time
+	// IsSilent means that signs of life of the host are overdue.
+	IsSilent bool
+}
+
+// Contact records when a source was last heard. It counts as a change only if the host falls silent or speaks again.
+func (f *Fleet) Contact(source string, c Contact) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if n, found := f.bySource[source]; found {
 		h := *f.hosts[n]
-		h.contact = when
+		before := h.contact
+		h.contact = c
 		f.hosts[n] = &h
+		if before.IsSilent != c.IsSilent {
+			f.change()
+		}
 	}
 }
 

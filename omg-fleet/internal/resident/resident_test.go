@@ -132,7 +132,7 @@ func TestFleet_Coverage(t *testing.T) {
 	f.Put("web1.json", "web1", entry(t, "web1", "xz 5.6.1-1"))
 	f.Put("web2.json", "web2", entry(t, "web2", "xz 5.8.0-1"))
 	f.Refuse("web3.json", "web3", errors.New("it is damaged"))
-	f.Contact("web2.json", now)
+	f.Contact("web2.json", Contact{Heard: now})
 	lines, summary := ask(t, f, "xz<5.7")
 	require.Equal(t, []string{"web1 xz 5.6.1-1"}, lines)
 	require.Equal(t, 4, summary.Asked)

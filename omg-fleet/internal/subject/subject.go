@@ -34,7 +34,10 @@ const (
 const MessageHeader = "Omg-Message"
 
 // Inventory is the subject on which a host publishes its inventory, whenever it has changed.
-func Inventory(host string) string { return "omg.state." + Token(host) + ".inventory" }
+func Inventory(host string) string { return "omg.state." + Token(host) + InventorySuffix }
+
+// InventorySuffix is the end of the subjects of inventories, and of the signals that they were stored.
+const InventorySuffix = ".inventory"
 
 // Alive is the subject on which a host says regularly that it runs.
 func Alive(host string) string { return "omg.state." + Token(host) + ".alive" }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/omg-fleet/internal/resident"
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -122,7 +123,7 @@ func fillAll(s *site, text string) {
 	old.At = 1
 	s.put("old"+text, old)
 	s.fleet.Refuse("path/"+text, "refused"+text, &url.Error{Op: text, URL: text, Err: http.ErrBodyNotAllowed})
-	s.fleet.Contact("old"+text, time.Now().Add(-time.Hour))
+	s.fleet.Contact("old"+text, resident.Contact{Heard: time.Now().Add(-time.Hour)})
 	s.fleet.SetRoster([]string{"missing" + text})
 	s.fleet.SetProblem(text)
 	same := hostileHost(text)

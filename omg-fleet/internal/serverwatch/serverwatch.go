@@ -1,0 +1,193 @@
+// Package serverwatch keeps the states of hosts in memory current with what the NATS servers of a fleet keep.
+package serverwatch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/inventories"
+	"github.com/omg-arch/omg/omg-fleet/internal/link"
+	"github.com/omg-arch/omg/omg-fleet/internal/resident"
+	"github.com/omg-arch/omg/omg-fleet/internal/state"
+	"github.com/omg-arch/omg/omg-fleet/internal/subject"
+	"github.com/omg-arch/omg/shared/clock"
+)
+
+// The servers are asked for the signs of life every two seconds, but the pause is at least shareOfTime times as long as the answer took.
+const (
+	minPause    = 2 * time.Second
+	shareOfTime = 20
+	readTime    = time.Minute // limits one reading
+)
+
+// maxSignals is the number of signals of the servers that wait. If there are more, all inventories are read again.
+const maxSignals = 10_000
+
+// Watcher reads what has changed.
+type Watcher struct {
+	fleet   *resident.Fleet
+	conn    *nats.Conn
+	streams *state.Streams
+	signals chan *nats.Msg
+	lost    chan struct{} // has an element if signals may be missing
+	readAll bool
+	hosts   map[string]bool // the sources in the fleet
+}
+
+// Open connects to the servers. They need not be there yet.
+func Open(fleet *resident.Fleet, o link.Options) (*Watcher, error) {
+	w := &Watcher{fleet: fleet, signals: make(chan *nats.Msg, maxSignals), lost: make(chan struct{}, 1), readAll: true, hosts: map[string]bool{}}
+	o.Name, o.InboxPrefix, o.Stays = "omg-fleet web", subject.AdminInboxPrefix, true
+	o.OnChange = func(string) {
+		select {
+		case w.lost <- struct{}{}:
+		default:
+		}
+	}
+	var err error
+	if w.conn, err = link.Connect(o); err != nil {
+		return nil, err
+	}
+	if w.streams, err = state.Open(w.conn); err == nil {
+		_, err = w.conn.ChanSubscribe(subject.AllStored, w.signals)
+	}
+	if err != nil {
+		w.conn.Close()
+	}
+	return w, err
+}
+
+// Close ends the connection.
+func (w *Watcher) Close() { w.conn.Close() }
+
+// Run reads what has changed, again and again, until the context ends. An error is shown as the problem of the fleet, which keeps the last
+// states.
+func (w *Watcher) Run(ctx context.Context) {
+	for {
+		start := time.Now()
+		err := w.Read(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		problem := ""
+		if err != nil {
+			problem = err.Error()
+		}
+		w.fleet.SetProblem(problem)
+		select {
+		case <-time.After(max(minPause, shareOfTime*time.Since(start))):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// errNotConnected means that no server can be reached. The connection is made again by itself.
+var errNotConnected = errors.New("no server can be reached")
+
+// Read reads the signs of life of all hosts, and the inventories that have changed.
+func (w *Watcher) Read(ctx context.Context) error {
+	ctx, stop := context.WithTimeout(ctx, readTime)
+	defer stop()
+	select {
+	case <-w.lost:
+		w.readAll = true
+	default:
+	}
+	if !w.conn.IsConnected() {
+		if err := w.conn.LastError(); err != nil {
+			return fmt.Errorf("%w: %w", errNotConnected, err)
+		}
+		return errNotConnected
+	}
+	if err := w.readInventories(ctx); err != nil {
+		w.readAll = true
+		return err
+	}
+	hosts, hasRoster, err := w.streams.Hosts(ctx)
+	if err != nil {
+		return err
+	}
+	var roster []string
+	if hasRoster {
+		roster = []string{}
+	}
+	now := clock.Now()
+	for name, h := range hosts {
+		if h.InRoster {
+			roster = append(roster, name)
+		}
+		w.fleet.Contact(name, contactOf(h, now))
+	}
+	slices.Sort(roster)
+	w.fleet.SetRoster(roster)
+	for name := range w.hosts {
+		if hosts[name] == nil { // it was revoked or forgotten
+			w.fleet.Remove(name)
+			delete(w.hosts, name)
+		}
+	}
+	return nil
+}
+
+// readInventories reads the inventories that the servers have stored since the last call, or all of them.
+func (w *Watcher) readInventories(ctx context.Context) error {
+	changed := map[string]bool{}
+	for range len(w.signals) {
+		m := <-w.signals
+		if name, err := subject.Host(m.Subject); err == nil && strings.HasSuffix(m.Subject, subject.InventorySuffix) {
+			changed[name] = true
+		}
+	}
+	if len(w.signals) == maxSignals {
+		w.readAll = true
+	}
+	var d inventories.Decoder
+	defer d.Close()
+	if w.readAll {
+		w.readAll = false
+		return w.streams.Last(ctx, subject.StateStream, subject.AllInventories, func(m *state.Message) error {
+			if name, err := subject.Host(m.Subject); err == nil {
+				w.put(name, m.Data, &d)
+			}
+			return nil
+		})
+	}
+	for name := range changed {
+		data, err := w.streams.Inventory(ctx, name)
+		if err != nil {
+			return err
+		}
+		if data != nil {
+			w.put(name, data, &d)
+		}
+	}
+	return nil
+}
+
+func (w *Watcher) put(name string, data []byte, d *inventories.Decoder) {
+	w.hosts[name] = true
+	r, finish := resident.Read()
+	if v, err := d.Read(data, r); err != nil {
+		w.fleet.Refuse(name, name, err)
+	} else {
+		w.fleet.Put(name, name, finish(v))
+	}
+}
+
+// contactOf returns what the last sign of life of a host says, by the clock of this host.
+func contactOf(h *state.Host, now time.Time) resident.Contact {
+	c := resident.Contact{Heard: h.Contact, IsSilent: !h.IsLive(now)}
+	if a := h.Alive; a != nil && a.InventoryAt > 0 {
+		// Both clocks were read when the server received the message.
+		c.ConfirmedAt = h.Contact.Add(-time.Duration(cmp.Or(a.Now, h.Contact.Unix())-a.InventoryAt) * time.Second)
+	}
+	return c
+}

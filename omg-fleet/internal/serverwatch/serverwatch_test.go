@@ -1,0 +1,117 @@
+package serverwatch
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/fleettest"
+	"github.com/omg-arch/omg/omg-fleet/internal/link"
+	"github.com/omg-arch/omg/omg-fleet/internal/messages"
+	"github.com/omg-arch/omg/omg-fleet/internal/question"
+	"github.com/omg-arch/omg/omg-fleet/internal/resident"
+	"github.com/omg-arch/omg/omg-fleet/internal/state"
+	"github.com/omg-arch/omg/omg-fleet/internal/subject"
+	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/hostinventory"
+	"github.com/omg-arch/omg/shared/inventory"
+)
+
+// TestWatcher_Server follows a real server: hosts that appear, change, end and are revoked, and a server that is away for some time.
+func TestWatcher_Server(t *testing.T) {
+	f := fleettest.Start(t, 1)
+	js := f.SetUp(t)
+	publish := func(host, version string, stopped bool) {
+		t.Helper()
+		key := f.AddHost(t, host)
+		all, err := f.Hosts()
+		require.NoError(t, err)
+		for _, h := range all {
+			require.NoError(t, h.Publish(t.Context(), js))
+		}
+		c, _ := f.Connect(t, f.Servers[0], key.Option())
+		defer c.Close()
+		stored, err := c.SubscribeSync(subject.Stored(host))
+		require.NoError(t, err)
+		document, err := inventory.Encode(&inventory.Inventory{
+			Schema: inventory.Schema, Host: host, At: 1000, Packages: []inventory.HostPackage{{Name: "xz", Version: version}},
+			Parts: []inventory.Part{{Name: inventory.PartPackages, State: inventory.PartOK}},
+		})
+		require.NoError(t, err)
+		compressed, err := hostinventory.Compress(document)
+		require.NoError(t, err)
+		now := time.Now().Unix()
+		alive, err := json.Marshal(messages.Alive{Schema: messages.Schema, Now: now, InventoryAt: now, Interval: 300, Stopped: stopped})
+		require.NoError(t, err)
+		require.NoError(t, c.Publish(subject.Inventory(host), compressed))
+		require.NoError(t, c.Publish(subject.Alive(host), alive))
+		for range 2 {
+			_, err := stored.NextMsg(await.Timeout)
+			require.NoError(t, err)
+		}
+	}
+	fleet := resident.New()
+	w, err := Open(fleet, link.Options{Server: f.Servers[0].ClientURL(), Creds: f.CredsPath(), CA: f.CAPath()})
+	require.NoError(t, err)
+	defer w.Close()
+	q, err := question.Has([]string{"xz"})
+	require.NoError(t, err)
+	states := func() map[string]question.State {
+		t.Helper()
+		await.Condition(t, func() bool { return w.Read(t.Context()) == nil }, "the server answers")
+		answers, _ := fleet.Ask(q, []string{"xz"}, 48*time.Hour, time.Now())
+		found := map[string]question.State{}
+		for _, a := range answers {
+			found[a.Host] = a.State
+			for _, p := range a.Packages {
+				found[a.Host+" "+p.Version] = a.State
+			}
+		}
+		return found
+	}
+	require.Empty(t, states())
+	publish("web1", "1-1", false)
+	publish("web2.example.org", "1-1", true)
+	require.Equal(t, map[string]question.State{
+		"web1": question.Answered, "web1 1-1": question.Answered, "web2.example.org": question.NotHeard, "web2.example.org 1-1": question.NotHeard,
+	}, states())
+
+	before := fleet.Version()
+	states()
+	require.Equal(t, before, fleet.Version(), "nothing has changed")
+
+	revoked, err := f.RevokeHost("web2.example.org")
+	require.NoError(t, err)
+	require.NoError(t, revoked.Publish(t.Context(), js))
+	require.Equal(t, map[string]question.State{"web1": question.Answered, "web1 1-1": question.Answered}, states())
+
+	f.Servers[0].Shutdown()
+	f.Servers[0].WaitForShutdown()
+	await.Condition(t, func() bool { return !w.conn.IsConnected() }, "the connection is lost")
+	require.ErrorIs(t, w.Read(t.Context()), errNotConnected)
+	f.Restart(t, 0)
+	js = f.SetUp(t)
+	publish("web3", "2-1", false)
+	found := states()
+	require.Equal(t, question.Answered, found["web1 1-1"], "what was stored is there")
+	require.Equal(t, question.Answered, found["web3 2-1"])
+}
+
+// TestContactOf checks that the clocks of hosts do not matter.
+func TestContactOf(t *testing.T) {
+	heard := time.Unix(2_000_000, 0)
+	for name, c := range map[string]struct {
+		alive *messages.Alive
+		want  resident.Contact
+	}{
+		"never heard":   {nil, resident.Contact{Heard: heard, IsSilent: true}},
+		"no inventory":  {&messages.Alive{Now: 5, Interval: 300}, resident.Contact{Heard: heard}},
+		"in the past":   {&messages.Alive{Now: 1000, InventoryAt: 990, Interval: 300}, resident.Contact{Heard: heard, ConfirmedAt: heard.Add(-10 * time.Second)}},
+		"in the future": {&messages.Alive{Now: 9_000_000, InventoryAt: 9_000_000, Interval: 300}, resident.Contact{Heard: heard, ConfirmedAt: heard}},
+		"ended":         {&messages.Alive{Now: 10, InventoryAt: 10, Stopped: true}, resident.Contact{Heard: heard, ConfirmedAt: heard, IsSilent: true}},
+	} {
+		require.Equal(t, c.want, contactOf(&state.Host{Contact: heard, Alive: c.alive}, heard.Add(time.Minute)), name)
+	}
+}
