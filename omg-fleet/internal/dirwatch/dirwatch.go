@@ -1,4 +1,5 @@
-// Package dirwatch keeps the states of hosts in memory current with a directory of inventories and a roster.
+// Package dirwatch keeps the states of hosts in memory current with a directory of inventories and a roster. It compares the stamps of files, because
+// a directory on a network file system has no notifications.
 package dirwatch
 
 import (
@@ -13,13 +14,6 @@ import (
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// A directory is read every two seconds, but the pause is at least shareOfTime times as long as the reading took. Comparing 10,000 stamps
-// takes 20 ms. No notifications are used, because a directory on a network file system has none.
-const (
-	minPause    = 2 * time.Second
-	shareOfTime = 20
-)
-
 // Watcher reads the files that have changed.
 type Watcher struct {
 	fleet           *resident.Fleet
@@ -32,27 +26,8 @@ func New(fleet *resident.Fleet, dir, rosterPath string) *Watcher {
 	return &Watcher{fleet: fleet, dir: dir, rosterPath: rosterPath, stamps: map[string]sourcefile.Stamp{}}
 }
 
-// Run reads what has changed, again and again, until the context ends. An error is shown as the problem of the fleet, which keeps the last
-// states.
-func (w *Watcher) Run(ctx context.Context) {
-	for {
-		start := time.Now()
-		err := w.Read(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		problem := ""
-		if err != nil {
-			problem = err.Error()
-		}
-		w.fleet.SetProblem(problem)
-		select {
-		case <-time.After(max(minPause, shareOfTime*time.Since(start))):
-		case <-ctx.Done():
-			return
-		}
-	}
-}
+// Run reads what has changed, again and again, until the context ends. See resident.Fleet.Follow.
+func (w *Watcher) Run(ctx context.Context) { w.fleet.Follow(ctx, w.Read) }
 
 // Read reads the roster, and the files that have changed.
 func (w *Watcher) Read(ctx context.Context) error {

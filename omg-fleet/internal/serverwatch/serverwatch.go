@@ -20,12 +20,8 @@ import (
 	"github.com/omg-arch/omg/shared/clock"
 )
 
-// The servers are asked for the signs of life every two seconds, but the pause is at least shareOfTime times as long as the answer took.
-const (
-	minPause    = 2 * time.Second
-	shareOfTime = 20
-	readTime    = time.Minute // limits one reading
-)
+// readTime limits one reading.
+const readTime = time.Minute
 
 // maxSignals is the number of signals of the servers that wait. If there are more, all inventories are read again.
 const maxSignals = 10_000
@@ -67,27 +63,8 @@ func Open(fleet *resident.Fleet, o link.Options) (*Watcher, error) {
 // Close ends the connection.
 func (w *Watcher) Close() { w.conn.Close() }
 
-// Run reads what has changed, again and again, until the context ends. An error is shown as the problem of the fleet, which keeps the last
-// states.
-func (w *Watcher) Run(ctx context.Context) {
-	for {
-		start := time.Now()
-		err := w.Read(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		problem := ""
-		if err != nil {
-			problem = err.Error()
-		}
-		w.fleet.SetProblem(problem)
-		select {
-		case <-time.After(max(minPause, shareOfTime*time.Since(start))):
-		case <-ctx.Done():
-			return
-		}
-	}
-}
+// Run reads what has changed, again and again, until the context ends. See resident.Fleet.Follow.
+func (w *Watcher) Run(ctx context.Context) { w.fleet.Follow(ctx, w.Read) }
 
 // errNotConnected means that no server can be reached. The connection is made again by itself.
 var errNotConnected = errors.New("no server can be reached")
