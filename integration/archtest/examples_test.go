@@ -64,9 +64,7 @@ var elsewhere = []example{
 	{guide: "docs/fleet.md", line: "omg-fleet doctor --dir fleet", test: "TestGuide_NATS"},
 
 	{guide: "docs/fleet.md", line: "omg-fleet dev", test: "TestGuide_Server"},
-	{guide: "docs/fleet.md", line: "export OMG_FLEET_SERVER=", test: "TestGuide_Server"},
-	{guide: "docs/fleet.md", line: "omg-fleet agent", test: "TestGuide_Server"},
-	{guide: "docs/fleet.md", line: "omg-fleet has pacman", test: "TestGuide_Server"},
+	{guide: "docs/fleet.md", line: "omg-fleet --server nats://127.0.0.1:4222 ", test: "TestGuide_Server"},
 
 	{guide: "docs/fleet-web.md", line: "omg-fleet --from inventories --roster hosts web", test: "TestGuide_FleetWeb"},
 	{guide: "docs/fleet-web.md", line: "(umask 077 && head -c 32 /dev/urandom | base64 >token)", test: "TestGuide_FleetWeb"},

@@ -50,6 +50,7 @@ var jsonResults = []struct{ command, typ string }{
 	{"omg-fleet has", "question.Answer"},
 	{"omg-fleet search", "question.Answer"},
 	{"omg-fleet aur", "question.Answer"},
+	{"omg-fleet watch", "question.Answer"},
 	{"omg-fleet aur --json, the last line as of all omg-fleet commands", "question.Summary"},
 	{"omg-fleet host list", "roster.AddedHost"},
 	{"omg-fleet doctor", "doctor.FleetChecks"},

@@ -10,12 +10,12 @@ _omg_fleet() {
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' hosts'|' status'|' outdated'|' security'|' has'|' search'|' aur'|' web'|' agent'|' dev'|' init'|' setup'|' host'|' host add'|' host revoke'|' host list'|' key'|' doctor') command+=" $word" ;;
+		' hosts'|' status'|' outdated'|' security'|' has'|' search'|' aur'|' watch'|' web'|' agent'|' dev'|' init'|' setup'|' host'|' host add'|' host revoke'|' host list'|' key'|' doctor') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='hosts status outdated security has search aur web agent dev init setup host key doctor --from --roster --server --creds --ca --stored --deadline --stale --require-all --help -h --version -v'
+		words='hosts status outdated security has search aur watch web agent dev init setup host key doctor --from --roster --server --creds --ca --stored --deadline --stale --require-all --help -h --version -v'
 		;;
 	' hosts')
 		words='--json --format --quiet -q --help -h'
@@ -38,6 +38,9 @@ _omg_fleet() {
 		words='--regex -x --name -n --json --format --quiet -q --help -h'
 		;;
 	' aur')
+		words='--json --format --quiet -q --help -h'
+		;;
+	' watch')
 		words='--json --format --quiet -q --help -h'
 		;;
 	' web')

@@ -7,7 +7,7 @@ function __omg_fleet_at -a place
     set -l command ''
     for word in (commandline -opc)[2..-1]
         switch "$command $word"
-            case ' hosts' ' status' ' outdated' ' security' ' has' ' search' ' aur' ' web' ' agent' ' dev' ' init' ' setup' ' host' ' host add' ' host revoke' ' host list' ' key' ' doctor'
+            case ' hosts' ' status' ' outdated' ' security' ' has' ' search' ' aur' ' watch' ' web' ' agent' ' dev' ' init' ' setup' ' host' ' host add' ' host revoke' ' host list' ' key' ' doctor'
                 set command "$command $word"
         end
     end
@@ -21,6 +21,7 @@ complete -c omg-fleet -n '__omg_fleet_at ""' -a security -d 'list the security a
 complete -c omg-fleet -n '__omg_fleet_at ""' -a has -d 'list the hosts with an installed package'
 complete -c omg-fleet -n '__omg_fleet_at ""' -a search -d 'list the installed packages of all hosts that contain every word'
 complete -c omg-fleet -n '__omg_fleet_at ""' -a aur -d 'list the packages of the AUR with findings'
+complete -c omg-fleet -n '__omg_fleet_at ""' -a watch -d 'print the status of each host now, and again when it changes'
 complete -c omg-fleet -n '__omg_fleet_at ""' -a web -d 'serve pages about the hosts'
 complete -c omg-fleet -n '__omg_fleet_at ""' -a agent -d 'publish the state of this host, and answer questions'
 complete -c omg-fleet -n '__omg_fleet_at ""' -a dev -d 'run a NATS server on this machine, for a first try'
@@ -93,6 +94,12 @@ complete -c omg-fleet -n '__omg_fleet_at " aur"' -l quiet -d 'print names of hos
 complete -c omg-fleet -n '__omg_fleet_at " aur"' -s q -d 'print names of hosts only'
 complete -c omg-fleet -n '__omg_fleet_at " aur"' -l help -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " aur"' -s h -d 'show help'
+complete -c omg-fleet -n '__omg_fleet_at " watch"' -l json -d 'print JSON: a line for each host, and one for the summary'
+complete -c omg-fleet -n '__omg_fleet_at " watch"' -l format -x -d 'print each host with a Go TEMPLATE over the JSON fields: \'{{.host}} {{.counts.updates}}\''
+complete -c omg-fleet -n '__omg_fleet_at " watch"' -l quiet -d 'print names of hosts only'
+complete -c omg-fleet -n '__omg_fleet_at " watch"' -s q -d 'print names of hosts only'
+complete -c omg-fleet -n '__omg_fleet_at " watch"' -l help -d 'show help'
+complete -c omg-fleet -n '__omg_fleet_at " watch"' -s h -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " web"' -l listen -x -d 'serve on ADDRESS: HOST:PORT or unix:PATH'
 complete -c omg-fleet -n '__omg_fleet_at " web"' -l host-name -x -d 'answer to the host NAME too, or NAME:PORT'
 complete -c omg-fleet -n '__omg_fleet_at " web"' -l token-file -r -F -d 'read the token from FILE'

@@ -88,7 +88,7 @@ with its age. Without a roster, a host without a file is not missed.
 		},
 		Before: a.configure,
 		Commands: []*cli.Command{
-			hostsCommand(a), statusCommand(a), outdatedCommand(a), securityCommand(a), hasCommand(a), searchCommand(a), aurCommand(a), webCommand(a), agentCommand(a), devCommand(),
+			hostsCommand(a), statusCommand(a), outdatedCommand(a), securityCommand(a), hasCommand(a), searchCommand(a), aurCommand(a), watchCommand(a), webCommand(a), agentCommand(a), devCommand(),
 			initCommand(a), setupCommand(a), hostCommand(a), keyCommand(a), doctorCommand(a),
 		},
 		Action: func(c *cli.Context) error {

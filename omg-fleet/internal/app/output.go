@@ -3,6 +3,7 @@ package app
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -135,7 +136,7 @@ func printHost(o *output, a *question.Answer) {
 }
 
 func printStatus(o *output, a *question.Answer) {
-	c := a.Counts
+	c := cmp.Or(a.Counts, &wire.Counts{}) // a host without an inventory has none
 	count := func(n *uint32, field, one, many string) string {
 		unsure := ""
 		for _, name := range a.PartialCounts {

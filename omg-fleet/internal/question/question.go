@@ -72,6 +72,9 @@ func (q *Question) Adopt(a *Answer, host string) {
 	a.found = len(a.Packages) + len(a.Updates) + len(a.Advisories) + len(a.Findings)
 	if q.part == "" {
 		a.found = 1 // a question about the host itself
+		if a.Counts == nil {
+			a.Counts = &wire.Counts{}
+		}
 	}
 }
 
