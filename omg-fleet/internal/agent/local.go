@@ -45,7 +45,7 @@ type local struct {
 // Local returns the source that asks the omgd of this host. The sockets are the paths on which it may listen, in the order in which they are
 // tried.
 func Local(env paths.Env, sockets []string, log *slog.Logger) Source {
-	return &local{sockets: sockets, env: env, log: log, problem: client.ErrNoDaemon.Error()}
+	return &local{sockets: sockets, env: env, log: log, problem: "omgd was not asked yet"}
 }
 
 // Delays before omgd is asked again after a failure.

@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/agent"
+	"github.com/omg-arch/omg/omg-fleet/internal/authority"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/paths"
@@ -48,6 +49,11 @@ added.
 			}
 			if err := agent.CheckInterval(interval); err != nil {
 				return command.Usagef("%w", err)
+			}
+			if c.IsSet("host") || a.host != "" {
+				if err := authority.CheckName(cmp.Or(host, a.host)); err != nil {
+					return command.Usagef("--host: %w", err)
+				}
 			}
 			name, err := os.Hostname()
 			if host = cmp.Or(host, a.host, name); host == "" {

@@ -78,9 +78,9 @@ with its age. Without a roster, a host without a file is not missed.
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "from", Destination: &a.dir, Usage: "read the inventories in `DIR`", EnvVars: []string{"OMG_FLEET_FROM"}},
 			&cli.StringFlag{Name: "roster", Destination: &a.rosterPath, Usage: "read the names of all hosts from `FILE`, one on a line", EnvVars: []string{"OMG_FLEET_ROSTER"}},
-			&cli.StringFlag{Name: "server", Destination: &a.server, Usage: "ask the hosts through the NATS server at `URL`, such as tls://nats.example.org:4222, or several with commas", DefaultText: "fleet.server in the configuration"},
-			&cli.StringFlag{Name: "creds", Destination: &a.creds, Usage: "connect to the server with the credentials in `FILE`", DefaultText: "fleet.creds in the configuration"},
-			&cli.StringFlag{Name: "ca", Destination: &a.ca, Usage: "also trust servers with certificates of the authorities in `FILE`", DefaultText: "fleet.ca in the configuration"},
+			&cli.StringFlag{Name: "server", Destination: &a.server, Usage: "ask the hosts through the NATS server at `URL`, such as tls://nats.example.org:4222, or several with commas", DefaultText: "$OMG_FLEET_SERVER, or fleet.server in the configuration"},
+			&cli.StringFlag{Name: "creds", Destination: &a.creds, Usage: "connect to the server with the credentials in `FILE`", DefaultText: "$OMG_FLEET_CREDS, or fleet.creds in the configuration"},
+			&cli.StringFlag{Name: "ca", Destination: &a.ca, Usage: "also trust servers with certificates of the authorities in `FILE`", DefaultText: "$OMG_FLEET_CA, or fleet.ca in the configuration"},
 			&cli.BoolFlag{Name: "stored", Destination: &a.stored, Usage: "answer from the inventories that the server keeps, without asking the hosts"},
 			&cli.DurationFlag{Name: "deadline", Destination: &a.deadline, Value: defaultDeadline, Usage: "wait for the answers of the hosts for this `TIME`"},
 			&cli.DurationFlag{Name: "stale", Destination: &a.stale, Value: defaultStale, DefaultText: "48h", Usage: "an inventory is too old after this `TIME`"},

@@ -122,6 +122,7 @@ func (a *app) askServer(ctx context.Context, o *output, s *question.Spec) (*ques
 		roster = fleet.Roster()
 	}
 	coverage := question.NewCoverage(roster, a.stale, o.now)
+	coverage.MissingWhy = "the server has never heard of it"
 	coverage.NoteDuplicates(fleet.Duplicates())
 	var later []*question.Answer
 	take := func(answer *question.Answer) error {
@@ -188,6 +189,8 @@ func (a *app) finish(o *output, s *question.Summary) error {
 	}
 	silent := s.Asked - s.Answered
 	switch {
+	case s.Asked == 0:
+		return errors.New("there are no hosts: no agent has published the state of one, and there is no roster")
 	case s.Found == 0 && silent > 0:
 		return exit.WithCode(exit.Incomplete, fmt.Errorf("%s among the hosts that have answered, but %d of %d have not", o.none, silent, s.Asked))
 	case a.requireAll && silent > 0:

@@ -18,6 +18,7 @@ import (
 	"github.com/omg-arch/omg/omg-fleet/internal/state"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 	"github.com/omg-arch/omg/shared/clock"
+	"github.com/omg-arch/omg/shared/command"
 )
 
 // Fleet is a connection to the servers of a fleet.
@@ -85,10 +86,13 @@ func (f *Fleet) Ask(ctx context.Context, s *question.Spec, limit time.Duration, 
 	if err != nil {
 		return err
 	}
+	if len(data) > messages.MaxQuestionBytes {
+		return command.Usagef("the question has %d kB, and hosts answer no more than %d kB: ask for less", len(data)>>10, messages.MaxQuestionBytes>>10)
+	}
 	if err := f.conn.Publish(subject.Question, data); err != nil {
 		return err
 	}
-	c := &collection{answered: map[string]bool{}, waiting: map[string]bool{}}
+	c := &collection{answered: map[string]bool{}, waiting: map[string]bool{}, reasons: map[string]string{}}
 	now := clock.Now()
 	for name, h := range f.hosts {
 		if h.IsLive(now) {
@@ -115,8 +119,9 @@ const (
 // collection is the state of one question.
 type collection struct {
 	answered map[string]bool
-	waiting  map[string]bool // the hosts that are expected to answer and have not
-	bytes    int             // of all replies
+	waiting  map[string]bool   // the hosts that are expected to answer and have not
+	reasons  map[string]string // why hosts that have replied cannot answer
+	bytes    int               // of all replies
 }
 
 // errManyBytes means that the replies of all hosts are larger than any that are useful.
@@ -156,14 +161,16 @@ func (c *collection) take(m *nats.Msg, q *question.Question, yield func(*questio
 	if errors.Is(err, messages.ErrNoReply) {
 		return nil
 	}
-	c.answered[name] = true
 	delete(c.waiting, name)
 	switch {
 	case err != nil:
-		return yield(question.NoAnswer(name, question.Unreadable, err.Error()))
+		c.reasons[name] = "its reply was refused: " + err.Error()
+		return nil
 	case r.Answer == nil:
-		return yield(question.NoAnswer(name, question.Unknown, cmp.Or(r.Problem, "it gives no reason")))
+		c.reasons[name] = cmp.Or(r.Problem, "it gives no reason")
+		return nil
 	}
+	c.answered[name] = true
 	q.Adopt(r.Answer, name)
 	r.Answer.At = adjust(r.Answer.At, r.Now, clock.Now())
 	return yield(r.Answer)

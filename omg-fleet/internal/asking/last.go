@@ -161,7 +161,9 @@ func (f *Fleet) tellSilent(ctx context.Context, q *question.Question, c *collect
 		return ctx.Err()
 	}, maxRequests, func(name string, d *inventories.Decoder) *question.Answer {
 		why := describeContact(f.hosts[name])
-		if c.waiting[name] {
+		if reason := c.reasons[name]; reason != "" {
+			why = reason
+		} else if c.waiting[name] {
 			why = fmt.Sprintf("it did not answer within %s, %s", limit, why)
 		}
 		var data []byte

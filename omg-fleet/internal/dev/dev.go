@@ -3,9 +3,11 @@ package dev
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/omg-arch/omg/omg-fleet/internal/devflags"
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
 	"github.com/omg-arch/omg/omg-fleet/internal/streams"
+	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
 )
@@ -52,6 +55,21 @@ func serve(ctx context.Context, listen, dir string, ready func(address string)) 
 	if port == 0 {
 		port = server.RANDOM_PORT
 	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	lock, err := atomicfile.LockDir(dir, "lock", errors.New("another omg-fleet dev uses it"))
+	if err != nil {
+		return fmt.Errorf("%s: %w", dir, err)
+	}
+	defer lock.Close()
+	free, err := net.Listen("tcp", listen) // otherwise the server would try again and again
+	if err != nil {
+		return err
+	}
+	if err := free.Close(); err != nil {
+		return err
+	}
 	s, err := server.NewServer(&server.Options{
 		ServerName: "omg-fleet-dev", Host: host, Port: port, JetStream: true, StoreDir: dir, SyncAlways: true, NoSigs: true, NoLog: true,
 		MaxPayload: streams.MaxMessage, JetStreamMaxStore: 10 << 30, JetStreamMaxMemory: 64 << 20,
@@ -64,8 +82,13 @@ func serve(ctx context.Context, listen, dir string, ready func(address string)) 
 		s.Shutdown()
 		s.WaitForShutdown()
 	}()
-	if !s.ReadyForConnections(startTime) {
-		return fmt.Errorf("the server cannot listen on %s: does another program use this port?", listen)
+	for end := time.Now().Add(startTime); !s.ReadyForConnections(time.Second); {
+		if ctx.Err() != nil {
+			return nil
+		}
+		if !s.Running() || time.Now().After(end) {
+			return fmt.Errorf("the server cannot start on %s with the data in %s", listen, dir)
+		}
 	}
 	if err := makeStreams(ctx, s.ClientURL()); err != nil {
 		return err

@@ -4,6 +4,7 @@ package devflags
 import (
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -43,11 +44,14 @@ func (o *Options) Check(c *cli.Context) error {
 		return command.Usagef("%s takes no arguments, got %q", c.Command.Name, strings.Join(c.Args().Slice(), " "))
 	}
 	if o.Dir == "" {
-		return command.Usagef("--dir DIR is where the server keeps its data")
+		return command.Usagef("--dir DIR is missing: it is where the server keeps its data")
 	}
-	host, _, err := net.SplitHostPort(o.Listen)
+	host, port, err := net.SplitHostPort(o.Listen)
 	if err != nil {
 		return command.Usagef("--listen: %w", err)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return command.Usagef("--listen: %q is not a port", port)
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 		return exit.WithCode(exit.Usage, errors.New("--listen must be an address of this machine only, such as 127.0.0.1:4222, because this server lets everyone in: omg-fleet init configures one for a network"))

@@ -12,8 +12,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nats.go"
 
+	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
@@ -109,6 +111,12 @@ func credentials(path string) (nats.Option, error) {
 	if bytes.Contains(text, []byte("-----BEGIN CERTIFICATE-----")) {
 		return nats.ClientCert(path, path), nil
 	}
+	if _, err := jwt.ParseDecoratedUserNKey(text); err != nil {
+		return nil, fmt.Errorf("%s has no key: omg-fleet key makes one", path)
+	}
+	if _, err := jwt.ParseDecoratedJWT(text); err != nil {
+		return nil, fmt.Errorf("%s has a key, but not what was signed for it: omg-fleet key --jwt adds it", path)
+	}
 	return nats.UserCredentials(path), nil
 }
 
@@ -148,10 +156,10 @@ func checkAddresses(servers string) error {
 	for _, address := range strings.Split(servers, ",") {
 		u, err := url.Parse(strings.TrimSpace(address))
 		if err != nil || u.Host == "" || u.Scheme != "nats" && u.Scheme != "tls" {
-			return fmt.Errorf("%q is not the address of a NATS server, such as tls://nats.example.org:4222", address)
+			return command.Usagef("%q is not the address of a NATS server, such as tls://nats.example.org:4222", address)
 		}
 		if u.User != nil {
-			return errors.New("an address with a password would be seen by other users: use --creds")
+			return command.Usagef("an address with a password would be seen by other users: use --creds")
 		}
 	}
 	return nil

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
@@ -17,13 +18,15 @@ import (
 // Schema is the version of the messages. New fields do not change it.
 const Schema = 1
 
-// Limits of messages. A NATS server passes on at most 1 MiB, unless it is told otherwise.
+// MaxQuestionBytes limits a question.
+const MaxQuestionBytes = 64 << 10
+
+// Limits of other messages. A NATS server passes on at most 1 MiB, unless it is told otherwise.
 const (
-	maxQuestionBytes = 64 << 10
-	maxAliveBytes    = 4 << 10
-	maxReplyBytes    = 1 << 20
-	maxAnswerBytes   = 16 << 20 // of a reply that was decompressed
-	maxIDBytes       = 64
+	maxAliveBytes  = 4 << 10
+	maxReplyBytes  = 1 << 20
+	maxAnswerBytes = 16 << 20 // of a reply that was decompressed
+	maxIDBytes     = 64
 )
 
 // Question is a question to all hosts.
@@ -37,7 +40,7 @@ type Question struct {
 // ParseQuestion returns the question in a message.
 func ParseQuestion(data []byte) (*Question, error) {
 	q := &Question{}
-	if err := decode(data, maxQuestionBytes, q); err != nil {
+	if err := decode(data, MaxQuestionBytes, q); err != nil {
 		return nil, err
 	}
 	if q.Schema != Schema {
@@ -128,7 +131,21 @@ func ParseReply(data []byte) (*Reply, error) {
 	if r.Schema != Schema {
 		return nil, fmt.Errorf("the schema of its reply is %d, but this program reads %d: use the same version of omg", r.Schema, Schema)
 	}
+	r.Problem = shorten(r.Problem)
+	if r.Answer != nil {
+		r.Answer.Why, r.Answer.Reported, r.Answer.OmgVersion = shorten(r.Answer.Why), shorten(r.Answer.Reported), shorten(r.Answer.OmgVersion)
+	}
 	return r, nil
+}
+
+// maxTextBytes limits the texts of a host that are printed as a line.
+const maxTextBytes = 500
+
+func shorten(text string) string {
+	if len(text) > maxTextBytes {
+		return strings.ToValidUTF8(text[:maxTextBytes], "") + "…"
+	}
+	return text
 }
 
 // Encode returns the message for a question or a sign of life.

@@ -26,7 +26,7 @@ func TestParseQuestion(t *testing.T) {
 		`{"schema":1,"id":"a.b"}`: "its ID",
 		`{"schema":1,"id":">"}`:   "its ID",
 		`{"schema":1,"id":"` + strings.Repeat("a", 65) + `"}`: "its ID",
-		strings.Repeat(" ", maxQuestionBytes+1):               "larger than 64 kB",
+		strings.Repeat(" ", MaxQuestionBytes+1):               "larger than 64 kB",
 	} {
 		_, err := ParseQuestion([]byte(text))
 		require.ErrorContains(t, err, want, text)

@@ -43,6 +43,9 @@ const maxAhead = 10 * time.Minute
 
 // Coverage records which hosts have answered.
 type Coverage struct {
+	// MissingWhy says what is missing of a host of the roster that has not answered at all.
+	MissingWhy string
+
 	roster     []string // sorted
 	hasRoster  bool
 	stale      time.Duration
@@ -57,7 +60,7 @@ type Coverage struct {
 // NewCoverage returns a coverage for a roster, which is nil if there is none. Inventories that are older than stale are old.
 func NewCoverage(roster []string, stale time.Duration, now time.Time) *Coverage {
 	return &Coverage{
-		roster: roster, hasRoster: roster != nil, stale: stale, now: now, states: map[string]State{}, silent: map[string]Silent{},
+		MissingWhy: "it has no file", roster: roster, hasRoster: roster != nil, stale: stale, now: now, states: map[string]State{}, silent: map[string]Silent{},
 		identities: map[string]string{}, reported: map[string]string{}, summary: Summary{Schema: Schema, Silent: []Silent{}},
 	}
 }
@@ -137,7 +140,7 @@ func (c *Coverage) noteDuplicates(a *Answer, file string) {
 func (c *Coverage) MissingHosts() (all []*Answer) {
 	for _, host := range c.roster {
 		if c.states[host] == "" {
-			all = append(all, NoAnswer(host, Missing, "it has no file"))
+			all = append(all, NoAnswer(host, Missing, c.MissingWhy))
 		}
 	}
 	return all

@@ -34,12 +34,13 @@ type Watcher struct {
 	signals chan *nats.Msg
 	lost    chan struct{} // has an element if signals may be missing
 	readAll bool
-	hosts   map[string]bool // the sources in the fleet
+	hosts   map[string]bool   // the hosts in the fleet
+	empty   map[string]string // why hosts in the fleet have no inventory
 }
 
 // Open connects to the servers. They need not be there yet.
 func Open(fleet *resident.Fleet, o link.Options) (*Watcher, error) {
-	w := &Watcher{fleet: fleet, signals: make(chan *nats.Msg, maxSignals), lost: make(chan struct{}, 1), readAll: true, hosts: map[string]bool{}}
+	w := &Watcher{fleet: fleet, signals: make(chan *nats.Msg, maxSignals), lost: make(chan struct{}, 1), readAll: true, hosts: map[string]bool{}, empty: map[string]string{}}
 	o.Name, o.InboxPrefix, o.Stays = "omg-fleet web", subject.AdminInboxPrefix, true
 	o.OnChange = func(string) {
 		select {
@@ -101,6 +102,7 @@ func (w *Watcher) Read(ctx context.Context) error {
 		if h.InRoster {
 			roster = append(roster, name)
 		}
+		w.noteEmpty(h)
 		w.fleet.Contact(name, contactOf(h, now))
 	}
 	slices.Sort(roster)
@@ -109,6 +111,7 @@ func (w *Watcher) Read(ctx context.Context) error {
 		if hosts[name] == nil { // it was revoked or forgotten
 			w.fleet.Remove(name)
 			delete(w.hosts, name)
+			delete(w.empty, name)
 		}
 	}
 	return nil
@@ -149,8 +152,24 @@ func (w *Watcher) readInventories(ctx context.Context) error {
 	return nil
 }
 
+// noteEmpty notes a host that has given a sign of life, but has published no inventory.
+func (w *Watcher) noteEmpty(h *state.Host) {
+	if h.Alive == nil || w.hosts[h.Name] && w.empty[h.Name] == "" {
+		return
+	}
+	why := "it has published no inventory"
+	if h.Alive.Problem != "" {
+		why += ": " + h.Alive.Problem
+	}
+	if w.empty[h.Name] != why {
+		w.hosts[h.Name], w.empty[h.Name] = true, why
+		w.fleet.Refuse(h.Name, h.Name, errors.New(why))
+	}
+}
+
 func (w *Watcher) put(name string, data []byte, d *inventories.Decoder) {
 	w.hosts[name] = true
+	delete(w.empty, name)
 	r, finish := resident.Read()
 	if v, err := d.Read(data, r); err != nil {
 		w.fleet.Refuse(name, name, err)

@@ -167,7 +167,7 @@ func (s *Streams) explain(ctx context.Context, stream string, err error) error {
 	_, err = s.js.Stream(asking, stream)
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		return fmt.Errorf("the server has no stream %s: omg-fleet init makes it", stream)
+		return fmt.Errorf("the server has no stream %s: omg-fleet setup makes it", stream)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return fmt.Errorf("the server keeps no streams for this account: %w", err)
 	case errors.Is(err, context.DeadlineExceeded):
