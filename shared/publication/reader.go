@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"aead.dev/minisign"
+
+	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
 // Trust has the keys that a user trusts.
@@ -186,7 +187,7 @@ type Dir string
 
 // Fetch implements Fetcher.
 func (d Dir) Fetch(_ context.Context, name string, limit int64) ([]byte, error) {
-	f, err := os.Open(filepath.Join(string(d), filepath.FromSlash(name)))
+	f, _, err := sourcefile.Open(filepath.Join(string(d), filepath.FromSlash(name))) // which does not wait for a writer of a FIFO
 	if err != nil {
 		return nil, err
 	}

@@ -363,6 +363,9 @@ func (o *publishOptions) summarize(c *cli.Context, results []*readResult, r *pub
 		b := &buildRun{fileLists: s.pathCount > 0}
 		fmt.Fprintf(c.App.Writer, "%s: %s\n", termtext.Clean(s.source.name()), cmp.Or(s.content, b.formatCounts(s.packageCount, s.pathCount)))
 	}
+	if len(r.Ended) > 0 {
+		command.Warn(c.App.ErrWriter, "omg-index", "no longer published: "+strings.Join(r.Ended, ", "))
+	}
 	m := r.Manifest
 	_, err := fmt.Fprintf(c.App.Writer, "%s: sequence %d, %s, %d bytes in objects (%d new, %d removed, %d bytes written)\n"+
 		"signed with %s, expires %s\n", termtext.Clean(o.out), m.Sequence, formatCount(len(m.Sources), "source"), r.ObjectBytes, r.WrittenObjects, r.RemovedObjects, r.WrittenBytes,

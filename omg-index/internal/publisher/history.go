@@ -139,6 +139,9 @@ func (d *Directory) removeObjects(named map[string]bool) error {
 		return err
 	}
 	for _, dir := range dirs {
+		if !dir.IsDir() {
+			continue // not of omg-index
+		}
 		place := publication.ObjectDir + "/" + dir.Name()
 		entries, err := os.ReadDir(filepath.Join(d.path, place))
 		if err != nil {

@@ -58,6 +58,8 @@ type Result struct {
 	// the number of those that were removed.
 	WrittenObjects, RemovedObjects int
 	WrittenBytes                   int64
+	// Ended lists the names of the sources that the last manifest had and this one has not: machines ask elsewhere for them.
+	Ended []string
 }
 
 // Directory is a published directory that this process has locked.
@@ -183,6 +185,13 @@ func (d *Directory) Commit() (*Result, error) {
 		return nil, err
 	}
 	d.result.Manifest = m
+	if d.last != nil {
+		for _, s := range d.last.Sources {
+			if !slices.ContainsFunc(m.Sources, func(now publication.Source) bool { return now.Kind == s.Kind && now.Name == s.Name }) {
+				d.result.Ended = append(d.result.Ended, s.Name+" ("+s.Kind+")")
+			}
+		}
+	}
 	sizes := map[string]int64{}
 	for i := range m.Sources {
 		for _, o := range m.Sources[i].Objects() {

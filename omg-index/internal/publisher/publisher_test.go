@@ -336,6 +336,25 @@ func TestPublish_RemovesOld(t *testing.T) {
 	require.Equal(t, map[string]string{"core": "four"}, read(t, newReader(t, key), dir))
 }
 
+// TestPublish_StrayFiles checks that files of other programs are left alone, and that a FIFO in the place of an object is replaced.
+func TestPublish_StrayFiles(t *testing.T) {
+	dir, key := t.TempDir(), newKey(t)
+	first := mustPublish(t, dir, optionsAt(key, start), newContent("core", "1\n"))
+	stray := filepath.Join(dir, publication.ObjectDir, ".DS_Store")
+	require.NoError(t, os.WriteFile(stray, nil, 0o644))
+	object := filepath.Join(dir, filepath.FromSlash(first.Manifest.Sources[0].Object.Name()))
+	require.NoError(t, os.Remove(object))
+	require.NoError(t, unix.Mkfifo(object, 0o644))
+	second := mustPublish(t, dir, optionsAt(key, start.Add(time.Hour)), newContent("extra", "1\n"))
+	require.FileExists(t, stray)
+	require.Equal(t, []string{"core (repository)"}, second.Ended)
+	third := mustPublish(t, dir, optionsAt(key, start.Add(2*time.Hour)), newContent("core", "1\n"))
+	require.Equal(t, []string{"extra (repository)"}, third.Ended)
+	info, err := os.Lstat(object)
+	require.NoError(t, err)
+	require.True(t, info.Mode().IsRegular())
+}
+
 func TestPublish_Locked(t *testing.T) {
 	key, dir := newKey(t), t.TempDir()
 	d, err := Open(dir, optionsAt(key, start))
