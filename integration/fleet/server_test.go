@@ -189,3 +189,18 @@ func jsonLines(text string) error {
 	}
 	return nil
 }
+
+// TestServer_WithoutInventory checks that a host whose agent has no inventory, because omgd was not there since its start, has its last known
+// state.
+func TestServer_WithoutInventory(t *testing.T) {
+	f := newNATSFleet(t, "web1")
+	f.Install("own-package", "1-1")
+	daemon := f.StartDaemon()
+	daemon.AwaitReady()
+	f.awaitLines([]string{"web1 own-package 1-1", "asked 1, answered 1"}, "--stored", "has", "own-package")
+	f.agents["web1"].Kill()
+	daemon.Stop()
+	f.startAgent("web1")
+	f.awaitLines([]string{"web1 own-package 1-1 [partial]", "asked 1, answered 0"}, "has", "own-package")
+	require.Contains(t, f.ask("has", "own-package").Stderr, "web1 has not answered: it has no inventory: omgd is not running")
+}

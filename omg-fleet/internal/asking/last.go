@@ -161,8 +161,9 @@ func (f *Fleet) tellSilent(ctx context.Context, q *question.Question, c *collect
 		return ctx.Err()
 	}, maxRequests, func(name string, d *inventories.Decoder) *question.Answer {
 		why := describeContact(f.hosts[name])
-		if reason := c.reasons[name]; reason != "" {
-			why = reason
+		none, known := question.NotHeard, question.NotHeard
+		if reason := c.reasons[name]; reason != "" { // it has replied, but not answered
+			why, none, known = reason, question.Unknown, question.Partial
 		} else if c.waiting[name] {
 			why = fmt.Sprintf("it did not answer within %s, %s", limit, why)
 		}
@@ -178,12 +179,12 @@ func (f *Fleet) tellSilent(ctx context.Context, q *question.Question, c *collect
 			answer, err = f.answerFrom(q, name, data, d)
 		}
 		if err != nil {
-			return question.NoAnswer(name, question.NotHeard, fmt.Sprintf("%s, and %s", why, err))
+			return question.NoAnswer(name, none, fmt.Sprintf("%s, and %s", why, err))
 		}
 		if answer == nil {
-			return question.NoAnswer(name, question.NotHeard, why)
+			return question.NoAnswer(name, none, why)
 		}
-		answer.State, answer.Why = question.NotHeard, why
+		answer.State, answer.Why = known, why
 		return answer
 	}, yield)
 }

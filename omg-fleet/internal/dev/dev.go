@@ -58,9 +58,9 @@ func serve(ctx context.Context, listen, dir string, ready func(address string)) 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	lock, err := atomicfile.LockDir(dir, "lock", errors.New("another omg-fleet dev uses it"))
+	lock, err := atomicfile.LockDir(dir, dir, errors.New("another omg-fleet dev uses it"))
 	if err != nil {
-		return fmt.Errorf("%s: %w", dir, err)
+		return err
 	}
 	defer lock.Close()
 	free, err := net.Listen("tcp", listen) // otherwise the server would try again and again
