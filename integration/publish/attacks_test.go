@@ -321,7 +321,8 @@ func TestAttack_Daemon(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := serveDir(t, c.dir, c.path, c.fault).URL
 			start := func(urls ...string) *harness.Daemon {
-				m := machine(t, harness.WithoutDatabases(), p.key, urls...)
+				// A machine that has pulled before waits for up to a tenth of the interval.
+				m := machine(t, harness.WithoutDatabases(), p.key, urls...).WithEnv("OMG_INDEX_INTERVAL=1m")
 				harness.WriteFile(t, m.PacmanConf, fixture.PacmanConfig)
 				require.NoError(t, os.CopyFS(m.Data, os.DirFS(v.Data)))
 				return m.LaunchDaemon()
