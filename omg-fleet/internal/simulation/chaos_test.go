@@ -260,10 +260,8 @@ func TestChaos_Slow(t *testing.T) {
 		hosts, silent, questions = 200, 20, 100
 	}
 	c := startCluster(t, 1)
-	slow, cut := startProxy(t, c.ports[0]), startProxy(t, c.ports[0])
-	for _, p := range []*proxy{slow, cut} {
-		p.delay, p.stalls, p.stall = 200*time.Millisecond, 0.01, time.Second
-	}
+	start := func() *proxy { return startSlowProxy(t, c.ports[0], 200*time.Millisecond, 0.01, time.Second) }
+	slow, cut := start(), start()
 	f := &fleet{cluster: c}
 	c.url = urlOf(slow.port)
 	for i := range hosts {

@@ -28,12 +28,18 @@ type proxy struct {
 // segmentBytes is the size of a segment, which is that of most networks.
 const segmentBytes = 1460
 
-// startProxy starts a proxy to a port, which passes everything on at once unless its fields are changed.
+// startProxy starts a proxy to a port, which passes everything on at once.
 func startProxy(t *testing.T, to int) *proxy {
+	t.Helper()
+	return startSlowProxy(t, to, 0, 0, 0)
+}
+
+// startSlowProxy starts a proxy that delays everything, and holds a share of the segments for longer.
+func startSlowProxy(t *testing.T, to int, delay time.Duration, stalls float64, stall time.Duration) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{to: (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: to}).String(), port: l.Addr().(*net.TCPAddr).Port}
+	p := &proxy{to: (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: to}).String(), port: l.Addr().(*net.TCPAddr).Port, delay: delay, stalls: stalls, stall: stall}
 	p.opened = sync.NewCond(&p.mu)
 	var passing sync.WaitGroup
 	passing.Go(func() {

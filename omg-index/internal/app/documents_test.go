@@ -125,7 +125,7 @@ func TestPublish_BadDocuments(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, good, 0o644))
 	}
 	require.NotEqual(t, before, w.read(w.path("out/manifest.json")))
-	require.Equal(t, exit.OK, w.run("pull", "-p", w.path("key.pub"), "--data-dir", w.path("data"), w.path("out")).code, "the index of core has the shares that stayed")
+	require.Equal(t, exit.OK, w.run("pull", "--child", "-p", w.path("key.pub"), "--data-dir", w.path("data"), w.path("out")).code, "the index of core has the shares that stayed")
 	for name, want := range map[string]string{"advisories.json": "AVG-1", "news.json": "a title", "popularity.json": `"a"`, "aur.omgjournal": ""} {
 		require.Contains(t, string(w.read(w.path("data/pulled/"+name))), want)
 	}
@@ -134,7 +134,7 @@ func TestPublish_BadDocuments(t *testing.T) {
 	// What is no longer published is removed.
 	r, _ = w.publish(nil, "news="+w.path("news.json"))
 	require.Equal(t, exit.OK, r.code, r.stderr)
-	require.Equal(t, exit.OK, w.run("pull", "-p", w.path("key.pub"), "--data-dir", w.path("data"), w.path("out")).code)
+	require.Equal(t, exit.OK, w.run("pull", "--child", "-p", w.path("key.pub"), "--data-dir", w.path("data"), w.path("out")).code)
 	for name, stays := range map[string]bool{"advisories.json": false, "news.json": true, "popularity.json": false, "aur.omgjournal": false, "core.omgidx": false} {
 		_, err := os.Stat(w.path("data/pulled/" + name))
 		require.Equal(t, stays, err == nil, name)
