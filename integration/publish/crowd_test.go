@@ -175,6 +175,9 @@ func (s *site) pull(dir string, machines int, edges []*server, at time.Time) (r 
 // TestCrowd has crowds of machines pull two days through two edges, and compares what has left the origin: it does not depend on their number. Real
 // machines pull from the same edges. Then the origin ends: everybody goes on with what the edges have, and sees its age.
 func TestCrowd(t *testing.T) {
+	if os.Getenv("OMG_SOAK") == "" {
+		t.Skip("it takes minutes: make soak runs it")
+	}
 	sc := scaleOfTest()
 	s := startSite(t, sc)
 	var edges []*server
