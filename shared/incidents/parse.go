@@ -311,10 +311,4 @@ func checkAddress(s string) error {
 }
 
 // shorten returns the beginning of a text for an error.
-func shorten(s string) string {
-	const length = 80
-	if len(s) <= length {
-		return s
-	}
-	return strings.ToValidUTF8(s[:length], "") + "…"
-}
+func shorten(s string) string { return termtext.Shorten(s, 80) }

@@ -61,6 +61,14 @@ func clean(s string) string {
 // needsReplacement reports whether the rune r, which was decoded from n bytes, must not be printed.
 func needsReplacement(r rune, n int) bool { return r == utf8.RuneError && n == 1 || IsUnsafe(r) }
 
+// Shorten returns a text of at most limit bytes, and an ellipsis after it if it was cut. It does not cut a character in two.
+func Shorten(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
+}
+
 // AppendSafeJSON appends JSON text to dst, with each unsafe rune escaped. It leaves the C0 controls as they are: the JSON
 // encoder has already escaped those in strings, and between values they are whitespace.
 func AppendSafeJSON(dst, json []byte) []byte {

@@ -68,3 +68,9 @@ func BenchmarkClean(b *testing.B) {
 		})
 	}
 }
+
+func TestShorten(t *testing.T) {
+	require.Equal(t, "abc", Shorten("abc", 3))
+	require.Equal(t, "ab…", Shorten("abc", 2))
+	require.Equal(t, "a…", Shorten("aé", 2), "not half a character")
+}

@@ -7,12 +7,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/question"
+	"github.com/omg-arch/omg/shared/termtext"
 )
 
 // Schema is the version of the messages. New fields do not change it.
@@ -141,12 +141,7 @@ func ParseReply(data []byte) (*Reply, error) {
 // maxTextBytes limits the texts of a host that are printed as a line.
 const maxTextBytes = 500
 
-func shorten(text string) string {
-	if len(text) > maxTextBytes {
-		return strings.ToValidUTF8(text[:maxTextBytes], "") + "…"
-	}
-	return text
-}
+func shorten(text string) string { return termtext.Shorten(text, maxTextBytes) }
 
 // Encode returns the message for a question or a sign of life.
 func Encode(v any) ([]byte, error) { return json.Marshal(v) }

@@ -9,6 +9,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/omg-arch/omg/shared/inventory"
+	"github.com/omg-arch/omg/shared/termtext"
 )
 
 // Limits of what is kept of one host. With those of the fleet, they bound the memory that hostile hosts can make the program use.
@@ -76,12 +77,7 @@ func summarize(v *inventory.Inventory) *inventory.Inventory {
 }
 
 // shorten returns a copy of a text, cut after a number of bytes.
-func shorten(text string, limit int) string {
-	if len(text) > limit {
-		return strings.ToValidUTF8(text[:limit], "") + "…"
-	}
-	return strings.Clone(text)
-}
+func shorten(text string, limit int) string { return strings.Clone(termtext.Shorten(text, limit)) }
 
 // Compressed, the states of 10,000 hosts need 30 MB instead of 200 MB. Both values may be used by several goroutines.
 var (
