@@ -39,6 +39,9 @@ type FindingCounts struct {
 	Note uint32 `msgpack:"note" json:"note"`
 }
 
+// Total returns the number of packages with findings.
+func (c *FindingCounts) Total() uint32 { return c.Act + c.Look + c.Note }
+
 // Add counts a package whose findings have the given highest level. A level that is unknown here counts as a look, because only
 // a package with findings has a level.
 func (c *FindingCounts) Add(level string) {

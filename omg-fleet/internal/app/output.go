@@ -157,7 +157,7 @@ func printStatus(o *output, a *question.Answer) {
 		advisories = &c.Security.Vulnerabilities
 	}
 	if f := c.AURFindings; f != nil {
-		sum := f.Act + f.Look + f.Note
+		sum := f.Total()
 		findings = &sum
 	}
 	parts := []string{

@@ -100,7 +100,7 @@ func makeView(fleet *resident.Fleet, version uint64, stale time.Duration, now ti
 				r.Advisories = &c.Security.Vulnerabilities
 			}
 			if f := c.AURFindings; f != nil {
-				sum := f.Act + f.Look + f.Note
+				sum := f.Total()
 				r.Findings = &sum
 			}
 		}

@@ -43,7 +43,7 @@ func (s Style) PrintDashboard(w *bufio.Writer, d *Dashboard, now time.Time) {
 		color = failedColor
 	}
 	p.printDashboardRow("Security", color, c.dashboardSecurity())
-	if n := d.Status.Counts.AURFindings; n != nil && n.Act+n.Look+n.Note > 0 {
+	if n := d.Status.Counts.AURFindings; n != nil && n.Total() > 0 {
 		p.printDashboardRow("AUR", warnColor, joinCounts([]labeledCount{
 			{n.Act, "", "to act on"}, {n.Look, "", "to look at"}, {n.Note, "", "with notes"},
 		})+c.uncertainMark("aur_findings"))

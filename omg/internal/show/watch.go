@@ -61,7 +61,7 @@ func (c countFormatter) shortFindingsText() string {
 	switch {
 	case n == nil:
 		return "unknown"
-	case n.Act+n.Look+n.Note == 0:
+	case n.Total() == 0:
 		return "0" + mark
 	}
 	return joinCounts([]labeledCount{{n.Act, "", "to act on"}, {n.Look, "", "to look at"}, {n.Note, "", "with notes"}}) + mark
