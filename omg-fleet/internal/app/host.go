@@ -2,8 +2,6 @@ package app
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -191,18 +189,6 @@ func printAddedHost(w *bufio.Writer, r *roster.AddedHost, asJSON bool) error {
 		at = r.RevokedAt
 	}
 	_, err := fmt.Fprintln(w, termtext.Clean(text+" "+time.Unix(at, 0).Format(time.DateOnly)))
-	return err
-}
-
-// printJSONLine prints a value as a line of JSON.
-func printJSONLine(w io.Writer, v any) error {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return err
-	}
-	_, err := w.Write(termtext.AppendSafeJSON(nil, b.Bytes()))
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
@@ -61,7 +62,7 @@ func (o *output) prepare(c *cli.Context) (err error) {
 func (o *output) print(a *question.Answer) error {
 	switch {
 	case o.json:
-		return o.printJSON(a)
+		return printJSONLine(o.w, a)
 	case (o.quiet || o.tmpl != nil) && !wire.IsSafeName(a.Host):
 		o.unprinted++
 	case o.quiet:
@@ -81,22 +82,22 @@ func (o *output) print(a *question.Answer) error {
 func (o *output) printSummary(s *question.Summary) error {
 	switch {
 	case o.json:
-		return o.printJSON(s)
+		return printJSONLine(o.w, s)
 	case !o.quiet && o.tmpl == nil:
 		o.line("asked %d, answered %d", s.Asked, s.Answered)
 	}
 	return nil
 }
 
-// printJSON prints a line of JSON.
-func (o *output) printJSON(v any) error {
+// printJSONLine prints a value as a line of JSON.
+func printJSONLine(w io.Writer, v any) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
 		return err
 	}
-	_, err := o.w.Write(termtext.AppendSafeJSON(nil, b.Bytes()))
+	_, err := w.Write(termtext.AppendSafeJSON(nil, b.Bytes()))
 	return err
 }
 
