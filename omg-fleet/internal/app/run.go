@@ -34,8 +34,8 @@ func (a *app) run(c *cli.Context, o *output, s question.Spec) error {
 	if err != nil {
 		return err
 	}
-	if a.stale <= 0 {
-		return command.Usagef("--stale is a time such as 48h, not %s", a.stale)
+	if err := a.checkStates(); err != nil {
+		return err
 	}
 	o.w = bufio.NewWriterSize(a.stdout, 64<<10)
 	o.now = clock.Now()
@@ -58,16 +58,24 @@ func (a *app) run(c *cli.Context, o *output, s question.Spec) error {
 	return a.finish(o, coverage.Finish())
 }
 
+// checkStates returns an error if the flags do not say where the states of all hosts come from.
+func (a *app) checkStates() error {
+	if a.stale <= 0 {
+		return command.Usagef("--stale is a time such as 48h, not %s", a.stale)
+	}
+	if a.dir == "" && a.server == "" {
+		return command.Usagef("--from DIR names the directory with the inventories, or --server URL a NATS server")
+	}
+	return nil
+}
+
 // askFiles asks the files of all hosts, and prints the answers in the order of the hosts.
 func (a *app) askFiles(ctx context.Context, o *output, q *question.Question) (*question.Coverage, error) {
-	if a.dir == "" {
-		return nil, command.Usagef("--from DIR names the directory with the inventories, or --server URL a NATS server")
-	}
 	files, err := inventories.List(a.dir)
 	if err != nil {
 		return nil, fmt.Errorf("cannot list the inventories: %w", err)
 	}
-	roster, err := a.readRoster()
+	roster, err := inventories.FindRoster(a.rosterPath)
 	if err != nil {
 		return nil, err
 	}
@@ -89,27 +97,12 @@ func (a *app) askFiles(ctx context.Context, o *output, q *question.Question) (*q
 	})
 }
 
-// readRoster reads the file of --roster; nil without one.
-func (a *app) readRoster() ([]string, error) {
-	if a.rosterPath == "" {
-		return nil, nil
-	}
-	roster, err := inventories.ReadRoster(a.rosterPath)
-	if err != nil {
-		return nil, fmt.Errorf("cannot read the roster: %w", err)
-	}
-	if len(roster) == 0 {
-		return nil, fmt.Errorf("the roster %s has no hosts", a.rosterPath)
-	}
-	return roster, nil
-}
-
 // askServer asks all hosts through a server. JSON is printed as the answers arrive, and everything else in the order of the hosts.
 func (a *app) askServer(ctx context.Context, o *output, s *question.Spec) (*question.Coverage, error) {
 	if a.deadline <= 0 {
 		return nil, command.Usagef("--deadline is a time such as 5s, not %s", a.deadline)
 	}
-	roster, err := a.readRoster()
+	roster, err := inventories.FindRoster(a.rosterPath)
 	if err != nil {
 		return nil, err
 	}

@@ -127,17 +127,6 @@ func (a *app) serve(ctx context.Context, flags *webOptions) (err error) {
 	return err
 }
 
-// checkStates returns an error if the flags do not say where the states of all hosts come from.
-func (a *app) checkStates() error {
-	if a.dir == "" && a.server == "" {
-		return command.Usagef("--from DIR names the directory with the inventories, or --server URL a NATS server")
-	}
-	if a.stale <= 0 {
-		return command.Usagef("--stale is a time such as 48h, not %s", a.stale)
-	}
-	return nil
-}
-
 // watch reads the states of all hosts, without which they would seem to be missing, and returns a function that keeps them current.
 func (a *app) watch(ctx context.Context, fleet *resident.Fleet) (run func(context.Context), err error) {
 	if a.server == "" {

@@ -35,14 +35,9 @@ func (w *Watcher) Read(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot list the inventories: %w", err)
 	}
-	var roster []string
-	if w.rosterPath != "" {
-		if roster, err = inventories.ReadRoster(w.rosterPath); err != nil {
-			return fmt.Errorf("cannot read the roster: %w", err)
-		}
-		if len(roster) == 0 {
-			return fmt.Errorf("the roster %s has no hosts", w.rosterPath)
-		}
+	roster, err := inventories.FindRoster(w.rosterPath)
+	if err != nil {
+		return err
 	}
 	w.fleet.SetRoster(roster)
 	stamps, written := make(map[string]sourcefile.Stamp, len(files)), map[string]time.Time{}

@@ -103,6 +103,21 @@ func ReadRoster(path string) ([]string, error) {
 	return slices.Compact(names), nil
 }
 
+// FindRoster returns the names in a roster, which must have some; nil if the path is empty.
+func FindRoster(path string) ([]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	names, err := ReadRoster(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the roster: %w", err)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("the roster %s has no hosts", path)
+	}
+	return names, nil
+}
+
 // isOdd reports whether a character cannot be in the name of a host, which is also the name of a file.
 func isOdd(r rune) bool {
 	return r == '/' || r == unicode.ReplacementChar || unicode.IsSpace(r) || !unicode.IsPrint(r)
