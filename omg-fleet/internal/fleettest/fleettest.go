@@ -101,25 +101,36 @@ func (f *Fleet) AddLeaf(t *testing.T) *server.Server {
 	return leaf
 }
 
-// FreePorts returns ports for clients such that those for other servers are free too.
+// FreePorts returns ports for clients such that those for other servers are free too. Until the test ends, it also has the UDP ports of the same
+// numbers, so that tests in other processes choose other ports.
 func FreePorts(t *testing.T, n int) (ports []int) {
 	t.Helper()
-	for port := 20000 + os.Getpid()%10000; len(ports) < n; port++ {
-		require.Less(t, port, 60000)
-		free := true
-		for _, offset := range []int{0, 2000, 3000} {
-			l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port+offset))
-			if err != nil {
-				free = false
-				break
-			}
-			_ = l.Close()
+	for port := 20000 + os.Getpid()%900; len(ports) < n; port++ {
+		require.Less(t, port, 21000) // so that no port is also that of another one for servers
+		lock, err := net.ListenPacket("udp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			continue
 		}
-		if free {
-			ports = append(ports, port)
+		if !areFree(port, port+2000, port+3000) {
+			_ = lock.Close()
+			continue
 		}
+		t.Cleanup(func() { _ = lock.Close() })
+		ports = append(ports, port)
 	}
 	return ports
+}
+
+// areFree reports whether nothing listens on any of the ports.
+func areFree(ports ...int) bool {
+	for _, port := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			return false
+		}
+		_ = l.Close()
+	}
+	return true
 }
 
 var monitor = regexp.MustCompile(`(?m)^http:.*\n`)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/omg-fleet/internal/fleettest"
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
 	"github.com/omg-arch/omg/omg-fleet/internal/streams"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
@@ -78,7 +78,7 @@ func startCluster(t *testing.T, n int) *cluster {
 func startClusterIn(t *testing.T, n int, dir string) *cluster {
 	t.Helper()
 	c := &cluster{t: t, dir: dir, servers: make([]*process, n)}
-	ports := freePorts(t, 2*n)
+	ports := fleettest.FreePorts(t, 2*n)
 	c.ports = ports[:n]
 	if n > 1 {
 		c.links = ports[n:]
@@ -112,17 +112,6 @@ func urlOf(ports ...int) string {
 		all[i] = fmt.Sprintf("nats://127.0.0.1:%d", port)
 	}
 	return strings.Join(all, ",")
-}
-
-func freePorts(t *testing.T, n int) (ports []int) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		defer l.Close() // after all were chosen, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 // start starts a server, which may have been killed.
