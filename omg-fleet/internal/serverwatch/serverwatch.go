@@ -126,9 +126,6 @@ func (w *Watcher) readInventories(ctx context.Context) error {
 			changed[name] = true
 		}
 	}
-	if len(w.signals) == maxSignals {
-		w.readAll = true
-	}
 	var d inventories.Decoder
 	defer d.Close()
 	if w.readAll {
