@@ -34,13 +34,12 @@ type Watcher struct {
 	signals chan *nats.Msg
 	lost    chan struct{} // has an element if signals may be missing
 	readAll bool
-	hosts   map[string]bool   // the hosts in the fleet
-	empty   map[string]string // why hosts in the fleet have no inventory
+	empty   map[string]string // why the hosts in the fleet have no inventory; an empty text for those that have one
 }
 
 // Open connects to the servers. They need not be there yet.
 func Open(fleet *resident.Fleet, o link.Options) (*Watcher, error) {
-	w := &Watcher{fleet: fleet, signals: make(chan *nats.Msg, maxSignals), lost: make(chan struct{}, 1), readAll: true, hosts: map[string]bool{}, empty: map[string]string{}}
+	w := &Watcher{fleet: fleet, signals: make(chan *nats.Msg, maxSignals), lost: make(chan struct{}, 1), readAll: true, empty: map[string]string{}}
 	o.Name, o.InboxPrefix, o.Stays = "omg-fleet web", subject.AdminInboxPrefix, true
 	o.OnChange = func(string) {
 		select {
@@ -107,10 +106,9 @@ func (w *Watcher) Read(ctx context.Context) error {
 	}
 	slices.Sort(roster)
 	w.fleet.SetRoster(roster)
-	for name := range w.hosts {
+	for name := range w.empty {
 		if hosts[name] == nil { // it was revoked or forgotten
 			w.fleet.Remove(name)
-			delete(w.hosts, name)
 			delete(w.empty, name)
 		}
 	}
@@ -151,22 +149,22 @@ func (w *Watcher) readInventories(ctx context.Context) error {
 
 // noteEmpty notes a host that has given a sign of life, but has published no inventory.
 func (w *Watcher) noteEmpty(h *state.Host) {
-	if h.Alive == nil || w.hosts[h.Name] && w.empty[h.Name] == "" {
+	before, known := w.empty[h.Name]
+	if h.Alive == nil || known && before == "" {
 		return
 	}
 	why := "it has published no inventory"
 	if h.Alive.Problem != "" {
 		why += ": " + h.Alive.Problem
 	}
-	if w.empty[h.Name] != why {
-		w.hosts[h.Name], w.empty[h.Name] = true, why
+	if before != why {
+		w.empty[h.Name] = why
 		w.fleet.Refuse(h.Name, h.Name, errors.New(why))
 	}
 }
 
 func (w *Watcher) put(name string, data []byte, d *inventories.Decoder) {
-	w.hosts[name] = true
-	delete(w.empty, name)
+	w.empty[name] = ""
 	r, finish := resident.Read()
 	if v, err := d.Read(data, r); err != nil {
 		w.fleet.Refuse(name, name, err)
