@@ -163,11 +163,8 @@ func (a *agent) noteOther(m *nats.Msg) {
 
 // isDuplicate reports whether another agent has recently sent messages as this host.
 func (a *agent) isDuplicate(now time.Time) bool {
-	return !a.otherSeenAt.IsZero() && now.Sub(a.otherSeenAt) < missedBeats*a.o.Interval
+	return !a.otherSeenAt.IsZero() && now.Sub(a.otherSeenAt) < messages.MissedBeats*a.o.Interval
 }
-
-// missedBeats is the number of intervals after which another agent is considered to have ended.
-const missedBeats = 3
 
 // takeInventory makes the message of the latest inventory, unless nothing but its time differs from what was published.
 func (a *agent) takeInventory() {

@@ -82,6 +82,9 @@ type Alive struct {
 	Duplicate bool `json:"duplicate,omitempty"`
 }
 
+// MissedBeats is the number of intervals without a sign of life after which an agent is considered to have ended.
+const MissedBeats = 3
+
 // ParseAlive returns the sign of life in a message.
 func ParseAlive(data []byte) (*Alive, error) {
 	a := &Alive{}

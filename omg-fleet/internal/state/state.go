@@ -26,16 +26,13 @@ type Host struct {
 	Alive *messages.Alive
 }
 
-// missedBeats is the number of signs of life that a host may miss before it is not waited for.
-const missedBeats = 3
-
 // IsLive reports whether a host is expected to answer.
 func (h *Host) IsLive(now time.Time) bool {
 	if h.Alive == nil || h.Alive.Stopped {
 		return false
 	}
 	interval := min(max(time.Duration(h.Alive.Interval)*time.Second, minInterval), maxInterval)
-	return now.Sub(h.Contact) <= missedBeats*interval
+	return now.Sub(h.Contact) <= messages.MissedBeats*interval
 }
 
 // Limits of the interval that a host may claim, so that a wrong one does not make all who ask wait.
