@@ -26,7 +26,7 @@ func (f *Fleet) AskStored(ctx context.Context, s *question.Spec, yield func(*que
 	err = answerAll(func(send func(received) error) error {
 		return f.streams.Last(ctx, subject.StateStream, subject.AllInventories, func(m *state.Message) error {
 			name, err := subject.Host(m.Subject)
-			if err != nil || seen[name] {
+			if err != nil || seen[name] || f.hosts[name] == nil { // it was revoked
 				return nil
 			}
 			seen[name] = true
