@@ -172,14 +172,8 @@ func (c *collection) take(m *nats.Msg, q *question.Question, yield func(*questio
 	}
 	c.answered[name] = true
 	q.Adopt(r.Answer, name)
-	r.Answer.At = adjust(r.Answer.At, r.Now, clock.Now())
-	return yield(r.Answer)
-}
-
-// adjust returns a time of a host's clock by the clock of this host. Both clocks were read at about the same moment: as hostNow and now.
-func adjust(at, hostNow int64, now time.Time) int64 {
-	if hostNow == 0 {
-		return at
+	if r.Now != 0 {
+		r.Answer.At -= r.Now - clock.Now().Unix() // by the clock of this host
 	}
-	return now.Unix() - (hostNow - at)
+	return yield(r.Answer)
 }

@@ -138,7 +138,7 @@ func (f *Fleet) answerFrom(q *question.Question, name string, data []byte, d *in
 	answer.Host = name
 	if h := f.hosts[name]; h != nil && h.Alive != nil {
 		// The host does not publish an inventory again that has not changed, but says in its signs of life that it is still right.
-		answer.At = adjust(max(answer.At, h.Alive.InventoryAt), h.Alive.Now, h.Contact)
+		answer.At = max(answer.At, h.Alive.InventoryAt) - h.ClockAhead()
 	}
 	return answer, nil
 }

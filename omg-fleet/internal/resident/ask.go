@@ -56,9 +56,7 @@ func (f *Fleet) Ask(q *question.Question, names []string, stale time.Duration, n
 		summary := *h.summary
 		a := finish(&summary)
 		a.Host = h.name
-		if confirmed := h.contact.ConfirmedAt; !confirmed.IsZero() {
-			a.At = max(a.At, confirmed.Unix())
-		}
+		a.At = max(a.At, h.contact.ConfirmedAt) - h.contact.ClockAhead
 		if h.contact.IsSilent {
 			a.State, a.Why = question.NotHeard, "it was last heard "+clock.FormatAge(now.Sub(h.contact.Heard))
 		}

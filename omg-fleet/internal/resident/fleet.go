@@ -108,8 +108,11 @@ func (f *Fleet) refuse(source, name string, err error) {
 type Contact struct {
 	// Heard is when the host was last heard; zero if this is not known.
 	Heard time.Time
-	// ConfirmedAt is when the host has last said that its document is still right; zero if it does not say so.
-	ConfirmedAt time.Time
+	// ConfirmedAt is when the host has last said that its document is still right, in Unix seconds by the host's clock; 0 if it does not say
+	// so.
+	ConfirmedAt int64
+	// ClockAhead is how many seconds the host's clock is ahead of the one by which it was heard; 0 if this is not known.
+	ClockAhead int64
 	// IsSilent means that signs of life of the host are overdue.
 	IsSilent bool
 }

@@ -2,7 +2,6 @@
 package serverwatch
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -173,12 +172,11 @@ func (w *Watcher) put(name string, data []byte, d *inventories.Decoder) {
 	}
 }
 
-// contactOf returns what the last sign of life of a host says, by the clock of this host.
+// contactOf returns what the last sign of life of a host says.
 func contactOf(h *state.Host, now time.Time) resident.Contact {
-	c := resident.Contact{Heard: h.Contact, IsSilent: !h.IsLive(now)}
-	if a := h.Alive; a != nil && a.InventoryAt > 0 {
-		// Both clocks were read when the server received the message.
-		c.ConfirmedAt = h.Contact.Add(-time.Duration(cmp.Or(a.Now, h.Contact.Unix())-a.InventoryAt) * time.Second)
+	c := resident.Contact{Heard: h.Contact, ClockAhead: h.ClockAhead(), IsSilent: !h.IsLive(now)}
+	if h.Alive != nil {
+		c.ConfirmedAt = h.Alive.InventoryAt
 	}
 	return c
 }

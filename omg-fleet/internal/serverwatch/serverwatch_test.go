@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/omg-fleet/internal/asking"
 	"github.com/omg-arch/omg/omg-fleet/internal/fleettest"
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
 	"github.com/omg-arch/omg/omg-fleet/internal/messages"
@@ -23,7 +24,7 @@ import (
 func TestWatcher_Server(t *testing.T) {
 	f := fleettest.Start(t, 1)
 	js := f.SetUp(t)
-	publish := func(host, version string, stopped bool) {
+	publish := func(host, version string, now time.Time, stopped bool) {
 		t.Helper()
 		key := f.AddHost(t, host)
 		all, err := f.Hosts()
@@ -36,14 +37,13 @@ func TestWatcher_Server(t *testing.T) {
 		stored, err := c.SubscribeSync(subject.Stored(host))
 		require.NoError(t, err)
 		document, err := inventory.Encode(&inventory.Inventory{
-			Schema: inventory.Schema, Host: host, At: 1000, Packages: []inventory.HostPackage{{Name: "xz", Version: version}},
+			Schema: inventory.Schema, Host: host, At: now.Unix() - 1000, Packages: []inventory.HostPackage{{Name: "xz", Version: version}},
 			Parts: []inventory.Part{{Name: inventory.PartPackages, State: inventory.PartOK}},
 		})
 		require.NoError(t, err)
 		compressed, err := hostinventory.Compress(document)
 		require.NoError(t, err)
-		now := time.Now().Unix()
-		alive, err := json.Marshal(messages.Alive{Schema: messages.Schema, Now: now, InventoryAt: now, Interval: 300, Stopped: stopped})
+		alive, err := json.Marshal(messages.Alive{Schema: messages.Schema, Now: now.Unix(), InventoryAt: now.Unix(), Interval: 300, Stopped: stopped})
 		require.NoError(t, err)
 		require.NoError(t, c.Publish(subject.Inventory(host), compressed))
 		require.NoError(t, c.Publish(subject.Alive(host), alive))
@@ -53,7 +53,8 @@ func TestWatcher_Server(t *testing.T) {
 		}
 	}
 	fleet := resident.New()
-	w, err := Open(fleet, link.Options{Server: f.Servers[0].ClientURL(), Creds: f.CredsPath(), CA: f.CAPath()})
+	options := link.Options{Server: f.Servers[0].ClientURL(), Creds: f.CredsPath(), CA: f.CAPath()}
+	w, err := Open(fleet, options)
 	require.NoError(t, err)
 	defer w.Close()
 	q, err := question.Has([]string{"xz"})
@@ -72,8 +73,8 @@ func TestWatcher_Server(t *testing.T) {
 		return found
 	}
 	require.Empty(t, states())
-	publish("web1", "1-1", false)
-	publish("web2.example.org", "1-1", true)
+	publish("web1", "1-1", time.Now(), false)
+	publish("web2.example.org", "1-1", time.Now(), true)
 	require.Equal(t, map[string]question.State{
 		"web1": question.Answered, "web1 1-1": question.Answered, "web2.example.org": question.NotHeard, "web2.example.org 1-1": question.NotHeard,
 	}, states())
@@ -93,13 +94,34 @@ func TestWatcher_Server(t *testing.T) {
 	require.ErrorIs(t, w.Read(t.Context()), errNotConnected)
 	f.Restart(t, 0)
 	js = f.SetUp(t)
-	publish("web3", "2-1", false)
+	publish("web3", "2-1", time.Now(), false)
 	found := states()
 	require.Equal(t, question.Answered, found["web1 1-1"], "what was stored is there")
 	require.Equal(t, question.Answered, found["web3 2-1"])
+
+	const year = 365 * 24 * time.Hour
+	publish("ahead", "2-1", time.Now().Add(year), false)
+	publish("behind", "2-1", time.Now().Add(-year), false)
+	await.Condition(t, func() bool { found = states(); return found["ahead 2-1"] != "" && found["behind 2-1"] != "" }, "the signals arrive")
+	require.Equal(t, question.Answered, found["ahead"], "its clock is wrong")
+	require.Equal(t, question.Answered, found["behind"], "its clock is wrong")
+	asker, err := asking.Open(t.Context(), options)
+	require.NoError(t, err)
+	defer asker.Close()
+	stored := map[string]int64{}
+	require.NoError(t, asker.AskStored(t.Context(), &question.Spec{Kind: question.KindHas, Words: []string{"xz"}}, func(a *question.Answer) error {
+		stored[a.Host] = a.At
+		return nil
+	}))
+	answers, _ := fleet.Ask(q, []string{"xz"}, 48*time.Hour, time.Now())
+	require.Len(t, answers, len(stored))
+	for _, a := range answers {
+		require.Equal(t, stored[a.Host], a.At, "%s: --stored says the same", a.Host)
+		require.WithinDuration(t, time.Now(), time.Unix(a.At, 0), 10*time.Minute, a.Host)
+	}
 }
 
-// TestContactOf checks that the clocks of hosts do not matter.
+// TestContactOf checks what is taken from a sign of life.
 func TestContactOf(t *testing.T) {
 	heard := time.Unix(2_000_000, 0)
 	for name, c := range map[string]struct {
@@ -107,10 +129,9 @@ func TestContactOf(t *testing.T) {
 		want  resident.Contact
 	}{
 		"never heard":   {nil, resident.Contact{Heard: heard, IsSilent: true}},
-		"no inventory":  {&messages.Alive{Now: 5, Interval: 300}, resident.Contact{Heard: heard}},
-		"in the past":   {&messages.Alive{Now: 1000, InventoryAt: 990, Interval: 300}, resident.Contact{Heard: heard, ConfirmedAt: heard.Add(-10 * time.Second)}},
-		"in the future": {&messages.Alive{Now: 9_000_000, InventoryAt: 9_000_000, Interval: 300}, resident.Contact{Heard: heard, ConfirmedAt: heard}},
-		"ended":         {&messages.Alive{Now: 10, InventoryAt: 10, Stopped: true}, resident.Contact{Heard: heard, ConfirmedAt: heard, IsSilent: true}},
+		"no inventory":  {&messages.Alive{Now: 2_000_000, Interval: 300}, resident.Contact{Heard: heard}},
+		"in the future": {&messages.Alive{Now: 9_000_000, InventoryAt: 8_999_990, Interval: 300}, resident.Contact{Heard: heard, ConfirmedAt: 8_999_990, ClockAhead: 7_000_000}},
+		"ended":         {&messages.Alive{Now: 2_000_000, InventoryAt: 10, Stopped: true}, resident.Contact{Heard: heard, ConfirmedAt: 10, IsSilent: true}},
 	} {
 		require.Equal(t, c.want, contactOf(&state.Host{Contact: heard, Alive: c.alive}, heard.Add(time.Minute)), name)
 	}

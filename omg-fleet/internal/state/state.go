@@ -35,6 +35,15 @@ func (h *Host) IsLive(now time.Time) bool {
 	return now.Sub(h.Contact) <= messages.MissedBeats*interval
 }
 
+// ClockAhead returns how many seconds the host's clock was ahead of the server's when the server received the last sign of life, which is
+// about when the host sent it; 0 if this is not known.
+func (h *Host) ClockAhead() int64 {
+	if h.Alive == nil || h.Alive.Now == 0 || h.Contact.IsZero() {
+		return 0
+	}
+	return h.Alive.Now - h.Contact.Unix()
+}
+
 // Limits of the interval that a host may claim, so that a wrong one does not make all who ask wait.
 const (
 	minInterval = time.Minute

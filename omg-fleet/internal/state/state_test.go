@@ -29,3 +29,20 @@ func TestHost_IsLive(t *testing.T) {
 		require.Equal(t, c.want, h.IsLive(now), name)
 	}
 }
+
+func TestHost_ClockAhead(t *testing.T) {
+	heard := time.Unix(2_000_000, 0)
+	for name, c := range map[string]struct {
+		host Host
+		want int64
+	}{
+		"never heard":    {Host{}, 0},
+		"no time":        {Host{Contact: heard, Alive: &messages.Alive{}}, 0},
+		"no server time": {Host{Alive: &messages.Alive{Now: 2_000_000}}, 0},
+		"right":          {Host{Contact: heard, Alive: &messages.Alive{Now: 2_000_000}}, 0},
+		"in the past":    {Host{Contact: heard, Alive: &messages.Alive{Now: 1_000}}, -1_999_000},
+		"in the future":  {Host{Contact: heard, Alive: &messages.Alive{Now: 9_000_000}}, 7_000_000},
+	} {
+		require.Equal(t, c.want, c.host.ClockAhead(), name)
+	}
+}
