@@ -67,7 +67,7 @@ type agent struct {
 func Run(ctx context.Context, o Options) error {
 	connected := make(chan struct{}, 1)
 	o.Link.Name, o.Link.Stays = "omg-fleet agent "+o.Host, true
-	o.Link.OnChange = func(text string) {
+	o.Link.OnChange = func(_ bool, text string) {
 		o.Log.Info(text)
 		notify(connected)
 	}

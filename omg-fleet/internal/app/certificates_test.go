@@ -105,7 +105,7 @@ func TestCertificates(t *testing.T) {
 	}
 
 	refused := make(chan string, 10)
-	conn, err := link.Connect(link.Options{Server: address, CA: ca, Creds: filepath.Join(dir, host+".pem"), OnChange: func(text string) { refused <- text }})
+	conn, err := link.Connect(link.Options{Server: address, CA: ca, Creds: filepath.Join(dir, host+".pem"), OnChange: func(_ bool, text string) { refused <- text }})
 	require.NoError(t, err)
 	defer conn.Close()
 	stored, err := conn.SubscribeSync(subject.Stored(host))

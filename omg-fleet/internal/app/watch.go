@@ -44,7 +44,7 @@ the program that reads its output ends.
 // printChanges prints the status of each host, and again when it has changed, until the context ends.
 func (a *app) printChanges(ctx context.Context, o *output) error {
 	fleet := resident.New()
-	follow, err := a.watch(ctx, fleet)
+	follow, err := a.watch(ctx, fleet, func(string) {}) // the problem of the fleet is printed
 	if err != nil {
 		return err
 	}

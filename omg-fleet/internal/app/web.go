@@ -110,7 +110,7 @@ func (a *app) serve(ctx context.Context, flags *webOptions) (err error) {
 		return errors.Join(command.Usagef("--host-name is the name under which browsers reach %s", flags.listen), l.Close())
 	}
 	fleet := resident.New()
-	watch, err := a.watch(ctx, fleet)
+	watch, err := a.watch(ctx, fleet, note)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -128,7 +128,8 @@ func (a *app) serve(ctx context.Context, flags *webOptions) (err error) {
 }
 
 // watch reads the states of all hosts, without which they would seem to be missing, and returns a function that keeps them current.
-func (a *app) watch(ctx context.Context, fleet *resident.Fleet) (run func(context.Context), err error) {
+// The function note is called when the connection to the servers is lost, and when it is there again.
+func (a *app) watch(ctx context.Context, fleet *resident.Fleet, note func(string)) (run func(context.Context), err error) {
 	if a.server == "" {
 		w := dirwatch.New(fleet, a.dir, a.rosterPath)
 		return w.Run, w.Read(ctx)
@@ -136,7 +137,7 @@ func (a *app) watch(ctx context.Context, fleet *resident.Fleet) (run func(contex
 	if a.rosterPath != "" {
 		return nil, command.Usagef("--roster belongs to --from: the servers know the hosts")
 	}
-	w, err := serverwatch.Open(fleet, a.link())
+	w, err := serverwatch.Open(fleet, a.link(), note)
 	if err != nil {
 		return nil, err
 	}

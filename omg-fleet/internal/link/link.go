@@ -37,8 +37,9 @@ type Options struct {
 	// Stays means that the connection is for a process that keeps running: it is made again whenever it is lost, and the first one need not
 	// succeed at once.
 	Stays bool
-	// OnChange is called with a text for each change of the connection; nil for no calls.
-	OnChange func(text string)
+	// OnChange is called with a text for each change of the connection and each error, and with whether there is a connection now; nil for no
+	// calls.
+	OnChange func(isConnected bool, text string)
 }
 
 // connectTimeout limits the time for connecting to one server.
@@ -53,7 +54,7 @@ func Connect(o Options) (*nats.Conn, error) {
 		nats.Name(o.Name), nats.Timeout(connectTimeout), nats.NoEcho(),
 		nats.ReconnectBufSize(-1), // what is published without a connection is refused, so that its sender knows
 		nats.PingInterval(30 * time.Second), nats.MaxPingsOutstanding(2),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { o.report(err.Error()) }),
+		nats.ErrorHandler(func(c *nats.Conn, _ *nats.Subscription, err error) { o.report(c.IsConnected(), err.Error()) }),
 	}
 	if o.InboxPrefix != "" {
 		options = append(options, nats.CustomInboxPrefix(o.InboxPrefix))
@@ -78,12 +79,12 @@ func Connect(o Options) (*nats.Conn, error) {
 		options = append(options, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.CustomReconnectDelay(reconnectDelay), nats.IgnoreAuthErrorAbort(),
 			nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 				if err != nil {
-					o.report("the connection was lost: " + err.Error())
+					o.report(false, "the connection was lost: "+err.Error())
 				}
 			}),
-			nats.ReconnectHandler(func(c *nats.Conn) { o.report("connected to " + c.ConnectedUrlRedacted()) }),
-			nats.ConnectHandler(func(c *nats.Conn) { o.report("connected to " + c.ConnectedUrlRedacted()) }),
-			nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { o.report("cannot connect: " + err.Error()) }))
+			nats.ReconnectHandler(func(c *nats.Conn) { o.report(true, "connected to "+c.ConnectedUrlRedacted()) }),
+			nats.ConnectHandler(func(c *nats.Conn) { o.report(true, "connected to "+c.ConnectedUrlRedacted()) }),
+			nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { o.report(false, "cannot connect: "+err.Error()) }))
 	} else {
 		options = append(options, nats.NoReconnect())
 	}
@@ -120,9 +121,9 @@ func credentials(path string) (nats.Option, error) {
 	return nats.UserCredentials(path), nil
 }
 
-func (o *Options) report(text string) {
+func (o *Options) report(isConnected bool, text string) {
 	if o.OnChange != nil {
-		o.OnChange(text)
+		o.OnChange(isConnected, text)
 	}
 }
 

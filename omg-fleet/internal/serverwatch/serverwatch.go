@@ -36,11 +36,17 @@ type Watcher struct {
 	empty   map[string]string // why the hosts in the fleet have no inventory; an empty text for those that have one
 }
 
-// Open connects to the servers. They need not be there yet.
-func Open(fleet *resident.Fleet, o link.Options) (*Watcher, error) {
+// Open connects to the servers. They need not be there yet. The function note is called with a text when the connection is lost or cannot be made,
+// and when it is there again.
+func Open(fleet *resident.Fleet, o link.Options, note func(text string)) (*Watcher, error) {
 	w := &Watcher{fleet: fleet, signals: make(chan *nats.Msg, maxSignals), lost: make(chan struct{}, 1), readAll: true, empty: map[string]string{}}
 	o.Name, o.InboxPrefix, o.Stays = "omg-fleet web", subject.AdminInboxPrefix, true
-	o.OnChange = func(string) {
+	isAway := false
+	o.OnChange = func(isConnected bool, text string) { // one call after another
+		if isAway == isConnected {
+			isAway = !isConnected
+			note(text)
+		}
 		select {
 		case w.lost <- struct{}{}:
 		default:

@@ -54,7 +54,8 @@ func TestWatcher_Server(t *testing.T) {
 	}
 	fleet := resident.New()
 	options := link.Options{Server: f.Servers[0].ClientURL(), Creds: f.CredsPath(), CA: f.CAPath()}
-	w, err := Open(fleet, options)
+	notes := make(chan string, 10)
+	w, err := Open(fleet, options, func(text string) { notes <- text })
 	require.NoError(t, err)
 	defer w.Close()
 	q, err := question.Has([]string{"xz"})
@@ -92,7 +93,9 @@ func TestWatcher_Server(t *testing.T) {
 	f.Servers[0].WaitForShutdown()
 	await.Condition(t, func() bool { return !w.conn.IsConnected() }, "the connection is lost")
 	require.ErrorIs(t, w.Read(t.Context()), errNotConnected)
+	require.Contains(t, await.Receive(t, notes, "the note"), "the connection was lost")
 	f.Restart(t, 0)
+	require.Contains(t, await.Receive(t, notes, "the note"), "connected to tls://", "failed attempts are not noted")
 	js = f.SetUp(t)
 	publish("web3", "2-1", time.Now(), false)
 	found := states()
@@ -119,6 +122,25 @@ func TestWatcher_Server(t *testing.T) {
 		require.Equal(t, stored[a.Host], a.At, "%s: --stored says the same", a.Host)
 		require.WithinDuration(t, time.Now(), time.Unix(a.At, 0), 10*time.Minute, a.Host)
 	}
+}
+
+// TestWatcher_AwayAtStart checks that a server that is away is noted once, and also when it comes.
+func TestWatcher_AwayAtStart(t *testing.T) {
+	f := fleettest.Start(t, 1)
+	f.SetUp(t)
+	address := f.Servers[0].ClientURL()
+	f.Servers[0].Shutdown()
+	f.Servers[0].WaitForShutdown()
+	notes := make(chan string, 10)
+	w, err := Open(resident.New(), link.Options{Server: address, Creds: f.CredsPath(), CA: f.CAPath()}, func(text string) { notes <- text })
+	require.NoError(t, err)
+	defer w.Close()
+	require.Contains(t, await.Receive(t, notes, "the note"), "cannot connect")
+	require.ErrorIs(t, w.Read(t.Context()), errNotConnected)
+	f.Restart(t, 0)
+	require.Contains(t, await.Receive(t, notes, "the note"), "connected to tls://")
+	await.Condition(t, func() bool { return w.Read(t.Context()) == nil }, "the server answers")
+	require.Empty(t, notes)
 }
 
 // TestContactOf checks what is taken from a sign of life.
