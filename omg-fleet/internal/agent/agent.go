@@ -148,10 +148,22 @@ func (a *agent) send() time.Duration {
 	return wait
 }
 
+// goodbyeID is the end of the ID of an agent's last message. The server returns the ID of a stored message, but not what it says.
+const goodbyeID = "goodbye"
+
 // noteOther notes whether another agent has sent a message as this host. In the first interval, it may be the one that ran before.
 func (a *agent) noteOther(m *nats.Msg) {
-	now := time.Now()
-	if strings.HasPrefix(m.Header.Get(subject.MessageHeader), a.id) || now.Sub(a.startedAt) < a.o.Interval {
+	now, id := time.Now(), m.Header.Get(subject.MessageHeader)
+	switch {
+	case strings.HasPrefix(id, a.id):
+		return
+	case strings.HasSuffix(id, "-"+goodbyeID):
+		// What the server keeps is the state of the other agent, and that it has ended.
+		a.otherSeenAt, a.digest = time.Time{}, [32]byte{}
+		a.beat(false)
+		a.takeInventory()
+		return
+	case now.Sub(a.startedAt) < a.o.Interval:
 		return
 	}
 	isKnown := a.isDuplicate(now)
@@ -188,11 +200,14 @@ func (a *agent) beat(stopped bool) {
 		v.InventoryAt = at.Unix()
 	}
 	data, err := messages.Encode(v)
-	if err != nil {
+	switch {
+	case err != nil:
 		a.o.Log.Error("cannot make a sign of life", "err", err)
-		return
+	case stopped:
+		a.alive.setWithID(data, goodbyeID)
+	default:
+		a.alive.set(data)
 	}
-	a.alive.set(data)
 }
 
 // goodbyeTime limits the wait at the end of the agent.

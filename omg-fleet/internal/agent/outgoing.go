@@ -28,8 +28,10 @@ func newOutgoing(conn *nats.Conn, subject, agent string) *outgoing {
 }
 
 // set replaces the content.
-func (o *outgoing) set(content []byte) {
-	o.content, o.id, o.waiting, o.due, o.tries = content, o.agent+nuid.Next(), true, time.Time{}, 0
+func (o *outgoing) set(content []byte) { o.setWithID(content, nuid.Next()) }
+
+func (o *outgoing) setWithID(content []byte, id string) {
+	o.content, o.id, o.waiting, o.due, o.tries = content, o.agent+id, true, time.Time{}, 0
 }
 
 // Delays before a message is sent again that was not acknowledged. Servers that are busy with the inventories of many hosts would be busier with

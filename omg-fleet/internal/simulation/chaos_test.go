@@ -1,6 +1,7 @@
 package simulation
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 	"github.com/omg-arch/omg/omg-fleet/internal/asking"
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
 	"github.com/omg-arch/omg/omg-fleet/internal/question"
+	"github.com/omg-arch/omg/omg-fleet/internal/state"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 	"github.com/omg-arch/omg/shared/await"
 )
@@ -29,12 +31,12 @@ type fleet struct {
 	roster []string
 }
 
-// startHost starts a host that connects to the servers of a URL, and returns a function that stops it.
-func startHost(t *testing.T, h *changingHost, url string) (stop func()) {
+// startHost starts a host that connects to the servers of a URL and gives a sign of life each interval, and returns a function that stops it.
+func startHost(t *testing.T, h *changingHost, url string, interval time.Duration) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	o := agent.Options{Link: link.Options{Server: url}, Host: h.name, Source: h, Interval: time.Second, Log: slog.New(slog.DiscardHandler)}
+	o := agent.Options{Link: link.Options{Server: url}, Host: h.name, Source: h, Interval: interval, Log: slog.New(slog.DiscardHandler)}
 	go func() { ended <- agent.Run(ctx, o) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
@@ -50,7 +52,7 @@ func startFleet(t *testing.T, c *cluster, hosts int) *fleet {
 	for i := range hosts {
 		h := &changingHost{name: hostName(i), startedAt: time.Now()}
 		f.hosts, f.roster = append(f.hosts, h), append(f.roster, h.name)
-		startHost(t, h, c.url)
+		startHost(t, h, c.url, time.Second)
 	}
 	f.awaitAnswers()
 	return f
@@ -277,7 +279,7 @@ func TestChaos_Slow(t *testing.T) {
 			p = cut
 		}
 		f.hosts, f.roster = append(f.hosts, h), append(f.roster, h.name)
-		startHost(t, h, urlOf(p.port))
+		startHost(t, h, urlOf(p.port), time.Second)
 	}
 	f.awaitAnswers()
 	f.awaitStored()
@@ -322,10 +324,40 @@ func TestChaos_Duplicate(t *testing.T) {
 		return fleet.Duplicates()
 	}
 	require.Empty(t, duplicates())
-	stop := startHost(t, &changingHost{name: f.roster[1], startedAt: time.Now()}, c.url)
+	stop := startHost(t, &changingHost{name: f.roster[1], startedAt: time.Now()}, c.url, time.Second)
 	await.Condition(t, func() bool { return len(duplicates()) > 0 }, "the duplicate to be reported")
 	require.Equal(t, []string{f.roster[1] + " is the name of several agents: each answer is that of one of them"}, duplicates())
 	stop()
 	await.Condition(t, func() bool { return len(duplicates()) == 0 }, "the remaining agent to notice that it is alone")
 	f.awaitAnswers()
+}
+
+// TestChaos_DuplicateStops checks that a host whose name another agent had is not considered to be stopped when that agent stops, and that its state
+// is kept again, long before its next sign of life.
+func TestChaos_DuplicateStops(t *testing.T) {
+	c := startCluster(t, 1)
+	startFleet(t, c, 1) // makes the streams
+	const name = "web1"
+	o := c.options()
+	o.InboxPrefix = subject.AdminInboxPrefix
+	conn, err := link.Connect(o)
+	require.NoError(t, err)
+	defer conn.Close()
+	streams, err := state.Open(conn)
+	require.NoError(t, err)
+	isKept := func(h *changingHost) bool {
+		kept, err := streams.Inventory(t.Context(), name)
+		require.NoError(t, err)
+		hosts, _, err := streams.Hosts(t.Context())
+		require.NoError(t, err)
+		return bytes.Equal(kept, h.Latest().Compressed) && hosts[name] != nil && hosts[name].IsLive(time.Now())
+	}
+	first := &changingHost{name: name, startedAt: time.Now(), version: 1}
+	second := &changingHost{name: name, startedAt: time.Now(), version: 2}
+	startHost(t, first, c.url, time.Hour)
+	await.Condition(t, func() bool { return isKept(first) }, "the first agent")
+	stop := startHost(t, second, c.url, time.Hour)
+	await.Condition(t, func() bool { return isKept(second) }, "the second agent")
+	stop()
+	await.Condition(t, func() bool { return isKept(first) }, "the first agent, which goes on")
 }
