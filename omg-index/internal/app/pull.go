@@ -49,8 +49,9 @@ directories on this machine. A mirror that has failed is asked last for a while,
 grows with each failure. A download that broke off goes on where it ended.
 
 Nothing is used that is not signed with a key of -p or -P, or with a key that a statement
-of an offline key names. These flags can be repeated. Therefore http:// is as safe as https://, but not as
-private. A mirror that is older than what was used before, or damaged, is refused.
+of an offline key names. These flags can be repeated. An http:// address is as safe as
+an https:// address, because of the signatures, but others can see what is downloaded.
+A mirror that is older than what was used before, or damaged, is refused.
 After any failure, the last good index of each source stays, and the exit code is 3, or
 4 if servers could not be reached.
 
