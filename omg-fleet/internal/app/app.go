@@ -71,8 +71,8 @@ command waits until all that have given a sign of life have answered, or until t
 Each answer ends with the number of hosts that were asked and that have answered. A
 host has not answered if it is in the roster but has no file, if its file was refused,
 is older than --stale or lacks what was asked for, if a source could not be read on the
-host, or if the host did not reply. These hosts are named. What they are known to have is printed as well,
-with its age. Without a roster, a host without a file is not missed.
+host, or if the host did not reply. These hosts are named. What they are known to have
+is printed as well, with its age. Without a roster, a host without a file is not missed.
 
 ` + exitCodes(),
 		Flags: []cli.Flag{
