@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -35,7 +34,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			if err := o.Check(c); err != nil {
 				return err
 			}
-			return exit.WithCode(exit.Failed, serve(c.Context, o.Listen, o.Dir, func(address string) {
+			return exit.WithCode(exit.Failed, serve(c.Context, o, func(address string) {
 				_, _ = fmt.Fprintf(stdout, "the server listens on %s\nexport OMG_FLEET_SERVER=%s\n", address, address)
 			}))
 		},
@@ -43,27 +42,20 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // serve runs a server that keeps its data in a directory, until the context ends. The function ready is called with its address.
-func serve(ctx context.Context, listen, dir string, ready func(address string)) error {
-	host, text, err := net.SplitHostPort(listen)
-	if err != nil {
-		return err
-	}
-	port, err := strconv.Atoi(text)
-	if err != nil {
-		return fmt.Errorf("%s is no port", text)
-	}
+func serve(ctx context.Context, o *devflags.Options, ready func(address string)) error {
+	port := o.Port
 	if port == 0 {
 		port = server.RANDOM_PORT
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return err
 	}
-	lock, err := atomicfile.LockDir(dir, dir, errors.New("another omg-fleet dev uses it"))
+	lock, err := atomicfile.LockDir(o.Dir, o.Dir, errors.New("another omg-fleet dev uses it"))
 	if err != nil {
 		return err
 	}
 	defer lock.Close()
-	free, err := net.Listen("tcp", listen) // otherwise the server would try again and again
+	free, err := net.Listen("tcp", o.Listen) // otherwise the server would try again and again
 	if err != nil {
 		return err
 	}
@@ -71,7 +63,7 @@ func serve(ctx context.Context, listen, dir string, ready func(address string)) 
 		return err
 	}
 	s, err := server.NewServer(&server.Options{
-		ServerName: "omg-fleet-dev", Host: host, Port: port, JetStream: true, StoreDir: dir, SyncAlways: true, NoSigs: true, NoLog: true,
+		ServerName: "omg-fleet-dev", Host: o.Host, Port: port, JetStream: true, StoreDir: o.Dir, SyncAlways: true, NoSigs: true, NoLog: true,
 		MaxPayload: streams.MaxMessage, JetStreamMaxStore: 10 << 30, JetStreamMaxMemory: 64 << 20,
 	})
 	if err != nil {
@@ -87,7 +79,7 @@ func serve(ctx context.Context, listen, dir string, ready func(address string)) 
 			return nil
 		}
 		if !s.Running() || time.Now().After(end) {
-			return fmt.Errorf("the server cannot start on %s with the data in %s", listen, dir)
+			return fmt.Errorf("the server cannot start on %s with the data in %s", o.Listen, o.Dir)
 		}
 	}
 	if err := makeStreams(ctx, s.ClientURL()); err != nil {

@@ -25,7 +25,12 @@ configures servers for a network.
 }
 
 // Options are the values of the flags.
-type Options struct{ Listen, Dir string }
+type Options struct {
+	Listen, Dir string
+	// Host and Port are the parts of Listen, which Check sets. Port 0 is any free port.
+	Host string
+	Port int
+}
 
 // Flags returns the flags, which set the options.
 func (o *Options) Flags() []cli.Flag {
@@ -50,11 +55,13 @@ func (o *Options) Check(c *cli.Context) error {
 	if err != nil {
 		return command.Usagef("--listen: %w", err)
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
 		return command.Usagef("--listen: %q is not a port", port)
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 		return exit.WithCode(exit.Usage, errors.New("--listen must be an address of this machine only, such as 127.0.0.1:4222, because this server lets everyone in: omg-fleet init configures one for a network"))
 	}
+	o.Host, o.Port = host, int(number)
 	return nil
 }
