@@ -294,24 +294,46 @@ func (d *Directory) replaceDocument(name string, document []byte) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range []struct {
-		name    string
-		content []byte
-	}{{publication.CopyName(name, document), document}, {name, document}, {name + publication.SignatureSuffix, signature}} {
-		if err := d.write(f.name, f.content); err != nil {
-			return err
-		}
+	if err := d.write(publication.CopyName(name, document), document); err != nil {
+		return err
 	}
-	return nil
+	if err := d.replace(name, document); err != nil {
+		return err
+	}
+	return d.replace(name+publication.SignatureSuffix, signature)
 }
 
-// write replaces a file of the directory, and makes its directory.
+// fileOptions are those of all files of the directory.
+var fileOptions = atomicfile.Options{Mode: 0o644, Sync: true}
+
+// write writes a file that never changes, and makes its directory.
 func (d *Directory) write(name string, content []byte) error {
 	path := filepath.Join(d.path, filepath.FromSlash(name))
 	if err := d.makeDirs(filepath.Dir(path)); err != nil {
 		return err
 	}
-	return atomicfile.Write(path, content, atomicfile.Options{Mode: 0o644, Sync: true})
+	return atomicfile.Write(path, content, fileOptions)
+}
+
+// replace replaces a file that each publication changes. Its modification time is that of the publication, and at least one second after that
+// of the file before: to web servers, caches and rsync, two files of the same size are the same if their times are, in seconds.
+func (d *Directory) replace(name string, content []byte) error {
+	path := filepath.Join(d.path, name)
+	modified := d.options.At.Unix()
+	fi, err := os.Stat(path)
+	switch {
+	case err == nil:
+		modified = max(modified, fi.ModTime().Unix()+1)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return atomicfile.WriteTo(path, fileOptions, func(f *atomicfile.File) error {
+		if _, err := f.Write(content); err != nil {
+			return err
+		}
+		at := time.Unix(modified, 0)
+		return os.Chtimes(f.Name(), at, at)
+	})
 }
 
 // makeDirs makes a directory below the published directory, so that it survives a power failure.

@@ -203,6 +203,32 @@ func TestPublish_ClockMovedBack(t *testing.T) {
 	require.Equal(t, map[string]string{"core": "two"}, read(t, r, dir))
 }
 
+// TestPublish_Times checks that no two versions of a file that changes have the same modification time in seconds: they often have the same size.
+func TestPublish_Times(t *testing.T) {
+	key, dir := newKey(t), t.TempDir()
+	last := map[string]int64{}
+	publishAt := func(at time.Time) {
+		t.Helper()
+		o := optionsAt(key, at)
+		mustPublish(t, dir, o, newContent("core", "one"))
+		_, err := PublishStatement(dir, []string{key.Public().(minisign.PublicKey).String()}, o)
+		require.NoError(t, err)
+		for _, name := range []string{"manifest.json", "manifest.json.minisig", "keys.json", "keys.json.minisig"} {
+			fi, err := os.Stat(filepath.Join(dir, name))
+			require.NoError(t, err)
+			require.Greater(t, fi.ModTime().Unix(), last[name], name)
+			require.Zero(t, fi.ModTime().Nanosecond(), name)
+			last[name] = fi.ModTime().Unix()
+		}
+	}
+	publishAt(start.Add(time.Millisecond))
+	require.Equal(t, start.Unix(), last["manifest.json.minisig"], "the time of the publication")
+	publishAt(start.Add(2 * time.Millisecond))
+	publishAt(start.Add(-time.Hour)) // the clock moved back
+	publishAt(start.Add(time.Hour))
+	require.Equal(t, start.Unix()+3600, last["manifest.json.minisig"])
+}
+
 // TestPublish_LostDirectory checks that a publisher who has lost the directory publishes into a new one, and that readers accept this.
 func TestPublish_LostDirectory(t *testing.T) {
 	key := newKey(t)
