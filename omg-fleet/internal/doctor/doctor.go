@@ -117,21 +117,32 @@ func (d *doctor) checkCertificate(c *x509.Certificate) {
 	d.addOK(name, "it is valid until "+until)
 }
 
-// checkAnonymous tries to connect without credentials.
+// checkAnonymous tries to connect to each server without credentials. Servers that cannot be reached matter only if no other one refuses the
+// connection: they are named by another check.
 func (d *doctor) checkAnonymous() {
 	const name = "anonymous access"
-	o := d.o
-	o.Creds, o.Auth = "", nil
-	conn, err := link.Connect(o)
-	switch {
-	case err == nil:
-		conn.Close()
-		d.addProblem(name, "the server accepts connections without credentials", "use the configuration that omg-fleet init writes, or remove no_auth_user")
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrTLS), strings.Contains(err.Error(), "certificate required"):
-		// The server has asked for a certificate, which the connection with credentials had, and has closed this one.
+	var refused bool
+	var failure error
+	for _, server := range strings.Split(d.o.Server, ",") {
+		o := d.o
+		o.Server, o.Creds, o.Auth = server, "", nil
+		conn, err := link.Connect(o)
+		switch {
+		case err == nil:
+			conn.Close()
+			d.addProblem(name, "the server accepts connections without credentials", "use the configuration that omg-fleet init writes, or remove no_auth_user")
+			return
+		case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrTLS), strings.Contains(err.Error(), "certificate required"):
+			// The server has asked for a certificate, which the connection with credentials had, and has closed this one.
+			refused = true
+		default:
+			failure = err
+		}
+	}
+	if refused {
 		d.addOK(name, "the server refuses it")
-	default:
-		d.addUnknown(name, err.Error(), "")
+	} else {
+		d.addUnknown(name, failure.Error(), "")
 	}
 }
 
