@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"strconv"
 	"sync"
@@ -197,15 +198,18 @@ func (c *confirmations) requireKept(f *fleet) {
 	s, err := f.js.Stream(f.t.Context(), subject.StateStream)
 	require.NoError(f.t, err)
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	require.Empty(f.t, c.conflict)
-	require.NotEmpty(f.t, c.last)
-	for on, last := range c.last {
-		m, err := s.GetLastMsgForSubject(f.t.Context(), on)
-		require.NoError(f.t, err, on)
-		require.GreaterOrEqual(f.t, m.Sequence, last, on)
+	conflict, confirmed, bySequence := c.conflict, maps.Clone(c.last), maps.Clone(c.bySequence)
+	c.mu.Unlock()
+	require.Empty(f.t, conflict)
+	require.NotEmpty(f.t, confirmed)
+	for on, last := range confirmed {
+		var m *jetstream.RawStreamMsg
+		await.Condition(f.t, func() bool { // the server that answers may be one that has not stored the last ones yet
+			m, err = s.GetLastMsgForSubject(f.t.Context(), on)
+			return err == nil && m.Sequence >= last
+		}, "the confirmed message %d of %s: %s", last, on, func() string { return fmt.Sprintf("%+v %v", m, err) })
 		if m.Sequence == last {
-			require.Equal(f.t, c.bySequence[strconv.FormatUint(last, 10)], on+" "+m.Header.Get(subject.MessageHeader))
+			require.Equal(f.t, bySequence[strconv.FormatUint(last, 10)], on+" "+m.Header.Get(subject.MessageHeader))
 		}
 	}
 }
