@@ -10,9 +10,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/omg-arch/omg/omgd/internal/listen"
+	"github.com/omg-arch/omg/shared/metrics"
 )
 
 // Server serves the metrics over HTTP.
@@ -28,7 +27,7 @@ func (m *Metrics) Listen(address string) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	handler := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 5 * time.Second})
+	handler := metrics.Handler(m.registry)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, r *http.Request) {
 		// A web page can reach any local port under a host name of its choice (DNS

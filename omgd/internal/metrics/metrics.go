@@ -3,15 +3,13 @@
 package metrics
 
 import (
-	"bytes"
-	"errors"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/common/expfmt"
 
+	"github.com/omg-arch/omg/shared/metrics"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -63,10 +61,7 @@ func New(version string, s Callbacks) *Metrics {
 			Name: "omg_outgoing_requests_total", Help: "Requests to other hosts.",
 		}, []string{"host", "outcome"}),
 	}
-	info := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "omg_build_info", Help: "Always 1. The label is the version of omgd.", ConstLabels: prometheus.Labels{"version": version},
-	}, func() float64 { return 1 })
-	m.registry.MustRegister(m.requests, m.failures, m.connections, m.refreshes, m.fetches, info, &collector{s})
+	m.registry.MustRegister(m.requests, m.failures, m.connections, m.refreshes, m.fetches, metrics.BuildInfo("omg_build_info", "omgd", version), metrics.Collector(s.collect))
 	return m
 }
 
@@ -109,56 +104,35 @@ func (m *Metrics) CountFetch(host string, err error) {
 }
 
 // Text returns all metrics in Prometheus' text format.
-func (m *Metrics) Text() (string, error) {
-	families, err := m.registry.Gather()
-	var b bytes.Buffer
-	for _, f := range families {
-		_, werr := expfmt.MetricFamilyToText(&b, f)
-		err = errors.Join(err, werr)
-	}
-	return b.String(), err
-}
+func (m *Metrics) Text() (string, error) { return metrics.Text(m.registry) }
 
 // Registry returns the registry that contains the metrics.
 func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
 
-func newDesc(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc(name, help, labels, nil)
-}
-
 var (
-	connectionsDesc     = newDesc("omg_connections", "Open connections.")
-	cacheHitsDesc       = newDesc("omg_cache_hits_total", "Cache hits.", "cache")
-	cacheMissesDesc     = newDesc("omg_cache_misses_total", "Cache misses.", "cache")
-	memoryDesc          = newDesc("omg_memory_bytes", "Memory by component.", "component")
-	generationDesc      = newDesc("omg_snapshot_generation", "Generation of the current snapshot.")
-	snapshotCheckedDesc = newDesc("omg_snapshot_checked_timestamp_seconds", "Time of the last successful check of the snapshot.")
-	indexPackagesDesc   = newDesc("omg_index_packages", "Packages in the index.")
-	packageCountsDesc   = newDesc("omg_installed_packages", "Numbers of installed packages, such as those with updates; absent while unknown.", "count")
-	vulnerabilitiesDesc = newDesc("omg_vulnerabilities", "Advisories for installed packages by severity; absent while unknown.", "severity")
-	aurFindingsDesc     = newDesc("omg_aur_findings", "Installed packages of the AUR with findings, by the highest level; absent while unknown.", "level")
-	sourceChangedDesc   = newDesc("omg_source_changed_timestamp_seconds", "Time of the last change or successful check of a source.", "source", "kind")
-	pullSequenceDesc    = newDesc("omg_pull_sequence", "Sequence of the latest manifest of the published directory.")
-	pullExpiresDesc     = newDesc("omg_pull_expires_timestamp_seconds", "Time at which this manifest expires.")
-	pullConfirmedDesc   = newDesc("omg_pull_confirmed_timestamp_seconds", "Time at which a mirror last had this manifest.")
-	pullOKDesc          = newDesc("omg_pull_ok", "1 if the last pull has succeeded, otherwise 0.")
-	pullBytesDesc       = newDesc("omg_pull_received_bytes_total", "Bytes that all pulls have received.")
-	pullTextsDesc       = newDesc("omg_pull_texts_total", "Texts of records that all pulls have received, as patches or as a whole.", "form")
-	componentOKDesc     = newDesc("omg_component_ok", "1 if a component is ok, otherwise 0.", "component", "state")
-	sourceOKDesc        = newDesc("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
+	connectionsDesc     = metrics.NewDesc("omg_connections", "Open connections.")
+	cacheHitsDesc       = metrics.NewDesc("omg_cache_hits_total", "Cache hits.", "cache")
+	cacheMissesDesc     = metrics.NewDesc("omg_cache_misses_total", "Cache misses.", "cache")
+	memoryDesc          = metrics.NewDesc("omg_memory_bytes", "Memory by component.", "component")
+	generationDesc      = metrics.NewDesc("omg_snapshot_generation", "Generation of the current snapshot.")
+	snapshotCheckedDesc = metrics.NewDesc("omg_snapshot_checked_timestamp_seconds", "Time of the last successful check of the snapshot.")
+	indexPackagesDesc   = metrics.NewDesc("omg_index_packages", "Packages in the index.")
+	packageCountsDesc   = metrics.NewDesc("omg_installed_packages", "Numbers of installed packages, such as those with updates; absent while unknown.", "count")
+	vulnerabilitiesDesc = metrics.NewDesc("omg_vulnerabilities", "Advisories for installed packages by severity; absent while unknown.", "severity")
+	aurFindingsDesc     = metrics.NewDesc("omg_aur_findings", "Installed packages of the AUR with findings, by the highest level; absent while unknown.", "level")
+	sourceChangedDesc   = metrics.NewDesc("omg_source_changed_timestamp_seconds", "Time of the last change or successful check of a source.", "source", "kind")
+	pullSequenceDesc    = metrics.NewDesc("omg_pull_sequence", "Sequence of the latest manifest of the published directory.")
+	pullExpiresDesc     = metrics.NewDesc("omg_pull_expires_timestamp_seconds", "Time at which this manifest expires.")
+	pullConfirmedDesc   = metrics.NewDesc("omg_pull_confirmed_timestamp_seconds", "Time at which a mirror last had this manifest.")
+	pullOKDesc          = metrics.NewDesc("omg_pull_ok", "1 if the last pull has succeeded, otherwise 0.")
+	pullBytesDesc       = metrics.NewDesc("omg_pull_received_bytes_total", "Bytes that all pulls have received.")
+	pullTextsDesc       = metrics.NewDesc("omg_pull_texts_total", "Texts of records that all pulls have received, as patches or as a whole.", "form")
+	componentOKDesc     = metrics.NewDesc("omg_component_ok", "1 if a component is ok, otherwise 0.", "component", "state")
+	sourceOKDesc        = metrics.NewDesc("omg_source_ok", "1 if a source is ok, otherwise 0.", "source", "kind", "state")
 )
 
-// collector makes metrics from the results of Callbacks.
-type collector struct{ Callbacks }
-
-// Describe sends no descriptions, because the set of metrics depends on the configuration.
-func (c *collector) Describe(chan<- *prometheus.Desc) {}
-
-// Collect implements prometheus.Collector.
-func (c *collector) Collect(to chan<- prometheus.Metric) {
-	value := func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string) {
-		to <- prometheus.MustNewConstMetric(d, kind, v, labels...)
-	}
+// collect makes metrics from the results of the callbacks.
+func (c *Callbacks) collect(value func(d *prometheus.Desc, kind prometheus.ValueType, v float64, labels ...string)) {
 	value(connectionsDesc, prometheus.GaugeValue, float64(c.Connections()))
 	for name, n := range c.Caches() {
 		value(cacheHitsDesc, prometheus.CounterValue, float64(n.Hits), name)
@@ -168,7 +142,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		value(memoryDesc, prometheus.GaugeValue, float64(n), component)
 	}
 	for _, part := range c.Health().Components {
-		value(componentOKDesc, prometheus.GaugeValue, oneIf(part.State == wire.HealthOK), part.Name, part.State)
+		value(componentOKDesc, prometheus.GaugeValue, metrics.OneIf(part.State == wire.HealthOK), part.Name, part.State)
 	}
 	st, ok := c.Status()
 	if !ok {
@@ -196,7 +170,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		}
 	}
 	if p := st.Pulled; p != nil {
-		value(pullOKDesc, prometheus.GaugeValue, oneIf(p.LastError == ""))
+		value(pullOKDesc, prometheus.GaugeValue, metrics.OneIf(p.LastError == ""))
 		value(pullBytesDesc, prometheus.CounterValue, float64(p.Bytes))
 		value(pullTextsDesc, prometheus.CounterValue, float64(p.Patches), "patch")
 		value(pullTextsDesc, prometheus.CounterValue, float64(p.Whole), "whole")
@@ -214,16 +188,9 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		}
 	}
 	for _, s := range sources {
-		value(sourceOKDesc, prometheus.GaugeValue, oneIf(s.State == wire.SourceOK), s.Name, string(s.Kind), string(s.State))
+		value(sourceOKDesc, prometheus.GaugeValue, metrics.OneIf(s.State == wire.SourceOK), s.Name, string(s.Kind), string(s.State))
 		if s.ChangedAt != 0 {
 			value(sourceChangedDesc, prometheus.GaugeValue, float64(s.ChangedAt), s.Name, string(s.Kind))
 		}
 	}
-}
-
-func oneIf(good bool) float64 {
-	if good {
-		return 1
-	}
-	return 0
 }
