@@ -31,6 +31,7 @@ type Fleet struct {
 	packed   int // bytes of all compressed states
 	roster   []string
 	problem  string
+	readAt   time.Time // see ReadAt
 	isFull   bool
 	version  uint64
 	changed  chan struct{} // closed at the next change

@@ -3,6 +3,8 @@ package resident
 import (
 	"context"
 	"time"
+
+	"github.com/omg-arch/omg/shared/clock"
 )
 
 // What changes is read every two seconds, but the pause is at least shareOfTime times as long as the reading took. Comparing the stamps of
@@ -12,20 +14,38 @@ const (
 	shareOfTime = 20
 )
 
-// Follow calls the function read, which puts what has changed into the fleet, again and again until the context ends. An error is shown as the
-// problem of the fleet, which keeps the last states.
+// Read calls the function read, which puts what has changed into the fleet. An error is shown as the problem of the fleet, which keeps the last
+// states.
+func (f *Fleet) Read(ctx context.Context, read func(context.Context) error) error {
+	err := read(ctx)
+	if ctx.Err() != nil {
+		return err
+	}
+	problem := ""
+	if err != nil {
+		problem = err.Error()
+	}
+	f.SetProblem(problem)
+	if err == nil {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.readAt = clock.Now()
+	}
+	return err
+}
+
+// ReadAt returns when Read has last succeeded; zero if never.
+func (f *Fleet) ReadAt() time.Time {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	return f.readAt
+}
+
+// Follow calls Read again and again until the context ends.
 func (f *Fleet) Follow(ctx context.Context, read func(context.Context) error) {
 	for {
 		start := time.Now()
-		err := read(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		problem := ""
-		if err != nil {
-			problem = err.Error()
-		}
-		f.SetProblem(problem)
+		_ = f.Read(ctx, read) // the fleet has the error
 		select {
 		case <-time.After(max(minPause, shareOfTime*time.Since(start))):
 		case <-ctx.Done():
