@@ -396,7 +396,7 @@ type Fleet struct {
 	Creds string `toml:"creds" format:"line"`
 	// File with certificates of authorities that are trusted besides those of the system.
 	CA string `toml:"ca" format:"line"`
-	// Name of this host in the fleet, for its agent. If it is empty, it is the host's name.
+	// Name of this host in the fleet, for its agent. If it is empty, it is the name in the file of creds, or the host's name.
 	Host string `toml:"host" format:"line"`
 }
 

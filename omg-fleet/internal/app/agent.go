@@ -31,12 +31,12 @@ func agentCommand(a *app) *cli.Command {
 executes nothing, and connects only to omgd and to the server. While the server is
 away, it keeps the last inventory, and connects again by itself.
 
-The name of the host must be the one for which the key in the file of --creds was
-added.
+The name of the host is the one for which the key in the file of --creds was added: the
+server accepts no other.
 
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "host", Destination: &host, Usage: "the `NAME` of this host in the fleet", DefaultText: "fleet.host in the configuration, or the host's name"},
+			&cli.StringFlag{Name: "host", Destination: &host, Usage: "the `NAME` of this host in the fleet", DefaultText: "fleet.host in the configuration, or the name in the file of --creds, or the host's name"},
 			&cli.StringFlag{Name: "socket", Destination: &socket, Usage: "omgd listens on `PATH`", DefaultText: "$OMG_SOCKET_PATH, or omg.sock in $XDG_RUNTIME_DIR, or the system-wide omgd"},
 			&cli.DurationFlag{Name: "interval", Destination: &interval, Value: defaultInterval, Usage: "give a sign of life each `TIME`"},
 		},
@@ -56,7 +56,7 @@ added.
 				}
 			}
 			name, err := os.Hostname()
-			if host = cmp.Or(host, a.host, name); host == "" {
+			if host = cmp.Or(host, a.host, authority.SignedName(a.creds), name); host == "" {
 				return fmt.Errorf("cannot find out the name of this host: %w", err)
 			}
 			env := paths.ProcessEnv()

@@ -195,6 +195,7 @@ func TestKey(t *testing.T) {
 	fi, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, fs.FileMode(0o600), fi.Mode().Perm())
+	require.Empty(t, authority.SignedName(path))
 
 	h, err := a.AddHost("web1", key)
 	require.NoError(t, err)
@@ -208,6 +209,7 @@ func TestKey(t *testing.T) {
 		name, err := authority.AddJWT(path, h.JWT+"\n")
 		require.NoError(t, err)
 		require.Equal(t, "web1", name)
+		require.Equal(t, "web1", authority.SignedName(path))
 	}
 	again, err = authority.NewKey(path)
 	require.NoError(t, err)

@@ -159,6 +159,24 @@ func AddJWT(path, token string) (string, error) {
 	return user.Name, atomicfile.Write(path, text, atomicfile.Options{Mode: 0o600, Sync: true})
 }
 
+// SignedName returns the name for which the key in a file of AddJWT was added. It returns nothing if the file has no such name, because it has a
+// certificate or cannot be read: connecting with the file reports this.
+func SignedName(path string) string {
+	text, err := readSmall(path)
+	if err != nil {
+		return ""
+	}
+	token, err := jwt.ParseDecoratedJWT([]byte(text))
+	if err != nil {
+		return ""
+	}
+	user, err := jwt.DecodeUserClaims(token)
+	if err != nil {
+		return ""
+	}
+	return user.Name
+}
+
 // readKey reads the secret key in a file of NewKey or AddJWT.
 func readKey(path string) (nkeys.KeyPair, error) {
 	text, err := readSmall(path)
