@@ -195,6 +195,8 @@ func TestAttack_Servers(t *testing.T) {
 	const (
 		older    = "older than what was accepted before"
 		unsigned = "it is not signed by a trusted key"
+		changed  = "damaged, or changed by somebody: its signature is not valid"
+		noSign   = "the signature of manifest.json: damaged, or changed by somebody: not one of minisign"
 		large    = "larger than allowed"
 		slow     = "the server did not answer in time"
 	)
@@ -204,12 +206,12 @@ func TestAttack_Servers(t *testing.T) {
 		want      string
 	}{
 		"rollback":                   {copies[0], "", nil, older},
-		"fast-forward without a key": {forged, "", nil, unsigned},
+		"fast-forward without a key": {forged, "", nil, changed},
 		"the key of somebody else":   {foreign.dir, "", nil, unsigned},
 		"no signature":               {p.dir, signature, fakeserver.ErrorStatus(http.StatusNotFound), "there is no signature"},
-		"an empty signature":         {p.dir, signature, answer(func([]byte) []byte { return nil }), unsigned},
-		"half of the signature":      {p.dir, signature, answer(half), unsigned},
-		"half of the manifest":       {p.dir, manifests, answer(half), unsigned},
+		"an empty signature":         {p.dir, signature, answer(func([]byte) []byte { return nil }), noSign},
+		"half of the signature":      {p.dir, signature, answer(half), noSign},
+		"half of the manifest":       {p.dir, manifests, answer(half), changed},
 		"half of the objects":        {p.dir, objects, answer(half), "bytes instead of"},
 		"connections that break off": {p.dir, objects, breakOff, "the response is truncated"},
 		"no objects":                 {p.dir, objects, fakeserver.ErrorStatus(http.StatusNotFound), "404"},
@@ -223,7 +225,7 @@ func TestAttack_Servers(t *testing.T) {
 		"oversized objects":          {p.dir, objects, huge, large},
 		"a bomb as the manifest":     {p.dir, manifests, fakeserver.Bomb(1 << 30), large},
 		"a bomb as an object":        {p.dir, objects, fakeserver.Bomb(1 << 30), large},
-		"a login page":               {p.dir, "", answer(func([]byte) []byte { return []byte("<html>Please log in</html>") }), unsigned},
+		"a login page":               {p.dir, "", answer(func([]byte) []byte { return []byte("<html>Please log in</html>") }), noSign},
 		"an error":                   {p.dir, "", fakeserver.ErrorStatus(http.StatusInternalServerError), "reports an error (500"},
 		"a loop of redirects":        {p.dir, "", fakeserver.RedirectLoop(), "too many redirects"},
 		"slow retrieval: no answer":  {p.dir, "", fakeserver.Hang(), slow},

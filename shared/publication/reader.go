@@ -170,12 +170,11 @@ func fetchSigned(ctx context.Context, from Fetcher, name string, keys []minisign
 		}
 		content, err = fetch(ctx, from, file, maxBytes(name))
 		if err == nil {
-			if key, err = verify(keys, content, signature); err == nil {
+			if key, err = verify(keys, file, content, signature); err == nil {
 				return content, signature, key, nil
 			}
-			err = fmt.Errorf("%s: %w", file, err)
 		}
-		if !errors.Is(err, ErrSignature) && !errors.Is(err, fs.ErrNotExist) {
+		if !errors.Is(err, ErrSignature) && !errors.Is(err, ErrDamaged) && !errors.Is(err, fs.ErrNotExist) {
 			return nil, nil, key, err
 		}
 	}

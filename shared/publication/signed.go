@@ -41,8 +41,13 @@ const (
 	statementDir = "statements"
 )
 
-// ErrSignature means that no trusted key has signed a document.
-var ErrSignature = errors.New("it is not signed by a trusted key")
+var (
+	// ErrSignature means that no trusted key has signed a document.
+	ErrSignature = errors.New("it is not signed by a trusted key")
+	// ErrDamaged means that a signature is none of minisign, or that it names a trusted key and is not valid: the document or the signature is
+	// not what that key has signed.
+	ErrDamaged = errors.New("damaged, or changed by somebody")
+)
 
 // Digest returns the SHA-256 of content in lower-case hexadecimal.
 func Digest(content []byte) string {
@@ -100,14 +105,21 @@ func SignedHash(signature []byte) string {
 	return ""
 }
 
-// verify returns the key of the list that has signed a document, or ErrSignature. Both forms of minisign's signatures are accepted.
-func verify(keys []minisign.PublicKey, content, signature []byte) (minisign.PublicKey, error) {
-	if len(signature) <= MaxSignatureBytes {
-		for _, key := range keys {
-			if minisign.Verify(key, content, signature) {
-				return key, nil
-			}
+// verify returns the key of the list that has signed the document in a file. Both forms of minisign's signatures are accepted. An error wraps
+// ErrSignature or ErrDamaged.
+func verify(keys []minisign.PublicKey, file string, content, signature []byte) (minisign.PublicKey, error) {
+	var s minisign.Signature
+	if len(signature) > MaxSignatureBytes || s.UnmarshalText(signature) != nil {
+		return minisign.PublicKey{}, fmt.Errorf("the signature of %s: %w: not one of minisign", file, ErrDamaged)
+	}
+	err := ErrSignature
+	for _, key := range keys {
+		if minisign.Verify(key, content, signature) {
+			return key, nil
+		}
+		if key.ID() == s.KeyID {
+			err = fmt.Errorf("%w: its signature is not valid", ErrDamaged)
 		}
 	}
-	return minisign.PublicKey{}, ErrSignature
+	return minisign.PublicKey{}, fmt.Errorf("%s: %w", file, err)
 }

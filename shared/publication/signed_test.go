@@ -65,7 +65,7 @@ func TestLatest_Minisign(t *testing.T) {
 		r.requireContent(t, d, now, "one")
 		d.files[ManifestName], d.files[CopyName(ManifestName, document)] = append(document, ' '), append(document, ' ')
 		d.requests = map[string]int{}
-		r.requireRefused(t, d, now, ErrSignature)
+		r.requireRefused(t, d, now, ErrDamaged)
 		require.Equal(t, 2, d.requests[ManifestName+SignatureSuffix])
 	}
 }

@@ -165,7 +165,7 @@ func (s *State) onlineKeys(offline minisign.PublicKey, now time.Time) (keys []mi
 	if !found {
 		return nil, time.Time{}
 	}
-	if _, err := verify([]minisign.PublicKey{offline}, a.Document, a.Signature); err != nil {
+	if _, err := verify([]minisign.PublicKey{offline}, StatementName, a.Document, a.Signature); err != nil {
 		return nil, time.Time{}
 	}
 	statement, err := ParseStatement(a.Document)

@@ -229,7 +229,7 @@ func PublishStatement(path string, keys []string, o *Options) (*publication.Stat
 	switch {
 	case err == nil:
 		s.Sequence = max(s.Sequence, last.Sequence+1)
-	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, publication.ErrSignature):
+	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, publication.ErrSignature) && !errors.Is(err, publication.ErrDamaged):
 		return nil, err
 	}
 	document, err := s.Encode()

@@ -273,7 +273,7 @@ func TestAttack_BadServers(t *testing.T) {
 			w.Header().Set("Content-Type", "text/html")
 			_, _ = w.Write([]byte("<html>Please log in</html>"))
 			return true
-		}, "it is not signed by a trusted key"},
+		}, "the signature of manifest.json: damaged, or changed by somebody: not one of minisign"},
 		"endless signature": {func(w http.ResponseWriter, _ *http.Request) bool {
 			for range 1 << 20 {
 				if _, err := w.Write(make([]byte, 4<<10)); err != nil {
