@@ -37,7 +37,7 @@ complete -c omg-fleet -n '__omg_fleet_at ""' -l creds -r -F -d 'connect to the s
 complete -c omg-fleet -n '__omg_fleet_at ""' -l ca -r -F -d 'also trust servers with certificates of the authorities in FILE'
 complete -c omg-fleet -n '__omg_fleet_at ""' -l stored -d 'answer from the inventories that the server keeps, without asking the hosts'
 complete -c omg-fleet -n '__omg_fleet_at ""' -l deadline -x -d 'wait for the answers of the hosts for this TIME'
-complete -c omg-fleet -n '__omg_fleet_at ""' -l stale -x -d 'an inventory is too old after this TIME'
+complete -c omg-fleet -n '__omg_fleet_at ""' -l stale -x -d 'an inventory is too old after this TIME, such as 36h or 7d'
 complete -c omg-fleet -n '__omg_fleet_at ""' -l require-all -d 'exit with 7 unless all hosts have answered'
 complete -c omg-fleet -n '__omg_fleet_at ""' -l help -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at ""' -s h -d 'show help'

@@ -83,7 +83,7 @@ is printed as well, with its age. Without a roster, a host without a file is not
 			&cli.StringFlag{Name: "ca", Destination: &a.ca, Usage: "also trust servers with certificates of the authorities in `FILE`", DefaultText: "$OMG_FLEET_CA, or fleet.ca in the configuration"},
 			&cli.BoolFlag{Name: "stored", Destination: &a.stored, Usage: "answer from the inventories that the server keeps, without asking the hosts"},
 			&cli.DurationFlag{Name: "deadline", Destination: &a.deadline, Value: defaultDeadline, Usage: "wait for the answers of the hosts for this `TIME`"},
-			&cli.DurationFlag{Name: "stale", Destination: &a.stale, Value: defaultStale, DefaultText: "48h", Usage: "an inventory is too old after this `TIME`"},
+			&cli.GenericFlag{Name: "stale", Value: command.TimeValue(&a.stale, defaultStale), DefaultText: "48h", Usage: "an inventory is too old after this `TIME`, such as 36h or 7d"},
 			&cli.BoolFlag{Name: "require-all", Destination: &a.requireAll, Usage: "exit with 7 unless all hosts have answered"},
 		},
 		Before: a.configure,

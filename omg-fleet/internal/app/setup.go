@@ -22,7 +22,7 @@ import (
 func setupCommand(a *app) *cli.Command {
 	var dir string
 	var renew bool
-	maxAge := streams.DefaultMaxAge
+	var maxAge time.Duration
 	return &cli.Command{
 		Name:  "setup",
 		Usage: "make the fleet usable on the running servers",
@@ -39,14 +39,14 @@ with the credentials of --creds, and makes the roster that of the file of --rost
 		Flags: []cli.Flag{
 			keysFlag(&dir),
 			&cli.BoolFlag{Name: "renew-admin", Destination: &renew, Usage: "replace the credentials of those who ask questions"},
-			&cli.DurationFlag{Name: "max-age", Destination: &maxAge, Value: maxAge, DefaultText: "720h", Usage: "forget the state of a host that was silent for this `TIME`"},
+			&cli.GenericFlag{Name: "max-age", Value: command.TimeValue(&maxAge, streams.DefaultMaxAge), DefaultText: "30d", Usage: "forget the state of a host that was silent for this `TIME`"},
 		},
 		Action: func(c *cli.Context) error {
 			switch {
 			case c.Args().Present():
 				return command.Usagef("setup takes no arguments, got %q", c.Args().First())
 			case maxAge <= 0:
-				return command.Usagef("--max-age is a time such as 720h, not %s", maxAge)
+				return command.Usagef("--max-age is a time such as 30d, not %s", maxAge)
 			case dir == "" && (a.server == "" || a.rosterPath == ""):
 				return command.Usagef("--dir DIR names the directory with the keys of the fleet; without it, setup needs --server and --roster")
 			case dir == "" && renew:

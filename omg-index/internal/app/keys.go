@@ -43,7 +43,7 @@ After a statement has expired, machines refuse new manifests until there is a ne
 		Flags: []cli.Flag{
 			secretKeyFlag(&o.secretPath),
 			outFlag(&o.out),
-			&cli.DurationFlag{Name: "expires", Destination: &o.expiry, Value: defaultStatementExpiry, Usage: "the statement expires after `TIME`", DefaultText: "8760h, a year"},
+			&cli.GenericFlag{Name: "expires", Value: command.TimeValue(&o.expiry, defaultStatementExpiry), Usage: "the statement expires after `TIME`, such as 30d", DefaultText: "365d"},
 		},
 		Action: func(c *cli.Context) error { return o.run(c) },
 	}
@@ -58,7 +58,7 @@ func (o *keysOptions) run(c *cli.Context) error {
 	case !c.Args().Present():
 		return command.Usagef("keys needs the files of public keys, e.g. omg-index keys -s offline.key --out DIR key.pub")
 	case o.expiry < minExpiry || o.expiry > publication.MaxStatementAge:
-		return command.Usagef("--expires %s: not between 1 minute and 2 years (17568h)", o.expiry)
+		return command.Usagef("--expires %s: not between 1 minute and 2 years (732d)", o.expiry)
 	}
 	if err := checkOut(o.out); err != nil {
 		return err

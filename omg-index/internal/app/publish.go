@@ -102,7 +102,7 @@ manifests of the last week name, and patches from the last 14 contents of each s
 			&cli.StringSliceFlag{Name: "source", Destination: &o.sources, Usage: "publish `SOURCE` (repeatable)", DefaultText: "repositories; with --fetch all that it gets"},
 			&cli.StringSliceFlag{Name: "server", Destination: &o.servers, Usage: "`NAME=URL`: only for machines whose pacman.conf has the repository NAME with the server URL (repeatable)", DefaultText: "a repository may have any server"},
 			&cli.BoolFlag{Name: "journal-names", Destination: &o.journalNames, Usage: "publish the names of maintainers in the AUR's journal"},
-			&cli.DurationFlag{Name: "expires", Destination: &o.expiry, Value: defaultExpiry, Usage: "the manifest expires after `TIME`", DefaultText: "48h"},
+			&cli.GenericFlag{Name: "expires", Value: command.TimeValue(&o.expiry, defaultExpiry), Usage: "the manifest expires after `TIME`, such as 48h or 7d", DefaultText: "48h"},
 			&cli.StringFlag{Name: "note", Destination: &o.note, Usage: "a line of `TEXT` in the manifest, for those who read it"},
 		}, o.fetching.flags()...),
 		Action: func(c *cli.Context) error { return o.run(c) },
@@ -168,7 +168,7 @@ func (o *publishOptions) check(c *cli.Context) error {
 	case o.out == "":
 		return command.Usagef("publish needs a directory: --out DIR")
 	case o.expiry < minExpiry || o.expiry > publication.MaxManifestAge:
-		return command.Usagef("--expires %s: not between 1 minute and 90 days (2160h)", o.expiry)
+		return command.Usagef("--expires %s: not between 1 minute and 90 days (90d)", o.expiry)
 	case len(o.note) > publication.MaxNoteBytes || termtext.Clean(o.note) != o.note:
 		return command.Usagef("--note: not a line of at most %d bytes", publication.MaxNoteBytes)
 	}
