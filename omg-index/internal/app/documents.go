@@ -107,6 +107,9 @@ func writeAdvisories(ctx context.Context, path string, to io.Writer) (*readResul
 	if end.LeftOutCount > 0 {
 		r.warnings = append(r.warnings, formatCount(int(end.LeftOutCount), "record")+" cannot be read")
 	}
+	if len(list) == 0 { // the tracker has thousands
+		r.warnings = append(r.warnings, "the list is empty: machines will show no advisories")
+	}
 	return r, f.Stamp.MtimeSeconds()
 }
 

@@ -81,6 +81,17 @@ func TestPublish_Documents(t *testing.T) {
 	require.Equal(t, []string{"news news"}, list)
 	require.NotContains(t, r.stderr, "stays in the manifest")
 
+	// An empty list is valid, but not what the tracker has. An empty file is no list.
+	w.write("empty.json", "[]")
+	r, list = w.publish(nil, "advisories="+w.path("empty.json"))
+	require.Equal(t, exit.OK, r.code, r.stderr)
+	require.Equal(t, []string{"advisories tracker"}, list)
+	require.Contains(t, r.stderr, "warning: "+w.path("empty.json")+": the list is empty: machines will show no advisories\n")
+	w.write("empty.json", "")
+	r, _ = w.publish(nil, "advisories="+w.path("empty.json"))
+	require.Equal(t, exit.Failed, r.code)
+	require.Contains(t, r.stderr, "empty.json: the file is empty")
+
 	for _, source := range []string{"advisories", "news=", "popularity", "journal=", "journals", "shares=" + w.path("popularity.json")} {
 		r, _ := w.publish(nil, source)
 		require.Equal(t, exit.Usage, r.code, source)
