@@ -298,6 +298,27 @@ func TestFetch_Mirrors(t *testing.T) {
 	}
 }
 
+// TestFetch_NoFileLists checks that a mirror that has a database without file lists in place of one with them is not used.
+func TestFetch_NoFileLists(t *testing.T) {
+	w := newWorld(t)
+	spoil := func(mirror string) {
+		path := filepath.Join(w.files[mirror], "core.files")
+		harness.ReplaceFile(t, path, string(harness.ReadFile(t, filepath.Join(w.files[mirror], "core.db"))))
+		require.NoError(t, os.Chtimes(path, time.Now(), time.Now()))
+	}
+	requireOK(t, w.fetch())
+	first := textHashes(w.manifest())
+	spoil("mirror")
+	requireOK(t, w.fetch())
+	require.Equal(t, first, textHashes(w.manifest()))
+	spoil("late")
+	r := w.fetch()
+	require.Equal(t, 3, r.Code)
+	require.Contains(t, r.Stderr, "core.files could not be fetched: ")
+	require.Contains(t, r.Stderr, "its database was rejected: a database without file lists")
+	require.Equal(t, first, textHashes(w.manifest()))
+}
+
 // TestFetch_Cache checks that files that were lost or changed in the cache, and those of which a server says that another version of them has not
 // changed, are requested without a condition.
 func TestFetch_Cache(t *testing.T) {

@@ -36,8 +36,8 @@ type SyncFile struct {
 	// completely or in part; FirstLeftOutReason is the reason for the first of these.
 	PackageCount, LeftOutCount int
 	FirstLeftOutReason         string
-	// PathCount is the number of paths that ReadSyncFiles passed on.
-	PathCount int
+	// PathCount is the number of paths that ReadSyncFiles passed on, and FileListCount the number of file lists in the archive.
+	PathCount, FileListCount int
 	// DescBytes is the total size of the files that were read from the archive.
 	DescBytes int64
 	// Warnings holds problems of single entries, at most MaxSyncWarnings; MoreWarnings is the number of further

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -56,6 +57,17 @@ func ReadSyncFiles(ctx context.Context, path string, visit func(*FileList) error
 		err = r.visitAll(ctx, visit)
 	}
 	return out, err
+}
+
+// ErrNoFileLists means that a database is one without file lists, such as core.db.
+var ErrNoFileLists = errors.New("a database without file lists")
+
+// CheckFileLists returns ErrNoFileLists if ReadSyncFiles has found packages, but no file list. To pacman, they are packages without files.
+func (f *SyncFile) CheckFileLists() error {
+	if f.PackageCount > 0 && f.FileListCount == 0 {
+		return ErrNoFileLists
+	}
+	return nil
 }
 
 // syncFilesLimits holds the limits of ReadSyncFiles; tests use lower values.
@@ -217,6 +229,7 @@ func (r *fileListReader) leaveOut(format string, args ...any) {
 
 // keepList keeps the list that the parser has found as the list of the current package.
 func (r *fileListReader) keepList(file []byte) error {
+	r.out.FileListCount++
 	lines := r.parser.fileList
 	count, longest := countLines(lines)
 	switch {

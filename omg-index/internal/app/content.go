@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -147,6 +148,10 @@ func (l *fileLists) publish(ctx context.Context, p *publishRun, count func()) (*
 		omittedWarningCount: f.MoreWarnings, skippedPackages: skipped, err: err,
 	}
 	if err != nil {
+		return result, nil
+	}
+	if err := f.CheckFileLists(); err != nil {
+		result.err = fmt.Errorf("%s: %w: name one with them, such as core.files", l.path(), err)
 		return result, nil
 	}
 	if err := lists.End(); err != nil {

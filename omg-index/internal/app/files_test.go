@@ -130,6 +130,21 @@ func TestVerify_Files(t *testing.T) {
 	require.Regexp(t, "^omg-index: error: "+path+": [^\n]*\n$", r.stderr)
 }
 
+// TestPublish_NoFileLists checks that a database without file lists is not published as one with them.
+func TestPublish_NoFileLists(t *testing.T) {
+	w := newTestSystem(t)
+	require.Equal(t, exit.OK, w.run("keygen", "-W", "-s", w.path("key"), "-p", w.path("key.pub")).code)
+	publish := func(path string) ended {
+		return w.run("publish", "-s", w.path("key"), "--out", w.path("out"), "--source", "files="+path)
+	}
+	r := publish(w.database("core"))
+	require.Equal(t, exit.Failed, r.code)
+	require.Equal(t, "omg-index: error: "+w.database("core")+": a database without file lists: name one with them, such as core.files\n", r.stderr)
+	require.NoFileExists(t, w.path("out/manifest.json"))
+	r = publish(w.filesDatabase("core"))
+	require.Equal(t, exit.OK, r.code, r.stderr)
+}
+
 // TestBuild_FilesProblems checks what build says about databases with file lists that are missing or damaged, and about flags that do not fit.
 func TestBuild_FilesProblems(t *testing.T) {
 	w := newTestSystem(t)

@@ -54,7 +54,10 @@ func (f *Fetcher) Database(ctx context.Context, kind upstream.DatabaseKind, repo
 		Copy: upstream.DatabaseCopy{URL: r.URL, ETag: r.ETag, LastModified: r.LastModified},
 		Check: func(path string) error {
 			if kind == upstream.Files {
-				_, err := pacmandb.ReadSyncFiles(ctx, path, func(*pacmandb.FileList) error { return nil })
+				read, err := pacmandb.ReadSyncFiles(ctx, path, func(*pacmandb.FileList) error { return nil })
+				if err == nil {
+					err = read.CheckFileLists()
+				}
 				return withoutPath(path, err)
 			}
 			_, err := pacmandb.ReadSync(ctx, path, repo.Name, func(*wire.Package) error { return nil }, func() {})
