@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -151,8 +152,10 @@ func mirrorsOf(args []string, client *fetch.Client) (list []puller.Mirror, err e
 			return nil, command.Usagef("%s: named twice", arg)
 		}
 		if !strings.Contains(arg, "://") {
-			if fi, err := os.Stat(arg); err == nil && !fi.IsDir() {
-				return nil, command.Usagef("%s: neither a directory nor an address such as https://example.org/omg", arg)
+			// A directory with an absolute path can be on a disk that is not there now. The other mirrors are then asked.
+			fi, err := os.Stat(arg)
+			if err == nil && !fi.IsDir() || errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(arg) {
+				return nil, command.Usagef("%s: neither a directory nor an address: an address begins with https:// or http://", arg)
 			}
 			list = append(list, puller.Mirror{Name: arg, Fetcher: publication.Dir(arg)})
 			continue
