@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
@@ -24,7 +25,7 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+func TestMain(m *testing.M) { harness.MainParallel(m, "4") }
 
 // token is the token of the servers.
 const token = "the-token-of-the-tests"
@@ -129,25 +130,65 @@ type browser struct {
 	said []string // errors of scripts, violations of the policy, dialogs
 }
 
-// newBrowser starts Chromium with a profile of its own.
+// chromium is the process in which the tests that run at the same time have their tabs.
+var chromium struct {
+	mu    sync.Mutex
+	users int
+	ctx   context.Context
+	end   func()
+}
+
+// useChromium returns the context of the process, which ends after the last test that uses it.
+func useChromium(t *testing.T) context.Context {
+	t.Helper()
+	program := need.Program(t, "chromium")
+	c := &chromium
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.users == 0 {
+		profile, err := os.MkdirTemp("", "omg-test-chromium-")
+		require.NoError(t, err)
+		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.UserDataDir(profile),
+			chromedp.WindowSize(1280, 900), chromedp.Flag("lang", "en"))
+		if os.Getuid() == 0 {
+			options = append(options, chromedp.NoSandbox) // Chromium refuses to run as root otherwise
+		}
+		ctx, endProcess := chromedp.NewExecAllocator(context.Background(), options...)
+		ctx, endTab := chromedp.NewContext(ctx)
+		c.ctx, c.end = ctx, func() {
+			endTab()
+			endProcess()
+			_ = os.RemoveAll(profile)
+		}
+		if err := chromedp.Do(ctx); err != nil {
+			c.end()
+			require.NoError(t, err)
+		}
+	}
+	c.users++
+	t.Cleanup(func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.users--; c.users == 0 {
+			c.end()
+		}
+	})
+	return c.ctx
+}
+
+// newBrowser opens a tab with cookies and a window of its own.
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(need.Program(t, "chromium")), chromedp.UserDataDir(t.TempDir()),
-		chromedp.WindowSize(1280, 900), chromedp.Flag("lang", "en"))
-	if os.Getuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // Chromium refuses to run as root otherwise
-	}
-	ctx, cancelTime := context.WithTimeout(context.Background(), 5*harness.HangTimeout)
-	ctx, cancelProcess := chromedp.NewExecAllocator(ctx, options...)
-	ctx, cancelTab := chromedp.NewContext(ctx)
+	ctx, cancelTab := chromedp.NewContext(useChromium(t), chromedp.WithNewBrowserContext())
+	ctx, cancelTime := context.WithTimeout(ctx, 5*harness.HangTimeout)
 	t.Cleanup(func() {
-		cancelTab()
-		cancelProcess()
 		cancelTime()
+		cancelTab()
 	})
 	b := &browser{t: t, ctx: ctx}
 	b.listen()
 	call(b, log.Enable, cdp.Empty{})
+	call(b, emulation.SetFocusEmulationEnabled, emulation.SetFocusEmulationEnabledParams{Enabled: true}) // another window may have the focus
 	return b
 }
 

@@ -135,6 +135,7 @@ var printed = regexp.MustCompile(`the token to log in with is in (\S+)`)
 
 // TestGuide_FleetWeb runs the commands of the guide, with other ports and paths.
 func TestGuide_FleetWeb(t *testing.T) {
+	t.Parallel()
 	g := newGuide(t)
 	login := func(c *http.Client, address, token string) {
 		t.Helper()
@@ -167,6 +168,7 @@ func TestGuide_FleetWeb(t *testing.T) {
 
 // TestGuide_Proxy runs nginx with the configuration of the guide in front of the socket.
 func TestGuide_Proxy(t *testing.T) {
+	t.Parallel()
 	g := newGuide(t)
 	nginx := need.Program(t, "nginx")
 	socket := filepath.Join(g.dir, "web.sock")

@@ -47,6 +47,7 @@ func hostile(text string) *inventory.Inventory {
 // TestHostile_Scripts opens all pages with hostile text in every field, in names of hosts and packages, and in addresses. No script may run,
 // and the policy must have had nothing to block: the text never was code.
 func TestHostile_Scripts(t *testing.T) {
+	t.Parallel()
 	hosts, b := map[string]*inventory.Inventory{}, newBrowser(t)
 	var roster []string
 	for _, text := range payloads {
@@ -87,6 +88,7 @@ func TestHostile_Scripts(t *testing.T) {
 // TestHostile_OtherPages opens pages of another server in the browser of a user who has logged in. They can neither read nor change
 // anything. The other server is on another port of this machine, as that of another user of it may be.
 func TestHostile_OtherPages(t *testing.T) {
+	t.Parallel()
 	s, b := newSite(t, office()), newBrowser(t)
 	b.login(s)
 	cookies := make(chan string, 100)

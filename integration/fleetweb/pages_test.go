@@ -1,22 +1,21 @@
 package fleetweb
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
-
-	"github.com/omg-arch/omg/shared/fixture"
 )
 
 // TestPage goes through the pages as a person would.
 func TestPage(t *testing.T) {
+	t.Parallel()
 	s, b := newSite(t, office(), "printer"), newBrowser(t)
 	b.open(s.address + "/")
 	b.write("#token", "something else\r")
@@ -69,6 +68,7 @@ func TestPage(t *testing.T) {
 
 // TestPage_Live changes, removes and restores files while a page is open, and ends the session.
 func TestPage_Live(t *testing.T) {
+	t.Parallel()
 	s, b := newSite(t, office()), newBrowser(t)
 	b.login(s)
 	b.await(`document.getElementById("status").innerText === "live"`)
@@ -99,6 +99,7 @@ func TestPage_Live(t *testing.T) {
 
 // TestPage_WithoutScripts logs in, filters, sorts and searches in a browser that runs no scripts.
 func TestPage_WithoutScripts(t *testing.T) {
+	t.Parallel()
 	s, b := newSite(t, office()), newBrowser(t)
 	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	b.login(s)
@@ -120,6 +121,7 @@ const focused = `(document.activeElement.id || document.activeElement.innerText)
 
 // TestPage_Keyboard uses the pages with keys alone. What has the focus is visible.
 func TestPage_Keyboard(t *testing.T) {
+	t.Parallel()
 	s, b := newSite(t, office()), newBrowser(t)
 	b.open(s.address + "/")
 	require.Equal(t, "token", eval[string](b, focused))
@@ -152,6 +154,7 @@ func TestPage_Keyboard(t *testing.T) {
 // TestPage_Accessible checks what a screen reader gets: landmarks, names of all controls, tables with heads and a caption. The layout for
 // narrow screens has to keep the tables.
 func TestPage_Accessible(t *testing.T) {
+	t.Parallel()
 	s, b := newSite(t, office(), "printer"), newBrowser(t)
 	b.login(s)
 	for _, width := range []int64{1280, 320} {
@@ -196,6 +199,7 @@ const contrast = `((element) => {
 
 // TestPage_Colours checks that light and dark follow the browser's setting, with enough contrast in both.
 func TestPage_Colours(t *testing.T) {
+	t.Parallel()
 	s, b := newSite(t, office(), "printer"), newBrowser(t)
 	b.login(s)
 	backs := map[string]string{}
@@ -215,6 +219,7 @@ func TestPage_Colours(t *testing.T) {
 
 // TestPage_Narrow checks that no page has to be scrolled sideways, from 320 pixels on, even with the longest names.
 func TestPage_Narrow(t *testing.T) {
+	t.Parallel()
 	hosts := office()
 	long := strings.Repeat("x", 200)
 	v := host(3, 1, "5.8.1-1")
@@ -234,8 +239,11 @@ func TestPage_Narrow(t *testing.T) {
 
 // TestPage_Many opens the pages of 10,000 hosts, and reports how long they take.
 func TestPage_Many(t *testing.T) {
+	t.Parallel()
 	s := &site{t: t, dir: t.TempDir()}
-	require.NoError(t, fixture.WriteInventories(s.dir, fixture.InventoryOptions{Hosts: 10_000, Packages: 12, Seed: 1, At: time.Now().Unix()}))
+	for i := range 10_000 {
+		s.put(fmt.Sprintf("host%05d", i), host(uint32(i%4), 0, "5.8.1-1"))
+	}
 	s.start([]string{"host00000", "missing"})
 	b := newBrowser(t)
 	b.login(s)
