@@ -116,7 +116,9 @@ func (a *app) askServer(ctx context.Context, o *output, s *question.Spec) (*ques
 	}
 	coverage := question.NewCoverage(roster, a.stale, o.now)
 	coverage.MissingWhy = "the server has never heard of it"
-	coverage.NoteDuplicates(fleet.Duplicates())
+	for _, host := range fleet.Duplicates() {
+		coverage.NoteAgents(host)
+	}
 	var later []*question.Answer
 	take := func(answer *question.Answer) error {
 		coverage.Add(answer, answer.Host)

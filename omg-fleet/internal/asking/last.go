@@ -117,11 +117,11 @@ func (f *Fleet) names() []string {
 	return names
 }
 
-// Duplicates describes the hosts with whose names several agents publish.
+// Duplicates returns the names of the hosts with whose names several agents publish.
 func (f *Fleet) Duplicates() (all []string) {
 	for _, name := range f.names() {
 		if alive := f.hosts[name].Alive; alive != nil && alive.Duplicate {
-			all = append(all, name+" is the name of several agents: each answer is that of one of them")
+			all = append(all, name)
 		}
 	}
 	return all

@@ -114,9 +114,11 @@ func (c *Coverage) record(s Silent) {
 // maxDuplicates limits how many duplicates are described.
 const maxDuplicates = 1000
 
-// NoteDuplicates adds descriptions of duplicates.
-func (c *Coverage) NoteDuplicates(texts []string) {
-	c.summary.Duplicates = append(c.summary.Duplicates, texts[:min(len(texts), maxDuplicates)]...)
+// NoteAgents notes that several agents publish with the name of a host.
+func (c *Coverage) NoteAgents(host string) {
+	if len(c.summary.Duplicates) < maxDuplicates {
+		c.summary.Duplicates = append(c.summary.Duplicates, host+" is the name of several agents: each answer is that of one of them")
+	}
 }
 
 // noteDuplicates notes hosts with the same identity, and hosts that give themselves the same name.

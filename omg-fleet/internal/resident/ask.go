@@ -42,6 +42,9 @@ func (f *Fleet) Ask(q *question.Question, names []string, stale time.Duration, n
 		if h == nil { // it was removed just now
 			continue
 		}
+		if h.contact.HasSeveral {
+			coverage.NoteAgents(h.name)
+		}
 		if h.summary == nil {
 			coverage.Refuse(h.name, h.source, h.err)
 			answers = append(answers, Answer{question.NoAnswer(h.name, question.Unreadable, h.err.Error()), h.contact.Heard})

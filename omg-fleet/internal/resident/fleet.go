@@ -116,9 +116,11 @@ type Contact struct {
 	ClockAhead int64
 	// IsSilent means that signs of life of the host are overdue.
 	IsSilent bool
+	// HasSeveral means that several agents publish with the name of the host.
+	HasSeveral bool
 }
 
-// Contact records when a source was last heard. It counts as a change only if the host falls silent or speaks again.
+// Contact records what is known of a source. That it was heard again is no change, unless it was silent.
 func (f *Fleet) Contact(source string, c Contact) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -127,7 +129,7 @@ func (f *Fleet) Contact(source string, c Contact) {
 		before := h.contact
 		h.contact = c
 		f.hosts[n] = &h
-		if before.IsSilent != c.IsSilent {
+		if before.IsSilent != c.IsSilent || before.HasSeveral != c.HasSeveral {
 			f.change()
 		}
 	}

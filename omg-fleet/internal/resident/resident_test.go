@@ -147,6 +147,34 @@ func TestFleet_Coverage(t *testing.T) {
 	require.Equal(t, question.Old, summary.Silent[1].State)
 }
 
+// TestContact checks which news about a host are a change, and that several agents of one name are reported.
+func TestContact(t *testing.T) {
+	f := New()
+	f.Put("web1", "web1", entry(t, "web1", "xz 5.6.1-1"))
+	duplicates := func() []string {
+		_, summary := f.Ask(question.Hosts(), nil, time.Hour, now)
+		return summary.Duplicates
+	}
+	for _, c := range []struct {
+		contact  Contact
+		isChange bool
+	}{
+		{Contact{Heard: now}, false}, {Contact{Heard: now.Add(time.Minute), ConfirmedAt: at}, false}, {Contact{Heard: now, IsSilent: true}, true}, {Contact{Heard: now}, true},
+		{Contact{Heard: now, HasSeveral: true}, true}, {Contact{Heard: now.Add(time.Minute), HasSeveral: true}, false},
+	} {
+		before := f.Version()
+		f.Contact("web1", c.contact)
+		require.Equal(t, c.isChange, f.Version() != before, c.contact)
+		require.Equal(t, c.contact.HasSeveral, len(duplicates()) > 0)
+	}
+	require.Equal(t, []string{"web1 is the name of several agents: each answer is that of one of them"}, duplicates())
+	f.Contact("web1", Contact{Heard: now})
+	require.Empty(t, duplicates())
+	before := f.Version()
+	f.Contact("web2", Contact{IsSilent: true})
+	require.Equal(t, before, f.Version(), "there is no such host")
+}
+
 // TestPut_Limits checks that a host that sends too much is refused with the reason, and that the others stay.
 func TestPut_Limits(t *testing.T) {
 	f := New()

@@ -182,7 +182,7 @@ func (w *Watcher) put(name string, data []byte, d *inventories.Decoder) {
 func contactOf(h *state.Host, now time.Time) resident.Contact {
 	c := resident.Contact{Heard: h.Contact, ClockAhead: h.ClockAhead(), IsSilent: !h.IsLive(now)}
 	if h.Alive != nil {
-		c.ConfirmedAt = h.Alive.InventoryAt
+		c.ConfirmedAt, c.HasSeveral = h.Alive.InventoryAt, h.Alive.Duplicate
 	}
 	return c
 }

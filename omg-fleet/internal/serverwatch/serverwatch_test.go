@@ -154,6 +154,7 @@ func TestContactOf(t *testing.T) {
 		"no inventory":  {&messages.Alive{Now: 2_000_000, Interval: 300}, resident.Contact{Heard: heard}},
 		"in the future": {&messages.Alive{Now: 9_000_000, InventoryAt: 8_999_990, Interval: 300}, resident.Contact{Heard: heard, ConfirmedAt: 8_999_990, ClockAhead: 7_000_000}},
 		"ended":         {&messages.Alive{Now: 2_000_000, InventoryAt: 10, Stopped: true}, resident.Contact{Heard: heard, ConfirmedAt: 10, IsSilent: true}},
+		"several":       {&messages.Alive{Now: 2_000_000, Interval: 300, Duplicate: true}, resident.Contact{Heard: heard, HasSeveral: true}},
 	} {
 		require.Equal(t, c.want, contactOf(&state.Host{Contact: heard, Alive: c.alive}, heard.Add(time.Minute)), name)
 	}
