@@ -115,7 +115,7 @@ func (a *app) askServer(ctx context.Context, o *output, s *question.Spec) (*ques
 		roster = fleet.Roster()
 	}
 	coverage := question.NewCoverage(roster, a.stale, o.now)
-	coverage.MissingWhy = "the server has never heard of it"
+	coverage.MissingWhy = question.NeverHeard
 	for _, host := range fleet.Duplicates() {
 		coverage.NoteAgents(host)
 	}

@@ -57,10 +57,16 @@ type Coverage struct {
 	summary    Summary
 }
 
+// The values of MissingWhy: where a host was looked for.
+const (
+	MissingFile = "it has no file"
+	NeverHeard  = "the server has never heard of it"
+)
+
 // NewCoverage returns a coverage for a roster, which is nil if there is none. Inventories that are older than stale are old.
 func NewCoverage(roster []string, stale time.Duration, now time.Time) *Coverage {
 	return &Coverage{
-		MissingWhy: "it has no file", roster: roster, hasRoster: roster != nil, stale: stale, now: now, states: map[string]State{}, silent: map[string]Silent{},
+		MissingWhy: MissingFile, roster: roster, hasRoster: roster != nil, stale: stale, now: now, states: map[string]State{}, silent: map[string]Silent{},
 		identities: map[string]string{}, reported: map[string]string{}, summary: Summary{Schema: Schema, Silent: []Silent{}},
 	}
 }

@@ -36,6 +36,7 @@ func (f *Fleet) Ask(q *question.Question, names []string, stale time.Duration, n
 		}
 	}
 	coverage := question.NewCoverage(f.roster, stale, now)
+	coverage.MissingWhy = f.missing
 	answers := make([]Answer, 0, len(order))
 	for _, n := range order {
 		h := f.hosts[n]

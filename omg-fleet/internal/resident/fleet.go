@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/omg-arch/omg/omg-fleet/internal/question"
 	"github.com/omg-arch/omg/shared/inventory"
 )
 
@@ -30,6 +31,7 @@ type Fleet struct {
 	table    table
 	packed   int // bytes of all compressed states
 	roster   []string
+	missing  string // why a host of the roster may not be there
 	problem  string
 	readAt   time.Time // see ReadAt
 	isFull   bool
@@ -49,7 +51,7 @@ type host struct {
 
 // New returns a fleet without hosts.
 func New() *Fleet {
-	return &Fleet{bySource: map[string]uint32{}, table: newTable(), changed: make(chan struct{})}
+	return &Fleet{bySource: map[string]uint32{}, table: newTable(), missing: question.MissingFile, changed: make(chan struct{})}
 }
 
 // Put replaces what is kept of a host by an entry. The source identifies where the document comes from: it is the path of the file, or the
@@ -159,6 +161,13 @@ func (f *Fleet) SetRoster(names []string) {
 		f.roster = names
 		f.change()
 	}
+}
+
+// ExplainMissing sets why a host of the roster may not be there. Otherwise, it is that it has no file.
+func (f *Fleet) ExplainMissing(why string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.missing = why
 }
 
 // SetProblem sets what is wrong with the place from which all documents come, so that the states may be old; empty if nothing is.

@@ -145,6 +145,10 @@ func TestFleet_Coverage(t *testing.T) {
 	require.Equal(t, now, answers[1].Contact)
 	_, summary = f.Ask(question.Hosts(), nil, time.Second, now)
 	require.Equal(t, question.Old, summary.Silent[1].State)
+	require.Equal(t, question.MissingFile, summary.Silent[0].Why)
+	f.ExplainMissing(question.NeverHeard)
+	_, summary = f.Ask(question.Hosts(), nil, time.Hour, now)
+	require.Equal(t, question.NeverHeard, summary.Silent[0].Why)
 }
 
 // TestContact checks which news about a host are a change, and that several agents of one name are reported.

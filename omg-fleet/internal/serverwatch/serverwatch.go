@@ -13,6 +13,7 @@ import (
 
 	"github.com/omg-arch/omg/omg-fleet/internal/inventories"
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
+	"github.com/omg-arch/omg/omg-fleet/internal/question"
 	"github.com/omg-arch/omg/omg-fleet/internal/resident"
 	"github.com/omg-arch/omg/omg-fleet/internal/state"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
@@ -40,6 +41,7 @@ type Watcher struct {
 // and when it is there again.
 func Open(fleet *resident.Fleet, o link.Options, note func(text string)) (*Watcher, error) {
 	w := &Watcher{fleet: fleet, signals: make(chan *nats.Msg, maxSignals), lost: make(chan struct{}, 1), readAll: true, empty: map[string]string{}}
+	fleet.ExplainMissing(question.NeverHeard)
 	o.Name, o.InboxPrefix, o.Stays = "omg-fleet web", subject.AdminInboxPrefix, true
 	isAway := false
 	o.OnChange = func(isConnected bool, text string) { // one call after another
