@@ -74,6 +74,8 @@ var elsewhere = []example{
 	{guide: "docs/fleet-web.md", line: "systemd-sysusers", test: "TestUnits_SystemUser"},
 	{guide: "docs/fleet-web.md", line: "install -d", test: "TestSystemUnits"},
 	{guide: "docs/fleet-web.md", line: "(umask 077 && head -c 32 /dev/urandom | base64 >/etc/omg", why: "it writes into the machine's /etc; TestGuide_FleetWeb writes such a file elsewhere"},
+	{guide: "docs/fleet-web.md", line: "(umask 027 && head -c 32 /dev/urandom | base64 >/etc/omg", why: "it writes into the machine's /etc; TestFleet has a real Prometheus read such a file elsewhere"},
+	{guide: "docs/fleet-web.md", line: "chgrp prometheus", why: "it changes a file in the machine's /etc"},
 	{guide: "docs/fleet-web.md", line: "systemctl enable --now omg-fleet-web.service", test: "TestSystemUnits"},
 
 	{guide: "docs/packagers.md", line: "make dist VENDOR=1", test: "TestReadme_ArchPackage"},

@@ -52,7 +52,7 @@ func newGuide(t *testing.T) *guide {
 	for _, m := range block.FindAllStringSubmatch(string(text), -1) {
 		g.blocks[m[1]] = append(g.blocks[m[1]], m[2])
 	}
-	require.Len(t, g.blocks["sh"], 5)
+	require.Len(t, g.blocks["sh"], 6)
 	require.Len(t, g.blocks["nginx"], 1)
 	s := &site{t: t, dir: filepath.Join(g.dir, "inventories")}
 	require.NoError(t, os.Mkdir(s.dir, 0o755))

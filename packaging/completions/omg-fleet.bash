@@ -5,7 +5,7 @@ _omg_fleet() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} command='' word words='' more=''
 	COMPREPLY=()
 	case $prev in
-	--from|--roster|--creds|--ca|--token-file|--tls-cert|--tls-key|--socket|--dir|--server-dir|--state-dir|--output|-o|--jwt) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
+	--from|--roster|--creds|--ca|--token-file|--metrics-token-file|--tls-cert|--tls-key|--socket|--dir|--server-dir|--state-dir|--output|-o|--jwt) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
 	--server|--deadline|--stale|--format|--severity|--listen|--host-name|--proxy-user-header|--host|--interval|--max-age) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
@@ -44,7 +44,7 @@ _omg_fleet() {
 		words='--json --format --quiet -q --help -h'
 		;;
 	' web')
-		words='--listen --host-name --token-file --proxy-user-header --tls-cert --tls-key --help -h'
+		words='--listen --host-name --token-file --metrics-token-file --proxy-user-header --tls-cert --tls-key --help -h'
 		;;
 	' agent')
 		words='--host --socket --interval --help -h'

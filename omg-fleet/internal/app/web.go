@@ -22,8 +22,8 @@ import (
 
 // webOptions are the flags of the command web.
 type webOptions struct {
-	listen, tokenFile, userHeader, certificate, key string
-	hostNames                                       cli.StringSlice
+	listen, tokenFile, metricsTokenFile, userHeader, certificate, key string
+	hostNames                                                         cli.StringSlice
 }
 
 func webCommand(a *app) *cli.Command {
@@ -42,11 +42,15 @@ Without TLS, the pages can be served on the loopback interface and on a socket o
 The server answers only to the host names of the loopback interface and to those of
 --host-name.
 
+With --metrics-token-file, Prometheus gets metrics at /metrics with the token of this
+file, which is good for nothing else.
+
 ` + command.ExitCodesHelp(exit.OK, exit.Usage, exit.Failed),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "listen", Destination: &o.listen, Usage: "serve on `ADDRESS`: HOST:PORT or unix:PATH"},
 			&cli.StringSliceFlag{Name: "host-name", Destination: &o.hostNames, Usage: "answer to the host `NAME` too, or NAME:PORT (repeatable)"},
 			&cli.StringFlag{Name: "token-file", Destination: &o.tokenFile, Usage: "read the token from `FILE`"},
+			&cli.StringFlag{Name: "metrics-token-file", Destination: &o.metricsTokenFile, Usage: "serve metrics to those with the token in `FILE`"},
 			&cli.StringFlag{Name: "proxy-user-header", Destination: &o.userHeader, Usage: "the `HEADER` in which a proxy names the user who has logged in"},
 			&cli.StringFlag{Name: "tls-cert", Destination: &o.certificate, Usage: "use TLS with the certificates in `FILE`, as PEM"},
 			&cli.StringFlag{Name: "tls-key", Destination: &o.key, Usage: "the key of the certificate is in `FILE`, as PEM"},
@@ -102,6 +106,16 @@ func (a *app) serve(ctx context.Context, flags *webOptions) (err error) {
 		defer remove()
 		note("the token to log in with is in " + path)
 	}
+	if flags.metricsTokenFile != "" {
+		token, err := web.ReadToken(flags.metricsTokenFile)
+		switch {
+		case err != nil:
+			return err
+		case token == o.Token:
+			return command.Usagef("--token-file and --metrics-token-file have the same token: Prometheus needs one of its own")
+		}
+		o.MetricsToken = token
+	}
 	l, names, err := web.Listen(flags.listen, o.Certificate != nil)
 	if err != nil {
 		return err
@@ -132,7 +146,7 @@ func (a *app) serve(ctx context.Context, flags *webOptions) (err error) {
 func (a *app) watch(ctx context.Context, fleet *resident.Fleet, note func(string)) (run func(context.Context), err error) {
 	if a.server == "" {
 		w := dirwatch.New(fleet, a.dir, a.rosterPath)
-		return w.Run, w.Read(ctx)
+		return w.Run, fleet.Read(ctx, w.Read)
 	}
 	if a.rosterPath != "" {
 		return nil, command.Usagef("--roster belongs to --from: the servers know the hosts")
@@ -141,9 +155,7 @@ func (a *app) watch(ctx context.Context, fleet *resident.Fleet, note func(string
 	if err != nil {
 		return nil, err
 	}
-	if err := w.Read(ctx); err != nil {
-		fleet.SetProblem(err.Error())
-	}
+	_ = fleet.Read(ctx, w.Read) // the fleet has the error
 	return func(ctx context.Context) {
 		defer w.Close()
 		w.Run(ctx)

@@ -21,6 +21,9 @@ const (
 	NotHeard   State = "silent"     // it was asked through a server and has not replied: the answer is the last known state
 )
 
+// States are all states of hosts.
+var States = []State{Answered, Old, Partial, Unknown, Future, Missing, Unreadable, NotHeard}
+
 // Answer is what a host has answered. Which lists it has depends on the question.
 type Answer struct {
 	// Schema is the version of this line.

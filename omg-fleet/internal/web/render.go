@@ -177,6 +177,9 @@ func (s *Server) routes() http.Handler {
 		mux.HandleFunc("POST "+loginPath, s.login)
 		mux.HandleFunc("POST /logout", s.logout)
 	}
+	if s.options.MetricsToken != "" {
+		mux.HandleFunc("GET "+metricsPath, s.metrics())
+	}
 	mux.HandleFunc("GET /host", s.authenticated(s.showHost))
 	mux.HandleFunc("GET /packages", s.authenticated(s.showPackages))
 	mux.HandleFunc("GET /package", s.authenticated(s.showPackage))

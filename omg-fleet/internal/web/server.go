@@ -39,6 +39,8 @@ type Options struct {
 	HostNames []string
 	// Token is what a user has to enter. It is empty if a proxy has authenticated the user.
 	Token string
+	// MetricsToken is the token with which Prometheus gets the metrics, and nothing else. It is empty for no metrics.
+	MetricsToken string
 	// UserHeader is the header in which a proxy names the user. It may be set only if nobody but the proxy can connect.
 	UserHeader string
 	// Certificate is the certificate for TLS; nil for none.

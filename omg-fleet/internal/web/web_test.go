@@ -108,7 +108,7 @@ func (s *site) fill() {
 	yes := true
 	s.fleet.SetRoster([]string{"gone", "web1", "web2"})
 	s.put("web1", &inventory.Inventory{
-		Counts:       wire.Counts{Installed: number(3), Updates: number(12), Security: &wire.SecurityCounts{Vulnerabilities: 2}, AURFindings: &wire.FindingCounts{Act: 1}},
+		Counts:       wire.Counts{Installed: number(3), Updates: number(12), Security: &wire.SecurityCounts{Vulnerabilities: 2, High: 2}, AURFindings: &wire.FindingCounts{Act: 1}},
 		RebootNeeded: &yes, Kernel: "6.1", OmgVersion: "1.0", Packages: []inventory.HostPackage{{Name: "xz", Version: "5.6.1-1"}},
 		Updates:    []inventory.HostUpdate{{Name: "xz", Installed: "5.6.1-1", Version: "5.8-1", Repo: "core"}},
 		Advisories: []inventory.Vulnerable{{Name: "xz", Installed: "5.6.1-1", Advisories: []inventory.HostAdvisory{{Name: "AVG-1", Severity: "High", Verdict: "fixable"}}}},
