@@ -115,7 +115,11 @@ func credentials(path string) (nats.Option, error) {
 	if _, err := jwt.ParseDecoratedUserNKey(text); err != nil {
 		return nil, fmt.Errorf("%s has no key: omg-fleet key makes one", path)
 	}
-	if _, err := jwt.ParseDecoratedJWT(text); err != nil {
+	token, err := jwt.ParseDecoratedJWT(text) // without a JWT, it is the key
+	if err == nil {
+		_, err = jwt.DecodeUserClaims(token)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s has a key, but not what was signed for it: omg-fleet key --jwt adds it", path)
 	}
 	return nats.UserCredentials(path), nil

@@ -2,9 +2,13 @@ package link
 
 import (
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nkeys"
 	"github.com/stretchr/testify/require"
 )
 
@@ -28,6 +32,26 @@ func TestConnect_NoServer(t *testing.T) {
 	_, err = Connect(Options{Server: address})
 	require.ErrorContains(t, err, "cannot connect to "+address)
 	require.ErrorContains(t, err, "does a server run there?")
+}
+
+// TestConnect_Credentials checks that a file that is not complete is refused before a server is asked.
+func TestConnect_Credentials(t *testing.T) {
+	pair, err := nkeys.CreateUser()
+	require.NoError(t, err)
+	seed, err := pair.Seed()
+	require.NoError(t, err)
+	key, err := jwt.DecorateSeed(seed)
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "host.creds")
+	for text, want := range map[string]string{
+		"": "has no key: omg-fleet key makes one", string(key): "has a key, but not what was signed for it: omg-fleet key --jwt adds it",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		for _, stays := range []bool{false, true} {
+			_, err = Connect(Options{Server: "tls://127.0.0.1:1", Creds: path, Stays: stays})
+			require.EqualError(t, err, path+" "+want)
+		}
+	}
 }
 
 func TestReconnectDelay(t *testing.T) {
