@@ -70,7 +70,7 @@ indexes with the shares that it has downloaded itself (popularity.enabled).
 			&cli.BoolFlag{Name: "files", Destination: &o.fileLists, Usage: "index the files of the packages, from databases with file lists"},
 			&cli.StringFlag{Name: "popularity", Destination: &o.popularityPath, Usage: "sort results also by the shares in `FILE`, a reply of pkgstats"},
 			&cli.StringFlag{Name: "o", Aliases: []string{"output"}, Destination: &o.output, Usage: "write one `FILE` with all sources", DefaultText: "one file per source, in index/ in the data directory"},
-			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
+			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg, or without HOME /var/lib/omg"},
 		},
 		Action: func(c *cli.Context) error { return o.run(c) },
 	}

@@ -65,7 +65,7 @@ indexes with --index or OMG_INDEX, e.g. OMG_INDEX=~/.local/share/omg/pulled.
 			&cli.StringSliceFlag{Name: "offline-key", Destination: &o.offlinePaths, Usage: "trust what the offline key in `FILE` names"},
 			&cli.StringSliceFlag{Name: "P", Destination: &o.keys, Usage: "trust `KEY`, as in the setting index.keys"},
 		}, o.networkOptions.flags(), []cli.Flag{
-			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
+			&cli.StringFlag{Name: "data-dir", Destination: &o.dataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg, or without HOME /var/lib/omg"},
 			&cli.BoolFlag{Name: "child", Destination: &o.isChild, Hidden: true, Usage: "pull in this process, whose memory is limited (omg-index and omgd pass this)"},
 		}),
 		Action: func(c *cli.Context) error {

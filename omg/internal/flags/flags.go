@@ -15,7 +15,7 @@ func Sources(o *backend.Options, indexPaths *cli.StringSlice) []cli.Flag {
 		&cli.StringSliceFlag{Name: "index", Destination: indexPaths, Usage: "read the index `FILE`, or all indexes in a directory, instead of asking omgd (repeatable)"},
 		&cli.StringFlag{Name: "dbpath", Destination: &o.DBPath, Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
 		&cli.StringFlag{Name: "pacman-config", Destination: &o.PacmanConfig, Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
-		&cli.StringFlag{Name: "data-dir", Destination: &o.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
+		&cli.StringFlag{Name: "data-dir", Destination: &o.DataDir, Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg, or without HOME /var/lib/omg"},
 		&cli.BoolFlag{Name: "no-daemon", Destination: &o.NoDaemon, Usage: "do not ask omgd"},
 	}
 }

@@ -43,7 +43,7 @@ Exit codes: 0 started, or stopped normally; 1 the background process did not sta
 			&cli.StringFlag{Name: "dbpath", Usage: "pacman's database `DIR`", DefaultText: "DBPath in pacman.conf"},
 			&cli.StringFlag{Name: "pacman-config", Usage: "read the repositories from `FILE`", DefaultText: "/etc/pacman.conf"},
 			&cli.StringSliceFlag{Name: "index", Usage: "answer from the index `FILE`, which was built elsewhere (repeatable)"},
-			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg"},
+			&cli.StringFlag{Name: "data-dir", Usage: "omg's data `DIR`", DefaultText: "$XDG_DATA_HOME/omg, or ~/.local/share/omg, or without HOME /var/lib/omg"},
 		},
 		Action: run,
 	}, args, stdout, stderr)
