@@ -314,8 +314,8 @@ func TestFetch_NoFileLists(t *testing.T) {
 	spoil("late")
 	r := w.fetch()
 	require.Equal(t, 3, r.Code)
-	require.Contains(t, r.Stderr, "core.files could not be fetched: ")
-	require.Contains(t, r.Stderr, "its database was rejected: a database without file lists")
+	const rejected = "/core/os/x86_64: its database was rejected: a database without file lists"
+	require.Contains(t, r.Stderr, "omg-index: error: core.files could not be fetched: "+w.servers["mirror"].URL+rejected+"; "+w.servers["late"].URL+rejected+"\n")
 	require.Equal(t, first, textHashes(w.manifest()))
 }
 

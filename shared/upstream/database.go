@@ -65,7 +65,7 @@ type DatabaseDownload struct {
 
 // Run requests the database from the servers of the repository, in order, until a request succeeds, and returns the size of the new database, which
 // d.Copy then describes. The size is 0 if the copy is up to date; a server whose database is older confirms it as well. The error is that of the
-// first server, which is the preferred one.
+// first server, which is the preferred one; its text has those of the other servers.
 func (d *DatabaseDownload) Run(ctx context.Context) (size int64, err error) {
 	if len(d.Repo.Servers) == 0 {
 		return 0, fmt.Errorf("pacman.conf has no Server for %s", d.Repo.Name)
@@ -77,6 +77,8 @@ func (d *DatabaseDownload) Run(ctx context.Context) (size int64, err error) {
 		}
 		if err == nil {
 			err = fmt.Errorf("%s: %w", server, serverErr)
+		} else {
+			err = fmt.Errorf("%w; %s: %v", err, server, serverErr)
 		}
 		if ctx.Err() != nil {
 			break

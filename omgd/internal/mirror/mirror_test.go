@@ -280,7 +280,10 @@ func TestMirror_Servers(t *testing.T) {
 	}
 	w.conf.Repos[0].Servers = many
 	a.requests()
-	require.ErrorContains(t, w.round(), "none0: refused: 404", "the error contains the first server")
+	err := w.round()
+	for i := range upstream.MaxServers {
+		require.ErrorContains(t, err, fmt.Sprintf("/none%d: refused: 404", i), "the error has all servers that were asked")
+	}
 	require.Len(t, a.requests(), upstream.MaxServers)
 	w.conf.Repos[0].Servers = []string{"ftp://127.0.0.1"}
 	require.ErrorContains(t, w.round(), "URL scheme ftp is not supported")
