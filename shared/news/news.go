@@ -4,6 +4,7 @@ package news
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +26,7 @@ const (
 )
 
 // ErrFormat means that the file does not have the format of this version of omg.
-var ErrFormat = errors.New("not a file of this version of omg")
+var ErrFormat = errors.New("not news as this version of omg keeps them")
 
 // File is the content of the file: the last valid reply of the feed's server.
 type File struct {
@@ -66,7 +67,11 @@ func Read(path string, isTrusted func(uid uint32) bool) (*File, error) {
 
 func parse(content []byte) (*File, error) {
 	var f File
-	if err := json.Unmarshal(content, &f); err != nil {
+	err := json.Unmarshal(content, &f)
+	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) { // its text has the names of Go
+		return nil, fmt.Errorf("%w: %s has the JSON type %s", ErrFormat, cmp.Or(wrong.Field, "the content"), wrong.Value)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrFormat, err)
 	}
 	if f.Schema != schema || f.ConfirmedAt <= 0 {

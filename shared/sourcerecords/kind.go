@@ -60,7 +60,18 @@ func writeSorted(out io.Writer, h records.Head, sorted *records.Sorter, end reco
 	return w.End(end)
 }
 
-// forEach passes the line of each record to the function visit.
+// RecordError is an error of one record.
+type RecordError struct {
+	// Key is that of the record.
+	Key string
+	Err error
+}
+
+func (e *RecordError) Error() string { return fmt.Sprintf("the record of %.100q: %v", e.Key, e.Err) }
+
+func (e *RecordError) Unwrap() error { return e.Err }
+
+// forEach passes the line of each record to the function visit. An error of the function is in a RecordError.
 func forEach(ctx context.Context, r *records.Reader, visit func(line string) error) error {
 	for {
 		key, line, err := r.Next()
@@ -74,7 +85,7 @@ func forEach(ctx context.Context, r *records.Reader, visit func(line string) err
 			return err
 		}
 		if err := visit(string(line)); err != nil {
-			return fmt.Errorf("the record of %.100q: %w", key, err)
+			return &RecordError{key, err}
 		}
 	}
 }

@@ -66,10 +66,10 @@ func ReadNews(ctx context.Context, in io.Reader, asOf int64) ([]wire.NewsItem, e
 		}
 		if text := item.ID + item.Title + item.URL; !utf8.ValidString(text+item.Text) || strings.ContainsFunc(text, termtext.IsUnsafe) ||
 			strings.ContainsFunc(item.Text, func(r rune) bool { return r != '\n' && termtext.IsUnsafe(r) }) {
-			return invalidf("a text with characters that the news do not have")
+			return invalidf("a text with control characters, or that is not UTF-8")
 		}
 		if item.PublishedAt < 1 || item.PublishedAt > asOf {
-			return invalidf("the time %d", item.PublishedAt)
+			return invalidf("its time %d is not between 1 and %d, when the news were confirmed", item.PublishedAt, asOf)
 		}
 		items = append(items, item)
 		if err := news.CheckItems(items); err != nil {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/omg-arch/omg/shared/advisories"
 	"github.com/omg-arch/omg/shared/journal"
@@ -23,6 +24,8 @@ import (
 // document is a source without packages, which omg reads from a file and not from an index.
 type document struct {
 	kind, sourceName, filePath string
+	// entry is what one of its records is to a user.
+	entry string
 	// write reads the file and writes its records. The result has the warnings and what the file contains, and asOf is when the server of the source
 	// last confirmed it, in Unix seconds.
 	write func(ctx context.Context, path string, to io.Writer) (r *readResult, asOf int64)
@@ -32,21 +35,21 @@ func (d *document) name() string             { return d.sourceName }
 func (d *document) publishedKinds() []string { return []string{d.kind} }
 
 func newAdvisories(path string) *document {
-	return &document{sourcerecords.KindAdvisories, wire.SourceTracker, path, writeAdvisories}
+	return &document{sourcerecords.KindAdvisories, wire.SourceTracker, path, "record", writeAdvisories}
 }
 
 func newNews(path string) *document {
-	return &document{sourcerecords.KindNews, wire.SourceNews, path, writeNews}
+	return &document{sourcerecords.KindNews, wire.SourceNews, path, "item", writeNews}
 }
 
 func newShares(path string) *document {
-	return &document{sourcerecords.KindShares, wire.SourcePopularity, path, writeShares}
+	return &document{sourcerecords.KindShares, wire.SourcePopularity, path, "share", writeShares}
 }
 
 // newJournal returns the journal at path, which can also be its directory. If it is empty, the journal is that of omgd.
 func newJournal(path string, withNames bool) *document {
 	if path == "" {
-		path = paths.IndexDir(paths.ProcessEnv().DataDir(""))
+		path = filepath.Join(paths.IndexDir(paths.ProcessEnv().DataDir("")), journal.FileName)
 	}
 	if fi, err := os.Stat(path); err == nil && fi.IsDir() {
 		path = filepath.Join(path, journal.FileName)
@@ -55,7 +58,7 @@ func newJournal(path string, withNames bool) *document {
 	if withNames {
 		kind = sourcerecords.KindJournal
 	}
-	return &document{kind, wire.SourceAUR, path, func(_ context.Context, path string, to io.Writer) (*readResult, int64) {
+	return &document{kind, wire.SourceAUR, path, "observation", func(_ context.Context, path string, to io.Writer) (*readResult, int64) {
 		return writeJournal(path, to, withNames)
 	}}
 }
@@ -78,7 +81,7 @@ func (d *document) publish(ctx context.Context, p *publishRun, _ func()) (*readR
 	}
 	index, err := describeIndex(ctx, d.kind, asOf, io.NewSectionReader(file, 0, size))
 	if errors.Is(err, records.ErrInvalid) { // no machine would accept them
-		result.err = fmt.Errorf("%s: %w", d.filePath, err)
+		result.err = fmt.Errorf("%s: %s", d.filePath, d.describe(err))
 		return result, nil
 	}
 	if err != nil {
@@ -88,6 +91,15 @@ func (d *document) publish(ctx context.Context, p *publishRun, _ func()) (*readR
 		_, err := io.Copy(w, io.NewSectionReader(file, 0, size))
 		return err
 	})
+}
+
+// describe returns the text of an error of the records in the words of the file from which they were made.
+func (d *document) describe(err error) string {
+	what := ""
+	if wrong := new(sourcerecords.RecordError); errors.As(err, &wrong) {
+		what, err = fmt.Sprintf("the %s %.100q: ", d.entry, wrong.Key), wrong.Err
+	}
+	return what + strings.TrimPrefix(err.Error(), records.ErrInvalid.Error()+": ")
 }
 
 func writeAdvisories(ctx context.Context, path string, to io.Writer) (*readResult, int64) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -75,6 +76,11 @@ func TestPublish_Documents(t *testing.T) {
 		require.Equal(t, []string{"journal aur"}, list)
 		require.Equal(t, "aur: 1 observation", r.lines()[0])
 	}
+	t.Setenv("XDG_DATA_HOME", w.path("none"))
+	r, _ = w.publish(nil, "journal")
+	require.Equal(t, exit.Failed, r.code)
+	require.Contains(t, r.stderr, "open "+w.path("none/omg/index/aur.omgjournal")+": no such file or directory")
+
 	// The names do not stay when they are no longer wanted.
 	r, list = w.publish(nil, "journal="+w.path("nowhere"), all[1])
 	require.Equal(t, exit.Failed, r.code)
@@ -118,11 +124,15 @@ func TestPublish_BadDocuments(t *testing.T) {
 	require.NoError(t, err)
 	for kind, path := range files {
 		good := w.read(path)
-		for _, bad := range [][]byte{nil, []byte("{"), []byte("<html>"), good[:len(good)/2], badNews, make([]byte, 17<<20)} {
+		for _, bad := range [][]byte{nil, []byte("{"), []byte("<html>"), []byte("[5]"), good[:len(good)/2], badNews, make([]byte, 17<<20)} {
 			require.NoError(t, os.WriteFile(path, bad, 0o644))
 			r, list := w.publish(nil, all...)
 			require.Equal(t, exit.Failed, r.code, "%s: %.20q", kind, bad)
 			require.Contains(t, r.stderr, path+": ")
+			require.NotRegexp(t, `not valid records|Go (value|struct)`, r.stderr, "the words of the file")
+			if kind == "news" && bytes.Equal(bad, badNews) {
+				require.Contains(t, r.stderr, path+`: the item "1": its time 6 is not between 1 and 5, when the news were confirmed`)
+			}
 			require.Contains(t, r.stderr, "what was published last stays in the manifest")
 			require.Equal(t, complete, list)
 			r, _ = w.publish(nil, kind+"="+path)
