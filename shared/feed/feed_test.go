@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/termtext"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -18,27 +19,6 @@ const modified = "Tue, 14 Nov 2023 22:13:20 GMT"
 const address = "https://archlinux.org/feeds/news/"
 
 var now = time.Unix(1_750_000_000, 0)
-
-// rss returns a feed with these items.
-func rss(items ...string) string {
-	return `<?xml version="1.0" encoding="utf-8"?>` + "\n" +
-		`<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel><title>Arch Linux: Recent news updates</title>` +
-		`<link>https://archlinux.org/news/</link><description>The latest and greatest news from the Arch Linux distribution.</description>` +
-		`<atom:link href="https://archlinux.org/feeds/news/" rel="self"></atom:link>` + strings.Join(items, "\n") + `</channel></rss>`
-}
-
-// item returns an item of the feed, as Arch's server writes it.
-func item(id, title, day string) string {
-	return `<item><title>` + title + `</title><link>https://archlinux.org/news/` + id + `/</link><description>&lt;p&gt;About ` + id +
-		`.&lt;/p&gt;</description><dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/">A Developer</dc:creator><pubDate>` + day +
-		`</pubDate><guid isPermaLink="false">tag:archlinux.org,2023-11-14:/news/` + id + `/</guid></item>`
-}
-
-// twoItems has an item of the unix times 1,700,000,000 and 1,690,000,000.
-var twoItems = rss(
-	item("first", "First", "Sat, 22 Jul 2023 04:26:40 +0000"),
-	item("second", "Second", "Tue, 14 Nov 2023 22:13:20 +0000"),
-)
 
 func titles(items []wire.NewsItem) (list []string) {
 	for i := range items {
@@ -56,9 +36,9 @@ func parse(t *testing.T, feed string, last ...wire.NewsItem) []wire.NewsItem {
 
 // TestParse_Dates checks that an item without a time, or with one in the future, has the time at which it was first seen.
 func TestParse_Dates(t *testing.T) {
-	feed := rss(
-		item("future", "Future", "Fri, 01 Jan 2038 00:00:00 +0000"), item("nonsense", "Nonsense", "yesterday"),
-		item("zone", "Zone", "Tue, 14 Nov 2023 23:13:20 +0100"), item("ancient", "Ancient", "Thu, 01 Jan 1960 00:00:00 +0000"),
+	feed := fixture.NewsFeed(
+		fixture.NewsItem("future", "Future", "Fri, 01 Jan 2038 00:00:00 +0000"), fixture.NewsItem("nonsense", "Nonsense", "yesterday"),
+		fixture.NewsItem("zone", "Zone", "Tue, 14 Nov 2023 23:13:20 +0100"), fixture.NewsItem("ancient", "Ancient", "Thu, 01 Jan 1960 00:00:00 +0000"),
 	)
 	first := parse(t, feed)
 	require.Equal(t, []string{"Future", "Nonsense", "Ancient", "Zone"}, titles(first))
@@ -75,18 +55,18 @@ func TestParse_Dates(t *testing.T) {
 
 // TestParse_Items checks the titles, addresses and IDs of items: entities, control characters, duplicates, and what is missing.
 func TestParse_Items(t *testing.T) {
-	require.Equal(t, []string{"a >= 1 & <b> ‘c’"}, titles(parse(t, rss(item("x", "a &gt;= 1 &amp; &lt;b&gt; &#8216;c&#8217;", modified)))))
-	require.Equal(t, []string{"[31mred bell"}, titles(parse(t, rss(item("x", "\x1b[31mred\n\t bell\a", modified)))), "XML has no control characters")
-	require.Equal(t, []string{"\uFFFDreversed"}, titles(parse(t, rss(item("x", "&#x202e;reversed", modified)))))
-	require.Equal(t, []string{"(no title)"}, titles(parse(t, rss(item("x", " ", modified)))))
-	require.Equal(t, []string{"One"}, titles(parse(t, rss(item("x", "One", modified), item("x", "Two", modified)))), "the same ID twice")
+	require.Equal(t, []string{"a >= 1 & <b> ‘c’"}, titles(parse(t, fixture.NewsFeed(fixture.NewsItem("x", "a &gt;= 1 &amp; &lt;b&gt; &#8216;c&#8217;", modified)))))
+	require.Equal(t, []string{"[31mred bell"}, titles(parse(t, fixture.NewsFeed(fixture.NewsItem("x", "\x1b[31mred\n\t bell\a", modified)))), "XML has no control characters")
+	require.Equal(t, []string{"\uFFFDreversed"}, titles(parse(t, fixture.NewsFeed(fixture.NewsItem("x", "&#x202e;reversed", modified)))))
+	require.Equal(t, []string{"(no title)"}, titles(parse(t, fixture.NewsFeed(fixture.NewsItem("x", " ", modified)))))
+	require.Equal(t, []string{"One"}, titles(parse(t, fixture.NewsFeed(fixture.NewsItem("x", "One", modified), fixture.NewsItem("x", "Two", modified)))), "the same ID twice")
 
-	got := parse(t, rss(`<item><title>T</title><link>javascript:alert(1)</link></item>`))[0]
+	got := parse(t, fixture.NewsFeed(`<item><title>T</title><link>javascript:alert(1)</link></item>`))[0]
 	require.Equal(t, wire.NewsHeadline{ID: "T", Title: "T", PublishedAt: now.Unix()}, got.NewsHeadline)
-	got = parse(t, rss(`<item><title>T</title><link>/news/t/</link></item>`))[0]
+	got = parse(t, fixture.NewsFeed(`<item><title>T</title><link>/news/t/</link></item>`))[0]
 	require.Equal(t, "https://archlinux.org/news/t/", got.URL)
 	require.Equal(t, got.URL, got.ID)
-	got = parse(t, rss(`<item><title>T</title><guid>`+strings.Repeat("i", 5000)+`</guid></item>`))[0]
+	got = parse(t, fixture.NewsFeed(`<item><title>T</title><guid>`+strings.Repeat("i", 5000)+`</guid></item>`))[0]
 	require.Regexp(t, `^sha256:[0-9a-f]{64}$`, got.ID)
 
 	atom := `<feed xmlns="http://www.w3.org/2005/Atom"><title>x</title><entry><id>urn:1</id><title>A</title><link href="https://a.example/1"/><updated>2023-11-14T22:13:20Z</updated><content type="html">&lt;p&gt;Text&lt;/p&gt;</content></entry></feed>`
@@ -97,24 +77,24 @@ func TestParse_Items(t *testing.T) {
 func hostileFeeds() map[string]string {
 	many := make([]string, 1000)
 	for i := range many {
-		many[i] = item(fmt.Sprint(i), "T", modified)
+		many[i] = fixture.NewsItem(fmt.Sprint(i), "T", modified)
 	}
 	entities := `<!DOCTYPE rss [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>`
 	return map[string]string{
-		"nested":          rss(`<item xmlns:x="urn:x">`+strings.Repeat("<x:a>", 100_000)) + strings.Repeat("</x:a>", 100_000),
-		"nested, open":    rss(`<item>` + strings.Repeat("<a>", 200_000)),
-		"many items":      rss(many...),
-		"long title":      rss(item("x", strings.Repeat("ä", 100_000), modified)),
-		"long text":       rss(`<item><title>T</title><description>` + strings.Repeat("wörd ", 100_000) + `</description></item>`),
-		"many links":      rss(`<item><title>T</title><description>` + strings.Repeat(`&lt;a href="/"&gt;`, 20_000) + `</description></item>`),
-		"nested lists":    rss(`<item><title>T</title><description>` + strings.Repeat(`&lt;ul&gt;&lt;li&gt;`, 20_000) + `</description></item>`),
-		"nested pre":      rss(`<item><title>T</title><description>` + strings.Repeat("&lt;pre&gt;\n", 20_000) + `</description></item>`),
-		"entities":        strings.Replace(rss(item("x", "&b;", modified)), "<rss", entities+"<rss", 1),
-		"external entity": strings.Replace(rss(item("x", "&e;", modified)), "<rss", `<!DOCTYPE rss [<!ENTITY e SYSTEM "file:///etc/passwd">]><rss`, 1),
-		"not UTF-8":       rss(item("x", "\xff\xfe", modified)),
-		"other encoding":  strings.Replace(rss(item("x", "t\xe4st", modified)), "utf-8", "iso-8859-1", 1),
-		"no encoding":     strings.Replace(rss(item("x", "t", modified)), "utf-8", "ebcdic-9", 1),
-		"escape codes":    rss(`<item><title>T&#x9b;31m</title><description>&lt;p&gt;&amp;#27;[2J &lt;a href="https://x/&#x1b;]8"&gt;x&lt;/a&gt;</description></item>`),
+		"nested":          fixture.NewsFeed(`<item xmlns:x="urn:x">`+strings.Repeat("<x:a>", 100_000)) + strings.Repeat("</x:a>", 100_000),
+		"nested, open":    fixture.NewsFeed(`<item>` + strings.Repeat("<a>", 200_000)),
+		"many items":      fixture.NewsFeed(many...),
+		"long title":      fixture.NewsFeed(fixture.NewsItem("x", strings.Repeat("ä", 100_000), modified)),
+		"long text":       fixture.NewsFeed(`<item><title>T</title><description>` + strings.Repeat("wörd ", 100_000) + `</description></item>`),
+		"many links":      fixture.NewsFeed(`<item><title>T</title><description>` + strings.Repeat(`&lt;a href="/"&gt;`, 20_000) + `</description></item>`),
+		"nested lists":    fixture.NewsFeed(`<item><title>T</title><description>` + strings.Repeat(`&lt;ul&gt;&lt;li&gt;`, 20_000) + `</description></item>`),
+		"nested pre":      fixture.NewsFeed(`<item><title>T</title><description>` + strings.Repeat("&lt;pre&gt;\n", 20_000) + `</description></item>`),
+		"entities":        strings.Replace(fixture.NewsFeed(fixture.NewsItem("x", "&b;", modified)), "<rss", entities+"<rss", 1),
+		"external entity": strings.Replace(fixture.NewsFeed(fixture.NewsItem("x", "&e;", modified)), "<rss", `<!DOCTYPE rss [<!ENTITY e SYSTEM "file:///etc/passwd">]><rss`, 1),
+		"not UTF-8":       fixture.NewsFeed(fixture.NewsItem("x", "\xff\xfe", modified)),
+		"other encoding":  strings.Replace(fixture.NewsFeed(fixture.NewsItem("x", "t\xe4st", modified)), "utf-8", "iso-8859-1", 1),
+		"no encoding":     strings.Replace(fixture.NewsFeed(fixture.NewsItem("x", "t", modified)), "utf-8", "ebcdic-9", 1),
+		"escape codes":    fixture.NewsFeed(`<item><title>T&#x9b;31m</title><description>&lt;p&gt;&amp;#27;[2J &lt;a href="https://x/&#x1b;]8"&gt;x&lt;/a&gt;</description></item>`),
 	}
 }
 
@@ -168,7 +148,7 @@ func FuzzParseFeed(f *testing.F) {
 			f.Add([]byte(feed))
 		}
 	}
-	f.Add([]byte(twoItems))
+	f.Add([]byte(fixture.TwoNewsItems))
 	f.Fuzz(func(t *testing.T, feed []byte) {
 		if len(feed) > 100_000 {
 			return

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/fetch/fetchtest"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/news"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -28,27 +28,6 @@ func TestMain(m *testing.M) { await.RunTestMain(m) }
 var quiet = slog.New(slog.DiscardHandler)
 
 func trustsSelf(uid uint32) bool { return int(uid) == os.Getuid() }
-
-// rss returns a feed with these items.
-func rss(items ...string) string {
-	return `<?xml version="1.0" encoding="utf-8"?>` + "\n" +
-		`<rss version="2.0" xmlns:atom="http://www.w3.org/2005/Atom"><channel><title>Arch Linux: Recent news updates</title>` +
-		`<link>https://archlinux.org/news/</link><description>The latest and greatest news from the Arch Linux distribution.</description>` +
-		`<atom:link href="https://archlinux.org/feeds/news/" rel="self"></atom:link>` + strings.Join(items, "\n") + `</channel></rss>`
-}
-
-// item returns an item of the feed, as Arch's server writes it.
-func item(id, title, day string) string {
-	return `<item><title>` + title + `</title><link>https://archlinux.org/news/` + id + `/</link><description>&lt;p&gt;About ` + id +
-		`.&lt;/p&gt;</description><dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/">A Developer</dc:creator><pubDate>` + day +
-		`</pubDate><guid isPermaLink="false">tag:archlinux.org,2023-11-14:/news/` + id + `/</guid></item>`
-}
-
-// twoItems has an item of the unix times 1,700,000,000 and 1,690,000,000.
-var twoItems = rss(
-	item("first", "First", "Sat, 22 Jul 2023 04:26:40 +0000"),
-	item("second", "Second", "Tue, 14 Nov 2023 22:13:20 +0000"),
-)
 
 const modified = "Tue, 14 Nov 2023 22:13:20 GMT"
 
@@ -91,7 +70,7 @@ func TestUpdate(t *testing.T) {
 	d := newDownloader(t, web, dir)
 	require.Zero(t, d.Latest().RepliedAt, "no news yet")
 
-	web.Respond(serve(`"1"`, twoItems))
+	web.Respond(serve(`"1"`, fixture.TwoNewsItems))
 	require.NoError(t, d.Update(t.Context()))
 	first := d.Latest()
 	require.Equal(t, []wire.NewsItem{
@@ -114,7 +93,7 @@ func TestUpdate(t *testing.T) {
 	// The next Downloader reads the file and sends the reply's ETag.
 	d = newDownloader(t, web, dir)
 	require.Equal(t, again, d.Latest())
-	web.Respond(serve(`"2"`, rss(item("third", "Third", modified))))
+	web.Respond(serve(`"2"`, fixture.NewsFeed(fixture.NewsItem("third", "Third", modified))))
 	require.NoError(t, d.Update(t.Context()))
 	require.Equal(t, `"1"`, web.LastRequest().Get("If-None-Match"))
 	require.Equal(t, []string{"Third"}, titles(d.Latest().Items))
@@ -132,18 +111,18 @@ func TestUpdate_Faults(t *testing.T) {
 		handle http.HandlerFunc
 		why    string
 	}{
-		"500 with a feed":                   {body(500, twoItems), "500"},
+		"500 with a feed":                   {body(500, fixture.TwoNewsItems), "500"},
 		"503 in HTML":                       {body(503, "<html>maintenance</html>"), "503"},
 		"a page of a hotel":                 {body(200, "<!DOCTYPE html><html><head><title>Welcome</title></head><body><p>Log in</body></html>"), "no valid feed"},
-		"truncated":                         {body(200, twoItems[:len(twoItems)-40]), "no valid feed"},
-		"truncated in a tag":                {body(200, twoItems[:300]), "no valid feed"},
+		"truncated":                         {body(200, fixture.TwoNewsItems[:len(fixture.TwoNewsItems)-40]), "no valid feed"},
+		"truncated in a tag":                {body(200, fixture.TwoNewsItems[:300]), "no valid feed"},
 		"nothing":                           {body(200, ""), "no valid feed"},
-		"no items":                          {body(200, rss()), "it has no items"},
+		"no items":                          {body(200, fixture.NewsFeed()), "it has no items"},
 		"JSON":                              {body(200, `{"version":"https://jsonfeed.org/version/1","title":"x","items":[{"id":"1","title":"a"}]}`), "no valid feed"},
 		"not modified, without a condition": {body(304, ""), "304"},
 		"cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100000")
-			_, _ = io.WriteString(w, twoItems)
+			_, _ = io.WriteString(w, fixture.TwoNewsItems)
 		}, "the response is truncated"},
 		"a gigabyte": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "1073741824")
@@ -171,7 +150,7 @@ func TestUpdate_Faults(t *testing.T) {
 			require.Contains(t, d.Latest().LastError, "the server of Arch's news")
 			require.NoFileExists(t, d.Path)
 
-			web.Respond(serve(`"1"`, twoItems))
+			web.Respond(serve(`"1"`, fixture.TwoNewsItems))
 			require.NoError(t, d.Update(t.Context()))
 			require.Empty(t, d.Latest().LastError)
 			before := *d.Latest()
@@ -193,7 +172,7 @@ func TestUpdate_Faults(t *testing.T) {
 // TestUpdate_File checks that the news are kept in memory if the file cannot be written, and that a bad file is not used.
 func TestUpdate_File(t *testing.T) {
 	dir, web := t.TempDir(), fetchtest.NewServer(t)
-	web.Respond(serve(`"1"`, twoItems))
+	web.Respond(serve(`"1"`, fixture.TwoNewsItems))
 	d := newDownloader(t, web, filepath.Join(dir, "missing"))
 	require.NoError(t, d.Update(t.Context()))
 	require.Len(t, d.Latest().Items, 2)
@@ -235,7 +214,7 @@ func TestRun(t *testing.T) {
 				Client: getter(func(w io.Writer) (fetch.Response, error) {
 					requested = append(requested, time.Since(began))
 					if failure == nil {
-						_, _ = io.WriteString(w, rss(item("a", "A", "Sat, 22 Jul 1995 04:26:40 +0000")))
+						_, _ = io.WriteString(w, fixture.NewsFeed(fixture.NewsItem("a", "A", "Sat, 22 Jul 1995 04:26:40 +0000")))
 					}
 					return fetch.Response{ETag: `"1"`}, failure
 				}),
