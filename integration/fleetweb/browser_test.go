@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/wire"
@@ -71,19 +72,7 @@ func (s *site) start(roster []string) {
 // put writes the inventory of a host.
 func (s *site) put(name string, v *inventory.Inventory) {
 	s.t.Helper()
-	v.Schema = inventory.Schema
-	if v.Host == "" {
-		v.Host = name
-	}
-	if v.At == 0 {
-		v.At = time.Now().Unix()
-	}
-	if v.Parts == nil {
-		for _, part := range []inventory.PartName{inventory.PartPackages, inventory.PartUpdates, inventory.PartAdvisories, inventory.PartFindings} {
-			v.Parts = append(v.Parts, inventory.Part{Name: part, State: inventory.PartOK})
-		}
-	}
-	text, err := inventory.Encode(v)
+	text, err := fixture.EncodeInventory(name, v)
 	require.NoError(s.t, err)
 	temporary := filepath.Join(s.dir, "."+name)
 	require.NoError(s.t, os.WriteFile(temporary, text, 0o644))

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/resident"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/wire"
 )
@@ -81,19 +82,7 @@ func (s *site) login(token string) *httptest.ResponseRecorder {
 
 func (s *site) put(name string, v *inventory.Inventory) {
 	s.t.Helper()
-	v.Schema = inventory.Schema
-	if v.Host == "" {
-		v.Host = name
-	}
-	if v.At == 0 {
-		v.At = time.Now().Unix()
-	}
-	if v.Parts == nil {
-		for _, part := range []inventory.PartName{inventory.PartPackages, inventory.PartUpdates, inventory.PartAdvisories, inventory.PartFindings} {
-			v.Parts = append(v.Parts, inventory.Part{Name: part, State: inventory.PartOK})
-		}
-	}
-	text, err := inventory.Encode(v)
+	text, err := fixture.EncodeInventory(name, v)
 	require.NoError(s.t, err)
 	r, finish := resident.Read()
 	read, err := r.Read(text)
