@@ -50,16 +50,23 @@ func newSite(t *testing.T, hosts map[string]*inventory.Inventory, roster ...stri
 	return s
 }
 
-// start starts the server and waits for its address.
+// start starts the server with a roster.
 func (s *site) start(roster []string) {
 	s.t.Helper()
-	need.Loopback(s.t)
 	system := harness.New(s.t, harness.WithoutDatabases())
-	rosterPath, tokenPath := system.Path("roster"), system.Path("token")
-	harness.WriteFile(s.t, rosterPath, strings.Join(roster, "\n")+"\n")
-	harness.WriteFile(s.t, tokenPath, token+"\n")
-	require.NoError(s.t, os.Chmod(tokenPath, 0o600))
-	p := harness.Start(s.t, system.Command("omg-fleet", "--from", s.dir, "--roster", rosterPath, "web", "--listen", "127.0.0.1:0", "--token-file", tokenPath))
+	path := system.Path("roster")
+	harness.WriteFile(s.t, path, strings.Join(roster, "\n")+"\n")
+	s.serve(system, "--from", s.dir, "--roster", path)
+}
+
+// serve starts the server with flags that say where the states are, and waits for its address.
+func (s *site) serve(system *harness.System, states ...string) {
+	s.t.Helper()
+	need.Loopback(s.t)
+	path := system.Path("token")
+	harness.WriteFile(s.t, path, token+"\n")
+	require.NoError(s.t, os.Chmod(path, 0o600))
+	p := harness.Start(s.t, system.Command("omg-fleet", append(states, "web", "--listen", "127.0.0.1:0", "--token-file", path)...))
 	p.AwaitStderr("the pages are on ")
 	_, rest, _ := strings.Cut(p.Stderr(), "the pages are on ")
 	s.address, _, _ = strings.Cut(rest, "/\n")
