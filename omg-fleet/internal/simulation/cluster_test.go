@@ -2,9 +2,10 @@ package simulation
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,24 +24,31 @@ import (
 	"github.com/omg-arch/omg/shared/await"
 )
 
-// serve runs a NATS server until the process is killed. The arguments are its name, its port, its directory and, in a cluster, its port for other
-// servers and the ports on which it reaches these.
+// serve runs a NATS server until the process is killed. All servers are on this machine, so that only their ports differ.
 func serve(_ context.Context, args []string) error {
-	port, err := strconv.Atoi(args[1])
-	if err != nil {
+	o := &server.Options{
+		Host: "127.0.0.1", SyncAlways: true, NoLog: true, NoSigs: true, MaxPayload: streams.MaxMessage, JetStreamMaxStore: 20 << 30,
+		JetStreamMaxMemory: 64 << 20, PingInterval: 5 * time.Second,
+	}
+	o.Cluster.Host, o.Cluster.NoAdvertise = o.Host, true
+	o.Cluster.Advertise = "127.0.0.1:1" // so that servers use only the addresses that they were told
+	o.LeafNode.Host, o.LeafNode.NoAdvertise, o.LeafNode.ReconnectInterval = o.Host, true, 100*time.Millisecond
+	flags := flag.NewFlagSet("server", flag.ContinueOnError)
+	flags.StringVar(&o.ServerName, "name", "", "")
+	flags.IntVar(&o.Port, "port", 0, "for clients")
+	flags.StringVar(&o.StoreDir, "dir", "", "of the streams; empty for a server without streams")
+	flags.IntVar(&o.Cluster.Port, "link", 0, "for other servers; 0 for a single server")
+	flags.IntVar(&o.LeafNode.Port, "leaves", 0, "for leaf nodes; 0 for none")
+	routes := flags.String("routes", "", "the addresses of the other servers")
+	hubs := flags.String("hubs", "", "the addresses of the servers for which this one is a leaf node")
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	o := &server.Options{
-		ServerName: args[0], Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: args[2], SyncAlways: true, NoLog: true, NoSigs: true,
-		MaxPayload: streams.MaxMessage, JetStreamMaxStore: 20 << 30, JetStreamMaxMemory: 64 << 20, PingInterval: 5 * time.Second,
+	if o.JetStream = o.StoreDir != ""; *routes != "" {
+		o.Cluster.Name, o.Routes = "simulation", server.RoutesFromStr(*routes)
 	}
-	if ports := args[3:]; len(ports) > 0 {
-		if o.Cluster.Port, err = strconv.Atoi(ports[0]); err != nil {
-			return err
-		}
-		o.Cluster.Name, o.Cluster.Host, o.Cluster.NoAdvertise = "simulation", "127.0.0.1", true
-		o.Cluster.Advertise = "127.0.0.1:1" // so that servers use only the addresses that they were told
-		o.Routes = server.RoutesFromStr("nats://127.0.0.1:" + strings.Join(ports[1:], ",nats://127.0.0.1:"))
+	if *hubs != "" {
+		o.LeafNode.Remotes = []*server.RemoteLeafOpts{{URLs: server.RoutesFromStr(*hubs)}}
 	}
 	s, err := server.NewServer(o)
 	if err != nil {
@@ -57,7 +65,7 @@ func serve(_ context.Context, args []string) error {
 // cluster is a cluster of NATS servers in processes of their own.
 type cluster struct {
 	t     *testing.T
-	dir   string
+	dirs  []string
 	ports []int // for clients
 	links []int // for other servers; empty with one server
 	// routes has for each pair of servers the proxy through which the first reaches the second. The second does not connect to the first.
@@ -72,12 +80,18 @@ type cluster struct {
 // startCluster starts one server or three, and makes the streams.
 func startCluster(t *testing.T, n int) *cluster {
 	t.Helper()
-	return startClusterIn(t, n, t.TempDir())
+	dirs := make([]string, n)
+	for i := range dirs {
+		dirs[i] = t.TempDir()
+	}
+	return startClusterIn(t, dirs...)
 }
 
-func startClusterIn(t *testing.T, n int, dir string) *cluster {
+// startClusterIn starts a server for each directory, in which it keeps the streams.
+func startClusterIn(t *testing.T, dirs ...string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: dir, servers: make([]*process, n)}
+	n := len(dirs)
+	c := &cluster{t: t, dirs: dirs, servers: make([]*process, n)}
 	ports := fleettest.FreePorts(t, 2*n)
 	c.ports = ports[:n]
 	if n > 1 {
@@ -117,21 +131,29 @@ func urlOf(ports ...int) string {
 // start starts a server, which may have been killed.
 func (c *cluster) start(i int) {
 	c.t.Helper()
-	args := []string{fmt.Sprintf("n%d", i), strconv.Itoa(c.ports[i]), filepath.Join(c.dir, fmt.Sprintf("n%d", i))}
+	port := strconv.Itoa(c.ports[i])
+	args := []string{"-name", fmt.Sprintf(serverName, i), "-port", port, "-dir", c.dirs[i], "-leaves", strconv.Itoa(c.leafPort(i))}
 	if len(c.links) > 0 {
-		args = append(args, strconv.Itoa(c.links[i]))
+		var routes []int
 		for j := range c.links {
 			port := 1 + j // nothing listens there
 			if route := c.routes[[2]int{i, j}]; route != nil {
 				port = route.port
 			}
 			if j != i {
-				args = append(args, strconv.Itoa(port))
+				routes = append(routes, port)
 			}
 		}
+		args = append(args, "-link", strconv.Itoa(c.links[i]), "-routes", urlOf(routes...))
 	}
 	c.servers[i] = start(c.t, "server", args...)
 }
+
+// serverName is the format of the names of servers.
+const serverName = "n%d"
+
+// leafPort returns the port of a server for leaf nodes, which is free like the one for clients.
+func (c *cluster) leafPort(i int) int { return c.ports[i] + 3000 }
 
 // isolate cuts a server off from the other ones, or ends that. Clients still reach it.
 func (c *cluster) isolate(i int, cut bool) {
@@ -180,6 +202,47 @@ func (c *cluster) awaitWhole() {
 		}
 		return len(info.Cluster.Replicas) == max(0, len(c.links)-1)
 	}, "all servers to be current: %s", func() string { return last })
+}
+
+// leader returns the server that leads the others in what they keep of the states.
+func (c *cluster) leader() (leader int) {
+	c.t.Helper()
+	await.Condition(c.t, func() bool {
+		ctx, stop := context.WithTimeout(c.t.Context(), 5*time.Second)
+		defer stop()
+		s, err := c.js.Stream(ctx, subject.StateStream)
+		if err != nil || s.CachedInfo().Cluster == nil {
+			return false
+		}
+		_, err = fmt.Sscanf(s.CachedInfo().Cluster.Leader, serverName, &leader)
+		return err == nil
+	}, "the servers to have a leader")
+	return leader
+}
+
+// lastMessage returns the last message of a subject that the leader has. Another server may be behind.
+func (c *cluster) lastMessage(on string) *server.StoredMsg {
+	c.t.Helper()
+	answer := server.JSApiMsgGetResponse{}
+	await.Condition(c.t, func() bool {
+		err := c.request(fmt.Sprintf(server.JSApiMsgGetT, subject.StateStream), &server.JSApiMsgGetRequest{LastFor: on}, &answer)
+		return err == nil && (answer.Message != nil || answer.Error != nil)
+	}, "the leader to answer")
+	require.Nil(c.t, answer.Error, on)
+	return answer.Message
+}
+
+// request sends a request to the servers, and decodes the answer.
+func (c *cluster) request(on string, request, answer any) error {
+	data, err := json.Marshal(request)
+	if err != nil {
+		return err
+	}
+	m, err := c.conn.Request(on, data, 5*time.Second)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(m.Data, answer)
 }
 
 // storedState returns what the stream of states has; nothing if no server can tell.
