@@ -131,6 +131,12 @@ func urlOf(ports ...int) string {
 // start starts a server, which may have been killed.
 func (c *cluster) start(i int) {
 	c.t.Helper()
+	c.startUnder(nil, i)
+}
+
+// startUnder is like start, with the first words of a command line that run the server.
+func (c *cluster) startUnder(command []string, i int) {
+	c.t.Helper()
 	port := strconv.Itoa(c.ports[i])
 	args := []string{"-name", fmt.Sprintf(serverName, i), "-port", port, "-dir", c.dirs[i], "-leaves", strconv.Itoa(c.leafPort(i))}
 	if len(c.links) > 0 {
@@ -146,7 +152,7 @@ func (c *cluster) start(i int) {
 		}
 		args = append(args, "-link", strconv.Itoa(c.links[i]), "-routes", urlOf(routes...))
 	}
-	c.servers[i] = start(c.t, "server", args...)
+	c.servers[i] = startUnder(c.t, command, "server", args...)
 }
 
 // serverName is the format of the names of servers.
@@ -218,6 +224,20 @@ func (c *cluster) leader() (leader int) {
 		return err == nil
 	}, "the servers to have a leader")
 	return leader
+}
+
+// lead makes a server the leader.
+func (c *cluster) lead(i int) {
+	c.t.Helper()
+	var err error
+	await.Condition(c.t, func() bool {
+		if c.leader() == i {
+			return true
+		}
+		r := server.JSApiLeaderStepdownRequest{Placement: &server.Placement{Preferred: fmt.Sprintf(serverName, i)}}
+		err = c.request(fmt.Sprintf(server.JSApiStreamLeaderStepDownT, subject.StateStream), &r, &server.JSApiStreamLeaderStepDownResponse{})
+		return false
+	}, "server %d to lead: %s", i, func() string { return fmt.Sprint(err) })
 }
 
 // lastMessage returns the last message of a subject that the leader has. Another server may be behind.

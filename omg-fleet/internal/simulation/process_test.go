@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -41,7 +42,14 @@ type process struct {
 // start starts a process, and waits until it says that it is ready.
 func start(t *testing.T, role string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(os.Args[0], append([]string{role}, args...)...), ended: make(chan struct{})}
+	return startUnder(t, nil, role, args...)
+}
+
+// startUnder is like start, with the first words of a command line that replaces itself by the process.
+func startUnder(t *testing.T, command []string, role string, args ...string) *process {
+	t.Helper()
+	line := slices.Concat(command, []string{os.Args[0], role}, args)
+	p := &process{cmd: exec.Command(line[0], line[1:]...), ended: make(chan struct{})}
 	p.cmd.Stderr = os.Stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	out, err := p.cmd.StdoutPipe()
