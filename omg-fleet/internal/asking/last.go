@@ -1,6 +1,7 @@
 package asking
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -137,8 +138,9 @@ func (f *Fleet) answerFrom(q *question.Question, name string, data []byte, d *in
 	answer := finish(v)
 	answer.Host = name
 	if h := f.hosts[name]; h != nil && h.Alive != nil {
-		// The host does not publish an inventory again that has not changed, but says in its signs of life that it is still right.
-		answer.At = max(answer.At, h.Alive.InventoryAt) - h.ClockAhead()
+		// The host does not publish an inventory again that has not changed, but says in its signs of life that it is still right. The clock of
+		// the host may have been set since the inventory was made.
+		answer.At = cmp.Or(h.Alive.InventoryAt, answer.At) - h.ClockAhead()
 	}
 	return answer, nil
 }

@@ -60,7 +60,7 @@ func (f *Fleet) Ask(q *question.Question, names []string, stale time.Duration, n
 		summary := *h.summary
 		a := finish(&summary)
 		a.Host = h.name
-		a.At = max(a.At, h.contact.ConfirmedAt) - h.contact.ClockAhead
+		a.At = cmp.Or(h.contact.ConfirmedAt, a.At) - h.contact.ClockAhead // the host's clock may have been set since the document was made
 		if h.contact.IsSilent {
 			a.State, a.Why = question.NotHeard, "it was last heard "+clock.FormatAge(now.Sub(h.contact.Heard))
 		}

@@ -24,7 +24,7 @@ import (
 func TestWatcher_Server(t *testing.T) {
 	f := fleettest.Start(t, 1)
 	js := f.SetUp(t)
-	publish := func(host, version string, now time.Time, stopped bool) {
+	publishMade := func(host, version string, made, now time.Time, stopped bool) {
 		t.Helper()
 		key := f.AddHost(t, host)
 		all, err := f.Hosts()
@@ -37,7 +37,7 @@ func TestWatcher_Server(t *testing.T) {
 		stored, err := c.SubscribeSync(subject.Stored(host))
 		require.NoError(t, err)
 		document, err := inventory.Encode(&inventory.Inventory{
-			Schema: inventory.Schema, Host: host, At: now.Unix() - 1000, Packages: []inventory.HostPackage{{Name: "xz", Version: version}},
+			Schema: inventory.Schema, Host: host, At: made.Unix() - 1000, Packages: []inventory.HostPackage{{Name: "xz", Version: version}},
 			Parts: []inventory.Part{{Name: inventory.PartPackages, State: inventory.PartOK}},
 		})
 		require.NoError(t, err)
@@ -51,6 +51,10 @@ func TestWatcher_Server(t *testing.T) {
 			_, err := stored.NextMsg(await.Timeout)
 			require.NoError(t, err)
 		}
+	}
+	publish := func(host, version string, now time.Time, stopped bool) {
+		t.Helper()
+		publishMade(host, version, now, now, stopped)
 	}
 	fleet := resident.New()
 	options := link.Options{Server: f.Servers[0].ClientURL(), Creds: f.CredsPath(), CA: f.CAPath()}
@@ -105,9 +109,14 @@ func TestWatcher_Server(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	publish("ahead", "2-1", time.Now().Add(year), false)
 	publish("behind", "2-1", time.Now().Add(-year), false)
-	await.Condition(t, func() bool { found = states(); return found["ahead 2-1"] != "" && found["behind 2-1"] != "" }, "the signals arrive")
+	publishMade("set", "2-1", time.Now().Add(year), time.Now(), false)
+	await.Condition(t, func() bool {
+		found = states()
+		return found["ahead 2-1"] != "" && found["behind 2-1"] != "" && found["set 2-1"] != ""
+	}, "the signals arrive")
 	require.Equal(t, question.Answered, found["ahead"], "its clock is wrong")
 	require.Equal(t, question.Answered, found["behind"], "its clock is wrong")
+	require.Equal(t, question.Answered, found["set"], "its clock was wrong when the inventory was made")
 	asker, err := asking.Open(t.Context(), options)
 	require.NoError(t, err)
 	defer asker.Close()
