@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -165,15 +166,49 @@ func TestGuide_Server(t *testing.T) {
 	}, "the agent answers: %v", lazy(func() string { return fmt.Sprintf("%+v", r) }))
 }
 
-// TestServer_WrongClocks checks that the ages of inventories do not depend on the clocks of the hosts.
+// TestServer_WrongClocks checks that the ages of inventories do not depend on the clocks of the hosts, also if one was set since the inventory was
+// made.
 func TestServer_WrongClocks(t *testing.T) {
 	f := newNATSFleetWith(t, []harness.Option{harness.WithTestClock()}, "right")
 	f.Install("own-package", "1-1")
 	f.StartDaemon().AwaitReady()
+	setClock := func(at time.Time) {
+		t.Helper()
+		harness.WriteFile(t, f.Path("new-clock"), []byte(at.Format(time.RFC3339)))
+		require.NoError(t, os.Rename(f.Path("new-clock"), f.Path("clock")))
+	}
+	setClock(time.Now().Add(72 * time.Hour))
 	f.startAgent("behind", "OMG_TEST_TIME=2001-01-01T00:00:00Z")
 	f.startAgent("ahead", "OMG_TEST_TIME=2101-01-01T00:00:00Z")
-	for _, how := range [][]string{nil, {"--stored"}} {
-		f.awaitLines([]string{"ahead own-package 1-1", "behind own-package 1-1", "right own-package 1-1", "asked 3, answered 3"}, append(how, "has", "own-package")...)
+	f.startAgent("set", "OMG_TEST_TIME="+f.Path("clock"))
+	hosts := []string{"ahead", "behind", "right", "set"}
+	requireAll := func() {
+		t.Helper()
+		for _, how := range [][]string{nil, {"--stored"}} {
+			f.awaitLines([]string{
+				"ahead own-package 1-1", "behind own-package 1-1", "right own-package 1-1", "set own-package 1-1", "asked 4, answered 4",
+			}, append(how, "has", "own-package")...)
+		}
+	}
+	requireAll()
+	setClock(time.Now())
+	watched := func() []string {
+		t.Helper()
+		w := harness.Start(t, f.Command("omg-fleet", "--server", f.url, "watch"))
+		defer w.Kill()
+		harness.Await(t, func() bool { return strings.Count(w.Stdout(), "\n") >= len(hosts) }, "a line for each host")
+		return strings.Split(strings.TrimSpace(w.Stdout()), "\n")
+	}
+	harness.Await(t, func() bool { return !strings.Contains(strings.Join(watched(), " "), "[") }, "all hosts are watched without a mark")
+	requireAll()
+
+	for _, host := range hosts {
+		f.agents[host].Kill()
+	}
+	r := f.Run("omg-fleet", "--server", f.url, "--deadline", "3s", "has", "own-package")
+	for _, host := range hosts {
+		require.Contains(t, r.Stdout, host+" own-package 1-1 [silent]")
+		require.Regexp(t, host+" has not answered: it did not answer within 3s, it was last heard (just now|[1-9] minutes? ago)\n", r.Stderr)
 	}
 }
 
