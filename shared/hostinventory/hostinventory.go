@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/kernel"
@@ -31,14 +29,4 @@ func Describe(v *inventory.Inventory) (note string, err error) {
 		v.RebootNeeded = &needed
 	}
 	return note, nil
-}
-
-// Compress compresses the document of an inventory with zstd. Equal documents give equal bytes.
-func Compress(document []byte) ([]byte, error) {
-	e, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedBetterCompression))
-	if err != nil {
-		return nil, err
-	}
-	defer e.Close()
-	return e.EncodeAll(document, nil), nil
 }

@@ -29,6 +29,9 @@ type Reader struct {
 	NoLists bool
 }
 
+// NeedsDetails reports whether VisitPackage needs more of a package than its name and its version.
+func (r *Reader) NeedsDetails() bool { return r.VisitPackage != nil && !r.OnlyNames }
+
 // Read reads the document of an inventory, which may come from a hostile host. It returns the inventory without its packages. Neither
 // the inventory nor a package shares memory with the text. An error says what is wrong with the document.
 func (r *Reader) Read(text []byte) (*Inventory, error) {

@@ -178,7 +178,7 @@ func encode(v *inventory.Inventory) (*taken, error) {
 	if err != nil {
 		return nil, err
 	}
-	compressed, err := hostinventory.Compress(document)
+	compressed, err := hostinventory.Compress(v, document)
 	return &taken{Inventory{compressed, sha256.Sum256(timeless)}, document}, err
 }
 

@@ -16,6 +16,9 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/omg-fleet/internal/question"
+	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/hostinventory"
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
@@ -205,12 +208,62 @@ func TestReadRoster(t *testing.T) {
 	require.ErrorContains(t, err, "it is a directory")
 }
 
+// TestRead_Short asks all questions. The answers from the short document are those from the whole one, which is read only if a question needs it.
+func TestRead_Short(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, fixture.WriteInventories(dir, fixture.InventoryOptions{Hosts: 1, Packages: 100, Seed: 1, At: 1}))
+	path := filepath.Join(dir, "host00000.json.zst")
+	both, err := os.ReadFile(path)
+	require.NoError(t, err)
+	short, whole, err := hostinventory.Split(both)
+	require.NoError(t, err)
+	require.Less(t, 3*len(short), len(whole))
+	onlyShort := hostinventory.Join(short, []byte("damaged"))
+	for kind, readsShort := range map[question.Kind]bool{
+		question.KindHosts: true, question.KindStatus: true, question.KindOutdated: true, question.KindSecurity: true, question.KindAUR: true, question.KindHas: true, question.KindSearch: false,
+	} {
+		spec := question.Spec{Kind: kind}
+		if kind == question.KindHas || kind == question.KindSearch {
+			spec.Words = []string{"xz"}
+		}
+		var d documents
+		answer := func(data []byte) (*question.Answer, error) {
+			t.Helper()
+			q, err := spec.Question()
+			require.NoError(t, err)
+			write(t, dir, "host00000.json.zst", data)
+			r, finish := q.Ask()
+			v, err := d.read(path, r)
+			if err != nil {
+				return nil, err
+			}
+			return finish(v), nil
+		}
+		want, err := answer(whole)
+		require.NoError(t, err)
+		got, err := answer(both)
+		require.NoError(t, err)
+		require.Equal(t, want, got, kind)
+		got, err = answer(onlyShort)
+		if readsShort {
+			require.NoError(t, err)
+			require.Equal(t, want, got, kind)
+		} else {
+			require.ErrorContains(t, err, "not a complete file of zstd")
+		}
+		_, err = answer(both[:len(both)-1])
+		require.ErrorContains(t, err, "do not belong together", kind)
+		d.close()
+	}
+}
+
 // FuzzRead checks that a file with any content is read or refused.
 func FuzzRead(f *testing.F) {
 	e, err := zstd.NewWriter(nil)
 	require.NoError(f, err)
 	f.Add([]byte(document("x")), false)
 	f.Add(e.EncodeAll([]byte(document("x")), nil), true)
+	f.Add(hostinventory.Join(e.EncodeAll([]byte(document("x")), nil), e.EncodeAll([]byte(document("x")), nil)), true)
 	f.Fuzz(func(t *testing.T, content []byte, isCompressed bool) {
 		path := filepath.Join(t.TempDir(), "h.json")
 		if isCompressed {

@@ -12,11 +12,12 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/shared/hostinventory"
 	"github.com/omg-arch/omg/shared/inventory"
 	"github.com/omg-arch/omg/shared/sourcefile"
 )
 
-// Limits of a file. The document of a host with 1,200 packages has about 300 kB, and 60 kB compressed. With maxWorkers, they bound the
+// Limits of a file. The document of a host with 1,200 packages has about 300 kB, and 75 kB compressed. With maxWorkers, they bound the
 // memory that hostile files can make the program use.
 const (
 	maxFileBytes     = 8 << 20
@@ -116,15 +117,15 @@ func (d *documents) close() {
 
 // read reads the inventory in a file.
 func (d *documents) read(path string, r *inventory.Reader) (*inventory.Inventory, error) {
-	text, err := d.readText(path)
+	text, err := d.readText(path, r)
 	if err != nil {
 		return nil, err
 	}
 	return r.Read(text)
 }
 
-// readText returns the document in a file. It is valid until the next call.
-func (d *documents) readText(path string) ([]byte, error) {
+// readText returns the document in a file, or its short document if the reader needs no more. It is valid until the next call.
+func (d *documents) readText(path string, r *inventory.Reader) ([]byte, error) {
 	f, stamp, err := sourcefile.Open(path)
 	if err != nil {
 		return nil, err
@@ -141,7 +142,7 @@ func (d *documents) readText(path string) ([]byte, error) {
 	if err := d.readFile(f, stamp); err != nil || !isCompressed {
 		return d.file, err
 	}
-	return d.decompress(d.file)
+	return d.decompress(d.file, r)
 }
 
 // readFile reads a file that had the given stamp when it was opened.
@@ -166,8 +167,15 @@ func (d *documents) readFile(f *os.File, stamp sourcefile.Stamp) error {
 	return nil
 }
 
-// decompress decompresses a document. The result is valid until the next call.
-func (d *documents) decompress(data []byte) (document []byte, err error) {
+// decompress decompresses the document of an inventory, or its short document if the reader needs no more. The result is valid until the next call.
+func (d *documents) decompress(data []byte, r *inventory.Reader) (document []byte, err error) {
+	short, data, err := hostinventory.Split(data)
+	if err != nil {
+		return nil, err
+	}
+	if short != nil && !r.NeedsDetails() {
+		data = short
+	}
 	if d.decoder == nil {
 		d.decoder, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
 			zstd.WithDecoderMaxMemory(maxDocumentBytes), zstd.WithDecoderMaxWindow(maxFileBytes))
@@ -193,7 +201,7 @@ func (d *Decoder) Read(data []byte, r *inventory.Reader) (*inventory.Inventory, 
 	if len(data) > maxFileBytes {
 		return nil, errLarge
 	}
-	text, err := d.d.decompress(data)
+	text, err := d.d.decompress(data, r)
 	if err != nil {
 		return nil, err
 	}

@@ -36,12 +36,13 @@ func TestWatcher_Server(t *testing.T) {
 		defer c.Close()
 		stored, err := c.SubscribeSync(subject.Stored(host))
 		require.NoError(t, err)
-		document, err := inventory.Encode(&inventory.Inventory{
+		v := &inventory.Inventory{
 			Schema: inventory.Schema, Host: host, At: made.Unix() - 1000, Packages: []inventory.HostPackage{{Name: "xz", Version: version}},
 			Parts: []inventory.Part{{Name: inventory.PartPackages, State: inventory.PartOK}},
-		})
+		}
+		document, err := inventory.Encode(v)
 		require.NoError(t, err)
-		compressed, err := hostinventory.Compress(document)
+		compressed, err := hostinventory.Compress(v, document)
 		require.NoError(t, err)
 		alive, err := json.Marshal(messages.Alive{Schema: messages.Schema, Now: now.Unix(), InventoryAt: now.Unix(), Interval: 300, Stopped: stopped})
 		require.NoError(t, err)

@@ -32,9 +32,9 @@ const maxVariants = 200
 // variant is the part of an inventory that several hosts have, with its answers. A real host computes its answer itself, at the same time as the
 // others. Here one processor would compute them all.
 type variant struct {
-	rest    []byte // compressed
-	mu      sync.Mutex
-	answers map[string]*question.Answer // by question
+	short, rest []byte // of the short document and of the document, compressed
+	mu          sync.Mutex
+	answers     map[string]*question.Answer // by question
 }
 
 func hostName(i int) string { return fmt.Sprintf("host%05d", i) }
@@ -54,23 +54,32 @@ func makeVariants(n, packages int) ([]*variant, error) {
 		return nil, err
 	}
 	defer d.Close()
+	e, err := hostinventory.NewEncoder()
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close()
 	all := make([]*variant, n)
 	for i := range all {
 		content, err := os.ReadFile(filepath.Join(dir, hostName(i)+".json.zst"))
 		if err != nil {
 			return nil, err
 		}
-		text, err := d.DecodeAll(content, nil)
+		short, document, err := hostinventory.Split(content)
 		if err != nil {
 			return nil, err
 		}
-		rest, found := bytes.CutPrefix(text, head(i))
-		if !found {
-			return nil, fmt.Errorf("the inventory begins with %.100q", text)
-		}
 		all[i] = &variant{answers: map[string]*question.Answer{}}
-		if all[i].rest, err = hostinventory.Compress(rest); err != nil {
-			return nil, err
+		for into, data := range map[*[]byte][]byte{&all[i].short: short, &all[i].rest: document} {
+			text, err := d.DecodeAll(data, nil)
+			if err != nil {
+				return nil, err
+			}
+			rest, found := bytes.CutPrefix(text, head(i))
+			if !found {
+				return nil, fmt.Errorf("the inventory begins with %.100q", text)
+			}
+			*into = e.EncodeAll(rest, nil)
 		}
 	}
 	return all, nil
@@ -93,7 +102,8 @@ func (h *simulatedHost) Follow(ctx context.Context, changed func()) {
 }
 
 func (h *simulatedHost) Latest() *agent.Inventory {
-	compressed := append(encoder().EncodeAll(head(h.i), nil), h.v.rest...)
+	own := encoder().EncodeAll(head(h.i), nil)
+	compressed := hostinventory.Join(append(own[:len(own):len(own)], h.v.short...), append(own[:len(own):len(own)], h.v.rest...))
 	return &agent.Inventory{Compressed: compressed, Digest: sha256.Sum256(head(h.i))}
 }
 
@@ -200,27 +210,28 @@ func (h *changingHost) change() {
 }
 
 func (h *changingHost) Latest() *agent.Inventory {
-	text := h.document()
-	compressed, err := hostinventory.Compress([]byte(text))
+	v, document := h.inventory()
+	compressed, err := hostinventory.Compress(v, document)
 	if err != nil {
 		panic(err)
 	}
-	return &agent.Inventory{Compressed: compressed, Digest: sha256.Sum256([]byte(text))}
+	return &agent.Inventory{Compressed: compressed, Digest: sha256.Sum256(document)}
 }
 
-// document returns the inventory. Its time stays the same.
-func (h *changingHost) document() string {
+// inventory returns the inventory and its document. Its time stays the same.
+func (h *changingHost) inventory() (*inventory.Inventory, []byte) {
 	h.mu.Lock()
 	version := h.version
 	h.mu.Unlock()
-	text, err := inventory.Encode(&inventory.Inventory{
+	v := &inventory.Inventory{
 		Schema: inventory.Schema, Host: h.name, At: h.startedAt.Unix(), Parts: []inventory.Part{{Name: inventory.PartPackages, State: inventory.PartOK}},
 		Packages: []inventory.HostPackage{{Name: probePackage, Version: fmt.Sprint(version)}},
-	})
+	}
+	document, err := inventory.Encode(v)
 	if err != nil {
 		panic(err)
 	}
-	return string(text)
+	return v, document
 }
 
 func (h *changingHost) Confirmed() (time.Time, string) { return time.Now(), "" }
@@ -231,7 +242,8 @@ func (h *changingHost) Ask(s *question.Spec) (*question.Answer, error) {
 		return nil, err
 	}
 	r, finish := q.Ask()
-	v, err := r.Read([]byte(h.document()))
+	_, document := h.inventory()
+	v, err := r.Read(document)
 	if err != nil {
 		return nil, err
 	}

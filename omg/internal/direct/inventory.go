@@ -42,7 +42,7 @@ func (b *Backend) Inventory(ctx context.Context, r *backend.InventoryRequest) (*
 func writeInventory(path string, v *inventory.Inventory) error {
 	content, err := inventory.Encode(v)
 	if err == nil && strings.HasSuffix(path, compressedSuffix) {
-		content, err = hostinventory.Compress(content)
+		content, err = hostinventory.Compress(v, content)
 	}
 	if err != nil {
 		return err
