@@ -105,6 +105,7 @@ var measurementParts = []struct {
 	{"owns", (*bench).measureOwns},
 	{"browse", (*bench).measureBrowse},
 	{"fleet", (*bench).measureFleet},
+	{"agent", (*bench).measureAgent},
 	{"idle", (*bench).measureIdle},
 	{"change", (*bench).measureChangeDelay},
 	{"ping", (*bench).measurePing},
