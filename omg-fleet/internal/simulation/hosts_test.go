@@ -29,6 +29,13 @@ import (
 // else. The name and the identity of each host are in a part that is compressed for itself, so that all messages differ.
 const maxVariants = 200
 
+// packagesOfHost is the number of packages of each simulated host.
+const packagesOfHost = 1200
+
+// startPause is the time between the starts of two simulated hosts, which is about the time that a cluster needs for what a host publishes first. The
+// servers drop what they cannot buffer, and hosts wait before they publish again.
+const startPause = 5 * time.Millisecond
+
 // variant is the part of an inventory that several hosts have, with its answers. A real host computes its answer itself, at the same time as the
 // others. Here one processor would compute them all.
 type variant struct {
@@ -157,15 +164,15 @@ func simulateHosts(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("hosts", flag.ContinueOnError)
 	servers := flags.String("servers", "", "")
 	hosts := flags.Int("hosts", 100, "")
-	packages := flags.Int("packages", 1200, "")
 	interval := flags.Duration("interval", 5*time.Minute, "")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	variants, err := makeVariants(min(*hosts, maxVariants), *packages)
+	variants, err := makeVariants(min(*hosts, maxVariants), packagesOfHost)
 	if err != nil {
 		return err
 	}
+	fmt.Println("ready")
 	ended := make(chan error, *hosts)
 	urls := strings.Split(*servers, ",")
 	for i := range *hosts {
@@ -174,8 +181,8 @@ func simulateHosts(ctx context.Context, args []string) error {
 			Link: link.Options{Server: strings.Join(append(urls[i%len(urls):len(urls):len(urls)], urls[:i%len(urls)]...), ",")},
 		}
 		go func() { ended <- agent.Run(ctx, o) }()
+		time.Sleep(startPause)
 	}
-	fmt.Println("ready")
 	return <-ended
 }
 

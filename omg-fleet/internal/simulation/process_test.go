@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -76,12 +77,28 @@ func (p *process) kill() {
 
 func (p *process) signal(s syscall.Signal) { _ = p.cmd.Process.Signal(s) }
 
-// memory returns the resident memory of the process in MiB.
-func (p *process) memory(t *testing.T) int {
+// cpu returns the processor time of the process.
+func (p *process) cpu(t *testing.T) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	require.NoError(t, err)
+	_, rest, _ := strings.Cut(string(text), ") ") // after the name, which could have spaces
+	fields := strings.Fields(rest)
+	var ticks time.Duration
+	for _, field := range fields[11:13] { // utime and stime: proc_pid_stat(5)
+		n, err := strconv.Atoi(field)
+		require.NoError(t, err)
+		ticks += time.Duration(n)
+	}
+	return ticks * time.Second / 100 // the kernel tells user space 100 ticks a second on all machines that Arch Linux runs on
+}
+
+// memory returns a field of /proc/PID/status that is a memory, in MiB.
+func (p *process) memory(t *testing.T, field string) int {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	require.NoError(t, err)
-	_, rest, _ := strings.Cut(string(text), "VmRSS:")
+	_, rest, _ := strings.Cut(string(text), field)
 	kB, err := strconv.Atoi(strings.Fields(rest)[0])
 	require.NoError(t, err)
 	return kB >> 10
