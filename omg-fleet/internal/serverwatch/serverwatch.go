@@ -20,8 +20,8 @@ import (
 	"github.com/omg-arch/omg/shared/clock"
 )
 
-// readTime limits one reading.
-const readTime = time.Minute
+// readTime limits one reading. Those of 10,000 hosts take 11 seconds at the start, and the wait for each message has a limit of its own.
+const readTime = 10 * time.Minute
 
 // maxSignals is the number of signals of the servers that wait. If there are more, all inventories are read again.
 const maxSignals = 10_000
