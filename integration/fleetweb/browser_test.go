@@ -263,7 +263,10 @@ func (b *browser) await(expression string) {
 		// While a page is replaced by the next one, an expression fails.
 		isTrue, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool]("Boolean("+expression+")"))
 		return err == nil && isTrue
-	}, "%s is not true", expression)
+	}, "%s is not true on the page %s", expression, func() string {
+		text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body.innerText.slice(0, 2000)`))
+		return fmt.Sprint(text, err)
+	})
 }
 
 // open opens an address and waits until its page is complete.

@@ -44,6 +44,15 @@ func hostile(text string) *inventory.Inventory {
 	return v
 }
 
+// requireInert checks that a page has no element, attribute or link that a text of a host has made.
+func (b *browser) requireInert(s *site, address string) {
+	b.t.Helper()
+	b.open(s.address + address)
+	require.Equal(b.t, strings.TrimPrefix(s.address, "http://"), eval[string](b, `location.host`), address)
+	require.Zero(b.t, eval[int](b, `document.querySelectorAll("iframe, img, style, base, main script, main link, main meta, [onerror], [onload], [onfocus], [onmouseover], [style], svg:not(.bar)").length`), address)
+	require.Zero(b.t, eval[int](b, `Array.from(document.querySelectorAll("a")).filter((a) => a.protocol !== location.protocol || a.host !== location.host).length`), address)
+}
+
 // TestHostile_Scripts opens all pages with hostile text in every field, in names of hosts and packages, and in addresses. No script may run,
 // and the policy must have had nothing to block: the text never was code.
 func TestHostile_Scripts(t *testing.T) {
@@ -75,10 +84,7 @@ func TestHostile_Scripts(t *testing.T) {
 		}
 	}
 	for _, address := range addresses {
-		b.open(s.address + address)
-		require.Equal(t, strings.TrimPrefix(s.address, "http://"), eval[string](b, `location.host`), address)
-		require.Zero(t, eval[int](b, `document.querySelectorAll("iframe, img, style, base, main script, main link, main meta, [onerror], [onload], [onfocus], [onmouseover], [style], svg:not(.bar)").length`), address)
-		require.Zero(t, eval[int](b, `Array.from(document.querySelectorAll("a")).filter((a) => a.protocol !== location.protocol || a.host !== location.host).length`), address)
+		b.requireInert(s, address)
 	}
 	b.requireQuiet()
 	b.open(s.address + "/host?name=" + url.QueryEscape(payloads[1]))

@@ -151,8 +151,37 @@ func TestPage_Keyboard(t *testing.T) {
 	require.Equal(t, "mail", b.rows()[0])
 }
 
-// TestPage_Accessible checks what a screen reader gets: landmarks, names of all controls, tables with heads and a caption. The layout for
-// narrow screens has to keep the tables.
+// landmarks are the roles that each page with a list has for a screen reader.
+var landmarks = []string{"banner", "navigation", "main", "table", "row", "columnheader", "rowheader", "cell", "heading"}
+
+// requireAccessible checks what a screen reader gets of the page: landmarks, names of all controls, tables with heads, one heading, a title.
+func (b *browser) requireAccessible() {
+	b.t.Helper()
+	address := eval[string](b, "location.href")
+	roles := map[string]int{}
+	for _, n := range call(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes {
+		if n.Ignored || n.Role == nil {
+			continue
+		}
+		role, name := strings.Trim(string(n.Role.Value), `"`), ""
+		if n.Name != nil {
+			name = strings.Trim(string(n.Name.Value), `"`)
+		}
+		roles[role]++
+		switch role {
+		case "link", "button", "textbox", "searchbox", "combobox", "table", "navigation", "search":
+			require.NotEmpty(b.t, name, "%s: a %s has no name", address, role)
+		}
+	}
+	for _, role := range landmarks {
+		require.NotZero(b.t, roles[role], "%s has no %s: %v", address, role, roles)
+	}
+	require.Equal(b.t, 1, eval[int](b, `document.querySelectorAll("h1").length`))
+	require.Equal(b.t, "en", eval[string](b, `document.documentElement.lang`))
+	require.NotEmpty(b.t, eval[string](b, `document.title`))
+}
+
+// TestPage_Accessible checks all pages. The layout for narrow screens has to keep the tables.
 func TestPage_Accessible(t *testing.T) {
 	t.Parallel()
 	s, b := newSite(t, office(), "printer"), newBrowser(t)
@@ -161,27 +190,7 @@ func TestPage_Accessible(t *testing.T) {
 		b.do(chromedp.EmulateViewport(width, 800))
 		for _, path := range []string{"/", "/host?name=mail", "/packages?q=x", "/package?name=xz"} {
 			b.open(s.address + path)
-			roles := map[string]int{}
-			for _, n := range call(b, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{}).Nodes {
-				if n.Ignored || n.Role == nil {
-					continue
-				}
-				role, name := strings.Trim(string(n.Role.Value), `"`), ""
-				if n.Name != nil {
-					name = strings.Trim(string(n.Name.Value), `"`)
-				}
-				roles[role]++
-				switch role {
-				case "link", "button", "textbox", "searchbox", "combobox", "table", "navigation", "search":
-					require.NotEmpty(t, name, "%s at %d: a %s has no name", path, width, role)
-				}
-			}
-			for _, role := range []string{"banner", "navigation", "main", "table", "row", "columnheader", "rowheader", "cell", "heading"} {
-				require.NotZero(t, roles[role], "%s at %d has no %s: %v", path, width, role, roles)
-			}
-			require.Equal(t, 1, eval[int](b, `document.querySelectorAll("h1").length`))
-			require.Equal(t, "en", eval[string](b, `document.documentElement.lang`))
-			require.NotEmpty(t, eval[string](b, `document.title`))
+			b.requireAccessible()
 		}
 	}
 }
@@ -197,6 +206,21 @@ const contrast = `((element) => {
 	return (pair[0] + 0.05) / (pair[1] + 0.05);
 })`
 
+// setScheme makes the browser prefer a light or a dark page.
+func (b *browser) setScheme(scheme string) {
+	b.t.Helper()
+	call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+}
+
+// requireContrast checks that all texts of the page have enough contrast.
+func (b *browser) requireContrast() {
+	b.t.Helper()
+	low := eval[[]string](b, `Array.from(document.querySelectorAll("body *"))
+		.filter((e) => Array.from(e.childNodes).some((n) => n.nodeType === 3 && n.data.trim()))
+		.map((e) => [`+contrast+`(e), e]).filter(([c]) => c < 4.5).map(([c, e]) => c.toFixed(2) + " " + e.outerHTML.slice(0, 120))`)
+	require.Empty(b.t, low, eval[string](b, "location.href"))
+}
+
 // TestPage_Colours checks that light and dark follow the browser's setting, with enough contrast in both.
 func TestPage_Colours(t *testing.T) {
 	t.Parallel()
@@ -204,17 +228,21 @@ func TestPage_Colours(t *testing.T) {
 	b.login(s)
 	backs := map[string]string{}
 	for _, scheme := range []string{"light", "dark"} {
-		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		b.setScheme(scheme)
 		for _, path := range []string{"/", "/package?name=xz", "/host?name=db2"} {
 			b.open(s.address + path)
-			low := eval[[]string](b, `Array.from(document.querySelectorAll("body *"))
-				.filter((e) => Array.from(e.childNodes).some((n) => n.nodeType === 3 && n.data.trim()))
-				.map((e) => [`+contrast+`(e), e]).filter(([c]) => c < 4.5).map(([c, e]) => c.toFixed(2) + " " + e.outerHTML.slice(0, 120))`)
-			require.Empty(t, low, "%s %s", scheme, path)
+			b.requireContrast()
 		}
 		backs[scheme] = eval[string](b, `getComputedStyle(document.body).backgroundColor`)
 	}
 	require.NotEqual(t, backs["light"], backs["dark"])
+}
+
+// requireFits checks that the page need not be scrolled sideways at the width of the window.
+func (b *browser) requireFits(width int64) {
+	b.t.Helper()
+	require.LessOrEqual(b.t, eval[int64](b, "document.documentElement.scrollWidth"), width, "%.80s at %d pixels", eval[string](b, "location.href"), width)
+	require.Less(b.t, eval[float64](b, `Math.max(...Array.from(document.querySelectorAll("header a, header button"), (e) => e.getBoundingClientRect().height))`), 60.0, "words are broken")
 }
 
 // TestPage_Narrow checks that no page has to be scrolled sideways, from 320 pixels on, even with the longest names.
@@ -231,8 +259,7 @@ func TestPage_Narrow(t *testing.T) {
 		b.do(chromedp.EmulateViewport(width, 800))
 		for _, path := range []string{"/", "/host?name=" + long, "/packages", "/package?name=xz", "/package?name=" + long, "/packages?q=xz%3E5"} {
 			b.open(s.address + path)
-			require.LessOrEqual(t, eval[int64](b, "document.documentElement.scrollWidth"), width, "%.30s at %d pixels", path, width)
-			require.Less(t, eval[float64](b, `Math.max(...Array.from(document.querySelectorAll("header a, header button"), (e) => e.getBoundingClientRect().height))`), 60.0, "words are broken")
+			b.requireFits(width)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/stretchr/testify/require"
 
@@ -66,7 +65,7 @@ func takePictures(t *testing.T, dir string) {
 	s, b := newSite(t, hosts, "printer"), newBrowser(t)
 	b.login(s)
 	for name, p := range guidePictures {
-		call(b, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: p.scheme}}})
+		b.setScheme(p.scheme)
 		b.do(chromedp.EmulateViewport(p.width, p.height))
 		b.open(s.address + p.path)
 		b.await(`document.getElementById("status").innerText === "live"`)

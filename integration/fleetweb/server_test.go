@@ -1,16 +1,28 @@
 package fleetweb
 
 import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/hostinventory"
+	"github.com/omg-arch/omg/shared/inventory"
 )
 
 // natsSite is omg-fleet web over a NATS server, to which agents publish the state of one system under several names.
@@ -22,10 +34,10 @@ type natsSite struct {
 	clock  string // the path of the file with the time of omg-fleet web
 }
 
-// newNATSSite starts a NATS server and the pages. No agent has started.
-func newNATSSite(t *testing.T) *natsSite {
+// newNATSSite starts a NATS server and the pages. No agent has started. Only with harness.WithTestClock, the pages have a clock that can be set.
+func newNATSSite(t *testing.T, options ...harness.Option) *natsSite {
 	t.Helper()
-	s := &natsSite{site: &site{t: t}, system: harness.New(t, harness.WithTestClock(), harness.WithGenerated(fixture.Options{Packages: 100, Installed: 30, Seed: 5}))}
+	s := &natsSite{site: &site{t: t}, system: harness.New(t, append(options, harness.WithGenerated(fixture.Options{Packages: 100, Installed: 30, Seed: 5}))...)}
 	s.clock = s.system.Path("clock")
 	s.setClock(0)
 	s.startServer("127.0.0.1:0")
@@ -33,7 +45,7 @@ func newNATSSite(t *testing.T) *natsSite {
 	return s
 }
 
-// setClock sets how far the clock of omg-fleet web is ahead. It does not move.
+// setClock sets how far the clock of the pages is ahead. It does not move.
 func (s *natsSite) setClock(ahead time.Duration) {
 	s.t.Helper()
 	harness.ReplaceFile(s.t, s.clock, time.Now().Add(ahead).Format(time.RFC3339))
@@ -66,7 +78,7 @@ func hasVersion(version string, hosts int) string {
 // TestServer_Live shows the hosts of a NATS server while they change, are lost and come back, and while the server is away. No page is loaded again.
 func TestServer_Live(t *testing.T) {
 	t.Parallel()
-	s, b := newNATSSite(t), newBrowser(t)
+	s, b := newNATSSite(t, harness.WithTestClock()), newBrowser(t)
 	b.login(s.site)
 	require.Equal(t, "asked 0, answered 0", b.text(".coverage"))
 	b.await(`document.getElementById("status").innerText === "live"`)
@@ -114,4 +126,135 @@ func TestServer_Live(t *testing.T) {
 	b.await(hasVersion("2-1", 3))
 	require.True(t, eval[bool](b, "window.same === true"))
 	b.requireQuiet()
+}
+
+// publish sends messages to the server, by their subjects, as a host with no other program of omg than this test would.
+func (s *natsSite) publish(messages map[string][]byte) {
+	s.t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "nats://"))
+	require.NoError(s.t, err)
+	defer conn.Close()
+	require.NoError(s.t, conn.SetDeadline(time.Now().Add(harness.HangTimeout)))
+	_, err = io.WriteString(conn, `CONNECT {"verbose":false}`+"\r\n")
+	require.NoError(s.t, err)
+	for subject, data := range messages {
+		_, err := fmt.Fprintf(conn, "PUB %s %d\r\n%s\r\n", subject, len(data), data)
+		require.NoError(s.t, err)
+	}
+	_, err = io.WriteString(conn, "PING\r\n")
+	require.NoError(s.t, err)
+	for lines := bufio.NewScanner(conn); ; {
+		require.True(s.t, lines.Scan(), lines.Err())
+		require.NotContains(s.t, lines.Text(), "-ERR")
+		if lines.Text() == "PONG" {
+			return
+		}
+	}
+}
+
+// hostToken returns the name of a host as it is in a subject, with each byte as a number.
+func hostToken(name string) (token string) {
+	for _, c := range []byte(name) {
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' {
+			token += string(rune(c))
+		} else {
+			token += fmt.Sprintf("=%02x", c)
+		}
+	}
+	return token
+}
+
+// messagesOf returns what a host publishes: its inventory, unless it is nil, and a sign of life with the given fields more.
+func messagesOf(t *testing.T, name string, v *inventory.Inventory, more map[string]any) map[string][]byte {
+	t.Helper()
+	now := time.Now().Unix()
+	alive := map[string]any{"schema": 1, "now": now, "inventory_at": now, "interval": 3600}
+	maps.Copy(alive, more)
+	text, err := json.Marshal(alive)
+	require.NoError(t, err)
+	all := map[string][]byte{"omg.state." + hostToken(name) + ".alive": text}
+	if v != nil {
+		document, err := fixture.EncodeInventory(name, v)
+		require.NoError(t, err)
+		all["omg.state."+hostToken(name)+".inventory"], err = hostinventory.Compress(v, document)
+		require.NoError(t, err)
+	}
+	return all
+}
+
+// TestServer_Hostile has hosts with hostile text in everything that a server can pass on: names, inventories, signs of life, and messages that are
+// none of these. A host that has been lost is on the pages too.
+func TestServer_Hostile(t *testing.T) {
+	t.Parallel()
+	s, b := newNATSSite(t), newBrowser(t)
+	addresses := []string{"/", "/?show=silent", "/packages", "/package?name=xz"}
+	for i, text := range payloads {
+		all := messagesOf(t, text, hostile(text), map[string]any{"omg_version": text, "problem": text, "duplicate": true})
+		maps.Copy(all, messagesOf(t, "stopped"+text, hostile(text), map[string]any{"stopped": true}))
+		maps.Copy(all, messagesOf(t, "empty"+text, nil, map[string]any{"problem": text}))
+		all["omg.state."+hostToken("wrong"+text)+".alive"] = []byte(`{"schema":1,"problem":"` + text)
+		all["omg.state."+hostToken("wrong"+text)+".inventory"] = []byte(text)
+		all["omg.roster."+hostToken("missing"+text)] = []byte(`{"added_at":1,"public_key":` + quote(text) + `}`)
+		s.publish(all)
+		// All hosts are in the lists. Three hosts of each kind have their own pages opened.
+		addresses = append(addresses, "/host?name="+url.QueryEscape([]string{"", "stopped", "empty", "wrong", "missing"}[i%5]+text))
+	}
+	b.login(s.site)
+	b.await(hasText(".coverage", fmt.Sprintf("asked %d, answered 0", 5*len(payloads)))) // they say that their inventories are partial
+	for _, address := range addresses {
+		b.requireInert(s.site, address)
+	}
+	b.requireQuiet()
+	b.open(s.address + "/host?name=" + url.QueryEscape("empty"+payloads[0]))
+	require.Contains(t, b.text("main"), "it has published no inventory: "+payloads[0])
+}
+
+// TestServer_Readers reads the pages of a server on a narrow and on a wide screen, dark, with a screen reader, with keys alone, and without scripts.
+func TestServer_Readers(t *testing.T) {
+	t.Parallel()
+	s, b := newNATSSite(t), newBrowser(t)
+	for name, v := range office() {
+		s.publish(messagesOf(t, name, v, nil))
+	}
+	long := strings.Repeat("x", 200)
+	s.publish(messagesOf(t, long, host(3, 1, "5.8.1-1"), map[string]any{"stopped": true, "duplicate": true}))
+	s.publish(messagesOf(t, "empty", nil, map[string]any{"problem": long}))
+	b.open(s.address + "/")
+	b.press(token + "\r")
+	b.await(hasText(".coverage", "asked 8, answered 6"))
+	b.setScheme("dark")
+	check := func() {
+		t.Helper()
+		for _, width := range []int64{320, 1280} {
+			b.do(chromedp.EmulateViewport(width, 800))
+			for _, path := range []string{"/", "/host?name=mail", "/host?name=" + long, "/package?name=xz"} {
+				b.open(s.address + path)
+				b.requireFits(width)
+				b.requireAccessible()
+				b.requireContrast()
+			}
+		}
+	}
+	check()
+	b.open(s.address + "/")
+	b.press(kb.Tab)
+	b.press(kb.Enter + kb.Tab)
+	require.True(t, eval[bool](b, `document.getElementById("main").contains(document.activeElement)`))
+	for eval[string](b, focused) != "q" {
+		b.press(kb.Tab)
+	}
+	b.press("mail\r")
+	b.await(`document.querySelectorAll("#live-list tbody tr").length === 1`)
+	require.Equal(t, []string{"mail"}, b.rows())
+	// The alert is on the pages too.
+	s.server.Signal(syscall.SIGKILL)
+	b.await(hasText("[role=alert]", "no server can be reached"))
+	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	check()
+	b.open(s.address + "/")
+	require.True(t, eval[bool](b, `document.querySelector(".live").hidden`))
+	require.Contains(t, b.text("[role=alert]"), "no server can be reached")
+	b.write("#q", "web\r")
+	b.await(`location.search.includes("q=web")`)
+	require.Equal(t, []string{"web1", "web2"}, b.rows())
 }
