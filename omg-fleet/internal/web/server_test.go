@@ -104,6 +104,33 @@ func TestServe_SlowClients(t *testing.T) {
 	})
 }
 
+// TestServe_Requests checks what browsers do not send.
+func TestServe_Requests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		p, stop := s.serve()
+		defer stop()
+		const host = "Host: fleet.example\r\n"
+		for request, want := range map[string]int{
+			"GET / HTTP/1.0\r\n\r\n": http.StatusMisdirectedRequest, "GET / HTTP/1.0\r\n" + host + "\r\n": http.StatusSeeOther, "GET /\r\n\r\n": http.StatusBadRequest,
+			"GET http://evil.example/ HTTP/1.1\r\n" + host + "\r\n":                                                http.StatusMisdirectedRequest,
+			"CONNECT evil.example:80 HTTP/1.1\r\nHost: evil.example:80\r\n\r\n":                                    http.StatusMisdirectedRequest,
+			"GET / HTTP/1.1\r\n" + host + "Host: evil.example\r\n\r\n":                                             http.StatusBadRequest,
+			"GET /\x00 HTTP/1.1\r\n" + host + "\r\n":                                                               http.StatusBadRequest,
+			"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n":                                                                     http.StatusMisdirectedRequest,
+			"POST /login HTTP/1.1\r\n" + host + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n": http.StatusForbidden,
+		} {
+			c, ok := p.dial()
+			require.True(t, ok)
+			go func() { _, _ = io.WriteString(c, request) }()
+			answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+			require.NoError(t, err, request)
+			require.Equal(t, want, answer.StatusCode, request)
+			_ = c.Close()
+		}
+	})
+}
+
 // TestServe_ManyConnections checks that no more connections are accepted than allowed, and that those that wait are accepted later.
 func TestServe_ManyConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -42,6 +42,24 @@ func TestLogin(t *testing.T) {
 	require.Empty(t, s.errors.String(), "nothing about logins is logged")
 }
 
+// TestLogin_Fixed checks that a login does not take over a cookie that the browser has got elsewhere, and that a token is accepted only in the form.
+func TestLogin_Fixed(t *testing.T) {
+	s := newSite(t, nil)
+	const fixed = "AAAAAAAAAAAAAAAAAAAAAAAAAA"
+	s.cookie = fixed
+	require.Equal(t, http.StatusSeeOther, s.login(testToken).Code)
+	require.NotEqual(t, fixed, s.cookie)
+	s.get("/")
+	s.cookie = fixed
+	require.Equal(t, http.StatusSeeOther, s.send(s.request(http.MethodGet, "/", "")).Code, "it is no session")
+	query := "?" + url.Values{"token": {testToken}}.Encode()
+	require.Equal(t, http.StatusForbidden, s.send(s.request(http.MethodPost, loginPath+query, "next=/")).Code)
+	for _, path := range []string{"/", loginPath} {
+		require.Empty(t, s.send(s.request(http.MethodGet, path+query, "")).Result().Cookies(), path)
+	}
+	require.Empty(t, s.errors.String(), "nothing about the address is logged")
+}
+
 // TestLogin_Next checks that a login leads to a page of this server only.
 func TestLogin_Next(t *testing.T) {
 	for next, want := range map[string]string{
