@@ -66,6 +66,8 @@ var elsewhere = []example{
 	{guide: "docs/fleet.md", line: "omg-fleet dev", test: "TestGuide_Server"},
 	{guide: "docs/fleet.md", line: "omg-fleet --server nats://127.0.0.1:4222 ", test: "TestGuide_Server"},
 
+	{guide: "docs/fleet-guide.md", line: "", test: "TestGuide_FiftyMachines"}, // all of them
+
 	{guide: "docs/fleet-web.md", line: "omg-fleet --from inventories --roster hosts web", test: "TestGuide_FleetWeb"},
 	{guide: "docs/fleet-web.md", line: "(umask 077 && head -c 32 /dev/urandom | base64 >token)", test: "TestGuide_FleetWeb"},
 	{guide: "docs/fleet-web.md", line: "omg-fleet --from inventories web --listen 127.0.0.1:8480 --token-file", test: "TestGuide_FleetWeb"},
