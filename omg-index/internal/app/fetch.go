@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -83,6 +84,15 @@ var fetchedDocuments = []fetchedDocument{
 	{"popularity", config.Default().Popularity.URL, fetcher.SharesName, func(path string) publishedSource { return newShares(path) }, (*fetcher.Fetcher).Shares},
 }
 
+// findDocument returns the document of a value of --source; nil if there is none.
+func findDocument(kind string) *fetchedDocument {
+	i := slices.IndexFunc(fetchedDocuments, func(d fetchedDocument) bool { return d.kind == kind })
+	if i < 0 {
+		return nil
+	}
+	return &fetchedDocuments[i]
+}
+
 // fetchedByDefault returns the values of --source that --fetch gets by default: all that it can get.
 func fetchedByDefault() []string {
 	list := []string{"repositories", "files"}
@@ -112,11 +122,9 @@ func (o *fetchOptions) sources(kind, address, pacmanConfig string) (list []publi
 		list, err = o.databases(kind, pacmanConfig)
 		return list, true, err
 	}
-	for i := range fetchedDocuments {
-		if d := &fetchedDocuments[i]; d.kind == kind && (address == "" || strings.Contains(address, "://")) {
-			s, err := o.document(d, cmp.Or(address, d.address))
-			return []publishedSource{s}, true, err
-		}
+	if d := findDocument(kind); d != nil && (address == "" || strings.Contains(address, "://")) {
+		s, err := o.document(d, cmp.Or(address, d.address))
+		return []publishedSource{s}, true, err
 	}
 	return nil, false, nil
 }

@@ -242,12 +242,12 @@ func (o *publishOptions) readSources(c *cli.Context) (list []publishedSource, er
 				continue
 			}
 		}
-		switch {
+		switch document := findDocument(kind); {
 		case hasPath && path == "":
 			return nil, command.Usagef("--source %s needs the path of a file", kind)
 		case strings.Contains(path, "://"):
 			return nil, command.Usagef("--source %s: an address needs --fetch", text)
-		case !hasPath && slices.Contains(fetchedByDefault()[2:], kind):
+		case document != nil && !hasPath:
 			return nil, command.Usagef("--source %s needs the path of a file, or --fetch", kind)
 		case text == "repositories":
 			err = add(repositories.repositorySources(c))
@@ -257,16 +257,8 @@ func (o *publishOptions) readSources(c *cli.Context) (list []publishedSource, er
 			repositoryFiles = append(repositoryFiles, path)
 		case kind == "files":
 			fileListFiles = append(fileListFiles, path)
-		case kind == "aur" && hasPath:
-			var dump *aurDumpSource
-			dump, err = newAURDumpSource(path)
-			all = append(all, dump)
-		case kind == "advisories" && hasPath:
-			all = append(all, newAdvisories(path))
-		case kind == "news" && hasPath:
-			all = append(all, newNews(path))
-		case kind == "popularity" && hasPath:
-			all = append(all, newShares(path))
+		case document != nil:
+			all = append(all, document.open(path))
 		case kind == "journal":
 			all = append(all, newJournal(path, o.journalNames))
 		default:
@@ -364,7 +356,7 @@ func (o *publishOptions) summarize(c *cli.Context, results []*readResult, r *pub
 		fmt.Fprintf(c.App.Writer, "%s: %s\n", termtext.Clean(s.source.name()), cmp.Or(s.content, b.formatCounts(s.packageCount, s.pathCount)))
 	}
 	if len(r.Ended) > 0 {
-		command.Warn(c.App.ErrWriter, "omg-index", "no longer published: "+strings.Join(r.Ended, ", "))
+		command.Warn(c.App.ErrWriter, c.App.Name, "no longer published: "+strings.Join(r.Ended, ", "))
 	}
 	m := r.Manifest
 	_, err := fmt.Fprintf(c.App.Writer, "%s: sequence %d, %s, %d bytes in objects (%d new, %d removed, %d bytes written)\n"+
