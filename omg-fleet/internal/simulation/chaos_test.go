@@ -112,6 +112,17 @@ func (f *fleet) ask(deadline time.Duration) (*question.Summary, error) {
 	return s, nil
 }
 
+// askSurely asks again until a question is not refused, because a busy machine may be too slow to connect.
+func (f *fleet) askSurely(deadline time.Duration) (s *question.Summary) {
+	f.t.Helper()
+	var err error
+	await.Condition(f.t, func() bool {
+		s, err = f.ask(deadline)
+		return err == nil
+	}, "the servers to take a question: %s", func() string { return fmt.Sprint(err) })
+	return s
+}
+
 // awaitAnswers waits until all hosts answer.
 func (f *fleet) awaitAnswers() {
 	f.t.Helper()
@@ -123,11 +134,11 @@ func (f *fleet) awaitAnswers() {
 	}, "all hosts to answer: %s", func() string { return fmt.Sprintf("%+v %v", s, err) })
 }
 
-// storedVersions returns the versions in the states that the servers have.
-func (f *fleet) storedVersions() (map[string]int, error) {
+// storedVersions returns the versions in the states that the server of a URL has, or another one if this one does not answer.
+func (f *fleet) storedVersions(url string) (map[string]int, error) {
 	ctx, stop := context.WithTimeout(f.t.Context(), await.Timeout)
 	defer stop()
-	fleet, err := asking.Open(ctx, f.options())
+	fleet, err := asking.Open(ctx, link.Options{Server: url})
 	if err != nil {
 		return nil, err
 	}
@@ -143,16 +154,18 @@ func (f *fleet) storedVersions() (map[string]int, error) {
 	})
 }
 
-// awaitStored waits until the last state of each host is stored.
-func (f *fleet) awaitStored() {
+// awaitStored waits until the last state of each host is stored by each of some servers.
+func (f *fleet) awaitStored(ports ...int) {
 	f.t.Helper()
 	want := f.versions()
-	var got map[string]int
-	var err error
-	await.Condition(f.t, func() bool {
-		got, err = f.storedVersions()
-		return err == nil && maps.Equal(got, want)
-	}, "the states %v to be stored: %s", want, func() string { return fmt.Sprint(got, err) })
+	for i, port := range ports {
+		var got map[string]int
+		var err error
+		await.Condition(f.t, func() bool {
+			got, err = f.storedVersions(urlOf(port))
+			return err == nil && maps.Equal(got, want)
+		}, "the states %v to be stored by server %d: %s", want, i, func() string { return fmt.Sprint(got, err) })
+	}
 }
 
 // confirmations are what the servers have confirmed to the hosts.
@@ -248,19 +261,20 @@ func (f *fleet) work(c *tally, questions int) {
 	}
 }
 
-// requireRecovered checks that all is as before a fault: all servers have what was confirmed, and all hosts answer.
+// requireRecovered checks that all is as before a fault: all hosts answer, all servers get their last states, and no server has lost what was
+// confirmed.
 func (f *fleet) requireRecovered(c *confirmations) {
 	f.t.Helper()
 	f.awaitWhole()
 	f.awaitAnswers()
-	c.requireKept(f)
+	f.requireDelivered(c, f.ports...)
 }
 
-// requireDelivered changes all hosts, and checks that the servers get their last states, and have lost nothing that they have confirmed.
-func (f *fleet) requireDelivered(c *confirmations) {
+// requireDelivered changes all hosts, and checks that some servers get their last states, and that nothing was lost that was confirmed.
+func (f *fleet) requireDelivered(c *confirmations, ports ...int) {
 	f.t.Helper()
 	f.changeAll()
-	f.awaitStored()
+	f.awaitStored(ports...)
 	await.Condition(f.t, func() bool { return c.subjects() == 2*len(f.hosts) }, "all hosts to be confirmed")
 	c.requireKept(f)
 }
@@ -292,7 +306,6 @@ func TestChaos(t *testing.T) {
 			t.Logf("server %d was %s: so far %s", i, fault.name, c)
 		}
 	}
-	f.requireDelivered(confirmed)
 	require.NotZero(t, c.complete)
 }
 
@@ -316,20 +329,18 @@ func TestChaos_Slow(t *testing.T) {
 		startHost(t, h, urlOf(p.port), time.Second)
 	}
 	f.awaitAnswers()
-	f.awaitStored()
+	f.awaitStored(slow.port)
 	falsely, longest := 0, time.Duration(0)
 	for range questions {
 		begin := time.Now()
-		s, err := f.ask(await.Timeout)
-		require.NoError(t, err)
+		s := f.askSurely(await.Timeout)
 		require.Empty(t, s.Silent)
 		longest = max(longest, time.Since(begin))
 	}
 	t.Logf("the longest of %d questions took %s", questions, longest)
 	cut.setCut(true)
 	for range questions {
-		s, err := f.ask(5 * time.Second)
-		require.NoError(t, err)
+		s := f.askSurely(5 * time.Second)
 		named := map[string]bool{}
 		for _, one := range s.Silent {
 			require.Contains(t, one.Why, "it did not answer within 5s, it was last heard")

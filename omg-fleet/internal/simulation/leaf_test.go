@@ -56,10 +56,8 @@ func (s *site) setCut(cut bool) {
 // requireSilent checks that the hosts of the site, and no others, do not answer, and are named with what is known about them.
 func (s *site) requireSilent() {
 	s.f.t.Helper()
-	summary, err := s.f.ask(10 * time.Second)
-	require.NoError(s.f.t, err)
 	silent := []string{}
-	for _, one := range summary.Silent {
+	for _, one := range s.f.askSurely(10 * time.Second).Silent {
 		require.Equal(s.f.t, question.NotHeard, one.State)
 		require.Contains(s.f.t, one.Why, "it did not answer within 10s, it was last heard")
 		require.NotZero(s.f.t, one.At)
@@ -81,21 +79,18 @@ func TestChaos_Leaf(t *testing.T) {
 		f.start(i)
 		f.requireRecovered(confirmed)
 	}
-	f.requireDelivered(confirmed)
 
 	s.setCut(true)
 	f.changeAll()
 	s.requireSilent()
 	s.setCut(false)
 	f.requireRecovered(confirmed)
-	f.requireDelivered(confirmed)
 
 	s.process.kill()
 	f.changeAll()
 	s.requireSilent()
 	s.start()
 	f.requireRecovered(confirmed)
-	f.requireDelivered(confirmed)
 
 	for i := range f.servers {
 		f.servers[i].kill()
@@ -107,5 +102,4 @@ func TestChaos_Leaf(t *testing.T) {
 		f.start(i)
 	}
 	f.requireRecovered(confirmed)
-	f.requireDelivered(confirmed)
 }
