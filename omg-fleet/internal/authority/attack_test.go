@@ -132,6 +132,8 @@ func TestAttack_Subjects(t *testing.T) {
 		"$JS.API.STREAM.UPDATE.OMG_STATE", "$JS.API.STREAM.CREATE.OTHER", "$JS.API.STREAM.MSG.DELETE.OMG_STATE", "$JS.API.STREAM.MSG.GET.OMG_STATE",
 		"$JS.API.DIRECT.GET.OMG_STATE", "$JS.API.DIRECT.GET.OMG_STATE.omg.state.web2.inventory", "$JS.API.CONSUMER.CREATE.OMG_STATE",
 		"$JS.API.STREAM.SNAPSHOT.OMG_STATE", "$JS.API.STREAM.RESTORE.OMG_STATE", "$JS.API.STREAM.LEADER.STEPDOWN.OMG_STATE",
+		"omg.lookup.web2.one", "omg.lookup.web2.all", "omg.lookup.web1.other", "omg.found.web1.web1.1", "omg.found.web2.web1.1", "omg.found.web2.node1.1",
+		"omg.nonode.web1.1", "omg.nonode.web2.1",
 		"$SYS.REQ.USER.INFO", "$SYS.REQ.CLAIMS.UPDATE", "$SYS.REQ.SERVER.PING", "$SYS.REQ.ACCOUNT.PING.CONNZ",
 	}
 	for _, to := range attacks {
@@ -146,6 +148,8 @@ func TestAttack_Subscriptions(t *testing.T) {
 	attacks := []string{
 		">", "*", "omg.>", "omg.*", "omg.state.>", "omg.state.web2.*", "omg.state.web1.*", "omg.reply.>", "omg.reply.web1.*", "omg.roster.*",
 		"omg.stored.>", "omg.stored.*.*", "omg.stored.web2.*", "_INBOX.>", "_INBOX_admin.>", "$SYS.>", "$JS.>", "$JS.API.>",
+		subject.OneNode, subject.AllNodes, "omg.lookup.web1.one", "omg.lookup.>", "omg.found.>", "omg.found.web2.>", "omg.found.*.*.1", "omg.nonode.*.*",
+		"omg.nonode.web2.*",
 	}
 	got := make(chan *nats.Msg, 1000)
 	for _, from := range attacks {
@@ -153,7 +157,12 @@ func TestAttack_Subscriptions(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, s.thief.Flush())
 	}
-	s.requireRefused(t, len(attacks))
+	for _, from := range []string{subject.OneNode, subject.AllNodes} { // as a node
+		_, err := s.thief.ChanQueueSubscribe(from, subject.NodeGroup, got)
+		require.NoError(t, err)
+		require.NoError(t, s.thief.Flush())
+	}
+	s.requireRefused(t, len(attacks)+2)
 	s.publishAsVictim(t, honest+" again")
 	s.observe(t)
 	s.finish(t)
@@ -167,8 +176,9 @@ func TestAttack_Replies(t *testing.T) {
 	s := newTheft(t)
 	for _, reply := range []string{
 		"omg.state.web2.inventory", "omg.state.web2.alive", "omg.roster.web2", "omg.question", "omg.reply.web2.1", "omg.stored.web2.inventory", "_INBOX_admin.1",
+		"omg.found.web2.node1.1", "omg.nonode.web2.1",
 	} {
-		for _, to := range []string{subject.Inventory("web1"), subject.Alive("web1"), subject.Reply("web1", "1")} {
+		for _, to := range []string{subject.Inventory("web1"), subject.Alive("web1"), subject.Reply("web1", "1"), subject.Lookup("web1")} {
 			for _, header := range []nats.Header{nil, {"Nats-Rollup": {"all"}}, {"Nats-Expected-Last-Sequence": {"99"}}} { // the last two are errors
 				require.NoError(t, s.thief.PublishMsg(&nats.Msg{Subject: to, Reply: reply, Header: header}))
 			}

@@ -24,6 +24,8 @@ type Host struct {
 	Name string
 	roster.Entry
 	JWT string
+	// IsNode means that the host may answer the lookups of others.
+	IsNode bool
 }
 
 // maxName limits the bytes of the name of a host, so that a file can be named after it.
@@ -32,7 +34,7 @@ const maxName = 200
 // maxHosts limits the number of hosts.
 const maxHosts = 100_000
 
-// maxSubscriptions is the number of subscriptions that a host may have. It needs two.
+// maxSubscriptions is the number of subscriptions that a host may have on one connection. It needs two.
 const maxSubscriptions = 8
 
 const jwtSuffix = ".jwt"
@@ -47,6 +49,15 @@ func CheckName(name string) error {
 
 // AddHost signs what a host may do. The key is its public one. A revoked host can be added again with another key.
 func (a *Authority) AddHost(name, key string) (*Host, error) {
+	return a.add(name, key, subject.HostPermissions(name))
+}
+
+// AddNode is like AddHost, for a host that may also answer the lookups of others.
+func (a *Authority) AddNode(name, key string) (*Host, error) {
+	return a.add(name, key, subject.NodePermissions(name))
+}
+
+func (a *Authority) add(name, key string, p subject.Permissions) (*Host, error) {
 	if err := CheckName(name); err != nil {
 		return nil, err
 	}
@@ -73,7 +84,7 @@ func (a *Authority) AddHost(name, key string) (*Host, error) {
 	}
 	user := jwt.NewUserClaims(key)
 	user.Name = name
-	permit(user, subject.HostPermissions(name))
+	permit(user, p)
 	user.Limits.Payload, user.Limits.Subs = streams.MaxMessage, maxSubscriptions
 	token, err := user.Encode(a.fleet)
 	if err != nil {
@@ -82,7 +93,15 @@ func (a *Authority) AddHost(name, key string) (*Host, error) {
 	if err := a.write(filepath.Join(hostsDir, name+jwtSuffix), []byte(token), 0o600); err != nil {
 		return nil, err
 	}
-	return &Host{Name: name, Entry: roster.Entry{PublicKey: key, AddedAt: user.IssuedAt}, JWT: token}, nil
+	return newHost(user, token), nil
+}
+
+// newHost returns the host for which a JWT was signed.
+func newHost(user *jwt.UserClaims, token string) *Host {
+	return &Host{
+		Name: user.Name, Entry: roster.Entry{PublicKey: user.Subject, AddedAt: user.IssuedAt}, JWT: token,
+		IsNode: slices.Contains(user.Sub.Allow, subject.OneNode),
+	}
 }
 
 // permit gives a user permissions, and the right to connect in the usual way only.
@@ -149,7 +168,7 @@ func (a *Authority) readHost(name string) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(a.dir, path), err)
 	}
-	h := &Host{Name: name, Entry: roster.Entry{PublicKey: user.Subject, AddedAt: user.IssuedAt}, JWT: token}
+	h := newHost(user, token)
 	h.RevokedAt = a.account.Revocations[user.Subject]
 	return h, nil
 }

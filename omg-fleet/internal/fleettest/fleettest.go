@@ -182,8 +182,19 @@ func newUser(t *testing.T) (public, seed string) {
 // AddHost adds a host to the authority, and returns its key.
 func (f *Fleet) AddHost(t *testing.T, name string) *Key {
 	t.Helper()
+	return add(t, name, f.Authority.AddHost)
+}
+
+// AddNode is like AddHost, for a host that may answer the lookups of others.
+func (f *Fleet) AddNode(t *testing.T, name string) *Key {
+	t.Helper()
+	return add(t, name, f.Authority.AddNode)
+}
+
+func add(t *testing.T, name string, sign func(name, key string) (*authority.Host, error)) *Key {
+	t.Helper()
 	public, seed := newUser(t)
-	h, err := f.Authority.AddHost(name, public)
+	h, err := sign(name, public)
 	require.NoError(t, err)
 	return &Key{h.JWT, seed}
 }

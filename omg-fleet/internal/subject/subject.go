@@ -16,6 +16,8 @@ const (
 	RosterStream = "OMG_ROSTER"
 	// Question is the subject of all questions.
 	Question = "omg.question"
+	// NodeGroup is the queue group of the nodes: the server gives each lookup for one node to one of them.
+	NodeGroup = "nodes"
 )
 
 // The subjects of the streams and of what the server confirms, with wildcards for the token of the host.
@@ -24,6 +26,10 @@ const (
 	AllAlive       = "omg.state.*.alive"
 	AllRoster      = "omg.roster.*"
 	AllStored      = "omg.stored.*.*"
+
+	// OneNode and AllNodes match the lookups of all hosts: those for one node, and those for each.
+	OneNode  = "omg.lookup.*.one"
+	AllNodes = "omg.lookup.*.all"
 
 	// The server confirms a message to StateTree on the subject with the same rest in StoredTree.
 	StateTree  = "omg.state.>"
@@ -55,6 +61,30 @@ func Replies(question string) string { return "omg.reply.*." + question }
 // there. It would send its usual acknowledgement to the subject that the message names for replies, and a host could name a subject of
 // another one.
 func Stored(host string) string { return "omg.stored." + Token(host) + ".*" }
+
+// Lookup is the subject on which a host looks something up on one node, and LookupAll on all nodes.
+func Lookup(host string) string    { return "omg.lookup." + Token(host) + ".one" }
+func LookupAll(host string) string { return "omg.lookup." + Token(host) + ".all" }
+
+// Found is the subject on which a node answers a lookup of a host. The host and the node are those that the permissions of both allow.
+func Found(host, node, id string) string {
+	return "omg.found." + Token(host) + "." + Token(node) + "." + id
+}
+
+// FoundByAll matches the answers of all nodes to a lookup of a host.
+func FoundByAll(host, id string) string { return "omg.found." + Token(host) + ".*." + id }
+
+// Node returns the node that has published an answer to a lookup.
+func Node(subject string) (string, error) {
+	parts := strings.Split(subject, ".")
+	if len(parts) != 5 || parts[0] != "omg" || parts[1] != "found" {
+		return "", fmt.Errorf("the subject %.100q has no node", subject)
+	}
+	return parseToken(parts[3])
+}
+
+// NoNode is the subject on which the server tells a host that nobody has received its lookup. Nobody may publish to it.
+func NoNode(host, id string) string { return "omg.nonode." + Token(host) + "." + id }
 
 // Host returns the host that a subject names in its third token.
 func Host(subject string) (string, error) {
@@ -108,14 +138,22 @@ func isPlain(c byte) bool {
 // Permissions lists the subjects that a role may publish to and subscribe to. Everything else is denied.
 type Permissions struct{ Publish, Subscribe []string }
 
-// HostPermissions is what a host may do: publish its own state, answer questions in its own name, and read questions and what the server has
-// stored of it. It may not use the interface of JetStream, so that it can neither read the states of other hosts nor change a stream, and has
-// no subject for replies.
+// HostPermissions is what a host may do: publish its own state, answer questions in its own name, read questions and what the server has
+// stored of it, and look something up on nodes and read their answers to it. It may not use the interface of JetStream, so that it can neither
+// read the states of other hosts nor change a stream, and has no subject for replies that another host could read.
 func HostPermissions(host string) Permissions {
 	return Permissions{
-		Publish:   []string{Inventory(host), Alive(host), Reply(host, "*")},
-		Subscribe: []string{Question, Stored(host)},
+		Publish:   []string{Inventory(host), Alive(host), Reply(host, "*"), Lookup(host), LookupAll(host)},
+		Subscribe: []string{Question, Stored(host), "omg.found." + Token(host) + ".>", NoNode(host, "*")},
 	}
+}
+
+// NodePermissions is what a node may do: all that a host may, receive the lookups of hosts, and answer them in its own name.
+func NodePermissions(node string) Permissions {
+	p := HostPermissions(node)
+	p.Publish = append(p.Publish, "omg.found.*."+Token(node)+".*")
+	p.Subscribe = append(p.Subscribe, OneNode, AllNodes)
+	return p
 }
 
 // AdminInboxPrefix is where those who ask, and those who administer the fleet, receive replies of the server.
@@ -145,9 +183,15 @@ func ManagerPermissions() Permissions {
 	return Permissions{Publish: publish, Subscribe: []string{AdminInboxPrefix + ".>"}}
 }
 
-// LeafPermissions is what a leaf node may do for the hosts of a site. It cannot read what other sites publish.
+// allFound matches all answers to lookups.
+const allFound = "omg.found.>"
+
+// LeafPermissions is what a leaf node may do for the hosts and nodes of a site. It cannot read what other sites publish.
 func LeafPermissions() Permissions {
-	return Permissions{Publish: []string{AllInventories, AllAlive, Replies("*")}, Subscribe: []string{Question, AllStored}}
+	return Permissions{
+		Publish:   []string{AllInventories, AllAlive, Replies("*"), OneNode, AllNodes, allFound},
+		Subscribe: []string{Question, AllStored, OneNode, AllNodes, allFound},
+	}
 }
 
 // LeafSystemPermissions is what a leaf node may do in the servers' own account: get the account of the fleet and its changes, and say how it is

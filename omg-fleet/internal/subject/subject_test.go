@@ -41,6 +41,16 @@ func TestHostPermissions(t *testing.T) {
 	}
 }
 
+func TestNode(t *testing.T) {
+	got, err := Node(Found("web1", "node.1", "id"))
+	require.NoError(t, err)
+	require.Equal(t, "node.1", got)
+	for _, subject := range []string{"", "omg.found.web1.node", "omg.found.web1..id", "omg.found.web1.a=2.id", "omg.state.web1.node.id", "omg.found.web1.node.id.more"} {
+		_, err := Node(subject)
+		require.Error(t, err, subject)
+	}
+}
+
 func FuzzToken(f *testing.F) {
 	f.Add("web1.example.org")
 	f.Fuzz(func(t *testing.T, host string) {
