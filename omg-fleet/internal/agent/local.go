@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -13,13 +12,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/omg-fleet/internal/daemon"
 	"github.com/omg-arch/omg/omg-fleet/internal/question"
 	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/hostinventory"
 	"github.com/omg-arch/omg/shared/inventory"
-	"github.com/omg-arch/omg/shared/paths"
-	"github.com/omg-arch/omg/shared/version"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -31,9 +29,8 @@ type taken struct {
 
 // local follows the host's omgd, and keeps the latest inventory.
 type local struct {
-	sockets []string
-	env     paths.Env
-	log     *slog.Logger
+	daemon daemon.Daemon
+	log    *slog.Logger
 
 	mu        sync.Mutex
 	inventory *taken // nil before the first
@@ -42,10 +39,9 @@ type local struct {
 	problem     string // why omgd does not tell the state; empty if it does
 }
 
-// Local returns the source that asks the omgd of this host. The sockets are the paths on which it may listen, in the order in which they are
-// tried.
-func Local(env paths.Env, sockets []string, log *slog.Logger) Source {
-	return &local{sockets: sockets, env: env, log: log, problem: "omgd was not asked yet"}
+// Local returns the source that asks the omgd of this host.
+func Local(d daemon.Daemon, log *slog.Logger) Source {
+	return &local{daemon: d, log: log, problem: "omgd was not asked yet"}
 }
 
 // Delays before omgd is asked again after a failure.
@@ -81,7 +77,7 @@ func (l *local) followOnce(ctx context.Context, changed func()) (worked bool, er
 		return false, err
 	}
 	defer closeEnded()
-	conn, err := l.dial(ctx)
+	conn, err := l.daemon.Dial(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -117,24 +113,9 @@ func endOf(ctx context.Context) (fd int32, closeAll func(), err error) {
 	}, nil
 }
 
-func (l *local) dial(ctx context.Context) (*client.Conn, error) {
-	options := client.Options{IsTrustedUser: l.env.Trusts, ClientName: "omg-fleet " + version.String(), Interruptible: true}
-	failure := client.ErrNoDaemon
-	for _, socket := range l.sockets {
-		conn, err := client.Dial(ctx, socket, options)
-		if err == nil {
-			return conn, nil
-		}
-		if !errors.Is(err, client.ErrNoDaemon) {
-			failure = err
-		}
-	}
-	return nil, failure
-}
-
 // take takes an inventory.
 func (l *local) take(ctx context.Context, changed func()) error {
-	conn, err := l.dial(ctx)
+	conn, err := l.daemon.Dial(ctx)
 	if err != nil {
 		return err
 	}

@@ -106,33 +106,47 @@ var ErrNoReply = errors.New("it is not a reply of omg-fleet")
 
 // Encode returns the message of a reply.
 func (r *Reply) Encode() ([]byte, error) {
-	text, err := json.Marshal(r)
+	return pack(r, maxReplyBytes)
+}
+
+// pack returns a value as compressed JSON of at most limit bytes.
+func pack(v any, limit int64) ([]byte, error) {
+	text, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
 	data := encoder().EncodeAll(text, nil)
-	if len(data) > maxReplyBytes {
-		return nil, fmt.Errorf("the answer is larger than %d kB: ask for less", maxReplyBytes>>10)
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("the answer is larger than %d kB: ask for less", limit>>10)
 	}
 	return data, nil
 }
 
-// ParseReply returns the reply in a message.
-func ParseReply(data []byte) (*Reply, error) {
+// unpack reads what pack has returned into a value.
+func unpack(data []byte, limit int, v any) error {
 	// The server's acknowledgement of a message can be directed to any subject, but it is never compressed.
-	if len(data) > maxReplyBytes || !bytes.HasPrefix(data, zstdMagic) {
-		return nil, ErrNoReply
+	if len(data) > limit || !bytes.HasPrefix(data, zstdMagic) {
+		return ErrNoReply
 	}
 	text, err := decoder().DecodeAll(data, nil)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoReply, err)
+		return fmt.Errorf("%w: %w", ErrNoReply, err)
 	}
+	return decode(text, maxAnswerBytes, v)
+}
+
+func otherSchemaError(schema int) error {
+	return fmt.Errorf("the schema of its reply is %d, but this program reads %d: use the same version of omg", schema, Schema)
+}
+
+// ParseReply returns the reply in a message.
+func ParseReply(data []byte) (*Reply, error) {
 	r := &Reply{}
-	if err := decode(text, maxAnswerBytes, r); err != nil {
+	if err := unpack(data, maxReplyBytes, r); err != nil {
 		return nil, err
 	}
 	if r.Schema != Schema {
-		return nil, fmt.Errorf("the schema of its reply is %d, but this program reads %d: use the same version of omg", r.Schema, Schema)
+		return nil, otherSchemaError(r.Schema)
 	}
 	r.Problem = shorten(r.Problem)
 	if r.Answer != nil {
