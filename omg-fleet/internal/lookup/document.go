@@ -1,0 +1,38 @@
+package lookup
+
+import (
+	"github.com/omg-arch/omg/omg-fleet/internal/question"
+	"github.com/omg-arch/omg/shared/wire"
+)
+
+// Origin says where an answer comes from.
+type Origin struct {
+	// Schema is the version of this document.
+	Schema int `json:"schema"`
+	// Node is the name of the host that has answered, as the server allows it.
+	Node string `json:"node"`
+	// AsOf is when the oldest of the node's databases was last changed, in seconds since 1970 by this host's clock; absent if this is unknown. The
+	// other times are those of the node's clock.
+	AsOf int64 `json:"as_of,omitempty"`
+}
+
+// Origin returns where the answer comes from.
+func (a *Answer) Origin() Origin { return Origin{question.Schema, a.Node, a.AsOf} }
+
+// SearchDocument is what omg-fleet lookup search prints. Nothing in it is about what is installed.
+type SearchDocument struct {
+	Origin
+	*wire.SearchResult
+}
+
+// InfoDocument is what omg-fleet lookup info prints. Nothing in it is about what is installed.
+type InfoDocument struct {
+	Origin
+	*wire.InfoResult
+}
+
+// CommandDocument is what omg-fleet lookup command prints. Nothing in it is about what is installed.
+type CommandDocument struct {
+	Origin
+	*wire.CommandResult
+}
