@@ -64,7 +64,10 @@ var elsewhere = []example{
 	{guide: "docs/fleet.md", line: "omg-fleet doctor --dir fleet", test: "TestGuide_NATS"},
 
 	{guide: "docs/fleet.md", line: "omg-fleet dev", test: "TestGuide_Server"},
-	{guide: "docs/fleet.md", line: "omg-fleet --server nats://127.0.0.1:4222 ", test: "TestGuide_Server"},
+	{guide: "docs/fleet.md", line: "omg-fleet --server nats://127.0.0.1:4222 node", test: "TestGuide_Lookups"},
+	{guide: "docs/fleet.md", line: "omg-fleet --server nats://127.0.0.1:4222 lookup", test: "TestGuide_Lookups"},
+	{guide: "docs/fleet.md", line: "omg-fleet --server nats://127.0.0.1:4222 agent", test: "TestGuide_Server"},
+	{guide: "docs/fleet.md", line: "omg-fleet --server nats://127.0.0.1:4222 has", test: "TestGuide_Server"},
 
 	{guide: "docs/fleet-guide.md", line: "", test: "TestGuide_FiftyMachines"}, // all of them
 

@@ -52,6 +52,9 @@ var jsonResults = []struct{ command, typ string }{
 	{"omg-fleet aur", "question.Answer"},
 	{"omg-fleet watch", "question.Answer"},
 	{"omg-fleet aur --json, the last line as of all omg-fleet commands", "question.Summary"},
+	{"omg-fleet lookup search", "lookup.SearchDocument"},
+	{"omg-fleet lookup info", "lookup.InfoDocument"},
+	{"omg-fleet lookup command", "lookup.CommandDocument"},
 	{"omg-fleet host list", "roster.AddedHost"},
 	{"omg-fleet doctor", "doctor.FleetChecks"},
 	{"omg runtime list", "backend.InstalledVersions"},
@@ -74,7 +77,7 @@ var jsonResults = []struct{ command, typ string }{
 
 // jsonPackages has the directories of the packages with these types, by the names of the packages.
 var jsonPackages = map[string]string{
-	"wire": "shared/wire", "question": "omg-fleet/internal/question", "roster": "omg-fleet/internal/roster", "doctor": "omg-fleet/internal/doctor", "inventory": "shared/inventory", "backend": "omg/internal/backend", "manage": "omg/internal/manage",
+	"wire": "shared/wire", "question": "omg-fleet/internal/question", "roster": "omg-fleet/internal/roster", "lookup": "omg-fleet/internal/lookup", "doctor": "omg-fleet/internal/doctor", "inventory": "shared/inventory", "backend": "omg/internal/backend", "manage": "omg/internal/manage",
 	"app": "omg/internal/app", "acks": "omg/internal/acks",
 }
 

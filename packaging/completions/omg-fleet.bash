@@ -6,16 +6,16 @@ _omg_fleet() {
 	COMPREPLY=()
 	case $prev in
 	--from|--roster|--creds|--ca|--token-file|--metrics-token-file|--tls-cert|--tls-key|--socket|--dir|--server-dir|--state-dir|--output|-o|--jwt) mapfile -t COMPREPLY < <(compgen -f -- "$cur") && compopt -o filenames && return ;;
-	--server|--deadline|--stale|--format|--severity|--listen|--host-name|--proxy-user-header|--host|--interval|--max-age) return ;;
+	--server|--deadline|--stale|--format|--severity|--listen|--host-name|--proxy-user-header|--limit|--host|--interval|--max-age) return ;;
 	esac
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case "$command $word" in
-		' hosts'|' status'|' outdated'|' security'|' has'|' search'|' aur'|' watch'|' web'|' agent'|' dev'|' init'|' setup'|' host'|' host add'|' host revoke'|' host list'|' key'|' doctor') command+=" $word" ;;
+		' hosts'|' status'|' outdated'|' security'|' has'|' search'|' aur'|' watch'|' web'|' lookup'|' lookup search'|' lookup info'|' lookup command'|' agent'|' node'|' dev'|' init'|' setup'|' host'|' host add'|' host revoke'|' host list'|' key'|' doctor') command+=" $word" ;;
 		esac
 	done
 	case $command in
 	'')
-		words='hosts status outdated security has search aur watch web agent dev init setup host key doctor --from --roster --server --creds --ca --stored --deadline --stale --require-all --help -h --version -v'
+		words='hosts status outdated security has search aur watch web lookup agent node dev init setup host key doctor --from --roster --server --creds --ca --stored --deadline --stale --require-all --help -h --version -v'
 		;;
 	' hosts')
 		words='--json --format --quiet -q --help -h'
@@ -46,8 +46,23 @@ _omg_fleet() {
 	' web')
 		words='--listen --host-name --token-file --metrics-token-file --proxy-user-header --tls-cert --tls-key --help -h'
 		;;
+	' lookup')
+		words='search info command --help -h'
+		;;
+	' lookup search')
+		words='--regex -x --name -n --limit --host --json --format --quiet -q --help -h'
+		;;
+	' lookup info')
+		words='--host --json --format --quiet -q --help -h'
+		;;
+	' lookup command')
+		words='--host --json --format --quiet -q --help -h'
+		;;
 	' agent')
 		words='--host --socket --interval --help -h'
+		;;
+	' node')
+		words='--host --socket --help -h'
 		;;
 	' dev')
 		words='--listen --dir --help -h'
@@ -62,7 +77,7 @@ _omg_fleet() {
 		words='add revoke list --help -h'
 		;;
 	' host add')
-		words='--dir --output -o --help -h'
+		words='--dir --node --output -o --help -h'
 		;;
 	' host revoke')
 		words='--dir --help -h'

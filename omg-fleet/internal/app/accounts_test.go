@@ -83,7 +83,15 @@ func TestAdministration(t *testing.T) {
 	out, _ = omgFleet(t, exit.OK, "host", "list", dir)
 	require.Contains(t, out, "web1 "+key+" revoked 20")
 
-	// The roster has both.
+	third, _ := omgFleet(t, exit.OK, "key", creds+"3")
+	omgFleet(t, exit.OK, "host", "add", dir, "--node", "-o", token, "node1", strings.TrimSpace(third))
+	out, _ = omgFleet(t, exit.OK, "host", "list", dir)
+	require.Regexp(t, `(?m)^node1 .* node$`, out)
+	require.Regexp(t, `(?m)^web2 .* added [0-9-]*$`, out)
+	out, _ = omgFleet(t, exit.OK, "host", "list", dir, "--json")
+	require.Contains(t, out, `"node":true`)
+
+	// The roster has all.
 	entries := rosterOf(t, f)
 	require.True(t, entries["web1"].Revoked())
 	require.False(t, entries["web2"].Revoked())
@@ -94,7 +102,7 @@ func TestAdministration(t *testing.T) {
 	stolen := filepath.Join(t.TempDir(), "admin.creds")
 	require.NoError(t, os.WriteFile(stolen, before, 0o600))
 	omgFleet(t, exit.OK, "setup", dir, "--renew-admin")
-	require.Len(t, rosterOf(t, f), 2)
+	require.Len(t, rosterOf(t, f), 3)
 	_, err = nats.Connect(f.Servers[0].ClientURL(), nats.RootCAs(f.CAPath()), nats.UserCredentials(stolen), nats.NoReconnect())
 	require.ErrorIs(t, err, nats.ErrAuthorization)
 
@@ -104,7 +112,7 @@ func TestAdministration(t *testing.T) {
 	require.Contains(t, errs, "no server knows yet that web2 was revoked")
 	f.Restart(t, 0)
 	out, _ = omgFleet(t, exit.OK, "setup", dir)
-	require.Contains(t, out, "2 hosts: entered into the roster")
+	require.Contains(t, out, "3 hosts: entered into the roster")
 	require.True(t, rosterOf(t, f)["web2"].Revoked())
 }
 

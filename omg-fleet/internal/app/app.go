@@ -88,7 +88,7 @@ is printed as well, with its age. Without a roster, a host without a file is not
 		},
 		Before: a.configure,
 		Commands: []*cli.Command{
-			hostsCommand(a), statusCommand(a), outdatedCommand(a), securityCommand(a), hasCommand(a), searchCommand(a), aurCommand(a), watchCommand(a), webCommand(a), agentCommand(a), devCommand(),
+			hostsCommand(a), statusCommand(a), outdatedCommand(a), securityCommand(a), hasCommand(a), searchCommand(a), aurCommand(a), watchCommand(a), webCommand(a), lookupCommand(a), agentCommand(a), nodeCommand(a), devCommand(),
 			initCommand(a), setupCommand(a), hostCommand(a), keyCommand(a), doctorCommand(a),
 		},
 		Action: func(c *cli.Context) error {
@@ -180,6 +180,8 @@ func searchCommand(a *app) *cli.Command {
 		ArgsUsage: "WORD...",
 		Description: `The words are those of omg search: name:WORD, desc:WORD, provides:WORD, group:WORD,
 repo:NAME, is:explicit, not:WORD. repo: is the repository that has the package now.
+To find packages that may be installed nowhere, in the repositories and the AUR, use
+omg search, or omg-fleet lookup search on a host without an index.
 
 ` + exitCodes(),
 		Flags: append([]cli.Flag{

@@ -17,6 +17,8 @@ import (
 	"github.com/omg-arch/omg/omg-fleet/internal/certs"
 	"github.com/omg-arch/omg/omg-fleet/internal/fleettest"
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
+	"github.com/omg-arch/omg/omg-fleet/internal/lookup"
+	"github.com/omg-arch/omg/omg-fleet/internal/messages"
 	"github.com/omg-arch/omg/omg-fleet/internal/roster"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 	"github.com/omg-arch/omg/shared/await"
@@ -115,6 +117,11 @@ func TestCertificates(t *testing.T) {
 	require.NoError(t, conn.Publish(subject.Alive(host), []byte("x")))
 	_, err = stored.NextMsg(await.Timeout)
 	require.NoError(t, err)
+	lookUp := messages.Lookup{Kind: messages.LookupInfo, Words: []string{"bash"}}
+	for name, want := range map[string]string{host: "no node answers lookups", "other": "the server refuses the lookup of other"} {
+		_, err = lookup.Ask(t.Context(), link.Options{Server: address, CA: ca, Creds: filepath.Join(dir, host+".pem")}, name, lookUp, await.Timeout)
+		require.ErrorContains(t, err, want)
+	}
 
 	for _, creds := range []string{"", filepath.Join(dir, "unknown.example.org.pem")} {
 		_, err = link.Connect(link.Options{Server: address, CA: ca, Creds: creds})

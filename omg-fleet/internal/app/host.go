@@ -38,6 +38,7 @@ func hostCommand(a *app) *cli.Command {
 
 func hostAddCommand(a *app, dir *string) *cli.Command {
 	var out string
+	var isNode bool
 	return &cli.Command{
 		Name:      "add",
 		Usage:     "let a host connect",
@@ -45,7 +46,8 @@ func hostAddCommand(a *app, dir *string) *cli.Command {
 		Description: `KEY is the public key that omg-fleet key has printed on the host. The command prints
 what was signed for the host (a JWT), which is not secret: omg-fleet key --jwt writes it
 on the host into the file with the secret key. With it, the host may publish its own
-state and replies under NAME, and read questions, and nothing else.
+state and replies under NAME, read questions, and use omg-fleet lookup, and nothing
+else. With --node, it may also answer the lookups of others, as omg-fleet node does.
 
 The host is also entered into the roster. If no server can be reached, omg-fleet setup
 enters it later.
@@ -53,6 +55,7 @@ enters it later.
 ` + administrationCodes(),
 		Flags: []cli.Flag{
 			keysFlag(dir),
+			&cli.BoolFlag{Name: "node", Destination: &isNode, Usage: "let it also answer the lookups of other hosts"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Destination: &out, Usage: "write what was signed to `FILE`"},
 		},
 		Action: func(c *cli.Context) error {
@@ -60,7 +63,11 @@ enters it later.
 				return command.Usagef("host add needs the name of a host and its public key")
 			}
 			return a.withKeys(*dir, func(keys *authority.Authority) error {
-				h, err := keys.AddHost(c.Args().Get(0), c.Args().Get(1))
+				add := keys.AddHost
+				if isNode {
+					add = keys.AddNode
+				}
+				h, err := add(c.Args().Get(0), c.Args().Get(1))
 				if err != nil {
 					return fmt.Errorf("cannot add the host: %w", err)
 				}
@@ -162,7 +169,7 @@ func hostListCommand(a *app, dir *string) *cli.Command {
 				w := bufio.NewWriter(a.stdout)
 				for _, h := range hosts {
 					added := h.Added(h.Name)
-					added.Schema = question.Schema
+					added.Schema, added.Node = question.Schema, h.IsNode
 					if err := printAddedHost(w, added, asJSON); err != nil {
 						return err
 					}
@@ -188,7 +195,11 @@ func printAddedHost(w *bufio.Writer, r *roster.AddedHost, asJSON bool) error {
 	if r.RevokedAt != 0 {
 		at = r.RevokedAt
 	}
-	_, err := fmt.Fprintln(w, termtext.Clean(text+" "+time.Unix(at, 0).Format(time.DateOnly)))
+	text += " " + time.Unix(at, 0).Format(time.DateOnly)
+	if r.Node {
+		text += " node"
+	}
+	_, err := fmt.Fprintln(w, termtext.Clean(text))
 	return err
 }
 

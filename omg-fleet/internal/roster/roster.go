@@ -32,6 +32,8 @@ type AddedHost struct {
 	AddedAt int64  `json:"added_at"`
 	// RevokedAt is absent unless the host was revoked.
 	RevokedAt int64 `json:"revoked_at,omitempty"`
+	// Node means that the host may answer the lookups of others.
+	Node bool `json:"node,omitempty"`
 }
 
 // Added returns the entry of a host with its name.
