@@ -53,7 +53,7 @@ func TestUnits_Verified(t *testing.T) {
 	s := newSystem(t)
 	prefix := installed(s)
 	require.ElementsMatch(t, []string{
-		"lib/systemd/system/omg-fleet-agent.service", "lib/systemd/system/omg-fleet-web.service",
+		"lib/systemd/system/omg-fleet-agent.service", "lib/systemd/system/omg-fleet-node.service", "lib/systemd/system/omg-fleet-web.service",
 		"lib/systemd/system/omg-index.service", "lib/systemd/system/omg-index.timer",
 		"lib/systemd/system/omg-publish.service", "lib/systemd/system/omg-publish.timer",
 		"lib/systemd/system/omgd.service", "lib/systemd/system/omgd.socket",
@@ -78,7 +78,7 @@ func TestUnits_Verified(t *testing.T) {
 	// user's units, systemd could add further restrictions only in a user namespace. There, every other user appears
 	// as nobody.
 	for unit, most := range map[string]string{
-		"system/omgd.service": "15", "system/omg-index.service": "7", "system/omg-publish.service": "15", "system/omg-fleet-agent.service": "15", "system/omg-fleet-web.service": "15", "user/omgd.service": "63",
+		"system/omgd.service": "15", "system/omg-index.service": "7", "system/omg-publish.service": "15", "system/omg-fleet-agent.service": "15", "system/omg-fleet-node.service": "15", "system/omg-fleet-web.service": "15", "user/omgd.service": "63",
 	} {
 		r := s.Run(analyze, "security", "--offline=yes", "--no-pager", "--threshold="+most, filepath.Join(prefix, "lib/systemd", unit))
 		require.Zero(t, r.Code, "%s is exposed by more than %s tenths\n%s%s", unit, most, r.Stdout, r.Stderr)
