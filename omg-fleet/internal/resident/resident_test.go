@@ -163,8 +163,12 @@ func TestContact(t *testing.T) {
 		contact  Contact
 		isChange bool
 	}{
-		{Contact{Heard: now}, false}, {Contact{Heard: now.Add(time.Minute), ConfirmedAt: at}, false}, {Contact{Heard: now, IsSilent: true}, true}, {Contact{Heard: now}, true},
-		{Contact{Heard: now, HasSeveral: true}, true}, {Contact{Heard: now.Add(time.Minute), HasSeveral: true}, false},
+		{Contact{Heard: now}, false},
+		{Contact{Heard: now.Add(time.Minute), ConfirmedAt: at}, false},
+		{Contact{Heard: now, IsSilent: true}, true},
+		{Contact{Heard: now}, true},
+		{Contact{Heard: now, HasSeveral: true}, true},
+		{Contact{Heard: now.Add(time.Minute), HasSeveral: true}, false},
 	} {
 		before := f.Version()
 		f.Contact("web1", c.contact)
