@@ -126,17 +126,16 @@ func rosterOf(t *testing.T, f *fleettest.Fleet) map[string]*roster.Entry {
 	require.NoError(t, err)
 	stream, err := js.Stream(t.Context(), subject.RosterStream)
 	require.NoError(t, err)
-	consumer, err := stream.OrderedConsumer(t.Context(), jetstream.OrderedConsumerConfig{})
-	require.NoError(t, err)
-	batch, err := consumer.Fetch(int(stream.CachedInfo().State.Msgs), jetstream.FetchMaxWait(await.Timeout))
+	info, err := stream.Info(t.Context(), jetstream.WithSubjectFilter(subject.AllRoster))
 	require.NoError(t, err)
 	entries := map[string]*roster.Entry{}
-	for m := range batch.Messages() {
-		host, err := subject.Host(m.Subject())
+	for one := range info.State.Subjects {
+		m, err := stream.GetLastMsgForSubject(t.Context(), one)
 		require.NoError(t, err)
-		entries[host], err = roster.Parse(m.Data())
+		host, err := subject.Host(one)
+		require.NoError(t, err)
+		entries[host], err = roster.Parse(m.Data)
 		require.NoError(t, err)
 	}
-	require.NoError(t, batch.Error())
 	return entries
 }

@@ -42,7 +42,6 @@ func (a *Authority) Manager() (*Creds, error) {
 const (
 	UpdateAccount = "$SYS.REQ.CLAIMS.UPDATE"
 	PingServers   = "$SYS.REQ.SERVER.PING.VARZ"
-	PingUsers     = "$SYS.REQ.SERVER.PING.CONNZ"
 )
 
 // System makes credentials for telling the servers about the account of the fleet, and for asking them how they are configured.
@@ -50,7 +49,7 @@ func (a *Authority) System() (*Creds, error) {
 	return a.newCreds(func(user *jwt.UserClaims) nkeys.KeyPair {
 		user.Name, user.Expires = "omg-fleet", time.Now().Add(shortLife).Unix()
 		permit(user, subject.Permissions{
-			Publish: []string{UpdateAccount, PingServers, PingUsers}, Subscribe: []string{subject.AdminInboxPrefix + ".>"},
+			Publish: []string{UpdateAccount, PingServers}, Subscribe: []string{subject.AdminInboxPrefix + ".>"},
 		})
 		return a.system
 	})

@@ -164,9 +164,7 @@ const AdminInboxPrefix = "_INBOX_admin"
 func AskerPermissions() Permissions {
 	var publish []string
 	for _, stream := range []string{StateStream, RosterStream} {
-		publish = append(publish, "$JS.API.STREAM.INFO."+stream, "$JS.API.DIRECT.GET."+stream, "$JS.API.DIRECT.GET."+stream+".>",
-			"$JS.API.CONSUMER.CREATE."+stream+".>", "$JS.API.CONSUMER.INFO."+stream+".>", "$JS.API.CONSUMER.MSG.NEXT."+stream+".>",
-			"$JS.API.CONSUMER.DELETE."+stream+".>", "$JS.ACK."+stream+".>", "$JS.FC."+stream+".>")
+		publish = append(publish, "$JS.API.STREAM.INFO."+stream, "$JS.API.DIRECT.GET."+stream, "$JS.API.DIRECT.GET."+stream+".>")
 	}
 	return Permissions{
 		Publish:   append(publish, Question),
