@@ -7,10 +7,11 @@ import (
 	"github.com/omg-arch/omg/shared/clock"
 )
 
-// What changes is read every two seconds, but the pause is at least shareOfTime times as long as the reading took. Comparing the stamps of
-// 10,000 files takes 20 ms.
+// What changes is read every two seconds, but the pause is at least shareOfTime times as long as the reading took, up to maxPause. Comparing the
+// stamps of 10,000 files takes 20 ms. A reading that has waited for a server that is away takes 15 seconds.
 const (
 	minPause    = 2 * time.Second
+	maxPause    = 20 * time.Second
 	shareOfTime = 20
 )
 
@@ -47,7 +48,7 @@ func (f *Fleet) Follow(ctx context.Context, read func(context.Context) error) {
 		start := time.Now()
 		_ = f.Read(ctx, read) // the fleet has the error
 		select {
-		case <-time.After(max(minPause, shareOfTime*time.Since(start))):
+		case <-time.After(min(max(minPause, shareOfTime*time.Since(start)), maxPause)):
 		case <-ctx.Done():
 			return
 		}
