@@ -142,7 +142,7 @@ func (a *app) enter(c *cli.Context, keys *authority.Authority, h *authority.Host
 		return err
 	}
 	defer conn.Close()
-	return h.Publish(c.Context, js)
+	return h.Publish(c.Context, js, h.Name)
 }
 
 func hostListCommand(a *app, dir *string) *cli.Command {

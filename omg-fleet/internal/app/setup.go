@@ -89,7 +89,7 @@ func (a *app) setUp(ctx context.Context, keys *authority.Authority, maxAge time.
 		return err
 	}
 	for _, h := range hosts {
-		if err := h.Publish(ctx, js); err != nil {
+		if err := h.Publish(ctx, js, h.Name); err != nil {
 			return err
 		}
 	}
@@ -137,14 +137,8 @@ func (a *app) setUpWithoutKeys(ctx context.Context, maxAge time.Duration) error 
 		return fmt.Errorf("cannot read the roster of the servers: %w", err)
 	}
 	now := time.Now().Unix()
-	publish := func(host string, e *roster.Entry) error {
-		if _, err := js.Publish(ctx, subject.Roster(host), e.Marshal()); err != nil {
-			return fmt.Errorf("cannot write %s into the roster: %w", host, err)
-		}
-		return nil
-	}
 	for _, host := range names {
-		if err := publish(host, &roster.Entry{AddedAt: now}); err != nil {
+		if err := (&roster.Entry{AddedAt: now}).Publish(ctx, js, host); err != nil {
 			return err
 		}
 	}
@@ -153,7 +147,7 @@ func (a *app) setUpWithoutKeys(ctx context.Context, maxAge time.Duration) error 
 		if err != nil || slices.Contains(names, host) {
 			continue
 		}
-		if err := publish(host, &roster.Entry{AddedAt: now, RevokedAt: now}); err != nil {
+		if err := (&roster.Entry{AddedAt: now, RevokedAt: now}).Publish(ctx, js, host); err != nil {
 			return err
 		}
 	}

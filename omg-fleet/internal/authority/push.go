@@ -11,8 +11,6 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 )
 
 // Dial connects to the servers with an option for the credentials.
@@ -116,12 +114,4 @@ func (a *Authority) Manage(dial Dial) (*nats.Conn, jetstream.JetStream, error) {
 		return nil, nil, err
 	}
 	return conn, js, nil
-}
-
-// Publish enters a host into the roster, or marks it as revoked there.
-func (h *Host) Publish(ctx context.Context, js jetstream.JetStream) error {
-	if _, err := js.Publish(ctx, subject.Roster(h.Name), h.Marshal()); err != nil {
-		return fmt.Errorf("cannot write %s into the roster: %w", h.Name, err)
-	}
-	return nil
 }

@@ -2,9 +2,14 @@
 package roster
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 )
 
 // Entry says which key a host has, and whether it may still use it.
@@ -70,4 +75,12 @@ func (e *Entry) Marshal() []byte {
 		panic(err) // strings and numbers can always be written
 	}
 	return b
+}
+
+// Publish writes the entry of a host into the roster of the servers.
+func (e *Entry) Publish(ctx context.Context, js jetstream.JetStream, host string) error {
+	if _, err := js.Publish(ctx, subject.Roster(host), e.Marshal()); err != nil {
+		return fmt.Errorf("cannot write %s into the roster: %w", host, err)
+	}
+	return nil
 }

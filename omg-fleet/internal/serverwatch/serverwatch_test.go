@@ -30,7 +30,7 @@ func TestWatcher_Server(t *testing.T) {
 		all, err := f.Hosts()
 		require.NoError(t, err)
 		for _, h := range all {
-			require.NoError(t, h.Publish(t.Context(), js))
+			require.NoError(t, h.Publish(t.Context(), js, h.Name))
 		}
 		c, _ := f.Connect(t, f.Servers[0], key.Option())
 		defer c.Close()
@@ -91,7 +91,7 @@ func TestWatcher_Server(t *testing.T) {
 
 	revoked, err := f.RevokeHost("web2.example.org")
 	require.NoError(t, err)
-	require.NoError(t, revoked.Publish(t.Context(), js))
+	require.NoError(t, revoked.Publish(t.Context(), js, revoked.Name))
 	require.Equal(t, map[string]question.State{"web1": question.Answered, "web1 1-1": question.Answered}, states())
 
 	f.Servers[0].Shutdown()

@@ -29,7 +29,7 @@ func TestStreams_Hosts(t *testing.T) {
 		added, err := f.Hosts()
 		require.NoError(t, err)
 		for _, h := range added {
-			require.NoError(t, h.Publish(t.Context(), js))
+			require.NoError(t, h.Publish(t.Context(), js, h.Name))
 		}
 		if name == "web3.example.org" {
 			continue
@@ -46,7 +46,7 @@ func TestStreams_Hosts(t *testing.T) {
 	}
 	revoked, err := f.RevokeHost("web2")
 	require.NoError(t, err)
-	require.NoError(t, revoked.Publish(t.Context(), js))
+	require.NoError(t, revoked.Publish(t.Context(), js, revoked.Name))
 
 	hosts, hasRoster, err = s.Hosts(t.Context())
 	require.NoError(t, err)
