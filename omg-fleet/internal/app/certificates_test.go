@@ -90,6 +90,9 @@ func TestCertificates(t *testing.T) {
 	require.Contains(t, out, "2 hosts: entered into the roster")
 	require.NoError(t, os.WriteFile(hosts, []byte(host+"\n"), 0o600))
 	omgFleet(t, exit.OK, args...)
+	require.NoError(t, os.WriteFile(hosts, []byte("# none\n"), 0o600))
+	_, errs := omgFleet(t, exit.Failed, args...)
+	require.Contains(t, errs, hosts+" names no hosts: all hosts would be marked as revoked")
 
 	asker, err := link.Connect(link.Options{Server: address, CA: ca, Creds: admin, InboxPrefix: subject.AdminInboxPrefix})
 	require.NoError(t, err)

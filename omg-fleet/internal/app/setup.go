@@ -112,6 +112,9 @@ func (a *app) setUpWithoutKeys(ctx context.Context, maxAge time.Duration) error 
 	if err != nil {
 		return fmt.Errorf("cannot read the roster: %w", err)
 	}
+	if len(names) == 0 {
+		return fmt.Errorf("%s names no hosts: all hosts would be marked as revoked", a.rosterPath)
+	}
 	conn, err := link.Connect(a.keysLink(nil))
 	if err != nil {
 		return err
