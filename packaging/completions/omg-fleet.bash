@@ -80,7 +80,7 @@ _omg_fleet() {
 		words='--dir --node --output -o --help -h'
 		;;
 	' host revoke')
-		words='--dir --help -h'
+		words='--dir --leaf --help -h'
 		;;
 	' host list')
 		words='--dir --json --help -h'

@@ -179,6 +179,7 @@ complete -c omg-fleet -n '__omg_fleet_at " host add"' -s o -r -F -d 'write what 
 complete -c omg-fleet -n '__omg_fleet_at " host add"' -l help -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " host add"' -s h -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " host revoke"' -l dir -r -F -d 'the DIR with the keys of the fleet [$OMG_FLEET_DIR]'
+complete -c omg-fleet -n '__omg_fleet_at " host revoke"' -l leaf -d 'revoke the leaf node of a site'
 complete -c omg-fleet -n '__omg_fleet_at " host revoke"' -l help -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " host revoke"' -s h -d 'show help'
 complete -c omg-fleet -n '__omg_fleet_at " host list"' -l dir -r -F -d 'the DIR with the keys of the fleet [$OMG_FLEET_DIR]'

@@ -68,7 +68,7 @@ func TestGuide_NATS(t *testing.T) {
 			await.Condition(t, func() bool { return leaf.NumLeafNodes() == 2 }, "the leaf node to connect")
 		}
 	}
-	require.Equal(t, map[string]int{"init": 2, "setup": 1, "key": 2, "host": 2, "doctor": 1}, ran)
+	require.Equal(t, map[string]int{"init": 2, "setup": 1, "key": 2, "host": 3, "doctor": 1}, ran)
 }
 
 // awaitHealth runs omg-fleet doctor until it finds no problem.

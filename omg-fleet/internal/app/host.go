@@ -88,6 +88,7 @@ enters it later.
 }
 
 func hostRevokeCommand(a *app, dir *string) *cli.Command {
+	var leaf bool
 	return &cli.Command{
 		Name:      "revoke",
 		Usage:     "disconnect a host, and refuse its key from now on",
@@ -95,11 +96,20 @@ func hostRevokeCommand(a *app, dir *string) *cli.Command {
 		Description: `The servers are told, and end the connections of the host at once. The host can be
 added again with another key.
 
+With --leaf, NAME is a leaf node, as omg-fleet init --leaf has added it. Its files in DIR
+are removed, and it can be added again with new ones.
+
 ` + administrationCodes(),
-		Flags: []cli.Flag{keysFlag(dir)},
+		Flags: []cli.Flag{
+			keysFlag(dir),
+			&cli.BoolFlag{Name: "leaf", Destination: &leaf, Usage: "revoke the leaf node of a site"},
+		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return command.Usagef("host revoke needs the name of a host")
+			}
+			if leaf {
+				return a.revokeLeaf(c, *dir)
 			}
 			return a.withKeys(*dir, func(keys *authority.Authority) error {
 				h, err := keys.RevokeHost(c.Args().First())
@@ -120,6 +130,29 @@ added again with another key.
 			})
 		},
 	}
+}
+
+func (a *app) revokeLeaf(c *cli.Context, dir string) error {
+	s, err := authority.ParseServer(c.Args().First())
+	if err != nil {
+		return exit.WithCode(exit.Usage, err)
+	}
+	return a.withKeys(dir, func(keys *authority.Authority) error {
+		if err := keys.RevokeLeaf(s); err != nil {
+			return fmt.Errorf("cannot revoke the leaf node: %w", err)
+		}
+		taken, silent, err := keys.PushAccount(c.Context, a.dial(keys))
+		if err != nil {
+			return &exit.Error{
+				Code: exit.Failed, Err: fmt.Errorf("no server knows yet that %s was revoked: %w", s.Name(), err), Hint: "repeat this when a server can be reached",
+			}
+		}
+		a.say("%s: revoked on %s", s.Name(), strings.Join(taken, ", "))
+		if err := keys.RemoveLeaf(s); err != nil {
+			return err
+		}
+		return silentError(silent)
+	})
 }
 
 // withKeys calls a function with the keys of the fleet.

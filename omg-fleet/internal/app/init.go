@@ -127,6 +127,7 @@ func (a *app) addLeaf(o *initOptions) error {
 		return fmt.Errorf("cannot write the files of the server: %w", err)
 	}
 	a.say("%s: copy these files to %s on %s", dir, keys.Settings().ServerDir, s.Host)
+	a.say("if they are stolen: omg-fleet host revoke --dir %s --leaf %s:%d", o.dir, s.Host, s.Port)
 	return nil
 }
 

@@ -124,13 +124,18 @@ func (a *Authority) RevokeHost(name string) (*Host, error) {
 	case h.Revoked():
 		return h, nil
 	}
-	// The server compares whole seconds, and a key is never used again, so all that was ever signed for it is revoked.
-	a.account.RevokeAt(h.PublicKey, time.Unix(max(time.Now().Unix(), h.AddedAt), 0))
+	revoke(a.account, h.PublicKey, h.AddedAt)
 	if err := a.signFleet(); err != nil {
 		return nil, err
 	}
 	h.RevokedAt = a.account.Revocations[h.PublicKey]
 	return h, nil
+}
+
+// revoke makes an account refuse a key for which something was signed at a time.
+func revoke(account *jwt.AccountClaims, key string, signedAt int64) {
+	// The server compares whole seconds, and a key is never used again, so all that was ever signed for it is revoked.
+	account.RevokeAt(key, time.Unix(max(time.Now().Unix(), signedAt), 0))
 }
 
 // Hosts returns all hosts, by name.

@@ -19,8 +19,9 @@ type Dial func(credentials nats.Option) (*nats.Conn, error)
 // answerTime is how long the answers of all servers are waited for.
 const answerTime = 10 * time.Second
 
-// PushAccount sends the account of the fleet to all servers. A server then ends the connections of revoked keys. It returns the names of the
-// servers that have taken the account, and of those that have not answered: they get it from the others when they run again.
+// PushAccount sends the servers' own account and the account of the fleet to all servers. A server then ends the connections of revoked keys. It
+// returns the names of the servers that have taken the account of the fleet, and of those that have not answered: they get it from the others when
+// they run again.
 func (a *Authority) PushAccount(ctx context.Context, dial Dial) (taken, silent []string, err error) {
 	creds, err := a.System()
 	if err != nil {
@@ -35,25 +36,10 @@ func (a *Authority) PushAccount(ctx context.Context, dial Dial) (taken, silent [
 	for _, s := range slices.Concat(a.settings.Servers, a.settings.Leaves) {
 		all = append(all, s.Name())
 	}
-	for answer, err := range Ask(ctx, conn, UpdateAccount, []byte(a.accountJWT), answerTime, len(all)) {
-		if err != nil {
+	for _, account := range []string{a.systemJWT, a.accountJWT} {
+		if taken, err = push(ctx, conn, account, all); err != nil {
 			return nil, nil, err
 		}
-		var status struct {
-			Server struct {
-				Name string `json:"name"`
-			} `json:"server"`
-			Error *struct {
-				Description string `json:"description"`
-			} `json:"error"`
-		}
-		if err := json.Unmarshal(answer, &status); err != nil {
-			return nil, nil, fmt.Errorf("the answer of a server about the account: %w", err)
-		}
-		if status.Error != nil {
-			return nil, nil, fmt.Errorf("%s does not take the account: %s", status.Server.Name, status.Error.Description)
-		}
-		taken = append(taken, status.Server.Name)
 	}
 	for _, name := range all {
 		if !slices.Contains(taken, name) {
@@ -64,6 +50,36 @@ func (a *Authority) PushAccount(ctx context.Context, dial Dial) (taken, silent [
 		err = fmt.Errorf("no server has taken the account within %s", answerTime)
 	}
 	return taken, silent, err
+}
+
+// push sends an account to all servers, and returns the names of those that have taken it.
+func push(ctx context.Context, conn *nats.Conn, account string, all []string) (taken []string, err error) {
+	for answer, err := range Ask(ctx, conn, UpdateAccount, []byte(account), answerTime, len(all)+1) { // a leaf node that is revoked may answer, too
+		if err != nil {
+			return nil, err
+		}
+		var status struct {
+			Server struct {
+				Name string `json:"name"`
+			} `json:"server"`
+			Error *struct {
+				Description string `json:"description"`
+			} `json:"error"`
+		}
+		if err := json.Unmarshal(answer, &status); err != nil {
+			return nil, fmt.Errorf("the answer of a server about the account: %w", err)
+		}
+		if status.Error != nil {
+			return nil, fmt.Errorf("%s does not take the account: %s", status.Server.Name, status.Error.Description)
+		}
+		if slices.Contains(all, status.Server.Name) {
+			taken = append(taken, status.Server.Name)
+		}
+		if len(taken) == len(all) {
+			break
+		}
+	}
+	return taken, nil
 }
 
 // Ask sends a request to all servers, and returns the answers until there are as many as expected, or the time is over.

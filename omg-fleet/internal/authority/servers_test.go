@@ -1,6 +1,7 @@
 package authority_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/omg-fleet/internal/authority"
 	"github.com/omg-arch/omg/omg-fleet/internal/fleettest"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 	"github.com/omg-arch/omg/shared/await"
@@ -96,6 +98,36 @@ func TestServers_Leaf(t *testing.T) {
 	require.Len(t, taken, 2)
 	require.Empty(t, silent)
 	await.Receive(t, closed, "the leaf node to close the connection of the revoked host")
+}
+
+// TestServers_RevokeLeaf checks that the servers disconnect a leaf node that was revoked, also after a restart, and that it can be added again.
+func TestServers_RevokeLeaf(t *testing.T) {
+	f := fleettest.Start(t, 1)
+	f.SetUp(t)
+	other := f.AddLeaf(t)
+	leaf := f.AddLeaf(t)
+	require.Equal(t, 4, f.Servers[0].NumLeafNodes())
+	revoked := f.Settings().Leaves[1]
+	require.ErrorContains(t, f.RevokeLeaf(f.Settings().Servers[0]), "there is no leaf node")
+	require.NoError(t, f.RevokeLeaf(revoked))
+	taken, silent, err := f.PushAccount(t.Context(), f.Dial(t))
+	require.NoError(t, err)
+	require.Len(t, taken, 2)
+	require.Empty(t, silent)
+	require.NoError(t, f.RemoveLeaf(revoked))
+	isOut := func() bool {
+		return leaf.NumLeafNodes() == 0 && other.NumLeafNodes() == 2 && f.Servers[0].NumLeafNodes() == 2
+	}
+	await.Condition(t, isOut, "the server to disconnect the leaf node")
+
+	f.Restart(t, 0)
+	await.Condition(t, func() bool { return other.NumLeafNodes() == 2 }, "the other leaf node to connect again")
+	require.True(t, isOut())
+	require.Equal(t, []authority.Server{f.Settings().Leaves[0]}, f.Settings().Leaves)
+	require.NoDirExists(t, filepath.Join(f.Dir, "servers", revoked.Name()))
+	require.NoError(t, f.Authority.AddLeaf(revoked))
+	_, err = f.WriteLeaf(revoked)
+	require.NoError(t, err)
 }
 
 // TestServers_Restart checks that a revoked key stays revoked after a restart of the server, and that what was stored is there.
