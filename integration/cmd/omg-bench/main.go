@@ -106,6 +106,7 @@ var measurementParts = []struct {
 	{"browse", (*bench).measureBrowse},
 	{"fleet", (*bench).measureFleet},
 	{"agent", (*bench).measureAgent},
+	{"fleetweb", (*bench).measureFleetWeb},
 	{"idle", (*bench).measureIdle},
 	{"change", (*bench).measureChangeDelay},
 	{"ping", (*bench).measurePing},
