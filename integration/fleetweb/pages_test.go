@@ -8,9 +8,12 @@ import (
 
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/integration/harness"
 )
 
 // TestPage goes through the pages as a person would.
@@ -59,6 +62,10 @@ func TestPage(t *testing.T) {
 
 	b.click(`//button[text()="Log out"]`)
 	b.await(`location.pathname === "/login"`)
+	// The button Back shows nothing of the session that has ended.
+	eval[int](b, "history.back(), 0")
+	b.await(`location.pathname + location.search === "/login?next=%2Fhost%3Fname%3Dmail"`)
+	require.NotContains(t, eval[string](b, "document.body.innerText"), "mail")
 	b.open(s.address + "/host?name=mail")
 	require.Equal(t, "/login", eval[string](b, "location.pathname"))
 	b.write("#token", token+"\r")
@@ -94,6 +101,34 @@ func TestPage_Live(t *testing.T) {
 	b.click(`//button[@id="pause"]`)
 	b.await(`document.querySelector("section.silent").innerText.includes("mail unreadable")`)
 	require.True(t, eval[bool](b, "window.same === true"), "the page was not loaded again")
+	b.requireQuiet()
+}
+
+// TestPage_Failure lets the script's request for a changed page fail. It has to ask again, although nothing changes any more.
+func TestPage_Failure(t *testing.T) {
+	t.Parallel()
+	s, b := newSite(t, office()), newBrowser(t)
+	b.login(s)
+	b.await(`document.getElementById("status").innerText === "live"`)
+	failed := make(chan struct{}, 1)
+	require.NoError(t, chromedp.Listen(b.ctx, func(event any) {
+		if _, isFailure := event.(*network.EventLoadingFailed); isFailure {
+			select {
+			case failed <- struct{}{}:
+			default:
+			}
+		}
+	}))
+	call(b, network.Enable, network.EnableParams{})
+	block := func(isBlocked bool) {
+		t.Helper()
+		call(b, network.SetBlockedURLs, network.SetBlockedURLsParams{URLPatterns: []*network.BlockPattern{{URLPattern: s.address + "/", Block: isBlocked}}})
+	}
+	block(true)
+	s.put("web1", host(77, 2, "5.8.1-1"))
+	harness.Receive(t, failed, "the request fails")
+	block(false)
+	b.await(`Array.from(document.querySelectorAll("#live-list td"), (d) => d.innerText).includes("77")`)
 	b.requireQuiet()
 }
 

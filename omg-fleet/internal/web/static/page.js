@@ -2,7 +2,7 @@
 // the user types into a filter.
 "use strict";
 (() => {
-	const filterPause = 120, refreshPause = 1000;
+	const filterPause = 120, refreshPause = 1000, failurePause = 5000;
 	const filter = document.getElementById("filter");
 	const state = document.getElementById("status");
 	const pause = document.getElementById("pause");
@@ -24,9 +24,12 @@
 			}
 			show(r.response);
 			if (isFilter) history.replaceState(null, "", address);
-			if (wanted) refreshLater();
+			if (wanted) refreshLater(refreshPause);
 		};
-		r.onerror = r.ontimeout = () => { request = null; };
+		r.onerror = r.ontimeout = () => {
+			request = null;
+			refreshLater(failurePause);
+		};
 		r.send();
 	};
 
@@ -47,14 +50,14 @@
 		}
 	};
 
-	const refreshLater = () => {
+	const refreshLater = (time) => {
 		wanted = true;
 		if (timer || request) return;
 		timer = setTimeout(() => {
 			timer = 0;
 			wanted = false;
 			load(location.href, false);
-		}, refreshPause);
+		}, time);
 	};
 
 	const connect = () => {
@@ -62,7 +65,7 @@
 		source = new EventSource("/events");
 		source.addEventListener("version", (e) => {
 			state.textContent = "live";
-			if (e.data !== version) refreshLater();
+			if (e.data !== version) refreshLater(refreshPause);
 		});
 		source.onerror = () => {
 			const ended = source.readyState === EventSource.CLOSED;
