@@ -302,7 +302,7 @@ func (g *guide) breakThings(nats *machine) {
 	g.t.Helper()
 	me, web1, web2 := g.machines[mine], g.machines["web1"], g.machines["web2"]
 	web1.sh("systemctl stop omg-fleet-agent omgd && systemctl start omg-fleet-agent")
-	web2.sh("cp /etc/machine-id /run/machine-id; systemctl stop omgd")
+	web2.sh("systemctl stop omgd")
 	harness.WriteFile(g.t, web2.inside("/etc/machine-id"), harness.ReadFile(g.t, g.machines["db1"].inside("/etc/machine-id")))
 	web2.sh("systemctl start omgd; systemctl restart omg-fleet-agent")
 	g.ask(func(r harness.Result) bool {

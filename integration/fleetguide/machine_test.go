@@ -180,27 +180,19 @@ func (m *machine) log(unit string) string {
 	return string(harness.ReadFile(m.T, m.inside("/run/units/"+unit+".log")))
 }
 
-// dial connects to an address from the network of the machine.
+// dial connects to an address from the network of the machine. The thread that is in this network for a moment must not end, because the machines
+// end with the threads that have started them.
 func (m *machine) dial(network, address string) (net.Conn, error) {
-	type result struct {
-		conn net.Conn
-		err  error
-	}
-	done := make(chan result)
-	go func() {
-		runtime.LockOSThread() // the thread ends with the goroutine, because it stays in the namespace
-		f, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", m.init.PID()))
-		if err == nil {
-			defer f.Close()
-			err = unix.Setns(int(f.Fd()), unix.CLONE_NEWNET)
-		}
-		if err != nil {
-			done <- result{nil, err}
-			return
-		}
-		conn, err := net.Dial(network, address)
-		done <- result{conn, err}
-	}()
-	r := <-done
-	return r.conn, r.err
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	here, err := os.Open("/proc/thread-self/ns/net")
+	require.NoError(m.T, err)
+	defer here.Close()
+	there, err := os.Open(fmt.Sprintf("/proc/%d/ns/net", m.init.PID()))
+	require.NoError(m.T, err)
+	defer there.Close()
+	require.NoError(m.T, unix.Setns(int(there.Fd()), unix.CLONE_NEWNET))
+	conn, err := net.Dial(network, address)
+	require.NoError(m.T, unix.Setns(int(here.Fd()), unix.CLONE_NEWNET))
+	return conn, err
 }
