@@ -141,6 +141,21 @@ var captures = []struct {
 	{"error-option", "omg search --colour always vim", daemon},
 	{"error-words", "omg search", daemon},
 	{"error-file", "omg --index /nowhere search vim", daemon},
+	{"fleet-hosts", "omg-fleet --from inventories --roster hosts hosts", dated},
+	{"fleet-status", "omg-fleet --from inventories --roster hosts status", dated},
+	{"fleet-outdated", "omg-fleet --from inventories --roster hosts outdated", dated},
+	{"fleet-security", "omg-fleet --from inventories --roster hosts security", dated},
+	{"fleet-has", "omg-fleet --from inventories --roster hosts has 'xz>=5.6.0' 'xz<5.6.2'", dated},
+	{"fleet-has-none", "omg-fleet --from inventories has emacs", dated},
+	{"fleet-has-all", "omg-fleet --from inventories --roster hosts --require-all has w3m", dated},
+	{"fleet-search", "omg-fleet --from inventories --roster hosts search web browser", dated},
+	{"fleet-aur", "omg-fleet --from inventories --roster hosts aur", dated},
+	{"fleet-init", "omg-fleet init --dir fleet-$RANDOM nats.example.org", dated},
+	{"fleet-host-list", "omg-fleet host list --dir fleet", dated},
+	{"fleet-doctor", "omg-fleet --server \"$(<server)\" doctor", current},
+	{"fleet-error-server", "omg-fleet --server tls://127.0.0.1:1 has xz", dated},
+	{"fleet-error-states", "omg-fleet has xz", dated},
+	{"help-fleet", "omg-fleet help", dated},
 	{"hostile-dashboard", "omg", hostile},
 	{"hostile-search", "omg search evil", hostile},
 	{"hostile-search-wide", "omg search 中文", hostile},
@@ -232,6 +247,8 @@ func startSystem(t *testing.T) *world {
 	demo.WriteJournal(s, s.Path("dated-data"))
 	demo.WriteNews(s, s.Path("dated-data"))
 	demo.WriteRuntimes(s)
+	demo.WriteFleet(s, s.Path("inventories"), s.Path("hosts"))
+	startServer(s)
 	harness.WriteFile(t, s.Path(".config/systemd/user/omgd.socket"), "")
 	harness.WriteFile(t, s.Path(".config/systemd/user/sockets.target.wants/omgd.socket"), "")
 	// omg has a copy of yay-bin's build files, and makes another one after the update.
@@ -246,6 +263,19 @@ func startSystem(t *testing.T) *world {
 	indexed := func(r *wire.StatusResult) bool { return len(r.FileLists) == 2 }
 	demo.StartDaemon(s).AwaitStatus(indexed, "the lists of files of two repositories")
 	return &world{s, openTerminals(s, sizes...), start}
+}
+
+// startServer makes the keys of a fleet with a host, whose server does not run, and starts a server for a first try, whose address is in the file server.
+func startServer(s *harness.System) {
+	t := s.T
+	require.Zero(t, s.Run("omg-fleet", "init", "--dir", s.Path("fleet"), "127.0.0.1:1").Code)
+	key := s.Run("omg-fleet", "key", s.Path("web1.creds")).Stdout
+	require.Zero(t, s.Run("omg-fleet", "host", "add", "--dir", s.Path("fleet"), "web1", strings.TrimSpace(key)).Code)
+	p := harness.Start(t, s.Command("omg-fleet", "dev", "--listen", "127.0.0.1:0", "--dir", s.Path("nats")))
+	harness.Await(t, func() bool { return strings.Contains(p.Stdout(), "export ") || !p.Running() }, "the server listens")
+	_, address, found := strings.Cut(strings.TrimSpace(p.Stdout()), "OMG_FLEET_SERVER=")
+	require.True(t, found, p.Stderr())
+	harness.WriteFile(t, s.Path("server"), address)
 }
 
 // TestScreens runs all parts on one system.
@@ -306,8 +336,8 @@ func testCaptures(t *testing.T, w *world) {
 }
 
 // unwrapped matches lines that may be wider than the terminal: those of files, which "aur diff" shows as they are, those on standard error,
-// which may contain a command to copy, and the first lines of search results with groups, which pacman does not wrap either.
-var unwrapped = regexp.MustCompile(`^(omg: (error|hint): |[-+ ]( {7}|source=)|[a-z]+/[^ ]+ [^ ]+ \()`)
+// which may contain a command to copy, those of omg-fleet doctor and init, and the first lines of search results with groups, which pacman does not wrap either.
+var unwrapped = regexp.MustCompile(`^(omg(-fleet)?: (error|hint): |(warn|info)  | {30}|fleet-|then put |[-+ ]( {7}|source=)|[a-z]+/[^ ]+ [^ ]+ \()`)
 
 // checkWidth checks that the terminal has not wrapped a line.
 func checkWidth(t *testing.T, x *terminal, r shown) {
@@ -336,6 +366,10 @@ var varying = []struct {
 	// Versions of tmux differ in characters without a width.
 	{regexp.MustCompile("[\u200b\u200d\u2060]"), ""},
 	{regexp.MustCompile(`\bcleared [0-9]+ cached repl(y|ies)`), "cleared 7 cached replies"},
+	{regexp.MustCompile(`\bfleet-[0-9]+\b`), "fleet-4711"},
+	{regexp.MustCompile(`\bU[A-Z2-7]{55}\b`), "UDXU4RCSJNZOIQHZNWXHXORDPRTGNJAHAHFRGZNEEJCPQTT2M7NLCNF4"},
+	{regexp.MustCompile(`\badded 20[0-9-]{8}\b`), "added 2022-07-10"},
+	{regexp.MustCompile(`127\.0\.0\.1:[0-9]{4,}`), "127.0.0.1:4222"},
 	{regexp.MustCompile(`\b20(2[3-9]|[3-9][0-9])-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}`), "2022-07-10 09:30:00"}, // when omgd recorded counts
 }
 
