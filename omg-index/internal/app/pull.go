@@ -152,10 +152,11 @@ func mirrorsOf(args []string, client *fetch.Client) (list []puller.Mirror, err e
 			return nil, command.Usagef("%s: named twice", arg)
 		}
 		if !strings.Contains(arg, "://") {
-			// A directory with an absolute path can be on a disk that is not there now. The other mirrors are then asked.
-			fi, err := os.Stat(arg)
-			if err == nil && !fi.IsDir() || errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(arg) {
-				return nil, command.Usagef("%s: neither a directory nor an address: an address begins with https:// or http://", arg)
+			switch fi, err := os.Stat(arg); {
+			case err == nil && !fi.IsDir():
+				return nil, command.Usagef("%s: neither a directory nor an address such as https://example.org/omg", arg)
+			case errors.Is(err, fs.ErrNotExist) && !filepath.IsAbs(arg): // an absolute path can be on a disk that is not there now: the other mirrors are then asked
+				return nil, &exit.Error{Code: exit.Failed, Err: fmt.Errorf("%s: no such directory", arg), Hint: "an address begins with https:// or http://"}
 			}
 			list = append(list, puller.Mirror{Name: arg, Fetcher: publication.Dir(arg)})
 			continue

@@ -17,11 +17,12 @@ func TestPull_Arguments(t *testing.T) {
 		return w.run(append([]string{"pull", "--child", "-p", w.path("key.pub"), "--data-dir", w.path("data")}, mirrors...)...)
 	}
 	t.Chdir(w.home)
-	for _, arg := range []string{"example.org/omg", "localhost:8080", "none", "key.pub", w.path("key.pub")} {
+	for _, arg := range []string{"example.org/omg", "localhost:8080", "none"} {
 		r := pull(arg)
-		require.Equal(t, exit.Usage, r.code, arg)
-		require.Contains(t, r.stderr, "omg-index: error: "+arg+": neither a directory nor an address: an address begins with https:// or http://\n")
+		require.Equal(t, exit.Failed, r.code, arg)
+		require.Equal(t, "omg-index: error: "+arg+": no such directory\nomg-index: hint: an address begins with https:// or http://\n", r.stderr)
 	}
+	require.Equal(t, exit.Usage, pull("key.pub").code)
 
 	// A disk that is not there does not keep pull from asking the next mirror.
 	require.Equal(t, exit.OK, w.run("publish", "-s", w.path("key"), "--out", w.path("out"), "--source", "repository="+w.database("core")).code)
