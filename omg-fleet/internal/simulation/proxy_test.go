@@ -1,8 +1,10 @@
 package simulation
 
 import (
+	"maps"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -23,6 +25,8 @@ type proxy struct {
 	mu     sync.Mutex
 	opened *sync.Cond // after mu was held because of cut
 	cut    bool
+	closes map[int]func() // close the current connections, by number
+	number int            // of the last connection
 }
 
 // segmentBytes is the size of a segment, which is that of most networks.
@@ -39,7 +43,7 @@ func startSlowProxy(t *testing.T, to int, delay time.Duration, stalls float64, s
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	p := &proxy{to: (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: to}).String(), port: l.Addr().(*net.TCPAddr).Port, delay: delay, stalls: stalls, stall: stall}
+	p := &proxy{to: (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: to}).String(), port: l.Addr().(*net.TCPAddr).Port, delay: delay, stalls: stalls, stall: stall, closes: map[int]func(){}}
 	p.opened = sync.NewCond(&p.mu)
 	var passing sync.WaitGroup
 	passing.Go(func() {
@@ -67,6 +71,31 @@ func (p *proxy) setCut(cut bool) {
 	p.opened.Broadcast()
 }
 
+// restore ends a cut, and closes the connections that had it, as their ends do when a cut lasts.
+func (p *proxy) restore() {
+	p.mu.Lock()
+	closes := slices.Collect(maps.Values(p.closes))
+	p.mu.Unlock()
+	for _, closeBoth := range closes {
+		closeBoth()
+	}
+	p.setCut(false)
+}
+
+// note notes how to close a connection, and returns a function that forgets it.
+func (p *proxy) note(closeBoth func()) (forget func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.number++
+	n := p.number
+	p.closes[n] = closeBoth
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.closes, n)
+	}
+}
+
 func (p *proxy) awaitOpen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,6 +117,7 @@ func (p *proxy) pass(t *testing.T, in net.Conn) {
 		_ = out.Close()
 	})
 	defer closeBoth()
+	defer p.note(closeBoth)()
 	var both sync.WaitGroup
 	ended := make(chan struct{})
 	both.Go(func() { p.copy(in, out, closeBoth) })
