@@ -67,3 +67,33 @@ func Poll(files []unix.PollFd, limit time.Duration) error {
 		}
 	}
 }
+
+// EndOf returns a descriptor that is readable after the context has ended, for Poll. The function release closes it.
+func EndOf(ctx context.Context) (fd int32, release func(), err error) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return 0, nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = w.Close() })
+	return int32(r.Fd()), func() {
+		if stop() {
+			_ = w.Close()
+		}
+		_ = r.Close()
+	}, nil
+}
+
+// AwaitClosed waits until nobody reads a pipe or a terminal any more, or the context has ended. Other files are never closed.
+func AwaitClosed(ctx context.Context, output *os.File) error {
+	ended, release, err := EndOf(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	for {
+		err := Poll([]unix.PollFd{{Fd: int32(output.Fd())}, {Fd: ended, Events: unix.POLLIN}}, time.Hour)
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"log/slog"
-	"os"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -72,7 +71,7 @@ func (l *local) Follow(ctx context.Context, changed func()) {
 
 // followOnce follows an omgd until it fails. It reports whether an inventory was taken.
 func (l *local) followOnce(ctx context.Context, changed func()) (worked bool, err error) {
-	ended, closeEnded, err := endOf(ctx)
+	ended, closeEnded, err := client.EndOf(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -96,21 +95,6 @@ func (l *local) followOnce(ctx context.Context, changed func()) (worked bool, er
 		return err
 	})
 	return worked, err
-}
-
-// endOf returns a descriptor that is readable after the context has ended.
-func endOf(ctx context.Context) (fd int32, closeAll func(), err error) {
-	r, w, err := os.Pipe()
-	if err != nil {
-		return 0, nil, err
-	}
-	stop := context.AfterFunc(ctx, func() { _ = w.Close() })
-	return int32(r.Fd()), func() {
-		if stop() {
-			_ = w.Close()
-		}
-		_ = r.Close()
-	}, nil
 }
 
 // take takes an inventory.

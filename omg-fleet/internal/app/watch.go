@@ -5,11 +5,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/question"
 	"github.com/omg-arch/omg/omg-fleet/internal/resident"
+	"github.com/omg-arch/omg/shared/client"
 	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/command"
 	"github.com/omg-arch/omg/shared/exit"
@@ -49,15 +52,19 @@ func (a *app) printChanges(ctx context.Context, o *output) error {
 		return err
 	}
 	ctx, stop := context.WithCancel(ctx)
-	followed := make(chan struct{})
-	go func() {
-		defer close(followed)
-		follow(ctx)
-	}()
+	var running sync.WaitGroup
 	defer func() {
 		stop()
-		<-followed
+		running.Wait()
 	}()
+	running.Go(func() { follow(ctx) })
+	if file, ok := a.stdout.(*os.File); ok { // otherwise only the next change would show that it is closed
+		running.Go(func() {
+			if client.AwaitClosed(ctx, file) == nil {
+				stop()
+			}
+		})
+	}
 	o.w = bufio.NewWriterSize(a.stdout, 64<<10)
 	printed, problem := map[string][]byte{}, ""
 	for version := fleet.Version(); ; {

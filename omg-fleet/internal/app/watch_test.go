@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/inventory"
 )
 
@@ -51,4 +52,18 @@ func TestWatch(t *testing.T) {
 	_, more := <-lines
 	require.False(t, more)
 	await.Receive(t, ended, "the end")
+}
+
+// TestWatch_OutputClosed checks that watch ends when nobody reads its output any more, although nothing changes.
+func TestWatch_OutputClosed(t *testing.T) {
+	dir := fleet(t, map[string]*inventory.Inventory{"web1": {}})
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer w.Close()
+	ended := make(chan int, 1)
+	go func() { ended <- Run(t.Context(), []string{"omg-fleet", "--from", dir, "watch"}, w, io.Discard) }()
+	_, err = bufio.NewReader(r).ReadString('\n')
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	require.Equal(t, exit.OK, await.Receive(t, ended, "the end"))
 }
