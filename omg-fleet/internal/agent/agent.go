@@ -58,6 +58,7 @@ type agent struct {
 	// inventory and alive are what the server keeps of the host.
 	inventory, alive *outgoing
 	digest           [32]byte // of the published inventory without its time
+	rightAt          int64    // when the inventory that the server keeps was last known to be right, in Unix seconds; 0 if it has none of this agent
 	id               string   // the beginning of the IDs of all messages of this agent
 	startedAt        time.Time
 	otherSeenAt      time.Time // when the server has last stored a message that another agent has sent as this host; zero if never
@@ -124,8 +125,10 @@ func (a *agent) run(ctx context.Context, connected, changed <-chan struct{}, sto
 			a.beat(false)
 			beat.Reset(spread(a.o.Interval))
 		case m := <-stored:
-			a.inventory.acknowledge(m)
 			a.alive.acknowledge(m)
+			if a.inventory.acknowledge(m) {
+				a.beat(false) // so that the sign of life is not older than the inventory
+			}
 			a.noteOther(m)
 		case <-connected:
 		case <-retry.C:
@@ -186,7 +189,6 @@ func (a *agent) takeInventory() {
 	}
 	a.digest = found.Digest
 	a.inventory.set(found.Compressed)
-	a.beat(false) // so that the sign of life does not name an older inventory
 }
 
 // beat makes the next sign of life.
@@ -196,9 +198,10 @@ func (a *agent) beat(stopped bool) {
 		Schema: messages.Schema, Now: clock.Now().Unix(), Problem: problem, OmgVersion: version.String(), Interval: int64(a.o.Interval / time.Second), Stopped: stopped,
 		Duplicate: a.isDuplicate(time.Now()),
 	}
-	if !at.IsZero() {
-		v.InventoryAt = at.Unix()
+	if found := a.o.Source.Latest(); found != nil && found.Digest == a.digest && !a.inventory.waiting { // otherwise the server keeps an earlier one
+		a.rightAt = at.Unix()
 	}
+	v.InventoryAt = a.rightAt
 	data, err := messages.Encode(v)
 	switch {
 	case err != nil:

@@ -67,9 +67,11 @@ func (o *outgoing) send(now time.Time) time.Duration {
 	return wait
 }
 
-// acknowledge notes that the server has stored a message.
-func (o *outgoing) acknowledge(m *nats.Msg) {
-	if o.waiting && m.Header.Get(subject.MessageHeader) == o.id {
-		o.waiting, o.content = false, nil
+// acknowledge notes that the server has stored a message, and reports whether it is this one.
+func (o *outgoing) acknowledge(m *nats.Msg) bool {
+	if !o.waiting || m.Header.Get(subject.MessageHeader) != o.id {
+		return false
 	}
+	o.waiting, o.content = false, nil
+	return true
 }

@@ -67,8 +67,8 @@ type Alive struct {
 	Schema int `json:"schema"`
 	// Now is the host's clock in Unix seconds. The server records when the message has come.
 	Now int64 `json:"now"`
-	// InventoryAt is when the host has last made its inventory, by the host's clock; 0 if it has none. An inventory that has not changed is
-	// not published again.
+	// InventoryAt is when the inventory that the server has stored was last known to be right, by the host's clock; 0 if it has stored none of
+	// this agent. An inventory that has not changed is not published again.
 	InventoryAt int64 `json:"inventory_at,omitempty"`
 	// Problem says why the host cannot make its inventory; empty if it can.
 	Problem string `json:"problem,omitempty"`
