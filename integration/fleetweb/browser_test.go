@@ -244,6 +244,12 @@ func (b *browser) write(selector, text string) {
 	b.do(chromedp.SendKeys(chromedp.CSS(selector), text))
 }
 
+// awaitPage waits until another page has been loaded, of which the condition is true.
+func (b *browser) awaitPage(condition string) {
+	b.t.Helper()
+	b.await(`document.readyState === "complete" && ` + condition)
+}
+
 // press presses keys, with the focus where it is.
 func (b *browser) press(keys string) {
 	b.t.Helper()
@@ -282,7 +288,7 @@ func (b *browser) login(s *site) {
 	b.open(s.address + "/")
 	require.Equal(b.t, "/login", eval[string](b, "location.pathname"))
 	b.write("#token", token+"\r")
-	b.await(`location.pathname === "/" && document.querySelector(".coverage")`)
+	b.awaitPage(`location.pathname === "/" && document.querySelector(".coverage")`)
 }
 
 // text returns the text of the element of a selector.

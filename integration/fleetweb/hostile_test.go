@@ -124,7 +124,7 @@ func TestHostile_OtherPages(t *testing.T) {
 		require.Equal(t, "refused", events)
 		// The form of the other page does not log the user out.
 		b.click(`//button`)
-		b.await(`location.pathname === "/logout"`)
+		b.awaitPage(`location.pathname === "/logout"`)
 		b.open(s.address + "/")
 		require.Equal(t, "/", eval[string](b, "location.pathname"), "the user is still logged in")
 	}

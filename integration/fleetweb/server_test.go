@@ -255,6 +255,6 @@ func TestServer_Readers(t *testing.T) {
 	require.True(t, eval[bool](b, `document.querySelector(".live").hidden`))
 	require.Contains(t, b.text("[role=alert]"), "no server can be reached")
 	b.write("#q", "web\r")
-	b.await(`location.search.includes("q=web")`)
+	b.awaitPage(`location.search.includes("q=web")`)
 	require.Equal(t, []string{"web1", "web2"}, b.rows())
 }

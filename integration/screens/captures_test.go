@@ -150,7 +150,7 @@ var captures = []struct {
 	{"fleet-has-all", "omg-fleet --from inventories --roster hosts --require-all has w3m", dated},
 	{"fleet-search", "omg-fleet --from inventories --roster hosts search web browser", dated},
 	{"fleet-aur", "omg-fleet --from inventories --roster hosts aur", dated},
-	{"fleet-init", "omg-fleet init --dir fleet-$RANDOM nats.example.org", dated},
+	{"fleet-init", "omg-fleet init --dir fleet-$((RANDOM % 9000 + 1000)) nats.example.org", dated},
 	{"fleet-host-list", "omg-fleet host list --dir fleet", dated},
 	{"fleet-doctor", "omg-fleet --server \"$(<server)\" doctor", current},
 	{"fleet-error-server", "omg-fleet --server tls://127.0.0.1:1 has xz", dated},
