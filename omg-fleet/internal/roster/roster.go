@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -77,9 +78,10 @@ func (e *Entry) Marshal() []byte {
 	return b
 }
 
-// Publish writes the entry of a host into the roster of the servers.
+// Publish writes the entry of a host into the roster of the servers. Servers that have just received another version of the account do not answer for
+// a moment.
 func (e *Entry) Publish(ctx context.Context, js jetstream.JetStream, host string) error {
-	if _, err := js.Publish(ctx, subject.Roster(host), e.Marshal()); err != nil {
+	if _, err := js.Publish(ctx, subject.Roster(host), e.Marshal(), jetstream.WithRetryAttempts(20), jetstream.WithRetryWait(250*time.Millisecond)); err != nil {
 		return fmt.Errorf("cannot write %s into the roster: %w", host, err)
 	}
 	return nil

@@ -3,6 +3,7 @@ package streams
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -50,12 +51,37 @@ func Roster(replicas int) jetstream.StreamConfig {
 // Make makes the streams, or changes those that differ from what they should be.
 func Make(ctx context.Context, js jetstream.JetStream, replicas int, maxAge time.Duration) error {
 	for _, config := range []jetstream.StreamConfig{State(replicas, maxAge), Roster(replicas)} {
-		if _, err := js.CreateOrUpdateStream(ctx, config); err != nil {
+		if err := makeStream(ctx, js, config); err != nil {
 			return fmt.Errorf("cannot make the stream %s: %w", config.Name, err)
 		}
 	}
 	return nil
 }
+
+// Servers that have just received an account, or have just started, do not make streams for a moment.
+const (
+	startTime = 10 * time.Second
+	startStep = 250 * time.Millisecond
+)
+
+// makeStream makes or changes a stream. It repeats this while the servers say that they cannot do it now.
+func makeStream(ctx context.Context, js jetstream.JetStream, config jetstream.StreamConfig) error {
+	for end := time.Now().Add(startTime); ; {
+		_, err := js.CreateOrUpdateStream(ctx, config)
+		var refusal *jetstream.APIError
+		if !errors.As(err, &refusal) || refusal.Code != unavailable || time.Now().After(end) {
+			return err
+		}
+		select {
+		case <-time.After(startStep):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// unavailable is the code of errors that may end by themselves. NATS has taken it from HTTP.
+const unavailable = 503
 
 // lastOfEach returns the configuration of a stream that keeps the last message of each subject. The server does not compress messages, because
 // inventories are compressed.
