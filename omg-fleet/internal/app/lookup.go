@@ -236,7 +236,7 @@ func (a *app) printSearch(o *lookupOptions, l *messages.Lookup, found *lookup.An
 	all := found.Search
 	if o.json {
 		all.Close = wire.SuggestedNames(all.Suggestions)
-		if err := printJSONLine(o.w, &lookup.SearchDocument{Origin: found.Origin(), SearchResult: all}); err != nil {
+		if err := printJSONLine(o.w, &lookup.SearchAnswer{Origin: found.Origin(), SearchResult: all}); err != nil {
 			return err
 		}
 	} else {
@@ -276,7 +276,7 @@ func (a *app) printInfo(o *lookupOptions, found *lookup.Answer) error {
 		all.Missing[i].Close = wire.SuggestedNames(all.Missing[i].Suggestions)
 	}
 	if o.json {
-		if err := printJSONLine(o.w, &lookup.InfoDocument{Origin: found.Origin(), InfoResult: all}); err != nil {
+		if err := printJSONLine(o.w, &lookup.InfoAnswer{Origin: found.Origin(), InfoResult: all}); err != nil {
 			return err
 		}
 	} else {
@@ -345,7 +345,7 @@ func dateOf(unix int64) string {
 func (a *app) printCommands(o *lookupOptions, found *lookup.Answer) error {
 	all := found.Command
 	if o.json {
-		if err := printJSONLine(o.w, &lookup.CommandDocument{Origin: found.Origin(), CommandResult: all}); err != nil {
+		if err := printJSONLine(o.w, &lookup.CommandAnswer{Origin: found.Origin(), CommandResult: all}); err != nil {
 			return err
 		}
 	} else {

@@ -19,20 +19,20 @@ type Origin struct {
 // Origin returns where the answer comes from.
 func (a *Answer) Origin() Origin { return Origin{question.Schema, a.Node, a.AsOf} }
 
-// SearchDocument is what omg-fleet lookup search prints. Nothing in it is about what is installed.
-type SearchDocument struct {
+// SearchAnswer is what omg-fleet lookup search prints. Nothing in it is about what is installed.
+type SearchAnswer struct {
 	Origin
 	*wire.SearchResult
 }
 
-// InfoDocument is what omg-fleet lookup info prints. Nothing in it is about what is installed.
-type InfoDocument struct {
+// InfoAnswer is what omg-fleet lookup info prints. Nothing in it is about what is installed.
+type InfoAnswer struct {
 	Origin
 	*wire.InfoResult
 }
 
-// CommandDocument is what omg-fleet lookup command prints. Nothing in it is about what is installed.
-type CommandDocument struct {
+// CommandAnswer is what omg-fleet lookup command prints. Nothing in it is about what is installed.
+type CommandAnswer struct {
 	Origin
 	*wire.CommandResult
 }
