@@ -282,6 +282,7 @@ func (f *fleet) requireDelivered(c *confirmations, ports ...int) {
 // TestChaos kills, stops and cuts off servers, while hosts change and questions are asked: each server in turn in the long form, and otherwise the
 // leader.
 func TestChaos(t *testing.T) {
+	besideOthers(t)
 	f := startFleet(t, startCluster(t, 3), 20)
 	confirmed := f.follow()
 	questions, victims := 2, func() []int { return []int{f.leader()} }
@@ -311,6 +312,7 @@ func TestChaos(t *testing.T) {
 
 // TestChaos_Slow asks through a network that needs 200 ms for each segment and loses 1 % of them.
 func TestChaos_Slow(t *testing.T) {
+	besideOthers(t)
 	hosts, silent, questions := 40, 5, 2
 	if soak {
 		hosts, silent, questions = 200, 20, 100

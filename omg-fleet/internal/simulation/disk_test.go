@@ -60,6 +60,7 @@ func (f *fleet) awaitGivenUp(i int) {
 // TestChaos_FullDisk fills the disk of a server while hosts change and questions are asked. Until it is started again, such a server stores nothing,
 // and confirms nothing.
 func TestChaos_FullDisk(t *testing.T) {
+	besideOthers(t)
 	questions := 2
 	if soak {
 		questions = 100
@@ -100,6 +101,7 @@ func TestChaos_FullDisk(t *testing.T) {
 
 // TestChaos_SlowDisk delays what a server of three writes to its disk, while it does not lead the others and while it does.
 func TestChaos_SlowDisk(t *testing.T) {
+	besideOthers(t)
 	strace, log := need.Strace(t), filepath.Join(t.TempDir(), "strace.log")
 	questions, delay := 2, 20*time.Millisecond
 	if soak {

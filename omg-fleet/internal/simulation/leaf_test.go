@@ -69,6 +69,7 @@ func (s *site) requireSilent() {
 // TestChaos_Leaf cuts off and kills a leaf node, and kills the servers that it is connected to, one by one and all together. What is lost meanwhile is
 // sent again by the hosts, whose own connection to the leaf node may have stayed.
 func TestChaos_Leaf(t *testing.T) {
+	besideOthers(t)
 	f := startFleet(t, startCluster(t, 3), 5)
 	s := f.addSite(5)
 	confirmed := f.follow()

@@ -20,6 +20,14 @@ import (
 
 var soak = os.Getenv("OMG_SOAK") != ""
 
+// besideOthers lets a test run beside others in its short form: most of its time, it waits.
+func besideOthers(t *testing.T) {
+	t.Helper()
+	if !soak {
+		t.Parallel()
+	}
+}
+
 // roles are what the test program does instead of running tests, by its first argument.
 var roles = map[string]func(ctx context.Context, args []string) error{"server": serve, "hosts": simulateHosts}
 
