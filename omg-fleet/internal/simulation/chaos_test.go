@@ -345,7 +345,7 @@ func TestChaos_Slow(t *testing.T) {
 		s := f.askSurely(5 * time.Second)
 		named := map[string]bool{}
 		for _, one := range s.Silent {
-			require.Contains(t, one.Why, "it did not answer within 5s, it was last heard")
+			require.Contains(t, one.Why, "it was last heard") // after three minutes, hosts are not waited for any more
 			require.NotZero(t, one.At)
 			named[one.Host] = true
 		}
