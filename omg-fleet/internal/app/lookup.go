@@ -130,8 +130,8 @@ func (a *app) lookUp(c *cli.Context, o *lookupOptions, l messages.Lookup, print 
 	if err := a.needServer(); err != nil {
 		return err
 	}
-	if a.deadline <= 0 {
-		return command.Usagef("--deadline is a time such as 5s, not %s", a.deadline)
+	if err := a.checkDeadline(); err != nil {
+		return err
 	}
 	host, err := a.hostName(c, o.host)
 	if err != nil {
@@ -175,13 +175,11 @@ func (a *app) finishLookup(o *lookupOptions, found *lookup.Answer, b *wire.Basis
 	if err := o.w.Flush(); err != nil {
 		return err
 	}
-	note := func(text string) { command.PrintNote(a.stderr, "omg-fleet", text) }
-	if o.unprinted > 0 {
-		note(fmt.Sprintf("left out %d packages whose names could be taken for something else on a command line", o.unprinted))
-	}
+	a.noteUnprinted(&o.output, "packages")
 	if o.json {
 		return nil
 	}
+	note := func(text string) { command.PrintNote(a.stderr, "omg-fleet", text) }
 	switch {
 	case b.Partial:
 		note("partial: " + describeMissing(b))

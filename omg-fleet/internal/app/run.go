@@ -69,6 +69,14 @@ func (a *app) checkStates() error {
 	return nil
 }
 
+// checkDeadline returns an error if no answer could arrive in time.
+func (a *app) checkDeadline() error {
+	if a.deadline <= 0 {
+		return command.Usagef("--deadline is a time such as 5s, not %s", a.deadline)
+	}
+	return nil
+}
+
 // askFiles asks the files of all hosts, and prints the answers in the order of the hosts.
 func (a *app) askFiles(ctx context.Context, o *output, q *question.Question) (*question.Coverage, error) {
 	files, err := inventories.List(a.dir)
@@ -99,8 +107,8 @@ func (a *app) askFiles(ctx context.Context, o *output, q *question.Question) (*q
 
 // askServer asks all hosts through a server. JSON is printed as the answers arrive, and everything else in the order of the hosts.
 func (a *app) askServer(ctx context.Context, o *output, s *question.Spec) (*question.Coverage, error) {
-	if a.deadline <= 0 {
-		return nil, command.Usagef("--deadline is a time such as 5s, not %s", a.deadline)
+	if err := a.checkDeadline(); err != nil {
+		return nil, err
 	}
 	roster, err := inventories.FindRoster(a.rosterPath)
 	if err != nil {
@@ -179,9 +187,7 @@ func (a *app) finish(o *output, s *question.Summary) error {
 			note(fmt.Sprintf("not in the roster: %s", shorten(s.Unexpected)))
 		}
 	}
-	if o.unprinted > 0 {
-		note(fmt.Sprintf("left out %d hosts whose names could be taken for something else on a command line", o.unprinted))
-	}
+	a.noteUnprinted(o, "hosts")
 	silent := s.Asked - s.Answered
 	switch {
 	case s.Asked == 0:
@@ -194,6 +200,13 @@ func (a *app) finish(o *output, s *question.Summary) error {
 		return exit.WithCode(exit.NotFound, errors.New(o.none))
 	}
 	return nil
+}
+
+// noteUnprinted says how many lines were left out because of their names.
+func (a *app) noteUnprinted(o *output, what string) {
+	if o.unprinted > 0 {
+		command.PrintNote(a.stderr, "omg-fleet", fmt.Sprintf("left out %d %s whose names could be taken for something else on a command line", o.unprinted, what))
+	}
 }
 
 // shorten joins names, and leaves out most of a long list.
