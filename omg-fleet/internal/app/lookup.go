@@ -163,6 +163,22 @@ func (o *lookupOptions) printElement(v any, name string, human func()) error {
 	return nil
 }
 
+// printFound prints an answer: the document as JSON, or n elements one by one, and then where they come from.
+func (a *app) printFound(o *lookupOptions, found *lookup.Answer, b *wire.Basis, document any, n int, element func(i int) error) error {
+	if o.json {
+		if err := printJSONLine(o.w, document); err != nil {
+			return err
+		}
+		return a.finishLookup(o, found, b)
+	}
+	for i := range n {
+		if err := element(i); err != nil {
+			return err
+		}
+	}
+	return a.finishLookup(o, found, b)
+}
+
 // finishLookup prints which node has answered and how old its data is, and notes about what is not known.
 func (a *app) finishLookup(o *lookupOptions, found *lookup.Answer, b *wire.Basis) error {
 	if !o.json && !o.quiet && o.tmpl == nil {
@@ -223,40 +239,33 @@ func (a *app) reportMissing(errs []error) error {
 	return exit.QuietError(exit.Code(errs[len(errs)-1]))
 }
 
-func didYouMean(names []string) string {
+func didYouMean(names []string, separator string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return "did you mean: " + strings.Join(names, " ")
+	return "did you mean: " + strings.Join(names, separator)
 }
 
 func (a *app) printSearch(o *lookupOptions, l *messages.Lookup, found *lookup.Answer) error {
 	all := found.Search
 	if o.json {
 		all.Close = wire.SuggestedNames(all.Suggestions)
-		if err := printJSONLine(o.w, &lookup.SearchAnswer{Origin: found.Origin(), SearchResult: all}); err != nil {
-			return err
-		}
-	} else {
-		for i := range all.Packages {
-			p := &all.Packages[i]
-			err := o.printElement(p, p.Name, func() {
-				o.line("%s/%s %s%s", p.Repo, p.Name, p.Version, groupsOf(p.Groups))
-				o.line("    %s", p.Desc)
-			})
-			if err != nil {
-				return err
-			}
-		}
 	}
-	if err := a.finishLookup(o, found, &all.Basis); err != nil {
+	err := a.printFound(o, found, &all.Basis, &lookup.SearchAnswer{Origin: found.Origin(), SearchResult: all}, len(all.Packages), func(i int) error {
+		p := &all.Packages[i]
+		return o.printElement(p, p.Name, func() {
+			o.line("%s/%s %s%s", p.Repo, p.Name, p.Version, groupsOf(p.Groups))
+			o.line("    %s", p.Desc)
+		})
+	})
+	if err != nil {
 		return err
 	}
 	if more := int(all.Total) - len(all.Packages); more > 0 && !o.json {
 		command.PrintNote(a.stderr, "omg-fleet", fmt.Sprintf("%d more; --limit prints up to %d", more, messages.MaxLookupPackages))
 	}
 	if all.Total == 0 {
-		return notFound(&all.Basis, didYouMean(wire.SuggestedNames(all.Suggestions)), "nothing found for %s", strings.Join(l.Words, " "))
+		return notFound(&all.Basis, didYouMean(wire.SuggestedNames(all.Suggestions), " "), "nothing found for %s", strings.Join(l.Words, " "))
 	}
 	return nil
 }
@@ -273,24 +282,16 @@ func (a *app) printInfo(o *lookupOptions, found *lookup.Answer) error {
 	for i := range all.Missing {
 		all.Missing[i].Close = wire.SuggestedNames(all.Missing[i].Suggestions)
 	}
-	if o.json {
-		if err := printJSONLine(o.w, &lookup.InfoAnswer{Origin: found.Origin(), InfoResult: all}); err != nil {
-			return err
-		}
-	} else {
-		for i := range all.Packages {
-			p := &all.Packages[i]
-			if err := o.printElement(p, p.Name, func() { o.printDetails(p) }); err != nil {
-				return err
-			}
-		}
-	}
-	if err := a.finishLookup(o, found, &all.Basis); err != nil {
+	err := a.printFound(o, found, &all.Basis, &lookup.InfoAnswer{Origin: found.Origin(), InfoResult: all}, len(all.Packages), func(i int) error {
+		p := &all.Packages[i]
+		return o.printElement(p, p.Name, func() { o.printDetails(p) })
+	})
+	if err != nil {
 		return err
 	}
 	var errs []error
 	for i := range all.Missing {
-		errs = append(errs, notFound(&all.Basis, didYouMean(all.Missing[i].Close), "package %s not found", all.Missing[i].Name))
+		errs = append(errs, notFound(&all.Basis, didYouMean(all.Missing[i].Close, " "), "package %s not found", all.Missing[i].Name))
 	}
 	return a.reportMissing(errs)
 }
@@ -342,23 +343,14 @@ func dateOf(unix int64) string {
 
 func (a *app) printCommands(o *lookupOptions, found *lookup.Answer) error {
 	all := found.Command
-	if o.json {
-		if err := printJSONLine(o.w, &lookup.CommandAnswer{Origin: found.Origin(), CommandResult: all}); err != nil {
-			return err
-		}
-	} else {
-		for i := range all.Commands {
-			c := &all.Commands[i]
-			err := o.printElement(c, c.Name, func() {
-				o.line("%s/%s %s%s", c.Repo, c.Name, c.Version, groupsOf(c.Groups))
-				o.line("    %s", c.Path)
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-	if err := a.finishLookup(o, found, &all.Basis); err != nil {
+	err := a.printFound(o, found, &all.Basis, &lookup.CommandAnswer{Origin: found.Origin(), CommandResult: all}, len(all.Commands), func(i int) error {
+		c := &all.Commands[i]
+		return o.printElement(c, c.Name, func() {
+			o.line("%s/%s %s%s", c.Repo, c.Name, c.Version, groupsOf(c.Groups))
+			o.line("    %s", c.Path)
+		})
+	})
+	if err != nil {
 		return err
 	}
 	var errs []error
@@ -370,11 +362,7 @@ func (a *app) printCommands(o *lookupOptions, found *lookup.Answer) error {
 				similar = append(similar, text)
 			}
 		}
-		hint := ""
-		if len(similar) > 0 {
-			hint = "did you mean: " + strings.Join(similar, ", ")
-		}
-		errs = append(errs, notFound(&all.Basis, hint, "no package in the repositories brings the command %s", m.Name))
+		errs = append(errs, notFound(&all.Basis, didYouMean(similar, ", "), "no package in the repositories brings the command %s", m.Name))
 	}
 	return a.reportMissing(errs)
 }
