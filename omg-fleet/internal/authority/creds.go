@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
+	"github.com/omg-arch/omg/omg-fleet/internal/link"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 	"github.com/omg-arch/omg/shared/atomicfile"
 )
@@ -165,11 +166,7 @@ func SignedName(path string) string {
 	if err != nil {
 		return ""
 	}
-	token, err := jwt.ParseDecoratedJWT([]byte(text))
-	if err != nil {
-		return ""
-	}
-	user, err := jwt.DecodeUserClaims(token)
+	user, err := link.ParseSigned([]byte(text))
 	if err != nil {
 		return ""
 	}

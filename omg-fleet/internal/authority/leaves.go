@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/nats-io/jwt/v2"
+
+	"github.com/omg-arch/omg/omg-fleet/internal/link"
 )
 
 // RevokeLeaf signs that the credentials of the server of a site may no longer be used, in the account of the fleet and in the servers' own one.
@@ -25,11 +27,7 @@ func (a *Authority) RevokeLeaf(s Server) error {
 		if err != nil {
 			return err
 		}
-		token, err := jwt.ParseDecoratedJWT([]byte(text))
-		if err != nil {
-			return fmt.Errorf("%s: %w", filepath.Join(a.dir, path), err)
-		}
-		user, err := jwt.DecodeUserClaims(token)
+		user, err := link.ParseSigned([]byte(text))
 		if err != nil {
 			return fmt.Errorf("%s: %w", filepath.Join(a.dir, path), err)
 		}

@@ -115,14 +115,19 @@ func credentials(path string) (nats.Option, error) {
 	if _, err := jwt.ParseDecoratedUserNKey(text); err != nil {
 		return nil, fmt.Errorf("%s has no key: omg-fleet key makes one", path)
 	}
-	token, err := jwt.ParseDecoratedJWT(text) // without a JWT, it is the key
-	if err == nil {
-		_, err = jwt.DecodeUserClaims(token)
-	}
-	if err != nil {
+	if _, err := ParseSigned(text); err != nil {
 		return nil, fmt.Errorf("%s has a key, but not what was signed for it: omg-fleet key --jwt adds it", path)
 	}
 	return nats.UserCredentials(path), nil
+}
+
+// ParseSigned returns what was signed for the key in credentials of NATS.
+func ParseSigned(credentials []byte) (*jwt.UserClaims, error) {
+	token, err := jwt.ParseDecoratedJWT(credentials) // without a JWT, it is the key
+	if err != nil {
+		return nil, err
+	}
+	return jwt.DecodeUserClaims(token)
 }
 
 func (o *Options) report(isConnected bool, text string) {
