@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -36,10 +37,13 @@ func (a *Authority) PushAccount(ctx context.Context, dial Dial) (taken, silent [
 	for _, s := range slices.Concat(a.settings.Servers, a.settings.Leaves) {
 		all = append(all, s.Name())
 	}
-	for _, account := range []string{a.systemJWT, a.accountJWT} {
-		if taken, err = push(ctx, conn, account, all); err != nil {
-			return nil, nil, err
-		}
+	var pushing sync.WaitGroup // at the same time, so that a server that is away is waited for once
+	var systemErr error
+	pushing.Go(func() { _, systemErr = push(ctx, conn, a.systemJWT, all) })
+	taken, err = push(ctx, conn, a.accountJWT, all)
+	pushing.Wait()
+	if err := errors.Join(systemErr, err); err != nil {
+		return nil, nil, err
 	}
 	for _, name := range all {
 		if !slices.Contains(taken, name) {
