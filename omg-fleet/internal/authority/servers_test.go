@@ -51,8 +51,8 @@ func TestServers_Cluster(t *testing.T) {
 	js, err := jetstream.New(observer)
 	require.NoError(t, err)
 	for _, name := range []string{subject.StateStream, subject.RosterStream} {
-		stream, err := js.Stream(t.Context(), name)
-		require.NoError(t, err)
+		var stream jetstream.Stream
+		await.Condition(t, func() bool { stream, err = js.Stream(t.Context(), name); return err == nil }, "a leader of %s, which may have ended", name)
 		require.Equal(t, 3, stream.CachedInfo().Config.Replicas)
 	}
 
