@@ -184,7 +184,8 @@ func ManagerPermissions() Permissions {
 // allFound matches all answers to lookups.
 const allFound = "omg.found.>"
 
-// LeafPermissions is what a leaf node may do for the hosts and nodes of a site. It cannot read what other sites publish.
+// LeafPermissions is what a leaf node may do for the hosts and nodes of a site. It can read the lookups of all hosts and their answers, but no state
+// of a host of another site.
 func LeafPermissions() Permissions {
 	return Permissions{
 		Publish:   []string{AllInventories, AllAlive, Replies("*"), OneNode, AllNodes, allFound},
