@@ -238,8 +238,7 @@ func TestServer_Readers(t *testing.T) {
 	check()
 	b.open(s.address + "/")
 	b.press(kb.Tab)
-	b.press(kb.Enter + kb.Tab)
-	require.True(t, eval[bool](b, `document.getElementById("main").contains(document.activeElement)`))
+	b.skip()
 	for eval[string](b, focused) != "q" {
 		b.press(kb.Tab)
 	}
