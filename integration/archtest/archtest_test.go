@@ -21,8 +21,6 @@ import (
 // module is the prefix of the project's import paths.
 const module = "github.com/omg-arch/omg/"
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // root returns the directory that contains go.work.
 func root(t *testing.T) string {
 	t.Helper()

@@ -21,8 +21,6 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // call matches a system call in strace's log. If another thread interrupts a call, the call has a second line, which
 // does not match.
 var call = regexp.MustCompile(`^\d+ +([a-z_0-9]+)\(`)

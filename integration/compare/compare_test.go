@@ -17,8 +17,6 @@ import (
 
 var write = flag.Bool("write", false, "measure, and write the measurements, the page and the table in README.md")
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 const measurementsFile = "measured.json"
 
 // readTable returns the table, and the last measurements.

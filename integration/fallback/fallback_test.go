@@ -14,8 +14,6 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // questions are all commands of omg that read pacman's databases.
 var questions = []string{
 	"search -q app", "info app", "installed", "info -i app", "explicit", "orphans", "foreign", "outdated",

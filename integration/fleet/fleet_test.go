@@ -20,8 +20,6 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // TestInventory_Pacman compares an inventory with what pacman lists: the packages, the explicit ones, the foreign ones, and the updates. omg
 // reads omgd's data, an index, and the databases.
 func TestInventory_Pacman(t *testing.T) {

@@ -21,8 +21,6 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // machine is a machine of its own as far as the guide is concerned: it has its own network interface, host name, processes, /etc, /var, /run, /root
 // and /tmp. It shares the kernel and the programs in /usr with the machine on which the test runs.
 type machine struct {

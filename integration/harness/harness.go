@@ -23,7 +23,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/incidents"
 )
 
@@ -42,38 +44,17 @@ func ProjectRoot(t testing.TB) string {
 	}
 }
 
-// Main runs a package's tests and removes the programs that they built.
-func Main(m *testing.M) {
-	code := m.Run()
-	for _, p := range []*programs{&builtPrograms, &testClockPrograms} {
-		if p.dir != "" {
-			_ = os.RemoveAll(p.dir)
-		}
-	}
-	os.Exit(code)
-}
-
-// MainParallel is like Main, for tests that mostly wait: it runs more of them in parallel than there are processors.
+// MainParallel runs a package's tests that mostly wait: it runs more of them in parallel than there are processors.
 func MainParallel(m *testing.M, tests string) {
 	flag.Parse()
 	if err := flag.Set("test.parallel", tests); err != nil {
 		panic(err)
 	}
-	Main(m)
+	os.Exit(m.Run())
 }
-
-// programs are the programs that this test binary has built with some build tags.
-type programs struct {
-	once sync.Once
-	dir  string // directory of the built programs; empty until it is created
-	err  error
-}
-
-// builtPrograms are the programs as users have them. testClockPrograms have the build tag testclock.
-var builtPrograms, testClockPrograms programs
 
 // ProgramsDir returns the directory of the programs under test. OMG_BIN can name a directory in which make has built them.
-// Otherwise ProgramsDir builds them, once for each test binary.
+// Otherwise ProgramsDir builds them.
 //
 // If a test is repeated, go test prints the cached result unless a variable that the test has read has changed.
 // Therefore make test sets OMG_SOURCES to a digest of all sources, and ProgramsDir reads it: without this, go test would
@@ -85,40 +66,58 @@ func ProgramsDir(t testing.TB) string {
 		require.FileExists(t, filepath.Join(dir, "omgd"), "OMG_BIN must name a directory that contains the built programs")
 		return dir
 	}
-	return builtPrograms.build(t, "urfave_cli_no_docs")
+	return builtPrograms.build(t)
 }
 
-// TestClockProgramsDir returns the directory of programs that get the time from OMG_TEST_TIME (package clock). It builds them once for each
-// test binary. They have no version.
+// TestClockProgramsDir returns the directory of programs that get the time from OMG_TEST_TIME (package clock), and builds them. They have no
+// version.
 func TestClockProgramsDir(t testing.TB) string {
 	t.Helper()
 	_ = os.Getenv("OMG_SOURCES")
-	return testClockPrograms.build(t, "urfave_cli_no_docs,testclock")
+	return testClockPrograms.build(t)
 }
 
-// build builds the programs, unless they are built, and returns their directory.
-func (p *programs) build(t testing.TB, tags string) string {
+// programs are programs that tests build, below build/ of the project. They stay there, and go builds again only those whose sources have
+// changed.
+type programs struct {
+	name, tags string
+	once       sync.Once
+	err        error
+}
+
+var (
+	builtPrograms     = programs{name: "programs", tags: "urfave_cli_no_docs"} // as users have them
+	testClockPrograms = programs{name: "testclock", tags: "urfave_cli_no_docs,testclock"}
+)
+
+// build builds the programs, unless this test binary has already done it, and returns their directory.
+func (p *programs) build(t testing.TB) string {
 	t.Helper()
 	root := ProjectRoot(t)
-	p.once.Do(func() { p.err = p.buildOnce(root, tags) })
+	dir := filepath.Join(root, "build", p.name)
+	p.once.Do(func() { p.err = p.buildIn(root, dir) })
 	require.NoError(t, p.err)
-	return p.dir
+	return dir
 }
 
-func (p *programs) buildOnce(root, tags string) error {
-	dir, err := os.MkdirTemp("", "omg-programs-")
+func (p *programs) buildIn(root, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	// The test binaries of several packages may build at the same time.
+	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	p.dir = dir
-	if err := os.Chmod(dir, 0o755); err != nil { // some tests run the programs as other users
+	defer d.Close()
+	if err := unix.Flock(int(d.Fd()), unix.LOCK_EX); err != nil {
 		return err
 	}
 	list, err := os.ReadFile(filepath.Join(root, "packaging", incidents.ShippedName))
-	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, incidents.ShippedName), list, 0o644)
-	}
 	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(filepath.Join(dir, incidents.ShippedName), list, atomicfile.Options{Mode: 0o644}); err != nil {
 		return err
 	}
 	// The same flags as in `make build`.
@@ -126,7 +125,7 @@ func (p *programs) buildOnce(root, tags string) error {
 		{"-ldflags=-s -w", "-o", dir + "/", "./omg", "./omg/omg-direct", "./omg/omg-browse", "./omg-probe"},
 		{"-buildmode=pie", "-ldflags=-s -w -bindnow", "-o", dir + "/", "./omgd", "./omg-index", "./omg-fleet", "./omg-fleet/omg-fleet-dev"},
 	} {
-		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", tags}, args...)...)
+		cmd := exec.Command("go", append([]string{"build", "-trimpath", "-buildvcs=false", "-tags", p.tags}, args...)...)
 		cmd.Dir = root
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -13,8 +13,6 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 const epoch = "SOURCE_DATE_EPOCH=1000000000"
 
 // generated has the options of the databases in these tests.

@@ -15,8 +15,6 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // soak reports whether the long forms of the tests are requested.
 var soak = os.Getenv("OMG_SOAK") != ""
 

@@ -19,8 +19,6 @@ import (
 	env "github.com/omg-arch/omg/shared/paths"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 var files struct {
 	once sync.Once
 	made map[string]string

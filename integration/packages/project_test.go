@@ -15,8 +15,6 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // version is the version of the project's copies.
 const version = "v1.2.3"
 

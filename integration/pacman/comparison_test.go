@@ -22,8 +22,6 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // comparison is a system with the real pacman to compare with.
 type comparison struct {
 	*harness.System

@@ -19,8 +19,6 @@ import (
 
 var write = flag.Bool("write", false, "write the pictures instead of comparing them")
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // pictures are the commands of the pictures, by the names of their files.
 var pictures = map[string][]string{
 	"omg":      {},

@@ -23,8 +23,6 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // seed is that of all databases of the tests, so that those of a later day are updates of those of an earlier one.
 const seed = 1
 

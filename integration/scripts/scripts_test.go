@@ -9,8 +9,6 @@ import (
 	"github.com/omg-arch/omg/integration/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 func TestScripts(t *testing.T) { harness.RunScripts(t, "testdata") }
 
 // TestScripts_DefaultSettings runs the scripts in which omg reads its settings from the usual places.

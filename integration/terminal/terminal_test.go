@@ -23,8 +23,6 @@ import (
 	"github.com/omg-arch/omg/shared/need"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // shown is the default number of results on a terminal.
 const shown = 50
 

@@ -24,8 +24,6 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // system is a root directory with a repository from which pacman installs.
 type system struct {
 	*harness.System

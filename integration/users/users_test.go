@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	harness.Main(m)
+	os.Exit(m.Run())
 }
 
 // The user IDs of the tests. root is an administrator, mallory attacks, alice and bob send requests. The second user in

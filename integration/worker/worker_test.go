@@ -18,8 +18,6 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
-
 // system has its own copy of the programs, in which the worker can be replaced.
 type system struct {
 	*harness.System

@@ -1,9 +1,0 @@
-package screens
-
-import (
-	"testing"
-
-	"github.com/omg-arch/omg/integration/harness"
-)
-
-func TestMain(m *testing.M) { harness.Main(m) }
