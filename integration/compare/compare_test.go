@@ -61,7 +61,7 @@ func TestTable_Current(t *testing.T) {
 func TestTable_Commands(t *testing.T) {
 	need.Program(t, "pacman")
 	table, m := readTable(t)
-	w := newWorld(t, table)
+	w := newComparedSystem(t, table)
 	ran := map[string]string{}
 	for _, p := range table.Programs {
 		if w.paths[p.Name] == "" {

@@ -39,7 +39,7 @@ type timedCommand struct {
 }
 
 // measure measures how long a search takes, and what omgd costs.
-func measure(t *testing.T, w *world, m *Measurements) {
+func measure(t *testing.T, w *comparedSystem, m *Measurements) {
 	t.Helper()
 	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: measuredPackages, Installed: 1200, Seed: 1}))
 	if os.Getuid() == 0 {

@@ -21,8 +21,8 @@ import (
 	"github.com/omg-arch/omg/shared/publication"
 )
 
-// world has stand-ins for all servers that publish --fetch asks.
-type world struct {
+// sourceServers has stand-ins for all servers that publish --fetch asks.
+type sourceServers struct {
 	*harness.System
 	// files has the directory of each server.
 	files map[string]string
@@ -34,9 +34,9 @@ type world struct {
 // fetchedFiles has the name of the file on the server of each source that is not a database.
 var fetchedFiles = map[string]string{"aur": "packages-meta-ext-v1.json.gz", "advisories": "all.json", "news": "news", "popularity": "packages"}
 
-func newWorld(t *testing.T) *world {
+func newSourceServers(t *testing.T) *sourceServers {
 	t.Helper()
-	w := &world{System: harness.New(t, harness.WithoutDatabases()), files: map[string]string{}, servers: map[string]*fakeserver.Server{}}
+	w := &sourceServers{System: harness.New(t, harness.WithoutDatabases()), files: map[string]string{}, servers: map[string]*fakeserver.Server{}}
 	w.out = w.Path("public")
 	requireOK(t, w.Run("omg-index", "keygen", "-W", "-s", w.Path("key"), "-p", w.Path("key.pub")))
 	for _, name := range []string{"mirror", "late", "aur", "advisories", "news", "popularity"} {
@@ -50,7 +50,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // change makes the servers have the data of a day.
-func (w *world) change(day int) {
+func (w *sourceServers) change(day int) {
 	w.T.Helper()
 	at := time.Date(2026, 9, 20+day, 12, 0, 0, 0, time.UTC)
 	db := w.T.TempDir()
@@ -81,7 +81,7 @@ func (w *world) change(day int) {
 }
 
 // address returns the address of a source that is not a database.
-func (w *world) address(name string) string {
+func (w *sourceServers) address(name string) string {
 	if name == "news" {
 		return w.servers[name].URL + "/news" // the address of the feed itself
 	}
@@ -89,12 +89,12 @@ func (w *world) address(name string) string {
 }
 
 // fetch runs omg-index publish --fetch with all sources.
-func (w *world) fetch() harness.Result {
+func (w *sourceServers) fetch() harness.Result {
 	w.T.Helper()
 	return harness.Run(w.T, w.fetchCommand())
 }
 
-func (w *world) fetchCommand() *exec.Cmd {
+func (w *sourceServers) fetchCommand() *exec.Cmd {
 	args := []string{"publish", "--fetch", "-s", w.Path("key"), "--out", w.out, "--cache-dir", w.Path("cache"), "--pacman-config", w.PacmanConf, "--proxy", "none", "--timeout", "2m"}
 	for _, name := range []string{"repositories", "files"} {
 		args = append(args, "--source", name)
@@ -106,7 +106,7 @@ func (w *world) fetchCommand() *exec.Cmd {
 }
 
 // manifest returns the last manifest.
-func (w *world) manifest() *publication.Manifest {
+func (w *sourceServers) manifest() *publication.Manifest {
 	w.T.Helper()
 	m, err := publication.ParseManifest(harness.ReadFile(w.T, filepath.Join(w.out, "manifest.json")))
 	require.NoError(w.T, err)
@@ -123,7 +123,7 @@ func textHashes(m *publication.Manifest) map[string]string {
 }
 
 // watch records the requests to all servers: the values of If-None-Match.
-func (w *world) watch() func() []string {
+func (w *sourceServers) watch() func() []string {
 	var seen [6]atomic.Pointer[[]string]
 	i := 0
 	for _, s := range w.servers {
@@ -149,7 +149,7 @@ func (w *world) watch() func() []string {
 
 // TestFetch publishes what servers have: the first time all of it, then nothing, then what has changed.
 func TestFetch(t *testing.T) {
-	w := newWorld(t)
+	w := newSourceServers(t)
 	r := requireOK(t, w.fetch())
 	require.Empty(t, r.Stderr)
 	require.Contains(t, r.Stdout, "cache: 8 of 8 files new, ")
@@ -205,7 +205,7 @@ func fileNames(t *testing.T, dir string) (names []string) {
 // TestFetch_Failures has each server fail in each way, one after the other: what it had stays published, the other sources are new, and the exit
 // code says whether only the network failed.
 func TestFetch_Failures(t *testing.T) {
-	w := newWorld(t)
+	w := newSourceServers(t)
 	requireOK(t, w.fetch())
 	day := 1
 	prefixes := map[string][]string{
@@ -271,7 +271,7 @@ func TestFetch_Failures(t *testing.T) {
 
 // TestFetch_AllFail checks that nothing is signed if nothing could be fetched.
 func TestFetch_AllFail(t *testing.T) {
-	w := newWorld(t)
+	w := newSourceServers(t)
 	requireOK(t, w.fetch())
 	before := harness.ReadFile(t, filepath.Join(w.out, "manifest.json"))
 	require.NoError(t, os.Remove(w.Path("cache", "popularity.json")))
@@ -284,7 +284,7 @@ func TestFetch_AllFail(t *testing.T) {
 
 // TestFetch_Mirrors checks that the next mirror is asked if one fails, and that an older one does not replace newer databases.
 func TestFetch_Mirrors(t *testing.T) {
-	w := newWorld(t)
+	w := newSourceServers(t)
 	w.servers["mirror"].SetFault(fakeserver.Page())
 	requireOK(t, w.fetch())
 	first := textHashes(w.manifest())
@@ -300,7 +300,7 @@ func TestFetch_Mirrors(t *testing.T) {
 
 // TestFetch_NoFileLists checks that a mirror that has a database without file lists in place of one with them is not used.
 func TestFetch_NoFileLists(t *testing.T) {
-	w := newWorld(t)
+	w := newSourceServers(t)
 	spoil := func(mirror string) {
 		path := filepath.Join(w.files[mirror], "core.files")
 		harness.ReplaceFile(t, path, string(harness.ReadFile(t, filepath.Join(w.files[mirror], "core.db"))))
@@ -322,7 +322,7 @@ func TestFetch_NoFileLists(t *testing.T) {
 // TestFetch_Cache checks that files that were lost or changed in the cache, and those of which a server says that another version of them has not
 // changed, are requested without a condition.
 func TestFetch_Cache(t *testing.T) {
-	w := newWorld(t)
+	w := newSourceServers(t)
 	requireOK(t, w.fetch())
 	first := textHashes(w.manifest())
 	for _, spoil := range []func(path string) error{
@@ -345,7 +345,7 @@ func TestFetch_Cache(t *testing.T) {
 
 // TestFetch_FewPackages checks that a dump with far fewer packages than the last one is a fault of the AUR.
 func TestFetch_FewPackages(t *testing.T) {
-	w := newWorld(t)
+	w := newSourceServers(t)
 	requireOK(t, w.fetch())
 	before := textHashes(w.manifest())
 	f, err := os.Create(filepath.Join(w.files["aur"], fetchedFiles["aur"]))
@@ -360,7 +360,7 @@ func TestFetch_FewPackages(t *testing.T) {
 
 // TestFetch_Slow checks that a server that never answers is given up.
 func TestFetch_Slow(t *testing.T) {
-	w := newWorld(t)
+	w := newSourceServers(t)
 	for name, fault := range map[string]fakeserver.Fault{"none": fakeserver.Hang(), "byte by byte": fakeserver.Drip()} {
 		w.servers["advisories"].SetFault(fault)
 		r := w.Run("omg-index", "publish", "--fetch", "-s", w.Path("key"), "--out", w.out, "--cache-dir", w.Path("cache"), "--proxy", "none", "--timeout", "200ms",
@@ -372,7 +372,7 @@ func TestFetch_Slow(t *testing.T) {
 
 // TestFetch_Killed kills omg-index at each of its requests, in the middle of the reply. What is published stays, and the next run goes on.
 func TestFetch_Killed(t *testing.T) {
-	w := newWorld(t)
+	w := newSourceServers(t)
 	requireOK(t, w.fetch())
 	first := textHashes(w.manifest())
 	w.change(2)

@@ -26,7 +26,7 @@ func guide(t *testing.T, language string) string {
 }
 
 // asksStandIns is a shell function that makes omg-index ask the stand-ins for the servers that it asks by default.
-func (w *world) asksStandIns() string {
+func (w *sourceServers) asksStandIns() string {
 	flags := "--proxy none --timeout 2m --source repositories --source files"
 	for name := range fetchedFiles {
 		flags += " --source " + name + "=" + w.address(name)
@@ -39,7 +39,7 @@ func (w *world) asksStandIns() string {
 func TestFetch_Workflow(t *testing.T) {
 	bash := need.Program(t, "bash")
 	need.Program(t, "rsync")
-	w := newWorld(t)
+	w := newSourceServers(t)
 	var workflow struct {
 		Concurrency string
 		Jobs        map[string]struct {
@@ -111,7 +111,7 @@ func TestFetch_Workflow(t *testing.T) {
 // TestFetch_Unit runs the command of omg-publish.service.
 func TestFetch_Unit(t *testing.T) {
 	bash := need.Program(t, "bash")
-	w := newWorld(t)
+	w := newSourceServers(t)
 	unit := string(harness.ReadFile(t, filepath.Join(harness.ProjectRoot(t), "packaging/systemd/system/omg-publish.service.in")))
 	m := regexp.MustCompile(`(?m)^ExecStart=@BINDIR@/(.*)$`).FindStringSubmatch(unit)
 	require.NotNil(t, m)

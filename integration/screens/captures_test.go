@@ -191,15 +191,15 @@ var sizes = [][2]int{{80, 24}, {200, 50}}
 // ages in full hours, and those of the next requests, are always the same, also in the mode current, if the daemon starts within 10 minutes.
 const clockOffset = 105 * time.Minute
 
-// world is the demo system with its daemon and terminals.
-type world struct {
+// demoSystem is the demo system with its daemon and terminals.
+type demoSystem struct {
 	s         *harness.System
 	terminals []*terminal
 	start     time.Time
 }
 
 // commandLine returns the command line of bash for a capture.
-func (w *world) commandLine(line string, m mode) string {
+func (w *demoSystem) commandLine(line string, m mode) string {
 	now, dataDir := w.start.Add(clockOffset), w.s.Path("files-data")
 	if m == dated {
 		now, dataDir = demo.Now, w.s.Path("dated-data")
@@ -220,7 +220,7 @@ func (w *world) commandLine(line string, m mode) string {
 }
 
 // pipeCommand prepares a run of a command line whose output goes to pipes.
-func (w *world) pipeCommand(t *testing.T, line string, m mode) *exec.Cmd {
+func (w *demoSystem) pipeCommand(t *testing.T, line string, m mode) *exec.Cmd {
 	return w.s.ForSubtest(t).Command(need.Program(t, "bash"), "-c", "cd ~; "+w.commandLine(line, m))
 }
 
@@ -229,7 +229,7 @@ func (w *world) pipeCommand(t *testing.T, line string, m mode) *exec.Cmd {
 const homeInCaptures = "/home/demo-user"
 
 // startSystem starts the demo system, its daemon, and terminals.
-func startSystem(t *testing.T) *world {
+func startSystem(t *testing.T) *demoSystem {
 	t.Helper()
 	t.Setenv("TMPDIR", "/tmp") // the home directory has a path of 15 characters
 	s := harness.New(t, harness.WithoutDatabases(), harness.WithTestClock())
@@ -262,7 +262,7 @@ func startSystem(t *testing.T) *world {
 	demo.WriteHostile(&evil, s.Path("evil/data"))
 	indexed := func(r *wire.StatusResult) bool { return len(r.FileLists) == 2 }
 	demo.StartDaemon(s).AwaitStatus(indexed, "the lists of files of two repositories")
-	return &world{s, openTerminals(s, sizes...), start}
+	return &demoSystem{s, openTerminals(s, sizes...), start}
 }
 
 // startServer makes the keys of a fleet with a host, whose server does not run, and starts a server for a first try, whose address is in the file server.
@@ -290,7 +290,7 @@ func TestScreens(t *testing.T) {
 
 // testCaptures runs each command in terminals of all sizes and in a pipe, and compares what they show with the captures. No line may be
 // wider than the terminal.
-func testCaptures(t *testing.T, w *world) {
+func testCaptures(t *testing.T, w *demoSystem) {
 	update := os.Getenv("UPDATE") != ""
 	for _, c := range captures {
 		t.Run(c.name, func(t *testing.T) {
@@ -374,7 +374,7 @@ var varying = []struct {
 }
 
 // steady returns a text of the screen for a capture: the escape sequences are readable, and what differs between runs is replaced.
-func (w *world) steady(t *testing.T, text string) string {
+func (w *demoSystem) steady(t *testing.T, text string) string {
 	t.Helper()
 	text, err := readableColors(text)
 	require.NoError(t, err)

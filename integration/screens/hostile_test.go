@@ -16,7 +16,7 @@ var ownSequence = regexp.MustCompile("\x1b\\[[0-9;]*m|\x1b\\]8;;(https?://[!-~]*
 
 // testHostile runs each command on hostile texts in a terminal that has hyperlinks, and checks every byte that reaches the terminal: except
 // for omg's own sequences, there is no control character, and only addresses of the web are links.
-func testHostile(t *testing.T, w *world) {
+func testHostile(t *testing.T, w *demoSystem) {
 	links := map[string]bool{}
 	for _, c := range captures {
 		if c.mode != hostile {

@@ -12,7 +12,7 @@ import (
 )
 
 // testPlain checks that NO_COLOR and a dumb terminal only remove the colours.
-func testPlain(t *testing.T, w *world) {
+func testPlain(t *testing.T, w *demoSystem) {
 	for _, c := range captures {
 		t.Run(c.name, func(t *testing.T) {
 			x := w.terminals[0].forTest(t)
@@ -30,7 +30,7 @@ func testPlain(t *testing.T, w *world) {
 
 // testClosedPipe runs each command with a pipe that nobody reads, as after the end of head. If the command prints something, it is ended by
 // SIGPIPE, as other programs are, without a message about the pipe.
-func testClosedPipe(t *testing.T, w *world) {
+func testClosedPipe(t *testing.T, w *demoSystem) {
 	for _, c := range captures {
 		t.Run(c.name, func(t *testing.T) {
 			want := harness.Run(t, w.pipeCommand(t, c.line, c.mode))
@@ -58,7 +58,7 @@ func testClosedPipe(t *testing.T, w *world) {
 }
 
 // testWidth checks that omg works with the narrowest and the widest lines.
-func testWidth(t *testing.T, w *world) {
+func testWidth(t *testing.T, w *demoSystem) {
 	for _, c := range captures {
 		t.Run(c.name, func(t *testing.T) {
 			want := harness.Run(t, w.pipeCommand(t, c.line, c.mode))

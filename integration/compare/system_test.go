@@ -18,15 +18,15 @@ import (
 // nobody is the user who runs the commands if root runs the test: yay refuses root, and the comparison is about users.
 const nobody = 65534
 
-// world is a generated system, with a stand-in for the AUR, in which all programs answer.
-type world struct {
+// comparedSystem is a generated system, with a stand-in for the AUR, in which all programs answer.
+type comparedSystem struct {
 	system *harness.System
 	// paths has the paths of those compared programs that are installed, by their names.
 	paths map[string]string
 }
 
-// newWorld starts omgd on generated databases, and prepares the other programs to use these databases.
-func newWorld(t *testing.T, table *Table) *world {
+// newComparedSystem starts omgd on generated databases, and prepares the other programs to use these databases.
+func newComparedSystem(t *testing.T, table *Table) *comparedSystem {
 	t.Helper()
 	text, maintainer := "A browser that only the AUR has", "somebody"
 	aur := &fakeserver.AUR{}
@@ -37,7 +37,7 @@ func newWorld(t *testing.T, table *Table) *world {
 	server := fakeserver.Serve(t, aur, nil)
 	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: 2000, Installed: 100, Seed: 1}), harness.WithEnv("OMG_AUR_ENABLED=true",
 		"OMG_AUR_URL="+server.URL, "OMG_NETWORK_PROXY=none", "MISE_OFFLINE=1", "NO_COLOR=1", "TERM=dumb"))
-	w := &world{system: s, paths: map[string]string{}}
+	w := &comparedSystem{system: s, paths: map[string]string{}}
 	if os.Getuid() == 0 {
 		w.system = s.AsUser(nobody)
 	}
@@ -66,13 +66,13 @@ func newWorld(t *testing.T, table *Table) *world {
 }
 
 // run runs a command of a shell, and returns all of its output.
-func (w *world) run(command string) string {
+func (w *comparedSystem) run(command string) string {
 	w.system.T.Helper()
 	r := harness.Run(w.system.T, w.system.Command("/bin/bash", "-c", command))
 	return strings.TrimSpace(r.Stdout + r.Stderr)
 }
 
 // isInstalledByPackage reports whether a package has installed a program.
-func (w *world) isInstalledByPackage(name string) bool {
+func (w *comparedSystem) isInstalledByPackage(name string) bool {
 	return filepath.Dir(w.paths[name]) == "/usr/bin"
 }
