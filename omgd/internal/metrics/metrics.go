@@ -106,9 +106,6 @@ func (m *Metrics) CountFetch(host string, err error) {
 // Text returns all metrics in Prometheus' text format.
 func (m *Metrics) Text() (string, error) { return metrics.Text(m.registry) }
 
-// Registry returns the registry that contains the metrics.
-func (m *Metrics) Registry() *prometheus.Registry { return m.registry }
-
 var (
 	connectionsDesc     = metrics.NewDesc("omg_connections", "Open connections.")
 	cacheHitsDesc       = metrics.NewDesc("omg_cache_hits_total", "Cache hits.", "cache")
