@@ -143,7 +143,7 @@ soak: build ## Run tests that have a long form in that form (hours)
 	@TAGS=$(TAGS) scripts/soak.sh
 
 .PHONY: stress
-stress: ## Run the whole suite on busy, slow and unusual machines, with one row per run in build/stress/table.txt (hours, root)
+stress: ## Run the whole suite on busy, slow and unusual machines, with one row per run in build/stress/table.txt; JOBS=3 does three at the same time (hours, root)
 	@CORPUS='$(CORPUS)' scripts/stress.sh
 
 .PHONY: check-fresh
