@@ -3,6 +3,7 @@ package records
 import (
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -16,17 +17,51 @@ const (
 
 // NewCompressor returns a writer that compresses a text or a patch into out. It must be closed. Equal bytes give equal compressed bytes with the
 // same version of the compressor.
-func NewCompressor(out io.Writer) (io.WriteCloser, error) {
-	return newCompressor(out, zstd.SpeedBetterCompression, windowSize)
-}
+func NewCompressor(out io.Writer) (io.WriteCloser, error) { return thorough.compressor(out) }
 
 // NewFastCompressor is like NewCompressor, but faster, and its result is larger. It is for a text that stays on this machine.
-func NewFastCompressor(out io.Writer) (io.WriteCloser, error) {
-	return newCompressor(out, zstd.SpeedFastest, fastWindowSize)
+func NewFastCompressor(out io.Writer) (io.WriteCloser, error) { return fast.compressor(out) }
+
+// encoders keeps the encoders of a level and a window that are not in use: making and clearing the memory of a new one takes longer than compressing
+// a small text.
+type encoders struct {
+	level  zstd.EncoderLevel
+	window int
+	free   sync.Pool
 }
 
-func newCompressor(out io.Writer, level zstd.EncoderLevel, window int) (io.WriteCloser, error) {
-	return zstd.NewWriter(out, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(window))
+var (
+	thorough = encoders{level: zstd.SpeedBetterCompression, window: windowSize}
+	fast     = encoders{level: zstd.SpeedFastest, window: fastWindowSize}
+)
+
+type compressor struct {
+	*zstd.Encoder
+	from *encoders
+}
+
+func (e *encoders) compressor(out io.Writer) (io.WriteCloser, error) {
+	if used, ok := e.free.Get().(*zstd.Encoder); ok {
+		used.Reset(out)
+		return &compressor{used, e}, nil
+	}
+	encoder, err := zstd.NewWriter(out, zstd.WithEncoderLevel(e.level), zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(e.window))
+	if err != nil {
+		return nil, err
+	}
+	return &compressor{encoder, e}, nil
+}
+
+// Close writes the rest, and keeps the encoder for another text.
+func (c *compressor) Close() error {
+	if c.Encoder == nil {
+		return nil // it is closed
+	}
+	err := c.Encoder.Close()
+	c.Encoder.Reset(nil)
+	c.from.free.Put(c.Encoder)
+	c.Encoder = nil
+	return err
 }
 
 // NewDecompressor returns a reader of the compressed text or patch in, which must have exactly size bytes when it is decompressed: the reader

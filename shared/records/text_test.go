@@ -141,14 +141,21 @@ func (failingWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func TestCompressor(t *testing.T) {
 	text := strings.Repeat(goldenText, 10_000)
-	var packed, again bytes.Buffer
-	for _, out := range []*bytes.Buffer{&packed, &again} {
-		w, err := NewCompressor(out)
+	compress := func(w io.WriteCloser, err error) {
 		require.NoError(t, err)
 		_, err = io.Copy(w, iotest.HalfReader(strings.NewReader(text)))
 		require.NoError(t, err)
 		require.NoError(t, w.Close())
+		require.NoError(t, w.Close(), "closed again")
 	}
+	var packed, again bytes.Buffer
+	compress((&encoders{level: thorough.level, window: thorough.window}).compressor(&packed))
+	// A compressor that was used for another text, which it could not write, gives the same bytes as a new one.
+	used, err := NewCompressor(failingWriter{})
+	require.NoError(t, err)
+	_, err = io.Copy(used, strings.NewReader(text[7:]))
+	require.ErrorIs(t, errors.Join(err, used.Close()), io.ErrShortWrite)
+	compress(NewCompressor(&again))
 	require.Equal(t, packed.Bytes(), again.Bytes())
 	for name, c := range map[string]struct {
 		packed []byte
