@@ -3,7 +3,7 @@
 # certificates; the host's Go and certificates are mounted. The commands run as root, so that make test installs missing
 # packages, and then as an ordinary user in a second clone. Afterwards the script checks that no files or processes are left.
 # Called by `make check-fresh`, which sets SUITE (bookworm, trixie, sid) and MIRROR. Needs root, debootstrap, a network,
-# and 6 GB of disk in build/.
+# and 10 GB of disk in build/.
 set -euo pipefail
 
 fail() {
@@ -66,6 +66,10 @@ git status --short --ignored
 [[ -z $(ls -A /tmp) ]] || { echo "check-fresh: left in /tmp: $(ls -A /tmp)" >&2; exit 1; }
 listing >/srv/before
 heading 'As an ordinary user, the tools being there'
+# With root's build cache, go compiles only the project's own packages.
+mkdir -p ~dev/.cache
+cp -r ~/.cache/go-build ~dev/.cache/
+chown -R dev: ~dev/.cache
 su - dev -c "
 	set -euo pipefail
 	export PATH=/usr/local/go/bin:\$PATH SSL_CERT_FILE=$SSL_CERT_FILE
