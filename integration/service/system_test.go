@@ -1,6 +1,7 @@
 package service
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -171,41 +172,39 @@ echo "left: $(ls /run/omg)"
 }
 
 // TestSystem_Rate checks that each user may send a limited number of requests per second, and that a user who exceeds
-// the limit affects no other user. The test expects that omgd refuses some of a thousand requests. omgd would answer
-// all of them only if this took minutes.
+// the limit affects no other user. Of each user, only the first request is always answered: a request costs more on a busy
+// machine, on which it takes longer.
 func TestSystem_Rate(t *testing.T) {
 	t.Parallel()
 	need.Root(t)
 	s := harness.New(t) // in a directory that all may enter
-	configure(s, "[limits]", "user_rate = 5")
+	configure(s, "[limits]", "user_rate = 1")
 	d := s.StartDaemon("--system")
-	refusals := func(uid, requests int) (refused int) {
-		t.Helper()
+	connect := func(uid int) (isRefused func() bool) {
 		var nc net.Conn
 		asUser(t, uid, func() (err error) {
 			nc, err = net.Dial("unix", d.Socket)
 			return err
 		})
-		defer nc.Close()
-		var b []byte
-		for id := range requests {
-			var err error
-			b, err = wire.AppendRequest(b, uint64(id+1), wire.OpPing, nil)
+		t.Cleanup(func() { nc.Close() })
+		id := uint64(0)
+		return func() bool {
+			id++
+			b, err := wire.AppendRequest(nil, id, wire.OpPing, nil)
 			require.NoError(t, err)
-		}
-		_, err := nc.Write(b)
-		require.NoError(t, err)
-		for range requests {
-			if r := readResponse(t, nc); r.Err != nil {
+			_, err = nc.Write(b)
+			require.NoError(t, err)
+			r := readResponse(t, nc)
+			if r.Err != nil {
 				require.Equal(t, wire.CodeBusy, r.Err.Code)
-				require.Contains(t, r.Err.Message, "too many requests of user 41001")
-				refused++
+				require.Contains(t, r.Err.Message, fmt.Sprint("too many requests of user ", uid))
 			}
+			return r.Err != nil
 		}
-		return refused
 	}
-	require.Positive(t, refusals(alice, 1000))
-	require.Zero(t, refusals(bob, 5), "bob has a quota of his own")
+	isBobRefused := connect(bob)
+	harness.Await(t, connect(alice), "a refused request")
+	require.False(t, isBobRefused(), "bob has a quota of his own")
 }
 
 // TestSystem_OtherUser checks that users trust a system-wide daemon that runs as another system user.
