@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
@@ -28,6 +29,8 @@ type Backend struct {
 	aurInfo aurcheck.AskFunc
 	// kept is what a process that keeps running has read; nil for one command, which reads the files itself.
 	kept *Kept
+	// notePulled prints the note about what was pulled and cannot be used.
+	notePulled sync.Once
 }
 
 // Open returns the backend for one command.

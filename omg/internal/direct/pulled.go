@@ -1,6 +1,8 @@
 package direct
 
 import (
+	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/omg-arch/omg/shared/config"
@@ -9,14 +11,19 @@ import (
 	"github.com/omg-arch/omg/shared/sources"
 )
 
-// findPulled returns what omg-index pull has installed in one of the data directories; nil if there is nothing, or if omgd does not pull.
+// findPulled returns what omg-index pull has installed in one of the data directories; nil if there is nothing, or if omgd does not pull. It prints
+// a note, once, if there is something that cannot be used, because the answers then come from other data.
 func (b *Backend) findPulled(c *config.Config) *sources.Pulled {
 	if len(c.Index.URLs) == 0 {
 		return nil
 	}
 	for _, dir := range b.env.DataDirs(b.o.DataDir) {
-		if state, err := pulled.Read(pulled.Dir(dir), b.env.Trusts); err == nil {
+		state, err := pulled.Read(pulled.Dir(dir), b.env.Trusts)
+		if err == nil {
 			return &sources.Pulled{Dir: pulled.Dir(dir), State: state, StaleAfter: c.Index.StaleAfter(c.Stale.Repos)}
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			b.notePulled.Do(func() { b.o.PrintNote("cannot use what was pulled: " + err.Error()) })
 		}
 	}
 	return nil
