@@ -3,7 +3,6 @@ package fleet
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/freeport"
 )
 
 // natsFleet is a system whose agents publish its state under several names.
@@ -146,10 +146,7 @@ func TestGuide_Server(t *testing.T) {
 	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: 100, Installed: 10, Seed: 1}))
 	s.Install("pacman", "7.1.0-1")
 	s.StartDaemon().AwaitReady()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	require.NoError(t, listener.Close())
+	port := strconv.Itoa(freeport.Take(t))
 	lines := strings.Split(strings.TrimSpace(strings.ReplaceAll(blocks[0], "4222", port)), "\n")
 	require.Len(t, lines, 3)
 	command := func(line string) *exec.Cmd {

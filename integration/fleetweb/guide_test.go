@@ -28,6 +28,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/freeport"
 	"github.com/omg-arch/omg/shared/need"
 )
 
@@ -122,15 +123,6 @@ func (g *guide) get(c *http.Client, address string, headers ...string) (int, str
 	return answer.StatusCode, string(body)
 }
 
-// freeAddress returns a loopback address that is not in use.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
 var printed = regexp.MustCompile(`the token to log in with is in (\S+)`)
 
 // TestGuide_FleetWeb runs the commands of the guide, with other ports and paths.
@@ -157,7 +149,7 @@ func TestGuide_FleetWeb(t *testing.T) {
 	own := string(harness.ReadFile(t, filepath.Join(g.dir, "token")))
 	require.Contains(t, p.Stderr(), "the token to log in with is in token\n")
 
-	listen := freeAddress(t)
+	listen := freeport.TakeAddress(t)
 	g.run(2, "0.0.0.0:8443", listen)
 	https := g.client("tcp", listen)
 	login(https, "https://"+guideHost, own)
@@ -174,7 +166,7 @@ func TestGuide_Proxy(t *testing.T) {
 	socket := filepath.Join(g.dir, "web.sock")
 	g.run(3, "/run/omg-fleet/web.sock", socket)
 
-	address := freeAddress(t)
+	address := freeport.TakeAddress(t)
 	harness.WriteFile(t, filepath.Join(g.dir, "users"), "alice:{PLAIN}secret\n")
 	server := strings.NewReplacer("listen 443 ssl", "listen "+address+" ssl", "/run/omg-fleet/web.sock", socket, "cert.pem", filepath.Join(g.dir, "cert.pem"),
 		"key.pem", filepath.Join(g.dir, "key.pem"), "auth_basic_user_file users", "auth_basic_user_file "+filepath.Join(g.dir, "users")).Replace(g.blocks["nginx"][0])

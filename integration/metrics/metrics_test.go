@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/freeport"
 	"github.com/omg-arch/omg/shared/need"
 )
 
@@ -78,22 +79,14 @@ func requireExist(t *testing.T, known string, files ...string) {
 	}
 }
 
-// onPort starts a program that listens on an address and waits until it is ready. If another program took the port
-// meanwhile, it tries another one.
+// onPort starts a program that listens on an address and waits until it is ready.
 func onPort(t *testing.T, start func(address string) *harness.Process, ready func(address string) bool) (address string) {
 	t.Helper()
-	for {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		address = l.Addr().String()
-		require.NoError(t, l.Close())
-		p := start(address)
-		harness.Await(t, func() bool { return !p.Running() || ready(address) }, "%q is ready: %s", p.Cmd.Args, p.Stderr)
-		if p.Running() {
-			return address
-		}
-		require.Contains(t, p.Stderr(), "address already in use")
-	}
+	address = freeport.TakeAddress(t)
+	p := start(address)
+	harness.Await(t, func() bool { return !p.Running() || ready(address) }, "%q is ready: %s", p.Cmd.Args, p.Stderr)
+	require.True(t, p.Running(), "%q: %s", p.Cmd.Args, p.Stderr())
+	return address
 }
 
 // get sends an HTTP request and returns the response. Without a response, code is 0 and body is the error.

@@ -2,7 +2,6 @@ package publish
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/integration/harness"
+	"github.com/omg-arch/omg/shared/freeport"
 	"github.com/omg-arch/omg/shared/need"
 )
 
@@ -30,7 +30,7 @@ func startNginx(t *testing.T, file string, replace map[string]string) *server {
 	t.Helper()
 	program := need.Program(t, "nginx")
 	s := &server{t: t, dir: t.TempDir()}
-	s.URL = "http://" + freeAddress(t)
+	s.URL = "http://" + freeport.TakeAddress(t)
 	config := string(harness.ReadFile(t, filepath.Join(harness.ProjectRoot(t), "packaging", "nginx", file)))
 	change := func(from, to string) {
 		require.Contains(t, config, from)
@@ -99,13 +99,4 @@ func (s *server) sentBytes(path string) (bytes int64, requests int) {
 		requests++
 	}
 	return bytes, requests
-}
-
-// freeAddress returns an address on which nothing listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }

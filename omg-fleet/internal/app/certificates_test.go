@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omg-fleet/internal/certs"
-	"github.com/omg-arch/omg/omg-fleet/internal/fleettest"
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
 	"github.com/omg-arch/omg/omg-fleet/internal/lookup"
 	"github.com/omg-arch/omg/omg-fleet/internal/messages"
@@ -23,6 +22,7 @@ import (
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/freeport"
 )
 
 var (
@@ -43,7 +43,7 @@ func startWithCertificates(t *testing.T, names ...string) (address, dir string) 
 	require.NoError(t, err)
 	require.Len(t, keySettings.FindAll(single, -1), 6)
 	dir = t.TempDir()
-	port := fleettest.FreePorts(t, 1)[0]
+	port := freeport.TakeForServers(t, 1)[0]
 	conf := keySettings.ReplaceAllString(string(single), "") + string(block[1])
 	conf = strings.NewReplacer("/etc/nats/", dir+"/", "/var/lib/nats/", dir+"/state/", "0.0.0.0:4222", fmt.Sprintf("127.0.0.1:%d", port),
 		"0.0.0.0:7222", fmt.Sprintf("127.0.0.1:%d", port+3000)).Replace(conf)

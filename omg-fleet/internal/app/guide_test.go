@@ -14,6 +14,7 @@ import (
 	"github.com/omg-arch/omg/omg-fleet/internal/fleettest"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/exit"
+	"github.com/omg-arch/omg/shared/freeport"
 )
 
 var shellBlock = regexp.MustCompile("(?s)```sh\n(.*?)```")
@@ -28,7 +29,7 @@ func TestGuide_NATS(t *testing.T) {
 	section, _, found = strings.Cut(section, "\n## ")
 	require.True(t, found)
 	t.Chdir(t.TempDir())
-	ports := fleettest.FreePorts(t, 4)
+	ports := freeport.TakeForServers(t, 4)
 	address := func(i int) string { return fmt.Sprintf("127.0.0.1:%d", ports[i]) }
 	key := ""
 	replace := func(line string) string {

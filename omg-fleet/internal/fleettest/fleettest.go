@@ -3,11 +3,9 @@ package fleettest
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -22,6 +20,7 @@ import (
 	"github.com/omg-arch/omg/omg-fleet/internal/streams"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/freeport"
 )
 
 // Fleet is an authority with its running servers.
@@ -45,7 +44,7 @@ func StartEdited(t *testing.T, servers int, edit func(conf string) string) *Flee
 	t.Helper()
 	f := &Fleet{Dir: filepath.Join(t.TempDir(), "fleet")}
 	s := authority.Settings{SelfSigned: true, ServerDir: "/etc/nats", StateDir: "/var/lib/nats"}
-	for _, port := range FreePorts(t, servers) {
+	for _, port := range freeport.TakeForServers(t, servers) {
 		s.Servers = append(s.Servers, authority.Server{Host: "127.0.0.1", Port: port})
 	}
 	var err error
@@ -92,45 +91,13 @@ func (f *Fleet) Restart(t *testing.T, i int) {
 // AddLeaf adds the server of a site, and starts it.
 func (f *Fleet) AddLeaf(t *testing.T) *server.Server {
 	t.Helper()
-	s := authority.Server{Host: "127.0.0.1", Port: FreePorts(t, 1)[0]}
+	s := authority.Server{Host: "127.0.0.1", Port: freeport.TakeForServers(t, 1)[0]}
 	require.NoError(t, f.Authority.AddLeaf(s))
 	dir, err := f.WriteLeaf(s)
 	require.NoError(t, err)
 	leaf := Launch(t, dir)
 	await.Condition(t, func() bool { return leaf.NumLeafNodes() == 2 }, "the leaf node to connect for the fleet and for accounts")
 	return leaf
-}
-
-// FreePorts returns ports for clients such that those for other servers are free too. Until the test ends, it also has the UDP ports of the same
-// numbers, so that tests in other processes choose other ports.
-func FreePorts(t *testing.T, n int) (ports []int) {
-	t.Helper()
-	for port := 20000 + os.Getpid()%900; len(ports) < n; port++ {
-		require.Less(t, port, 21000) // so that no port is also that of another one for servers
-		lock, err := net.ListenPacket("udp", "127.0.0.1:"+strconv.Itoa(port))
-		if err != nil {
-			continue
-		}
-		if !areFree(port, port+2000, port+3000) {
-			_ = lock.Close()
-			continue
-		}
-		t.Cleanup(func() { _ = lock.Close() })
-		ports = append(ports, port)
-	}
-	return ports
-}
-
-// areFree reports whether nothing listens on any of the ports.
-func areFree(ports ...int) bool {
-	for _, port := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if err != nil {
-			return false
-		}
-		_ = l.Close()
-	}
-	return true
 }
 
 var monitor = regexp.MustCompile(`(?m)^http:.*\n`)

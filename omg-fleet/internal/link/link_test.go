@@ -1,7 +1,6 @@
 package link
 
 import (
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,6 +9,8 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/freeport"
 )
 
 func TestConnect_Addresses(t *testing.T) {
@@ -25,11 +26,8 @@ func TestConnect_Addresses(t *testing.T) {
 
 // TestConnect_NoServer checks that the error says what to do.
 func TestConnect_NoServer(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := "nats://" + l.Addr().String()
-	require.NoError(t, l.Close())
-	_, err = Connect(Options{Server: address})
+	address := "nats://" + freeport.TakeAddress(t)
+	_, err := Connect(Options{Server: address})
 	require.ErrorContains(t, err, "cannot connect to "+address)
 	require.ErrorContains(t, err, "does a server run there?")
 }

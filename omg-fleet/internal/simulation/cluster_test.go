@@ -17,11 +17,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/omg-fleet/internal/fleettest"
 	"github.com/omg-arch/omg/omg-fleet/internal/link"
 	"github.com/omg-arch/omg/omg-fleet/internal/streams"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
 	"github.com/omg-arch/omg/shared/await"
+	"github.com/omg-arch/omg/shared/freeport"
 )
 
 // serve runs a NATS server until the process is killed. All servers are on this machine, so that only their ports differ.
@@ -92,7 +92,7 @@ func startClusterIn(t *testing.T, dirs ...string) *cluster {
 	t.Helper()
 	n := len(dirs)
 	c := &cluster{t: t, dirs: dirs, servers: make([]*process, n)}
-	ports := fleettest.FreePorts(t, 2*n)
+	ports := freeport.TakeForServers(t, 2*n)
 	c.ports = ports[:n]
 	if n > 1 {
 		c.links = ports[n:]

@@ -7,8 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/omg-arch/omg/omg-fleet/internal/fleettest"
 	"github.com/omg-arch/omg/omg-fleet/internal/question"
+	"github.com/omg-arch/omg/shared/freeport"
 )
 
 // site is a leaf node with its hosts.
@@ -23,7 +23,7 @@ type site struct {
 // addSite adds a leaf node with new hosts.
 func (f *fleet) addSite(hosts int) *site {
 	f.t.Helper()
-	s := &site{f: f, port: fleettest.FreePorts(f.t, 1)[0]}
+	s := &site{f: f, port: freeport.TakeForServers(f.t, 1)[0]}
 	for i := range f.servers {
 		s.hubs = append(s.hubs, startProxy(f.t, f.leafPort(i)))
 	}
