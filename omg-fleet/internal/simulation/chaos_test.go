@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -346,7 +347,8 @@ func TestChaos_Slow(t *testing.T) {
 		named := map[string]bool{}
 		for _, one := range s.Silent {
 			require.Contains(t, one.Why, "it was last heard") // after three minutes, hosts are not waited for any more
-			require.NotZero(t, one.At)
+			// Its last state is shown too, unless a stalled segment delays that for too long.
+			require.True(t, one.At != 0 || strings.Contains(one.Why, ", and the servers have not answered in time"), one.Why)
 			named[one.Host] = true
 		}
 		for _, name := range f.roster[:silent] {
