@@ -11,7 +11,7 @@ fail() {
 	exit 1
 }
 ((EUID == 0)) || fail 'changing what the tests see of the machine needs root: run "sudo make stress"'
-for program in stress-ng unshare setpriv; do
+for program in stress-ng unshare setpriv pkill; do
 	command -v $program >/dev/null || fail "$program is missing"
 done
 
@@ -35,6 +35,8 @@ mkdir -p "$clone" "$work/user-cache"
 chown 65000:65000 "$work/user-cache"
 [[ -e $table ]] || printf '%-12s %-10s %-8s %-7s %s\n' tree run result seconds failures >"$table"
 
+# Once, before runs that would all install at the same time, and before those of an ordinary user, who cannot.
+make deps >"$work/deps.log" 2>&1 || fail "make deps failed: see $work/deps.log"
 go run -tags urfave_cli_no_docs ./integration/cmd/omg-fixture --packages 900 --installed 300 --seed 77 \
 	--config "$work/other.conf" "$work/other-db" 2>/dev/null || [[ -e $work/other-db ]]
 
@@ -91,7 +93,8 @@ run() {
 	setsid unshare --mount --pid --fork --kill-child --mount-proc \
 		bash -euo pipefail -c 'mount --bind "$1" "$clone" && "run_$2"' run "$dir" "$kind" >"$log" 2>&1 </dev/null &
 	local child=$!
-	trap 'kill -KILL $child && exit 1' TERM # without a row
+	# An interrupted run writes no row. The child of unshare is the first process of the run, with which all others end.
+	trap 'pkill -KILL -P $child || kill -KILL $child; exit 1' TERM
 	wait $child || result=failed
 	failures=$(grep -oE '^ *--- FAIL: [^ ]+|^FAIL	[^ ]+' "$log" | sed 's/.*FAIL[: 	]*//' | paste -sd ' ' || true)
 	printf '%-12s %-10s %-8s %-7s %s\n' "$tree" "$kind-$i" $result $((SECONDS - begin)) "$failures" | tee -a "$table"
