@@ -163,6 +163,12 @@ func (o *lookupOptions) printElement(v any, name string, human func()) error {
 	return nil
 }
 
+// printPackage prints a package in the form of pacman -Ss, with a text in the second line.
+func (o *lookupOptions) printPackage(repo, name, version string, groups []string, text string) {
+	o.line("%s/%s %s%s", repo, name, version, groupsOf(groups))
+	o.line("    %s", text)
+}
+
 // printFound prints an answer: the document as JSON, or n elements one by one, and then where they come from.
 func (a *app) printFound(o *lookupOptions, found *lookup.Answer, b *wire.Basis, document any, n int, element func(i int) error) error {
 	if o.json {
@@ -253,10 +259,7 @@ func (a *app) printSearch(o *lookupOptions, l *messages.Lookup, found *lookup.An
 	}
 	err := a.printFound(o, found, &all.Basis, &lookup.SearchAnswer{Origin: found.Origin(), SearchResult: all}, len(all.Packages), func(i int) error {
 		p := &all.Packages[i]
-		return o.printElement(p, p.Name, func() {
-			o.line("%s/%s %s%s", p.Repo, p.Name, p.Version, groupsOf(p.Groups))
-			o.line("    %s", p.Desc)
-		})
+		return o.printElement(p, p.Name, func() { o.printPackage(p.Repo, p.Name, p.Version, p.Groups, p.Desc) })
 	})
 	if err != nil {
 		return err
@@ -345,10 +348,7 @@ func (a *app) printCommands(o *lookupOptions, found *lookup.Answer) error {
 	all := found.Command
 	err := a.printFound(o, found, &all.Basis, &lookup.CommandAnswer{Origin: found.Origin(), CommandResult: all}, len(all.Commands), func(i int) error {
 		c := &all.Commands[i]
-		return o.printElement(c, c.Name, func() {
-			o.line("%s/%s %s%s", c.Repo, c.Name, c.Version, groupsOf(c.Groups))
-			o.line("    %s", c.Path)
-		})
+		return o.printElement(c, c.Name, func() { o.printPackage(c.Repo, c.Name, c.Version, c.Groups, c.Path) })
 	})
 	if err != nil {
 		return err
