@@ -195,8 +195,11 @@ func (k *keptReading[T]) acquire(ctx context.Context) (value T, release func(), 
 		select {
 		case <-p.done:
 		case <-ctx.Done():
+		}
+		// A request that was given up fails also if the reading has ended: select would choose one of the two at random.
+		if err := ctx.Err(); err != nil {
 			release()
-			return value, nil, ctx.Err()
+			return value, nil, err
 		}
 		if p.err != nil {
 			release()
