@@ -193,6 +193,8 @@ type changingHost struct {
 	mu        sync.Mutex
 	version   int
 	changed   func()
+	latest    *agent.Inventory // of latestOf; each compression takes a new encoder, which needs much memory
+	latestOf  int
 }
 
 // probePackage is the name of the package.
@@ -217,22 +219,24 @@ func (h *changingHost) change() {
 }
 
 func (h *changingHost) Latest() *agent.Inventory {
-	v, document := h.inventory()
-	compressed, err := hostinventory.Compress(v, document)
-	if err != nil {
-		panic(err)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.latest == nil || h.latestOf != h.version {
+		v, document := h.inventory()
+		compressed, err := hostinventory.Compress(v, document)
+		if err != nil {
+			panic(err)
+		}
+		h.latest, h.latestOf = &agent.Inventory{Compressed: compressed, Digest: sha256.Sum256(document)}, h.version
 	}
-	return &agent.Inventory{Compressed: compressed, Digest: sha256.Sum256(document)}
+	return h.latest
 }
 
-// inventory returns the inventory and its document. Its time stays the same.
+// inventory returns the inventory and its document. Its time stays the same. h.mu must be locked.
 func (h *changingHost) inventory() (*inventory.Inventory, []byte) {
-	h.mu.Lock()
-	version := h.version
-	h.mu.Unlock()
 	v := &inventory.Inventory{
 		Schema: inventory.Schema, Host: h.name, At: h.startedAt.Unix(), Parts: []inventory.Part{{Name: inventory.PartPackages, State: inventory.PartOK}},
-		Packages: []inventory.HostPackage{{Name: probePackage, Version: fmt.Sprint(version)}},
+		Packages: []inventory.HostPackage{{Name: probePackage, Version: fmt.Sprint(h.version)}},
 	}
 	document, err := inventory.Encode(v)
 	if err != nil {
@@ -249,7 +253,9 @@ func (h *changingHost) Ask(s *question.Spec) (*question.Answer, error) {
 		return nil, err
 	}
 	r, finish := q.Ask()
+	h.mu.Lock()
 	_, document := h.inventory()
+	h.mu.Unlock()
 	v, err := r.Read(document)
 	if err != nil {
 		return nil, err
