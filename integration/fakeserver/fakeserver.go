@@ -31,6 +31,7 @@ type Server struct {
 	mu             sync.Mutex
 	fault          Fault
 	httpServer     *httptest.Server // nil while the server refuses connections
+	listener       *net.TCPListener // of httpServer
 	counts         map[string]int
 	requestTargets []string
 	faultEnded     chan struct{} // closed when a fault ends; requests that hang then end
@@ -105,12 +106,21 @@ func (s *Server) SetFault(f Fault) {
 func (s *Server) RefuseConnections() {
 	s.SetFault(nil)
 	s.mu.Lock()
-	server := s.httpServer
+	server, listener := s.httpServer, s.listener
 	s.httpServer = nil
 	s.mu.Unlock()
 	if server != nil {
+		stopListening(listener)
 		server.CloseClientConnections()
 		server.Close()
+	}
+}
+
+// stopListening makes the kernel refuse connections. Closing the socket is not enough: a child process that was forked and has not begun
+// its program yet has a copy, with which the kernel goes on to accept connections.
+func stopListening(l *net.TCPListener) {
+	if socket, err := l.SyscallConn(); err == nil {
+		_ = socket.Control(func(fd uintptr) { _ = unix.Shutdown(int(fd), unix.SHUT_RDWR) })
 	}
 }
 
@@ -131,7 +141,7 @@ func (s *Server) AcceptConnections(t testing.TB) {
 		server.TLS = s.certs.config()
 		server.StartTLS()
 	}
-	s.httpServer = server
+	s.httpServer, s.listener = server, l.(*net.TCPListener)
 }
 
 // StopFaults makes the server behave correctly again.

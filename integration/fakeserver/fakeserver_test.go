@@ -253,13 +253,17 @@ func TestServer_Hold(t *testing.T) {
 	require.NoError(t, ask(t.Context(), client, s), "what comes later is answered")
 }
 
-// TestServer_KeepsItsPort checks that no other program gets the port of a server that refuses connections.
+// TestServer_KeepsItsPort checks that a server refuses connections, also if a child process still has its socket, and that no other program
+// gets its port meanwhile.
 func TestServer_KeepsItsPort(t *testing.T) {
 	_, s := serveSome(t)
 	for range 3 {
+		copied, err := s.listener.File()
+		require.NoError(t, err)
 		s.RefuseConnections()
-		_, err := net.Dial("tcp", s.address)
+		_, err = net.Dial("tcp", s.address)
 		require.ErrorIs(t, err, syscall.ECONNREFUSED)
+		require.NoError(t, copied.Close())
 		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		require.NoError(t, err)
 		_, port, err := net.SplitHostPort(s.address)

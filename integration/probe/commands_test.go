@@ -12,6 +12,7 @@ import (
 
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/filesindex"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/sources"
 )
@@ -211,7 +212,7 @@ func TestCommand_IgnoredPipeSignal(t *testing.T) {
 			}
 			s := newHomeWithCommands(t)
 			ends := s.Path("ends")
-			require.NoError(t, os.WriteFile(ends, []byte("#!/bin/sh\n"), 0o755))
+			require.NoError(t, fixture.WriteExecutable(ends, []byte("#!/bin/sh\n")))
 			x := newCommandSession(s, n, before)
 			x.run(use + ends + end)
 			x.run(times)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/need"
 )
 
@@ -203,8 +204,7 @@ func TestGit_Hangs(t *testing.T) {
 func TestGit_LongReply(t *testing.T) {
 	dir := t.TempDir()
 	program := filepath.Join(dir, "git")
-	write(t, program, "#!/bin/sh\nyes 'x	refs/heads/x' | head -c 3000000\necho '"+oneCommit+"	HEAD'\n")
-	require.NoError(t, os.Chmod(program, 0o755))
+	require.NoError(t, fixture.WriteExecutable(program, []byte("#!/bin/sh\nyes 'x	refs/heads/x' | head -c 3000000\necho '"+oneCommit+"	HEAD'\n")))
 	env, _ := newUser(t)
 	_, err := (&git{program, gitEnv(env, "")}).latest(t.Context(), Source{"https://example.org/", "HEAD"})
 	require.ErrorContains(t, err, "more than 1048576 bytes")

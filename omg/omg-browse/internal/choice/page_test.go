@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omg/omg-browse/internal/browser"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -66,7 +67,7 @@ func openedWith(t *testing.T, script string) (*Pages, chan string) {
 	t.Helper()
 	dir := t.TempDir()
 	if script != "" {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, opener), []byte("#!/bin/sh\n"+script+"\n"), 0o755))
+		require.NoError(t, fixture.WriteExecutable(filepath.Join(dir, opener), []byte("#!/bin/sh\n"+script+"\n")))
 	}
 	t.Setenv("PATH", dir)
 	messages := make(chan string, 4)
