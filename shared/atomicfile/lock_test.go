@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 func TestLockDir(t *testing.T) {
@@ -16,6 +17,9 @@ func TestLockDir(t *testing.T) {
 	_, err = LockDir(dir, "name", held)
 	require.ErrorIs(t, err, held)
 	require.EqualError(t, err, "lock name: another writer")
+	copied, err := unix.Dup(int(first.f.Fd())) // as a child process has it until it begins its program
+	require.NoError(t, err)
+	defer unix.Close(copied)
 	require.NoError(t, first.Close())
 	again, err := LockDir(dir, "name", held)
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ var atomicFileOptions = atomicfile.Options{Mode: 0o644, Sync: true}
 // Writer writes a journal. It holds a lock until Close, so that no other process writes the same journal.
 type Writer struct {
 	path   string
-	dir    *os.File
+	dir    *atomicfile.Lock
 	limits limits
 	// InitialState describes the journal before OpenWriter repaired it. OpenWriter cuts off an incomplete last entry. If entries
 	// cannot be read, it removes them, and keeps a copy of the damaged file under the same name with DamagedSuffix.

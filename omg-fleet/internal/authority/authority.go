@@ -45,7 +45,7 @@ var ErrLocked = errors.New("another omg-fleet is using it")
 // Authority is an open directory. No other process can change it until Close.
 type Authority struct {
 	dir                     string
-	lock                    *os.File
+	lock                    *atomicfile.Lock
 	operator, system, fleet nkeys.KeyPair
 	operatorJWT, systemJWT  string
 	account                 *jwt.AccountClaims // the fleet's account

@@ -43,7 +43,7 @@ type Fetcher struct {
 	NewCount int
 
 	dir     string
-	lock    *os.File
+	lock    *atomicfile.Lock
 	client  client
 	now     time.Time
 	records map[string]*record

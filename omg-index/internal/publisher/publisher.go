@@ -65,7 +65,7 @@ type Result struct {
 // Directory is a published directory that this process has locked.
 type Directory struct {
 	path    string
-	lock    *os.File
+	lock    *atomicfile.Lock
 	options *Options
 	// history has the manifests in the directory, the latest first.
 	history []*publication.Manifest

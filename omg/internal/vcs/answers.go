@@ -163,7 +163,10 @@ func (a *Asker) lock(dir string) (unlock func(), err error) {
 	}
 	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {
-		return func() { _ = file.Close() }, nil
+		return func() {
+			_ = unix.Flock(int(file.Fd()), unix.LOCK_UN) // a git that was forked and does not run yet would keep the lock
+			_ = file.Close()
+		}, nil
 	}
 	_ = file.Close()
 	if errors.Is(err, unix.EWOULDBLOCK) {
