@@ -9,8 +9,9 @@ import (
 )
 
 // StaleLock reports since when pacman's lock in a database directory exists without a process of pacman, and its path. The time is zero
-// if there is no lock, or if a process holds it: it has the lock open, or is called pacman. isCertain is false if the open files of some
-// processes cannot be read: one of these could hold the lock through libalpm. The parameter proc is the directory of the processes, /proc.
+// if there is no lock, or if a process holds it. Each process with libalpm has its lock open, so that another pacman, which works on other
+// databases, is told apart. A pacman whose open files cannot be read is assumed to hold the lock. isCertain is false if the open files of
+// another process cannot be read, which could hold the lock through libalpm. The parameter proc is the directory of the processes, /proc.
 func StaleLock(dbPath, proc string) (path string, since time.Time, isCertain bool) {
 	path = filepath.Join(dbPath, "db.lck")
 	info, err := os.Lstat(path)
@@ -27,9 +28,12 @@ func StaleLock(dbPath, proc string) (path string, since time.Time, isCertain boo
 			continue
 		}
 		dir := filepath.Join(proc, e.Name())
-		name, err := os.ReadFile(filepath.Join(dir, "comm"))
-		open, isKnown := hasOpen(filepath.Join(dir, "fd"), info)
-		if open || err == nil && string(bytes.TrimSpace(name)) == "pacman" {
+		isOpen, isKnown := hasOpen(filepath.Join(dir, "fd"), info)
+		if !isKnown {
+			name, _ := os.ReadFile(filepath.Join(dir, "comm"))
+			isOpen = string(bytes.TrimSpace(name)) == "pacman"
+		}
+		if isOpen {
 			return path, time.Time{}, true
 		}
 		isCertain = isCertain && isKnown

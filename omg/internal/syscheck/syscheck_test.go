@@ -86,8 +86,12 @@ func TestStaleLock(t *testing.T) {
 	require.Zero(t, since, "a process has it open")
 	require.NoError(t, os.Remove(proc+"/12/fd/3"))
 	write(t, proc+"/13/comm", "pacman\n")
+	require.NoError(t, os.MkdirAll(proc+"/13/fd", 0o755))
 	_, since, _ = StaleLock(db, proc)
-	require.Zero(t, since, "pacman runs")
+	require.NotZero(t, since, "pacman works on other databases")
+	write(t, proc+"/14/comm", "pacman\n")
+	_, since, _ = StaleLock(db, proc)
+	require.Zero(t, since, "pacman runs, and may hold it")
 }
 
 // TestRebuilder checks a real program in a root directory without, and then with, the libraries that it needs.
