@@ -23,6 +23,17 @@ const at = 1_700_000_000
 
 var now = time.Unix(at+60, 0)
 
+// init makes what compresses states. It has channels, and those that are made in a synctest bubble cannot be used by other tests.
+func init() {
+	packed, err := pack(&inventory.Inventory{})
+	if err == nil {
+		_, err = unpack(packed)
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
 // entry returns the entry of a host with packages, each "name version".
 func entry(t *testing.T, host string, packages ...string) *Entry {
 	t.Helper()

@@ -82,12 +82,34 @@ func (s *site) login(token string) *httptest.ResponseRecorder {
 
 func (s *site) put(name string, v *inventory.Inventory) {
 	s.t.Helper()
+	require.NoError(s.t, put(s.fleet, name, v))
+}
+
+// put adds a host to a fleet.
+func put(f *resident.Fleet, name string, v *inventory.Inventory) error {
 	text, err := fixture.EncodeInventory(name, v)
-	require.NoError(s.t, err)
+	if err != nil {
+		return err
+	}
 	r, finish := resident.Read()
 	read, err := r.Read(text)
-	require.NoError(s.t, err)
-	s.fleet.Put(name, name, finish(read))
+	if err == nil {
+		f.Put(name, name, finish(read))
+	}
+	return err
+}
+
+// init lets package resident make what compresses states. It has channels, and those that are made in a synctest bubble cannot be used by
+// other tests.
+func init() {
+	f := resident.New()
+	err := put(f, "host", &inventory.Inventory{})
+	if err == nil {
+		_, err = f.Details("host")
+	}
+	if err != nil {
+		panic(err)
+	}
 }
 
 func number(n uint32) *uint32 { return &n }
