@@ -118,11 +118,12 @@ func New(t testing.TB, options ...Option) *System {
 	return s
 }
 
-// makeHome creates a home directory. All of them have names of the same length, so that lines with such a path are wrapped in the same way.
+// makeHome creates a home directory. All of them have names of the same length, so that lines with such a path are wrapped in the same way, and
+// without letters, which could be a word that a test searches for.
 func makeHome(t testing.TB) string {
 	t.Helper()
 	for {
-		home := filepath.Join(os.TempDir(), fmt.Sprintf("omg-%06x", rand.Uint32N(1<<24)))
+		home := filepath.Join(os.TempDir(), fmt.Sprintf("omg-%06d", rand.Uint32N(1_000_000)))
 		err := os.Mkdir(home, 0o700)
 		if !errors.Is(err, fs.ErrExist) {
 			require.NoError(t, err)
