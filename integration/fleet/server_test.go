@@ -144,6 +144,7 @@ func TestGuide_Server(t *testing.T) {
 	blocks := guideBlocks(t, "Through a server")["sh"]
 	require.NotEmpty(t, blocks)
 	s := harness.New(t, harness.WithGenerated(fixture.Options{Packages: 100, Installed: 10, Seed: 1}))
+	s.WorkDir = s.Home // the server makes a directory there
 	s.Install("pacman", "7.1.0-1")
 	s.StartDaemon().AwaitReady()
 	port := strconv.Itoa(freeport.Take(t))
@@ -155,6 +156,7 @@ func TestGuide_Server(t *testing.T) {
 	}
 	server := harness.Start(t, command(lines[0]))
 	harness.Await(t, func() bool { return strings.Contains(server.Stdout(), "OMG_FLEET_SERVER=") || !server.Running() }, "the server listens")
+	require.True(t, server.Running(), server.Stderr)
 	harness.Start(t, command(lines[1]))
 	var r harness.Result
 	harness.Await(t, func() bool {
