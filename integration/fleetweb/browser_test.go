@@ -131,7 +131,7 @@ var chromium struct {
 	mu    sync.Mutex
 	users int
 	ctx   context.Context
-	end   func()
+	end   func(t *testing.T)
 }
 
 // useChromium returns the context of the process, which ends after the last test that uses it.
@@ -145,19 +145,19 @@ func useChromium(t *testing.T) context.Context {
 		profile, err := os.MkdirTemp("", "omg-test-chromium-")
 		require.NoError(t, err)
 		options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.UserDataDir(profile),
-			chromedp.WindowSize(1280, 900), chromedp.Flag("lang", "en"))
+			chromedp.Env("TMPDIR="+profile), chromedp.WindowSize(1280, 900), chromedp.Flag("lang", "en"))
 		if os.Getuid() == 0 {
 			options = append(options, chromedp.NoSandbox) // Chromium refuses to run as root otherwise
 		}
 		ctx, endProcess := chromedp.NewExecAllocator(context.Background(), options...)
 		ctx, endTab := chromedp.NewContext(ctx)
-		c.ctx, c.end = ctx, func() {
+		c.ctx, c.end = ctx, func(t *testing.T) {
 			endTab()
 			endProcess()
-			_ = os.RemoveAll(profile)
+			harness.Await(t, func() bool { return os.RemoveAll(profile) == nil }, "the children of the process write no more to %s", profile)
 		}
 		if err := chromedp.Do(ctx); err != nil {
-			c.end()
+			c.end(t)
 			require.NoError(t, err)
 		}
 	}
@@ -166,7 +166,7 @@ func useChromium(t *testing.T) context.Context {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.users--; c.users == 0 {
-			c.end()
+			c.end(t)
 		}
 	})
 	return c.ctx

@@ -36,7 +36,7 @@ var fetchedFiles = map[string]string{"aur": "packages-meta-ext-v1.json.gz", "adv
 
 func newSourceServers(t *testing.T) *sourceServers {
 	t.Helper()
-	w := &sourceServers{System: harness.New(t, harness.WithoutDatabases()), files: map[string]string{}, servers: map[string]*fakeserver.Server{}}
+	w := &sourceServers{System: newSystem(t), files: map[string]string{}, servers: map[string]*fakeserver.Server{}}
 	w.out = w.Path("public")
 	requireOK(t, w.Run("omg-index", "keygen", "-W", "-s", w.Path("key"), "-p", w.Path("key.pub")))
 	for _, name := range []string{"mirror", "late", "aur", "advisories", "news", "popularity"} {

@@ -46,10 +46,20 @@ type publisher struct {
 	noFiles     bool // no lists of files
 }
 
+// newSystem returns a system without databases. Its programs have a directory for their temporary files, because those that are killed leave
+// some behind.
+func newSystem(t *testing.T, options ...harness.Option) *harness.System {
+	t.Helper()
+	s := harness.New(t, append(options, harness.WithoutDatabases())...)
+	dir := s.Path("temporary")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	return s.WithEnv("TMPDIR=" + dir)
+}
+
 func newPublisher(t *testing.T, day, packages int, options ...harness.Option) *publisher {
 	t.Helper()
 	p := &publisher{
-		System: harness.New(t, append(options, harness.WithoutDatabases())...), packages: packages, aurPackages: packages / 3, secret: "key", dir: filepath.Join(t.TempDir(), "published"),
+		System: newSystem(t, options...), packages: packages, aurPackages: packages / 3, secret: "key", dir: filepath.Join(t.TempDir(), "published"),
 	}
 	requireOK(t, p.Run("omg-index", "keygen", "-W", "-s", p.Path("key"), "-p", p.Path("key.pub")))
 	harness.WriteFile(t, p.PacmanConf, fixture.PacmanConfig)
