@@ -94,7 +94,7 @@ func TestGuide_Fleet(t *testing.T) {
 	dir, bin := t.TempDir(), t.TempDir()
 	flags := strings.Join(s.PathFlags(), "' '")
 	tool := func(name, script string) {
-		require.NoError(t, fixture.WriteExecutable(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n")))
+		harness.WriteProgram(t, filepath.Join(bin, name), "#!/bin/sh\n"+script+"\n")
 	}
 	tool("omg", fmt.Sprintf(`exec '%s' --no-daemon '%s' "$@"`, s.Program("omg"), flags))
 	tool("omg-fleet", fmt.Sprintf(`exec '%s' "$@"`, s.Program("omg-fleet")))

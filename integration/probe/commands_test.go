@@ -12,7 +12,6 @@ import (
 
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/filesindex"
-	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/need"
 	"github.com/omg-arch/omg/shared/sources"
 )
@@ -212,7 +211,7 @@ func TestCommand_IgnoredPipeSignal(t *testing.T) {
 			}
 			s := newHomeWithCommands(t)
 			ends := s.Path("ends")
-			require.NoError(t, fixture.WriteExecutable(ends, []byte("#!/bin/sh\n")))
+			harness.WriteProgram(t, ends, "#!/bin/sh\n")
 			x := newCommandSession(s, n, before)
 			x.run(use + ends + end)
 			x.run(times)
