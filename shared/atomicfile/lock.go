@@ -18,6 +18,11 @@ func LockDir(dir, name string, held error) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
+	return LockFile(f, name, held)
+}
+
+// LockFile is like LockDir, for an open file, which it closes if it fails.
+func LockFile(f *os.File, name string, held error) (*Lock, error) {
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		_ = f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {

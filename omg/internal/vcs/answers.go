@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/omg/internal/userfile"
+	"github.com/omg-arch/omg/shared/atomicfile"
 	"github.com/omg-arch/omg/shared/paths"
 )
 
@@ -161,18 +162,14 @@ func (a *Asker) lock(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if err == nil {
-		return func() {
-			_ = unix.Flock(int(file.Fd()), unix.LOCK_UN) // a git that was forked and does not run yet would keep the lock
-			_ = file.Close()
-		}, nil
-	}
-	_ = file.Close()
-	if errors.Is(err, unix.EWOULDBLOCK) {
+	lock, err := atomicfile.LockFile(file, path, errBusy)
+	switch {
+	case errors.Is(err, errBusy):
 		return nil, errBusy
+	case err != nil:
+		return nil, fmt.Errorf("cannot %w", err)
 	}
-	return nil, fmt.Errorf("cannot lock %s: %w", path, err)
+	return func() { _ = lock.Close() }, nil
 }
 
 // readAnswers returns the kept answers. A damaged file has none.
