@@ -193,8 +193,7 @@ type changingHost struct {
 	mu        sync.Mutex
 	version   int
 	changed   func()
-	latest    *agent.Inventory // of latestOf; each compression takes a new encoder, which needs much memory
-	latestOf  int
+	latest    *agent.Inventory // of the version, once it is needed; each compression takes a new encoder, which needs much memory
 }
 
 // probePackage is the name of the package.
@@ -213,6 +212,7 @@ func (h *changingHost) change() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.version++
+	h.latest = nil
 	if h.changed != nil {
 		h.changed()
 	}
@@ -221,13 +221,13 @@ func (h *changingHost) change() {
 func (h *changingHost) Latest() *agent.Inventory {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.latest == nil || h.latestOf != h.version {
+	if h.latest == nil {
 		v, document := h.inventory()
 		compressed, err := hostinventory.Compress(v, document)
 		if err != nil {
 			panic(err)
 		}
-		h.latest, h.latestOf = &agent.Inventory{Compressed: compressed, Digest: sha256.Sum256(document)}, h.version
+		h.latest = &agent.Inventory{Compressed: compressed, Digest: sha256.Sum256(document)}
 	}
 	return h.latest
 }

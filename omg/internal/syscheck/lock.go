@@ -28,12 +28,12 @@ func StaleLock(dbPath, proc string) (path string, since time.Time, isCertain boo
 			continue
 		}
 		dir := filepath.Join(proc, e.Name())
-		isOpen, isKnown := hasOpen(filepath.Join(dir, "fd"), info)
+		isHeld, isKnown := hasOpen(filepath.Join(dir, "fd"), info)
 		if !isKnown {
 			name, _ := os.ReadFile(filepath.Join(dir, "comm"))
-			isOpen = string(bytes.TrimSpace(name)) == "pacman"
+			isHeld = string(bytes.TrimSpace(name)) == "pacman"
 		}
-		if isOpen {
+		if isHeld {
 			return path, time.Time{}, true
 		}
 		isCertain = isCertain && isKnown
