@@ -85,7 +85,7 @@ func (c *systemChecker) checkSystem(isRunning bool) {
 	path, since, isCertain := syscheck.StaleLock(c.pacman.DBPath, "/proc")
 	if !since.IsZero() && (isCertain || sources.ExaminePacmanLock(c.pacman.DBPath).UntilStale == 0) {
 		c.add(backend.SystemProblem{Kind: backend.ProblemStaleLock, Path: path, Details: []string{
-			"created at " + since.Format(time.DateTime) + ", and no pacman is running: remove it",
+			"created at " + since.Format(time.DateTime) + ", and no process holds it: remove it",
 		}})
 	}
 	if release := kernel.MissingModules(kernel.ModulesDir, kernel.Release()); isRunning && release != "" {
