@@ -111,7 +111,7 @@ func (c *conn) serve() {
 	_ = c.turn.reacquire() // an error can be ignored here: flush then fails, too
 	_ = c.flush()
 	if werr := new(wire.Error); errors.As(err, &werr) {
-		waitForPeerClose(c.nc, c.r)
+		c.s.waitForPeerClose(c.nc, c.r)
 	}
 	c.close()
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {

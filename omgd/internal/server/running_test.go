@@ -211,7 +211,7 @@ func listen(t testing.TB, cfg Config) (s *Server, path string, stop func()) {
 // withLongLimits sets each timeout that is zero to a time that even a slow machine does
 // not reach.
 func withLongLimits(l Limits) Limits {
-	for _, limit := range []*time.Duration{&l.ReadTimeout, &l.WriteTimeout, &l.UnreadTimeout} {
+	for _, limit := range []*time.Duration{&l.ReadTimeout, &l.WriteTimeout, &l.UnreadTimeout, &l.RefusalTimeout} {
 		if *limit == 0 {
 			*limit = await.Timeout
 		}

@@ -76,6 +76,8 @@ type Limits struct {
 	// UnreadTimeout replaces WriteTimeout for the connections of users who exceed their share of MaxUnsent, and for all
 	// connections during a shutdown (1 s).
 	UnreadTimeout time.Duration
+	// RefusalTimeout is the time in which a peer that is refused must read the refusal (1 s).
+	RefusalTimeout time.Duration
 }
 
 func (l *Limits) setDefaults() {
@@ -107,6 +109,9 @@ func (l *Limits) setDefaults() {
 	}
 	if l.UnreadTimeout == 0 {
 		l.UnreadTimeout = time.Second
+	}
+	if l.RefusalTimeout == 0 {
+		l.RefusalTimeout = time.Second
 	}
 }
 

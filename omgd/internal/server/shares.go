@@ -31,9 +31,8 @@ const (
 	// maxSlowRequests is the maximum number of running slow requests of all connections together.
 	maxSlowRequests = 4096
 	// maxRefusedConns is the maximum number of refused connections that stay open. A peer must read the refusal within
-	// refusalTimeout.
+	// Limits.RefusalTimeout.
 	maxRefusedConns = 256
-	refusalTimeout  = time.Second
 	// maxWaitingPerUser is the number of a user's requests and connections that may wait for a turn. While so many wait,
 	// further connections of the user are refused.
 	maxWaitingPerUser = 256
@@ -63,7 +62,7 @@ func (s *Server) tooManyConnectionsError(u share.User) *wire.Error {
 }
 
 // refuse sends the error e to a peer that is not served, and closes the connection after the peer has read e, or after
-// refusalTimeout. If the connection were closed earlier, the peer might fail to write its first request, and many clients
+// RefusalTimeout. If the connection were closed earlier, the peer might fail to write its first request, and many clients
 // would then not read e.
 func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 	_, _ = nc.Write(s.appendError(nil, 0, e)) // cannot block: the send buffer is empty
@@ -73,7 +72,7 @@ func (s *Server) refuse(nc *net.UnixConn, u share.User, e *wire.Error) {
 	}
 	go func() { // Shutdown does not wait for this goroutine
 		defer s.shares.refusedConns.Add(u, -1)
-		waitForPeerClose(nc, nc)
+		s.waitForPeerClose(nc, nc)
 		_ = nc.Close()
 	}()
 }
@@ -95,9 +94,9 @@ func (s *Server) rejectEarly(nc *net.UnixConn, raw syscall.RawConn, u share.User
 
 // waitForPeerClose shuts down the sending side of a connection, and waits until the peer has read everything and closes
 // the connection. r is a reader of the connection.
-func waitForPeerClose(nc *net.UnixConn, r io.Reader) {
+func (s *Server) waitForPeerClose(nc *net.UnixConn, r io.Reader) {
 	const maxIgnored = 2 * wire.MaxRequestSize // the maximum number of bytes that are read and ignored
-	if nc.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(refusalTimeout)) != nil {
+	if nc.CloseWrite() != nil || nc.SetReadDeadline(time.Now().Add(s.cfg.Limits.RefusalTimeout)) != nil {
 		return
 	}
 	_, _ = io.CopyN(io.Discard, r, maxIgnored)
