@@ -310,10 +310,12 @@ func (c *conn) readBig(n int) ([]byte, error) {
 			defer c.s.shares.receivingFrameBytes.Add(c.user, -int64(n))
 		}
 		c.turn.release()
-		ctx, cancel := context.WithTimeout(c.ctx, c.s.cfg.Limits.ReadTimeout)
-		defer cancel()
-		if err := c.s.receiveBudget.Acquire(ctx, int64(n)); err != nil {
-			return nil, wire.Errorf(wire.CodeBusy, "too many large requests at the same time")
+		if !c.s.receiveBudget.TryAcquire(int64(n)) { // Acquire also fails if the budget is free but ReadTimeout is over
+			ctx, cancel := context.WithTimeout(c.ctx, c.s.cfg.Limits.ReadTimeout)
+			defer cancel()
+			if err := c.s.receiveBudget.Acquire(ctx, int64(n)); err != nil {
+				return nil, wire.Errorf(wire.CodeBusy, "too many large requests at the same time")
+			}
 		}
 		defer c.s.receiveBudget.Release(int64(n))
 		if err := c.turn.reacquire(); err != nil {
