@@ -200,7 +200,7 @@ func TestDeafPeer_DoesNotBlockOthers(t *testing.T) {
 	for range 100 {
 		require.NoError(t, c.CallForResult(context.Background(), "ping", nil, &echo{}))
 	}
-	require.Positive(t, r.shares.unsent.Used())
+	await.Condition(t, func() bool { return r.shares.unsent.Used() > 0 }, "the answer is still not read") // for a moment, no chunk may be waiting
 	require.Equal(t, 2, r.Connections())
 }
 
