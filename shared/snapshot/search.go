@@ -29,6 +29,9 @@ const (
 	// expressionTimeout is the maximum duration of a search for regular expressions. A usual expression takes
 	// milliseconds, but a user can write an expression that would take minutes.
 	expressionTimeout = 5 * time.Second
+	// maxExpressionStep is the most that counts of the time between two pauses of such a search. A step is much shorter, unless the
+	// process did not run.
+	maxExpressionStep = time.Second
 	// maxLookupNames is the maximum number of names in one look-up. If all of them are unknown, they must still fit into one
 	// chunk of the reply.
 	maxLookupNames = 10_000
@@ -128,19 +131,19 @@ func (s *Snapshot) splitRepository(r *wire.SearchRequest) *wire.SearchRequest {
 }
 
 // PauseWithTimeout returns a function that calls pause. After expressionTimeout, the returned function returns an error. The
-// time that is spent in pause does not count. The function pause may be nil.
+// time that is spent in pause does not count, and of a time in which the process does not run at most maxExpressionStep counts.
+// The function pause may be nil.
 func PauseWithTimeout(pause func() error) func() error {
-	end := time.Now().Add(expressionTimeout)
-	return func() error {
-		now := time.Now()
-		if now.After(end) {
+	searched, begin := time.Duration(0), time.Now()
+	return func() (err error) {
+		searched += min(time.Since(begin), maxExpressionStep)
+		if searched > expressionTimeout {
 			return invalidErrorf("the search was stopped after %v: use simpler or fewer regular expressions", expressionTimeout)
 		}
-		if pause == nil {
-			return nil
+		if pause != nil {
+			err = pause()
 		}
-		err := pause()
-		end = end.Add(time.Since(now))
+		begin = time.Now()
 		return err
 	}
 }
