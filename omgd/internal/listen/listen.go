@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -307,7 +306,7 @@ func removeStale(path string, env paths.Env) error {
 	if !ok || int(st.Uid) != env.UID {
 		return fmt.Errorf("%s: %w: it belongs to another user", path, ErrOccupied)
 	}
-	nc, err := net.DialTimeout("unix", path, time.Second)
+	nc, err := net.Dial("unix", path) // it does not wait, not even if no more connections fit into the queue of the socket
 	if err == nil {
 		_ = nc.Close()
 		return fmt.Errorf("%s: %w", path, ErrRunning)
