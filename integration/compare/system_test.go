@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/omg-arch/omg/integration/fakeserver"
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/wire"
 )
 
 // nobody is the user who runs the commands if root runs the test: yay refuses root, and the comparison is about users.
@@ -61,7 +63,11 @@ func newComparedSystem(t *testing.T, table *Table) *comparedSystem {
 	}
 	w.system = w.system.WithEnv("PATH="+s.Path("wrappers")+":"+w.system.Bin+":"+os.Getenv("PATH"), "DB="+s.DB)
 	omgd := w.system.StartDaemon()
-	harness.Await(t, func() bool { return strings.Contains(omgd.Omg("search", "aur-browser").Stdout, "aur/") }, "omgd finds a package of the AUR")
+	// Until omgd has the data of the AUR, it asks the AUR for each search, and may not get the reply in time.
+	omgd.AwaitStatus(func(r *wire.StatusResult) bool {
+		return slices.ContainsFunc(r.Sources, func(s wire.Source) bool { return s.Kind == wire.KindAUR && s.State == wire.SourceOK })
+	}, "the data of the AUR")
+	require.Contains(t, omgd.Omg("search", "aur-browser").Stdout, "aur/")
 	return w
 }
 
