@@ -124,6 +124,7 @@ func TestConfig_LogLevel(t *testing.T) {
 	r := omg()
 	require.Equal(t, 3, r.Code)
 	require.Contains(t, r.Stderr, "log-level needs a running omgd")
+	s.BuildIndexes() // if omgd built them, it could still publish another snapshot between the two searches
 	d := s.StartDaemon("--log-level", "warn")
 	level := func(args ...string) string {
 		t.Helper()

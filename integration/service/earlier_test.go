@@ -65,12 +65,12 @@ func TestEarlierOmg_Leftovers(t *testing.T) {
 
 	d := s.StartDaemonCommand(s.Command("omgd", append([]string{"--foreground"}, s.DatabaseFlags()...)...), s.Path("omg.sock"))
 	d.AwaitReady()
-	require.Equal(t, 1, strings.Count(d.Stderr(), ignored), d.Stderr())
-	require.Equal(t, 1, strings.Count(d.Stderr(), "earlier omg"), d.Stderr())
-	require.NotContains(t, d.Stderr(), "level=error")
 	r = d.Omg("search", "lib")
 	require.Zero(t, r.Code, r.Stderr)
 	d.Stop()
+	require.Equal(t, 1, strings.Count(d.Stderr(), ignored), d.Stderr())
+	require.Equal(t, 1, strings.Count(d.Stderr(), "earlier omg"), d.Stderr())
+	require.NotContains(t, d.Stderr(), "level=error")
 
 	for name, text := range earlierFiles {
 		require.Equal(t, text, string(harness.ReadFile(t, s.Path(name))), name)

@@ -112,13 +112,17 @@ func killLater(t testing.TB, pid int) {
 	})
 }
 
-// suspend stops a process with SIGSTOP and waits until it has stopped.
+// suspend stops a process with SIGSTOP and waits until all of its threads have stopped.
 func suspend(t testing.TB, pid int) {
 	t.Helper()
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
 	harness.Await(t, func() bool {
-		b, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-		return err == nil && strings.Contains(string(b), ") T ")
+		threads, err := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/stat")
+		require.NoError(t, err)
+		return len(threads) > 0 && !slices.ContainsFunc(threads, func(path string) bool {
+			b, err := os.ReadFile(path)
+			return err != nil || !strings.Contains(string(b), ") T ")
+		})
 	}, "process %d stops", pid)
 }
 

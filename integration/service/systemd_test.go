@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -17,14 +18,16 @@ import (
 
 // manager receives what omgd sends to the service manager, message by message.
 type manager struct {
-	t        testing.TB
-	path     string
-	messages chan string
+	t    testing.TB
+	path string
+
+	mu       sync.Mutex
+	messages []string // those that next has not returned yet
 }
 
 func newManager(s *harness.System) *manager {
 	s.T.Helper()
-	m := &manager{t: s.T, path: outside(s, "notify"), messages: make(chan string, 1000)}
+	m := &manager{t: s.T, path: outside(s, "notify")}
 	l, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: m.path, Net: "unixgram"})
 	require.NoError(s.T, err)
 	s.T.Cleanup(func() { _ = l.Close() })
@@ -35,17 +38,34 @@ func newManager(s *harness.System) *manager {
 			if err != nil {
 				return
 			}
-			m.messages <- string(b[:n])
+			m.mu.Lock()
+			m.messages = append(m.messages, string(b[:n]))
+			m.mu.Unlock()
 		}
 	}()
 	return m
+}
+
+// next waits for the next message. The text says for which message the test waits.
+func (m *manager) next(text string) (got string) {
+	m.t.Helper()
+	harness.Await(m.t, func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if len(m.messages) == 0 {
+			return false
+		}
+		got, m.messages = m.messages[0], m.messages[1:]
+		return true
+	}, "a message %q", text)
+	return got
 }
 
 // await discards messages until one has a line that begins with the parameter line, and returns that message.
 func (m *manager) await(line string) string {
 	m.t.Helper()
 	for {
-		got := harness.Receive(m.t, m.messages, "a message %q", line)
+		got := m.next(line)
 		if strings.HasPrefix(got, line) || strings.Contains(got, "\n"+line) {
 			return got
 		}
@@ -61,7 +81,7 @@ func (m *manager) mark(text string) (before []string) {
 	_, err = nc.Write([]byte(text))
 	require.NoError(m.t, err)
 	for {
-		got := harness.Receive(m.t, m.messages, "the message %q", text)
+		got := m.next(text)
 		if got == text {
 			return before
 		}

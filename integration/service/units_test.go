@@ -141,7 +141,8 @@ end() {
 	done 2>/dev/null
 }
 trap end EXIT
-await [ -S "$XDG_RUNTIME_DIR/systemd/private" ]
+answers() { systemctl --user show -P Version >/dev/null 2>&1; }
+await answers # the socket exists before systemd listens
 PATH=$BIN:$PATH; pid() { systemctl --user show -P MainPID omgd; }
 is_new() { pid=$(pid); [ "$pid" != 0 ] && [ "$pid" != "$1" ] && systemctl --user -q is-active omgd; }
 another() { await is_new "$1"; echo "$2: another"; }
@@ -155,9 +156,9 @@ what='200 packages, generation ' await says systemctl --user show -P StatusText 
 kill -KILL $first; another $first 'after a kill'; restarts 'restarted after a kill'
 # Only for this one: a watchdog that is as quick as a test would end a daemon that a busy machine does not let run, too.
 printf '[Service]\nWatchdogSec=2\n' >"$UNITS/omgd.service.d/watchdog.conf"; systemctl --user daemon-reload; systemctl --user restart omgd.service
-second=$(pid); kill -STOP $second; another $second 'after a hang'; restarts 'restarted after a hang'
+await is_new 0; second=$pid; kill -STOP "$second"; another "$second" 'after a hang'; restarts 'restarted after a hang'
 rm "$UNITS/omgd.service.d/watchdog.conf"; systemctl --user daemon-reload
-third=$(pid); omg daemon restart; another $third 'restarted'
+await is_new 0; third=$pid; omg daemon restart; another "$third" 'restarted'
 systemctl --user stop omgd.service; echo "state: $(systemctl --user show -P ActiveState,Result omgd)"
 ls "$XDG_RUNTIME_DIR" | grep omg
 omg status --format '{{.generation}}' >/dev/null; echo "asked again: $?"; another 0 'asked again'
