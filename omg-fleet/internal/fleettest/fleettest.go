@@ -206,13 +206,23 @@ func (f *Fleet) Dial(t *testing.T) authority.Dial {
 	}
 }
 
+// PushToAll sends the account to the servers, again until all have taken it, and returns their names. A server that has just connected to another
+// one may not have its subscriptions yet, and then does not pass the account on.
+func (f *Fleet) PushToAll(t *testing.T) (taken []string) {
+	t.Helper()
+	var silent []string
+	var err error
+	await.Condition(t, func() bool {
+		taken, silent, err = f.PushAccount(t.Context(), f.Dial(t))
+		return err == nil && len(silent) == 0
+	}, "all servers to take the account: %s", func() string { return fmt.Sprint(silent, err) })
+	return taken
+}
+
 // SetUp sends the account to the servers, and makes the streams.
 func (f *Fleet) SetUp(t *testing.T) jetstream.JetStream {
 	t.Helper()
-	taken, silent, err := f.PushAccount(t.Context(), f.Dial(t))
-	require.NoError(t, err)
-	require.Empty(t, silent)
-	require.Len(t, taken, len(f.Servers))
+	require.Len(t, f.PushToAll(t), len(f.Servers))
 	_, js, err := f.Manage(f.Dial(t))
 	require.NoError(t, err)
 	var last error
