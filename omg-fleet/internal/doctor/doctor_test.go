@@ -18,7 +18,7 @@ import (
 	"github.com/omg-arch/omg/shared/await"
 )
 
-// problems returns what the doctor finds wrong, as NAME: FOUND.
+// problems returns what the doctor finds wrong, as NAME: FOUND. With the keys, this includes what it cannot check.
 func problems(t *testing.T, f *fleettest.Fleet, a *authority.Authority) (found []string) {
 	t.Helper()
 	s := f.Settings()
@@ -31,7 +31,9 @@ func problems(t *testing.T, f *fleettest.Fleet, a *authority.Authority) (found [
 			require.NotEmptyf(t, check.Todo, "%s: what to do", check.Name)
 			found = append(found, check.Name+": "+check.Found)
 		case StateUnknown:
-			require.Nilf(t, a, "with the keys, nothing is unknown: %s: %s", check.Name, check.Found)
+			if a != nil {
+				found = append(found, check.Name+": unknown: "+check.Found)
+			}
 		}
 	}
 	return found
@@ -90,7 +92,7 @@ func TestRun_Open(t *testing.T) {
 	require.NoError(t, err)
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	conn, err := nats.Connect(s.ClientURL())
+	conn, err := nats.Connect(s.ClientURL(), nats.Timeout(await.Timeout))
 	require.NoError(t, err)
 	t.Cleanup(conn.Close)
 	js, err := jetstream.New(conn)

@@ -149,7 +149,7 @@ func TestAsk_HostileNode(t *testing.T) {
 		conn := map[string]*nats.Conn{"hostile": hostile, "honest": honest}[as]
 		require.NoError(t, conn.Publish(subject.Found("web1", as, l.ID), data))
 	}
-	_, err := honest.Subscribe(subject.AllNodes, func(m *nats.Msg) {
+	honestly, err := honest.Subscribe(subject.AllNodes, func(m *nats.Msg) {
 		f := found("bash")
 		f.Schema = messages.Schema
 		data, err := f.Encode(1 << 20)
@@ -189,7 +189,9 @@ func TestAsk_HostileNode(t *testing.T) {
 		})
 	}
 
-	// The name of a node that has answered is not what it says.
+	// The name of a node that has answered is not what it says. The other node would answer if this one took a second.
+	require.NoError(t, honestly.Unsubscribe())
+	require.NoError(t, honest.Flush())
 	_, err = hostile.QueueSubscribe(subject.OneNode, subject.NodeGroup, func(m *nats.Msg) { answer(m, "hostile", packed(t, found("node\":\"honest"))) })
 	require.NoError(t, err)
 	require.NoError(t, hostile.Flush())

@@ -2,6 +2,7 @@ package serverwatch
 
 import (
 	"encoding/json"
+	"maps"
 	"testing"
 	"time"
 
@@ -81,9 +82,14 @@ func TestWatcher_Server(t *testing.T) {
 	require.Empty(t, states())
 	publish("web1", "1-1", time.Now(), false)
 	publish("web2.example.org", "1-1", time.Now(), true)
-	require.Equal(t, map[string]question.State{
+	want := map[string]question.State{
 		"web1": question.Answered, "web1 1-1": question.Answered, "web2.example.org": question.NotHeard, "web2.example.org 1-1": question.NotHeard,
-	}, states())
+	}
+	var found map[string]question.State
+	await.Condition(t, func() bool { // the watcher and the publisher get the server's signals on connections of their own
+		found = states()
+		return maps.Equal(want, found)
+	}, "the states %v, last %v", want, &found)
 
 	before := fleet.Version()
 	states()
@@ -103,9 +109,11 @@ func TestWatcher_Server(t *testing.T) {
 	require.Contains(t, await.Receive(t, notes, "the note"), "connected to tls://", "failed attempts are not noted")
 	js = f.SetUp(t)
 	publish("web3", "2-1", time.Now(), false)
-	found := states()
+	await.Condition(t, func() bool {
+		found = states()
+		return found["web3 2-1"] == question.Answered
+	}, "the new host, last %v", &found)
 	require.Equal(t, question.Answered, found["web1 1-1"], "what was stored is there")
-	require.Equal(t, question.Answered, found["web3 2-1"])
 
 	const year = 365 * 24 * time.Hour
 	publish("ahead", "2-1", time.Now().Add(year), false)
