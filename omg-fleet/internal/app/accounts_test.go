@@ -50,7 +50,7 @@ func TestAdministration(t *testing.T) {
 	require.NotContains(t, out, "warn")
 
 	closed := make(chan bool)
-	host, err := nats.Connect(f.Servers[0].ClientURL(), nats.RootCAs(f.CAPath()), nats.UserCredentials(creds), nats.NoReconnect(),
+	host, err := nats.Connect(f.Servers[0].ClientURL(), nats.RootCAs(f.CAPath()), nats.UserCredentials(creds), nats.NoReconnect(), nats.Timeout(await.Timeout),
 		nats.ClosedHandler(func(*nats.Conn) { close(closed) }))
 	require.NoError(t, err)
 	require.NoError(t, host.Publish(subject.Alive("web1"), []byte("x")))
@@ -103,7 +103,7 @@ func TestAdministration(t *testing.T) {
 	require.NoError(t, os.WriteFile(stolen, before, 0o600))
 	omgFleet(t, exit.OK, "setup", dir, "--renew-admin")
 	require.Len(t, rosterOf(t, f), 3)
-	_, err = nats.Connect(f.Servers[0].ClientURL(), nats.RootCAs(f.CAPath()), nats.UserCredentials(stolen), nats.NoReconnect())
+	_, err = nats.Connect(f.Servers[0].ClientURL(), nats.RootCAs(f.CAPath()), nats.UserCredentials(stolen), nats.NoReconnect(), nats.Timeout(await.Timeout))
 	require.ErrorIs(t, err, nats.ErrAuthorization)
 
 	// A server that was set up again gets the account with its revocations from setup.
@@ -119,7 +119,8 @@ func TestAdministration(t *testing.T) {
 // rosterOf reads the roster as somebody who asks questions.
 func rosterOf(t *testing.T, f *fleettest.Fleet) map[string]*roster.Entry {
 	t.Helper()
-	conn, err := nats.Connect(f.Servers[0].ClientURL(), nats.RootCAs(f.CAPath()), nats.UserCredentials(f.CredsPath()), nats.CustomInboxPrefix(subject.AdminInboxPrefix))
+	conn, err := nats.Connect(f.Servers[0].ClientURL(), nats.RootCAs(f.CAPath()), nats.UserCredentials(f.CredsPath()), nats.CustomInboxPrefix(subject.AdminInboxPrefix),
+		nats.Timeout(await.Timeout))
 	require.NoError(t, err)
 	defer conn.Close()
 	js, err := jetstream.New(conn)

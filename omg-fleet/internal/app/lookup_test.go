@@ -13,6 +13,7 @@ import (
 	"github.com/omg-arch/omg/omg-fleet/internal/fleettest"
 	"github.com/omg-arch/omg/omg-fleet/internal/messages"
 	"github.com/omg-arch/omg/omg-fleet/internal/subject"
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/exit"
 )
 
@@ -50,7 +51,7 @@ func TestLookup_HostileAnswers(t *testing.T) {
 	require.NoError(t, node.Flush())
 	for kind, code := range map[string]int{"search": exit.OK, "info": exit.Failed, "command": exit.Failed} {
 		for _, form := range []string{"--quiet=false", "--json", "--quiet", "--format={{.name}}"} {
-			out, errs := omgFleet(t, code, "--server", f.Servers[0].ClientURL(), "--ca", f.CAPath(), "--creds", creds, "lookup", kind, "--host", "web1", form, "x")
+			out, errs := omgFleet(t, code, "--server", f.Servers[0].ClientURL(), "--ca", f.CAPath(), "--creds", creds, "--deadline", await.Timeout.String(), "lookup", kind, "--host", "web1", form, "x")
 			for _, text := range []string{out, errs} {
 				require.NotContains(t, text, "\x1b", kind+form)
 				require.NotContains(t, text, "\u202e", kind+form)

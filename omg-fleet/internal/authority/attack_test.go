@@ -301,7 +301,7 @@ func TestRevoke(t *testing.T) {
 	require.Len(t, taken, 1)
 	require.Empty(t, silent)
 	await.Receive(t, closed, "the server to close the connection")
-	_, err = nats.Connect(s.Servers[0].ClientURL(), nats.RootCAs(s.CAPath()), s.thiefKey.Option(), nats.NoReconnect())
+	_, err = nats.Connect(s.Servers[0].ClientURL(), nats.RootCAs(s.CAPath()), s.thiefKey.Option(), nats.NoReconnect(), nats.Timeout(await.Timeout))
 	require.ErrorIs(t, err, nats.ErrAuthorization)
 	require.True(t, s.victim.IsConnected())
 

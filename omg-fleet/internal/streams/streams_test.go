@@ -7,6 +7,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
+
+	"github.com/omg-arch/omg/shared/await"
 )
 
 // TestStreams checks that a server makes the streams as they are described, and adds nothing to them.
@@ -15,7 +17,7 @@ func TestStreams(t *testing.T) {
 	require.NoError(t, err)
 	s.Start()
 	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	conn, err := nats.Connect("", nats.InProcessServer(s))
+	conn, err := nats.Connect("", nats.InProcessServer(s), nats.Timeout(await.Timeout))
 	require.NoError(t, err)
 	t.Cleanup(conn.Close)
 	js, err := jetstream.New(conn)
