@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -262,6 +263,18 @@ func (f *fleet) work(c *tally, questions int) {
 	}
 }
 
+// workUntilComplete works, and asks more questions until the answer to one was complete: on a busy machine, a few may all have too little time.
+func (f *fleet) workUntilComplete(c *tally, questions int) {
+	f.t.Helper()
+	f.work(c, questions)
+	await.Condition(f.t, func() bool {
+		if c.complete == 0 {
+			f.work(c, 1)
+		}
+		return c.complete > 0
+	}, "all hosts to answer a question: %s", c.String)
+}
+
 // requireRecovered checks that all is as before a fault: all hosts answer, all servers get their last states, and no server has lost what was
 // confirmed.
 func (f *fleet) requireRecovered(c *confirmations) {
@@ -301,14 +314,13 @@ func TestChaos(t *testing.T) {
 	} {
 		for _, i := range victims() {
 			fault.begin(i)
-			f.work(&c, questions)
+			f.workUntilComplete(&c, questions)
 			fault.end(i)
 			f.work(&c, questions)
 			f.requireRecovered(confirmed)
 			t.Logf("server %d was %s: so far %s", i, fault.name, c)
 		}
 	}
-	require.NotZero(t, c.complete)
 }
 
 // TestChaos_Slow asks through a network that needs 200 ms for each segment and loses 1 % of them.
@@ -366,16 +378,23 @@ func TestChaos_Slow(t *testing.T) {
 func TestChaos_Duplicate(t *testing.T) {
 	c := startCluster(t, 1)
 	f := startFleet(t, c, 3)
-	duplicates := func() []string {
-		fleet, err := asking.Open(t.Context(), c.options())
-		require.NoError(t, err)
-		defer fleet.Close()
-		return fleet.Duplicates()
+	duplicates := func() (found []string) {
+		t.Helper()
+		await.Condition(t, func() bool {
+			fleet, err := asking.Open(t.Context(), c.options())
+			if err != nil {
+				return false
+			}
+			defer fleet.Close()
+			found = fleet.Duplicates()
+			return true
+		}, "the server to answer")
+		return found
 	}
 	require.Empty(t, duplicates())
 	stop := startHost(t, &changingHost{name: f.roster[1], startedAt: time.Now()}, c.url, time.Second)
-	await.Condition(t, func() bool { return len(duplicates()) > 0 }, "the duplicate to be reported")
-	require.Equal(t, f.roster[1:2], duplicates())
+	// The sign of life with the report can be replaced by that of the agent that has not noticed the other one yet.
+	await.Condition(t, func() bool { return slices.Equal(f.roster[1:2], duplicates()) }, "the duplicate to be reported")
 	stop()
 	await.Condition(t, func() bool { return len(duplicates()) == 0 }, "the remaining agent to notice that it is alone")
 	f.awaitAnswers()
@@ -396,9 +415,13 @@ func TestChaos_DuplicateStops(t *testing.T) {
 	require.NoError(t, err)
 	isKept := func(h *changingHost) bool {
 		kept, err := streams.Inventory(t.Context(), name)
-		require.NoError(t, err)
+		if err != nil {
+			return false
+		}
 		hosts, _, err := streams.Hosts(t.Context())
-		require.NoError(t, err)
+		if err != nil {
+			return false
+		}
 		return bytes.Equal(kept, h.Latest().Compressed) && hosts[name] != nil && hosts[name].IsLive(time.Now())
 	}
 	first := &changingHost{name: name, startedAt: time.Now(), version: 1}
