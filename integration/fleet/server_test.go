@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func newNATSFleetWith(t *testing.T, options []harness.Option, hosts ...string) *
 	t.Helper()
 	options = append(options, harness.WithGenerated(fixture.Options{Packages: 300, Installed: 120, Seed: 3}))
 	f := &natsFleet{System: harness.New(t, options...), t: t, agents: map[string]*harness.Process{}}
-	f.startServer("127.0.0.1:0")
+	f.startServer(freeport.TakeAddress(t)) // it can start there again
 	for _, host := range hosts {
 		f.startAgent(host)
 	}
@@ -59,7 +60,18 @@ func (f *natsFleet) startAgent(host string, variables ...string) {
 
 // ask runs omg-fleet with the server.
 func (f *natsFleet) ask(args ...string) harness.Result {
-	return f.Run("omg-fleet", append([]string{"--server", f.url, "--deadline", "20s"}, args...)...)
+	f.t.Helper()
+	return f.askWithin("20s", args...)
+}
+
+// askWithin is like ask, with a deadline. It asks again if a busy server did not accept the connection in time.
+func (f *natsFleet) askWithin(deadline string, args ...string) (r harness.Result) {
+	f.t.Helper()
+	harness.Await(f.t, func() bool {
+		r = f.Run("omg-fleet", append([]string{"--server", f.url, "--deadline", deadline}, args...)...)
+		return !strings.Contains(r.Stderr, "cannot connect to")
+	}, "the server accepts a connection: %v", lazy(func() string { return r.Stderr }))
+	return r
 }
 
 // awaitLines waits until an answer has the lines.
@@ -89,8 +101,8 @@ func TestServer_Questions(t *testing.T) {
 	require.Zero(t, f.Run("omg", "inventory", "-o", dir+"/web2.example.org.json.zst").Code)
 	for _, question := range [][]string{{"status"}, {"outdated"}, {"search", "name:a"}, {"has", "nothing"}, {"aur"}, {"security"}} {
 		files := f.Run("omg-fleet", append([]string{"--from", dir}, question...)...)
-		live := f.ask(question...)
-		stored := f.ask(append([]string{"--stored"}, question...)...)
+		live := f.awaitLines(files.Lines(), question...) // in a busy moment, a host does not answer in time
+		stored := f.awaitLines(files.Lines(), append([]string{"--stored"}, question...)...)
 		require.Equal(t, files.Stdout, live.Stdout, question)
 		require.Equal(t, files.Stdout, stored.Stdout, question)
 		require.Equal(t, files.Code, live.Code, question)
@@ -110,14 +122,20 @@ func TestServer_SilentHosts(t *testing.T) {
 	f.agents["killed"].Kill()
 	f.agents["stopped"].Signal(15)
 	require.Zero(t, f.agents["stopped"].Wait().Code)
-	r := f.Run("omg-fleet", "--server", f.url, "--deadline", "3s", "has", "own-package")
+	want := []string{"killed own-package 1-1 [silent]", "stopped own-package 1-1 [silent]", "web1 own-package 1-1", "asked 3, answered 1"}
+	var r harness.Result
+	last := lazy(func() string { return fmt.Sprintf("%+v", r) })
+	harness.Await(t, func() bool { // the server stores the last message of an agent after the agent has ended
+		r = f.askWithin("3s", "has", "own-package")
+		return slices.Equal(want, r.Lines()) && strings.Contains(r.Stderr, "stopped has not answered: its agent was stopped")
+	}, "what is known of the silent hosts: %v", last)
 	require.Zero(t, r.Code)
-	require.Equal(t, []string{"killed own-package 1-1 [silent]", "stopped own-package 1-1 [silent]", "web1 own-package 1-1", "asked 3, answered 1"}, r.Lines())
 	require.Contains(t, r.Stderr, "killed has not answered: it did not answer within 3s, it was last heard")
-	require.Contains(t, r.Stderr, "stopped has not answered: its agent was stopped")
-	r = f.Run("omg-fleet", "--server", f.url, "--deadline", "3s", "--require-all", "has", "own-package")
+	harness.Await(t, func() bool {
+		r = f.askWithin("3s", "--require-all", "has", "own-package")
+		return strings.Contains(r.Stderr, "error: 2 of 3 hosts have not answered")
+	}, "an error because of the silent hosts: %v", last)
 	require.Equal(t, 7, r.Code)
-	require.Contains(t, r.Stderr, "error: 2 of 3 hosts have not answered")
 }
 
 // TestServer_Restarted checks that agents come back by themselves, and that what the server has acknowledged is there.
@@ -130,10 +148,10 @@ func TestServer_Restarted(t *testing.T) {
 	address := strings.TrimPrefix(f.url, "nats://")
 	f.server.Kill()
 	f.Install("own-package", "2-1")
-	r := f.ask("has", "own-package")
+	r := f.Run("omg-fleet", "--server", f.url, "has", "own-package")
 	harness.RequireError(t, r, "omg-fleet", 3, "cannot connect to nats://"+address)
 	f.startServer(address)
-	require.Equal(t, f.Run("omg-fleet", "--server", f.url, "--stored", "has", "own-package").Lines()[1], "asked 1, answered 1")
+	require.Contains(t, f.ask("--stored", "has", "own-package").Stdout, "\nasked 1, answered 1\n")
 	all[0] = "web1 own-package 2-1"
 	f.awaitLines(all, "has", "own-package")
 	f.awaitLines(all, "--stored", "has", "own-package")
@@ -204,7 +222,11 @@ func TestServer_WrongClocks(t *testing.T) {
 	for _, host := range hosts {
 		f.agents[host].Kill()
 	}
-	r := f.Run("omg-fleet", "--server", f.url, "--deadline", "3s", "has", "own-package")
+	var r harness.Result
+	harness.Await(t, func() bool {
+		r = f.askWithin("3s", "has", "own-package")
+		return strings.Count(r.Stdout, "[silent]") == len(hosts)
+	}, "the hosts are silent: %v", lazy(func() string { return fmt.Sprintf("%+v", r) }))
 	for _, host := range hosts {
 		require.Contains(t, r.Stdout, host+" own-package 1-1 [silent]")
 		require.Regexp(t, host+" has not answered: it did not answer within 3s, it was last heard (just now|[1-9] minutes? ago)\n", r.Stderr)
@@ -236,5 +258,9 @@ func TestServer_WithoutInventory(t *testing.T) {
 	daemon.Stop()
 	f.startAgent("web1")
 	f.awaitLines([]string{"web1 own-package 1-1 [partial]", "asked 1, answered 0"}, "has", "own-package")
-	require.Contains(t, f.ask("has", "own-package").Stderr, "web1 has not answered: it has no inventory: omgd is not running")
+	var r harness.Result
+	harness.Await(t, func() bool { // before the agent has tried to ask omgd, it gives another reason
+		r = f.ask("has", "own-package")
+		return strings.Contains(r.Stderr, "web1 has not answered: it has no inventory: omgd is not running")
+	}, "the reason: %v", lazy(func() string { return r.Stderr }))
 }
