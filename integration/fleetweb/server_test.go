@@ -21,6 +21,7 @@ import (
 
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/fixture"
+	"github.com/omg-arch/omg/shared/freeport"
 	"github.com/omg-arch/omg/shared/hostinventory"
 	"github.com/omg-arch/omg/shared/inventory"
 )
@@ -40,7 +41,7 @@ func newNATSSite(t *testing.T, options ...harness.Option) *natsSite {
 	s := &natsSite{site: &site{t: t}, system: harness.New(t, append(options, harness.WithGenerated(fixture.Options{Packages: 100, Installed: 30, Seed: 5}))...)}
 	s.clock = s.system.Path("clock")
 	s.setClock(0)
-	s.startServer("127.0.0.1:0")
+	s.startServer(freeport.TakeAddress(t)) // it can start there again
 	s.serve(s.system.WithEnv("OMG_TEST_TIME="+s.clock), "--server", s.url)
 	return s
 }
@@ -101,7 +102,7 @@ func TestServer_Live(t *testing.T) {
 
 	// A host is lost, and comes back.
 	web2.Signal(syscall.SIGKILL)
-	s.setClock(5 * time.Minute)
+	s.setClock(30 * time.Minute) // it stands still, and the ages below have to be minutes, however long the test takes
 	b.await(hasText("section.silent", "web2 silent: it was last heard"))
 	require.Regexp(t, `it was last heard \d+ minutes ago; last known state \d+ minutes ago; last contact \d+ minutes ago$`, b.text("section.silent"))
 	require.Equal(t, "asked 3, answered 2", b.text(".coverage"))
@@ -220,6 +221,7 @@ func TestServer_Readers(t *testing.T) {
 	s.publish(messagesOf(t, long, host(3, 1, "5.8.1-1"), map[string]any{"stopped": true, "duplicate": true}))
 	s.publish(messagesOf(t, "empty", nil, map[string]any{"problem": long}))
 	b.open(s.address + "/")
+	b.await(focused + ` === "token"`)
 	b.press(token + "\r")
 	b.await(hasText(".coverage", "asked 8, answered 6"))
 	b.setScheme("dark")
