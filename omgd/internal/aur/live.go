@@ -149,7 +149,7 @@ func (a *AUR) PKGBUILD(ctx context.Context, user uint32, base string) (content [
 	}
 	q := pkgbuildQuery(base)
 	q.user = user
-	if cached, _ := a.live.recentReplies.GetIfPresent(q.key()); cached != nil && time.Since(cached.at) < freshFor {
+	if cached, isFresh := a.live.recentReply(q); isFresh {
 		return cached.file, cached.at, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(a.LiveQueries.Timeout))
@@ -246,8 +246,8 @@ func buildQuery(r *wire.SearchRequest) (query, error) {
 // answerQuery returns a recent reply from memory, or else the reply to a new request. If the request fails,
 // it returns an older reply, marked as stale.
 func (l *liveClient) answerQuery(ctx context.Context, q query) snapshot.AURQueryResult {
-	cached, _ := l.recentReplies.GetIfPresent(q.key())
-	if cached != nil && time.Since(cached.at) < freshFor {
+	cached, isFresh := l.recentReply(q)
+	if isFresh {
 		return cached.freshResult()
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(l.LiveQueries.Timeout))
@@ -274,9 +274,18 @@ func (a *reply) freshResult() snapshot.AURQueryResult {
 	}}
 }
 
+// recentReply returns the last reply that is in memory, or nil, and whether it can be used without another request.
+func (l *liveClient) recentReply(q query) (last *reply, isFresh bool) {
+	last, _ = l.recentReplies.GetIfPresent(q.key())
+	return last, last != nil && time.Since(last.at) < freshFor
+}
+
 // sendOrJoin sends a request, or waits for the reply to a running request with the same query.
 func (l *liveClient) sendOrJoin(ctx context.Context, q query) (*reply, error) {
 	result := l.inFlight.DoChan(q.key(), func() (any, error) {
+		if last, isFresh := l.recentReply(q); isFresh {
+			return last, nil // an equal request has ended since the caller looked
+		}
 		if !l.beginRequest() {
 			return nil, context.Canceled
 		}
