@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"log/slog"
 	"path/filepath"
 	"slices"
@@ -42,6 +43,9 @@ type statusKeeper struct {
 func newStatusKeeper(o options, socket string, holder *state.Holder) *statusKeeper {
 	limits := o.store
 	limits.MemorySize = int64(o.config.Memory.MaxStoreCacheBytes)
+	// Closing the store is a part of the shutdown. Opening it may take as long as a shutdown, because omgd stops only when it is open.
+	shutdown := time.Duration(o.config.Limits.ShutdownTimeout)
+	limits.OpenTimeout, limits.CloseTimeout = cmp.Or(limits.OpenTimeout, shutdown), cmp.Or(limits.CloseTimeout, shutdown/5)
 	k := &statusKeeper{
 		store: store.Open(filepath.Join(o.data, store.DirName), limits, o.log),
 		path:  o.env.StatusFile(socket), write: statusfile.Write, snapshotHolder: holder, log: o.log,
