@@ -118,14 +118,18 @@ func StartDaemon(s *harness.System) *harness.Daemon {
 	}), nil)
 	// omgd adds up to a tenth to the intervals. With these, the times of the next requests in full days and hours are always the same.
 	omgd := s.WithEnv("OMG_AUR_ENABLED=true", "OMG_AUR_URL="+server.URL, "OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+server.URL,
-		"OMG_AUR_INTERVAL=30h", "OMG_TRACKER_INTERVAL=190m", "OMG_NETWORK_TIMEOUT=2m", "OMG_NETWORK_PROXY=none").StartDaemon()
+		"OMG_AUR_INTERVAL=30h", "OMG_TRACKER_INTERVAL=190m", "OMG_AUR_LIVE_TIMEOUT=1m", "OMG_NETWORK_TIMEOUT=2m",
+		"OMG_NETWORK_PROXY=none").StartDaemon()
 	// The sources reply one after the other, so that the last change of the counts is always the same.
 	close(aurOpen)
 	omgd.AwaitStatus(func(r *wire.StatusResult) bool { return r.Counts.AURUpdates != nil && r.Counts.AURFindings != nil }, "the AUR")
 	close(trackerOpen)
 	omgd.AwaitStatus(func(r *wire.StatusResult) bool {
-		notOK := func(s wire.Source) bool { return s.State != wire.SourceOK }
-		return len(r.Sources) == 4 && !slices.ContainsFunc(r.Sources, notOK) && r.Counts.Security != nil
-	}, "two repositories, the AUR and the tracker")
+		// omgd plans the next request of a source after its data is visible.
+		isMissing := func(s wire.Source) bool {
+			return s.State != wire.SourceOK || s.Kind != wire.KindRepository && s.NextRequestAt <= time.Now().Unix()
+		}
+		return len(r.Sources) == 4 && !slices.ContainsFunc(r.Sources, isMissing) && r.Counts.Security != nil
+	}, "two repositories, the AUR and the tracker, and the times of their next requests")
 	return omgd
 }
