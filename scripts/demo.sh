@@ -15,8 +15,9 @@ clean() {
 }
 trap clean EXIT
 
-# No network is used: the demo shows this machine's data. The configuration of the machine's own omgd is not used.
-export OMG_AUR_ENABLED=false OMG_TRACKER_ENABLED=false OMG_CONFIG=$dir/omg.toml
+# No network is used: the demo shows this machine's data. The configuration of the machine's own omgd is not used. On a busy machine, omgd may
+# need some time to end.
+export OMG_AUR_ENABLED=false OMG_TRACKER_ENABLED=false OMG_CONFIG=$dir/omg.toml OMG_LIMITS_SHUTDOWN_TIMEOUT=2m
 (umask 077 && : >"$OMG_CONFIG")
 
 heading() { printf '\n# %s\n' "$*"; }
