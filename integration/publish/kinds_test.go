@@ -27,6 +27,8 @@ import (
 // allKinds is a publisher of all kinds of sources, and a machine whose installed packages they concern.
 type allKinds struct {
 	*publisher
+	// served is the directory that the web server serves, with links to the entries of the published one.
+	served  string
 	machine *harness.System
 	local   *pacmandb.Local
 	// base is the package base of an installed package of the AUR, which somebody has adopted by the publisher's journal.
@@ -39,13 +41,16 @@ type allKinds struct {
 // machine belong to a server that fails the test when it is asked.
 func newAllKinds(t *testing.T, databases harness.Option) *allKinds {
 	t.Helper()
-	k := &allKinds{publisher: newPublisher(t, 1, packageCount)}
+	k := &allKinds{publisher: newPublisher(t, 1, packageCount), served: t.TempDir()}
+	for _, name := range harness.ListDir(t, k.dir) {
+		require.NoError(t, os.Symlink(filepath.Join(k.dir, name), filepath.Join(k.served, name)))
+	}
 	world := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.Errorf("omgd has requested %s %s of the world", r.Method, r.URL)
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}))
 	t.Cleanup(world.Close)
-	origin := startNginx(t, "omg-origin.conf", map[string]string{"/srv/omg": k.dir})
+	origin := startNginx(t, "omg-origin.conf", map[string]string{"/srv/omg": k.served})
 	k.machine = machine(t, databases, k.key, origin.URL).WithEnv(
 		"OMG_AUR_ENABLED=true", "OMG_AUR_URL="+world.URL, "OMG_TRACKER_ENABLED=true", "OMG_TRACKER_URL="+world.URL,
 		"OMG_NEWS_ENABLED=true", "OMG_NEWS_URL="+world.URL, "OMG_POPULARITY_ENABLED=true", "OMG_POPULARITY_URL="+world.URL, "OMG_NETWORK_PROXY=none",
@@ -159,12 +164,15 @@ func (k *allKinds) requireAnswers(run func(args ...string) harness.Result, advis
 	k.T.Helper()
 	victim := k.local.Packages[3]
 	var r harness.Result
-	harness.Await(k.T, func() bool { // omgd says that a source is right before its state is
+	harness.Await(k.T, func() bool { // omgd takes over one kind after the other, and says that a source is right before its state is
 		r = run("security")
 		return r.Stdout == fmt.Sprintf("%s %s (%s High, affected)\n", victim.Name, victim.Version, advisory)
 	}, "the advisory "+advisory)
 	require.Contains(k.T, r.Stderr, "1 records of the security tracker could not be read", "what the publisher could not read is unknown")
-	require.Contains(k.T, requireOK(k.T, run("news", "--all")).Stdout, headline)
+	harness.Await(k.T, func() bool {
+		r = run("news", "--all")
+		return r.Code == 0 && strings.Contains(r.Stdout, headline)
+	}, "the news "+headline)
 	harness.Await(k.T, func() bool {
 		return run("search", "--no-aur", "--limit", "0", "lib").Stdout == k.searchWithShares()
 	}, "the indexes with the shares")
@@ -258,10 +266,12 @@ func TestPull_FailedKinds(t *testing.T) {
 	k.restore(good)
 	k.requireAnswers(daemon.Omg, "AVG-1", "Read this first")
 
-	// A mirror without the new objects: the machine keeps what it has, which is stale.
+	// A mirror without the new objects: the machine keeps what it has, which is stale. omgd also pulls by itself, so no objects are served from
+	// before they are published.
+	objects := filepath.Join(k.served, "objects")
+	require.NoError(t, os.Remove(objects))
 	k.writeAll("AVG-2", "Read this later", -1)
 	requireOK(t, k.publishAll())
-	require.NoError(t, os.Rename(filepath.Join(k.dir, "objects"), k.Path("objects")))
 	pullAgain(daemon)
 	awaitSources(daemon, wire.SourceStale, "objects/", kinds...)
 	require.Contains(t, daemon.Omg("security").Stdout, "AVG-1 High")
@@ -270,7 +280,7 @@ func TestPull_FailedKinds(t *testing.T) {
 	harness.Await(t, func() bool { return strings.Contains(daemon.Omg("aur", "check").Stderr, "objects/") }, "the findings from a journal that could not be pulled")
 	require.Contains(t, daemon.Omg("doctor").Stdout, "objects/")
 
-	require.NoError(t, os.Rename(k.Path("objects"), filepath.Join(k.dir, "objects")))
+	require.NoError(t, os.Symlink(filepath.Join(k.dir, "objects"), objects))
 	pullAgain(daemon)
 	awaitSources(daemon, wire.SourceOK, "", kinds...)
 	k.requireAnswers(daemon.Omg, "AVG-2", "Read this later")

@@ -87,7 +87,7 @@ func (s *server) sentBytes(path string) (bytes int64, requests int) {
 	s.t.Helper()
 	for line := range strings.Lines(string(harness.ReadFile(s.t, filepath.Join(s.dir, "access.log")))) {
 		_, rest, _ := strings.Cut(line, `"GET `+path)
-		if rest == "" {
+		if rest == "" || !strings.HasSuffix(line, "\n") { // nginx has not written the whole line yet
 			continue
 		}
 		var status int
