@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
@@ -71,6 +72,10 @@ indexes with --index or OMG_INDEX, e.g. OMG_INDEX=~/.local/share/omg/pulled.
 		Action: func(c *cli.Context) error {
 			if !o.isChild {
 				return runLimited(c)
+			}
+			// child.Run closes this process's standard input after its memory is limited.
+			if _, err := io.Copy(io.Discard, c.App.Reader); err != nil {
+				return err
 			}
 			return o.run(c)
 		},
