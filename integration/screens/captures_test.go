@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ const (
 	dated
 	// hostile is like dated, for the system with hostile texts.
 	hostile
-	// current is like daemon, with the real time: the status file of omgd would otherwise be stale.
+	// current is like daemon, with the real time: a server tells its own.
 	current
 )
 
@@ -116,7 +117,7 @@ var captures = []struct {
 	{"status-history", "omg status --history --limit 1", daemon},
 	{"health", "omg health", daemon},
 	{"refresh", "omg refresh", daemon},
-	{"doctor", "omg doctor", current},
+	{"doctor", "omg doctor", daemon},
 	{"config", "omg config", daemon},
 	{"cache-clear", "omg cache clear", daemon},
 	{"daemon-status", "omg daemon status", daemon},
@@ -188,7 +189,7 @@ var captures = []struct {
 var sizes = [][2]int{{80, 24}, {200, 50}}
 
 // clockOffset is the time of omg after the start of the test. The requests and refreshes of the daemon are before it. With this offset, their
-// ages in full hours, and those of the next requests, are always the same, also in the mode current, if the daemon starts within 10 minutes.
+// ages in full hours, and those of the next requests, are always the same, if the daemon starts within 10 minutes.
 const clockOffset = 105 * time.Minute
 
 // demoSystem is the demo system with its daemon and terminals.
@@ -260,8 +261,11 @@ func startSystem(t *testing.T) *demoSystem {
 	evil := *s
 	evil.DB, evil.PacmanConf = s.Path("evil/db"), s.Path("evil/pacman.conf")
 	demo.WriteHostile(&evil, s.Path("evil/data"))
-	indexed := func(r *wire.StatusResult) bool { return len(r.FileLists) == 2 }
-	demo.StartDaemon(s).AwaitStatus(indexed, "the lists of files of two repositories")
+	complete := func(r *wire.StatusResult) bool {
+		return len(r.FileLists) == 2 && slices.ContainsFunc(r.Problems, func(p wire.Problem) bool { return p.Name == "libalpm" })
+	}
+	// With this interval, the status file is not stale at the time of omg.
+	demo.StartDaemon(s.WithEnv("OMG_REFRESH_INTERVAL=2h")).AwaitStatus(complete, "the lists of files of two repositories, and without libalpm")
 	return &demoSystem{s, openTerminals(s, sizes...), start}
 }
 
