@@ -142,7 +142,7 @@ func (m *machine) command(program string, args ...string) *exec.Cmd {
 	cmd.Dir = "/"
 	cmd.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=/tmp", "XDG_RUNTIME_DIR=/run", "LC_ALL=C.UTF-8", "OMG_AUR_ENABLED=false", "OMG_TRACKER_ENABLED=false", "OMG_NEWS_ENABLED=false",
-		"OMG_LIMITS_SHUTDOWN_TIMEOUT=2m",
+		"OMG_LIMITS_SHUTDOWN_TIMEOUT=2m", "OMG_REFRESH_INTERVAL=5s", // a refresh repeats a comparison with libalpm that took too long
 	}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return cmd

@@ -46,7 +46,8 @@ func TestSrcinfo_Current(t *testing.T) {
 		want[path] = string(harness.ReadFile(t, path))
 		require.NoError(t, os.Remove(path))
 	}
-	run(t, dir, "make", "srcinfo")
+	b := &builder{t: t}
+	b.long(dir, "make", "srcinfo")
 	for path, text := range want {
 		require.Equal(t, text, string(harness.ReadFile(t, path)), "run make srcinfo, and commit what it writes")
 	}

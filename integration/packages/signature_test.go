@@ -30,6 +30,12 @@ func newKeyring(t *testing.T) *keyring {
 		k.run("/", "gpgconf", "--kill", "all")
 		harness.Await(t, func() bool { return os.RemoveAll(home) == nil }, "the removal of %s", home)
 	})
+	// gpg starts gpg-agent too, but waits only a few seconds for it.
+	var out string
+	harness.Await(t, func() bool {
+		out, err = k.tryRun("/", "gpgconf", "--launch", "gpg-agent")
+		return err == nil
+	}, "gpg-agent answers; gpgconf printed: %s", func() string { return out })
 	return k
 }
 
