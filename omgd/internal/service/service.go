@@ -344,7 +344,7 @@ func (s *Service) currentStatus() (*wire.StatusResult, error) {
 		if last == nil {
 			return nil, err
 		}
-		last.Stale, last.Why = true, err.Error()
+		last.Generation, last.Stale, last.Why = 0, true, err.Error()
 		return last, nil
 	}
 	defer release()

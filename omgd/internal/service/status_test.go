@@ -53,7 +53,7 @@ func TestStatus_BeforeFirstSnapshot(t *testing.T) {
 	r, err := statusOf(h, lastStatus)
 	require.NoError(t, err)
 	want := lastStatus()
-	want.Stale, want.Why = true, "the databases are being read"
+	want.Generation, want.Stale, want.Why = 0, true, "the databases are being read" // of no snapshot of this omgd
 	require.Equal(t, want, r)
 
 	h.SetError("pacman.conf: no such file")
