@@ -115,6 +115,29 @@ func TestBuild_ErrorHolds(t *testing.T) {
 	})
 }
 
+// TestBuild_MappedBeforeItsEnd has a refresh map the indexes before their builds have ended. The end of the builds then gives no other snapshot,
+// which would empty the caches.
+func TestBuild_MappedBeforeItsEnd(t *testing.T) {
+	inVirtualTime(t, func(t *testing.T) {
+		w := newTestSystem(t, nil)
+		w.builds.slots = make(chan struct{}, 3)
+		release, open := make(chan struct{}), w.builds.kind.open
+		w.builds.kind.open = func(path string, trust func(uid uint32) bool) (*pkgindex.File, error) {
+			<-release // the index is on disk
+			return open(path, trust)
+		}
+		w.settle()
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		before := w.generation()
+		close(release)
+		synctest.Wait()
+		w.settle()
+		w.requireCurrent("core", "extra", "multilib")
+		require.Equal(t, before, w.generation())
+	})
+}
+
 // failing returns a function for builder.set that makes the builds of one repository fail.
 func failing(name string) func(context.Context, string) error {
 	return func(_ context.Context, repo string) error {

@@ -114,7 +114,7 @@ func (g *inputCollector) examineFiles(repo *sources.Repository, static []*mapped
 	}
 	path := sources.FilesIndexPath(g.config.IndexDir, repo.Name)
 	if built := g.listBuilds.takeResult(path); built != nil {
-		g.mappedLists.put(path, built)
+		g.mappedLists.putBuilt(path, built)
 	}
 	e = examine(mapIndex(g, g.mappedLists, path), false)
 	if e.NeedsBuild && g.config.SharedIndexDir != "" {

@@ -68,6 +68,18 @@ func (f *mappedFiles[F]) get(path string) (*mappedFile[F], error) {
 	return o, nil
 }
 
+// putBuilt stores the mapping of an index that was built. If a refresh has mapped the same file before the build ended, that mapping
+// stays, because another one would give a new snapshot although nothing has changed.
+func (f *mappedFiles[F]) putBuilt(path string, built *mappedFile[F]) {
+	old := f.mappedByPath[path]
+	if old != nil && old.err == nil && old.stamp == built.stamp && old.stamp != (sourcefile.Stamp{}) {
+		old.origins = built.origins // their file is written after the index
+		built.index.Release()
+		return
+	}
+	f.put(path, built)
+}
+
 // put stores o, the new mapping of the index file at path, and drops the old mapping.
 func (f *mappedFiles[F]) put(path string, o *mappedFile[F]) {
 	f.used[path] = true

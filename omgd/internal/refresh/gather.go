@@ -224,7 +224,7 @@ func (g *inputCollector) examineRepository(repo *sources.Repository) (snapshot.I
 	}
 	path := sources.IndexPath(g.config.IndexDir, pkgindex.KindRepo, repo.Name)
 	if built := g.builds.takeResult(path); built != nil {
-		g.mappedFiles.put(path, built)
+		g.mappedFiles.putBuilt(path, built)
 	}
 	used, isOwn := mapIndex(g, g.mappedFiles, path), true
 	e := repo.Examine(g.ctx, sourceIndex(used))
