@@ -91,7 +91,9 @@ func (r *Refresher) compareWithLibAlpm(ctx context.Context, s *snapshot.Snapshot
 	case problem != nil:
 		r.config.Log.Warn("libalpm reads the databases differently", "differences", problem.Why)
 	}
-	r.libAlpmComparison.problem.Store(problem)
+	previous := r.libAlpmComparison.problem.Swap(problem)
+	// The text may differ after each comparison, and each refresh requests a comparison after one that failed.
+	sameProblem := previous == nil && problem == nil || previous != nil && problem != nil && previous.State == problem.State
 	var next *libalpmDifference
 	if correction != nil {
 		next = &libalpmDifference{correction, s.Inputs()}
@@ -101,7 +103,9 @@ func (r *Refresher) compareWithLibAlpm(ctx context.Context, s *snapshot.Snapshot
 		before.libAlpmResult.AllRepositoriesRead == correction.AllRepositoriesRead && slices.Equal(before.libAlpmResult.Packages, correction.Packages)
 	if !unchanged {
 		r.libAlpmComparison.difference.Store(next)
-		r.Kick()
+	}
+	if !unchanged || !sameProblem {
+		r.Kick() // otherwise, the status would have the old problem until the next refresh
 	}
 }
 

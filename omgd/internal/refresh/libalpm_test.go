@@ -189,10 +189,14 @@ func TestConfirm_Fails(t *testing.T) {
 				w.ask()
 				require.Equal(t, []string{"libalpm: missing"}, problemNames(w.Problems()))
 				require.Contains(t, w.Problems()[0].Why, c.why)
-				require.Empty(t, w.kick)
+				require.Len(t, w.kick, 1, "the refresh publishes the problem")
 				w.requireCurrent("core", "extra", "multilib")
 				w.settle()
 				require.Len(t, w.libAlpmComparison.comparisonRequested, 1, "libalpm is asked again")
+				<-w.libAlpmComparison.comparisonRequested
+				w.ask()
+				require.Empty(t, w.kick, "the problem is the same")
+				w.settle()
 				if worker == nil {
 					return
 				}
