@@ -69,6 +69,7 @@ type Downloader[D any] struct {
 
 	content  Content[D]
 	loadOnce sync.Once
+	next     time.Time // when the next request is sent
 	latest   atomic.Pointer[D]
 }
 
@@ -77,10 +78,35 @@ func New[D any](c Config, content Content[D]) *Downloader[D] {
 	return &Downloader[D]{Config: c, content: content, Demands: schedule.NewDemands()}
 }
 
+// load reads the last good reply and plans the first request, so that there is no data without a plan.
 func (d *Downloader[D]) load() {
 	kept, data := d.content.Load()
 	d.Kept = kept
 	d.latest.Store(data)
+	d.setNextRequest(time.Now().Add(d.pauseBeforeFirst()))
+}
+
+// pauseBeforeFirst returns the time until the first request. If the last good reply has been lost, it is at most FirstRetry.
+func (d *Downloader[D]) pauseBeforeFirst() time.Duration {
+	s := d.schedule()
+	first := s.TimeUntilDue()
+	if d.Kept.NextRequestAt != 0 {
+		first = s.TimeUntil(d.Kept.NextRequestAt)
+	}
+	if d.Kept.ConfirmedAt == 0 {
+		first = min(first, s.FirstRetry)
+	}
+	return first
+}
+
+func (d *Downloader[D]) schedule() *schedule.Schedule {
+	return &schedule.Schedule{
+		Interval: d.Interval, MaxJitter: d.MaxJitter, FirstRetry: min(d.FirstRetry, d.Interval), Demands: d.Demands, LastSuccess: d.Kept.ConfirmedAt,
+		OnPlanned: func(next time.Time) {
+			d.setNextRequest(next)
+			d.OnRequestDone()
+		},
+	}
 }
 
 // Latest returns the latest data. The returned value never changes.
@@ -89,30 +115,15 @@ func (d *Downloader[D]) Latest() *D {
 	return d.latest.Load()
 }
 
-// Run requests the document once an interval until ctx ends, also if omgd was restarted since the last request. If the last good reply has been
-// lost, the next request is sent within FirstRetry.
+// Run requests the document once an interval until ctx ends, also if omgd was restarted since the last request.
 func (d *Downloader[D]) Run(ctx context.Context) {
 	d.loadOnce.Do(d.load)
-	s := schedule.Schedule{
-		Interval: d.Interval, MaxJitter: d.MaxJitter, FirstRetry: min(d.FirstRetry, d.Interval), Demands: d.Demands, LastSuccess: d.Kept.ConfirmedAt,
-		OnPlanned: func(next time.Time) {
-			d.setNextRequest(next)
-			d.OnRequestDone()
-		},
-	}
-	first := s.TimeUntilDue()
-	if d.Kept.NextRequestAt != 0 {
-		first = s.TimeUntil(d.Kept.NextRequestAt)
-	}
-	if d.Kept.ConfirmedAt == 0 {
-		first = min(first, s.FirstRetry)
-	}
-	d.setNextRequest(time.Now().Add(first))
-	s.Run(ctx, first, d.Update)
+	d.schedule().Run(ctx, time.Until(d.next), d.Update)
 }
 
 // setNextRequest records when the next request will be sent.
 func (d *Downloader[D]) setNextRequest(at time.Time) {
+	d.next = at
 	d.Kept.NextRequestAt = at.Unix()
 	now := *d.latest.Load()
 	*d.content.Fields(&now).NextRequestAt = at.Unix()
