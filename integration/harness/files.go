@@ -4,7 +4,9 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -114,6 +116,14 @@ func (s *System) Install(name, version string, more ...string) {
 		require.Equal(s.T, "9\n", string(version))
 	}
 	dir := filepath.Join(s.DB, "local", name+"-"+version)
-	WriteFile(s.T, filepath.Join(dir, "desc"), Desc(name, version, more...))
-	WriteFile(s.T, filepath.Join(dir, "files"), "%FILES%\nusr/\nusr/share/\nusr/share/"+name+"\n\n")
+	written := dir
+	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
+		// A daemon that runs must not read half of the entry: the end of pacman's lock would have it read again, but here is no lock.
+		written = filepath.Join(s.DB, "."+filepath.Base(dir))
+	}
+	WriteFile(s.T, filepath.Join(written, "desc"), Desc(name, version, more...))
+	WriteFile(s.T, filepath.Join(written, "files"), "%FILES%\nusr/\nusr/share/\nusr/share/"+name+"\n\n")
+	if written != dir {
+		require.NoError(s.T, os.Rename(written, dir))
+	}
 }
