@@ -1,7 +1,6 @@
 package users
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -117,13 +117,15 @@ func attacks(scale int) []*attack {
 	}
 }
 
-// runAttacks runs the given attacks concurrently until ctx ends.
+// runAttacks runs the given attacks concurrently until ctx ends. It prints the line begunLine when all workers have begun.
 func runAttacks(ctx context.Context, socket string, attacks []*attack) {
-	var wg sync.WaitGroup
+	var wg, beginning sync.WaitGroup
 	for _, a := range attacks {
+		beginning.Add(a.workers)
 		for worker := range a.workers {
 			wg.Go(func() {
 				c := &client{ctx, mallory + worker%2, socket}
+				beginning.Done()
 				for n := 0; ctx.Err() == nil; n++ {
 					a.attempt(c, worker*1_000_000+n)
 					a.attempts.Add(1)
@@ -132,8 +134,13 @@ func runAttacks(ctx context.Context, socket string, attacks []*attack) {
 			})
 		}
 	}
+	beginning.Wait()
+	fmt.Print(begunLine)
 	wg.Wait()
 }
+
+// begunLine is the first line of the attackers' output.
+const begunLine = "begun\n"
 
 // modeVariable is an environment variable that makes the test program run as another program: its value "echo SOCKET"
 // means an echo server, and "attack SOCKET SCALE NAME" means the attackers. Without a name, all attacks run. The
@@ -181,26 +188,26 @@ func serveEcho(socket string) error {
 	return err
 }
 
-// startProcess starts the test program with the value words of modeVariable. The function stop ends the process and
-// returns its output. The process also ends with the test.
-func startProcess(t *testing.T, words ...string) (stop func() string) {
+// startProcess starts the test program with the value words of modeVariable. It ends when stdin is closed, if it is the
+// attackers, and at the end of the test.
+func startProcess(t *testing.T, words ...string) (p *harness.Process, stdin io.Closer) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), modeVariable+"="+strings.Join(words, " "))
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
-	var out bytes.Buffer
-	cmd.Stdout = &out
-	require.NoError(t, cmd.Start())
-	stop = sync.OnceValue(func() string {
+	return harness.Start(t, cmd), stdin
+}
+
+// startAttack starts the attackers, and waits until each of them has begun. The function stop ends them and returns their
+// results, one line for each attack.
+func startAttack(t *testing.T, socket string, scale int, name string) (stop func() string) {
+	t.Helper()
+	p, stdin := startProcess(t, "attack", socket, strconv.Itoa(scale), name)
+	harness.Await(t, func() bool { return strings.HasPrefix(p.Stdout(), begunLine) }, "the attack %q begins", name)
+	return func() string {
 		_ = stdin.Close()
-		if words[0] == "echo" {
-			_ = cmd.Process.Kill()
-		}
-		_ = cmd.Wait()
-		return out.String()
-	})
-	t.Cleanup(func() { stop() })
-	return stop
+		return strings.TrimPrefix(p.Wait().Stdout, begunLine)
+	}
 }
