@@ -39,7 +39,7 @@ func TestDevel(t *testing.T) {
 	archive.Commit(t, nil, time.Unix(1e9, 0))
 	first := archive.Head(t)
 
-	s := harness.New(t, harness.WithoutDatabases(), harness.WithEnv("SSL_CERT_FILE="+certs.CAFile))
+	s := harness.New(t, harness.WithoutDatabases(), harness.WithEnv("SSL_CERT_FILE="+certs.CAFile, "OMG_NETWORK_TIMEOUT=2m"))
 	for _, p := range [][]string{{"plain"}, {"one-git"}, {"two-git", "BASE", "two", "INSTALLDATE", "1700000000", "VALIDATION", "none"}, {"bare-svn"}, {"tool"}, {"old-git"}, {"in-core-git"}} {
 		s.Install(p[0], "1.r5-1", p[1:]...)
 	}

@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	"time"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/omg/internal/vcs"
@@ -97,7 +98,8 @@ func (b *Backend) askServers(ctx context.Context, packages []backend.DevelPackag
 	// A signal that would end omg first ends git, which is in process groups of its own, and the answers so far are written.
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	asker := &vcs.Asker{Env: b.env, Proxy: b.settings().Network.Proxy}
+	network := b.settings().Network
+	asker := &vcs.Asker{Env: b.env, Proxy: network.Proxy, NetworkTimeout: time.Duration(network.Timeout)}
 	answers, err := asker.Ask(ctx, sources)
 	if ctx.Err() != nil {
 		return nil, errors.New("interrupted")

@@ -33,9 +33,8 @@ const (
 	// MaxQuestions is the maximum number of sources that one call of Ask asks for, and parallelQuestions the number at a time.
 	MaxQuestions      = 200
 	parallelQuestions = 4
-	// questionTimeout limits the time of a question, and askTimeout that of one call of Ask.
-	questionTimeout = 15 * time.Second
-	askTimeout      = 2 * time.Minute
+	// askTimeout limits the time of one call of Ask.
+	askTimeout = 2 * time.Minute
 	// maxWhyBytes limits the text of an error that is kept.
 	maxWhyBytes = 300
 )
@@ -61,6 +60,8 @@ type Asker struct {
 	// Env is the environment of the user. Proxy is the setting network.proxy.
 	Env   paths.Env
 	Proxy string
+	// NetworkTimeout is the setting network.timeout. A question may take half of it: git does not say when a server begins its response.
+	NetworkTimeout time.Duration
 
 	now    func() time.Time
 	latest func(context.Context, Source) (string, error)
@@ -130,7 +131,7 @@ func (a *Asker) askAll(ctx context.Context, open []Source, answers map[Source]An
 		}
 		running.Go(func() {
 			defer func() { <-places }()
-			question, cancel := context.WithTimeout(limited, questionTimeout)
+			question, cancel := context.WithTimeout(limited, a.NetworkTimeout/2)
 			defer cancel()
 			commit, err := a.latest(question, s)
 			if ctx.Err() != nil { // the user has ended omg

@@ -44,7 +44,12 @@ func (g *fakeGit) latest(ctx context.Context, s Source) (string, error) {
 	return oneCommit, nil
 }
 
-func (g *fakeGit) asker(env paths.Env) *Asker { return &Asker{Env: env, latest: g.latest} }
+// questionTimeout limits the time of a question in these tests.
+const questionTimeout = 15 * time.Second
+
+func (g *fakeGit) asker(env paths.Env) *Asker {
+	return &Asker{Env: env, NetworkTimeout: 2 * questionTimeout, latest: g.latest}
+}
 
 func someSources(n int) (list []Source) {
 	for i := range n {
