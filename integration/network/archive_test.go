@@ -117,7 +117,7 @@ func TestArchive(t *testing.T) {
 	w.use("dump")
 	require.Empty(t, w.awaitObservation(4), "the same packages")
 	require.NoFileExists(t, filepath.Join(w.Data, "aur.pack"))
-	require.NotContains(t, w.omgd.Omg("status").Stdout, "git archive")
+	harness.Await(t, func() bool { return !strings.Contains(w.omgd.Omg("status").Stdout, "git archive") }, "the status names the dump")
 }
 
 // awaitSource waits until the AUR's data is current, and returns the source.

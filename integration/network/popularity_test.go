@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sync/atomic"
 	"testing"
 
@@ -57,10 +58,19 @@ func TestPopularity(t *testing.T) {
 	omgd = s.StartDaemon()
 	omgd.AwaitStatus(func(r *wire.StatusResult) bool { return state(r) != nil && state(r).State == wire.SourceOK }, "the shares")
 	await(omgd, after)
-	require.Equal(t, []string{"/api/packages?limit=10000"}, server.RequestTargets())
 	require.Contains(t, omgd.Omg("search", "--explain", "editor").Stdout, "because pkgstats found it on 40.00 % of machines)")
-	require.Regexp(t, `(?m)^ *(Sources *: )?popularity +ok +.*, next request in [0-9]+ days$`, omgd.Omg("status").Stdout)
-	require.Regexp(t, `(?m)^popularity: no new request: `, omgd.Omg("refresh", "--sources").Stdout)
+	// omgd plans the next request after it has begun to use the reply. Until then, a demand joins the first request.
+	awaitOutput := func(omgd *harness.Daemon, want string, args ...string) {
+		t.Helper()
+		var got harness.Result
+		harness.Await(t, func() bool {
+			got = omgd.Omg(args...)
+			return regexp.MustCompile(want).MatchString(got.Stdout)
+		}, "omg %q prints %s: %v", args, want, &got)
+	}
+	awaitOutput(omgd, `(?m)^ *(Sources *: )?popularity +ok +.*, next request in [0-9]+ days$`, "status")
+	awaitOutput(omgd, `(?m)^popularity: no new request: `, "refresh", "--sources")
+	require.Equal(t, []string{"/api/packages?limit=10000"}, server.RequestTargets())
 	require.Regexp(t, `(?m)ok +popularity`, omgd.Omg("health").Stdout)
 	require.Contains(t, omgd.Omg("metrics").Stdout, `omg_source_ok{kind="popularity",source="popularity",state="ok"} 1`)
 	omgd.Stop()
@@ -84,7 +94,8 @@ func TestPopularity(t *testing.T) {
 	kept := filepath.Join(s.Data, "popularity.json")
 	require.NoError(t, os.Remove(kept))
 	omgd = s.StartDaemon()
-	require.Contains(t, omgd.Omg("refresh", "--sources").Stdout, "popularity: failed: the request to pkgstats failed: not a list of packages")
+	// A demand waits five seconds for the request. Later demands print why the last request has failed.
+	awaitOutput(omgd, `(?m)^popularity: .*failed: the request to pkgstats failed: not a list of packages`, "refresh", "--sources")
 	require.Equal(t, "/api/packages?limit=10000", server.RequestTargets()[1])
 	omgd.Stop()
 	require.NoFileExists(t, kept, "a page is not a reply")
