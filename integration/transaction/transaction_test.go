@@ -125,13 +125,20 @@ func inWords(c wire.Counts) string {
 	return strings.Join([]string{text(c.Installed), text(c.Explicit), text(c.Orphans), text(c.Updates)}, " ")
 }
 
-// fileCounts returns the counts in the status file.
+// fileCounts returns the counts in the status file, with "?" for an unknown count: while omgd builds the first index, it
+// writes the file without the number of updates, and does not store the status.
 func (s *system) fileCounts() string {
 	f, err := statusfile.Read(s.Path("omg.status"))
 	if err != nil {
 		return err.Error()
 	}
-	return strings.TrimSpace(fmt.Sprintln(f.Installed.N, f.Explicit.N, f.Orphans.N, f.Updates.N))
+	number := func(n statusfile.Number) *uint32 {
+		if !n.Known {
+			return nil
+		}
+		return &n.N
+	}
+	return inWords(wire.Counts{Installed: number(f.Installed), Explicit: number(f.Explicit), Orphans: number(f.Orphans), Updates: number(f.Updates)})
 }
 
 // await waits until omgd reports these counts. It requires that the list of explicitly installed packages has changed
