@@ -233,8 +233,9 @@ func TestMirror_Faults(t *testing.T) {
 			for _, repo := range w.repos {
 				w.put(repo, harness.ReadFile(t, w.SyncDBPath(repo)), mirrorTime)
 			}
-			w.awaitWhy(true)
-			require.Contains(t, w.omgd.Status().ComparedSources[0].Why, w.mirror.URL)
+			w.omgd.AwaitStatus(func(st *wire.StatusResult) bool {
+				return len(st.ComparedSources) > 0 && strings.Contains(st.ComparedSources[0].Why, w.mirror.URL)
+			}, "the failure of the mirror")
 			require.Equal(t, before, w.outdated())
 			require.Zero(t, w.omgd.Omg("search", "lib").Code)
 			w.mirror.StopFaults(t)
@@ -260,6 +261,10 @@ func TestMirror_Requests(t *testing.T) {
 		require.NoError(t, w.omgd.Ask(wire.OpOutdated, nil, &wire.OutdatedResult{}))
 		require.Zero(t, w.omgd.Omg("refresh").Code)
 	}
+	// The databases are used before omgd has stored when it downloaded them. Until then, a demand joins the first request.
+	harness.Await(t, func() bool {
+		return strings.Contains(w.omgd.Omg("refresh", "--sources").Stdout, "downloaded databases: no new request")
+	}, "the end of the first request")
 	w.omgd.Stop()
 	w.start()
 	w.awaitOwn(localTime)
