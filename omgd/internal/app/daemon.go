@@ -47,7 +47,7 @@ type options struct {
 	data                 string
 	log                  *slog.Logger
 	logging              *logging.Log // the same log as the field log, needed to change its level
-	store                store.Limits // MemorySize is not set here: it comes from the configuration
+	store                store.Limits // newStatusKeeper sets MemorySize, and the times that are 0, from the configuration
 }
 
 // daemon has all parts of a running omgd.
