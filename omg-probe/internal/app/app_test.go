@@ -284,6 +284,6 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on 
 func TestOutput_NotWritten(t *testing.T) {
 	home(t)
 	var stderr bytes.Buffer
-	require.Equal(t, 3, Run([]string{"uc"}, strings.NewReader(""), full{}, &stderr))
+	require.Equal(t, 3, Run([]string{"--deadline", "0", "uc"}, strings.NewReader(""), full{}, &stderr))
 	require.Contains(t, stderr.String(), "no space left on device")
 }
