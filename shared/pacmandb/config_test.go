@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/need"
 )
 
@@ -284,6 +285,9 @@ func TestReadConfig_Errors(t *testing.T) {
 
 // TestReadConfig_Pipe reads a configuration that arrives in two pieces through a pipe, as with bash's <(...).
 func TestReadConfig_Pipe(t *testing.T) {
+	before := maxConfigWait
+	maxConfigWait = await.Timeout
+	t.Cleanup(func() { maxConfigWait = before })
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	defer r.Close()
