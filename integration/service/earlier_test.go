@@ -70,7 +70,7 @@ func TestEarlierOmg_Leftovers(t *testing.T) {
 	d.Stop()
 	require.Equal(t, 1, strings.Count(d.Stderr(), ignored), d.Stderr())
 	require.Equal(t, 1, strings.Count(d.Stderr(), "earlier omg"), d.Stderr())
-	require.NotContains(t, d.Stderr(), "level=error")
+	require.NotContains(t, d.Stderr(), "level=ERROR")
 
 	for name, text := range earlierFiles {
 		require.Equal(t, text, string(harness.ReadFile(t, s.Path(name))), name)
