@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/shared/await"
@@ -16,7 +17,8 @@ import (
 	"github.com/omg-arch/omg/shared/wire"
 )
 
-// running runs a refresher until the test ends, and counts the refreshes. It returns as soon as no refresh is
+// running runs a refresher until the test ends, and counts the refreshes. The refresher watches no files, and does not
+// compare with libalpm, because both can cause a refresh at any time. running returns as soon as no refresh is
 // due within the next hour. Until then, the refresher reads some files a second time, because its first
 // reading came right after they were written.
 func running(t *testing.T) (*testSystem, *atomic.Int64) {
@@ -37,6 +39,8 @@ func running(t *testing.T) (*testSystem, *atomic.Int64) {
 		}
 	})
 	w.userPause = time.Hour
+	w.inotify.add = func(*fsnotify.Watcher, string) error { return nil }
+	w.libAlpmComparison.comparisonRequested = nil
 	ctx, stop := context.WithCancel(t.Context())
 	var run sync.WaitGroup
 	run.Go(func() { w.Run(ctx) })
