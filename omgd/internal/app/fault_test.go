@@ -2,9 +2,11 @@ package app
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -72,13 +74,15 @@ func (r *running) checkFault(w *testSystem, file *replaced, op atomicfile.Op, fa
 		w.write("core", content(r.t, "core", *packages))
 	}
 	all := func() int { return w.packages("core") + w.packages("extra") + w.packages("multilib") }
-	before, err := os.ReadFile(file.path)
-	require.NoError(r.t, err)
+	var before atomic.Pointer[[]byte] // the file's content at the first fault, because earlier a refresh may still write the status file
 	inject := atomicfile.Fault(func(now atomicfile.Op, path string) error {
-		if now == op && path == file.path {
-			return fault
+		if now != op || path != file.path {
+			return nil
 		}
-		return nil
+		if content, err := os.ReadFile(path); err == nil {
+			before.CompareAndSwap(nil, &content)
+		}
+		return fault
 	})
 	atomicfile.TestFault.Store(&inject)
 	end := func() { atomicfile.TestFault.Store(nil) }
@@ -96,7 +100,7 @@ func (r *running) checkFault(w *testSystem, file *replaced, op atomicfile.Op, fa
 	if op != atomicfile.OpSyncDir { // OpSyncDir is the step after the rename: the file has its new content
 		after, err := os.ReadFile(file.path)
 		require.NoError(r.t, err)
-		require.Equal(r.t, before, after)
+		require.Equal(r.t, before.Load(), &after)
 	}
 
 	end()
@@ -116,14 +120,21 @@ func TestServe_FullRunDirectory(t *testing.T) {
 	d.awaitCurrent()
 	d.awaitFile(false)
 	filler := filepath.Join(run, "filler")
-	require.ErrorIs(t, os.WriteFile(filler, make([]byte, 1<<20), 0o600), unix.ENOSPC)
+	fill, err := os.OpenFile(filler, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	require.NoError(t, err)
+	await.Condition(t, func() bool { // if a refresh has already written the next status file, the rename of that file frees space again
+		_, err := fill.Write(make([]byte, 1<<20))
+		require.ErrorIs(t, err, unix.ENOSPC)
+		d.refresher.Kick()
+		return slices.Equal(problems(d.queryStatus()), []string{"status file: failed"})
+	}, "the status file has a problem; the problems are %s", func() string { return fmt.Sprint(problems(d.queryStatus())) })
+	require.NoError(t, fill.Close())
 	last, err := statusfile.Read(d.statusKeeper.path) // from now on, omgd cannot write the file again
 	require.NoError(t, err)
 
 	w.write("core", content(t, "core", 350))
-	await.Condition(t, func() bool { return slices.Equal(problems(d.queryStatus()), []string{"status file: failed"}) },
-		"the status file has a problem; the problems are %s", func() []string { return problems(d.queryStatus()) })
 	await.Condition(t, func() bool { n, _, err := d.search("core"); return err == nil && n == w.packages("core") }, "the new database answers")
+	require.Equal(t, []string{"status file: failed"}, problems(d.queryStatus()))
 	require.Contains(t, d.queryStatus().Problems[len(d.queryStatus().Problems)-1].Why, "no space left on device")
 	now, err := statusfile.Read(d.statusKeeper.path)
 	require.NoError(t, err)
