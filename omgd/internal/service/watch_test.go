@@ -42,8 +42,10 @@ func newWatchService(t *testing.T, h *state.Holder, last func() *wire.StatusResu
 		State: h, PreviousStatus: last, RecheckIndexes: func() {}, MultiUser: true,
 		Problems: func() []wire.Problem { return *w.problems.Load() },
 	})
+	limits := longLimits
+	limits.WriteTimeout = time.Hour // some clients do not read during a whole test
 	w.server = server.New(server.Config{
-		Ops: w.Ops(), Limits: longLimits, HasSeveralUsers: true,
+		Ops: w.Ops(), Limits: limits, HasSeveralUsers: true,
 		IsAllowed: func(server.Peer) bool { return true }, IsAdmin: func(server.Peer) bool { return false },
 	})
 	dir, err := os.MkdirTemp("", "watch-") // a socket's path has to be short
@@ -97,6 +99,9 @@ func startWatching(t *testing.T, nc net.Conn) {
 
 // nextStatus reads the next status, or the error with which the reply ends.
 func nextStatus(nc net.Conn) (*wire.StatusResult, error) {
+	if err := nc.SetDeadline(time.Now().Add(await.Timeout)); err != nil {
+		return nil, err
+	}
 	b, err := wire.ReadFrame(nc, nil, wire.MaxFrameSize)
 	if err != nil {
 		return nil, err
