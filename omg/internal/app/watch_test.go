@@ -96,6 +96,9 @@ func TestWatch_Errors(t *testing.T) {
 // TestWatch_Exec checks that the command gets each status as JSON, that nothing of the status becomes a part of the command line, and
 // that a failure is reported but does not end omg watch.
 func TestWatch_Exec(t *testing.T) {
+	before := inputTimeout
+	inputTimeout = await.Timeout
+	t.Cleanup(func() { inputTimeout = before })
 	dir := t.TempDir()
 	t.Setenv("DIR", dir)
 	hostile := watchedStatus(1, 7)

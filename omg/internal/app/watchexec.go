@@ -9,7 +9,7 @@ import (
 )
 
 // inputTimeout is the time after the end of a command in which the programs that it has left running may still read its input.
-const inputTimeout = 5 * time.Second
+var inputTimeout = 5 * time.Second // tests set another value
 
 // commandRunner runs a command of the user once at a time, each time with new data on its standard input. Data that arrives while the command
 // runs replaces data that the command has not got yet.
