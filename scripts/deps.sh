@@ -7,6 +7,10 @@ have() { command -v "$1" >/dev/null; }
 compiles() { echo 'int main(void){return 0;}' | gcc -x c - -o /dev/null 2>/dev/null; }
 # The package installs the module for the system's python3, which is not always the first python3 in PATH.
 msgpack() { python3 -c 'import msgpack' 2>/dev/null || /usr/bin/python3 -c 'import msgpack' 2>/dev/null; }
+# Debian has Chromium also without windows, which starts faster and has fewer dependencies.
+browser() {
+	have chromium-headless-shell || have chromium
+}
 # pkg-config also requires libalpm's own dependencies.
 alpm() { pkg-config --cflags libalpm >/dev/null 2>&1; }
 
@@ -59,7 +63,7 @@ find_missing() {
 	need minisign minisign minisign have minisign
 	need nginx nginx nginx have nginx
 	need rsync rsync rsync have rsync
-	need chromium chromium chromium have chromium
+	need chromium chromium-headless-shell chromium browser
 	# Only the command line tools of these packages are needed: neither systemd nor a service has to run.
 	need systemd-analyze systemd systemd have systemd-analyze
 	need systemd-socket-activate systemd systemd have systemd-socket-activate
