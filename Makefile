@@ -92,9 +92,10 @@ deps: ## Install what building with libalpm and the tests need (Debian, Ubuntu, 
 TEST = OMG_BIN='$(CURDIR)/bin' OMG_SOURCES=$$($(SOURCES) | xargs -0 cat 2>/dev/null | sha256sum) go test -timeout 90m
 SOURCES = $(if $(wildcard .git),git ls-files -z -co --exclude-standard,find . \( -path ./bin -o -path ./build -o -path ./dist \) -prune -o -type f -print0 | sort -z)
 
+# Without the tables for debuggers (-w), the programs of the tests are linked in two thirds of the time.
 .PHONY: test
 test: deps build ## Install what is missing, build, then run all tests with the race detector
-	OMG_REQUIRE=1 CGO_ENABLED=$(if $(RACE),1,$(if $(ALPM),1,0)) $(TEST) $(RACE) -tags $(ALL_TAGS) $(TESTFLAGS) $(TESTPACKAGES)
+	OMG_REQUIRE=1 CGO_ENABLED=$(if $(RACE),1,$(if $(ALPM),1,0)) $(TEST) $(RACE) -ldflags=-w -tags $(ALL_TAGS) $(TESTFLAGS) $(TESTPACKAGES)
 
 .PHONY: check
 check: build ## Run the tests that need no package manager, network or root, without installing anything (for packagers)
