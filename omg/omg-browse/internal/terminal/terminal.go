@@ -5,6 +5,7 @@ package terminal
 import (
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -48,8 +49,7 @@ func Open() (*Screen, error) {
 		t.Close()
 		return nil, err
 	}
-	screen.EnablePaste()
-	screen.EnableMouse(tcell.MouseButtonEvents)
+	s.takeInput()
 	return s, nil
 }
 
@@ -121,8 +121,8 @@ func (s *Screen) RescueOnPanic() {
 	}
 }
 
-// stopWait is how long Suspend waits for a signal to continue. Otherwise the kernel has ignored that to stop, because no shell could continue
-// the process group.
+// stopWait is how long Suspend waits for the signal that has continued the process. Otherwise the kernel has ignored that to stop, because no
+// shell could continue the process group, or the signal to continue comes later: then Continue does once more what Suspend has done.
 const stopWait = 200 * time.Millisecond
 
 // Suspend gives the terminal back and stops the process group, as Ctrl-Z does for other programs. It returns when the shell has continued
@@ -131,28 +131,46 @@ func (s *Screen) Suspend() error {
 	if err := s.giveBack(); err != nil {
 		return err
 	}
-	_ = unix.Kill(0, unix.SIGTSTP)
+	stopGroup()
 	select {
 	case <-s.continued:
 	case <-time.After(stopWait):
 	}
-	return s.takeOver()
-}
-
-// Continue takes over the terminal again after another program has used it.
-func (s *Screen) Continue() error {
-	if err := s.giveBack(); err != nil {
-		return err
-	}
-	return s.takeOver()
-}
-
-func (s *Screen) takeOver() error {
 	if err := s.screen.Resume(); err != nil {
 		return err
 	}
 	s.screen.Sync()
 	return nil
+}
+
+// stopGroup stops the process group, and returns after it was continued. Another thread of this process can receive the signal to the group, some
+// time after the call. So this thread has a signal of its own, which it receives when the mask is restored. If the process was stopped and
+// continued before that, there is no second stop: SIGCONT removes all signals to stop that wait.
+func stopGroup() {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	stop, before := unix.Sigset_t{}, unix.Sigset_t{}
+	stop.Val[0] = 1 << (unix.SIGTSTP - 1)
+	_ = unix.PthreadSigmask(unix.SIG_BLOCK, &stop, &before)
+	_ = unix.Tgkill(unix.Getpid(), unix.Gettid(), unix.SIGTSTP)
+	_ = unix.Kill(0, unix.SIGTSTP)
+	_ = unix.PthreadSigmask(unix.SIG_SETMASK, &before, nil)
+}
+
+// Continue takes over the terminal again after another program has used it. It does not stop tcell, which would lose keys.
+func (s *Screen) Continue() error {
+	if err := s.tty.Retake(); err != nil {
+		return err
+	}
+	s.takeInput()
+	s.screen.Sync()
+	return nil
+}
+
+// takeInput has the terminal report the mouse and where pasted texts begin and end.
+func (s *Screen) takeInput() {
+	s.screen.EnablePaste()
+	s.screen.EnableMouse(tcell.MouseButtonEvents)
 }
 
 // Resize adapts the screen to the size of the window, and returns it.

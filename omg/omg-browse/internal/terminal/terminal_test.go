@@ -346,21 +346,32 @@ func TestScreen_Signals(t *testing.T) {
 func TestScreen_Suspend(t *testing.T) {
 	s := start(t, "shell", "")
 	raw := s.modes()
+	// The signal to continue can arrive after the program has gone on. Then it is handled as in TestScreen_Continue.
+	late := 0
+	expect := func(want string) {
+		require.True(t, s.lines.Scan(), "no line %q; stderr: %s", want, s.errors())
+		for s.lines.Text() == "continued" {
+			late++
+			require.True(t, s.lines.Scan(), "no line %q; stderr: %s", want, s.errors())
+		}
+		require.Equal(t, want, s.lines.Text())
+	}
 	for columns := range uint16(2) {
 		s.typeKeys("\x1a")
-		s.expect("key ctrl-z")
-		s.expect("stopped")
+		expect("key ctrl-z")
+		expect("stopped")
 		require.Equal(t, s.before, s.modes())
 		require.NoError(t, pty.Setsize(s.master, &pty.Winsize{Cols: 60 + columns, Rows: 20}))
 		fmt.Fprintln(s.resume)
-		s.expect("resumed")
-		s.expect(fmt.Sprintf("size %d 20", 60+columns))
+		expect("resumed")
+		expect(fmt.Sprintf("size %d 20", 60+columns))
 		require.Equal(t, raw, s.modes())
 	}
 	s.typeKeys("q")
+	expect("key q")
 	s.end(0)
-	require.Equal(t, 3, strings.Count(s.screen.String(), "\x1b[?1049h"))
-	require.Equal(t, 5, strings.Count(s.screen.String(), "drawn"), "also after each change of the size")
+	require.Equal(t, 3+late, strings.Count(s.screen.String(), "\x1b[?1049h"))
+	require.Equal(t, 5+late, strings.Count(s.screen.String(), "drawn"), "also after each change of the size")
 }
 
 // TestScreen_SuspendWithoutShell checks that the program goes on if nothing could continue it: its process group is orphaned.
@@ -374,7 +385,7 @@ func TestScreen_SuspendWithoutShell(t *testing.T) {
 	s.end(0)
 }
 
-// TestScreen_Continue checks that a program that was stopped without a key takes over the terminal again.
+// TestScreen_Continue checks that a program that was stopped without a key takes over the terminal again, and loses no keys.
 func TestScreen_Continue(t *testing.T) {
 	s := start(t, "program", "")
 	raw := s.modes()
@@ -386,8 +397,27 @@ func TestScreen_Continue(t *testing.T) {
 		s.expect("key x")
 		require.Equal(t, raw, s.modes())
 	}
+	const keys = "abcdefghijklm"
+	for i := range keys {
+		s.typeKeys(keys[i : i+1])
+		require.NoError(t, s.cmd.Process.Signal(syscall.SIGCONT))
+	}
 	s.typeKeys("q")
+	got := ""
+	for s.lines.Scan() {
+		if key, ok := strings.CutPrefix(s.lines.Text(), "key "); ok {
+			got += key
+		} else {
+			require.Equal(t, "continued", s.lines.Text())
+		}
+	}
+	require.Equal(t, keys+"q", got)
 	s.end(0)
+	last := s.screen.String()
+	last = last[strings.LastIndex(last, "\x1b[?1049h"):]
+	for _, sequence := range []string{"\x1b[?1h", "\x1b[?7l", "\x1b[?25l", "\x1b[?1000h", "\x1b[?1006h", "\x1b[?2004h", "drawn"} {
+		require.Contains(t, last, sequence)
+	}
 }
 
 func TestScreen_Panic(t *testing.T) {
@@ -416,6 +446,40 @@ func TestScreen_TerminalTakesNoOutput(t *testing.T) {
 	require.NoError(t, s.cmd.Process.Signal(syscall.SIGTERM))
 	s.expect("terminated")
 	s.end(1)
+}
+
+// TestTTY_ReadsWholeKeys checks that no part of what was typed ends within a key or a character.
+func TestTTY_ReadsWholeKeys(t *testing.T) {
+	input, typing, err := os.Pipe()
+	require.NoError(t, err)
+	defer input.Close()
+	defer typing.Close()
+	terminal := &tty{file: input}
+	for _, c := range []struct {
+		typed string
+		parts []string
+	}{
+		{"abcdefgh", []string{"abcdefgh"}},
+		{"abcdefgh\x1b[6~", []string{"abcdefgh", "\x1b[6~"}},
+		{"abcdefg\x1b[6~", []string{"abcdefg", "\x1b[6~"}},
+		{"abcdef\x1b\x1b[A", []string{"abcdef", "\x1b\x1b[A"}},
+		{"abcdefg\x1b\x1b[A", []string{"abcdefg", "\x1b\x1b[A"}},
+		{"\x1b[6~\x1b[1;3C", []string{"\x1b[6~", "\x1b[1;3C"}},
+		{"\x1b[<0;120;40M", []string{"\x1b[<0;120", ";40M"}}, // its beginning is no other key
+		{"\x1b\x1b[1;3Cabcde", []string{"\x1b\x1b[1;3Ca", "bcde"}},
+		{"äääéé€", []string{"äääé", "é€"}},
+		{"abcdefg€", []string{"abcdefg", "€"}},
+		{"\xffab€\xffcdef€", []string{"ab€cde", "f€"}},
+	} {
+		_, err := io.WriteString(typing, c.typed)
+		require.NoError(t, err)
+		for _, want := range c.parts {
+			part := make([]byte, 8)
+			n, err := terminal.Read(part)
+			require.NoError(t, err)
+			require.Equal(t, want, string(part[:n]), "%q", c.typed)
+		}
+	}
 }
 
 // TestTTY_FrameIsOneWrite checks that a frame, and what was written before it, is one write.

@@ -19,16 +19,19 @@ const (
 	restoreWait = time.Second
 	// maxHeld is the size at which output is written although the frame has not ended.
 	maxHeld = 1 << 20
+	// maxTyped is the most that is read of what was typed at once. The kernel keeps no more of it.
+	maxTyped = 4096
 	// maxColumns and maxLines limit what is drawn of a window. A pseudo-terminal can have 65,535 of each, for which no memory suffices.
 	maxColumns, maxLines = 1000, 300
 )
 
 // tty is the terminal of the process, /dev/tty, with what tcell needs. It differs from tcell's own in these ways: keys that were typed before
-// the screen is up are kept, bytes that are not UTF-8 are dropped, each frame is one write, the size has limits, and a terminal that takes no
-// output does not delay the end of the program.
+// the screen is up are kept, bytes that are not UTF-8 are dropped, no key is read in two parts, because the first one could be taken for Esc, each
+// frame is one write, the size has limits, and a terminal that takes no output does not delay the end of the program.
 type tty struct {
 	file    *os.File   // not blocking, so that deadlines end reads and writes
 	reading sync.Mutex // is held by Read: tcell does not wait for the end of its last one
+	typed   []byte     // what has been read, and not been passed to tcell yet
 	partial []byte     // the beginning of a character whose rest has not been read yet
 	// columns and lines are the size of a window that does not know its own.
 	columns, lines int
@@ -84,17 +87,33 @@ func (t *tty) Start() error {
 	if err != nil {
 		return err
 	}
+	if err := t.setTermios(rawModes(state)); err != nil {
+		return err
+	}
+	t.saved = state
+	return t.file.SetDeadline(time.Time{})
+}
+
+// Retake takes over the terminal again that another program has used although it was not given back. What tcell writes next is written first.
+func (t *tty) Retake() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.saved == nil {
+		return nil
+	}
+	t.held.WriteString(vt.PmAltScreen.Disable() + vt.PmAltScreen.Enable() + "\x1b[?1h\x1b=\x1b(B\x1b)0" + vt.PmAutoMargin.Disable())
+	return t.setTermios(rawModes(t.saved))
+}
+
+// rawModes returns the modes of the terminal while it is taken over.
+func rawModes(state *unix.Termios) *unix.Termios {
 	raw := *state
 	raw.Iflag &^= unix.IGNBRK | unix.BRKINT | unix.PARMRK | unix.ISTRIP | unix.INLCR | unix.IGNCR | unix.ICRNL | unix.IXON
 	raw.Oflag &^= unix.OPOST
 	raw.Lflag &^= unix.ECHO | unix.ECHONL | unix.ICANON | unix.ISIG | unix.IEXTEN
 	raw.Cflag = raw.Cflag&^(unix.CSIZE|unix.PARENB) | unix.CS8
 	raw.Cc[unix.VMIN], raw.Cc[unix.VTIME] = 1, 0
-	if err := t.setTermios(&raw); err != nil {
-		return err
-	}
-	t.saved = state
-	return t.file.SetDeadline(time.Time{})
+	return &raw
 }
 
 // Drain ends the reads, and limits the time for the sequences that restore the terminal.
@@ -102,13 +121,16 @@ func (t *tty) Drain() error {
 	return errors.Join(t.file.SetReadDeadline(time.Now()), t.file.SetWriteDeadline(time.Now().Add(restoreWait)))
 }
 
-// Stop restores the terminal's modes. It waits for the end of a Read, which Drain has ended: otherwise the next key would go to it.
+// Stop restores the terminal's modes. It waits for the end of a Read, which Drain has ended: otherwise the next key would go to it. What has been
+// read and not been passed on is dropped: it is not meant for what comes next.
 func (t *tty) Stop() error {
 	t.reading.Lock()
 	defer t.reading.Unlock()
+	t.typed = nil
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return errors.Join(t.flush(), t.restore())
+	err := t.Drain() // again: the process may have been stopped since tcell has called it
+	return errors.Join(err, t.flush(), t.restore())
 }
 
 // restore sets the modes that the terminal had before Start.
@@ -140,13 +162,47 @@ func (t *tty) Rescue() {
 // abandonOutput ends a write that the terminal does not take.
 func (t *tty) abandonOutput() { _ = t.file.SetWriteDeadline(time.Now()) }
 
-// Read reads what was typed. It leaves out bytes that are not UTF-8: tcell would decode the first of them again and again.
+// Read reads what was typed.
 func (t *tty) Read(p []byte) (int, error) {
 	t.reading.Lock()
 	defer t.reading.Unlock()
-	kept := copy(p, t.partial)
-	n, err := t.file.Read(p[kept:])
-	rest := p[:kept+n]
+	if len(t.typed) == 0 {
+		if err := t.readTyped(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, t.typed[:partLength(t.typed, len(p))])
+	t.typed = t.typed[n:]
+	return n, nil
+}
+
+// partLength returns the length of the beginning of a text that fits into a size and, if more follows, ends before a character or a key. A key
+// begins with ESC, some with two.
+func partLength(text []byte, size int) int {
+	if len(text) <= size {
+		return len(text)
+	}
+	key := bytes.LastIndexByte(text[:size+1], '\x1b')
+	for key > 0 && text[key-1] == '\x1b' {
+		key--
+	}
+	if key > 0 {
+		return key
+	}
+	for n := size; n > 0; n-- {
+		if utf8.RuneStart(text[n]) {
+			return n
+		}
+	}
+	return size
+}
+
+// readTyped reads what was typed. It leaves out bytes that are not UTF-8: tcell would decode the first of them again and again.
+func (t *tty) readTyped() error {
+	buf := make([]byte, maxTyped)
+	kept := copy(buf, t.partial)
+	n, err := t.file.Read(buf[kept:])
+	rest := buf[:kept+n]
 	valid := rest[:0]
 	for len(rest) > 0 && utf8.FullRune(rest) {
 		r, size := utf8.DecodeRune(rest)
@@ -156,7 +212,8 @@ func (t *tty) Read(p []byte) (int, error) {
 		rest = rest[size:]
 	}
 	t.partial = append(t.partial[:0], rest...)
-	return len(valid), err
+	t.typed = valid
+	return err
 }
 
 // Write holds the output until the frame is complete, or the terminal is stopped.
