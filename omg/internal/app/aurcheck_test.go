@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -173,43 +174,45 @@ func TestAURCheck_Errors(t *testing.T) {
 // TestAURAck checks that acknowledged findings are shown with a date, and count for --fail-on unless the user says otherwise.
 func TestAURAck(t *testing.T) {
 	t.Setenv("XDG_STATE_HOME", t.TempDir())
-	f := aurCheck("look", "note")
-	f.check.Packages[0].Findings[0].Reason = "recreated"
-	run := func(wantCode int, line string) (stdout, stderr string) {
-		t.Helper()
-		code, stdout, stderr := f.run(t, strings.Fields(line)...)
-		require.Equal(t, wantCode, code, "%s: %s", line, stderr)
-		return stdout, stderr
-	}
-	run(exit.NotFound, "aur ack --list")
-	for _, bad := range []string{"aur ack", "aur ack a b c", "aur ack --list a", "aur ack --list --remove", "aur ack --remove", "aur ack $(x)", "aur check --honour-ack"} {
-		run(exit.Usage, bad)
-	}
-	_, stderr := run(exit.NotFound, "aur ack look adopted")
-	require.Contains(t, stderr, `no finding about "look" with the reason "adopted": its reasons are recreated`)
-	today := time.Now().Format(time.DateOnly)
-	only := f
-	only.check = aurCheck("look").check
-	only.check.Packages[0].Findings[0].Reason = "recreated"
-	code, stdout, _ := only.run(t, "aur", "ack", "look", "recreated")
-	require.Equal(t, exit.OK, code)
-	require.Equal(t, "look: look: recreated, acknowledged "+today+"\n", stdout)
-	stdout, _ = run(exit.OK, "aur ack --list --format {{.name}}/{{.finding.reason}}")
-	require.Equal(t, "look/recreated\n", stdout)
-	stdout, _ = run(exit.OK, "aur check")
-	require.Equal(t, 1, strings.Count(stdout, " (acknowledged "+today+")\n"), stdout)
-	stdout, _ = run(exit.OK, "aur check --json")
-	require.Equal(t, 1, strings.Count(stdout, `"acknowledged":"`))
-	run(exit.AdvisoryFound, "aur check --fail-on look")
-	run(exit.OK, "aur check --fail-on look --honour-ack")
-	run(exit.AdvisoryFound, "aur check --fail-on note --honour-ack")
-	run(exit.OK, "aur ack --remove look")
-	run(exit.NotFound, "aur ack --remove look")
-	run(exit.AdvisoryFound, "aur check --fail-on look --honour-ack")
+	synctest.Test(t, func(t *testing.T) { // in virtual time, in which no day ends during the test
+		f := aurCheck("look", "note")
+		f.check.Packages[0].Findings[0].Reason = "recreated"
+		run := func(wantCode int, line string) (stdout, stderr string) {
+			t.Helper()
+			code, stdout, stderr := f.run(t, strings.Fields(line)...)
+			require.Equal(t, wantCode, code, "%s: %s", line, stderr)
+			return stdout, stderr
+		}
+		run(exit.NotFound, "aur ack --list")
+		for _, bad := range []string{"aur ack", "aur ack a b c", "aur ack --list a", "aur ack --list --remove", "aur ack --remove", "aur ack $(x)", "aur check --honour-ack"} {
+			run(exit.Usage, bad)
+		}
+		_, stderr := run(exit.NotFound, "aur ack look adopted")
+		require.Contains(t, stderr, `no finding about "look" with the reason "adopted": its reasons are recreated`)
+		today := time.Now().Format(time.DateOnly)
+		only := f
+		only.check = aurCheck("look").check
+		only.check.Packages[0].Findings[0].Reason = "recreated"
+		code, stdout, _ := only.run(t, "aur", "ack", "look", "recreated")
+		require.Equal(t, exit.OK, code)
+		require.Equal(t, "look: look: recreated, acknowledged "+today+"\n", stdout)
+		stdout, _ = run(exit.OK, "aur ack --list --format {{.name}}/{{.finding.reason}}")
+		require.Equal(t, "look/recreated\n", stdout)
+		stdout, _ = run(exit.OK, "aur check")
+		require.Equal(t, 1, strings.Count(stdout, " (acknowledged "+today+")\n"), stdout)
+		stdout, _ = run(exit.OK, "aur check --json")
+		require.Equal(t, 1, strings.Count(stdout, `"acknowledged":"`))
+		run(exit.AdvisoryFound, "aur check --fail-on look")
+		run(exit.OK, "aur check --fail-on look --honour-ack")
+		run(exit.AdvisoryFound, "aur check --fail-on note --honour-ack")
+		run(exit.OK, "aur ack --remove look")
+		run(exit.NotFound, "aur ack --remove look")
+		run(exit.AdvisoryFound, "aur check --fail-on look --honour-ack")
 
-	path := filepath.Join(os.Getenv("XDG_STATE_HOME"), "omg", "aur-acks.json")
-	require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
-	_, stderr = run(exit.AdvisoryFound, "aur check --fail-on look --honour-ack")
-	require.Contains(t, stderr, "note: your acknowledgements are not used: "+path)
-	run(exit.Failed, "aur ack look")
+		path := filepath.Join(os.Getenv("XDG_STATE_HOME"), "omg", "aur-acks.json")
+		require.NoError(t, os.WriteFile(path, []byte("x"), 0o600))
+		_, stderr = run(exit.AdvisoryFound, "aur check --fail-on look --honour-ack")
+		require.Contains(t, stderr, "note: your acknowledgements are not used: "+path)
+		run(exit.Failed, "aur ack look")
+	})
 }

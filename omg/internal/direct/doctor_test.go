@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -142,33 +143,35 @@ func TestDoctor_DaemonShouldRun(t *testing.T) {
 
 // TestDoctor_Components checks the result for each state of a component of the daemon.
 func TestDoctor_Components(t *testing.T) {
-	soon := time.Now().Add(10*time.Minute + 30*time.Second).Unix()
-	d := &doctor{Backend: newTestSystem(t).backend(), daemon: &servingDaemon{status: &wire.StatusResult{Basis: wire.Basis{Sources: []wire.Source{
-		{Name: "aur", Kind: wire.KindAUR, NextRequestAt: soon}, {Name: "tracker", Kind: wire.KindTracker, NextRequestAt: 1},
-	}}}}}
-	for _, c := range []wire.Component{
-		{Name: "socket", State: wire.HealthOK},
-		{Name: "store", State: wire.HealthOK},
-		{Name: "refresh", State: wire.HealthStarting, Why: "reading"},
-		{Name: "libalpm", State: wire.HealthDegraded, Why: "missing: omg-alpm-worker is missing"},
-		{Name: "tracker", State: wire.HealthDegraded, Why: "missing: " + wire.NotDownloadedYet},
-		{Name: "tracker", State: wire.HealthDegraded, Why: wire.NotKnownYet},
-		{Name: "tracker", State: wire.HealthDegraded, Why: "missing: refused"},
-		{Name: "aur", State: wire.HealthOK},
-		{Name: "aur", State: wire.HealthDegraded, Why: "stale: refused"},
-	} {
-		d.checkComponent(&c)
-	}
-	lines := make([]string, len(d.checks))
-	for i, c := range d.checks {
-		lines[i] = c.Name + " " + c.State + ": " + c.Found
-	}
-	require.Equal(t, []string{
-		"store ok: ", "refresh unknown: reading", "libalpm off: omg-alpm-worker is not installed",
-		"tracker unknown: missing: not downloaded yet", "tracker unknown: its state is not known yet", "tracker problem: missing: refused",
-		"aur ok: next request in 10 minutes", "aur problem: stale: refused, next request in 10 minutes",
-	}, lines)
-	require.Contains(t, d.checks[7].Todo, "omg refresh --sources")
+	synctest.Test(t, func(t *testing.T) {
+		soon := time.Now().Add(10*time.Minute + 30*time.Second).Unix()
+		d := &doctor{Backend: newTestSystem(t).backend(), daemon: &servingDaemon{status: &wire.StatusResult{Basis: wire.Basis{Sources: []wire.Source{
+			{Name: "aur", Kind: wire.KindAUR, NextRequestAt: soon}, {Name: "tracker", Kind: wire.KindTracker, NextRequestAt: 1},
+		}}}}}
+		for _, c := range []wire.Component{
+			{Name: "socket", State: wire.HealthOK},
+			{Name: "store", State: wire.HealthOK},
+			{Name: "refresh", State: wire.HealthStarting, Why: "reading"},
+			{Name: "libalpm", State: wire.HealthDegraded, Why: "missing: omg-alpm-worker is missing"},
+			{Name: "tracker", State: wire.HealthDegraded, Why: "missing: " + wire.NotDownloadedYet},
+			{Name: "tracker", State: wire.HealthDegraded, Why: wire.NotKnownYet},
+			{Name: "tracker", State: wire.HealthDegraded, Why: "missing: refused"},
+			{Name: "aur", State: wire.HealthOK},
+			{Name: "aur", State: wire.HealthDegraded, Why: "stale: refused"},
+		} {
+			d.checkComponent(&c)
+		}
+		lines := make([]string, len(d.checks))
+		for i, c := range d.checks {
+			lines[i] = c.Name + " " + c.State + ": " + c.Found
+		}
+		require.Equal(t, []string{
+			"store ok: ", "refresh unknown: reading", "libalpm off: omg-alpm-worker is not installed",
+			"tracker unknown: missing: not downloaded yet", "tracker unknown: its state is not known yet", "tracker problem: missing: refused",
+			"aur ok: next request in 10 minutes", "aur problem: stale: refused, next request in 10 minutes",
+		}, lines)
+		require.Contains(t, d.checks[7].Todo, "omg refresh --sources")
+	})
 }
 
 // TestDoctor_UsedIndex checks that omg doctor names the index that omg uses: that of all users, if only it matches the
@@ -290,7 +293,7 @@ func TestDoctor_Downloads(t *testing.T) {
 	w.writeDownload("extra", options, time.Now().Add(-20*365*24*time.Hour))
 	checks := w.checks(name)
 	require.Len(t, checks, 3)
-	require.Regexp(t, `^ok: core, (new|\d+ seconds? old)$`, checks[0])
+	require.Regexp(t, `^ok: core, (new|\d+ (second|minute)s? old)$`, checks[0])
 	require.Equal(t, "ok: extra: pacman's database is newer", checks[1])
 	require.Equal(t, "problem: multilib: omgd's download: not downloaded yet", checks[2])
 	index := sources.IndexPath(filepath.Join(w.path("share/omg"), sources.DownloadDir), pkgindex.KindRepo, "core")
