@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -145,15 +146,17 @@ func chmod(t *testing.T, p *Pulled, mode fs.FileMode) {
 // TestDocuments_Old checks that data is stale if its publisher has not confirmed it for longer than a machine allows for its own requests and
 // for a late mirror.
 func TestDocuments_Old(t *testing.T) {
-	p, d := newPulled(t, 100), &Documents{IsTrusted: paths.ProcessEnv().Trusts}
-	writeDocuments(t, p, time.Now().Add(-119*time.Minute).Unix())
-	require.Equal(t, wire.SourceOK, d.Tracker(p, time.Hour).Pulled.State)
-	for i := range p.State.Sources {
-		p.State.Sources[i].AsOf -= 120
-	}
-	require.Equal(t, wire.SourceStale, d.Tracker(p, time.Hour).Pulled.State)
-	require.Equal(t, "not confirmed by the publisher for 2 hours", d.News(p, time.Hour).Pulled.Why)
-	require.Equal(t, wire.SourceOK, d.Popularity(p).Pulled.State, "pkgstats has new ones once a month")
+	synctest.Test(t, func(t *testing.T) {
+		p, d := newPulled(t, 100), &Documents{IsTrusted: paths.ProcessEnv().Trusts}
+		writeDocuments(t, p, time.Now().Add(-119*time.Minute).Unix())
+		require.Equal(t, wire.SourceOK, d.Tracker(p, time.Hour).Pulled.State)
+		for i := range p.State.Sources {
+			p.State.Sources[i].AsOf -= 120
+		}
+		require.Equal(t, wire.SourceStale, d.Tracker(p, time.Hour).Pulled.State)
+		require.Equal(t, "not confirmed by the publisher for 2 hours", d.News(p, time.Hour).Pulled.Why)
+		require.Equal(t, wire.SourceOK, d.Popularity(p).Pulled.State, "pkgstats has new ones once a month")
+	})
 }
 
 func TestPulled_Journal(t *testing.T) {

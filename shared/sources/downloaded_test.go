@@ -96,9 +96,9 @@ func TestReplace(t *testing.T) {
 		require.Empty(t, got["multilib"].Why)
 		require.NotNil(t, got["multilib"].Index)
 
-		// The files have times of the real clock, which are later than the virtual time. Without the additional minute, their
-		// age could therefore be less than two hours.
-		time.Sleep(2*time.Hour + time.Minute)
+		// The files have times of the real clock, which are later than the virtual time. Without the additional half hour,
+		// their age could therefore be less than two hours.
+		time.Sleep(2*time.Hour + 30*time.Minute)
 		got = d.replaced(t, time.Hour, refused)
 		require.Equal(t, wire.SourceStale, got["core"].State)
 		require.Equal(t, "not confirmed by a mirror for 2 hours: refused", got["core"].Why)
