@@ -277,8 +277,9 @@ func TestUnread_OneUser(t *testing.T) {
 	for i := range attempts {
 		nc := dial(t, mallory, d)
 		require.NoError(t, nc.SetReadBuffer(4<<10))
-		_, err := nc.Write(frame(1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}, Limit: uint32(packages + i)})) // a different limit in each search, so that no two searches are equal
-		if !isClosedByPeer(err) {                                                                                           // as when too many of mallory's connections wait
+		// Each search has another limit, so that no two are equal.
+		_, err := nc.Write(frame(1, wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}, Limit: uint32(packages + i)}))
+		if !isClosedByPeer(err) { // too many of mallory's connections may wait
 			require.NoError(t, err)
 		}
 		deaf = append(deaf, nc)
