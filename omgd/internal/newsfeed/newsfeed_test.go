@@ -14,13 +14,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/omg-arch/omg/omgd/internal/document/documenttest"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/fetch/fetchtest"
 	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/news"
-	"github.com/omg-arch/omg/shared/snapshot"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -65,15 +65,6 @@ func titles(items []wire.NewsItem) (list []string) {
 	return list
 }
 
-// requireEqualExceptPlan checks that a new Downloader has the news of the one before, and plans the next request an interval after the reply.
-func requireEqualExceptPlan(t *testing.T, before, restarted *snapshot.NewsData) {
-	t.Helper()
-	require.Greater(t, restarted.NextRequestAt, before.NextRequestAt)
-	same := *restarted
-	same.NextRequestAt = before.NextRequestAt
-	require.Equal(t, before, &same, "a restart without a network")
-}
-
 // TestUpdate checks the news after each kind of reply: no reply yet, the first reply, a reply that is not modified, and a new reply.
 func TestUpdate(t *testing.T) {
 	start, dir, web := time.Now().Unix(), t.TempDir(), fetchtest.NewServer(t)
@@ -102,7 +93,7 @@ func TestUpdate(t *testing.T) {
 
 	// The next Downloader reads the file and sends the reply's ETag.
 	d = newDownloader(t, web, dir)
-	requireEqualExceptPlan(t, again, d.Latest())
+	documenttest.RequireKept(t, d, again, d.Latest())
 	web.Respond(serve(`"2"`, fixture.NewsFeed(fixture.NewsItem("third", "Third", modified))))
 	require.NoError(t, d.Update(t.Context()))
 	require.Equal(t, `"1"`, web.LastRequest().Get("If-None-Match"))
@@ -172,7 +163,7 @@ func TestUpdate_Faults(t *testing.T) {
 			require.Error(t, d.Update(t.Context()))
 			after := *d.Latest()
 			require.Contains(t, after.LastError, c.why)
-			requireEqualExceptPlan(t, &before, newDownloader(t, web, dir).Latest())
+			documenttest.RequireKept(t, d, &before, newDownloader(t, web, dir).Latest())
 			after.LastError = ""
 			require.Equal(t, before, after)
 		})

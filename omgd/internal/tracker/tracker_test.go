@@ -15,12 +15,12 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vmihailenco/msgpack/v5"
 
+	"github.com/omg-arch/omg/omgd/internal/document/documenttest"
 	"github.com/omg-arch/omg/omgd/internal/store"
 	"github.com/omg-arch/omg/shared/await"
 	"github.com/omg-arch/omg/shared/config"
 	"github.com/omg-arch/omg/shared/fetch"
 	"github.com/omg-arch/omg/shared/fetch/fetchtest"
-	"github.com/omg-arch/omg/shared/snapshot"
 )
 
 func TestMain(m *testing.M) { await.RunTestMain(m) }
@@ -86,15 +86,6 @@ func (w *testSystem) tracker(t *testing.T) (tr *Downloader, stop func()) {
 	}
 }
 
-// requireEqualExceptPlan checks that a new Downloader has the records of the one before, and plans the next request an interval after the reply.
-func requireEqualExceptPlan(t *testing.T, before, restarted *snapshot.TrackerData) {
-	t.Helper()
-	require.Greater(t, restarted.NextRequestAt, before.NextRequestAt)
-	same := *restarted
-	same.NextRequestAt = before.NextRequestAt
-	require.Equal(t, before, &same, "a restart without a network")
-}
-
 // TestTracker_Ask checks the advisories after each kind of reply: no reply yet, the first reply, a reply that
 // is not modified, and a new reply.
 func TestTracker_Ask(t *testing.T) {
@@ -123,7 +114,7 @@ func TestTracker_Ask(t *testing.T) {
 
 	// The next Downloader loads the stored reply and sends the reply's ETag.
 	tr, stop = w.tracker(t)
-	requireEqualExceptPlan(t, again, tr.Latest())
+	documenttest.RequireKept(t, tr, again, tr.Latest())
 	w.respond(records(4))
 	require.NoError(t, tr.Update(t.Context()))
 	require.Equal(t, `"3"`, w.web.LastRequest().Get("If-None-Match"))
@@ -193,7 +184,7 @@ func TestTracker_Faults(t *testing.T) {
 			stop()
 
 			tr, stop = w.tracker(t)
-			requireEqualExceptPlan(t, &before, tr.Latest())
+			documenttest.RequireKept(t, tr, &before, tr.Latest())
 			after.LastError = ""
 			require.Equal(t, before, after)
 			stop()
