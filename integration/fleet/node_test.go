@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +23,7 @@ func (f *natsFleet) startNode(host string) *harness.Process {
 	harness.Await(f.t, func() bool {
 		r = f.lookUpWithin("1s", "search", "a")
 		return r.Code == 0 || strings.Contains(r.Stderr, host+": ")
-	}, "%s replies, last %v, log %s", host, lazy(func() string { return fmt.Sprintf("%+v", r) }), p.Stderr)
+	}, "%s replies, last %+v, log %s", host, &r, p.Stderr)
 	return p
 }
 
@@ -44,7 +43,7 @@ func (f *natsFleet) requireUnanswered(said string, args ...string) {
 	harness.Await(f.t, func() bool {
 		r = f.lookUpWithin("1s", args...)
 		return strings.Contains(r.Stderr, said)
-	}, "the node says %q, last %v", said, lazy(func() string { return fmt.Sprintf("%+v", r) }))
+	}, "the node says %q, last %+v", said, &r)
 	harness.RequireError(f.t, r, "omg-fleet", 3, "no node has answered within 1s", said)
 }
 

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -70,7 +69,7 @@ func (f *natsFleet) askWithin(deadline string, args ...string) (r harness.Result
 	harness.Await(f.t, func() bool {
 		r = f.Run("omg-fleet", append([]string{"--server", f.url, "--deadline", deadline}, args...)...)
 		return !strings.Contains(r.Stderr, "cannot connect to")
-	}, "the server accepts a connection: %v", lazy(func() string { return r.Stderr }))
+	}, "the server accepts a connection: %v", func() string { return r.Stderr })
 	return r
 }
 
@@ -81,7 +80,7 @@ func (f *natsFleet) awaitLines(want []string, args ...string) harness.Result {
 	harness.Await(f.t, func() bool {
 		r = f.ask(args...)
 		return strings.Join(want, "\n") == strings.TrimSpace(r.Stdout)
-	}, "%v prints %q, last %v", args, want, lazy(func() string { return fmt.Sprintf("%+v", r) }))
+	}, "%v prints %q, last %+v", args, want, &r)
 	return r
 }
 
@@ -124,17 +123,16 @@ func TestServer_SilentHosts(t *testing.T) {
 	require.Zero(t, f.agents["stopped"].Wait().Code)
 	want := []string{"killed own-package 1-1 [silent]", "stopped own-package 1-1 [silent]", "web1 own-package 1-1", "asked 3, answered 1"}
 	var r harness.Result
-	last := lazy(func() string { return fmt.Sprintf("%+v", r) })
 	harness.Await(t, func() bool { // the server stores the last message of an agent after the agent has ended
 		r = f.askWithin("3s", "has", "own-package")
 		return slices.Equal(want, r.Lines()) && strings.Contains(r.Stderr, "stopped has not answered: its agent was stopped")
-	}, "what is known of the silent hosts: %v", last)
+	}, "what is known of the silent hosts: %+v", &r)
 	require.Zero(t, r.Code)
 	require.Contains(t, r.Stderr, "killed has not answered: it did not answer within 3s, it was last heard")
 	harness.Await(t, func() bool {
 		r = f.askWithin("3s", "--require-all", "has", "own-package")
 		return strings.Contains(r.Stderr, "error: 2 of 3 hosts have not answered")
-	}, "an error because of the silent hosts: %v", last)
+	}, "an error because of the silent hosts: %+v", &r)
 	require.Equal(t, 7, r.Code)
 }
 
@@ -180,7 +178,7 @@ func TestGuide_Server(t *testing.T) {
 	harness.Await(t, func() bool {
 		r = harness.Run(t, command(lines[2]))
 		return r.Stdout == "here pacman 7.1.0-1\nasked 1, answered 1\n"
-	}, "the agent answers: %v", lazy(func() string { return fmt.Sprintf("%+v", r) }))
+	}, "the agent answers: %v", &r)
 }
 
 // TestServer_WrongClocks checks that the ages of inventories do not depend on the clocks of the hosts, also if one was set since the inventory was
@@ -226,16 +224,12 @@ func TestServer_WrongClocks(t *testing.T) {
 	harness.Await(t, func() bool {
 		r = f.askWithin("3s", "has", "own-package")
 		return strings.Count(r.Stdout, "[silent]") == len(hosts)
-	}, "the hosts are silent: %v", lazy(func() string { return fmt.Sprintf("%+v", r) }))
+	}, "the hosts are silent: %v", &r)
 	for _, host := range hosts {
 		require.Contains(t, r.Stdout, host+" own-package 1-1 [silent]")
 		require.Regexp(t, host+" has not answered: it did not answer within 3s, it was last heard (just now|[1-9] minutes? ago)\n", r.Stderr)
 	}
 }
-
-type lazy func() string
-
-func (l lazy) String() string { return l() }
 
 func jsonLines(text string) error {
 	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
@@ -262,5 +256,5 @@ func TestServer_WithoutInventory(t *testing.T) {
 	harness.Await(t, func() bool { // before the agent has tried to ask omgd, it gives another reason
 		r = f.ask("has", "own-package")
 		return strings.Contains(r.Stderr, "web1 has not answered: it has no inventory: omgd is not running")
-	}, "the reason: %v", lazy(func() string { return r.Stderr }))
+	}, "the reason: %v", func() string { return r.Stderr })
 }

@@ -2,7 +2,6 @@ package fleetguide
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -93,7 +92,7 @@ func (g *guide) ask(want func(harness.Result) bool, command string) (r harness.R
 		r = g.machines[mine].run(command)
 		g.seen.WriteString(r.Stderr)
 		return want(r)
-	}, "the answer to %s, last %v", command, lazy(func() string { return fmt.Sprintf("%+v", r) }))
+	}, "the answer to %s, last %+v", command, &r)
 	return r
 }
 
@@ -102,10 +101,6 @@ func (g *guide) answers(want, command string) harness.Result {
 	g.t.Helper()
 	return g.ask(func(r harness.Result) bool { return r.Stdout == want }, command)
 }
-
-type lazy func() string
-
-func (l lazy) String() string { return l() }
 
 // fails runs a command that must fail, and keeps what it prints.
 func (g *guide) fails(m *machine, command string) {
@@ -179,7 +174,7 @@ func (g *guide) setUpServer(nats *machine) {
 			_ = c.Close()
 		}
 		return last == nil
-	}, "the server listens: %s", lazy(func() string { return last.Error() + "\n" + nats.log("nats-server") }))
+	}, "the server listens: %s", func() string { return last.Error() + "\n" + nats.log("nats-server") })
 	require.Contains(g.t, g.run("omg-fleet setup"), "0 hosts: entered into the roster")
 
 	// Nobody gets in without encryption.
@@ -237,11 +232,11 @@ func (g *guide) askQuestions() {
 func (g *guide) watchAndBrowse() {
 	g.t.Helper()
 	watch := g.begin("omg-fleet watch")
-	harness.Await(g.t, func() bool { return strings.Count(watch.Stdout(), "\n") >= 3 }, "a line for each host: %s", lazy(watch.Stdout))
+	harness.Await(g.t, func() bool { return strings.Count(watch.Stdout(), "\n") >= 3 }, "a line for each host: %s", watch.Stdout)
 	before := len(watch.Stdout())
 	web1 := g.machines["web1"]
 	web1.Install("own-package", "1-1")
-	harness.Await(g.t, func() bool { return strings.Contains(watch.Stdout()[before:], "web1") }, "a line about the change: %s", lazy(watch.Stdout))
+	harness.Await(g.t, func() bool { return strings.Contains(watch.Stdout()[before:], "web1") }, "a line about the change: %s", watch.Stdout)
 	watch.Kill()
 
 	web := g.begin("omg-fleet web")
@@ -283,7 +278,7 @@ func (g *guide) administer(nats *machine) {
 
 	web2, me := g.machines["web2"], g.machines[mine]
 	require.Contains(g.t, g.run("host revoke"), "web2: revoked on nats.example.org")
-	log := lazy(func() string { return web2.log("omg-fleet-agent") })
+	log := func() string { return web2.log("omg-fleet-agent") }
 	harness.Await(g.t, func() bool { return refused.MatchString(log()) }, "the session of the host ends: %s", log)
 	g.answers("db1 xz 5.8.1-1\nweb1 xz 5.6.1-1\nasked 2, answered 2\n", "omg-fleet has xz")
 	g.fails(me, "omg-fleet host add --dir fleet web2 $(ssh root@web2 omg-fleet key /etc/omg/fleet.creds)")
