@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -101,8 +102,11 @@ func (d *Daemon) AwaitFileLists(such func(*wire.Basis) bool, what string) {
 // first refresh, a daemon repeats the last daemon's status. While it builds the index of a database, it uses an older
 // index or none.
 func isRefreshed(r *wire.StatusResult) bool {
-	return r.Generation > 0 && !slices.ContainsFunc(r.Sources, isBeingIndexed)
+	return r.Generation > 0 && !HasBuild(r)
 }
+
+// HasBuild reports whether the daemon is building the index of a database.
+func HasBuild(r *wire.StatusResult) bool { return slices.ContainsFunc(r.Sources, isBeingIndexed) }
 
 func isBeingIndexed(s wire.Source) bool { return strings.Contains(s.Why, "being indexed") }
 
@@ -136,6 +140,17 @@ func (d *Daemon) Status() wire.StatusResult {
 func (d *Daemon) Omg(args ...string) Result {
 	d.t.Helper()
 	return d.System.Run("omg", append([]string{"--socket", d.Socket}, args...)...)
+}
+
+// AwaitOutput runs omg with this daemon until its standard output matches a regular expression, and returns the last result.
+func (d *Daemon) AwaitOutput(pattern string, args ...string) (r Result) {
+	d.t.Helper()
+	want := regexp.MustCompile(pattern)
+	Await(d.t, func() bool {
+		r = d.Omg(args...)
+		return want.MatchString(r.Stdout)
+	}, "omg %q prints %s; the last result was %+v; so far omgd has printed: %s", args, pattern, &r, d.Stderr)
+	return r
 }
 
 // Dial connects to the daemon. The connection is closed when the test ends.

@@ -204,7 +204,7 @@ func TestMirror_PacmanIsNewer(t *testing.T) {
 	w.awaitOwn(localTime)
 	before := w.outdated()
 	put(t, w.SyncDBPath("core"), raise(t, w.SyncDBPath("core")), mirrorTime)
-	harness.Await(t, func() bool { return strings.Contains(w.omgd.Omg("info", "glibc").Stdout, "999:") }, "omgd has read the new database")
+	w.omgd.AwaitOutput("999:", "info", "glibc")
 	after := w.outdated()
 	require.Equal(t, w.pacman(filepath.Join(w.DB, "sync")), after)
 	require.NotEqual(t, before, after)
@@ -262,9 +262,7 @@ func TestMirror_Requests(t *testing.T) {
 		require.Zero(t, w.omgd.Omg("refresh").Code)
 	}
 	// The databases are used before omgd has stored when it downloaded them. Until then, a demand joins the first request.
-	harness.Await(t, func() bool {
-		return strings.Contains(w.omgd.Omg("refresh", "--sources").Stdout, "downloaded databases: no new request")
-	}, "the end of the first request")
+	w.omgd.AwaitOutput("downloaded databases: no new request", "refresh", "--sources")
 	w.omgd.Stop()
 	w.start()
 	w.awaitOwn(localTime)

@@ -98,7 +98,7 @@ func TestArchive(t *testing.T) {
 	require.Equal(t, 1, w.server.Count("dump"))
 	require.Equal(t, []int{1, 1}, []int{w.server.Count("refs"), w.server.Count("pack")})
 	require.NoFileExists(t, filepath.Join(w.Data, "aur.json.gz"))
-	harness.Await(t, func() bool { return strings.Contains(w.omgd.Omg("status").Stdout, "git archive") }, "the status names the source")
+	w.omgd.AwaitOutput("git archive", "status")
 	require.Contains(t, w.omgd.Omg("info", "aur/zoom").Stdout, "eva")
 	require.Equal(t, wire.SourceOK, w.awaitSource().State)
 

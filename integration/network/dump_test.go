@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -184,12 +183,8 @@ func TestRefreshSources(t *testing.T) {
 	w := newAURSystem(t)
 	w.Env = append(w.Env, "OMG_AUR_INTERVAL=1h") // a request can be demanded after 150 seconds
 	w.startWithDump()
-	var got harness.Result
-	recent := regexp.MustCompile(`(?m)^aur: no new request: the last request was (just now|\d minutes? ago), and the next one is possible in \d minutes?$`)
-	harness.Await(t, func() bool { // while the first request has not ended, a demand joins it
-		got = w.omgd.Omg("refresh", "--sources")
-		return recent.MatchString(got.Stdout)
-	}, "no demanded request: %v", &got)
+	// While the first request has not ended, a demand joins it.
+	got := w.omgd.AwaitOutput(`(?m)^aur: no new request: the last request was (just now|\d minutes? ago), and the next one is possible in \d minutes?$`, "refresh", "--sources")
 	require.Zero(t, got.Code, got.Stderr)
 	require.Equal(t, 1, w.server.Count("dump"))
 	w.omgd.Stop()

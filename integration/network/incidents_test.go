@@ -79,7 +79,7 @@ func TestIncidents_Server(t *testing.T) {
 	harness.Await(t, func() bool { return strings.Contains(omgd.Stderr(), "the list is older than the last one") }, "the list is refused; omgd printed: %s", omgd.Stderr)
 	require.Equal(t, 5, check().Code)
 	why := server.URL + "/list.toml: the list is older than the last one: its sequence number is 6, the last one was 7"
-	harness.Await(t, func() bool { return strings.Contains(omgd.Omg("status").Stdout, "incident lists: failed: ") }, "the status shows the failure")
+	omgd.AwaitOutput("incident lists: failed: ", "status")
 	require.Contains(t, omgd.Omg("status").Stdout, why)
 	require.Contains(t, omgd.Omg("doctor").Stdout, why)
 

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"regexp"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -68,16 +66,8 @@ func TestNews(t *testing.T) {
 	omgd := start()
 	require.Equal(t, "second\nfirst\n", titles(omgd))
 	require.Contains(t, omgd.Omg("news", "second").Stdout, "\n\nAbout second\n")
-	demand := func(want string) {
-		t.Helper()
-		var got harness.Result
-		harness.Await(t, func() bool {
-			got = omgd.Omg("refresh", "--sources")
-			return regexp.MustCompile(want).MatchString(got.Stdout)
-		}, "%s; omg refresh --sources printed %v", want, &got)
-	}
 	// While the first request has not ended, a demand joins it.
-	demand(`(?m)^news: no new request: the last request was .*, and the next one is possible in [0-9]+ minutes?$`)
+	omgd.AwaitOutput(`(?m)^news: no new request: the last request was .*, and the next one is possible in [0-9]+ minutes?$`, "refresh", "--sources")
 	require.Equal(t, []string{"/feeds/news/"}, server.RequestTargets())
 	omgd.Stop()
 
@@ -94,7 +84,7 @@ func TestNews(t *testing.T) {
 	server.AcceptConnections(t)
 	s = s.WithEnv("OMG_NEWS_INTERVAL=1m")
 	omgd = start()
-	demand("news: up to date")
+	omgd.AwaitOutput("news: up to date", "refresh", "--sources")
 	require.Positive(t, feed.notModified.Load(), "the feed has not changed")
 	feed.publish("first", "second", "third")
 	harness.Await(t, func() bool { _ = omgd.Omg("refresh", "--sources"); return titles(omgd) == "third\nsecond\nfirst\n" }, "the new item")
@@ -102,9 +92,7 @@ func TestNews(t *testing.T) {
 	server.SetFault(func(w http.ResponseWriter, _ *http.Request, _ http.Handler, _ <-chan struct{}) {
 		_, _ = io.WriteString(w, "<!DOCTYPE html><html><body>Log in to this network</body></html>")
 	})
-	harness.Await(t, func() bool { return strings.Contains(omgd.Omg("refresh", "--sources").Stdout, "news: failed: ") }, "a failed request")
+	omgd.AwaitOutput("news: failed: ", "refresh", "--sources")
 	require.Equal(t, "third\nsecond\nfirst\n", titles(omgd), "the last good reply stays")
-	harness.Await(t, func() bool {
-		return strings.Contains(omgd.Omg("status").Stdout, "the server of Arch's news sent no valid feed")
-	}, "the status says why")
+	omgd.AwaitOutput("the server of Arch's news sent no valid feed", "status")
 }

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"sync/atomic"
 	"testing"
 
@@ -60,16 +59,8 @@ func TestPopularity(t *testing.T) {
 	await(omgd, after)
 	require.Contains(t, omgd.Omg("search", "--explain", "editor").Stdout, "because pkgstats found it on 40.00 % of machines)")
 	// omgd plans the next request after it has begun to use the reply. Until then, a demand joins the first request.
-	awaitOutput := func(omgd *harness.Daemon, want string, args ...string) {
-		t.Helper()
-		var got harness.Result
-		harness.Await(t, func() bool {
-			got = omgd.Omg(args...)
-			return regexp.MustCompile(want).MatchString(got.Stdout)
-		}, "omg %q prints %s: %v", args, want, &got)
-	}
-	awaitOutput(omgd, `(?m)^ *(Sources *: )?popularity +ok +.*, next request in [0-9]+ days$`, "status")
-	awaitOutput(omgd, `(?m)^popularity: no new request: `, "refresh", "--sources")
+	omgd.AwaitOutput(`(?m)^ *(Sources *: )?popularity +ok +.*, next request in [0-9]+ days$`, "status")
+	omgd.AwaitOutput(`(?m)^popularity: no new request: `, "refresh", "--sources")
 	require.Equal(t, []string{"/api/packages?limit=10000"}, server.RequestTargets())
 	require.Regexp(t, `(?m)ok +popularity`, omgd.Omg("health").Stdout)
 	require.Contains(t, omgd.Omg("metrics").Stdout, `omg_source_ok{kind="popularity",source="popularity",state="ok"} 1`)
@@ -95,7 +86,7 @@ func TestPopularity(t *testing.T) {
 	require.NoError(t, os.Remove(kept))
 	omgd = s.StartDaemon()
 	// A demand waits five seconds for the request. Later demands print why the last request has failed.
-	awaitOutput(omgd, `(?m)^popularity: .*failed: the request to pkgstats failed: not a list of packages`, "refresh", "--sources")
+	omgd.AwaitOutput(`(?m)^popularity: .*failed: the request to pkgstats failed: not a list of packages`, "refresh", "--sources")
 	require.Equal(t, "/api/packages?limit=10000", server.RequestTargets()[1])
 	omgd.Stop()
 	require.NoFileExists(t, kept, "a page is not a reply")

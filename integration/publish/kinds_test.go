@@ -191,7 +191,7 @@ func TestPull_AllKinds(t *testing.T) {
 	k.requireAnswers(daemon.Omg, "AVG-1", "Read this first")
 
 	// The journal has no names: what follows from them is unknown, and not nothing.
-	harness.Await(t, func() bool { return strings.Contains(daemon.Omg("aur", "check").Stdout, "adopted by somebody") }, "the findings")
+	daemon.AwaitOutput("adopted by somebody", "aur", "check")
 	check := daemon.Omg("aur", "check")
 	require.Equal(t, 4, check.Code, check.Stderr)
 	require.Contains(t, check.Stderr, "the names of maintainers are left out: what follows from them is unknown")
@@ -225,7 +225,7 @@ func TestPull_AllKinds(t *testing.T) {
 	daemon = k.machine.StartDaemon()
 	pullAgain(daemon)
 	k.requireAnswers(daemon.Omg, "AVG-2", "Read this later")
-	harness.Await(t, func() bool { return strings.Contains(daemon.Omg("aur", "check").Stdout, `adopted by "mallory"`) }, "the findings with names")
+	daemon.AwaitOutput(`adopted by "mallory"`, "aur", "check")
 	require.NotContains(t, daemon.Omg("aur", "check").Stderr, "left out")
 }
 
