@@ -17,7 +17,7 @@ import (
 )
 
 // longLimits are limits of omgd that a client on a busy machine never reaches.
-var longLimits = harness.WithEnv("OMG_LIMITS_READ_TIMEOUT=10m", "OMG_LIMITS_WRITE_TIMEOUT=10m")
+var longLimits = harness.WithEnv("OMG_LIMITS_READ_TIMEOUT=1h", "OMG_LIMITS_UNREAD_TIMEOUT=1h", "OMG_LIMITS_WRITE_TIMEOUT=1h")
 
 func frame(body []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(body))), body...)

@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -17,7 +16,7 @@ import (
 // peer is a client of the socket that may send anything. An error of its connection does not fail the test, as omgd may
 // close it.
 type peer struct {
-	nc  *net.UnixConn
+	nc  harness.Conn
 	id  uint64
 	buf []byte
 }
@@ -53,7 +52,7 @@ func connect(d *harness.Daemon) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &peer{nc: nc.(*net.UnixConn)}, nc.SetReadDeadline(time.Now().Add(harness.HangTimeout))
+	return &peer{nc: harness.Conn{UnixConn: nc.(*net.UnixConn)}}, nil
 }
 
 func (p *peer) close() { _ = p.nc.Close() }

@@ -180,7 +180,7 @@ func useChromium(t *testing.T) context.Context {
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
 	ctx, cancelTab := chromedp.NewContext(useChromium(t), chromedp.WithNewBrowserContext())
-	ctx, cancelTime := context.WithTimeout(ctx, 5*harness.HangTimeout)
+	ctx, cancelTime := context.WithTimeout(ctx, 20*harness.HangTimeout)
 	t.Cleanup(func() {
 		cancelTime()
 		cancelTab()

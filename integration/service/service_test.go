@@ -135,14 +135,13 @@ func listenOn(t testing.TB, path string) *net.UnixListener {
 	return l
 }
 
-// dial connects to a daemon. A deadline guards against a connection that hangs.
-func dial(t testing.TB, socket string) net.Conn {
+// dial connects to a daemon. The connection is closed when the test ends.
+func dial(t testing.TB, socket string) harness.Conn {
 	t.Helper()
-	nc, err := net.Dial("unix", socket)
+	nc, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: socket, Net: "unix"})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = nc.Close() })
-	require.NoError(t, nc.SetDeadline(time.Now().Add(harness.HangTimeout)))
-	return nc
+	return harness.Conn{UnixConn: nc}
 }
 
 // stuck returns a peer that does not read a reply which is larger than any socket buffer. The reply has begun when
@@ -161,8 +160,9 @@ func stuck(d *harness.Daemon) net.Conn {
 	require.NoError(t, err)
 	_, err = nc.Write(b)
 	require.NoError(t, err)
-	raw, err := nc.(*net.UnixConn).SyscallConn()
+	raw, err := nc.SyscallConn()
 	require.NoError(t, err)
+	require.NoError(t, nc.SetReadDeadline(time.Now().Add(harness.HangTimeout)))
 	var n int
 	require.NoError(t, raw.Read(func(fd uintptr) bool {
 		n, _, err = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)

@@ -103,13 +103,12 @@ func connect(uid int, socket string) (*net.UnixConn, error) {
 }
 
 // dial connects to a daemon as the user uid. The connection is closed when the test ends.
-func dial(t *testing.T, uid int, d *harness.Daemon) *net.UnixConn {
+func dial(t *testing.T, uid int, d *harness.Daemon) harness.Conn {
 	t.Helper()
 	nc, err := connect(uid, d.Socket)
 	require.NoError(t, err)
-	require.NoError(t, nc.SetDeadline(time.Now().Add(harness.HangTimeout)))
 	t.Cleanup(func() { _ = nc.Close() })
-	return nc
+	return harness.Conn{UnixConn: nc}
 }
 
 // frame returns the encoded frame of a request.
@@ -233,11 +232,11 @@ func TestConnections_OneUser(t *testing.T) {
 // reserved.
 func TestConnections_Reserve(t *testing.T) {
 	d := serve(t, "OMG_LIMITS_MAX_CONNECTIONS=64")
-	var open []*net.UnixConn
+	var open []harness.Conn
 	// keepOpen sends a request on each connection. When few connections are left, omgd closes those that have sent none for ten
 	// seconds, as when this test was stopped.
 	keepOpen := func() {
-		open = slices.DeleteFunc(open, func(nc *net.UnixConn) bool {
+		open = slices.DeleteFunc(open, func(nc harness.Conn) bool {
 			_, err := isRefused(nc)
 			return err != nil
 		})
@@ -273,7 +272,7 @@ func TestUnread_OneUser(t *testing.T) {
 	d := serve(t, "OMG_LIMITS_MAX_UNSENT=2MiB")
 	before := memory(t, d, "VmRSS")
 	const attempts = 300
-	var deaf []*net.UnixConn
+	var deaf []harness.Conn
 	for i := range attempts {
 		nc := dial(t, mallory, d)
 		require.NoError(t, nc.SetReadBuffer(4<<10))
@@ -284,7 +283,7 @@ func TestUnread_OneUser(t *testing.T) {
 		}
 		deaf = append(deaf, nc)
 	}
-	isStarted := func(nc *net.UnixConn) bool { return unread(t, nc) > 4<<10 } // a shorter reply is an error
+	isStarted := func(nc harness.Conn) bool { return unread(t, nc) > 4<<10 } // a shorter reply is an error
 	harness.Await(t, func() bool { return slices.ContainsFunc(deaf, isStarted) }, "a reply that the daemon has begun to send")
 	chunks, err := ask(dial(t, alice, d), wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}})
 	require.NoError(t, err)
@@ -303,7 +302,7 @@ func TestUnread_OneUser(t *testing.T) {
 }
 
 // unread returns the number of bytes that have arrived on a connection and were not read.
-func unread(t *testing.T, nc *net.UnixConn) (n int) {
+func unread(t *testing.T, nc harness.Conn) (n int) {
 	t.Helper()
 	raw, err := nc.SyscallConn()
 	require.NoError(t, err)
@@ -470,7 +469,7 @@ func TestTime_LongRequests(t *testing.T) {
 	harness.Await(t, func() bool {
 		harness.Await(t, func() bool { return metric(t, d, ended) == searches }, "the end of %d searches", searches)
 		before := processorTime(t, d)
-		var long []*net.UnixConn
+		var long []harness.Conn
 		for i := range 2 * runtime.NumCPU() {
 			nc := dial(t, mallory+i, d)
 			_, err := nc.Write(frame(1, wire.OpSearch, endless(searches+i)))
