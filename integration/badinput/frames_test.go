@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/omg-arch/omg/integration/harness"
 	"github.com/omg-arch/omg/shared/wire"
@@ -175,7 +174,7 @@ func TestPeer_Misbehaves(t *testing.T) {
 					sent.Add(1)
 				}
 			})
-			harness.Await(t, func() bool { return unread(t, p) > 0 }, "an answer to a peer that does not read")
+			harness.Await(t, func() bool { return p.nc.Unread(t) > 0 }, "an answer to a peer that does not read")
 			requireHealthy(t, d)
 		}
 		// These peers do not read. omgd writes replies to them until their sockets are full, and then waits.
@@ -226,14 +225,4 @@ func TestPeer_Misbehaves(t *testing.T) {
 	require.Positive(t, s.Total)
 	require.Less(t, memory(t, d.PID()), int64(maxMemory))
 	require.NotContains(t, d.Stderr(), "panic")
-}
-
-// unread returns how many bytes a peer has not read yet.
-func unread(t *testing.T, p *peer) (n int) {
-	t.Helper()
-	raw, err := p.nc.SyscallConn()
-	require.NoError(t, err)
-	require.NoError(t, raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) }))
-	require.NoError(t, err)
-	return n
 }

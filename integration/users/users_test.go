@@ -283,7 +283,7 @@ func TestUnread_OneUser(t *testing.T) {
 		}
 		deaf = append(deaf, nc)
 	}
-	isStarted := func(nc harness.Conn) bool { return unread(t, nc) > 4<<10 } // a shorter reply is an error
+	isStarted := func(nc harness.Conn) bool { return nc.Unread(t) > 4<<10 } // a shorter reply is an error
 	harness.Await(t, func() bool { return slices.ContainsFunc(deaf, isStarted) }, "a reply that the daemon has begun to send")
 	chunks, err := ask(dial(t, alice, d), wire.OpSearch, &wire.SearchRequest{Words: []string{"a"}})
 	require.NoError(t, err)
@@ -299,16 +299,6 @@ func TestUnread_OneUser(t *testing.T) {
 	require.Positive(t, started)
 	require.LessOrEqual(t, started, 40, "replies that the daemon has started")
 	t.Logf("mallory: the daemon has started %d of %d replies; memory %d MB before, %d MB at most", started, attempts, before, memory(t, d, "VmHWM"))
-}
-
-// unread returns the number of bytes that have arrived on a connection and were not read.
-func unread(t *testing.T, nc harness.Conn) (n int) {
-	t.Helper()
-	raw, err := nc.SyscallConn()
-	require.NoError(t, err)
-	cerr := raw.Control(func(fd uintptr) { n, err = unix.IoctlGetInt(int(fd), unix.TIOCINQ) })
-	require.NoError(t, errors.Join(cerr, err))
-	return n
 }
 
 // strangers are users who exceed the rate limit. A test requires only that omgd refuses one of them: if the requests
