@@ -58,7 +58,8 @@ run_other() {
 	done
 	mount -t tmpfs -o mode=755 tmpfs /run
 	cp "$work/other.conf" /etc/pacman.conf
-	cp -a "$work/other-db" /var/lib/pacman
+	mkdir -p /var/lib/pacman
+	cp -a "$work/other-db/." /var/lib/pacman # where pacman of the tests may be installed
 	mkdir -p /etc/omg /run/omg
 	printf '%s\n' '[aur]' 'enabled = false' '[tracker]' 'enabled = false' '[refresh]' 'interval = "7s"' '[cache]' 'max_entries = 3' >/etc/omg/config.toml
 	make -C "$clone" build
