@@ -179,7 +179,7 @@ type Status struct {
 	RefreshedAt     time.Time        // time of the last successful refresh, in whole seconds
 	Interval        time.Duration    // time between two refreshes, in whole seconds, at least 1
 	Boot            BootID           // the id of the boot in which the file was written; Write sets it if it is zero
-	RuntimeVersions []RuntimeVersion // the runtimes that are packages of the system; nil if there are none
+	RuntimeVersions []RuntimeVersion // the runtimes that are packages of the system; nil if there are none, or if the packages are unknown
 }
 
 // Security counts the open vulnerabilities, by severity and by verdict.
@@ -240,6 +240,19 @@ func (s *Status) CheckFresh(now time.Time, boot BootID) error {
 		return fmt.Errorf("%w: the time of the refresh is %s in the future", ErrStale, -age.Truncate(time.Second))
 	}
 	return nil
+}
+
+// SystemVersions maps the runtimes that are packages of the system to their versions. It returns nil if the daemon does not know
+// the installed packages, and an empty map if none of them is a runtime.
+func (s *Status) SystemVersions() map[string]string {
+	if !s.Installed.Known && len(s.RuntimeVersions) == 0 {
+		return nil
+	}
+	versions := make(map[string]string, len(s.RuntimeVersions))
+	for _, v := range s.RuntimeVersions {
+		versions[v.Runtime] = v.Version
+	}
+	return versions
 }
 
 // encode returns s in the format of the status file.

@@ -90,6 +90,12 @@ func TestStatus_SystemVersions(t *testing.T) {
 	shows(t, "ruby 3.4.1\n", "--dbpath", dir, "-C", dir, "ruby")
 	status(t, time.Now().Add(-time.Hour))
 	shows(t, "ruby 3.2.0\n", "--dbpath", dir, "-C", dir, "ruby")
+	known := statusfile.Status{Installed: statusfile.NewNumber(7), RefreshedAt: time.Now(), Interval: time.Hour}
+	require.NoError(t, statusfile.Write(dir+"/run/omg.status", known))
+	shows(t, "", "--dbpath", dir, "-C", dir, "ruby")
+	known.Installed = statusfile.Number{}
+	require.NoError(t, statusfile.Write(dir+"/run/omg.status", known))
+	shows(t, "ruby 3.2.0\n", "--dbpath", dir, "-C", dir, "ruby")
 }
 
 func TestStatus(t *testing.T) {

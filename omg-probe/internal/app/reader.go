@@ -80,14 +80,7 @@ func (r *reader) readStatus() render.LoadedStatus {
 		}
 		if err == nil {
 			r.statusPath, r.statusErr = file, nil
-			// An empty list may also mean that the daemon does not know the versions. Then r.runtimesEnv.System stays nil, and the
-			// versions are read from pacman's database.
-			if len(s.RuntimeVersions) > 0 {
-				r.runtimesEnv.SystemVersions = make(map[string]string, len(s.RuntimeVersions))
-			}
-			for _, v := range s.RuntimeVersions {
-				r.runtimesEnv.SystemVersions[v.Runtime] = v.Version
-			}
+			r.runtimesEnv.SystemVersions = s.SystemVersions() // nil if the daemon does not know them
 			return render.LoadedStatus{Status: s, Fresh: true, WasRead: true}
 		}
 		if i == 0 || there && !first.WasRead {

@@ -4,12 +4,14 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/pacmandb"
+	"github.com/omg-arch/omg/shared/statusfile"
 	"github.com/omg-arch/omg/shared/wire"
 )
 
@@ -175,4 +177,43 @@ func TestRuntimes(t *testing.T) {
 	}
 	_, err = b.UseRuntime(t.Context(), "node", "99")
 	require.Equal(t, exit.NotFound, exit.Code(err))
+}
+
+// TestRuntimes_SystemVersions checks where the versions of the system's packages come from.
+func TestRuntimes_SystemVersions(t *testing.T) {
+	w := newTestSystem(t)
+	t.Chdir(w.home)
+	writeStatus := func(s statusfile.Status) {
+		s.RefreshedAt, s.Interval = time.Now(), time.Hour
+		require.NoError(t, os.MkdirAll(w.path("run"), 0o700))
+		require.NoError(t, statusfile.Write(w.path("run/omg.status"), s))
+	}
+	bun := func() (found []string) {
+		t.Helper()
+		versions, err := w.backend().InstalledVersions(t.Context(), []string{"bun"})
+		require.NoError(t, err)
+		for _, v := range versions.Versions {
+			found = append(found, v.Version)
+		}
+		return found
+	}
+	for db, version := range map[string]string{"db": "1.1", "root/var/lib/pacman": "1.2"} {
+		require.NoError(t, os.MkdirAll(w.path(db+"/local/bun-"+version+"-1"), 0o755))
+	}
+	known := statusfile.Status{Installed: statusfile.NewNumber(7)}
+	writeStatus(known)
+	require.Equal(t, []string{"1.1"}, bun(), "in the databases that the user chose")
+	w.o.PacmanConfig = ""
+	require.Empty(t, bun(), "the daemon knows that no runtime is installed")
+	known.RuntimeVersions = []statusfile.RuntimeVersion{{Runtime: "bun", Version: "1.3"}}
+	writeStatus(known)
+	require.Equal(t, []string{"1.3"}, bun())
+	writeStatus(statusfile.Status{})
+	require.Equal(t, []string{"1.2"}, bun(), "the daemon does not know the packages")
+	known.Boot = statusfile.BootID{1}
+	writeStatus(known)
+	require.Equal(t, []string{"1.2"}, bun(), "the status is older than the last boot")
+	w.o.PacmanConfig = w.path("missing.conf")
+	_, err := w.backend().InstalledVersions(t.Context(), []string{"bun"})
+	require.ErrorContains(t, err, w.path("missing.conf"))
 }

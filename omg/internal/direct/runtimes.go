@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/clock"
 	"github.com/omg-arch/omg/shared/exit"
 	"github.com/omg-arch/omg/shared/runtimes"
 	"github.com/omg-arch/omg/shared/snapshot"
@@ -15,22 +16,29 @@ import (
 )
 
 // runtimesEnv returns everything in the environment of this process that decides which versions are active. The
-// versions of the system's packages come from the status file, if a daemon writes one.
+// versions of the system's packages come from the databases that the user chose, otherwise from the status file of a daemon,
+// otherwise from the machine's database.
 func (b *Backend) runtimesEnv() (runtimes.Env, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return runtimes.Env{}, err
 	}
-	env := runtimes.Env{Getenv: b.env.Get, Home: b.env.Get("HOME"), Dir: dir, OmgDataDir: b.env.DataDir(b.o.DataDir), DBPath: b.o.DBPath}
-	if b.o.DBPath != "" {
+	env := runtimes.Env{Getenv: b.env.Get, Home: b.env.Get("HOME"), Dir: dir, OmgDataDir: b.env.DataDir(b.o.DataDir), DBPath: b.o.DBPath, Root: b.env.Root}
+	if b.o.PacmanConfig != "" {
+		c := b.settings()
+		pacman, err := b.pacmanConfig(&c)
+		if err != nil {
+			return runtimes.Env{}, err
+		}
+		env.DBPath = pacman.DBPath
+	}
+	if env.DBPath != "" {
 		return env, nil
 	}
 	for _, socket := range b.env.Sockets(b.o.Socket) {
-		if s, err := statusfile.Read(b.env.StatusFile(socket)); err == nil && s.RuntimeVersions != nil {
-			env.SystemVersions = make(map[string]string, len(s.RuntimeVersions))
-			for _, v := range s.RuntimeVersions {
-				env.SystemVersions[v.Runtime] = v.Version
-			}
+		s, err := statusfile.Read(b.env.StatusFile(socket))
+		if err == nil && s.CheckFresh(clock.Now(), statusfile.CurrentBoot()) == nil {
+			env.SystemVersions = s.SystemVersions() // nil if the daemon does not know them
 			break
 		}
 	}

@@ -70,8 +70,9 @@ func (r *Refresher) gather(ctx context.Context, pacman *sources.PacmanSetup, loc
 		g.inputs.AURFindings = r.config.AURFindings()
 	}
 	if r.config.ReadRuntimes != nil {
+		g.inputs.SystemRuntimes = systemRuntimes(g.inputs.Local.Packages)
 		if err := r.runGuarded("runtimes", func() error {
-			g.inputs.Runtimes, g.inputs.SystemRuntimes = r.config.ReadRuntimes(systemRuntimes(g.inputs.Local.Packages))
+			g.inputs.Runtimes, g.inputs.SystemRuntimes = r.config.ReadRuntimes(g.inputs.SystemRuntimes)
 			return nil
 		}); err != nil {
 			g.inputs.Problems = append(g.inputs.Problems, wire.Problem{Name: "runtimes", State: "failed", Why: err.Error()})
