@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,19 +75,28 @@ func (d *doctor) checkServedIndexes(ctx context.Context, pacman *sources.PacmanS
 }
 
 // usedIndexPath returns the path of the index that omg uses for a repository if no daemon runs: the index in the first data
-// directory whose index matches the database or, if none matches, the first index. It returns "" if there is none.
+// directory whose index matches the database or, if none matches, the first index that is damaged or was built from the database
+// earlier. It returns "" if there is none: an index of other databases, as the system-wide daemon has if the user chose databases, is
+// not used.
 func (d *doctor) usedIndexPath(ctx context.Context, repo *sources.Repository) string {
-	first := d.firstIndexPath(pkgindex.KindRepo, repo.Name)
+	first := ""
 	for _, data := range d.env.DataDirs(d.o.DataDir) {
 		path := sources.IndexPath(paths.IndexDir(data), pkgindex.KindRepo, repo.Name)
 		f, err := pkgindex.Open(path, d.env.Trusts)
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			first = cmp.Or(first, path)
 			continue
 		}
 		e := repo.Examine(ctx, &sources.Index{File: f, BuiltFrom: sources.ReadOrigins(path, d.env.Trusts)})
 		_ = f.Close()
 		if !e.NeedsBuild && !e.Outdated {
 			return path
+		}
+		if e.Index != nil {
+			first = cmp.Or(first, path)
 		}
 	}
 	return first

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/omg-arch/omg/omg/internal/backend"
+	"github.com/omg-arch/omg/shared/fixture"
 	"github.com/omg-arch/omg/shared/paths"
 	"github.com/omg-arch/omg/shared/pkgindex"
 	"github.com/omg-arch/omg/shared/sources"
@@ -189,6 +190,13 @@ func TestDoctor_UsedIndex(t *testing.T) {
 	w.noProblem("index")
 	require.Contains(t, w.checks("index")[0], "ok: "+shared+", ")
 	require.Contains(t, w.checks("index")[1], "ok: "+w.index("extra")+", ")
+	// The indexes of other databases are no problem.
+	other := options
+	other.Seed++
+	require.NoError(t, fixture.WriteDatabases(w.path("other"), other))
+	w.o.DBPath = w.path("other")
+	require.Len(t, w.checks("index"), 1)
+	require.Contains(t, w.checks("index")[0], "off: no index in ")
 }
 
 func TestDoctor_Databases(t *testing.T) {
