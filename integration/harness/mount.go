@@ -11,13 +11,13 @@ import (
 	"github.com/omg-arch/omg/shared/paths"
 )
 
-// HideMachineOmg reports whether the test sees neither settings nor a daemon of omg that the machine has, in /etc/omg and
-// /run/omg. If the machine has some, HideMachineOmg hides them where RunIsolated runs the test a second time; the caller
+// HideMachineOmg reports whether the test sees no settings, daemon or indexes of omg that the machine has, in /etc/omg, /run/omg
+// and /var/lib/omg. If the machine has some, HideMachineOmg hides them where RunIsolated runs the test a second time; the caller
 // returns if the result is false.
 func HideMachineOmg(t *testing.T) bool {
 	t.Helper()
 	var dirs []string
-	for _, dir := range []string{filepath.Dir(paths.SystemConfig), paths.SystemRuntimeDir} {
+	for _, dir := range []string{filepath.Dir(paths.SystemConfig), paths.SystemRuntimeDir, paths.SystemDataDir} {
 		if _, err := os.Stat(dir); err == nil {
 			dirs = append(dirs, dir)
 		}
